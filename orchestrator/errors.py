@@ -1,0 +1,135 @@
+"""The one tree of errors: what happened, where, and what to do about it.
+
+Every error that can reach a user carries a remedy, says whether trying again can help, and maps to one exit code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """Exit codes of every command."""
+
+    DONE = 0
+    BUG = 1
+    USAGE = 2
+    REFUSED = 3
+    ROLLED_BACK = 4
+    NEEDS_A_PERSON = 5
+    WAITING = 6
+
+    @classmethod
+    def worst(cls, codes: Sequence[Exit]) -> Exit:
+        """The code of a run over several systems: the highest of 5, 4, 6, 0, in this order."""
+        for code in (cls.BUG, cls.NEEDS_A_PERSON, cls.ROLLED_BACK, cls.REFUSED, cls.WAITING):
+            if code in codes:
+                return code
+        return cls.DONE
+
+
+class OrchestratorError(Exception):
+    """What happened, where, and what to do. ``retryable``: the same call may succeed later without a change."""
+
+    exit_code: Exit = Exit.NEEDS_A_PERSON
+
+    def __init__(self, what: str, *, where: str = "", remedy: str, retryable: bool = False) -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.remedy = remedy
+        self.retryable = retryable
+
+    def __str__(self) -> str:
+        place = f" [{self.where}]" if self.where else ""
+        return f"{self.what}{place} → {self.remedy}"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One reason for a refusal, or a warning, with its place. Checks are data: all run, none changes anything."""
+
+    code: str
+    severity: str  # "error" | "warning"
+    message: str
+    remedy: str
+    file: str = ""
+    sheet: str = ""
+    cell: str = ""
+    system: str = ""
+
+    def place(self) -> str:
+        """``file › sheet › cell`` as far as known, else the system."""
+        return " › ".join(part for part in (self.file, self.sheet, self.cell) if part) or self.system
+
+
+class UsageError(OrchestratorError):
+    """The command line is wrong; nothing was changed."""
+
+    exit_code = Exit.USAGE
+
+
+class Refused(OrchestratorError):
+    """Input or circumstances do not allow the action. Carries *every* finding; nothing was changed."""
+
+    exit_code = Exit.REFUSED
+
+    def __init__(
+        self, what: str, *, findings: Sequence[Finding] = (), where: str = "", remedy: str = "mend the findings and run it again"
+    ) -> None:
+        super().__init__(what, where=where, remedy=remedy)
+        self.findings = tuple(findings)
+
+
+class ToolError(OrchestratorError):
+    """An outside tool (Ansible, Terraform, SSH, a database) failed."""
+
+    exit_code = Exit.ROLLED_BACK
+
+
+class ToolMissing(OrchestratorError):
+    """A program that the work needs is not on this machine."""
+
+    exit_code = Exit.REFUSED
+
+
+class StepFailed(OrchestratorError):
+    """A step ran and did not reach what it promises."""
+
+    exit_code = Exit.ROLLED_BACK
+
+
+class CutoverAborted(StepFailed):
+    """The fence was given up before the switch; the source was reopened and observed open."""
+
+
+class NeedsPerson(OrchestratorError):
+    """No automatic way on is safe. Says what was observed and which commands lead out."""
+
+    exit_code = Exit.NEEDS_A_PERSON
+
+
+class StaleLease(OrchestratorError):
+    """This process lost its lease on the migration to a newer one; it must stop without touching anything."""
+
+    exit_code = Exit.NEEDS_A_PERSON
+
+
+class LeaseHeld(OrchestratorError):
+    """Another live process works on this migration."""
+
+    exit_code = Exit.REFUSED
+
+
+class IllegalTransition(OrchestratorError):
+    """A state change that the table of transitions does not contain: always a bug of ours."""
+
+    exit_code = Exit.BUG
+
+
+class Waiting(OrchestratorError):
+    """The migration stands at a gate, a window or a human task. Not a failure."""
+
+    exit_code = Exit.WAITING

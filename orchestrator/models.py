@@ -1,0 +1,402 @@
+"""The nouns of the domain (see the glossary in docs/glossary.md). Pure data: no I/O, no behaviour beyond validation."""
+
+from __future__ import annotations
+
+import datetime as dt
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+SystemId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{1,62}$")]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+HostName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+"""Host names are used as inventory keys, folder names and log labels: an allow-list, not a free string."""
+Address = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z]([0-9A-Za-z.:-]{0,252}[0-9A-Za-z])?$")]
+Port = Annotated[int, Field(ge=1, le=65535)]
+SqlName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_$]{0,62}$")]
+UserName = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_-]{0,31}$")]
+AbsolutePath = Annotated[str, StringConstraints(pattern=r"^/[^\x00\n\r]{1,1000}$")]
+SecretRef = Annotated[str, StringConstraints(pattern=r"^(env|file|vault|prefect):[^\x00\n\r]{1,500}$")]
+"""``env:NAME``, ``file:/path``, ``vault:/path#key``, ``prefect:block-name``: a reference, never a value."""
+EnvName = Annotated[str, StringConstraints(pattern=r"^[A-Z_][A-Z0-9_]{0,63}$")]
+Clock = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-4]):[0-5]\d$")]
+
+
+class Noun(BaseModel):
+    """Base of every noun: immutable, unknown fields refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+
+class Level(StrEnum):
+    MUNICIPAL = "municipal"  # 市直
+    COUNTY = "county"  # 县、市、区
+
+
+class OrganisationType(StrEnum):
+    GOVERNMENT = "government"  # 政府
+    PARTY_MASS = "party_mass"  # 党群 (outside the count, R1)
+    INSTITUTION = "institution"  # 事业单位
+    OTHER = "other"
+
+
+class Kind(StrEnum):
+    DATABASE = "database"  # 数据库
+    APPLICATION = "application"  # 应用系统
+
+
+class Status(StrEnum):
+    IN_USE = "in_use"  # 已建
+    UNDER_CONSTRUCTION = "under_construction"  # 在建
+    RETIRED = "retired"  # 停用
+
+
+class Network(StrEnum):
+    GOVERNMENT_EXTRANET = "government_extranet"  # 政务外网
+    GOVERNMENT_INTRANET = "government_intranet"  # 政务内网
+    INTERNET = "internet"  # 互联网
+    DEDICATED = "dedicated"  # 专网
+
+
+class Strategy(StrEnum):
+    """R3, in order of preference."""
+
+    CLOUD_DEPLOYMENT = "cloud_deployment"  # 部署上云
+    DEVICE_RELOCATION = "device_relocation"  # 设备迁移和云平台部署相结合
+    HOSTING = "hosting"  # 整体搬迁、服务托管
+
+
+class Excluded(StrEnum):
+    """Why a system is outside the count (R1, R2)."""
+
+    CLASSIFIED = "classified"
+    PARTY_MASS = "party_mass"
+    RETIRED = "retired"
+
+
+class Department(Noun):
+    id: SystemId
+    name: Name
+    name_en: str | None = None
+    level: Level = Level.MUNICIPAL
+    organisation_type: OrganisationType = OrganisationType.GOVERNMENT
+
+
+class Room(Noun):
+    """A machine room (机房). ``self_built`` rooms must close (R12)."""
+
+    id: SystemId
+    name: Name
+    owner: SystemId | None = None
+    self_built: bool = True
+    exception: str | None = None
+
+
+class Host(Noun):
+    name: HostName
+    address: Address
+    ssh_port: Port = 22
+    ssh_user: UserName = "root"
+    os: str | None = None
+    vcpus: Annotated[int, Field(ge=1)] | None = None
+    memory_gb: Annotated[float, Field(gt=0)] | None = None
+    disk_gb: Annotated[float, Field(gt=0)] | None = None
+    room: SystemId | None = None
+    processor: str | None = None
+    """Processor architecture as a department writes it, e.g. ``x86_64``, ``sparc``."""
+
+
+class Database(Noun):
+    name: SqlName
+    engine: str
+    """``postgresql``, ``mariadb``, ``mysql``, or a vendor-run engine (``oracle``, ``sqlserver``, ``dm``, ``kingbase``…)."""
+    version: str | None = None
+    host: HostName
+    port: Port = 5432
+    role: SqlName | None = None
+    """The role the application logs in with."""
+    secret: SecretRef | None = None
+    admin_role: SqlName | None = None
+    """The role the engine logs in with (superuser or equivalent); never the application's."""
+    admin_secret: SecretRef | None = None
+    size_gb: Annotated[float, Field(ge=0)] | None = None
+    shared_storage_cluster: bool | None = None
+
+
+class FileTree(Noun):
+    host: HostName
+    path: AbsolutePath
+    size_gb: Annotated[float, Field(ge=0)] | None = None
+
+
+class HealthCheck(Noun):
+    """How to see from outside that a service is alive. ``expected``: HTTP status, or text the answer must contain."""
+
+    kind: Literal["http", "tcp", "sql"]
+    target: str
+    """HTTP: path (``/health``); TCP: empty; SQL: a statement that must return one row."""
+    expected: str | None = None
+
+
+class Service(Noun):
+    name: SystemId
+    host: HostName
+    command: tuple[str, ...] = ()
+    """argv that starts it; never a shell line."""
+    unit: str | None = None
+    """systemd unit, instead of ``command``."""
+    port: Port | None = None
+    health: HealthCheck | None = None
+    singleton: bool | None = None
+    """Two instances at once are unsafe (schedulers, queue consumers, schema migrators). None: not answered yet."""
+    environment: dict[EnvName, str] = Field(default_factory=dict)
+    """Environment of the process. A value is a literal, or exactly one of the references listed in docs/inventory.md
+    (``@listen.address``, ``@listen.port``, ``@database.host``, ``@database.port``, ``@database.name``,
+    ``@database.role``, ``@database.secret_file``, ``@device.host``, ``@device.port``), looked up in a table: never evaluated."""
+    entry: HostName | None = None
+    """Name of the public entry (HTTP load balancer backend) that citizens reach it by."""
+
+
+class Device(Noun):
+    """Dedicated special equipment (专用特殊设备)."""
+
+    name: SystemId
+    model: str
+    address: Address
+    port: Port | None = None
+    management: Literal["ssh_cli", "manual"] = "manual"
+    management_port: Port = 22
+    management_user: UserName | None = None
+    secret: SecretRef | None = None
+    serial: str | None = None
+    needs: str | None = None
+    """What the new site must provide (power, rack units, cabling)."""
+    travel_outage_minutes: Annotated[float, Field(gt=0)] | None = None
+    """Announced outage while it travels."""
+
+
+class Link(Noun):
+    """R8."""
+
+    peer: str
+    direction: Literal["in", "out", "both"] = "both"
+    address: Address | None = None
+    port: Port | None = None
+    purpose: Literal["vertical", "horizontal", "chutian_cloud"] = "horizontal"
+
+
+class Window(Noun):
+    """When a cutover may happen. ``end`` ≤ ``start`` crosses midnight; ``24:00`` is the end of the day."""
+
+    days: Literal["daily", "workday", "weekend", "holiday"] | tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = "daily"
+    start: Clock
+    end: Clock
+
+
+class SharingClass(StrEnum):
+    UNCONDITIONAL = "unconditional"  # 无条件共享
+    CONDITIONAL = "conditional"  # 有条件共享
+    NOT_SHARED = "not_shared"  # 不予共享
+
+
+class DataResource(Noun):
+    """One entry of the catalogue (政务信息资源目录, R13)."""
+
+    name: Name
+    database: SqlName | None = None
+    basic_category: Literal["population", "legal_entities", "spatial_geography", "macro_economy", "buildings"] | None = None
+    theme: Literal["credit", "tax", "health", "traffic"] | None = None
+    source_of_truth: bool | None = None
+    sharing: SharingClass | None = None
+    form: Literal["front_end_server", "api", "file"] | None = None
+    update_frequency: str | None = None
+
+
+class InterruptionBudget(Noun):
+    """R5. Longest client-visible gap and failed requests that one cutover may cost."""
+
+    gap_ms: Annotated[int, Field(gt=0)] = 1000
+    failed_requests: Annotated[int, Field(ge=0)] = 0
+    outage_minutes: Annotated[float, Field(ge=0)] | None = None
+    """Announced outage, for hosting and vendor-run databases."""
+
+
+class System(Noun):
+    """One information system: the unit that is counted and moved. Countable with the first block filled,
+    plannable with the second, movable with the third (docs/inventory.md)."""
+
+    # countable
+    id: SystemId
+    name: Name
+    name_en: str | None = None
+    department: SystemId
+    kind: Kind
+    status: Status
+    row_no: int | None = None
+    # plannable
+    protection_grade: Annotated[int, Field(ge=1, le=5)] | None = None
+    """等保 (GB/T 22239). None: not graded (未定级) or not answered; ``grade_answered`` tells them apart."""
+    grade_answered: bool = False
+    architecture: str | None = None
+    os: str | None = None
+    dbms: str | None = None
+    data_gb: Annotated[float, Field(ge=0)] | None = None
+    servers: Annotated[int, Field(ge=0)] | None = None
+    vcpus: Annotated[float, Field(ge=0)] | None = None
+    memory_gb: Annotated[float, Field(ge=0)] | None = None
+    storage_gb: Annotated[float, Field(ge=0)] | None = None
+    virtualised: bool | None = None
+    special_equipment: bool | None = None
+    special_equipment_note: str | None = None
+    room: str | None = None
+    network: Network | None = None
+    depends_on: tuple[SystemId, ...] = ()
+    users: Literal["internal", "public", "both"] | None = None
+    service_hours: str | None = None
+    max_interruption_minutes: Annotated[float, Field(ge=0)] | None = None
+    vendor: str | None = None
+    installable: bool | None = None
+    supported: bool | None = None
+    processor: str | None = None
+    shared_storage_cluster: bool | None = None
+    # movable
+    security_owner: str | None = None
+    data_owner: str | None = None
+    contact: str | None = None
+    phone: str | None = None
+    """Personal data: never in reports or logs."""
+    remark: str | None = None
+    hosts: tuple[Host, ...] = ()
+    databases: tuple[Database, ...] = ()
+    file_trees: tuple[FileTree, ...] = ()
+    services: tuple[Service, ...] = ()
+    devices: tuple[Device, ...] = ()
+    links: tuple[Link, ...] = ()
+    windows: tuple[Window, ...] = ()
+    data_resources: tuple[DataResource, ...] = ()
+    interruption: InterruptionBudget | None = None
+    trial_run_seconds: Annotated[float, Field(ge=0)] | None = None
+    unknown: dict[str, str] = Field(default_factory=dict)
+    """Columns of the department's form that we do not know: kept and listed, never interpreted."""
+
+
+class ExcludedRow(Noun):
+    """A row outside the count. A classified one holds nothing but department, row number and the fact (R2)."""
+
+    department: SystemId
+    reason: Excluded
+    row_no: int | None = None
+    system: System | None = None
+    """Only for reasons other than ``classified``."""
+
+
+class Inventory(Noun):
+    departments: tuple[Department, ...] = ()
+    rooms: tuple[Room, ...] = ()
+    systems: tuple[System, ...] = ()
+    """In the count, all levels; sorted by id."""
+    excluded: tuple[ExcludedRow, ...] = ()
+
+
+# ---------------------------------------------------------------- what policy says (R3, R4)
+
+
+class Reason(Noun):
+    """One rule that spoke: its id, its words, the fact it looked at and where that fact came from."""
+
+    rule: str
+    zh: str
+    en: str
+    source: str = ""
+    fact: str = ""
+    place: str = ""
+
+
+class Verdict(Noun):
+    system: SystemId
+    strategy: Strategy
+    readiness: Annotated[int, Field(ge=0, le=100)]
+    complexity: Annotated[int, Field(ge=0, le=100)]
+    confidence: Annotated[int, Field(ge=0, le=100)] = 100
+    reasons: tuple[Reason, ...] = ()
+    would_change: tuple[Reason, ...] = ()
+    missing: tuple[str, ...] = ()
+    vendor_run: bool = False
+    needs_restart: bool = False
+    no_source: bool = False
+    overridden_by: str | None = None
+    policy_strategy: Strategy | None = None
+    """What policy said before an override."""
+
+
+# ---------------------------------------------------------------- the plan (R4, R7)
+
+
+class PlanEntry(Noun):
+    system: SystemId
+    strategy: Strategy
+    phase: str
+    wave: int
+    order: int
+    """Position within the wave: what it depends on has a lower one, or an equal one inside a cycle (moved together)."""
+    window_start: dt.datetime
+    window_end: dt.datetime
+    window_rule: str
+
+
+class PlanPhase(Noun):
+    id: str
+    in_scope: int
+    needed: int
+    planned: int
+    due: dt.date
+
+
+class Plan(Noun):
+    """A value: what moves when. ``digest`` is SHA-256 over its canonical JSON without the digest."""
+
+    digest: str
+    inventory_digest: str
+    policy_digest: str
+    entries: tuple[PlanEntry, ...]
+    phases: tuple[PlanPhase, ...]
+
+
+# ---------------------------------------------------------------- where things run
+
+
+class PgBouncerGateway(Noun):
+    """Holds a site's PostgreSQL sessions. The file has one ``name = host=… port=…`` line a database."""
+
+    host: HostName
+    address: Address
+    port: Port
+    admin_role: SqlName
+    secret: SecretRef
+    databases_file: AbsolutePath
+
+
+class HttpGateway(Noun):
+    """HAProxy with its runtime API on TCP."""
+
+    host: HostName
+    address: Address
+    runtime_port: Port
+
+
+class Site(Noun):
+    """A place where machines stand: an old room or the cloud centre."""
+
+    id: SystemId
+    kind: Literal["room", "cloud"]
+    address_range: str
+    gateway: Host
+    pgbouncer: PgBouncerGateway | None = None
+    haproxy: HttpGateway | None = None
+
+
+class Sites(Noun):
+    sites: tuple[Site, ...]
+    entry: HttpGateway | None = None
+    """The load balancer at the edge of the city's network by which citizens reach HTTP services."""

@@ -1,0 +1,61 @@
+"""One place for configuration: defaults, ``orchestrator.toml``, environment (``ORCHESTRATOR_*``), command line, in rising order."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from pathlib import Path
+
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+HOME = Path(__file__).resolve().parent.parent
+"""The checkout: where playbooks, Terraform modules and private server programs live."""
+
+
+class Settings(BaseSettings):
+    """Every path is absolute after loading. Holds references to secrets, never values."""
+
+    model_config = SettingsConfigDict(env_prefix="ORCHESTRATOR_", toml_file="orchestrator.toml", extra="forbid")
+
+    inventory: Path = Path("inventory")
+    """Folder of the inventory: departments, systems, ``sites.yaml``, ``program.yaml``, optional ``policy.yaml``."""
+    state: Path = Path(".orchestrator")
+    """Journal, Terraform working directories, artifacts, cutover records."""
+    journal: str = ""
+    """SQLAlchemy URL; default: SQLite in ``state``."""
+    terraform_module: str = "embedded"
+    """Folder under ``terraform/modules``."""
+    known_hosts: Path | None = None
+    ssh_key: Path | None = None
+    prefect_api: str = ""
+    """URL of a Prefect server; default: one of our own, started on loopback when first needed and reused."""
+    embedded: Path | None = None
+    """Folder of the embedded city, when the inventory is the embedded one."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls))
+
+    @cached_property
+    def journal_url(self) -> str:
+        return self.journal or f"sqlite:///{self.state.resolve() / 'journal.sqlite'}"
+
+    @property
+    def playbooks(self) -> Path:
+        return HOME / "playbooks"
+
+    @property
+    def terraform(self) -> Path:
+        return HOME / "terraform" / "modules" / self.terraform_module
+
+    @property
+    def tools(self) -> Path:
+        """Private folder of server programs; its ``bin`` comes before PATH."""
+        return Path(os.environ.get("ORCHESTRATOR_TOOLS", HOME / ".tools"))
