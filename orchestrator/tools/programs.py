@@ -6,9 +6,14 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from orchestrator.errors import Finding, ToolMissing
-from orchestrator.settings import HOME, Settings
+
+if TYPE_CHECKING:  # settings load pydantic: too slow for the small commands that only need a path
+    from orchestrator.settings import Settings
+
+HOME = Path(__file__).resolve().parents[2]
 
 PROGRAMS = (
     "postgres",
