@@ -21,6 +21,7 @@ from orchestrator.errors import ToolError, ToolMissing
 from orchestrator.tools.process_records import (
     MARK,
     ProcessRecord,
+    boot_id,
     descendants,
     end,
     kill,
@@ -37,6 +38,7 @@ __all__ = [
     "ProcessRecord",
     "Register",
     "Stopped",
+    "boot_id",
     "end",
     "minder_argv",
     "new_mark",
@@ -63,6 +65,11 @@ class Completed:
     seconds: float
     truncated: bool = False
 
+    @property
+    def exit_status(self) -> int:
+        """The same as ``code``."""
+        return self.code
+
 
 class Stopped(ToolError):  # noqa: N818 - it says what became of the program
     """The program was stopped by us: its time limit passed or the caller asked for it. It and its children are gone."""
@@ -79,7 +86,7 @@ def minder_argv(
     return [sys.executable, "-I", "-S", str(MINDER), *options, "--"]
 
 
-class _Stream:
+class Stream:
     """One output pipe: lines to the callback, the first and the last part kept."""
 
     def __init__(self, name: str, mask: Masker, keep: int, on_line: Callable[[str, str], None] | None) -> None:
@@ -170,7 +177,7 @@ def run(
         raise ToolError(f"cannot start: {error}", where=label, remedy="check the program's path and its working directory") from error
     finally:
         os.close(gate_out)
-    streams = [_Stream(name, mask, max_output // 2, on_line) for name in ("stdout", "stderr")]
+    streams = [Stream(name, mask, max_output // 2, on_line) for name in ("stdout", "stderr")]
     try:
         if register:
             register(record_of(process.pid, label, mark if daemons == "end" else ""))
@@ -206,10 +213,10 @@ def _judge(done: Completed, label: str, reason: str, limit: float, check: bool) 
         raise ToolError(f"{Path(done.argv[0]).name} ended with {done.code}: {said}", where=label, remedy="mend what it says, then resume")
 
 
-def _read(process: subprocess.Popen[bytes], streams: Sequence[_Stream], deadline: float, cancelled: Callable[[], bool] | None) -> str:
+def _read(process: subprocess.Popen[bytes], streams: Sequence[Stream], deadline: float, cancelled: Callable[[], bool] | None) -> str:
     """Feed the streams until the minder has ended. Returns "" or why it is to be stopped."""
     with selectors.DefaultSelector() as selector:
-        pipes: list[tuple[IO[bytes] | None, _Stream]] = list(zip((process.stdout, process.stderr), streams, strict=True))
+        pipes: list[tuple[IO[bytes] | None, Stream]] = list(zip((process.stdout, process.stderr), streams, strict=True))
         for pipe, stream in pipes:
             assert pipe is not None  # noqa: S101 - both were asked for
             os.set_blocking(pipe.fileno(), False)
