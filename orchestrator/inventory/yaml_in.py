@@ -80,6 +80,11 @@ def read_yaml(path: Path, name: str) -> tuple[list[Any], list[Finding]]:
     return documents, repeated
 
 
+def documents_of(text: str, name: str) -> list[Any]:
+    """All documents of a text of our own. Raises ``BadYaml``."""
+    return list(_documents(text, name, []))
+
+
 def _decode(data: bytes) -> str:
     if b"\x00" in data[:4] and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise BadYaml("not-text", "不是文本文件 (not a text file)", "请提供 UTF-8 的 YAML 文件 (give a YAML file in UTF-8)")
