@@ -1,0 +1,201 @@
+"""``program.yaml``: the programme as data (R7). Phases and percentages, calendar, teams, capacity, limits, what is under way.
+
+Only ``starts`` and ``phases`` are needed; everything else has a default that restricts nothing it was not told about.
+Quantities that planning adds up are kept as written here; planning turns them into whole units (see ``problem.py``).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, model_validator
+
+from orchestrator.errors import Finding, Refused
+from orchestrator.models import Kind, Level, Noun, Strategy, SystemId, Window
+
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+Skill = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
+
+
+class Phase(Noun):
+    """A target period (R7). ``percent`` of the systems in scope are to be finally accepted by the end of ``due``."""
+
+    id: SystemId
+    name: str
+    name_en: str | None = None
+    starts: dt.date | None = None
+    """First day of cutovers of systems that no earlier phase has in scope; default: the day after the former phase's ``due``."""
+    due: dt.date
+    percent: Annotated[float, Field(gt=0, le=100)]
+    levels: tuple[Level, ...] = (Level.MUNICIPAL, Level.COUNTY)
+    kinds: tuple[Kind, ...] = (Kind.DATABASE, Kind.APPLICATION)
+
+
+class Blackout(Noun):
+    """Days without any cutover (congress weeks, examinations), first and last included. No ``departments``: the whole city."""
+
+    name: str
+    starts: dt.date
+    ends: dt.date
+    departments: tuple[SystemId, ...] = ()
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Blackout:
+        if self.ends < self.starts:
+            raise ValueError(f"blackout {self.name!r} ends before it starts")
+        return self
+
+
+class Teams(Noun):
+    """From ``since`` on, so many teams have this skill. One team does one team-week in a week of five working days."""
+
+    skill: Skill
+    teams: NotNegative
+    since: dt.date | None = None
+
+
+class Work(Noun):
+    """What one system of a strategy needs."""
+
+    weeks: Annotated[int, Field(ge=1, le=52)] = 1
+    """Preparation, in weeks, the week of the cutover included."""
+    cutover_hours: Positive = 2
+    """The window must be open at least so long."""
+    skills: dict[Skill, Positive] = Field(default_factory=dict)
+    """Team-weeks by skill, for a system of complexity 0."""
+    complexity_factor: NotNegative = 0
+    """Team-weeks are multiplied by ``1 + complexity_factor * complexity / 100``."""
+
+
+class Replication(Noun):
+    """First copies. A system's data is copied evenly over the weeks of its preparation."""
+
+    gb_per_week: Positive | None = None
+    stream_gb_per_week: Positive | None = None
+    """What one system's copy reaches at most: larger ones are prepared for longer. Default: ``gb_per_week``."""
+
+
+class CloudStep(Noun):
+    """From ``since`` on, the cloud has so much in all. Left out: not limited. Taken from the first week of preparation on."""
+
+    since: dt.date
+    vcpus: NotNegative | None = None
+    memory_gb: NotNegative | None = None
+    storage_gb: NotNegative | None = None
+
+
+class Waves(Noun):
+    """How many systems may be cut over in one week."""
+
+    systems_per_week: Annotated[int, Field(ge=1)] | None = 20
+    per_department: Annotated[int, Field(ge=1)] | None = None
+    departments: dict[SystemId, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
+    """Limits of single departments, instead of ``per_department``."""
+
+
+class Standing(Noun):
+    """Where a system stands already. ``rolled_back``: it is on its source again and is planned anew."""
+
+    system: SystemId
+    state: Literal["done", "under_way", "rolled_back"]
+    cutover: dt.date | None = None
+    """Done: the day it was cut over. Under way: the day that was promised."""
+
+
+class Programme(Noun):
+    """Everything planning knows besides inventory and policy."""
+
+    starts: dt.date
+    as_of: dt.date | None = None
+    """Nothing is planned before this day; default: ``starts``."""
+    phases: Annotated[tuple[Phase, ...], Field(min_length=1)]
+    counting: Literal["all_together", "per_kind", "per_department"] = "all_together"
+    timezone: str = "Asia/Shanghai"
+    holidays: tuple[dt.date, ...] = ()
+    """Further days off; for years that the calendar library does not know, all of them."""
+    workdays: tuple[dt.date, ...] = ()
+    """Further working days (调休上班)."""
+    blackouts: tuple[Blackout, ...] = ()
+    default_windows: tuple[Window, ...] = (Window(days="daily", start="00:00", end="05:00"),)
+    """For systems that declare no windows and whose service hours leave none (7×24) or cannot be read."""
+    teams: tuple[Teams, ...] = ()
+    """Empty: not limited. Otherwise a skill that is not listed has no team."""
+    work: dict[Strategy, Work] = Field(default_factory=dict)
+    replication: Replication = Replication()
+    cloud: tuple[CloudStep, ...] = ()
+    waves: Waves = Waves()
+    trial_run_days: NotNegative = 14
+    """Between cutover and final acceptance, for systems that declare no trial run of their own."""
+    reachable: tuple[SystemId, ...] = ()
+    """Dependencies that stay where they are and are reached over a link: nobody waits for them."""
+    under_way: tuple[Standing, ...] = ()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Programme:
+        ids = [phase.id for phase in self.phases]
+        if len(set(ids)) != len(ids):
+            raise ValueError("two phases have the same id")
+        if [phase.due for phase in self.phases] != sorted(phase.due for phase in self.phases):
+            raise ValueError("phases are listed in the order of their due dates")
+        if self.phases[0].due < self.starts:
+            raise ValueError(f"phase {self.phases[0].id} is due before the programme starts")
+        if both := set(self.holidays) & set(self.workdays):
+            raise ValueError(f"{min(both)} is listed as a holiday and as a working day")
+        return self
+
+    def work_of(self, strategy: Strategy) -> Work:
+        """What the programme, or else our default, asks for one system of this strategy."""
+        return self.work.get(strategy) or DEFAULT_WORK[strategy]
+
+
+DEFAULT_WORK = {
+    Strategy.CLOUD_DEPLOYMENT: Work(weeks=1, cutover_hours=2, skills={"cloud": 1}, complexity_factor=1),
+    Strategy.DEVICE_RELOCATION: Work(weeks=1, cutover_hours=4, skills={"cloud": 1, "device": 1}, complexity_factor=1),
+    Strategy.HOSTING: Work(weeks=1, cutover_hours=8, skills={"facility": 1}, complexity_factor=1),
+}
+
+
+def load_programme(path: Path) -> Programme:
+    """Read and check ``program.yaml``.
+
+    Raises ``Refused`` with every finding (field by field) when the file is missing, is not YAML or does not fit the schema.
+    """
+    import yaml  # noqa: PLC0415 - only commands that read the programme pay for it
+
+    try:
+        raw: Any = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
+    except OSError as error:
+        finding = Finding("programme-missing", "error", f"cannot be read: {error.strerror}", "write program.yaml", file=str(path))
+        raise Refused("the programme cannot be read", findings=[finding], where=str(path)) from error
+    except yaml.YAMLError as error:
+        finding = Finding("programme-yaml", "error", str(error), "mend the YAML", file=str(path))
+        raise Refused("the programme is not YAML", findings=[finding], where=str(path)) from error
+    if not isinstance(raw, dict):
+        finding = Finding("programme-shape", "error", "is not a mapping of settings", "begin with `starts:` and `phases:`", file=str(path))
+        raise Refused("the programme is not a mapping", findings=[finding], where=str(path))
+    try:
+        return Programme.model_validate(raw)
+    except ValidationError as error:
+        findings = [
+            Finding(
+                "programme-field",
+                "error",
+                f"{'.'.join(str(part) for part in one['loc']) or 'programme'}: {one['msg']}",
+                "see the commented example of program.yaml",
+                file=str(path),
+                cell=".".join(str(part) for part in one["loc"]),
+            )
+            for one in error.errors(include_url=False, include_context=False, include_input=False)
+        ]
+        raise Refused("the programme does not fit its schema", findings=findings, where=str(path)) from error
+
+
+def programme_digest(programme: Programme) -> str:
+    """SHA-256 over the programme's canonical JSON, ``as_of`` and what is under way left out: those move with time."""
+    data = programme.model_dump(mode="json", exclude={"as_of", "under_way"})
+    return hashlib.sha256(json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()).hexdigest()
