@@ -147,5 +147,10 @@ def _change(policy: Policy, facts: Facts, places: Mapping[str, str], rules: list
 def _reason(rule: Rule, policy: Policy, facts: Facts, places: Mapping[str, str]) -> Reason:
     names = policy.conditions[rule.when].facts
     return Reason(
-        rule=rule.id, zh=rule.zh, en=rule.en, source=rule.source, fact=fact_words(policy, facts, names), place=place_of(policy, places, names)
+        rule=rule.id,
+        zh=rule.zh,
+        en=rule.en,
+        source=rule.source,
+        fact=fact_words(policy, facts, names),
+        place=place_of(policy, places, names),
     )

@@ -3,8 +3,8 @@
 A fact that is missing makes a condition *unknown* (None), unless the condition holds or fails whatever the fact is. Nothing is ever handed
 to Python's ``eval``: the interpreter of cel-python walks the parse tree.
 
-Importing cel-python costs 0.1 s and building its parser 0.2 s, so both are put off: the parse trees of the policy that ships are kept beside
-it as data (``policy.trees.json``, written by ``scripts/write_policy_trees.py``, checked by a test).
+Importing cel-python costs 0.1 s and building its parser 0.2 s, so both are put off: the parse trees of the policy that ships are kept
+beside it as data (``policy.trees.json``, written by ``scripts/write_policy_trees.py``, checked by a test).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _NAMES = {"ident", "ident_arg"}
 _MACROS = {"all", "exists", "exists_one", "map", "filter"}
 
 
-class BadCondition(ValueError):
+class BadCondition(ValueError):  # noqa: N818 - it says what the text is
     """The text is not a condition over the known facts."""
 
 
@@ -46,13 +46,15 @@ class Condition:
         return self._seen[at]
 
     def _evaluate(self, facts: Mapping[str, Value]) -> bool | None:
-        from celpy import CELEvalError, json_to_cel  # late: costs 0.1 s
-        from celpy.evaluation import Activation, Evaluator
+        from celpy.adapter import json_to_cel  # noqa: PLC0415 - costs 0.1 s
+        from celpy.evaluation import Activation, CELEvalError, Evaluator  # noqa: PLC0415
 
         if self._tree is None:
             self._tree = _thaw(self._raw)
         try:
-            result = Evaluator(ast=self._tree, activation=Activation()).evaluate({name: json_to_cel(_plain(value)) for name, value in facts.items()})
+            result = Evaluator(ast=self._tree, activation=Activation()).evaluate(
+                {name: json_to_cel(_plain(value)) for name, value in facts.items()}
+            )
         except CELEvalError as error:
             if len(facts) < len(self.facts):
                 return None
@@ -81,14 +83,15 @@ def compile_conditions(texts: Iterable[str], known: Iterable[str]) -> dict[str, 
 
 def parse(text: str) -> list[Any]:
     """The parse tree as plain lists: ``[rule, child…]``, a token as ``"TYPE=value"``. Raises ``BadCondition``."""
-    from celpy.celparser import CELParseError, CELParser  # late: costs 0.3 s
+    from celpy.celparser import CELParseError, CELParser  # noqa: PLC0415 - costs 0.3 s
 
     if len(text) > MAX_LENGTH or text.count("(") + text.count("[") > 100:
         raise BadCondition(f"condition is too long or too deep: {text[:60]}…")
     try:
-        return _freeze(CELParser().parse(text))
+        tree: list[Any] = _freeze(CELParser().parse(text))
     except (CELParseError, RecursionError) as error:
         raise BadCondition(f"{text}: not a valid CEL expression") from error
+    return tree
 
 
 @cache
@@ -102,7 +105,7 @@ def _shipped() -> dict[str, list[Any]]:
 
 
 def _freeze(node: Any) -> Any:
-    from lark import Token
+    from lark import Token  # noqa: PLC0415
 
     if isinstance(node, Token):
         return f"{node.type}={node.value}"
@@ -110,13 +113,13 @@ def _freeze(node: Any) -> Any:
 
 
 def _thaw(node: Any) -> Any:
-    from lark import Token, Tree
-    from lark.tree import Meta
+    from lark import Token, Tree  # noqa: PLC0415
+    from lark.tree import Meta  # noqa: PLC0415
 
     if isinstance(node, str):
         kind, _, value = node.partition("=")
         return Token(kind, value)
-    meta = Meta()
+    meta: Any = Meta()  # type: ignore[no-untyped-call]  # lark leaves it untyped
     meta.line, meta.column, meta.empty = 1, 1, False
     return Tree(Token("RULE", node[0]), [_thaw(child) for child in node[1:]], meta)
 
@@ -151,11 +154,10 @@ def _plain(value: Value) -> Any:
 
 def write_trees() -> str:
     """The parse trees of the policy that ships, as the text of ``policy.trees.json``."""
-    import yaml
+    import yaml  # noqa: PLC0415
 
     text = (resources.files("orchestrator.policy") / "policy.yaml").read_text("utf-8")
     rules = yaml.safe_load(text)["rules"]
     texts = sorted({rule["when"] for rule in rules} | {rule["facts_only_if"] for rule in rules if "facts_only_if" in rule})
     lines = [f"{json.dumps(when, ensure_ascii=False)}: {json.dumps(parse(when), ensure_ascii=False)}" for when in texts]
     return "{\n" + ",\n".join(lines) + "\n}\n"
-

@@ -54,17 +54,32 @@ class FactReader:
             put(name, getattr(system, name) or None)
         put("network", str(system.network) if system.network else None)
         if system.grade_answered or system.protection_grade is not None:
-            put("protection_grade", float(system.protection_grade or 0), "未定级" if system.protection_grade is None else system.protection_grade)
+            put(
+                "protection_grade",
+                float(system.protection_grade or 0),
+                "未定级" if system.protection_grade is None else system.protection_grade,
+            )
         put("dependencies", float(len(system.depends_on)), "、".join(system.depends_on) or "0")
         self._os(system, put)
         self._engines(system, put)
         self._sizes(system, put)
         clusters = [base.shared_storage_cluster for base in system.databases if base.shared_storage_cluster is not None]
-        put("shared_storage_cluster", True if any(clusters) else system.shared_storage_cluster if system.shared_storage_cluster is not None else (False if clusters else None))
+        put(
+            "shared_storage_cluster",
+            True
+            if any(clusters)
+            else system.shared_storage_cluster
+            if system.shared_storage_cluster is not None
+            else (False if clusters else None),
+        )
         if system.service_hours:
             put("around_the_clock", bool(_AROUND.search(unicodedata.normalize("NFKC", system.service_hours))), system.service_hours)
         if system.services:
-            put("singletons_asked", all(service.singleton is not None for service in system.services), f"{sum(s.singleton is None for s in system.services)}/{len(system.services)} 未说明")
+            put(
+                "singletons_asked",
+                all(service.singleton is not None for service in system.services),
+                f"{sum(s.singleton is None for s in system.services)}/{len(system.services)} 未说明",
+            )
         return Facts(values, shown)
 
     def _os(self, system: System, put: Any) -> None:
@@ -120,7 +135,11 @@ class FactReader:
             plain = unicodedata.normalize("NFKC", text).casefold()
             closed = plain.replace(" ", "")
             self._words[at] = next(
-                (word for word, parts in self.policy.synonyms.get(kind, ()) if any(part in plain or part.replace(" ", "") in closed for part in parts)),
+                (
+                    word
+                    for word, parts in self.policy.synonyms.get(kind, ())
+                    if any(part in plain or part.replace(" ", "") in closed for part in parts)
+                ),
                 "other",
             )
         return self._words[at]

@@ -108,7 +108,9 @@ def load_policy(path: Path | None = None) -> Policy:
         return _shipped()
     documents, findings = read_yaml(path, path.name)
     if not findings and len(documents) != 1:
-        findings = [Finding("bad-shape", "error", "应为一个 YAML 文档 (one YAML document is expected)", "见 docs/policy.md", file=path.name)]
+        findings = [
+            Finding("bad-shape", "error", "应为一个 YAML 文档 (one YAML document is expected)", "见 docs/policy.md", file=path.name)
+        ]
     if findings:
         raise Refused("策略文件无法读取 (the policy cannot be read)", findings=findings, where=str(path))
     return _build(documents[0], path.name)
@@ -142,12 +144,23 @@ def _build(document: Any, name: str) -> Policy:
             try:
                 compile_conditions([text] if text else [], policy.facts)
             except BadCondition as bad:
-                faults.append(Finding("bad-condition", "error", f"{rule.id}: {bad}", remedy, file=name, cell=_where(document, ("rules", number, "when"))))
+                faults.append(
+                    Finding(
+                        "bad-condition", "error", f"{rule.id}: {bad}", remedy, file=name, cell=_where(document, ("rules", number, "when"))
+                    )
+                )
     seen: set[str] = set()
     for number, rule in enumerate(policy.rules):
         if rule.id in seen:
             faults.append(
-                Finding("duplicate-rule", "error", f"规则编号重复 (rule id used twice): {rule.id}", remedy, file=name, cell=_where(document, ("rules", number, "id")))
+                Finding(
+                    "duplicate-rule",
+                    "error",
+                    f"规则编号重复 (rule id used twice): {rule.id}",
+                    remedy,
+                    file=name,
+                    cell=_where(document, ("rules", number, "id")),
+                )
             )
         seen.add(rule.id)
     if faults:
