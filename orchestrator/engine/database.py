@@ -1,0 +1,66 @@
+"""Opens the journal's database: SQLite by default, PostgreSQL by URL; brings its schema up to date."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event, inspect, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from orchestrator.errors import NeedsPerson, Refused
+
+HEAD = "0001"
+"""The newest Alembic revision; a test compares it with the folder, so that a plain start need not import Alembic."""
+
+
+def open_database(url: str, *, create: bool) -> Engine:
+    """The engine, schema at HEAD. Raises Refused when there is no journal and ``create`` is false."""
+    if url.startswith("sqlite:///"):
+        path = Path(url.removeprefix("sqlite:///"))
+        if not path.exists():
+            if not create:
+                raise Refused("there is no journal yet", where=str(path), remedy="run `orchestrator migrate` or `orchestrator plan --save` first")
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    engine = create_engine(url, connect_args={"timeout": 30} if url.startswith("sqlite") else {})
+    if engine.dialect.name == "sqlite":
+        _make_sqlite_durable(engine)
+    try:
+        with engine.connect() as connection:
+            current = connection.scalar(text("SELECT version_num FROM alembic_version")) if inspect(connection).has_table("alembic_version") else None
+    except SQLAlchemyError as error:
+        raise NeedsPerson(
+            f"the journal cannot be opened: {error.__class__.__name__}", where=url.split("@")[-1], remedy="check the URL, the disk and the backup of the journal"
+        ) from error
+    if current != HEAD:
+        _upgrade(engine)
+    return engine
+
+
+def _make_sqlite_durable(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def _pragmas(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves: pysqlite's own is too late for writers
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")  # intent must be on disk before the world is touched
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")
+
+
+def _upgrade(engine: Engine) -> None:
+    import logging
+
+    from alembic import command
+    from alembic.config import Config
+
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    with engine.execution_options(writes=True).begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")

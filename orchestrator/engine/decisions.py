@@ -1,0 +1,135 @@
+"""Gates, human tasks, measurements and the copy ledger: the journal's records of people and of figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Row, insert, select, update
+
+from orchestrator.engine import schema as s
+from orchestrator.engine.actors import Actor
+from orchestrator.engine.journal import Journal, Lease, now
+from orchestrator.errors import Refused
+
+
+class Decisions:
+    """What people decided and what was measured, on the same chain as everything else."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    # ------------------------------------------------------------ gates
+
+    def open_gate(self, lease: Lease, gate: str, digest: str) -> Row[Any]:
+        """The gate's row; opened when it was not yet. A gate that was opened for another digest is asked anew."""
+        with self._journal._write(lease) as tx:
+            where = (s.gates.c.migration == lease.migration, s.gates.c.gate == gate)
+            row = tx.execute(select(s.gates).where(*where)).one_or_none()
+            if row is None:
+                tx.execute(insert(s.gates).values(migration=lease.migration, gate=gate, digest=digest, state="open", opened=now()))
+                self._event(tx, "gate_opened", lease.holder, lease.migration, {"gate": gate, "digest": digest})
+            elif row.digest != digest:
+                tx.execute(update(s.gates).where(*where).values(digest=digest, state="open", opened=now(), decided=None, actor=None, reason=None))
+                self._event(tx, "gate_reopened", lease.holder, lease.migration, {"gate": gate, "was": row.digest, "digest": digest})
+            return tx.execute(select(s.gates).where(*where)).one()
+
+    def decide_gate(self, migration: str, gate: str, *, approve: bool, actor: Actor, digest: str, reason: str = "") -> None:
+        """Records a person's decision. Raises Refused when the gate is not open, the digest is another, or the person is
+        the one who asked for the migration."""
+        asked_by = self._journal.migration(migration).requested_by
+        with self._journal._write() as tx:
+            where = (s.gates.c.migration == migration, s.gates.c.gate == gate)
+            row = tx.execute(select(s.gates).where(*where)).one_or_none()
+            if row is None or row.state != "open":
+                raise Refused(f"the gate {gate} of {migration} is not waiting", where=migration, remedy="`orchestrator status` shows what waits for whom")
+            if not row.digest.startswith(digest) or len(digest) < 8:
+                raise Refused(
+                    f"the gate waits for plan {row.digest[:12]}, not {digest[:12] or '(none)'}",
+                    where=migration,
+                    remedy="read the plan again and name the digest (8 characters or more) that you approve",
+                )
+            if str(actor) == asked_by:
+                raise Refused(
+                    f"{actor} asked for this migration and cannot decide on it",
+                    where=migration,
+                    remedy="another account decides; the one who asks is never the one who approves",
+                )
+            tx.execute(
+                update(s.gates).where(*where).values(state="approved" if approve else "refused", decided=now(), actor=str(actor), reason=reason)
+            )
+            self._event(tx, "gate_decided", str(actor), migration, {"gate": gate, "approved": approve, "digest": row.digest, "reason": reason})
+
+    def gates(self, migration: str | None = None) -> list[Row[Any]]:
+        """Gates, oldest first."""
+        query = select(s.gates).order_by(s.gates.c.id)
+        return self._rows(query.where(s.gates.c.migration == migration) if migration else query)
+
+    # ------------------------------------------------------------ human tasks
+
+    def open_task(self, lease: Lease, step: str, name: str, *, zh: str, en: str, detail: Mapping[str, Any]) -> Row[Any]:
+        """The task's row; opened when it was not yet."""
+        with self._journal._write(lease) as tx:
+            where = (s.tasks.c.migration == lease.migration, s.tasks.c.step == step, s.tasks.c.name == name)
+            row = tx.execute(select(s.tasks).where(*where)).one_or_none()
+            if row is None:
+                tx.execute(
+                    insert(s.tasks).values(
+                        migration=lease.migration, step=step, name=name, title_zh=zh, title_en=en, detail=dict(detail), state="open", opened=now()
+                    )
+                )
+                self._event(tx, "task_opened", lease.holder, lease.migration, {"task": name, "title": en, **detail})
+            return tx.execute(select(s.tasks).where(*where)).one()
+
+    def finish_task(self, task: int, *, actor: Actor, evidence: str) -> None:
+        """A person did it and says what shows it. Raises Refused when it is not open or the evidence is empty."""
+        if not evidence.strip():
+            raise Refused("a finished task needs evidence", remedy="say what shows it: a ticket, a photo's number, a reading")
+        with self._journal._write() as tx:
+            row = tx.execute(select(s.tasks).where(s.tasks.c.id == task)).one_or_none()
+            if row is None or row.state != "open":
+                raise Refused(f"task {task} is not open", remedy="`orchestrator task list` shows the open ones")
+            tx.execute(update(s.tasks).where(s.tasks.c.id == task).values(state="done", done=now(), actor=str(actor), evidence=evidence))
+            self._event(tx, "task_done", str(actor), row.migration, {"task": row.name, "evidence": evidence})
+
+    def tasks(self, migration: str | None = None, *, state: str | None = None) -> list[Row[Any]]:
+        """Human tasks, oldest first."""
+        query = select(s.tasks).order_by(s.tasks.c.id)
+        if migration:
+            query = query.where(s.tasks.c.migration == migration)
+        if state:
+            query = query.where(s.tasks.c.state == state)
+        return self._rows(query)
+
+    # ------------------------------------------------------------ figures
+
+    def measure(self, lease: Lease, **values: Any) -> None:
+        """Keeps one measured interruption (see ``schema.measurements``)."""
+        with self._journal._write(lease) as tx:
+            tx.execute(insert(s.measurements).values(migration=lease.migration, **values))
+            self._event(tx, "breach" if values["breach"] else "measured", lease.holder, lease.migration, values)
+
+    def measurements(self, migration: str | None = None) -> list[Row[Any]]:
+        """Measured interruptions, oldest first."""
+        query = select(s.measurements).order_by(s.measurements.c.id)
+        return self._rows(query.where(s.measurements.c.migration == migration) if migration else query)
+
+    def record_copy(self, lease: Lease, *, what: str, source_state: str, size: int, items: int) -> None:
+        """The copy ledger: what was copied, from which state of the source."""
+        with self._journal._write(lease) as tx:
+            tx.execute(insert(s.copies).values(migration=lease.migration, what=what, source_state=source_state, bytes=size, items=items, at=now()))
+            self._event(tx, "copied", lease.holder, lease.migration, {"what": what, "source_state": source_state, "bytes": size, "items": items})
+
+    def copies(self, migration: str) -> list[Row[Any]]:
+        """The copy ledger of a migration."""
+        return self._rows(select(s.copies).where(s.copies.c.migration == migration).order_by(s.copies.c.id))
+
+    # ------------------------------------------------------------
+
+    def _event(self, tx: Any, kind: str, actor: str, migration: str, payload: Mapping[str, Any]) -> None:
+        system = tx.scalar(select(s.migrations.c.system).where(s.migrations.c.id == migration))
+        self._journal._append(tx, kind, actor=actor, system=system, migration=migration, payload=payload)
+
+    def _rows(self, query: Any) -> list[Row[Any]]:
+        with self._journal._engine.connect() as connection:
+            return list(connection.execute(query))

@@ -1,0 +1,120 @@
+"""Any mixture of files and folders → one Reading. The one door through which inventories come in."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from orchestrator.errors import Finding, Refused
+from orchestrator.inventory.build import Builder
+from orchestrator.inventory.reading import Interpretation, Raw, Reading
+from orchestrator.inventory.yaml_in import Map, Seq, read_yaml
+from orchestrator.models import Inventory, Sites
+
+__all__ = ["Interpretation", "Reading", "inventory_digest", "load", "load_sites", "load_strict"]
+
+YAML_SUFFIXES = {".yaml", ".yml"}
+OTHER_DOCUMENTS = {"sites", "phases", "rules", "starts", "entry", "calendar"}
+"""A YAML file whose top-level keys are among these is another document of the programme, not inventory."""
+
+
+def load(paths: Sequence[Path]) -> Reading:
+    """Read files and folders (not their subfolders' hidden files). Never raises for content: everything wrong is a finding."""
+    builder = Builder()
+    for path in paths:
+        for file, name in _files(path, builder):
+            _read(file, name, builder)
+    return builder.finish()
+
+
+def load_strict(paths: Sequence[Path]) -> Reading:
+    """Like ``load``, for commands that act. Raises ``Refused`` with every finding if any is an error."""
+    reading = load(paths)
+    if reading.errors:
+        raise Refused("the inventory has errors", findings=reading.findings, where=", ".join(map(str, paths)))
+    return reading
+
+
+def inventory_digest(inventory: Inventory) -> str:
+    """SHA-256 over the canonical JSON of an inventory."""
+    text = json.dumps(inventory.model_dump(mode="json"), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def load_sites(path: Path) -> Sites:
+    """The sites of ``path`` (a ``sites.yaml`` or the folder that holds one). Raises ``Refused`` naming each fault."""
+    file = path / "sites.yaml" if path.is_dir() else path
+    documents, findings = read_yaml(file, file.name)
+    if findings or len(documents) != 1 or not isinstance(documents[0], Map):
+        raise Refused("sites cannot be read", findings=findings, where=str(file))
+    try:
+        return Sites.model_validate(documents[0])
+    except ValidationError as error:
+        faults = [
+            Finding("bad-value", "error", fault["msg"], "correct the value", file=file.name, cell=".".join(map(str, fault["loc"])))
+            for fault in error.errors(include_url=False, include_input=False)
+        ]
+        raise Refused("sites cannot be read", findings=faults, where=str(file)) from None
+
+
+def _files(path: Path, builder: Builder) -> list[tuple[Path, str]]:
+    if path.is_dir():
+        found = sorted(p for p in path.rglob("*") if p.is_file() and not any(part.startswith(("~$", ".")) for part in p.relative_to(path).parts))
+        return [(p, p.relative_to(path).as_posix()) for p in found]
+    if not path.exists():
+        builder.findings.append(
+            Finding("no-such-file", "error", "文件不存在 (no such file)", "检查路径 (check the path)", file=path.name)
+        )
+        return []
+    return [(path, path.name)]
+
+
+def _read(file: Path, name: str, builder: Builder) -> None:
+    if file.suffix.lower() in YAML_SUFFIXES:
+        documents, findings = read_yaml(file, name)
+        builder.findings.extend(findings)
+        for document in documents:
+            _document(document, name, builder)
+
+
+def _document(document: Any, name: str, builder: Builder) -> None:
+    if document is None:
+        return
+    if not isinstance(document, Map):
+        builder.findings.append(
+            Finding("bad-shape", "error", "顶层应为 systems: / departments: / rooms: (unexpected top level)", "见 docs/inventory.md (see docs/inventory.md)", file=name)
+        )
+        return
+    ours = {key: document.get(key) for key in ("departments", "rooms", "systems") if key in document}
+    if not ours:
+        if not set(document) & OTHER_DOCUMENTS:
+            builder.findings.append(
+                Finding("not-inventory", "warning", "不是台账文件,已跳过 (not an inventory file; skipped)", "如是台账,请使用 systems: 键 (use the key systems:)", file=name)
+            )
+        return
+    for key, items in ours.items():
+        if items is None:
+            continue
+        if not isinstance(items, Seq):
+            builder.findings.append(
+                Finding("bad-shape", "error", f"{key} 应为列表 (must be a list)", "每项以 “- ” 开头 (begin each item with “- ”)", file=name, cell=f"L{document.lines[key]}")
+            )
+            continue
+        for item, line in zip(items, items.lines, strict=True):
+            if not isinstance(item, Map):
+                builder.findings.append(
+                    Finding("bad-shape", "error", f"{key} 的一项不是键值对 (an item is not a mapping)", "写成 “- id: …” (write “- id: …”)", file=name, cell=f"L{line}")
+                )
+            elif key == "systems":
+                builder.yaml_system(_raw(item, name, line))
+            else:
+                builder.reference(key, _raw(item, name, line))
+
+
+def _raw(item: Map, name: str, line: int) -> Raw:
+    return Raw(file=name, cell=f"L{line}", values=dict(item), cells={key: f"L{abs(at)}" for key, at in item.lines.items()})

@@ -1,0 +1,82 @@
+"""What a reading is made of: raw rows with their places on the way in, an inventory with findings on the way out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from orchestrator.errors import Finding
+from orchestrator.models import Excluded, ExcludedRow, Inventory
+
+
+@dataclass(frozen=True)
+class Interpretation:
+    """A value that was not taken as it stands: what was read, and what was understood."""
+
+    file: str
+    sheet: str
+    cell: str
+    read: str
+    understood: str
+
+
+@dataclass
+class Raw:
+    """One row or YAML item about one system, values by field name, each with its cell. Never made of a classified row."""
+
+    file: str
+    sheet: str = ""
+    cell: str = ""
+    """The row as a whole: ``A5`` or ``L12``."""
+    values: dict[str, Any] = field(default_factory=dict)
+    cells: dict[str, str] = field(default_factory=dict)
+    unknown: dict[str, str] = field(default_factory=dict)
+
+    def at(self, name: str) -> str:
+        return self.cells.get(name, self.cell)
+
+    def place(self, name: str) -> str:
+        """``file › sheet › cell`` of a field, for people."""
+        return " › ".join(part for part in (self.file, self.sheet, self.at(name)) if part)
+
+    def finding(self, code: str, severity: str, message: str, remedy: str, at: str = "", system: str = "") -> Finding:
+        return Finding(code, severity, message, remedy, file=self.file, sheet=self.sheet, cell=self.at(at), system=system)
+
+
+@dataclass(frozen=True)
+class Uncounted:
+    """A row that cannot become a system yet because what the count needs is missing or unreadable."""
+
+    name: str
+    department: str
+    level: str
+    missing: tuple[str, ...]
+    file: str
+    cell: str
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was understood of all inputs together. ``inventory`` holds only what could be read; ``findings`` say what could not."""
+
+    inventory: Inventory
+    findings: list[Finding] = field(default_factory=list)
+    interpretations: list[Interpretation] = field(default_factory=list)
+    places: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """System id → field → ``file › sheet › cell``."""
+    uncounted: list[Uncounted] = field(default_factory=list)
+    rows: int = 0
+    """Rows about systems that were read, classified and unreadable ones included."""
+    unanswered: int = 0
+    """Rows among the classified ones whose classification is not answered: treated the same until it is (R2)."""
+    unknown_columns: tuple[str, ...] = ()
+
+    @property
+    def errors(self) -> list[Finding]:
+        return [finding for finding in self.findings if finding.severity == "error"]
+
+
+def classified_row(department: str, row_no: int | None) -> ExcludedRow:
+    """All that may be kept of a classified row (R2)."""
+    return ExcludedRow(department=department, reason=Excluded.CLASSIFIED, row_no=row_no)

@@ -1,0 +1,207 @@
+"""Hostile YAML in, plain values with line numbers out.
+
+Built on libyaml's *events*, not on its composer: the composer recurses in C and can be made to overflow the stack, and aliases are cheap to
+write and dear to expand. Here depth, size and what aliases would expand to are counted while reading. Scalars follow the YAML 1.2 core schema
+(``08:30`` and ``no`` stay text; ``true``/``false``, numbers and null are what they look like); no tag constructs anything.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from orchestrator.errors import Finding
+
+MAX_BYTES = 32 * 1024 * 1024
+MAX_DEPTH = 40
+MAX_NODES = 4_000_000
+MAX_ALIASED = 100_000
+"""Nodes that aliases may add over a whole file, counted as if expanded."""
+
+_INT = re.compile(r"[-+]?[0-9]{1,18}$")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]{1,3})?$")
+_CONSTANTS: dict[str, Any] = {
+    "": None, "~": None, "null": None, "Null": None, "NULL": None,
+    "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
+}  # fmt: skip
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class Map(dict[str, Any]):
+    """A mapping that remembers the line (1-based) where it and each of its keys stood."""
+
+    line: int = 0
+    lines: dict[str, int]
+    size: int = 1
+
+    def __init__(self, line: int) -> None:
+        super().__init__()
+        self.line = line
+        self.lines = {}
+
+
+class Seq(list[Any]):
+    """A sequence that remembers the line (1-based) of each of its items."""
+
+    line: int = 0
+    lines: list[int]
+    size: int = 1
+
+    def __init__(self, line: int) -> None:
+        super().__init__()
+        self.line = line
+        self.lines = []
+
+
+class BadYaml(Exception):
+    """The file cannot be read as YAML within the limits. ``line`` is 0 where no place is known."""
+
+    def __init__(self, code: str, what: str, remedy: str, line: int = 0) -> None:
+        super().__init__(what)
+        self.code, self.what, self.remedy, self.line = code, what, remedy, line
+
+
+def read_yaml(path: Path, name: str) -> tuple[list[Any], list[Finding]]:
+    """All documents of a file. What cannot be read is one finding named after ``name``; never raises for the content of a file."""
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise BadYaml("file-too-large", f"文件超过 {MAX_BYTES // 2**20} MB (file is too large)", "按部门拆成多个文件 (split it by department)")
+        text = _decode(path.read_bytes())
+        repeated: list[Finding] = []
+        documents = list(_documents(text, name, repeated))
+    except BadYaml as bad:
+        return [], [Finding(bad.code, "error", bad.what, bad.remedy, file=name, cell=f"L{bad.line}" if bad.line else "")]
+    except OSError as error:
+        return [], [Finding("unreadable", "error", f"文件无法打开 (cannot be opened): {error.strerror}", "检查文件与权限 (check the file and its permissions)", file=name)]
+    return documents, repeated
+
+
+def _decode(data: bytes) -> str:
+    if b"\x00" in data[:4] and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise BadYaml("not-text", "不是文本文件 (not a text file)", "请提供 UTF-8 的 YAML 文件 (give a YAML file in UTF-8)")
+    for encoding in ("utf-16",) if data.startswith((b"\xff\xfe", b"\xfe\xff")) else ("utf-8-sig", "gb18030"):
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    raise BadYaml("bad-encoding", "无法识别文件编码 (encoding not recognised)", "另存为 UTF-8 (save it as UTF-8)")
+
+
+def _documents(text: str, name: str, findings: list[Finding]) -> Iterator[Any]:
+    composer = _Composer(name, findings)
+    try:
+        for event in yaml.parse(text, Loader=_LOADER):
+            if composer.feed(event):
+                yield composer.take()
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None) or "unreadable character"
+        line = mark.line + 1 if mark else 0
+        raise BadYaml("bad-yaml", f"不是有效的 YAML (not valid YAML): {problem}", "检查该行的缩进、冒号与引号 (check indentation, colons and quotes there)", line) from None
+    except RecursionError:
+        raise BadYaml("yaml-depth", "嵌套太深 (nested too deeply)", "去掉多余的嵌套 (remove the nesting)") from None
+
+
+class _Composer:
+    """Events → values, without recursion."""
+
+    def __init__(self, name: str, findings: list[Finding]) -> None:
+        self.name = name
+        self.findings = findings
+        self.stack: list[tuple[Map | Seq, list[Any]]] = []
+        """Open collections; for a mapping the list holds the pending key, if any."""
+        self.anchors: dict[str, Any] = {}
+        self.open_anchors: dict[int, str] = {}
+        self.root: Any = None
+        self.nodes = 0
+        self.aliased = 0
+
+    def take(self) -> Any:
+        root, self.root, self.anchors = self.root, None, {}
+        return root
+
+    def feed(self, event: Any) -> bool:
+        """True when a document is complete."""
+        line = event.start_mark.line + 1
+        if isinstance(event, yaml.ScalarEvent):
+            value = self._scalar(event)
+            if event.anchor:
+                self.anchors[event.anchor] = value
+            self._add(value, line)
+        elif isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
+            node: Map | Seq = Map(line) if isinstance(event, yaml.MappingStartEvent) else Seq(line)
+            if len(self.stack) >= MAX_DEPTH:
+                raise BadYaml("yaml-depth", f"嵌套超过 {MAX_DEPTH} 层 (nested more than {MAX_DEPTH} deep)", "去掉多余的嵌套 (remove the nesting)", line)
+            if event.anchor:
+                self.open_anchors[id(node)] = event.anchor
+            self.stack.append((node, []))
+        elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
+            node, _ = self.stack.pop()
+            anchor = self.open_anchors.pop(id(node), None)
+            if anchor:
+                self.anchors[anchor] = node
+            self._add(node, node.line)
+        elif isinstance(event, yaml.AliasEvent):
+            if event.anchor not in self.anchors:
+                raise BadYaml("yaml-alias", "引用了未定义或尚未结束的锚点 (alias without a finished anchor)", "删除该引用 (remove the alias)", line)
+            value = self.anchors[event.anchor]
+            self.aliased += getattr(value, "size", 1)
+            if self.aliased > MAX_ALIASED:
+                raise BadYaml("yaml-alias-bomb", "引用展开后过大 (aliases expand to too much)", "写出内容,不要层层引用 (write the content out)", line)
+            self._add(value, line)
+        return isinstance(event, yaml.DocumentEndEvent)
+
+    def _scalar(self, event: Any) -> Any:
+        text: str = event.value
+        if not event.implicit[0]:  # quoted, or with a tag: text
+            return text
+        if text in _CONSTANTS:
+            return _CONSTANTS[text]
+        if _INT.match(text):
+            return int(text)
+        if _FLOAT.match(text):
+            return float(text)
+        return text
+
+    def _add(self, value: Any, line: int) -> None:
+        self.nodes += 1
+        if self.nodes > MAX_NODES:
+            raise BadYaml("yaml-size", f"内容超过 {MAX_NODES} 项 (more than {MAX_NODES} items)", "按部门拆成多个文件 (split it by department)", line)
+        if not self.stack:
+            self.root = value
+            return
+        parent, pending = self.stack[-1]
+        parent.size += getattr(value, "size", 1)
+        if isinstance(parent, Seq):
+            parent.append(value)
+            parent.lines.append(line)
+        elif not pending:
+            if isinstance(value, Map | Seq):
+                raise BadYaml("yaml-key", "键必须是文字 (a key must be text)", "检查该行 (check that line)", line)
+            pending.extend((str(value) if value is not None else "", line))
+        else:
+            key, key_line = pending
+            pending.clear()
+            self._put(parent, key, value, key_line)
+
+    def _put(self, parent: Map, key: str, value: Any, line: int) -> None:
+        if key == "<<":
+            for source in value if isinstance(value, Seq) else [value]:
+                if isinstance(source, Map):
+                    for inherited, inner in source.items():
+                        if inherited not in parent:
+                            parent[inherited] = inner
+                            parent.lines[inherited] = -source.lines.get(inherited, line)  # negative: may be said again
+            return
+        if parent.lines.get(key, -1) > 0:
+            self.findings.append(
+                Finding(
+                    "duplicate-key", "error", f"同一项写了两次 (written twice): {key[:80]}", "只保留一个 (keep one of them)", file=self.name, cell=f"L{line}"
+                )
+            )
+        parent[key] = value
+        parent.lines[key] = line
