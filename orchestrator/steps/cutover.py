@@ -10,10 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 from orchestrator.errors import CutoverAborted, NeedsPerson, Waiting
-from orchestrator.models import Database
+from orchestrator.models import Database, Site
 from orchestrator.steps import gates
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
-from orchestrator.tools import fence, guarding, replication
+from orchestrator.tools import fence, guarding, postgres, replication
 from orchestrator.tools.guard import DatabaseSpec, GuardSpec
 from orchestrator.tools.pooler import Gateway, GatewaySpec
 from orchestrator.tools.probing import Probe
@@ -52,8 +52,6 @@ def specification(ctx: Context, direction: str, attempt: str, *, mode: str = "sw
 
 def gateways(ctx: Context, side: str) -> list[GatewaySpec]:
     """Both sites' gateways, with the lines that point every database at ``side``."""
-    from orchestrator.tools import postgres
-
     found = []
     assert ctx.settings.known_hosts is not None and ctx.settings.ssh_key is not None  # noqa: S101 - preflight looked
     for site in (ctx.world.room, ctx.world.cloud):
@@ -62,7 +60,7 @@ def gateways(ctx: Context, side: str) -> list[GatewaySpec]:
             continue
         found.append(
             GatewaySpec(
-                admin=postgres.dsn(host=gateway.address, port=gateway.port, database="pgbouncer", user=gateway.admin_role, password=ctx.world.secret(gateway.secret)),
+                admin=admin_dsn(ctx, site),
                 channel=guarding.channel(site.gateway, ctx.settings.known_hosts, ctx.settings.ssh_key),
                 databases_file=gateway.databases_file,
                 databases=[d.name for d in ctx.world.movable_databases],
@@ -72,6 +70,13 @@ def gateways(ctx: Context, side: str) -> list[GatewaySpec]:
     return found
 
 
+def admin_dsn(ctx: Context, site: Site) -> str:
+    """PgBouncer's console on a site's gateway."""
+    gateway = site.pgbouncer
+    assert gateway is not None  # noqa: S101 - the caller looked
+    return postgres.dsn(host=gateway.address, port=gateway.port, database="pgbouncer", user=gateway.admin_role, password=ctx.world.secret(gateway.secret))
+
+
 def line(ctx: Context, database: Database, side: str) -> str:
     """PgBouncer's line for a database on one side."""
     return f"{database.name} = host={ctx.world.host(database.host, side).address} port={database.port} dbname={database.name}"
@@ -79,8 +84,6 @@ def line(ctx: Context, database: Database, side: str) -> str:
 
 def switch(ctx: Context, direction: str) -> Facts:
     """Tries until the guard switched. Raises Waiting outside a window, NeedsPerson when it never fits or is stuck."""
-    from orchestrator.tools import postgres
-
     if direction == "forward" and (held := ctx.records.held()):
         raise Waiting(f"all cutovers are held: {held}", where=ctx.system.id, remedy="`orchestrator hold --off`")
     window = gates.window_now(ctx)

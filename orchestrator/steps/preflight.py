@@ -20,7 +20,7 @@ def run(ctx: Context) -> Facts:
             findings.append(_finding(ctx, "host-unreachable", f"{host.name}: {error.what}", error.remedy))
     for tree in ctx.system.file_trees:
         answer = ctx.world.ssh(ctx.world.source(tree.host)).run(["test", "-r", tree.path], timeout=10)
-        if answer.exit_status != 0:
+        if answer.code != 0:
             findings.append(_finding(ctx, "path-unreadable", f"{tree.path} on {tree.host} cannot be read", "correct the path or the account's rights"))
     for database in ctx.system.databases:
         if database.engine != "postgresql":

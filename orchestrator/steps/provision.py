@@ -61,7 +61,7 @@ def observe(ctx: Context) -> Observed:
     if not resources:
         return Observed.NOT_DONE
     for host in ctx.world.targets.values():
-        if ctx.world.ssh(host).run(["true"], timeout=10).exit_status != 0:
+        if ctx.world.ssh(host).run(["true"], timeout=10).code != 0:
             return Observed.UNCLEAR
     return Observed.DONE if len(ctx.world.targets) == len(ctx.system.hosts) else Observed.UNCLEAR
 

@@ -42,10 +42,10 @@ def restore_sql(file: Path, target: str, register: Register) -> None:
     )  # fmt: skip
 
 
-def dump(source: str, folder: Path, register: Register, *, jobs: int = 2, limit: float = 6 * 3600) -> int:
-    """A dump in directory format without our schema; returns its bytes. The snapshot is consistent."""
+def dump(source: str, folder: Path, register: Register, *, snapshot: str, jobs: int = 2, limit: float = 6 * 3600) -> int:
+    """A dump in directory format without our schema, from an exported snapshot; returns its bytes."""
     process.run(
-        [programs.find("pg_dump"), "-Fd", "-j", str(jobs), "--no-publications", "--no-subscriptions", "--exclude-schema=orchestrator", "-f", folder],
+        [programs.find("pg_dump"), "-Fd", "-j", str(jobs), "--no-publications", "--no-subscriptions", "--exclude-schema=orchestrator", f"--snapshot={snapshot}", "-f", folder],
         label="pg_dump", limit=limit, env=_environment(source), register=register,
     )  # fmt: skip
     return sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
@@ -94,3 +94,8 @@ def create_throwaway_role(connection: Connection, name: str, password: str) -> N
 def drop_role(connection: Connection, name: str) -> None:
     """Drops a throwaway role that owns nothing any more."""
     connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(name)))
+
+
+def grant_create(database: str, role: str) -> sql.Composed:
+    """The statement that lets a throwaway role make what it wants in a throwaway database."""
+    return sql.SQL("ALTER DATABASE {} OWNER TO {}").format(sql.Identifier(database), sql.Identifier(role))

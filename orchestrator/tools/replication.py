@@ -271,3 +271,18 @@ def same_verifiers(source: Connection, target: Connection, roles: list[str]) -> 
     query = "SELECT rolname::text, rolpassword FROM pg_authid WHERE rolname = ANY(%s)"
     ours, theirs = (dict(c.execute(query, (roles,)).fetchall()) for c in (source, target))
     return [role for role in roles if ours.get(role) != theirs.get(role)]
+
+
+def works(connection: Connection, name: str) -> bool:
+    """Whether the subscription's apply worker is at work."""
+    return bool(_scalar(connection, "SELECT count(*) FROM pg_stat_subscription WHERE subname = %s AND pid IS NOT NULL AND relid IS NULL", name))
+
+
+def has_slot(connection: Connection, name: str) -> bool:
+    """Whether the slot exists."""
+    return bool(_scalar(connection, "SELECT 1 FROM pg_replication_slots WHERE slot_name = %s", name))
+
+
+def retained_bytes(connection: Connection, name: str) -> int:
+    """WAL that the slot keeps on this side's disk."""
+    return int(_scalar(connection, "SELECT coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn), 0)::bigint FROM pg_replication_slots WHERE slot_name = %s", name) or 0)
