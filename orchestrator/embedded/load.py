@@ -5,7 +5,8 @@
 Configuration (JSON): ``{"out": FOLDER, "systems": {ID: {"kind": "portal|register|insurance|weather", "url": … or "dsn": …,
 "rate": per second, "connections": n}}}``. The ledger of a system is ``<out>/<id>.jsonl``, one line a request:
 
-    {"n": number, "t0": start, "t1": end (wall, seconds), "m0": start, "m1": end (monotonic), "o": "ok|failed|doubt", "s": status, "e": error}
+    {"n": number, "t0": start, "t1": end (wall, seconds), "m0": start, "m1": end (monotonic),
+     "o": "ok|failed|doubt", "s": status, "e": error}
 
 ``ok``: acknowledged. ``failed``: refused, surely not done. ``doubt``: sent, and no answer that settles it. Uploads carry "file" and
 "sha256" instead of "n". A number is never sent twice. A line counts only once it is on disk (one fsync for all of at most 20 ms).
@@ -40,11 +41,11 @@ UPLOAD_EVERY = 2.0
 _EPOCH = time.time() - time.monotonic()
 
 
-class Refusal(Exception):
+class RefusedError(Exception):
     """Surely not done. ``args``: status, words."""
 
 
-class Doubt(Exception):
+class DoubtError(Exception):
     """Perhaps done, perhaps not. ``args``: status, words."""
 
 
@@ -85,13 +86,13 @@ class Http:
         self._writer: asyncio.StreamWriter | None = None
 
     async def send(self, method: str, path: str, body: bytes) -> int:
-        """The status of a success. Raises Refusal or Doubt."""
+        """The status of a success. Raises RefusedError or DoubtError."""
         if self._reader is None or self._reader.at_eof():
             await self.close()
             try:
                 self._reader, self._writer = await asyncio.open_connection(self._host, self._port)
             except OSError as error:
-                raise Refusal(0, str(error)) from error
+                raise RefusedError(0, str(error)) from error
         assert self._writer is not None  # noqa: S101 - opened together with the reader
         head = f"{method} {path} HTTP/1.1\r\nHost: {self._host}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         try:
@@ -99,12 +100,12 @@ class Http:
             status = await asyncio.wait_for(self._answer(), ANSWER_WITHIN)
         except (OSError, EOFError, ValueError, TimeoutError) as error:
             await self.close()
-            raise Doubt(0, f"{type(error).__name__}: {error}") from error
+            raise DoubtError(0, f"{type(error).__name__}: {error}") from error
         if 200 <= status < 300:
             return status
         if status < 500 or status == 503:  # 503: the city's applications and HAProxy say so only when nothing was done
-            raise Refusal(status, "")
-        raise Doubt(status, "")
+            raise RefusedError(status, "")
+        raise DoubtError(status, "")
 
     async def _answer(self) -> int:
         assert self._reader is not None  # noqa: S101 - send opened it
@@ -134,7 +135,7 @@ class Sql:
             try:
                 self._connection = await psycopg.AsyncConnection.connect(self._dsn, autocommit=True, prepare_threshold=None)
             except psycopg.Error as error:
-                raise Refusal(0, str(error)) from error
+                raise RefusedError(0, str(error)) from error
         try:
             text = f"第{number}号天气公告:晴转多云"
             statement = "INSERT INTO bulletins (n, text, readings) VALUES (%s, %s, %s)"
@@ -143,11 +144,11 @@ class Sql:
             state = error.sqlstate or ""
             if not state or state[:2] in ("08", "57", "58", "XX"):
                 await self.close()
-                raise Doubt(0, f"{state} {error}".strip()) from error
-            raise Refusal(0, f"{state} {error}") from error
+                raise DoubtError(0, f"{state} {error}".strip()) from error
+            raise RefusedError(0, f"{state} {error}") from error
         except (TimeoutError, OSError) as error:
             await self.close()
-            raise Doubt(0, type(error).__name__) from error
+            raise DoubtError(0, type(error).__name__) from error
         return 201
 
     async def close(self) -> None:
@@ -227,9 +228,9 @@ class Citizens:
         outcome: dict[str, Any]
         try:
             outcome = {"o": "ok", "s": await sending}
-        except Refusal as refusal:
+        except RefusedError as refusal:
             outcome = {"o": "failed", "s": refusal.args[0], "e": refusal.args[1]}
-        except Doubt as doubt:
+        except DoubtError as doubt:
             outcome = {"o": "doubt", "s": doubt.args[0], "e": doubt.args[1]}
         finally:
             self.under_way -= 1
