@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import getpass
+import hashlib
 import os
 import secrets
 import shutil
+import signal
 import socket
 import sys
 import time
@@ -14,8 +16,6 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypedDict
-
-import yaml
 
 from orchestrator.embedded import courier, databases, device, gateways, hosts, placement
 from orchestrator.embedded.placement import ENTRY_PORTS, SSH_PORT, Placement
@@ -26,7 +26,8 @@ HOME = Path(__file__).resolve().parents[2]
 APPS = Path(__file__).parent / "apps"
 BEHIND_POOL = ("portal", "register", "weather")
 """Databases that applications reach through the old room's PgBouncer; insurance's vendor wired it directly."""
-DEVICE_SECRET = "signer-1"  # noqa: S105 - a file's name
+LOAD = "load"
+"""The load's name in the book: it comes and goes while the city stands."""
 
 
 class Status(TypedDict):
@@ -76,7 +77,7 @@ class City:
 
     def status(self) -> Status:
         """Looks only. ``up``: the last ``up`` was finished and everything it started, or a courier switched on, is alive."""
-        records = self.book.records()
+        records = [record for record in self.book.records() if record.name != LOAD]
         alive = [record.name for record in records if self.book.alive(record)]
         dead = [record.name for record in records if record.name not in alive]
         slot = Placement.load(self.folder).slot if (self.folder / "placement.json").exists() else None
@@ -296,6 +297,8 @@ class City:
                 for folder in (environment.get("UPLOADS"), environment.get("OUTBOX")):
                     if folder:
                         Path(folder).mkdir(parents=True, exist_ok=True)
+                if environment.get("UPLOADS"):
+                    _seed_uploads(Path(environment["UPLOADS"]))
                 log = self.host_folder(service["host"]) / f"var/log/{service['name']}.log"
                 record = self.book.start(
                     f"{service['host']}.{service['name']}",
@@ -365,7 +368,7 @@ class City:
         (self.folder / "complete").unlink(missing_ok=True)
         records = self.book.records()
         servers = [record for record in records if record.name.endswith(".postgres")]
-        self.book.stop([record for record in records if record not in servers], grace=2)
+        self.book.stop([record for record in records if record not in servers], first=signal.SIGKILL)
         courier.shut_down_postgres(self.folder)
         self.book.stop(servers, first=courier.FAST, grace=10)
         for _ in range(20):
@@ -394,6 +397,11 @@ def _answers(url: str) -> bool:
         return False
 
 
-def read_yaml(path: Path) -> Any:
-    """A YAML file's content."""
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
+def _seed_uploads(folder: Path) -> None:
+    """Files that citizens uploaded in earlier years, the same in every city."""
+    for number in range(200):
+        data = hashlib.sha256(str(number).encode()).digest() * (8 + number % 120)
+        path = folder / f"{number // 50}" / f"材料-{number:04}.bin"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(data)
+        os.utime(path, (1767225600 + number * 3600,) * 2)

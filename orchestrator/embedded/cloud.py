@@ -55,7 +55,7 @@ def delete(city: Path, name: str) -> None:
         end(book.strays(name))
         left = book.strays(name)
         if left:
-            raise ToolError(f"{len(left)} processes of {name} are still alive", where=name, remedy="end them, then delete again", retryable=True)
+            raise ToolError(f"{len(left)} processes of {name} live on", where=name, remedy="end them, then delete again", retryable=True)
         hosts.forget(city, name)
         folder = hosts.folder_of(city, name)
         if folder.exists():

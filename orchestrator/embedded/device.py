@@ -25,6 +25,7 @@ from typing import Any
 import paramiko
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from paramiko.common import AUTH_FAILED, AUTH_SUCCESSFUL, OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED, OPEN_SUCCEEDED
 
 _NUMBER = re.compile(rb"-?\d{1,18}")
 _SET = re.compile(r"set network address (\d{1,3}(?:\.\d{1,3}){3}) port (\d{1,5})")
@@ -105,15 +106,19 @@ class Device:
             pending.update(address=match[1], port=int(match[2]))
             return "ok, not committed"
         if line == "commit":
-            if not pending:
-                return "error: nothing to commit"
-            if pending["address"] != self.address:
-                return f"error: this network has no {pending['address']}"
-            self.network = dict(pending)
-            pending.clear()
-            _save(self.folder, self.network)
-            return f"committed, {self.serve()}"
+            return self.commit(pending)
         return f"error: unknown command: {line}" if line else ""
+
+    def commit(self, pending: dict[str, Any]) -> str:
+        """Take over what was set, durably, and sign at the new address; refused when this place does not have it."""
+        if not pending:
+            return "error: nothing to commit"
+        if pending["address"] != self.address:
+            return f"error: this network has no {pending['address']}"
+        self.network = dict(pending)
+        pending.clear()
+        _save(self.folder, self.network)
+        return f"committed, {self.serve()}"
 
 
 class Login(paramiko.ServerInterface):
@@ -127,11 +132,11 @@ class Login(paramiko.ServerInterface):
         return "password"
 
     def check_auth_password(self, username: str, password: str) -> int:
-        same = hmac.compare_digest(username.encode(), self._user.encode()) and hmac.compare_digest(password.encode(), self._password.encode())
-        return paramiko.AUTH_SUCCESSFUL if same else paramiko.AUTH_FAILED
+        given, wanted = f"{username}\0{password}", f"{self._user}\0{self._password}"
+        return AUTH_SUCCESSFUL if hmac.compare_digest(given.encode(), wanted.encode()) else AUTH_FAILED
 
     def check_channel_request(self, kind: str, chanid: int) -> int:  # noqa: ARG002 - the base class's name
-        return paramiko.OPEN_SUCCEEDED if kind == "session" else paramiko.OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
+        return OPEN_SUCCEEDED if kind == "session" else OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
 
     def check_channel_pty_request(self, *_: Any) -> bool:
         return True

@@ -149,10 +149,15 @@ def _weeks(program: dict[str, Any], today: dt.date) -> dt.timedelta:
     if due - start < dt.timedelta(days=6):
         raise Refused("phase 1 is shorter than a week", where="program.yaml", remedy="give it at least seven days")
     if today > due:
-        return dt.timedelta(weeks=-(-(today - due).days // 7))
+        return dt.timedelta(weeks=_up(today - due))
     if today < start:
-        return dt.timedelta(weeks=-(-(-(start - today).days // 7)) * -1)
+        return dt.timedelta(weeks=-_up(start - today))
     return dt.timedelta()
+
+
+def _up(span: dt.timedelta) -> int:
+    """Whole weeks, rounded up."""
+    return (span.days + 6) // 7
 
 
 # ---------------------------------------------------------------- a free slot

@@ -60,7 +60,7 @@ def find(name: str, settings: Settings | None = None) -> Path:
     private = (settings.tools / "bin" if settings else _bin()) / name
     if os.access(private, os.X_OK):
         return private
-    if name == "postgres" or name == "initdb" or name.startswith("pg_") or name == "psql":
+    if name in ("postgres", "initdb", "psql") or name.startswith("pg_"):
         for folder in _folders():
             if folder.parent.parent == Path("/usr/lib/postgresql") and os.access(folder / name, os.X_OK):
                 return folder / name

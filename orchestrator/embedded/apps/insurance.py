@@ -18,7 +18,8 @@ POOL = Pool()
 def _contribute(number: int) -> Answer:
     def work(connection: psycopg.Connection[Row]) -> Answer:
         row = connection.execute(
-            "INSERT INTO contributions (n, person_id, fen) VALUES (%s, %s, %s) RETURNING id", (number, number % 500 + 1, 10000 + number % 97)
+            "INSERT INTO contributions (n, person_id, fen) VALUES (%s, %s, %s) RETURNING id",
+            (number, number % 500 + 1, 10000 + number % 97),
         ).fetchone()
         return 201, {"id": row[0] if row else None}
 

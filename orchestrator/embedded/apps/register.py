@@ -13,7 +13,7 @@ import socket
 
 import psycopg
 
-from orchestrator.embedded.apps.service import Answer, Pool, Row, Unavailable, listening_answer, main
+from orchestrator.embedded.apps.service import Answer, Pool, Row, UnavailableError, listening_answer, main
 
 POOL = Pool()
 _SIGNERS: queue.LifoQueue[socket.socket] = queue.LifoQueue()
@@ -34,7 +34,7 @@ def _ask(signer: socket.socket, number: int) -> str:
 
 
 def sign(number: int) -> str:
-    """The device's signature. Signing again gives the same, so one retry on a fresh connection is safe. Raises Unavailable."""
+    """The device's signature. Signing again gives the same, so one retry on a fresh connection is safe. Raises UnavailableError."""
     try:
         signer = _SIGNERS.get_nowait()
     except queue.Empty:
@@ -52,7 +52,7 @@ def sign(number: int) -> str:
             continue
         _SIGNERS.put(signer)
         return signature
-    raise Unavailable(f"the signature device cannot be reached: {last}")
+    raise UnavailableError(f"the signature device cannot be reached: {last}")
 
 
 def _register(number: int) -> Answer:

@@ -27,7 +27,7 @@ Answer = tuple[int, dict[str, Any]]
 Work = Callable[["psycopg.Connection[Row]"], Answer]
 
 
-class Unavailable(Exception):
+class UnavailableError(Exception):
     """Nothing was done; trying again later can help. Answered with 503 and Retry-After."""
 
 
@@ -69,12 +69,12 @@ class Pool:
     def connection(self) -> Iterator[psycopg.Connection[Row]]:
         """Lend a connection; one that broke is thrown away."""
         if not self._slots.acquire(timeout=60):
-            raise Unavailable("no database connection is free")
+            raise UnavailableError("no database connection is free")
         try:
             try:
                 connection = self._usable()
             except psycopg.OperationalError as error:
-                raise Unavailable(f"the database cannot be reached: {error}") from error
+                raise UnavailableError(f"the database cannot be reached: {error}") from error
             try:
                 yield connection
             except psycopg.Error:
@@ -85,7 +85,7 @@ class Pool:
             self._slots.release()
 
     def run(self, work: Work) -> Answer:
-        """Do ``work`` with a connection. Raises Unavailable when it surely was not done, psycopg.Error when it may have been."""
+        """Do ``work`` with a connection. Raises UnavailableError when it surely was not done, psycopg.Error when it may have been."""
         with self.connection() as connection:
             return work(connection)
 
@@ -113,7 +113,7 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(length) if length else b""
         try:
             status, content = self.server.route(self.command, self.path, body)
-        except Unavailable as error:
+        except UnavailableError as error:
             status, content = 503, {"error": str(error)}
         except psycopg.Error as error:
             status, content = 500, {"error": f"{type(error).__name__}: {error}".strip()}
@@ -130,7 +130,7 @@ class Handler(BaseHTTPRequestHandler):
 
     do_GET = do_POST = do_PUT = _serve  # noqa: N815 - names that http.server asks for
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
+    def log_message(self, format: str, *args: Any) -> None:
         """Requests are not logged: they are the load's business."""
 
 

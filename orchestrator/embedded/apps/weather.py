@@ -11,7 +11,7 @@ import os
 import threading
 from pathlib import Path
 
-from orchestrator.embedded.apps.service import Answer, Pool, Unavailable, main
+from orchestrator.embedded.apps.service import Answer, Pool, UnavailableError, main
 
 POOL = Pool(3)
 OUTBOX = Path(os.environ["OUTBOX"])
@@ -32,7 +32,7 @@ def _publish() -> Answer:
         temporary.write_text(json.dumps(newest, ensure_ascii=False), encoding="utf-8")
         temporary.rename(OUTBOX / "newest.json")
     except OSError as error:
-        raise Unavailable(f"cannot publish: {error.strerror} ({OUTBOX})") from error
+        raise UnavailableError(f"cannot publish: {error.strerror} ({OUTBOX})") from error
     return 200, {"ok": True, "published": newest["id"]}
 
 
