@@ -31,7 +31,7 @@ def play(lab: Any, host: Host, tmp_path: Path) -> Play:
     def run(tasks: str, variables: dict[str, object] | None = None, **options: Any) -> AnsibleResult:
         text = "- name: Test\n  hosts: all\n  gather_facts: false\n  tasks:\n"
         (tmp_path / "test.yml").write_text(text + "".join(f"    {line}\n" for line in tasks.strip().splitlines()))
-        given = {"known_hosts": lab.known_hosts, "ssh_key": lab.key, "python": sys.executable, "limit": 60, **options}
+        given = {"known_hosts": lab.known_hosts, "ssh_key": lab.key, "limit": 60, **options}
         return run_playbook("test", {"old": [host]}, variables or {}, playbooks=tmp_path, artifacts=tmp_path / "artifacts", **given)
 
     return run
@@ -232,7 +232,7 @@ folder = pathlib.Path(folder)
 def note(record):
     (folder / "mark").write_text(record.mark)
 run_playbook("test", {"g": [Host(**json.loads(host))]}, {"marker": 62}, playbooks=folder, artifacts=folder / "a",
-    known_hosts=pathlib.Path(known_hosts), ssh_key=pathlib.Path(key), python=sys.executable, register=note)
+    known_hosts=pathlib.Path(known_hosts), ssh_key=pathlib.Path(key), register=note)
 """
 
 
