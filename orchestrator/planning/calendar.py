@@ -192,9 +192,7 @@ def _applies(window: Window, day: dt.date, programme: Programme) -> bool:
 
 
 def _blacked_out(day: dt.date, programme: Programme, department: str | None) -> bool:
-    return any(
-        one.starts <= day <= one.ends and (not one.departments or department in one.departments) for one in programme.blackouts
-    )
+    return any(one.starts <= day <= one.ends and (not one.departments or department in one.departments) for one in programme.blackouts)
 
 
 def _moment(day: dt.date, clock: str) -> dt.datetime:
