@@ -157,6 +157,7 @@ class City:
 
     def power_off(self, host: str) -> list[str]:
         """Switch a host off: PostgreSQL is shut down if it still runs, everything else loses power. What was still running."""
+        hosts.address_of(self.folder, host)
         return courier.power_off(self.folder, host)
 
     def transport(self, host: str, new_address: str) -> None:
