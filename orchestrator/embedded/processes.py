@@ -128,9 +128,13 @@ def _belongs(process: psutil.Process, root: Path) -> bool:
             return False
         if within(process.environ().get(MARK, ""), root):
             return True
-        hosts = root if root.parent.name == "hosts" else root / "hosts"
         if process.terminal() is not None:
             return False
+        one = root.parent.name == "hosts"
+        hosts = root if one else root / "hosts"
+        if process.name() == "sshd":  # writes its title over its environment, and stands in /
+            configs = f"{root.parent.parent}/ssh/hosts/{root.name}.conf" if one else f"{root}/ssh/hosts/"
+            return configs in " ".join(process.cmdline())
         return within(process.cwd(), hosts) or any(within(part, hosts) for part in process.cmdline()[:2])
     except psutil.Error:
         return False
