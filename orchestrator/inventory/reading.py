@@ -32,6 +32,8 @@ class Raw:
     values: dict[str, Any] = field(default_factory=dict)
     cells: dict[str, str] = field(default_factory=dict)
     unknown: dict[str, str] = field(default_factory=dict)
+    parts: list[tuple[str, int, Raw]] = field(default_factory=list)
+    """Rows of technical sheets that joined it: list, position in the list, row."""
 
     def at(self, name: str) -> str:
         return self.cells.get(name, self.cell)
@@ -56,7 +58,7 @@ class Uncounted:
     cell: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Reading:
     """What was understood of all inputs together. ``inventory`` holds only what could be read; ``findings`` say what could not."""
 
