@@ -233,7 +233,7 @@ class Runner:
                 continue
             from orchestrator.steps import cutover
 
-            facts = cutover.settle(self._context, direction=step.id)
+            facts = cutover.settle(self._context, "forward" if step.switches == "target" else "back")
             if facts is not None:
                 self._finish(step, row.runbook, facts)
             else:

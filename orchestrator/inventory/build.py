@@ -40,7 +40,9 @@ class Builder:
             return
         if noun.id in known and known[noun.id] != noun:
             self.findings.append(
-                raw.finding("duplicate-id", "error", f"编码 {noun.id} 重复且内容不同 (id is used twice)", "只保留一个 (keep one of them)", at="id")
+                raw.finding(
+                    "duplicate-id", "error", f"编码 {noun.id} 重复且内容不同 (id is used twice)", "只保留一个 (keep one of them)", at="id"
+                )
             )
             return
         known[noun.id] = noun
@@ -114,7 +116,14 @@ class Builder:
         )
         places = {id_: {name: raw.place(name) for name in raw.values} for id_, raw in raws.items()}
         return Reading(
-            inventory, self.findings, self.interpretations, places, uncounted, rows, self.unanswered, tuple(dict.fromkeys(self.unknown_columns))
+            inventory,
+            self.findings,
+            self.interpretations,
+            places,
+            uncounted,
+            rows,
+            self.unanswered,
+            tuple(dict.fromkeys(self.unknown_columns)),
         )
 
     def _outside(self, system: System) -> Excluded | None:
@@ -158,7 +167,9 @@ class Builder:
             if system is not None:
                 return system
         uncounted.append(
-            Uncounted(str(values.get("name") or "")[:200], str(values.get("department") or "")[:200], "", tuple(missing), raw.file, raw.cell)
+            Uncounted(
+                str(values.get("name") or "")[:200], str(values.get("department") or "")[:200], "", tuple(missing), raw.file, raw.cell
+            )
         )
         return None
 

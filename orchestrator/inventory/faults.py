@@ -47,7 +47,9 @@ def _without(model: type[BaseModel], values: dict[str, Any], error: ValidationEr
         system = values.get("id")
         where = raw.at(top)
         if len(path) > 1:
-            where += f" {top}" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path[1:] if not str(part).startswith("function"))
+            where += f" {top}" + "".join(
+                f"[{part}]" if isinstance(part, int) else f".{part}" for part in path[1:] if not str(part).startswith("function")
+            )
         unknown = fault["type"] == "extra_forbidden"
         findings.append(
             Finding(

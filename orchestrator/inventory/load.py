@@ -64,12 +64,12 @@ def load_sites(path: Path) -> Sites:
 
 def _files(path: Path, builder: Builder) -> list[tuple[Path, str]]:
     if path.is_dir():
-        found = sorted(p for p in path.rglob("*") if p.is_file() and not any(part.startswith(("~$", ".")) for part in p.relative_to(path).parts))
+        found = sorted(
+            p for p in path.rglob("*") if p.is_file() and not any(part.startswith(("~$", ".")) for part in p.relative_to(path).parts)
+        )
         return [(p, p.relative_to(path).as_posix()) for p in found]
     if not path.exists():
-        builder.findings.append(
-            Finding("no-such-file", "error", "文件不存在 (no such file)", "检查路径 (check the path)", file=path.name)
-        )
+        builder.findings.append(Finding("no-such-file", "error", "文件不存在 (no such file)", "检查路径 (check the path)", file=path.name))
         return []
     return [(path, path.name)]
 
@@ -87,14 +87,26 @@ def _document(document: Any, name: str, builder: Builder) -> None:
         return
     if not isinstance(document, Map):
         builder.findings.append(
-            Finding("bad-shape", "error", "顶层应为 systems: / departments: / rooms: (unexpected top level)", "见 docs/inventory.md (see docs/inventory.md)", file=name)
+            Finding(
+                "bad-shape",
+                "error",
+                "顶层应为 systems: / departments: / rooms: (unexpected top level)",
+                "见 docs/inventory.md (see docs/inventory.md)",
+                file=name,
+            )
         )
         return
     ours = {key: document.get(key) for key in ("departments", "rooms", "systems") if key in document}
     if not ours:
         if not set(document) & OTHER_DOCUMENTS:
             builder.findings.append(
-                Finding("not-inventory", "warning", "不是台账文件,已跳过 (not an inventory file; skipped)", "如是台账,请使用 systems: 键 (use the key systems:)", file=name)
+                Finding(
+                    "not-inventory",
+                    "warning",
+                    "不是台账文件,已跳过 (not an inventory file; skipped)",
+                    "如是台账,请使用 systems: 键 (use the key systems:)",
+                    file=name,
+                )
             )
         return
     for key, items in ours.items():
@@ -102,13 +114,27 @@ def _document(document: Any, name: str, builder: Builder) -> None:
             continue
         if not isinstance(items, Seq):
             builder.findings.append(
-                Finding("bad-shape", "error", f"{key} 应为列表 (must be a list)", "每项以 “- ” 开头 (begin each item with “- ”)", file=name, cell=f"L{document.lines[key]}")
+                Finding(
+                    "bad-shape",
+                    "error",
+                    f"{key} 应为列表 (must be a list)",
+                    "每项以 “- ” 开头 (begin each item with “- ”)",
+                    file=name,
+                    cell=f"L{document.lines[key]}",
+                )
             )
             continue
         for item, line in zip(items, items.lines, strict=True):
             if not isinstance(item, Map):
                 builder.findings.append(
-                    Finding("bad-shape", "error", f"{key} 的一项不是键值对 (an item is not a mapping)", "写成 “- id: …” (write “- id: …”)", file=name, cell=f"L{line}")
+                    Finding(
+                        "bad-shape",
+                        "error",
+                        f"{key} 的一项不是键值对 (an item is not a mapping)",
+                        "写成 “- id: …” (write “- id: …”)",
+                        file=name,
+                        cell=f"L{line}",
+                    )
                 )
             elif key == "systems":
                 builder.yaml_system(_raw(item, name, line))

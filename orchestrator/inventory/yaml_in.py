@@ -57,7 +57,7 @@ class Seq(list[Any]):
         self.lines = []
 
 
-class BadYaml(Exception):
+class BadYaml(Exception):  # noqa: N818 - it says what the file is
     """The file cannot be read as YAML within the limits. ``line`` is 0 where no place is known."""
 
     def __init__(self, code: str, what: str, remedy: str, line: int = 0) -> None:
@@ -69,15 +69,30 @@ def read_yaml(path: Path, name: str) -> tuple[list[Any], list[Finding]]:
     """All documents of a file. What cannot be read is one finding named after ``name``; never raises for the content of a file."""
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise BadYaml("file-too-large", f"文件超过 {MAX_BYTES // 2**20} MB (file is too large)", "按部门拆成多个文件 (split it by department)")
+            raise BadYaml(
+                "file-too-large", f"文件超过 {MAX_BYTES // 2**20} MB (file is too large)", "按部门拆成多个文件 (split it by department)"
+            )
         text = _decode(path.read_bytes())
         repeated: list[Finding] = []
         documents = list(_documents(text, name, repeated))
     except BadYaml as bad:
         return [], [Finding(bad.code, "error", bad.what, bad.remedy, file=name, cell=f"L{bad.line}" if bad.line else "")]
     except OSError as error:
-        return [], [Finding("unreadable", "error", f"文件无法打开 (cannot be opened): {error.strerror}", "检查文件与权限 (check the file and its permissions)", file=name)]
+        return [], [
+            Finding(
+                "unreadable",
+                "error",
+                f"文件无法打开 (cannot be opened): {error.strerror}",
+                "检查文件与权限 (check the file and its permissions)",
+                file=name,
+            )
+        ]
     return documents, repeated
+
+
+def documents_of(text: str, name: str) -> list[Any]:
+    """All documents of a text of our own. Raises ``BadYaml``."""
+    return list(_documents(text, name, []))
 
 
 def _decode(data: bytes) -> str:
@@ -101,7 +116,12 @@ def _documents(text: str, name: str, findings: list[Finding]) -> Iterator[Any]:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or "unreadable character"
         line = mark.line + 1 if mark else 0
-        raise BadYaml("bad-yaml", f"不是有效的 YAML (not valid YAML): {problem}", "检查该行的缩进、冒号与引号 (check indentation, colons and quotes there)", line) from None
+        raise BadYaml(
+            "bad-yaml",
+            f"不是有效的 YAML (not valid YAML): {problem}",
+            "检查该行的缩进、冒号与引号 (check indentation, colons and quotes there)",
+            line,
+        ) from None
     except RecursionError:
         raise BadYaml("yaml-depth", "嵌套太深 (nested too deeply)", "去掉多余的嵌套 (remove the nesting)") from None
 
@@ -135,7 +155,12 @@ class _Composer:
         elif isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
             node: Map | Seq = Map(line) if isinstance(event, yaml.MappingStartEvent) else Seq(line)
             if len(self.stack) >= MAX_DEPTH:
-                raise BadYaml("yaml-depth", f"嵌套超过 {MAX_DEPTH} 层 (nested more than {MAX_DEPTH} deep)", "去掉多余的嵌套 (remove the nesting)", line)
+                raise BadYaml(
+                    "yaml-depth",
+                    f"嵌套超过 {MAX_DEPTH} 层 (nested more than {MAX_DEPTH} deep)",
+                    "去掉多余的嵌套 (remove the nesting)",
+                    line,
+                )
             if event.anchor:
                 self.open_anchors[id(node)] = event.anchor
             self.stack.append((node, []))
@@ -147,11 +172,15 @@ class _Composer:
             self._add(node, node.line)
         elif isinstance(event, yaml.AliasEvent):
             if event.anchor not in self.anchors:
-                raise BadYaml("yaml-alias", "引用了未定义或尚未结束的锚点 (alias without a finished anchor)", "删除该引用 (remove the alias)", line)
+                raise BadYaml(
+                    "yaml-alias", "引用了未定义或尚未结束的锚点 (alias without a finished anchor)", "删除该引用 (remove the alias)", line
+                )
             value = self.anchors[event.anchor]
             self.aliased += getattr(value, "size", 1)
             if self.aliased > MAX_ALIASED:
-                raise BadYaml("yaml-alias-bomb", "引用展开后过大 (aliases expand to too much)", "写出内容,不要层层引用 (write the content out)", line)
+                raise BadYaml(
+                    "yaml-alias-bomb", "引用展开后过大 (aliases expand to too much)", "写出内容,不要层层引用 (write the content out)", line
+                )
             self._add(value, line)
         return isinstance(event, yaml.DocumentEndEvent)
 
@@ -170,7 +199,9 @@ class _Composer:
     def _add(self, value: Any, line: int) -> None:
         self.nodes += 1
         if self.nodes > MAX_NODES:
-            raise BadYaml("yaml-size", f"内容超过 {MAX_NODES} 项 (more than {MAX_NODES} items)", "按部门拆成多个文件 (split it by department)", line)
+            raise BadYaml(
+                "yaml-size", f"内容超过 {MAX_NODES} 项 (more than {MAX_NODES} items)", "按部门拆成多个文件 (split it by department)", line
+            )
         if not self.stack:
             self.root = value
             return
@@ -200,7 +231,12 @@ class _Composer:
         if parent.lines.get(key, -1) > 0:
             self.findings.append(
                 Finding(
-                    "duplicate-key", "error", f"同一项写了两次 (written twice): {key[:80]}", "只保留一个 (keep one of them)", file=self.name, cell=f"L{line}"
+                    "duplicate-key",
+                    "error",
+                    f"同一项写了两次 (written twice): {key[:80]}",
+                    "只保留一个 (keep one of them)",
+                    file=self.name,
+                    cell=f"L{line}",
                 )
             )
         parent[key] = value

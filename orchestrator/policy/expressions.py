@@ -1,0 +1,163 @@
+"""Conditions in CEL, the Common Expression Language: parsed, checked against the known facts, evaluated with three values.
+
+A fact that is missing makes a condition *unknown* (None), unless the condition holds or fails whatever the fact is. Nothing is ever handed
+to Python's ``eval``: the interpreter of cel-python walks the parse tree.
+
+Importing cel-python costs 0.1 s and building its parser 0.2 s, so both are put off: the parse trees of the policy that ships are kept
+beside it as data (``policy.trees.json``, written by ``scripts/write_policy_trees.py``, checked by a test).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib import resources
+from typing import Any
+
+Value = bool | float | str | list[str]
+MAX_LENGTH = 1000
+MAX_TEXT = 200
+"""Facts are cut to this length before a condition sees them."""
+
+_NAMES = {"ident", "ident_arg"}
+_MACROS = {"all", "exists", "exists_one", "map", "filter"}
+
+
+class BadCondition(ValueError):  # noqa: N818 - it says what the text is
+    """The text is not a condition over the known facts."""
+
+
+class Condition:
+    """One parsed condition. Evaluations are remembered by the values of the facts it names."""
+
+    def __init__(self, text: str, tree: list[Any]) -> None:
+        self.text = text
+        self._raw = tree
+        self.facts = tuple(sorted(_names(tree)))
+        self._seen: dict[tuple[Any, ...], bool | None] = {}
+        self._tree: Any = None
+
+    def holds(self, facts: Mapping[str, Value]) -> bool | None:
+        """True, False, or None when a missing fact decides. Raises ``BadCondition`` when the types do not fit."""
+        at = tuple(_frozen(facts.get(name)) for name in self.facts)
+        if at not in self._seen:
+            self._seen[at] = self._evaluate({name: facts[name] for name in self.facts if name in facts})
+        return self._seen[at]
+
+    def _evaluate(self, facts: Mapping[str, Value]) -> bool | None:
+        from celpy.adapter import json_to_cel  # noqa: PLC0415 - costs 0.1 s
+        from celpy.evaluation import Activation, CELEvalError, Evaluator  # noqa: PLC0415
+
+        if self._tree is None:
+            self._tree = _thaw(self._raw)
+        try:
+            result = Evaluator(ast=self._tree, activation=Activation()).evaluate(
+                {name: json_to_cel(_plain(value)) for name, value in facts.items()}
+            )
+        except CELEvalError as error:
+            if len(facts) < len(self.facts):
+                return None
+            raise BadCondition(f"{self.text}: {str(error.args[0])[:200]}") from None
+        if not isinstance(result, int) or str(type(result).__name__) not in ("BoolType", "bool"):
+            raise BadCondition(f"{self.text}: the result is not true or false")
+        return bool(result)
+
+
+def compile_conditions(texts: Iterable[str], known: Iterable[str]) -> dict[str, Condition]:
+    """Each text parsed. Raises ``BadCondition`` naming the text for bad syntax and for a name that is no known fact."""
+    names = set(known)
+    shipped = _shipped()
+    conditions: dict[str, Condition] = {}
+    for text in texts:
+        if text in conditions:
+            continue
+        tree = shipped.get(text) or parse(text)
+        condition = Condition(text, tree)
+        strangers = [name for name in condition.facts if name not in names]
+        if strangers:
+            raise BadCondition(f"{text}: no such fact: {', '.join(strangers)}")
+        conditions[text] = condition
+    return conditions
+
+
+def parse(text: str) -> list[Any]:
+    """The parse tree as plain lists: ``[rule, child…]``, a token as ``"TYPE=value"``. Raises ``BadCondition``."""
+    from celpy.celparser import CELParseError, CELParser  # noqa: PLC0415 - costs 0.3 s
+
+    if len(text) > MAX_LENGTH or text.count("(") + text.count("[") > 100:
+        raise BadCondition(f"condition is too long or too deep: {text[:60]}…")
+    try:
+        tree: list[Any] = _freeze(CELParser().parse(text))
+    except (CELParseError, RecursionError) as error:
+        raise BadCondition(f"{text}: not a valid CEL expression") from error
+    return tree
+
+
+@cache
+def _shipped() -> dict[str, list[Any]]:
+    file = resources.files("orchestrator.policy") / "policy.trees.json"
+    try:
+        trees: dict[str, list[Any]] = json.loads(file.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    return trees
+
+
+def _freeze(node: Any) -> Any:
+    from lark import Token  # noqa: PLC0415
+
+    if isinstance(node, Token):
+        return f"{node.type}={node.value}"
+    return [str(node.data), *(_freeze(child) for child in node.children)]
+
+
+def _thaw(node: Any) -> Any:
+    from lark import Token, Tree  # noqa: PLC0415
+    from lark.tree import Meta  # noqa: PLC0415
+
+    if isinstance(node, str):
+        kind, _, value = node.partition("=")
+        return Token(kind, value)
+    meta: Any = Meta()  # type: ignore[no-untyped-call]  # lark leaves it untyped
+    meta.line, meta.column, meta.empty = 1, 1, False
+    return Tree(Token("RULE", node[0]), [_thaw(child) for child in node[1:]], meta)
+
+
+def _names(node: Any, bound: frozenset[str] = frozenset()) -> set[str]:
+    """Free identifiers of a tree; the variable of a macro is not one."""
+    if isinstance(node, str):
+        return set()
+    if node[0] in _NAMES and isinstance(node[1], str):
+        found = {node[1].partition("=")[2]} if node[0] == "ident" else set()
+        return (found | set().union(*(_names(child, bound) for child in node[2:]))) - bound
+    if node[0] == "member_dot_arg" and node[2].partition("=")[2] in _MACROS and len(node) > 3:
+        variable = _names(node[3][1]) if len(node[3]) > 1 else set()
+        inner = bound | variable
+        return _names(node[1], bound) | set().union(*(_names(child, inner) for child in node[3][2:]))
+    return set().union(*(_names(child, bound) for child in node[1:])) if len(node) > 1 else set()
+
+
+def _frozen(value: Value | None) -> Any:
+    return tuple(value) if isinstance(value, list) else (type(value).__name__, value)
+
+
+def _plain(value: Value) -> Any:
+    if isinstance(value, str):
+        return value[:MAX_TEXT]
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int | float):  # whole numbers as int: CEL compares int with double by < and >, but not by ==
+        return int(value) if float(value).is_integer() else float(value)
+    return [item[:MAX_TEXT] for item in value[:100]]
+
+
+def write_trees() -> str:
+    """The parse trees of the policy that ships, as the text of ``policy.trees.json``."""
+    import yaml  # noqa: PLC0415
+
+    text = (resources.files("orchestrator.policy") / "policy.yaml").read_text("utf-8")
+    rules = yaml.safe_load(text)["rules"]
+    texts = sorted({rule["when"] for rule in rules} | {rule["facts_only_if"] for rule in rules if "facts_only_if" in rule})
+    lines = [f"{json.dumps(when, ensure_ascii=False)}: {json.dumps(parse(when), ensure_ascii=False)}" for when in texts]
+    return "{\n" + ",\n".join(lines) + "\n}\n"

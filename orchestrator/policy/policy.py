@@ -1,0 +1,183 @@
+"""A policy: data with a schema, loaded whole or refused with every fault."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cache, cached_property
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from orchestrator.errors import Finding, Refused
+from orchestrator.inventory.yaml_in import BadYaml, documents_of, read_yaml
+from orchestrator.models import Strategy
+from orchestrator.policy.expressions import BadCondition, Condition, compile_conditions
+
+Points = Annotated[int, Field(ge=-100, le=100)]
+Words = Annotated[str, Field(max_length=500)]
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Effect(Part):
+    strategy: Strategy | None = None
+    readiness: Points = 0
+    complexity: Points = 0
+    mark: Literal["vendor_run", "needs_restart", "no_source"] | None = None
+
+
+class Rule(Part):
+    id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{1,62}$")]
+    when: Annotated[str, Field(min_length=1, max_length=1000)]
+    effect: Effect
+    zh: Words = ""
+    en: Words = ""
+    source: Literal["opinion", "ours", ""] = ""
+    mend: dict[str, bool | float | str] = Field(default_factory=dict)
+    """Facts as they would be if what the rule complains of were mended."""
+    mend_zh: Words = ""
+    mend_en: Words = ""
+    facts_only_if: str = ""
+    """The facts of this rule are asked for only where this condition holds."""
+
+
+class Default(Part):
+    strategy: Strategy = Strategy.CLOUD_DEPLOYMENT
+    zh: Words
+    en: Words
+    source: Literal["opinion", "ours", ""] = ""
+
+
+class Fact(Part):
+    type: Literal["bool", "number", "text", "list"]
+    weight: Annotated[int, Field(ge=0, le=100)] = 0
+    of: str = ""
+    """The inventory's field it is derived from, where the names differ."""
+    values: tuple[bool | float | str, ...] = ()
+    zh: Words
+    en: Words
+
+
+class Thresholds(Part):
+    ready: Annotated[int, Field(ge=0, le=100)] = 70
+    simple: Annotated[int, Field(ge=0, le=100)] = 40
+
+
+class Weights(Part):
+    missing_readiness: Annotated[int, Field(ge=0, le=100)] = 2
+
+
+class Policy(BaseModel):
+    """Frozen. ``conditions`` holds every condition by its text, parsed once."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ignored_types=(cached_property,))
+
+    version: Literal[1]
+    precedence: tuple[Strategy, ...] = (Strategy.HOSTING, Strategy.DEVICE_RELOCATION, Strategy.CLOUD_DEPLOYMENT)
+    default: Default
+    thresholds: Thresholds = Thresholds()
+    weights: Weights = Weights()
+    limits: dict[str, float] = Field(default_factory=dict)
+    movers: tuple[str, ...] = ()
+    engines_without_data: tuple[str, ...] = ()
+    cloud_processors: tuple[str, ...] = ()
+    cloud_os: tuple[str, ...] = ()
+    synonyms: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = Field(default_factory=dict)
+    facts: dict[str, Fact]
+    rules: tuple[Rule, ...]
+
+    @cached_property
+    def conditions(self) -> dict[str, Condition]:
+        texts = [rule.when for rule in self.rules] + [rule.facts_only_if for rule in self.rules if rule.facts_only_if]
+        return compile_conditions(texts, self.facts)
+
+
+def load_policy(path: Path | None = None) -> Policy:
+    """The policy in ``path`` (a file, or a folder that may hold ``policy.yaml``), else the one that ships.
+
+    Raises ``Refused`` with every fault, each at its place.
+    """
+    if path is not None and path.is_dir():
+        path = path / "policy.yaml" if (path / "policy.yaml").exists() else None
+    if path is None:
+        return _shipped()
+    documents, findings = read_yaml(path, path.name)
+    if not findings and len(documents) != 1:
+        findings = [
+            Finding("bad-shape", "error", "应为一个 YAML 文档 (one YAML document is expected)", "见 docs/policy.md", file=path.name)
+        ]
+    if findings:
+        raise Refused("策略文件无法读取 (the policy cannot be read)", findings=findings, where=str(path))
+    return _build(documents[0], path.name)
+
+
+def policy_digest(policy: Policy) -> str:
+    """SHA-256 over the canonical JSON of a policy."""
+    text = json.dumps(policy.model_dump(mode="json"), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@cache
+def _shipped() -> Policy:
+    text = (resources.files("orchestrator.policy") / "policy.yaml").read_text("utf-8")
+    return _build(documents_of(text, "policy.yaml")[0], "policy.yaml")
+
+
+def _build(document: Any, name: str) -> Policy:
+    remedy = "见 docs/policy.md (see docs/policy.md)"
+    try:
+        policy = Policy.model_validate(document)
+    except ValidationError as error:
+        faults = [
+            Finding("bad-policy", "error", fault["msg"][:300], remedy, file=name, cell=_where(document, fault["loc"]))
+            for fault in error.errors(include_url=False, include_input=False)
+        ]
+        raise Refused("策略文件不符合格式 (the policy does not fit its schema)", findings=faults, where=name) from None
+    faults = []
+    for number, rule in enumerate(policy.rules):
+        for text in (rule.when, rule.facts_only_if):
+            try:
+                compile_conditions([text] if text else [], policy.facts)
+            except BadCondition as bad:
+                faults.append(
+                    Finding(
+                        "bad-condition", "error", f"{rule.id}: {bad}", remedy, file=name, cell=_where(document, ("rules", number, "when"))
+                    )
+                )
+    seen: set[str] = set()
+    for number, rule in enumerate(policy.rules):
+        if rule.id in seen:
+            faults.append(
+                Finding(
+                    "duplicate-rule",
+                    "error",
+                    f"规则编号重复 (rule id used twice): {rule.id}",
+                    remedy,
+                    file=name,
+                    cell=_where(document, ("rules", number, "id")),
+                )
+            )
+        seen.add(rule.id)
+    if faults:
+        raise Refused("策略中的条件有误 (conditions of the policy are wrong)", findings=faults, where=name)
+    return policy
+
+
+def _where(document: Any, path: tuple[Any, ...]) -> str:
+    line, node = 0, document
+    for part in path:
+        lines = getattr(node, "lines", None)
+        try:
+            line = abs(lines[part]) if lines is not None else line
+            node = node[part]
+        except (KeyError, IndexError, TypeError):
+            break
+    return f"L{line} " * bool(line) + ".".join(map(str, path))
+
+
+__all__ = ["BadYaml", "Policy", "load_policy", "policy_digest"]
