@@ -128,6 +128,8 @@ def start(city: Path, name: str, address: str, port: int) -> None:
     (city / "addresses" / name).write_text(f"{address} {port}\n", encoding="utf-8")
     know(city, name, address, port)
     log = folder_of(city, name) / "var/log/sshd.log"
+    if log.exists():
+        log.rename(log.with_suffix(".log.1"))  # `wait` reads only this start's words
     argv = [str(programs.find("sshd")), "-D", "-e", "-f", str(config)]
     Book(city).start(f"{name}.sshd", argv, cwd=folder_of(city, name), log=log, host=name)
 
@@ -139,10 +141,11 @@ def wait(city: Path, name: str, seconds: float = 10) -> None:
     record = Book(city).get(f"{name}.sshd")
 
     def answers() -> bool:
+        words = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
         if record is not None and not Book(city).alive(record):
-            last = (log.read_text(encoding="utf-8", errors="replace").splitlines() or ["no word"])[-1]
+            last = (words.splitlines() or ["no word"])[-1]
             raise ToolError(f"sshd of {name} ended: {last}", where=f"{address}:{port}", remedy=f"look at {log}")
-        return listens(address, port)
+        return "Server listening on" in words and listens(address, port)
 
     wait_for(answers, what=f"sshd of {name} at {address}:{port}", seconds=seconds)
 
