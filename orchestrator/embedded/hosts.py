@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
+
 from orchestrator.embedded.processes import MARK, Book, wait_for
 from orchestrator.errors import Refused, ToolError
 from orchestrator.tools import programs
@@ -179,12 +181,13 @@ def forget(city: Path, name: str) -> None:
 
 
 def remove_run_sshd(city: Path) -> None:
-    """Take /run/sshd away when this city made it and no other sshd can need it (it is empty by design)."""
+    """Take /run/sshd away again when a city made it and no sshd of this machine, another city's included, needs it."""
     mark = city / "made-run-sshd"
-    if mark.exists():
+    ours = mark.exists() or not Path("/usr/sbin/sshd").exists()  # where no sshd is installed, only cities make it
+    mark.unlink(missing_ok=True)
+    if os.geteuid() == 0 and ours and not any(process.info["name"] == "sshd" for process in psutil.process_iter(["name"])):
         with suppress(OSError):
             RUN_SSHD.rmdir()
-        mark.unlink()
 
 
 def _quoted(path: Path) -> str:

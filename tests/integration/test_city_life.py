@@ -17,7 +17,7 @@ from orchestrator.errors import ToolError
 pytestmark = pytest.mark.servers
 
 
-def test_two_cities_stand_at_once_a_crashed_one_recovers_and_down_ends_only_its_own(tmp_path):
+def test_two_cities_stand_at_once_a_crashed_one_recovers_and_down_ends_only_its_own(tmp_path, ssh):
     bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(120)"])
     first, second = City(tmp_path / "one"), City(tmp_path / "two")
     try:
@@ -38,6 +38,7 @@ def test_two_cities_stand_at_once_a_crashed_one_recovers_and_down_ends_only_its_
         first.down()
         assert first.book.strays() == []
         assert second.status()["up"], "the neighbour still stands"
+        assert ssh(second, "portal-app", "echo in").stdout == "in\n", "and lets people in"
         assert bystander.poll() is None
         for child in psutil.Process().children(recursive=True):
             assert str(tmp_path / "one") not in " ".join(child.cmdline())
