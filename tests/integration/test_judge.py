@@ -5,6 +5,7 @@ import shutil
 import time
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 
@@ -34,8 +35,6 @@ def world(city, tmp_path_factory) -> World:
     baselines = citizens.baselines(city)
     record = citizens.start(city, out, max_seconds=60)
     time.sleep(1)
-    import psutil
-
     process = psutil.Process(record.pid)
     before, started = sum(process.cpu_times()[:2]), time.monotonic()
     time.sleep(5)
@@ -145,9 +144,8 @@ def test_open_transactions_make_a_cutover_slow_and_lose_nothing(world, tmp_path)
     city, system = world.city, "weather-bulletin"
     pool = city.site("room")["pgbouncer"]
     password = Path(pool["secret"].removeprefix("file:")).read_text()
-    admin = psycopg.ClientCursor(
-        psycopg.connect(host=pool["address"], port=pool["port"], dbname="pgbouncer", user=pool["admin_role"], password=password, autocommit=True)
-    )
+    console = {"host": pool["address"], "port": pool["port"], "dbname": "pgbouncer", "user": pool["admin_role"], "password": password}
+    admin = psycopg.ClientCursor(psycopg.connect(**console, autocommit=True))
     citizens.start(city, tmp_path, only=[system], max_seconds=60)
 
     def hold() -> dict[str, float]:
