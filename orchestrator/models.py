@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -345,14 +345,71 @@ class PlanEntry(Noun):
     window_start: dt.datetime
     window_end: dt.datetime
     window_rule: str
+    preparation_starts: dt.date | None = None
+    """Monday of the first week of its preparation."""
+    accepted_by: dt.datetime | None = None
+    """End of its trial run when it is cut over in this window: it counts from then on."""
+    together_with: tuple[SystemId, ...] = ()
+    """The other systems of its cycle of dependencies: prepared, cut over and accepted as one."""
+    state: Literal["planned", "done", "under_way"] = "planned"
+    reasons: tuple[Reason, ...] = ()
+    """Why in this week, and why no earlier."""
+    facts: str = ""
+    """Digest of what planning knew about the system: names it when that has changed since."""
+
+
+class PlanCount(NamedTuple):
+    """A part of a phase's scope (a kind, a department): how many count, are needed, are accepted by the due date."""
+
+    part: str
+    in_scope: int
+    needed: int
+    planned: int
 
 
 class PlanPhase(Noun):
+    """``planned``: accepted by the end of ``due``, trial run included. Slack is ``planned - needed``."""
+
     id: str
     in_scope: int
     needed: int
     planned: int
     due: dt.date
+    name: str = ""
+    name_en: str | None = None
+    percent: float | None = None
+    starts: dt.date | None = None
+    by_kind: tuple[PlanCount, ...] = ()
+    by_department: tuple[PlanCount, ...] = ()
+
+
+class PlanWave(Noun):
+    """A week with cutovers."""
+
+    number: int
+    starts: dt.date
+    ends: dt.date
+    systems: tuple[SystemId, ...]
+    """In the order of their cutovers."""
+
+
+class PlanNote(Noun):
+    """What a reader of the plan must know: a warning, a system that is not planned, a live violation."""
+
+    code: str
+    message: str
+    remedy: str = ""
+    system: str = ""
+
+
+class MovedPromise(Noun):
+    """A re-plan gave a system another week than the former plan did."""
+
+    system: SystemId
+    promised: dt.datetime
+    now: dt.datetime | None = None
+    """None: not planned any more."""
+    why: str = ""
 
 
 class Plan(Noun):
@@ -363,6 +420,15 @@ class Plan(Noun):
     policy_digest: str
     entries: tuple[PlanEntry, ...]
     phases: tuple[PlanPhase, ...]
+    programme_digest: str = ""
+    counting: str = "all_together"
+    starts: dt.date | None = None
+    waves: tuple[PlanWave, ...] = ()
+    notes: tuple[PlanNote, ...] = ()
+    moved: tuple[MovedPromise, ...] = ()
+    """Only in a re-plan: broken promises."""
+    replaces: str = ""
+    """Only in a re-plan: digest of the former plan."""
 
 
 # ---------------------------------------------------------------- where things run

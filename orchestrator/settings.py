@@ -32,6 +32,9 @@ class Settings(BaseSettings):
     embedded: Path | None = None
     """Folder of the embedded city, when the inventory is the embedded one."""
 
+    fault_hold: str = ""
+    """Fault tests only: ``stage:milliseconds`` that the guard stays inside the fence after a stage."""
+
     @classmethod
     def settings_customise_sources(
         cls,

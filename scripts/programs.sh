@@ -57,6 +57,14 @@ for program in $others; do
         *) want "$program" "$program" ;;
     esac
 done
+# sshd run by root insists on an account `sshd`, which only an installation would create: without it, libnss-wrapper shows
+# sshd (and nothing else) a copy of /etc/passwd that has one.
+account=present
+if [ "$(id -u)" -eq 0 ] && ! grep -q '^sshd:' /etc/passwd && [ ! -f "$tools/nss/passwd" ]; then
+    account=missing
+    packages="$packages libnss-wrapper"
+    case " $missing " in *" sshd "*) ;; *) [ ! -x "$bin/sshd" ] || rm "$bin/sshd"; want sshd openssh-server ;; esac
+fi
 terraform=present
 [ -x "$bin/terraform" ] || on_machine terraform >/dev/null || terraform=missing
 [ -n "$missing" ] || [ $terraform = missing ] || exit 0
@@ -89,9 +97,17 @@ if [ -n "$missing" ]; then
     for program in $missing; do
         real=$(find "$tools/root" \( -type f -o -type l \) -name "$program" -perm -u+x | grep -E '/(s?bin|openssh)/' | sort -r | head -1)
         [ -n "$real" ] || { say "$program is not in the packages$packages of this distribution; install it by hand"; exit 1; }
+        preload=
+        if [ "$program" = sshd ] && [ $account = missing ]; then
+            mkdir -p "$tools/nss"
+            { cat /etc/passwd && echo 'sshd:x:65533:65534::/run/sshd:/usr/sbin/nologin'; } >"$tools/nss/passwd"
+            cp /etc/group "$tools/nss/group"
+            wrapper=$(find "$tools/root" -name 'libnss_wrapper.so*' | head -1)
+            preload="LD_PRELOAD='$wrapper' NSS_WRAPPER_PASSWD='$tools/nss/passwd' NSS_WRAPPER_GROUP='$tools/nss/group' "
+        fi
         cat >"$bin/$program.new" <<WRAPPER
 #!/bin/sh
-LD_LIBRARY_PATH="$libraries\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH}" exec "$real" "\$@"
+${preload}LD_LIBRARY_PATH="$libraries\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH}" exec "$real" "\$@"
 WRAPPER
         chmod 755 "$bin/$program.new"
         lost=$(LD_LIBRARY_PATH=$libraries ldd "$real" 2>/dev/null | awk '/not found/{print $1}' | paste -sd' ' -)

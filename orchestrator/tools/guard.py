@@ -50,6 +50,8 @@ class GuardSpec:
     fence_ms: int
     databases: list[DatabaseSpec]
     gateways: list[GatewaySpec]
+    mode: str = "switch"
+    """``switch``, or ``snapshot``: hold the clients for the moment it takes to see both sides at one point, and let go."""
     hold_after: str = ""
     hold_ms: int = 0
 
@@ -121,6 +123,8 @@ class Guard:
         self._begin = time.monotonic()
         try:
             self._stage("pause", self._pause)
+            if self.spec.mode == "snapshot":
+                return self._result(started, *self._hold())
             self._stage("close", self._close)
             self._stage("drain", self._drain)
             self._stage("prepare", self._prepare)
@@ -128,6 +132,19 @@ class Guard:
             outcome, reason = self._decide(), ""
         except Exception as error:  # noqa: BLE001 - whatever it was, the way out is the same: reopen
             outcome, reason = self._abort(error)
+        return self._result(started, outcome, reason)
+
+    def _hold(self) -> tuple[str, str]:
+        """Snapshot mode: nothing is closed or opened; clients go on whatever happens."""
+        try:
+            self._drain()
+        finally:
+            for gateway in self.gateways:
+                gateway.resume()
+            self._timings["total"] = (time.monotonic() - self._begin) * 1000
+        return "seen", ""
+
+    def _result(self, started: float, outcome: str, reason: str) -> dict[str, Any]:
         result = {
             "event": "result",
             "attempt": self.spec.attempt,

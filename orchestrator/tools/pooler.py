@@ -80,6 +80,13 @@ def replace_line(path: str, database: str, line: str) -> str:
     return f"( flock 9 && {{ grep -v {keep} {quoted}; {add}}} > {new}; sync {new} && mv {new} {quoted} ) 9>{lock}"
 
 
+def replace_user(path: str, role: str, verifier: str) -> str:
+    """The shell command that puts exactly one ``"role" "verifier"`` line into PgBouncer's auth_file; mode 0600."""
+    quoted, lock, new = shlex.quote(path), shlex.quote(path + ".lock"), shlex.quote(path + ".new")
+    keep, line = shlex.quote(f'^"{role}" '), shlex.quote(f'"{role}" "{verifier}"')
+    return f"( flock 9 && umask 077 && {{ grep -v {keep} {quoted}; printf '%s\\n' {line}; }} > {new}; sync {new} && mv {new} {quoted} ) 9>{lock}"
+
+
 class Shell:
     """A shell that waits for commands on a host, so that a command costs one round trip."""
 

@@ -12,32 +12,47 @@ import signal
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
 
 from orchestrator.errors import ToolError, ToolMissing
+from orchestrator.tools.process_records import (
+    MARK,
+    ProcessRecord,
+    boot_id,
+    descendants,
+    end,
+    kill,
+    new_mark,
+    record_of,
+    start_time,
+    still_alive,
+)
 from orchestrator.tools.secrets import MASKER, Masker
 
+__all__ = [
+    "MARK",
+    "Completed",
+    "ProcessRecord",
+    "Register",
+    "Stopped",
+    "boot_id",
+    "end",
+    "minder_argv",
+    "new_mark",
+    "record_of",
+    "run",
+    "start_time",
+    "still_alive",
+]
+
 MINDER = Path(__file__).with_name("minder.py")
-MARK = "ORCHESTRATOR_RUN"
-"""Environment variable that all descendants of a run inherit; finds them when the minder itself was killed."""
 MAX_OUTPUT = 1_000_000
 LINE_LIMIT = 65_536
 Daemons = Literal["end", "spare"]
-
-
-@dataclass(frozen=True)
-class ProcessRecord:
-    """Which process of which boot: safe against reuse of the pid. ``mark`` is empty where daemons are spared on purpose."""
-
-    pid: int
-    started: int
-    """Start time in clock ticks since boot, from /proc."""
-    boot: str
-    label: str
-    mark: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,37 +66,17 @@ class Completed:
     seconds: float
     truncated: bool = False
 
+    @property
+    def exit_status(self) -> int:
+        """The same as ``code``."""
+        return self.code
+
 
 class Stopped(ToolError):  # noqa: N818 - it says what became of the program
     """The program was stopped by us: its time limit passed or the caller asked for it. It and its children are gone."""
 
 
 Register = Callable[[ProcessRecord], None]
-
-
-def boot_id() -> str:
-    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-
-
-def start_time(pid: int) -> int | None:
-    """Clock ticks since boot at which the process started; None when there is none, or only a zombie."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
-    except OSError:
-        return None
-    return None if fields[0] == b"Z" else int(fields[19])
-
-
-def record_of(pid: int, label: str, mark: str = "") -> ProcessRecord:
-    """The record of a living process. Raises ToolError when it is gone."""
-    started = start_time(pid)
-    if started is None:
-        raise ToolError(f"process {pid} ended before it was noted", where=label, remedy="run it again", retryable=True)
-    return ProcessRecord(pid, started, boot_id(), label, mark)
-
-
-def new_mark() -> str:
-    return os.urandom(12).hex()
 
 
 def minder_argv(
@@ -92,70 +87,13 @@ def minder_argv(
     return [sys.executable, "-I", "-S", str(MINDER), *options, "--"]
 
 
-def still_alive(record: ProcessRecord) -> bool:
-    """Whether that very process, or anything started under it, lives. A reused pid or a reboot does not count."""
-    return bool(_alive(record))
-
-
-def end(record: ProcessRecord, *, seconds: float = 15.0) -> None:
-    """End that very process and all that descends from it. Returns when they are gone; raises ToolError when they are not."""
-    deadline = time.monotonic() + seconds
-    if start_time(record.pid) == record.started and record.boot == boot_id():
-        _kill(record.pid, signal.SIGTERM)  # the minder ends the rest in order
-    while (left := _alive(record)) and time.monotonic() < deadline - seconds / 2:
-        if record.pid not in left:
-            break
-        time.sleep(0.02)
-    while left := _alive(record):
-        if time.monotonic() > deadline:
-            raise ToolError(
-                f"process {left[0]} of a former run does not end",
-                where=record.label,
-                remedy=f"end it by hand (kill -9 {left[0]}), then resume",
-            )
-        for pid in left:
-            for child in (*_descendants(pid), pid):
-                _kill(child, signal.SIGKILL)
-        time.sleep(0.05)
-
-
-def _kill(pid: int, number: int) -> None:
-    try:
-        os.kill(pid, number)
-    except (ProcessLookupError, PermissionError):  # gone, or not ours: who asked sees it in what is left
-        return
-
-
-def _descendants(pid: int) -> list[int]:
-    from orchestrator.tools import minder  # noqa: PLC0415 - loads libc; wanted only when something is to be ended
-
-    return minder.descendants(pid)
-
-
-def _alive(record: ProcessRecord) -> list[int]:
-    if record.boot != boot_id():
-        return []
-    found = [record.pid] if start_time(record.pid) == record.started else []
-    if record.mark:
-        needle = f"{MARK}={record.mark}".encode()
-        for folder in Path("/proc").iterdir():
-            if folder.name.isdigit() and int(folder.name) not in (record.pid, os.getpid()):
-                try:
-                    marked = needle in (folder / "environ").read_bytes().split(b"\0")
-                except OSError:
-                    continue
-                if marked and start_time(int(folder.name)) is not None:
-                    found.append(int(folder.name))
-    return found
-
-
-class _Stream:
+class Stream:
     """One output pipe: lines to the callback, the first and the last part kept."""
 
     def __init__(self, name: str, mask: Masker, keep: int, on_line: Callable[[str, str], None] | None) -> None:
         self.name, self.mask, self.keep, self.on_line = name, mask, keep, on_line
         self.head: list[str] = []
-        self.tail: list[str] = []
+        self.tail: deque[str] = deque()
         self.head_size = self.tail_size = 0
         self.truncated = False
         self.rest = b""
@@ -185,7 +123,7 @@ class _Stream:
         self.tail.append(text)
         self.tail_size += len(text)
         while self.tail_size > self.keep // 2 and len(self.tail) > 1:
-            self.tail_size -= len(self.tail.pop(0))
+            self.tail_size -= len(self.tail.popleft())
             self.truncated = True
 
     def text(self) -> str:
@@ -240,7 +178,7 @@ def run(
         raise ToolError(f"cannot start: {error}", where=label, remedy="check the program's path and its working directory") from error
     finally:
         os.close(gate_out)
-    streams = [_Stream(name, mask, max_output // 2, on_line) for name in ("stdout", "stderr")]
+    streams = [Stream(name, mask, max_output // 2, on_line) for name in ("stdout", "stderr")]
     try:
         if register:
             register(record_of(process.pid, label, mark if daemons == "end" else ""))
@@ -276,10 +214,10 @@ def _judge(done: Completed, label: str, reason: str, limit: float, check: bool) 
         raise ToolError(f"{Path(done.argv[0]).name} ended with {done.code}: {said}", where=label, remedy="mend what it says, then resume")
 
 
-def _read(process: subprocess.Popen[bytes], streams: Sequence[_Stream], deadline: float, cancelled: Callable[[], bool] | None) -> str:
+def _read(process: subprocess.Popen[bytes], streams: Sequence[Stream], deadline: float, cancelled: Callable[[], bool] | None) -> str:
     """Feed the streams until the minder has ended. Returns "" or why it is to be stopped."""
     with selectors.DefaultSelector() as selector:
-        pipes: list[tuple[IO[bytes] | None, _Stream]] = list(zip((process.stdout, process.stderr), streams, strict=True))
+        pipes: list[tuple[IO[bytes] | None, Stream]] = list(zip((process.stdout, process.stderr), streams, strict=True))
         for pipe, stream in pipes:
             assert pipe is not None  # noqa: S101 - both were asked for
             os.set_blocking(pipe.fileno(), False)
@@ -316,6 +254,6 @@ def _stop(process: subprocess.Popen[bytes], grace: float) -> None:
     try:
         process.wait(grace + 5)
     except subprocess.TimeoutExpired:
-        for pid in (*_descendants(process.pid), process.pid):
-            _kill(pid, signal.SIGKILL)
+        for pid in (*descendants(process.pid), process.pid):
+            kill(pid, signal.SIGKILL)
         process.wait(5)

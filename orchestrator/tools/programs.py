@@ -6,9 +6,14 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from orchestrator.errors import Finding, ToolMissing
-from orchestrator.settings import HOME, Settings
+
+if TYPE_CHECKING:  # settings load pydantic: too slow for the small commands that only need a path
+    from orchestrator.settings import Settings
+
+HOME = Path(__file__).resolve().parents[2]
 
 PROGRAMS = (
     "postgres",
@@ -55,7 +60,7 @@ def find(name: str, settings: Settings | None = None) -> Path:
     private = (settings.tools / "bin" if settings else _bin()) / name
     if os.access(private, os.X_OK):
         return private
-    if name == "postgres" or name == "initdb" or name.startswith("pg_") or name == "psql":
+    if name in ("postgres", "initdb", "psql") or name.startswith("pg_"):
         for folder in _folders():
             if folder.parent.parent == Path("/usr/lib/postgresql") and os.access(folder / name, os.X_OK):
                 return folder / name

@@ -25,6 +25,7 @@ CREATE TABLE IF NOT EXISTS orchestrator.control (
 CREATE TABLE IF NOT EXISTS orchestrator.marker (id text PRIMARY KEY, at timestamptz NOT NULL DEFAULT now());
 CREATE TABLE IF NOT EXISTS orchestrator.probe (id int PRIMARY KEY, n bigint NOT NULL);
 CREATE TABLE IF NOT EXISTS orchestrator.fenced_role (name text PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS orchestrator.identity_given (schema_name text, table_name text, PRIMARY KEY (schema_name, table_name));
 INSERT INTO orchestrator.probe SELECT i, 0 FROM generate_series(1, 16) AS i ON CONFLICT DO NOTHING;
 """
 
@@ -93,22 +94,29 @@ def drop_schema(connection: Connection) -> None:
 
 
 def give_identity(connection: Connection, *, lock_seconds: float = 2.0, tries: int = 10) -> list[str]:
-    """REPLICA IDENTITY FULL for tables without a key, before any publication; returns which. Short locks, tried again."""
+    """REPLICA IDENTITY FULL for tables without a key, before any publication; returns all that were given one so far.
+    Short locks, tried again; what was changed is kept on the source itself, so that the undo does not depend on us."""
     rows = connection.execute(
         "SELECT n.nspname::text, c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
         f" WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND c.relreplident = 'd' AND {_USER_SCHEMA}"  # noqa: S608 - constants
         " AND NOT EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary)"
     ).fetchall()
     for schema, name in rows:
+        connection.execute("INSERT INTO orchestrator.identity_given VALUES (%s, %s) ON CONFLICT DO NOTHING", (schema, name))
         _with_short_lock(connection, sql.SQL("ALTER TABLE {} REPLICA IDENTITY FULL").format(sql.Identifier(schema, name)), lock_seconds, tries)
-    return [f"{schema}.{name}" for schema, name in rows]
+    return [f"{schema}.{name}" for schema, name in _given(connection)]
 
 
-def take_identity(connection: Connection, names: list[str]) -> None:
-    """Undoes ``give_identity`` for exactly the tables it changed."""
-    for full in names:
-        schema, name = full.split(".", 1)
+def take_identity(connection: Connection) -> None:
+    """Undoes ``give_identity`` for exactly the tables it changed; call it before ``drop_schema``."""
+    if _scalar(connection, "SELECT to_regclass('orchestrator.identity_given')") is None:
+        return
+    for schema, name in _given(connection):
         _with_short_lock(connection, sql.SQL("ALTER TABLE IF EXISTS {} REPLICA IDENTITY DEFAULT").format(sql.Identifier(schema, name)), 2.0, 10)
+
+
+def _given(connection: Connection) -> list[tuple[str, str]]:
+    return [(r[0], r[1]) for r in connection.execute("SELECT schema_name, table_name FROM orchestrator.identity_given ORDER BY 1, 2").fetchall()]
 
 
 def _with_short_lock(connection: Connection, statement: sql.Composable, seconds: float, tries: int) -> None:
@@ -263,3 +271,18 @@ def same_verifiers(source: Connection, target: Connection, roles: list[str]) -> 
     query = "SELECT rolname::text, rolpassword FROM pg_authid WHERE rolname = ANY(%s)"
     ours, theirs = (dict(c.execute(query, (roles,)).fetchall()) for c in (source, target))
     return [role for role in roles if ours.get(role) != theirs.get(role)]
+
+
+def works(connection: Connection, name: str) -> bool:
+    """Whether the subscription's apply worker is at work."""
+    return bool(_scalar(connection, "SELECT count(*) FROM pg_stat_subscription WHERE subname = %s AND pid IS NOT NULL AND relid IS NULL", name))
+
+
+def has_slot(connection: Connection, name: str) -> bool:
+    """Whether the slot exists."""
+    return bool(_scalar(connection, "SELECT 1 FROM pg_replication_slots WHERE slot_name = %s", name))
+
+
+def retained_bytes(connection: Connection, name: str) -> int:
+    """WAL that the slot keeps on this side's disk."""
+    return int(_scalar(connection, "SELECT coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn), 0)::bigint FROM pg_replication_slots WHERE slot_name = %s", name) or 0)

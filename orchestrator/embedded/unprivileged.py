@@ -1,0 +1,44 @@
+"""PostgreSQL and PgBouncer refuse to run as root; started as root, they run as an unprivileged user instead."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from orchestrator.errors import ToolMissing
+
+UID = 65534
+"""The account ``nobody``: it owns nothing else, and exists on every Linux."""
+
+
+def prefix() -> list[str]:
+    """What to put before the argv of such a program: empty when we are not root.
+
+    The capability lets the process pass folders of mode 0700 above its data (a checkout under a home directory); it owns its
+    data folder all the same, because PostgreSQL checks the owner. Raises ToolMissing when we are root and setpriv is missing.
+    """
+    if os.geteuid() != 0:
+        return []
+    setpriv = shutil.which("setpriv")
+    if setpriv is None:
+        raise ToolMissing("setpriv is not on this machine", remedy="install util-linux, or run as an ordinary user")
+    return [
+        setpriv,
+        f"--reuid={UID}",
+        f"--regid={UID}",
+        "--clear-groups",
+        "--inh-caps=+dac_override",
+        "--ambient-caps=+dac_override",
+        "--",
+    ]
+
+
+def give(folder: Path) -> None:
+    """Make the unprivileged user the owner of a folder and all that is in it; nothing happens when we are not root."""
+    if os.geteuid() != 0:
+        return
+    os.chown(folder, UID, UID)
+    for parent, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            os.chown(Path(parent) / name, UID, UID, follow_symlinks=False)

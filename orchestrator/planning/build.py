@@ -1,0 +1,140 @@
+"""Inventory + verdicts + programme → the planning problem."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+
+from orchestrator.errors import Finding
+from orchestrator.models import Inventory, System, Verdict
+from orchestrator.planning import graph
+from orchestrator.planning.capacity import cloud_of, phase_releases, resources_of
+from orchestrator.planning.demand import GroupFactory
+from orchestrator.planning.patterns import PatternBook, minutes_between
+from orchestrator.planning.problem import OVERRUN_WEEKS, Group, Problem, Target, needed_of
+from orchestrator.planning.programme import Programme, Standing
+
+
+def build(
+    inventory: Inventory, verdicts: Mapping[str, Verdict], programme: Programme, standing: Sequence[Standing] = (),
+    promised: Mapping[str, dt.datetime] | None = None,
+) -> Problem:  # fmt: skip
+    """The whole problem. Groups stand in topological order. What cannot be planned at all carries ``blocked`` with its reason."""
+    levels = {one.id: one.level for one in inventory.departments}
+    base = programme.starts - dt.timedelta(days=programme.starts.weekday())
+    opening_day = max(programme.starts, programme.as_of or programme.starts)
+    horizon = (programme.phases[-1].due - base).days // 7 + 1 + OVERRUN_WEEKS
+    known = {one.id: one for one in inventory.systems}
+    stays = {row.system.id for row in inventory.excluded if row.system} - set(known)
+    phases_of = {
+        one.id: [n for n, phase in enumerate(programme.phases) if levels.get(one.department) in phase.levels and one.kind in phase.kinds]
+        for one in inventory.systems
+    }
+    wanted = _with_ancestors([sid for sid, phases in phases_of.items() if phases], known)
+    systems = sorted((known[sid] for sid in wanted), key=lambda one: one.id)
+    index = {one.id: n for n, one in enumerate(systems)}
+    states = {one.system: one for one in (*programme.under_way, *standing)}
+
+    reachable, needs, dropped = set(programme.reachable), [], []
+    for one in systems:
+        mine = sorted({index[other] for other in one.depends_on if other in index and other not in reachable and other != one.id})
+        if (state := states.get(one.id)) and state.state in {"done", "under_way"}:
+            open_needs = [n for n in mine if (s := states.get(systems[n].id)) is None or s.state == "rolled_back"]
+            dropped += [(one.id, systems[n].id) for n in open_needs]
+            mine = [n for n in mine if n not in open_needs]
+        needs.append(mine)
+    components = graph.groups_of(needs)
+    owner = [0] * len(systems)
+    for number, component in enumerate(components):
+        for member in component:
+            owner[member] = number
+
+    resources = resources_of(programme, inventory, base, horizon)
+    segments, cloud = cloud_of(programme, base, horizon)
+    releases = phase_releases(programme, base)
+    book = PatternBook(programme, base, minutes_between(base, opening_day))
+    factory = GroupFactory(systems, verdicts, programme, resources, book)
+    groups = []
+    for number, component in enumerate(components):
+        group = factory.group(component, sorted({owner[n] for m in component for n in needs[m]} - {number}))
+        phases = [p for m in component for p in phases_of[systems[m].id]]
+        group.release = min((releases[p] for p in phases), default=horizon)
+        lost = [(systems[m].id, one) for m in component for one in systems[m].depends_on if one not in index and one not in reachable]
+        if lost and group.blocked is None:
+            group.blocked = _chain(lost[0], stays)
+        _stand(group, [systems[m] for m in component], states, promised or {}, base)
+        groups.append(group)
+    for number in range(len(groups) - 1, -1, -1):  # what is needed early is released early
+        for other in groups[number].needs:
+            groups[other].feeds.append(number)
+            groups[other].release = min(groups[other].release, groups[number].release)
+    for group in groups:
+        blocked = next((other for other in group.needs if groups[other].blocked), None)
+        if blocked is not None and group.blocked is None and group.fixed is None:
+            names = ", ".join(systems[m].id for m in group.members)
+            root = ", ".join(systems[m].id for m in groups[blocked].members)
+            group.blocked = Finding(
+                "needs-blocked", "error", f"{names} needs {root}, which cannot be planned", f"see the reason given for {root}", system=names
+            )
+    scope = [[n for n, one in enumerate(systems) if phase in phases_of[one.id]] for phase in range(len(programme.phases))]
+    return Problem(
+        systems=systems, verdicts=verdicts, programme=programme, base=base, first=(opening_day - base).days // 7, weeks=horizon,
+        groups=groups, group_of={one.id: owner[n] for n, one in enumerate(systems)}, resources=resources, segments=segments, cloud=cloud,
+        targets=_targets(programme, systems, scope, owner, base), scope=scope, release_by_phase=releases,
+        out_of_scope=sorted(set(known) - set(wanted)), dropped=dropped, warnings=factory.warnings(),
+    )  # fmt: skip
+
+
+def _with_ancestors(start: Sequence[str], known: Mapping[str, System]) -> set[str]:
+    seen, order = set(start), list(start)
+    for sid in order:
+        for other in known[sid].depends_on:
+            if other in known and other not in seen:
+                seen.add(other)
+                order.append(other)
+    return seen
+
+
+def _targets(
+    programme: Programme, systems: Sequence[System], scope: Sequence[Sequence[int]], owner: Sequence[int], base: dt.date
+) -> list[Target]:
+    found = []
+    for number, phase in enumerate(programme.phases):
+        parts: dict[str, list[int]] = {}
+        for member in scope[number]:
+            one = systems[member]
+            part = {"all_together": "", "per_kind": str(one.kind), "per_department": one.department}[programme.counting]
+            parts.setdefault(part, []).append(owner[member])
+        due = minutes_between(base, phase.due + dt.timedelta(days=1))
+        found += [Target(number, part, tuple(parts[part]), needed_of(phase.percent, len(parts[part])), due) for part in sorted(parts)]
+    return found
+
+
+def _chain(lost: tuple[str, str], stays: set[str]) -> Finding:
+    system, other = lost
+    what = (
+        "which is outside the count and stays where it is" if other in stays else "which is not in the inventory or stays out as classified"
+    )
+    return Finding(
+        "chain-to-excluded", "error", f"{system} depends on {other}, which {what}",
+        f"name {other} under `reachable` in program.yaml when {system} reaches it over a link, or mend `depends_on`", system=system,
+    )  # fmt: skip
+
+
+def _stand(
+    group: Group, members: Sequence[System], states: Mapping[str, Standing], promised: Mapping[str, dt.datetime], base: dt.date
+) -> None:
+    held = [states[one.id] for one in members if one.id in states and states[one.id].state in {"done", "under_way"}]
+    promises = [promised[one.id] for one in members if one.id in promised]
+    if promises:
+        group.promised = (min(promises).date() - base).days // 7
+    if not held:
+        return
+    group.started = True
+    days = [one.cutover for one in held if one.cutover]
+    if days:
+        start = minutes_between(base, max(days))
+        kept = [moment for moment in promises if moment.date() == max(days)]
+        group.fixed = start + (kept[0].hour * 60 + kept[0].minute if kept else 0)
+        group.fixed_end = start + 24 * 60
+        group.blocked = None

@@ -1,0 +1,91 @@
+"""What a group of systems needs: weeks, teams, bandwidth, room on the cloud, windows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from orchestrator.errors import Finding
+from orchestrator.models import Strategy, System, Verdict
+from orchestrator.planning.patterns import PatternBook
+from orchestrator.planning.problem import CLOUD_DIMENSIONS, Group, Resource, profile_of, team_tenths
+from orchestrator.planning.programme import Programme
+
+
+class GroupFactory:
+    """Builds groups; collects what had to be assumed on the way."""
+
+    def __init__(
+        self,
+        systems: Sequence[System],
+        verdicts: Mapping[str, Verdict],
+        programme: Programme,
+        resources: Sequence[Resource],
+        book: PatternBook,
+    ) -> None:
+        self.systems, self.verdicts, self.programme, self.book = systems, verdicts, programme, book
+        self.named = {resource.name: n for n, resource in enumerate(resources)}
+        self.unsized: list[str] = []
+
+    def group(self, component: Sequence[int], needs: Sequence[int]) -> Group:
+        members = [self.systems[m] for m in component]
+        lead = max(self._lead(one) for one in members)
+        counts: dict[int, int] = {}
+        spread: dict[int, int] = {}
+        cloud = [0] * len(CLOUD_DIMENSIONS)
+        blocked: Finding | None = None
+        for one in members:
+            verdict = self.verdicts[one.id]
+            for name in ("wave", f"department:{one.department}"):
+                if name in self.named:
+                    counts[self.named[name]] = counts.get(self.named[name], 0) + 1
+            if "replication" in self.named and not verdict.no_source and one.data_gb:
+                spread[self.named["replication"]] = spread.get(self.named["replication"], 0) + math.ceil(one.data_gb)
+            work = self.programme.work_of(verdict.strategy)
+            for skill, weeks in work.skills.items() if self.programme.teams else ():
+                if f"skill:{skill}" not in self.named:
+                    blocked = Finding(
+                        "no-team", "error", f"{one.id} ({verdict.strategy}) needs the skill {skill}, which no team has",
+                        f"add `skill: {skill}` under `teams` in program.yaml", system=one.id,
+                    )  # fmt: skip
+                    continue
+                units = team_tenths(weeks, work.complexity_factor, verdict.complexity)
+                spread[self.named[f"skill:{skill}"]] = spread.get(self.named[f"skill:{skill}"], 0) + units
+            if self.programme.cloud and verdict.strategy != Strategy.HOSTING:
+                if one.vcpus is None or one.memory_gb is None or one.storage_gb is None:
+                    self.unsized.append(one.id)
+                for n, dimension in enumerate(CLOUD_DIMENSIONS):
+                    cloud[n] += math.ceil(getattr(one, dimension) or 0)
+        hours = max(self._hours(one) for one in members)
+        return Group(
+            members=tuple(component), needs=tuple(needs), lead=lead,
+            counts=tuple(sorted(counts.items())), spread=tuple(sorted(spread.items())),
+            weight=sum(1 + self.verdicts[one.id].readiness + 100 - self.verdicts[one.id].complexity for one in members),
+            profile=profile_of(spread, lead), cloud=tuple(cloud), trial=max(self._trial(one) for one in members),
+            pattern=self.book.of(members, hours), release=0, blocked=blocked,
+        )  # fmt: skip
+
+    def warnings(self) -> list[Finding]:
+        found = self.book.warnings()
+        if self.unsized:
+            some = ", ".join(self.unsized[:5]) + (" …" if len(self.unsized) > 5 else "")
+            found.append(Finding(
+                "size-unknown", "warning", f"{len(self.unsized)} systems state no vCPUs, memory or storage ({some}): counted as 0",
+                "fill in the planning columns", system=self.unsized[0],
+            ))  # fmt: skip
+        return found
+
+    def _lead(self, one: System) -> int:
+        verdict, replication = self.verdicts[one.id], self.programme.replication
+        stream = replication.stream_gb_per_week or replication.gb_per_week
+        copying = 0 if verdict.no_source or not stream else math.ceil((one.data_gb or 0) / stream)
+        return max(self.programme.work_of(verdict.strategy).weeks, copying)
+
+    def _hours(self, one: System) -> float:
+        announced = (one.interruption.outage_minutes or 0) / 60 if one.interruption else 0
+        return max(self.programme.work_of(self.verdicts[one.id].strategy).cutover_hours, announced)
+
+    def _trial(self, one: System) -> int:
+        if one.trial_run_seconds is not None:
+            return math.ceil(one.trial_run_seconds / 60)
+        return math.ceil(self.programme.trial_run_days * 24 * 60)

@@ -1,0 +1,121 @@
+"""Window patterns: systems with the same windows share the work of finding their openings, week by week, when asked."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+from orchestrator.errors import Finding
+from orchestrator.models import System, Window
+from orchestrator.planning.calendar import windows_between
+from orchestrator.planning.hours import windows_for
+from orchestrator.planning.programme import Programme
+
+WEEK = 7 * 24 * 60
+"""Minutes of a week."""
+Slot = tuple[int, int, str]
+"""An opening: start and end in minutes from the base Monday, and the rule that gave it."""
+Part = tuple[tuple[Window, ...], str, str]
+"""Windows, the department whose own blackouts apply to them (or empty), where they come from."""
+
+
+class Pattern:
+    """The openings in which all of the given window sets are open together, each at least ``hours`` long."""
+
+    def __init__(self, parts: Sequence[Part], hours: float, programme: Programme, base: dt.date, start: int) -> None:
+        self._parts, self._programme, self._base, self._start = parts, programme, base, start
+        self.hours = hours
+        self.asks_calendar = any(window.days in {"workday", "weekend", "holiday"} for windows, _, _ in parts for window in windows)
+        self._weeks: dict[int, tuple[Slot, ...]] = {}
+
+    def slots(self, week: int) -> tuple[Slot, ...]:
+        """Openings that start in this week, by start."""
+        found = self._weeks.get(week)
+        if found is None:
+            found = self._weeks[week] = self._find(week, self.hours)
+        return found
+
+    def first(self, week: int, floor: int) -> Slot | None:
+        """The first opening of the week that starts no earlier than minute ``floor``."""
+        for slot in self._weeks.get(week) or self.slots(week):
+            if slot[0] >= floor:
+                return slot
+        return None
+
+    def longest(self, weeks: int) -> float:
+        """Hours of the longest opening in the first ``weeks`` weeks, whatever length is asked for; 0 when there is none."""
+        return max((end - start for week in range(weeks) for start, end, _ in self._find(week, 0.01)), default=0) / 60
+
+    def _find(self, week: int, hours: float) -> tuple[Slot, ...]:
+        first = self._base + dt.timedelta(days=7 * week)
+        both: list[Slot] | None = None
+        # a window that opened on the Sunday before may overlap this Monday only as part of that week's opening
+        for windows, department, origin in self._parts:
+            openings = windows_between(
+                windows, first, first + dt.timedelta(days=6), self._programme, hours=hours, department=department or None
+            )
+            mine = [(minutes_of(self._base, one.start), minutes_of(self._base, one.end), _rule(one.rule, origin)) for one in openings]
+            both = mine if both is None else _overlaps(both, mine)
+        return tuple(sorted(slot for slot in both or () if slot[0] >= self._start and slot[1] - slot[0] >= hours * 60))
+
+
+class PatternBook:
+    """One ``Pattern`` for each distinct set of windows, department blackout and length."""
+
+    def __init__(self, programme: Programme, base: dt.date, start: int) -> None:
+        self._programme, self._base, self._start = programme, base, start
+        self._found: dict[object, Pattern] = {}
+        self._windows: dict[tuple[tuple[Window, ...], str | None], tuple[tuple[Window, ...], str]] = {}
+        self._special = {department for one in programme.blackouts for department in one.departments}
+        self._unread: list[str] = []
+
+    def of(self, members: Sequence[System], hours: float) -> Pattern:
+        parts = []
+        for one in members:
+            asked = (one.windows, one.service_hours)
+            if asked not in self._windows:
+                self._windows[asked] = windows_for(one, self._programme)
+            windows, origin = self._windows[asked]
+            if origin == "default" and one.service_hours and not any(character.isdigit() for character in one.service_hours):
+                self._unread.append(one.id)
+            text = ""
+            if origin != "declared":
+                text = f"outside service hours {one.service_hours}" if origin == "service hours" else "default windows of the programme"
+            part = (windows, one.department if one.department in self._special else "", text)
+            if part not in parts:
+                parts.append(part)
+        key = (tuple(parts), hours)
+        if key not in self._found:
+            self._found[key] = Pattern(parts, hours, self._programme, self._base, self._start)
+        return self._found[key]
+
+    def warnings(self) -> list[Finding]:
+        return [
+            Finding(
+                "hours-unread", "warning", f"service hours of {sid} cannot be read: the programme's default windows were taken",
+                "write them as `工作日 08:30-17:30` or `7×24`, or declare windows", system=sid,
+            )
+            for sid in sorted(set(self._unread))
+        ]  # fmt: skip
+
+
+def minutes_between(base: dt.date, day: dt.date) -> int:
+    return (day - base).days * 24 * 60
+
+
+def minutes_of(base: dt.date, moment: dt.datetime) -> int:
+    return minutes_between(base, moment.date()) + moment.hour * 60 + moment.minute
+
+
+def _rule(rule: str, origin: str) -> str:
+    return f"{rule} ({origin})" if origin else rule
+
+
+def _overlaps(left: Sequence[Slot], right: Sequence[Slot]) -> list[Slot]:
+    found = []
+    for start, end, rule in left:
+        for begin, until, other in right:
+            low, high = max(start, begin), min(end, until)
+            if low < high:
+                found.append((low, high, rule if rule == other else f"{rule} and {other}"))
+    return found

@@ -1,0 +1,185 @@
+"""The plan as a value: schedule → ``models.Plan`` with a digest; ``make_plan`` is the way in."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import NoReturn
+
+from orchestrator.errors import Finding, Refused
+from orchestrator.models import Inventory, MovedPromise, Plan, PlanCount, PlanEntry, PlanNote, PlanPhase, PlanWave, System, Verdict
+from orchestrator.planning import schedule as scheduling
+from orchestrator.planning.build import build
+from orchestrator.planning.calendar import calendar_findings
+from orchestrator.planning.orders import best_of_portfolio
+from orchestrator.planning.problem import Problem, needed_of
+from orchestrator.planning.programme import Programme, Standing, programme_digest
+from orchestrator.planning.schedule import Schedule
+from orchestrator.planning.why import reasons_of
+
+
+def make_plan(
+    inventory: Inventory, verdicts: Mapping[str, Verdict], programme: Programme, *, effort: int = 0, inventory_digest: str,
+    policy_digest: str, standing: Sequence[Standing] = (),
+) -> Plan:  # fmt: skip
+    """What moves when. The same input gives the same plan, digest included.
+
+    ``effort``: iterations of neighbourhood search (no clock is looked at); the result is never worse than with fewer.
+    Raises ``Refused`` when a target is not reached, with every reason and the bracket of what is missing.
+    """
+    missing = sorted(one.id for one in inventory.systems if one.id not in verdicts)
+    if missing:
+        raise Refused("the plan needs a verdict for every system", findings=[
+            Finding("not-assessed", "error", f"{sid} has no strategy", "run assess and mend its findings", system=sid) for sid in missing
+        ])  # fmt: skip
+    problem = build(inventory, verdicts, programme, standing)
+    schedule = best_of_portfolio(problem)
+    if scheduling.score(problem, schedule)[0]:
+        _refuse(problem, schedule)
+    return to_plan(problem, schedule, inventory_digest=inventory_digest, policy_digest=policy_digest)
+
+
+def to_plan(
+    problem: Problem, schedule: Schedule, *, inventory_digest: str, policy_digest: str, moved: Sequence[MovedPromise] = (),
+    replaces: str = "", notes: Sequence[PlanNote] = (),
+) -> Plan:  # fmt: skip
+    """The schedule as a value, sorted by wave and order."""
+    placed = [number for number, week in enumerate(schedule.weeks) if week >= 0]
+    numbers = {week: n + 1 for n, week in enumerate(sorted({schedule.weeks[number] for number in placed}))}
+    placed.sort(key=lambda g: (schedule.weeks[g], schedule.starts[g], g))
+    states = {one.system: one.state for one in problem.programme.under_way}
+    entries: list[PlanEntry] = []
+    position: dict[int, int] = {}
+    for group in placed:
+        week = schedule.weeks[group]
+        position[week] = position.get(week, 0) + 1
+        entries += _entries(problem, schedule, group, (numbers[week], position[week]), states)
+    by_wave: dict[int, list[str]] = {}
+    for one in entries:
+        by_wave.setdefault(one.wave, []).append(one.system)
+    waves = [
+        PlanWave(number=number, starts=monday, ends=monday + dt.timedelta(days=6), systems=tuple(by_wave[number]))
+        for number, monday in sorted((number, problem.monday(week)) for week, number in numbers.items())
+    ]
+    plan = Plan(
+        digest="", inventory_digest=inventory_digest, policy_digest=policy_digest, entries=tuple(entries),
+        phases=phases_of(problem, entries), programme_digest=programme_digest(problem.programme), counting=problem.programme.counting,
+        starts=problem.programme.starts, waves=tuple(waves), notes=(*_notes(problem, schedule), *notes), moved=tuple(moved),
+        replaces=replaces,
+    )  # fmt: skip
+    return plan.model_copy(update={"digest": plan_digest(plan)})
+
+
+def plan_digest(plan: Plan) -> str:
+    """SHA-256 over the canonical JSON (sorted keys, no spaces, UTF-8) without the digest itself."""
+    data = plan.model_dump(mode="json", exclude={"digest"})
+    return hashlib.sha256(json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()).hexdigest()
+
+
+def facts_digest(system: System, verdict: Verdict) -> str:
+    """What planning reads of a system and its verdict, in sixteen hexadecimal digits."""
+    interruption = system.interruption.outage_minutes if system.interruption else None
+    facts = (
+        system.department, system.kind, system.depends_on, system.data_gb, system.vcpus, system.memory_gb, system.storage_gb,
+        system.service_hours, [(one.days, one.start, one.end) for one in system.windows], interruption, system.trial_run_seconds,
+        verdict.strategy, verdict.readiness, verdict.complexity, verdict.no_source,
+    )  # fmt: skip
+    return hashlib.sha256(json.dumps(facts, ensure_ascii=False).encode()).hexdigest()[:16]
+
+
+def phases_of(problem: Problem, entries: Sequence[PlanEntry]) -> tuple[PlanPhase, ...]:
+    """For each phase how many count, are needed and are accepted by its due date; by kind and by department beside it."""
+    accepted = {one.system: one.accepted_by for one in entries}
+    found = []
+    for number, phase in enumerate(problem.programme.phases):
+        members = [problem.systems[m] for m in problem.scope[number]]
+        end = dt.datetime.combine(phase.due + dt.timedelta(days=1), dt.time())
+        done = {one.id for one in members if (at := accepted.get(one.id)) is not None and at <= end}
+        starts = problem.monday(problem.release_by_phase[number]) if number else phase.starts or problem.programme.starts
+        found.append(PlanPhase(
+            id=phase.id, in_scope=len(members), planned=len(done), due=phase.due, name=phase.name, name_en=phase.name_en,
+            needed=sum(target.needed for target in problem.targets if target.phase == number), percent=phase.percent, starts=starts,
+            by_kind=_parts(members, done, phase.percent, lambda one: str(one.kind)),
+            by_department=_parts(members, done, phase.percent, lambda one: one.department),
+        ))  # fmt: skip
+    return tuple(found)
+
+
+def _parts(members: Sequence[System], done: set[str], percent: float, part_of: Callable[[System], str]) -> tuple[PlanCount, ...]:
+    parts: dict[str, list[str]] = {}
+    for one in members:
+        parts.setdefault(part_of(one), []).append(one.id)
+    return tuple(
+        PlanCount(part, len(ids), needed_of(percent, len(ids)), len(done.intersection(ids))) for part, ids in sorted(parts.items())
+    )
+
+
+def _entries(problem: Problem, schedule: Schedule, group: int, place: tuple[int, int], states: Mapping[str, str]) -> list[PlanEntry]:
+    one = problem.groups[group]
+    members = [problem.systems[m] for m in one.members]
+    week, accepted = schedule.weeks[group], problem.moment(schedule.ends[group] + one.trial)
+    phase = _phase(problem, one.members, accepted)
+    reasons = reasons_of(problem, schedule, group)
+    found = []
+    for system in members:
+        verdict = problem.verdicts[system.id]
+        state = states.get(system.id, "planned")
+        found.append(PlanEntry(
+            system=system.id, strategy=verdict.strategy, phase=phase, wave=place[0], order=place[1],
+            window_start=problem.moment(schedule.starts[group]), window_end=problem.moment(schedule.ends[group]),
+            window_rule=schedule.rules[group],
+            preparation_starts=problem.monday(week - one.lead + 1), accepted_by=accepted,
+            together_with=tuple(other.id for other in members if other.id != system.id),
+            state="done" if state == "done" else "under_way" if state == "under_way" else "planned",
+            reasons=reasons, facts=facts_digest(system, verdict),
+        ))  # fmt: skip
+    return found
+
+
+def _phase(problem: Problem, members: Sequence[int], accepted: dt.datetime) -> str:
+    """The first phase that has one of them in scope and whose due date they meet; else the last that has; else what needs them."""
+    mine = [n for n, scope in enumerate(problem.scope_sets) if any(member in scope for member in members)]
+    phases = problem.programme.phases
+    for number in mine:
+        if accepted <= dt.datetime.combine(phases[number].due + dt.timedelta(days=1), dt.time()):
+            return phases[number].id
+    return phases[mine[-1] if mine else -1].id
+
+
+def _notes(problem: Problem, schedule: Schedule) -> tuple[PlanNote, ...]:
+    """What is not planned and why, what history broke, what had to be assumed."""
+    found = [
+        PlanNote(code="out-of-scope", message=f"{sid} is in no phase's scope and nothing in scope needs it: not planned", system=sid)
+        for sid in problem.out_of_scope
+    ]
+    for number, group in enumerate(problem.groups):
+        if schedule.weeks[number] < 0:
+            reason = group.blocked or Finding("no-room", "error", "no week up to the end has room for it", "see the capacities")
+            for member in group.members:
+                sid = problem.systems[member].id
+                message = f"{sid} is not planned: {reason.message}"
+                found.append(PlanNote(code=reason.code, message=message, remedy=reason.remedy, system=sid))
+    for one in (*problem.warnings, *calendar_warnings(problem)):
+        found.append(PlanNote(code=one.code, message=one.message, remedy=one.remedy, system=one.system))
+    return tuple(found)
+
+
+def calendar_warnings(problem: Problem) -> tuple[Finding, ...]:
+    """Years in which some rule asked for working days that the calendar library does not know."""
+    asked = any(group.pattern.asks_calendar for group in problem.groups)
+    return calendar_findings(problem.programme, problem.monday(problem.first), problem.programme.phases[-1].due) if asked else ()
+
+
+def _refuse(problem: Problem, schedule: Schedule) -> NoReturn:
+    findings = []
+    for number, target in enumerate(problem.targets):
+        short = target.needed - scheduling.reached(problem, schedule, number)
+        if short > 0:
+            phase = problem.programme.phases[target.phase]
+            where = f"{phase.id} {target.part}".strip()
+            message = f"{where}: {short} of {target.needed} needed systems are not accepted by {phase.due}"
+            findings.append(Finding("target-missed", "error", message, "see the other findings"))
+    findings += [group.blocked for group in problem.groups if group.blocked]
+    raise Refused("the targets are not reached", findings=findings)

@@ -1,0 +1,61 @@
+"""Reasons for a place in the plan: ripe and simple first (R4), and what kept a system from an earlier week."""
+
+from __future__ import annotations
+
+from orchestrator.models import Reason
+from orchestrator.planning.patterns import WEEK
+from orchestrator.planning.problem import Problem
+from orchestrator.planning.schedule import Schedule
+
+_NAMES_ZH = {
+    "wave": "每周割接总数", "replication": "复制带宽", "cloud:vcpus": "云平台 CPU", "cloud:memory_gb": "云平台内存",
+    "cloud:storage_gb": "云平台存储", "window": "割接窗口",
+}  # fmt: skip
+_NAMES_EN = {
+    "wave": "cutovers a week", "replication": "replication bandwidth", "cloud:vcpus": "cloud vCPUs", "cloud:memory_gb": "cloud memory",
+    "cloud:storage_gb": "cloud storage", "window": "cutover window",
+}  # fmt: skip
+
+
+def resource_name(name: str, lang: str) -> str:
+    """A capacity in words: ``skill:db`` → ``team of db`` / ``db 班组``."""
+    known = (_NAMES_ZH if lang == "zh" else _NAMES_EN).get(name)
+    if known:
+        return known
+    kind, _, rest = name.partition(":")
+    if kind == "skill":
+        return f"{rest} 班组" if lang == "zh" else f"team of {rest}"
+    return f"单位 {rest} 每周割接数" if lang == "zh" else f"cutovers a week of {rest}"
+
+
+def reasons_of(problem: Problem, schedule: Schedule, group: int) -> tuple[Reason, ...]:
+    """How ripe and simple the group is, then the one thing that keeps it from the week before."""
+    one = problem.groups[group]
+    verdicts = [problem.verdicts[problem.systems[member].id] for member in one.members]
+    ready, complexity = min(v.readiness for v in verdicts), max(v.complexity for v in verdicts)
+    zh, en = f"条件成熟度 {ready},架构复杂度 {complexity}", f"readiness {ready}, complexity {complexity}"
+    found = [Reason(rule="ripe-and-simple-first", source="R4", zh=zh, en=en)]
+    if one.fixed is not None:
+        return (*found, Reason(rule="under-way", zh="已在进行或已完成,保持不变", en="done or under way: stays as it is"))
+    return (*found, _no_earlier(problem, schedule, group))
+
+
+def _no_earlier(problem: Problem, schedule: Schedule, group: int) -> Reason:
+    one, week, ledger = problem.groups[group], schedule.weeks[group], schedule.ledger
+    after = max(one.needs, key=lambda other: schedule.starts[other], default=None)
+    floor = schedule.starts[after] if after is not None else 0
+    if after is not None and floor // WEEK == week:
+        names = problem.names(after)
+        return Reason(rule="after-what-it-needs", source="R4", zh=f"不早于其依赖的 {names}", en=f"no earlier than {names}, which it needs")
+    soonest = ledger.soonest(group)
+    if week <= soonest and one.release == soonest > problem.first + one.lead - 1:
+        return Reason(rule="phase-starts", source="R7", zh="所属阶段从本周开始", en="its phase starts with this week")
+    if week <= soonest:
+        zh, en = f"准备 {one.lead} 周后的最早一周", f"the first week that {one.lead} weeks of preparation leave"
+        return Reason(rule="first-possible-week", zh=zh, en=en)
+    if one.promised is not None and week <= one.promised:
+        return Reason(rule="promised", zh="按原计划承诺的时间", en="the week that the former plan promised")
+    if blocker := ledger.blocker(group, week - 1, floor):
+        zh, en = resource_name(blocker, "zh"), resource_name(blocker, "en")
+        return Reason(rule="capacity", fact=blocker, zh=f"前一周{zh}没有余量", en=f"{en}: no room in the week before")
+    return Reason(rule="order", zh="更成熟、更简单的系统先行", en="riper and simpler systems went first")

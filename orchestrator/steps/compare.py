@@ -1,0 +1,82 @@
+"""Compares both sides: databases from snapshots of one point, files by content. A difference is never waved through."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from orchestrator.errors import StepFailed
+from orchestrator.steps import cutover
+from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
+from orchestrator.tools import comparison, fence, guarding
+
+TRIES = 3
+
+
+def _pair(ctx: Context, direction: str) -> Facts:
+    """Compares from the snapshots that the guard holds open."""
+    live, other = cutover.sides(direction)
+    facts: Facts = {"tables": 0, "rows": 0, "differences": []}
+    for database in ctx.world.movable_databases:
+        one, two = ctx.world.snapshots[database.name]
+        connections = [fence.connect(ctx.world.dsn(database, side)) for side in (live, other)]
+        with ThreadPoolExecutor(2) as pool:
+            here, there = pool.map(lambda pair: comparison.checksums(*pair), zip(connections, (one, two), strict=True))
+        for connection in connections:
+            connection.close()
+        facts["tables"] += len(here)
+        facts["rows"] += sum(t.rows for t in here.values())
+        facts["differences"] += [f"{database.name}: {d}" for d in comparison.differences(here, there)]
+    facts["equal"] = not facts["differences"]
+    return facts
+
+
+def _release(ctx: Context) -> None:
+    if ctx.world.guard:
+        ctx.world.guard.done()
+    ctx.world.guard, ctx.world.snapshots = None, {}
+
+
+def at_fence(ctx: Context) -> Facts:
+    """From the fence's snapshots; after a restart, when they are gone, from a short hold of the clients."""
+    if not ctx.world.snapshots:
+        return now(ctx)
+    try:
+        facts = _pair(ctx, "forward") | {"from": "fence"}
+    finally:
+        _release(ctx)
+    _insist(facts)
+    return facts
+
+
+def now(ctx: Context) -> Facts:
+    """Holds the clients for the moment it takes to see both sides at one point (tens of milliseconds), lets go, compares."""
+    facts: Facts = {}
+    for number in range(1, TRIES + 1):
+        guard = guarding.GuardProcess(cutover.specification(ctx, "back", f"{ctx.migration}-look-{ctx.token}-{number}", mode="snapshot"))
+        result = guard.go()
+        ctx.world.guard, ctx.world.snapshots = guard, result["snapshots"]
+        try:
+            if result["outcome"] != "seen":
+                ctx.say(f"no common point: {result['reason']}")
+                continue
+            facts = _pair(ctx, "back") | {"from": "hold", "hold_ms": result["timings_ms"]["total"]}
+        finally:
+            _release(ctx)
+        break
+    if not facts:
+        raise StepFailed(f"no common point of both sides in {TRIES} tries", where=ctx.system.id, remedy="end what keeps transactions open, then resume", retryable=True)
+    _insist(facts)
+    return facts
+
+
+def _insist(facts: Facts) -> None:
+    if not facts["equal"]:
+        raise StepFailed(f"the two sides differ: {'; '.join(facts['differences'])}", where="comparison", remedy="find out who wrote where; the way back keeps what the live side has")
+
+
+def _done(_: Context) -> Observed:
+    return Observed.DONE
+
+
+AT_FENCE = Step(id="compare", zh="核对两侧数据", en="compare both sides as they stood in the fence", effect=Effect.READ_ONLY, run=at_fence, observe=_done)
+BEFORE_ACCEPTANCE = Step(id="compare_again", zh="终验前再次核对", en="compare both sides before acceptance", effect=Effect.READ_ONLY, run=now, observe=_done)

@@ -1,0 +1,231 @@
+"""The switch of live traffic, both ways: the guard does it, the engine observes and journals what the guard decided.
+
+Its possible endings are listed in docs/cutover.md. Called with the roles swapped it is the way back.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from orchestrator.errors import CutoverAborted, NeedsPerson, Waiting
+from orchestrator.models import Database, Site
+from orchestrator.steps import gates
+from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
+from orchestrator.tools import fence, guarding, postgres, replication
+from orchestrator.tools.guard import DatabaseSpec, GuardSpec
+from orchestrator.tools.pooler import Gateway, GatewaySpec
+from orchestrator.tools.probing import Probe
+
+TRIES = 5
+OPENING_MS = 200
+"""What opening and resuming is given out of the system's budget; the fence gets the rest."""
+
+
+def sides(direction: str) -> tuple[str, str]:
+    """(live, other) for ``forward`` or ``back``."""
+    return ("source", "target") if direction == "forward" else ("target", "source")
+
+
+def specification(ctx: Context, direction: str, attempt: str, *, mode: str = "switch") -> GuardSpec:
+    """What the guard is told. The fence's budget is the system's own, less the opening."""
+    live, other = sides(direction)
+    budget = (ctx.system.interruption.gap_ms if ctx.system.interruption else 1000) - OPENING_MS
+    stage, _, hold = ctx.settings.fault_hold.partition(":")
+    subscription = replication.FORWARD if direction == "forward" else replication.BACK
+    databases = [
+        DatabaseSpec(
+            name=d.name,
+            live=ctx.world.dsn(d, live),
+            other=ctx.world.dsn(d, other),
+            subscription=subscription,
+            reverse_slot=replication.BACK if direction == "forward" and mode == "switch" else None,
+        )
+        for d in ctx.world.movable_databases
+    ]
+    return GuardSpec(
+        attempt=attempt, token=ctx.token, record=str(ctx.world.folder / "guard.jsonl"), fence_ms=max(100, budget), databases=databases,
+        gateways=gateways(ctx, other), mode=mode, hold_after=stage, hold_ms=int(hold or 0),
+    )  # fmt: skip
+
+
+def gateways(ctx: Context, side: str) -> list[GatewaySpec]:
+    """Both sites' gateways, with the lines that point every database at ``side``."""
+    found = []
+    assert ctx.settings.known_hosts is not None and ctx.settings.ssh_key is not None  # noqa: S101 - preflight looked
+    for site in (ctx.world.room, ctx.world.cloud):
+        gateway = site.pgbouncer
+        if gateway is None:
+            continue
+        found.append(
+            GatewaySpec(
+                admin=admin_dsn(ctx, site),
+                channel=guarding.channel(site.gateway, ctx.settings.known_hosts, ctx.settings.ssh_key),
+                databases_file=gateway.databases_file,
+                databases=[d.name for d in ctx.world.movable_databases],
+                new_lines=[line(ctx, d, side) for d in ctx.world.movable_databases],
+            )
+        )
+    return found
+
+
+def admin_dsn(ctx: Context, site: Site) -> str:
+    """PgBouncer's console on a site's gateway."""
+    gateway = site.pgbouncer
+    assert gateway is not None  # noqa: S101 - the caller looked
+    return postgres.dsn(host=gateway.address, port=gateway.port, database="pgbouncer", user=gateway.admin_role, password=ctx.world.secret(gateway.secret))
+
+
+def line(ctx: Context, database: Database, side: str) -> str:
+    """PgBouncer's line for a database on one side."""
+    return f"{database.name} = host={ctx.world.host(database.host, side).address} port={database.port} dbname={database.name}"
+
+
+def switch(ctx: Context, direction: str) -> Facts:
+    """Tries until the guard switched. Raises Waiting outside a window, NeedsPerson when it never fits or is stuck."""
+    if direction == "forward" and (held := ctx.records.held()):
+        raise Waiting(f"all cutovers are held: {held}", where=ctx.system.id, remedy="`orchestrator hold --off`")
+    window = gates.window_now(ctx)
+    if direction == "forward" and window is None:
+        raise Waiting("the cutover window has closed", where=ctx.system.id, remedy="it opens again by the system's windows; resume then")
+    database = ctx.world.movable_databases[0]
+    entry = ctx.world.room.pgbouncer
+    assert entry is not None  # noqa: S101 - preflight looked
+    probe = Probe(ctx.world.folder, f"{ctx.migration}-{direction}")
+    citizen = postgres.dsn(host=entry.address, port=entry.port, database=database.name, user=database.role or "", password=ctx.world.secret(database.secret))
+    probe.start(kind="sql", target=citizen, clients=2, every_ms=5, limit=600)
+    try:
+        time.sleep(0.5)
+        result, attempts = _attempts(ctx, direction)
+        time.sleep(1.0)
+    finally:
+        probe.stop()
+    facts = _measure(ctx, direction, probe, result, attempts, in_window=window is not None)
+    ctx.world.snapshots = result["snapshots"]
+    return facts
+
+
+def _attempts(ctx: Context, direction: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    seen: list[dict[str, Any]] = []
+    for number in range(1, TRIES + 1):
+        attempt = f"{ctx.migration}-{direction}-{ctx.token}-{number}"
+        try:
+            guard = guarding.GuardProcess(specification(ctx, direction, attempt))
+        except CutoverAborted as error:
+            seen.append({"attempt": attempt, "outcome": "refused", "reason": error.what})
+            ctx.say(f"attempt {number}: not begun: {error.what}")
+            time.sleep(1.0)
+            continue
+        result = guard.go(lambda event: ctx.say(f"guard: {event}"))
+        seen.append(result)
+        if result["outcome"] == "switched":
+            ctx.records.set_live(sides(direction)[1])  # before anything else that could fail
+            ctx.world.guard = guard
+            return result, seen
+        guard.done()
+        if result["outcome"] == "stuck":
+            raise NeedsPerson(f"the guard stopped: {result['reason']}", where=attempt, remedy="`orchestrator resume` reads the control rows and settles it")
+        ctx.say(f"attempt {number}: aborted, the source is open again: {result['reason']}")
+        time.sleep(1.0)
+    reasons = "; ".join(str(s["reason"]) for s in seen)
+    raise NeedsPerson(
+        f"{TRIES} attempts did not fit into the budget and were given up before the switch: {reasons}",
+        where=ctx.system.id,
+        remedy="citizens are served where they were; end what holds transactions open and `orchestrator resume`, or `orchestrator rollback`",
+    )
+
+
+def _measure(ctx: Context, direction: str, probe: Probe, result: dict[str, Any], attempts: list[dict[str, Any]], *, in_window: bool) -> Facts:
+    begin = min(float(a.get("started", result["started"])) for a in attempts) - 0.4
+    seen = probe.between(begin, float(result["ended"]) + 0.8)
+    budget = ctx.system.interruption
+    gap, failed = (budget.gap_ms, budget.failed_requests) if budget else (1000, 0)
+    ctx.records.measure(
+        kind="cutover", direction=direction, started=begin, ended=float(result["ended"]), longest_gap_ms=seen.longest_gap_ms, requests=seen.requests,
+        failed_requests=seen.failed, budget_ms=gap, budget_failed=failed, in_window=in_window, breach=seen.longest_gap_ms > gap or seen.failed > failed,
+        detail={"timings_ms": result["timings_ms"], "attempts": len(attempts), "aborted": [a["reason"] for a in attempts if a["outcome"] != "switched"]},
+    )  # fmt: skip
+    return {"attempt": result["attempt"], "timings_ms": result["timings_ms"], "started": begin, "ended": result["ended"], "attempts": len(attempts), "gap_ms": seen.longest_gap_ms}
+
+
+# ---------------------------------------------------------------- after a crash
+
+
+def settle(ctx: Context, direction: str) -> Facts | None:
+    """What an interrupted attempt came to, read from the control rows; completes or reopens what was left half way.
+
+    Facts when it had switched, None when citizens are where they were. Raises NeedsPerson when a side cannot be seen.
+    """
+    live, other = sides(direction)
+    record = ctx.world.folder / "guard.jsonl"
+    guarding.wait_gone(record, limit=60)
+    prefix = f"{ctx.migration}-{direction}-"
+    pairs = []
+    for database in ctx.world.movable_databases:
+        try:
+            pairs.append((database, ctx.world.sql(database, live), ctx.world.sql(database, other)))
+        except Exception as error:
+            raise NeedsPerson(f"{database.name}: a side cannot be seen: {str(error).strip()}", where=ctx.system.id, remedy="bring it back, then resume; nobody opens anything") from error
+    first = fence.control(pairs[0][2])
+    switched = first.open and first.attempt.startswith(prefix)
+    for database, here, there in pairs:
+        if switched:
+            if not fence.control(there).open:
+                if not fence.observed_closed(here):
+                    raise NeedsPerson(f"{database.name}: both sides look open", where=ctx.system.id, remedy="close one by hand after looking at both")
+                fence.open_side(there, first.attempt, ctx.token)
+        elif not fence.control(here).open:
+            if not fence.observed_closed(there):
+                raise NeedsPerson(f"{database.name}: the other side is not observed closed", where=ctx.system.id, remedy="look at both sides before opening one")
+            fence.open_side(here, f"{prefix}{ctx.token}-settled", ctx.token)
+    for spec in gateways(ctx, other if switched else live):
+        gateway = Gateway(spec)
+        gateway.switch_and_resume()
+        gateway.close()
+    if not switched:
+        for _, _, there in pairs:
+            if direction == "forward":
+                fence.drop_slot(there, replication.BACK)
+            fence.enable_subscription(there, replication.FORWARD if direction == "forward" else replication.BACK)
+        return None
+    ctx.records.set_live(other)
+    result = guarding.last_result(record, first.attempt) or {"attempt": first.attempt, "started": time.time(), "ended": time.time(), "timings_ms": {}, "outcome": "switched", "reason": ""}
+    probe = Probe(ctx.world.folder, f"{ctx.migration}-{direction}")
+    probe.stop()
+    return _measure(ctx, direction, probe, result, [result], in_window=True) | {"settled": True}
+
+
+# ---------------------------------------------------------------- the steps
+
+
+def observed(direction: str) -> Callable[[Context], Observed]:
+    """The control rows and the roles, on both sides."""
+
+    def observe(ctx: Context) -> Observed:
+        live, other = sides(direction)
+        for database in ctx.world.movable_databases:
+            here, there = ctx.world.sql(database, live), ctx.world.sql(database, other)
+            if not (fence.control(there).open and fence.observed_closed(here)):
+                return Observed.NOT_DONE
+        return Observed.DONE
+
+    return observe
+
+
+def _forward(ctx: Context) -> Facts:
+    return switch(ctx, "forward")
+
+
+def _back(ctx: Context) -> Facts:
+    return switch(ctx, "back")
+
+
+FORWARD = Step(
+    id="cutover", zh="切换业务到云上", en="cutover: switch live traffic to the cloud", effect=Effect.REVERSIBLE, run=_forward, observe=observed("forward"), switches="target",
+    dry="not touched",
+)  # fmt: skip
+BACK = Step(
+    id="cutover_back", zh="切换业务回原址", en="switch live traffic back to the source", effect=Effect.REVERSIBLE, run=_back, observe=observed("back"), switches="source",
+    dry="not touched",
+)  # fmt: skip

@@ -1,0 +1,68 @@
+"""The end: reverse replication ends at the point of no return, the catalogue learns where the data lives now."""
+
+from __future__ import annotations
+
+from orchestrator.errors import StepFailed
+from orchestrator.steps import arm
+from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
+from orchestrator.tools import replication
+
+
+def baseline(ctx: Context) -> Facts:
+    """R6: security owner, data owner and security standard, captured before. R8: the links it has."""
+    return {**_unchanged(ctx), "links": [link.model_dump(mode="json", exclude={"address", "port"}) for link in ctx.system.links]}
+
+
+def _unchanged(ctx: Context) -> Facts:
+    return {
+        "security_owner": ctx.system.security_owner,
+        "data_owner": ctx.system.data_owner,
+        "protection_grade": ctx.system.protection_grade,
+        "standard": "GB/T 22239",
+    }
+
+
+def compare_unchanged(ctx: Context) -> Facts:
+    """R6: the three unchanged, compared after. A difference blocks acceptance."""
+    before, after = ctx.facts["record_baseline"], _unchanged(ctx)
+    differ = {name: (before.get(name), value) for name, value in after.items() if before.get(name) != value}
+    missing = [name for name in ("security_owner", "data_owner") if not after[name]]
+    if differ or missing:
+        raise StepFailed(f"the three unchanged (R6): differs {differ}, missing {missing}", where=ctx.system.id, remedy="the department answers in the inventory, then resume")
+    return {"unchanged": sorted(after)}
+
+
+def end_way_back(ctx: Context) -> Facts:
+    """ONE_WAY: from here on the source may be decommissioned. It is left as it stands, closed, for its quarantine time."""
+    arm.disarm(ctx)
+    for database in ctx.world.movable_databases:
+        target = ctx.world.sql(database, "target")
+        replication.unpublish(target, replication.BACK)
+        target.execute("DROP EVENT TRIGGER IF EXISTS orchestrator_freeze")
+        source = ctx.world.sql(database, "source")
+        replication.unpublish(source, replication.FORWARD)
+    return {"databases": [d.name for d in ctx.world.movable_databases], "source": "closed, kept"}
+
+
+def _ended(ctx: Context) -> Observed:
+    for database in ctx.world.movable_databases:
+        if replication.subscribed(ctx.world.sql(database, "source"), replication.BACK):
+            return Observed.NOT_DONE
+    return Observed.DONE
+
+
+def register(ctx: Context) -> Facts:
+    """R13: every migrated data resource, with its new place, on the audit chain."""
+    for resource in ctx.system.data_resources:
+        ctx.records.event("catalogue_registered", {"department": ctx.system.department, **resource.model_dump(mode="json"), "place": "cloud"})
+    return {"resources": [r.name for r in ctx.system.data_resources]}
+
+
+def _done(_: Context) -> Observed:
+    return Observed.DONE
+
+
+BASELINE = Step(id="record_baseline", zh="记录三不变基线", en="record what must stay unchanged", effect=Effect.READ_ONLY, run=baseline, observe=_done, dry="checked read-only")
+UNCHANGED = Step(id="compare_unchanged", zh="核对三不变", en="compare the three unchanged", effect=Effect.READ_ONLY, run=compare_unchanged, observe=_done)
+END_WAY_BACK = Step(id="end_way_back", zh="结束反向复制(不可回退点)", en="end the way back: the point of no return", effect=Effect.ONE_WAY, run=end_way_back, observe=_ended)
+CATALOGUE = Step(id="register_catalogue", zh="登记政务信息资源目录", en="register in the catalogue", effect=Effect.READ_ONLY, run=register, observe=_done)

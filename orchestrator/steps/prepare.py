@@ -1,0 +1,96 @@
+"""Prepares the target's hosts with Ansible: folders, and PostgreSQL where a database will live."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orchestrator.models import Host
+from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
+
+
+def play(ctx: Context, playbook: str, hosts: dict[str, list[Host]], variables: dict[str, Any]) -> Facts:
+    """One playbook run; its counts go into the facts (and so into the report)."""
+    from orchestrator.tools.ansible import run_playbook
+
+    result = run_playbook(
+        playbook, hosts, variables, playbooks=ctx.settings.playbooks, artifacts=ctx.world.folder / "ansible", known_hosts=ctx.settings.known_hosts,
+        ssh_key=ctx.settings.ssh_key, register=ctx.records.process,
+        on_event=lambda event: ctx.say(f"{playbook}: {event.task}") if event.kind == "started" else None,
+    )  # fmt: skip
+    return {"playbook": playbook, "changed": result.changed, "ansible_runs": 1, "seconds": round(result.seconds, 1)}
+
+
+def targets(ctx: Context) -> dict[str, list[Host]]:
+    """Playbook groups: every target host, and those that get a database."""
+    databases = {d.host for d in ctx.world.movable_databases}
+    return {"targets": list(ctx.world.targets.values()), "databases": [ctx.world.target(name) for name in sorted(databases)]}
+
+
+def variables(ctx: Context) -> dict[str, Any]:
+    """What the roles prepare_host and install_postgresql are told."""
+    from orchestrator.tools import programs
+
+    embedded = ctx.settings.embedded is not None
+    values: dict[str, Any] = {"prepare_host_directories": ["var/lib/orchestrator"]}
+    if not ctx.world.movable_databases:
+        return values
+    database = ctx.world.movable_databases[0]
+    host = ctx.world.target(database.host)
+    clients = ["127.0.0.0/8"] if embedded else [f"{a}/32" for a in client_addresses(ctx)]
+    return values | {
+        "install_postgresql_manager": "process" if embedded else "systemd",
+        "install_postgresql_bin_dir": str(programs.find("initdb").parent),
+        "install_postgresql_data": ctx.world.home(host, "postgresql"),
+        "install_postgresql_address": host.address,
+        "install_postgresql_port": database.port,
+        "install_postgresql_admin_role": database.admin_role or "orchestrator",
+        "install_postgresql_admin_secret_file": (database.admin_secret or "").removeprefix("file:"),
+        "install_postgresql_clients": clients,
+        "install_postgresql_run_as": run_as(ctx),
+    }
+
+
+def run_as(ctx: Context) -> list[str]:
+    """argv prefix under which a database server runs where the account itself may not."""
+    if ctx.settings.embedded is None:
+        return []
+    from orchestrator.embedded import unprivileged
+
+    return list(unprivileged.prefix())
+
+
+def client_addresses(ctx: Context) -> list[str]:
+    """Who may connect to the target's database: both gateways, the source's database host, this controller."""
+    sites = [s.gateway.address for s in ctx.sites.sites]
+    return sorted({*sites, *(ctx.world.source(d.host).address for d in ctx.world.movable_databases)})
+
+
+def run(ctx: Context) -> Facts:
+    """One run for all hosts."""
+    return play(ctx, "prepare_target", targets(ctx), variables(ctx))
+
+
+def observe(ctx: Context) -> Observed:
+    """Every database server of the target answers as the engine's role."""
+    if not ctx.world.targets:
+        return Observed.NOT_DONE
+    for database in ctx.world.movable_databases:
+        try:
+            ctx.world.sql(database, "target", name="postgres").execute("SELECT 1")
+        except Exception:  # noqa: BLE001 - any refusal: it is not there
+            return Observed.NOT_DONE
+    return Observed.DONE
+
+
+def undo(ctx: Context) -> None:
+    """Stops the servers and moves their data to quarantine; nothing is deleted."""
+    if not ctx.world.targets:
+        return
+    ctx.world.close()
+    play(ctx, "clean_target", targets(ctx), variables(ctx) | {"clean_target_quarantine": "var/lib/orchestrator/quarantine"})
+
+
+STEP = Step(
+    id="prepare_hosts", zh="准备云上主机", en="prepare the target's hosts", effect=Effect.REVERSIBLE, run=run, observe=observe,
+    undo=lambda ctx: undo(ctx), dry="planned",
+)  # fmt: skip

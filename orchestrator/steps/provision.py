@@ -1,0 +1,78 @@
+"""Creates the system's servers on the cloud with Terraform: plan to a file, apply that file, read what it gave."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orchestrator.models import Host
+from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
+from orchestrator.steps.world import SUFFIX
+
+
+def variables(ctx: Context) -> dict[str, Any]:
+    """The module's inputs, from the inventory (the contract is in terraform/README.md)."""
+    values: dict[str, Any] = {
+        "system_id": ctx.system.id,
+        "protection_grade": ctx.system.protection_grade or 1,
+        "address_range": ctx.world.cloud.address_range,
+        "servers": {
+            host.name + SUFFIX: {
+                "zone": (ctx.system.network or "government_extranet"),
+                "vcpus": host.vcpus or 2,
+                "memory_gb": host.memory_gb or 4,
+                "disk_gb": host.disk_gb or 50,
+            }
+            for host in ctx.system.hosts
+        },
+    }
+    if ctx.settings.embedded:
+        values["city"] = str(ctx.settings.embedded)
+        values["ssh_port"] = ctx.world.cloud.gateway.ssh_port
+    return values
+
+
+def terraform(ctx: Context) -> Any:
+    """This system's Terraform, in a folder of its own."""
+    from orchestrator.tools.terraform import SystemTerraform
+
+    return SystemTerraform(ctx.settings.terraform, ctx.world.folder / "terraform", ctx.system.id, register=ctx.records.process)
+
+
+def run(ctx: Context) -> Facts:
+    """Applies exactly the plan that was made a moment before."""
+    cloud = terraform(ctx)
+    plan = cloud.plan(variables(ctx))
+    if plan.changes:
+        cloud.apply(plan)
+    servers = cloud.outputs()
+    facts = {name.removesuffix(SUFFIX): {"name": name, "address": s.address, "ssh_port": s.ssh_port, "ssh_user": s.ssh_user} for name, s in servers.items()}
+    adopt(ctx, facts)
+    return {"servers": facts, "resources": len(cloud.resources()), "applies": 1 if plan.changes else 0}
+
+
+def adopt(ctx: Context, servers: dict[str, Any]) -> None:
+    """Makes the servers known to the world; called again when a later process resumes."""
+    ctx.world.targets = {name: Host(**values) for name, values in servers.items()}
+
+
+def observe(ctx: Context) -> Observed:
+    """The state holds the servers, and each of them answers."""
+    resources = terraform(ctx).resources()
+    if not resources:
+        return Observed.NOT_DONE
+    for host in ctx.world.targets.values():
+        if ctx.world.ssh(host).run(["true"], timeout=10).code != 0:
+            return Observed.UNCLEAR
+    return Observed.DONE if len(ctx.world.targets) == len(ctx.system.hosts) else Observed.UNCLEAR
+
+
+def undo(ctx: Context) -> None:
+    """Destroys the servers; what lay on them was moved to quarantine before."""
+    ctx.world.close()
+    terraform(ctx).destroy()
+    ctx.world.targets = {}
+
+
+STEP = Step(
+    id="provision", zh="在云上创建服务器", en="create the servers on the cloud", effect=Effect.REVERSIBLE, run=run, observe=observe, undo=undo, dry="planned"
+)

@@ -1,0 +1,74 @@
+"""Copies the databases by logical replication and keeps the target in step until the cutover."""
+
+from __future__ import annotations
+
+from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
+from orchestrator.tools import fence, postgres, replication
+
+
+def run(ctx: Context) -> Facts:
+    """Roles, schema, publications, the forward subscription; then the one that will flow back, prepared and disabled."""
+    facts: Facts = {"databases": {}}
+    for database in ctx.world.movable_databases:
+        source, target = ctx.world.sql(database, "source"), ctx.world.sql(database, "target", name="postgres")
+        postgres.create_database(target, database.name, like=source)
+        target = ctx.world.sql(database, "target")
+        roles = replication.copy_roles(source, target)
+        replication.install_schema(source, is_open=True, roles=roles, token=0)
+        identity = replication.give_identity(source)
+        if not replication.tables(target):
+            postgres.copy_schema(ctx.world.dsn(database, "source"), ctx.world.dsn(database, "target"), ctx.world.folder, ctx.records.process)
+        replication.install_schema(target, is_open=False, roles=roles, token=0)
+        replication.freeze_schema(source)
+        replication.publish(source, replication.FORWARD)
+        replication.publish(target, replication.BACK)
+        replication.subscribe(target, replication.FORWARD, ctx.world.dsn(database, "source"), replication.FORWARD, copy=True)
+        lag = replication.wait_in_step(target, source, replication.FORWARD, limit=6 * 3600, lag_ms=150, say=ctx.say)
+        replication.subscribe(source, replication.BACK, ctx.world.dsn(database, "target"), replication.BACK, copy=False, slot=replication.BACK)
+        views = replication.refresh_derived(target)
+        size = fence._scalar(source, "SELECT pg_database_size(current_database())")
+        tables = replication.tables(target)
+        state = str(fence._scalar(source, "SELECT pg_current_wal_lsn()"))
+        ctx.records.copied(what=f"database {database.name}", source_state=f"LSN {state}", size=size, items=len(tables))
+        facts["databases"][database.name] = {"roles": roles, "identity": identity, "views": views, "tables": len(tables), "bytes": size, **lag}
+    return facts
+
+
+def observe(ctx: Context) -> Observed:
+    """Every database's target follows the source."""
+    seen = []
+    for database in ctx.world.movable_databases:
+        if database.host not in ctx.world.targets:
+            return Observed.NOT_DONE
+        try:
+            seen.append(replication.subscribed(ctx.world.sql(database, "target"), replication.FORWARD))
+        except Exception:  # noqa: BLE001 - no server, no database, no login: not there
+            return Observed.NOT_DONE
+    return Observed.DONE if all(seen) else Observed.UNCLEAR if any(seen) else Observed.NOT_DONE
+
+
+def undo(ctx: Context) -> None:
+    """Leaves the source as it was; the target's copy goes with its server (to quarantine)."""
+    for database in ctx.world.movable_databases:
+        source = ctx.world.sql(database, "source")
+        target = None
+        if database.host in ctx.world.targets:
+            try:
+                target = ctx.world.sql(database, "target")
+            except Exception:  # noqa: BLE001 - a target that does not answer must not block the source's way home
+                ctx.say(f"{database.name}: the target does not answer; it is left to clean-up")
+        if target is not None:
+            replication.unsubscribe(target, replication.FORWARD)
+        replication.unsubscribe(source, replication.BACK)
+        replication.drop_slots(source, replication.FORWARD)
+        if target is not None:
+            replication.drop_slots(target, replication.BACK)
+            replication.unpublish(target, replication.BACK)
+        replication.unpublish(source, replication.FORWARD)
+        replication.take_identity(source)
+        replication.drop_schema(source)
+
+
+STEP = Step(
+    id="replicate", zh="复制数据库并保持同步", en="copy the databases and keep them in step", effect=Effect.REVERSIBLE, run=run, observe=observe, undo=undo, dry="checked read-only"
+)

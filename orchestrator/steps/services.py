@@ -1,0 +1,132 @@
+"""Puts the system's services onto the target: in a rehearsal on a throwaway copy, ahead with outside effects off, then live."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orchestrator.errors import StepFailed
+from orchestrator.models import Service
+from orchestrator.steps import backup
+from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
+from orchestrator.steps.prepare import play
+from orchestrator.tools import health, postgres
+
+
+def _moved(ctx: Context) -> list[Service]:
+    return [s for s in ctx.system.services if s.command or s.unit]
+
+
+def _variables(ctx: Context, services: list[dict[str, Any]], state: str) -> dict[str, Any]:
+    return {
+        "deploy_service_manager": "process" if ctx.settings.embedded else "systemd",
+        "deploy_service_state": state,
+        "deploy_service_services": services,
+    }
+
+
+def _place_secrets(ctx: Context) -> None:
+    """The application's passwords, on the hosts of its services, mode 0600."""
+    for database in ctx.world.movable_databases:
+        for service in _moved(ctx):
+            host = ctx.world.target(service.host)
+            connection = ctx.world.ssh(host)
+            connection.run(["mkdir", "-p", "-m", "0700", ctx.world.home(host, "secrets")], check=True)
+            connection.write_file(ctx.world.secret_path(host, database), ctx.world.secret(database.secret).encode())
+
+
+# ---------------------------------------------------------------- rehearsal
+
+
+def rehearse(ctx: Context) -> Facts:
+    """Starts every service on the target against the restored copy, outside effects off; its health must be good."""
+    services: list[dict[str, Any]] = []
+    if ctx.world.movable_databases:
+        database = ctx.world.movable_databases[0]
+        password = ctx.world.throwaway_password()
+        postgres.create_throwaway_role(ctx.world.sql(database, "target", name="postgres"), backup.ROLE, password)
+        for service in _moved(ctx):
+            host = ctx.world.target(service.host)
+            secret = ctx.world.home(host, "secrets", "rehearsal")
+            ctx.world.ssh(host).run(["mkdir", "-p", "-m", "0700", ctx.world.home(host, "secrets")], check=True)
+            ctx.world.ssh(host).write_file(secret, password.encode())
+            services.append(ctx.world.service(service, effects=False, rehearsal=(backup.copy_name(database), backup.ROLE, secret)))
+    runs = 0
+    seen: dict[str, str] = {}
+    try:
+        if services:
+            play(ctx, "deploy_services", {"targets": list(ctx.world.targets.values())}, _variables(ctx, services, "started"))
+            runs += 1
+        for service, deployed in zip(_moved(ctx), services, strict=True):
+            problem = health.check(service, deployed["address"], deployed["port"], limit=15)
+            seen[service.name] = problem or "healthy"
+    finally:
+        if services:
+            play(ctx, "stop_services", {"targets": list(ctx.world.targets.values())}, _variables(ctx, services, "absent"))
+            runs += 1
+        backup.drop_copies(ctx)
+    bad = {name: problem for name, problem in seen.items() if problem != "healthy"}
+    if bad:
+        raise StepFailed(f"rehearsal: {bad}", where=ctx.system.id, remedy="look at the service's log on the target host; the source was not touched")
+    return {"services": seen, "ansible_runs": runs, "outside_effects": "off"}
+
+
+def _rehearsed(_: Context) -> Observed:
+    return Observed.DONE
+
+
+# ---------------------------------------------------------------- ahead of the cutover
+
+
+def deploy(ctx: Context) -> Facts:
+    """New instances beside the old ones, through the cloud's gateway, outside effects off. Singletons are only laid out."""
+    _place_secrets(ctx)
+    services = [ctx.world.service(s, effects=False) for s in _moved(ctx) if not s.singleton]
+    facts = play(ctx, "deploy_services", {"targets": list(ctx.world.targets.values())}, _variables(ctx, services, "started"))
+    return facts | {"services": [s["name"] for s in services]}
+
+
+def _deployed(ctx: Context) -> Observed:
+    if not ctx.world.targets:
+        return Observed.NOT_DONE
+    up = [health.answers(ctx.world.target(s.host).address, s.port or 0) for s in _moved(ctx) if not s.singleton]
+    return Observed.DONE if all(up) else Observed.UNCLEAR if any(up) else Observed.NOT_DONE
+
+
+def take_down(ctx: Context) -> None:
+    """Ends the target's instances."""
+    if not ctx.world.targets:
+        return
+    services = [ctx.world.service(s, effects=False) for s in _moved(ctx)]
+    play(ctx, "stop_services", {"targets": list(ctx.world.targets.values())}, _variables(ctx, services, "absent"))
+
+
+# ---------------------------------------------------------------- after the switch
+
+
+def go_live(ctx: Context) -> Facts:
+    """The target's instances with outside effects on; their health is asked on the host and must be good."""
+    services = [ctx.world.service(s, effects=True) for s in _moved(ctx)]
+    facts = play(ctx, "deploy_services", {"targets": list(ctx.world.targets.values())}, _variables(ctx, services, "started"))
+    for service, deployed in zip(_moved(ctx), services, strict=True):
+        problem = health.check(service, deployed["address"], deployed["port"], limit=8)
+        if problem:
+            raise StepFailed(
+                f"{service.name} is not healthy after the switch: {problem}", where=f"{deployed['host']} {deployed['address']}:{deployed['port']}",
+                remedy="traffic goes back by itself; read the service's log on the target host",
+            )  # fmt: skip
+    return facts | {"services": {s["name"]: "healthy" for s in services}}
+
+
+def _live(ctx: Context) -> Observed:
+    for service in _moved(ctx):
+        if health.check(service, ctx.world.target(service.host).address, service.port or 0, limit=2):
+            return Observed.NOT_DONE
+    return Observed.DONE
+
+
+REHEARSE = Step(id="rehearse", zh="演练", en="rehearsal on a throwaway copy", effect=Effect.READ_ONLY, run=rehearse, observe=_rehearsed, dry="not touched")
+DEPLOY = Step(
+    id="deploy_services", zh="部署应用(对外功能关闭)", en="deploy the services, outside effects off", effect=Effect.REVERSIBLE, run=deploy, observe=_deployed, undo=take_down,
+    dry="planned",
+)  # fmt: skip
+GO_LIVE = Step(id="go_live", zh="新应用启用", en="switch on the new services", effect=Effect.READ_ONLY, run=go_live, observe=_live, dry="not touched")

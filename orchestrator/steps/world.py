@@ -1,0 +1,202 @@
+"""Where a system's parts are, on either side, and the open hands to reach them.
+
+The same names on both sides: a source host ``portal-app`` becomes ``portal-app-cloud``; paths and ports stay as they
+were. The one exception is the embedded city, whose hosts share a kernel: there a path begins with its host's folder.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets as random
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.errors import Refused
+from orchestrator.models import Database, Host, Service, Site, Sites, System
+from orchestrator.settings import Settings
+
+if TYPE_CHECKING:
+    from orchestrator.tools.fence import Connection
+    from orchestrator.tools.guarding import GuardProcess
+    from orchestrator.tools.ssh import SshConnection
+
+SUFFIX = "-cloud"
+_REFERENCE = re.compile(r"^@[a-z.]+$")
+
+
+class World:
+    """Lazy: nothing is opened before it is asked for. ``close`` ends every connection."""
+
+    def __init__(self, settings: Settings, system: System, sites: Sites) -> None:
+        self.settings = settings
+        self.system = system
+        self.sites = sites
+        self.targets: dict[str, Host] = {}
+        """Source host name → target host, once provisioned."""
+        self.guard: GuardProcess | None = None
+        """Still holding the fence's snapshots, until they were compared."""
+        self.snapshots: dict[str, list[str]] = {}
+        self._ssh: dict[str, SshConnection] = {}
+        self._sql: list[Connection] = []
+
+    # ------------------------------------------------------------ places
+
+    @cached_property
+    def room(self) -> Site:
+        """The old room's site. Raises Refused when sites.yaml has none."""
+        return self._site("room")
+
+    @cached_property
+    def cloud(self) -> Site:
+        """The cloud centre's site. Raises Refused when sites.yaml has none."""
+        return self._site("cloud")
+
+    def _site(self, kind: str) -> Site:
+        for site in self.sites.sites:
+            if site.kind == kind:
+                return site
+        raise Refused(f"sites.yaml names no site of kind {kind}", where="sites.yaml", remedy=f"add the {kind}'s site with its gateway")
+
+    def source(self, name: str) -> Host:
+        """A host of the inventory."""
+        return next(h for h in self.system.hosts if h.name == name)
+
+    def target(self, name: str) -> Host:
+        """The host on the cloud that stands for a source host."""
+        return self.targets[name]
+
+    def host(self, name: str, side: str) -> Host:
+        """``side``: ``source`` or ``target``."""
+        return self.source(name) if side == "source" else self.target(name)
+
+    def root(self, host: Host) -> str:
+        """What stands before the path of everything on a host: empty on a machine of its own."""
+        return str(self.settings.embedded / "hosts" / host.name) if self.settings.embedded else ""
+
+    def path(self, path: str, source: Host, target: Host) -> str:
+        """A source host's path as it is on the target host."""
+        root = self.root(source)
+        return self.root(target) + path.removeprefix(root) if path.startswith(root) else path
+
+    def home(self, host: Host, *parts: str) -> str:
+        """A path of ours on a host."""
+        return "/".join([self.root(host) or "/var/lib/orchestrator", *(["var/lib/orchestrator"] if self.root(host) else []), *parts])
+
+    @property
+    def folder(self) -> Path:
+        """This system's folder on the controller: Terraform, dumps, records. Mode 0700."""
+        path = self.settings.state.resolve() / "systems" / self.system.id
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return path
+
+    # ------------------------------------------------------------ hands
+
+    def ssh(self, host: Host) -> SshConnection:
+        """An open connection, host key verified."""
+        from orchestrator.tools import ssh
+
+        key = f"{host.name}@{host.address}"
+        if key not in self._ssh:
+            assert self.settings.known_hosts is not None and self.settings.ssh_key is not None  # noqa: S101 - preflight looked
+            self._ssh[key] = ssh.connect(host, self.settings.known_hosts, self.settings.ssh_key)
+        return self._ssh[key]
+
+    def secret(self, reference: str | None) -> str:
+        """The value behind a reference; never kept, never printed."""
+        from orchestrator.tools import secrets
+
+        return secrets.resolve(reference) if reference else ""
+
+    def dsn(self, database: Database, side: str, *, name: str | None = None) -> str:
+        """The engine's DSN to one side of a database (or another database of that cluster)."""
+        from orchestrator.tools import postgres
+
+        return postgres.dsn(
+            host=self.host(database.host, side).address, port=database.port, database=name or database.name,
+            user=database.admin_role or "orchestrator", password=self.secret(database.admin_secret),
+        )  # fmt: skip
+
+    def sql(self, database: Database, side: str, *, name: str | None = None) -> Connection:
+        """A new autocommit connection, closed with the world."""
+        from orchestrator.tools import fence
+
+        connection = fence.connect(self.dsn(database, side, name=name))
+        self._sql.append(connection)
+        return connection
+
+    def close(self) -> None:
+        """Ends every connection, and the guard's snapshots."""
+        if self.guard:
+            self.guard.done()
+            self.guard = None
+        for sql_connection in self._sql:
+            sql_connection.close()
+        for ssh_connection in self._ssh.values():
+            ssh_connection.close()
+        self._sql, self._ssh = [], {}
+
+    # ------------------------------------------------------------ what kind of database
+
+    @property
+    def movable_databases(self) -> list[Database]:
+        """Databases that a mover of ours moves; the others are vendor-run."""
+        return [d for d in self.system.databases if d.engine == "postgresql"]
+
+    # ------------------------------------------------------------ services on the target
+
+    def service(self, service: Service, *, effects: bool, rehearsal: tuple[str, str, str] | None = None) -> dict[str, Any]:
+        """A service as the role deploy_service takes it, on its target host. ``rehearsal``: (database, role, secret file
+        on the host) of a throwaway copy, reached directly, on a port of its own."""
+        source, target = self.source(service.host), self.target(service.host)
+        port = service.port or 0
+        if rehearsal:
+            port += 1000
+        table = self._references(service, target, port, rehearsal)
+        environment = {}
+        for name, value in service.environment.items():
+            if _REFERENCE.match(value):
+                if value not in table:
+                    raise Refused(
+                        f"{name} refers to {value}, which is not in the table", where=f"{self.system.id} › {service.name}", remedy=f"use one of {', '.join(sorted(table))}"
+                    )
+                environment[name] = table[value]
+            else:
+                environment[name] = self.path(value, source, target)
+        environment["OUTSIDE_EFFECTS"] = "on" if effects else "off"
+        return {
+            "name": service.name + ("-rehearsal" if rehearsal else ""),
+            "argv": [self.path(part, source, target) for part in service.command],
+            "environment": environment,
+            "port": port,
+            "address": target.address,
+            "host": target.name,
+        }
+
+    def _references(self, service: Service, target: Host, port: int, rehearsal: tuple[str, str, str] | None) -> dict[str, str]:
+        table = {"@listen.address": target.address, "@listen.port": str(port)}
+        if self.movable_databases:
+            database = self.movable_databases[0]
+            gateway = self.cloud.pgbouncer
+            direct = self.target(database.host)
+            name, role, secret = rehearsal or (database.name, database.role or "", self.secret_path(target, database))
+            address, at = (gateway.address, gateway.port) if gateway and not rehearsal else (direct.address, database.port)
+            table |= {
+                "@database.host": address,
+                "@database.port": str(at),
+                "@database.name": name,
+                "@database.role": role,
+                "@database.secret_file": secret,
+            }
+        if self.system.devices:
+            table |= {"@device.host": self.cloud.gateway.address, "@device.port": str(self.system.devices[0].port)}
+        return table
+
+    def secret_path(self, host: Host, database: Database) -> str:
+        """Where the application's password lies on a target host (mode 0600)."""
+        return self.home(host, "secrets", database.role or database.name)
+
+    @staticmethod
+    def throwaway_password() -> str:
+        """A password for a rehearsal's role."""
+        return random.token_urlsafe(24)

@@ -1,0 +1,86 @@
+"""What Ansible is given: hosts and variables in which no string from outside is ever a template.
+
+Ansible evaluates ``{{ … }}`` in every string of an inventory or of extra variables. So every string leaf is wrapped as
+``{"__ansible_unsafe": …}`` here, and what cannot be wrapped (names of groups, hosts and variables, keys, connection
+variables) must match a pattern that no template fits.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import PurePath
+
+from orchestrator.errors import Finding, Refused
+from orchestrator.models import Host
+
+GROUP = re.compile(r"[a-z][a-z0-9_]{0,62}")
+HOST = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+ADDRESS = re.compile(r"[0-9A-Za-z](?:[0-9A-Za-z.:-]{0,252}[0-9A-Za-z])?")
+USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
+VARIABLE = re.compile(r"(?!ansible_)[a-z][a-z0-9_]{0,99}")
+KEY = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,99}")
+INTERPRETER = re.compile(r"/[A-Za-z0-9_./+-]{1,500}")
+
+
+def unsafe(value: object, place: str = "variables") -> object:
+    """The value as JSON data with every string leaf marked unsafe. Raises Refused for keys or types that are not allowed."""
+    if isinstance(value, bool | int | float) or value is None:
+        return value
+    if isinstance(value, str | PurePath):  # also every StrEnum
+        return {"__ansible_unsafe": str(value)}
+    if isinstance(value, Mapping):
+        return {_name(KEY, key, "key", place): unsafe(item, f"{place}.{key}") for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        items = sorted(value, key=str) if isinstance(value, set | frozenset) else value
+        return [unsafe(item, f"{place}[{number}]") for number, item in enumerate(items)]
+    raise _refused(f"a {type(value).__name__} cannot be handed to Ansible", place, "hand over text, numbers, lists or mappings")
+
+
+def variables(given: Mapping[str, object], place: str = "variables") -> dict[str, object]:
+    """Variables of a play or a host; names that begin with ``ansible_`` would steer Ansible itself and are refused."""
+    return {_name(VARIABLE, name, "variable", place): unsafe(value, f"{place}.{name}") for name, value in given.items()}
+
+
+def interpreter(host: Host) -> str:
+    """Python on a host: on loopback (the embedded city) ours, without the virtual environment; elsewhere the distribution's."""
+    return os.path.realpath(sys.executable) if host.address.startswith("127.") else "/usr/bin/python3"
+
+
+def inventory(
+    hosts: Mapping[str, list[Host]], *, python: str | None = None, host_variables: Mapping[str, Mapping[str, object]] | None = None
+) -> dict[str, object]:
+    """An Ansible inventory of groups and hosts. Raises Refused when a name, an address or a user could be a template."""
+    own = host_variables or {}
+    known = {host.name for group in hosts.values() for host in group}
+    if strangers := sorted(set(own) - known):
+        raise _refused(f"variables for unknown hosts: {', '.join(strangers)}", "host variables", "name only hosts of the run")
+    children = {}
+    for group, members in hosts.items():
+        children[_name(GROUP, group, "group", "hosts")] = {
+            "hosts": {
+                _name(HOST, host.name, "host name", group): {
+                    **variables(own.get(host.name, {}), host.name),
+                    "ansible_host": _name(ADDRESS, host.address, "address", host.name),
+                    "ansible_port": int(host.ssh_port),
+                    "ansible_user": _name(USER, host.ssh_user, "ssh user", host.name),
+                    "ansible_python_interpreter": _name(INTERPRETER, python or interpreter(host), "python interpreter", host.name),
+                }
+                for host in members
+            }
+        }
+    return {"all": {"children": children}}
+
+
+def _name(pattern: re.Pattern[str], value: object, what: str, place: str) -> str:
+    if not isinstance(value, str) or not pattern.fullmatch(value):
+        raise _refused(f"{what} {str(value)[:80]!r} is not allowed", place, f"the accepted form is {pattern.pattern}")
+    return value
+
+
+def _refused(message: str, place: str, remedy: str) -> Refused:
+    return Refused(
+        message, where=place, remedy=remedy, findings=[Finding(code="ansible-data", severity="error", message=message, remedy=remedy)]
+    )

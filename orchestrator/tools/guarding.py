@@ -1,0 +1,106 @@
+"""Starts a guard, talks to it, and finds one that a former engine left."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from orchestrator.errors import CutoverAborted, NeedsPerson
+from orchestrator.models import Host
+from orchestrator.tools import programs
+from orchestrator.tools.guard import GuardSpec
+from orchestrator.tools.process import boot_id, start_time
+
+
+def channel(host: Host, known_hosts: Path, key: Path) -> list[str]:
+    """The argv of a shell that waits on a gateway host."""
+    options = [f"UserKnownHostsFile={known_hosts}", "StrictHostKeyChecking=yes", "BatchMode=yes", f"IdentityFile={key}", "IdentitiesOnly=yes", "ServerAliveInterval=5"]
+    return [
+        str(programs.find("ssh")), "-T", "-F", "none", *(part for option in options for part in ("-o", option)), "-p", str(host.ssh_port),
+        f"{host.ssh_user}@{host.address}", "exec sh",
+    ]  # fmt: skip
+
+
+class GuardProcess:
+    """One guard of ours. It does not die with us: when we end, it reopens the live side and ends by itself."""
+
+    def __init__(self, spec: GuardSpec) -> None:
+        """Starts it and waits until it is ready. Raises CutoverAborted with its findings; nothing was paused then."""
+        self.spec = spec
+        self._errors = Path(spec.record).with_suffix(".log").open("ab")  # noqa: SIM115 - the process's own
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "orchestrator.tools.guard"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True, start_new_session=True
+        )
+        _pid_file(Path(spec.record)).write_text(f"{self._process.pid} {start_time(self._process.pid)} {boot_id()}", encoding="ascii")
+        self._say(json.dumps(dataclasses.asdict(spec)))
+        answer = self._hear()
+        if answer.get("event") != "ready":
+            self._process.wait(timeout=30)
+            raise CutoverAborted(
+                "; ".join(answer.get("findings", ["the guard ended before it was ready"])), where=spec.attempt, remedy="mend it and try again; nothing was paused", retryable=True
+            )
+
+    def go(self, on_event: Callable[[dict[str, Any]], None] | None = None) -> dict[str, Any]:
+        """Says go and waits for the result. Raises NeedsPerson when the guard vanished without one."""
+        self._say("go")
+        while True:
+            answer = self._hear()
+            if answer.get("event") == "result":
+                return answer
+            if not answer:
+                raise NeedsPerson("the guard ended without a result", where=self.spec.attempt, remedy="`orchestrator resume` reads the control rows and settles it")
+            if on_event:
+                on_event(answer)
+
+    def done(self) -> None:
+        """Lets it end its snapshots and go."""
+        try:
+            self._say("done")
+            self._process.communicate(timeout=30)
+        except (OSError, ValueError, subprocess.TimeoutExpired):
+            self._process.kill()
+        self._errors.close()
+
+    def _say(self, line: str) -> None:
+        assert self._process.stdin is not None  # noqa: S101 - a pipe
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
+
+    def _hear(self) -> dict[str, Any]:
+        assert self._process.stdout is not None  # noqa: S101 - a pipe
+        line = self._process.stdout.readline()
+        return dict(json.loads(line)) if line else {}
+
+
+def _pid_file(record: Path) -> Path:
+    return record.with_suffix(".pid")
+
+
+def wait_gone(record: Path, *, limit: float) -> None:
+    """Waits for a former engine's guard to end; it ends by itself within its budget. Raises NeedsPerson when it does not."""
+    file = _pid_file(record)
+    if not file.exists():
+        return
+    pid, started, boot = file.read_text(encoding="ascii").split()
+    until = time.monotonic() + limit
+    while boot == boot_id() and start_time(int(pid)) == int(started):
+        if time.monotonic() > until:
+            raise NeedsPerson(f"the guard (pid {pid}) of a former run is still there after {limit:.0f} s", where=str(record), remedy="read its record; end it; then resume")
+        time.sleep(0.05)
+
+
+def last_result(record: Path, attempt_prefix: str) -> dict[str, Any] | None:
+    """The guard's own last result for attempts that begin so."""
+    if not record.exists():
+        return None
+    for line in reversed(record.read_text(encoding="utf-8").splitlines()):
+        entry = json.loads(line)
+        if entry.get("event") == "result" and str(entry.get("attempt", "")).startswith(attempt_prefix):
+            return dict(entry)
+    return None

@@ -1,0 +1,113 @@
+"""HAProxy's runtime API over TCP: servers are added, drained and re-pointed without a reload."""
+
+from __future__ import annotations
+
+import re
+import socket
+import time
+
+from orchestrator.errors import ToolError
+from orchestrator.models import HttpGateway
+
+_NAME = re.compile(r"^[A-Za-z0-9_.:-]{1,100}$")
+
+
+class Runtime:
+    """One HAProxy. Each command is a connection of its own; raises ToolError with HAProxy's words."""
+
+    def __init__(self, gateway: HttpGateway) -> None:
+        self._at = (gateway.address, gateway.runtime_port)
+        self._where = f"{gateway.host} {gateway.address}:{gateway.runtime_port}"
+
+    def command(self, text: str) -> str:
+        """HAProxy's answer to one command."""
+        try:
+            with socket.create_connection(self._at, timeout=5) as connection:
+                connection.sendall(text.encode() + b"\n")
+                connection.shutdown(socket.SHUT_WR)
+                answer = b""
+                while chunk := connection.recv(65536):
+                    answer += chunk
+        except OSError as error:
+            raise ToolError(f"HAProxy does not answer: {error}", where=self._where, remedy="start it, or correct sites.yaml", retryable=True) from error
+        return answer.decode(errors="replace").strip()
+
+    def _do(self, text: str, *, fine: tuple[str, ...] = ()) -> None:
+        answer = self.command(text)
+        if answer and not any(f in answer for f in fine):
+            raise ToolError(f"HAProxy refused “{text}”: {answer}", where=self._where, remedy="look at its configuration")
+
+    def servers(self, backend: str) -> dict[str, str]:
+        """Server name → status word (``UP``, ``DOWN``, ``DRAIN``, ``MAINT``…)."""
+        lines = self.command("show stat").splitlines()
+        header = lines[0].lstrip("# ").split(",")
+        found = {}
+        for line in lines[1:]:
+            row = dict(zip(header, line.split(","), strict=False))
+            if row.get("pxname") == backend and row.get("svname") not in ("FRONTEND", "BACKEND"):
+                found[row["svname"]] = row["status"]
+        return found
+
+    def add(self, backend: str, server: str, address: str, port: int) -> None:
+        """Adds a checked server, not yet taking traffic; one that is there already is fine."""
+        for name in (backend, server, address):
+            if not _NAME.match(name):
+                raise ToolError(f"{name!r} is no name for HAProxy", where=self._where, remedy="use letters, digits, dots and hyphens")
+        self._do(f"add server {backend}/{server} {address}:{int(port)} check inter 200ms fall 5 rise 1", fine=("New server registered", "Already exists"))
+        self._do(f"enable health {backend}/{server}")
+
+    def ready(self, backend: str, server: str) -> None:
+        """Takes traffic when its health check passes."""
+        self._do(f"set server {backend}/{server} state ready")
+
+    def wait_up(self, backend: str, server: str, *, limit: float) -> bool:
+        """Whether its health check passes within ``limit`` seconds."""
+        until = time.monotonic() + limit
+        while time.monotonic() < until:
+            if self.servers(backend).get(server, "").startswith("UP"):
+                return True
+            time.sleep(0.05)
+        return False
+
+    def drain(self, backend: str, server: str) -> None:
+        """No new requests; those under way end. One that is not there is fine."""
+        self._do(f"set server {backend}/{server} state drain", fine=("No such server",))
+
+    def maintenance(self, backend: str, server: str) -> None:
+        """Takes it out. One that is not there is fine."""
+        self._do(f"set server {backend}/{server} state maint", fine=("No such server",))
+
+    def remove(self, backend: str, server: str) -> None:
+        """Takes it out and forgets it, once its connections have ended. One that is not there is fine."""
+        if server not in self.servers(backend):
+            return
+        self.maintenance(backend, server)
+        self._do(f"shutdown sessions server {backend}/{server}")
+        for _ in range(50):
+            answer = self.command(f"del server {backend}/{server}")
+            if "deleted" in answer or "No such server" in answer:
+                return
+            time.sleep(0.1)
+        raise ToolError(f"HAProxy keeps {backend}/{server}: {answer}", where=self._where, remedy="look at its connections, then resume", retryable=True)
+
+    def idle(self, backend: str, server: str) -> bool:
+        """Whether a server has no request under way."""
+        lines = self.command("show stat").splitlines()
+        header = lines[0].lstrip("# ").split(",")
+        for line in lines[1:]:
+            row = dict(zip(header, line.split(","), strict=False))
+            if row.get("pxname") == backend and row.get("svname") == server:
+                return row.get("scur") == "0"
+        return True
+
+    def point(self, backend: str, server: str, address: str, port: int) -> None:
+        """Moves a server to another address (the link to a device, a machine that was carried)."""
+        self._do(f"set server {backend}/{server} addr {address} port {int(port)}", fine=("changed", "no need to change", "IP changed", "nothing changed"))
+
+    def address(self, backend: str, server: str) -> str:
+        """``address:port`` that a server points at."""
+        for line in self.command(f"show servers state {backend}").splitlines():
+            parts = line.split()
+            if len(parts) > 18 and parts[1] == backend and parts[3] == server:
+                return f"{parts[4]}:{parts[18]}"
+        return ""

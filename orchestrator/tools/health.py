@@ -1,0 +1,51 @@
+"""Asks a service as the inventory says it is to be asked."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import time
+
+from orchestrator.models import Service
+
+
+def answers(address: str, port: int, *, timeout: float = 2.0) -> bool:
+    """Whether something accepts connections there."""
+    try:
+        with socket.create_connection((address, port), timeout=timeout):
+            return True
+    except OSError:
+        return False
+
+
+def check(service: Service, address: str, port: int, *, limit: float) -> str | None:
+    """None when the service is healthy within ``limit`` seconds, else what it last said."""
+    until = time.monotonic() + limit
+    problem: str | None = "not asked"
+    while True:
+        problem = _ask(service, address, port)
+        if problem is None or time.monotonic() > until:
+            return problem
+        time.sleep(0.2)
+
+
+def _ask(service: Service, address: str, port: int) -> str | None:
+    probe = service.health
+    if probe is None or probe.kind == "tcp":
+        return None if answers(address, port) else f"nothing listens on {address}:{port}"
+    if probe.kind == "sql":
+        return None  # asked through the database's own checks
+    try:
+        connection = http.client.HTTPConnection(address, port, timeout=5)
+        try:
+            connection.request("GET", probe.target)
+            answer = connection.getresponse()
+            body = answer.read(2000).decode(errors="replace")
+        finally:
+            connection.close()
+    except (OSError, http.client.HTTPException) as error:
+        return f"no answer: {error}"
+    expected = probe.expected or "200"
+    if expected.isdigit():
+        return None if answer.status == int(expected) else f"HTTP {answer.status}: {body.strip()[:200]}"
+    return None if expected in body else f"the answer does not contain the expected text (HTTP {answer.status})"

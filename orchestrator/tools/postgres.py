@@ -1,0 +1,101 @@
+"""PostgreSQL by its own programs: DSNs, schema copies, dumps and restores. Passwords go by file or environment, never argv."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from orchestrator.tools import process, programs
+from orchestrator.tools.fence import Connection, _scalar
+from orchestrator.tools.process import Register
+
+
+def dsn(*, host: str, port: int, database: str, user: str, password: str) -> str:
+    """A libpq connection string with every value quoted."""
+    return psycopg.conninfo.make_conninfo(host=host, port=port, dbname=database, user=user, password=password)
+
+
+def _environment(dsn_text: str) -> dict[str, str]:
+    parts = psycopg.conninfo.conninfo_to_dict(dsn_text)
+    names = {"host": "PGHOST", "port": "PGPORT", "dbname": "PGDATABASE", "user": "PGUSER", "password": "PGPASSWORD"}
+    return dict(os.environ) | {env: str(parts[key]) for key, env in names.items() if key in parts} | {"PGCONNECT_TIMEOUT": "5"}
+
+
+def copy_schema(source: str, target: str, folder: Path, register: Register) -> None:
+    """The application's schema, without ours, without publications; all or nothing. Raises ToolError."""
+    file = folder / "schema.sql"
+    process.run(
+        [programs.find("pg_dump"), "--schema-only", "--no-publications", "--no-subscriptions", "--exclude-schema=orchestrator", "-f", file],
+        label="pg_dump schema", limit=300, env=_environment(source), register=register,
+    )  # fmt: skip
+    restore_sql(file, target, register)
+
+
+def restore_sql(file: Path, target: str, register: Register) -> None:
+    """Runs an SQL file in one transaction; the first error ends it."""
+    process.run(
+        [programs.find("psql"), "-X", "-q", "-1", "-v", "ON_ERROR_STOP=1", "-f", file],
+        label="psql", limit=600, env=_environment(target), register=register,
+    )  # fmt: skip
+
+
+def dump(source: str, folder: Path, register: Register, *, snapshot: str, jobs: int = 2, limit: float = 6 * 3600) -> int:
+    """A dump in directory format without our schema, from an exported snapshot; returns its bytes."""
+    process.run(
+        [programs.find("pg_dump"), "-Fd", "-j", str(jobs), "--no-publications", "--no-subscriptions", "--exclude-schema=orchestrator", f"--snapshot={snapshot}", "-f", folder],
+        label="pg_dump", limit=limit, env=_environment(source), register=register,
+    )  # fmt: skip
+    return sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
+
+
+def restore(folder: Path, target: str, role: str, register: Register, *, jobs: int = 2, limit: float = 6 * 3600) -> None:
+    """Restores a directory dump into an empty database, everything owned by ``role``. Raises ToolError on any error."""
+    env = _environment(target)
+    process.run(
+        [programs.find("pg_restore"), "-j", str(jobs), "--no-owner", "--no-privileges", f"--role={role}", "-d", env["PGDATABASE"], "--exit-on-error", folder],
+        label="pg_restore", limit=limit, env=env, register=register,
+    )  # fmt: skip
+
+
+def database_exists(connection: Connection, name: str) -> bool:
+    """Whether the cluster has a database of this name."""
+    return bool(_scalar(connection, "SELECT 1 FROM pg_database WHERE datname = %s", name))
+
+
+def create_database(connection: Connection, name: str, *, like: Connection | None = None) -> None:
+    """An empty database, encoding and collation as ``like``'s; one that is there already is fine."""
+    if database_exists(connection, name):
+        return
+    options = sql.SQL("")
+    if like is not None:
+        row = like.execute("SELECT pg_encoding_to_char(encoding), datcollate, datctype FROM pg_database WHERE datname = current_database()").fetchone()
+        assert row is not None  # noqa: S101 - the current database exists
+        options = sql.SQL(" ENCODING {} LC_COLLATE {} LC_CTYPE {}").format(*(sql.Literal(v) for v in row))
+    connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)) + options)
+
+
+def drop_database(connection: Connection, name: str) -> None:
+    """Drops a throwaway database with its sessions; none there is fine."""
+    connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def create_throwaway_role(connection: Connection, name: str, password: str) -> None:
+    """A login role for a rehearsal; its statement stays out of the server's log."""
+    with connection.transaction():
+        connection.execute("SET LOCAL log_min_error_statement = panic")
+        if not _scalar(connection, "SELECT 1 FROM pg_roles WHERE rolname = %s", name):
+            connection.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(name)))
+        connection.execute(sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(name), sql.Literal(password)))
+
+
+def drop_role(connection: Connection, name: str) -> None:
+    """Drops a throwaway role that owns nothing any more."""
+    connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(name)))
+
+
+def grant_create(database: str, role: str) -> sql.Composed:
+    """The statement that lets a throwaway role make what it wants in a throwaway database."""
+    return sql.SQL("ALTER DATABASE {} OWNER TO {}").format(sql.Identifier(database), sql.Identifier(role))

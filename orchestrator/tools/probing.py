@@ -1,0 +1,47 @@
+"""Starts and stops the probe process."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from orchestrator.tools.probe import Interruption, read
+
+
+class Probe:
+    """A probe that writes ``samples`` until it is stopped, its limit (seconds) has passed, or its stop file appears; it
+    outlives the engine, so that an interruption is measured even when the engine dies."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.samples = folder / f"{name}.samples"
+        self._stop = folder / f"{name}.stop"
+
+    def start(self, *, kind: str, target: str, clients: int, every_ms: float, limit: float) -> None:
+        """Begins asking; returns once the first answer is written (or after 10 s without one)."""
+        self._stop.unlink(missing_ok=True)
+        size = self.samples.stat().st_size if self.samples.exists() else 0
+        process = subprocess.Popen([sys.executable, "-m", "orchestrator.tools.probe"], stdin=subprocess.PIPE, text=True, start_new_session=True)
+        assert process.stdin is not None  # noqa: S101 - a pipe
+        process.stdin.write(
+            json.dumps(
+                {"kind": kind, "target": target, "clients": clients, "every_ms": every_ms, "limit": limit, "samples": str(self.samples), "stop": str(self._stop)}
+            )
+            + "\n"
+        )
+        process.stdin.close()
+        until = time.monotonic() + 10
+        while time.monotonic() < until and not (self.samples.exists() and self.samples.stat().st_size > size):
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        """Asks it to end; its samples stay."""
+        self._stop.touch()
+
+    def between(self, begin: float, end: float) -> Interruption:
+        """What it saw between two wall-clock times."""
+        if not self.samples.exists():
+            return Interruption(0.0, 0, 0)
+        return read(self.samples, begin, end)

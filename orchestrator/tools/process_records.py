@@ -1,0 +1,108 @@
+"""Which process a run was, so that a later engine can ask whether it is still alive, and end it, whatever its pid means by then."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.errors import ToolError
+
+MARK = "ORCHESTRATOR_RUN"
+"""Environment variable that all descendants of a run inherit; finds them when the minder itself was killed."""
+
+
+@dataclass(frozen=True)
+class ProcessRecord:
+    """Which process of which boot: safe against reuse of the pid. ``mark`` is empty where daemons are spared on purpose."""
+
+    pid: int
+    started: int
+    """Start time in clock ticks since boot, from /proc."""
+    boot: str
+    label: str
+    mark: str = ""
+
+
+def boot_id() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def start_time(pid: int) -> int | None:
+    """Clock ticks since boot at which the process started; None when there is none, or only a zombie."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] == b"Z" else int(fields[19])
+
+
+def record_of(pid: int, label: str, mark: str = "") -> ProcessRecord:
+    """The record of a living process. Raises ToolError when it is gone."""
+    started = start_time(pid)
+    if started is None:
+        raise ToolError(f"process {pid} ended before it was noted", where=label, remedy="run it again", retryable=True)
+    return ProcessRecord(pid, started, boot_id(), label, mark)
+
+
+def new_mark() -> str:
+    return os.urandom(12).hex()
+
+
+def still_alive(record: ProcessRecord) -> bool:
+    """Whether that very process, or anything started under it, lives. A reused pid or a reboot does not count."""
+    return bool(_alive(record))
+
+
+def end(record: ProcessRecord, *, seconds: float = 15.0) -> None:
+    """End that very process and all that descends from it. Returns when they are gone; raises ToolError when they are not."""
+    deadline = time.monotonic() + seconds
+    if start_time(record.pid) == record.started and record.boot == boot_id():
+        kill(record.pid, signal.SIGTERM)  # the minder ends the rest in order
+    while (left := _alive(record)) and time.monotonic() < deadline - seconds / 2:
+        if record.pid not in left:
+            break
+        time.sleep(0.02)
+    while left := _alive(record):
+        if time.monotonic() > deadline:
+            raise ToolError(
+                f"process {left[0]} of a former run does not end",
+                where=record.label,
+                remedy=f"end it by hand (kill -9 {left[0]}), then resume",
+            )
+        for pid in left:
+            for child in (*descendants(pid), pid):
+                kill(child, signal.SIGKILL)
+        time.sleep(0.05)
+
+
+def kill(pid: int, number: int) -> None:
+    try:
+        os.kill(pid, number)
+    except (ProcessLookupError, PermissionError):  # gone, or not ours: who asked sees it in what is left
+        return
+
+
+def descendants(pid: int) -> list[int]:
+    from orchestrator.tools import minder  # noqa: PLC0415 - loads libc; wanted only when something is to be ended
+
+    return minder.descendants(pid)
+
+
+def _alive(record: ProcessRecord) -> list[int]:
+    if record.boot != boot_id():
+        return []
+    found = [record.pid] if start_time(record.pid) == record.started else []
+    if record.mark:
+        needle = f"{MARK}={record.mark}".encode()
+        for folder in Path("/proc").iterdir():
+            if folder.name.isdigit() and int(folder.name) not in (record.pid, os.getpid()):
+                try:
+                    marked = needle in (folder / "environ").read_bytes().split(b"\0")
+                except OSError:
+                    continue
+                if marked and start_time(int(folder.name)) is not None:
+                    found.append(int(folder.name))
+    return found

@@ -1,0 +1,308 @@
+"""Open SSH connections (paramiko): short commands, small files, tunnels. Host keys are always verified.
+
+For what must be quick or is read-only; installing and configuring is Ansible's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import shlex
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from orchestrator.errors import ToolError
+from orchestrator.models import Host
+from orchestrator.tools.process import Completed, Stopped, Stream
+from orchestrator.tools.secrets import MASKER
+
+if TYPE_CHECKING:
+    import paramiko
+
+MAX_OUTPUT = 1_000_000
+CONNECT_SECONDS = 15.0
+_WRITE = 'umask 077; t="$1.new.$$"; trap \'rm -f -- "$t"\' EXIT; cat >"$t" && chmod -- "$2" "$t" && sync -- "$t" && mv -f -- "$t" "$1"'
+"""A constant; path and mode come as its arguments and are never read as shell."""
+
+
+def connect(host: Host, known_hosts: Path | None, key: Path | None, *, timeout: float = CONNECT_SECONDS) -> SshConnection:
+    """A connection to a host whose key ``known_hosts`` holds. ``key``: our private key; None: the agent's keys.
+
+    Raises ToolError: key unknown or changed (remedy: ``orchestrator hosts trust``), login refused, no answer (retryable).
+    """
+    client = open_client(
+        host.name, host.address, host.ssh_port, host.ssh_user, known_hosts=known_hosts, key=key, password=None, timeout=timeout
+    )
+    return SshConnection(host.name, client)
+
+
+def open_client(
+    name: str,
+    address: str,
+    port: int,
+    user: str,
+    *,
+    known_hosts: Path | None,
+    key: Path | None,
+    password: str | None,
+    timeout: float,
+) -> paramiko.SSHClient:
+    """The paramiko client behind a connection; shared with the command lines of devices."""
+    import paramiko  # noqa: PLC0415 - 0.2 s, paid only by who connects
+
+    where = f"{name} ({user}@{address}:{port})"
+    client = paramiko.SSHClient()
+    client.set_missing_host_key_policy(paramiko.RejectPolicy())
+    try:
+        if known_hosts is not None:
+            client.load_host_keys(str(known_hosts))
+        client.connect(
+            address,
+            port,
+            user,
+            password=password,
+            key_filename=str(key) if key else None,
+            timeout=timeout,
+            banner_timeout=timeout,
+            auth_timeout=timeout,
+            allow_agent=key is None and password is None,
+            look_for_keys=False,
+        )
+    except paramiko.BadHostKeyException as error:
+        client.close()
+        raise ToolError(
+            "the host shows another key than the one we know: it was set up anew, or someone stands in between",
+            where=where,
+            remedy=f"ask who runs it; if the new key is right: orchestrator hosts trust {name}",
+        ) from error
+    except paramiko.AuthenticationException as error:
+        client.close()
+        raise ToolError("login refused", where=where, remedy="put our public key into the account's authorized_keys") from error
+    except paramiko.SSHException as error:
+        client.close()
+        if "not found in known_hosts" in str(error):
+            raise ToolError(
+                "we do not know this host's key", where=where, remedy=f"compare its fingerprint, then: orchestrator hosts trust {name}"
+            ) from error
+        raise ToolError(f"SSH failed: {error}", where=where, remedy="see the host's sshd log", retryable=True) from error
+    except OSError as error:
+        client.close()
+        if known_hosts is not None and not known_hosts.exists():
+            raise ToolError(
+                "there is no file of known host keys", where=str(known_hosts), remedy=f"orchestrator hosts trust {name}"
+            ) from error
+        raise ToolError(
+            f"no connection: {error.strerror or error}",
+            where=where,
+            remedy="see whether the host is up and reachable from here",
+            retryable=True,
+        ) from error
+    transport = client.get_transport()
+    if transport is not None:
+        transport.set_keepalive(10)
+        if isinstance(transport.sock, socket.socket):
+            transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # halves the time of a short command
+    return client
+
+
+class SshConnection:
+    """One connection; several threads may run commands on it at once. A context manager."""
+
+    def __init__(self, name: str, client: paramiko.SSHClient) -> None:
+        self.name = name
+        self._client = client
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._client.close()
+
+    @property
+    def alive(self) -> bool:
+        transport = self._client.get_transport()
+        return transport is not None and transport.is_active()
+
+    def transport(self) -> paramiko.Transport:
+        """Raises ToolError (retryable) when the connection is gone."""
+        transport = self._client.get_transport()
+        if transport is None or not transport.is_active():
+            raise ToolError("the connection is gone", where=self.name, remedy="connect again", retryable=True)
+        return transport
+
+    def run(
+        self,
+        argv: Sequence[str],
+        timeout: float = 60,
+        input: bytes | None = None,
+        *,
+        check: bool = False,
+        max_output: int = MAX_OUTPUT,
+    ) -> Completed:
+        """Run an argv on the host, each part quoted. ``timeout`` in seconds; output is masked and bounded.
+
+        Raises Stopped on timeout (the program may go on on the host), ToolError when the connection breaks or, with ``check``,
+        when the exit code is not 0.
+        """
+        out, err = Stream("stdout", MASKER, max_output // 2, None), Stream("stderr", MASKER, max_output // 2, None)
+        began = time.monotonic()
+        code = self._exchange(argv, timeout, input, out, err)
+        done = Completed(tuple(argv), code, out.text(), err.text(), time.monotonic() - began, out.truncated or err.truncated)
+        if check and code != 0:
+            said = (done.stderr.strip() or done.stdout.strip())[-2000:]
+            raise ToolError(f"{argv[0]} ended with {code}: {said}", where=self.name, remedy="mend what it says, then resume")
+        return done
+
+    def output(self, argv: Sequence[str], timeout: float = 60, *, limit: int = MAX_OUTPUT) -> bytes:
+        """What a program writes, byte for byte, not masked. Raises ToolError when it fails or writes more than ``limit`` bytes."""
+        collected = _Bytes(limit)
+        errors = Stream("stderr", MASKER, 10_000, None)
+        code = self._exchange(argv, timeout, None, collected, errors)
+        if code != 0:
+            raise ToolError(
+                f"{argv[0]} ended with {code}: {errors.text().strip()}", where=self.name, remedy="mend what it says, then resume"
+            )
+        if collected.overflow:
+            raise ToolError(f"{argv[0]} wrote more than {limit} bytes", where=self.name, remedy="ask for less at once")
+        return bytes(collected.data)
+
+    def read_file(self, path: str, *, limit: int = MAX_OUTPUT) -> bytes:
+        """The content of a file of at most ``limit`` bytes. Raises ToolError."""
+        return self.output(["cat", "--", path], limit=limit)
+
+    def write_file(self, path: str, content: bytes, *, mode: int = 0o600) -> None:
+        """Replace a file at once, flushed to disk: a reader sees the old or the new content. Raises ToolError."""
+        done = self.run(["sh", "-c", _WRITE, "write-file", path, f"{mode:04o}"], 60, content)
+        if done.code != 0:
+            raise ToolError(
+                f"cannot be written: {done.stderr.strip()[-500:]}",
+                where=f"{self.name}:{path}",
+                remedy="check the folder, its space and rights",
+            )
+
+    @contextlib.contextmanager
+    def tunnel(self, address: str, port: int) -> Iterator[int]:
+        """A port on our loopback that leads to ``address:port`` as seen from the host. Closed at the end."""
+        transport = self.transport()
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            closing = threading.Event()
+            arguments = (listener, transport, (address, port), closing)
+            server = threading.Thread(target=_serve_tunnel, args=arguments, name=f"tunnel {self.name}", daemon=True)
+            server.start()
+            try:
+                yield listener.getsockname()[1]
+            finally:
+                closing.set()
+                server.join(1)  # while it waits in accept, the port stays open whatever is closed here
+
+    def _exchange(self, argv: Sequence[str], seconds: float, given: bytes | None, out: _Sink, err: _Sink) -> int:
+        import paramiko  # noqa: PLC0415
+
+        deadline = time.monotonic() + seconds
+        try:
+            channel = self.transport().open_session(timeout=min(seconds, CONNECT_SECONDS))
+        except (paramiko.SSHException, OSError, EOFError) as error:
+            raise ToolError(f"no session: {error}", where=self.name, remedy="connect again", retryable=True) from error
+        with channel:
+            channel.exec_command(shlex.join(argv))
+            if given is None:
+                channel.shutdown_write()
+            else:
+                threading.Thread(target=_feed, args=(channel, given), daemon=True).start()
+            ready = channel.fileno()  # becomes readable when there is output on either stream, or the end
+            while not (channel.eof_received or channel.closed) or channel.recv_ready() or channel.recv_stderr_ready():
+                rest = deadline - time.monotonic()
+                if rest <= 0 or not _readable(ready, rest):
+                    raise self._late(argv, seconds)
+                while channel.recv_ready():
+                    out.feed(channel.recv(65536))
+                while channel.recv_stderr_ready():
+                    err.feed(channel.recv_stderr(65536))
+            if not channel.status_event.wait(max(0.0, deadline - time.monotonic())):
+                raise self._late(argv, seconds)
+            code = channel.recv_exit_status()
+            while channel.recv_ready():
+                out.feed(channel.recv(65536))
+            while channel.recv_stderr_ready():
+                err.feed(channel.recv_stderr(65536))
+            out.finish()
+            err.finish()
+        if code < 0:
+            raise ToolError(
+                f"{argv[0]} was cut off: the connection broke, or a signal ended it",
+                where=self.name,
+                remedy="connect again",
+                retryable=True,
+            )
+        return code
+
+    def _late(self, argv: Sequence[str], seconds: float) -> Stopped:
+        return Stopped(
+            f"{argv[0]} gave no end within {seconds:g} s; it may still run there",
+            where=self.name,
+            remedy="see what it waits for on the host",
+        )
+
+
+class _Bytes:
+    """Collects raw bytes up to a limit."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit, self.data, self.overflow = limit, bytearray(), False
+
+    def feed(self, data: bytes) -> None:
+        self.overflow = self.overflow or len(self.data) + len(data) > self.limit
+        if not self.overflow:
+            self.data += data
+
+    def finish(self) -> None:
+        """Nothing is held back."""
+
+
+_Sink = Stream | _Bytes
+
+
+def _readable(fd: int, seconds: float) -> bool:
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    return bool(poll.poll(seconds * 1000))
+
+
+def _feed(channel: paramiko.Channel, given: bytes) -> None:
+    with contextlib.suppress(OSError):  # the program ended before it read everything: its exit code tells
+        channel.sendall(given)
+        channel.shutdown_write()
+
+
+def _serve_tunnel(listener: socket.socket, transport: paramiko.Transport, target: tuple[str, int], closing: threading.Event) -> None:
+    listener.settimeout(0.2)
+    while not closing.is_set():
+        try:
+            client, origin = listener.accept()
+        except TimeoutError:
+            continue
+        except OSError:
+            return
+        try:
+            channel = transport.open_channel("direct-tcpip", target, origin, timeout=CONNECT_SECONDS)
+        except Exception:  # noqa: BLE001 - whatever paramiko says, this one client is turned away and sees it
+            client.close()
+            continue
+        threading.Thread(target=_pump, args=(client.recv, channel.sendall, channel.shutdown_write, closing), daemon=True).start()
+        threading.Thread(target=_pump, args=(channel.recv, client.sendall, client.close, closing), daemon=True).start()
+
+
+def _pump(read: Callable[[int], bytes], write: Callable[[bytes], object], end: Callable[[], object], closing: threading.Event) -> None:
+    with contextlib.suppress(OSError, EOFError):
+        while not closing.is_set() and (data := read(65536)):
+            write(data)
+    with contextlib.suppress(OSError, EOFError):
+        end()

@@ -1,0 +1,266 @@
+"""What exists on the cloud for one system: plan to a file, look at it, apply that file, and only that.
+
+One directory and one state per system. Terraform's state holds values in clear, so the directory has mode 0700, its files 0600,
+and the plan file is removed once it was applied or discarded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from python_terraform import IsFlagged
+
+from orchestrator.errors import Refused, ToolError
+from orchestrator.tools.process import Register
+from orchestrator.tools.terraform_cli import CHANGES, NO_CHANGES, Terraform, TerraformEvent
+
+__all__ = ["Change", "Server", "SystemTerraform", "TerraformEvent", "TerraformPlan"]
+
+SYSTEM_ID = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
+VARIABLE = re.compile(r"[a-z][a-z0-9_]{0,62}")
+PLAN_SECONDS = 180.0
+
+
+@dataclass(frozen=True)
+class Server:
+    """One output of a module: where a machine of the system answers."""
+
+    name: str
+    address: str
+    ssh_user: str
+    ssh_port: int
+    zone: str
+
+
+@dataclass(frozen=True, order=True)
+class Change:
+    """``action``: create, update, delete, replace or read."""
+
+    address: str
+    action: str
+
+
+@dataclass(frozen=True)
+class TerraformPlan:
+    """What an apply would do. ``digest`` depends on changes, values and module text only: the same world gives the same digest."""
+
+    system: str
+    changes: tuple[Change, ...]
+    resources: int
+    """How many there are after the apply."""
+    digest: str
+    file: Path
+    variables: Mapping[str, object] = field(repr=False)
+
+    @property
+    def empty(self) -> bool:
+        return not self.changes
+
+
+class SystemTerraform:
+    """Terraform for one system. Methods raise ToolError (with Terraform's own errors), Stopped, Refused."""
+
+    def __init__(
+        self,
+        module_dir: Path,
+        workdir: Path,
+        system_id: str,
+        *,
+        on_event: Callable[[TerraformEvent], None] | None = None,
+        register: Register | None = None,
+        cancelled: Callable[[], bool] | None = None,
+        limit: float = 1800,
+    ) -> None:
+        """``workdir`` is the folder of all systems; this one's is below it. ``limit``: seconds that an apply may take."""
+        if not SYSTEM_ID.fullmatch(system_id):
+            raise Refused(f"{system_id[:80]!r} is no system id", remedy=f"the accepted form is {SYSTEM_ID.pattern}")
+        self.module_dir = module_dir.resolve()
+        self.folder = workdir.absolute() / system_id
+        self.system_id = system_id
+        self.limit = limit
+        self._handlers = {"on_event": on_event, "register": register, "cancelled": cancelled}
+
+    def plan(self, variables: Mapping[str, object]) -> TerraformPlan:
+        """Plan to a file. ``variables`` are the module's inputs (``system_id`` is added). Changes nothing on the cloud."""
+        inputs = {**variables, "system_id": self.system_id}
+        self._prepare(inputs)
+        return self._plan(inputs)
+
+    def apply(self, plan: TerraformPlan, *, approved_digest: str | None = None) -> dict[str, Server]:
+        """Apply exactly this plan and return the servers.
+
+        When its file is gone or stale, it is planned again and applied only if the digest is the same; Refused otherwise.
+        ``approved_digest``: the digest that a person approved, when it was not this very object.
+        """
+        expected = approved_digest or plan.digest
+        if plan.digest != expected or not plan.file.is_file():
+            plan = self._again(plan, expected)
+        try:
+            terraform = self._terraform(self.limit)
+            result = self._apply(terraform, plan)
+            if result[0] != 0 and "stale" in "; ".join(terraform.reported):
+                terraform = self._terraform(self.limit)
+                result = self._apply(terraform, self._again(plan, expected))
+        finally:
+            self.discard(plan)
+        terraform.must(result, what="apply")
+        return self.outputs()
+
+    def discard(self, plan: TerraformPlan) -> None:
+        """Remove the plan's file; it may hold values in clear."""
+        plan.file.unlink(missing_ok=True)
+        self._close()
+
+    def outputs(self) -> dict[str, Server]:
+        """Server name → where it answers; empty before the first apply."""
+        if not self._state().is_file():
+            return {}
+        terraform = self._terraform(PLAN_SECONDS)
+        text = terraform.must(terraform.cmd("output", json=IsFlagged), what="output")
+        servers = json.loads(text).get("servers", {}).get("value") or {}
+        try:
+            return {
+                name: Server(name, value["address"], value["ssh_user"], int(value["ssh_port"]), value["zone"])
+                for name, value in sorted(servers.items())
+            }
+        except (KeyError, TypeError) as error:
+            raise ToolError(
+                f"the module's output `servers` lacks {error}",
+                where=str(self.module_dir),
+                remedy="hold the module to the contract in terraform/README.md",
+            ) from error
+
+    def resources(self) -> tuple[str, ...]:
+        """Addresses that the state knows."""
+        if not self._state().is_file():
+            return ()
+        terraform = self._terraform(PLAN_SECONDS)
+        return tuple(sorted(terraform.must(terraform.cmd("state list"), what="state list").splitlines()))
+
+    def destroy(self) -> None:
+        """Remove everything that the state knows from the cloud. Nothing to do is fine."""
+        if not self.resources():
+            return
+        self._prepare(None)
+        terraform = self._terraform(self.limit)
+        options: dict[str, Any] = {"force": None, "var": None, "target": None, "auto_approve": True, "json": IsFlagged}
+        result = terraform.destroy(var_file=str(self._inputs()), lock_timeout="60s", **options)
+        self._close()
+        terraform.must(result, what="destroy")
+
+    # ------------------------------------------------------------------ inside
+
+    def _terraform(self, limit: float) -> Terraform:
+        return Terraform(self.folder, limit=limit, **self._handlers)  # type: ignore[arg-type]  # a dict of the three handlers
+
+    def _state(self) -> Path:
+        return self.folder / "terraform.tfstate"
+
+    def _inputs(self) -> Path:
+        return self.folder / "inputs.json"
+
+    def _prepare(self, inputs: Mapping[str, object] | None) -> None:
+        """Write root module and inputs; ``terraform init`` when the root changed. ``None``: the inputs of the last plan."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.folder.chmod(0o700)
+        if inputs is not None:
+            for name in inputs:
+                if not VARIABLE.fullmatch(name):
+                    raise Refused(
+                        f"{name[:80]!r} is no variable name", where=self.system_id, remedy=f"the accepted form is {VARIABLE.pattern}"
+                    )
+            _write(self._inputs(), json.dumps(inputs, sort_keys=True))
+        names = sorted(json.loads(self._inputs().read_text()))
+        root = json.dumps(root_module(self.module_dir, names), indent=2)
+        path = self.folder / "main.tf.json"
+        if not (self.folder / ".terraform").is_dir() or not path.is_file() or path.read_text() != root:
+            shutil.rmtree(self.folder / ".terraform", ignore_errors=True)
+            _write(path, root)
+            terraform = self._terraform(PLAN_SECONDS)
+            terraform.must(terraform.init(no_color=IsFlagged, reconfigure=None, backend=None), what="init")
+
+    def _plan(self, inputs: Mapping[str, object]) -> TerraformPlan:
+        file = self.folder / "plan.bin"
+        file.unlink(missing_ok=True)
+        terraform = self._terraform(PLAN_SECONDS)
+        result = terraform.plan(out=file.name, var=None, target=None, var_file=str(self._inputs()), json=IsFlagged, lock_timeout="60s")
+        self._close()
+        terraform.must(result, what="plan", accepted=(NO_CHANGES, CHANGES))
+        shown = json.loads(terraform.must(terraform.show_cmd(file.name, json=IsFlagged), what="show"))
+        changed = [item for item in shown.get("resource_changes", []) if item["change"]["actions"] != ["no-op"]]
+        return TerraformPlan(
+            system=self.system_id,
+            changes=tuple(sorted(Change(item["address"], _action(item["change"]["actions"])) for item in changed)),
+            resources=_count(shown.get("planned_values", {}).get("root_module", {})),
+            digest=self._digest(changed, inputs),
+            file=file,
+            variables=inputs,
+        )
+
+    def _again(self, plan: TerraformPlan, expected: str) -> TerraformPlan:
+        fresh = self.plan({name: value for name, value in plan.variables.items() if name != "system_id"})
+        if fresh.digest != expected:
+            self.discard(fresh)
+            raise Refused(
+                "the cloud, the module or the inputs changed since this plan was made",
+                where=self.system_id,
+                remedy="look at the new plan and have it approved",
+            )
+        return fresh
+
+    def _apply(self, terraform: Terraform, plan: TerraformPlan) -> tuple[int, str, str]:
+        try:
+            code, out, err = terraform.apply(plan.file.name, var=None, target=None, json=IsFlagged, lock_timeout="60s")
+        finally:
+            self._close()
+        return code, out, err
+
+    def _digest(self, changed: list[dict[str, Any]], inputs: Mapping[str, object]) -> str:
+        module = {path.name: path.read_text() for path in sorted(self.module_dir.glob("*.tf"))}
+        changes = [
+            [item["address"], item["change"]["actions"], item["change"].get("before"), item["change"].get("after")] for item in changed
+        ]
+        text = json.dumps([sorted(changes, key=lambda change: str(change[0])), inputs, module], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def _close(self) -> None:
+        """Terraform creates its files by the umask; the umask of its children (machines of the embedded cloud) is not ours to narrow."""
+        for path in self.folder.iterdir():
+            if path.is_file() and not path.is_symlink():
+                path.chmod(0o600)
+
+
+def root_module(module_dir: Path, names: list[str]) -> dict[str, object]:
+    """The root: one typed-by-the-module variable per input, handed through. No value is written into it, so none is evaluated."""
+    return {
+        "variable": {name: {"type": "any"} for name in names},
+        "module": {
+            "system": {"source": str(module_dir).replace("${", "$${").replace("%{", "%%{"), **{name: f"${{var.{name}}}" for name in names}}
+        },
+        "output": {"servers": {"value": "${module.system.servers}"}},
+    }
+
+
+def _action(actions: list[str]) -> str:
+    return "replace" if sorted(actions) == ["create", "delete"] else actions[0]
+
+
+def _count(module: Mapping[str, Any]) -> int:
+    own = sum(1 for item in module.get("resources", ()) if item.get("mode") == "managed")
+    return own + sum(_count(child) for child in module.get("child_modules", ()))
+
+
+def _write(path: Path, text: str) -> None:
+    temporary = path.with_name(path.name + ".new")
+    temporary.unlink(missing_ok=True)
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+    temporary.rename(path)

@@ -1,0 +1,127 @@
+"""python-terraform with our process runner underneath: minded, time-limited, cancellable, its ``-json`` lines as events.
+
+python-terraform builds the argv (its sharp edges are listed in docs/decisions); everything that runs goes through ``cmd``.
+One object per call: its variable files are not safe to share.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import python_terraform
+
+from orchestrator.errors import ToolError
+from orchestrator.tools import process, programs
+from orchestrator.tools.process import Register
+from orchestrator.tools.secrets import MASKER
+
+NO_CHANGES, CHANGES = 0, 2
+"""Exit codes of ``plan -detailed-exitcode``: both are success."""
+
+
+@dataclass(frozen=True)
+class TerraformEvent:
+    """One line of Terraform's own log: its ``type`` (``apply_start``, ``apply_complete``, ``diagnostic``…) and message, masked."""
+
+    kind: str
+    message: str
+    address: str = ""
+    level: str = "info"
+
+
+class Terraform(python_terraform.Terraform):  # type: ignore[misc]  # the package has no types
+    """One command, or a few, in one directory."""
+
+    def __init__(
+        self,
+        working_dir: Path,
+        *,
+        limit: float,
+        on_event: Callable[[TerraformEvent], None] | None = None,
+        register: Register | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> None:
+        super().__init__(working_dir=str(working_dir), terraform_bin_path=str(programs.find("terraform")))
+        self.limit = limit
+        self.on_event = on_event
+        self.register = register
+        self.cancelled = cancelled
+        self.errors: list[str] = []
+        self.reported: list[str] = []
+        """Errors of the last command, from its ``-json`` lines."""
+
+    def cmd(self, cmd: str, *args: str, **kwargs: Any) -> tuple[int, str, str]:
+        """Run a command. Returns (code, stdout, stderr). Raises Stopped (limit or cancel); a code other than 0 is the caller's to judge."""
+        for name in ("capture_output", "raise_on_error", "synchronous"):
+            kwargs.pop(name, None)
+        self.reported = []
+        try:
+            done = process.run(
+                self.generate_cmd_string(cmd, *args, **kwargs),
+                label=f"terraform {cmd} {Path(self.working_dir).name}",
+                limit=self.limit,
+                env=environment(),
+                cwd=Path(self.working_dir),
+                on_line=self._line,
+                max_output=50_000_000,
+                check=False,
+                register=self.register,
+                cancelled=self.cancelled,
+                daemons="spare",  # a provisioner of the embedded cloud starts machines, which stay
+                first="INT",  # asked gently, Terraform saves its state
+                grace=20,
+            )
+        finally:
+            self.temp_var_files.clean_up()
+        return done.code, done.stdout, done.stderr
+
+    def must(self, result: tuple[int, str, str], *, what: str, accepted: tuple[int, ...] = (0,)) -> str:
+        """The stdout of a command that ended as expected; ToolError with Terraform's own errors otherwise."""
+        code, out, err = result
+        if code in accepted:
+            return out
+        said = "; ".join(self.reported) or err.strip()[-2000:] or out.strip()[-2000:]
+        raise ToolError(f"terraform {what} ended with {code}: {said}", where=str(self.working_dir), remedy=_remedy(said), retryable=True)
+
+    def _line(self, stream: str, text: str) -> None:
+        if stream != "stdout" or not text.startswith('{"@'):
+            return
+        try:
+            line = json.loads(text)
+        except ValueError:
+            return
+        hook = line.get("hook") or {}
+        diagnostic = line.get("diagnostic") or {}
+        if diagnostic.get("severity") == "error":
+            self.reported.append(": ".join(part for part in (diagnostic.get("summary"), diagnostic.get("detail")) if part))
+        if self.on_event:
+            address = (hook.get("resource") or {}).get("addr") or diagnostic.get("address") or ""
+            message = MASKER(str(line.get("@message", "")))
+            self.on_event(TerraformEvent(str(line.get("type", "log")), message, str(address), str(line.get("@level", "info"))))
+
+
+def environment() -> dict[str, str]:
+    """Ours (credentials of the cloud come this way), less what would change a command behind our back."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("TF_CLI_ARGS", "TF_VAR_", "TF_LOG"))}
+    for name in ("TF_DATA_DIR", "TF_WORKSPACE"):
+        kept.pop(name, None)
+    if not Path(kept.get("TF_CLI_CONFIG_FILE", "")).is_file():
+        kept["TF_CLI_CONFIG_FILE"] = os.devnull
+    path = f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', os.defpath)}"  # provisioners find this Python first
+    return {**kept, "PATH": path, "TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1"}
+
+
+def _remedy(said: str) -> str:
+    known = {
+        "state lock": "another run works on this system: wait for it, or end it with `orchestrator cancel`",
+        "stale": "plan again and have it approved again",
+        "Invalid value for variable": "mend the value in the inventory; the accepted form is in the message",
+        "registry.": "no route to the provider's download: put the provider into a local mirror (docs/installing.md)",
+    }
+    return next((remedy for sign, remedy in known.items() if sign in said), "mend what Terraform says, then resume")
