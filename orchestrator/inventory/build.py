@@ -26,8 +26,9 @@ class Builder:
         self.rooms: dict[str, Room] = {}
         self.systems: list[Raw] = []
         self.parts: list[tuple[str, Raw]] = []
-        self.classified: list[tuple[str, int | None]] = []
+        self.classified: list[tuple[str, int | None, str]] = []
         self.unanswered = 0
+        self.files: dict[str, str] = {}
         self._ids = link.KnownIds(known)
 
     # ------------------------------------------------------------ taking in
@@ -49,6 +50,7 @@ class Builder:
             )
             return
         known[noun.id] = noun
+        self.files[f"{kind}:{noun.id}"] = raw.file
 
     def part(self, kind: str, raw: Raw) -> None:
         """A row of a technical sheet; it joins its system in ``finish``."""
@@ -89,7 +91,7 @@ class Builder:
                         at="classified",
                     )
                 )
-        self.classified.append((department, row_no))
+        self.classified.append((department, row_no, raw.file))
 
     # ------------------------------------------------------------ putting together
 
@@ -113,7 +115,11 @@ class Builder:
             else:
                 systems[system.id], raws[system.id] = system, raw
         link.one_source_per_datum(systems, raws, self.findings)
-        excluded = [classified_row(self.departments.id_of(name), row_no) for name, row_no in self.classified]
+        excluded: list[ExcludedRow] = []
+        for name, row_no, file in self.classified:
+            row = classified_row(self.departments.id_of(name), row_no)
+            excluded.append(row)
+            self.files[f"{row.department}/{row.row_no}"] = file
         counted: list[System] = []
         for system in systems.values():
             reason = self._outside(system)
@@ -132,7 +138,8 @@ class Builder:
             inventory=inventory,
             findings=sorted(dict.fromkeys(self.findings), key=_order),
             interpretations=self.interpretations,
-            places={ident: {name: raw.place(name) for name in raw.values} for ident, raw in raws.items()},
+            places={ident: {name: raw.place(name) for name in {**raw.cells, **raw.values}} for ident, raw in raws.items()},
+            files={**self.files, **{ident: raw.file for ident, raw in raws.items()}},
             uncounted=uncounted,
             rows=rows,
             unanswered=self.unanswered,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.errors import Finding
-from orchestrator.inventory.names import key, make_id, near
+from orchestrator.inventory.names import is_id, key, make_id, near
 from orchestrator.inventory.reading import Interpretation, Raw
 from orchestrator.models import Department, Inventory, Level, OrganisationType
 
@@ -86,7 +86,7 @@ class Departments:
     def _make(self, at: str, heard: dict[str, tuple[str, Raw]]) -> None:
         name = heard["name"][0]
         known = self._known.get(at)
-        ident = known.id if known else make_id("dept", name)
+        ident = known.id if known else name if is_id(name) else make_id("dept", name)
         values: dict[str, str] = {}
         for field in ("level", "organisation_type"):
             if field in heard:
@@ -148,7 +148,7 @@ class Departments:
         if found:
             return found
         known = self._known.get(key(name))
-        ident = known.id if known else make_id("dept", name or "?")
+        ident = known.id if known else name if is_id(name) else make_id("dept", name or "?")
         self._index[key(name)] = ident
         self._made[ident] = known or Department(id=ident, name=name[:200].strip() or "?")
         return ident

@@ -67,6 +67,8 @@ class Reading:
     interpretations: list[Interpretation] = field(default_factory=list)
     places: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """System id → field → ``file › sheet › cell``."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Where things were read from: system id, ``department/row_no`` of a classified row, ``departments:id``, ``rooms:id`` → file."""
     uncounted: list[Uncounted] = field(default_factory=list)
     rows: int = 0
     """Rows about systems that were read, classified and unreadable ones included."""

@@ -62,6 +62,8 @@ class _SheetReader:
             raw = Raw(self.file, self.grid.name, address(number, 0))
             if not self.systems:
                 self._fields(raw, number, row)
+                if isinstance(raw.values.get("health"), dict):
+                    raw.values["health"].setdefault("target", "")  # nothing to say of a TCP check
                 self.builder.part(self.table.form.id, raw)
                 continue
             answer = None if no_answer_column else values.classified(self._cell(row, "classified"))
@@ -102,9 +104,8 @@ class _SheetReader:
                 "增加“是否涉密”列并逐行填写 (add the column and answer it on every row)",
             )  # fmt: skip
         if self.systems and "department" not in self.by_field and self.table.owner:
-            row, column = self.table.owner_at
             self.builder.interpretations.append(
-                Interpretation(self.file, self.grid.name, address(row, column), "填报单位", f"全表单位: {self.table.owner}")
+                Interpretation(self.file, self.grid.name, address(*self.table.owner_at), "填报单位", f"全表单位: {self.table.owner}")
             )
 
     def _classified(self, raw: Raw, number: int, row: Row, answer: bool | None, whole_sheet: bool) -> None:

@@ -16,6 +16,7 @@ _NOTE = re.compile(
     r"^(注|备注|说明|填表说明|填报说明|填表人|填报人|制表人|审核人|审核|单位负责人|负责人签字|联系电话|填表日期|填报日期|日期|note|remark)s?\s*(\d*\s*[::.、]|$)",
     re.IGNORECASE,
 )
+_EXAMPLE = re.compile(r"^\s*[((\[【]?\s*(示例|样例|例|Example)\s*[))\]】::]", re.IGNORECASE)
 _OWNER = re.compile(r"(?:填报单位|单位名称|填报部门|单位|部门)(?:\s*\((?:盖章|公章|签章)\))?\s*[::]\s*(\S{2,60})")
 
 
@@ -161,7 +162,7 @@ def _find_owner(table: Table, rows: list[Row]) -> None:
 
 
 def kind_of_row(table: Table, row: Row, filled: set[int]) -> str:
-    """``blank``, ``total``, ``note``, ``header`` (repeated), ``odd`` (too little to be anyone's row) or ``data``."""
+    """``blank``, ``total``, ``note``, ``header`` (repeated), ``example``, ``odd`` (too little to be anyone's row) or ``data``."""
     own = [index for index, cell in enumerate(row) if index not in filled and not is_blank(cell)]
     if not [index for index in own if index not in table.columns or table.columns[index].field != "row_no"]:
         return "blank"  # numbered ahead, not filled in
@@ -169,6 +170,8 @@ def kind_of_row(table: Table, row: Row, filled: set[int]) -> str:
     if len(first) < 40 and _TOTAL.match(first.replace(" ", "")):
         return "total"
     fields = {column.field: index for index, column in table.columns.items()}
+    if any(isinstance(row[index], str) and _EXAMPLE.match(row[index]) for index in own):
+        return "example"
     told = [index for index in own if index in table.columns]
     answer = fields.get("classified")
     if answer is not None and answer in own and len(own) > 1:

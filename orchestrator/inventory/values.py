@@ -377,6 +377,8 @@ def date(raw: Any) -> Value:
 
 def read_value(kind: str, raw: Any, unit: str = "", today: dt.date | None = None) -> Value:
     """A cell of the given column type. Blank and not-known answers are None. Raises ``Unreadable``."""
+    if kind == "exact":  # a lone slash is a path here, not a blank
+        return Value(text_of(raw) or None)
     if is_blank(raw):
         return Value(None)
     if kind != "text" and kind != "names" and isinstance(raw, str) and plain(raw).casefold() in NOT_KNOWN:
