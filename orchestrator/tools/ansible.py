@@ -172,6 +172,7 @@ def _environment(folder: Path, sockets: Path, known_hosts: Path, ssh_key: Path |
         "ANSIBLE_RETRY_FILES_ENABLED": "False",
         "ANSIBLE_INJECT_FACT_VARS": "False",
         "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_NO_TARGET_SYSLOG": "True",  # module arguments would stand in the host's log
     }
 
 
