@@ -45,7 +45,7 @@ def orders(problem: Problem) -> list[Order]:
         def make() -> Sequence[int]:
             if not chosen:
                 chosen.extend(closures.chosen())
-            parts = chosen if key is None else [sorted(part, key=key) for part in chosen]
+            parts = chosen if key is None else [part if number % 2 else sorted(part, key=key) for number, part in enumerate(chosen)]
             return [*(group for part in parts for group in part), *ripe(problem)]
 
         return make
@@ -94,11 +94,11 @@ class Closures:
         ]
 
     def chosen(self) -> list[list[int]]:
-        """By target, the groups that are paid for it, in the order they were chosen; what an earlier target paid is not repeated."""
+        """By target two lists: the groups paid for it, as they were chosen, and the rest that could stand in for them, cheap ones first."""
         paid: set[int] = set()
-        return [self._choose(target, paid) for target in self.problem.targets]
+        return [part for target in self.problem.targets for part in self._choose(target, paid)]
 
-    def _choose(self, target: Target, paid: set[int]) -> list[int]:
+    def _choose(self, target: Target, paid: set[int]) -> tuple[list[int], list[int]]:
         last = deadline_weeks(self.problem, target.due)
         times = Counter(group for group in target.members if not self.problem.groups[group].blocked and last[group] >= 0)
         have = sum(count for group, count in times.items() if group in paid)
@@ -107,7 +107,7 @@ class Closures:
             order = [other for group in times for other in reversed(self.of(group)) if other not in paid]
             order = list(dict.fromkeys(order))
             paid.update(order)
-            return order
+            return order, []
         cost = self.costs(max(last[group] for group in times))
         while have < target.needed:
             stop = min(target.needed, have + max(1, target.needed // ROUNDS))
@@ -126,7 +126,8 @@ class Closures:
                     paid.update(fresh)
                     order += fresh
                     have += sum(times.get(other, 0) for other in fresh)
-        return order
+        spare = {group: sum(cost[other] for other in self.of(group) if other not in paid) for group in times if group not in paid}
+        return order, sorted(spare, key=lambda g: (spare[g], g))
 
 
 def _by_value(problem: Problem, closures: Closures) -> list[int]:

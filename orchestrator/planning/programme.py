@@ -81,7 +81,10 @@ class Replication(Noun):
 
 
 class CloudStep(Noun):
-    """From the first week that begins on ``since`` or later, the cloud has so much in all. Left out: not limited. Taken from the first week of preparation on."""
+    """From the first week that begins on ``since`` or later, the cloud has so much in all. Left out: not limited.
+
+    A system takes its share from the first week of its preparation on.
+    """
 
     since: dt.date
     vcpus: NotNegative | None = None
