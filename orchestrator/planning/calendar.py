@@ -120,9 +120,9 @@ def windows_between(
     gives one opening a day, and 18:00-24:00 with 00:00-08:00 gives fourteen hours where eight are asked for.
     """
     found: list[Opening] = []
-    day = first
+    day = first - DAY  # a window of the day before starts on the first when a blackout took its beginning
     while day <= last:
-        found += openings_on(windows, day, programme, department=department)
+        found += (one for one in openings_on(windows, day, programme, department=department) if first <= one.start.date() <= last)
         day += DAY
     found.sort(key=lambda one: (one.start, one.end))
     if not hours:

@@ -7,7 +7,6 @@ import math
 from fractions import Fraction
 
 from orchestrator.models import Inventory
-from orchestrator.planning.calendar import day_kind
 from orchestrator.planning.problem import CLOUD_DIMENSIONS, Resource
 from orchestrator.planning.programme import Programme
 
@@ -40,16 +39,13 @@ def resources_of(programme: Programme, inventory: Inventory, base: dt.date, week
             found.append(Resource(f"department:{department}", "systems", [limit] * weeks))
     if programme.replication.gb_per_week is not None:
         found.append(Resource("replication", "GB", [math.floor(programme.replication.gb_per_week)] * weeks))
-    if not programme.teams:
-        return found
-    working = [sum(day_kind(base + dt.timedelta(days=7 * week + day), programme).working for day in range(7)) for week in range(weeks)]
     for skill in sorted({one.skill for one in programme.teams}):
         steps = sorted((one.since or dt.date.min, one.teams) for one in programme.teams if one.skill == skill)
         capacity = []
         for week in range(weeks):
             monday = base + dt.timedelta(days=7 * week)
             teams = next((count for since, count in reversed(steps) if since <= monday), 0.0)
-            capacity.append(math.floor(Fraction(str(teams)) * 2 * working[week]))
+            capacity.append(math.floor(Fraction(str(teams)) * 10))
         found.append(Resource(f"skill:{skill}", "tenths of a team-week", capacity))
     return found
 

@@ -13,6 +13,7 @@ from orchestrator.models import Inventory, MovedPromise, Plan, PlanCount, PlanEn
 from orchestrator.planning import schedule as scheduling
 from orchestrator.planning.build import build
 from orchestrator.planning.calendar import calendar_findings
+from orchestrator.planning.orders import best_of_portfolio
 from orchestrator.planning.problem import Problem, needed_of
 from orchestrator.planning.programme import Programme, Standing, programme_digest
 from orchestrator.planning.schedule import Schedule
@@ -34,7 +35,7 @@ def make_plan(
             Finding("not-assessed", "error", f"{sid} has no strategy", "run assess and mend its findings", system=sid) for sid in missing
         ])  # fmt: skip
     problem = build(inventory, verdicts, programme, standing)
-    schedule = scheduling.best_of_portfolio(problem)
+    schedule = best_of_portfolio(problem)
     if scheduling.score(problem, schedule)[0]:
         _refuse(problem, schedule)
     return to_plan(problem, schedule, inventory_digest=inventory_digest, policy_digest=policy_digest)
@@ -167,7 +168,7 @@ def _notes(problem: Problem, schedule: Schedule) -> tuple[PlanNote, ...]:
 
 def calendar_warnings(problem: Problem) -> tuple[Finding, ...]:
     """Years in which some rule asked for working days that the calendar library does not know."""
-    asked = problem.programme.teams or any(group.pattern.asks_calendar for group in problem.groups)
+    asked = any(group.pattern.asks_calendar for group in problem.groups)
     return calendar_findings(problem.programme, problem.monday(problem.first), problem.programme.phases[-1].due) if asked else ()
 
 

@@ -52,7 +52,7 @@ class Blackout(Noun):
 
 
 class Teams(Noun):
-    """From ``since`` on, so many teams have this skill. One team does one team-week in a week of five working days."""
+    """From the first week that begins on ``since`` or later, so many teams have this skill; one team does one team-week a week."""
 
     skill: Skill
     teams: NotNegative
@@ -81,7 +81,10 @@ class Replication(Noun):
 
 
 class CloudStep(Noun):
-    """From ``since`` on, the cloud has so much in all. Left out: not limited. Taken from the first week of preparation on."""
+    """From the first week that begins on ``since`` or later, the cloud has so much in all. Left out: not limited.
+
+    A system takes its share from the first week of its preparation on.
+    """
 
     since: dt.date
     vcpus: NotNegative | None = None

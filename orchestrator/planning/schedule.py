@@ -1,22 +1,14 @@
-"""List scheduling: groups one after another, each in the first week with room, after everything it needs (R4).
-
-Several orders are tried and the best schedule is kept. Target systems are taken by the cost of their *ancestor closure*: what a
-system needs and has not been placed yet is paid with it, cloud demand included.
-"""
+"""List scheduling: groups one after another, each in the first week with room, after everything it needs (R4)."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from orchestrator.planning import graph
 from orchestrator.planning.ledger import Ledger
 from orchestrator.planning.patterns import WEEK
 from orchestrator.planning.problem import Problem
 
-CLOSURE_LIMIT = 300
-"""Nodes looked at to price one closure; larger ones are priced by these."""
 PROMISE_WEIGHT = 400
 """Moving a promise by a week costs as much as delaying two ripe, simple systems by a week."""
 
@@ -110,117 +102,3 @@ def reached(problem: Problem, schedule: Schedule, target: int) -> int:
     one = problem.targets[target]
     weeks, ends, groups = schedule.weeks, schedule.ends, problem.groups
     return sum(1 for group in one.members if weeks[group] >= 0 and ends[group] + groups[group].trial <= one.due)
-
-
-def best_of_portfolio(problem: Problem) -> Schedule:
-    """The best of a few orders; the first that nothing can beat (no shortage, every group in its soonest week) ends the search."""
-    best: Schedule | None = None
-    best_score: Score = (0, 0)
-    for order in orders(problem):
-        schedule = serial(problem, order())
-        found = score(problem, schedule)
-        if best is None or found < best_score:
-            best, best_score = schedule, found
-        if best_score[0] == 0 and _perfect(problem, best):
-            break
-    return best or empty(problem)
-
-
-def orders(problem: Problem) -> list[Callable[[], list[int]]]:
-    """Ripe and simple first; targets by closure cost; the same by value for cost; by due date, then ripe and simple."""
-    prices = _Prices(problem)
-    return [lambda: ripe(problem), lambda: _by_target(problem, prices), lambda: _by_value(problem, prices), lambda: _by_due(problem)]
-
-
-def ripe(problem: Problem) -> list[int]:
-    """Promises first by their week, then the heaviest weight per member: ready and simple."""
-
-    def key(number: int) -> tuple[int, float, int]:
-        group = problem.groups[number]
-        return problem.weeks + 1 if group.promised is None else group.promised, -group.weight / len(group.members), number
-
-    return sorted(range(len(problem.groups)), key=key)
-
-
-class _Prices:
-    """Cost of a group's demand as a share of all capacity: scarce resources cost more."""
-
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
-        self._closures: dict[int, list[int]] = {}
-        demand = [0] * len(problem.resources)
-        cloud = [0] * len(problem.cloud)
-        for group in problem.groups:
-            for resource, amount in (*group.counts, *group.spread):
-                demand[resource] += amount
-            for dimension in range(len(cloud)):
-                cloud[dimension] += group.cloud[dimension]
-        supply = [max(1, sum(one.capacity)) for one in problem.resources]
-        scarce = [min(4.0, d / s) / max(1, d) for d, s in zip(demand, supply, strict=True)]
-        last = [next((value for value in reversed(row) if value), 0) for row in problem.cloud]
-        dear = [min(4.0, d / s) / max(1, d) if s else 0.0 for d, s in zip(cloud, last, strict=True)]
-        self.own = [
-            1e-9
-            + sum(scarce[resource] * amount for resource, amount in (*group.counts, *group.spread))
-            + sum(dear[n] * group.cloud[n] for n in range(len(cloud)))
-            for group in problem.groups
-        ]
-        self._needs = [group.needs for group in problem.groups]
-
-    def closure(self, group: int) -> list[int]:
-        found = self._closures.get(group)
-        if found is None:
-            found = self._closures[group] = graph.closure(group, self._needs, limit=CLOSURE_LIMIT)
-        return found
-
-    def unpaid(self, group: int, paid: set[int]) -> float:
-        return sum(self.own[other] for other in self.closure(group) if other not in paid)
-
-
-def _by_target(problem: Problem, prices: _Prices) -> list[int]:
-    """Phase by phase, as many cheap closures as the target needs; then the rest, ripe and simple first."""
-    order: list[int] = []
-    paid: set[int] = set()
-    for target in problem.targets:
-        price = {group: prices.unpaid(group, paid) for group in set(target.members)}
-        members = sorted(price, key=lambda g: (price[g], g))
-        times = Counter(target.members)
-        have = sum(count for group, count in times.items() if group in paid)
-        for group in members:
-            if have >= target.needed:
-                break
-            if group not in paid and problem.groups[group].blocked is None:
-                fresh = [other for other in prices.closure(group) if other not in paid]
-                paid.update(fresh)
-                order.append(group)
-                have += sum(times[other] for other in fresh)
-    return [*order, *ripe(problem)]
-
-
-def _by_value(problem: Problem, prices: _Prices) -> list[int]:
-    """Smith's rule on closures: weight of what would be placed for its cost."""
-    groups = problem.groups
-
-    def ratio(group: int) -> float:
-        closure = prices.closure(group)
-        return sum(groups[other].weight for other in closure) / sum(prices.own[other] for other in closure)
-
-    return sorted(range(len(groups)), key=lambda g: (-ratio(g), g))
-
-
-def _by_due(problem: Problem) -> list[int]:
-    """The earliest due date among what a group serves, then ripe and simple."""
-    due = [problem.weeks * WEEK] * len(problem.groups)
-    for target in problem.targets:
-        for group in target.members:
-            due[group] = min(due[group], target.due)
-    for number in range(len(problem.groups) - 1, -1, -1):
-        for other in problem.groups[number].needs:
-            due[other] = min(due[other], due[number])
-    rank = {group: n for n, group in enumerate(ripe(problem))}
-    return sorted(range(len(problem.groups)), key=lambda g: (due[g], rank[g]))
-
-
-def _perfect(problem: Problem, schedule: Schedule) -> bool:
-    ledger = schedule.ledger
-    return all(group.fixed is not None or schedule.weeks[n] == ledger.soonest(n) for n, group in enumerate(problem.groups))

@@ -53,6 +53,8 @@ def trial_run(ctx: Context) -> Facts:
         began -= (dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(switched)).total_seconds()
     bad, looks, worst_lag = 0, 0, 0.0
     while True:
+        if asked := ctx.records.turn_back_asked():
+            raise StepFailed(f"rollback asked for: {asked}", where=ctx.system.id, remedy="it goes back now")
         problems = unhealthy(ctx)
         bad = bad + 1 if problems else 0
         if bad >= BAD_IN_A_ROW:

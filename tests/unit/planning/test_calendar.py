@@ -59,6 +59,15 @@ def test_a_blackout_day_closes_and_cuts_windows_that_reach_into_it(programme: Pr
     assert in_window(NIGHT, at("2018-05-10T23:00"), closed)
 
 
+def test_an_opening_belongs_to_the_day_on_which_it_really_starts(programme: Programme) -> None:
+    closed = programme.model_copy(update={"blackouts": (Blackout(name="congress", starts=dt.date(2018, 5, 7), ends=dt.date(2018, 5, 13)),)})
+    sunday_night = [Window(days=("sun",), start="22:00", end="06:00")]
+    assert not windows_between(sunday_night, dt.date(2018, 5, 7), dt.date(2018, 5, 13), closed)
+    assert [one.start for one in windows_between(sunday_night, dt.date(2018, 5, 14), dt.date(2018, 5, 20), closed)] == [
+        at("2018-05-14T00:00"), at("2018-05-20T22:00"),
+    ]  # fmt: skip
+
+
 def test_a_departments_blackout_closes_its_windows_only(programme: Programme) -> None:
     own = Blackout(name="exam", starts=dt.date(2018, 6, 7), ends=dt.date(2018, 6, 8), departments=("education",))
     closed = programme.model_copy(update={"blackouts": (own,)})
