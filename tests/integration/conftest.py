@@ -57,6 +57,12 @@ def free_port(address: str) -> int:
         return port
 
 
+@pytest.fixture(scope="session")
+def find_port() -> Callable[[str], int]:
+    """A free port at an address."""
+    return free_port
+
+
 def make_key(path: Path) -> str:
     subprocess.run([programs.find("ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-C", "test", "-f", path], check=True)
     return path.with_name(path.name + ".pub").read_text()
