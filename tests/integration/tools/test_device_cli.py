@@ -28,9 +28,9 @@ class Signer:
     port: int
     known_hosts: Path
 
-    def open(self, secret: str = "correct-horse", **options: Any) -> DeviceCli:
-        given = {"known_hosts": self.known_hosts, "timeout": 5, **options}
-        return DeviceCli.open("signer-1", self.address, self.port, "admin", password=secret, **given)
+    def open(self, **options: Any) -> DeviceCli:
+        given = {"known_hosts": self.known_hosts, "timeout": 5, "password": "correct-horse", **options}
+        return DeviceCli.open("signer-1", self.address, self.port, "admin", **given)
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +102,7 @@ def test_a_closed_connection_a_wrong_password_and_an_unknown_key_are_told_apart(
     with signer.open() as cli, pytest.raises(ToolError, match="closed the connection"):
         cli.command(["exit"])
     with pytest.raises(ToolError, match="login refused"):
-        signer.open(secret="wrong")
+        signer.open(password="wrong")
     (tmp_path / "empty").touch()
     with pytest.raises(ToolError) as failure:
         signer.open(known_hosts=tmp_path / "empty")
