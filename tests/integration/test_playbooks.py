@@ -126,7 +126,7 @@ def test_prepare_target_brings_up_a_server_ready_for_replication(site: Site) -> 
     wanted = {"wal_level": "logical", "listen_addresses": site.host.address, "unix_socket_directories": "", "max_replication_slots": "24"}
     assert {name: site.sql(f"SHOW {name}")[0][0] for name in wanted} == wanted
     assert site.sql("SELECT datcollate, pg_encoding_to_char(encoding) FROM pg_database WHERE datname = 'postgres'") == [("C.UTF-8", "UTF8")]
-    assert [row[0] for row in site.sql("SELECT address FROM pg_hba_file_rules")] == ["127.0.0.0", "127.0.0.0"]
+    assert site.sql("SELECT DISTINCT auth_method FROM pg_hba_file_rules") == [("scram-sha-256",)]
     assert stat.S_IMODE(site.data.stat().st_mode) == 0o700
     assert PASSWORD not in "".join(path.read_text(errors="replace") for path in (site.folder / "artifacts").iterdir())
 
@@ -139,7 +139,7 @@ def test_another_setting_restarts_it_and_another_client_does_not(site: Site) -> 
         "install_postgresql : Say who may connect",
         "install_postgresql : Let it read who may connect",
     ] or len(result.changed_tasks) == 2
-    assert site.sql("SELECT count(*) FROM pg_hba_file_rules") == [(4,)]
+    assert site.sql("SELECT count(*) FROM pg_hba_file_rules WHERE address = '10.1.0.0'") == [(2,)]
     assert site.sql("SELECT pg_postmaster_start_time()") == started
     site.play("prepare_target", site.postgresql(**clients, install_postgresql_settings={"application_name": "it's {{ 1 }}\\"}))
     assert site.sql("SELECT pg_postmaster_start_time()") != started
@@ -207,7 +207,7 @@ def test_clean_target_stops_everything_and_deletes_nothing(site: Site) -> None:
     variables = site.postgresql() | site.services("hello")
     variables |= {
         "clean_target_quarantine": "var/lib/orchestrator/quarantine",
-        "quarantine_files_paths": [str(site.root / "srv/with blank")],
+        "clean_target_paths": [str(site.root / "srv/with blank")],
     }
     assert site.twice("clean_target", variables).changed >= 4
     assert process.start_time(pid) is None
