@@ -90,7 +90,11 @@ def _lacks_to_plan(system: System) -> tuple[str, ...]:
     for name in PLAN_FIELDS:
         if system.status is Status.UNDER_CONSTRUCTION and name in _NOT_YET:
             continue
-        answered = system.grade_answered or system.protection_grade is not None if name == "protection_grade" else getattr(system, name) is not None
+        answered = (
+            system.grade_answered or system.protection_grade is not None
+            if name == "protection_grade"
+            else getattr(system, name) is not None
+        )
         if not answered:
             lacks.append(name)
     return tuple(lacks)

@@ -51,7 +51,9 @@ def prepare(paths: Sequence[Path], into: Path, *, partial: bool = False) -> Impo
     known = former.inventory if former else Inventory()
     reading = load(paths, known=known)
     if reading.errors and not partial:
-        raise Refused("未导入:表中有错误 (not imported: the input has errors)", findings=reading.findings, where=", ".join(p.name for p in paths))
+        raise Refused(
+            "未导入:表中有错误 (not imported: the input has errors)", findings=reading.findings, where=", ".join(p.name for p in paths)
+        )
     result = Import(reading)
     merged = _merge(known, reading.inventory, result.changes)
     result.files = _files(merged, former, into)
@@ -101,7 +103,6 @@ def _merge(known: Inventory, new: Inventory, changes: list[Change]) -> Inventory
         systems[ident] = after
     classified = _merge_classified(known, new, systems, set(incoming), changes)
     return Inventory(  # every system is written as itself; what leaves it out of the count is read again from its own words
-
         departments=tuple(sorted(departments.values(), key=lambda d: d.id)),
         rooms=tuple(sorted(rooms.values(), key=lambda r: r.id)),
         systems=tuple(sorted(systems.values(), key=lambda s: s.id)),

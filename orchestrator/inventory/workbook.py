@@ -64,7 +64,9 @@ class _Words:
         self.departments = {d.id: d.name for d in inventory.departments if count[key(d.name)] == 1}
         systems = [*inventory.systems, *(row.system for row in inventory.excluded if row.system)]
         seen = Counter(key(system.name) for system in systems) + Counter(key(system.id) for system in systems)
-        self.systems = {s.id: s.name for s in systems if seen[key(s.name)] == 1 and not SPLIT.search(s.name) and key(s.name) not in ("无", "none", "")}
+        self.systems = {
+            s.id: s.name for s in systems if seen[key(s.name)] == 1 and not SPLIT.search(s.name) and key(s.name) not in ("无", "none", "")
+        }
 
     def department(self, ident: str) -> str:
         return self.departments.get(ident, ident)
@@ -192,12 +194,18 @@ def _validation(sheet: Any, letter: str, column: Column, lang: str) -> None:
         offered = []
     hint = _HINTS.get(column.type, ("", ""))[0 if lang == "zh" else 1]
     if column.field == "classified":
-        hint = "必填。留空的行按涉密处理,不读取。涉密系统只填单位、序号和“是”。" if lang == "zh" else "Required. A row left empty is treated as classified and not read."
+        hint = (
+            "必填。留空的行按涉密处理,不读取。涉密系统只填单位、序号和“是”。"
+            if lang == "zh"
+            else "Required. A row left empty is treated as classified and not read."
+        )
     if not offered and not hint:
         return
     check = DataValidation(type="list", formula1='"' + ",".join(offered) + '"', allow_blank=True) if offered else DataValidation(type=None)
     check.showErrorMessage = bool(offered)
-    check.error, check.errorTitle = ("请从下拉列表中选择", "不在选项中") if lang == "zh" else ("Choose from the list", "Not among the choices")
+    check.error, check.errorTitle = (
+        ("请从下拉列表中选择", "不在选项中") if lang == "zh" else ("Choose from the list", "Not among the choices")
+    )
     if hint:
         check.showInputMessage, check.prompt, check.promptTitle = True, hint[:255], (column.zh if lang == "zh" else column.en)[:32]
     check.add(f"{letter}2:{letter}2000")

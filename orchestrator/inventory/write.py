@@ -41,7 +41,9 @@ def _text(dumper: yaml.SafeDumper, text: str) -> Any:
 
 def _number(dumper: yaml.SafeDumper, number: float) -> Any:
     whole = number.is_integer() and abs(number) < 1e15
-    return dumper.represent_scalar("tag:yaml.org,2002:int" if whole else "tag:yaml.org,2002:float", str(int(number)) if whole else repr(number))
+    return dumper.represent_scalar(
+        "tag:yaml.org,2002:int" if whole else "tag:yaml.org,2002:float", str(int(number)) if whole else repr(number)
+    )
 
 
 _Dumper.add_representer(str, _text)
