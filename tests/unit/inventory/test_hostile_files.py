@@ -54,7 +54,7 @@ def test_a_zip_bomb_is_refused(tmp_path: Path) -> None:
     form(path)
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive, archive.open("xl/worksheets/sheet9.xml", "w", force_zip64=True) as part:
         for _ in range(600):
-            part.write(b" " * 2**20)
+            part.write(b"<a/>" * 2**18)
     assert codes(read(path)) == ["xlsx-bomb"]
 
 
@@ -129,11 +129,41 @@ def test_a_truncated_xlsx_is_refused_at_every_length(tmp_path: Path) -> None:
 
 
 def test_damaged_xml_inside_is_refused(tmp_path: Path) -> None:
-    for part in ("xl/worksheets/sheet1.xml", "xl/workbook.xml", "xl/sharedStrings.xml", "xl/styles.xml", "xl/_rels/workbook.xml.rels"):
+    for part in ("xl/worksheets/sheet1.xml", "xl/workbook.xml", "xl/styles.xml", "xl/_rels/workbook.xml.rels"):
         path = tmp_path / "damaged.xlsx"
         form(path)
         repacked(path, lambda name, data, part=part: data[: len(data) // 2] if name == part else data)  # type: ignore[misc]
         assert load([path]).findings, part
+
+
+def test_shared_texts_are_read_and_refused_when_cut_off(tmp_path: Path) -> None:
+    """As Excel and WPS write them: texts in a part of their own."""
+    path = tmp_path / "shared.xlsx"
+    form(path)
+    texts = "".join(f"<si><t>{text}</t></si>" for text in HEADERS + ROW)
+    shared = f'<?xml version="1.0"?><sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">{texts}</sst>'.encode()
+    cells = [
+        f'<row r="{row}">' + "".join(f'<c r="{chr(65 + n)}{row}" t="s"><v>{n + 7 * (row - 1)}</v></c>' for n in range(7)) + "</row>" for row in (1, 2)
+    ]
+
+    def change(name: str, data: bytes, texts: bytes = shared) -> bytes:
+        if name == "xl/worksheets/sheet1.xml":
+            start, end = data.index(b"<sheetData>") + 11, data.index(b"</sheetData>")
+            return data[:start] + "".join(cells).encode() + data[end:]
+        if name == "[Content_Types].xml":
+            kind = b"application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"
+            return data.replace(b"</Types>", b'<Override PartName="/xl/sharedStrings.xml" ContentType="' + kind + b'"/></Types>')
+        if name == "xl/_rels/workbook.xml.rels":
+            kind = b"http://schemas.openxmlformats.org/officeDocument/2006/relationships/sharedStrings"
+            return data.replace(b"</Relationships>", b'<Relationship Id="rId99" Type="' + kind + b'" Target="sharedStrings.xml"/></Relationships>')
+        return texts if name == "xl/sharedStrings.xml" else data
+
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("xl/sharedStrings.xml", b"")
+    repacked(path, change)
+    assert [system.name for system in load([path]).inventory.systems] == ["水费系统"]
+    repacked(path, lambda name, data: data[: len(data) // 2] if name == "xl/sharedStrings.xml" else data)
+    assert codes(load([path])) == ["xlsx-broken"]
 
 
 @pytest.mark.parametrize(
