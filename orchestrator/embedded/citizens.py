@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 
+from orchestrator.embedded import judge
 from orchestrator.embedded.city import BEHIND_POOL, LOAD, City
 from orchestrator.embedded.processes import Record, wait_for
 
@@ -18,6 +19,8 @@ KINDS = {"citizen-portal": "portal", "property-register": "register", "social-in
 RATES = {"portal": 40, "register": 25, "insurance": 20, "weather": 25}
 """Writes a second, 110 in all."""
 TABLES = {"portal": "requests", "register": "registrations", "insurance": "contributions", "weather": "bulletins"}
+MUTABLE = {"social-insurance": ("people",)}
+"""Tables whose old rows the application updates."""
 NAME = LOAD
 
 
@@ -89,3 +92,12 @@ def stop(city: City) -> None:
     record = city.book.get(NAME)
     if record is not None:
         city.book.stop([record], grace=70)
+
+
+def baselines(city: City) -> dict[str, dict[str, Any]]:
+    """For the judge: what must never change, of each source database and the portal's files. Take it before the load starts."""
+    found = {}
+    for system, kind in KINDS.items():
+        files = Path(city.environment("portal-web-1")["UPLOADS"]) if kind == "portal" else None
+        found[system] = judge.take_baseline(city.source_database(system).dsn(), files, MUTABLE.get(system, ()))
+    return found

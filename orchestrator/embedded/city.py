@@ -123,6 +123,25 @@ class City:
         """Where citizens reach an entry, e.g. ``http://127.20.0.2:8080``."""
         return f"http://{self.sites()['entry']['address']}:{self.placement.port(self._entry_ports()[entry])}"
 
+    def _system(self, system_id: str) -> dict[str, Any]:
+        found = next((system for system in self.systems() if system["id"] == system_id), None)
+        if found is None:
+            raise Refused(f"no system {system_id} with hosts in the embedded city", remedy="see the inventory")
+        return found
+
+    def system_services(self, system_id: str) -> list[dict[str, Any]]:
+        """A system's services as the placed inventory has them."""
+        return list(self._system(system_id).get("services", ()))
+
+    def environment(self, service_name: str) -> dict[str, str]:
+        """What a service of the source side runs with: every reference resolved."""
+        for system in self.systems():
+            for service in system.get("services", ()):
+                if service["name"] == service_name:
+                    values = self._references(system, service)
+                    return {name: values.get(value, value) for name, value in service["environment"].items()}
+        raise Refused(f"no service {service_name} in the embedded city", remedy="see the inventory's services")
+
     def source_database(self, system_id: str) -> databases.Source:
         """The source database of a system, where it stands by the inventory."""
         return next(source for source in self._sources() if source.system == system_id)
@@ -138,6 +157,7 @@ class City:
 
     def power_off(self, host: str) -> list[str]:
         """Switch a host off: PostgreSQL is shut down if it still runs, everything else loses power. What was still running."""
+        hosts.address_of(self.folder, host)
         return courier.power_off(self.folder, host)
 
     def transport(self, host: str, new_address: str) -> None:
@@ -286,44 +306,41 @@ class City:
             courier.switch_on_device(self.folder, item, item["address"])
 
     def _applications(self) -> None:
-        old = self.site("room")
         for system in self.systems():
-            base = next(source for source in self._sources() if source.system == system["id"])
             for service in system.get("services", ()):
                 self._install(Path(service["command"][0]))
-                host = next(part for part in system["hosts"] if part["name"] == service["host"])
-                values = self._references(system, service, base, host["address"], old)
-                environment = {name: values.get(value, value) for name, value in service["environment"].items()}
-                for folder in (environment.get("UPLOADS"), environment.get("OUTBOX")):
-                    if folder:
-                        Path(folder).mkdir(parents=True, exist_ok=True)
-                if environment.get("UPLOADS"):
+                environment = self.environment(service["name"])
+                for name in ("UPLOADS", "OUTBOX"):
+                    if name in environment:
+                        Path(environment[name]).mkdir(parents=True, exist_ok=True)
+                if "UPLOADS" in environment:
                     _seed_uploads(Path(environment["UPLOADS"]))
-                log = self.host_folder(service["host"]) / f"var/log/{service['name']}.log"
+                home = self.host_folder(service["host"])
                 record = self.book.start(
                     f"{service['host']}.{service['name']}",
                     service["command"],
-                    cwd=self.host_folder(service["host"]),
-                    log=log,
+                    cwd=home,
+                    log=home / f"var/log/{service['name']}.log",
                     host=service["host"],
                     env={"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8", **environment},
                 )
-                (self.host_folder(service["host"]) / "run" / f"{service['name']}.pid").write_text(f"{record.pid}\n", encoding="utf-8")
+                (home / "run" / f"{service['name']}.pid").write_text(f"{record.pid}\n", encoding="utf-8")
 
-    def _references(
-        self, system: dict[str, Any], service: dict[str, Any], base: databases.Source, address: str, site: dict[str, Any]
-    ) -> dict[str, str]:
+    def _references(self, system: dict[str, Any], service: dict[str, Any]) -> dict[str, str]:
+        """What the inventory's references mean on the source side."""
+        room = self.site("room")
+        base = self.source_database(system["id"])
         pooled = base.name in BEHIND_POOL
         devices = system.get("devices", ())
         return {
-            "@listen.address": address,
+            "@listen.address": next(host["address"] for host in system["hosts"] if host["name"] == service["host"]),
             "@listen.port": str(service["port"]),
-            "@database.host": site["pgbouncer"]["address"] if pooled else base.address,
-            "@database.port": str(site["pgbouncer"]["port"] if pooled else base.port),
+            "@database.host": room["pgbouncer"]["address"] if pooled else base.address,
+            "@database.port": str(room["pgbouncer"]["port"] if pooled else base.port),
             "@database.name": base.name,
             "@database.role": base.role,
             "@database.secret_file": str(base.secret),
-            "@device.host": site["haproxy"]["address"],
+            "@device.host": room["haproxy"]["address"],
             "@device.port": str(devices[0]["port"]) if devices else "",
         }
 

@@ -15,10 +15,10 @@ import sys
 import time
 from pathlib import Path
 
-from orchestrator.embedded import hosts
+from orchestrator.embedded import courier, hosts
 from orchestrator.embedded.placement import SSH_PORT, Placement
-from orchestrator.embedded.processes import Book, end
-from orchestrator.errors import OrchestratorError, Refused, ToolError
+from orchestrator.embedded.processes import Book
+from orchestrator.errors import OrchestratorError, Refused
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
@@ -48,14 +48,12 @@ def create(city: Path, name: str, address: str, port: int | None = None) -> None
 
 
 def delete(city: Path, name: str) -> None:
-    """End everything that runs on the host and move its folder to ``<city>/quarantine/``. Nothing is erased. Twice is once."""
+    """Power the host off (PostgreSQL is shut down first) and move its folder to ``<city>/quarantine/``. Nothing is erased.
+
+    Twice is the same as once. Raises ToolError when a process will not end.
+    """
     with hosts.locked(city):
-        book = Book(city)
-        book.stop(book.records(name))
-        end(book.strays(name))
-        left = book.strays(name)
-        if left:
-            raise ToolError(f"{len(left)} processes of {name} live on", where=name, remedy="end them, then delete again", retryable=True)
+        courier.power_off(city, name)
         hosts.forget(city, name)
         folder = hosts.folder_of(city, name)
         if folder.exists():

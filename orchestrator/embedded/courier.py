@@ -39,8 +39,7 @@ def shut_down_postgres(city: Path, host: str | None = None) -> None:
 
 
 def power_off(city: Path, host: str) -> list[str]:
-    """Names of what was still running: PostgreSQL is shut down, everything else loses power at once."""
-    hosts.address_of(city, host)
+    """Names of what was still running: PostgreSQL is shut down, everything else loses power at once. Twice is once."""
     book = Book(city)
     strays = book.strays(host)
     running = []

@@ -6,6 +6,7 @@ on start is unknown: former processes are proved dead first, the world is observ
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,9 @@ from orchestrator.engine.journal import Journal, Lease
 from orchestrator.engine.states import Ending, MigrationState, StepState
 from orchestrator.errors import NeedsPerson, OrchestratorError, StaleLease, StepFailed, Waiting
 from orchestrator.runbooks import GOING_BACK, RUNBOOKS
+from orchestrator.steps import cutover
 from orchestrator.steps.base import Context, Facts, Observed, Step
+from orchestrator.tools.process import ProcessRecord, end, still_alive
 
 Invoke = Callable[[Step, Callable[[], Facts]], Facts]
 
@@ -70,6 +73,8 @@ class Runner:
 
     def _forward(self) -> Outcome | None:
         for step in self._runbook():
+            if self._asked_to_turn_back():
+                return None
             try:
                 self._advance(step, self._migration().runbook)
             except (Waiting, NeedsPerson, StaleLease):
@@ -96,6 +101,15 @@ class Runner:
         if row.state == MigrationState.FORWARD:
             state = MigrationState.GOING_BACK if row.live == "target" else MigrationState.UNDOING
             self._journal.set_migration(self._lease, state=state, why=("cancelled: " if cancelled else "") + why)
+
+    def _asked_to_turn_back(self) -> bool:
+        """A person asked for it while this process worked: seen before every step, and by the trial run."""
+        asked = self._journal.flag(f"turn_back:{self._lease.migration}")
+        if asked is None or self._migration().state != MigrationState.FORWARD:
+            return False
+        self._context.say(f"asked to go back: {asked.value}")
+        self.turn_back(asked.value.removeprefix("cancelled: "), cancelled=asked.value.startswith("cancelled: "))
+        return True
 
     # ------------------------------------------------------------ one step
 
@@ -153,7 +167,7 @@ class Runner:
 
     def _go_back(self) -> None:
         """The runbook that goes back after the switch; failing there needs a person, since both ways are then in doubt."""
-        runbook = GOING_BACK[self._migration().runbook]
+        runbook = GOING_BACK.get(self._migration().runbook, ())
         self._journal.add_runbook(self._lease, "back", [(s.id, s.effect) for s in runbook])
         for step in runbook:
             try:
@@ -177,9 +191,9 @@ class Runner:
             if step is None or step.undo is None or owed.state in (StepState.PENDING, StepState.UNDONE):
                 continue
             self._undo(step, owed)
-        went_back = any(s.runbook == "back" for s in self._journal.steps(row.id))
+        went_back = any((e.payload or {}).get("state") == MigrationState.GOING_BACK for e in self._journal.events(kind="migration", migration=row.id))
         ending = Ending.ROLLED_BACK_AFTER if went_back else Ending.CANCELLED if (row.why or "").startswith("cancelled: ") else Ending.ROLLED_BACK_BEFORE
-        self._journal.set_migration(self._lease, state=MigrationState.ENDED, ending=ending)
+        self._journal.set_migration(self._lease, state=MigrationState.ENDED, ending=ending, live="source")
         return Outcome(ending, why=row.why or "")
 
     def _undo(self, step: Step, owed: Any) -> None:
@@ -195,7 +209,7 @@ class Runner:
             self._invoke(step, lambda: undo(self._context) or {})
             if step.observe(self._context) is Observed.DONE:
                 raise StepFailed("it was undone, but the world still shows it done", where=step.id, remedy="look at the hosts, then resume")
-        except StaleLease:
+        except (StaleLease, Waiting):  # a person carries something back: the undoing goes on when it is done
             raise
         except Exception as error:
             self._journal.set_step(self._lease, owed.runbook, step.id, StepState.UNDO_FAILED, error={"what": str(error)})
@@ -208,10 +222,6 @@ class Runner:
 
     def _prove_dead(self) -> None:
         """Ends what a former run of this migration left alive, on this host; elsewhere it needs a person."""
-        import socket
-
-        from orchestrator.tools.process import ProcessRecord, end, still_alive
-
         for row in self._journal.processes(self._lease.migration):
             record = ProcessRecord(row.pid, row.started, row.boot, row.label, row.mark)
             if row.host == socket.gethostname() and still_alive(record):
@@ -228,11 +238,9 @@ class Runner:
         for row in self._journal.steps(self._lease.migration):
             if row.state != StepState.RUNNING:
                 continue
-            step = next((s for s in self._all_steps() if s.id == row.step and s.switches), None)
+            step = next((s for s in (cutover.FORWARD, cutover.BACK) if s.id == row.step), None)
             if step is None:
                 continue
-            from orchestrator.steps import cutover
-
             facts = cutover.settle(self._context, "forward" if step.switches == "target" else "back")
             if facts is not None:
                 self._finish(step, row.runbook, facts)
@@ -246,10 +254,6 @@ class Runner:
 
     def _runbook(self) -> tuple[Step, ...]:
         return RUNBOOKS[self._migration().runbook]
-
-    def _all_steps(self) -> list[Step]:
-        name = self._migration().runbook
-        return [*RUNBOOKS[name], *GOING_BACK.get(name, ())]
 
     def _rows(self) -> list[Any]:
         return self._journal.steps(self._lease.migration, self._migration().runbook)

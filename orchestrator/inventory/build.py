@@ -1,105 +1,125 @@
-"""Raw rows of all files together → one Inventory, with every finding. Pure: no file is touched here."""
+"""Raw records of all files together → one Inventory, with every finding. Pure: no file is touched here."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
-from pydantic import ValidationError
-
 from orchestrator.errors import Finding
-from orchestrator.inventory import faults
-from orchestrator.inventory.names import key, make_id
+from orchestrator.inventory import faults, link
+from orchestrator.inventory.departments import Departments
+from orchestrator.inventory.names import key
 from orchestrator.inventory.reading import Interpretation, Raw, Reading, Uncounted, classified_row
 from orchestrator.models import Department, Excluded, ExcludedRow, Inventory, OrganisationType, Room, Status, System
 
 NEEDED_TO_COUNT = ("name", "department", "kind", "status")
+PARTS = ("hosts", "databases", "file_trees", "services", "devices", "links", "windows", "data_resources")
 
 
 class Builder:
-    """Collects raw rows, then ``finish``es once. ``findings`` may be appended to by whoever reads."""
+    """Collects raw records, then ``finish``es once. ``findings`` and ``interpretations`` may be appended to by whoever reads."""
 
-    def __init__(self) -> None:
+    def __init__(self, known: Inventory | None = None) -> None:
         self.findings: list[Finding] = []
         self.interpretations: list[Interpretation] = []
         self.unknown_columns: list[str] = []
-        self.departments: dict[str, Department] = {}
+        self.departments = Departments(self.findings, self.interpretations, known)
         self.rooms: dict[str, Room] = {}
         self.systems: list[Raw] = []
-        self.classified: list[tuple[str, int | None]] = []
+        self.parts: list[tuple[str, Raw]] = []
+        self.classified: list[tuple[str, int | None, str]] = []
         self.unanswered = 0
+        self.files: dict[str, str] = {}
+        self._ids = link.KnownIds(known)
 
     # ------------------------------------------------------------ taking in
 
     def reference(self, kind: str, raw: Raw) -> None:
-        """A department or a room."""
+        """A department or a room, from YAML or from a sheet."""
+        if raw.values.get("id") in (None, "") and isinstance(raw.values.get("name"), str):
+            raw.values["id"] = self._ids.reference(kind, raw.values["name"])
         model: Any = Department if kind == "departments" else Room
-        known: dict[str, Any] = self.departments if kind == "departments" else self.rooms
+        known: dict[str, Any] = self.departments.listed if kind == "departments" else self.rooms
         noun = faults.validated(model, raw, self.findings)
         if noun is None:
             return
         if noun.id in known and known[noun.id] != noun:
             self.findings.append(
                 raw.finding(
-                    "duplicate-id", "error", f"编码 {noun.id} 重复且内容不同 (id is used twice)", "只保留一个 (keep one of them)", at="id"
+                    "duplicate-id", "error", f"编码 {noun.id} 重复且内容不同 (the id is used twice)", "只保留一个 (keep one)", at="id"
                 )
             )
             return
         known[noun.id] = noun
+        self.files[f"{kind}:{noun.id}"] = raw.file
+
+    def part(self, kind: str, raw: Raw) -> None:
+        """A row of a technical sheet; it joins its system in ``finish``."""
+        if kind in ("departments", "rooms"):
+            self.reference(kind, raw)
+        else:
+            self.parts.append((kind, raw))
+
+    def sheet_system(self, raw: Raw) -> None:
+        """A row of the statistics form, its cells already read."""
+        self.systems.append(raw)
 
     def yaml_system(self, raw: Raw) -> None:
         """A system from YAML. A classified one, or one whose classification is not answered, is reduced before anything else is looked at."""
-        answer = raw.values.pop("classified", None)
+        answer = faults.answer(raw.values.pop("classified", None))
         if answer is False:
+            faults.read_words(raw, self.findings, self.interpretations)
             self.systems.append(raw)
             return
         department, row_no = raw.values.get("department"), raw.values.get("row_no")
-        self.classified_row(raw, str(department or ""), row_no if isinstance(row_no, int) else None, answered=answer is True)
+        self.classified_row(
+            raw, department if isinstance(department, str) else "", row_no if isinstance(row_no, int) else None, answered=answer is True
+        )
 
-    def classified_row(self, raw: Raw, department: str, row_no: int | None, *, answered: bool) -> None:
+    def classified_row(self, raw: Raw, department: str, row_no: int | None, *, answered: bool, quiet: bool = False) -> None:
+        """Count the row and forget it. ``quiet``: why it is not answered was said of the whole sheet."""
         raw.values.clear()
         raw.unknown.clear()
         if not answered:
             self.unanswered += 1
-            self.findings.append(
-                raw.finding(
-                    "classified-unanswered",
-                    "error",
-                    "“是否涉密”未填写,按涉密处理,未读取该行 (not stated whether it is classified; treated as classified, nothing else was read)",
-                    "由该单位确认后填写“是”或“否” (have the department answer yes or no)",
-                    at="classified",
+            if not quiet:
+                self.findings.append(
+                    raw.finding(
+                        "classified-unanswered",
+                        "error",
+                        "“是否涉密”未填写或无法识别,按涉密处理,未读取该行 (whether it is classified is not answered; treated as classified, not read)",
+                        "由该单位确认后填写“是”或“否” (have the department answer yes or no)",
+                        at="classified",
+                    )
                 )
-            )
-        self.classified.append((department, row_no))
+        self.classified.append((department, row_no, raw.file))
 
     # ------------------------------------------------------------ putting together
 
     def finish(self) -> Reading:
         rows = len(self.systems) + len(self.classified)
-        index = self._department_index()
+        for raw in self.systems:
+            self.departments.hear(raw)
+        self.departments.settle()
+        uncounted: list[Uncounted] = []
+        identified = [raw for raw in self.systems if self._identify(raw, uncounted)]
+        self._distinct(identified)
+        link.join_parts(identified, self.parts, self.findings)
+        link.depend(identified, self.findings)
+        link.places_of_work(identified, self.rooms, self.departments)
         systems: dict[str, System] = {}
         raws: dict[str, Raw] = {}
-        uncounted: list[Uncounted] = []
-        for raw in self.systems:
-            system = self._system(raw, index, uncounted)
+        for raw in identified:
+            system = faults.validated(System, raw, self.findings)
             if system is None:
-                continue
-            if system.id in systems:
-                first = raws[system.id]
-                self.findings.append(
-                    raw.finding(
-                        "duplicate-system",
-                        "error",
-                        f"系统重复: {system.name} ({system.id}),先见于 {first.place('id')} (the same system twice)",
-                        "只保留一行,或改用不同的系统编码 (keep one row, or give another id)",
-                        at="id",
-                        system=system.id,
-                    )
-                )
-                continue
-            systems[system.id] = system
-            raws[system.id] = raw
-        excluded = [classified_row(self._department_id(name, index), row_no) for name, row_no in self.classified]
+                uncounted.append(_uncounted(raw, ()))
+            else:
+                systems[system.id], raws[system.id] = system, raw
+        link.one_source_per_datum(systems, raws, self.findings)
+        excluded: list[ExcludedRow] = []
+        for name, row_no, file in self.classified:
+            row = classified_row(self.departments.id_of(name), row_no)
+            excluded.append(row)
+            self.files[f"{row.department}/{row.row_no}"] = file
         counted: list[System] = []
         for system in systems.values():
             reason = self._outside(system)
@@ -109,22 +129,67 @@ class Builder:
                 excluded.append(ExcludedRow(department=system.department, reason=reason, row_no=system.row_no, system=system))
         excluded.sort(key=lambda row: (row.reason, row.department, row.row_no or 0, row.system.id if row.system else ""))
         inventory = Inventory(
-            departments=tuple(sorted(self.departments.values(), key=lambda d: d.id)),
+            departments=self.departments.all(),
             rooms=tuple(sorted(self.rooms.values(), key=lambda r: r.id)),
             systems=tuple(sorted(counted, key=lambda s: s.id)),
             excluded=tuple(excluded),
         )
-        places = {id_: {name: raw.place(name) for name in raw.values} for id_, raw in raws.items()}
         return Reading(
-            inventory,
-            self.findings,
-            self.interpretations,
-            places,
-            uncounted,
-            rows,
-            self.unanswered,
-            tuple(dict.fromkeys(self.unknown_columns)),
+            inventory=inventory,
+            findings=sorted(dict.fromkeys(self.findings), key=_order),
+            interpretations=self.interpretations,
+            places={ident: {name: raw.place(name) for name in {**raw.cells, **raw.values}} for ident, raw in raws.items()},
+            files={**self.files, **{ident: raw.file for ident, raw in raws.items()}},
+            uncounted=uncounted,
+            rows=rows,
+            unanswered=self.unanswered,
+            unknown_columns=tuple(dict.fromkeys(self.unknown_columns)),
         )
+
+    def _identify(self, raw: Raw, uncounted: list[Uncounted]) -> bool:
+        """Department by id, and an id of its own. False when what the count needs is missing."""
+        values = raw.values
+        missing = [name for name in NEEDED_TO_COUNT if values.get(name) in (None, "")]
+        values.pop("level", None)
+        values.pop("organisation_type", None)
+        name = values.get("department")
+        if isinstance(name, str) and name:
+            values["department"] = self.departments.id_of(name)
+            missing += self.departments.lacks(values["department"])
+        for field in missing:
+            if field in NEEDED_TO_COUNT or not self.departments.told(str(values.get("department")), field):
+                self.findings.append(
+                    raw.finding("missing", "error", f"缺少{faults.label(field)} (missing: {field})", "补填 (fill it in)", at=field)
+                )
+        if missing:
+            uncounted.append(_uncounted(raw, tuple(missing)))
+            return False
+        if values.get("id") in (None, ""):
+            values["id"] = self._ids.system(str(values["department"]), str(values["name"]), str(values["kind"]), values.get("row_no"))
+        return True
+
+    def _distinct(self, raws: list[Raw]) -> None:
+        """Take out rows that say the same system again, within and across files."""
+        seen: dict[str, Raw] = {}
+        for raw in list(raws):
+            values = raw.values
+            who = f"{values['department']}/{key(str(values['name']))}/{values['kind']}"
+            ident = str(values["id"])
+            first = seen.get(ident) or seen.get(who)
+            if first is None:
+                seen[ident] = seen[who] = raw
+                continue
+            raws.remove(raw)
+            self.findings.append(
+                raw.finding(
+                    "duplicate-system",
+                    "error",
+                    f"系统重复: {values['name']},先见于 {first.place('name')} (the same system again, first seen there)",
+                    "只保留一行;确为不同系统的,请改名或填写不同的系统编码 (keep one row, or give another name or id)",
+                    at="name",
+                    system=ident,
+                )
+            )
 
     def _outside(self, system: System) -> Excluded | None:
         if system.status is Status.RETIRED:
@@ -134,49 +199,14 @@ class Builder:
             return Excluded.PARTY_MASS
         return None
 
-    def _department_index(self) -> dict[str, str]:
-        index: dict[str, str] = {}
-        for department in self.departments.values():
-            for name in (department.id, department.name, department.name_en or ""):
-                if name:
-                    index.setdefault(key(name), department.id)
-        return index
 
-    def _department_id(self, name: str, index: dict[str, str]) -> str:
-        """The id of a department by id or name; a name that is new becomes a department of its own."""
-        found = index.get(key(name))
-        if found:
-            return found
-        new = make_id("dept", name or "?")
-        self.departments.setdefault(new, Department(id=new, name=name[:200] or "?"))
-        index[key(name)] = new
-        return new
-
-    def _system(self, raw: Raw, index: dict[str, str], uncounted: list[Uncounted]) -> System | None:
-        values = raw.values
-        missing = [name for name in NEEDED_TO_COUNT if values.get(name) in (None, "")]
-        for name in missing:
-            self.findings.append(
-                raw.finding("missing", "error", f"缺少{faults.label(name)} (missing: {name})", "补填 (fill it in)", at=name)
-            )
-        if not missing:
-            values["department"] = self._department_id(str(values["department"]), index)
-            if values.get("id") in (None, ""):
-                values["id"] = make_id("sys", f"{values['department']}/{key(str(values['name']))}")
-            system = faults.validated(System, raw, self.findings)
-            if system is not None:
-                return system
-        uncounted.append(
-            Uncounted(
-                str(values.get("name") or "")[:200], str(values.get("department") or "")[:200], "", tuple(missing), raw.file, raw.cell
-            )
-        )
-        return None
+def _uncounted(raw: Raw, missing: tuple[str, ...]) -> Uncounted:
+    name, department = raw.values.get("name"), raw.values.get("department")
+    return Uncounted(str(name or "")[:200], str(department or "")[:200], "", missing, raw.file, raw.cell)
 
 
-def merge(findings: Iterable[Finding]) -> list[Finding]:
-    """The same finding once, in the order of places."""
-    return sorted(dict.fromkeys(findings), key=lambda f: (f.file, f.sheet, f.cell, f.code))
-
-
-__all__ = ["Builder", "ValidationError", "merge"]
+def _order(finding: Finding) -> tuple[Any, ...]:
+    cell = finding.cell
+    letters = "".join(char for char in cell if char.isalpha() and char.isascii())[:3]
+    digits = "".join(char for char in cell.split(" ")[0] if char.isdigit())[:9]
+    return (finding.file, finding.sheet, int(digits or 0), len(letters), letters, finding.code)

@@ -7,27 +7,76 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from orchestrator.errors import Finding
-from orchestrator.inventory.reading import Raw
+from orchestrator.inventory.reading import Interpretation, Raw
 
 M = TypeVar("M", bound=BaseModel)
 
-LABELS = {
-    "id": "系统编码", "name": "系统名称", "department": "单位名称", "kind": "类别", "status": "建设状态", "classified": "是否涉密",
-    "level": "单位层级", "organisation_type": "单位性质",
-}  # fmt: skip
-
 
 def label(name: str) -> str:
-    """The Chinese header of a field, with the quotation marks used in messages."""
-    return f"“{LABELS.get(name, name)}”"
+    """The Chinese header of a field of the statistics form, with the quotation marks used in messages."""
+    from orchestrator.inventory.forms import forms  # noqa: PLC0415 - only needed once something is wrong
+
+    return "“" + next((column.zh for column in forms()["systems"].columns if column.field == name), name) + "”"
+
+
+def answer(raw: Any) -> bool | None:
+    """The answer to 是否涉密 in YAML: true, false or the words of the form; None when it is no plain answer."""
+    if isinstance(raw, bool) or raw is None:
+        return raw
+    from orchestrator.inventory.values import classified  # noqa: PLC0415 - YAML of our own writing has true and false
+
+    return classified(raw) if isinstance(raw, str | int) else None
+
+
+def read_words(raw: Raw, findings: list[Finding], interpretations: list[Interpretation]) -> None:
+    """Words of the form in YAML values (``data_gb: 1.2T``, ``kind: 应用系统``) → what the model holds. Plain values stay as they are."""
+    grade = raw.values.get("protection_grade")
+    if isinstance(grade, int) and "grade_answered" not in raw.values:
+        raw.values["grade_answered"] = True
+    if all(not isinstance(raw.values.get(name), str) or raw.values[name] in _PLAIN for name in _TYPED):
+        return
+    from orchestrator.inventory.forms import forms  # noqa: PLC0415 - YAML of our own writing has plain values
+    from orchestrator.inventory.values import Unreadable, read_value  # noqa: PLC0415
+
+    types = {column.field: column for column in forms()["systems"].columns}
+    for name in _TYPED:
+        value = raw.values.get(name)
+        if not isinstance(value, str):
+            continue
+        try:
+            read = read_value(types[name].type, value, types[name].unit)
+        except Unreadable as why:
+            del raw.values[name]
+            findings.append(raw.finding("unreadable", "error", f"{label(name)}无法识别 (cannot be read)", str(why), at=name))
+            continue
+        if read.understood:
+            interpretations.append(Interpretation(raw.file, raw.sheet, raw.at(name), value[:200], read.understood))
+        if name == "protection_grade" and read.value is not None:
+            raw.values["grade_answered"] = True
+            raw.values[name] = read.value or None
+        else:
+            raw.values[name] = read.value
+
+
+_TYPED = (
+    "kind", "status", "protection_grade", "data_gb", "servers", "vcpus", "memory_gb", "storage_gb", "virtualised", "special_equipment",
+    "network", "users", "max_interruption_minutes", "installable", "supported", "shared_storage_cluster", "depends_on",
+)  # fmt: skip
+_PLAIN = {
+    "database", "application", "in_use", "under_construction", "retired", "government_extranet", "government_intranet", "internet", "dedicated",
+    "internal", "public", "both",
+}  # fmt: skip
 
 
 def validated(model: type[M], raw: Raw, findings: list[Finding]) -> M | None:
     """The model, without those parts that are wrong; each of them is a finding. None when a required part is wrong."""
     values = dict(raw.values)
-    values.pop("unknown", None)
-    if raw.unknown:
-        values["unknown"] = raw.unknown
+    unknown = dict(raw.unknown)
+    given = values.pop("unknown", None)
+    if isinstance(given, dict):
+        unknown = {str(name)[:200]: str(value)[:2000] for name, value in given.items()} | unknown
+    if unknown and "unknown" in model.model_fields:
+        values["unknown"] = unknown
     for _ in range(20):
         try:
             return model.model_validate(values)
@@ -44,39 +93,47 @@ def _without(model: type[BaseModel], values: dict[str, Any], error: ValidationEr
     for fault in error.errors(include_url=False, include_context=False, include_input=False):
         path = fault["loc"]
         top = str(path[0]) if path else ""
-        system = values.get("id")
-        where = raw.at(top)
-        if len(path) > 1:
-            where += f" {top}" + "".join(
-                f"[{part}]" if isinstance(part, int) else f".{part}" for part in path[1:] if not str(part).startswith("function")
-            )
-        unknown = fault["type"] == "extra_forbidden"
-        findings.append(
-            Finding(
-                "unknown-field" if unknown else "bad-value",
-                "warning" if unknown else "error",
-                f"不认识的字段 (unknown field): {top[:60]}" if unknown else f"{label(top)}的值无法使用 (not usable): {fault['msg'][:200]}",
-                "检查字段名 (check the field's name)" if unknown else "按填表说明更正 (correct it; see docs/inventory.md)",
-                file=raw.file,
-                sheet=raw.sheet,
-                cell=where,
-                system=system if isinstance(system, str) else "",
-            )
-        )
+        _report(model, path, fault, raw, values, findings)
         declared = model.model_fields.get(top)
         if top not in values or (declared is not None and declared.is_required()):
             hopeful = False
         elif len(path) > 1 and isinstance(path[1], int) and isinstance(values[top], list | tuple):
-            known = drop.setdefault(top, set())
-            if known is not None:
-                known.add(path[1])
+            numbers = drop.setdefault(top, set())
+            if numbers is not None:
+                numbers.add(path[1])
         else:
             drop[top] = None
     for name, items in drop.items():
         if items is None:
             value = values.pop(name, None)
-            if model.model_fields.get(name) is None and isinstance(value, str | int | float | bool) and "unknown" in model.model_fields:
+            if name not in model.model_fields and "unknown" in model.model_fields and isinstance(value, str | int | float | bool):
                 values["unknown"] = {**values.get("unknown", {}), name[:200]: str(value)[:2000]}
         else:
             values[name] = [item for number, item in enumerate(values[name]) if number not in items]
     return hopeful
+
+
+def _report(model: type[BaseModel], path: tuple[Any, ...], fault: Any, raw: Raw, values: dict[str, Any], findings: list[Finding]) -> None:
+    top = str(path[0]) if path else ""
+    source, where = raw, raw.at(top)
+    inner = [part for part in path[1:] if not str(part).startswith(("function", "literal", "tuple", "constrained"))]
+    for kind, number, part in raw.parts:
+        if len(path) > 1 and kind == top and number == path[1]:
+            source, where = part, part.at(str(path[2]) if len(path) > 2 else "")
+            inner = []
+    if inner:
+        where += f" {top}" + "".join(f"[{part}]" if isinstance(part, int) else f".{str(part)[:60]}" for part in inner)
+    system = values.get("id") if "unknown" in model.model_fields else ""
+    if fault["type"] == "extra_forbidden":
+        code, severity, message = (
+            "unknown-field",
+            "warning",
+            f"不认识的字段,原样保留或略去 (unknown field): {'.'.join(map(str, path))[:80]}",
+        )
+        remedy = "检查字段名 (check the field's name)"
+    else:
+        code, severity, message = "bad-value", "error", f"{label(top)}的值无法使用 (not usable): {fault['msg'][:160]}"
+        remedy = "按填表说明更正 (correct it; see docs/inventory.md)"
+    findings.append(
+        Finding(code, severity, message, remedy, file=source.file, sheet=source.sheet, cell=where, system=str(system) if system else "")
+    )

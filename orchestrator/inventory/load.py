@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
 from collections.abc import Sequence
@@ -19,16 +20,22 @@ from orchestrator.models import Inventory, Sites
 __all__ = ["Interpretation", "Reading", "inventory_digest", "load", "load_sites", "load_strict"]
 
 YAML_SUFFIXES = {".yaml", ".yml"}
-OTHER_DOCUMENTS = {"sites", "phases", "rules", "starts", "entry", "calendar"}
+SHEET_SUFFIXES = {".xlsx", ".xlsm", ".xltx", ".xls", ".et"}
+OFFICE_SUFFIXES = {".ods", ".doc", ".docx", ".wps", ".pdf", ".xlsb", ".numbers", ".zip", ".rar", ".7z"}
+OTHER_DOCUMENTS = {"sites", "phases", "rules", "starts", "entry", "calendar", "precedence", "counting"}
 """A YAML file whose top-level keys are among these is another document of the programme, not inventory."""
 
 
-def load(paths: Sequence[Path]) -> Reading:
-    """Read files and folders (not their subfolders' hidden files). Never raises for content: everything wrong is a finding."""
-    builder = Builder()
+def load(paths: Sequence[Path], *, known: Inventory | None = None, today: dt.date | None = None) -> Reading:
+    """Read files and folders: YAML, xlsx, csv, in any mixture. Never raises for content: everything wrong is a finding.
+
+    ``known``: an inventory whose ids are kept for the systems and departments that are recognised again. ``today``: the day against which
+    「维保至…」 is read; default: the clock's.
+    """
+    builder = Builder(known)
     for path in paths:
         for file, name in _files(path, builder):
-            _read(file, name, builder)
+            _read(file, name, builder, today or dt.datetime.now().astimezone().date(), named=file == path)
     return builder.finish()
 
 
@@ -74,12 +81,59 @@ def _files(path: Path, builder: Builder) -> list[tuple[Path, str]]:
     return [(path, path.name)]
 
 
-def _read(file: Path, name: str, builder: Builder) -> None:
-    if file.suffix.lower() in YAML_SUFFIXES:
+def _read(file: Path, name: str, builder: Builder, today: dt.date, *, named: bool) -> None:
+    suffix = file.suffix.lower()
+    if suffix in YAML_SUFFIXES:
         documents, findings = read_yaml(file, name)
         builder.findings.extend(findings)
         for document in documents:
             _document(document, name, builder)
+    elif suffix in SHEET_SUFFIXES | {".csv"}:
+        _read_sheets(file, name, builder, today)
+    elif named or suffix in OFFICE_SUFFIXES:
+        builder.findings.append(
+            Finding(
+                "file-kind",
+                "error" if named else "warning",
+                "不支持的文件类型,未读取 (file type not supported; not read)",
+                "提供 .xlsx、.csv 或 .yaml (give .xlsx, .csv or .yaml)",
+                file=name,
+            )
+        )
+
+
+def _read_sheets(file: Path, name: str, builder: Builder, today: dt.date) -> None:
+    from orchestrator.inventory.archive import BadFile  # noqa: PLC0415 - commands on YAML inventories do not pay for these
+    from orchestrator.inventory.rows import read_grid  # noqa: PLC0415
+    from orchestrator.inventory.sheets import csv_grid, grids  # noqa: PLC0415
+
+    recognised = False
+    before = len(builder.findings)
+    try:
+        for grid in [csv_grid(file)] if file.suffix.lower() == ".csv" else grids(file):
+            recognised |= read_grid(grid, name, builder, today)
+    except BadFile as bad:
+        builder.findings.append(Finding(bad.code, "error", bad.what, bad.remedy, file=name))
+    except OSError as error:
+        builder.findings.append(
+            Finding(
+                "unreadable-file",
+                "error",
+                f"文件无法打开 (cannot be opened): {error.strerror}",
+                "检查文件与权限 (check the file)",
+                file=name,
+            )
+        )
+    if not recognised and not any(finding.severity == "error" for finding in builder.findings[before:]):
+        builder.findings.append(
+            Finding(
+                "no-table",
+                "error",
+                "没有认出任何统计表 (no form was recognised in it)",
+                "用 orchestrator inventory template 生成模板填写 (use the template)",
+                file=name,
+            )
+        )
 
 
 def _document(document: Any, name: str, builder: Builder) -> None:

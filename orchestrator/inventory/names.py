@@ -9,12 +9,18 @@ import unicodedata
 from collections.abc import Iterable
 
 _IGNORED = re.compile(r"[\s()()\[\]【】《》“”\"'·,,.。、_-]+")
+_ID = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
 _SLUG = re.compile(r"[^a-z0-9]+")
 
 
 def key(name: str) -> str:
     """Two spellings of one name have one key: width, case, spaces, brackets and dashes do not matter."""
     return _IGNORED.sub("", unicodedata.normalize("NFKC", name)).casefold()
+
+
+def is_id(name: str) -> bool:
+    """Whether the text can be an id as it stands."""
+    return bool(_ID.fullmatch(name))
 
 
 def make_id(prefix: str, name: str) -> str:

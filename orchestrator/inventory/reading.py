@@ -32,6 +32,8 @@ class Raw:
     values: dict[str, Any] = field(default_factory=dict)
     cells: dict[str, str] = field(default_factory=dict)
     unknown: dict[str, str] = field(default_factory=dict)
+    parts: list[tuple[str, int, Raw]] = field(default_factory=list)
+    """Rows of technical sheets that joined it: list, position in the list, row."""
 
     def at(self, name: str) -> str:
         return self.cells.get(name, self.cell)
@@ -56,7 +58,7 @@ class Uncounted:
     cell: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Reading:
     """What was understood of all inputs together. ``inventory`` holds only what could be read; ``findings`` say what could not."""
 
@@ -65,6 +67,8 @@ class Reading:
     interpretations: list[Interpretation] = field(default_factory=list)
     places: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """System id → field → ``file › sheet › cell``."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Where things were read from: system id, ``department/row_no`` of a classified row, ``departments:id``, ``rooms:id`` → file."""
     uncounted: list[Uncounted] = field(default_factory=list)
     rows: int = 0
     """Rows about systems that were read, classified and unreadable ones included."""

@@ -31,6 +31,17 @@ _CONSTANTS: dict[str, Any] = {
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
+def plain_scalar(text: str) -> Any:
+    """What an unquoted scalar means: the YAML 1.2 core schema, decimal numbers only."""
+    if text in _CONSTANTS:
+        return _CONSTANTS[text]
+    if _INT.match(text):
+        return int(text)
+    if _FLOAT.match(text):
+        return float(text)
+    return text
+
+
 class Map(dict[str, Any]):
     """A mapping that remembers the line (1-based) where it and each of its keys stood."""
 
@@ -185,16 +196,7 @@ class _Composer:
         return isinstance(event, yaml.DocumentEndEvent)
 
     def _scalar(self, event: Any) -> Any:
-        text: str = event.value
-        if not event.implicit[0]:  # quoted, or with a tag: text
-            return text
-        if text in _CONSTANTS:
-            return _CONSTANTS[text]
-        if _INT.match(text):
-            return int(text)
-        if _FLOAT.match(text):
-            return float(text)
-        return text
+        return event.value if not event.implicit[0] else plain_scalar(event.value)  # quoted, or with a tag: text
 
     def _add(self, value: Any, line: int) -> None:
         self.nodes += 1

@@ -1,0 +1,89 @@
+"""Each strategy's runbook: a literal list that fits on a screen. ONE_WAY steps stand last, after final acceptance."""
+
+from __future__ import annotations
+
+from orchestrator.models import Strategy, Verdict
+from orchestrator.steps import arm, backup, compare, cutover, device, entry, files, finish, gates, gateway, hosting, onboarding, preflight, prepare, provision, replicate, services
+from orchestrator.steps.base import Step
+
+_ONTO_THE_CLOUD: tuple[Step, ...] = (
+    preflight.STEP,
+    finish.BASELINE,
+    provision.STEP,
+    prepare.STEP,
+    backup.STEP,
+    files.STEP,
+    replicate.STEP,
+    gateway.STEP,
+    services.REHEARSE,
+    services.DEPLOY,
+    gates.INITIAL,
+    gates.APPROVAL,
+    gates.WINDOW,
+    cutover.FORWARD,  # live traffic switches here
+    arm.STEP,
+    compare.AT_FENCE,
+    services.GO_LIVE,
+    entry.STEP,
+)
+
+_TO_ACCEPTANCE: tuple[Step, ...] = (
+    gates.TRIAL,
+    compare.BEFORE_ACCEPTANCE,
+    finish.UNCHANGED,
+    gates.FINAL,
+    finish.END_WAY_BACK,  # the point of no return
+    finish.CATALOGUE,
+)
+
+RUNBOOKS: dict[str, tuple[Step, ...]] = {
+    "cloud_deployment": (*_ONTO_THE_CLOUD, *_TO_ACCEPTANCE),
+    "device_relocation": (
+        device.LINK,
+        *_ONTO_THE_CLOUD,
+        device.ANNOUNCE,
+        device.CARRIAGE,
+        device.CONFIGURE,
+        *_TO_ACCEPTANCE,
+    ),
+    "hosting": (
+        preflight.STEP,
+        finish.BASELINE,
+        gates.INITIAL,
+        gates.APPROVAL,
+        gates.WINDOW,
+        hosting.SHUT_DOWN,  # the announced outage begins
+        hosting.COLD_BACKUP,
+        hosting.CARRIAGE,
+        hosting.START,
+        hosting.ENTRY,  # the outage ends
+        gates.TRIAL,
+        finish.UNCHANGED,
+        gates.FINAL_WITHOUT_WAY_BACK,
+        finish.CATALOGUE,
+    ),
+    "onboarding": (  # no live source
+        finish.BASELINE,
+        onboarding.BRING,
+        gates.INITIAL,
+        onboarding.TRIAL,
+        finish.UNCHANGED,
+        gates.FINAL_WITHOUT_WAY_BACK,
+        finish.CATALOGUE,
+    ),
+}
+
+_BACK: tuple[Step, ...] = (
+    arm.FOR_GOING_BACK,
+    cutover.BACK,  # live traffic switches back here
+    entry.BACK,
+)
+
+GOING_BACK: dict[str, tuple[Step, ...]] = {"cloud_deployment": _BACK, "device_relocation": _BACK}
+"""Going back after the switch is a runbook of its own; what was prepared before the switch is undone afterwards. A hosted
+system's data travels with its machines, so its way back is the undoing itself (carriage, start, entry)."""
+
+
+def runbook_for(verdict: Verdict) -> str:
+    """The runbook's name for a verdict."""
+    return "onboarding" if verdict.no_source else Strategy(verdict.strategy).value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from orchestrator.models import Host
@@ -26,6 +27,8 @@ def variables(ctx: Context) -> dict[str, Any]:
         },
     }
     if ctx.settings.embedded:
+        values["program"] = [sys.executable, "-m", "orchestrator.embedded.cloud"]
+        values["ssh_user"] = ctx.world.cloud.gateway.ssh_user
         values["city"] = str(ctx.settings.embedded)
         values["ssh_port"] = ctx.world.cloud.gateway.ssh_port
     return values

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from orchestrator.tools.ssh import SshConnection
 
 SUFFIX = "-cloud"
-_REFERENCE = re.compile(r"^@[a-z.]+$")
+_REFERENCE = re.compile(r"^@[a-z_.]+$")
 
 
 class World:

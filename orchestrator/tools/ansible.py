@@ -42,7 +42,7 @@ def run_playbook(
     ssh_key: Path | None,
     secrets: Mapping[str, str] | None = None,
     host_variables: Mapping[str, Mapping[str, object]] | None = None,
-    python: str = "/usr/bin/python3",
+    python: str | None = None,
     on_event: Callable[[AnsibleEvent], None] | None = None,
     check: bool = False,
     limit: float = 900,
@@ -54,7 +54,8 @@ def run_playbook(
 
     All strings in ``variables`` and ``host_variables`` reach Ansible as unsafe text, never as templates. ``secrets`` maps a
     variable name to a value: the value is written to a file of mode 0600 for the time of the run and the *path* is handed over
-    as ``NAME_file``. ``python`` is the interpreter on the hosts. ``limit`` is in seconds. A summary of the events, masked,
+    as ``NAME_file``. ``python`` is the interpreter on
+    the hosts (default: see ``ansible_data.interpreter``). ``limit`` is in seconds. A summary of the events, masked,
     stays in ``artifacts``; the rest is removed.
     Raises PlayFailed (first failure and its remedy), Stopped (limit or cancel), Refused (a name that could be a template).
     """
@@ -171,6 +172,7 @@ def _environment(folder: Path, sockets: Path, known_hosts: Path, ssh_key: Path |
         "ANSIBLE_RETRY_FILES_ENABLED": "False",
         "ANSIBLE_INJECT_FACT_VARS": "False",
         "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_NO_TARGET_SYSLOG": "True",  # module arguments would stand in the host's log
     }
 
 

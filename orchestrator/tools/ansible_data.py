@@ -7,7 +7,9 @@ variables) must match a pattern that no template fits.
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 from collections.abc import Mapping
 from pathlib import PurePath
 
@@ -42,12 +44,16 @@ def variables(given: Mapping[str, object], place: str = "variables") -> dict[str
     return {_name(VARIABLE, name, "variable", place): unsafe(value, f"{place}.{name}") for name, value in given.items()}
 
 
+def interpreter(host: Host) -> str:
+    """Python on a host: on loopback (the embedded city) ours, without the virtual environment; elsewhere the distribution's."""
+    return os.path.realpath(sys.executable) if host.address.startswith("127.") else "/usr/bin/python3"
+
+
 def inventory(
-    hosts: Mapping[str, list[Host]], *, python: str, host_variables: Mapping[str, Mapping[str, object]] | None = None
+    hosts: Mapping[str, list[Host]], *, python: str | None = None, host_variables: Mapping[str, Mapping[str, object]] | None = None
 ) -> dict[str, object]:
     """An Ansible inventory of groups and hosts. Raises Refused when a name, an address or a user could be a template."""
     own = host_variables or {}
-    interpreter = _name(INTERPRETER, python, "python interpreter", "settings")
     known = {host.name for group in hosts.values() for host in group}
     if strangers := sorted(set(own) - known):
         raise _refused(f"variables for unknown hosts: {', '.join(strangers)}", "host variables", "name only hosts of the run")
@@ -60,7 +66,7 @@ def inventory(
                     "ansible_host": _name(ADDRESS, host.address, "address", host.name),
                     "ansible_port": int(host.ssh_port),
                     "ansible_user": _name(USER, host.ssh_user, "ssh user", host.name),
-                    "ansible_python_interpreter": interpreter,
+                    "ansible_python_interpreter": _name(INTERPRETER, python or interpreter(host), "python interpreter", host.name),
                 }
                 for host in members
             }

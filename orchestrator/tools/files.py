@@ -162,10 +162,8 @@ class Rsync:
 def tree_hashes(connection: SshConnection, path: str, *, timeout: float = 600) -> dict[str, str]:
     """Relative path → sha256 of every file below a folder on the host; for a symbolic link ``link:`` and where it points."""
     _absolute(path)
-    done = connection.run(["sh", "-c", _HASHES, "tree-hashes", path], timeout, check=True, max_output=MAX_LIST)
-    if done.truncated:
-        raise ToolError("too many files to list at once", where=f"{connection.name}:{path}", remedy="split the file tree in the inventory")
-    files, _, links = done.stdout.partition("\0\n") if "\0\n" in done.stdout else ("", "", done.stdout.removeprefix("\n"))
+    text = connection.output(["sh", "-c", _HASHES, "tree-hashes", path], timeout, limit=MAX_LIST).decode("utf-8", "surrogateescape")
+    files, _, links = text.partition("\0\n") if "\0\n" in text else ("", "", text.removeprefix("\n"))
     found = {}
     for entry in filter(None, files.split("\0")):
         digest, _, name = entry.partition("  ")

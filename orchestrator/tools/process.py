@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,7 +93,7 @@ class Stream:
     def __init__(self, name: str, mask: Masker, keep: int, on_line: Callable[[str, str], None] | None) -> None:
         self.name, self.mask, self.keep, self.on_line = name, mask, keep, on_line
         self.head: list[str] = []
-        self.tail: list[str] = []
+        self.tail: deque[str] = deque()
         self.head_size = self.tail_size = 0
         self.truncated = False
         self.rest = b""
@@ -122,7 +123,7 @@ class Stream:
         self.tail.append(text)
         self.tail_size += len(text)
         while self.tail_size > self.keep // 2 and len(self.tail) > 1:
-            self.tail_size -= len(self.tail.pop(0))
+            self.tail_size -= len(self.tail.popleft())
             self.truncated = True
 
     def text(self) -> str:

@@ -105,6 +105,8 @@ def open_client(
     transport = client.get_transport()
     if transport is not None:
         transport.set_keepalive(10)
+        if isinstance(transport.sock, socket.socket):
+            transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # halves the time of a short command
     return client
 
 
@@ -159,15 +161,22 @@ class SshConnection:
             raise ToolError(f"{argv[0]} ended with {code}: {said}", where=self.name, remedy="mend what it says, then resume")
         return done
 
-    def read_file(self, path: str, *, limit: int = MAX_OUTPUT) -> bytes:
-        """The content of a file of at most ``limit`` bytes. Raises ToolError."""
+    def output(self, argv: Sequence[str], timeout: float = 60, *, limit: int = MAX_OUTPUT) -> bytes:
+        """What a program writes, byte for byte, not masked. Raises ToolError when it fails or writes more than ``limit`` bytes."""
         collected = _Bytes(limit)
         errors = Stream("stderr", MASKER, 10_000, None)
-        if self._exchange(["cat", "--", path], 60, None, collected, errors) != 0:
-            raise ToolError(f"cannot be read: {errors.text().strip()}", where=f"{self.name}:{path}", remedy="check path and permissions")
+        code = self._exchange(argv, timeout, None, collected, errors)
+        if code != 0:
+            raise ToolError(
+                f"{argv[0]} ended with {code}: {errors.text().strip()}", where=self.name, remedy="mend what it says, then resume"
+            )
         if collected.overflow:
-            raise ToolError(f"larger than {limit} bytes", where=f"{self.name}:{path}", remedy="copy it with the file tools")
+            raise ToolError(f"{argv[0]} wrote more than {limit} bytes", where=self.name, remedy="ask for less at once")
         return bytes(collected.data)
+
+    def read_file(self, path: str, *, limit: int = MAX_OUTPUT) -> bytes:
+        """The content of a file of at most ``limit`` bytes. Raises ToolError."""
+        return self.output(["cat", "--", path], limit=limit)
 
     def write_file(self, path: str, content: bytes, *, mode: int = 0o600) -> None:
         """Replace a file at once, flushed to disk: a reader sees the old or the new content. Raises ToolError."""
@@ -186,11 +195,13 @@ class SshConnection:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             closing = threading.Event()
             arguments = (listener, transport, (address, port), closing)
-            threading.Thread(target=_serve_tunnel, args=arguments, name=f"tunnel {self.name}", daemon=True).start()
+            server = threading.Thread(target=_serve_tunnel, args=arguments, name=f"tunnel {self.name}", daemon=True)
+            server.start()
             try:
                 yield listener.getsockname()[1]
             finally:
                 closing.set()
+                server.join(1)  # while it waits in accept, the port stays open whatever is closed here
 
     def _exchange(self, argv: Sequence[str], seconds: float, given: bytes | None, out: _Sink, err: _Sink) -> int:
         import paramiko  # noqa: PLC0415

@@ -143,7 +143,7 @@ class SystemTerraform:
         if not self._state().is_file():
             return ()
         terraform = self._terraform(PLAN_SECONDS)
-        return tuple(sorted(terraform.must(terraform.cmd("state list"), what="state list").split()))
+        return tuple(sorted(terraform.must(terraform.cmd("state list"), what="state list").splitlines()))
 
     def destroy(self) -> None:
         """Remove everything that the state knows from the cloud. Nothing to do is fine."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,7 +113,8 @@ def environment() -> dict[str, str]:
         kept.pop(name, None)
     if not Path(kept.get("TF_CLI_CONFIG_FILE", "")).is_file():
         kept["TF_CLI_CONFIG_FILE"] = os.devnull
-    return {**kept, "TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1"}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', os.defpath)}"  # provisioners find this Python first
+    return {**kept, "PATH": path, "TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1"}
 
 
 def _remedy(said: str) -> str:

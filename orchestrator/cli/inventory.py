@@ -1,0 +1,187 @@
+"""``orchestrator inventory``: the empty form, checking, importing, showing. No logic: see ``orchestrator.inventory``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from orchestrator.cli.listing import as_json, safe, table
+from orchestrator.errors import Exit, Finding, UsageError
+
+if TYPE_CHECKING:
+    from orchestrator.inventory.reading import Reading
+
+PATHS = click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+JSON = click.option("--json", "json_", is_flag=True, help="Print one JSON document.")
+STAGE_ZH = {"countable": "可统计", "plannable": "可计划", "movable": "可迁移", None: "不可统计"}
+REASON_ZH = {"classified": "涉密", "party_mass": "党群", "retired": "停用"}
+
+
+@click.group()
+def inventory() -> None:
+    """Inventories: from the departments' own spreadsheets (or YAML) to systems that can be counted, planned and moved."""
+
+
+@inventory.command()
+@click.argument("out", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--lang", type=click.Choice(["zh", "en"]), default="zh", show_default=True, help="Language of headers and instructions.")
+@click.option("--filled-from", type=click.Path(path_type=Path, exists=True), help="Fill it in from an inventory (file or folder).")
+def template(out: Path, lang: str, filled_from: Path | None) -> None:
+    """Write the empty form (信息系统迁移统计表 and the technical sheets) to OUT.xlsx."""
+    from orchestrator.inventory.load import load_strict  # noqa: PLC0415
+    from orchestrator.inventory.workbook import write_workbook  # noqa: PLC0415
+
+    if out.suffix.lower() != ".xlsx":
+        raise UsageError("the form is an .xlsx file", where=out.name, remedy="give a name that ends in .xlsx")
+    write_workbook(out, load_strict([filled_from]).inventory if filled_from else None, lang)
+    click.echo(f"已生成 {out.name} (written)")
+
+
+@inventory.command()
+@PATHS
+@JSON
+def check(paths: tuple[Path, ...], json_: bool) -> int:
+    """Read files and folders together; list every finding with file, sheet and cell, and how far each system has come.
+
+    Exit code 0 without errors, 3 with.
+    """
+    from orchestrator.inventory import check as checks  # noqa: PLC0415
+    from orchestrator.inventory.load import load  # noqa: PLC0415
+
+    reading = load(_given(paths))
+    if json_:
+        as_json(checks.as_json(reading))
+        return _exit(reading)
+    count = checks.counts(reading)
+    click.echo(
+        f"读取 {count['rows']} 行;统计范围 {count['in_scope']} 个(市直 {count['municipal']}、县市区 {count['county']});"
+        f"范围外:涉密 {count['classified']}、党群 {count['party_mass']}、停用 {count['retired']}"
+    )
+    rows = []
+    for standing in checks.standings(reading):
+        if standing.id is None and standing.excluded:
+            continue
+        missing = "、".join(
+            f"{name}({standing.missing_at[name]})" if name in standing.missing_at else name for name in standing.missing[:4]
+        )
+        more = f" 等 {len(standing.missing)} 项" if len(standing.missing) > 4 else ""
+        rows.append(
+            (
+                standing.id or "-",
+                standing.name or "-",
+                STAGE_ZH[standing.reached],
+                REASON_ZH.get(standing.excluded or "", ""),
+                f"{missing}{more}" or "-",
+            )
+        )
+    table(("编码", "系统", "达到", "不计入", "下一步尚缺"), rows)
+    _print_findings(reading.findings)
+    if reading.interpretations:
+        click.echo(f"\n需要理解后才能读取的内容 {len(reading.interpretations)} 处 (readings that took interpretation):")
+        for one in reading.interpretations:
+            place = " › ".join(part for part in (one.file, one.sheet, one.cell) if part)
+            click.echo(safe(f"  {place}: “{one.read}” → {one.understood}"))
+    if reading.unknown_columns:
+        click.echo(safe(f"\n不认识的列(原样保留): {'、'.join(reading.unknown_columns)}"))
+    return _exit(reading)
+
+
+@inventory.command(name="import")
+@PATHS
+@click.option(
+    "--into", required=True, type=click.Path(path_type=Path, file_okay=False), help="Inventory folder; made when it is not there."
+)
+@click.option("--dry-run", is_flag=True, help="Show what would change, write nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask before writing.")
+@click.option("--partial", is_flag=True, help="Import what could be read in spite of errors.")
+@JSON
+def import_(paths: tuple[Path, ...], into: Path, dry_run: bool, yes: bool, partial: bool, json_: bool) -> int:
+    """Read spreadsheets, csv and YAML, and write them as YAML into a folder. Shows what changes before it writes."""
+    from dataclasses import asdict  # noqa: PLC0415
+
+    from orchestrator.inventory.merge import apply, prepare  # noqa: PLC0415
+
+    if not paths:
+        raise UsageError("nothing to import", remedy="name at least one file or folder")
+    prepared = prepare(list(paths), into, partial=partial)
+    if not json_:
+        for change in prepared.changes:
+            words = f" {change.field}: “{change.before}” → “{change.after}”" if change.field else f" {change.after}" if change.after else ""
+            mark = {"added": "+", "removed": "-"}.get(change.what, "~")
+            click.echo(safe(f"{mark} {change.kind} {change.id}{words}"))
+        _print_findings(prepared.reading.findings)
+    if not prepared.files:
+        click.echo("没有变化 (nothing changes)") if not json_ else None
+    elif not dry_run:
+        if not yes and not json_ and sys.stdin.isatty():
+            click.confirm(f"写入 {len(prepared.files)} 个文件? (write {len(prepared.files)} files?)", abort=True)
+        written = apply(prepared, into)
+        click.echo(f"已写入 {len(written)} 个文件 (written)") if not json_ else None
+    if json_:
+        as_json(
+            {
+                "changes": [asdict(change) for change in prepared.changes],
+                "files": sorted(prepared.files),
+                "written": bool(prepared.files) and not dry_run,
+                "findings": [asdict(finding) for finding in prepared.reading.findings],
+            }
+        )
+    return _exit(prepared.reading)
+
+
+@inventory.command()
+@PATHS
+@JSON
+def show(paths: tuple[Path, ...], json_: bool) -> int:
+    """List the systems of an inventory: department, status, grade, room, and what they depend on."""
+    from orchestrator.inventory.load import load  # noqa: PLC0415
+
+    reading = load(_given(paths))
+    found = reading.inventory
+    if json_:
+        hidden = {"__all__": {"phone", "contact"}}
+        as_json(found.model_dump(mode="json", exclude={"systems": hidden, "excluded": {"__all__": {"system": {"phone", "contact"}}}}))
+        return _exit(reading)
+    names = {department.id: department.name for department in found.departments}
+    table(
+        ("编码", "系统", "单位", "类别", "状态", "等保", "机房", "关联系统"),
+        [
+            (s.id, s.name, names.get(s.department, s.department), s.kind, s.status, s.protection_grade or "-", s.room or "-", "、".join(s.depends_on) or "-")
+            for s in found.systems
+        ],
+    )  # fmt: skip
+    for reason in ("classified", "party_mass", "retired"):
+        outside = sum(row.reason == reason for row in found.excluded)
+        if outside:
+            click.echo(f"不计入:{REASON_ZH[reason]} {outside} 个")
+    _print_findings(reading.errors)
+    return _exit(reading)
+
+
+def _given(paths: tuple[Path, ...]) -> list[Path]:
+    """The paths named, else the inventory folder of the configuration."""
+    if paths:
+        return list(paths)
+    from orchestrator.cli.settings import load_settings  # noqa: PLC0415
+
+    folder = load_settings().inventory
+    if not folder.is_dir():
+        raise UsageError(f"there is no inventory folder {folder}", remedy="name files or folders, or set `inventory` in orchestrator.toml")
+    return [folder]
+
+
+def _exit(reading: Reading) -> int:
+    return int(Exit.REFUSED if reading.errors else Exit.DONE)
+
+
+def _print_findings(findings: list[Finding]) -> None:
+    if not findings:
+        return
+    errors = sum(finding.severity == "error" for finding in findings)
+    click.echo(f"\n发现 {len(findings)} 处,其中错误 {errors} 处 (findings, of which errors):")
+    for finding in findings:
+        mark = "错误" if finding.severity == "error" else "提醒"
+        click.echo(safe(f"  {mark} {finding.place()} [{finding.code}] {finding.message}\n        → {finding.remedy}"))

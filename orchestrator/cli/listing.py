@@ -1,0 +1,34 @@
+"""Printing for people: columns that line up with Chinese text, and nothing that a terminal would obey."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+
+def safe(text: object) -> str:
+    """A text from outside without control characters: no escape sequence reaches the terminal."""
+    return "".join(char if char.isprintable() or char == "\n" else "\ufffd" for char in str(text))
+
+
+def width(text: str) -> int:
+    """Columns that a text takes on a terminal."""
+    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 0 if unicodedata.combining(char) else 1 for char in text)
+
+
+def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print rows under headers. The last column is not padded."""
+    cells = [[safe(cell).replace("\n", " ") for cell in row] for row in (headers, *rows)]
+    widths = [max(width(row[number]) for row in cells) for number in range(len(headers))]
+    for row in cells:
+        padded = [cell + " " * (widths[number] - width(cell)) for number, cell in enumerate(row[:-1])]
+        click.echo("  ".join([*padded, row[-1]]).rstrip())
+
+
+def as_json(value: Any) -> None:
+    """Print one JSON document."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=1, default=str))

@@ -1,0 +1,145 @@
+"""The command line's entry: finds the command, prints errors so that an operator knows what to do, sets the exit code."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from orchestrator import __version__
+from orchestrator.errors import Exit, OrchestratorError, Refused
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    # name: (module:object, one line of help); the module is imported only when the command runs
+    "doctor": ("orchestrator.cli.doctor:doctor", "Say what is missing on this machine, and how to get it."),
+    "embedded": ("orchestrator.cli.embedded:embedded", "Bring the demo city up or down on loopback."),
+    "inventory": ("orchestrator.cli.inventory:inventory", "Check, show, import inventories; make the empty form."),
+    "discover": ("orchestrator.cli.discover:discover", "Read-only facts from hosts, offered as a diff."),
+    "hosts": ("orchestrator.cli.discover:hosts", "Show and trust host keys."),
+    "assess": ("orchestrator.cli.policy:assess_command", "Strategy, readiness and complexity of every system, with reasons."),
+    "explain": ("orchestrator.cli.policy:explain", "The same for one system, in prose, Chinese and English."),
+    "override": ("orchestrator.cli.policy:override", "Choose another strategy, with a reason, on record."),
+    "policy": ("orchestrator.cli.policy:policy", "Check the policy, or compare two."),
+    "baseline": ("orchestrator.cli.policy:baseline", "Freeze and show what the targets are counted against."),
+    "plan": ("orchestrator.cli.plan:plan", "Waves, windows, targets; or the reasons why there is no plan."),
+    "workplan": ("orchestrator.cli.workplan:workplan", "A department's migration work plan (迁移接入工作方案)."),
+    "dry-run": ("orchestrator.cli.dryrun:dry_run", "Everything that can be done without touching anything."),
+    "migrate": ("orchestrator.cli.migrate:migrate", "Move a system, a wave or a phase."),
+    "approve": ("orchestrator.cli.decide:approve", "Approve the cutover of a system under a plan's digest."),
+    "accept": ("orchestrator.cli.decide:accept", "Initial or final acceptance of a system."),
+    "refuse": ("orchestrator.cli.decide:refuse", "Refuse at the gate that a system waits at."),
+    "task": ("orchestrator.cli.decide:task", "List human tasks, or say that one is done, with evidence."),
+    "rollback": ("orchestrator.cli.migrate:rollback", "Take a system back to its source; nothing is lost."),
+    "cancel": ("orchestrator.cli.migrate:cancel", "Give a migration up before the switch; undoes what was done."),
+    "resume": ("orchestrator.cli.migrate:resume", "Take up whatever was interrupted or waits."),
+    "status": ("orchestrator.cli.status:status", "What runs, how long it has, what it waits for."),
+    "report": ("orchestrator.cli.report:report", "The progress report as one HTML file, Chinese or English."),
+    "hold": ("orchestrator.cli.decide:hold", "Stop the whole city's cutovers at once, or let them go on."),
+    "audit": ("orchestrator.cli.decide:audit", "Verify the audit chain."),
+    "demo": ("orchestrator.cli.demo:demo", "Move the demo city end to end and judge it from outside."),
+}
+
+
+class LazyGroup(click.Group):
+    """Commands are imported when they run, so that ``--help`` and ``status`` answer at once."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        if cmd_name not in COMMANDS:
+            return None
+        module, name = COMMANDS[cmd_name][0].split(":")
+        command = getattr(importlib.import_module(module), name)
+        assert isinstance(command, click.Command)  # noqa: S101 - a wrong entry in our own table
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+        with formatter.section("Commands, in the order of a migration"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.command(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="Exit codes: 0 done, 2 usage, 3 refused with findings, 4 failed and rolled back, 5 needs a person, 6 waiting at a gate, 1 a bug of ours.",
+)
+@click.version_option(__version__, prog_name="orchestrator")
+def cli() -> None:
+    """Moves a city's information systems into the government cloud, with a way back at every point until acceptance.
+
+    Configuration: orchestrator.toml in the working folder, or ORCHESTRATOR_* in the environment.
+    First steps: `orchestrator demo`, then docs/first-migration.md.
+    """
+
+
+def describe(error: OrchestratorError) -> dict[str, Any]:
+    """An error as JSON."""
+    found = [f.__dict__ for f in error.findings] if isinstance(error, Refused) else []
+    return {"error": error.what, "where": error.where, "remedy": error.remedy, "retryable": error.retryable, "findings": found}
+
+
+def print_error(error: OrchestratorError) -> None:
+    """What happened, where, what to do; every finding with its place."""
+    place = f" [{error.where}]" if error.where else ""
+    click.secho(f"{error.what}{place}", fg="red", err=True)
+    if isinstance(error, Refused):
+        for finding in error.findings:
+            click.echo(f"  {finding.severity} {finding.code} {finding.place()}: {finding.message}\n      → {finding.remedy}", err=True)
+    click.echo(f"→ {error.remedy}", err=True)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command. No traceback reaches a user, except with ORCHESTRATOR_DEBUG set, or for a bug's report file."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        result = cli.main(args=arguments, prog_name="orchestrator", standalone_mode=False)
+        code = int(result) if isinstance(result, int) else 0
+    except OrchestratorError as error:
+        if "--json" in arguments:
+            click.echo(json.dumps(describe(error), ensure_ascii=False))
+        print_error(error)
+        code = int(error.exit_code)
+    except click.exceptions.Exit as stop:
+        code = stop.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = int(Exit.USAGE)
+    except (click.Abort, KeyboardInterrupt):
+        click.secho("interrupted: nothing is lost; `orchestrator resume` goes on", fg="yellow", err=True)
+        code = 130
+    except BrokenPipeError:
+        code = 0
+    except Exception as error:
+        if os.environ.get("ORCHESTRATOR_DEBUG"):
+            raise
+        code = _bug(error)
+    if argv is None:
+        sys.exit(code)
+    return code
+
+
+def _bug(error: Exception) -> int:
+    """A bug of ours: a short line for the user; types, places and no values go to a file for the maintainers."""
+    from orchestrator.cli.settings import expected_problem
+
+    known = expected_problem(error)
+    if known is not None:
+        print_error(known)
+        return int(known.exit_code)
+    import traceback
+
+    frames = [f"{f.filename}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)]
+    click.secho(f"a bug of ours: {type(error).__name__}", fg="red", err=True)
+    click.echo("\n".join(f"  {frame}" for frame in frames[-6:]), err=True)
+    click.echo("→ nothing was decided by it: the journal holds what was done; run `orchestrator status`, and report these lines", err=True)
+    return int(Exit.BUG)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,323 @@
+"""``assess``, ``explain``, ``override``, ``policy``, ``baseline``. No logic: see ``orchestrator.policy``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from orchestrator.cli.listing import as_json, safe, table
+from orchestrator.errors import Exit, UsageError
+
+if TYPE_CHECKING:
+    from orchestrator.inventory.reading import Reading
+    from orchestrator.models import System, Verdict
+    from orchestrator.policy.policy import Policy
+    from orchestrator.policy.records import Audit
+    from orchestrator.settings import Settings
+
+JSON = click.option("--json", "json_", is_flag=True, help="Print one JSON document.")
+INVENTORY = click.option(
+    "--inventory",
+    "paths",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True),
+    help="File or folder; default: the configured inventory.",
+)
+POLICY = click.option("--policy", "policy_file", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Another policy file.")
+
+
+@click.command(name="assess")
+@click.argument("system", required=False)
+@INVENTORY
+@POLICY
+@JSON
+def assess_command(system: str | None, paths: tuple[Path, ...], policy_file: Path | None, json_: bool) -> int:
+    """Strategy, readiness and complexity of every system (or of SYSTEM), with every rule that spoke and what would change it."""
+    from orchestrator.policy.assess import STRATEGY_ZH  # noqa: PLC0415
+
+    reading, rules, verdicts = _verdicts(paths, policy_file)
+    if system is not None:
+        verdicts = {system: verdicts[_known(system, reading).id]}
+    if json_:
+        from orchestrator.inventory.load import inventory_digest  # noqa: PLC0415
+        from orchestrator.policy.policy import policy_digest  # noqa: PLC0415
+
+        as_json(
+            {
+                "inventory_digest": inventory_digest(reading.inventory),
+                "policy_digest": policy_digest(rules),
+                "systems": [verdict.model_dump(mode="json") for verdict in verdicts.values()],
+            }
+        )
+        return _exit(reading)
+    marks = {"vendor_run": "厂商实施", "needs_restart": "需先重启", "no_source": "无源端"}
+    rows = []
+    for verdict in verdicts.values():
+        noted = [zh for name, zh in marks.items() if getattr(verdict, name)]
+        if verdict.overridden_by and verdict.policy_strategy:
+            noted.append(f"{verdict.overridden_by} 改定,原为{STRATEGY_ZH[verdict.policy_strategy]}")
+        rows.append(
+            (
+                verdict.system,
+                STRATEGY_ZH[verdict.strategy],
+                verdict.readiness,
+                verdict.complexity,
+                f"{verdict.confidence}%",
+                "、".join(noted) or "-",
+            )
+        )
+    table(("系统", "迁移方式", "成熟度", "复杂度", "把握", "标记"), rows)
+    if system is not None:
+        for verdict in verdicts.values():
+            for reason in verdict.reasons:
+                click.echo(safe(f"  [{reason.rule}] {reason.zh} {reason.fact} {reason.place}".rstrip()))
+            for reason in verdict.would_change:
+                click.echo(safe(f"  若 → {reason.zh} {reason.place}".rstrip()))
+            if verdict.missing:
+                click.echo(f"  未填报: {'、'.join(verdict.missing)}")
+    else:
+        click.echo("理由与改变结论的条件:orchestrator explain 系统编码")
+    return _exit(reading)
+
+
+@click.command()
+@click.argument("system")
+@INVENTORY
+@POLICY
+@click.option("--lang", type=click.Choice(["zh", "en", "both"]), default="both", show_default=True)
+@JSON
+def explain(system: str, paths: tuple[Path, ...], policy_file: Path | None, lang: str, json_: bool) -> int:
+    """Why SYSTEM moves as it does, in words for a department head, Chinese and English."""
+    from orchestrator.policy.explain import explain as in_words  # noqa: PLC0415
+
+    reading, rules, verdicts = _verdicts(paths, policy_file)
+    found = _known(system, reading)
+    department = next((d for d in reading.inventory.departments if d.id == found.department), None)
+    zh, en = in_words(found, department, verdicts[found.id], rules)
+    if json_:
+        as_json({"system": found.id, "zh": zh, "en": en})
+    else:
+        click.echo(safe({"zh": zh, "en": en, "both": f"{zh}\n\n{'─' * 60}\n\n{en}"}[lang]))
+    return _exit(reading)
+
+
+@click.command()
+@click.argument("system")
+@click.option("--strategy", type=click.Choice(["cloud_deployment", "device_relocation", "hosting"]), help="What it shall be instead.")
+@click.option("--withdraw", is_flag=True, help="Take a former override back.")
+@click.option("--reason", required=True, help="One sentence; it stands in every report.")
+@click.option("--on-behalf-of", default="", help="The person who decided, when the account only records it.")
+@INVENTORY
+def override(system: str, strategy: str | None, withdraw: bool, reason: str, on_behalf_of: str, paths: tuple[Path, ...]) -> None:
+    """Choose another strategy for SYSTEM, on the audit trail, as the account that runs this command."""
+    from orchestrator.engine.actors import current_actor  # noqa: PLC0415
+    from orchestrator.models import Strategy  # noqa: PLC0415
+    from orchestrator.policy.records import record_override, withdraw_override  # noqa: PLC0415
+
+    if (strategy is None) is not withdraw:
+        raise UsageError("give either --strategy or --withdraw", remedy="see `orchestrator override --help`")
+    reading, _, verdicts = _verdicts(paths, None)
+    verdict = verdicts[_known(system, reading).id]
+    actor = str(current_actor())
+    if strategy is None:
+        withdraw_override(_audit(_settings()), verdict.system, reason=reason, actor=actor, on_behalf_of=on_behalf_of)
+        click.echo(f"{verdict.system}: 已撤回改定,恢复策略结论 (withdrawn by {actor})")
+    else:
+        record_override(_audit(_settings()), verdict, Strategy(strategy), reason=reason, actor=actor, on_behalf_of=on_behalf_of)
+        click.echo(f"{verdict.system}: {verdict.policy_strategy or verdict.strategy} → {strategy},已记录 (recorded by {actor})")
+
+
+@click.group()
+def policy() -> None:
+    """The policy itself: rules, weights and thresholds as data."""
+
+
+@policy.command(name="check")
+@click.argument("file", required=False, type=click.Path(path_type=Path, exists=True))
+@JSON
+def policy_check(file: Path | None, json_: bool) -> int:
+    """Unreachable rules, contradictions, rules without reasons. Default: the configured policy, else the one that ships."""
+    from dataclasses import asdict  # noqa: PLC0415
+
+    from orchestrator.policy.lint import check_policy  # noqa: PLC0415
+    from orchestrator.policy.policy import load_policy, policy_digest  # noqa: PLC0415
+
+    rules = load_policy(file if file is not None else _configured_policy())
+    findings = check_policy(rules)
+    if json_:
+        as_json({"policy_digest": policy_digest(rules), "rules": len(rules.rules), "findings": [asdict(finding) for finding in findings]})
+    else:
+        for finding in findings:
+            click.echo(safe(f"{finding.severity} [{finding.code}] {finding.message}\n    → {finding.remedy}"))
+        click.echo(f"{len(rules.rules)} 条规则,发现 {len(findings)} 处问题")
+    return int(Exit.REFUSED if any(finding.severity == "error" for finding in findings) else Exit.DONE)
+
+
+@policy.command(name="diff")
+@click.argument("old", type=click.Path(path_type=Path, exists=True))
+@click.argument("new", type=click.Path(path_type=Path, exists=True))
+@INVENTORY
+@JSON
+def policy_diff(old: Path, new: Path, paths: tuple[Path, ...], json_: bool) -> int:
+    """Which systems change between two policies, and why."""
+    from dataclasses import asdict  # noqa: PLC0415
+
+    from orchestrator.policy.diff import diff_policies  # noqa: PLC0415
+    from orchestrator.policy.policy import load_policy  # noqa: PLC0415
+
+    reading = _reading(paths)
+    found = diff_policies(reading.inventory, load_policy(old), load_policy(new), reading.places)
+    if json_:
+        as_json([asdict(one) for one in found])
+        return _exit(reading)
+    for one in found:
+        words = f"{one.before} → {one.after}" if one.before is not one.after else str(one.after)
+        click.echo(
+            safe(f"{one.system}: {words};成熟度 {one.readiness[0]} → {one.readiness[1]},复杂度 {one.complexity[0]} → {one.complexity[1]}")
+        )
+        for why in one.why_zh:
+            click.echo(safe(f"    {why}"))
+    click.echo(
+        f"{sum(one.before is not one.after for one in found)} 个系统改变迁移方式,另有 {sum(one.before is one.after for one in found)} 个仅评分变化"
+    )
+    return _exit(reading)
+
+
+@policy.command(name="show")
+def policy_show() -> None:
+    """Print the policy that ships, as a start for one's own."""
+    from importlib import resources  # noqa: PLC0415
+
+    click.echo((resources.files("orchestrator.policy") / "policy.yaml").read_text("utf-8"), nl=False)
+
+
+@click.group()
+def baseline() -> None:
+    """The frozen denominator of the targets (R7), and every change to it with who and why."""
+
+
+@baseline.command(name="freeze")
+@click.option("--reason", required=True, help="What fixes the scope, e.g. the document.")
+@INVENTORY
+def baseline_freeze(reason: str, paths: tuple[Path, ...]) -> None:
+    """Freeze today's count. It is done once."""
+    from orchestrator.engine.actors import current_actor  # noqa: PLC0415
+    from orchestrator.policy.counting import freeze  # noqa: PLC0415
+
+    frozen = freeze(_audit(_settings()), _reading(paths, strict=True).inventory, reason=reason, actor=str(current_actor()))
+    click.echo(f"基线已冻结:{len(frozen.members)} 个系统,{frozen.at[:10]},{frozen.actor}")
+
+
+@baseline.command(name="change")
+@click.argument("system")
+@click.option("--what", required=True, type=click.Choice(["added", "retired", "classified"]))
+@click.option("--reason", required=True)
+@INVENTORY
+def baseline_change(system: str, what: Any, reason: str, paths: tuple[Path, ...]) -> None:
+    """Record that SYSTEM came into the count or left it."""
+    from orchestrator.engine.actors import current_actor  # noqa: PLC0415
+    from orchestrator.policy.counting import change  # noqa: PLC0415
+
+    change(_audit(_settings()), _reading(paths).inventory, system, what, reason=reason, actor=str(current_actor()))
+    click.echo(f"已记录:{system} {what}")
+
+
+@baseline.command(name="show")
+@INVENTORY
+@JSON
+def baseline_show(paths: tuple[Path, ...], json_: bool) -> int:
+    """The baseline, its changes, and differences from today's inventory that nobody recorded."""
+    from dataclasses import asdict  # noqa: PLC0415
+
+    from orchestrator.policy.counting import baseline as current  # noqa: PLC0415
+    from orchestrator.policy.counting import unexplained  # noqa: PLC0415
+
+    frozen = current(_audit(_settings(), write=False))
+    if frozen is None:
+        as_json(None) if json_ else click.echo("尚未冻结基线 (no baseline yet): orchestrator baseline freeze --reason …")
+        return int(Exit.DONE)
+    findings = unexplained(frozen, _reading(paths).inventory)
+    if json_:
+        as_json({**asdict(frozen), "unexplained": [asdict(finding) for finding in findings]})
+        return int(Exit.DONE)
+    click.echo(safe(f"{frozen.at[:10]} {frozen.actor} 冻结 {len(frozen.frozen)} 个,现为 {len(frozen.members)} 个。依据:{frozen.reason}"))
+    for one in frozen.changes:
+        click.echo(safe(f"  {one.at[:10]} {one.actor} {one.what} {one.system}: {one.reason}"))
+    for finding in findings:
+        click.echo(safe(f"  未记录的差异: {finding.message} → {finding.remedy}"))
+    return int(Exit.DONE)
+
+
+# ---------------------------------------------------------------- shared
+
+
+def _settings() -> Settings:
+    from orchestrator.cli.settings import load_settings  # noqa: PLC0415
+
+    return load_settings()
+
+
+def _reading(paths: tuple[Path, ...], *, strict: bool = False) -> Reading:
+    from orchestrator.inventory.load import load, load_strict  # noqa: PLC0415
+
+    given = list(paths) or [_settings().inventory]
+    if not given[0].exists():
+        raise UsageError(
+            f"there is no inventory at {given[0]}", remedy="name one with --inventory, or set `inventory` in orchestrator.toml"
+        )
+    return (load_strict if strict else load)(given)
+
+
+def _configured_policy() -> Path | None:
+    file = _settings().inventory / "policy.yaml"
+    return file if file.exists() else None
+
+
+def _verdicts(paths: tuple[Path, ...], policy_file: Path | None) -> tuple[Reading, Policy, dict[str, Verdict]]:
+    """The inventory, the policy, and verdicts with people's overrides laid over them."""
+    from orchestrator.policy.assess import assess  # noqa: PLC0415
+    from orchestrator.policy.policy import load_policy  # noqa: PLC0415
+    from orchestrator.policy.records import overrides, with_overrides  # noqa: PLC0415
+
+    reading = _reading(paths)
+    beside = next((path / "policy.yaml" for path in paths if (path / "policy.yaml").is_file()), None)
+    rules = load_policy(policy_file or beside or (None if paths else _configured_policy()))
+    verdicts = assess(reading.inventory, rules, reading.places)
+    return reading, rules, with_overrides(verdicts, overrides(_audit(_settings(), write=False)))
+
+
+def _audit(settings: Settings, *, write: bool = True) -> Audit:
+    """The audit trail. Without ``write``, a journal that does not exist is an empty trail and is not made."""
+    from orchestrator.policy.records import JournalAudit, NoAudit  # noqa: PLC0415
+
+    if not write and settings.journal_url.startswith("sqlite:///"):
+        file = Path(settings.journal_url.removeprefix("sqlite:///"))
+        if not file.exists():
+            return NoAudit()
+        from orchestrator.cli.quick_trail import QuickTrail  # noqa: PLC0415
+
+        return QuickTrail(file)
+    from orchestrator.engine.journal import Journal  # noqa: PLC0415 - loads SQLAlchemy: 0.4 s
+
+    return JournalAudit(Journal(settings.journal_url))
+
+
+def _known(system: str, reading: Reading) -> System:
+    found = next((one for one in reading.inventory.systems if one.id == system), None)
+    if found is None:
+        from orchestrator.inventory.names import near  # noqa: PLC0415
+
+        alike = near(system, [one.id for one in reading.inventory.systems])
+        hint = f"did you mean {', '.join(alike)}?" if alike else "`orchestrator inventory show` lists them"
+        raise UsageError("no such system in the count", remedy=hint)
+    return found
+
+
+def _exit(reading: Reading) -> int:
+    """What could be read was answered; that something could not is said by the exit code and by ``inventory check``."""
+    if reading.errors:
+        click.echo(f"台账有 {len(reading.errors)} 处错误,未能读取的内容不在其中:orchestrator inventory check", err=True)
+        return int(Exit.REFUSED)
+    return int(Exit.DONE)

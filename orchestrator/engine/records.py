@@ -1,0 +1,63 @@
+"""The journal as steps see it: bound to one migration and its lease."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from orchestrator.engine.decisions import Decisions
+from orchestrator.engine.journal import Journal, Lease
+from orchestrator.tools.process import ProcessRecord
+
+
+class BoundRecords:
+    """See ``steps.base.Records``."""
+
+    def __init__(self, journal: Journal, lease: Lease, system: str) -> None:
+        self._journal, self._lease, self._system = journal, lease, system
+        self._decisions = Decisions(journal)
+
+    def gate(self, gate: str, digest: str) -> Mapping[str, Any]:
+        """The gate's row, opened when it was not."""
+        return dict(self._decisions.open_gate(self._lease, gate, digest)._mapping)
+
+    def task(self, step: str, name: str, *, zh: str, en: str, detail: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The human task's row, opened when it was not."""
+        return dict(self._decisions.open_task(self._lease, step, name, zh=zh, en=en, detail=detail)._mapping)
+
+    def measure(self, **values: Any) -> None:
+        """Keeps one measured interruption."""
+        self._decisions.measure(self._lease, **values)
+
+    def copied(self, *, what: str, source_state: str, size: int, items: int) -> None:
+        """Keeps one entry of the copy ledger."""
+        self._decisions.record_copy(self._lease, what=what, source_state=source_state, size=size, items=items)
+
+    def process(self, record: ProcessRecord) -> None:
+        """Keeps a child that must be proved dead before anybody resumes."""
+        self._journal.register_process(self._lease, "", record)
+
+    def event(self, kind: str, payload: Mapping[str, Any]) -> None:
+        """Puts a fact on the audit chain."""
+        self._journal.append_event(kind, actor=self._lease.holder, system=self._system, migration=self._lease.migration, payload=payload)
+
+    def set_live(self, live: str) -> None:
+        """Which side citizens' writes go to, as soon as it is known."""
+        self._journal.set_migration(self._lease, live=live)
+
+    def held(self) -> str | None:
+        """Why all cutovers are held, or None."""
+        row = self._journal.flag("hold")
+        return f"{row.value} ({row.actor})" if row else None
+
+    def switch_time(self) -> str | None:
+        """When the live side last became the target (UTC, ISO 8601)."""
+        for event in reversed(self._journal.events(kind="migration", migration=self._lease.migration)):
+            if (event.payload or {}).get("live") == "target":
+                return event.at
+        return None
+
+    def turn_back_asked(self) -> str | None:
+        """Why a person wants this migration to go back, or None."""
+        row = self._journal.flag(f"turn_back:{self._lease.migration}")
+        return str(row.value) if row else None

@@ -1,0 +1,168 @@
+"""From files to a running migration: inventory, verdicts, plan, journal, context, runner."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+from orchestrator.engine.actors import Actor, current_actor
+from orchestrator.engine.decisions import Decisions
+from orchestrator.engine.journal import Journal, Lease
+from orchestrator.engine.records import BoundRecords
+from orchestrator.engine.runner import Invoke, Outcome, Runner, directly
+from orchestrator.engine.states import Ending
+from orchestrator.errors import Exit, Finding, Refused, UsageError
+from orchestrator.inventory.load import inventory_digest, load, load_sites
+from orchestrator.models import Host, Inventory, Plan, Sites, System, Verdict
+from orchestrator.planning.plan import make_plan
+from orchestrator.planning.programme import Programme, load_programme
+from orchestrator.policy import assess, load_policy, policy_digest
+from orchestrator.runbooks import RUNBOOKS, runbook_for
+from orchestrator.settings import Settings
+from orchestrator.steps.base import Context
+from orchestrator.steps.world import World
+
+ENDING_EXIT = {
+    Ending.ACCEPTED: Exit.DONE,
+    Ending.CANCELLED: Exit.DONE,
+    Ending.ROLLED_BACK_BEFORE: Exit.ROLLED_BACK,
+    Ending.ROLLED_BACK_AFTER: Exit.ROLLED_BACK,
+    Ending.NEEDS_A_PERSON: Exit.NEEDS_A_PERSON,
+}
+
+Say = Callable[[str, str], None]
+"""(system id, what happens now)."""
+
+
+@dataclass
+class Session:
+    """One configuration in one process. Everything is loaded when it is first asked for."""
+
+    settings: Settings
+    actor: Actor
+
+    @classmethod
+    def open(cls, settings: Settings | None = None, actor: Actor | None = None) -> Session:
+        """With the account's identity, unless the embedded city simulates one."""
+        return cls(settings or Settings(), actor or current_actor())
+
+    # ------------------------------------------------------------ what is known
+
+    @cached_property
+    def inventory(self) -> Inventory:
+        """Raises Refused with every finding when the inventory has errors."""
+        if not self.settings.inventory.is_dir():
+            raise Refused(
+                f"there is no inventory folder {self.settings.inventory}", remedy="set `inventory` in orchestrator.toml, or try the demo city: `orchestrator embedded up`"
+            )
+        reading = load([self.settings.inventory])
+        errors = [f for f in reading.findings if f.severity == "error"]
+        if errors:
+            raise Refused(f"the inventory has {len(errors)} errors", findings=errors, where=str(self.settings.inventory))
+        return reading.inventory
+
+    @cached_property
+    def sites(self) -> Sites:
+        return load_sites(self.settings.inventory / "sites.yaml")
+
+    @cached_property
+    def verdicts(self) -> dict[str, Verdict]:
+        return assess(self.inventory, self.policy)
+
+    @cached_property
+    def policy(self):  # type: ignore[no-untyped-def]  # the policy's own type stays the policy's
+        file = self.settings.inventory / "policy.yaml"
+        return load_policy(file if file.exists() else None)
+
+    @cached_property
+    def programme(self) -> Programme:
+        return load_programme(self.settings.inventory / "program.yaml")
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The plan of today's inventory and policy. Raises Refused with reasons when there is none."""
+        return make_plan(
+            self.inventory, self.verdicts, self.programme, inventory_digest=inventory_digest(self.inventory), policy_digest=policy_digest(self.policy)
+        )
+
+    @cached_property
+    def journal(self) -> Journal:
+        return Journal(self.settings.journal_url)
+
+    @cached_property
+    def decisions(self) -> Decisions:
+        return Decisions(self.journal)
+
+    def system(self, ident: str) -> System:
+        """Raises UsageError when the inventory has no such system."""
+        for system in self.inventory.systems:
+            if system.id == ident:
+                return system
+        raise UsageError(f"there is no system {ident}", where=str(self.settings.inventory), remedy="`orchestrator inventory show` lists them")
+
+    # ------------------------------------------------------------ migrating
+
+    def start(self, system: str) -> str:
+        """A migration of this system: the open one, or a new one under the current plan. Raises Refused."""
+        open_one = self.journal.open_migration(system)
+        if open_one:
+            return str(open_one.id)
+        verdict = self.verdicts[self.system(system).id]
+        if all(entry.system != system for entry in self.plan.entries):
+            raise Refused(f"{system} is not in the plan", where=system, remedy="`orchestrator plan` says why")
+        self._dependencies_moved(system)
+        ended = [m for m in self.journal.migrations(system=system) if m.ending == Ending.ACCEPTED]
+        if ended:
+            raise Refused(f"{system} was accepted on {ended[-1].ended}", where=system, remedy="there is nothing left to migrate")
+        self.journal.save_plan(self.plan.digest, self.plan.model_dump_json(), actor=str(self.actor))
+        name = runbook_for(verdict)
+        return self.journal.start_migration(
+            system=system, strategy=verdict.strategy, runbook=name, plan_digest=self.plan.digest, requested_by=str(self.actor),
+            steps=[(s.id, s.effect) for s in RUNBOOKS[name]],
+        )  # fmt: skip
+
+    def _dependencies_moved(self, system: str) -> None:
+        """R4: no earlier than what it depends on."""
+        live = {m.system for m in self.journal.migrations() if m.live == "target" or m.ending == Ending.ACCEPTED}
+        known = {s.id for s in self.inventory.systems}
+        waiting = [d for d in self.system(system).depends_on if d in known and d not in live]
+        if waiting:
+            findings = [Finding("dependency", "error", f"{system} depends on {d}, which has not moved", f"migrate {d} first", system=system) for d in waiting]
+            raise Refused(f"{system} cannot move yet", findings=findings, where=system)
+
+    def run(self, migration: str, *, say: Say, invoke: Invoke = directly, before: Callable[[Runner], None] | None = None) -> Outcome:
+        """Takes the lease and runs as far as it goes. ``before`` may turn it back (rollback, cancel)."""
+        row = self.journal.migration(migration)
+        lease = self.journal.acquire(migration, holder=f"{self.actor} {socket.gethostname()}:{os.getpid()}")
+        world = World(self.settings, self.system(row.system), self.sites)
+        try:
+            context = self._context(lease, world, row.system, row.plan_digest, lambda text: say(row.system, text))
+            runner = Runner(self.journal, lease, context, invoke=invoke)
+            if row.ending == Ending.NEEDS_A_PERSON:
+                self.journal.clear_needs_person(lease, actor=str(self.actor))
+            if before:
+                before(runner)
+            return runner.run()
+        finally:
+            world.close()
+            self.journal.release(lease)
+
+    def _context(self, lease: Lease, world: World, system: str, digest: str, say: Callable[[str], None]) -> Context:
+        kept = self.journal.plan(digest)
+        plan = Plan.model_validate_json(kept) if kept else self.plan
+        current = inventory_digest(self.inventory)
+        if plan.inventory_digest != current and self.journal.migration(lease.migration).live == "source":
+            raise Refused(
+                "the inventory has changed since this plan was made", where=system,
+                findings=[Finding("inventory-changed", "error", f"planned on {plan.inventory_digest[:12]}, now {current[:12]}", "plan again; `orchestrator cancel` this migration", system=system)],
+            )  # fmt: skip
+        for step in self.journal.steps(lease.migration):
+            if step.step == "provision" and step.facts and step.state != "undone":
+                world.targets = {name: Host(**values) for name, values in step.facts["servers"].items()}
+        return Context(
+            system=self.system(system), verdict=self.verdicts[system], plan=plan, sites=self.sites, settings=self.settings, migration=lease.migration,
+            token=lease.token, records=BoundRecords(self.journal, lease, system), say=say, world=world,
+        )  # fmt: skip

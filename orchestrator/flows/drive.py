@@ -1,0 +1,139 @@
+"""Runs migrations of several systems at once, in the order their dependencies allow, with or without Prefect."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+import click
+
+from orchestrator.engine.runner import Outcome, Runner, directly
+from orchestrator.engine.session import ENDING_EXIT, Session
+from orchestrator.engine.states import ENDING_WORDS, Ending
+from orchestrator.errors import Exit, LeaseHeld, OrchestratorError, Refused
+
+POLL_SECONDS = 0.5
+_printing = threading.Lock()
+
+
+def say(system: str, text: str) -> None:
+    """One line of progress: when, which system, what happens now."""
+    with _printing:
+        click.echo(f"{time.strftime('%H:%M:%S')}  {system:<20} {text}")
+
+
+def drive(session: Session, migrations: Sequence[str], systems: Sequence[str], *, wait: bool, direct: bool) -> int:
+    """Every system in a thread of its own, once what it depends on has moved. Returns the exit code over all."""
+    run = _runner(session, direct=direct)
+    codes: dict[str, Exit] = {}
+    known = dict(zip(systems, migrations, strict=True))
+    session.journal.migrations()  # opens the journal once, in this thread
+    threads = [
+        threading.Thread(target=_one, args=(session, run, system, known[system], list(systems), codes), kwargs={"wait": wait}, name=system) for system in systems
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        for thread in threads:
+            while thread.is_alive():
+                thread.join(0.2)
+    except KeyboardInterrupt:
+        STOPPING.set()
+        for thread in threads:
+            thread.join(30)
+        raise
+    return int(Exit.worst([codes.get(s, Exit.BUG) for s in systems]))
+
+
+STOPPING = threading.Event()
+"""Set by Ctrl-C: waiting ends, running steps end at their next boundary."""
+
+
+def _one(session: Session, run: Callable[..., Outcome], system: str, migration: str, all_systems: list[str], codes: dict[str, Exit], *, wait: bool) -> None:
+    try:
+        ident = _started(session, system, migration, all_systems)
+        outcome = run(ident, system)
+        while wait and outcome.ending is None and not STOPPING.is_set():
+            say(system, f"waits: {outcome.waiting}")
+            _until_something_changed(session, ident)
+            outcome = run(ident, system)
+        codes[system] = report(session, system, outcome)
+    except OrchestratorError as error:
+        say(system, f"{error}")
+        for finding in error.findings if isinstance(error, Refused) else ():
+            say(system, f"  {finding.code}: {finding.message} → {finding.remedy}")
+        codes[system] = error.exit_code
+    except Exception as error:  # noqa: BLE001 - a bug in one system's run must not hide the others' endings
+        say(system, f"a bug of ours: {error.__class__.__name__}: {error}; the journal holds what was done")
+        codes[system] = Exit.BUG
+
+
+def _started(session: Session, system: str, migration: str, all_systems: list[str]) -> str:
+    """Waits for dependencies that are under way in this very run, then starts."""
+    if migration != system:
+        return migration
+    mine = [d for d in session.system(system).depends_on if d in all_systems]
+    said = False
+    while not STOPPING.is_set():
+        latest = {d: (session.journal.migrations(system=d) or [None])[-1] for d in mine}
+        if all(m is not None and (m.live == "target" or m.state == "ended") for m in latest.values()):
+            break
+        if not said:
+            say(system, f"waits until {', '.join(mine)} has moved")
+            said = True
+        time.sleep(POLL_SECONDS)
+    return session.start(system)
+
+
+def _until_something_changed(session: Session, migration: str) -> None:
+    """Returns when no gate or task is open any more, a turn back was asked for, or (for windows and holds) after five seconds."""
+    until = time.monotonic() + 5
+    while not STOPPING.is_set():
+        waits = any(g.state == "open" for g in session.decisions.gates(migration)) or bool(session.decisions.tasks(migration, state="open"))
+        if session.journal.flag(f"turn_back:{migration}") or (not waits and (_decided(session, migration) or time.monotonic() > until)):
+            return
+        time.sleep(POLL_SECONDS)
+
+
+def _decided(session: Session, migration: str) -> bool:
+    """Whether what it waits at is something that people decide (and have decided), not a window or a hold."""
+    waiting = next((s for s in session.journal.steps(migration) if s.state in ("waiting", "undoing")), None)
+    return waiting is not None and waiting.step != "window"
+
+
+def _runner(session: Session, *, direct: bool) -> Callable[..., Outcome]:
+    if direct:
+        return lambda ident, _system, before=None: session.run(ident, say=say, invoke=directly, before=before)
+    from orchestrator.flows.migrate import run_in_flow
+
+    return lambda ident, system, before=None: run_in_flow(session, ident, system, say, before)
+
+
+def report(session: Session, system: str, outcome: Outcome) -> Exit:
+    """Says in the operator's words how it stands, and what to do next."""
+    if outcome.ending is None:
+        say(system, f"waits: {outcome.waiting}")
+        return Exit.WAITING
+    zh, en, following = ENDING_WORDS[Ending(outcome.ending)]
+    say(system, f"{zh} / {en}{': ' + outcome.why if outcome.why else ''}")
+    say(system, f"→ {following}")
+    return ENDING_EXIT[Ending(outcome.ending)]
+
+
+def turn_back(session: Session, migration: str, system: str, reason: str, *, cancelled: bool, direct: bool) -> int:
+    """Asks for the turn back; does it here when nobody works on the migration, else the one who does will see it."""
+    text = ("cancelled: " if cancelled else "") + f"{reason} ({session.actor})"
+    session.journal.set_flag(f"turn_back:{migration}", text, actor=str(session.actor))
+    run = _runner(session, direct=direct)
+
+    def before(runner: Runner) -> None:
+        runner.turn_back(reason, cancelled=cancelled)
+
+    try:
+        outcome = run(migration, system, before)
+    except LeaseHeld:
+        say(system, "the process that works on it goes back at its next step; `orchestrator status --watch` shows it")
+        return int(Exit.DONE)
+    code = report(session, system, outcome)
+    return int(Exit.DONE if code is Exit.ROLLED_BACK else code)  # it was asked for: done

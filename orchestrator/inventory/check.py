@@ -1,0 +1,130 @@
+"""How far each system has come: countable, plannable, movable; and what is missing for the next stage, with its cell."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from orchestrator.inventory.reading import Reading
+from orchestrator.models import Excluded, Level, Status, System
+
+COUNTABLE, PLANNABLE, MOVABLE = "countable", "plannable", "movable"
+PLAN_FIELDS = (
+    "protection_grade", "architecture", "os", "dbms", "data_gb", "servers", "vcpus", "memory_gb", "storage_gb", "virtualised", "special_equipment",
+    "room", "network", "users", "service_hours", "max_interruption_minutes", "vendor", "installable", "supported",
+)  # fmt: skip
+"""The columns whose ``need`` is ``plan`` in ``headers.yaml``: a test keeps the two together."""
+_NOT_YET = {"virtualised", "room"}
+"""Not asked of a system that is still being built."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One row of ``inventory check``. ``reached`` is None for a row that cannot be counted yet."""
+
+    id: str | None
+    name: str | None
+    department: str
+    level: str | None
+    reached: str | None
+    missing: tuple[str, ...]
+    missing_at: dict[str, str]
+    """Where each missing thing would be filled in, as far as known."""
+    excluded: str | None
+
+
+def standings(reading: Reading) -> list[Standing]:
+    """Every row: counted systems, excluded ones (a classified one with its department only), and rows that cannot be counted yet."""
+    levels = {department.id: department.level for department in reading.inventory.departments}
+    found = [_standing(system, levels.get(system.department), reading, None) for system in reading.inventory.systems]
+    for row in reading.inventory.excluded:
+        if row.system is None:
+            level = levels.get(row.department)
+            found.append(Standing(None, None, row.department, level, None, (), {}, row.reason))
+        else:
+            found.append(_standing(row.system, levels.get(row.department), reading, row.reason))
+    for gap in reading.uncounted:
+        at = {name: f"{gap.file} › {gap.cell}" for name in gap.missing}
+        found.append(Standing(None, gap.name or None, gap.department, gap.level or None, None, gap.missing, at, None))
+    return found
+
+
+def counts(reading: Reading) -> dict[str, int]:
+    """``municipal`` and ``county`` are the systems in scope by level; ``classified`` includes rows whose classification is not answered."""
+    levels = {department.id: department.level for department in reading.inventory.departments}
+    systems, excluded = reading.inventory.systems, reading.inventory.excluded
+    return {
+        "rows": reading.rows,
+        "municipal": sum(levels.get(system.department) == Level.MUNICIPAL for system in systems),
+        "county": sum(levels.get(system.department) == Level.COUNTY for system in systems),
+        "in_scope": len(systems),
+        "classified": sum(row.reason is Excluded.CLASSIFIED for row in excluded),
+        "party_mass": sum(row.reason is Excluded.PARTY_MASS for row in excluded),
+        "retired": sum(row.reason is Excluded.RETIRED for row in excluded),
+    }
+
+
+def as_json(reading: Reading) -> dict[str, Any]:
+    """What ``inventory check --json`` prints."""
+    return {
+        "counts": counts(reading),
+        "systems": [asdict(standing) for standing in standings(reading)],
+        "findings": [asdict(finding) for finding in reading.findings],
+        "interpretations": [asdict(interpretation) for interpretation in reading.interpretations],
+        "unknown_columns": list(reading.unknown_columns),
+        "unanswered": reading.unanswered,
+    }
+
+
+def reached(system: System) -> tuple[str, tuple[str, ...]]:
+    """The stage a system has reached, and the fields it lacks for the next one."""
+    lacks = _lacks_to_plan(system)
+    if lacks:
+        return COUNTABLE, lacks
+    lacks = _lacks_to_move(system)
+    return (PLANNABLE, lacks) if lacks else (MOVABLE, ())
+
+
+def _lacks_to_plan(system: System) -> tuple[str, ...]:
+    lacks = []
+    for name in PLAN_FIELDS:
+        if system.status is Status.UNDER_CONSTRUCTION and name in _NOT_YET:
+            continue
+        answered = (
+            system.grade_answered or system.protection_grade is not None
+            if name == "protection_grade"
+            else getattr(system, name) is not None
+        )
+        if not answered:
+            lacks.append(name)
+    return tuple(lacks)
+
+
+def _lacks_to_move(system: System) -> tuple[str, ...]:
+    lacks = [name for name in ("security_owner", "data_owner") if not getattr(system, name)]
+    live = system.status is Status.IN_USE
+    uses_database = bool(system.dbms) and system.dbms not in {"无", "没有", "none"}
+    if live:
+        lacks += [name for name in ("hosts", "services") if not getattr(system, name)]
+        if uses_database and not system.databases:
+            lacks.append("databases")
+        if system.databases and not system.data_resources:
+            lacks.append("data_resources")
+        if system.interruption is None:
+            lacks.append("interruption")
+        lacks += [f"services.{service.name}.health" for service in system.services if service.health is None]
+        lacks += [f"services.{service.name}.singleton" for service in system.services if service.singleton is None]
+    if system.special_equipment and not system.devices:
+        lacks.append("devices")
+    if not system.windows:
+        lacks.append("windows")
+    if system.trial_run_seconds is None:
+        lacks.append("trial_run_seconds")
+    return tuple(lacks)
+
+
+def _standing(system: System, level: Level | None, reading: Reading, excluded: Excluded | None) -> Standing:
+    stage, missing = reached(system)
+    places = reading.places.get(system.id, {})
+    at = {name: places[name.split(".")[0]] for name in missing if name.split(".")[0] in places}
+    return Standing(system.id, system.name, system.department, level, stage, missing, at, excluded)

@@ -1,0 +1,178 @@
+"""What records say of each other: technical rows find their system, dependencies their target, rooms and owners their id."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.errors import Finding
+from orchestrator.inventory.names import key, make_id, near
+from orchestrator.inventory.reading import Raw
+from orchestrator.models import Inventory, Room, System
+
+if TYPE_CHECKING:
+    from orchestrator.inventory.departments import Departments
+
+
+class KnownIds:
+    """Ids from an earlier import, so that they stay."""
+
+    def __init__(self, known: Inventory | None) -> None:
+        self._systems: dict[str, str] = {}
+        self._rows: dict[str, tuple[str, str]] = {}
+        self._references: dict[tuple[str, str], str] = {}
+        for system in _all_systems(known):
+            self._systems[_who(system.department, system.name, system.kind)] = system.id
+            if system.row_no is not None:
+                self._rows[f"{system.department}/{system.row_no}/{system.kind}"] = (system.id, system.name)
+        if known:
+            self._references = {("departments", key(d.name)): d.id for d in known.departments} | {
+                ("rooms", key(r.name)): r.id for r in known.rooms
+            }
+
+    def system(self, department: str, name: str, kind: str, row_no: Any) -> str:
+        """The id a system had before: by name, or by its row if its name was only corrected. Else a new one from department and name."""
+        found = self._systems.get(_who(department, name, kind))
+        if found:
+            return found
+        ident, former = self._rows.get(f"{department}/{row_no}/{kind}", ("", ""))
+        if ident and near(name, [former]):
+            return ident
+        return make_id("sys", f"{department}/{key(name)}/{'db/' if kind == 'database' else ''}{name}")
+
+    def reference(self, kind: str, name: str) -> str:
+        return self._references.get((kind, key(name))) or make_id("dept" if kind == "departments" else "room", name)
+
+
+def _who(department: str, name: str, kind: str) -> str:
+    return f"{department}/{key(name)}/{kind}"
+
+
+def _all_systems(inventory: Inventory | None) -> list[System]:
+    if inventory is None:
+        return []
+    return [*inventory.systems, *(row.system for row in inventory.excluded if row.system)]
+
+
+def _index(raws: list[Raw]) -> dict[str, list[str]]:
+    """id and name → ids."""
+    found: dict[str, list[str]] = {}
+    for raw in raws:
+        ident = str(raw.values["id"])
+        for name in {key(ident), key(str(raw.values["name"]))}:
+            found.setdefault(name, []).append(ident)
+    return found
+
+
+def join_parts(raws: list[Raw], parts: list[tuple[str, Raw]], findings: list[Finding]) -> None:
+    """Rows of technical sheets go to their systems. One that finds none is a finding that does not repeat the name: it may be a classified system's."""
+    index = _index(raws)
+    by_id = {str(raw.values["id"]): raw for raw in raws}
+    for kind, part in parts:
+        name = part.values.pop("system", None)
+        found = index.get(key(name), []) if isinstance(name, str) else []
+        if len(found) != 1:
+            findings.append(
+                part.finding(
+                    "system-not-found" if not found else "system-ambiguous",
+                    "error",
+                    "该行所属系统不在统计表中 (the row's system is not in the statistics form)"
+                    if not found
+                    else f"同名系统有多个: {'、'.join(found)} (several)",
+                    "填写统计表中的系统编码或名称;涉密系统的行请删除 (give its id or name; remove rows of classified systems)",
+                    at="system",
+                )
+            )
+            continue
+        raw = by_id[found[0]]
+        items = raw.values.setdefault(kind, [])
+        if isinstance(items, list):
+            items.append(part.values)
+            raw.cells.setdefault(kind, part.cell)
+            raw.parts.append((kind, len(items) - 1, part))
+
+
+def depend(raws: list[Raw], findings: list[Finding]) -> None:
+    """Names under 关联系统 → ids. One that matches nothing is not repeated in the finding: it may be a classified system's."""
+    index = _index(raws)
+    named = [str(raw.values["name"]) for raw in raws][:5000]
+    budget = 500
+    for raw in raws:
+        said = raw.values.get("depends_on")
+        if not isinstance(said, list | tuple):
+            continue
+        ident = str(raw.values["id"])
+        kept: list[str] = []
+        for number, name in enumerate(said, start=1):
+            found = index.get(key(str(name)), [])
+            if len(found) == 1 and found[0] != ident:
+                kept.append(found[0])
+            elif len(found) == 1:
+                findings.append(
+                    raw.finding(
+                        "dependency-self",
+                        "warning",
+                        "关联系统写了自己 (depends on itself)",
+                        "删除 (remove it)",
+                        at="depends_on",
+                        system=ident,
+                    )
+                )
+            elif found:
+                findings.append(
+                    raw.finding(
+                        "dependency-ambiguous", "error", f"第 {number} 个关联系统有多个同名: {'、'.join(found)} (matches several)",
+                        "填写系统编码 (give the id)", at="depends_on", system=ident,
+                    )
+                )  # fmt: skip
+            else:
+                budget -= 1
+                alike = near(str(name), named) if budget >= 0 else []
+                findings.append(
+                    raw.finding(
+                        "dependency-unknown",
+                        "error",
+                        f"第 {number} 个关联系统在统计表中找不到 (matches no system)" + (f";相近: {'、'.join(alike)}" if alike else ""),
+                        "填写统计表中的系统名称或编码;本市以外的系统请填在“互联”表 (give its name or id; systems elsewhere belong on the sheet 互联)",
+                        at="depends_on",
+                        system=ident,
+                    )
+                )
+        raw.values["depends_on"] = list(dict.fromkeys(kept))
+
+
+def places_of_work(raws: list[Raw], rooms: dict[str, Room], departments: Departments) -> None:
+    """Rooms and owners by id where their name is known; otherwise as they were written."""
+    room_ids = {key(name): room.id for room in rooms.values() for name in (room.id, room.name)}
+    for raw in raws:
+        room = raw.values.get("room")
+        if isinstance(room, str) and key(room) in room_ids:
+            raw.values["room"] = room_ids[key(room)]
+        for host in raw.values.get("hosts") or ():
+            if isinstance(host, dict) and isinstance(host.get("room"), str) and key(host["room"]) in room_ids:
+                host["room"] = room_ids[key(host["room"])]
+        for field in ("security_owner", "data_owner"):
+            owner = raw.values.get(field)
+            found = departments.find(owner) if isinstance(owner, str) else None
+            if found:
+                raw.values[field] = found
+
+
+def one_source_per_datum(systems: dict[str, System], raws: dict[str, Raw], findings: list[Finding]) -> None:
+    """一数一源: two systems that claim to be the source of the same datum (R13)."""
+    sources: dict[str, str] = {}
+    for ident in sorted(systems):
+        for resource in systems[ident].data_resources:
+            if not resource.source_of_truth:
+                continue
+            other = sources.setdefault(key(resource.name), ident)
+            if other != ident:
+                findings.append(
+                    raws[ident].finding(
+                        "two-sources",
+                        "warning",
+                        f"“{resource.name}”有两个数据源头: {systems[other].name} 与 {systems[ident].name} (two sources of truth for one datum)",
+                        "按“一数一源”确定其中一个 (decide on one)",
+                        at="data_resources",
+                        system=ident,
+                    )
+                )

@@ -1,0 +1,122 @@
+"""Workbooks and csv files as grids of cells, within limits. What cannot be read is ``BadFile``."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from orchestrator.inventory.archive import MAX_COLUMNS, MAX_ROWS, BadFile, survey
+
+MAX_CSV = 64 * 2**20
+MAX_FILLED = 200_000
+"""Cells that merged ranges may fill in one sheet."""
+
+Row = list[Any]
+
+
+@dataclass
+class Grid:
+    """One sheet. Rows and columns count from 0."""
+
+    name: str
+    rows: Iterator[Row]
+    """Every row from the first on, blank ones included."""
+    merged: list[tuple[int, int, int, int]] = field(default_factory=list)
+    """(first row, first column, last row, last column)"""
+    formulas: set[str] = field(default_factory=set)
+    comments: set[str] = field(default_factory=set)
+    hidden: bool = False
+
+
+def address(row: int, column: int) -> str:
+    """``A1`` for (0, 0)."""
+    letters = ""
+    column += 1
+    while column:
+        column, rest = divmod(column - 1, 26)
+        letters = chr(65 + rest) + letters
+    return f"{letters}{row + 1}"
+
+
+def grids(path: Path) -> Iterator[Grid]:
+    """The sheets of an xlsx, in order, hidden ones included. Raises ``BadFile``."""
+    parts = survey(path)
+    import python_calamine as calamine  # noqa: PLC0415 - only commands that read spreadsheets pay for it
+
+    try:
+        workbook = calamine.load_workbook(str(path))
+        for meta in workbook.sheets_metadata:
+            if meta.typ is not calamine.SheetTypeEnum.WorkSheet or meta.name not in parts:
+                continue
+            part = parts[meta.name]
+            if part.unplaced:
+                raise BadFile("xlsx-unusual", "单元格没有地址 (cells without an address)", "用 Excel 或 WPS 重新另存 (save it again)")
+            sheet = workbook.get_sheet_by_name(meta.name)
+            merged = [(*first, *last) for first, last in (sheet.merged_cell_ranges or [])[:MAX_FILLED]]
+            hidden = meta.visible is not calamine.SheetVisibleEnum.Visible
+            left = sheet.start[1] if sheet.start else 0
+            yield Grid(meta.name, _rows(sheet, left), merged, part.formulas, part.comments, hidden)
+    except calamine.PasswordError:
+        raise BadFile("xlsx-password", "文件有打开密码 (password-protected)", "去掉密码后另存 (save it without a password)") from None
+    except (calamine.CalamineError, OSError, ValueError, OverflowError):
+        raise BadFile(
+            "xlsx-broken", "工作簿内容损坏 (the workbook is damaged)", "重新导出或重新发送该文件 (export or send it again)"
+        ) from None
+
+
+def _rows(sheet: Any, left: int) -> Iterator[Row]:
+    if sheet.start is None:
+        return
+    for row in sheet.iter_rows():
+        yield [None] * left + row if left else row
+
+
+def csv_grid(path: Path) -> Grid:
+    """A csv file as one grid: UTF-8 (with or without BOM), UTF-16 with BOM, or GB18030; comma, semicolon or tab. Raises ``BadFile``."""
+    if path.stat().st_size > MAX_CSV:
+        raise BadFile(
+            "file-too-large", f"文件超过 {MAX_CSV // 2**20} MB (file is too large)", "按部门拆成多个文件 (split it by department)"
+        )
+    data = path.read_bytes()
+    if data.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
+        raise BadFile(
+            "not-csv", "文件内容是工作簿,不是 csv (a workbook named .csv)", "把扩展名改为 .xlsx 或另存为 csv (rename it or save it as csv)"
+        )
+    text = _text(data)
+    sample = text[:20_000]
+    delimiter = max(",;\t", key=lambda mark: sample.count(mark))
+    return Grid("", _csv_rows(text, delimiter))
+
+
+def _text(data: bytes) -> str:
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        encodings: tuple[str, ...] = ("utf-16",)
+    else:
+        encodings = ("utf-8-sig", "gb18030")
+    for encoding in encodings:
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if "\x00" not in text:
+            return text
+    raise BadFile(
+        "bad-encoding", "无法识别文件编码 (encoding not recognised)", "另存为 UTF-8 或 GB18030 的 csv (save it as UTF-8 or GB18030)"
+    )
+
+
+def _csv_rows(text: str, delimiter: str) -> Iterator[Row]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        for number, row in enumerate(reader):
+            if number >= MAX_ROWS or len(row) > MAX_COLUMNS:
+                raise BadFile(
+                    "sheet-too-large", f"超过 {MAX_ROWS} 行或 {MAX_COLUMNS} 列 (too many rows or columns)", "拆分文件 (split the file)"
+                )
+            yield list(row)
+    except csv.Error:
+        raise BadFile("bad-csv", "csv 格式有误 (malformed csv)", "检查引号,或另存为 xlsx (check the quotes, or save it as xlsx)") from None

@@ -1,0 +1,198 @@
+"""How progress is counted (R7): needed out of the frozen baseline, in all three readings of the percentage."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, Decimal
+from typing import Literal
+
+from orchestrator.errors import Finding, Refused
+from orchestrator.models import Inventory, Kind, Level, SystemId
+from orchestrator.policy.records import BASELINE, BASELINE_CHANGE, Audit
+
+Reading = Literal["all_together", "per_kind", "per_department"]
+READINGS: tuple[Reading, ...] = ("all_together", "per_kind", "per_department")
+READING_ZH = {"all_together": "全部合计", "per_kind": "按类别(数据库、应用系统)分别计算", "per_department": "按单位分别计算"}
+What = Literal["added", "retired", "classified"]
+
+
+@dataclass(frozen=True)
+class Member:
+    """A system of the baseline: no more than counting needs."""
+
+    id: SystemId
+    department: SystemId
+    level: Level
+    kind: Kind
+
+
+@dataclass(frozen=True)
+class BaselineChange:
+    """One change of the denominator, with who and why."""
+
+    at: str
+    actor: str
+    system: SystemId
+    what: What
+    reason: str
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The frozen, dated denominator and what became of it."""
+
+    at: str
+    actor: str
+    reason: str
+    frozen: tuple[Member, ...]
+    changes: tuple[BaselineChange, ...]
+    members: tuple[Member, ...]
+    """The frozen ones with every recorded change applied, by id."""
+
+
+@dataclass(frozen=True)
+class Count:
+    """One line of one reading. ``group``: ``all``, a kind, or a department's id."""
+
+    group: str
+    in_scope: int
+    needed: int
+    accepted: int
+
+    @property
+    def met(self) -> bool:
+        return self.accepted >= self.needed
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A target in one reading: met when every one of its lines is."""
+
+    reading: Reading
+    counts: tuple[Count, ...]
+
+    @property
+    def needed(self) -> int:
+        return sum(count.needed for count in self.counts)
+
+    @property
+    def met(self) -> bool:
+        return all(count.met for count in self.counts)
+
+
+def needed(in_scope: int, percent: float | Decimal) -> int:
+    """How many systems a percentage means: never fewer than it says (80 % of 7 is 6). Exact, no binary fractions."""
+    return int((Decimal(in_scope) * Decimal(str(percent)) / 100).to_integral_value(ROUND_CEILING))
+
+
+def members_of(inventory: Inventory) -> tuple[Member, ...]:
+    """The counted systems of an inventory as baseline members."""
+    levels = {department.id: department.level for department in inventory.departments}
+    return tuple(
+        Member(system.id, system.department, levels.get(system.department, Level.MUNICIPAL), system.kind) for system in inventory.systems
+    )
+
+
+def progress(
+    members: Iterable[Member],
+    accepted: Collection[SystemId],
+    percent: float,
+    *,
+    levels: Sequence[Level],
+    kinds: Sequence[Kind] = tuple(Kind),
+) -> tuple[Progress, ...]:
+    """All three readings of one target, in a fixed order. The programme says which one counts; the others are printed beside it."""
+    scope = [member for member in members if member.level in levels and member.kind in kinds]
+    return tuple(Progress(reading, _counts(scope, reading, accepted, percent)) for reading in READINGS)
+
+
+def _counts(scope: list[Member], reading: Reading, accepted: Collection[SystemId], percent: float) -> tuple[Count, ...]:
+    groups: dict[str, list[Member]] = {} if reading != "all_together" else {"all": []}
+    for member in scope:
+        group = "all" if reading == "all_together" else str(member.kind) if reading == "per_kind" else member.department
+        groups.setdefault(group, []).append(member)
+    return tuple(
+        Count(group, len(found), needed(len(found), percent), sum(member.id in accepted for member in found))
+        for group, found in sorted(groups.items())
+    )
+
+
+# ---------------------------------------------------------------- the baseline
+
+
+def freeze(audit: Audit, inventory: Inventory, *, reason: str, actor: str) -> Baseline:
+    """Freeze today's count. Refused when there is a baseline: it changes system by system, never as a whole."""
+    if baseline(audit) is not None:
+        raise Refused("the baseline is frozen already", remedy="record single changes with `orchestrator baseline change`")
+    if not reason.strip():
+        raise Refused("a reason is needed", remedy="give it with --reason, e.g. the document that fixes the scope")
+    systems = [[m.id, m.department, str(m.level), str(m.kind)] for m in members_of(inventory)]
+    audit.append(BASELINE, None, {"reason": reason.strip()[:500], "systems": systems}, actor)
+    frozen = baseline(audit)
+    assert frozen is not None  # noqa: S101 - it was written a moment ago
+    return frozen
+
+
+def change(audit: Audit, inventory: Inventory, system: SystemId, what: What, *, reason: str, actor: str) -> None:
+    """Record one change of the denominator. Refused when it does not fit what the baseline holds."""
+    frozen = baseline(audit)
+    if frozen is None:
+        raise Refused("there is no baseline yet", remedy="freeze one with `orchestrator baseline freeze`")
+    if not reason.strip():
+        raise Refused("a reason is needed", remedy="give it with --reason")
+    inside = any(member.id == system for member in frozen.members)
+    payload: dict[str, object] = {"what": what, "reason": reason.strip()[:500]}
+    if what == "added":
+        member = next((member for member in members_of(inventory) if member.id == system), None)
+        if member is None or inside:
+            raise Refused(f"{system} {'is in the baseline already' if inside else 'is not in the inventory'}", remedy="check the id")
+        payload |= {"department": member.department, "level": str(member.level), "kind": str(member.kind)}
+    elif not inside:
+        raise Refused(f"{system} is not in the baseline", remedy="check the id with `orchestrator baseline show`")
+    audit.append(BASELINE_CHANGE, system, payload, actor)
+
+
+def baseline(audit: Audit) -> Baseline | None:
+    """The baseline with every recorded change; None before the first freeze."""
+    records = [record for record in audit.read(BASELINE) if record.payload is not None]
+    if not records:
+        return None
+    first = records[0]
+    payload: Mapping[str, object] = first.payload or {}
+    systems = payload["systems"]
+    assert isinstance(systems, list)  # noqa: S101 - our own payload
+    frozen = tuple(Member(ident, department, Level(level), Kind(kind)) for ident, department, level, kind in systems)
+    members = {member.id: member for member in frozen}
+    changes: list[BaselineChange] = []
+    for record in audit.read(BASELINE_CHANGE):
+        said, ident = record.payload, record.system
+        if ident is None:
+            continue
+        if said is None:  # purged: the system was found classified (R2)
+            members.pop(ident, None)
+            changes.append(BaselineChange(record.at, record.actor, ident, "classified", ""))
+            continue
+        if said["what"] == "added":
+            members[ident] = Member(ident, str(said["department"]), Level(said["level"]), Kind(said["kind"]))
+        else:
+            members.pop(ident, None)
+        changes.append(BaselineChange(record.at, record.actor, ident, said["what"], str(said["reason"])))
+    ordered = tuple(members[ident] for ident in sorted(members))
+    return Baseline(first.at, first.actor, str(payload.get("reason", "")), frozen, tuple(changes), ordered)
+
+
+def unexplained(frozen: Baseline, inventory: Inventory) -> list[Finding]:
+    """Differences between today's count and the baseline that nobody recorded."""
+    today, then = {member.id for member in members_of(inventory)}, {member.id for member in frozen.members}
+    remedy = "orchestrator baseline change 系统编码 --what … --reason …"
+    return [
+        *(
+            Finding("baseline-added", "warning", f"{ident} 不在基线内 (not in the baseline)", remedy, system=ident)
+            for ident in sorted(today - then)
+        ),
+        *(
+            Finding("baseline-gone", "warning", f"{ident} 在基线内,现已不在统计范围 (no longer counted)", remedy, system=ident)
+            for ident in sorted(then - today)
+        ),
+    ]

@@ -1,0 +1,322 @@
+"""Whole relocation with hosting: the machines move as they are; an announced outage, a cold backup before transport.
+
+The data travels with the machine, so the way back is carriage and nothing is copied back; what is written after power-on
+at the new place exists there only, and that is declared (``exposed``) on the record.
+"""
+
+from __future__ import annotations
+
+import shlex
+import time
+from pathlib import Path
+
+from orchestrator.errors import StepFailed
+from orchestrator.models import Host, Service
+from orchestrator.steps import people
+from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
+from orchestrator.tools import health
+from orchestrator.tools.files import tree_hashes
+from orchestrator.tools.haproxy import Runtime
+from orchestrator.tools.probing import Probe
+
+CARRY = [
+    ("power_off", "服务器关机断电", "power the machines off"),
+    ("transport", "运输至云中心", "transport to the cloud centre"),
+    ("rack", "上架布线", "rack and cable"),
+    ("power_on", "加电开机", "power on"),
+]
+CARRY_BACK = [(f"{name}_back", f"{zh}(运回原机房)", f"{en} (going back)") for name, zh, en in CARRY]
+
+
+def new_address(ctx: Context, host: Host) -> str:
+    """The machine's address at the cloud centre: the cloud's range, the same last number."""
+    cloud = ctx.world.cloud.address_range.split("/")[0].split(".")
+    return ".".join([*cloud[:3], host.address.split(".")[3]])
+
+
+def moved(ctx: Context, host: Host) -> Host:
+    """The same machine at its new place."""
+    return host.model_copy(update={"address": new_address(ctx, host)})
+
+
+def adopt(ctx: Context) -> None:
+    """The target of a hosted system is the machine itself, elsewhere."""
+    ctx.world.targets = {h.name: moved(ctx, h) for h in ctx.system.hosts}
+
+
+def _probe(ctx: Context) -> Probe:
+    return Probe(ctx.world.folder, f"{ctx.migration}-outage")
+
+
+def _trees(ctx: Context) -> list[tuple[Host, str]]:
+    """What is backed up cold: the declared trees and the databases' data directories."""
+    found = [(ctx.world.source(t.host), t.path) for t in ctx.system.file_trees]
+    return found + [(ctx.world.source(d.host), _data(ctx, ctx.world.source(d.host))) for d in ctx.system.databases]
+
+
+def _data(ctx: Context, host: Host) -> str:
+    return (ctx.world.root(host) or "") + "/var/lib/postgresql/data"
+
+
+# ---------------------------------------------------------------- down
+
+
+def shut_down(ctx: Context) -> Facts:
+    """Announces, starts the measurement from outside, then stops services and databases cleanly and observes them down."""
+    budget = (ctx.system.interruption.outage_minutes if ctx.system.interruption else None) or 0
+    ctx.records.event("outage_announced", {"minutes": budget})
+    entry = next((s for s in ctx.system.services if s.entry), None)
+    if entry is not None and ctx.sites.entry is not None:
+        _probe(ctx).start(kind="http", target=_url(ctx, entry), clients=1, every_ms=100, limit=86_400)
+    began = time.time()
+    for service in ctx.system.services:
+        stop_service(ctx, ctx.world.source(service.host), service)
+    for database in ctx.system.databases:
+        _pg_ctl(ctx, ctx.world.source(database.host), ["stop", "-m", "fast", "-w", "-t", "120"])
+    return {"began": began, "minutes": budget}
+
+
+def _url(ctx: Context, service: Service) -> str:
+    from orchestrator.embedded.placement import ENTRY_PORTS
+
+    assert ctx.sites.entry is not None  # noqa: S101 - the caller looked
+    return f"http://{ctx.sites.entry.address}:{ENTRY_PORTS.get(service.entry or '', 80)}{service.health.target if service.health else '/'}"
+
+
+def stop_service(ctx: Context, host: Host, service: Service) -> None:
+    """Ends a service's process on its host and waits until its port is closed."""
+    connection = ctx.world.ssh(host)
+    if service.unit:
+        connection.run(["systemctl", "stop", service.unit], check=True)
+    else:
+        connection.run(["pkill", "-TERM", "-f", "--", service.command[0]])
+    until = time.monotonic() + 30
+    while service.port and health.answers(host.address, service.port):
+        if time.monotonic() > until:
+            raise StepFailed(f"{service.name} does not stop", where=host.name, remedy="stop it by hand, then resume")
+        time.sleep(0.1)
+
+
+def _pg_ctl(ctx: Context, host: Host, words: list[str]) -> None:
+    from orchestrator.steps.prepare import run_as
+    from orchestrator.tools import programs
+
+    data = _data(ctx, host)
+    argv = [*run_as(ctx), str(programs.find("pg_ctl")), "-D", data, "-s", *words]
+    log = f"{data}/../hosting.log"
+    command = f"{shlex.join([*argv, '-l', log] if words[0] == 'start' else argv)} </dev/null >/dev/null 2>&1"
+    if ctx.world.ssh(host).run(["sh", "-c", command], timeout=180).code != 0 and words[0] == "start":
+        raise StepFailed("PostgreSQL did not start", where=host.name, remedy=f"read {log}")
+
+
+def _is_down(ctx: Context) -> Observed:
+    if any(s.port and health.answers(ctx.world.source(s.host).address, s.port) for s in ctx.system.services):
+        return Observed.NOT_DONE
+    if any(health.answers(ctx.world.source(d.host).address, d.port) for d in ctx.system.databases):
+        return Observed.NOT_DONE
+    return Observed.DONE
+
+
+def start_where_it_is(ctx: Context) -> None:
+    """The undo: everything runs again at the old place."""
+    for host in ctx.system.hosts:
+        _start(ctx, host)
+    _probe(ctx).stop()
+
+
+def _start(ctx: Context, host: Host) -> None:
+    for database in ctx.system.databases:
+        if database.host == host.name and not health.answers(host.address, database.port):
+            _pg_ctl(ctx, host, ["start", "-w", "-t", "120"])
+    for service in ctx.system.services:
+        if service.host != host.name or (service.port and health.answers(host.address, service.port)):
+            continue
+        environment = _environment(ctx, host, service)
+        words = ["env", *(f"{k}={v}" for k, v in sorted(environment.items())), *service.command]
+        log = f"{ctx.world.root(host)}/var/log/{service.name}.log"
+        ctx.world.ssh(host).run(["sh", "-c", f"setsid {shlex.join(words)} </dev/null >>{shlex.quote(log)} 2>&1 &"], check=True)
+    for service in ctx.system.services:
+        problem = health.check(service, host.address, service.port or 0, limit=30) if service.host == host.name else None
+        if problem:
+            raise StepFailed(f"{service.name} is not healthy: {problem}", where=f"{host.name} {host.address}", remedy="read its log, mend it, then resume")
+
+
+def _environment(ctx: Context, host: Host, service: Service) -> dict[str, str]:
+    table = {"@listen.address": host.address, "@listen.port": str(service.port)}
+    for database in ctx.system.databases:
+        table |= {
+            "@database.host": host.address, "@database.port": str(database.port), "@database.name": database.name,
+            "@database.role": database.role or "", "@database.secret_file": (database.secret or "").removeprefix("file:"),
+        }  # fmt: skip
+    return {name: table.get(value, value) for name, value in service.environment.items()}
+
+
+# ---------------------------------------------------------------- cold backup
+
+
+def cold_backup(ctx: Context) -> Facts:
+    """Copies everything while it stands still, and compares every file's content with the machine's."""
+    from orchestrator.steps.files import rsync
+
+    facts: Facts = {"trees": {}}
+    for host, path in _trees(ctx):
+        folder = _backup_folder(ctx, host, path)
+        report = rsync(ctx).fetch(host, path, folder, checksum=True)
+        here = tree_hashes(ctx.world.ssh(host), path)
+        there = local_hashes(folder)
+        differ = sorted(name for name in here.keys() | there.keys() if here.get(name) != there.get(name))
+        if differ:
+            raise StepFailed(f"the cold backup differs: {', '.join(differ[:5])}", where=f"{host.name}:{path}", remedy="look at both disks; the machine is not moved before this is equal")
+        facts["trees"][f"{host.name}:{path}"] = {"files": len(here), "bytes": report.bytes}
+        ctx.records.copied(what=f"cold backup {host.name}:{path}", source_state="stopped", size=report.bytes, items=len(here))
+    return facts
+
+
+def _backup_folder(ctx: Context, host: Host, path: str) -> Path:
+    return ctx.world.folder / "cold" / host.name / path.strip("/").replace("/", "_")
+
+
+def local_hashes(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file below a folder of the controller."""
+    import hashlib
+
+    found = {}
+    for file in sorted(folder.rglob("*")):
+        if file.is_file() and not file.is_symlink():
+            found[str(file.relative_to(folder))] = hashlib.file_digest(file.open("rb"), "sha256").hexdigest()
+    return found
+
+
+def _backed_up(ctx: Context) -> Observed:
+    return Observed.DONE if all(_backup_folder(ctx, h, p).is_dir() for h, p in _trees(ctx)) else Observed.NOT_DONE
+
+
+# ---------------------------------------------------------------- carriage and start
+
+
+def carry(ctx: Context) -> Facts:
+    """People switch off, carry, rack and switch on."""
+    detail = {"machines": [h.name for h in ctx.system.hosts], "to": [new_address(ctx, h) for h in ctx.system.hosts]}
+    return {"tasks": people.ask(ctx, "carry_machines", CARRY, detail)}
+
+
+def _carried(ctx: Context) -> Observed:
+    adopt(ctx)
+    there = [health.answers(h.address, h.ssh_port) for h in ctx.world.targets.values()]
+    return Observed.DONE if all(there) else Observed.UNCLEAR if any(there) else Observed.NOT_DONE
+
+
+def carry_back(ctx: Context) -> None:
+    """Carriage back; asked for only when the machine left."""
+    if "carry_machines" in ctx.facts:
+        people.ask(ctx, "carry_machines", CARRY_BACK, {"machines": [h.name for h in ctx.system.hosts], "to": [h.address for h in ctx.system.hosts]})
+
+
+def start_there(ctx: Context) -> Facts:
+    """Re-addresses the machine, compares its files with the cold backup *before* anything starts, then starts and verifies."""
+    adopt(ctx)
+    compared = 0
+    if not any(s.port and health.answers(ctx.world.target(s.host).address, s.port) for s in ctx.system.services):
+        compared = _compare_with_backup(ctx)
+    for host in ctx.world.targets.values():
+        _readdress(ctx, host)
+        _start(ctx, host)
+    ctx.records.event("writes_exposed", {"since": time.time(), "why": "the data travels with the machine; no stand-in is fed at the old place"})
+    return {"hosts": {h.name: h.address for h in ctx.world.targets.values()}, "compared_files": compared}
+
+
+def _compare_with_backup(ctx: Context) -> int:
+    count = 0
+    for host, path in _trees(ctx):
+        there = tree_hashes(ctx.world.ssh(ctx.world.target(host.name)), path)
+        backup = local_hashes(_backup_folder(ctx, host, path))
+        differ = sorted(name for name in there.keys() | backup.keys() if there.get(name) != backup.get(name))
+        if differ:
+            raise StepFailed(f"after transport {', '.join(differ[:5])} differ from the cold backup", where=host.name, remedy="restore these from the cold backup, then resume")
+        count += len(there)
+    return count
+
+
+def _readdress(ctx: Context, host: Host) -> None:
+    """PostgreSQL listens where its machine is now."""
+    old = next(h for h in ctx.system.hosts if h.name == host.name).address
+    for database in ctx.system.databases:
+        if database.host == host.name:
+            data = _data(ctx, host)
+            for name in ("postgresql.conf", "postgresql.auto.conf", "conf.d/city.conf"):
+                ctx.world.ssh(host).run(["sh", "-c", f"test ! -f {shlex.quote(f'{data}/{name}')} || sed -i s/{old}/{host.address}/g {shlex.quote(f'{data}/{name}')}"])
+
+
+def readdress_back(ctx: Context) -> None:
+    """Stops it at the new place and gives the configuration its old address again."""
+    adopt(ctx)
+    for service in ctx.system.services:
+        host = ctx.world.target(service.host)
+        if health.answers(host.address, host.ssh_port):
+            stop_service(ctx, host, service)
+    for database in ctx.system.databases:
+        host = ctx.world.target(database.host)
+        if health.answers(host.address, database.port):
+            _pg_ctl(ctx, host, ["stop", "-m", "fast", "-w", "-t", "120"])
+        data, old = _data(ctx, host), ctx.world.source(database.host).address
+        if health.answers(host.address, host.ssh_port):
+            ctx.world.ssh(host).run(["sh", "-c", f"sed -i s/{host.address}/{old}/g {shlex.quote(data)}/postgresql*.conf"])
+
+
+def _runs_there(ctx: Context) -> Observed:
+    adopt(ctx)
+    problems = [health.check(s, ctx.world.target(s.host).address, s.port or 0, limit=1) for s in ctx.system.services]
+    return Observed.NOT_DONE if all(problems) and problems else Observed.UNCLEAR if any(problems) else Observed.DONE
+
+
+# ---------------------------------------------------------------- entry and outage
+
+
+def point_entry(ctx: Context) -> Facts:
+    """Citizens' entry follows the machine; the outage ends and is measured from outside."""
+    adopt(ctx)
+    _point(ctx, target=True)
+    began = float(ctx.facts["shut_down"]["began"])
+    probe = _probe(ctx)
+    time.sleep(1.0)
+    probe.stop()
+    ended = time.time()
+    seen = probe.between(began - 1, ended)
+    budget = float(ctx.facts["shut_down"]["minutes"]) * 60_000
+    ctx.records.measure(
+        kind="hosting_outage", direction="forward", started=began, ended=ended, longest_gap_ms=seen.longest_gap_ms, requests=seen.requests,
+        failed_requests=seen.failed, budget_ms=budget, budget_failed=None, in_window=True, breach=seen.longest_gap_ms > budget, detail={"announced": True},
+    )  # fmt: skip
+    return {"outage_seconds": round(seen.longest_gap_ms / 1000, 1), "started": began, "ended": ended}
+
+
+def _point(ctx: Context, *, target: bool) -> None:
+    assert ctx.sites.entry is not None  # noqa: S101 - hosting needs an entry
+    runtime = Runtime(ctx.sites.entry)
+    for service in ctx.system.services:
+        if service.entry:
+            host = ctx.world.target(service.host) if target else ctx.world.source(service.host)
+            runtime.point(service.entry, service.name, host.address, service.port or 0)
+            runtime.wait_up(service.entry, service.name, limit=15)
+
+
+def point_back(ctx: Context) -> None:
+    """The entry points at the old place again."""
+    _point(ctx, target=False)
+
+
+def _pointed(ctx: Context) -> Observed:
+    adopt(ctx)
+    assert ctx.sites.entry is not None  # noqa: S101 - hosting needs an entry
+    runtime = Runtime(ctx.sites.entry)
+    good = [runtime.address(s.entry, s.name) == f"{ctx.world.target(s.host).address}:{s.port}" for s in ctx.system.services if s.entry]
+    return Observed.DONE if all(good) else Observed.NOT_DONE
+
+
+SHUT_DOWN = Step(id="shut_down", zh="公告停机并正常关机", en="announce, then shut down cleanly", effect=Effect.REVERSIBLE, run=shut_down, observe=_is_down, undo=start_where_it_is)
+COLD_BACKUP = Step(
+    id="cold_backup", zh="冷备份并核对", en="cold backup, compared", effect=Effect.REVERSIBLE, run=cold_backup, observe=_backed_up, undo=lambda _ctx: None
+)
+CARRIAGE = Step(id="carry_machines", zh="整体搬运", en="carry the machines", effect=Effect.REVERSIBLE, run=carry, observe=_carried, undo=carry_back)
+START = Step(id="start_there", zh="在云中心启动并核验", en="re-address, start and verify at the cloud centre", effect=Effect.REVERSIBLE, run=start_there, observe=_runs_there, undo=readdress_back)
+ENTRY = Step(id="point_entry", zh="访问入口切到新址", en="let requests follow the machines", effect=Effect.REVERSIBLE, run=point_entry, observe=_pointed, undo=point_back, switches="target")

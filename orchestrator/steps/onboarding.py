@@ -1,0 +1,29 @@
+"""A system that is still being built has no live source: it is brought onto the cloud by people, under the same gates."""
+
+from __future__ import annotations
+
+from orchestrator.steps import people
+from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
+
+TASKS = [
+    ("deploy", "建设单位在云上部署系统", "the builder deploys the system on the cloud"),
+    ("test_report", "提交测评报告", "hand in the test report"),
+]
+
+
+def bring(ctx: Context) -> Facts:
+    """The builder's work, with evidence."""
+    return {"tasks": people.ask(ctx, "bring_onto_cloud", TASKS, {"system": ctx.system.name})}
+
+
+def trial(ctx: Context) -> Facts:
+    """There is no source to go back to; the trial run is the department's use, with evidence."""
+    return {"tasks": people.ask(ctx, "trial_use", [("trial_report", "提交试运行报告", "hand in the trial-run report")], {"seconds": ctx.system.trial_run_seconds})}
+
+
+def _done(_: Context) -> Observed:
+    return Observed.DONE
+
+
+BRING = Step(id="bring_onto_cloud", zh="接入云平台", en="bring it onto the cloud", effect=Effect.READ_ONLY, run=bring, observe=_done)
+TRIAL = Step(id="trial_use", zh="试运行", en="trial run", effect=Effect.READ_ONLY, run=trial, observe=_done)

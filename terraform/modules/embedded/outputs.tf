@@ -1,0 +1,12 @@
+output "servers" {
+  description = "Server name → where it answers: address, ssh_user, ssh_port, zone."
+  value = {
+    for name, server in var.servers : name => {
+      address  = local.addresses[name]
+      ssh_user = var.ssh_user
+      ssh_port = var.ssh_port
+      zone     = server.zone
+    }
+  }
+  depends_on = [terraform_data.server]
+}
