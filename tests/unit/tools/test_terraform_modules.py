@@ -39,7 +39,7 @@ def block_faults(where: str, body: str, known: Schema, indent: str) -> list[str]
     found += [f"{where}: {name} is missing" for name, spec in known.items() if spec["required"] and name not in {*given, *blocks}]
     for name, value in ((n, v) for n, v in given.items() if n not in META):
         kind, written = known.get(name, {}).get("kind", "any"), literal_kind(value)
-        if written and kind != "any" and kind != written:
+        if written and kind not in ("any", written):
             found.append(f"{where}: {name} = {value[:40]} is not {kind if isinstance(kind, str) else 'an argument but a block'}")
     for name, inner in blocks.items():
         if name not in META and name in known:
