@@ -172,13 +172,14 @@ def _waves(facts: ReportFacts, x: object, top: float, height: float) -> tuple[Wa
     for s in facts.systems:
         if s.promise:
             waves.setdefault(s.promise.wave.value, []).append((s.id, _day(s.promise.window_start.value), s.state.value.code == "accepted"))
+    wide = max(1.5, min(14.0, round((x(7.0) - x(0.0)) * 0.8, 1)))
     most = max((len(w) for w in waves.values()), default=1)
     found = []
     for number, members in sorted(waves.items()):
         tall, accepted = height * len(members) / most, sum(done for _, _, done in members)
         ids = tuple(sorted(name for name, _, _ in members))
         begin = x(min(day for _, day, _ in members))
-        found.append(WaveBar(number, begin, round(top + height - tall, 1), 5.0, round(tall, 1), round(tall * accepted / len(members), 1), ids, accepted))
+        found.append(WaveBar(number, begin, round(top + height - tall, 1), wide, round(tall, 1), round(tall * accepted / len(members), 1), ids, accepted))
     return tuple(found)
 
 

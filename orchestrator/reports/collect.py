@@ -47,7 +47,7 @@ def collect(
     trail = Trail(journal, decisions, hidden=lambda system, purged: purged or system not in known)
     digests = {m.plan_digest for m in trail.migrations}
     plans = {digest: Plan.model_validate_json(text) for digest in digests if (text := journal.plan(digest))}
-    given = Given(inventory, verdicts, programme, plan, trail, JournalAudit(journal), plans, step_names or {})
+    given = Given(inventory, verdicts, programme, plan, trail, JournalAudit(journal), now, plans, step_names or {})
     known_systems = tuple(s for s in systems.systems(given) if s.id not in trail.hidden)
     waits = standing.waits(given)
     digest = inventory_digest(inventory)
@@ -95,10 +95,12 @@ def _totals(given: Given, known: tuple[f.SystemFacts, ...], waits: tuple[f.Wait,
     differ = [c for c in compared if c.equal.value is False]
     accepted = [s for s in known if s.id in given.accepted]
     moving = [s for s in known if s.state.value.code in UNDER_WAY]
+    late = [s.promise for s in known if s.promise and s.promise.late]
     return f.Totals(
         systems=Sourced(value=len(known), source=Source(rows=("inventory:*",))),
         accepted=Sourced(value=len(accepted), source=_sum(given, [given.accepted[s.id] for s in accepted])),
         under_way=Sourced(value=len(moving), source=_sum(given, [s.state.source for s in moving])),
+        late=Sourced(value=len(late), source=_sum(given, [p.window_end.source for p in late])),
         cutovers=Sourced(value=len(cutovers), source=everything),
         longest_gap_ms=gaps[-1].longest_gap_ms if gaps else Sourced(value=None, source=given.trail.nothing()),
         failed=Sourced(value=sum(c.failed.value or 0 for c in cutovers), source=everything),

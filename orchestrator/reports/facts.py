@@ -87,6 +87,8 @@ class Promise(Value):
     window_end: Sourced[str]
     rule: str
     accepted_by: Sourced[str | None]
+    late: bool
+    """The window has passed and the system has not been switched in it, or the promised acceptance has passed without one."""
 
 
 class Cutover(Value):
@@ -129,6 +131,15 @@ class Comparison(Value):
     equal: Sourced[bool | None]
 
 
+class Earlier(Value):
+    """A migration of the system before the latest one."""
+
+    number: int
+    ending: Sourced[Mark]
+    ended: str
+    why: str
+
+
 class SystemFacts(Value):
     id: str
     name: Words
@@ -149,6 +160,7 @@ class SystemFacts(Value):
     live: str
     why: str
     migrations: Sourced[int]
+    earlier: tuple[Earlier, ...]
     promise: Promise | None
     cutovers: tuple[Cutover, ...]
     outages: tuple[Outage, ...]
@@ -251,6 +263,7 @@ class Totals(Value):
     systems: Sourced[int]
     accepted: Sourced[int]
     under_way: Sourced[int]
+    late: Sourced[int]
     cutovers: Sourced[int]
     longest_gap_ms: Sourced[float | None]
     failed: Sourced[int]

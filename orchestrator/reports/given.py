@@ -27,6 +27,7 @@ class Given:
     plan: Plan | None
     trail: Trail
     audit: Audit
+    now: dt.datetime
     plans: Mapping[str, Plan] = field(default_factory=dict)
     """Plans by digest: what each migration was started under."""
     step_names: Mapping[str, tuple[str, str]] = field(default_factory=dict)

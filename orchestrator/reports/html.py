@@ -13,7 +13,7 @@ from orchestrator.reports import charts
 from orchestrator.reports.facts import EventLine, ReportFacts
 from orchestrator.reports.texts import TEXTS
 from orchestrator.reports.values import Mark, Source, Sourced, Words
-from orchestrator.reports.words import ROWS
+from orchestrator.reports.words import DAYS, ROWS
 
 Lang = Literal["zh", "en"]
 TEMPLATES = Path(__file__).parent / "templates"
@@ -39,7 +39,7 @@ class Sources:
 def render(facts: ReportFacts, lang: Lang = "zh", *, plan_picture: Markup | None = None) -> str:
     """The report. The same facts give the same file. ``plan_picture``: an SVG that already escaped its own texts."""
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"w": _words, "ms": _milliseconds, "n": _number, "row": _row, "minutes": _minutes, "ms_short": _tick, "cut": _cut}
+    environment.filters |= {"w": _words, "ms": _milliseconds, "n": _number, "row": _row, "minutes": _minutes, "ms_short": _tick, "cut": _cut, "rule": _rule}
     environment.globals["_"] = _text
     return environment.get_template("report.html").render(
         f=facts,
@@ -75,7 +75,7 @@ def _milliseconds(context: Context, value: float | None) -> str:
     if value is None:
         return "未测得" if zh else "not measured"
     if value < 1000:
-        return f"{value:.1f} {'毫秒' if zh else 'ms'}" if value < 100 else f"{value:.0f} {'毫秒' if zh else 'ms'}"
+        return f"{value:.1f} {'毫秒' if zh else 'ms'}"
     if value < 120_000:
         return f"{value / 1000:.2f} {'秒' if zh else 's'}"
     return f"{value / 60_000:.0f} {'分钟' if zh else 'min'}"
@@ -86,6 +86,13 @@ def _minutes(context: Context, value: float | None) -> str:
     if value is None:
         return "未公告" if context["lang"] == "zh" else "not announced"
     return f"{value:g} {'分钟' if context['lang'] == 'zh' else 'min'}"
+
+
+@pass_context
+def _rule(context: Context, rule: str) -> str:
+    """A window's rule; its first word in Chinese where that is read."""
+    word, space, rest = rule.partition(" ")
+    return DAYS.get(word, word) + space + rest if context["lang"] == "zh" else rule
 
 
 @pass_context

@@ -34,8 +34,8 @@ def _gate(given: Given, row: Any, migration: Any) -> Wait:
     return Wait(
         kind="gate",
         system=migration.system,
-        what=Words(zh=f"{zh}(计划 {row.digest[:12]})", en=f"{en} (plan {row.digest[:12]})"),
-        whom=Words(zh=f"有权决定的人员,申请人 {asked} 除外", en=f"a person entitled to decide, other than {asked} who asked"),
+        what=Words(zh=f"{zh}（计划 {row.digest[:12]}）", en=f"{en} (plan {row.digest[:12]})"),
+        whom=Words(zh=f"有权决定的人员，申请人 {asked} 除外", en=f"a person entitled to decide, other than {asked} who asked"),
         since=Sourced(value=given.local(row.opened), source=given.trail.source(given.trail.gate_events(row), f"gates:{row.id}")),
         command=f"orchestrator {GATE_COMMANDS.get(row.gate, 'approve')} {migration.system} --digest {row.digest[:12]}",
     )
@@ -66,7 +66,7 @@ def _person(given: Given, m: Any) -> Wait:
 
 def _window(given: Given, m: Any, step: Any) -> Wait:
     found = given.entry(m.system, m.plan_digest)
-    when = f"{given.local(found[0].window_start)[:16]}({found[0].window_rule})" if found else ""
+    when = f"{given.local(found[0].window_start)[:16]}" if found else ""
     source = given.trail.source(given.trail.step_events(m.id, step.step, "waiting"), f"steps:{m.id}/{step.step}")
     return Wait(
         kind="window",
@@ -86,7 +86,7 @@ def _hold(given: Given) -> Wait:
     return Wait(
         kind="hold",
         system="",
-        what=Words(zh=f"全市暂停切换:{value}", en=f"all cutovers are held: {value}"),
+        what=Words(zh=f"全市暂停切换：{value}", en=f"all cutovers are held: {value}"),
         whom=same(given.scrub.text(who(str(row.actor)))),
         since=Sourced(value=given.local(row.at), source=given.trail.source(events, "flags:hold")),
         command="orchestrator hold --off",

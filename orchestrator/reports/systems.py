@@ -6,7 +6,7 @@ from typing import Any
 
 from orchestrator.models import System
 from orchestrator.policy.records import OVERRIDE
-from orchestrator.reports.facts import Comparison, Cutover, Outage, Promise, ReasonLine, SystemFacts
+from orchestrator.reports.facts import Comparison, Cutover, Earlier, Outage, Promise, ReasonLine, SystemFacts
 from orchestrator.reports.given import Given
 from orchestrator.reports.phases import in_scope
 from orchestrator.reports.values import Mark, Source, Sourced, Words
@@ -63,6 +63,7 @@ def _system(given: Given, one: System, rows: list[Any], phases: tuple[str, ...])
         live=str(latest.live) if latest else "source",
         why=given.scrub.text(latest.why or "", limit=600) if latest else "",
         migrations=Sourced(value=len(rows), source=trail.source(begun)),
+        earlier=tuple(_earlier(given, row) for row in rows[:-1]),
         promise=_promise(given, one.id, latest),
         cutovers=tuple(_cutover(given, one.id, m) for m in _measured(given, rows) if m.kind == "cutover"),
         outages=tuple(o for row in rows for o in _outages(given, one.id, row)),
@@ -97,6 +98,13 @@ def _state(given: Given, one: System, latest: Any) -> tuple[Sourced[Mark], str, 
     return Sourced(value=mark(STATES, code), source=trail.source(events, f"migrations:{latest.id}")), given.local(since), shown
 
 
+def _earlier(given: Given, row: Any) -> Earlier:
+    code = str(row.ending or row.state)
+    source = given.trail.source(given.trail.ended(row.id, code), f"migrations:{row.id}")
+    why = given.scrub.text(row.why or "", limit=300) if code != "accepted" else ""
+    return Earlier(number=row.number, ending=Sourced(value=mark(STATES, code), source=source), ended=given.local(row.ended), why=why)
+
+
 def _override(given: Given, system: str) -> Sourced[str] | None:
     verdict = given.verdicts.get(system)
     if verdict is None or not verdict.overridden_by:
@@ -118,7 +126,15 @@ def _promise(given: Given, system: str, latest: Any) -> Promise | None:
         window_end=Sourced(value=given.local(entry.window_end), source=source),
         rule=entry.window_rule,
         accepted_by=Sourced(value=given.local(entry.accepted_by) or None, source=source),
+        late=_late(given, system, latest, given.local(entry.window_end), given.local(entry.accepted_by)),
     )
+
+
+def _late(given: Given, system: str, latest: Any, window_end: str, accepted_by: str) -> bool:
+    if system in given.accepted:
+        return False
+    now, switched = given.local(given.now), latest is not None and latest.live == "target"
+    return bool(not switched and window_end < now) or bool(accepted_by and accepted_by < now)
 
 
 # ---------------------------------------------------------------- figures

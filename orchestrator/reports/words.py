@@ -35,8 +35,8 @@ KINDS = {Kind.DATABASE: ("数据库", "database"), Kind.APPLICATION: ("应用系
 LEVELS = {Level.MUNICIPAL: ("市直", "municipal"), Level.COUNTY: ("县、市、区", "county")}
 STATUSES = {Status.IN_USE: ("已建", "in use"), Status.UNDER_CONSTRUCTION: ("在建", "under construction"), Status.RETIRED: ("停用", "retired")}
 EXCLUDED = {
-    Excluded.CLASSIFIED: ("涉密系统(不迁移)", "classified (not migrated)"),
-    Excluded.PARTY_MASS: ("党群部门(不计入)", "party and mass organisations (not counted)"),
+    Excluded.CLASSIFIED: ("涉密系统（不迁移）", "classified (not migrated)"),
+    Excluded.PARTY_MASS: ("党群部门（不计入）", "party and mass organisations (not counted)"),
     Excluded.RETIRED: ("停用", "retired"),
 }
 READINGS = {
@@ -62,6 +62,7 @@ SHARING = {
     "not_shared": ("不予共享", "not shared"),
 }
 FORMS = {"front_end_server": ("前置机", "front-end server"), "api": ("接口", "API"), "file": ("文件", "file")}
+DAYS = {"daily": "每天", "workday": "工作日", "weekend": "周末", "holiday": "节假日"}
 EVENTS: dict[str, tuple[str, str]] = {
     "plan_saved": ("保存计划", "plan saved"),
     "migration_started": ("开始迁移", "migration started"),
@@ -74,7 +75,7 @@ EVENTS: dict[str, tuple[str, str]] = {
     "task_opened": ("下达人工任务", "task opened"),
     "task_done": ("人工任务完成", "task done"),
     "measured": ("实测中断", "interruption measured"),
-    "breach": ("实测中断(超出预算)", "interruption measured (over budget)"),
+    "breach": ("实测中断（超出预算）", "interruption measured (over budget)"),
     "copied": ("复制记录", "copied"),
     "purged": ("清除涉密内容", "purged"),
     "catalogue_registered": ("目录登记", "catalogue entry"),
@@ -90,7 +91,7 @@ EVENTS: dict[str, tuple[str, str]] = {
 ROWS: dict[str, tuple[str, str]] = {
     "inventory": ("信息系统迁移统计表", "inventory"),
     "plan": ("迁移计划", "plan"),
-    "programme": ("工作安排(program.yaml)", "programme (program.yaml)"),
+    "programme": ("工作安排（program.yaml）", "programme (program.yaml)"),
     "policy": ("策略规则", "policy rule"),
     "journal": ("检索审计日志事件", "audit trail searched, events"),
     "measurements": ("测量记录", "measurement"),
