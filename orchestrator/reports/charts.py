@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from orchestrator.reports.facts import Cutover, Phase, ReportFacts
 from orchestrator.reports.values import Sourced, Words
 
 WIDTH = 720.0
+Scale = Callable[[float], float]
 MOST_CUTOVERS = 36
 """More would not fit a page: then the ones nearest to (or over) their budget are drawn."""
 
@@ -132,14 +133,22 @@ def time_chart(facts: ReportFacts) -> TimeChart | None:
     )
     until = min(max(today, *real), last) if real else today
     return TimeChart(
-        left=left, right=right, bottom=bottom, height=bottom + 92, planned=_stairs(promised, last, x, y), real=_stairs(real, until, x, y, first),
-        top=top, rows=tuple((y(n), n) for n in _steps(top)), ticks=_ticks(first, last, x), dues=lines, waves=_waves(facts, x, bottom + 30, 44.0),
+        left=left,
+        right=right,
+        bottom=bottom,
+        height=bottom + 92,
+        planned=_stairs(promised, last, x, y),
+        real=_stairs(real, until, x, y, first),
+        top=top,
+        rows=tuple((y(n), n) for n in _steps(top)),
+        ticks=_ticks(first, last, x),
+        dues=lines,
+        waves=_waves(facts, x, bottom + 30, 44.0),
         today=x(today) if first <= today <= last else None,
-    )  # fmt: skip
+    )
 
 
-def _stairs(days: list[float], until: float, x: object, y: object, first: float | None = None) -> str:
-    assert callable(x) and callable(y)  # noqa: S101, PT018 - the two scales above
+def _stairs(days: list[float], until: float, x: Scale, y: Scale, first: float | None = None) -> str:
     if not days:
         return ""
     points = [(x(first if first is not None else days[0]), y(0))]
@@ -156,8 +165,7 @@ def _steps(top: int) -> list[int]:
     return list(range(0, top + 1, step))
 
 
-def _ticks(first: float, last: float, x: object) -> tuple[Tick, ...]:
-    assert callable(x)  # noqa: S101 - the scale above
+def _ticks(first: float, last: float, x: Scale) -> tuple[Tick, ...]:
     begin, end = dt.date.fromordinal(math.ceil(first)), dt.date.fromordinal(math.floor(last))
     months = [(m // 12, m % 12 + 1) for m in range(begin.year * 12 + begin.month - 1, end.year * 12 + end.month)]
     every = next((n for n in (1, 3, 6, 12) if len(months) / n <= 10), 12)
@@ -166,8 +174,7 @@ def _ticks(first: float, last: float, x: object) -> tuple[Tick, ...]:
     return ticks or (Tick(x(begin.toordinal()), begin.isoformat()), Tick(x(end.toordinal()), end.isoformat()))
 
 
-def _waves(facts: ReportFacts, x: object, top: float, height: float) -> tuple[WaveBar, ...]:
-    assert callable(x)  # noqa: S101 - the scale above
+def _waves(facts: ReportFacts, x: Scale, top: float, height: float) -> tuple[WaveBar, ...]:
     waves: dict[int, list[tuple[str, float, bool]]] = {}
     for s in facts.systems:
         if s.promise:
@@ -179,7 +186,11 @@ def _waves(facts: ReportFacts, x: object, top: float, height: float) -> tuple[Wa
         tall, accepted = height * len(members) / most, sum(done for _, _, done in members)
         ids = tuple(sorted(name for name, _, _ in members))
         begin = x(min(day for _, day, _ in members))
-        found.append(WaveBar(number, begin, round(top + height - tall, 1), wide, round(tall, 1), round(tall * accepted / len(members), 1), ids, accepted))
+        found.append(
+            WaveBar(
+                number, begin, round(top + height - tall, 1), wide, round(tall, 1), round(tall * accepted / len(members), 1), ids, accepted
+            )
+        )
     return tuple(found)
 
 

@@ -119,7 +119,9 @@ def _departments(given: Given, known: tuple[f.SystemFacts, ...]) -> tuple[f.Depa
     for ident, mine in by_department.items():
         accepted = [s for s in mine if s.id in given.accepted]
         moving = [s for s in mine if s.state.value.code in UNDER_WAY]
-        over = [c.started.source for s in mine for c in s.cutovers if c.breach] + [o.measured_ms.source for s in mine for o in s.outages if o.breach]
+        over = [c.started.source for s in mine for c in s.cutovers if c.breach] + [
+            o.measured_ms.source for s in mine for o in s.outages if o.breach
+        ]
         found.append(
             f.DepartmentFacts(
                 id=ident,

@@ -69,7 +69,9 @@ def _reading(given: Given, scope: list[counting.Member], one: counting.Progress,
         )
         for c in one.counts
     )
-    return Reading(code=one.reading, name=words(READINGS, one.reading), decides=one.reading == given.programme.counting, met=one.met, counts=counts)
+    return Reading(
+        code=one.reading, name=words(READINGS, one.reading), decides=one.reading == given.programme.counting, met=one.met, counts=counts
+    )
 
 
 def _group(given: Given, group: str, reading: str) -> Words:
@@ -84,12 +86,10 @@ def _group(given: Given, group: str, reading: str) -> Words:
 def baseline(given: Given) -> Baseline:
     """The frozen count and every recorded change with who and why; else that nobody has frozen one."""
     frozen = given.baseline
-    everything = Sourced(value=len(given.members), source=given.members_source)
+    everything = Sourced[int](value=len(given.members), source=given.members_source)
     if frozen is None:
-        none = given.trail.nothing()
-        return Baseline(
-            frozen_at=Sourced(value=None, source=none), who="", reason="", systems=everything, changes=(), unexplained=Sourced(value=0, source=none)
-        )
+        none, nobody = given.trail.nothing(), Sourced[str | None](value=None, source=given.trail.nothing())
+        return Baseline(frozen_at=nobody, who="", reason="", systems=everything, changes=(), unexplained=Sourced(value=0, source=none))
     changes = []
     events = {(e.at, e.system): e.seq for e in given.trail.events if e.kind == "baseline-change"}
     for one in frozen.changes:
@@ -110,7 +110,9 @@ def baseline(given: Given) -> Baseline:
         reason=given.scrub.text(frozen.reason),
         systems=everything,
         changes=tuple(changes),
-        unexplained=Sourced(value=len(counting.unexplained(frozen, given.inventory)), source=given.members_source + Source(rows=("inventory:*",))),
+        unexplained=Sourced(
+            value=len(counting.unexplained(frozen, given.inventory)), source=given.members_source + Source(rows=("inventory:*",))
+        ),
     )
 
 
@@ -119,7 +121,11 @@ def excluded(given: Given) -> tuple[Excluded, ...]:
     table = {str(k): v for k, v in EXCLUDED.items()}
     found = Counter((str(row.reason), row.department) for row in given.inventory.excluded)
     return tuple(
-        Excluded(department=given.department(dept), reason=mark(table, reason), count=Sourced(value=n, source=Source(rows=(f"inventory:{dept}",))))
+        Excluded(
+            department=given.department(dept),
+            reason=mark(table, reason),
+            count=Sourced(value=n, source=Source(rows=(f"inventory:{dept}",))),
+        )
         for (reason, dept), n in sorted(found.items())
     )
 

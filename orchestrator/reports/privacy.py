@@ -23,7 +23,17 @@ KEYS: dict[str, tuple[str, ...]] = {
     "measured": ("kind", "direction", "longest_gap_ms", "requests", "failed_requests", "budget_ms", "budget_failed", "in_window", "breach"),
     "breach": ("kind", "direction", "longest_gap_ms", "requests", "failed_requests", "budget_ms", "budget_failed", "in_window", "breach"),
     "purged": ("events", "reason"),
-    "catalogue_registered": ("name", "database", "basic_category", "theme", "source_of_truth", "sharing", "form", "update_frequency", "place"),
+    "catalogue_registered": (
+        "name",
+        "database",
+        "basic_category",
+        "theme",
+        "source_of_truth",
+        "sharing",
+        "form",
+        "update_frequency",
+        "place",
+    ),
     "device_outage_announced": ("minutes",),
     "outage_announced": ("minutes",),
     "writes_exposed": ("why",),
@@ -33,7 +43,23 @@ KEYS: dict[str, tuple[str, ...]] = {
     "baseline-change": ("what", "reason"),
     "flag_hold": ("value",),
 }
-FACTS = ("tables", "rows", "equal", "from", "hold_ms", "compared_files", "unchanged", "minutes", "outage_seconds", "gap_ms", "attempts", "seconds", "actor", "decided", "rule")
+FACTS = (
+    "tables",
+    "rows",
+    "equal",
+    "from",
+    "hold_ms",
+    "compared_files",
+    "unchanged",
+    "minutes",
+    "outage_seconds",
+    "gap_ms",
+    "attempts",
+    "seconds",
+    "actor",
+    "decided",
+    "rule",
+)
 """What of a step's facts is printed: figures, never places."""
 LIMIT = 240
 

@@ -18,7 +18,9 @@ def waits(given: Given) -> tuple[Wait, ...]:
     """Open gates, human tasks, windows, what needs a person, the city's hold; oldest first."""
     open_ones = {m.id: m for m in given.trail.migrations if m.state != "ended"}
     found = [_gate(given, row, open_ones[row.migration]) for row in given.trail.gates if row.state == "open" and row.migration in open_ones]
-    found += [_task(given, row, open_ones[row.migration]) for row in given.trail.tasks if row.state == "open" and row.migration in open_ones]
+    found += [
+        _task(given, row, open_ones[row.migration]) for row in given.trail.tasks if row.state == "open" and row.migration in open_ones
+    ]
     for m in open_ones.values():
         if m.ending == "needs_a_person":
             found.append(_person(given, m))
@@ -143,7 +145,11 @@ def _room(given: Given, room: Room | str, inside: list[tuple[System, bool]]) -> 
 
 def catalogue(given: Given, systems: tuple[SystemFacts, ...]) -> Catalogue:
     """Registered entries (the latest of each system and datum), claims that collide, what should be registered and is not."""
-    latest = {(e.system, str((e.payload or {}).get("name"))): e for e in given.trail.of_kind("catalogue_registered") if e.system and e.payload is not None}
+    latest = {
+        (e.system, str((e.payload or {}).get("name"))): e
+        for e in given.trail.of_kind("catalogue_registered")
+        if e.system and e.payload is not None
+    }
     entries = tuple(_entry(given, e) for e in latest.values())
     claims: dict[str, list[CatalogueEntry]] = {}
     for entry in entries:
@@ -152,7 +158,10 @@ def catalogue(given: Given, systems: tuple[SystemFacts, ...]) -> Catalogue:
     conflicts = tuple(
         Conflict(
             name=name,
-            systems=Sourced(value=tuple(sorted(c.system for c in found)), source=Source(events=tuple(n for c in found for n in c.registered.source.events))),
+            systems=Sourced(
+                value=tuple(sorted(c.system for c in found)),
+                source=Source(events=tuple(n for c in found for n in c.registered.source.events)),
+            ),
         )
         for name, found in sorted(claims.items())
         if len({c.system for c in found}) > 1
@@ -162,7 +171,11 @@ def catalogue(given: Given, systems: tuple[SystemFacts, ...]) -> Catalogue:
     source = Source()
     for s in missing:
         source += s.state.source
-    return Catalogue(entries=entries, conflicts=conflicts, missing=Sourced(value=tuple(s.id for s in missing), source=source if missing else given.trail.nothing()))
+    return Catalogue(
+        entries=entries,
+        conflicts=conflicts,
+        missing=Sourced(value=tuple(s.id for s in missing), source=source if missing else given.trail.nothing()),
+    )
 
 
 def _has_database(system: System) -> bool:

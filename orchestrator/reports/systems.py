@@ -35,7 +35,9 @@ def _system(given: Given, one: System, rows: list[Any], phases: tuple[str, ...])
     verdict = given.verdicts.get(one.id)
     state, since, step = _state(given, one, latest)
     strategy = latest.strategy if latest else str(verdict.strategy) if verdict else ""
-    strategy_source = trail.source(trail.started(latest.id), f"migrations:{latest.id}") if latest else Source(rows=(f"inventory:{one.id}", "policy:*"))
+    strategy_source = (
+        trail.source(trail.started(latest.id), f"migrations:{latest.id}") if latest else Source(rows=(f"inventory:{one.id}", "policy:*"))
+    )
     comparison = next((c for row in reversed(rows) if (c := _comparison(given, row))), None)
     begun = [e for row in rows for e in trail.started(row.id)]
     alarms = [e for row in rows for e in trail.of(row.id, "way_back_alarm")]
@@ -84,7 +86,9 @@ def _state(given: Given, one: System, latest: Any) -> tuple[Sourced[Mark], str, 
         if found:
             return Sourced(value=mark(STATES, "planned"), source=Source(rows=(f"plan:{found[1]}",))), "", None
         return Sourced(value=mark(STATES, "not_planned"), source=trail.nothing()), "", None
-    step = next((s for s in reversed(trail.steps(latest.id)) if s.state in ("running", "undoing", "waiting", "failed", "undo_failed")), None)
+    step = next(
+        (s for s in reversed(trail.steps(latest.id)) if s.state in ("running", "undoing", "waiting", "failed", "undo_failed")), None
+    )
     if latest.ending:
         events = trail.ended(latest.id, latest.ending)
         code, since = str(latest.ending), latest.ended or (events[-1].at if events else latest.created)
@@ -174,18 +178,28 @@ def _outages(given: Given, system: str, row: Any) -> list[Outage]:
             gap = Sourced[float | None](value=m.longest_gap_ms, source=trail.measured[m.id])
             found.append(
                 Outage(
-                    system=system, migration=row.id, kind=mark(OUTAGES, kind), direction=mark(DIRECTIONS, m.direction),
-                    announced_minutes=minutes, measured_ms=gap, breach=bool(m.breach),
+                    system=system,
+                    migration=row.id,
+                    kind=mark(OUTAGES, kind),
+                    direction=mark(DIRECTIONS, m.direction),
+                    announced_minutes=minutes,
+                    measured_ms=gap,
+                    breach=bool(m.breach),
                 )
-            )  # fmt: skip
+            )
         if announced and not measured:
             none = Sourced[float | None](value=None, source=trail.nothing())
             found.append(
                 Outage(
-                    system=system, migration=row.id, kind=mark(OUTAGES, kind), direction=mark(DIRECTIONS, "forward"),
-                    announced_minutes=minutes, measured_ms=none, breach=False,
+                    system=system,
+                    migration=row.id,
+                    kind=mark(OUTAGES, kind),
+                    direction=mark(DIRECTIONS, "forward"),
+                    announced_minutes=minutes,
+                    measured_ms=none,
+                    breach=False,
                 )
-            )  # fmt: skip
+            )
     return found
 
 
@@ -199,7 +213,11 @@ def _minutes(payload: Any) -> float | None:
 
 def _comparison(given: Given, row: Any) -> Comparison | None:
     """The latest of the comparisons of a migration: of tables at the fence or before acceptance, of files after transport."""
-    done = [s for s in given.trail.steps(row.id) if s.step in ("compare", "compare_again", "start_there") and s.state in ("done", "failed") and s.ended]
+    done = [
+        s
+        for s in given.trail.steps(row.id)
+        if s.step in ("compare", "compare_again", "start_there") and s.state in ("done", "failed") and s.ended
+    ]
     for step in sorted(done, key=lambda s: str(s.ended), reverse=True):
         facts, differs = step.facts or {}, "differ" in str((step.error or {}).get("what", ""))
         if step.state == "failed" and not differs:
@@ -208,15 +226,22 @@ def _comparison(given: Given, row: Any) -> Comparison | None:
         tables, rows, files = (int(facts.get(k) or 0) if step.state == "done" else 0 for k in ("tables", "rows", "compared_files"))
         equal = False if step.state == "failed" else bool(facts.get("equal", True)) if tables or files else None
         return Comparison(
-            step=step.step, at=given.local(step.ended),
-            tables=Sourced(value=tables, source=source), rows=Sourced(value=rows, source=source), files=Sourced(value=files, source=source),
+            step=step.step,
+            at=given.local(step.ended),
+            tables=Sourced(value=tables, source=source),
+            rows=Sourced(value=rows, source=source),
+            files=Sourced(value=files, source=source),
             equal=Sourced(value=equal, source=source),
-        )  # fmt: skip
+        )
     return None
 
 
 def _unchanged(given: Given, row: Any) -> Sourced[bool | None]:
-    step = next((s for s in given.trail.steps(row.id) if s.step == "compare_unchanged" and s.state in ("done", "failed")), None) if row is not None else None
+    step = (
+        next((s for s in given.trail.steps(row.id) if s.step == "compare_unchanged" and s.state in ("done", "failed")), None)
+        if row is not None
+        else None
+    )
     if step is None:
         return Sourced(value=None, source=given.trail.nothing())
     source = given.trail.source(given.trail.step_events(row.id, step.step, step.state), f"steps:{row.id}/{step.step}")

@@ -43,11 +43,13 @@ TEXTS: dict[str, tuple[str, str]] = {
     "s_phases": ("阶段目标", "Targets by phase"),
     "req_phases": (
         "第一阶段（2017–2018年）完成市直单位80%的数据库和非涉密系统迁移；第二阶段（2019–2020年）全部完成，含县、市、区。",
-        "Phase 1 (2017–2018): 80 % of the municipal departments' databases and non-classified systems. Phase 2 (2019–2020): all, counties included.",
+        "Phase 1 (2017–2018): 80 % of the municipal departments' databases and non-classified systems. "
+        "Phase 2 (2019–2020): all, counties included.",
     ),
     "our_phases": (
         "下列阶段、日期、范围和比例取自本项目工作安排；只有终验通过的系统计为完成；所需个数向上取整；比例的口径由本项目选定，其余口径并列备查。",
-        "Phases, dates, scopes and percentages below are this programme's; only finally accepted systems count; needed figures are rounded up; "
+        "Phases, dates, scopes and percentages below are this programme's; only finally accepted systems count; "
+        "needed figures are rounded up; "
         "the programme chose how the percentage is read, the other readings stand beside it.",
     ),
     "phase": ("阶段", "Phase"),
@@ -69,7 +71,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     # time
     "s_time": ("计划与波次", "Plan and waves"),
     "req_time": ("条件成熟、架构相对简单的优先，稳妥、有序、平滑。", "Ripe and simple systems first; safe, orderly and smooth."),
-    "our_time": ("系统不早于其所依赖的系统迁移；终验日期含试运行期。", "No system moves before what it depends on; acceptance includes the trial run."),
+    "our_time": (
+        "系统不早于其所依赖的系统迁移；终验日期含试运行期。",
+        "No system moves before what it depends on; acceptance includes the trial run.",
+    ),
     "c_real": ("实际终验累计", "accepted"),
     "c_promised": ("计划终验累计", "promised"),
     "c_today": ("截止时间", "as of"),
@@ -78,7 +83,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "no_time": ("尚无计划，也无终验。", "Neither a plan nor an acceptance yet."),
     # gaps
     "s_gaps": ("三不影响：实测中断", "The three no-impacts: measured interruptions"),
-    "req_gaps": ("不影响正常办公、不影响群众办事、不影响系统运行。", "Office work, citizens' business and running systems are not disturbed."),
+    "req_gaps": (
+        "不影响正常办公、不影响群众办事、不影响系统运行。",
+        "Office work, citizens' business and running systems are not disturbed.",
+    ),
     "our_gaps": (
         "中断由系统外部的独立探针测得，与各系统预算比较；超出的记录在案。公告停机与业务切换分别计量。",
         "Interruptions are measured from outside by a probe of its own, against each system's budget; what is over it is on record. "
@@ -88,7 +96,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "c_over": ("超出预算", "over budget"),
     "c_budget": ("预算", "budget"),
     "c_log": ("对数刻度", "logarithmic scale"),
-    "left_out": ("另有 {n} 次切换均在预算之内，未画出；见各系统明细。", "{n} more cutovers, all within budget, are not drawn; see each system."),
+    "left_out": (
+        "另有 {n} 次切换均在预算之内，未画出；见各系统明细。",
+        "{n} more cutovers, all within budget, are not drawn; see each system.",
+    ),
     "no_gaps": ("尚无业务切换。", "No cutover yet."),
     "outages_title": ("公告停机", "Announced outages"),
     "announced": ("公告时长", "Announced"),
@@ -114,7 +125,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "s_systems": ("各系统情况", "Systems"),
     "req_systems": (
         "优先部署上云；使用专用特殊设备的，设备迁移和云平台部署相结合；过于复杂的，整体搬迁、服务托管。未经验收或者验收不合格的，不得投入使用。安全管理责任、数据归属关系、安全管理标准不变。",
-        "Cloud deployment first; device relocation combined with cloud deployment for special equipment; whole relocation with hosting where too complex. "
+        "Cloud deployment first; device relocation combined with cloud deployment for special equipment; "
+        "whole relocation with hosting where too complex. "
         "What was not accepted is not put into use. Responsibility for security, ownership of data and security standards stay the same.",
     ),
     "our_systems": (
@@ -165,9 +177,14 @@ TEXTS: dict[str, tuple[str, str]] = {
     "migrations_n": ("第 {n} 次迁移", "migration no. {n}"),
     # denominator
     "s_baseline": ("统计基线与不计入的系统", "Baseline, and what is outside the count"),
-    "req_baseline": ("只迁移非涉密系统；市直统计不含党群部门。", "Only non-classified systems are migrated; the municipal count leaves out party and mass organisations."),
-    "our_baseline": ("分母为冻结的基线，每项变更记明人员和理由；涉密系统只计数，不记录任何技术信息。",
-                     "The denominator is a frozen baseline, each change with who and why; classified systems are counted and nothing technical is kept."),
+    "req_baseline": (
+        "只迁移非涉密系统；市直统计不含党群部门。",
+        "Only non-classified systems are migrated; the municipal count leaves out party and mass organisations.",
+    ),
+    "our_baseline": (
+        "分母为冻结的基线，每项变更记明人员和理由；涉密系统只计数，不记录任何技术信息。",
+        "The denominator is a frozen baseline, each change with who and why; classified systems are counted and nothing technical is kept.",
+    ),
     "frozen": ("基线于 {at} 由 {who} 冻结，理由：{reason}", "Frozen on {at} by {who}: {reason}"),
     "not_frozen": ("基线尚未冻结，以当日台账为分母。", "No baseline is frozen: today's inventory is counted."),
     "unexplained": ("与台账不一致而未登记变更的系统", "Differences from the inventory that nobody recorded"),
@@ -180,9 +197,15 @@ TEXTS: dict[str, tuple[str, str]] = {
     "no_excluded": ("没有不计入的系统。", "Nothing is outside the count."),
     # rooms
     "s_rooms": ("自建机房", "Self-built machine rooms"),
-    "req_rooms": ("不再新建平台、机房、数据中心；从2020年起市财政原则上不再安排自建机房运行经费，例外记录在案。",
-                  "No new platforms, rooms or data centres; from 2020 the municipal budget in principle no longer funds departments' own rooms; exceptions are on record."),
-    "our_rooms": ("机房内系统全部终验后可关停，日期按计划推算。", "A room can close when all its systems are accepted; the date follows from the plan."),
+    "req_rooms": (
+        "不再新建平台、机房、数据中心；从2020年起市财政原则上不再安排自建机房运行经费，例外记录在案。",
+        "No new platforms, rooms or data centres; "
+        "from 2020 the municipal budget in principle no longer funds departments' own rooms; exceptions are on record.",
+    ),
+    "our_rooms": (
+        "机房内系统全部终验后可关停，日期按计划推算。",
+        "A room can close when all its systems are accepted; the date follows from the plan.",
+    ),
     "room": ("机房", "Room"),
     "owner": ("归口单位", "Owner"),
     "holding": ("尚未迁出", "Still inside"),
@@ -197,7 +220,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     # catalogue
     "s_catalogue": ("政务信息资源目录", "Catalogue of government information resources"),
     "req_catalogue": ("目录清晰、标准统一、一数一源、动态更新。", "Clear catalogue, one standard, one source per datum, kept current."),
-    "our_catalogue": ("已迁移而未登记的数据库、对同一数据的重复主张，在此列出。", "Databases that moved and are not registered, and competing claims, are listed here."),
+    "our_catalogue": (
+        "已迁移而未登记的数据库、对同一数据的重复主张，在此列出。",
+        "Databases that moved and are not registered, and competing claims, are listed here.",
+    ),
     "resource": ("资源名称", "Resource"),
     "category": ("类别", "Category"),
     "sharing": ("共享类型", "Sharing"),
@@ -210,7 +236,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "no_catalogue": ("尚无登记。", "Nothing registered yet."),
     # audit
     "s_audit": ("审计日志", "Audit trail"),
-    "our_audit": ("日志为哈希链，任何改动、删除均可发现；清除涉密内容后链仍可校验。", "The trail is a hash chain that shows any change; it stays verifiable after a purge."),
+    "our_audit": (
+        "日志为哈希链，任何改动、删除均可发现；清除涉密内容后链仍可校验。",
+        "The trail is a hash chain that shows any change; it stays verifiable after a purge.",
+    ),
     "audit_line": ("共 {n} 个事件，{first} 至 {last}", "{n} events, {first} to {last}"),
     "head": ("链尾哈希", "Head hash"),
     "purged_n": ("清除涉密内容", "Purges"),

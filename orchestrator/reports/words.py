@@ -33,7 +33,11 @@ DIRECTIONS = {"forward": ("切换上云", "to the cloud"), "back": ("回切", "b
 OUTAGES = {"device_outage": ("设备搬迁停用", "device travels"), "hosting_outage": ("整体搬迁停机", "whole relocation")}
 KINDS = {Kind.DATABASE: ("数据库", "database"), Kind.APPLICATION: ("应用系统", "application")}
 LEVELS = {Level.MUNICIPAL: ("市直", "municipal"), Level.COUNTY: ("县、市、区", "county")}
-STATUSES = {Status.IN_USE: ("已建", "in use"), Status.UNDER_CONSTRUCTION: ("在建", "under construction"), Status.RETIRED: ("停用", "retired")}
+STATUSES = {
+    Status.IN_USE: ("已建", "in use"),
+    Status.UNDER_CONSTRUCTION: ("在建", "under construction"),
+    Status.RETIRED: ("停用", "retired"),
+}
 EXCLUDED = {
     Excluded.CLASSIFIED: ("涉密系统（不迁移）", "classified (not migrated)"),
     Excluded.PARTY_MASS: ("党群部门（不计入）", "party and mass organisations (not counted)"),

@@ -5,8 +5,21 @@ from __future__ import annotations
 import datetime as dt
 
 from orchestrator.models import (
-    DataResource, Department, Device, Excluded, ExcludedRow, Inventory, InterruptionBudget, Kind, Level, OrganisationType, Room, Status, System, Window,
-)  # fmt: skip
+    DataResource,
+    Department,
+    Device,
+    Excluded,
+    ExcludedRow,
+    InterruptionBudget,
+    Inventory,
+    Kind,
+    Level,
+    OrganisationType,
+    Room,
+    Status,
+    System,
+    Window,
+)
 from orchestrator.planning.programme import Phase, Programme
 
 DEPARTMENTS = (
@@ -49,14 +62,15 @@ def example_inventory() -> Inventory:
     """Eight departments, twenty counted systems, three rows outside the count, two self-built rooms."""
     return Inventory(
         departments=tuple(
-            Department(id=i, name=zh, name_en=en, level=Level(level), organisation_type=OrganisationType.GOVERNMENT) for i, zh, en, level in DEPARTMENTS
+            Department(id=i, name=zh, name_en=en, level=Level(level), organisation_type=OrganisationType.GOVERNMENT)
+            for i, zh, en, level in DEPARTMENTS
         ),
         rooms=(
             Room(id="hall-room", name="政务大厅机房", owner="service-centre"),
             Room(id="old-room", name="市府大楼旧机房", owner="planning"),
             Room(id="county-room", name="北山县机房", owner="north-county", exception="县级专网设备合同至 2020-06"),
         ),
-        systems=tuple(sorted((_system(n, *row) for n, row in enumerate(SYSTEMS)), key=lambda s: s.id)),
+        systems=tuple(sorted((_system(n, row) for n, row in enumerate(SYSTEMS)), key=lambda s: s.id)),
         excluded=(
             ExcludedRow(department="archives", reason=Excluded.CLASSIFIED, row_no=3),
             ExcludedRow(department="planning", reason=Excluded.CLASSIFIED, row_no=9),
@@ -65,7 +79,8 @@ def example_inventory() -> Inventory:
     )
 
 
-def _system(number: int, ident: str, zh: str, en: str, department: str, kind: str, gb: float, depends: tuple[str, ...], special: str) -> System:
+def _system(number: int, row: tuple[str, str, str, str, str, float, tuple[str, ...], str]) -> System:
+    ident, zh, en, department, kind, gb, depends, special = row
     rooms = {"service-centre": "hall-room", "north-county": "county-room"}
     data = ()
     if kind == "database":
@@ -73,19 +88,48 @@ def _system(number: int, ident: str, zh: str, en: str, department: str, kind: st
         name = "企业登记信息" if ident in ("legal-entities", "credit-db") else f"{zh}数据"
         data = (DataResource(name=name, source_of_truth=truth, sharing="conditional", form="api", update_frequency="每日"),)
     return System(
-        id=ident, name=zh, name_en=en, department=department, kind=Kind(kind), row_no=number + 1,
+        id=ident,
+        name=zh,
+        name_en=en,
+        department=department,
+        kind=Kind(kind),
+        row_no=number + 1,
         status=Status.UNDER_CONSTRUCTION if special == "new" else Status.IN_USE,
-        protection_grade=3 if gb > 100 else 2, grade_answered=True, architecture="B/S",
-        os="专用小型机系统 4.2" if special == "old" else "CentOS 7", dbms="PostgreSQL 13", data_gb=gb, servers=2, vcpus=8, memory_gb=32,
-        storage_gb=gb * 2 + 20, virtualised=special != "old", special_equipment=special == "device",
-        special_equipment_note="签名验签服务器" if special == "device" else None, room=rooms.get(department, "old-room"),
-        depends_on=depends, users="both", service_hours="工作日 08:30-17:30", max_interruption_minutes=30, vendor="示例软件公司",
-        installable=special != "old", supported=special != "old", processor="sparc" if special == "old" else "x86_64", shared_storage_cluster=False,
-        security_owner=department, data_owner=department, contact="王示例", phone=PHONE,
-        devices=(Device(name="signer-1", model="签名验签服务器", address="192.0.2.9", travel_outage_minutes=240),) if special == "device" else (),
-        windows=(Window(days="weekend", start="18:00", end="06:00"),), data_resources=data, trial_run_seconds=14 * 86_400,
+        protection_grade=3 if gb > 100 else 2,
+        grade_answered=True,
+        architecture="B/S",
+        os="专用小型机系统 4.2" if special == "old" else "CentOS 7",
+        dbms="PostgreSQL 13",
+        data_gb=gb,
+        servers=2,
+        vcpus=8,
+        memory_gb=32,
+        storage_gb=gb * 2 + 20,
+        virtualised=special != "old",
+        special_equipment=special == "device",
+        special_equipment_note="签名验签服务器" if special == "device" else None,
+        room=rooms.get(department, "old-room"),
+        depends_on=depends,
+        users="both",
+        service_hours="工作日 08:30-17:30",
+        max_interruption_minutes=30,
+        vendor="示例软件公司",
+        installable=special != "old",
+        supported=special != "old",
+        processor="sparc" if special == "old" else "x86_64",
+        shared_storage_cluster=False,
+        security_owner=department,
+        data_owner=department,
+        contact="王示例",
+        phone=PHONE,
+        devices=(Device(name="signer-1", model="签名验签服务器", address="192.0.2.9", travel_outage_minutes=240),)
+        if special == "device"
+        else (),
+        windows=(Window(days="weekend", start="18:00", end="06:00"),),
+        data_resources=data,
+        trial_run_seconds=14 * 86_400,
         interruption=InterruptionBudget(gap_ms=1000, failed_requests=0, outage_minutes=720 if special == "old" else None),
-    )  # fmt: skip
+    )
 
 
 def example_programme() -> Programme:

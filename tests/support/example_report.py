@@ -23,11 +23,22 @@ from tests.support.story import COURIER, ENGINEER, OFFICE, Story
 ZONE = ZoneInfo("Asia/Shanghai")
 START = dt.datetime(2017, 9, 16, 21, tzinfo=ZONE)
 NOW = dt.datetime(2018, 3, 1, 9, 30, tzinfo=ZONE)
-STEP_NAMES = {"initial_acceptance": ("初验", "initial acceptance"), "trial_run": ("试运行", "trial run"), "window": ("等待切换窗口", "wait for the cutover window"), "provision": ("准备云上资源", "provision")}
+STEP_NAMES = {
+    "initial_acceptance": ("初验", "initial acceptance"),
+    "trial_run": ("试运行", "trial run"),
+    "window": ("等待切换窗口", "wait for the cutover window"),
+    "provision": ("准备云上资源", "provision"),
+}
 GAPS = {
-    "hotline": 88.4, "licence-db": 141.0, "spatial-db": 236.5, "plan-approval": 97.2, "job-market": 76.9, "population-db": 180.3, "warning-db": 61.7,
+    "hotline": 88.4,
+    "licence-db": 141.0,
+    "spatial-db": 236.5,
+    "plan-approval": 97.2,
+    "job-market": 76.9,
+    "population-db": 180.3,
+    "warning-db": 61.7,
     "legal-entities": 122.6,
-}  # fmt: skip
+}
 
 
 def moment(day: str, hour: int = 21) -> dt.datetime:
@@ -99,7 +110,9 @@ class Teller:
             return  # what should be registered and is not, is shown too
         for resource in system.data_resources:
             payload = {"department": system.department, **resource.model_dump(mode="json"), "place": "cloud"}
-            self.story.journal.append_event("catalogue_registered", actor=str(ENGINEER), system=ident, migration=f"{ident}-1", payload=payload)
+            self.story.journal.append_event(
+                "catalogue_registered", actor=str(ENGINEER), system=ident, migration=f"{ident}-1", payload=payload
+            )
 
     def _weather(self) -> None:
         """There, back by itself, mended, there again."""
@@ -157,6 +170,14 @@ def example_facts(folder: Path) -> ReportFacts:
     """The example report's facts."""
     story, inventory, verdicts, plan = example_story(folder)
     return collect(
-        journal=story.journal, decisions=story.decisions, inventory=inventory, verdicts=verdicts, programme=example_programme(), now=NOW, plan=plan,
-        policy_digest="1" * 64, step_names=STEP_NAMES, example=True,
-    )  # fmt: skip
+        journal=story.journal,
+        decisions=story.decisions,
+        inventory=inventory,
+        verdicts=verdicts,
+        programme=example_programme(),
+        now=NOW,
+        plan=plan,
+        policy_digest="1" * 64,
+        step_names=STEP_NAMES,
+        example=True,
+    )

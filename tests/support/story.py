@@ -18,10 +18,21 @@ from orchestrator.models import Plan
 ENGINEER, OFFICE = Actor("os", "zhou"), Actor("os", "lin")
 COURIER = simulated("courier")
 STEPS = [
-    ("preflight", "read_only"), ("record_baseline", "read_only"), ("provision", "reversible"), ("initial_acceptance", "read_only"), ("approve_cutover", "read_only"),
-    ("window", "read_only"), ("cutover", "reversible"), ("compare", "read_only"), ("trial_run", "read_only"), ("compare_again", "read_only"),
-    ("compare_unchanged", "read_only"), ("final_acceptance", "read_only"), ("end_way_back", "one_way"), ("register_catalogue", "read_only"),
-]  # fmt: skip
+    ("preflight", "read_only"),
+    ("record_baseline", "read_only"),
+    ("provision", "reversible"),
+    ("initial_acceptance", "read_only"),
+    ("approve_cutover", "read_only"),
+    ("window", "read_only"),
+    ("cutover", "reversible"),
+    ("compare", "read_only"),
+    ("trial_run", "read_only"),
+    ("compare_again", "read_only"),
+    ("compare_unchanged", "read_only"),
+    ("final_acceptance", "read_only"),
+    ("end_way_back", "one_way"),
+    ("register_catalogue", "read_only"),
+]
 GATES = ("initial_acceptance", "approve_cutover", "final_acceptance")
 
 
@@ -82,14 +93,35 @@ class Story:
                 if last:
                     return
 
-    def measure(self, lease: Lease, gap: float | None, *, requests: int | None = 4000, failed: int | None = 0, direction: str = "forward", kind: str = "cutover", budget: float = 1000.0) -> None:
+    def measure(
+        self,
+        lease: Lease,
+        gap: float | None,
+        *,
+        requests: int | None = 4000,
+        failed: int | None = 0,
+        direction: str = "forward",
+        kind: str = "cutover",
+        budget: float = 1000.0,
+    ) -> None:
         """One measured interruption, with its live side set."""
         with self.clock():
             began = self.at.timestamp()
             self.decisions.measure(
-                lease, kind=kind, direction=direction, started=began, ended=began + 2, longest_gap_ms=gap, requests=requests, failed_requests=failed,
-                budget_ms=budget, budget_failed=0, in_window=True, breach=(gap or 0) > budget or (failed or 0) > 0, detail={"attempts": 1},
-            )  # fmt: skip
+                lease,
+                kind=kind,
+                direction=direction,
+                started=began,
+                ended=began + 2,
+                longest_gap_ms=gap,
+                requests=requests,
+                failed_requests=failed,
+                budget_ms=budget,
+                budget_failed=0,
+                in_window=True,
+                breach=(gap or 0) > budget or (failed or 0) > 0,
+                detail={"attempts": 1},
+            )
             if kind == "cutover":
                 self.journal.set_migration(lease, live="target" if direction == "forward" else "source")
 
@@ -113,7 +145,9 @@ class Story:
         """The story goes on at this moment; never back in time."""
         self.at = max(self.at, at.astimezone(dt.UTC))
 
-    def switch(self, system: str, gap: float, *, rows: int = 120_000, strategy: str = "cloud_deployment", requests: int = 4000, failed: int = 0) -> Lease:
+    def switch(
+        self, system: str, gap: float, *, rows: int = 120_000, strategy: str = "cloud_deployment", requests: int = 4000, failed: int = 0
+    ) -> Lease:
         """A migration from its start to its trial run."""
         lease = self.begin(system, strategy)
         self.run(lease, "cutover")
