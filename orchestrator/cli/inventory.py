@@ -65,7 +65,8 @@ def check(paths: tuple[Path, ...], json_: bool) -> int:
         if standing.id is None and standing.excluded:
             continue
         missing = "、".join(
-            f"{name}({standing.missing_at[name]})" if name in standing.missing_at else name for name in standing.missing[:4]
+            f"{checks.in_words(name)}({standing.missing_at[name]})" if name in standing.missing_at else checks.in_words(name)
+            for name in standing.missing[:4]
         )
         more = f" 等 {len(standing.missing)} 项" if len(standing.missing) > 4 else ""
         rows.append(

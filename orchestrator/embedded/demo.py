@@ -269,7 +269,10 @@ class Demo:
         }  # fmt: skip
 
     def _report(self, session: Session) -> str:
-        from orchestrator.cli.report import write_report
+        try:
+            from orchestrator.cli.report import write_report
+        except ImportError:
+            return ""
 
         return str(write_report(session, self.out / "report.html", lang="zh"))
 

@@ -87,17 +87,19 @@ def _started(session: Session, system: str, migration: str, all_systems: list[st
 
 
 def _until_something_changed(session: Session, migration: str) -> None:
-    """Returns when a gate was decided, a task done, a turn back asked for, or half a minute has passed (windows)."""
-    def seen() -> tuple[object, ...]:
-        gates = [(g.gate, g.state) for g in session.decisions.gates(migration)]
-        tasks = [(t.id, t.state) for t in session.decisions.tasks(migration)]
-        return (gates, tasks, session.journal.flag(f"turn_back:{migration}"), session.journal.flag("hold"))
-
-    before, until = seen(), time.monotonic() + 30
-    while time.monotonic() < until and not STOPPING.is_set():
-        time.sleep(POLL_SECONDS)
-        if seen() != before:
+    """Returns when no gate or task is open any more, a turn back was asked for, or (for windows and holds) after five seconds."""
+    until = time.monotonic() + 5
+    while not STOPPING.is_set():
+        waits = any(g.state == "open" for g in session.decisions.gates(migration)) or bool(session.decisions.tasks(migration, state="open"))
+        if session.journal.flag(f"turn_back:{migration}") or (not waits and (_decided(session, migration) or time.monotonic() > until)):
             return
+        time.sleep(POLL_SECONDS)
+
+
+def _decided(session: Session, migration: str) -> bool:
+    """Whether what it waits at is something that people decide (and have decided), not a window or a hold."""
+    waiting = next((s for s in session.journal.steps(migration) if s.state in ("waiting", "undoing")), None)
+    return waiting is not None and waiting.step != "window"
 
 
 def _runner(session: Session, *, direct: bool) -> Callable[..., Outcome]:

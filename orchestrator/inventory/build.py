@@ -137,7 +137,7 @@ class Builder:
         return Reading(
             inventory=inventory,
             findings=sorted(dict.fromkeys(self.findings), key=_order),
-            interpretations=self.interpretations,
+            interpretations=sorted(self.interpretations, key=_order),
             places={ident: {name: raw.place(name) for name in {**raw.cells, **raw.values}} for ident, raw in raws.items()},
             files={**self.files, **{ident: raw.file for ident, raw in raws.items()}},
             uncounted=uncounted,
@@ -205,8 +205,9 @@ def _uncounted(raw: Raw, missing: tuple[str, ...]) -> Uncounted:
     return Uncounted(str(name or "")[:200], str(department or "")[:200], "", missing, raw.file, raw.cell)
 
 
-def _order(finding: Finding) -> tuple[Any, ...]:
-    cell = finding.cell
-    letters = "".join(char for char in cell if char.isalpha() and char.isascii())[:3]
-    digits = "".join(char for char in cell.split(" ")[0] if char.isdigit())[:9]
-    return (finding.file, finding.sheet, int(digits or 0), len(letters), letters, finding.code)
+def _order(finding: Finding | Interpretation) -> tuple[Any, ...]:
+    """Files in order, sheets in order of name, cells row by row."""
+    cell = finding.cell.split(" ")[0]
+    letters = cell.rstrip("0123456789")
+    digits = cell[len(letters) :][:9]
+    return (finding.file, finding.sheet, int(digits or 0), len(letters), letters, finding.cell, getattr(finding, "code", ""))

@@ -64,6 +64,21 @@ def counts(reading: Reading) -> dict[str, int]:
     }
 
 
+def in_words(missing: str) -> str:
+    """A missing thing in the words of the form: ``操作系统``, ``服务 portal-web 是否只能单实例运行``."""
+    from orchestrator.inventory.forms import forms  # noqa: PLC0415 - only for people
+
+    known = forms()
+    if missing in known:
+        return f"“{known[missing].zh}”表"
+    if missing == "interruption":
+        return "中断预算"
+    if missing.startswith("services."):
+        _, name, field = missing.split(".")
+        return f"服务 {name} 的{'检查方式' if field == 'health' else '单实例说明'}"
+    return next((column.zh for column in known["systems"].columns if column.field == missing), missing)
+
+
 def as_json(reading: Reading) -> dict[str, Any]:
     """What ``inventory check --json`` prints."""
     return {

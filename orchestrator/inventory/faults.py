@@ -127,7 +127,7 @@ def _report(model: type[BaseModel], path: tuple[Any, ...], fault: Any, raw: Raw,
     if fault["type"] == "extra_forbidden":
         code, severity, message = (
             "unknown-field",
-            "warning",
+            "warning" if len(path) == 1 else "error",  # inside a host or database the whole thing would be left out
             f"不认识的字段,原样保留或略去 (unknown field): {'.'.join(map(str, path))[:80]}",
         )
         remedy = "检查字段名 (check the field's name)"

@@ -9,7 +9,7 @@ from orchestrator.errors import Finding
 from orchestrator.models import Inventory, System, Verdict
 from orchestrator.planning import graph
 from orchestrator.planning.capacity import cloud_of, phase_releases, resources_of
-from orchestrator.planning.demand import GroupFactory
+from orchestrator.planning.demand import GroupFactory, impossible
 from orchestrator.planning.patterns import PatternBook, minutes_between
 from orchestrator.planning.problem import OVERRUN_WEEKS, Group, Problem, Target, needed_of
 from orchestrator.planning.programme import Programme, Standing
@@ -62,6 +62,7 @@ def build(
         lost = [(systems[m].id, one) for m in component for one in systems[m].depends_on if one not in index and one not in reachable]
         if lost and group.blocked is None:
             group.blocked = _chain(lost[0], stays)
+        group.blocked = group.blocked or impossible(group, ", ".join(systems[m].id for m in component), resources, cloud, horizon)
         _stand(group, [systems[m] for m in component], states, promised or {}, base)
         groups.append(group)
     for number in range(len(groups) - 1, -1, -1):  # what is needed early is released early

@@ -36,7 +36,9 @@ def best_of_portfolio(problem: Problem) -> Schedule:
 
 
 def orders(problem: Problem) -> list[Order]:
-    """Ripe and simple first (R4); value for cost; then the systems chosen for the targets before the rest: ripe and simple first, as
+    """Orders to choose from.
+
+    Ripe and simple first (R4); value for cost; then the systems chosen for the targets before the rest: ripe and simple first, as
     they were chosen, by the scarcity of their windows."""
     closures = Closures(problem)
     chosen: list[list[int]] = []
@@ -55,6 +57,12 @@ def orders(problem: Problem) -> list[Order]:
         lambda: ripe(problem), lambda: _by_value(problem, closures), selected(lambda g: (rank[g], g)), selected(None),
         selected(lambda g: (_openings(problem, g), g)),
     ]  # fmt: skip
+
+
+def target_first(problem: Problem) -> list[Order]:
+    """The orders that begin with what the targets need: one for a large city, all for a small one."""
+    found = orders(problem)[2:]
+    return found[:1] if len(problem.groups) > 1500 else found
 
 
 def ripe(problem: Problem) -> list[int]:

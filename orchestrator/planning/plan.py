@@ -6,7 +6,6 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import NoReturn
 
 from orchestrator.errors import Finding, Refused
 from orchestrator.models import Inventory, MovedPromise, Plan, PlanCount, PlanEntry, PlanNote, PlanPhase, PlanWave, System, Verdict
@@ -18,6 +17,9 @@ from orchestrator.planning.problem import Problem, needed_of
 from orchestrator.planning.programme import Programme, Standing, programme_digest
 from orchestrator.planning.schedule import Schedule
 from orchestrator.planning.why import reasons_of
+
+MENDING = 200
+"""Neighbourhoods spent on a shortage before it is explained."""
 
 
 def make_plan(
@@ -36,8 +38,12 @@ def make_plan(
         ])  # fmt: skip
     problem = build(inventory, verdicts, programme, standing)
     schedule = best_of_portfolio(problem)
+    if effort:
+        from orchestrator.planning import search  # noqa: PLC0415 - only when asked for
+
+        schedule = search.improve(problem, schedule, effort)
     if scheduling.score(problem, schedule)[0]:
-        _refuse(problem, schedule)
+        schedule = mended_or_refused(problem, schedule)
     return to_plan(problem, schedule, inventory_digest=inventory_digest, policy_digest=policy_digest)
 
 
@@ -70,6 +76,24 @@ def to_plan(
         replaces=replaces,
     )  # fmt: skip
     return plan.model_copy(update={"digest": plan_digest(plan)})
+
+
+def mended_or_refused(problem: Problem, schedule: Schedule) -> Schedule:
+    """The schedule mended until every target is met. Raises ``Refused`` with every reason where that does not succeed."""
+    from orchestrator.planning import search  # noqa: PLC0415 - most plans need no mending
+    from orchestrator.planning.explain import explain, prove, structure  # noqa: PLC0415
+
+    short = sorted({one.phase for n, one in enumerate(problem.targets) if scheduling.reached(problem, schedule, n) < one.needed})
+    hopeless = any(structure(problem, phase) for phase in short)
+    proofs = {} if hopeless else prove(problem, short)
+    if not hopeless and not proofs:  # what is proved to be impossible is not tried
+        schedule = search.mend(problem, schedule, MENDING)
+    if scheduling.score(problem, schedule)[0]:
+        raise Refused(
+            "the targets are not reached", findings=[*explain(problem, schedule, proofs), *problem.warnings],
+            remedy="choose one of the relaxations, or try a higher --effort where nothing was proved",
+        )  # fmt: skip
+    return schedule
 
 
 def plan_digest(plan: Plan) -> str:
@@ -170,16 +194,3 @@ def calendar_warnings(problem: Problem) -> tuple[Finding, ...]:
     """Years in which some rule asked for working days that the calendar library does not know."""
     asked = any(group.pattern.asks_calendar for group in problem.groups)
     return calendar_findings(problem.programme, problem.monday(problem.first), problem.programme.phases[-1].due) if asked else ()
-
-
-def _refuse(problem: Problem, schedule: Schedule) -> NoReturn:
-    findings = []
-    for number, target in enumerate(problem.targets):
-        short = target.needed - scheduling.reached(problem, schedule, number)
-        if short > 0:
-            phase = problem.programme.phases[target.phase]
-            where = f"{phase.id} {target.part}".strip()
-            message = f"{where}: {short} of {target.needed} needed systems are not accepted by {phase.due}"
-            findings.append(Finding("target-missed", "error", message, "see the other findings"))
-    findings += [group.blocked for group in problem.groups if group.blocked]
-    raise Refused("the targets are not reached", findings=findings)

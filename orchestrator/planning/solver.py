@@ -41,6 +41,10 @@ def placing() -> Placing:
     return place
 
 
+Choices = dict[int, dict[int, Any]]
+"""By group and week, the Boolean that says "cut over in this week"."""
+
+
 def _solve(cp_model: Any, search: Search, picked: Sequence[int], former: dict[int, int]) -> dict[int, tuple[int, Slot]] | None:
     domains = _domains(search, picked, former)
     if domains is None:
@@ -50,36 +54,13 @@ def _solve(cp_model: Any, search: Search, picked: Sequence[int], former: dict[in
     for choices in at.values():
         model.add_exactly_one(choices.values())
     week_of = {g: sum(week * x for week, x in choices.items()) for g, choices in at.items()}
-    problem, ledger = search.problem, search.schedule.ledger
+    problem = search.problem
     for g in at:
         for other in problem.groups[g].needs:
             if other in at:
                 model.add(week_of[other] <= week_of[g])
-    demand: dict[tuple[int, int], list[tuple[int, Any]]] = {}
-    for g, choices in at.items():
-        one = problem.groups[g]
-        for week, x in choices.items():
-            for resource, amount in one.counts:
-                demand.setdefault((resource, week), []).append((amount, x))
-            for back, resource, amount in one.profile:
-                if week >= back:
-                    demand.setdefault((resource, week - back), []).append((amount, x))
-    for (resource, week), terms in demand.items():
-        left = ledger.left[resource][week]
-        if sum(amount for amount, _ in terms) > left:
-            model.add(sum(amount * x for amount, x in terms) <= max(0, left))
-    for dimension, row in enumerate(ledger.cloud_left):
-        for segment, (_, last) in enumerate(problem.segments):
-            room = row[segment]
-            if room is None:
-                continue
-            cloud = [
-                (problem.groups[g].cloud[dimension], x)
-                for g, choices in at.items() if problem.groups[g].cloud[dimension]
-                for week, x in choices.items() if week - problem.groups[g].lead + 1 <= last
-            ]  # fmt: skip
-            if sum(amount for amount, _ in cloud) > room:
-                model.add(sum(amount * x for amount, x in cloud) <= max(0, room))
+    _limit_weeks(model, search, at)
+    _limit_cloud(model, search, at)
     misses = _misses(model, search, at)
     weight = 1 + sum(problem.groups[g].weight * problem.weeks for g in at)
     model.minimize(
@@ -98,7 +79,42 @@ def _solve(cp_model: Any, search: Search, picked: Sequence[int], former: dict[in
     return {g: (week, (0, 0, "")) for g, week in found.items()}
 
 
-def _misses(model: Any, search: Search, at: dict[int, dict[int, Any]]) -> list[Any]:
+def _limit_weeks(model: Any, search: Search, at: Choices) -> None:
+    """No capacity of any week beyond what is left of it."""
+    problem, ledger = search.problem, search.schedule.ledger
+    demand: dict[tuple[int, int], list[tuple[int, Any]]] = {}
+    for g, choices in at.items():
+        one = problem.groups[g]
+        for week, x in choices.items():
+            for resource, amount in one.counts:
+                demand.setdefault((resource, week), []).append((amount, x))
+            for back, resource, amount in one.profile:
+                if week >= back:
+                    demand.setdefault((resource, week - back), []).append((amount, x))
+    for (resource, week), terms in demand.items():
+        left = ledger.left[resource][week]
+        if sum(amount for amount, _ in terms) > left:
+            model.add(sum(amount * x for amount, x in terms) <= max(0, left))
+
+
+def _limit_cloud(model: Any, search: Search, at: Choices) -> None:
+    """The cloud only fills: one knapsack for each of its steps."""
+    problem, ledger = search.problem, search.schedule.ledger
+    for dimension, row in enumerate(ledger.cloud_left):
+        for segment, (_, last) in enumerate(problem.segments):
+            room = row[segment]
+            if room is None:
+                continue
+            cloud = [
+                (problem.groups[g].cloud[dimension], x)
+                for g, choices in at.items() if problem.groups[g].cloud[dimension]
+                for week, x in choices.items() if week - problem.groups[g].lead + 1 <= last
+            ]  # fmt: skip
+            if sum(amount for amount, _ in cloud) > room:
+                model.add(sum(amount * x for amount, x in cloud) <= max(0, room))
+
+
+def _misses(model: Any, search: Search, at: Choices) -> list[Any]:
     """By target, the number of systems it is short of when the neighbourhood is placed so."""
     misses = []
     for number, target in enumerate(search.problem.targets):

@@ -6,12 +6,13 @@ at the new place exists there only, and that is declared (``exposed``) on the re
 
 from __future__ import annotations
 
+import re
 import shlex
 import time
 from pathlib import Path
 
-from orchestrator.errors import StepFailed
-from orchestrator.models import Host, Service
+from orchestrator.errors import Refused, StepFailed
+from orchestrator.models import Database, Host, Service
 from orchestrator.steps import people
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
 from orchestrator.tools import health
@@ -51,11 +52,13 @@ def _probe(ctx: Context) -> Probe:
 def _trees(ctx: Context) -> list[tuple[Host, str]]:
     """What is backed up cold: the declared trees and the databases' data directories."""
     found = [(ctx.world.source(t.host), t.path) for t in ctx.system.file_trees]
-    return found + [(ctx.world.source(d.host), _data(ctx, ctx.world.source(d.host))) for d in ctx.system.databases]
+    return found + [(ctx.world.source(d.host), _data(d)) for d in ctx.system.databases]
 
 
-def _data(ctx: Context, host: Host) -> str:
-    return (ctx.world.root(host) or "") + "/var/lib/postgresql/data"
+def _data(database: Database) -> str:
+    if database.data_directory is None:
+        raise Refused(f"{database.name} has no data_directory", where=database.host, remedy="add it to the inventory: it is backed up cold and compared")
+    return database.data_directory
 
 
 # ---------------------------------------------------------------- down
@@ -72,7 +75,7 @@ def shut_down(ctx: Context) -> Facts:
     for service in ctx.system.services:
         stop_service(ctx, ctx.world.source(service.host), service)
     for database in ctx.system.databases:
-        _pg_ctl(ctx, ctx.world.source(database.host), ["stop", "-m", "fast", "-w", "-t", "120"])
+        _pg_ctl(ctx, ctx.world.source(database.host), database, ["stop", "-m", "fast", "-w", "-t", "120"])
     return {"began": began, "minutes": budget}
 
 
@@ -89,7 +92,8 @@ def stop_service(ctx: Context, host: Host, service: Service) -> None:
     if service.unit:
         connection.run(["systemctl", "stop", service.unit], check=True)
     else:
-        connection.run(["pkill", "-TERM", "-f", "--", service.command[0]])
+        first, rest = service.command[0][0], re.escape(service.command[0][1:])
+        connection.run(["pkill", "-TERM", "-f", "--", f"[{first}]{rest}"])  # the brackets keep pkill from finding its own shell
     until = time.monotonic() + 30
     while service.port and health.answers(host.address, service.port):
         if time.monotonic() > until:
@@ -97,11 +101,11 @@ def stop_service(ctx: Context, host: Host, service: Service) -> None:
         time.sleep(0.1)
 
 
-def _pg_ctl(ctx: Context, host: Host, words: list[str]) -> None:
+def _pg_ctl(ctx: Context, host: Host, database: Database, words: list[str]) -> None:
     from orchestrator.steps.prepare import run_as
     from orchestrator.tools import programs
 
-    data = _data(ctx, host)
+    data = _data(database)
     argv = [*run_as(ctx), str(programs.find("pg_ctl")), "-D", data, "-s", *words]
     log = f"{data}/../hosting.log"
     command = f"{shlex.join([*argv, '-l', log] if words[0] == 'start' else argv)} </dev/null >/dev/null 2>&1"
@@ -127,7 +131,7 @@ def start_where_it_is(ctx: Context) -> None:
 def _start(ctx: Context, host: Host) -> None:
     for database in ctx.system.databases:
         if database.host == host.name and not health.answers(host.address, database.port):
-            _pg_ctl(ctx, host, ["start", "-w", "-t", "120"])
+            _pg_ctl(ctx, host, database, ["start", "-w", "-t", "120"])
     for service in ctx.system.services:
         if service.host != host.name or (service.port and health.answers(host.address, service.port)):
             continue
@@ -242,9 +246,7 @@ def _readdress(ctx: Context, host: Host) -> None:
     old = next(h for h in ctx.system.hosts if h.name == host.name).address
     for database in ctx.system.databases:
         if database.host == host.name:
-            data = _data(ctx, host)
-            for name in ("postgresql.conf", "postgresql.auto.conf", "conf.d/city.conf"):
-                ctx.world.ssh(host).run(["sh", "-c", f"test ! -f {shlex.quote(f'{data}/{name}')} || sed -i s/{old}/{host.address}/g {shlex.quote(f'{data}/{name}')}"])
+            ctx.world.ssh(host).run(["sh", "-c", f"sed -i s/{old}/{host.address}/g {shlex.quote(_data(database))}/postgresql*.conf"], check=True)
 
 
 def readdress_back(ctx: Context) -> None:
@@ -257,8 +259,8 @@ def readdress_back(ctx: Context) -> None:
     for database in ctx.system.databases:
         host = ctx.world.target(database.host)
         if health.answers(host.address, database.port):
-            _pg_ctl(ctx, host, ["stop", "-m", "fast", "-w", "-t", "120"])
-        data, old = _data(ctx, host), ctx.world.source(database.host).address
+            _pg_ctl(ctx, host, database, ["stop", "-m", "fast", "-w", "-t", "120"])
+        data, old = _data(database), ctx.world.source(database.host).address
         if health.answers(host.address, host.ssh_port):
             ctx.world.ssh(host).run(["sh", "-c", f"sed -i s/{host.address}/{old}/g {shlex.quote(data)}/postgresql*.conf"])
 
@@ -315,7 +317,7 @@ def _pointed(ctx: Context) -> Observed:
 
 SHUT_DOWN = Step(id="shut_down", zh="公告停机并正常关机", en="announce, then shut down cleanly", effect=Effect.REVERSIBLE, run=shut_down, observe=_is_down, undo=start_where_it_is)
 COLD_BACKUP = Step(
-    id="cold_backup", zh="冷备份并核对", en="cold backup, compared", effect=Effect.REVERSIBLE, run=cold_backup, observe=_backed_up, undo=lambda _ctx: None
+    id="cold_backup", zh="冷备份并核对", en="cold backup, compared", effect=Effect.READ_ONLY, run=cold_backup, observe=_backed_up
 )
 CARRIAGE = Step(id="carry_machines", zh="整体搬运", en="carry the machines", effect=Effect.REVERSIBLE, run=carry, observe=_carried, undo=carry_back)
 START = Step(id="start_there", zh="在云中心启动并核验", en="re-address, start and verify at the cloud centre", effect=Effect.REVERSIBLE, run=start_there, observe=_runs_there, undo=readdress_back)

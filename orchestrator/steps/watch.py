@@ -6,12 +6,14 @@ import datetime as dt
 import time
 
 from orchestrator.errors import StepFailed
+from orchestrator.steps import files
 from orchestrator.steps.base import Context, Facts
 from orchestrator.tools import fence, health, replication
 
 LAG_LIMIT_SECONDS = 5.0
 BAD_IN_A_ROW = 3
 SLOT_ALARM_BYTES = 1 << 30
+FILES_EVERY_SECONDS = 30.0
 
 
 def way_back_problems(ctx: Context) -> list[str]:
@@ -33,6 +35,12 @@ def way_back_problems(ctx: Context) -> list[str]:
     return problems
 
 
+def files_back(ctx: Context) -> None:
+    """What was written on the cloud follows to the source; what vanished there goes to quarantine here."""
+    for tree in ctx.system.file_trees:
+        files.copy(ctx, tree, back=True)
+
+
 def unhealthy(ctx: Context) -> list[str]:
     """Services on the target that do not answer as they should."""
     found = []
@@ -52,6 +60,7 @@ def trial_run(ctx: Context) -> Facts:
     if switched:
         began -= (dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(switched)).total_seconds()
     bad, looks, worst_lag = 0, 0, 0.0
+    files_due = time.monotonic()
     while True:
         if asked := ctx.records.turn_back_asked():
             raise StepFailed(f"rollback asked for: {asked}", where=ctx.system.id, remedy="it goes back now")
@@ -68,6 +77,9 @@ def trial_run(ctx: Context) -> Facts:
             began += 1.0  # this second does not count
         looks += 1
         left = length - (time.monotonic() - began)
+        if (time.monotonic() > files_due or left <= 0) and ctx.world.movable_databases:
+            files_back(ctx)
+            files_due = time.monotonic() + FILES_EVERY_SECONDS
         if left <= 0 and not bad and not broken:
             return {"seconds": length, "looks": looks, "worst_look_seconds": round(worst_lag, 2)}
         ctx.say(f"trial run: {max(0, left):.0f} s left")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import getpass
 import os
 import shlex
 import shutil
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.embedded import hosts
 from orchestrator.embedded.city import City
 from orchestrator.models import Host
 from orchestrator.tools import programs
@@ -57,6 +59,12 @@ def free_port(address: str) -> int:
         return port
 
 
+@pytest.fixture(scope="session")
+def find_port() -> Callable[[str], int]:
+    """A free port at an address."""
+    return free_port
+
+
 def make_key(path: Path) -> str:
     subprocess.run([programs.find("ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-C", "test", "-f", path], check=True)
     return path.with_name(path.name + ".pub").read_text()
@@ -93,7 +101,7 @@ def make_host(lab: Lab) -> Iterator[Callable[[str], Host]]:
         lab.count += 1
         address = f"127.{100 + os.getpid() % 100}.{os.getpid() // 100 % 250}.{lab.count}"
         port = free_port(address)
-        host = Host(name=name, address=address, ssh_port=port, ssh_user=os.environ.get("USER", "root"))
+        host = Host(name=name, address=address, ssh_port=port, ssh_user=getpass.getuser())
         folder = lab.root(host)
         folder.mkdir(parents=True)
         public = make_key(lab.folder / f"{name}.hostkey")
