@@ -66,6 +66,8 @@ class Event:
     migration: str | None
     payload: Mapping[str, Any] | None
     """None once purged."""
+    hash: str = ""
+    """Its link of the chain."""
 
 
 class Journal:
@@ -129,7 +131,7 @@ class Journal:
                 query = query.where(column == value)
         with self._engine.connect() as connection:
             return [
-                Event(r.seq, r.at, r.actor, r.kind, r.system, r.migration, json.loads(r.payload) if r.payload is not None else None)
+                Event(r.seq, r.at, r.actor, r.kind, r.system, r.migration, json.loads(r.payload) if r.payload is not None else None, r.hash)
                 for r in connection.execute(query)
             ]
 
