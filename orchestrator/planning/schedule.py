@@ -52,9 +52,12 @@ def put(schedule: Schedule, group: int, week: int, slot: tuple[int, int, str]) -
     schedule.ledger.take(group, week)
 
 
-def serial(problem: Problem, order: Sequence[int], base: Schedule | None = None) -> Schedule:
-    """Place groups in this order, each after what it needs. A group that finds no room stays out, and so does what needs it."""
-    schedule = base or empty(problem)
+def serial(problem: Problem, order: Sequence[int], *, keep_promises: bool = True) -> Schedule:
+    """Place groups in this order, each after what it needs. A group that finds no room stays out, and so does what needs it.
+
+    What a former plan promised goes into its week if there is room, else as early as possible.
+    """
+    schedule = empty(problem)
     groups, weeks, starts, ledger = problem.groups, schedule.weeks, schedule.starts, schedule.ledger
     tried = [week >= 0 for week in weeks]
     for wanted in order:
@@ -76,9 +79,10 @@ def serial(problem: Problem, order: Sequence[int], base: Schedule | None = None)
             if one.blocked or any(weeks[other] < 0 for other in one.needs):
                 continue
             floor = max((starts[other] for other in one.needs), default=0)
-            if one.promised is not None:
-                floor = max(floor, min(one.promised, problem.weeks - 1) * WEEK)
-            found = ledger.earliest(group, floor)
+            found = None
+            if one.promised is not None and keep_promises and one.promised * WEEK > floor:
+                found = ledger.earliest(group, one.promised * WEEK, one.promised + 1)
+            found = found or ledger.earliest(group, floor)
             if found:
                 put(schedule, group, *found)
     return schedule
