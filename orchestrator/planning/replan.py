@@ -8,11 +8,16 @@ from collections.abc import Mapping, Sequence
 from orchestrator.models import Inventory, MovedPromise, Plan, PlanEntry, Verdict
 from orchestrator.planning import schedule as scheduling
 from orchestrator.planning.build import build
+from orchestrator.planning.graph import closure
 from orchestrator.planning.orders import ripe, target_first
-from orchestrator.planning.plan import check_assessed, mended_or_refused, sealed, to_plan
+from orchestrator.planning.patterns import WEEK
+from orchestrator.planning.plan import MENDING, check_assessed, mended_or_refused, sealed, to_plan
 from orchestrator.planning.problem import Problem
 from orchestrator.planning.programme import Programme, Standing
-from orchestrator.planning.schedule import Schedule
+from orchestrator.planning.schedule import Schedule, near_misses
+
+ROUNDS = 5
+"""Times that what misses its target is put before the promises."""
 
 
 def replan(
@@ -37,8 +42,8 @@ def replan(
     present = programme.model_copy(update={"as_of": as_of, "under_way": tuple(states[sid] for sid in sorted(states))})
     promised = {sid: entry.window_start for sid, entry in entries.items() if sid not in states or states[sid].state == "under_way"}
     problem = build(inventory, verdicts, present, promised)
-    _begin(problem, entries, as_of)
-    schedule = _best(problem)
+    urgent = _begin(problem, entries, as_of)
+    schedule = _best(problem, urgent)
     if effort:
         from orchestrator.planning import search  # noqa: PLC0415 - only when asked for
 
@@ -65,8 +70,9 @@ def moved_promises(former: Mapping[str, PlanEntry], plan: Plan) -> tuple[MovedPr
     return tuple(sorted(found, key=lambda one: (one.promised, one.system)))
 
 
-def _begin(problem: Problem, former: Mapping[str, PlanEntry], as_of: dt.date) -> None:
-    """Preparation that the former plan began before today is not begun again; what a live system waits for is urgent."""
+def _begin(problem: Problem, former: Mapping[str, PlanEntry], as_of: dt.date) -> set[int]:
+    """Preparation that the former plan began before today is not begun again. Returns what live systems or promises wait for: it is urgent."""
+    urgent = set()
     for group in problem.groups:
         begun = [former[sid].preparation_starts for sid in (problem.systems[m].id for m in group.members) if sid in former]
         group.started = group.started or (bool(begun) and all(day is not None and day < as_of for day in begun))
@@ -75,12 +81,50 @@ def _begin(problem: Problem, former: Mapping[str, PlanEntry], as_of: dt.date) ->
         if group.fixed is None:
             group.promised = problem.first
             group.release = min(group.release, problem.first)
+            urgent.add(problem.group_of[needed])
+    waiting = [number for number, group in enumerate(problem.groups) if group.promised is not None]
+    for number in waiting:  # what was rolled back, or is new, and what promises wait for
+        for other in problem.groups[number].needs:
+            if problem.groups[other].promised is None and problem.groups[other].fixed is None and other not in urgent:
+                urgent.add(other)
+                waiting.append(other)
+    return urgent
 
 
-def _best(problem: Problem) -> Schedule:
+def _kept(problem: Problem, urgent: set[int]) -> Schedule:
+    """What is urgent as early as it can be, then every promise that can still be kept; what cannot gives way and takes nobody's room."""
+    schedule = scheduling.empty(problem)
+    order = sorted((group.promised, g) for g, group in enumerate(problem.groups) if group.promised is not None and group.fixed is None)
+    for number in sorted(urgent) + [g for _, g in order if g not in urgent]:
+        group = problem.groups[number]
+        if group.blocked or any(schedule.weeks[other] < 0 for other in group.needs):
+            continue
+        floor = max((schedule.starts[other] for other in group.needs), default=0)
+        if number in urgent or group.promised is None:
+            found = schedule.ledger.earliest(number, floor)
+        else:
+            found = schedule.ledger.earliest(number, max(floor, group.promised * WEEK), group.promised + 1)
+        if found:
+            scheduling.put(schedule, number, *found)
+    return schedule
+
+
+def _best(problem: Problem, urgent: set[int]) -> Schedule:
     """Promises first; without keeping them only where targets would be missed otherwise."""
-    best = scheduling.serial(problem, ripe(problem))
+    urgent = set(urgent)
+    for _ in range(ROUNDS):
+        best = scheduling.serial(problem, ripe(problem), base=_kept(problem, urgent))
+        late = near_misses(problem, best) - urgent
+        if not late:
+            break
+        urgent |= {other for group in late for other in closure(group, [one.needs for one in problem.groups])}
+        urgent = {group for group in urgent if problem.groups[group].fixed is None}
     score = scheduling.score(problem, best)
+    if score[0]:
+        from orchestrator.planning.search import Search  # noqa: PLC0415 - most re-plans need no mending
+
+        Search(problem, best).run(MENDING, until_met=True)
+        score = scheduling.score(problem, best)
     for order in target_first(problem) if score[0] else ():
         for keep in (True, False):
             other = scheduling.serial(problem, order(), keep_promises=keep)

@@ -52,12 +52,12 @@ def put(schedule: Schedule, group: int, week: int, slot: tuple[int, int, str]) -
     schedule.ledger.take(group, week)
 
 
-def serial(problem: Problem, order: Sequence[int], *, keep_promises: bool = True) -> Schedule:
+def serial(problem: Problem, order: Sequence[int], *, keep_promises: bool = True, base: Schedule | None = None) -> Schedule:
     """Place groups in this order, each after what it needs. A group that finds no room stays out, and so does what needs it.
 
-    What a former plan promised goes into its week if there is room, else as early as possible.
+    What a former plan promised goes into its week if there is room, else as early as possible. ``base`` is filled up in place.
     """
-    schedule = empty(problem)
+    schedule = base or empty(problem)
     groups, weeks, starts, ledger = problem.groups, schedule.weeks, schedule.starts, schedule.ledger
     tried = [week >= 0 for week in weeks]
     for wanted in order:
@@ -106,3 +106,14 @@ def reached(problem: Problem, schedule: Schedule, target: int) -> int:
     one = problem.targets[target]
     weeks, ends, groups = schedule.weeks, schedule.ends, problem.groups
     return sum(1 for group in one.members if weeks[group] >= 0 and ends[group] + groups[group].trial <= one.due)
+
+
+def near_misses(problem: Problem, schedule: Schedule) -> set[int]:
+    """Groups of missed targets that were nearest to their due date, a few more than are missing."""
+    found: set[int] = set()
+    for number, target in enumerate(problem.targets):
+        short = target.needed - reached(problem, schedule, number)
+        if short > 0:
+            late = [g for g in set(target.members) if schedule.weeks[g] < 0 or schedule.ends[g] + problem.groups[g].trial > target.due]
+            found.update(sorted(late, key=lambda g: (schedule.weeks[g] < 0, schedule.ends[g], g))[: 2 * short + 2])
+    return found

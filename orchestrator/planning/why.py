@@ -53,7 +53,7 @@ def _no_earlier(problem: Problem, schedule: Schedule, group: int) -> Reason:
     if week <= soonest:
         zh, en = f"准备 {one.lead} 周后的最早一周", f"the first week that {one.lead} weeks of preparation leave"
         return Reason(rule="first-possible-week", zh=zh, en=en)
-    if one.promised is not None and week <= one.promised:
+    if one.promised is not None and week == one.promised:
         return Reason(rule="promised", zh="按原计划承诺的时间", en="the week that the former plan promised")
     if blocker := ledger.blocker(group, week - 1, floor):
         zh, en = resource_name(blocker, "zh"), resource_name(blocker, "en")
