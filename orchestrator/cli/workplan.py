@@ -18,13 +18,15 @@ from orchestrator.errors import Exit
     "--plan",
     "plan_file",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="A plan that `plan --out` wrote; default: today's.",
+    help="What `plan --out` wrote; default: today's.",
 )
 @click.option(
     "--inventory", "folder", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Folder; default: the configured one."
 )
-def workplan(department: str, form: str, lang: str, out: Path | None, plan_file: Path | None, folder: Path | None) -> int:  # noqa: PLR0917 - click
-    """A department's migration work plan (迁移接入工作方案): each system, how, when, by whom, what is checked, how it goes back, sign-off."""
+def workplan(  # noqa: PLR0917 - click passes options by name
+    department: str, form: str, lang: str, out: Path | None, plan_file: Path | None, folder: Path | None
+) -> int:
+    """A department's migration work plan (迁移接入工作方案): each system, how, when, by whom, how it goes back, sign-off."""
     from orchestrator.cli.plan import inputs  # noqa: PLC0415
     from orchestrator.cli.standing import last_plan  # noqa: PLC0415
     from orchestrator.planning.plan import make_plan  # noqa: PLC0415

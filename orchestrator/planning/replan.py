@@ -71,7 +71,7 @@ def moved_promises(former: Mapping[str, PlanEntry], plan: Plan) -> tuple[MovedPr
 
 
 def _begin(problem: Problem, former: Mapping[str, PlanEntry], as_of: dt.date) -> set[int]:
-    """Preparation that the former plan began before today is not begun again. Returns what live systems or promises wait for: it is urgent."""
+    """Preparation that the former plan began before today is not begun again. Returns what others wait for: it is urgent."""
     urgent = set()
     for group in problem.groups:
         begun = [former[sid].preparation_starts for sid in (problem.systems[m].id for m in group.members) if sid in former]
@@ -92,7 +92,7 @@ def _begin(problem: Problem, former: Mapping[str, PlanEntry], as_of: dt.date) ->
 
 
 def _kept(problem: Problem, urgent: set[int]) -> Schedule:
-    """What is urgent as early as it can be, then every promise that can still be kept; what cannot gives way and takes nobody's room."""
+    """What is urgent as early as it can be, then every promise that can be kept; what cannot gives way and takes nobody's room."""
     schedule = scheduling.empty(problem)
     order = sorted((group.promised, g) for g, group in enumerate(problem.groups) if group.promised is not None and group.fixed is None)
     for number in sorted(urgent) + [g for _, g in order if g not in urgent]:

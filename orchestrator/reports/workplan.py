@@ -1,7 +1,7 @@
 """A department's migration work plan (迁移接入工作方案, R9) as a list of blocks; ``workplan_docx`` and ``workplan_html`` print them.
 
-What the municipal opinion demands is marked 依据文件 (demanded); what this programme adds stands under 本方案安排 (arranged here): never one
-as the other. Phone numbers are personal data and are not printed.
+What the municipal opinion demands stands under 依据文件的要求; what this programme adds under 本方案安排 (arranged here): never one as
+the other. Phone numbers are personal data and are not printed.
 """
 
 from __future__ import annotations
@@ -101,13 +101,15 @@ def _schedule(planned: Sequence[System], entries: Mapping[str, PlanEntry], lang:
     for number, one in enumerate(planned, 1):
         entry = entries[one.id]
         rows.append((
-            str(number), _name(one, lang), STRATEGY[lang][entry.strategy], f"{entry.phase} / {entry.wave}", str(entry.preparation_starts or ""),
-            _span(entry), f"{entry.accepted_by:%Y-%m-%d}" if entry.accepted_by else "",
+            str(number), _name(one, lang), STRATEGY[lang][entry.strategy], f"{entry.phase} / {entry.wave}",
+            str(entry.preparation_starts or ""), _span(entry), f"{entry.accepted_by:%Y-%m-%d}" if entry.accepted_by else "",
         ))  # fmt: skip
     return Grid(headers, tuple(rows), (1, 4, 3, 2, 2, 4, 2))
 
 
-def _system(number: int, one: System, entry: PlanEntry, verdict: Verdict, inventory: Inventory, lang: str) -> list[Block]:
+def _system(  # noqa: PLR0917 - one chapter's facts
+    number: int, one: System, entry: PlanEntry, verdict: Verdict, inventory: Inventory, lang: str
+) -> list[Block]:
     words = WORDS[lang]
     names = {other.id: _name(other, lang) for other in inventory.systems}
     departments = {other.id: other.name if lang == "zh" else other.name_en or other.name for other in inventory.departments}
@@ -118,7 +120,8 @@ def _system(number: int, one: System, entry: PlanEntry, verdict: Verdict, invent
     grade = str(one.protection_grade) if one.protection_grade else words["ungraded"] if one.grade_answered else words["open"]
     facts = (
         (words["code"], one.id), (words["grade"], grade), (words["architecture"], one.architecture or words["open"]),
-        (words["database"], one.dbms or words["open"]), (words["data"], f"{one.data_gb:g} GB" if one.data_gb is not None else words["open"]),
+        (words["database"], one.dbms or words["open"]),
+        (words["data"], f"{one.data_gb:g} GB" if one.data_gb is not None else words["open"]),
         (words["servers"], f"{one.servers}" if one.servers is not None else words["open"]),
         (words["needs"], "、".join(names.get(other, other) for other in one.depends_on) or words["none"]),
         (words["together"], "、".join(names.get(other, other) for other in entry.together_with) or words["none"]),
