@@ -35,7 +35,7 @@ _RELATION = re.compile(r"<(?:\w+:)?Relationship\s([^>]*)>")
 _ATTRIBUTE = re.compile(r"([\w:]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 
 
-class BadFile(Exception):  # noqa: N818 - it says what the file is
+class BadFile(Exception):
     """The file cannot be taken. Carries a finding's code, words and remedy."""
 
     def __init__(self, code: str, what: str, remedy: str) -> None:
@@ -164,11 +164,9 @@ def _look(text: bytes, part: Part | None, notes: set[str] | None) -> None:
             part.unplaced = True
             continue
         row = int(digits)
-        if row > rows:
-            rows = row
+        rows = max(rows, row)
         column = _column(letters)
-        if column > columns:
-            columns = column
+        columns = max(columns, column)
         if formula and len(part.formulas) < 100_000:
             part.formulas.add((letters + digits).decode())
     part.columns, part.rows = columns, rows

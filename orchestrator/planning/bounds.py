@@ -43,7 +43,7 @@ class Shortage:
 
 def available() -> bool:
     """Whether the optional solver is installed."""
-    from importlib.util import find_spec  # noqa: PLC0415 - a moment of start-up saved
+    from importlib.util import find_spec
 
     return find_spec("highspy") is not None and find_spec("numpy") is not None
 
@@ -142,8 +142,8 @@ class _Model:
     """The linear programme; one matrix, solved for several costs of the slacks."""
 
     def __init__(self, problem: Problem, targets: Sequence[Any], counted: set[int], possible: Sequence[bool], rows: Sequence[Row]) -> None:
-        import highspy  # noqa: PLC0415 - an optional extra
-        import numpy as np  # noqa: PLC0415 - comes with it
+        import highspy
+        import numpy as np
 
         groups = problem.groups
         self._count, self._slacks = len(groups), len(rows)

@@ -18,8 +18,8 @@ from orchestrator.inventory.values import BLANK
 from orchestrator.inventory.workbook import write_workbook
 from orchestrator.inventory.write import files_of
 from orchestrator.models import (
-    DataResource,
     Database,
+    DataResource,
     Department,
     Device,
     Excluded,
