@@ -33,7 +33,7 @@ def report(lang: Lang, out: Path | None, *, as_json: bool) -> int:
 
     The file needs no network and holds no script; it prints on A4.
     """
-    from orchestrator.cli.settings import open_session
+    from orchestrator.cli.settings import open_session  # noqa: PLC0415
 
     session = open_session()
     facts, inventory, plan = facts_of(session)
@@ -43,7 +43,7 @@ def report(lang: Lang, out: Path | None, *, as_json: bool) -> int:
             click.echo(text)
             return int(Exit.DONE)
     else:
-        from orchestrator.reports.html import render
+        from orchestrator.reports.html import render  # noqa: PLC0415
 
         text = render(facts, lang, plan_picture=_picture(session, inventory, plan, lang))
     target = out or session.settings.state / "reports" / f"report-{lang}.html"
@@ -54,13 +54,13 @@ def report(lang: Lang, out: Path | None, *, as_json: bool) -> int:
 
 def facts_of(session: Session, *, example: bool = False) -> tuple[ReportFacts, Inventory, Plan | None]:
     """The report's facts with today's overrides laid over the verdicts, what they were made of, and the plan they refer to."""
-    import datetime as dt
+    import datetime as dt  # noqa: PLC0415
 
-    from orchestrator.errors import Refused
-    from orchestrator.inventory.load import load_strict
-    from orchestrator.policy import assess, policy_digest
-    from orchestrator.policy.records import JournalAudit, overrides, with_overrides
-    from orchestrator.reports.collect import collect
+    from orchestrator.errors import Refused  # noqa: PLC0415
+    from orchestrator.inventory.load import load_strict  # noqa: PLC0415
+    from orchestrator.policy import assess, policy_digest  # noqa: PLC0415
+    from orchestrator.policy.records import JournalAudit, overrides, with_overrides  # noqa: PLC0415
+    from orchestrator.reports.collect import collect  # noqa: PLC0415
 
     reading = load_strict([session.settings.inventory])
     journal = session.journal
@@ -89,7 +89,7 @@ def facts_of(session: Session, *, example: bool = False) -> tuple[ReportFacts, I
 
 def saved_plan(journal: Journal) -> Plan | None:
     """The plan that was kept last: what is promised. None while none was kept."""
-    from orchestrator.models import Plan
+    from orchestrator.models import Plan  # noqa: PLC0415
 
     for event in reversed(journal.events(kind="plan_saved")):
         text = journal.plan(str((event.payload or {}).get("digest")))
@@ -100,22 +100,26 @@ def saved_plan(journal: Journal) -> Plan | None:
 
 def step_names() -> dict[str, tuple[str, str]]:
     """Every step's words."""
-    from orchestrator.runbooks import GOING_BACK, RUNBOOKS
+    from orchestrator.runbooks import GOING_BACK, RUNBOOKS  # noqa: PLC0415
 
     return {step.id: (step.zh, step.en) for book in (*RUNBOOKS.values(), *GOING_BACK.values()) for step in book}
 
 
 def _picture(session: Session, inventory: Inventory, plan: Plan | None, lang: str) -> Markup | None:
-    """The planner's picture of the plan, where this installation has it."""
-    import importlib
+    """The planner's picture of the plan, where this installation has it, without systems that the inventory no longer counts (R2)."""
+    import importlib  # noqa: PLC0415
 
-    from orchestrator.reports.html import drawing
+    from orchestrator.reports.html import drawing  # noqa: PLC0415
 
     try:
         module = importlib.import_module("orchestrator.reports.plan_picture")
     except ModuleNotFoundError:
         return None
-    return drawing(module.plan_picture(plan, inventory, session.programme, lang)) if plan is not None else None
+    if plan is None:
+        return None
+    known = {system.id for system in inventory.systems}
+    shown = plan.model_copy(update={"entries": tuple(entry for entry in plan.entries if entry.system in known)})
+    return drawing(module.plan_picture(shown, inventory, session.programme, lang))
 
 
 def write(target: Path, text: str) -> None:

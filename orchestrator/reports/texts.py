@@ -169,6 +169,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "exposed": ("已申报：新址写入暂无第二份副本", "declared: writes at the new place have no second copy yet"),
     "alarms": ("回退通道告警 {n} 次", "way back: {n} alarms"),
     "earlier": ("此前", "Earlier"),
+    "people": ("决定与人工任务", "People"),
     "why": ("原因", "Cause"),
     "at_step": ("步骤", "Step"),
     "since_short": ("自 {at}", "since {at}"),
