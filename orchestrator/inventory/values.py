@@ -31,8 +31,8 @@ class Value:
     understood: str = ""
 
 
-BLANK = {"", "/", "\\", "-", "--", "—", "——", "――", "n/a", "na", "null"}
-NOT_KNOWN = {"不详", "不清楚", "未知", "待定", "待确认", "待核实", "待补充", "?", "??", "不明", "暂无", "unknown", "tbd"}
+BLANK = {"", "/", "\\", "-", "--", "—", "——", "――", "n/a"}
+NOT_KNOWN = {"不详", "不清楚", "未知", "待定", "待确认", "待核实", "待补充", "?", "??", "不明", "暂无", "unknown", "tbd", "na", "null"}
 MAX_CELL = 32_767
 
 _NUMBER = r"(\d{1,15}(?:,\d{3})*(?:\.\d+)?)"
@@ -375,13 +375,17 @@ def date(raw: Any) -> Value:
     return Value(found.isoformat(), "" if text_of(raw) == found.isoformat() else found.isoformat())
 
 
+_LITERAL = {"text", "names", "argv", "environment", "id"}
+"""Kinds in which 不详 and the like are words like any other."""
+
+
 def read_value(kind: str, raw: Any, unit: str = "", today: dt.date | None = None) -> Value:
     """A cell of the given column type. Blank and not-known answers are None. Raises ``Unreadable``."""
     if kind == "exact":  # a lone slash is a path here, not a blank
         return Value(text_of(raw) or None)
     if is_blank(raw):
         return Value(None)
-    if kind != "text" and kind != "names" and isinstance(raw, str) and plain(raw).casefold() in NOT_KNOWN:
+    if kind not in _LITERAL and isinstance(raw, str) and plain(raw).casefold() in NOT_KNOWN:
         return Value(None, "未填写 (not answered)")
     if kind == "yes_no":
         return yes_no(raw, today)

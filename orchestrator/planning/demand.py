@@ -10,6 +10,7 @@ from orchestrator.models import Strategy, System, Verdict
 from orchestrator.planning.patterns import PatternBook
 from orchestrator.planning.problem import CLOUD_DIMENSIONS, Group, Resource, profile_of, team_tenths
 from orchestrator.planning.programme import Programme
+from orchestrator.planning.words import resource_name
 
 
 class GroupFactory:
@@ -109,10 +110,11 @@ def impossible(
     for number, amount in peaks.items():
         most = max(resources[number].capacity)
         if amount > most:
+            words = resource_name(resources[number].name, "en")
             what = f"a cycle of {len(group.members)} systems" if len(group.members) > 1 else "it"
             return Finding(
                 "beyond-limit", "error",
-                f"{names}: {what} needs {amount} {resources[number].unit} of {resources[number].name} in a week, at most {most} are there",
+                f"{names}: {what} needs {amount} {resources[number].unit} in one week, at most {most} are there ({words})",
                 "raise the limit, prepare for more weeks, or break the cycle", system=names,
             )  # fmt: skip
     for dimension, (row, amount) in enumerate(zip(cloud, group.cloud, strict=False)):

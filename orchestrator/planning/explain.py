@@ -20,7 +20,7 @@ from orchestrator.planning.patterns import WEEK
 from orchestrator.planning.problem import Problem
 from orchestrator.planning.relax import Change
 from orchestrator.planning.schedule import Schedule
-from orchestrator.planning.why import resource_name
+from orchestrator.planning.words import resource_name
 
 SMALL = 1500
 """Groups up to which several amounts and orders are tried."""

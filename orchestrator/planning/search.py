@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from orchestrator.planning.bounds import deadline_weeks
 from orchestrator.planning.patterns import WEEK, Slot
 from orchestrator.planning.problem import Problem
-from orchestrator.planning.schedule import PROMISE_WEIGHT, Schedule, Score, put, reached, score, serial
+from orchestrator.planning.schedule import PROMISE_WEIGHT, Schedule, Score, near_misses, put, reached, score, serial
 
 SEED = 20170101
 SPAN = 16
@@ -274,7 +274,7 @@ def _shaken(problem: Problem, schedule: Schedule) -> Schedule:
             break
         starts = best.starts
         place = {g: n for n, g in enumerate(sorted(range(len(starts)), key=lambda g: (best.weeks[g] < 0, starts[g], g)))}
-        forward = _near_misses(problem, best)
+        forward = near_misses(problem, best)
         noise = (0.003, 0.01, 0.03, 0.09)[attempt % 4] * len(starts)
         keys = {g: place[g] * (0.3 if g in forward else 1) + chance.gauss(0, noise) for g in place}
         other = serial(problem, sorted(place, key=lambda g: keys[g]))
@@ -282,13 +282,3 @@ def _shaken(problem: Problem, schedule: Schedule) -> Schedule:
         if found < best_score:
             best, best_score = other, found
     return best
-
-
-def _near_misses(problem: Problem, schedule: Schedule) -> set[int]:
-    found: set[int] = set()
-    for number, target in enumerate(problem.targets):
-        short = target.needed - reached(problem, schedule, number)
-        if short > 0:
-            late = [g for g in set(target.members) if schedule.weeks[g] < 0 or schedule.ends[g] + problem.groups[g].trial > target.due]
-            found.update(sorted(late, key=lambda g: (schedule.weeks[g] < 0, schedule.ends[g], g))[: 2 * short + 2])
-    return found

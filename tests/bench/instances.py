@@ -49,7 +49,8 @@ def instance(count: int, seed: int, *, slack: float = 1.15, cloud_slack: float =
         windows = chance.choice(WINDOWS)
         rows.append({
             "id": name, "name": f"系统{n}", "department": chance.choice(departments).id,
-            "kind": chance.choice(("application", "application", "database")), "status": "in_use", "data_gb": round(chance.lognormvariate(4, 1.2), 1), "vcpus": chance.choice((2, 4, 8, 8, 16, 32)),
+            "kind": chance.choice(("application", "application", "database")), "status": "in_use",
+            "data_gb": round(chance.lognormvariate(4, 1.2), 1), "vcpus": chance.choice((2, 4, 8, 8, 16, 32)),
             "memory_gb": chance.choice((4, 8, 16, 32, 64)), "storage_gb": chance.choice((50, 100, 200, 500, 1000)),
             "depends_on": sorted(needs), "service_hours": chance.choice(HOURS), "windows": windows,
         })  # fmt: skip
