@@ -192,6 +192,9 @@ def kind_of_row(table: Table, row: Row, filled: set[int]) -> str:
 
 def _repeats(table: Table, row: Row) -> bool:
     """The header printed again on the next page."""
+    name = next((index for index, column in table.columns.items() if column.field in {"name", "system"}), None)
+    if name is not None and name < len(row) and not match(table.form, text_of(row[name])):
+        return False
     said = [index for index in table.columns if index < len(row) and isinstance(row[index], str) and row[index]]
     same = [index for index in said if match(table.form, row[index]) is table.columns[index]]
     return len(same) >= 3 and len(same) * 2 > len(said)
