@@ -162,7 +162,7 @@ def size(raw: Any, unit: str = "") -> Value:
     """GB. ``1.2T`` is 1228.8; a bare number has the unit of the header, else GB."""
     base = _GB.get((unit or "G")[0].upper(), 1.0)
     if isinstance(raw, int | float) and not isinstance(raw, bool):
-        return _number(float(raw) * base, f"{float(raw) * base:g} GB" if base != 1.0 else "")
+        return _number(float(raw) * base, f"{float(raw) * base:g} GB" if base != 1.0 or not unit else "")
     text = plain(raw).replace(" ", "")
     times = _TIMES.match(text)
     if times:
@@ -174,7 +174,7 @@ def size(raw: Any, unit: str = "") -> Value:
     if not found:
         raise Unreadable("填数字和单位,如 500G、1.2T (a number with a unit)")
     amount = _float(found.group(1)) * (_GB[found.group(2)[0].upper()] if found.group(2) else base)
-    same = found.group(2) is None and base == 1.0 and text == found.group(1)
+    same = found.group(2) is None and base == 1.0 and unit and text == found.group(1)
     return _number(amount, "" if same else f"{amount:g} GB")
 
 
