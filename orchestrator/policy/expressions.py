@@ -118,20 +118,14 @@ def _freeze(node: Any) -> Any:
     return [str(node.data), *(_freeze(child) for child in node.children)]
 
 
-<<<<<<< HEAD
-def _thaw(node: Any) -> Any:
-    from lark import Token, Tree
-    from lark.tree import Meta
-=======
 _PASSING = {"expr", "conditionalor", "conditionaland", "relation", "addition", "multiplication", "unary", "member"}
 """Levels of the grammar that only hand on the value of an only child."""
 
 
 def _thaw(node: Any, *, whole: bool = False) -> Any:
     """The tree for the interpreter. Levels that only hand on a value are left out: 5 times faster. ``whole``: macros look at every level."""
-    from lark import Token, Tree  # noqa: PLC0415
-    from lark.tree import Meta  # noqa: PLC0415
->>>>>>> inventory
+    from lark import Token, Tree
+    from lark.tree import Meta
 
     if isinstance(node, str):
         kind, _, value = node.partition("=")
