@@ -100,14 +100,15 @@ if [ -n "$missing" ]; then
         preload=
         if [ "$program" = sshd ] && [ $account = missing ]; then
             mkdir -p "$tools/nss"
-            { cat /etc/passwd && echo 'sshd:x:65533:65534::/run/sshd:/usr/sbin/nologin'; } >"$tools/nss/passwd"
+            { sed 's#^\(root:.*\):[^:]*$#\1:/bin/sh#' /etc/passwd && echo 'sshd:x:65533:65534::/run/sshd:/usr/sbin/nologin'; } >"$tools/nss/passwd"
             cp /etc/group "$tools/nss/group"
             wrapper=$(find "$tools/root" -name 'libnss_wrapper.so*' | head -1)
-            preload="LD_PRELOAD='$wrapper' NSS_WRAPPER_PASSWD='$tools/nss/passwd' NSS_WRAPPER_GROUP='$tools/nss/group' "
+            preload="[ \"\$(id -u)\" -ne 0 ] || export LD_PRELOAD='$wrapper' NSS_WRAPPER_PASSWD='$tools/nss/passwd' NSS_WRAPPER_GROUP='$tools/nss/group'"
         fi
         cat >"$bin/$program.new" <<WRAPPER
 #!/bin/sh
-${preload}LD_LIBRARY_PATH="$libraries\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH}" exec "$real" "\$@"
+$preload
+LD_LIBRARY_PATH="$libraries\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH}" exec "$real" "\$@"
 WRAPPER
         chmod 755 "$bin/$program.new"
         lost=$(LD_LIBRARY_PATH=$libraries ldd "$real" 2>/dev/null | awk '/not found/{print $1}' | paste -sd' ' -)

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
+
 from orchestrator.embedded.processes import MARK, Book, wait_for
 from orchestrator.errors import Refused, ToolError
 from orchestrator.tools import programs
@@ -128,6 +130,8 @@ def start(city: Path, name: str, address: str, port: int) -> None:
     (city / "addresses" / name).write_text(f"{address} {port}\n", encoding="utf-8")
     know(city, name, address, port)
     log = folder_of(city, name) / "var/log/sshd.log"
+    if log.exists():
+        log.rename(log.with_suffix(".log.1"))  # `wait` reads only this start's words
     argv = [str(programs.find("sshd")), "-D", "-e", "-f", str(config)]
     Book(city).start(f"{name}.sshd", argv, cwd=folder_of(city, name), log=log, host=name)
 
@@ -139,10 +143,11 @@ def wait(city: Path, name: str, seconds: float = 10) -> None:
     record = Book(city).get(f"{name}.sshd")
 
     def answers() -> bool:
+        words = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
         if record is not None and not Book(city).alive(record):
-            last = (log.read_text(encoding="utf-8", errors="replace").splitlines() or ["no word"])[-1]
+            last = (words.splitlines() or ["no word"])[-1]
             raise ToolError(f"sshd of {name} ended: {last}", where=f"{address}:{port}", remedy=f"look at {log}")
-        return listens(address, port)
+        return "Server listening on" in words and listens(address, port)
 
     wait_for(answers, what=f"sshd of {name} at {address}:{port}", seconds=seconds)
 
@@ -176,12 +181,13 @@ def forget(city: Path, name: str) -> None:
 
 
 def remove_run_sshd(city: Path) -> None:
-    """Take /run/sshd away when this city made it and no other sshd can need it (it is empty by design)."""
+    """Take /run/sshd away again when a city made it and no sshd of this machine, another city's included, needs it."""
     mark = city / "made-run-sshd"
-    if mark.exists():
+    ours = mark.exists() or not Path("/usr/sbin/sshd").exists()  # where no sshd is installed, only cities make it
+    mark.unlink(missing_ok=True)
+    if os.geteuid() == 0 and ours and not any(process.info["name"] == "sshd" for process in psutil.process_iter(["name"])):
         with suppress(OSError):
             RUN_SSHD.rmdir()
-        mark.unlink()
 
 
 def _quoted(path: Path) -> str:

@@ -166,16 +166,33 @@ def end(processes: Iterable[psutil.Process], *, first: signal.Signals = signal.S
     for process in tops:
         with suppress(psutil.Error):
             process.send_signal(first)
-    if first != signal.SIGKILL:
-        _, left = psutil.wait_procs([process for process in tops if process.is_running()], timeout=grace)
-    else:
-        left = tops
-    gone = {process.pid for process in tops} - {process.pid for process in left}
-    rest = [process for pid, process in family.items() if pid not in gone and process.is_running()]
+    left = _gone(tops, grace) if first != signal.SIGKILL else tops
+    ended = {process.pid for process in tops} - {process.pid for process in left}
+    rest = [process for pid, process in family.items() if pid not in ended and _lives(process)]
     for process in rest:
         with suppress(psutil.Error):
             process.kill()
-    psutil.wait_procs(rest, timeout=5)
+    _gone(rest, 5)
+
+
+def _lives(process: psutil.Process) -> bool:
+    """Not ended; a zombie, which only waits for its parent to look, has ended."""
+    try:
+        if process.status() != psutil.STATUS_ZOMBIE:
+            return bool(process.is_running())
+        with suppress(ChildProcessError):
+            os.waitpid(process.pid, os.WNOHANG)
+    except psutil.Error:
+        pass
+    return False
+
+
+def _gone(processes: list[psutil.Process], seconds: float) -> list[psutil.Process]:
+    """Wait until all ended; those that still live after ``seconds``."""
+    deadline = time.monotonic() + seconds
+    while (left := [process for process in processes if _lives(process)]) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return left
 
 
 def wait_for(check: Callable[[], bool], *, what: str, seconds: float, remedy: str = "look at the logs in the city's folder") -> None:

@@ -28,9 +28,7 @@ _CHUNK = 2**20
 _CELL = re.compile(
     rb"<(?:\w+:)?c\s(?:[^>]*?\s)?r\s*=\s*[\"']([A-Z]{1,3})([0-9]{1,7})[\"'][^>]*(?<!/)>(\s*<(?:\w+:)?f[\s>/])?|(<(?:\w+:)?c(?:\s[^>]*)?(?<!/)>)"
 )
-_ERROR = re.compile(
-    rb"<(?:\w+:)?c\s(?=[^>]*?\bt\s*=\s*[\"']e[\"'])[^>]*?\br\s*=\s*[\"']([A-Z]{1,3}[0-9]{1,7})[\"']"
-)
+_ERROR = re.compile(rb"<(?:\w+:)?c\s(?=[^>]*?\bt\s*=\s*[\"']e[\"'])[^>]*?\br\s*=\s*[\"']([A-Z]{1,3}[0-9]{1,7})[\"']")
 _COMMENT = re.compile(rb"<(?:\w+:)?comment\s[^>]*?ref\s*=\s*[\"']([A-Z]{1,3}[0-9]{1,7})[\"']")
 _CLOSED = re.compile(rb"</(?:\w+:)?(?:worksheet|sst)\s*>\s*(?:<!--[^<]*-->\s*)?$|<(?:\w+:)?sst[^<>]*/>\s*$")
 _SHEET = re.compile(r"<(?:\w+:)?sheet\s([^>]*)>")
@@ -38,7 +36,7 @@ _RELATION = re.compile(r"<(?:\w+:)?Relationship\s([^>]*)>")
 _ATTRIBUTE = re.compile(r"([\w:]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 
 
-class BadFile(Exception):  # noqa: N818 - it says what the file is
+class BadFile(Exception):
     """The file cannot be taken. Carries a finding's code, words and remedy."""
 
     def __init__(self, code: str, what: str, remedy: str) -> None:
@@ -169,11 +167,9 @@ def _look(text: bytes, part: Part | None, notes: set[str] | None) -> None:
             part.unplaced = True
             continue
         row = int(digits)
-        if row > rows:
-            rows = row
+        rows = max(rows, row)
         column = _column(letters)
-        if column > columns:
-            columns = column
+        columns = max(columns, column)
         if formula and len(part.formulas) < 100_000:
             part.formulas.add((letters + digits).decode())
     if b't="e"' in text or b"t='e'" in text:

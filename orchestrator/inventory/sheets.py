@@ -46,7 +46,7 @@ def address(row: int, column: int) -> str:
 def grids(path: Path) -> Iterator[Grid]:
     """The sheets of an xlsx, in order, hidden ones included. Raises ``BadFile``."""
     parts = survey(path)
-    import python_calamine as calamine  # noqa: PLC0415 - only commands that read spreadsheets pay for it
+    import python_calamine as calamine
 
     try:
         workbook = calamine.load_workbook(str(path))
@@ -89,7 +89,7 @@ def csv_grid(path: Path) -> Grid:
         )
     text = _text(data)
     sample = text[:20_000]
-    delimiter = max(",;\t", key=lambda mark: sample.count(mark))
+    delimiter = max(",;\t", key=sample.count)
     return Grid("", _csv_rows(text, delimiter))
 
 

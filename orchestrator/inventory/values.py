@@ -19,7 +19,7 @@ from typing import Any
 from orchestrator.inventory.yaml_in import documents_of
 
 
-class Unreadable(ValueError):  # noqa: N818 - it says what the cell is
+class Unreadable(ValueError):
     """The text fits none of the accepted forms; the message says which are."""
 
 
@@ -216,7 +216,7 @@ def minutes(raw: Any, unit: str = "") -> Value:
     found = _DURATION.match(text)
     if not found:
         raise Unreadable("填时长和单位,如 30分钟、4小时 (a duration with its unit)")
-    factor = _MINUTES[(found.group(2) or unit or "分")[0].lower()] if (found.group(2) or unit or "分")[0].lower() in _MINUTES else 1
+    factor = _MINUTES.get((found.group(2) or unit or "分")[0].lower(), 1)
     amount = _float(found.group(1)) * factor
     return _number(amount, "" if unit and not found.group(2) and factor == 1 else f"{amount:g} 分钟")
 

@@ -43,7 +43,7 @@ class Shortage:
 
 def available() -> bool:
     """Whether the optional solver is installed."""
-    from importlib.util import find_spec  # noqa: PLC0415 - a moment of start-up saved
+    from importlib.util import find_spec
 
     return find_spec("highspy") is not None and find_spec("numpy") is not None
 
@@ -100,11 +100,11 @@ def rows_until(problem: Problem, week: int) -> list[Row]:
             rows.append(Row(resource.name, capacity, demands[number]))
     segment = next((n for n, (first, last) in enumerate(problem.segments) if first <= week <= last), None)
     for dimension, name in enumerate(CLOUD_DIMENSIONS if segment is not None else ()):
-        capacity = problem.cloud[dimension][segment or 0]
-        if capacity is not None:
+        room = problem.cloud[dimension][segment or 0]
+        if room is not None:
             demand = {g: group.cloud[dimension] for g, group in enumerate(problem.groups) if group.cloud[dimension]}
-            if sum(demand.values()) > capacity:
-                rows.append(Row(f"cloud:{name}", capacity, demand))
+            if sum(demand.values()) > room:
+                rows.append(Row(f"cloud:{name}", room, demand))
     return rows
 
 
@@ -142,15 +142,19 @@ class _Model:
     """The linear programme; one matrix, solved for several costs of the slacks."""
 
     def __init__(self, problem: Problem, targets: Sequence[Any], counted: set[int], possible: Sequence[bool], rows: Sequence[Row]) -> None:
-        import highspy  # noqa: PLC0415 - an optional extra
-        import numpy as np  # noqa: PLC0415 - comes with it
+        import highspy
+        import numpy as np
 
         groups = problem.groups
         self._count, self._slacks = len(groups), len(rows)
         infinity = highspy.kHighsInf
         lower = [1.0 if group.fixed is not None else 0.0 for group in groups]
         upper = [1.0 if ok else 0.0 for ok in possible]
-        starts, index, value, row_lower, row_upper = [0], [], [], [], []
+        starts: list[int] = [0]
+        index: list[int] = []
+        value: list[float] = []
+        row_lower: list[float] = []
+        row_upper: list[float] = []
 
         def add(entries: dict[int, float], low: float, high: float) -> None:
             index.extend(entries)
@@ -178,7 +182,7 @@ class _Model:
         lp.row_lower_, lp.row_upper_ = np.array(row_lower), np.array(row_upper)
         lp.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
         lp.a_matrix_.start_, lp.a_matrix_.index_, lp.a_matrix_.value_ = np.array(starts), np.array(index), np.array(value)
-        self._highs = highspy.Highs()
+        self._highs: Any = highspy.Highs()  # type: ignore[no-untyped-call]
         for option, setting in (("output_flag", False), ("threads", 1), ("random_seed", 7)):
             self._highs.setOptionValue(option, setting)
         self._highs.passModel(lp)

@@ -9,15 +9,14 @@ from orchestrator.errors import Finding
 from orchestrator.models import Inventory, System, Verdict
 from orchestrator.planning import graph
 from orchestrator.planning.capacity import cloud_of, phase_releases, resources_of
-from orchestrator.planning.demand import GroupFactory
+from orchestrator.planning.demand import GroupFactory, impossible
 from orchestrator.planning.patterns import PatternBook, minutes_between
 from orchestrator.planning.problem import OVERRUN_WEEKS, Group, Problem, Target, needed_of
 from orchestrator.planning.programme import Programme, Standing
 
 
 def build(
-    inventory: Inventory, verdicts: Mapping[str, Verdict], programme: Programme, standing: Sequence[Standing] = (),
-    promised: Mapping[str, dt.datetime] | None = None,
+    inventory: Inventory, verdicts: Mapping[str, Verdict], programme: Programme, promised: Mapping[str, dt.datetime] | None = None
 ) -> Problem:  # fmt: skip
     """The whole problem. Groups stand in topological order. What cannot be planned at all carries ``blocked`` with its reason."""
     levels = {one.id: one.level for one in inventory.departments}
@@ -30,10 +29,10 @@ def build(
         one.id: [n for n, phase in enumerate(programme.phases) if levels.get(one.department) in phase.levels and one.kind in phase.kinds]
         for one in inventory.systems
     }
-    wanted = _with_ancestors([sid for sid, phases in phases_of.items() if phases], known)
+    wanted = _with_ancestors([sid for sid, phases in phases_of.items() if phases], known, set(programme.reachable))
     systems = sorted((known[sid] for sid in wanted), key=lambda one: one.id)
     index = {one.id: n for n, one in enumerate(systems)}
-    states = {one.system: one for one in (*programme.under_way, *standing)}
+    states = {one.system: one for one in programme.under_way}
 
     reachable, needs, dropped = set(programme.reachable), [], []
     for one in systems:
@@ -62,6 +61,7 @@ def build(
         lost = [(systems[m].id, one) for m in component for one in systems[m].depends_on if one not in index and one not in reachable]
         if lost and group.blocked is None:
             group.blocked = _chain(lost[0], stays)
+        group.blocked = group.blocked or impossible(group, ", ".join(systems[m].id for m in component), resources, cloud, horizon)
         _stand(group, [systems[m] for m in component], states, promised or {}, base)
         groups.append(group)
     for number in range(len(groups) - 1, -1, -1):  # what is needed early is released early
@@ -85,11 +85,11 @@ def build(
     )  # fmt: skip
 
 
-def _with_ancestors(start: Sequence[str], known: Mapping[str, System]) -> set[str]:
+def _with_ancestors(start: Sequence[str], known: Mapping[str, System], reachable: set[str]) -> set[str]:
     seen, order = set(start), list(start)
     for sid in order:
         for other in known[sid].depends_on:
-            if other in known and other not in seen:
+            if other in known and other not in seen and other not in reachable:
                 seen.add(other)
                 order.append(other)
     return seen
@@ -135,6 +135,6 @@ def _stand(
     if days:
         start = minutes_between(base, max(days))
         kept = [moment for moment in promises if moment.date() == max(days)]
-        group.fixed = start + (kept[0].hour * 60 + kept[0].minute if kept else 0)
-        group.fixed_end = start + 24 * 60
+        group.fixed = max(0, start) + (kept[0].hour * 60 + kept[0].minute if kept else 0)
+        group.fixed_end = max(0, start) + 24 * 60
         group.blocked = None

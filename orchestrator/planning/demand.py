@@ -10,6 +10,7 @@ from orchestrator.models import Strategy, System, Verdict
 from orchestrator.planning.patterns import PatternBook
 from orchestrator.planning.problem import CLOUD_DIMENSIONS, Group, Resource, profile_of, team_tenths
 from orchestrator.planning.programme import Programme
+from orchestrator.planning.words import resource_name
 
 
 class GroupFactory:
@@ -89,3 +90,37 @@ class GroupFactory:
         if one.trial_run_seconds is not None:
             return math.ceil(one.trial_run_seconds / 60)
         return math.ceil(self.programme.trial_run_days * 24 * 60)
+
+
+def impossible(
+    group: Group, names: str, resources: Sequence[Resource], cloud: Sequence[Sequence[int | None]], weeks: int
+) -> Finding | None:
+    """What keeps the group out of every week, whatever else is planned: no window long enough, or a demand beyond every limit."""
+    if not group.pattern.ever(weeks):
+        longest = group.pattern.longest(min(weeks, 60))
+        together = " together" if len(group.members) > 1 else ""
+        return Finding(
+            "window-too-short", "error",
+            f"{names}: the cutover needs {group.pattern.hours:g} h, the longest window{together} has {longest:g} h",
+            "declare a longer window (for a cycle: one that all of them share)", system=names,
+        )  # fmt: skip
+    peaks: dict[int, int] = {}
+    for _, number, amount in (*((0, r, amount) for r, amount in group.counts), *group.profile):
+        peaks[number] = max(peaks.get(number, 0), amount)
+    for number, amount in peaks.items():
+        most = max(resources[number].capacity)
+        if amount > most:
+            words = resource_name(resources[number].name, "en")
+            what = f"a cycle of {len(group.members)} systems" if len(group.members) > 1 else "it"
+            return Finding(
+                "beyond-limit", "error",
+                f"{names}: {what} needs {amount} {resources[number].unit} in one week, at most {most} are there ({words})",
+                "raise the limit, prepare for more weeks, or break the cycle", system=names,
+            )  # fmt: skip
+    for dimension, (row, amount) in enumerate(zip(cloud, group.cloud, strict=False)):
+        if amount and all(room is not None and room < amount for room in row):
+            return Finding(
+                "beyond-limit", "error", f"{names} needs {amount} of cloud {CLOUD_DIMENSIONS[dimension]}, more than there ever is",
+                "add a capacity step to the cloud", system=names,
+            )  # fmt: skip
+    return None

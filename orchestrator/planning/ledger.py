@@ -40,19 +40,19 @@ class Ledger:
 
     def fits(self, group: int, week: int) -> bool:
         """Room for a cutover in this week, windows and dependencies apart."""
-        one, left = self.problem.groups[group], self.left
+        one, left, first = self.problem.groups[group], self.left, self.problem.first
         for resource, amount in one.counts:
             if left[resource][week] < amount:
                 return False
         for back, resource, amount in one.profile:
-            # preparation that began before the programme did (under way) costs nothing any more
-            if week >= back and left[resource][week - back] < amount:
+            # preparation of the past costs nothing any more
+            if week - back >= first and left[resource][week - back] < amount:
                 return False
         return not any(one.cloud) or week - one.lead + 1 >= self._cloud_from(group)
 
     def earliest(self, group: int, floor: int, until: int | None = None) -> tuple[int, Slot] | None:
         """The first week and opening with room, starting no earlier than minute ``floor``; None before week ``until`` (excluded)."""
-        one, left = self.problem.groups[group], self.left
+        one, left, first = self.problem.groups[group], self.left, self.problem.first
         week = self._lower_bound(group, floor)
         counts, profile, pattern = one.counts, one.profile, one.pattern
         stop = self.problem.weeks if until is None else min(until, self.problem.weeks)
@@ -62,7 +62,7 @@ class Ledger:
                     break
             else:
                 for back, resource, amount in profile:
-                    if week >= back and left[resource][week - back] < amount:
+                    if week - back >= first and left[resource][week - back] < amount:
                         break
                 else:
                     slot = pattern.first(week, floor)
@@ -80,7 +80,7 @@ class Ledger:
             if self.left[resource][week] < amount:
                 return self.problem.resources[resource].name
         for back, resource, amount in one.profile:
-            if week >= back and self.left[resource][week - back] < amount:
+            if week - back >= self.problem.first and self.left[resource][week - back] < amount:
                 return self.problem.resources[resource].name
         for dimension, (row, amount) in enumerate(zip(self.cloud_left, one.cloud, strict=False)):
             if amount and week - one.lead + 1 < self._cloud_row_from(row, amount):

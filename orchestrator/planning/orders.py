@@ -36,7 +36,9 @@ def best_of_portfolio(problem: Problem) -> Schedule:
 
 
 def orders(problem: Problem) -> list[Order]:
-    """Ripe and simple first (R4); value for cost; then the systems chosen for the targets before the rest: ripe and simple first, as
+    """Orders to choose from.
+
+    Ripe and simple first (R4); value for cost; then the systems chosen for the targets before the rest: ripe and simple first, as
     they were chosen, by the scarcity of their windows."""
     closures = Closures(problem)
     chosen: list[list[int]] = []
@@ -45,7 +47,7 @@ def orders(problem: Problem) -> list[Order]:
         def make() -> Sequence[int]:
             if not chosen:
                 chosen.extend(closures.chosen())
-            parts = chosen if key is None else [sorted(part, key=key) for part in chosen]
+            parts = chosen if key is None else [part if number % 2 else sorted(part, key=key) for number, part in enumerate(chosen)]
             return [*(group for part in parts for group in part), *ripe(problem)]
 
         return make
@@ -55,6 +57,12 @@ def orders(problem: Problem) -> list[Order]:
         lambda: ripe(problem), lambda: _by_value(problem, closures), selected(lambda g: (rank[g], g)), selected(None),
         selected(lambda g: (_openings(problem, g), g)),
     ]  # fmt: skip
+
+
+def target_first(problem: Problem) -> list[Order]:
+    """The orders that begin with what the targets need: one for a large city, all for a small one."""
+    found = orders(problem)[2:]
+    return found[:1] if len(problem.groups) > 1500 else found
 
 
 def ripe(problem: Problem) -> list[int]:
@@ -94,11 +102,11 @@ class Closures:
         ]
 
     def chosen(self) -> list[list[int]]:
-        """By target, the groups that are paid for it, in the order they were chosen; what an earlier target paid is not repeated."""
+        """By target two lists: the groups paid for it, as they were chosen, and the rest that could stand in for them, cheap ones first."""
         paid: set[int] = set()
-        return [self._choose(target, paid) for target in self.problem.targets]
+        return [part for target in self.problem.targets for part in self._choose(target, paid)]
 
-    def _choose(self, target: Target, paid: set[int]) -> list[int]:
+    def _choose(self, target: Target, paid: set[int]) -> tuple[list[int], list[int]]:
         last = deadline_weeks(self.problem, target.due)
         times = Counter(group for group in target.members if not self.problem.groups[group].blocked and last[group] >= 0)
         have = sum(count for group, count in times.items() if group in paid)
@@ -107,7 +115,7 @@ class Closures:
             order = [other for group in times for other in reversed(self.of(group)) if other not in paid]
             order = list(dict.fromkeys(order))
             paid.update(order)
-            return order
+            return order, []
         cost = self.costs(max(last[group] for group in times))
         while have < target.needed:
             stop = min(target.needed, have + max(1, target.needed // ROUNDS))
@@ -126,7 +134,8 @@ class Closures:
                     paid.update(fresh)
                     order += fresh
                     have += sum(times.get(other, 0) for other in fresh)
-        return order
+        spare = {group: sum(cost[other] for other in self.of(group) if other not in paid) for group in times if group not in paid}
+        return order, sorted(spare, key=lambda g: (spare[g], g))
 
 
 def _by_value(problem: Problem, closures: Closures) -> list[int]:

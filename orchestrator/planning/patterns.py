@@ -27,6 +27,7 @@ class Pattern:
         self.hours = hours
         self.asks_calendar = any(window.days in {"workday", "weekend", "holiday"} for windows, _, _ in parts for window in windows)
         self._weeks: dict[int, tuple[Slot, ...]] = {}
+        self._ever: bool | None = None
 
     def slots(self, week: int) -> tuple[Slot, ...]:
         """Openings that start in this week, by start."""
@@ -41,6 +42,12 @@ class Pattern:
             if slot[0] >= floor:
                 return slot
         return None
+
+    def ever(self, weeks: int) -> bool:
+        """Whether there is any opening in the first ``weeks`` weeks."""
+        if self._ever is None:
+            self._ever = any(self.slots(week) for week in range(weeks))
+        return self._ever
 
     def longest(self, weeks: int) -> float:
         """Hours of the longest opening in the first ``weeks`` weeks, whatever length is asked for; 0 when there is none."""

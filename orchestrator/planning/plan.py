@@ -6,45 +6,57 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import NoReturn
 
 from orchestrator.errors import Finding, Refused
-from orchestrator.models import Inventory, MovedPromise, Plan, PlanCount, PlanEntry, PlanNote, PlanPhase, PlanWave, System, Verdict
+from orchestrator.models import Inventory, Plan, PlanCount, PlanEntry, PlanPhase, PlanWave, System, Verdict
 from orchestrator.planning import schedule as scheduling
 from orchestrator.planning.build import build
-from orchestrator.planning.calendar import calendar_findings
+from orchestrator.planning.former import schedule_of
+from orchestrator.planning.notes import notes_of
 from orchestrator.planning.orders import best_of_portfolio
 from orchestrator.planning.problem import Problem, needed_of
-from orchestrator.planning.programme import Programme, Standing, programme_digest
+from orchestrator.planning.programme import Programme, programme_digest
 from orchestrator.planning.schedule import Schedule
 from orchestrator.planning.why import reasons_of
+
+MENDING = 200
+"""Neighbourhoods spent on a shortage before it is explained."""
 
 
 def make_plan(
     inventory: Inventory, verdicts: Mapping[str, Verdict], programme: Programme, *, effort: int = 0, inventory_digest: str,
-    policy_digest: str, standing: Sequence[Standing] = (),
+    policy_digest: str, keep: Plan | None = None,
 ) -> Plan:  # fmt: skip
     """What moves when. The same input gives the same plan, digest included.
 
     ``effort``: iterations of neighbourhood search (no clock is looked at); the result is never worse than with fewer.
+    ``keep``: a former plan. Where it still fits into every limit and is no worse, it stays: more capacity never makes targets worse.
     Raises ``Refused`` when a target is not reached, with every reason and the bracket of what is missing.
     """
+    check_assessed(inventory, verdicts)
+    problem = build(inventory, verdicts, programme)
+    schedule = best_of_portfolio(problem)
+    if keep is not None and (former := schedule_of(problem, keep)) is not None:
+        schedule = min(former, schedule, key=lambda one: scheduling.score(problem, one))
+    if effort:
+        from orchestrator.planning import search
+
+        schedule = search.improve(problem, schedule, effort)
+    if scheduling.score(problem, schedule)[0]:
+        schedule = mended_or_refused(problem, schedule)
+    return to_plan(problem, schedule, inventory_digest=inventory_digest, policy_digest=policy_digest)
+
+
+def check_assessed(inventory: Inventory, verdicts: Mapping[str, Verdict]) -> None:
+    """Raises ``Refused`` naming every system without a verdict."""
     missing = sorted(one.id for one in inventory.systems if one.id not in verdicts)
     if missing:
         raise Refused("the plan needs a verdict for every system", findings=[
             Finding("not-assessed", "error", f"{sid} has no strategy", "run assess and mend its findings", system=sid) for sid in missing
         ])  # fmt: skip
-    problem = build(inventory, verdicts, programme, standing)
-    schedule = best_of_portfolio(problem)
-    if scheduling.score(problem, schedule)[0]:
-        _refuse(problem, schedule)
-    return to_plan(problem, schedule, inventory_digest=inventory_digest, policy_digest=policy_digest)
 
 
-def to_plan(
-    problem: Problem, schedule: Schedule, *, inventory_digest: str, policy_digest: str, moved: Sequence[MovedPromise] = (),
-    replaces: str = "", notes: Sequence[PlanNote] = (),
-) -> Plan:  # fmt: skip
+def to_plan(problem: Problem, schedule: Schedule, *, inventory_digest: str, policy_digest: str) -> Plan:
     """The schedule as a value, sorted by wave and order."""
     placed = [number for number, week in enumerate(schedule.weeks) if week >= 0]
     numbers = {week: n + 1 for n, week in enumerate(sorted({schedule.weeks[number] for number in placed}))}
@@ -66,10 +78,32 @@ def to_plan(
     plan = Plan(
         digest="", inventory_digest=inventory_digest, policy_digest=policy_digest, entries=tuple(entries),
         phases=phases_of(problem, entries), programme_digest=programme_digest(problem.programme), counting=problem.programme.counting,
-        starts=problem.programme.starts, waves=tuple(waves), notes=(*_notes(problem, schedule), *notes), moved=tuple(moved),
-        replaces=replaces,
+        starts=problem.programme.starts, waves=tuple(waves), notes=notes_of(problem, schedule),
     )  # fmt: skip
+    return sealed(plan)
+
+
+def sealed(plan: Plan) -> Plan:
+    """The plan under the digest of its content."""
     return plan.model_copy(update={"digest": plan_digest(plan)})
+
+
+def mended_or_refused(problem: Problem, schedule: Schedule) -> Schedule:
+    """The schedule mended until every target is met. Raises ``Refused`` with every reason where that does not succeed."""
+    from orchestrator.planning import search
+    from orchestrator.planning.explain import explain, prove, structure
+
+    short = sorted({one.phase for n, one in enumerate(problem.targets) if scheduling.reached(problem, schedule, n) < one.needed})
+    hopeless = any(structure(problem, phase) for phase in short)
+    proofs = {} if hopeless else prove(problem, short)
+    if not hopeless and not proofs:  # what is proved to be impossible is not tried
+        schedule = search.mend(problem, schedule, MENDING)
+    if scheduling.score(problem, schedule)[0]:
+        raise Refused(
+            "the targets are not reached", findings=[*explain(problem, schedule, proofs), *problem.warnings],
+            remedy="choose one of the relaxations, or try a higher --effort where nothing was proved",
+        )  # fmt: skip
+    return schedule
 
 
 def plan_digest(plan: Plan) -> str:
@@ -146,40 +180,3 @@ def _phase(problem: Problem, members: Sequence[int], accepted: dt.datetime) -> s
         if accepted <= dt.datetime.combine(phases[number].due + dt.timedelta(days=1), dt.time()):
             return phases[number].id
     return phases[mine[-1] if mine else -1].id
-
-
-def _notes(problem: Problem, schedule: Schedule) -> tuple[PlanNote, ...]:
-    """What is not planned and why, what history broke, what had to be assumed."""
-    found = [
-        PlanNote(code="out-of-scope", message=f"{sid} is in no phase's scope and nothing in scope needs it: not planned", system=sid)
-        for sid in problem.out_of_scope
-    ]
-    for number, group in enumerate(problem.groups):
-        if schedule.weeks[number] < 0:
-            reason = group.blocked or Finding("no-room", "error", "no week up to the end has room for it", "see the capacities")
-            for member in group.members:
-                sid = problem.systems[member].id
-                message = f"{sid} is not planned: {reason.message}"
-                found.append(PlanNote(code=reason.code, message=message, remedy=reason.remedy, system=sid))
-    for one in (*problem.warnings, *calendar_warnings(problem)):
-        found.append(PlanNote(code=one.code, message=one.message, remedy=one.remedy, system=one.system))
-    return tuple(found)
-
-
-def calendar_warnings(problem: Problem) -> tuple[Finding, ...]:
-    """Years in which some rule asked for working days that the calendar library does not know."""
-    asked = any(group.pattern.asks_calendar for group in problem.groups)
-    return calendar_findings(problem.programme, problem.monday(problem.first), problem.programme.phases[-1].due) if asked else ()
-
-
-def _refuse(problem: Problem, schedule: Schedule) -> NoReturn:
-    findings = []
-    for number, target in enumerate(problem.targets):
-        short = target.needed - scheduling.reached(problem, schedule, number)
-        if short > 0:
-            phase = problem.programme.phases[target.phase]
-            where = f"{phase.id} {target.part}".strip()
-            message = f"{where}: {short} of {target.needed} needed systems are not accepted by {phase.due}"
-            findings.append(Finding("target-missed", "error", message, "see the other findings"))
-    findings += [group.blocked for group in problem.groups if group.blocked]
-    raise Refused("the targets are not reached", findings=findings)

@@ -52,8 +52,11 @@ def put(schedule: Schedule, group: int, week: int, slot: tuple[int, int, str]) -
     schedule.ledger.take(group, week)
 
 
-def serial(problem: Problem, order: Sequence[int], base: Schedule | None = None) -> Schedule:
-    """Place groups in this order, each after what it needs. A group that finds no room stays out, and so does what needs it."""
+def serial(problem: Problem, order: Sequence[int], *, keep_promises: bool = True, base: Schedule | None = None) -> Schedule:
+    """Place groups in this order, each after what it needs. A group that finds no room stays out, and so does what needs it.
+
+    What a former plan promised goes into its week if there is room, else as early as possible. ``base`` is filled up in place.
+    """
     schedule = base or empty(problem)
     groups, weeks, starts, ledger = problem.groups, schedule.weeks, schedule.starts, schedule.ledger
     tried = [week >= 0 for week in weeks]
@@ -76,9 +79,10 @@ def serial(problem: Problem, order: Sequence[int], base: Schedule | None = None)
             if one.blocked or any(weeks[other] < 0 for other in one.needs):
                 continue
             floor = max((starts[other] for other in one.needs), default=0)
-            if one.promised is not None:
-                floor = max(floor, min(one.promised, problem.weeks - 1) * WEEK)
-            found = ledger.earliest(group, floor)
+            found = None
+            if one.promised is not None and keep_promises and one.promised * WEEK > floor:
+                found = ledger.earliest(group, one.promised * WEEK, one.promised + 1)
+            found = found or ledger.earliest(group, floor)
             if found:
                 put(schedule, group, *found)
     return schedule
@@ -102,3 +106,14 @@ def reached(problem: Problem, schedule: Schedule, target: int) -> int:
     one = problem.targets[target]
     weeks, ends, groups = schedule.weeks, schedule.ends, problem.groups
     return sum(1 for group in one.members if weeks[group] >= 0 and ends[group] + groups[group].trial <= one.due)
+
+
+def near_misses(problem: Problem, schedule: Schedule) -> set[int]:
+    """Groups of missed targets that were nearest to their due date, a few more than are missing."""
+    found: set[int] = set()
+    for number, target in enumerate(problem.targets):
+        short = target.needed - reached(problem, schedule, number)
+        if short > 0:
+            late = [g for g in set(target.members) if schedule.weeks[g] < 0 or schedule.ends[g] + problem.groups[g].trial > target.due]
+            found.update(sorted(late, key=lambda g: (schedule.weeks[g] < 0, schedule.ends[g], g))[: 2 * short + 2])
+    return found

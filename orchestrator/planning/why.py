@@ -6,26 +6,7 @@ from orchestrator.models import Reason
 from orchestrator.planning.patterns import WEEK
 from orchestrator.planning.problem import Problem
 from orchestrator.planning.schedule import Schedule
-
-_NAMES_ZH = {
-    "wave": "每周割接总数", "replication": "复制带宽", "cloud:vcpus": "云平台 CPU", "cloud:memory_gb": "云平台内存",
-    "cloud:storage_gb": "云平台存储", "window": "割接窗口",
-}  # fmt: skip
-_NAMES_EN = {
-    "wave": "cutovers a week", "replication": "replication bandwidth", "cloud:vcpus": "cloud vCPUs", "cloud:memory_gb": "cloud memory",
-    "cloud:storage_gb": "cloud storage", "window": "cutover window",
-}  # fmt: skip
-
-
-def resource_name(name: str, lang: str) -> str:
-    """A capacity in words: ``skill:db`` → ``team of db`` / ``db 班组``."""
-    known = (_NAMES_ZH if lang == "zh" else _NAMES_EN).get(name)
-    if known:
-        return known
-    kind, _, rest = name.partition(":")
-    if kind == "skill":
-        return f"{rest} 班组" if lang == "zh" else f"team of {rest}"
-    return f"单位 {rest} 每周割接数" if lang == "zh" else f"cutovers a week of {rest}"
+from orchestrator.planning.words import resource_name
 
 
 def reasons_of(problem: Problem, schedule: Schedule, group: int) -> tuple[Reason, ...]:
@@ -53,7 +34,7 @@ def _no_earlier(problem: Problem, schedule: Schedule, group: int) -> Reason:
     if week <= soonest:
         zh, en = f"准备 {one.lead} 周后的最早一周", f"the first week that {one.lead} weeks of preparation leave"
         return Reason(rule="first-possible-week", zh=zh, en=en)
-    if one.promised is not None and week <= one.promised:
+    if one.promised is not None and week == one.promised:
         return Reason(rule="promised", zh="按原计划承诺的时间", en="the week that the former plan promised")
     if blocker := ledger.blocker(group, week - 1, floor):
         zh, en = resource_name(blocker, "zh"), resource_name(blocker, "en")

@@ -27,7 +27,7 @@ _FUNCTIONS = {
 _MACROS = {"all", "exists", "exists_one", "map", "filter"}
 
 
-class BadCondition(ValueError):  # noqa: N818 - it says what the text is
+class BadCondition(ValueError):
     """The text is not a condition over the known facts."""
 
 
@@ -49,8 +49,8 @@ class Condition:
         return self._seen[at]
 
     def _evaluate(self, facts: Mapping[str, Value]) -> bool | None:
-        from celpy.adapter import json_to_cel  # noqa: PLC0415 - costs 0.1 s
-        from celpy.evaluation import Activation, CELEvalError, Evaluator  # noqa: PLC0415
+        from celpy.adapter import json_to_cel
+        from celpy.evaluation import Activation, CELEvalError, Evaluator
 
         if self._tree is None:
             self._tree = _thaw(self._raw)
@@ -89,7 +89,7 @@ def compile_conditions(texts: Iterable[str], known: Iterable[str]) -> dict[str, 
 
 def parse(text: str) -> list[Any]:
     """The parse tree as plain lists: ``[rule, child…]``, a token as ``"TYPE=value"``. Raises ``BadCondition``."""
-    from celpy.celparser import CELParseError, CELParser  # noqa: PLC0415 - costs 0.3 s
+    from celpy.celparser import CELParseError, CELParser
 
     if len(text) > MAX_LENGTH or text.count("(") + text.count("[") > 100:
         raise BadCondition(f"condition is too long or too deep: {text[:60]}…")
@@ -111,7 +111,7 @@ def _shipped() -> dict[str, list[Any]]:
 
 
 def _freeze(node: Any) -> Any:
-    from lark import Token  # noqa: PLC0415
+    from lark import Token
 
     if isinstance(node, Token):
         return f"{node.type}={node.value}"
@@ -124,8 +124,8 @@ _PASSING = {"expr", "conditionalor", "conditionaland", "relation", "addition", "
 
 def _thaw(node: Any, *, whole: bool = False) -> Any:
     """The tree for the interpreter. Levels that only hand on a value are left out: 5 times faster. ``whole``: macros look at every level."""
-    from lark import Token, Tree  # noqa: PLC0415
-    from lark.tree import Meta  # noqa: PLC0415
+    from lark import Token, Tree
+    from lark.tree import Meta
 
     if isinstance(node, str):
         kind, _, value = node.partition("=")
@@ -177,7 +177,7 @@ def _plain(value: Value) -> Any:
 
 def write_trees() -> str:
     """The parse trees of the policy that ships, as the text of ``policy.trees.json``."""
-    import yaml  # noqa: PLC0415
+    import yaml
 
     text = (resources.files("orchestrator.policy") / "policy.yaml").read_text("utf-8")
     rules = yaml.safe_load(text)["rules"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from orchestrator.models import Host
@@ -26,6 +27,8 @@ def variables(ctx: Context) -> dict[str, Any]:
         },
     }
     if ctx.settings.embedded:
+        values["program"] = [sys.executable, "-m", "orchestrator.embedded.cloud"]
+        values["ssh_user"] = ctx.world.cloud.gateway.ssh_user
         values["city"] = str(ctx.settings.embedded)
         values["ssh_port"] = ctx.world.cloud.gateway.ssh_port
     return values
@@ -45,7 +48,10 @@ def run(ctx: Context) -> Facts:
     if plan.changes:
         cloud.apply(plan)
     servers = cloud.outputs()
-    facts = {name.removesuffix(SUFFIX): {"name": name, "address": s.address, "ssh_port": s.ssh_port, "ssh_user": s.ssh_user} for name, s in servers.items()}
+    facts = {
+        name.removesuffix(SUFFIX): {"name": name, "address": s.address, "ssh_port": s.ssh_port, "ssh_user": s.ssh_user}
+        for name, s in servers.items()
+    }
     adopt(ctx, facts)
     return {"servers": facts, "resources": len(cloud.resources()), "applies": 1 if plan.changes else 0}
 
@@ -74,5 +80,12 @@ def undo(ctx: Context) -> None:
 
 
 STEP = Step(
-    id="provision", zh="在云上创建服务器", en="create the servers on the cloud", effect=Effect.REVERSIBLE, run=run, observe=observe, undo=undo, dry="planned"
+    id="provision",
+    zh="在云上创建服务器",
+    en="create the servers on the cloud",
+    effect=Effect.REVERSIBLE,
+    run=run,
+    observe=observe,
+    undo=undo,
+    dry="planned",
 )

@@ -6,18 +6,20 @@ import datetime as dt
 import time
 
 from orchestrator.errors import StepFailed
+from orchestrator.steps import files
 from orchestrator.steps.base import Context, Facts
 from orchestrator.tools import fence, health, replication
 
 LAG_LIMIT_SECONDS = 5.0
 BAD_IN_A_ROW = 3
 SLOT_ALARM_BYTES = 1 << 30
+FILES_EVERY_SECONDS = 30.0
 
 
 def way_back_problems(ctx: Context) -> list[str]:
     """Why going back would not be safe now: worker, lag, retained WAL on the live side. Empty: armed."""
     problems: list[str] = []
-    for database in ctx.world.movable_databases:
+    for database in ctx.world.movable_databases if _replicated(ctx) else []:
         source, target = ctx.world.sql(database, "source"), ctx.world.sql(database, "target")
         if not replication.works(source, replication.BACK):
             problems.append(f"{database.name}: the reverse worker is not at work")
@@ -31,6 +33,17 @@ def way_back_problems(ctx: Context) -> list[str]:
         source.close()
         target.close()
     return problems
+
+
+def _replicated(ctx: Context) -> bool:
+    """A hosted machine's data travelled with it: there is nothing to watch but its health."""
+    return "replicate" in ctx.facts
+
+
+def files_back(ctx: Context) -> None:
+    """What was written on the cloud follows to the source; what vanished there goes to quarantine here."""
+    for tree in ctx.system.file_trees:
+        files.copy(ctx, tree, back=True)
 
 
 def unhealthy(ctx: Context) -> list[str]:
@@ -52,13 +65,18 @@ def trial_run(ctx: Context) -> Facts:
     if switched:
         began -= (dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(switched)).total_seconds()
     bad, looks, worst_lag = 0, 0, 0.0
+    files_due = time.monotonic()
     while True:
         if asked := ctx.records.turn_back_asked():
             raise StepFailed(f"rollback asked for: {asked}", where=ctx.system.id, remedy="it goes back now")
         problems = unhealthy(ctx)
         bad = bad + 1 if problems else 0
         if bad >= BAD_IN_A_ROW:
-            raise StepFailed(f"the trial run fails: {'; '.join(problems)}", where=ctx.system.id, remedy="traffic goes back by itself; mend it and migrate again")
+            raise StepFailed(
+                f"the trial run fails: {'; '.join(problems)}",
+                where=ctx.system.id,
+                remedy="traffic goes back by itself; mend it and migrate again",
+            )
         before = time.monotonic()
         broken = way_back_problems(ctx)
         worst_lag = max(worst_lag, time.monotonic() - before)
@@ -68,6 +86,9 @@ def trial_run(ctx: Context) -> Facts:
             began += 1.0  # this second does not count
         looks += 1
         left = length - (time.monotonic() - began)
+        if (time.monotonic() > files_due or left <= 0) and _replicated(ctx):
+            files_back(ctx)
+            files_due = time.monotonic() + FILES_EVERY_SECONDS
         if left <= 0 and not bad and not broken:
             return {"seconds": length, "looks": looks, "worst_look_seconds": round(worst_lag, 2)}
         ctx.say(f"trial run: {max(0, left):.0f} s left")

@@ -48,19 +48,18 @@ def instance(count: int, seed: int, *, slack: float = 1.15, cloud_slack: float =
         needs = {names[other] for other in near}
         windows = chance.choice(WINDOWS)
         rows.append({
-            "id": name, "name": f"系统{n}", "department": chance.choice(departments).id, "kind": chance.choice(("application", "application", "database")),
-            "status": "in_use", "data_gb": round(chance.lognormvariate(4, 1.2), 1), "vcpus": chance.choice((2, 4, 8, 8, 16, 32)),
+            "id": name, "name": f"系统{n}", "department": chance.choice(departments).id,
+            "kind": chance.choice(("application", "application", "database")), "status": "in_use",
+            "data_gb": round(chance.lognormvariate(4, 1.2), 1), "vcpus": chance.choice((2, 4, 8, 8, 16, 32)),
             "memory_gb": chance.choice((4, 8, 16, 32, 64)), "storage_gb": chance.choice((50, 100, 200, 500, 1000)),
             "depends_on": sorted(needs), "service_hours": chance.choice(HOURS), "windows": windows,
         })  # fmt: skip
         strategy = chance.choices(("cloud_deployment", "device_relocation", "hosting"), (80, 8, 12))[0]
         verdicts[name] = Verdict(system=name, strategy=strategy, readiness=chance.randrange(20, 101), complexity=chance.randrange(0, 101))
     for _ in range(max(1, count // 60)):  # cycles of two to four
-        ring = sorted(
-            chance.sample(
-                range(max(0, (start := chance.randrange(count)) - 20), min(count, start + 21)), min(count, chance.choice((2, 2, 3, 4)))
-            )
-        )
+        start = chance.randrange(count)
+        near_by = range(max(0, start - 20), min(count, start + 21))
+        ring = sorted(chance.sample(near_by, min(count, chance.choice((2, 2, 3, 4)))))
         for one, other in zip(ring, ring[1:] + ring[:1], strict=True):
             if one != other:
                 rows[one]["depends_on"] = sorted({*rows[one]["depends_on"], names[other]})

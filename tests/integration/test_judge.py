@@ -5,6 +5,7 @@ import shutil
 import time
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 
@@ -34,8 +35,6 @@ def world(city, tmp_path_factory) -> World:
     baselines = citizens.baselines(city)
     record = citizens.start(city, out, max_seconds=60)
     time.sleep(1)
-    import psutil
-
     process = psutil.Process(record.pid)
     before, started = sum(process.cpu_times()[:2]), time.monotonic()
     time.sleep(5)
@@ -90,19 +89,7 @@ def test_each_planted_fault_is_found_by_its_name_and_mended_it_is_gone(world, fa
     case = world.cases[REGISTER if fault == "unsigned" else PORTAL]
     # As after final acceptance: nothing replicates, only the ledger, the baseline and the other side's own rows speak.
     case = dataclasses.replace(case, mode="subset", other=case.other if fault == "second-writer" else None)
-    match fault:
-        case "lost-write":
-            sabotage.lost_write(case.live, case.table)
-        case "row":
-            sabotage.row(case.live, case.table)
-        case "sequence":
-            sabotage.sequence(case.live, "receipt_no")
-        case "second-writer":
-            sabotage.second_writer(case.other, case.table)
-        case "file":
-            sabotage.file(world.uploads())
-        case "unsigned":
-            sabotage.unsigned(case.live)
+    sabotage.plant(fault, live=case.live, other=case.other, table=case.table, files=world.uploads())
     verdict = judge.judge(case)
     restore(world, fault, case)
     assert verdict.faults == [fault], verdict.details
@@ -145,9 +132,8 @@ def test_open_transactions_make_a_cutover_slow_and_lose_nothing(world, tmp_path)
     city, system = world.city, "weather-bulletin"
     pool = city.site("room")["pgbouncer"]
     password = Path(pool["secret"].removeprefix("file:")).read_text()
-    admin = psycopg.ClientCursor(
-        psycopg.connect(host=pool["address"], port=pool["port"], dbname="pgbouncer", user=pool["admin_role"], password=password, autocommit=True)
-    )
+    console = {"host": pool["address"], "port": pool["port"], "dbname": "pgbouncer", "user": pool["admin_role"], "password": password}
+    admin = psycopg.ClientCursor(psycopg.connect(**console, autocommit=True))
     citizens.start(city, tmp_path, only=[system], max_seconds=60)
 
     def hold() -> dict[str, float]:

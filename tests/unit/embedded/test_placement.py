@@ -12,9 +12,11 @@ from orchestrator.errors import Refused
 
 DEMO = Path(__file__).resolve().parents[3] / "inventories" / "demo"
 TODAY = dt.date(2026, 6, 1)
+ELSEWHERE = Placement(37, 10000)
+DAYS = [dt.date(2024, 2, 29), dt.date(2026, 1, 5), dt.date(2026, 12, 27), dt.date(2026, 12, 28), dt.date(2031, 7, 4)]
 
 
-def placed(tmp_path: Path, where: Placement = Placement(37, 10000), today: dt.date = TODAY) -> dict:
+def placed(tmp_path: Path, where: Placement = ELSEWHERE, today: dt.date = TODAY) -> dict:
     placement.place(placement.read(DEMO), tmp_path, where, today)
     return placement.read(tmp_path / "inventory")
 
@@ -63,7 +65,7 @@ def test_secrets_are_references_into_the_city(tmp_path):
     assert signer["secret"] == f"file:{tmp_path}/secrets/signer-1"
 
 
-@pytest.mark.parametrize("today", [dt.date(2024, 2, 29), dt.date(2026, 1, 5), dt.date(2026, 12, 27), dt.date(2026, 12, 28), dt.date(2031, 7, 4)])
+@pytest.mark.parametrize("today", DAYS)
 def test_today_lies_in_phase_one_by_whole_weeks(tmp_path, today):
     program = placed(tmp_path, today=today)["program.yaml"]
     original = placement.read(DEMO)["program.yaml"]

@@ -1,0 +1,44 @@
+"""doctor: what is missing on this machine, and how to get it."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import click
+
+from orchestrator.errors import Exit
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True)
+def doctor(*, as_json: bool) -> int:
+    """Look at programs, Python and configuration; changes nothing. Exit 3 when something is missing."""
+    from orchestrator.cli.settings import load_settings
+    from orchestrator.tools import programs
+
+    settings = load_settings()
+    findings = list(programs.missing())
+    where = {name: str(programs.find(name)) for name in programs.PROGRAMS if name not in {f.system for f in findings} and _there(name)}
+    if as_json:
+        click.echo(json.dumps({"python": sys.version.split()[0], "programs": where, "findings": [f.__dict__ for f in findings]}))
+    else:
+        click.echo(f"python        {sys.version.split()[0]}")
+        for name, path in where.items():
+            click.echo(f"{name:<13} {path}")
+        click.echo(f"inventory     {settings.inventory}{'' if settings.inventory.is_dir() else ' (not there yet)'}")
+        click.echo(f"journal       {settings.journal_url.rpartition('@')[2]}")
+        for finding in findings:
+            click.secho(f"missing: {finding.message}\n    → {finding.remedy}", fg="red")
+    return int(Exit.REFUSED if findings else Exit.DONE)
+
+
+def _there(name: str) -> bool:
+    from orchestrator.errors import ToolMissing
+    from orchestrator.tools import programs
+
+    try:
+        programs.find(name)
+    except ToolMissing:
+        return False
+    return True

@@ -1,0 +1,179 @@
+"""``plan``: waves, windows and targets, or the reasons why there is no plan. No logic: see ``orchestrator.planning``."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from orchestrator.cli.listing import as_json, safe, table
+from orchestrator.errors import Exit, UsageError
+
+if TYPE_CHECKING:
+    from orchestrator.models import Inventory, Plan, Verdict
+    from orchestrator.planning.programme import Programme
+    from orchestrator.planning.whatif import Difference, Outcome
+
+STRATEGY_ZH = {"cloud_deployment": "部署上云", "device_relocation": "设备迁移+上云", "hosting": "整体搬迁托管"}
+
+
+@click.group(invoke_without_command=True)
+@click.option("--json", "json_", is_flag=True, help="Print the plan as one JSON document.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write the plan's JSON to this file as well.")
+@click.option(
+    "--effort", type=click.IntRange(0, 100_000), default=0, show_default=True, help="Iterations of search; the same number, the same plan."
+)
+@click.option("--replan", "again", is_flag=True, help="Keep what is done, under way or promised; list broken promises.")
+@click.option(
+    "--former",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="With --replan: the former plan's JSON; default: the journal's last.",
+)
+@click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help="With --replan: the first day to plan; default: today.")
+@click.option("--reasons", is_flag=True, help="Print for each system why it moves then and no earlier.")
+@click.option(
+    "--inventory", "folder", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Folder; default: the configured one."
+)
+@click.pass_context
+def plan(
+    ctx: click.Context, json_: bool, out: Path | None, effort: int, again: bool, former: Path | None, as_of: dt.datetime | None,
+    reasons: bool, folder: Path | None,
+) -> int:  # fmt: skip
+    """Waves with dates, each system's cutover window and the rule that gave it, and how far each phase's target is reached.
+
+    Without a plan the exit code is 3, and every reason is printed: what is proved to be missing, what was shown to suffice.
+    """
+    ctx.obj = folder
+    if ctx.invoked_subcommand is not None:
+        return int(Exit.DONE)
+    inventory, verdicts, programme, digests = inputs(folder)
+    made = _replanned(inventory, verdicts, programme, digests, former, as_of, effort) if again else _planned(
+        inventory, verdicts, programme, digests, effort
+    )  # fmt: skip
+    if out:
+        out.write_text(made.model_dump_json(indent=1), encoding="utf-8")
+    if json_:
+        click.echo(made.model_dump_json(indent=1))
+    else:
+        show(made, inventory, reasons=reasons)
+    return int(Exit.DONE)
+
+
+@plan.command(name="what-if")
+@click.option("--capacity", multiple=True, help="More or less of the cloud: +200vcpu@2018-06, +512gb-memory, +2000gb-storage@2019-01-07.")
+@click.option("--team", multiple=True, help="More or fewer teams of a skill: db+1, app-0.5@2018-06.")
+@click.option("--bandwidth", type=float, default=0.0, help="More or less replication, in GB a week.")
+@click.option("--wave", type=int, default=0, help="More or fewer cutovers a week.")
+@click.option("--effort", type=click.IntRange(0, 100_000), default=0, show_default=True, help="Iterations of search for both plans.")
+@click.option("--json", "json_", is_flag=True, help="Print one JSON document.")
+@click.pass_obj
+def what_if_command(
+    folder: Path | None, capacity: tuple[str, ...], team: tuple[str, ...], bandwidth: float, wave: int, effort: int, json_: bool
+) -> int:
+    """The difference that other limits would make to dates and targets. Touches no plan."""
+    from orchestrator.planning.relax import Change, parse_capacity, parse_team
+    from orchestrator.planning.whatif import what_if
+
+    changes = [*(parse_capacity(text) for text in capacity), *(parse_team(text) for text in team)]
+    changes += [Change(name, amount) for name, amount in (("replication", bandwidth), ("wave", float(wave))) if amount]
+    if not changes:
+        raise UsageError("nothing would change", remedy="give --capacity, --team, --bandwidth or --wave")
+    inventory, verdicts, programme, _ = inputs(folder)
+    found = what_if(inventory, verdicts, programme, changes, effort=effort)
+    if json_:
+        as_json(_difference(found))
+        return int(Exit.DONE)
+    click.echo(f"若 (what if): {', '.join(found.changes)}")
+    rows = [
+        (new.id, new.needed, _reached(found.before, n), f"{new.planned} / {new.reached_on}") for n, new in enumerate(found.after.phases)
+    ]
+    if rows:
+        table(("阶段", "需完成", "现在 (完成/达标日)", "变更后 (完成/达标日)"), rows)
+    for name, outcome in (("现在", found.before), ("变更后", found.after)):
+        click.echo(f"{name}: 最后一次割接 {outcome.last_cutover}" if outcome.feasible else f"{name}: 无可行计划 (no plan)")
+        for finding in outcome.findings:
+            click.echo(safe(f"  {finding.severity} {finding.code}: {finding.message}"))
+    click.echo(f"{len(found.moved)} 个系统的日期会变 (systems would move on another day)")
+    for system, before, after in found.moved[:20]:
+        click.echo(f"  {system}: {before} → {after}")
+    return int(Exit.DONE)
+
+
+def inputs(folder: Path | None) -> tuple[Inventory, dict[str, Verdict], Programme, tuple[str, str]]:
+    """Inventory, verdicts with overrides, programme, and the digests of inventory and policy. Raises ``Refused`` on errors in any."""
+    from orchestrator.cli.policy import _verdicts
+    from orchestrator.cli.settings import load_settings
+    from orchestrator.errors import Refused
+    from orchestrator.inventory.load import inventory_digest
+    from orchestrator.planning.programme import load_programme
+    from orchestrator.policy.policy import policy_digest
+
+    where = folder or load_settings().inventory
+    reading, policy, verdicts = _verdicts((where,) if folder else (), None)
+    if reading.errors:
+        raise Refused(
+            "the inventory has errors", findings=reading.errors, where=str(where), remedy="`orchestrator inventory check` lists them"
+        )
+    programme = load_programme(where / "program.yaml")
+    return reading.inventory, verdicts, programme, (inventory_digest(reading.inventory), policy_digest(policy))
+
+
+def show(made: Plan, inventory: Inventory, *, reasons: bool = False) -> None:
+    """The plan for people."""
+    names = {one.id: one.name for one in inventory.systems}
+    rows = [
+        (one.wave, one.order, one.system, names.get(one.system, ""), STRATEGY_ZH[one.strategy], one.phase,
+         f"{one.window_start:%Y-%m-%d %H:%M}", f"{one.window_end:%m-%d %H:%M}", one.window_rule)
+        for one in made.entries
+    ]  # fmt: skip
+    table(("波次", "序", "系统", "名称", "迁移方式", "阶段", "割接窗口开始", "结束", "窗口依据"), rows)
+    if reasons:
+        for one in made.entries:
+            click.echo(safe(f"  {one.system}: {';'.join(reason.zh for reason in one.reasons)}"))
+    click.echo()
+    table(
+        ("阶段", "截止", "纳入", "需完成", "计划完成", "余量"),
+        [(one.id, one.due, one.in_scope, one.needed, one.planned, one.planned - one.needed) for one in made.phases],
+    )
+    for phase in made.phases:
+        kinds = ", ".join(f"{count.part} {count.planned}/{count.needed}" for count in phase.by_kind)
+        departments = sum(1 for count in phase.by_department if count.planned >= count.needed)
+        click.echo(f"  {phase.id}: 按类别 {kinds};{departments}/{len(phase.by_department)} 个单位各自达标 (完成/需完成)")
+    for moved in made.moved:
+        click.echo(safe(f"承诺改变 {moved.system}: {moved.promised:%Y-%m-%d} → {moved.now and f'{moved.now:%Y-%m-%d}'} ({moved.why})"))
+    for note in made.notes:
+        click.echo(safe(f"{note.code}: {note.message}" + (f" → {note.remedy}" if note.remedy else "")))
+    click.echo(f"计划摘要 (digest): {made.digest}")
+
+
+def _planned(inventory: Inventory, verdicts: dict[str, Verdict], programme: Programme, digests: tuple[str, str], effort: int) -> Plan:
+    from orchestrator.planning.plan import make_plan
+
+    return make_plan(inventory, verdicts, programme, effort=effort, inventory_digest=digests[0], policy_digest=digests[1])
+
+
+def _replanned(
+    inventory: Inventory, verdicts: dict[str, Verdict], programme: Programme, digests: tuple[str, str], former: Path | None,
+    as_of: dt.datetime | None, effort: int,
+) -> Plan:  # fmt: skip
+    from orchestrator.cli.standing import last_plan, standing
+    from orchestrator.planning.replan import replan
+
+    kept = last_plan(former)
+    day = as_of.date() if as_of else dt.datetime.now().astimezone().date()
+    return replan(
+        inventory, verdicts, programme, kept, as_of=day, standing=standing(kept), effort=effort, inventory_digest=digests[0],
+        policy_digest=digests[1],
+    )  # fmt: skip
+
+
+def _reached(outcome: Outcome, number: int) -> str:
+    return f"{outcome.phases[number].planned} / {outcome.phases[number].reached_on}" if outcome.feasible else "-"
+
+
+def _difference(found: Difference) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return {**asdict(found), "feasible": {"before": found.before.feasible, "after": found.after.feasible}}

@@ -1,0 +1,51 @@
+"""``workplan``: a department's migration work plan as a document. No logic: see ``orchestrator.reports.workplan``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from orchestrator.errors import Exit
+
+
+@click.command()
+@click.option("--department", required=True, help="Id or name, as in the inventory.")
+@click.option("--format", "form", type=click.Choice(["docx", "html"]), default="docx", show_default=True)
+@click.option("--lang", type=click.Choice(["zh", "en"]), default="zh", show_default=True)
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="File to write; default: workplan-DEPARTMENT.FORMAT here.")
+@click.option(
+    "--plan",
+    "plan_file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="What `plan --out` wrote; default: today's.",
+)
+@click.option(
+    "--inventory", "folder", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Folder; default: the configured one."
+)
+def workplan(
+    department: str, form: str, lang: str, out: Path | None, plan_file: Path | None, folder: Path | None
+) -> int:
+    """A department's migration work plan (迁移接入工作方案): each system, how, when, by whom, how it goes back, sign-off."""
+    from orchestrator.cli.plan import inputs
+    from orchestrator.cli.standing import last_plan
+    from orchestrator.planning.plan import make_plan
+    from orchestrator.reports.workplan import work_plan
+
+    inventory, verdicts, programme, (inventory_digest, policy_digest) = inputs(folder)
+    plan = last_plan(plan_file) if plan_file else make_plan(
+        inventory, verdicts, programme, inventory_digest=inventory_digest, policy_digest=policy_digest
+    )  # fmt: skip
+    made = work_plan(inventory, verdicts, plan, department, lang)
+    owner = next(one.id for one in inventory.departments if department in {one.id, one.name, one.name_en})
+    file = out or Path(f"workplan-{owner}.{form}")
+    if form == "docx":
+        from orchestrator.reports.workplan_docx import write_docx
+
+        write_docx(made, file)
+    else:
+        from orchestrator.reports.workplan_html import to_html
+
+        file.write_text(to_html(made), encoding="utf-8")
+    click.echo(f"{file}: {made.title}")
+    return int(Exit.DONE)

@@ -1,0 +1,47 @@
+"""What a reader of the plan must know beside the dates: what is not planned, what history broke, what had to be assumed."""
+
+from __future__ import annotations
+
+from orchestrator.errors import Finding
+from orchestrator.models import PlanNote
+from orchestrator.planning.calendar import calendar_findings
+from orchestrator.planning.problem import Problem
+from orchestrator.planning.schedule import Schedule
+
+
+def notes_of(problem: Problem, schedule: Schedule) -> tuple[PlanNote, ...]:
+    """What is not planned and why, what history broke, what had to be assumed."""
+    found = [
+        PlanNote(code="out-of-scope", message=f"{sid} is in no phase's scope and nothing in scope needs it: not planned", system=sid)
+        for sid in problem.out_of_scope
+    ]
+    for number, group in enumerate(problem.groups):
+        if schedule.weeks[number] < 0:
+            reason = group.blocked or Finding("no-room", "error", "no week up to the end has room for it", "see the capacities")
+            for member in group.members:
+                sid = problem.systems[member].id
+                message = f"{sid} is not planned: {reason.message}"
+                found.append(PlanNote(code=reason.code, message=message, remedy=reason.remedy, system=sid))
+    for one in (*problem.warnings, *calendar_warnings(problem)):
+        found.append(PlanNote(code=one.code, message=one.message, remedy=one.remedy, system=one.system))
+    return (*violations(problem), *found)
+
+
+def calendar_warnings(problem: Problem) -> tuple[Finding, ...]:
+    """Years in which some rule asked for working days that the calendar library does not know."""
+    asked = any(group.pattern.asks_calendar for group in problem.groups)
+    return calendar_findings(problem.programme, problem.monday(problem.first), problem.programme.phases[-1].due) if asked else ()
+
+
+def violations(problem: Problem) -> tuple[PlanNote, ...]:
+    """What is live on the cloud, or on its way, although something it needs is not."""
+    states = {one.system: one.state for one in problem.programme.under_way}
+    found = []
+    for system, needed in problem.dropped:
+        was = "was rolled back" if states.get(needed) == "rolled_back" else "has not moved"
+        where = "is live on the cloud" if states.get(system) == "done" else "is under way"
+        found.append(PlanNote(
+            code="live-violation", system=system, message=f"{system} {where}, and {needed}, which it needs, {was}",
+            remedy=f"move {needed} first (the plan puts it as early as it can) or roll {system} back; watch their link until then",
+        ))  # fmt: skip
+    return tuple(found)

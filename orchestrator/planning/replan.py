@@ -1,0 +1,134 @@
+"""A new plan that keeps what it can of the former one: what is done or under way stays, broken promises are few and listed."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+
+from orchestrator.models import Inventory, MovedPromise, Plan, PlanEntry, Verdict
+from orchestrator.planning import schedule as scheduling
+from orchestrator.planning.build import build
+from orchestrator.planning.graph import closure
+from orchestrator.planning.orders import ripe, target_first
+from orchestrator.planning.patterns import WEEK
+from orchestrator.planning.plan import MENDING, check_assessed, mended_or_refused, sealed, to_plan
+from orchestrator.planning.problem import Problem
+from orchestrator.planning.programme import Programme, Standing
+from orchestrator.planning.schedule import Schedule, near_misses
+
+ROUNDS = 5
+"""Times that what misses its target is put before the promises."""
+
+
+def replan(
+    inventory: Inventory, verdicts: Mapping[str, Verdict], programme: Programme, former: Plan, *, as_of: dt.date, inventory_digest: str,
+    policy_digest: str, standing: Sequence[Standing] = (), effort: int = 0,
+) -> Plan:  # fmt: skip
+    """The plan from ``as_of`` on.
+
+    ``standing``: where systems stand, beside what the programme says; what is under way without a date keeps the promised one.
+    ``moved`` lists every broken promise (another moment than the former plan gave) with its reason; a live system whose
+    dependency is not on the cloud (any more) is a note ``live-violation`` with what to do.
+    Raises ``Refused`` when a target is not reached any more.
+    """
+    check_assessed(inventory, verdicts)
+    entries = {entry.system: entry for entry in former.entries}
+    states = {one.system: one for one in (*programme.under_way, *standing)}
+    for sid, one in states.items():
+        if one.cutover is None and one.state == "under_way" and sid in entries:
+            states[sid] = one.model_copy(update={"cutover": max(as_of, entries[sid].window_start.date())})
+        elif one.cutover is None and one.state == "done":
+            states[sid] = one.model_copy(update={"cutover": entries[sid].window_start.date() if sid in entries else programme.starts})
+    present = programme.model_copy(update={"as_of": as_of, "under_way": tuple(states[sid] for sid in sorted(states))})
+    promised = {sid: entry.window_start for sid, entry in entries.items() if sid not in states or states[sid].state == "under_way"}
+    problem = build(inventory, verdicts, present, promised)
+    urgent = _begin(problem, entries, as_of)
+    schedule = _best(problem, urgent)
+    if effort:
+        from orchestrator.planning import search
+
+        schedule = search.improve(problem, schedule, effort)
+    if scheduling.score(problem, schedule)[0]:
+        schedule = mended_or_refused(problem, schedule)
+    plan = to_plan(problem, schedule, inventory_digest=inventory_digest, policy_digest=policy_digest)
+    return sealed(plan.model_copy(update={"moved": moved_promises(entries, plan), "replaces": former.digest}))
+
+
+def moved_promises(former: Mapping[str, PlanEntry], plan: Plan) -> tuple[MovedPromise, ...]:
+    """Every system that the former plan promised another moment, by the moment promised."""
+    now = {entry.system: entry for entry in plan.entries}
+    found = []
+    for sid, entry in former.items():
+        new = now.get(sid)
+        if new is None:
+            why = next((note.message for note in plan.notes if note.system == sid), "it is not in the count any more")
+            found.append(MovedPromise(system=sid, promised=entry.window_start, why=why))
+        elif new.state == "planned" and new.window_start != entry.window_start:
+            changed = "what planning knows of it has changed; " if new.facts != entry.facts else ""
+            why = changed + (new.reasons[-1].en if new.reasons else "")
+            found.append(MovedPromise(system=sid, promised=entry.window_start, now=new.window_start, why=why))
+    return tuple(sorted(found, key=lambda one: (one.promised, one.system)))
+
+
+def _begin(problem: Problem, former: Mapping[str, PlanEntry], as_of: dt.date) -> set[int]:
+    """Preparation that the former plan began before today is not begun again. Returns what others wait for: it is urgent."""
+    urgent = set()
+    for group in problem.groups:
+        begun = [former[sid].preparation_starts for sid in (problem.systems[m].id for m in group.members) if sid in former]
+        group.started = group.started or (bool(begun) and all(day is not None and day < as_of for day in begun))
+    for _, needed in problem.dropped:
+        group = problem.groups[problem.group_of[needed]]
+        if group.fixed is None:
+            group.promised = problem.first
+            group.release = min(group.release, problem.first)
+            urgent.add(problem.group_of[needed])
+    waiting = [number for number, group in enumerate(problem.groups) if group.promised is not None]
+    for number in waiting:  # what was rolled back, or is new, and what promises wait for
+        for other in problem.groups[number].needs:
+            if problem.groups[other].promised is None and problem.groups[other].fixed is None and other not in urgent:
+                urgent.add(other)
+                waiting.append(other)
+    return urgent
+
+
+def _kept(problem: Problem, urgent: set[int]) -> Schedule:
+    """What is urgent as early as it can be, then every promise that can be kept; what cannot gives way and takes nobody's room."""
+    schedule = scheduling.empty(problem)
+    order = sorted((group.promised, g) for g, group in enumerate(problem.groups) if group.promised is not None and group.fixed is None)
+    for number in sorted(urgent) + [g for _, g in order if g not in urgent]:
+        group = problem.groups[number]
+        if group.blocked or any(schedule.weeks[other] < 0 for other in group.needs):
+            continue
+        floor = max((schedule.starts[other] for other in group.needs), default=0)
+        if number in urgent or group.promised is None:
+            found = schedule.ledger.earliest(number, floor)
+        else:
+            found = schedule.ledger.earliest(number, max(floor, group.promised * WEEK), group.promised + 1)
+        if found:
+            scheduling.put(schedule, number, *found)
+    return schedule
+
+
+def _best(problem: Problem, urgent: set[int]) -> Schedule:
+    """Promises first; without keeping them only where targets would be missed otherwise."""
+    urgent = set(urgent)
+    for _ in range(ROUNDS):
+        best = scheduling.serial(problem, ripe(problem), base=_kept(problem, urgent))
+        late = near_misses(problem, best) - urgent
+        if not late:
+            break
+        urgent |= {other for group in late for other in closure(group, [one.needs for one in problem.groups])}
+        urgent = {group for group in urgent if problem.groups[group].fixed is None}
+    score = scheduling.score(problem, best)
+    if score[0]:
+        from orchestrator.planning.search import Search
+
+        Search(problem, best).run(MENDING, until_met=True)
+        score = scheduling.score(problem, best)
+    for order in target_first(problem) if score[0] else ():
+        for keep in (True, False):
+            other = scheduling.serial(problem, order(), keep_promises=keep)
+            found = scheduling.score(problem, other)
+            if found < score:
+                best, score = other, found
+    return best

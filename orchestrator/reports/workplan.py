@@ -1,0 +1,174 @@
+"""A department's migration work plan (迁移接入工作方案, R9) as a list of blocks; ``workplan_docx`` and ``workplan_html`` print them.
+
+What the municipal opinion demands stands under 依据文件的要求; what this programme adds under 本方案安排 (arranged here): never one as
+the other. Phone numbers are personal data and are not printed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from orchestrator.errors import UsageError
+from orchestrator.models import Department, Inventory, Plan, PlanEntry, System, Verdict
+from orchestrator.reports.workplan_words import DEMANDED, STRATEGY, WORDS, checks_of, going_back, steps_of
+
+
+@dataclass(frozen=True)
+class Heading:
+    level: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Text:
+    text: str
+
+
+@dataclass(frozen=True)
+class Items:
+    """A numbered list."""
+
+    items: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table; ``widths`` are relative. ``header=False``: the first column names the rows instead."""
+
+    headers: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    widths: tuple[int, ...]
+
+
+Block = Heading | Text | Items | Grid
+
+
+@dataclass(frozen=True)
+class WorkPlan:
+    title: str
+    lang: str
+    subtitle: str
+    blocks: tuple[Block, ...]
+
+
+def work_plan(inventory: Inventory, verdicts: Mapping[str, Verdict], plan: Plan, department: str, lang: str = "zh") -> WorkPlan:
+    """The work plan of one department, from the plan alone. Raises ``UsageError`` for a department that the inventory does not have."""
+    owner = next((one for one in inventory.departments if department in {one.id, one.name, one.name_en}), None)
+    if owner is None:
+        known = ", ".join(one.id for one in inventory.departments[:20])
+        raise UsageError(f"there is no department {department}", remedy=f"name one of: {known}")
+    words = WORDS[lang]
+    name = owner.name if lang == "zh" else owner.name_en or owner.name
+    systems = [one for one in inventory.systems if one.department == owner.id]
+    entries = {one.system: one for one in plan.entries}
+    planned = sorted((one for one in systems if one.id in entries), key=lambda one: (entries[one.id].wave, entries[one.id].order))
+    blocks: list[Block] = [Heading(1, words["basis"]), Text(words["basis_text"])]
+    blocks += [Heading(2, words["demanded"]), Items(DEMANDED[lang])]
+    blocks += [Heading(1, words["schedule"]), _counts(inventory, owner, systems, planned, words), _schedule(planned, entries, lang)]
+    blocks.append(Text(words["window_note"]))
+    for number, one in enumerate(planned, 1):
+        blocks += _system(number, one, entries[one.id], verdicts[one.id], inventory, lang)
+    left = [one for one in systems if one.id not in entries]
+    if left:
+        notes = {note.system: note.message for note in plan.notes if note.system}
+        rows = tuple((_name(one, lang), one.id, notes.get(one.id, "")) for one in left)
+        blocks += [Heading(1, words["not_planned"]), Grid((words["system"], words["code"], words["why"]), rows, (3, 2, 5))]
+    blocks += [Heading(1, words["duties"]), Grid((words["role"], words["duty"]), words["duty_rows"], (2, 6))]
+    blocks += [Heading(1, words["sign"]), _signatures(planned, words, lang)]
+    return WorkPlan(words["title"].format(name=name), lang, words["subtitle"].format(digest=plan.digest[:16]), tuple(blocks))
+
+
+def _counts(
+    inventory: Inventory, owner: Department, systems: Sequence[System], planned: Sequence[System], words: Mapping[str, str]
+) -> Text:
+    excluded = sum(1 for row in inventory.excluded if row.department == owner.id)
+    return Text(words["counts"].format(all=len(systems), planned=len(planned), excluded=excluded))
+
+
+def _schedule(planned: Sequence[System], entries: Mapping[str, PlanEntry], lang: str) -> Grid:
+    words = WORDS[lang]
+    headers = (
+        words["no"],
+        words["system"],
+        words["strategy"],
+        words["wave"],
+        words["prepared_from"],
+        words["window"],
+        words["trial_until"],
+    )
+    rows = []
+    for number, one in enumerate(planned, 1):
+        entry = entries[one.id]
+        rows.append((
+            str(number), _name(one, lang), STRATEGY[lang][entry.strategy], f"{entry.phase} / {entry.wave}",
+            str(entry.preparation_starts or ""), _span(entry), f"{entry.accepted_by:%Y-%m-%d}" if entry.accepted_by else "",
+        ))  # fmt: skip
+    return Grid(headers, tuple(rows), (1, 4, 3, 2, 2, 4, 2))
+
+
+def _system(
+    number: int, one: System, entry: PlanEntry, verdict: Verdict, inventory: Inventory, lang: str
+) -> list[Block]:
+    words = WORDS[lang]
+    names = {other.id: _name(other, lang) for other in inventory.systems}
+    departments = {other.id: other.name if lang == "zh" else other.name_en or other.name for other in inventory.departments}
+
+    def department(ident: str | None) -> str:
+        return departments.get(ident or "", ident or words["open"])
+
+    grade = str(one.protection_grade) if one.protection_grade else words["ungraded"] if one.grade_answered else words["open"]
+    facts = (
+        (words["code"], one.id), (words["grade"], grade), (words["architecture"], one.architecture or words["open"]),
+        (words["database"], one.dbms or words["open"]),
+        (words["data"], f"{one.data_gb:g} GB" if one.data_gb is not None else words["open"]),
+        (words["servers"], f"{one.servers}" if one.servers is not None else words["open"]),
+        (words["needs"], "、".join(names.get(other, other) for other in one.depends_on) or words["none"]),
+        (words["together"], "、".join(names.get(other, other) for other in entry.together_with) or words["none"]),
+        (words["hours"], one.service_hours or words["open"]), (words["window"], f"{_span(entry)} ({entry.window_rule})"),
+        (words["budget"], _budget(one, lang)),
+        (words["security_owner"], department(one.security_owner)), (words["data_owner"], department(one.data_owner)),
+        (words["contact"], one.contact or words["open"]),
+    )  # fmt: skip
+    reasons = [reason.zh if lang == "zh" else reason.en for reason in verdict.reasons]
+    if verdict.overridden_by:
+        reasons.append(words["overridden"].format(name=verdict.overridden_by))
+    order = [reason.zh if lang == "zh" else reason.en for reason in entry.reasons]
+    return [
+        Heading(1, words["of_system"].format(number=number, name=_name(one, lang))),
+        Grid((words["item"], words["content"]), facts, (2, 6)),
+        Heading(2, words["why_strategy"].format(strategy=STRATEGY[lang][entry.strategy])), Items(tuple(reasons) or (words["default"],)),
+        Heading(2, words["why_order"]), Items(tuple(order)),
+        Heading(2, words["steps"]), Items(steps_of(entry.strategy, verdict, lang)),
+        Heading(2, words["checks"]), Items(checks_of(entry.strategy, lang)),
+        Heading(2, words["back"]), Items(going_back(entry.strategy, lang)),
+    ]  # fmt: skip
+
+
+def _signatures(planned: Sequence[System], words: Mapping[str, str], lang: str) -> Grid:
+    roles = words["sign_roles"].split("|")
+    rows = tuple((_name(one, lang), role, "", "") for one in planned for role in roles)
+    return Grid((words["system"], words["role"], words["signature"], words["date"]), rows, (3, 3, 3, 2))
+
+
+def _name(one: System, lang: str) -> str:
+    return one.name if lang == "zh" else one.name_en or one.name
+
+
+def _span(entry: PlanEntry) -> str:
+    return f"{entry.window_start:%Y-%m-%d %H:%M} – {entry.window_end:%m-%d %H:%M}"
+
+
+def _budget(one: System, lang: str) -> str:
+    words = WORDS[lang]
+    parts = []
+    if one.interruption:
+        parts.append(words["gap"].format(ms=one.interruption.gap_ms, failed=one.interruption.failed_requests))
+        if one.interruption.outage_minutes:
+            parts.append(words["outage"].format(minutes=f"{one.interruption.outage_minutes:g}"))
+    travel = [device.travel_outage_minutes for device in one.devices if device.travel_outage_minutes]
+    if travel:
+        parts.append(words["travel"].format(minutes=f"{max(travel):g}"))
+    if not parts and one.max_interruption_minutes is not None:
+        parts.append(words["at_most"].format(minutes=f"{one.max_interruption_minutes:g}"))
+    return ";".join(parts) or words["open"]

@@ -1,0 +1,146 @@
+"""The planner on seeded cities, side by side: ``python -m tests.bench.bench_plan [SIZE …]`` (``make bench-plan``).
+
+Every size runs in a process of its own, so that memory is that of the size. Prints figures and asserts none, except that
+every plan is put before the verifier and faults are printed.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+SIZES = (200, 1000, 5000, 20000)
+SEED = 1
+SLACK = {"roomy": {"slack": 1.5, "cloud_slack": 1.3}, "tight": {}, "short": {"slack": 0.8, "cloud_slack": 0.9}}
+EFFORT = {200: 1000, 1000: 300, 5000: 100, 20000: 50}
+
+
+def timed(call: Callable[[], Any]) -> tuple[float, Any]:
+    """Seconds of wall-clock time, and the answer."""
+    start = time.perf_counter()
+    answer = call()
+    return time.perf_counter() - start, answer
+
+
+def greedy(problem: Any) -> Any:
+    """The plain topological order that others plan by: what depends on nothing first, in the order of the list."""
+    from orchestrator.planning.schedule import serial
+
+    return serial(problem, range(len(problem.groups)))
+
+
+def one(count: int, kind: str) -> dict[str, Any]:
+    """All figures of one instance."""
+    import datetime as dt
+
+    from orchestrator.errors import Refused
+    from orchestrator.planning import schedule as scheduling
+    from orchestrator.planning import search
+    from orchestrator.planning.build import build
+    from orchestrator.planning.explain import explain, prove
+    from orchestrator.planning.orders import best_of_portfolio
+    from orchestrator.planning.plan import to_plan
+    from orchestrator.planning.programme import Standing
+    from orchestrator.planning.replan import replan
+    from orchestrator.planning.verify import verify
+    from tests.bench.instances import instance
+
+    inventory, verdicts, programme = instance(count, SEED, **SLACK[kind])
+    found: dict[str, Any] = {"systems": count, "kind": kind}
+
+    def make() -> Any:
+        problem = build(inventory, verdicts, programme)
+        return problem, best_of_portfolio(problem)
+
+    found["plan_s"], (problem, schedule) = timed(make)
+    found["value_s"], plan = timed(lambda: to_plan(problem, schedule, inventory_digest="", policy_digest=""))
+    found["plan_short"], found["plan_cost"] = scheduling.score(problem, schedule)
+    faults = [one for one in verify(plan, inventory, verdicts, programme) if one.code != "verify-target"]
+    found["faults"] = len(faults)
+    found["plan_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    found["same_twice"] = to_plan(*make(), inventory_digest="", policy_digest="").digest == plan.digest
+    found["greedy_short"], found["greedy_cost"] = scheduling.score(problem, greedy(problem))
+    if found["plan_short"]:
+        proofs_s, proofs = timed(lambda: prove(problem, sorted({target.phase for target in problem.targets})))
+        found["explain_s"], findings = timed(lambda: explain(problem, schedule, proofs))
+        found["explain_s"] += proofs_s
+        found["verdict"] = sorted({one.code for one in findings if one.code.startswith(("proved", "shown", "not-shown"))})
+    if kind != "short":
+        other = schedule.copy()
+        found["search_s"], better = timed(lambda: search.improve(problem, search.mend(problem, other, 100), EFFORT[count], plain=True))
+        found["search_short"], found["search_cost"] = scheduling.score(problem, better)
+        faults = verify(to_plan(problem, better, inventory_digest="", policy_digest=""), inventory, verdicts, programme)
+        found["faults"] += len([one for one in faults if one.code != "verify-target"])
+    if not found["plan_short"]:
+        day = dt.date(2018, 3, 5)
+        done = [
+            Standing(system=one.system, state="done", cutover=one.window_start.date())
+            for one in plan.entries
+            if one.window_start.date() < day
+        ]
+        late = done[-1 - len(done) // 20 :]  # the last twentieth did not happen
+        standing = [one if one not in late else Standing(system=one.system, state="rolled_back") for one in done]
+        try:
+            found["replan_s"], again = timed(
+                lambda: replan(inventory, verdicts, programme, plan, as_of=day, standing=standing, inventory_digest="", policy_digest="")
+            )
+            found["replan_moved"] = len(again.moved)
+        except Refused as refused:
+            found["replan"] = f"refused: {refused.findings[0].message}"
+    if count <= 200 and kind == "tight":
+        from tests.bench.lower_bound import lower_bound
+
+        found["bound_s"], found["bound"] = timed(lambda: lower_bound(problem))
+    found["all_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    return found
+
+
+def line(found: dict[str, Any]) -> str:
+    """One instance in one line."""
+
+    def of(name: str, form: str = "") -> str:
+        return format(found[name], form) if name in found else "-"
+
+    greedy_ratio = f"{found['plan_cost'] / found['greedy_cost']:.3f}"
+    search = f"{found['search_cost'] / found['plan_cost']:.4f}, short {found['search_short']}" if "search_cost" in found else "-"
+    return " | ".join((
+        f"{found['systems']} {found['kind']}", f"{found['plan_s']:.2f} + {found['value_s']:.2f}", of("plan_short"), of("faults"), of("same_twice"),
+        f"{greedy_ratio} (greedy short {found['greedy_short']})", f"{search} in {of('search_s', '.2f')}", of("replan_s", ".2f"), of("replan_moved"),
+        of("explain_s", ".2f"), f"{of('plan_mb')} / {of('all_mb')}",
+    ))  # fmt: skip
+
+
+def main() -> None:
+    """A table for the sizes named, or all of them."""
+    if "--one" in sys.argv:
+        at = sys.argv.index("--one")
+        print(json.dumps(one(int(sys.argv[at + 1]), sys.argv[at + 2])))
+        return
+    sizes = [int(text) for text in sys.argv[1:]] or SIZES
+    print(
+        "systems | plan s + as a value s | short | faults | same twice | cost against greedy | search: cost ratio | re-plan s | moved | explanation s | MB plan / all"
+    )
+    for size in sizes:
+        for kind in SLACK:
+            run = subprocess.run(
+                [sys.executable, "-m", "tests.bench.bench_plan", "--one", str(size), kind], capture_output=True, text=True, check=False
+            )
+            if run.returncode:
+                print(f"{size} {kind} failed: {run.stderr.strip().splitlines()[-1:]}")
+                continue
+            found = json.loads(run.stdout.splitlines()[-1])
+            print(line(found), flush=True)
+            if found.get("verdict"):
+                print(f"    verdict: {', '.join(found['verdict'])}")
+            if "bound" in found:
+                gaps = {name: f"{(found[f'{name}_cost'] / found['bound'] - 1) * 100:.1f} %" for name in ("greedy", "plan", "search")}
+                print(f"    bound {found['bound']} in {found['bound_s']:.0f} s; above it: {gaps}")
+
+
+if __name__ == "__main__":
+    main()
