@@ -30,7 +30,9 @@ def seeds() -> dict[str, list[bytes]]:
     """Real inputs by suffix."""
     forms = [*ROOT.glob("inventories/demo-form/*.xlsx"), *ROOT.glob("tests/fixtures/*.xlsx")]
     csvs = [file.read_bytes() for file in ROOT.glob("tests/cases/inventory/*/*.csv")]
-    yamls = [file.read_bytes() for file in [*ROOT.glob("inventories/demo/*.yaml"), *ROOT.glob("tests/cases/inventory/yaml-words/systems.yaml")]]
+    yamls = [
+        file.read_bytes() for file in [*ROOT.glob("inventories/demo/*.yaml"), *ROOT.glob("tests/cases/inventory/yaml-words/systems.yaml")]
+    ]
     return {".xlsx": [file.read_bytes() for file in forms], ".csv": csvs, ".yaml": yamls}
 
 
@@ -95,7 +97,9 @@ def main(seconds: float, seed: int) -> int:
                 print(f"seed {seed} {suffix}: {slowest:.1f} s", flush=True)
                 failures += 1
                 slowest = 0.0
-    print(f"{sum(counts.values())} inputs in {seconds:.0f} s {dict(counts)}; {dict(outcomes)}; failures {failures}; slowest {slowest:.2f} s; last seed {seed}")
+    print(
+        f"{sum(counts.values())} inputs in {seconds:.0f} s {dict(counts)}; {dict(outcomes)}; failures {failures}; slowest {slowest:.2f} s; last seed {seed}"
+    )
     return 1 if failures else 0
 
 

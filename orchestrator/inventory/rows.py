@@ -144,9 +144,7 @@ class _SheetReader:
                 self._error(number, index, column, str(why))
                 continue
             if read.understood:
-                raw.interpretations.append(
-                    Interpretation(self.file, self.grid.name, cell, values.text_of(value)[:200], read.understood)
-                )
+                raw.interpretations.append(Interpretation(self.file, self.grid.name, cell, values.text_of(value)[:200], read.understood))
             if read.value is not None:
                 self._put(raw, column, read.value, values.text_of(value) if read.understood else "")
         for index, words in self.table.unknown.items():

@@ -38,7 +38,11 @@ def test_no_word_of_a_classified_row_is_left_anywhere(
     form = build(
         given / "form.xlsx",
         [
-            {"name": "统计表", "rows": [HEADERS, secret_row(answer), plain_row(2, "公开查询", f"{SECRET}系统")], "comments": {"E2": SECRET}},
+            {
+                "name": "统计表",
+                "rows": [HEADERS, secret_row(answer), plain_row(2, "公开查询", f"{SECRET}系统")],
+                "comments": {"E2": SECRET},
+            },
             {"name": "主机", "rows": [["系统编码或名称", "主机名", "地址"], [f"{SECRET}系统", "basalt-1", "10.66.66.66"]]},
         ],
     )

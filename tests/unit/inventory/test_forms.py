@@ -33,7 +33,9 @@ def test_the_offices_form_of_sixty_systems_is_read_with_every_slip_found() -> No
     reading = load([OFFICE], today=dt.date(2017, 6, 30))
     count = counts(reading)
     assert count == {"rows": 60, "municipal": 35, "county": 17, "in_scope": 52, "classified": 3, "party_mass": 2, "retired": 1}
-    assert count["in_scope"] + count["classified"] + count["party_mass"] + count["retired"] + len(reading.uncounted) + 1 == 60  # one said twice
+    assert (
+        count["in_scope"] + count["classified"] + count["party_mass"] + count["retired"] + len(reading.uncounted) + 1 == 60
+    )  # one said twice
     found = [(f.code, f.sheet, f.cell) for f in reading.findings]
     assert found == [
         ("unknown-column", "县市区", "AE4"),
@@ -110,7 +112,10 @@ def test_ids_stay_when_a_name_is_corrected(tmp_path: Path) -> None:
     form.write_text(head + "1,市水务局,市直,政府,水费征收管理系统,应用系统,否,已建\n", encoding="utf-8")
     apply(prepare([form], into), into)
     (first,) = load([into]).inventory.systems
-    form.write_text(head + "1,市水务局,市直,政府,水费征收管理信息系统,应用系统,否,已建\n2,市水务局,市直,政府,水库系统,应用系统,否,已建\n", encoding="utf-8")
+    form.write_text(
+        head + "1,市水务局,市直,政府,水费征收管理信息系统,应用系统,否,已建\n2,市水务局,市直,政府,水库系统,应用系统,否,已建\n",
+        encoding="utf-8",
+    )
     apply(prepare([form], into), into)
     assert first.id in {system.id for system in load([into]).inventory.systems}
     assert len(load([into]).inventory.systems) == 2

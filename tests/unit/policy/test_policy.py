@@ -71,7 +71,9 @@ def test_a_missing_fact_leaves_a_condition_open_unless_it_does_not_matter(text: 
     assert compile_conditions([text], ["a", "b", "c", "d"])[text].holds(facts) is holds
 
 
-@pytest.mark.parametrize("text", ["a ==", "nosuch == 1", "(" * 200 + "a" + ")" * 200, "a" * 2000, "__import__('os')", "a.__class__ == 1 &&"])
+@pytest.mark.parametrize(
+    "text", ["a ==", "nosuch == 1", "(" * 200 + "a" + ")" * 200, "a" * 2000, "__import__('os')", "a.__class__ == 1 &&"]
+)
 def test_a_condition_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(BadCondition):
         compile_conditions([text], ["a"])
@@ -144,7 +146,21 @@ def test_what_would_change_the_verdict_was_tried() -> None:
     assert {r.rule for r in verdict(os="AIX", special_equipment=True).would_change} == {"os-without-image"}
 
 
-@pytest.mark.parametrize("name", ["os", "processor", "installable", "supported", "dbms", "data_gb", "special_equipment", "shared_storage_cluster", "protection_grade", "network"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "os",
+        "processor",
+        "installable",
+        "supported",
+        "dbms",
+        "data_gb",
+        "special_equipment",
+        "shared_storage_cluster",
+        "protection_grade",
+        "network",
+    ],
+)
 def test_a_missing_fact_is_named_lowers_confidence_and_never_helps(name: str) -> None:
     whole, part = verdict(), verdict(**{name: None}, **({"grade_answered": False} if name == "protection_grade" else {}))
     assert name in part.missing
@@ -216,7 +232,12 @@ def test_a_diff_names_who_changes_strategy_and_why(tmp_path: Path) -> None:
     assert policy_digest(load_policy(path)) != policy_digest(load_policy(None))
     inventory = load([ROOT / "inventories" / "demo"]).inventory
     (one,) = diff_policies(inventory, load_policy(None), load_policy(path))
-    assert (one.system, one.before, one.after, one.speaks_no_more) == ("social-insurance", Strategy.HOSTING, Strategy.HOSTING, ("os-without-image",))
+    assert (one.system, one.before, one.after, one.speaks_no_more) == (
+        "social-insurance",
+        Strategy.HOSTING,
+        Strategy.HOSTING,
+        ("os-without-image",),
+    )
     assert "云平台没有该操作系统的镜像" in one.why_zh[0]
 
 
@@ -267,7 +288,9 @@ def test_the_quick_trail_reads_what_the_journal_wrote(tmp_path: Path) -> None:
     assert overrides(quick) == overrides(audit) == {}
 
 
-def test_the_command_records_the_account_and_shows_the_override(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_records_the_account_and_shows_the_override(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ORCHESTRATOR_INVENTORY", str(ROOT / "inventories" / "demo"))
     for name in ("USER", "LOGNAME", "USERNAME"):
@@ -280,19 +303,31 @@ def test_the_command_records_the_account_and_shows_the_override(tmp_path: Path, 
     assert main(["override", "no-such", "--strategy", "hosting", "--reason", "x"]) == 2
 
 
-@pytest.mark.parametrize(("systems", "percent", "count"), [(7, 80, 6), (5, 80, 4), (10, 80, 8), (0, 80, 0), (1, 0.1, 1), (3, 33.3, 1), (1000, 28.7, 287), (7, 100, 7)])
+@pytest.mark.parametrize(
+    ("systems", "percent", "count"),
+    [(7, 80, 6), (5, 80, 4), (10, 80, 8), (0, 80, 0), (1, 0.1, 1), (3, 33.3, 1), (1000, 28.7, 287), (7, 100, 7)],
+)
 def test_a_percentage_never_means_fewer_than_it_says(systems: int, percent: float, count: int) -> None:
     assert needed(systems, percent) == count
 
 
 def counted(*entries: tuple[str, str, Kind]) -> Inventory:
-    departments = (Department(id="d-1", name="甲局"), Department(id="d-2", name="乙局"), Department(id="d-3", name="丙县局", level=Level.COUNTY))
+    departments = (
+        Department(id="d-1", name="甲局"),
+        Department(id="d-2", name="乙局"),
+        Department(id="d-3", name="丙县局", level=Level.COUNTY),
+    )
     systems = [System(id=ident, name=ident, department=department, kind=kind, status=Status.IN_USE) for ident, department, kind in entries]
     return Inventory(departments=departments, systems=tuple(systems))
 
 
 def test_all_three_readings_of_the_percentage_are_given() -> None:
-    inventory = counted(*((f"a{n}", "d-1", Kind.APPLICATION) for n in range(5)), ("b1", "d-2", Kind.DATABASE), ("b2", "d-2", Kind.DATABASE), ("c1", "d-3", Kind.DATABASE))
+    inventory = counted(
+        *((f"a{n}", "d-1", Kind.APPLICATION) for n in range(5)),
+        ("b1", "d-2", Kind.DATABASE),
+        ("b2", "d-2", Kind.DATABASE),
+        ("c1", "d-3", Kind.DATABASE),
+    )
     together, by_kind, by_department = progress(members_of(inventory), {"a0", "a1", "a2", "a3", "a4", "b1"}, 80, levels=[Level.MUNICIPAL])
     assert [(c.group, c.in_scope, c.needed, c.accepted) for c in together.counts] == [("all", 7, 6, 6)]
     assert together.met
@@ -319,5 +354,8 @@ def test_the_baseline_is_frozen_once_and_every_change_has_who_and_why() -> None:
     now = baseline(trail)
     assert now is not None
     assert [member.id for member in now.members] == ["a1", "a3"]
-    assert [(c.actor, c.system, c.what, c.reason) for c in now.changes] == [("os:li", "a3", "added", "新建"), ("os:li", "a2", "retired", "停用")]
+    assert [(c.actor, c.system, c.what, c.reason) for c in now.changes] == [
+        ("os:li", "a3", "added", "新建"),
+        ("os:li", "a2", "retired", "停用"),
+    ]
     assert unexplained(now, later) == []
