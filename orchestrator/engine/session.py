@@ -120,6 +120,10 @@ class Session:
         verdict = self.verdicts[self.system(system).id]
         if all(entry.system != system for entry in self.plan.entries):
             raise Refused(f"{system} is not in the plan", where=system, remedy="`orchestrator plan` says why")
+        gaps = self.not_movable(system)
+        if gaps:
+            findings = [Finding("not-movable", "error", gap, "fill in the technical sheet", system=system) for gap in gaps]
+            raise Refused(f"{system} is not movable yet", findings=findings, where=system)
         self._dependencies_moved(system)
         ended = [m for m in self.journal.migrations(system=system) if m.ending == Ending.ACCEPTED]
         if ended:
@@ -130,6 +134,17 @@ class Session:
             system=system, strategy=verdict.strategy, runbook=name, plan_digest=self.plan.digest, requested_by=str(self.actor),
             steps=[(s.id, s.effect) for s in RUNBOOKS[name]],
         )  # fmt: skip
+
+    def not_movable(self, system: str) -> list[str]:
+        """What the technical sheets still lack before this system can be moved; empty: movable."""
+        one, verdict = self.system(system), self.verdicts[system]
+        if verdict.no_source:
+            return []
+        gaps = [] if one.hosts else ["no hosts"]
+        gaps += [] if one.windows else ["no cutover windows"]
+        gaps += [f"database {d.name}: no role or secret of its own for the engine" for d in one.databases if not (d.admin_role and d.admin_secret)]
+        gaps += [f"database {d.name}: no application role" for d in one.databases if d.engine == "postgresql" and not d.role]
+        return gaps
 
     def _dependencies_moved(self, system: str) -> None:
         """R4: no earlier than what it depends on."""

@@ -71,9 +71,7 @@ def differences(ctx: Context) -> list[str]:
     return found
 
 
-STEP = Step(
-    id="copy_files", zh="复制文件", en="copy the files", effect=Effect.REVERSIBLE, run=run, observe=observe, undo=undo, dry="not touched"
-)
+STEP = Step(id="copy_files", zh="复制文件", en="copy the files", effect=Effect.REVERSIBLE, run=run, observe=observe, undo=undo)
 
 
 def merge(ctx: Context, tree: FileTree, *, back: bool) -> Facts:
