@@ -95,20 +95,26 @@ class Demo:
         return [s for s in planned if s in wanted]
 
     def _migrate(self, session: Session, systems: list[str]) -> None:
-        """The phase; then what came back is mended by the simulated engineer and migrated again."""
+        """The phase; what came back is mended by the simulated engineer and migrated again, while the others go on."""
         driving.STOPPING.clear()
+        again = threading.Thread(target=self._migrate_weather_again, args=(session, systems), name="again")
+        again.start()
         driving.drive(session, list(systems), systems, wait=True, direct=self.direct)
-        if WEATHER in systems and not driving.STOPPING.is_set():
-            first = session.journal.migrations(system=WEATHER)[-1]
-            if first.ending == "rolled_back_after_cutover":
-                session.journal.append_event(
-                    "mended",
-                    actor=str(ENGINEER),
-                    system=WEATHER,
-                    payload={"cause": first.why, "done": "the outbox folder is created on the new host"},
-                )
-                self.mend_when_created()
-                driving.drive(session, [WEATHER], [WEATHER], wait=True, direct=self.direct)
+        again.join(600)
+
+    def _migrate_weather_again(self, session: Session, systems: list[str]) -> None:
+        while WEATHER in systems and not driving.STOPPING.is_set():
+            time.sleep(0.5)
+            ended = [m for m in session.journal.migrations(system=WEATHER) if m.state == "ended"]
+            if not ended:
+                continue
+            if ended[-1].ending != "rolled_back_after_cutover":
+                return
+            done = "the outbox folder is created on the new host"
+            session.journal.append_event("mended", actor=str(ENGINEER), system=WEATHER, payload={"cause": ended[-1].why, "done": done})
+            self.mend_when_created()
+            driving.drive(session, [WEATHER], [WEATHER], wait=True, direct=self.direct)
+            return
 
     def mend_when_created(self) -> None:
         """The engineer makes the missing folder as soon as the new host exists."""
