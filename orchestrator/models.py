@@ -122,6 +122,8 @@ class Database(Noun):
     admin_secret: SecretRef | None = None
     size_gb: Annotated[float, Field(ge=0)] | None = None
     shared_storage_cluster: bool | None = None
+    data_directory: AbsolutePath | None = None
+    """Needed for hosting only: what is backed up cold and compared after transport."""
     wal_level: Literal["minimal", "replica", "logical"] | None = None
     """PostgreSQL, as discovered: anything but ``logical`` means a restart before replication can begin."""
 

@@ -100,7 +100,7 @@ if [ -n "$missing" ]; then
         preload=
         if [ "$program" = sshd ] && [ $account = missing ]; then
             mkdir -p "$tools/nss"
-            { cat /etc/passwd && echo 'sshd:x:65533:65534::/run/sshd:/usr/sbin/nologin'; } >"$tools/nss/passwd"
+            { sed 's#^\(root:.*\):[^:]*$#\1:/bin/sh#' /etc/passwd && echo 'sshd:x:65533:65534::/run/sshd:/usr/sbin/nologin'; } >"$tools/nss/passwd"
             cp /etc/group "$tools/nss/group"
             wrapper=$(find "$tools/root" -name 'libnss_wrapper.so*' | head -1)
             preload="[ \"\$(id -u)\" -ne 0 ] || export LD_PRELOAD='$wrapper' NSS_WRAPPER_PASSWD='$tools/nss/passwd' NSS_WRAPPER_GROUP='$tools/nss/group'"

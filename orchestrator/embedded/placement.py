@@ -130,6 +130,8 @@ def _place_system(system: dict[str, Any], city: Path) -> None:
         for key in ("secret", "admin_secret"):
             if key in thing:
                 thing[key] = _secret(city, thing[key])
+        if "data_directory" in thing:
+            thing["data_directory"] = _in_host(city, thing["host"], thing["data_directory"])
 
 
 def _place_sites(document: dict[str, Any], city: Path) -> None:

@@ -136,3 +136,20 @@ def _one(dsn: str, statement: sql.SQL, *names: str) -> Any:
     if found is None:
         raise ValueError(f"nothing to damage in {names[0]}")
     return found[0]
+
+
+def plant(fault: str, *, live: str, other: str | None = None, table: str = "requests", files: Path | None = None) -> str:
+    """Plant any fault but ``slow`` by its name; what was done. Raises ValueError for what is unknown or lacks its side."""
+    if fault == "lost-write":
+        return lost_write(live, table)
+    if fault == "row":
+        return row(live, table)
+    if fault == "sequence":
+        return sequence(live, "receipt_no")
+    if fault == "second-writer" and other is not None:
+        return second_writer(other, table)
+    if fault == "file" and files is not None:
+        return file(files)
+    if fault == "unsigned":
+        return unsigned(live, table)
+    raise ValueError(f"cannot plant {fault}: unknown, or the side it belongs to was not given")

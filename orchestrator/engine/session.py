@@ -56,7 +56,8 @@ class Session:
         """Raises Refused with every finding when the inventory has errors."""
         if not self.settings.inventory.is_dir():
             raise Refused(
-                f"there is no inventory folder {self.settings.inventory}", remedy="set `inventory` in orchestrator.toml, or try the demo city: `orchestrator embedded up`"
+                f"there is no inventory folder {self.settings.inventory}",
+                remedy="set `inventory` in orchestrator.toml, or try the demo city: `orchestrator embedded up`",
             )
         reading = load([self.settings.inventory])
         errors = [f for f in reading.findings if f.severity == "error"]
@@ -85,7 +86,11 @@ class Session:
     def plan(self) -> Plan:
         """The plan of today's inventory and policy. Raises Refused with reasons when there is none."""
         return make_plan(
-            self.inventory, self.verdicts, self.programme, inventory_digest=inventory_digest(self.inventory), policy_digest=policy_digest(self.policy)
+            self.inventory,
+            self.verdicts,
+            self.programme,
+            inventory_digest=inventory_digest(self.inventory),
+            policy_digest=policy_digest(self.policy),
         )
 
     @cached_property
@@ -101,7 +106,9 @@ class Session:
         for system in self.inventory.systems:
             if system.id == ident:
                 return system
-        raise UsageError(f"there is no system {ident}", where=str(self.settings.inventory), remedy="`orchestrator inventory show` lists them")
+        raise UsageError(
+            f"there is no system {ident}", where=str(self.settings.inventory), remedy="`orchestrator inventory show` lists them"
+        )
 
     # ------------------------------------------------------------ migrating
 
@@ -130,7 +137,10 @@ class Session:
         known = {s.id for s in self.inventory.systems}
         waiting = [d for d in self.system(system).depends_on if d in known and d not in live]
         if waiting:
-            findings = [Finding("dependency", "error", f"{system} depends on {d}, which has not moved", f"migrate {d} first", system=system) for d in waiting]
+            findings = [
+                Finding("dependency", "error", f"{system} depends on {d}, which has not moved", f"migrate {d} first", system=system)
+                for d in waiting
+            ]
             raise Refused(f"{system} cannot move yet", findings=findings, where=system)
 
     def run(self, migration: str, *, say: Say, invoke: Invoke = directly, before: Callable[[Runner], None] | None = None) -> Outcome:

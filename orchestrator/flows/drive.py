@@ -30,7 +30,8 @@ def drive(session: Session, migrations: Sequence[str], systems: Sequence[str], *
     known = dict(zip(systems, migrations, strict=True))
     session.journal.migrations()  # opens the journal once, in this thread
     threads = [
-        threading.Thread(target=_one, args=(session, run, system, known[system], list(systems), codes), kwargs={"wait": wait}, name=system) for system in systems
+        threading.Thread(target=_one, args=(session, run, system, known[system], list(systems), codes), kwargs={"wait": wait}, name=system)
+        for system in systems
     ]
     for thread in threads:
         thread.start()
@@ -50,7 +51,16 @@ STOPPING = threading.Event()
 """Set by Ctrl-C: waiting ends, running steps end at their next boundary."""
 
 
-def _one(session: Session, run: Callable[..., Outcome], system: str, migration: str, all_systems: list[str], codes: dict[str, Exit], *, wait: bool) -> None:
+def _one(
+    session: Session,
+    run: Callable[..., Outcome],
+    system: str,
+    migration: str,
+    all_systems: list[str],
+    codes: dict[str, Exit],
+    *,
+    wait: bool,
+) -> None:
     try:
         ident = _started(session, system, migration, all_systems)
         outcome = run(ident, system)
@@ -58,7 +68,7 @@ def _one(session: Session, run: Callable[..., Outcome], system: str, migration: 
             say(system, f"waits: {outcome.waiting}")
             _until_something_changed(session, ident)
             outcome = run(ident, system)
-        codes[system] = report(session, system, outcome)
+        codes[system] = report(system, outcome)
     except OrchestratorError as error:
         say(system, f"{error}")
         for finding in error.findings if isinstance(error, Refused) else ():
@@ -76,7 +86,7 @@ def _started(session: Session, system: str, migration: str, all_systems: list[st
     mine = [d for d in session.system(system).depends_on if d in all_systems]
     said = False
     while not STOPPING.is_set():
-        latest = {d: (session.journal.migrations(system=d) or [None])[-1] for d in mine}
+        latest = {d: next(iter(reversed(session.journal.migrations(system=d))), None) for d in mine}
         if all(m is not None and (m.live == "target" or m.state == "ended") for m in latest.values()):
             break
         if not said:
@@ -110,7 +120,7 @@ def _runner(session: Session, *, direct: bool) -> Callable[..., Outcome]:
     return lambda ident, system, before=None: run_in_flow(session, ident, system, say, before)
 
 
-def report(session: Session, system: str, outcome: Outcome) -> Exit:
+def report(system: str, outcome: Outcome) -> Exit:
     """Says in the operator's words how it stands, and what to do next."""
     if outcome.ending is None:
         say(system, f"waits: {outcome.waiting}")
@@ -135,5 +145,5 @@ def turn_back(session: Session, migration: str, system: str, reason: str, *, can
     except LeaseHeld:
         say(system, "the process that works on it goes back at its next step; `orchestrator status --watch` shows it")
         return int(Exit.DONE)
-    code = report(session, system, outcome)
+    code = report(system, outcome)
     return int(Exit.DONE if code is Exit.ROLLED_BACK else code)  # it was asked for: done

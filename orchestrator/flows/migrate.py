@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from orchestrator.engine.runner import Outcome, Runner
 from orchestrator.engine.session import Say, Session
@@ -31,11 +31,18 @@ def run_in_flow(session: Session, migration: str, system: str, say: Say, before:
             except Waiting as waiting:
                 return waiting
 
-        shell = task(name=step.id, description=step.zh, cache_policy=NO_CACHE, persist_result=False, retries=0, task_run_name=f"{migration} {step.id}")(body)
+        shell = task(
+            name=step.id,
+            description=step.zh,
+            cache_policy=NO_CACHE,
+            persist_result=False,
+            retries=0,
+            task_run_name=f"{migration} {step.id}",
+        )(body)
         result = shell()
         if isinstance(result, Waiting):
             raise result
-        return dict(result or {})
+        return dict(cast(Facts, result or {}))
 
     @flow(name="migrate-system", flow_run_name=migration, persist_result=False, retries=0, validate_parameters=False)
     def migrate_system(migration: str, system: str) -> Outcome | None:  # noqa: ARG001 - shown by Prefect

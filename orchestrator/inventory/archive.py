@@ -28,13 +28,15 @@ _CHUNK = 2**20
 _CELL = re.compile(
     rb"<(?:\w+:)?c\s(?:[^>]*?\s)?r\s*=\s*[\"']([A-Z]{1,3})([0-9]{1,7})[\"'][^>]*(?<!/)>(\s*<(?:\w+:)?f[\s>/])?|(<(?:\w+:)?c(?:\s[^>]*)?(?<!/)>)"
 )
+_ERROR = re.compile(rb"<(?:\w+:)?c\s(?=[^>]*?\bt\s*=\s*[\"']e[\"'])[^>]*?\br\s*=\s*[\"']([A-Z]{1,3}[0-9]{1,7})[\"']")
 _COMMENT = re.compile(rb"<(?:\w+:)?comment\s[^>]*?ref\s*=\s*[\"']([A-Z]{1,3}[0-9]{1,7})[\"']")
+_CLOSED = re.compile(rb"</(?:\w+:)?(?:worksheet|sst)\s*>\s*(?:<!--[^<]*-->\s*)?$|<(?:\w+:)?sst[^<>]*/>\s*$")
 _SHEET = re.compile(r"<(?:\w+:)?sheet\s([^>]*)>")
 _RELATION = re.compile(r"<(?:\w+:)?Relationship\s([^>]*)>")
 _ATTRIBUTE = re.compile(r"([\w:]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 
 
-class BadFile(Exception):  # noqa: N818 - it says what the file is
+class BadFile(Exception):
     """The file cannot be taken. Carries a finding's code, words and remedy."""
 
     def __init__(self, code: str, what: str, remedy: str) -> None:
@@ -52,6 +54,8 @@ class Part:
     """Cells without an address were seen (legal, rare): their reach is not known."""
     formulas: set[str] = field(default_factory=set)
     comments: set[str] = field(default_factory=set)
+    errors: set[str] = field(default_factory=set)
+    """Cells that hold an error value (``#N/A``): the reader library gives them as empty."""
 
 
 def survey(path: Path) -> dict[str, Part]:
@@ -120,15 +124,16 @@ def _survey(archive: zipfile.ZipFile) -> dict[str, Part]:
 
 def _stream(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, part: Part | None, notes: set[str] | None, limit: int) -> int:
     """Unpack one entry piece by piece, looking at the pieces. Returns its size."""
-    size, carry = 0, b""
+    size, carry, tail = 0, b"", b""
     with archive.open(entry) as stream:
         while True:
             chunk = stream.read(_CHUNK)
             if not chunk:
                 break
-            if not size and part is not None and not chunk.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"<"):
+            if not size and part is not None and chunk.lstrip(b"\xef\xbb\xbf \r\n\t")[:1] not in (b"<", b""):
                 raise BadFile("xlsx-encoding", "工作表编码异常 (sheet is not in UTF-8)", "用 Excel 或 WPS 重新另存 (save it again)")
             size += len(chunk)
+            tail = (tail + chunk)[-200:]
             if size > limit or (size > RATIO_FROM and size > MAX_RATIO * max(entry.compress_size, 1)):
                 raise BadFile(
                     "xlsx-bomb",
@@ -146,6 +151,8 @@ def _stream(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, part: Part | None,
             carry = text[cut:]
     if carry:
         _look(carry, part, notes)
+    if (part is not None or entry.filename == "xl/sharedStrings.xml") and not _CLOSED.search(tail):
+        raise BadFile("xlsx-broken", "工作簿内容不完整 (the workbook is cut off)", "重新导出或重新发送该文件 (export or send it again)")
     return size
 
 
@@ -160,13 +167,13 @@ def _look(text: bytes, part: Part | None, notes: set[str] | None) -> None:
             part.unplaced = True
             continue
         row = int(digits)
-        if row > rows:
-            rows = row
+        rows = max(rows, row)
         column = _column(letters)
-        if column > columns:
-            columns = column
+        columns = max(columns, column)
         if formula and len(part.formulas) < 100_000:
             part.formulas.add((letters + digits).decode())
+    if b't="e"' in text or b"t='e'" in text:
+        part.errors.update(found.decode() for found in _ERROR.findall(text)[:100_000])
     part.columns, part.rows = columns, rows
     if rows > MAX_ROWS or columns > MAX_COLUMNS or rows * columns > MAX_CELLS:
         raise BadFile(

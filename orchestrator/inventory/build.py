@@ -35,6 +35,7 @@ class Builder:
 
     def reference(self, kind: str, raw: Raw) -> None:
         """A department or a room, from YAML or from a sheet."""
+        self.interpretations += raw.interpretations
         if raw.values.get("id") in (None, "") and isinstance(raw.values.get("name"), str):
             raw.values["id"] = self._ids.reference(kind, raw.values["name"])
         model: Any = Department if kind == "departments" else Room
@@ -61,6 +62,7 @@ class Builder:
 
     def sheet_system(self, raw: Raw) -> None:
         """A row of the statistics form, its cells already read."""
+        self.interpretations += raw.interpretations
         self.systems.append(raw)
 
     def yaml_system(self, raw: Raw) -> None:
@@ -104,6 +106,7 @@ class Builder:
         identified = [raw for raw in self.systems if self._identify(raw, uncounted)]
         self._distinct(identified)
         link.join_parts(identified, self.parts, self.findings)
+        self.interpretations += [one for raw in identified for _, _, part in raw.parts for one in part.interpretations]
         link.depend(identified, self.findings)
         link.places_of_work(identified, self.rooms, self.departments)
         systems: dict[str, System] = {}
@@ -137,7 +140,7 @@ class Builder:
         return Reading(
             inventory=inventory,
             findings=sorted(dict.fromkeys(self.findings), key=_order),
-            interpretations=self.interpretations,
+            interpretations=sorted(self.interpretations, key=_order),
             places={ident: {name: raw.place(name) for name in {**raw.cells, **raw.values}} for ident, raw in raws.items()},
             files={**self.files, **{ident: raw.file for ident, raw in raws.items()}},
             uncounted=uncounted,
@@ -205,8 +208,9 @@ def _uncounted(raw: Raw, missing: tuple[str, ...]) -> Uncounted:
     return Uncounted(str(name or "")[:200], str(department or "")[:200], "", missing, raw.file, raw.cell)
 
 
-def _order(finding: Finding) -> tuple[Any, ...]:
-    cell = finding.cell
-    letters = "".join(char for char in cell if char.isalpha() and char.isascii())[:3]
-    digits = "".join(char for char in cell.split(" ")[0] if char.isdigit())[:9]
-    return (finding.file, finding.sheet, int(digits or 0), len(letters), letters, finding.code)
+def _order(finding: Finding | Interpretation) -> tuple[Any, ...]:
+    """Files in order, sheets in order of name, cells row by row."""
+    cell = finding.cell.split(" ")[0]
+    letters = cell.rstrip("0123456789")
+    digits = cell[len(letters) :][:9]
+    return (finding.file, finding.sheet, int(digits or 0), len(letters), letters, finding.cell, getattr(finding, "code", ""))

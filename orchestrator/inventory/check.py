@@ -44,7 +44,7 @@ def standings(reading: Reading) -> list[Standing]:
         else:
             found.append(_standing(row.system, levels.get(row.department), reading, row.reason))
     for gap in reading.uncounted:
-        at = {name: f"{gap.file} › {gap.cell}" for name in gap.missing}
+        at = dict.fromkeys(gap.missing, f"{gap.file} › {gap.cell}")
         found.append(Standing(None, gap.name or None, gap.department, gap.level or None, None, gap.missing, at, None))
     return found
 
@@ -62,6 +62,21 @@ def counts(reading: Reading) -> dict[str, int]:
         "party_mass": sum(row.reason is Excluded.PARTY_MASS for row in excluded),
         "retired": sum(row.reason is Excluded.RETIRED for row in excluded),
     }
+
+
+def in_words(missing: str) -> str:
+    """A missing thing in the words of the form: ``操作系统``, ``服务 portal-web 是否只能单实例运行``."""
+    from orchestrator.inventory.forms import forms
+
+    known = forms()
+    if missing in known:
+        return f"“{known[missing].zh}”表"
+    if missing == "interruption":
+        return "中断预算"
+    if missing.startswith("services."):
+        _, name, field = missing.split(".")
+        return f"服务 {name} 的{'检查方式' if field == 'health' else '单实例说明'}"
+    return next((column.zh for column in known["systems"].columns if column.field == missing), missing)
 
 
 def as_json(reading: Reading) -> dict[str, Any]:

@@ -120,7 +120,7 @@ def depend(raws: list[Raw], findings: list[Finding]) -> None:
             elif found:
                 findings.append(
                     raw.finding(
-                        "dependency-ambiguous", "error", f"第 {number} 个关联系统有多个同名: {'、'.join(found)} (matches several)",
+                        "dependency-ambiguous", "error", f"第 {number} 个关联系统有 {len(found)} 个同名: {'、'.join(found[:5])}{'…' if len(found) > 5 else ''} (matches several)",
                         "填写系统编码 (give the id)", at="depends_on", system=ident,
                     )
                 )  # fmt: skip
@@ -161,18 +161,19 @@ def one_source_per_datum(systems: dict[str, System], raws: dict[str, Raw], findi
     """一数一源: two systems that claim to be the source of the same datum (R13)."""
     sources: dict[str, str] = {}
     for ident in sorted(systems):
-        for resource in systems[ident].data_resources:
+        for number, resource in enumerate(systems[ident].data_resources):
             if not resource.source_of_truth:
                 continue
             other = sources.setdefault(key(resource.name), ident)
             if other != ident:
+                said = next((part for kind, at, part in raws[ident].parts if (kind, at) == ("data_resources", number)), raws[ident])
                 findings.append(
-                    raws[ident].finding(
+                    said.finding(
                         "two-sources",
                         "warning",
                         f"“{resource.name}”有两个数据源头: {systems[other].name} 与 {systems[ident].name} (two sources of truth for one datum)",
                         "按“一数一源”确定其中一个 (decide on one)",
-                        at="data_resources",
+                        at="name" if said is not raws[ident] else "data_resources",
                         system=ident,
                     )
                 )

@@ -133,7 +133,7 @@ class _SheetReader:
                     "公式,读取的是缓存值 (a formula; its cached value was read)",
                     "改为填写数值 (type the value in)",
                 )
-            if isinstance(value, str) and value[:1] == "#" and value.rstrip("!?").isupper() and column.type != "text":
+            if cell in self.grid.errors:
                 self._error(number, index, column, "公式出错 (a formula's error value)")
                 continue
             if column.field == "classified":
@@ -144,16 +144,15 @@ class _SheetReader:
                 self._error(number, index, column, str(why))
                 continue
             if read.understood:
-                self.builder.interpretations.append(
-                    Interpretation(self.file, self.grid.name, cell, values.text_of(value)[:200], read.understood)
-                )
+                raw.interpretations.append(Interpretation(self.file, self.grid.name, cell, values.text_of(value)[:200], read.understood))
             if read.value is not None:
-                self._put(raw, column, read.value, value)
+                self._put(raw, column, read.value, values.text_of(value) if read.understood else "")
         for index, words in self.table.unknown.items():
             if index < len(row) and not values.is_blank(row[index]):
                 raw.unknown[words[:200]] = self._unknown(words, row[index], number, index)[:2000]
 
-    def _put(self, raw: Raw, column: Column, value: Any, cell: Any) -> None:
+    def _put(self, raw: Raw, column: Column, value: Any, words: str) -> None:
+        """``words``: the cell as it stood, where reading it took more than copying."""
         if column.type == "grade":
             raw.values["grade_answered"] = True
             if value:
@@ -166,8 +165,7 @@ class _SheetReader:
             raw.cells.setdefault(outer, raw.cells[column.field])
         else:
             raw.values[column.field] = value
-        words = values.text_of(cell)
-        if column.field == "special_equipment" and value is True and len(words) > 2 and "special_equipment_note" not in raw.values:
+        if column.field == "special_equipment" and value is True and words and "special_equipment_note" not in raw.values:
             raw.values["special_equipment_note"] = words
 
     def _unknown(self, words: str, value: Any, number: int, index: int) -> str:

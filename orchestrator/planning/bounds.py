@@ -49,7 +49,7 @@ class Shortage:
 
 def available() -> bool:
     """Whether the optional solver is installed."""
-    from importlib.util import find_spec  # noqa: PLC0415 - a moment of start-up saved
+    from importlib.util import find_spec
 
     return find_spec("ortools") is not None
 
@@ -149,7 +149,7 @@ class _Model:
     """The linear programme; built once, solved for several costs of the slacks."""
 
     def __init__(self, problem: Problem, targets: Sequence[Any], counted: set[int], possible: Sequence[bool], rows: Sequence[Row]) -> None:
-        from ortools.linear_solver import pywraplp  # noqa: PLC0415 - an optional extra
+        from ortools.linear_solver import pywraplp
 
         self._solver: Any = pywraplp.Solver.CreateSolver("GLOP")
         solver, infinity = self._solver, self._solver.infinity()

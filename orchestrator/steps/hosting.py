@@ -6,12 +6,13 @@ at the new place exists there only, and that is declared (``exposed``) on the re
 
 from __future__ import annotations
 
+import re
 import shlex
 import time
 from pathlib import Path
 
-from orchestrator.errors import StepFailed
-from orchestrator.models import Host, Service
+from orchestrator.errors import Refused, StepFailed
+from orchestrator.models import Database, Host, Service
 from orchestrator.steps import people
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
 from orchestrator.tools import health
@@ -51,11 +52,17 @@ def _probe(ctx: Context) -> Probe:
 def _trees(ctx: Context) -> list[tuple[Host, str]]:
     """What is backed up cold: the declared trees and the databases' data directories."""
     found = [(ctx.world.source(t.host), t.path) for t in ctx.system.file_trees]
-    return found + [(ctx.world.source(d.host), _data(ctx, ctx.world.source(d.host))) for d in ctx.system.databases]
+    return found + [(ctx.world.source(d.host), _data(d)) for d in ctx.system.databases]
 
 
-def _data(ctx: Context, host: Host) -> str:
-    return (ctx.world.root(host) or "") + "/var/lib/postgresql/data"
+def _data(database: Database) -> str:
+    if database.data_directory is None:
+        raise Refused(
+            f"{database.name} has no data_directory",
+            where=database.host,
+            remedy="add it to the inventory: it is backed up cold and compared",
+        )
+    return database.data_directory
 
 
 # ---------------------------------------------------------------- down
@@ -72,7 +79,7 @@ def shut_down(ctx: Context) -> Facts:
     for service in ctx.system.services:
         stop_service(ctx, ctx.world.source(service.host), service)
     for database in ctx.system.databases:
-        _pg_ctl(ctx, ctx.world.source(database.host), ["stop", "-m", "fast", "-w", "-t", "120"])
+        _pg_ctl(ctx, ctx.world.source(database.host), database, ["stop", "-m", "fast", "-w", "-t", "120"])
     return {"began": began, "minutes": budget}
 
 
@@ -89,7 +96,8 @@ def stop_service(ctx: Context, host: Host, service: Service) -> None:
     if service.unit:
         connection.run(["systemctl", "stop", service.unit], check=True)
     else:
-        connection.run(["pkill", "-TERM", "-f", "--", service.command[0]])
+        first, rest = service.command[0][0], re.escape(service.command[0][1:])
+        connection.run(["pkill", "-TERM", "-f", "--", f"[{first}]{rest}"])  # the brackets keep pkill from finding its own shell
     until = time.monotonic() + 30
     while service.port and health.answers(host.address, service.port):
         if time.monotonic() > until:
@@ -97,11 +105,11 @@ def stop_service(ctx: Context, host: Host, service: Service) -> None:
         time.sleep(0.1)
 
 
-def _pg_ctl(ctx: Context, host: Host, words: list[str]) -> None:
+def _pg_ctl(ctx: Context, host: Host, database: Database, words: list[str]) -> None:
     from orchestrator.steps.prepare import run_as
     from orchestrator.tools import programs
 
-    data = _data(ctx, host)
+    data = _data(database)
     argv = [*run_as(ctx), str(programs.find("pg_ctl")), "-D", data, "-s", *words]
     log = f"{data}/../hosting.log"
     command = f"{shlex.join([*argv, '-l', log] if words[0] == 'start' else argv)} </dev/null >/dev/null 2>&1"
@@ -127,7 +135,7 @@ def start_where_it_is(ctx: Context) -> None:
 def _start(ctx: Context, host: Host) -> None:
     for database in ctx.system.databases:
         if database.host == host.name and not health.answers(host.address, database.port):
-            _pg_ctl(ctx, host, ["start", "-w", "-t", "120"])
+            _pg_ctl(ctx, host, database, ["start", "-w", "-t", "120"])
     for service in ctx.system.services:
         if service.host != host.name or (service.port and health.answers(host.address, service.port)):
             continue
@@ -138,7 +146,11 @@ def _start(ctx: Context, host: Host) -> None:
     for service in ctx.system.services:
         problem = health.check(service, host.address, service.port or 0, limit=30) if service.host == host.name else None
         if problem:
-            raise StepFailed(f"{service.name} is not healthy: {problem}", where=f"{host.name} {host.address}", remedy="read its log, mend it, then resume")
+            raise StepFailed(
+                f"{service.name} is not healthy: {problem}",
+                where=f"{host.name} {host.address}",
+                remedy="read its log, mend it, then resume",
+            )
 
 
 def _environment(ctx: Context, host: Host, service: Service) -> dict[str, str]:
@@ -166,7 +178,11 @@ def cold_backup(ctx: Context) -> Facts:
         there = local_hashes(folder)
         differ = sorted(name for name in here.keys() | there.keys() if here.get(name) != there.get(name))
         if differ:
-            raise StepFailed(f"the cold backup differs: {', '.join(differ[:5])}", where=f"{host.name}:{path}", remedy="look at both disks; the machine is not moved before this is equal")
+            raise StepFailed(
+                f"the cold backup differs: {', '.join(differ[:5])}",
+                where=f"{host.name}:{path}",
+                remedy="look at both disks; the machine is not moved before this is equal",
+            )
         facts["trees"][f"{host.name}:{path}"] = {"files": len(here), "bytes": report.bytes}
         ctx.records.copied(what=f"cold backup {host.name}:{path}", source_state="stopped", size=report.bytes, items=len(here))
     return facts
@@ -209,7 +225,9 @@ def _carried(ctx: Context) -> Observed:
 def carry_back(ctx: Context) -> None:
     """Carriage back; asked for only when the machine left."""
     if "carry_machines" in ctx.facts:
-        people.ask(ctx, "carry_machines", CARRY_BACK, {"machines": [h.name for h in ctx.system.hosts], "to": [h.address for h in ctx.system.hosts]})
+        people.ask(
+            ctx, "carry_machines", CARRY_BACK, {"machines": [h.name for h in ctx.system.hosts], "to": [h.address for h in ctx.system.hosts]}
+        )
 
 
 def start_there(ctx: Context) -> Facts:
@@ -221,7 +239,9 @@ def start_there(ctx: Context) -> Facts:
     for host in ctx.world.targets.values():
         _readdress(ctx, host)
         _start(ctx, host)
-    ctx.records.event("writes_exposed", {"since": time.time(), "why": "the data travels with the machine; no stand-in is fed at the old place"})
+    ctx.records.event(
+        "writes_exposed", {"since": time.time(), "why": "the data travels with the machine; no stand-in is fed at the old place"}
+    )
     return {"hosts": {h.name: h.address for h in ctx.world.targets.values()}, "compared_files": compared}
 
 
@@ -232,7 +252,11 @@ def _compare_with_backup(ctx: Context) -> int:
         backup = local_hashes(_backup_folder(ctx, host, path))
         differ = sorted(name for name in there.keys() | backup.keys() if there.get(name) != backup.get(name))
         if differ:
-            raise StepFailed(f"after transport {', '.join(differ[:5])} differ from the cold backup", where=host.name, remedy="restore these from the cold backup, then resume")
+            raise StepFailed(
+                f"after transport {', '.join(differ[:5])} differ from the cold backup",
+                where=host.name,
+                remedy="restore these from the cold backup, then resume",
+            )
         count += len(there)
     return count
 
@@ -242,9 +266,9 @@ def _readdress(ctx: Context, host: Host) -> None:
     old = next(h for h in ctx.system.hosts if h.name == host.name).address
     for database in ctx.system.databases:
         if database.host == host.name:
-            data = _data(ctx, host)
-            for name in ("postgresql.conf", "postgresql.auto.conf", "conf.d/city.conf"):
-                ctx.world.ssh(host).run(["sh", "-c", f"test ! -f {shlex.quote(f'{data}/{name}')} || sed -i s/{old}/{host.address}/g {shlex.quote(f'{data}/{name}')}"])
+            ctx.world.ssh(host).run(
+                ["sh", "-c", f"sed -i s/{old}/{host.address}/g {shlex.quote(_data(database))}/postgresql*.conf"], check=True
+            )
 
 
 def readdress_back(ctx: Context) -> None:
@@ -257,8 +281,8 @@ def readdress_back(ctx: Context) -> None:
     for database in ctx.system.databases:
         host = ctx.world.target(database.host)
         if health.answers(host.address, database.port):
-            _pg_ctl(ctx, host, ["stop", "-m", "fast", "-w", "-t", "120"])
-        data, old = _data(ctx, host), ctx.world.source(database.host).address
+            _pg_ctl(ctx, host, database, ["stop", "-m", "fast", "-w", "-t", "120"])
+        data, old = _data(database), ctx.world.source(database.host).address
         if health.answers(host.address, host.ssh_port):
             ctx.world.ssh(host).run(["sh", "-c", f"sed -i s/{host.address}/{old}/g {shlex.quote(data)}/postgresql*.conf"])
 
@@ -313,10 +337,37 @@ def _pointed(ctx: Context) -> Observed:
     return Observed.DONE if all(good) else Observed.NOT_DONE
 
 
-SHUT_DOWN = Step(id="shut_down", zh="公告停机并正常关机", en="announce, then shut down cleanly", effect=Effect.REVERSIBLE, run=shut_down, observe=_is_down, undo=start_where_it_is)
-COLD_BACKUP = Step(
-    id="cold_backup", zh="冷备份并核对", en="cold backup, compared", effect=Effect.REVERSIBLE, run=cold_backup, observe=_backed_up, undo=lambda _ctx: None
+SHUT_DOWN = Step(
+    id="shut_down",
+    zh="公告停机并正常关机",
+    en="announce, then shut down cleanly",
+    effect=Effect.REVERSIBLE,
+    run=shut_down,
+    observe=_is_down,
+    undo=start_where_it_is,
 )
-CARRIAGE = Step(id="carry_machines", zh="整体搬运", en="carry the machines", effect=Effect.REVERSIBLE, run=carry, observe=_carried, undo=carry_back)
-START = Step(id="start_there", zh="在云中心启动并核验", en="re-address, start and verify at the cloud centre", effect=Effect.REVERSIBLE, run=start_there, observe=_runs_there, undo=readdress_back)
-ENTRY = Step(id="point_entry", zh="访问入口切到新址", en="let requests follow the machines", effect=Effect.REVERSIBLE, run=point_entry, observe=_pointed, undo=point_back, switches="target")
+COLD_BACKUP = Step(
+    id="cold_backup", zh="冷备份并核对", en="cold backup, compared", effect=Effect.READ_ONLY, run=cold_backup, observe=_backed_up
+)
+CARRIAGE = Step(
+    id="carry_machines", zh="整体搬运", en="carry the machines", effect=Effect.REVERSIBLE, run=carry, observe=_carried, undo=carry_back
+)
+START = Step(
+    id="start_there",
+    zh="在云中心启动并核验",
+    en="re-address, start and verify at the cloud centre",
+    effect=Effect.REVERSIBLE,
+    run=start_there,
+    observe=_runs_there,
+    undo=readdress_back,
+)
+ENTRY = Step(
+    id="point_entry",
+    zh="访问入口切到新址",
+    en="let requests follow the machines",
+    effect=Effect.REVERSIBLE,
+    run=point_entry,
+    observe=_pointed,
+    undo=point_back,
+    switches="target",
+)

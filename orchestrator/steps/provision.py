@@ -48,7 +48,10 @@ def run(ctx: Context) -> Facts:
     if plan.changes:
         cloud.apply(plan)
     servers = cloud.outputs()
-    facts = {name.removesuffix(SUFFIX): {"name": name, "address": s.address, "ssh_port": s.ssh_port, "ssh_user": s.ssh_user} for name, s in servers.items()}
+    facts = {
+        name.removesuffix(SUFFIX): {"name": name, "address": s.address, "ssh_port": s.ssh_port, "ssh_user": s.ssh_user}
+        for name, s in servers.items()
+    }
     adopt(ctx, facts)
     return {"servers": facts, "resources": len(cloud.resources()), "applies": 1 if plan.changes else 0}
 
@@ -77,5 +80,12 @@ def undo(ctx: Context) -> None:
 
 
 STEP = Step(
-    id="provision", zh="在云上创建服务器", en="create the servers on the cloud", effect=Effect.REVERSIBLE, run=run, observe=observe, undo=undo, dry="planned"
+    id="provision",
+    zh="在云上创建服务器",
+    en="create the servers on the cloud",
+    effect=Effect.REVERSIBLE,
+    run=run,
+    observe=observe,
+    undo=undo,
+    dry="planned",
 )

@@ -19,7 +19,7 @@ FILES_EVERY_SECONDS = 30.0
 def way_back_problems(ctx: Context) -> list[str]:
     """Why going back would not be safe now: worker, lag, retained WAL on the live side. Empty: armed."""
     problems: list[str] = []
-    for database in ctx.world.movable_databases:
+    for database in ctx.world.movable_databases if _replicated(ctx) else []:
         source, target = ctx.world.sql(database, "source"), ctx.world.sql(database, "target")
         if not replication.works(source, replication.BACK):
             problems.append(f"{database.name}: the reverse worker is not at work")
@@ -33,6 +33,11 @@ def way_back_problems(ctx: Context) -> list[str]:
         source.close()
         target.close()
     return problems
+
+
+def _replicated(ctx: Context) -> bool:
+    """A hosted machine's data travelled with it: there is nothing to watch but its health."""
+    return "replicate" in ctx.facts
 
 
 def files_back(ctx: Context) -> None:
@@ -67,7 +72,11 @@ def trial_run(ctx: Context) -> Facts:
         problems = unhealthy(ctx)
         bad = bad + 1 if problems else 0
         if bad >= BAD_IN_A_ROW:
-            raise StepFailed(f"the trial run fails: {'; '.join(problems)}", where=ctx.system.id, remedy="traffic goes back by itself; mend it and migrate again")
+            raise StepFailed(
+                f"the trial run fails: {'; '.join(problems)}",
+                where=ctx.system.id,
+                remedy="traffic goes back by itself; mend it and migrate again",
+            )
         before = time.monotonic()
         broken = way_back_problems(ctx)
         worst_lag = max(worst_lag, time.monotonic() - before)
@@ -77,7 +86,7 @@ def trial_run(ctx: Context) -> Facts:
             began += 1.0  # this second does not count
         looks += 1
         left = length - (time.monotonic() - began)
-        if (time.monotonic() > files_due or left <= 0) and ctx.world.movable_databases:
+        if (time.monotonic() > files_due or left <= 0) and _replicated(ctx):
             files_back(ctx)
             files_due = time.monotonic() + FILES_EVERY_SECONDS
         if left <= 0 and not bad and not broken:

@@ -1,6 +1,6 @@
 """python-terraform with our process runner underneath: minded, time-limited, cancellable, its ``-json`` lines as events.
 
-python-terraform builds the argv (its sharp edges are listed in docs/decisions); everything that runs goes through ``cmd``.
+python-terraform builds the argv; everything that runs goes through ``cmd``.
 One object per call: its variable files are not safe to share.
 """
 
@@ -122,6 +122,6 @@ def _remedy(said: str) -> str:
         "state lock": "another run works on this system: wait for it, or end it with `orchestrator cancel`",
         "stale": "plan again and have it approved again",
         "Invalid value for variable": "mend the value in the inventory; the accepted form is in the message",
-        "registry.": "no route to the provider's download: put the provider into a local mirror (docs/installing.md)",
+        "registry.": "no route to the provider's download: put the provider into a local mirror",
     }
     return next((remedy for sign, remedy in known.items() if sign in said), "mend what Terraform says, then resume")

@@ -1,6 +1,8 @@
 """The embedded city on real servers: hosts, gateways, the device, the courier, the cloud's API."""
 
 import json
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -13,7 +15,7 @@ import paramiko
 import psycopg
 import pytest
 
-from orchestrator.embedded import hosts
+from orchestrator.embedded import citizens, hosts, judge
 from orchestrator.embedded.city import City
 from orchestrator.errors import Refused
 from orchestrator.tools import programs
@@ -265,3 +267,16 @@ def test_the_courier_carries_a_host_as_it_is(city, ssh):
     with psycopg.connect(moved) as connection:
         assert connection.execute("SELECT count(*) FROM contributions WHERE n < 0").fetchone() == (3000,)
     assert "postgres" in city.power_off("insurance-1")
+
+
+def test_an_instance_that_is_told_to_stop_fails_no_request(city, tmp_path):
+    citizens.start(city, tmp_path, only=["citizen-portal"], rates={"citizen-portal": 100}, max_seconds=60)
+    time.sleep(1.5)
+    record = city.book.get("portal-app.portal-web-1")
+    os.kill(record.pid, signal.SIGTERM)
+    time.sleep(1.5)
+    citizens.stop(city)
+    entries = judge.read_ledger(tmp_path / "citizen-portal.jsonl")
+    assert not city.book.alive(record)
+    assert [entry for entry in entries if entry.get("o") != "ok"] == []
+    assert len(entries) > 200

@@ -66,8 +66,11 @@ def test_an_sshd_that_cannot_start_is_named_with_its_log(tmp_path):
     folder = tmp_path.resolve()
     hosts.make_key(folder / "ssh" / "id", "x")
     hosts.make(folder, "one")
-    with socket.create_server(("127.119.250.2", 0)) as taken:
-        hosts.start(folder, "one", "127.119.250.2", taken.getsockname()[1])
-        with pytest.raises(ToolError, match="sshd of one ended"):
-            hosts.wait(folder, "one")
-    hosts.remove_run_sshd(folder)
+    city = City(folder)
+    try:
+        with socket.create_server(("127.119.250.2", 0)) as taken:
+            hosts.start(folder, "one", "127.119.250.2", taken.getsockname()[1])
+            with pytest.raises(ToolError, match="sshd of one ended"):
+                hosts.wait(folder, "one")
+    finally:
+        city.down()

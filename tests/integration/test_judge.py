@@ -89,19 +89,7 @@ def test_each_planted_fault_is_found_by_its_name_and_mended_it_is_gone(world, fa
     case = world.cases[REGISTER if fault == "unsigned" else PORTAL]
     # As after final acceptance: nothing replicates, only the ledger, the baseline and the other side's own rows speak.
     case = dataclasses.replace(case, mode="subset", other=case.other if fault == "second-writer" else None)
-    match fault:
-        case "lost-write":
-            sabotage.lost_write(case.live, case.table)
-        case "row":
-            sabotage.row(case.live, case.table)
-        case "sequence":
-            sabotage.sequence(case.live, "receipt_no")
-        case "second-writer":
-            sabotage.second_writer(case.other, case.table)
-        case "file":
-            sabotage.file(world.uploads())
-        case "unsigned":
-            sabotage.unsigned(case.live)
+    sabotage.plant(fault, live=case.live, other=case.other, table=case.table, files=world.uploads())
     verdict = judge.judge(case)
     restore(world, fault, case)
     assert verdict.faults == [fault], verdict.details

@@ -109,6 +109,15 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
 
     def _serve(self) -> None:
+        with self.server.counting:
+            self.server.under_way += 1
+        try:
+            self._answer()
+        finally:
+            with self.server.counting:
+                self.server.under_way -= 1
+
+    def _answer(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(length) if length else b""
         try:
@@ -143,6 +152,8 @@ class Server(ThreadingHTTPServer):
     def __init__(self, route: Callable[[str, str, bytes], Answer]) -> None:
         self.route = route
         self.stopping = False
+        self.under_way = 0
+        self.counting = threading.Lock()
         super().__init__((os.environ["LISTEN_ADDRESS"], int(os.environ["LISTEN_PORT"])), Handler)
 
     def run(self) -> int:
@@ -154,7 +165,10 @@ class Server(ThreadingHTTPServer):
         signal.signal(signal.SIGINT, stop)
         self.serve_forever(poll_interval=0.1)
         self.server_close()
-        time.sleep(0.3)  # requests under way on kept connections are answered
+        deadline = time.monotonic() + 10
+        time.sleep(0.3)  # a request that was on its way when we stopped arrives, is counted and answered
+        while self.under_way and time.monotonic() < deadline:
+            time.sleep(0.02)
         return 0
 
 

@@ -40,7 +40,7 @@ def city() -> City:
 
 
 def text_of(file: Path) -> str:
-    import docx  # noqa: PLC0415 - heavy
+    import docx
 
     document = docx.Document(str(file))
     cells = [cell.text for table in document.tables for row in table.rows for cell in row.cells]
@@ -57,7 +57,7 @@ def test_the_docx_says_all_of_it_and_no_phone_number(city: City, tmp_path: Path)
 
 
 def test_the_docx_is_an_a4_document_with_headings_and_repeated_table_headers(city: City, tmp_path: Path) -> None:
-    import docx  # noqa: PLC0415 - heavy
+    import docx
 
     inventory, verdicts, _, plan = city
     file = tmp_path / "plan.docx"

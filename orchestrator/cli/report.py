@@ -1,0 +1,131 @@
+"""report: the progress report as one HTML file, or its facts as JSON. Reads the inventory and the journal, changes nothing."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from orchestrator.errors import Exit
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+    from orchestrator.engine.journal import Journal
+    from orchestrator.engine.session import Session
+    from orchestrator.models import Inventory, Plan
+    from orchestrator.reports.facts import ReportFacts
+    from orchestrator.reports.html import Lang
+
+
+@click.command(name="report")
+@click.option("--lang", type=click.Choice(["zh", "en"]), default="zh", show_default=True)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where to write it; default: reports/report-LANG.html in the state folder.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The facts, each figure with its source, as JSON: to standard output, or to --out.")
+def report(lang: Lang, out: Path | None, *, as_json: bool) -> int:
+    """Progress against the targets, every system, what waits for whom; every figure leads to its source in the journal.
+
+    The file needs no network and holds no script; it prints on A4.
+    """
+    from orchestrator.cli.settings import open_session
+
+    session = open_session()
+    target = out or session.settings.state / "reports" / f"report-{lang}.html"
+    if as_json:
+        text = facts_of(session)[0].model_dump_json(indent=2)
+        if out is None:
+            click.echo(text)
+            return int(Exit.DONE)
+        write(target, text)
+    else:
+        write_html(session, target, lang)
+    click.echo(f"{target.resolve()}")
+    return int(Exit.DONE)
+
+
+def write_html(session: Session, target: Path, lang: Lang) -> None:
+    """The whole report of a session as one HTML file."""
+    from orchestrator.reports.html import render
+
+    facts, inventory, plan = facts_of(session)
+    write(target, render(facts, lang, plan_picture=_picture(session, inventory, plan, lang)))
+
+
+def facts_of(session: Session, *, example: bool = False) -> tuple[ReportFacts, Inventory, Plan | None]:
+    """The report's facts with today's overrides laid over the verdicts, what they were made of, and the plan they refer to."""
+    import datetime as dt
+
+    from orchestrator.errors import Refused
+    from orchestrator.inventory.load import load_strict
+    from orchestrator.policy import assess, policy_digest
+    from orchestrator.policy.records import JournalAudit, overrides, with_overrides
+    from orchestrator.reports.collect import collect
+
+    reading = load_strict([session.settings.inventory])
+    journal = session.journal
+    verdicts = with_overrides(assess(reading.inventory, session.policy, reading.places), overrides(JournalAudit(journal)))
+    plan, problem = saved_plan(journal), ""
+    if plan is None:
+        try:
+            plan = session.plan
+        except Refused as refused:
+            problem = refused.what
+    facts = collect(
+        journal=journal,
+        decisions=session.decisions,
+        inventory=reading.inventory,
+        verdicts=verdicts,
+        programme=session.programme,
+        now=dt.datetime.now(dt.UTC),
+        plan=plan,
+        plan_problem=problem,
+        policy_digest=policy_digest(session.policy),
+        step_names=step_names(),
+        example=example,
+    )
+    return facts, reading.inventory, plan
+
+
+def saved_plan(journal: Journal) -> Plan | None:
+    """The plan that was kept last: what is promised. None while none was kept."""
+    from orchestrator.models import Plan
+
+    for event in reversed(journal.events(kind="plan_saved")):
+        text = journal.plan(str((event.payload or {}).get("digest")))
+        if text:
+            return Plan.model_validate_json(text)
+    return None
+
+
+def step_names() -> dict[str, tuple[str, str]]:
+    """Every step's words."""
+    from orchestrator.runbooks import GOING_BACK, RUNBOOKS
+
+    return {step.id: (step.zh, step.en) for book in (*RUNBOOKS.values(), *GOING_BACK.values()) for step in book}
+
+
+def _picture(session: Session, inventory: Inventory, plan: Plan | None, lang: str) -> Markup | None:
+    """The planner's picture of the plan, where this installation has it."""
+    import importlib
+
+    from orchestrator.reports.html import drawing
+
+    try:
+        module = importlib.import_module("orchestrator.reports.plan_picture")
+    except ModuleNotFoundError:
+        return None
+    return drawing(module.plan_picture(plan, inventory, session.programme, lang)) if plan is not None else None
+
+
+def write(target: Path, text: str) -> None:
+    """Whole or not at all: a reader never sees half a report."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = target.with_name(f".{target.name}.{os.getpid()}")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(target)

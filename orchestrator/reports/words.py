@@ -1,0 +1,119 @@
+"""The report's words for what the journal keeps as codes. Tests hold them to the engine's and the steps' own words."""
+
+from __future__ import annotations
+
+from orchestrator.models import Excluded, Kind, Level, Status
+from orchestrator.policy.assess import STRATEGY_EN, STRATEGY_ZH
+from orchestrator.reports.values import Mark, Words
+
+STATES: dict[str, tuple[str, str]] = {
+    # the five endings
+    "accepted": ("已终验", "accepted"),
+    "rolled_back_before_cutover": ("切换前已回退", "rolled back before cutover"),
+    "rolled_back_after_cutover": ("切换后已回退(无数据丢失)", "rolled back after cutover (nothing lost)"),
+    "cancelled": ("已取消", "cancelled"),
+    "needs_a_person": ("需人工处理", "needs a person"),
+    # under way
+    "forward": ("迁移中", "under way"),
+    "trial_run": ("试运行", "trial run"),
+    "going_back": ("正在回切", "going back"),
+    "undoing": ("正在撤销", "undoing"),
+    # not begun
+    "planned": ("已列入计划", "planned"),
+    "not_planned": ("未列入计划", "not planned"),
+}
+STRATEGIES = {str(key): (zh, STRATEGY_EN[key]) for key, zh in STRATEGY_ZH.items()}
+GATES = {
+    "initial_acceptance": ("初验", "initial acceptance"),
+    "approve_cutover": ("批准切换", "approval of the cutover"),
+    "final_acceptance": ("终验", "final acceptance"),
+}
+OUTCOMES = {"approved": ("同意", "approved"), "refused": ("不同意", "refused"), "done": ("完成", "done")}
+GATE_COMMANDS = {"initial_acceptance": "accept", "approve_cutover": "approve", "final_acceptance": "accept"}
+DIRECTIONS = {"forward": ("切换上云", "to the cloud"), "back": ("回切", "back to the source")}
+OUTAGES = {"device_outage": ("设备搬迁停用", "device travels"), "hosting_outage": ("整体搬迁停机", "whole relocation")}
+KINDS = {Kind.DATABASE: ("数据库", "database"), Kind.APPLICATION: ("应用系统", "application")}
+LEVELS = {Level.MUNICIPAL: ("市直", "municipal"), Level.COUNTY: ("县、市、区", "county")}
+STATUSES = {
+    Status.IN_USE: ("已建", "in use"),
+    Status.UNDER_CONSTRUCTION: ("在建", "under construction"),
+    Status.RETIRED: ("停用", "retired"),
+}
+EXCLUDED = {
+    Excluded.CLASSIFIED: ("涉密系统（不迁移）", "classified (not migrated)"),
+    Excluded.PARTY_MASS: ("党群部门（不计入）", "party and mass organisations (not counted)"),
+    Excluded.RETIRED: ("停用", "retired"),
+}
+READINGS = {
+    "all_together": ("全部合计", "all together"),
+    "per_kind": ("按类别分别计算", "per kind"),
+    "per_department": ("按单位分别计算", "per department"),
+}
+CHANGES = {"added": ("新增", "added"), "retired": ("停用", "retired"), "classified": ("认定为涉密", "found classified")}
+CATEGORIES = {
+    "population": ("人口", "population"),
+    "legal_entities": ("法人", "legal entities"),
+    "spatial_geography": ("空间地理", "spatial geography"),
+    "macro_economy": ("宏观经济", "macro-economy"),
+    "buildings": ("建筑物", "buildings"),
+    "credit": ("信用", "credit"),
+    "tax": ("税收", "tax"),
+    "health": ("健康", "health"),
+    "traffic": ("交通", "traffic"),
+}
+SHARING = {
+    "unconditional": ("无条件共享", "unconditional"),
+    "conditional": ("有条件共享", "conditional"),
+    "not_shared": ("不予共享", "not shared"),
+}
+FORMS = {"front_end_server": ("前置机", "front-end server"), "api": ("接口", "API"), "file": ("文件", "file")}
+DAYS = {"daily": "每天", "workday": "工作日", "weekend": "周末", "holiday": "节假日"}
+EVENTS: dict[str, tuple[str, str]] = {
+    "plan_saved": ("保存计划", "plan saved"),
+    "migration_started": ("开始迁移", "migration started"),
+    "migration": ("迁移状态变化", "migration changed"),
+    "taken_up": ("人工接手", "taken up by a person"),
+    "step": ("步骤", "step"),
+    "gate_opened": ("等待决定", "gate opened"),
+    "gate_reopened": ("重新等待决定", "gate asked anew"),
+    "gate_decided": ("作出决定", "gate decided"),
+    "task_opened": ("下达人工任务", "task opened"),
+    "task_done": ("人工任务完成", "task done"),
+    "measured": ("实测中断", "interruption measured"),
+    "breach": ("实测中断（超出预算）", "interruption measured (over budget)"),
+    "copied": ("复制记录", "copied"),
+    "purged": ("清除涉密内容", "purged"),
+    "catalogue_registered": ("目录登记", "catalogue entry"),
+    "device_outage_announced": ("公告设备停用", "device outage announced"),
+    "outage_announced": ("公告停机", "outage announced"),
+    "writes_exposed": ("申报暂存单点的写入", "writes declared exposed"),
+    "way_back_alarm": ("回退通道告警", "way-back alarm"),
+    "policy-override": ("改定迁移方式", "strategy overridden"),
+    "baseline-frozen": ("冻结统计基线", "baseline frozen"),
+    "baseline-change": ("基线变更", "baseline changed"),
+    "flag_hold": ("全市暂停切换", "hold of all cutovers"),
+}
+ROWS: dict[str, tuple[str, str]] = {
+    "inventory": ("信息系统迁移统计表", "inventory"),
+    "plan": ("迁移计划", "plan"),
+    "programme": ("工作安排（program.yaml）", "programme (program.yaml)"),
+    "policy": ("策略规则", "policy rule"),
+    "journal": ("检索审计日志事件", "audit trail searched, events"),
+    "measurements": ("测量记录", "measurement"),
+    "gates": ("决定记录", "gate"),
+    "tasks": ("人工任务", "human task"),
+    "steps": ("步骤记录", "step"),
+    "migrations": ("迁移记录", "migration"),
+    "flags": ("标志", "flag"),
+}
+
+
+def words(table: dict[str, tuple[str, str]], code: str) -> Words:
+    """The table's words for a code; the code itself when it is not in the table."""
+    zh, en = table.get(code, (code, code))
+    return Words(zh=zh, en=en)
+
+
+def mark(table: dict[str, tuple[str, str]], code: str) -> Mark:
+    """The same with its code."""
+    return Mark(code=str(code), words=words(table, code))

@@ -1,0 +1,250 @@
+"""Any inventory survives YAML and xlsx; any file, however broken, is answered with findings."""
+
+from __future__ import annotations
+
+import string
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck as Health
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from orchestrator.inventory.forms import forms, match
+from orchestrator.inventory.load import load
+from orchestrator.inventory.names import key
+from orchestrator.inventory.values import BLANK
+from orchestrator.inventory.workbook import write_workbook
+from orchestrator.inventory.write import files_of
+from orchestrator.models import (
+    Database,
+    DataResource,
+    Department,
+    Device,
+    Excluded,
+    ExcludedRow,
+    FileTree,
+    HealthCheck,
+    Host,
+    InterruptionBudget,
+    Inventory,
+    Kind,
+    Level,
+    Link,
+    Network,
+    OrganisationType,
+    Room,
+    Service,
+    SharingClass,
+    Status,
+    System,
+    Window,
+)
+
+BOUNDED = (Phase.explicit, Phase.reuse, Phase.generate)
+"""Without shrinking: whole inventories shrink for minutes."""
+LETTERS = st.characters(codec="utf-8", exclude_categories=("Cs", "Cc", "Cn", "Co"), exclude_characters="\ufffe\uffff")
+RESERVED = {"示例", "样例", "例", "example"}
+
+
+def words(size: int = 30) -> st.SearchStrategy[str]:
+    """Texts as a cell can hold them: not blank by the form's rules, no marks that end a table, no edges of white space."""
+    return (
+        st.one_of(st.text(LETTERS, min_size=1, max_size=size), st.sampled_from(["=1+1", "@x", "007", "true", "1e5", "否", "无", "- a", "a: b", "#", "08:30", "<<", "null", "x\ny"]))
+        .map(str.strip)
+        .filter(lambda text: bool(text) and "_x" not in text and text.casefold() not in BLANK and not any(mark in text.casefold() for mark in RESERVED) and _plain(text))
+    )  # fmt: skip
+
+
+def _plain(text: str) -> bool:
+    import unicodedata
+
+    folded = unicodedata.normalize("NFKC", text).strip()
+    return folded.casefold() not in BLANK and not (folded.startswith("#") and folded[1:].isupper())
+
+
+NAMES = st.text("abcdefghijklmnop", min_size=2, max_size=8)
+HOSTS = st.text(string.ascii_lowercase, min_size=1, max_size=8)
+SQL = st.text(string.ascii_letters, min_size=1, max_size=8)
+NUMBERS = st.one_of(st.integers(0, 10**6).map(float), st.floats(0.001, 10**6, allow_nan=False).map(lambda x: round(x, 4)))
+POSITIVE = NUMBERS.map(lambda x: x + 0.5)
+PORTS = st.integers(1, 65535)
+
+
+def maybe(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.none() | strategy
+
+
+def few(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.lists(strategy, max_size=2).map(tuple)
+
+
+HOST = st.builds(
+    Host, name=HOSTS, address=st.sampled_from(["10.0.0.1", "fe80::1", "host.gov"]), ssh_port=PORTS, ssh_user=st.sampled_from(["root", "ops"]), os=maybe(words()),
+    vcpus=maybe(st.integers(1, 512)), memory_gb=maybe(POSITIVE), disk_gb=maybe(POSITIVE), room=st.none(), processor=maybe(words()),
+)  # fmt: skip
+DATABASE = st.builds(
+    Database, name=SQL, engine=words(), version=maybe(words()), host=HOSTS, port=PORTS, role=maybe(SQL), secret=maybe(st.just("env:X")), admin_role=maybe(SQL),
+    admin_secret=st.none(), size_gb=maybe(NUMBERS), shared_storage_cluster=maybe(st.booleans()), wal_level=maybe(st.sampled_from(["minimal", "replica", "logical"])),
+)  # fmt: skip
+SERVICE = st.builds(
+    Service, name=NAMES, host=HOSTS, command=few(words()), unit=maybe(words()), port=maybe(PORTS), singleton=maybe(st.booleans()), entry=maybe(HOSTS),
+    health=maybe(st.builds(HealthCheck, kind=st.sampled_from(["http", "tcp", "sql"]), target=st.sampled_from(["", "/", "/health", "select 1"]), expected=maybe(words()))),
+    environment=st.dictionaries(st.text(string.ascii_uppercase, min_size=1, max_size=5), words(), max_size=2),
+)  # fmt: skip
+DEVICE = st.builds(
+    Device, name=NAMES, model=words(), address=st.just("10.0.0.9"), port=maybe(PORTS), management=st.sampled_from(["ssh_cli", "manual"]), management_port=PORTS,
+    management_user=maybe(st.just("admin")), secret=maybe(st.just("file:/x")), serial=maybe(words()), needs=maybe(words()), travel_outage_minutes=maybe(POSITIVE),
+)  # fmt: skip
+LINK = st.builds(
+    Link, peer=words(), direction=st.sampled_from(["in", "out", "both"]), address=maybe(st.just("10.0.0.7")), port=maybe(PORTS),
+    purpose=st.sampled_from(["vertical", "horizontal", "chutian_cloud"]),
+)  # fmt: skip
+WINDOW = st.builds(
+    Window, days=st.sampled_from(["daily", "workday", "weekend", "holiday", ("mon",), ("sat", "sun")]), start=st.sampled_from(["00:00", "22:30"]),
+    end=st.sampled_from(["24:00", "05:00"]),
+)  # fmt: skip
+RESOURCE = st.builds(
+    DataResource, name=words(), database=maybe(SQL), basic_category=maybe(st.sampled_from(["population", "buildings"])), theme=maybe(st.sampled_from(["tax"])),
+    source_of_truth=maybe(st.booleans()), sharing=maybe(st.sampled_from(SharingClass)), form=maybe(st.sampled_from(["api", "file", "front_end_server"])),
+    update_frequency=maybe(words()),
+)  # fmt: skip
+TREE = st.builds(FileTree, host=HOSTS, path=st.sampled_from(["/-", "/srv/a b", "/数据"]), size_gb=maybe(NUMBERS))
+
+
+@st.composite
+def inventories(draw: st.DrawFn) -> Inventory:
+    ids = draw(st.lists(NAMES, min_size=1, max_size=4, unique=True))
+    departments = [
+        Department(id=f"d-{n}", name=f"{draw(words())}{n}局", name_en=draw(maybe(words())), level=draw(st.sampled_from(Level)), organisation_type=draw(st.sampled_from(OrganisationType)))
+        for n in range(draw(st.integers(1, 3)))
+    ]  # fmt: skip
+    rooms = [
+        Room(id=f"r-{n}", name=f"{draw(words())}{n}室", owner=None, self_built=draw(st.booleans()), exception=draw(maybe(words())))
+        for n in range(draw(st.integers(0, 2)))
+    ]
+    known = {
+        key(name) for form in forms().values() for column in form.columns for name in (column.zh, column.en, column.field, *column.also)
+    }
+    systems = []
+    for number, ident in enumerate(ids):
+        graded = draw(st.booleans())
+        systems.append(
+            System(
+                id=f"{ident}-{number}", name=f"{draw(words())}系统{number}", name_en=draw(maybe(words())), department=draw(st.sampled_from(departments)).id,
+                kind=draw(st.sampled_from(Kind)), status=draw(st.sampled_from(Status)), row_no=number + 1, grade_answered=graded,
+                protection_grade=draw(maybe(st.integers(1, 5))) if graded else None, architecture=draw(maybe(words())), os=draw(maybe(words())), dbms=draw(maybe(words())),
+                data_gb=draw(maybe(NUMBERS)), servers=draw(maybe(st.integers(0, 99))), vcpus=draw(maybe(NUMBERS)), memory_gb=draw(maybe(NUMBERS)),
+                storage_gb=draw(maybe(NUMBERS)), virtualised=draw(maybe(st.booleans())), special_equipment=draw(maybe(st.booleans())),
+                special_equipment_note=draw(maybe(words())), room=draw(maybe(st.sampled_from([room.id for room in rooms] or ["别处"]))), network=draw(maybe(st.sampled_from(Network))),
+                depends_on=tuple(f"{other}-{n}" for n, other in enumerate(ids) if n != number and draw(st.booleans())),
+                users=draw(maybe(st.sampled_from(["internal", "public", "both"]))), service_hours=draw(maybe(words())), max_interruption_minutes=draw(maybe(NUMBERS)),
+                vendor=draw(maybe(words())), installable=draw(maybe(st.booleans())), supported=draw(maybe(st.booleans())), processor=draw(maybe(words())),
+                shared_storage_cluster=draw(maybe(st.booleans())), security_owner=draw(maybe(st.just(departments[0].id))), data_owner=None, contact=draw(maybe(words())),
+                phone=draw(maybe(words())), remark=draw(maybe(words(200))), hosts=draw(few(HOST)), databases=draw(few(DATABASE)), file_trees=draw(few(TREE)),
+                services=draw(few(SERVICE)), devices=draw(few(DEVICE)), links=draw(few(LINK)), windows=draw(few(WINDOW)), data_resources=draw(few(RESOURCE)),
+                interruption=draw(maybe(st.builds(InterruptionBudget, gap_ms=st.integers(1, 9999), failed_requests=st.integers(0, 9), outage_minutes=maybe(NUMBERS)))),
+                trial_run_seconds=draw(maybe(NUMBERS)),
+                unknown={f"自有列{n}": value for n, value in enumerate(draw(st.lists(words(), max_size=2)))},
+            )
+        )  # fmt: skip
+    assert not any(match(forms()["systems"], f"自有列{n}") for n in range(2)) and known
+    party = {d.id for d in departments if d.organisation_type is OrganisationType.PARTY_MASS}
+    excluded = [
+        ExcludedRow(
+            department=s.department,
+            reason=Excluded.RETIRED if s.status is Status.RETIRED else Excluded.PARTY_MASS,
+            row_no=s.row_no,
+            system=s,
+        )
+        for s in systems
+        if s.status is Status.RETIRED or s.department in party
+    ]
+    excluded += [
+        ExcludedRow(department=departments[0].id, reason=Excluded.CLASSIFIED, row_no=100 + n) for n in range(draw(st.integers(0, 2)))
+    ]
+    outside = {row.system.id for row in excluded if row.system}
+    excluded.sort(key=lambda row: (row.reason, row.department, row.row_no or 0, row.system.id if row.system else ""))
+    return Inventory(
+        departments=tuple(departments), rooms=tuple(rooms), systems=tuple(sorted((s for s in systems if s.id not in outside), key=lambda s: s.id)), excluded=tuple(excluded)
+    )  # fmt: skip
+
+
+def differences(one: Inventory, other: Inventory) -> list[Any]:
+    """Short words for what differs: a whole inventory is unreadable in a failed assertion."""
+    found: list[Any] = [
+        (field, getattr(one, field), getattr(other, field))
+        for field in ("departments", "rooms")
+        if getattr(one, field) != getattr(other, field)
+    ]
+    mine, theirs = ({s.id: s.model_dump() for s in [*i.systems, *(r.system for r in i.excluded if r.system)]} for i in (one, other))
+    if mine.keys() != theirs.keys():
+        found.append(("ids", mine.keys(), theirs.keys()))
+    found += [
+        (ident, field, values[field], theirs[ident][field])
+        for ident, values in mine.items()
+        if ident in theirs
+        for field in values
+        if values[field] != theirs[ident][field]
+    ]
+    left, right = ([(r.department, r.reason, r.row_no, r.system and r.system.id) for r in i.excluded] for i in (one, other))
+    return [*found, (left, right)] if left != right else found
+
+
+def _errors(findings: list[Any]) -> list[Any]:
+    return [finding for finding in findings if finding.severity == "error"]
+
+
+@given(inventories())
+@settings(max_examples=60, deadline=None, suppress_health_check=list(Health), phases=BOUNDED)
+def test_any_inventory_round_trips_through_yaml(inventory: Inventory) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in files_of(inventory).items():
+            (Path(folder) / name).write_text(text, encoding="utf-8", newline="")
+        reading = load([Path(folder)])
+    assert [(f.code, f.sheet, f.cell, f.message) for f in _errors(reading.findings)] == []
+    assert differences(inventory, reading.inventory) == []
+
+
+@given(inventories(), st.sampled_from(["zh", "en"]))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(Health), phases=BOUNDED)
+def test_any_inventory_round_trips_through_a_workbook(inventory: Inventory, lang: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "form.xlsx"
+        write_workbook(path, inventory, lang)
+        reading = load([path])
+    assert [(f.code, f.sheet, f.cell, f.message) for f in _errors(reading.findings)] == []
+    assert differences(inventory, reading.inventory) == []
+
+
+@given(st.binary(max_size=400), st.sampled_from([".yaml", ".csv", ".xlsx", ".xls"]))
+@settings(max_examples=300, deadline=None)
+def test_no_bytes_make_the_readers_crash(data: bytes, suffix: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"file{suffix}"
+        path.write_bytes(data)
+        load([path])
+
+
+CELLS = st.one_of(
+    st.none(),
+    st.sampled_from(
+        ["单位名称", "系统名称", "是否涉密", "序号", "合计", "注:", "是", "否", "", "500G", "三级", "类别", "建设状态", "单位层级"]
+    ),
+    words(),
+    st.floats(),
+    st.booleans(),
+)
+
+
+@given(st.lists(st.lists(CELLS.map(lambda c: "" if c is None else str(c)), max_size=9), max_size=12))
+@settings(max_examples=200, deadline=None)
+def test_no_grid_makes_the_readers_crash(rows: list[list[str]]) -> None:
+    import csv
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "file.csv"
+        with path.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows(rows)
+        load([path])
