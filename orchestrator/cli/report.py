@@ -36,20 +36,25 @@ def report(lang: Lang, out: Path | None, *, as_json: bool) -> int:
     from orchestrator.cli.settings import open_session
 
     session = open_session()
-    facts, inventory, plan = facts_of(session)
+    target = out or session.settings.state / "reports" / f"report-{lang}.html"
     if as_json:
-        text = facts.model_dump_json(indent=2)
+        text = facts_of(session)[0].model_dump_json(indent=2)
         if out is None:
             click.echo(text)
             return int(Exit.DONE)
+        write(target, text)
     else:
-        from orchestrator.reports.html import render
-
-        text = render(facts, lang, plan_picture=_picture(session, inventory, plan, lang))
-    target = out or session.settings.state / "reports" / f"report-{lang}.html"
-    write(target, text)
+        write_html(session, target, lang)
     click.echo(f"{target.resolve()}")
     return int(Exit.DONE)
+
+
+def write_html(session: Session, target: Path, lang: Lang) -> None:
+    """The whole report of a session as one HTML file."""
+    from orchestrator.reports.html import render
+
+    facts, inventory, plan = facts_of(session)
+    write(target, render(facts, lang, plan_picture=_picture(session, inventory, plan, lang)))
 
 
 def facts_of(session: Session, *, example: bool = False) -> tuple[ReportFacts, Inventory, Plan | None]:

@@ -32,7 +32,9 @@ WEATHER, REGISTER, PORTAL, INSURANCE = "weather-bulletin", "property-register", 
 class Demo:
     """One run. ``only``: these systems and what they depend on."""
 
-    def __init__(self, folder: Path | None = None, *, only: tuple[str, ...] = (), fault: str = "", direct: bool = False, keep: bool = False) -> None:
+    def __init__(
+        self, folder: Path | None = None, *, only: tuple[str, ...] = (), fault: str = "", direct: bool = False, keep: bool = False
+    ) -> None:
         self.city = City(folder)
         self.only = only or ((REGISTER,) if fault == "unsigned" else (PORTAL,) if fault else ())
         self.fault, self.direct, self.keep = fault, direct, keep
@@ -93,19 +95,28 @@ class Demo:
         return [s for s in planned if s in wanted]
 
     def _migrate(self, session: Session, systems: list[str]) -> None:
-        """The phase; then what came back is mended by the simulated engineer and migrated again."""
+        """The phase; what came back is mended by the simulated engineer and migrated again, while the others go on."""
         driving.STOPPING.clear()
+        again = threading.Thread(target=self._migrate_weather_again, args=(session, systems), name="again")
+        again.start()
         driving.drive(session, list(systems), systems, wait=True, direct=self.direct)
-        if WEATHER in systems and not driving.STOPPING.is_set():
-            first = session.journal.migrations(system=WEATHER)[-1]
-            if first.ending == "rolled_back_after_cutover":
-                session.journal.append_event(
-                    "mended", actor=str(ENGINEER), system=WEATHER, payload={"cause": first.why, "done": "the outbox folder is created on the new host"}
-                )
-                self.mend_when_created(session)
-                driving.drive(session, [WEATHER], [WEATHER], wait=True, direct=self.direct)
+        again.join(600)
 
-    def mend_when_created(self, session: Session) -> None:
+    def _migrate_weather_again(self, session: Session, systems: list[str]) -> None:
+        while WEATHER in systems and not driving.STOPPING.is_set():
+            time.sleep(0.5)
+            ended = [m for m in session.journal.migrations(system=WEATHER) if m.state == "ended"]
+            if not ended:
+                continue
+            if ended[-1].ending != "rolled_back_after_cutover":
+                return
+            done = "the outbox folder is created on the new host"
+            session.journal.append_event("mended", actor=str(ENGINEER), system=WEATHER, payload={"cause": ended[-1].why, "done": done})
+            self.mend_when_created()
+            driving.drive(session, [WEATHER], [WEATHER], wait=True, direct=self.direct)
+            return
+
+    def mend_when_created(self) -> None:
         """The engineer makes the missing folder as soon as the new host exists."""
         folder = self.city.host_folder("weather-1" + SUFFIX)
 
@@ -215,10 +226,20 @@ class Demo:
         faults = sorted({fault for v in self.verdicts.values() for fault in v.faults})
         accepted = [d["id"] for d in described if d["ending"] == "accepted"]
         phases = [
-            {"id": p.id, "in_scope": p.in_scope, "needed": p.needed, "accepted": (n := self._accepted(session, p.id, accepted)), "met": n >= p.needed}
+            {
+                "id": p.id,
+                "in_scope": p.in_scope,
+                "needed": p.needed,
+                "accepted": (n := self._accepted(session, p.id, accepted)),
+                "met": n >= p.needed,
+            }
             for p in session.plan.phases
         ]
-        judged = all(self.verdicts[s].acknowledged > 0 and self.verdicts[s].lost == 0 and self.verdicts[s].duplicated == 0 for s in systems if s in citizens.KINDS)
+        judged = all(
+            self.verdicts[s].acknowledged > 0 and self.verdicts[s].lost == 0 and self.verdicts[s].duplicated == 0
+            for s in systems
+            if s in citizens.KINDS
+        )
         return {
             "ok": not faults and judged and len(accepted) == len(systems),
             "seconds": round(seconds, 1),
@@ -269,12 +290,11 @@ class Demo:
         }  # fmt: skip
 
     def _report(self, session: Session) -> str:
-        try:
-            from orchestrator.cli.report import write_report
-        except ImportError:
-            return ""
+        from orchestrator.cli.report import write_html
 
-        return str(write_report(session, self.out / "report.html", lang="zh"))
+        file = self.out / "report.html"
+        write_html(session, file, "zh")
+        return str(file)
 
 
 def write(result: dict[str, Any], file: Path) -> None:

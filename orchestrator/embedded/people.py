@@ -56,7 +56,12 @@ class People:
             if gate.state != "open" or (gate.gate == "final_acceptance" and not self._may_accept(migration.system)):
                 continue
             self._session.decisions.decide_gate(
-                migration.id, gate.gate, approve=True, actor=DECIDE[gate.gate], digest=gate.digest, reason="embedded demo: simulated decision"
+                migration.id,
+                gate.gate,
+                approve=True,
+                actor=DECIDE[gate.gate],
+                digest=gate.digest,
+                reason="embedded demo: simulated decision",
             )
 
     def _work(self, migration: Any) -> None:

@@ -8,6 +8,7 @@ from orchestrator.models import System
 from orchestrator.policy.records import OVERRIDE
 from orchestrator.reports.facts import Comparison, Cutover, Earlier, Outage, Promise, ReasonLine, SystemFacts
 from orchestrator.reports.given import Given
+from orchestrator.reports.people import acts
 from orchestrator.reports.phases import in_scope
 from orchestrator.reports.values import Mark, Source, Sourced, Words
 from orchestrator.reports.words import DIRECTIONS, KINDS, LEVELS, OUTAGES, STATES, STATUSES, STRATEGIES, mark, words
@@ -71,6 +72,7 @@ def _system(given: Given, one: System, rows: list[Any], phases: tuple[str, ...])
         outages=tuple(o for row in rows for o in _outages(given, one.id, row)),
         comparison=comparison,
         unchanged=_unchanged(given, latest),
+        acts=acts(given, rows),
         exposed=Sourced(value=bool(exposed), source=trail.source(exposed)),
         alarms=Sourced(value=len(alarms), source=trail.source(alarms)),
     )
