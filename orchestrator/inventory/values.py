@@ -10,7 +10,9 @@ import json
 import re
 import shlex
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -249,19 +251,34 @@ def choices() -> dict[str, dict[str, tuple[str, ...]]]:
     }
 
 
+_more_words: ContextVar[tuple[tuple[str, str, tuple[str, ...]], ...]] = ContextVar("words", default=())
+
+
+@contextmanager
+def further_words(extra: tuple[tuple[str, str, tuple[str, ...]], ...]) -> Iterator[None]:
+    """Within it, choices know a city's own words too: (kind, value, words)."""
+    token = _more_words.set(extra)
+    try:
+        yield
+    finally:
+        _more_words.reset(token)
+
+
 @cache
-def _table(kind: str) -> dict[str, str]:
-    return {
-        unicodedata.normalize("NFKC", word).casefold().replace(" ", ""): value
-        for value, words in choices()[kind].items()
-        for word in (value, *words)
-    }
+def _table(kind: str, more: tuple[tuple[str, str, tuple[str, ...]], ...]) -> dict[str, str]:
+    own = {folded(word): value for at, value, words in more if at == kind and value in choices()[kind] for word in words}
+    return own | {folded(word): value for value, words in choices()[kind].items() for word in (value, *words)}
+
+
+def folded(word: str) -> str:
+    """A word as choices are compared: width, case and spaces do not matter."""
+    return unicodedata.normalize("NFKC", word).casefold().replace(" ", "")
 
 
 def choice(kind: str, raw: Any) -> Value:
     """One of the words of ``words.yaml``."""
     text = plain(raw).casefold().replace(" ", "")
-    value = _table(kind).get(text)
+    value = _table(kind, _more_words.get()).get(text)
     if value is None:
         raise Unreadable(f"可填 (one of): {'、'.join(words[0] for words in choices()[kind].values())}")
     word = choices()[kind][value][0]
