@@ -105,21 +105,16 @@ def step_names() -> dict[str, tuple[str, str]]:
     return {step.id: (step.zh, step.en) for book in (*RUNBOOKS.values(), *GOING_BACK.values()) for step in book}
 
 
-def _picture(session: Session, inventory: Inventory, plan: Plan | None, lang: str) -> Markup | None:
-    """The planner's picture of the plan, where this installation has it, without systems that the inventory no longer counts (R2)."""
-    import importlib  # noqa: PLC0415
-
+def _picture(session: Session, inventory: Inventory, plan: Plan | None, lang: Lang) -> Markup | None:
+    """The picture of the plan, without systems that the inventory no longer counts (R2)."""
     from orchestrator.reports.html import drawing  # noqa: PLC0415
+    from orchestrator.reports.plan_picture import plan_picture  # noqa: PLC0415
 
-    try:
-        module = importlib.import_module("orchestrator.reports.plan_picture")
-    except ModuleNotFoundError:
-        return None
     if plan is None:
         return None
     known = {system.id for system in inventory.systems}
     shown = plan.model_copy(update={"entries": tuple(entry for entry in plan.entries if entry.system in known)})
-    return drawing(module.plan_picture(shown, inventory, session.programme, lang))
+    return drawing(plan_picture(shown, inventory, session.programme, lang))
 
 
 def write(target: Path, text: str) -> None:
