@@ -14,9 +14,8 @@ from orchestrator.reports.words import GATES, OUTCOMES, mark
 
 def acts(given: Given, rows: Sequence[Any]) -> tuple[Act, ...]:
     """Decided gates and finished human tasks of these migrations, in the order of time."""
-    mine = {row.id for row in rows}
-    found = [_decision(given, g) for g in given.trail.gates if g.migration in mine and g.state != "open"]
-    found += [_deed(given, t) for t in given.trail.tasks if t.migration in mine and t.state != "open"]
+    closed = [one for row in rows for one in given.trail.closed.get(row.id, ())]
+    found = [_decision(given, row) if kind == "gate" else _deed(given, row) for kind, row in closed]
     return tuple(sorted(found, key=lambda act: act.at.value))
 
 

@@ -147,8 +147,7 @@ def _late(given: Given, system: str, latest: Any, window_end: str, accepted_by: 
 
 
 def _measured(given: Given, rows: list[Any]) -> list[Any]:
-    mine = {row.id for row in rows}
-    return [m for m in given.trail.measurements if m.migration in mine]
+    return [m for row in rows for m in given.trail.measurements_of.get(row.id, ())]
 
 
 def _cutover(given: Given, system: str, m: Any) -> Cutover:
@@ -174,7 +173,7 @@ def _outages(given: Given, system: str, row: Any) -> list[Outage]:
     trail, found = given.trail, []
     for kind, announced_by in ANNOUNCED.items():
         announced = trail.of(row.id, announced_by)
-        measured = [m for m in trail.measurements if m.migration == row.id and m.kind == kind]
+        measured = [m for m in trail.measurements_of.get(row.id, ()) if m.kind == kind]
         minutes = Sourced[float | None](value=_minutes(announced[-1].payload) if announced else None, source=trail.source(announced))
         for m in measured:
             gap = Sourced[float | None](value=m.longest_gap_ms, source=trail.measured[m.id])

@@ -79,6 +79,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "c_today": ("截止时间", "as of"),
     "c_waves": ("波次（每周系统数，深色为已终验）", "waves (systems a week, dark: accepted)"),
     "wave_n": ("第 {n} 波", "wave {n}"),
+    "picture_title": ("计划全图（均为计划数）", "The plan as a whole (all of it planned)"),
     "no_time": ("尚无计划，也无终验。", "Neither a plan nor an acceptance yet."),
     # gaps
     "s_gaps": ("三不影响：实测中断", "The three no-impacts: measured interruptions"),
