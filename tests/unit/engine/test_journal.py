@@ -15,7 +15,15 @@ from orchestrator.engine.actors import Actor
 from orchestrator.engine.decisions import Decisions
 from orchestrator.engine.journal import Journal, Lease
 from orchestrator.engine.records import BoundRecords
-from orchestrator.engine.states import MIGRATION_TRANSITIONS, STEP_TRANSITIONS, Ending, MigrationState, StepState, check_migration, check_step
+from orchestrator.engine.states import (
+    MIGRATION_TRANSITIONS,
+    STEP_TRANSITIONS,
+    Ending,
+    MigrationState,
+    StepState,
+    check_migration,
+    check_step,
+)
 from orchestrator.errors import IllegalTransition, LeaseHeld, Refused, StaleLease
 
 CHEN, LI = Actor("os", "chen"), Actor("os", "li")
