@@ -125,10 +125,11 @@ class Journal:
         return seq
 
     def append_event(
-        self, kind: str, *, actor: str, system: str | None = None, migration: str | None = None, payload: Mapping[str, Any] | None = None
-    ) -> int:
-        """Puts a fact on the audit chain; returns its sequence number."""
-        with self._write() as tx:
+        self, kind: str, *, actor: str, system: str | None = None, migration: str | None = None, payload: Mapping[str, Any] | None = None,
+        lease: Lease | None = None,
+    ) -> int:  # fmt: skip
+        """Puts a fact on the audit chain; returns its sequence number. With ``lease``: raises StaleLease when it is an old one."""
+        with self._write(lease) as tx:
             return self._append(tx, kind, actor=actor, system=system, migration=migration, payload=payload or {})
 
     def events(self, *, kind: str | None = None, system: str | None = None, migration: str | None = None) -> list[Event]:
@@ -147,6 +148,7 @@ class Journal:
         """Walks the chain; every break as a sentence. Empty: untouched. Purged payloads do not break it (R2)."""
         broken: list[str] = []
         previous, last = GENESIS, 0
+        missing: dict[str | None, list[int]] = {}
         with self._engine.connect() as connection:
             query = (
                 select(s.events, s.payloads.c.payload).outerjoin(s.payloads, s.payloads.c.seq == s.events.c.seq).order_by(s.events.c.seq)
@@ -160,10 +162,17 @@ class Journal:
                     broken.append(f"event {r.seq} was changed")
                 if r.payload is not None and sha256(r.payload) != r.payload_hash:
                     broken.append(f"the payload of event {r.seq} was changed")
+                if r.kind == "purged":
+                    missing.pop(r.system, None)  # what lacks before it was taken out by it
+                if r.payload is None:
+                    missing.setdefault(r.system, []).append(r.seq)
                 previous, last = r.hash, r.seq
             head = connection.execute(select(s.chain)).one_or_none()
+            if head is None and last:
+                broken.append("the chain's head is missing")
             if head and (head.seq, head.hash) != (last, previous):
                 broken.append(f"the chain ends at event {last}, its head says {head.seq}: events were cut off")
+        broken += [f"the payload of event {seq} is missing, and nobody purged it" for seqs in missing.values() for seq in seqs]
         return broken
 
     def purge(self, system: str, *, actor: str, reason: str) -> int:
@@ -261,6 +270,11 @@ class Journal:
     def open_migration(self, system: str) -> Row[Any] | None:
         """The migration of a system that has not ended."""
         return next((m for m in reversed(self.migrations(system=system)) if m.state != MigrationState.ENDED), None)
+
+    def past_return(self, migration: str) -> bool:
+        """Whether a ONE_WAY step was begun: from there on there is no way back."""
+        begun = (StepState.RUNNING, StepState.FAILED, StepState.DONE)
+        return any(s.effect == "one_way" and s.state in begun for s in self.steps(migration))
 
     def set_migration(
         self,

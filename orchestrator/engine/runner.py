@@ -7,15 +7,14 @@ on start is unknown: former processes are proved dead first, the world is observ
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.engine.journal import Journal, Lease
 from orchestrator.engine.states import Ending, MigrationState, StepState
-from orchestrator.errors import NeedsPerson, OrchestratorError, StaleLease, StepFailed, Waiting
+from orchestrator.errors import NeedsPerson, OrchestratorError, StaleLease, StepFailed, ToolError, Waiting
 from orchestrator.runbooks import GOING_BACK, RUNBOOKS
-from orchestrator.steps import cutover
 from orchestrator.steps.base import Context, Facts, Observed, Step
 from orchestrator.tools.process import ProcessRecord, end, still_alive
 
@@ -47,12 +46,17 @@ class Outcome:
 class Runner:
     """One migration in the hands of one process that holds its lease."""
 
-    def __init__(self, journal: Journal, lease: Lease, context: Context, *, invoke: Invoke = directly, stopping: Stopping = never) -> None:
+    def __init__(
+        self, journal: Journal, lease: Lease, context: Context, *, invoke: Invoke = directly, stopping: Stopping = never,
+        runbooks: Mapping[str, tuple[Step, ...]] = RUNBOOKS, going_back: Mapping[str, tuple[Step, ...]] = GOING_BACK,
+    ) -> None:  # fmt: skip
         self._journal = journal
         self._lease = lease
         self._context = context
         self._invoke = invoke
         self._stopping = stopping
+        self._runbooks = runbooks
+        self._going_back = going_back
 
     # ------------------------------------------------------------ the story
 
@@ -99,27 +103,26 @@ class Runner:
         """A step failed for good: before the switch undo, after it go back. Once the source was given up: a person."""
         row = self._migration()
         why = f"{step.en}: {error}"
-        if any(s.effect == "one_way" and s.state in (StepState.RUNNING, StepState.FAILED, StepState.DONE) for s in self._rows()):
+        if self._journal.past_return(row.id):
             raise NeedsPerson(why, where=row.id, remedy="it is past the point of no return: mend the cause and `orchestrator resume`")
         self._context.say(f"failed, going back: {why}")
         state = MigrationState.GOING_BACK if row.live == "target" else MigrationState.UNDOING
         self._journal.set_migration(self._lease, state=state, why=why)
         return None
 
-    def turn_back(self, why: str, *, cancelled: bool = False) -> None:
-        """A person's rollback or cancel: the next ``run`` goes back. Refuses after final acceptance (ENDED)."""
-        row = self._migration()
-        if row.state == MigrationState.FORWARD:
-            state = MigrationState.GOING_BACK if row.live == "target" else MigrationState.UNDOING
-            self._journal.set_migration(self._lease, state=state, why=("cancelled: " if cancelled else "") + why)
-
     def _asked_to_turn_back(self) -> bool:
-        """A person asked for it while this process worked: seen before every step, and by the trial run."""
+        """A person's rollback or cancel: seen before every step, and by the trial run. Only here, once an interrupted switch
+        is settled, is it known which side is live, and so which way back is the right one."""
         asked = self._journal.flag(f"turn_back:{self._lease.migration}")
-        if asked is None or self._migration().state != MigrationState.FORWARD:
+        if asked is None:
+            return False
+        row = self._migration()
+        if self._journal.past_return(row.id):
+            self._context.say("asked to go back, but the point of no return is past")
             return False
         self._context.say(f"asked to go back: {asked.value}")
-        self.turn_back(asked.value.removeprefix("cancelled: "), cancelled=asked.value.startswith("cancelled: "))
+        state = MigrationState.GOING_BACK if row.live == "target" else MigrationState.UNDOING
+        self._journal.set_migration(self._lease, state=state, why=asked.value)
         return True
 
     # ------------------------------------------------------------ one step
@@ -186,7 +189,7 @@ class Runner:
 
     def _go_back(self) -> None:
         """The runbook that goes back after the switch; failing there needs a person, since both ways are then in doubt."""
-        runbook = GOING_BACK.get(self._migration().runbook, ())
+        runbook = self._way_back()
         self._journal.add_runbook(self._lease, "back", [(s.id, s.effect) for s in runbook])
         for step in runbook:
             try:
@@ -210,18 +213,24 @@ class Runner:
             if step is None or step.undo is None or owed.state in (StepState.PENDING, StepState.UNDONE):
                 continue
             self._undo(step, owed)
-        went_back = any(
-            (e.payload or {}).get("state") == MigrationState.GOING_BACK for e in self._journal.events(kind="migration", migration=row.id)
-        )
+        state, why = self._first_cause()
         ending = (
             Ending.ROLLED_BACK_AFTER
-            if went_back
+            if state == MigrationState.GOING_BACK
             else Ending.CANCELLED
-            if (row.why or "").startswith("cancelled: ")
+            if why.startswith("cancelled: ")
             else Ending.ROLLED_BACK_BEFORE
         )
-        self._journal.set_migration(self._lease, state=MigrationState.ENDED, ending=ending, live="source")
-        return Outcome(ending, why=row.why or "")
+        self._journal.set_migration(self._lease, state=MigrationState.ENDED, ending=ending, live="source", why=why)
+        return Outcome(ending, why=why)
+
+    def _first_cause(self) -> tuple[str, str]:
+        """Into which state it turned back, and why; what went wrong later on the way back does not replace it."""
+        for event in self._journal.events(kind="migration", migration=self._lease.migration):
+            payload = event.payload or {}
+            if payload.get("state") in (MigrationState.UNDOING, MigrationState.GOING_BACK):
+                return str(payload["state"]), str(payload.get("why") or "")
+        return MigrationState.UNDOING, self._migration().why or ""
 
     def _undo(self, step: Step, owed: Any) -> None:
         assert step.undo is not None  # noqa: S101 - the caller looked
@@ -254,7 +263,10 @@ class Runner:
             record = ProcessRecord(row.pid, row.started, row.boot, row.label, row.mark)
             if row.host == socket.gethostname() and still_alive(record):
                 self._context.say(f"ending {row.label} (pid {row.pid}), left by a former run")
-                end(record)  # raises when it does not end
+                try:
+                    end(record)
+                except ToolError as error:
+                    raise NeedsPerson(error.what, where=error.where, remedy=error.remedy) from error
 
     def _load_facts(self) -> None:
         for row in self._journal.steps(self._lease.migration):
@@ -262,18 +274,33 @@ class Runner:
                 self._context.facts[row.step] = dict(row.facts)
 
     def _settle_switch(self) -> None:
-        """Where an interrupted switch is concerned, the control rows decide which side is live, before anything else."""
-        for row in self._journal.steps(self._lease.migration):
-            if row.state != StepState.RUNNING:
-                continue
-            step = next((s for s in (cutover.FORWARD, cutover.BACK) if s.id == row.step), None)
-            if step is None:
-                continue
-            facts = cutover.settle(self._context, "forward" if step.switches == "target" else "back")
-            if facts is not None:
-                self._finish(step, row.runbook, facts)
-            else:
-                self._journal.set_step(self._lease, row.runbook, step.id, StepState.FAILED, error={"what": "interrupted before the switch"})
+        """Where a switch was interrupted, or its guard was lost or stopped, the control rows decide which side is live, before
+        anything else."""
+        state = self._migration().state
+        steps = {MigrationState.FORWARD: self._runbook(), MigrationState.GOING_BACK: self._way_back()}.get(state, ())
+        settling = {s.id: (s, s.settle) for s in steps if s.settle}
+        for row in self._journal.steps(self._lease.migration, "back" if state == MigrationState.GOING_BACK else self._migration().runbook):
+            if row.step in settling and row.state in (StepState.RUNNING, StepState.FAILED):
+                self._settle(*settling[row.step], row)
+
+    def _settle(self, step: Step, settle: Callable[[Context], Facts | None], row: Any) -> None:
+        self._context.say(f"reading what became of: {step.en}")
+        try:
+            facts = settle(self._context)
+        except OrchestratorError:
+            raise
+        except Exception as error:
+            raise NeedsPerson(
+                f"what became of “{step.en}” cannot be read: {str(error).strip()}",
+                where=row.migration,
+                remedy="bring both databases and the gateways back, then `orchestrator resume`",
+            ) from error
+        if facts is not None:
+            if row.state == StepState.FAILED:
+                self._journal.set_step(self._lease, row.runbook, step.id, StepState.RUNNING)
+            self._finish(step, row.runbook, facts)
+        elif row.state == StepState.RUNNING:
+            self._journal.set_step(self._lease, row.runbook, step.id, StepState.FAILED, error={"what": "interrupted before the switch"})
 
     # ------------------------------------------------------------ helpers
 
@@ -281,7 +308,10 @@ class Runner:
         return self._journal.migration(self._lease.migration)
 
     def _runbook(self) -> tuple[Step, ...]:
-        return RUNBOOKS[self._migration().runbook]
+        return self._runbooks[self._migration().runbook]
+
+    def _way_back(self) -> tuple[Step, ...]:
+        return self._going_back.get(self._migration().runbook, ())
 
     def _rows(self) -> list[Any]:
         return self._journal.steps(self._lease.migration, self._migration().runbook)

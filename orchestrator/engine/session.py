@@ -13,7 +13,7 @@ from orchestrator.engine.decisions import Decisions
 from orchestrator.engine.journal import Journal, Lease
 from orchestrator.engine.records import BoundRecords
 from orchestrator.engine.runner import Invoke, Outcome, Runner, Stopping, directly, never
-from orchestrator.engine.states import Ending
+from orchestrator.engine.states import Ending, MigrationState
 from orchestrator.errors import Exit, Finding, Refused, UsageError
 from orchestrator.inventory.load import inventory_digest, load, load_sites
 from orchestrator.models import Host, Inventory, Plan, Sites, System, Verdict
@@ -162,16 +162,19 @@ class Session:
             ]
             raise Refused(f"{system} cannot move yet", findings=findings, where=system)
 
-    def run(
-        self,
-        migration: str,
-        *,
-        say: Say,
-        invoke: Invoke = directly,
-        before: Callable[[Runner], None] | None = None,
-        stopping: Stopping = never,
-    ) -> Outcome:
-        """Takes the lease and runs as far as it goes. ``before`` may turn it back (rollback, cancel)."""
+    def ask_to_turn_back(self, migration: str, reason: str, *, cancelled: bool) -> None:
+        """Whoever works on it, now or next, goes back before its next step. Raises Refused after the point of no return."""
+        if self.journal.past_return(migration):
+            raise Refused(
+                f"{migration} is past the point of no return",
+                where=migration,
+                remedy="it stays on the cloud; `orchestrator resume` brings it to its end",
+            )
+        text = ("cancelled: " if cancelled else "") + f"{reason} ({self.actor})"
+        self.journal.set_flag(f"turn_back:{migration}", text, actor=str(self.actor))
+
+    def run(self, migration: str, *, say: Say, invoke: Invoke = directly, stopping: Stopping = never) -> Outcome:
+        """Takes the lease and runs as far as it goes: forward, or back when a person asked for it."""
         row = self.journal.migration(migration)
         lease = self.journal.acquire(migration, holder=f"{self.actor} {socket.gethostname()}:{os.getpid()}")
         world = World(self.settings, self.system(row.system), self.sites)
@@ -180,8 +183,6 @@ class Session:
             runner = Runner(self.journal, lease, context, invoke=invoke, stopping=stopping)
             if row.ending == Ending.NEEDS_A_PERSON:
                 self.journal.clear_needs_person(lease, actor=str(self.actor))
-            if before:
-                before(runner)
             return runner.run()
         finally:
             world.close()
@@ -191,7 +192,9 @@ class Session:
         kept = self.journal.plan(digest)
         plan = Plan.model_validate_json(kept) if kept else self.plan
         current = inventory_digest(self.inventory)
-        if plan.inventory_digest != current and self.journal.migration(lease.migration).live == "source":
+        row = self.journal.migration(lease.migration)
+        forward = row.state == MigrationState.FORWARD and self.journal.flag(f"turn_back:{row.id}") is None
+        if plan.inventory_digest != current and row.live == "source" and forward:  # the way back is never shut
             raise Refused(
                 "the inventory has changed since this plan was made", where=system,
                 findings=[Finding("inventory-changed", "error", f"planned on {plan.inventory_digest[:12]}, now {current[:12]}", "plan again; `orchestrator cancel` this migration", system=system)],

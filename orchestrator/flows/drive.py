@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import click
 
-from orchestrator.engine.runner import Outcome, Runner, directly
+from orchestrator.engine.runner import Outcome, directly
 from orchestrator.engine.session import ENDING_EXIT, Session
 from orchestrator.engine.states import ENDING_WORDS, Ending
 from orchestrator.errors import Exit, LeaseHeld, OrchestratorError, Refused
@@ -118,10 +118,10 @@ def _decided(session: Session, migration: str) -> bool:
 
 def _runner(session: Session, *, direct: bool) -> Callable[..., Outcome]:
     if direct:
-        return lambda ident, _system, before=None: session.run(ident, say=say, invoke=directly, before=before, stopping=STOPPING.is_set)
+        return lambda ident, _system: session.run(ident, say=say, invoke=directly, stopping=STOPPING.is_set)
     from orchestrator.flows.migrate import run_in_flow
 
-    return lambda ident, system, before=None: run_in_flow(session, ident, system, say, before, STOPPING.is_set)
+    return lambda ident, system: run_in_flow(session, ident, system, say, STOPPING.is_set)
 
 
 def report(system: str, outcome: Outcome) -> Exit:
@@ -137,15 +137,10 @@ def report(system: str, outcome: Outcome) -> Exit:
 
 def turn_back(session: Session, migration: str, system: str, reason: str, *, cancelled: bool, direct: bool) -> int:
     """Asks for the turn back; does it here when nobody works on the migration, else the one who does will see it."""
-    text = ("cancelled: " if cancelled else "") + f"{reason} ({session.actor})"
-    session.journal.set_flag(f"turn_back:{migration}", text, actor=str(session.actor))
+    session.ask_to_turn_back(migration, reason, cancelled=cancelled)
     run = _runner(session, direct=direct)
-
-    def before(runner: Runner) -> None:
-        runner.turn_back(reason, cancelled=cancelled)
-
     try:
-        outcome = run(migration, system, before)
+        outcome = run(migration, system)
     except LeaseHeld:
         say(system, "the process that works on it goes back at its next step; `orchestrator status --watch` shows it")
         return int(Exit.DONE)

@@ -53,12 +53,21 @@ class Step:
     undo: Callable[[Context], None] | None = None
     switches: str | None = None
     """``target`` or ``source``: after this step citizens' writes go there. At most one such step a runbook."""
+    settle: Callable[[Context], Facts | None] | None = None
+    """Of a step that switches under a guard: after an interruption, what the world says it came to, with what was half done
+    completed or taken back. Facts when it had switched, None when citizens are where they were."""
 
     def __post_init__(self) -> None:
         if self.effect is Effect.REVERSIBLE and self.undo is None and self.switches is None:
             raise TypeError(f"step {self.id} is REVERSIBLE and has no undo")
         if self.effect is not Effect.REVERSIBLE and self.undo is not None:
             raise TypeError(f"step {self.id} is {self.effect} and has an undo")
+        if self.switches is not None and self.effect is not Effect.REVERSIBLE:
+            raise TypeError(f"step {self.id} switches traffic and is {self.effect}: a switch has a way back")
+        if self.switches not in (None, "source", "target"):
+            raise TypeError(f"step {self.id} switches to {self.switches}: only source and target exist")
+        if self.settle is not None and self.switches is None:
+            raise TypeError(f"step {self.id} has nothing to settle: it switches nothing")
 
 
 class Records(Protocol):

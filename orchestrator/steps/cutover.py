@@ -121,11 +121,17 @@ def _attempts(ctx: Context, direction: str) -> tuple[dict[str, Any], list[dict[s
             ctx.say(f"attempt {number}: not begun: {error.what}")
             time.sleep(1.0)
             continue
-        result = guard.go(lambda event: ctx.say(f"guard: {event}"))
+        try:
+            result = guard.go(lambda event: ctx.say(f"guard: {event}"))
+        except NeedsPerson as error:  # citizens must not wait for a person where the control rows can be read
+            guard.done()
+            result = _without_guard(ctx, direction, attempt, error.what)
         seen.append(result)
         if result["outcome"] == "switched":
             ctx.records.set_live(sides(direction)[1])  # before anything else that could fail
-            ctx.world.guard = guard
+            ctx.world.guard = guard if result["snapshots"] else None
+            if result.get("problems"):
+                _follow(ctx, sides(direction)[1], result["problems"])
             return result, seen
         guard.done()
         if result["outcome"] == "stuck":
@@ -142,6 +148,35 @@ def _attempts(ctx: Context, direction: str) -> tuple[dict[str, Any], list[dict[s
         where=ctx.system.id,
         remedy="citizens are served where they were; end what holds transactions open and `orchestrator resume`, or `orchestrator rollback`",
     )
+
+
+def _follow(ctx: Context, side: str, problems: list[str]) -> None:
+    """Switched, but a gateway did not follow: once more from here, then a person. The side that was opened stays open."""
+    ctx.say(f"switched, but: {'; '.join(problems)}; trying again")
+    try:
+        _let_go(ctx, side)
+    except Exception as error:
+        raise NeedsPerson(
+            f"the {side} is live, but a gateway does not follow: {error}",
+            where=ctx.system.id,
+            remedy="bring the gateway back and `orchestrator resume`: its clients wait until then",
+        ) from error
+
+
+def _without_guard(ctx: Context, direction: str, attempt: str, why: str) -> dict[str, Any]:
+    """What an attempt came to whose guard vanished: settled at once. Raises NeedsPerson when a side cannot be seen."""
+    ctx.say(f"{why}; reading the control rows")
+    began = time.time()
+    switched = by_the_control_rows(ctx, direction) is not None
+    return {
+        "attempt": attempt,
+        "outcome": "switched" if switched else "aborted",
+        "reason": why,
+        "started": began,
+        "ended": time.time(),
+        "timings_ms": {},
+        "snapshots": {},
+    }
 
 
 def _measure(
@@ -170,14 +205,26 @@ def _measure(
 
 
 def settle(ctx: Context, direction: str) -> Facts | None:
-    """What an interrupted attempt came to, read from the control rows; completes or reopens what was left half way.
+    """What an interrupted attempt came to: facts when it had switched, None when citizens are where they were."""
+    attempt = by_the_control_rows(ctx, direction)
+    if attempt is None:
+        return None
+    now = time.time()
+    unknown = {"attempt": attempt, "started": now, "ended": now, "timings_ms": {}, "outcome": "switched", "reason": ""}
+    result = guarding.last_result(ctx.world.folder / "guard.jsonl", attempt) or unknown
+    probe = Probe(ctx.world.folder, f"{ctx.migration}-{direction}")
+    probe.stop()
+    return _measure(ctx, direction, probe, result, [result], in_window=True) | {"settled": True}
 
-    Facts when it had switched, None when citizens are where they were. Raises NeedsPerson when a side cannot be seen.
-    """
+
+def by_the_control_rows(ctx: Context, direction: str) -> str | None:
+    """Completes or reopens what an attempt left half way. The attempt's name when it had switched, None when citizens are
+    where they were. Raises NeedsPerson when a side that must be seen cannot be."""
     live, other = sides(direction)
-    record = ctx.world.folder / "guard.jsonl"
-    guarding.wait_gone(record, limit=60)
+    guarding.wait_gone(ctx.world.folder / "guard.jsonl", limit=60)
     prefix = f"{ctx.migration}-{direction}-"
+    if _never_left(ctx, direction):
+        return None
     pairs = []
     for database in ctx.world.movable_databases:
         try:
@@ -206,28 +253,43 @@ def settle(ctx: Context, direction: str) -> Facts | None:
                     remedy="look at both sides before opening one",
                 )
             fence.open_side(here, f"{prefix}{ctx.token}-settled", ctx.token)
-    for spec in gateways(ctx, other if switched else live):
+    _let_go(ctx, other if switched else live)
+    if not switched:
+        for _, _, there in pairs:
+            _as_before(there, direction)
+        return None
+    ctx.records.set_live(other)
+    return first.attempt
+
+
+def _never_left(ctx: Context, direction: str) -> bool:
+    """The live side is open, so the other was never opened: a side is opened only after the other was observed closed. Then
+    the other side need not be seen (its being away may be the very cause); what it still holds of ours is taken back if it can."""
+    live, other = sides(direction)
+    if not all(fence.control(ctx.world.sql(d, live)).open for d in ctx.world.movable_databases):
+        return False
+    _let_go(ctx, live)
+    for database in ctx.world.movable_databases:
+        try:
+            _as_before(ctx.world.sql(database, other), direction)
+        except Exception as error:  # noqa: BLE001 - the attempt's own findings say it again if it is tried again
+            ctx.say(f"{database.name}: the other side is not as before the attempt: {str(error).strip()}")
+    return True
+
+
+def _let_go(ctx: Context, side: str) -> None:
+    """Points the gateways at a side and lets the clients go on."""
+    for spec in gateways(ctx, side):
         gateway = Gateway(spec)
         gateway.switch_and_resume()
         gateway.close()
-    if not switched:
-        for _, _, there in pairs:
-            if direction == "forward":
-                fence.drop_slot(there, replication.BACK)
-            fence.enable_subscription(there, replication.FORWARD if direction == "forward" else replication.BACK)
-        return None
-    ctx.records.set_live(other)
-    result = guarding.last_result(record, first.attempt) or {
-        "attempt": first.attempt,
-        "started": time.time(),
-        "ended": time.time(),
-        "timings_ms": {},
-        "outcome": "switched",
-        "reason": "",
-    }
-    probe = Probe(ctx.world.folder, f"{ctx.migration}-{direction}")
-    probe.stop()
-    return _measure(ctx, direction, probe, result, [result], in_window=True) | {"settled": True}
+
+
+def _as_before(there: fence.Connection, direction: str) -> None:
+    """On the side that was not opened: no slot of an attempt that came to nothing, and it follows again."""
+    if direction == "forward":
+        fence.drop_slot(there, replication.BACK)
+    fence.enable_subscription(there, replication.FORWARD if direction == "forward" else replication.BACK)
 
 
 # ---------------------------------------------------------------- the steps
@@ -257,7 +319,9 @@ def _back(ctx: Context) -> Facts:
 
 FORWARD = Step(
     id="cutover", zh="切换业务到云上", en="cutover: switch live traffic to the cloud", effect=Effect.REVERSIBLE, run=_forward, observe=observed("forward"), switches="target",
+    settle=lambda ctx: settle(ctx, "forward"),
 )  # fmt: skip
 BACK = Step(
     id="cutover_back", zh="切换业务回原址", en="switch live traffic back to the source", effect=Effect.REVERSIBLE, run=_back, observe=observed("back"), switches="source",
+    settle=lambda ctx: settle(ctx, "back"),
 )  # fmt: skip
