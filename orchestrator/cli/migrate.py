@@ -26,11 +26,7 @@ def migrate(systems: tuple[str, ...], wave: int | None, phase: str | None, *, wa
     chosen = _choose(session, systems, wave, phase)
     from orchestrator.flows.drive import drive
 
-    return drive(session, [session.start(s) if _startable(session, s) else s for s in chosen], chosen, wait=wait, direct=direct)
-
-
-def _startable(session, system: str) -> bool:  # type: ignore[no-untyped-def]  # Session is imported lazily
-    return bool(session.system(system).depends_on) is False or session.journal.open_migration(system) is not None
+    return drive(session, chosen, chosen, wait=wait, direct=direct)
 
 
 def _choose(session, systems: tuple[str, ...], wave: int | None, phase: str | None) -> list[str]:  # type: ignore[no-untyped-def]  # see above

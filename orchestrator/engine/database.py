@@ -20,9 +20,7 @@ def open_database(url: str, *, create: bool) -> Engine:
         path = Path(url.removeprefix("sqlite:///"))
         if not path.exists():
             if not create:
-                raise Refused(
-                    "there is no journal yet", where=str(path), remedy="run `orchestrator migrate` or `orchestrator plan --save` first"
-                )
+                raise Refused("there is no journal yet", where=str(path), remedy="`orchestrator migrate` makes one when it first runs")
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     engine = create_engine(url, connect_args={"timeout": 30} if url.startswith("sqlite") else {})
     if engine.dialect.name == "sqlite":

@@ -337,6 +337,11 @@ class Journal:
             )  # fmt: skip
             return Lease(migration, row.token + 1, holder)
 
+    def renew(self, lease: Lease) -> None:
+        """Keeps the lease for another lifetime. Raises StaleLease when a newer one was given out."""
+        with self._write(lease):
+            pass
+
     def release(self, lease: Lease) -> None:
         """Gives the lease back; the token stays used."""
         with self._writer.begin() as tx:

@@ -25,6 +25,10 @@ class BoundRecords:
         """The human task's row, opened when it was not."""
         return dict(self._decisions.open_task(self._lease, step, name, zh=zh, en=en, detail=detail)._mapping)
 
+    def tasks_done(self, step: str) -> list[str]:
+        """Names of the human tasks of a step that were done."""
+        return [t.name for t in self._decisions.tasks(self._lease.migration, state="done") if t.step == step]
+
     def measure(self, **values: Any) -> None:
         """Keeps one measured interruption."""
         self._decisions.measure(self._lease, **values)

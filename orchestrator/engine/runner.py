@@ -164,7 +164,7 @@ class Runner:
 
     def _verify(self, step: Step) -> None:
         seen = step.observe(self._context)
-        if seen is not Observed.DONE:
+        if seen not in (Observed.DONE, Observed.NOTHING):
             raise StepFailed(
                 f"it ran, but the world shows it {seen.replace('_', ' ')}",
                 where=step.id,
@@ -206,7 +206,6 @@ class Runner:
 
     def _undo_all(self) -> Outcome:
         """Undoes what is owed, last first; the list comes from the journal. The first failure stops and needs a person."""
-        row = self._migration()
         by_id = {s.id: s for s in self._runbook()}
         for owed in reversed(self._rows()):
             step = by_id.get(owed.step)

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 from orchestrator.engine.actors import Actor, current_actor
 from orchestrator.engine.decisions import Decisions
-from orchestrator.engine.journal import Journal, Lease
+from orchestrator.engine.journal import LEASE_SECONDS, Journal, Lease
 from orchestrator.engine.records import BoundRecords
 from orchestrator.engine.runner import Invoke, Outcome, Runner, Stopping, directly, never
 from orchestrator.engine.states import Ending, MigrationState
-from orchestrator.errors import Exit, Finding, Refused, UsageError
+from orchestrator.errors import Exit, Finding, Refused, StaleLease, UsageError
 from orchestrator.inventory.load import inventory_digest, load, load_sites
-from orchestrator.models import Host, Inventory, Plan, Sites, System, Verdict
+from orchestrator.models import Host, Inventory, Plan, Sites, Strategy, System, Verdict
+from orchestrator.planning.approval import changes_since
 from orchestrator.planning.plan import make_plan
 from orchestrator.planning.programme import Programme, load_programme
 from orchestrator.policy import assess, load_policy, policy_digest
+from orchestrator.policy.records import JournalAudit, overrides, with_overrides
 from orchestrator.runbooks import RUNBOOKS, runbook_for
 from orchestrator.settings import Settings
 from orchestrator.steps.base import Context
@@ -71,7 +77,12 @@ class Session:
 
     @cached_property
     def verdicts(self) -> dict[str, Verdict]:
-        return assess(self.inventory, self.policy)
+        """What policy says, with people's overrides laid over it."""
+        said = assess(self.inventory, self.policy)
+        file = self.settings.journal_url.removeprefix("sqlite:///")
+        if file != self.settings.journal_url and not Path(file).exists():
+            return said  # no journal yet, so nobody overrode anything
+        return with_overrides(said, overrides(JournalAudit(self.journal)))
 
     @cached_property
     def policy(self):  # type: ignore[no-untyped-def]  # the policy's own type stays the policy's
@@ -141,7 +152,8 @@ class Session:
         if verdict.no_source:
             return []
         gaps = [] if one.hosts else ["no hosts"]
-        gaps += [] if one.windows else ["no cutover windows"]
+        if verdict.strategy != Strategy.HOSTING and not any(d.engine == "postgresql" for d in one.databases):
+            gaps.append("no PostgreSQL database: there is no other mover yet, so its cutover is not ours to make")
         gaps += [
             f"database {d.name}: no role or secret of its own for the engine"
             for d in one.databases
@@ -183,22 +195,44 @@ class Session:
             runner = Runner(self.journal, lease, context, invoke=invoke, stopping=stopping)
             if row.ending == Ending.NEEDS_A_PERSON:
                 self.journal.clear_needs_person(lease, actor=str(self.actor))
-            return runner.run()
+            with self._renewed(lease):
+                return runner.run()
         finally:
             world.close()
             self.journal.release(lease)
 
+    @contextmanager
+    def _renewed(self, lease: Lease) -> Iterator[None]:
+        """A step of hours keeps its lease: renewed three times in each of its lifetimes."""
+        stop = threading.Event()
+
+        def renew() -> None:
+            while not stop.wait(LEASE_SECONDS / 3):
+                with contextlib.suppress(StaleLease):  # the runner's next write says so
+                    self.journal.renew(lease)
+
+        thread = threading.Thread(target=renew, name=f"lease {lease.migration}", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+
     def _context(self, lease: Lease, world: World, system: str, digest: str, say: Callable[[str], None]) -> Context:
         kept = self.journal.plan(digest)
         plan = Plan.model_validate_json(kept) if kept else self.plan
-        current = inventory_digest(self.inventory)
-        row = self.journal.migration(lease.migration)
-        forward = row.state == MigrationState.FORWARD and self.journal.flag(f"turn_back:{row.id}") is None
-        if plan.inventory_digest != current and row.live == "source" and forward:  # the way back is never shut
-            raise Refused(
-                "the inventory has changed since this plan was made", where=system,
-                findings=[Finding("inventory-changed", "error", f"planned on {plan.inventory_digest[:12]}, now {current[:12]}", "plan again; `orchestrator cancel` this migration", system=system)],
+        if (
+            self.journal.migration(lease.migration).state == MigrationState.FORWARD
+            and self.journal.migration(lease.migration).live == "source"
+        ):
+            changed = changes_since(
+                plan, self.inventory, self.verdicts, self.programme,
+                inventory_digest=inventory_digest(self.inventory), policy_digest=policy_digest(self.policy), system=system,
             )  # fmt: skip
+            errors = [f for f in changed if f.severity == "error"]
+            if errors:
+                raise Refused("something has changed since this plan was made", where=system, findings=errors)
         for step in self.journal.steps(lease.migration):
             if step.step == "provision" and step.facts and step.state != "undone":
                 world.targets = {name: Host(**values) for name, values in step.facts["servers"].items()}

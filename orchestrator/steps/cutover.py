@@ -210,11 +210,12 @@ def settle(ctx: Context, direction: str) -> Facts | None:
     if attempt is None:
         return None
     now = time.time()
-    unknown = {"attempt": attempt, "started": now, "ended": now, "timings_ms": {}, "outcome": "switched", "reason": ""}
+    start = guarding.began(ctx.world.folder / "guard.jsonl", attempt) or now
+    unknown = {"attempt": attempt, "started": start, "ended": now, "timings_ms": {}, "outcome": "switched", "reason": ""}
     result = guarding.last_result(ctx.world.folder / "guard.jsonl", attempt) or unknown
     probe = Probe(ctx.world.folder, f"{ctx.migration}-{direction}")
     probe.stop()
-    return _measure(ctx, direction, probe, result, [result], in_window=True) | {"settled": True}
+    return _measure(ctx, direction, probe, result, [result], in_window=gates.window_now(ctx) is not None) | {"settled": True}
 
 
 def by_the_control_rows(ctx: Context, direction: str) -> str | None:

@@ -65,7 +65,7 @@ def _carried(ctx: Context) -> Observed:
 
 def carry_back(ctx: Context) -> None:
     """Carriage back, by people; the data does not wait for it."""
-    if "carry_device" in ctx.facts:
+    if "power_off" in ctx.records.tasks_done("carry_device"):
         people.ask(ctx, "carry_device", CARRY_BACK, {"devices": [d.name for d in ctx.system.devices]})
 
 

@@ -98,7 +98,7 @@ def undo(ctx: Context) -> None:
 
 
 def _shifted(ctx: Context) -> Observed:
-    return observe(ctx) if _entries(ctx) else Observed.DONE
+    return observe(ctx) if _entries(ctx) else Observed.NOTHING
 
 
 STEP = Step(

@@ -40,6 +40,8 @@ def _there(ctx: Context, tree: FileTree) -> str:
 
 def observe(ctx: Context) -> Observed:
     """Every tree exists on the target."""
+    if not ctx.system.file_trees:
+        return Observed.NOTHING
     if not ctx.world.targets:
         return Observed.NOT_DONE
     for tree in ctx.system.file_trees:
@@ -95,5 +97,6 @@ def merge(ctx: Context, tree: FileTree, *, back: bool) -> Facts:
         delete_to=ctx.world.home(live, "quarantine", f"{ctx.migration}-merge"),
         checksum=True,
         only=differing,
+        update=True,
     )
     return {"compared": len(a), "copied": report.files}

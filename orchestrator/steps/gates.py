@@ -47,14 +47,16 @@ def gate(name: str, before: Callable[[Context], None] | None = None) -> Step:
 
 def window_now(ctx: Context) -> str | None:
     """The rule that permits a cutover at this moment: a window of the system, not before the planned one, no blackout."""
-    from orchestrator.planning.calendar import in_window
+    from orchestrator.planning.calendar import in_window, local
+    from orchestrator.planning.hours import windows_for
     from orchestrator.planning.programme import load_programme
 
     entry = next(e for e in ctx.plan.entries if e.system == ctx.system.id)
-    now = dt.datetime.now()  # noqa: DTZ005 - windows are in the city's own time
-    if now < entry.window_start.replace(tzinfo=None):
+    programme = load_programme(ctx.settings.inventory / "program.yaml")
+    now = local(dt.datetime.now(dt.UTC), programme)
+    if now < local(entry.window_start, programme):
         return None
-    return in_window(ctx.system.windows, now, load_programme(ctx.settings.inventory / "program.yaml"))
+    return in_window(windows_for(ctx.system, programme)[0], now, programme, department=ctx.system.department)
 
 
 def wait_window(ctx: Context) -> Facts:

@@ -223,8 +223,8 @@ def _carried(ctx: Context) -> Observed:
 
 
 def carry_back(ctx: Context) -> None:
-    """Carriage back; asked for only when the machine left."""
-    if "carry_machines" in ctx.facts:
+    """Carriage back; asked for as soon as a machine was switched off."""
+    if "power_off" in ctx.records.tasks_done("carry_machines"):
         people.ask(
             ctx, "carry_machines", CARRY_BACK, {"machines": [h.name for h in ctx.system.hosts], "to": [h.address for h in ctx.system.hosts]}
         )

@@ -5,10 +5,14 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from orchestrator.models import Host
+from orchestrator.models import Host, System
 from orchestrator.settings import Settings
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
 from orchestrator.steps.world import SUFFIX, World
+
+
+def _ports(system: System, host: str) -> list[int | None]:
+    return [s.port for s in system.services if s.host == host] + [d.port for d in system.databases if d.host == host]
 
 
 def inputs(settings: Settings, world: World) -> dict[str, Any]:
@@ -17,18 +21,19 @@ def inputs(settings: Settings, world: World) -> dict[str, Any]:
     values: dict[str, Any] = {
         "system_id": system.id,
         "protection_grade": system.protection_grade or 1,
-        "address_range": world.cloud.address_range,
         "servers": {
             host.name + SUFFIX: {
                 "zone": (system.network or "government_extranet"),
                 "vcpus": host.vcpus or 2,
                 "memory_gb": host.memory_gb or 4,
                 "disk_gb": host.disk_gb or 50,
+                "ports": sorted({p for p in _ports(system, host.name) if p}),
             }
             for host in system.hosts
         },
     }
     if settings.embedded:
+        values["address_range"] = world.cloud.address_range
         values["program"] = [sys.executable, "-m", "orchestrator.embedded.cloud"]
         values["ssh_user"] = world.cloud.gateway.ssh_user
         values["city"] = str(settings.embedded)

@@ -88,6 +88,8 @@ def deploy(ctx: Context) -> Facts:
 
 
 def _deployed(ctx: Context) -> Observed:
+    if all(s.singleton for s in _moved(ctx)):
+        return Observed.NOTHING
     if not ctx.world.targets:
         return Observed.NOT_DONE
     up = [health.answers(ctx.world.target(s.host).address, s.port or 0) for s in _moved(ctx) if not s.singleton]

@@ -36,9 +36,14 @@ class Fenced(Exception):
 def connect(dsn: str, *, timeout: int = 5) -> Connection:
     """An autocommit connection without server-side prepared statements."""
     connection: Connection = psycopg.connect(
-        dsn, autocommit=True, prepare_threshold=None, connect_timeout=timeout, application_name=APPLICATION_NAME, keepalives_idle=5
+        dsn, autocommit=True, prepare_threshold=None, connect_timeout=timeout, application_name=APPLICATION_NAME, keepalives_idle=5, tcp_user_timeout=5000
     )
     return connection
+
+
+def limit(connection: Connection, milliseconds: int) -> None:
+    """No statement of this connection outlasts the fence: a lock that somebody holds is an abort, not a stall."""
+    connection.execute(sql.SQL("SET statement_timeout = {}").format(sql.Literal(f"{milliseconds}ms")))
 
 
 def revived(connection: Connection, dsn: str) -> Connection:

@@ -97,6 +97,9 @@ class Guard:
         self.pairs = [
             Pair(d, fence.connect(d.live), fence.connect(d.other), fence.connect(d.live), fence.connect(d.other)) for d in spec.databases
         ]
+        for pair in self.pairs:
+            for connection in (pair.live, pair.other):
+                fence.limit(connection, spec.fence_ms)
         self.gateways = [Gateway(g) for g in spec.gateways]
 
     # ------------------------------------------------------------ before anything is paused

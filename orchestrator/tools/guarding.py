@@ -118,6 +118,14 @@ def wait_gone(record: Path, *, limit: float) -> None:
         time.sleep(0.05)
 
 
+def began(record: Path, attempt: str) -> float | None:
+    """When an attempt's guard began to close the live side, by its own record (wall clock)."""
+    if not record.exists():
+        return None
+    entries = [json.loads(line) for line in record.read_text(encoding="utf-8").splitlines()]
+    return next((float(e["at"]) for e in entries if e.get("event") == "closing" and e.get("attempt") == attempt), None)
+
+
 def last_result(record: Path, attempt_prefix: str) -> dict[str, Any] | None:
     """The guard's own last result for attempts that begin so."""
     if not record.exists():

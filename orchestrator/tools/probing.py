@@ -58,5 +58,5 @@ class Probe:
     def between(self, begin: float, end: float) -> Interruption:
         """What it saw between two wall-clock times."""
         if not self.samples.exists():
-            return Interruption(0.0, 0, 0)
+            return Interruption(round((end - begin) * 1000, 1), 0, 0)  # nobody was seen answered
         return read(self.samples, begin, end)
