@@ -33,34 +33,39 @@ def report(lang: Lang, out: Path | None, *, as_json: bool) -> int:
 
     The file needs no network and holds no script; it prints on A4.
     """
-    from orchestrator.cli.settings import open_session  # noqa: PLC0415
+    from orchestrator.cli.settings import open_session
 
     session = open_session()
-    facts, inventory, plan = facts_of(session)
+    target = out or session.settings.state / "reports" / f"report-{lang}.html"
     if as_json:
-        text = facts.model_dump_json(indent=2)
+        text = facts_of(session)[0].model_dump_json(indent=2)
         if out is None:
             click.echo(text)
             return int(Exit.DONE)
+        write(target, text)
     else:
-        from orchestrator.reports.html import render  # noqa: PLC0415
-
-        text = render(facts, lang, plan_picture=_picture(session, inventory, plan, lang))
-    target = out or session.settings.state / "reports" / f"report-{lang}.html"
-    write(target, text)
+        write_html(session, target, lang)
     click.echo(f"{target.resolve()}")
     return int(Exit.DONE)
 
 
+def write_html(session: Session, target: Path, lang: Lang) -> None:
+    """The whole report of a session as one HTML file."""
+    from orchestrator.reports.html import render
+
+    facts, inventory, plan = facts_of(session)
+    write(target, render(facts, lang, plan_picture=_picture(session, inventory, plan, lang)))
+
+
 def facts_of(session: Session, *, example: bool = False) -> tuple[ReportFacts, Inventory, Plan | None]:
     """The report's facts with today's overrides laid over the verdicts, what they were made of, and the plan they refer to."""
-    import datetime as dt  # noqa: PLC0415
+    import datetime as dt
 
-    from orchestrator.errors import Refused  # noqa: PLC0415
-    from orchestrator.inventory.load import load_strict  # noqa: PLC0415
-    from orchestrator.policy import assess, policy_digest  # noqa: PLC0415
-    from orchestrator.policy.records import JournalAudit, overrides, with_overrides  # noqa: PLC0415
-    from orchestrator.reports.collect import collect  # noqa: PLC0415
+    from orchestrator.errors import Refused
+    from orchestrator.inventory.load import load_strict
+    from orchestrator.policy import assess, policy_digest
+    from orchestrator.policy.records import JournalAudit, overrides, with_overrides
+    from orchestrator.reports.collect import collect
 
     reading = load_strict([session.settings.inventory])
     journal = session.journal
@@ -89,7 +94,7 @@ def facts_of(session: Session, *, example: bool = False) -> tuple[ReportFacts, I
 
 def saved_plan(journal: Journal) -> Plan | None:
     """The plan that was kept last: what is promised. None while none was kept."""
-    from orchestrator.models import Plan  # noqa: PLC0415
+    from orchestrator.models import Plan
 
     for event in reversed(journal.events(kind="plan_saved")):
         text = journal.plan(str((event.payload or {}).get("digest")))
@@ -100,15 +105,15 @@ def saved_plan(journal: Journal) -> Plan | None:
 
 def step_names() -> dict[str, tuple[str, str]]:
     """Every step's words."""
-    from orchestrator.runbooks import GOING_BACK, RUNBOOKS  # noqa: PLC0415
+    from orchestrator.runbooks import GOING_BACK, RUNBOOKS
 
     return {step.id: (step.zh, step.en) for book in (*RUNBOOKS.values(), *GOING_BACK.values()) for step in book}
 
 
 def _picture(session: Session, inventory: Inventory, plan: Plan | None, lang: Lang) -> Markup | None:
     """The picture of the plan, without systems that the inventory no longer counts (R2)."""
-    from orchestrator.reports.html import drawing  # noqa: PLC0415
-    from orchestrator.reports.plan_picture import plan_picture  # noqa: PLC0415
+    from orchestrator.reports.html import drawing
+    from orchestrator.reports.plan_picture import plan_picture
 
     if plan is None:
         return None

@@ -27,6 +27,14 @@ def directly(_step: Step, act: Callable[[], Facts]) -> Facts:
     return act()
 
 
+Stopping = Callable[[], bool]
+
+
+def never() -> bool:
+    """Nobody interrupts."""
+    return False
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How far a run came: an ending, or what it waits for."""
@@ -39,11 +47,12 @@ class Outcome:
 class Runner:
     """One migration in the hands of one process that holds its lease."""
 
-    def __init__(self, journal: Journal, lease: Lease, context: Context, *, invoke: Invoke = directly) -> None:
+    def __init__(self, journal: Journal, lease: Lease, context: Context, *, invoke: Invoke = directly, stopping: Stopping = never) -> None:
         self._journal = journal
         self._lease = lease
         self._context = context
         self._invoke = invoke
+        self._stopping = stopping
 
     # ------------------------------------------------------------ the story
 
@@ -75,6 +84,8 @@ class Runner:
         for step in self._runbook():
             if self._asked_to_turn_back():
                 return None
+            if self._stopping():
+                raise Waiting("interrupted between two steps", where=self._lease.migration, remedy="`orchestrator resume` goes on")
             try:
                 self._advance(step, self._migration().runbook)
             except (Waiting, NeedsPerson, StaleLease):
@@ -136,7 +147,9 @@ class Runner:
         except Exception as error:
             self._journal.set_step(self._lease, runbook, step.id, StepState.FAILED, error={"what": f"{error.__class__.__name__}: {error}"})
             raise StepFailed(
-                f"{error.__class__.__name__}: {error}".strip(), where=step.id, remedy="`orchestrator status` shows the step; mend the cause and migrate again"
+                f"{error.__class__.__name__}: {error}".strip(),
+                where=step.id,
+                remedy="`orchestrator status` shows the step; mend the cause and migrate again",
             ) from error
         self._finish(step, runbook, facts)
 
@@ -150,8 +163,14 @@ class Runner:
         seen = step.observe(self._context)
         if seen is not Observed.DONE:
             raise StepFailed(
-                f"it ran, but the world shows it {seen.replace('_', ' ')}", where=step.id, remedy="look at the system's hosts, then migrate again"
+                f"it ran, but the world shows it {seen.replace('_', ' ')}",
+                where=step.id,
+                remedy="look at the system's hosts, then migrate again",
             )
+
+    def _verify_undone(self, step: Step) -> None:
+        if step.observe(self._context) is Observed.DONE:
+            raise StepFailed("it was undone, but the world still shows it done", where=step.id, remedy="look at the hosts, then resume")
 
     def _recover(self, step: Step, runbook: str) -> bool:
         """A step found RUNNING: its process is dead, so the world decides. False: it is done after all."""
@@ -191,8 +210,16 @@ class Runner:
             if step is None or step.undo is None or owed.state in (StepState.PENDING, StepState.UNDONE):
                 continue
             self._undo(step, owed)
-        went_back = any((e.payload or {}).get("state") == MigrationState.GOING_BACK for e in self._journal.events(kind="migration", migration=row.id))
-        ending = Ending.ROLLED_BACK_AFTER if went_back else Ending.CANCELLED if (row.why or "").startswith("cancelled: ") else Ending.ROLLED_BACK_BEFORE
+        went_back = any(
+            (e.payload or {}).get("state") == MigrationState.GOING_BACK for e in self._journal.events(kind="migration", migration=row.id)
+        )
+        ending = (
+            Ending.ROLLED_BACK_AFTER
+            if went_back
+            else Ending.CANCELLED
+            if (row.why or "").startswith("cancelled: ")
+            else Ending.ROLLED_BACK_BEFORE
+        )
         self._journal.set_migration(self._lease, state=MigrationState.ENDED, ending=ending, live="source")
         return Outcome(ending, why=row.why or "")
 
@@ -207,14 +234,15 @@ class Runner:
         undo = step.undo
         try:
             self._invoke(step, lambda: undo(self._context) or {})
-            if step.observe(self._context) is Observed.DONE:
-                raise StepFailed("it was undone, but the world still shows it done", where=step.id, remedy="look at the hosts, then resume")
+            self._verify_undone(step)
         except (StaleLease, Waiting):  # a person carries something back: the undoing goes on when it is done
             raise
         except Exception as error:
             self._journal.set_step(self._lease, owed.runbook, step.id, StepState.UNDO_FAILED, error={"what": str(error)})
             raise NeedsPerson(
-                f"undoing “{step.en}” failed: {error}", where=self._lease.migration, remedy="mend the cause and `orchestrator resume`; nothing is skipped"
+                f"undoing “{step.en}” failed: {error}",
+                where=self._lease.migration,
+                remedy="mend the cause and `orchestrator resume`; nothing is skipped",
             ) from error
         self._journal.set_step(self._lease, owed.runbook, step.id, StepState.UNDONE)
 

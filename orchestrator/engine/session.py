@@ -12,7 +12,7 @@ from orchestrator.engine.actors import Actor, current_actor
 from orchestrator.engine.decisions import Decisions
 from orchestrator.engine.journal import Journal, Lease
 from orchestrator.engine.records import BoundRecords
-from orchestrator.engine.runner import Invoke, Outcome, Runner, directly
+from orchestrator.engine.runner import Invoke, Outcome, Runner, Stopping, directly, never
 from orchestrator.engine.states import Ending
 from orchestrator.errors import Exit, Finding, Refused, UsageError
 from orchestrator.inventory.load import inventory_digest, load, load_sites
@@ -56,7 +56,8 @@ class Session:
         """Raises Refused with every finding when the inventory has errors."""
         if not self.settings.inventory.is_dir():
             raise Refused(
-                f"there is no inventory folder {self.settings.inventory}", remedy="set `inventory` in orchestrator.toml, or try the demo city: `orchestrator embedded up`"
+                f"there is no inventory folder {self.settings.inventory}",
+                remedy="set `inventory` in orchestrator.toml, or try the demo city: `orchestrator embedded up`",
             )
         reading = load([self.settings.inventory])
         errors = [f for f in reading.findings if f.severity == "error"]
@@ -85,7 +86,11 @@ class Session:
     def plan(self) -> Plan:
         """The plan of today's inventory and policy. Raises Refused with reasons when there is none."""
         return make_plan(
-            self.inventory, self.verdicts, self.programme, inventory_digest=inventory_digest(self.inventory), policy_digest=policy_digest(self.policy)
+            self.inventory,
+            self.verdicts,
+            self.programme,
+            inventory_digest=inventory_digest(self.inventory),
+            policy_digest=policy_digest(self.policy),
         )
 
     @cached_property
@@ -101,7 +106,9 @@ class Session:
         for system in self.inventory.systems:
             if system.id == ident:
                 return system
-        raise UsageError(f"there is no system {ident}", where=str(self.settings.inventory), remedy="`orchestrator inventory show` lists them")
+        raise UsageError(
+            f"there is no system {ident}", where=str(self.settings.inventory), remedy="`orchestrator inventory show` lists them"
+        )
 
     # ------------------------------------------------------------ migrating
 
@@ -113,6 +120,10 @@ class Session:
         verdict = self.verdicts[self.system(system).id]
         if all(entry.system != system for entry in self.plan.entries):
             raise Refused(f"{system} is not in the plan", where=system, remedy="`orchestrator plan` says why")
+        gaps = self.not_movable(system)
+        if gaps:
+            findings = [Finding("not-movable", "error", gap, "fill in the technical sheet", system=system) for gap in gaps]
+            raise Refused(f"{system} is not movable yet", findings=findings, where=system)
         self._dependencies_moved(system)
         ended = [m for m in self.journal.migrations(system=system) if m.ending == Ending.ACCEPTED]
         if ended:
@@ -124,23 +135,49 @@ class Session:
             steps=[(s.id, s.effect) for s in RUNBOOKS[name]],
         )  # fmt: skip
 
+    def not_movable(self, system: str) -> list[str]:
+        """What the technical sheets still lack before this system can be moved; empty: movable."""
+        one, verdict = self.system(system), self.verdicts[system]
+        if verdict.no_source:
+            return []
+        gaps = [] if one.hosts else ["no hosts"]
+        gaps += [] if one.windows else ["no cutover windows"]
+        gaps += [
+            f"database {d.name}: no role or secret of its own for the engine"
+            for d in one.databases
+            if not (d.admin_role and d.admin_secret)
+        ]
+        gaps += [f"database {d.name}: no application role" for d in one.databases if d.engine == "postgresql" and not d.role]
+        return gaps
+
     def _dependencies_moved(self, system: str) -> None:
         """R4: no earlier than what it depends on."""
         live = {m.system for m in self.journal.migrations() if m.live == "target" or m.ending == Ending.ACCEPTED}
         known = {s.id for s in self.inventory.systems}
         waiting = [d for d in self.system(system).depends_on if d in known and d not in live]
         if waiting:
-            findings = [Finding("dependency", "error", f"{system} depends on {d}, which has not moved", f"migrate {d} first", system=system) for d in waiting]
+            findings = [
+                Finding("dependency", "error", f"{system} depends on {d}, which has not moved", f"migrate {d} first", system=system)
+                for d in waiting
+            ]
             raise Refused(f"{system} cannot move yet", findings=findings, where=system)
 
-    def run(self, migration: str, *, say: Say, invoke: Invoke = directly, before: Callable[[Runner], None] | None = None) -> Outcome:
+    def run(
+        self,
+        migration: str,
+        *,
+        say: Say,
+        invoke: Invoke = directly,
+        before: Callable[[Runner], None] | None = None,
+        stopping: Stopping = never,
+    ) -> Outcome:
         """Takes the lease and runs as far as it goes. ``before`` may turn it back (rollback, cancel)."""
         row = self.journal.migration(migration)
         lease = self.journal.acquire(migration, holder=f"{self.actor} {socket.gethostname()}:{os.getpid()}")
         world = World(self.settings, self.system(row.system), self.sites)
         try:
             context = self._context(lease, world, row.system, row.plan_digest, lambda text: say(row.system, text))
-            runner = Runner(self.journal, lease, context, invoke=invoke)
+            runner = Runner(self.journal, lease, context, invoke=invoke, stopping=stopping)
             if row.ending == Ending.NEEDS_A_PERSON:
                 self.journal.clear_needs_person(lease, actor=str(self.actor))
             if before:

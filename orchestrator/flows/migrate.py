@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
-from orchestrator.engine.runner import Outcome, Runner
+from orchestrator.engine.runner import Outcome, Runner, Stopping, never
 from orchestrator.engine.session import Say, Session
 from orchestrator.errors import OrchestratorError, Waiting
 from orchestrator.flows import server
 from orchestrator.steps.base import Facts, Step
 
 
-def run_in_flow(session: Session, migration: str, system: str, say: Say, before: Callable[[Runner], None] | None = None) -> Outcome:
+def run_in_flow(
+    session: Session, migration: str, system: str, say: Say, before: Callable[[Runner], None] | None = None, stopping: Stopping = never
+) -> Outcome:
     """Runs the migration inside a flow run named after it. The server is started when it is needed and reused."""
     server.ensure(session.settings)
 
@@ -31,16 +33,23 @@ def run_in_flow(session: Session, migration: str, system: str, say: Say, before:
             except Waiting as waiting:
                 return waiting
 
-        shell = task(name=step.id, description=step.zh, cache_policy=NO_CACHE, persist_result=False, retries=0, task_run_name=f"{migration} {step.id}")(body)
+        shell = task(
+            name=step.id,
+            description=step.zh,
+            cache_policy=NO_CACHE,
+            persist_result=False,
+            retries=0,
+            task_run_name=f"{migration} {step.id}",
+        )(body)
         result = shell()
         if isinstance(result, Waiting):
             raise result
-        return dict(result or {})
+        return dict(cast(Facts, result or {}))
 
     @flow(name="migrate-system", flow_run_name=migration, persist_result=False, retries=0, validate_parameters=False)
     def migrate_system(migration: str, system: str) -> Outcome | None:  # noqa: ARG001 - shown by Prefect
         try:
-            return session.run(migration, say=say, invoke=invoke, before=before)
+            return session.run(migration, say=say, invoke=invoke, before=before, stopping=stopping)
         except OrchestratorError as error:
             raised.append(error)
             raise

@@ -35,6 +35,7 @@ class Builder:
 
     def reference(self, kind: str, raw: Raw) -> None:
         """A department or a room, from YAML or from a sheet."""
+        self.interpretations += raw.interpretations
         if raw.values.get("id") in (None, "") and isinstance(raw.values.get("name"), str):
             raw.values["id"] = self._ids.reference(kind, raw.values["name"])
         model: Any = Department if kind == "departments" else Room
@@ -61,6 +62,7 @@ class Builder:
 
     def sheet_system(self, raw: Raw) -> None:
         """A row of the statistics form, its cells already read."""
+        self.interpretations += raw.interpretations
         self.systems.append(raw)
 
     def yaml_system(self, raw: Raw) -> None:
@@ -104,6 +106,7 @@ class Builder:
         identified = [raw for raw in self.systems if self._identify(raw, uncounted)]
         self._distinct(identified)
         link.join_parts(identified, self.parts, self.findings)
+        self.interpretations += [one for raw in identified for _, _, part in raw.parts for one in part.interpretations]
         link.depend(identified, self.findings)
         link.places_of_work(identified, self.rooms, self.departments)
         systems: dict[str, System] = {}

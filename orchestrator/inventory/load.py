@@ -103,9 +103,9 @@ def _read(file: Path, name: str, builder: Builder, today: dt.date, *, named: boo
 
 
 def _read_sheets(file: Path, name: str, builder: Builder, today: dt.date) -> None:
-    from orchestrator.inventory.archive import BadFile  # noqa: PLC0415 - commands on YAML inventories do not pay for these
-    from orchestrator.inventory.rows import read_grid  # noqa: PLC0415
-    from orchestrator.inventory.sheets import csv_grid, grids  # noqa: PLC0415
+    from orchestrator.inventory.archive import BadFile
+    from orchestrator.inventory.rows import read_grid
+    from orchestrator.inventory.sheets import csv_grid, grids
 
     recognised = False
     before = len(builder.findings)

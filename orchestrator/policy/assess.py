@@ -70,7 +70,7 @@ def _ask(policy: Policy, values: Mapping[str, Value]) -> tuple[list[Rule], list[
     skipped: set[str] = set()
     for rule in policy.rules:
         condition = policy.conditions[rule.when]
-        if rule.facts_only_if and policy.conditions[rule.facts_only_if].holds(values) is not True:
+        if not _applies(policy, rule, values):
             skipped.update(condition.facts)
             continue
         holds = condition.holds(values)
@@ -123,10 +123,16 @@ def _would_change(
 
 
 def _after(policy: Policy, facts: Facts, rules: list[Rule]) -> Strategy:
+    """The strategy with these rules mended: only the rules that name a strategy are asked again."""
     values: dict[str, Value] = dict(facts.values)
     for rule in rules:
         values.update(rule.mend)
-    return _strategy(policy, _ask(policy, values)[0])
+    deciding = [rule for rule in policy.rules if rule.effect.strategy is not None]
+    return _strategy(policy, [rule for rule in deciding if _applies(policy, rule, values) and policy.conditions[rule.when].holds(values)])
+
+
+def _applies(policy: Policy, rule: Rule, values: Mapping[str, Value]) -> bool:
+    return not rule.facts_only_if or policy.conditions[rule.facts_only_if].holds(values) is True
 
 
 def _change(policy: Policy, facts: Facts, places: Mapping[str, str], rules: list[Rule], after: Strategy) -> Reason:

@@ -64,19 +64,37 @@ def now(ctx: Context) -> Facts:
             _release(ctx)
         break
     if not facts:
-        raise StepFailed(f"no common point of both sides in {TRIES} tries", where=ctx.system.id, remedy="end what keeps transactions open, then resume", retryable=True)
+        raise StepFailed(
+            f"no common point of both sides in {TRIES} tries",
+            where=ctx.system.id,
+            remedy="end what keeps transactions open, then resume",
+            retryable=True,
+        )
     _insist(facts)
     return facts
 
 
 def _insist(facts: Facts) -> None:
     if not facts["equal"]:
-        raise StepFailed(f"the two sides differ: {'; '.join(facts['differences'])}", where="comparison", remedy="find out who wrote where; the way back keeps what the live side has")
+        raise StepFailed(
+            f"the two sides differ: {'; '.join(facts['differences'])}",
+            where="comparison",
+            remedy="find out who wrote where; the way back keeps what the live side has",
+        )
 
 
 def _done(_: Context) -> Observed:
     return Observed.DONE
 
 
-AT_FENCE = Step(id="compare", zh="核对两侧数据", en="compare both sides as they stood in the fence", effect=Effect.READ_ONLY, run=at_fence, observe=_done)
-BEFORE_ACCEPTANCE = Step(id="compare_again", zh="终验前再次核对", en="compare both sides before acceptance", effect=Effect.READ_ONLY, run=now, observe=_done)
+AT_FENCE = Step(
+    id="compare",
+    zh="核对两侧数据",
+    en="compare both sides as they stood in the fence",
+    effect=Effect.READ_ONLY,
+    run=at_fence,
+    observe=_done,
+)
+BEFORE_ACCEPTANCE = Step(
+    id="compare_again", zh="终验前再次核对", en="compare both sides before acceptance", effect=Effect.READ_ONLY, run=now, observe=_done
+)

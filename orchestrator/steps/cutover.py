@@ -74,7 +74,9 @@ def admin_dsn(ctx: Context, site: Site) -> str:
     """PgBouncer's console on a site's gateway."""
     gateway = site.pgbouncer
     assert gateway is not None  # noqa: S101 - the caller looked
-    return postgres.dsn(host=gateway.address, port=gateway.port, database="pgbouncer", user=gateway.admin_role, password=ctx.world.secret(gateway.secret))
+    return postgres.dsn(
+        host=gateway.address, port=gateway.port, database="pgbouncer", user=gateway.admin_role, password=ctx.world.secret(gateway.secret)
+    )
 
 
 def line(ctx: Context, database: Database, side: str) -> str:
@@ -93,7 +95,9 @@ def switch(ctx: Context, direction: str) -> Facts:
     entry = ctx.world.room.pgbouncer
     assert entry is not None  # noqa: S101 - preflight looked
     probe = Probe(ctx.world.folder, f"{ctx.migration}-{direction}")
-    citizen = postgres.dsn(host=entry.address, port=entry.port, database=database.name, user=database.role or "", password=ctx.world.secret(database.secret))
+    citizen = postgres.dsn(
+        host=entry.address, port=entry.port, database=database.name, user=database.role or "", password=ctx.world.secret(database.secret)
+    )
     probe.start(kind="sql", target=citizen, clients=2, every_ms=5, limit=600)
     try:
         time.sleep(0.5)
@@ -125,7 +129,11 @@ def _attempts(ctx: Context, direction: str) -> tuple[dict[str, Any], list[dict[s
             return result, seen
         guard.done()
         if result["outcome"] == "stuck":
-            raise NeedsPerson(f"the guard stopped: {result['reason']}", where=attempt, remedy="`orchestrator resume` reads the control rows and settles it")
+            raise NeedsPerson(
+                f"the guard stopped: {result['reason']}",
+                where=attempt,
+                remedy="`orchestrator resume` reads the control rows and settles it",
+            )
         ctx.say(f"attempt {number}: aborted, the source is open again: {result['reason']}")
         time.sleep(1.0)
     reasons = "; ".join(str(s["reason"]) for s in seen)
@@ -136,7 +144,9 @@ def _attempts(ctx: Context, direction: str) -> tuple[dict[str, Any], list[dict[s
     )
 
 
-def _measure(ctx: Context, direction: str, probe: Probe, result: dict[str, Any], attempts: list[dict[str, Any]], *, in_window: bool) -> Facts:
+def _measure(
+    ctx: Context, direction: str, probe: Probe, result: dict[str, Any], attempts: list[dict[str, Any]], *, in_window: bool
+) -> Facts:
     begin = min(float(a.get("started", result["started"])) for a in attempts) - 0.4
     seen = probe.between(begin, float(result["ended"]) + 0.8)
     budget = ctx.system.interruption
@@ -146,7 +156,14 @@ def _measure(ctx: Context, direction: str, probe: Probe, result: dict[str, Any],
         failed_requests=seen.failed, budget_ms=gap, budget_failed=failed, in_window=in_window, breach=seen.longest_gap_ms > gap or seen.failed > failed,
         detail={"timings_ms": result["timings_ms"], "attempts": len(attempts), "aborted": [a["reason"] for a in attempts if a["outcome"] != "switched"]},
     )  # fmt: skip
-    return {"attempt": result["attempt"], "timings_ms": result["timings_ms"], "started": begin, "ended": result["ended"], "attempts": len(attempts), "gap_ms": seen.longest_gap_ms}
+    return {
+        "attempt": result["attempt"],
+        "timings_ms": result["timings_ms"],
+        "started": begin,
+        "ended": result["ended"],
+        "attempts": len(attempts),
+        "gap_ms": seen.longest_gap_ms,
+    }
 
 
 # ---------------------------------------------------------------- after a crash
@@ -166,18 +183,28 @@ def settle(ctx: Context, direction: str) -> Facts | None:
         try:
             pairs.append((database, ctx.world.sql(database, live), ctx.world.sql(database, other)))
         except Exception as error:
-            raise NeedsPerson(f"{database.name}: a side cannot be seen: {str(error).strip()}", where=ctx.system.id, remedy="bring it back, then resume; nobody opens anything") from error
+            raise NeedsPerson(
+                f"{database.name}: a side cannot be seen: {str(error).strip()}",
+                where=ctx.system.id,
+                remedy="bring it back, then resume; nobody opens anything",
+            ) from error
     first = fence.control(pairs[0][2])
     switched = first.open and first.attempt.startswith(prefix)
     for database, here, there in pairs:
         if switched:
             if not fence.control(there).open:
                 if not fence.observed_closed(here):
-                    raise NeedsPerson(f"{database.name}: both sides look open", where=ctx.system.id, remedy="close one by hand after looking at both")
+                    raise NeedsPerson(
+                        f"{database.name}: both sides look open", where=ctx.system.id, remedy="close one by hand after looking at both"
+                    )
                 fence.open_side(there, first.attempt, ctx.token)
         elif not fence.control(here).open:
             if not fence.observed_closed(there):
-                raise NeedsPerson(f"{database.name}: the other side is not observed closed", where=ctx.system.id, remedy="look at both sides before opening one")
+                raise NeedsPerson(
+                    f"{database.name}: the other side is not observed closed",
+                    where=ctx.system.id,
+                    remedy="look at both sides before opening one",
+                )
             fence.open_side(here, f"{prefix}{ctx.token}-settled", ctx.token)
     for spec in gateways(ctx, other if switched else live):
         gateway = Gateway(spec)
@@ -190,7 +217,14 @@ def settle(ctx: Context, direction: str) -> Facts | None:
             fence.enable_subscription(there, replication.FORWARD if direction == "forward" else replication.BACK)
         return None
     ctx.records.set_live(other)
-    result = guarding.last_result(record, first.attempt) or {"attempt": first.attempt, "started": time.time(), "ended": time.time(), "timings_ms": {}, "outcome": "switched", "reason": ""}
+    result = guarding.last_result(record, first.attempt) or {
+        "attempt": first.attempt,
+        "started": time.time(),
+        "ended": time.time(),
+        "timings_ms": {},
+        "outcome": "switched",
+        "reason": "",
+    }
     probe = Probe(ctx.world.folder, f"{ctx.migration}-{direction}")
     probe.stop()
     return _measure(ctx, direction, probe, result, [result], in_window=True) | {"settled": True}
@@ -223,9 +257,7 @@ def _back(ctx: Context) -> Facts:
 
 FORWARD = Step(
     id="cutover", zh="切换业务到云上", en="cutover: switch live traffic to the cloud", effect=Effect.REVERSIBLE, run=_forward, observe=observed("forward"), switches="target",
-    dry="not touched",
 )  # fmt: skip
 BACK = Step(
     id="cutover_back", zh="切换业务回原址", en="switch live traffic back to the source", effect=Effect.REVERSIBLE, run=_back, observe=observed("back"), switches="source",
-    dry="not touched",
 )  # fmt: skip

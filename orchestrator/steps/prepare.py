@@ -12,6 +12,7 @@ def play(ctx: Context, playbook: str, hosts: dict[str, list[Host]], variables: d
     """One playbook run; its counts go into the facts (and so into the report)."""
     from orchestrator.tools.ansible import run_playbook
 
+    assert ctx.settings.known_hosts is not None  # noqa: S101 - preflight looked
     result = run_playbook(
         playbook, hosts, variables, playbooks=ctx.settings.playbooks, artifacts=ctx.world.folder / "ansible", known_hosts=ctx.settings.known_hosts,
         ssh_key=ctx.settings.ssh_key, register=ctx.records.process,
@@ -92,5 +93,5 @@ def undo(ctx: Context) -> None:
 
 STEP = Step(
     id="prepare_hosts", zh="准备云上主机", en="prepare the target's hosts", effect=Effect.REVERSIBLE, run=run, observe=observe,
-    undo=lambda ctx: undo(ctx), dry="planned",
+    undo=undo,
 )  # fmt: skip

@@ -139,7 +139,7 @@ class Rsync:
         return _report(done.stdout, done.seconds)
 
     def _relay(self, source: Host, path: str) -> Path:
-        import hashlib  # noqa: PLC0415 - wanted only here
+        import hashlib
 
         folder = self.relay / source.name / hashlib.sha256(path.encode()).hexdigest()[:16]
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)

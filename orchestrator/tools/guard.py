@@ -91,9 +91,7 @@ class Guard:
         self._record = Path(spec.record).open("a", encoding="utf-8")  # noqa: SIM115 - it lives as long as the process
         self._timings: dict[str, float] = {}
         self._closed = False
-        self.pairs = [
-            Pair(d, *(fence.connect(dsn) for dsn in (d.live, d.other, d.live, d.other))) for d in spec.databases
-        ]
+        self.pairs = [Pair(d, fence.connect(d.live), fence.connect(d.other), fence.connect(d.live), fence.connect(d.other)) for d in spec.databases]
         self.gateways = [Gateway(g) for g in spec.gateways]
 
     # ------------------------------------------------------------ before anything is paused

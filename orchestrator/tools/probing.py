@@ -23,11 +23,26 @@ class Probe:
         """Begins asking; returns once the first answer is written (or after 10 s without one)."""
         self._stop.unlink(missing_ok=True)
         size = self.samples.stat().st_size if self.samples.exists() else 0
-        process = subprocess.Popen([sys.executable, "-m", "orchestrator.tools.probe"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True, start_new_session=True)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "orchestrator.tools.probe"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,
+        )
         assert process.stdin is not None  # noqa: S101 - a pipe
         process.stdin.write(
             json.dumps(
-                {"kind": kind, "target": target, "clients": clients, "every_ms": every_ms, "limit": limit, "samples": str(self.samples), "stop": str(self._stop)}
+                {
+                    "kind": kind,
+                    "target": target,
+                    "clients": clients,
+                    "every_ms": every_ms,
+                    "limit": limit,
+                    "samples": str(self.samples),
+                    "stop": str(self._stop),
+                }
             )
             + "\n"
         )
