@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from orchestrator.reports.facts import Act
 from orchestrator.reports.given import Given
 from orchestrator.reports.privacy import who
+from orchestrator.reports.system_facts import Act
 from orchestrator.reports.values import Sourced, Words
 from orchestrator.reports.words import GATES, OUTCOMES, mark
 

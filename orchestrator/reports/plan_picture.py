@@ -113,9 +113,7 @@ def _targets(parts: list[str], plan: Plan, x: Scale, scopes: Sequence[set[str]],
     return bottom + 10
 
 
-def _waves(
-    parts: list[str], plan: Plan, inventory: Inventory, x: Scale, top: int, words: dict[str, Any], lang: str
-) -> int:
+def _waves(parts: list[str], plan: Plan, inventory: Inventory, x: Scale, top: int, words: dict[str, Any], lang: str) -> int:
     """Panel two: a row for each department, a dot for each cutover week, as large as what moves in it."""
     owner = {one.id: one.department for one in inventory.systems}
     names = {one.id: one.name if lang == "zh" else one.name_en or one.name for one in inventory.departments}

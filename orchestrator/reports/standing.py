@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from orchestrator.models import Room, System
-from orchestrator.reports.facts import Catalogue, CatalogueEntry, Conflict, RoomFacts, SystemFacts, Wait
+from orchestrator.reports.facts import Catalogue, CatalogueEntry, Conflict, RoomFacts, Wait
 from orchestrator.reports.given import Given
 from orchestrator.reports.privacy import who
+from orchestrator.reports.system_facts import SystemFacts
 from orchestrator.reports.values import Source, Sourced, Words, same
 from orchestrator.reports.words import CATEGORIES, FORMS, GATE_COMMANDS, GATES, SHARING, words
 

@@ -88,6 +88,8 @@ EVENTS: dict[str, tuple[str, str]] = {
     "outage_announced": ("公告停机", "outage announced"),
     "writes_exposed": ("申报暂存单点的写入", "writes declared exposed"),
     "way_back_alarm": ("回退通道告警", "way-back alarm"),
+    "judged": ("外部裁判核查", "judged from outside"),
+    "mended": ("原因已排除", "cause mended"),
     "policy-override": ("改定迁移方式", "strategy overridden"),
     "baseline-frozen": ("冻结统计基线", "baseline frozen"),
     "baseline-change": ("基线变更", "baseline changed"),

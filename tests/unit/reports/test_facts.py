@@ -13,7 +13,8 @@ from orchestrator.engine.decisions import Decisions
 from orchestrator.engine.journal import Journal
 from orchestrator.models import Inventory, Plan, Verdict
 from orchestrator.reports.collect import collect, sources_in
-from orchestrator.reports.facts import ReportFacts, SystemFacts
+from orchestrator.reports.facts import ReportFacts
+from orchestrator.reports.system_facts import SystemFacts
 from orchestrator.reports.values import Sourced
 from tests.support.example_city import PHONE, example_inventory, example_programme
 from tests.support.example_report import NOW, STEP_NAMES, example_facts, example_story
@@ -169,6 +170,17 @@ def test_a_promise_that_passed_is_late_and_one_that_was_kept_is_not(facts: Repor
     assert "citizen-portal" not in late
     assert "county-hall" not in late
     assert facts.totals.late.value == len(late)
+
+
+def test_what_a_judge_found_of_the_writes_is_shown_with_the_judge(tmp_path: Path) -> None:
+    story, inventory, verdicts, plan = example_story(tmp_path)
+    payload = {"system": "hotline", "acknowledged": 4821, "lost": 0, "duplicated": 0, "details": ["x"]}
+    story.journal.append_event("judged", actor="simulated:judge", system="hotline", payload=payload)
+    facts = again(story, plan, inventory, verdicts)
+    writes = system(facts, "hotline").writes
+    assert writes is not None
+    assert (writes.who, writes.simulated, writes.acknowledged.value, writes.lost.value) == ("simulated:judge", True, 4821, 0)
+    assert system(facts, "permits").writes is None
 
 
 # ---------------------------------------------------------------- what waits, rooms, catalogue
