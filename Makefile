@@ -23,7 +23,7 @@ test: setup ## every test: units, properties, real servers, faults, the demo cit
 	@$(VENV)/bin/python -m pytest $(ARGS)
 
 test-idempotence: setup ## every playbook twice (the second run changes nothing), terraform plan after apply
-	@$(VENV)/bin/python -m pytest tests/integration/test_playbooks.py tests/integration/test_terraform.py $(ARGS)
+	@$(VENV)/bin/python -m pytest tests/integration/test_playbooks.py tests/integration/tools $(ARGS)
 
 test-faults: setup ## kill -9 in the fence and elsewhere, on real servers
 	@$(VENV)/bin/python -m pytest tests/faults $(ARGS)

@@ -23,8 +23,8 @@ class Exit(IntEnum):
 
     @classmethod
     def worst(cls, codes: Sequence[Exit]) -> Exit:
-        """The code of a run over several systems: the highest of 5, 4, 6, 0, in this order."""
-        for code in (cls.BUG, cls.NEEDS_A_PERSON, cls.ROLLED_BACK, cls.REFUSED, cls.WAITING):
+        """The code of a run over several systems: a bug of ours first, then the highest of 5, 4, 3, 2, 6, 0, in this order."""
+        for code in (cls.BUG, cls.NEEDS_A_PERSON, cls.ROLLED_BACK, cls.REFUSED, cls.USAGE, cls.WAITING):
             if code in codes:
                 return code
         return cls.DONE

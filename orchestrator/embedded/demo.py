@@ -44,6 +44,7 @@ class Demo:
         self._cleared: set[str] = set()
         self._judging = threading.Lock()
         self._planted = ""
+        self.problems: list[str] = []
 
     # ------------------------------------------------------------ the story
 
@@ -62,11 +63,12 @@ class Demo:
             systems = self._systems(session)
             citizens.start(self.city, self.out / "ledgers", only=[s for s in systems if s in citizens.KINDS], max_seconds=1200)
             slow = sabotage.Slow(citizens.pooled_dsn(self.city, PORTAL)).start() if self.fault == "slow" else None
-            with People(session, self.city, lambda system: self._may_accept(session, system)):
+            with People(session, self.city, lambda system: self._may_accept(session, system)) as people:
                 self._timed("migrations", lambda: self._migrate(session, systems))
             if slow:
                 slow.stop()
             self._timed("judging", lambda: self._judge_all(session, systems))
+            self.problems = list(people.problems)
             result = self._result(session, systems, time.monotonic() - began)
         finally:
             if not self.keep:
@@ -95,20 +97,26 @@ class Demo:
         return [s for s in planned if s in wanted]
 
     def _migrate(self, session: Session, systems: list[str]) -> None:
-        """The phase; then what came back is mended by the simulated engineer and migrated again."""
+        """The phase; what came back is mended by the simulated engineer and migrated again, while the others go on."""
         driving.STOPPING.clear()
+        again = threading.Thread(target=self._migrate_weather_again, args=(session, systems), name="again")
+        again.start()
         driving.drive(session, list(systems), systems, wait=True, direct=self.direct)
-        if WEATHER in systems and not driving.STOPPING.is_set():
-            first = session.journal.migrations(system=WEATHER)[-1]
-            if first.ending == "rolled_back_after_cutover":
-                session.journal.append_event(
-                    "mended",
-                    actor=str(ENGINEER),
-                    system=WEATHER,
-                    payload={"cause": first.why, "done": "the outbox folder is created on the new host"},
-                )
-                self.mend_when_created()
-                driving.drive(session, [WEATHER], [WEATHER], wait=True, direct=self.direct)
+        again.join(600)
+
+    def _migrate_weather_again(self, session: Session, systems: list[str]) -> None:
+        while WEATHER in systems and not driving.STOPPING.is_set():
+            time.sleep(0.5)
+            ended = [m for m in session.journal.migrations(system=WEATHER) if m.state == "ended"]
+            if not ended:
+                continue
+            if ended[-1].ending != "rolled_back_after_cutover":
+                return
+            done = "the outbox folder is created on the new host"
+            session.journal.append_event("mended", actor=str(ENGINEER), system=WEATHER, payload={"cause": ended[-1].why, "done": done})
+            self.mend_when_created()
+            driving.drive(session, [WEATHER], [WEATHER], wait=True, direct=self.direct)
+            return
 
     def mend_when_created(self) -> None:
         """The engineer makes the missing folder as soon as the new host exists."""
@@ -206,7 +214,7 @@ class Demo:
         if self.fault == "file":
             return sabotage.file(Path(case.live_files or ""))
         if self.fault == "sequence":
-            return sabotage.sequence(case.live, "request_id_seq" if system == PORTAL else "")
+            return sabotage.sequence(case.live, "requests_id_seq" if system == PORTAL else "")
         if self.fault == "second-writer":
             return sabotage.second_writer(case.other, case.table)
         if self.fault == "unsigned":
@@ -235,11 +243,12 @@ class Demo:
             if s in citizens.KINDS
         )
         return {
-            "ok": not faults and judged and len(accepted) == len(systems),
+            "ok": not faults and not self.problems and judged and len(accepted) == len(systems),
             "seconds": round(seconds, 1),
             "faults": faults,
             "details": [line for v in self.verdicts.values() for line in v.details],
             "planted": self._planted,
+            "problems": self.problems,
             "systems": described,
             "excluded": [{"department": e.department, "reason": e.reason} for e in session.inventory.excluded],
             "phases": phases,

@@ -39,7 +39,7 @@ class BoundRecords:
 
     def event(self, kind: str, payload: Mapping[str, Any]) -> None:
         """Puts a fact on the audit chain."""
-        self._journal.append_event(kind, actor=self._lease.holder, system=self._system, migration=self._lease.migration, payload=payload)
+        self._journal.append_event(kind, actor=self._lease.holder, system=self._system, migration=self._lease.migration, payload=payload, lease=self._lease)
 
     def set_live(self, live: str) -> None:
         """Which side citizens' writes go to, as soon as it is known."""

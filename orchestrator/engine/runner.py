@@ -27,6 +27,14 @@ def directly(_step: Step, act: Callable[[], Facts]) -> Facts:
     return act()
 
 
+Stopping = Callable[[], bool]
+
+
+def never() -> bool:
+    """Nobody interrupts."""
+    return False
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How far a run came: an ending, or what it waits for."""
@@ -39,11 +47,12 @@ class Outcome:
 class Runner:
     """One migration in the hands of one process that holds its lease."""
 
-    def __init__(self, journal: Journal, lease: Lease, context: Context, *, invoke: Invoke = directly) -> None:
+    def __init__(self, journal: Journal, lease: Lease, context: Context, *, invoke: Invoke = directly, stopping: Stopping = never) -> None:
         self._journal = journal
         self._lease = lease
         self._context = context
         self._invoke = invoke
+        self._stopping = stopping
 
     # ------------------------------------------------------------ the story
 
@@ -75,6 +84,8 @@ class Runner:
         for step in self._runbook():
             if self._asked_to_turn_back():
                 return None
+            if self._stopping():
+                raise Waiting("interrupted between two steps", where=self._lease.migration, remedy="`orchestrator resume` goes on")
             try:
                 self._advance(step, self._migration().runbook)
             except (Waiting, NeedsPerson, StaleLease):

@@ -12,7 +12,7 @@ from orchestrator.engine.actors import Actor, current_actor
 from orchestrator.engine.decisions import Decisions
 from orchestrator.engine.journal import Journal, Lease
 from orchestrator.engine.records import BoundRecords
-from orchestrator.engine.runner import Invoke, Outcome, Runner, directly
+from orchestrator.engine.runner import Invoke, Outcome, Runner, Stopping, directly, never
 from orchestrator.engine.states import Ending
 from orchestrator.errors import Exit, Finding, Refused, UsageError
 from orchestrator.inventory.load import inventory_digest, load, load_sites
@@ -120,6 +120,10 @@ class Session:
         verdict = self.verdicts[self.system(system).id]
         if all(entry.system != system for entry in self.plan.entries):
             raise Refused(f"{system} is not in the plan", where=system, remedy="`orchestrator plan` says why")
+        gaps = self.not_movable(system)
+        if gaps:
+            findings = [Finding("not-movable", "error", gap, "fill in the technical sheet", system=system) for gap in gaps]
+            raise Refused(f"{system} is not movable yet", findings=findings, where=system)
         self._dependencies_moved(system)
         ended = [m for m in self.journal.migrations(system=system) if m.ending == Ending.ACCEPTED]
         if ended:
@@ -130,6 +134,21 @@ class Session:
             system=system, strategy=verdict.strategy, runbook=name, plan_digest=self.plan.digest, requested_by=str(self.actor),
             steps=[(s.id, s.effect) for s in RUNBOOKS[name]],
         )  # fmt: skip
+
+    def not_movable(self, system: str) -> list[str]:
+        """What the technical sheets still lack before this system can be moved; empty: movable."""
+        one, verdict = self.system(system), self.verdicts[system]
+        if verdict.no_source:
+            return []
+        gaps = [] if one.hosts else ["no hosts"]
+        gaps += [] if one.windows else ["no cutover windows"]
+        gaps += [
+            f"database {d.name}: no role or secret of its own for the engine"
+            for d in one.databases
+            if not (d.admin_role and d.admin_secret)
+        ]
+        gaps += [f"database {d.name}: no application role" for d in one.databases if d.engine == "postgresql" and not d.role]
+        return gaps
 
     def _dependencies_moved(self, system: str) -> None:
         """R4: no earlier than what it depends on."""
@@ -143,14 +162,22 @@ class Session:
             ]
             raise Refused(f"{system} cannot move yet", findings=findings, where=system)
 
-    def run(self, migration: str, *, say: Say, invoke: Invoke = directly, before: Callable[[Runner], None] | None = None) -> Outcome:
+    def run(
+        self,
+        migration: str,
+        *,
+        say: Say,
+        invoke: Invoke = directly,
+        before: Callable[[Runner], None] | None = None,
+        stopping: Stopping = never,
+    ) -> Outcome:
         """Takes the lease and runs as far as it goes. ``before`` may turn it back (rollback, cancel)."""
         row = self.journal.migration(migration)
         lease = self.journal.acquire(migration, holder=f"{self.actor} {socket.gethostname()}:{os.getpid()}")
         world = World(self.settings, self.system(row.system), self.sites)
         try:
             context = self._context(lease, world, row.system, row.plan_digest, lambda text: say(row.system, text))
-            runner = Runner(self.journal, lease, context, invoke=invoke)
+            runner = Runner(self.journal, lease, context, invoke=invoke, stopping=stopping)
             if row.ending == Ending.NEEDS_A_PERSON:
                 self.journal.clear_needs_person(lease, actor=str(self.actor))
             if before:

@@ -34,6 +34,7 @@ def drive(session: Session, migrations: Sequence[str], systems: Sequence[str], *
         for system in systems
     ]
     for thread in threads:
+        thread.daemon = True  # a second Ctrl-C leaves at once
         thread.start()
     try:
         for thread in threads:
@@ -41,8 +42,11 @@ def drive(session: Session, migrations: Sequence[str], systems: Sequence[str], *
                 thread.join(0.2)
     except KeyboardInterrupt:
         STOPPING.set()
+        click.secho(
+            "stopping before the next step (Ctrl-C again leaves at once; `orchestrator resume` goes on either way)", fg="yellow", err=True
+        )
         for thread in threads:
-            thread.join(30)
+            thread.join(60)
         raise
     return int(Exit.worst([codes.get(s, Exit.BUG) for s in systems]))
 
@@ -114,10 +118,10 @@ def _decided(session: Session, migration: str) -> bool:
 
 def _runner(session: Session, *, direct: bool) -> Callable[..., Outcome]:
     if direct:
-        return lambda ident, _system, before=None: session.run(ident, say=say, invoke=directly, before=before)
+        return lambda ident, _system, before=None: session.run(ident, say=say, invoke=directly, before=before, stopping=STOPPING.is_set)
     from orchestrator.flows.migrate import run_in_flow
 
-    return lambda ident, system, before=None: run_in_flow(session, ident, system, say, before)
+    return lambda ident, system, before=None: run_in_flow(session, ident, system, say, before, STOPPING.is_set)
 
 
 def report(system: str, outcome: Outcome) -> Exit:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, cast
 
-from orchestrator.engine.runner import Outcome, Runner
+from orchestrator.engine.runner import Outcome, Runner, Stopping, never
 from orchestrator.engine.session import Say, Session
 from orchestrator.errors import OrchestratorError, Waiting
 from orchestrator.flows import server
 from orchestrator.steps.base import Facts, Step
 
 
-def run_in_flow(session: Session, migration: str, system: str, say: Say, before: Callable[[Runner], None] | None = None) -> Outcome:
+def run_in_flow(
+    session: Session, migration: str, system: str, say: Say, before: Callable[[Runner], None] | None = None, stopping: Stopping = never
+) -> Outcome:
     """Runs the migration inside a flow run named after it. The server is started when it is needed and reused."""
     server.ensure(session.settings)
 
@@ -47,7 +49,7 @@ def run_in_flow(session: Session, migration: str, system: str, say: Say, before:
     @flow(name="migrate-system", flow_run_name=migration, persist_result=False, retries=0, validate_parameters=False)
     def migrate_system(migration: str, system: str) -> Outcome | None:  # noqa: ARG001 - shown by Prefect
         try:
-            return session.run(migration, say=say, invoke=invoke, before=before)
+            return session.run(migration, say=say, invoke=invoke, before=before, stopping=stopping)
         except OrchestratorError as error:
             raised.append(error)
             raise

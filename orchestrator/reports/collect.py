@@ -79,10 +79,7 @@ def collect(
 
 
 def _sum(given: Given, sources: list[Source]) -> Source:
-    found = Source(
-        events=tuple(sorted({n for s in sources for n in s.events})),
-        rows=tuple(dict.fromkeys(r for s in sources for r in s.rows)),
-    )
+    found = Source.of(sources)
     return found if found.events or found.rows else given.trail.nothing()
 
 

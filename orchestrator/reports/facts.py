@@ -140,6 +140,17 @@ class Earlier(Value):
     why: str
 
 
+class Act(Value):
+    """A decision at a gate or a human task, and who it was."""
+
+    what: Words
+    who: str
+    simulated: bool
+    outcome: Mark
+    note: str
+    at: Sourced[str]
+
+
 class SystemFacts(Value):
     id: str
     name: Words
@@ -167,6 +178,7 @@ class SystemFacts(Value):
     comparison: Comparison | None
     unchanged: Sourced[bool | None]
     """R6. None: not compared yet."""
+    acts: tuple[Act, ...]
     exposed: Sourced[bool]
     alarms: Sourced[int]
 

@@ -69,7 +69,7 @@ _PERSONAL = re.compile(
     r"|0\d{2,3}[-\s]\d{7,8}(?:-\d{1,5})?"  # landline with its area code
     r"|\d{17}[\dXx]"  # identity card
     r")(?!\d)"
-    r"|[\w.+-]+@[\w-]+(?:\.[\w-]+)+"  # mail
+    r"|[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"  # mail
 )
 
 

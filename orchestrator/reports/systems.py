@@ -8,6 +8,7 @@ from orchestrator.models import System
 from orchestrator.policy.records import OVERRIDE
 from orchestrator.reports.facts import Comparison, Cutover, Earlier, Outage, Promise, ReasonLine, SystemFacts
 from orchestrator.reports.given import Given
+from orchestrator.reports.people import acts
 from orchestrator.reports.phases import in_scope
 from orchestrator.reports.values import Mark, Source, Sourced, Words
 from orchestrator.reports.words import DIRECTIONS, KINDS, LEVELS, OUTAGES, STATES, STATUSES, STRATEGIES, mark, words
@@ -71,6 +72,7 @@ def _system(given: Given, one: System, rows: list[Any], phases: tuple[str, ...])
         outages=tuple(o for row in rows for o in _outages(given, one.id, row)),
         comparison=comparison,
         unchanged=_unchanged(given, latest),
+        acts=acts(given, rows),
         exposed=Sourced(value=bool(exposed), source=trail.source(exposed)),
         alarms=Sourced(value=len(alarms), source=trail.source(alarms)),
     )
@@ -145,8 +147,7 @@ def _late(given: Given, system: str, latest: Any, window_end: str, accepted_by: 
 
 
 def _measured(given: Given, rows: list[Any]) -> list[Any]:
-    mine = {row.id for row in rows}
-    return [m for m in given.trail.measurements if m.migration in mine]
+    return [m for row in rows for m in given.trail.measurements_of.get(row.id, ())]
 
 
 def _cutover(given: Given, system: str, m: Any) -> Cutover:
@@ -172,7 +173,7 @@ def _outages(given: Given, system: str, row: Any) -> list[Outage]:
     trail, found = given.trail, []
     for kind, announced_by in ANNOUNCED.items():
         announced = trail.of(row.id, announced_by)
-        measured = [m for m in trail.measurements if m.migration == row.id and m.kind == kind]
+        measured = [m for m in trail.measurements_of.get(row.id, ()) if m.kind == kind]
         minutes = Sourced[float | None](value=_minutes(announced[-1].payload) if announced else None, source=trail.source(announced))
         for m in measured:
             gap = Sourced[float | None](value=m.longest_gap_ms, source=trail.measured[m.id])

@@ -20,7 +20,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "requirement": ("文件要求", "Required"),
     "ours": ("自定要求", "Our own"),
-    "contents": ("目录", "Contents"),
     # summary
     "s_summary": ("总体情况", "Summary"),
     "accepted_of": ("已终验 / 应完成", "accepted / needed"),
@@ -80,6 +79,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "c_today": ("截止时间", "as of"),
     "c_waves": ("波次（每周系统数，深色为已终验）", "waves (systems a week, dark: accepted)"),
     "wave_n": ("第 {n} 波", "wave {n}"),
+    "picture_title": ("计划全图（均为计划数）", "The plan as a whole (all of it planned)"),
     "no_time": ("尚无计划，也无终验。", "Neither a plan nor an acceptance yet."),
     # gaps
     "s_gaps": ("三不影响：实测中断", "The three no-impacts: measured interruptions"),
@@ -112,7 +112,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "what": ("事项", "What"),
     "whom": ("等待", "For whom"),
     "since": ("起始时间", "Since"),
-    "command": ("操作", "Command"),
     "no_waits": ("目前没有等待事项。", "Nothing waits."),
     "whole_city": ("全市", "the whole city"),
     # departments and systems
@@ -150,7 +149,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "yes": ("是", "yes"),
     "no": ("否", "no"),
     "attempts": ("尝试", "Attempts"),
-    "reasons": ("理由", "Reasons"),
     "overridden": ("由 {who} 改定；策略原为{strategy}", "overridden by {who}; policy said {strategy}"),
     "promised": ("计划承诺", "Promised"),
     "promise": ("{start} 至 {end}", "{start} to {end}"),
@@ -169,6 +167,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "exposed": ("已申报：新址写入暂无第二份副本", "declared: writes at the new place have no second copy yet"),
     "alarms": ("回退通道告警 {n} 次", "way back: {n} alarms"),
     "earlier": ("此前", "Earlier"),
+    "people": ("决定与人工任务", "People"),
     "why": ("原因", "Cause"),
     "at_step": ("步骤", "Step"),
     "since_short": ("自 {at}", "since {at}"),
@@ -193,7 +192,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "reason": ("理由", "Reason"),
     "time": ("时间", "Time"),
     "count": ("数量", "Count"),
-    "no_changes": ("无变更。", "No changes."),
     "no_excluded": ("没有不计入的系统。", "Nothing is outside the count."),
     # rooms
     "s_rooms": ("自建机房", "Self-built machine rooms"),
@@ -250,8 +248,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "s_events": ("附录B 日志事件", "Appendix B: journal events"),
     "number": ("编号", "No."),
     "source": ("来源", "Source"),
-    "other_rows": ("其他记录", "Other records"),
-    "back": ("返回", "back"),
     "seq": ("序号", "Seq."),
     "actor": ("人员", "Actor"),
     "kind": ("事件", "Event"),

@@ -28,6 +28,7 @@ GATES = {
     "approve_cutover": ("批准切换", "approval of the cutover"),
     "final_acceptance": ("终验", "final acceptance"),
 }
+OUTCOMES = {"approved": ("同意", "approved"), "refused": ("不同意", "refused"), "done": ("完成", "done")}
 GATE_COMMANDS = {"initial_acceptance": "accept", "approve_cutover": "approve", "final_acceptance": "accept"}
 DIRECTIONS = {"forward": ("切换上云", "to the cloud"), "back": ("回切", "back to the source")}
 OUTAGES = {"device_outage": ("设备搬迁停用", "device travels"), "hosting_outage": ("整体搬迁停机", "whole relocation")}

@@ -57,7 +57,6 @@ STEP = Step(
     run=run,
     observe=observe,
     undo=disarm,
-    dry="not touched",
 )
 FOR_GOING_BACK = Step(
     id="finish_arming",
@@ -66,5 +65,4 @@ FOR_GOING_BACK = Step(
     effect=Effect.READ_ONLY,
     run=run,
     observe=observe,
-    dry="not touched",
 )

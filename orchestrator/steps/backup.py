@@ -84,5 +84,4 @@ STEP = Step(
     run=run,
     observe=observe,
     undo=undo,
-    dry="not touched",
 )

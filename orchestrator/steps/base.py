@@ -53,8 +53,6 @@ class Step:
     undo: Callable[[Context], None] | None = None
     switches: str | None = None
     """``target`` or ``source``: after this step citizens' writes go there. At most one such step a runbook."""
-    dry: str = "not touched"
-    """What a dry run does for this step: ``checked read-only``, ``planned``, ``simulated`` or ``not touched``."""
 
     def __post_init__(self) -> None:
         if self.effect is Effect.REVERSIBLE and self.undo is None and self.switches is None:

@@ -257,9 +257,7 @@ def _back(ctx: Context) -> Facts:
 
 FORWARD = Step(
     id="cutover", zh="切换业务到云上", en="cutover: switch live traffic to the cloud", effect=Effect.REVERSIBLE, run=_forward, observe=observed("forward"), switches="target",
-    dry="not touched",
 )  # fmt: skip
 BACK = Step(
     id="cutover_back", zh="切换业务回原址", en="switch live traffic back to the source", effect=Effect.REVERSIBLE, run=_back, observe=observed("back"), switches="source",
-    dry="not touched",
 )  # fmt: skip

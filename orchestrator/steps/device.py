@@ -165,7 +165,6 @@ LINK = Step(
     effect=Effect.READ_ONLY,
     run=check_link,
     observe=_done,
-    dry="checked read-only",
 )
 ANNOUNCE = Step(
     id="announce_device_outage",

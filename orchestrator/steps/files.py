@@ -9,9 +9,10 @@ from orchestrator.tools.files import Rsync, tree_hashes
 
 def rsync(ctx: Context) -> Rsync:
     """The copier; its relay keeps what was pulled, so that a retry copies only what changed."""
+    assert ctx.settings.known_hosts is not None  # noqa: S101 - preflight looked
     return Rsync(
         known_hosts=ctx.settings.known_hosts, ssh_key=ctx.settings.ssh_key, relay=ctx.world.folder / "relay", register=ctx.records.process
-    )  # type: ignore[arg-type]
+    )
 
 
 def copy(ctx: Context, tree: FileTree, *, back: bool = False, checksum: bool = False) -> Facts:
@@ -70,9 +71,7 @@ def differences(ctx: Context) -> list[str]:
     return found
 
 
-STEP = Step(
-    id="copy_files", zh="复制文件", en="copy the files", effect=Effect.REVERSIBLE, run=run, observe=observe, undo=undo, dry="not touched"
-)
+STEP = Step(id="copy_files", zh="复制文件", en="copy the files", effect=Effect.REVERSIBLE, run=run, observe=observe, undo=undo)
 
 
 def merge(ctx: Context, tree: FileTree, *, back: bool) -> Facts:

@@ -75,7 +75,6 @@ BASELINE = Step(
     effect=Effect.READ_ONLY,
     run=baseline,
     observe=_done,
-    dry="checked read-only",
 )
 UNCHANGED = Step(
     id="compare_unchanged", zh="核对三不变", en="compare the three unchanged", effect=Effect.READ_ONLY, run=compare_unchanged, observe=_done

@@ -119,5 +119,4 @@ STEP = Step(
     effect=Effect.READ_ONLY,
     run=run,
     observe=observe,
-    dry="checked read-only",
 )

@@ -93,5 +93,5 @@ def undo(ctx: Context) -> None:
 
 STEP = Step(
     id="prepare_hosts", zh="准备云上主机", en="prepare the target's hosts", effect=Effect.REVERSIBLE, run=run, observe=observe,
-    undo=undo, dry="planned",
+    undo=undo,
 )  # fmt: skip

@@ -88,5 +88,4 @@ STEP = Step(
     run=run,
     observe=observe,
     undo=undo,
-    dry="checked read-only",
 )

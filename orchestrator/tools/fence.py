@@ -199,7 +199,7 @@ def drop_slot(connection: Connection, name: str) -> None:
 
 
 def _roles(connection: Connection, condition: str) -> list[str]:
-    rows = connection.execute(f"SELECT rolname::text FROM pg_roles WHERE {condition} ORDER BY 1").fetchall()  # noqa: S608 - our own constant
+    rows = connection.execute(f"SELECT rolname::text FROM pg_roles WHERE {condition} ORDER BY 1").fetchall()
     return [r[0] for r in rows]
 
 

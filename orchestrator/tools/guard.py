@@ -10,11 +10,13 @@ transaction as the opening. Answers are JSON lines on standard output.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -345,13 +347,20 @@ def main() -> int:
     go.wait(timeout=120)
     if engine_gone.is_set() or not go.is_set():
         return 3
-    print(json.dumps(guard.run()), flush=True)
+    result = guard.run()
+    with contextlib.suppress(BrokenPipeError):  # nobody listens any more: the record has it
+        print(json.dumps(result), flush=True)
     done.wait(timeout=600)
     guard.close()
     return 0
 
 
 if __name__ == "__main__":
-    code = main()
-    sys.stdout.flush()
+    code = 1
+    try:
+        code = main()
+    except BaseException:  # noqa: BLE001 - it goes to the guard's log; the process ends in any case
+        traceback.print_exc()
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
     os._exit(code)  # a PAUSE that hangs in a thread must not keep the process

@@ -60,7 +60,7 @@ def what_would_be_lost(connection: Connection) -> list[str]:
     """What logical replication does not carry and this database has: each a reason to refuse (docs/cutover.md)."""
     checks = {
         "large objects": "SELECT count(*) FROM pg_largeobject_metadata",
-        "unlogged tables": f"SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND c.relpersistence = 'u' AND {_USER_SCHEMA}",  # noqa: S608, E501 - constants; one query a line
+        "unlogged tables": f"SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND c.relpersistence = 'u' AND {_USER_SCHEMA}",
         "ENABLE ALWAYS triggers": "SELECT count(*) FROM pg_trigger WHERE tgenabled = 'A'",
         "prepared transactions": "SELECT count(*) FROM pg_prepared_xacts",
     }
@@ -241,7 +241,7 @@ def wait_in_step(
 def refresh_derived(connection: Connection) -> list[str]:
     """Fills materialized views and statistics, which replication does not carry."""
     views = connection.execute(
-        f"SELECT n.nspname::text, c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'm' AND {_USER_SCHEMA}"  # noqa: S608, E501 - constants
+        f"SELECT n.nspname::text, c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'm' AND {_USER_SCHEMA}"
     ).fetchall()
     for schema, name in views:
         connection.execute(sql.SQL("REFRESH MATERIALIZED VIEW {}").format(sql.Identifier(schema, name)))
