@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from orchestrator.errors import Refused
 from orchestrator.models import Inventory, Reason, Strategy, System, SystemId, Verdict
-from orchestrator.policy.expressions import Value
+from orchestrator.policy.expressions import BadCondition, Value
 from orchestrator.policy.facts import FactReader, Facts, fact_words, field_of, place_of
 from orchestrator.policy.policy import Policy, Rule
 
@@ -24,10 +25,16 @@ Places = Mapping[str, Mapping[str, str]]
 
 
 def assess(inventory: Inventory, policy: Policy, places: Places | None = None) -> dict[SystemId, Verdict]:
-    """What policy says of every counted system, in the order of their ids. Overrides are laid over it by ``policy.overrides``."""
+    """What policy says of every counted system, in the order of their ids. Overrides are laid over it by
+    ``records.with_overrides``. Raises ``Refused`` when a condition compares what cannot be compared."""
     reader = FactReader(policy)
     known = places or {}
-    return {system.id: assess_system(system, policy, reader, known.get(system.id, {})) for system in inventory.systems}
+    try:
+        return {system.id: assess_system(system, policy, reader, known.get(system.id, {})) for system in inventory.systems}
+    except BadCondition as bad:
+        raise Refused(
+            f"策略中的条件无法计算 (a condition of the policy cannot be evaluated): {bad}", remedy="orchestrator policy check"
+        ) from None
 
 
 def assess_system(system: System, policy: Policy, reader: FactReader, places: Mapping[str, str]) -> Verdict:

@@ -224,6 +224,14 @@ def test_a_policy_that_does_not_fit_is_refused_with_its_place(change: Any, tmp_p
     assert all(finding.file == "policy.yaml" and finding.cell for finding in refused.value.findings)
 
 
+def test_a_condition_that_cannot_be_evaluated_is_refused_and_found_by_the_check(tmp_path: Path) -> None:
+    policy = load_policy(changed_policy(tmp_path, lambda d: d["rules"].append(rule(when="data_gb == 1.5"))))
+    system = System.model_validate(FULL)
+    with pytest.raises(Refused, match="data_gb"):
+        assess(Inventory(departments=(Department(id="d-1", name="市局"),), systems=(system,)), policy)
+    assert "not-proved" in {finding.code for finding in check_policy(policy)}
+
+
 def test_a_diff_names_who_changes_strategy_and_why(tmp_path: Path) -> None:
     def stricter(document: dict[str, Any]) -> None:
         document["cloud_os"].append("other")
