@@ -110,17 +110,16 @@ def step_names() -> dict[str, tuple[str, str]]:
     return {step.id: (step.zh, step.en) for book in (*RUNBOOKS.values(), *GOING_BACK.values()) for step in book}
 
 
-def _picture(session: Session, inventory: Inventory, plan: Plan | None, lang: str) -> Markup | None:
-    """The planner's picture of the plan, where this installation has it."""
-    import importlib
-
+def _picture(session: Session, inventory: Inventory, plan: Plan | None, lang: Lang) -> Markup | None:
+    """The picture of the plan, without systems that the inventory no longer counts (R2)."""
     from orchestrator.reports.html import drawing
+    from orchestrator.reports.plan_picture import plan_picture
 
-    try:
-        module = importlib.import_module("orchestrator.reports.plan_picture")
-    except ModuleNotFoundError:
+    if plan is None:
         return None
-    return drawing(module.plan_picture(plan, inventory, session.programme, lang)) if plan is not None else None
+    known = {system.id for system in inventory.systems}
+    shown = plan.model_copy(update={"entries": tuple(entry for entry in plan.entries if entry.system in known)})
+    return drawing(plan_picture(shown, inventory, session.programme, lang))
 
 
 def write(target: Path, text: str) -> None:
