@@ -4,7 +4,7 @@ VENV := .venv
 STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock
+.PHONY: help setup lock demo test test-idempotence test-faults lint types bench bench-plan check clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,6 +15,34 @@ setup: $(STAMP) ## Python environment in .venv, server programs in .tools when t
 $(STAMP): requirements.lock pyproject.toml
 	@PYTHON="$(PYTHON)" VENV="$(VENV)" sh scripts/environment.sh
 	@touch $@
+
+demo: setup ## move a small city end to end on loopback, judge it from outside, leave a report
+	@$(VENV)/bin/orchestrator demo --json .city-demo.json
+
+test: setup ## every test: units, properties, real servers, faults, the demo city
+	@$(VENV)/bin/python -m pytest $(ARGS)
+
+test-idempotence: setup ## every playbook twice (the second run changes nothing), terraform plan after apply
+	@$(VENV)/bin/python -m pytest tests/integration/test_playbooks.py tests/integration/tools $(ARGS)
+
+test-faults: setup ## kill -9 in the fence and elsewhere, on real servers
+	@$(VENV)/bin/python -m pytest tests/faults $(ARGS)
+
+lint: setup ## ruff, ansible-lint (production profile), terraform fmt
+	@$(VENV)/bin/ruff check .
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/ansible-lint -q --offline playbooks
+	@$$(PATH="$(CURDIR)/.tools/bin:$$PATH" command -v terraform) fmt -check -recursive terraform
+
+types: setup ## mypy --strict
+	@$(VENV)/bin/mypy
+
+bench: setup ## print figures (asserts nothing)
+	@$(VENV)/bin/python -m pytest tests/bench -m bench -s --override-ini addopts="" --override-ini timeout=3600 $(ARGS)
+
+bench-plan: setup ## the planner's table on seeded instances
+	@$(VENV)/bin/python -m tests.bench.bench_plan
+
+check: lint types test ## what CI runs
 
 lock: ## pin the dependencies again (needs uv)
 	uv pip compile pyproject.toml --group dev --all-extras --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \

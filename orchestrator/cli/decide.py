@@ -10,7 +10,12 @@ import click
 from orchestrator.cli.settings import open_session
 from orchestrator.errors import Exit, Refused
 
-_DIGEST = click.option("--digest", required=True, metavar="SHA256", help="The digest of the plan that you decide on (8 characters or more); `orchestrator status` shows it.")
+_DIGEST = click.option(
+    "--digest",
+    required=True,
+    metavar="SHA256",
+    help="The digest of the plan that you decide on (8 characters or more); `orchestrator status` shows it.",
+)
 
 
 def _decide(system: str, gates: tuple[str, ...], *, approve: bool, digest: str, reason: str) -> int:
@@ -19,9 +24,13 @@ def _decide(system: str, gates: tuple[str, ...], *, approve: bool, digest: str, 
     row = session.journal.open_migration(system)
     waiting = [g for g in session.decisions.gates(row.id) if g.state == "open" and g.gate in gates] if row else []
     if row is None or not waiting:
-        raise Refused(f"{system} does not wait at {' or '.join(gates)}", where=system, remedy="`orchestrator status` shows what waits for whom")
+        raise Refused(
+            f"{system} does not wait at {' or '.join(gates)}", where=system, remedy="`orchestrator status` shows what waits for whom"
+        )
     session.decisions.decide_gate(row.id, waiting[0].gate, approve=approve, actor=session.actor, digest=digest, reason=reason)
-    click.echo(f"{waiting[0].gate} of {system} {'approved' if approve else 'refused'} by {session.actor}; `orchestrator resume {system}` goes on")
+    click.echo(
+        f"{waiting[0].gate} of {system} {'approved' if approve else 'refused'} by {session.actor}; `orchestrator resume {system}` goes on"
+    )
     return int(Exit.DONE)
 
 

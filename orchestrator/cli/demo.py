@@ -14,7 +14,13 @@ FAULTS = ("lost-write", "row", "sequence", "file", "second-writer", "slow", "uns
 
 @click.command()
 @click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write what happened to this file.")
-@click.option("--sabotage", "fault", type=click.Choice(FAULTS), default=None, help="Plant this fault behind the engine's back; the demo must then end with ok: false.")
+@click.option(
+    "--sabotage",
+    "fault",
+    type=click.Choice(FAULTS),
+    default=None,
+    help="Plant this fault behind the engine's back; the demo must then end with ok: false.",
+)
 @click.option("--only", multiple=True, metavar="ID", help="Only these systems and what they depend on.")
 @click.option("--folder", type=click.Path(path_type=Path), help="The city's folder (default: .city of the checkout).")
 @click.option("--direct", is_flag=True, help="Without Prefect.")
@@ -39,7 +45,9 @@ def _print(result: dict[str, Any]) -> None:
         writes = s["writes"] or {}
         cuts = ", ".join(f"{c['direction']} {c['longest_gap_ms']:.0f} ms/{c['failed_requests']} failed" for c in s["cutovers"]) or "-"
         click.echo(f"{s['id']:<20} {s['strategy']:<18} {' → '.join(str(e) for e in s['endings'])}")
-        click.echo(f"    cutovers: {cuts}; writes: {writes.get('acknowledged', 0)} acknowledged, {writes.get('lost', 0)} lost, {writes.get('duplicated', 0)} duplicated")
+        click.echo(
+            f"    cutovers: {cuts}; writes: {writes.get('acknowledged', 0)} acknowledged, {writes.get('lost', 0)} lost, {writes.get('duplicated', 0)} duplicated"
+        )
         for outage in s["outages"]:
             click.echo(f"    announced outage ({outage['kind']}): {outage['seconds']} s of {outage['announced_minutes']:.0f} min")
     for p in result["phases"]:
@@ -47,4 +55,6 @@ def _print(result: dict[str, Any]) -> None:
     click.echo("breakdown (s): " + ", ".join(f"{k} {v}" for k, v in result["breakdown"].items()))
     for detail in result["details"]:
         click.secho(f"fault {detail}", fg="red")
-    click.secho(f"{'ok' if result['ok'] else 'NOT ok'} in {result['seconds']} s; report: {result['report']}", fg="green" if result["ok"] else "red")
+    click.secho(
+        f"{'ok' if result['ok'] else 'NOT ok'} in {result['seconds']} s; report: {result['report']}", fg="green" if result["ok"] else "red"
+    )

@@ -63,5 +63,7 @@ def status(folder: Path | None, *, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps(seen, default=str))
     else:
-        click.echo(f"{'up' if seen['up'] else 'not up'}: {len(seen['alive'])} processes alive{', dead: ' + ', '.join(seen['dead']) if seen['dead'] else ''}")
+        click.echo(
+            f"{'up' if seen['up'] else 'not up'}: {len(seen['alive'])} processes alive{', dead: ' + ', '.join(seen['dead']) if seen['dead'] else ''}"
+        )
     return int(Exit.DONE)

@@ -31,8 +31,8 @@ def inventory() -> None:
 @click.option("--filled-from", type=click.Path(path_type=Path, exists=True), help="Fill it in from an inventory (file or folder).")
 def template(out: Path, lang: str, filled_from: Path | None) -> None:
     """Write the empty form (信息系统迁移统计表 and the technical sheets) to OUT.xlsx."""
-    from orchestrator.inventory.load import load_strict  # noqa: PLC0415
-    from orchestrator.inventory.workbook import write_workbook  # noqa: PLC0415
+    from orchestrator.inventory.load import load_strict
+    from orchestrator.inventory.workbook import write_workbook
 
     if out.suffix.lower() != ".xlsx":
         raise UsageError("the form is an .xlsx file", where=out.name, remedy="give a name that ends in .xlsx")
@@ -48,8 +48,8 @@ def check(paths: tuple[Path, ...], json_: bool) -> int:
 
     Exit code 0 without errors, 3 with.
     """
-    from orchestrator.inventory import check as checks  # noqa: PLC0415
-    from orchestrator.inventory.load import load  # noqa: PLC0415
+    from orchestrator.inventory import check as checks
+    from orchestrator.inventory.load import load
 
     reading = load(_given(paths))
     if json_:
@@ -101,9 +101,9 @@ def check(paths: tuple[Path, ...], json_: bool) -> int:
 @JSON
 def import_(paths: tuple[Path, ...], into: Path, dry_run: bool, yes: bool, partial: bool, json_: bool) -> int:
     """Read spreadsheets, csv and YAML, and write them as YAML into a folder. Shows what changes before it writes."""
-    from dataclasses import asdict  # noqa: PLC0415
+    from dataclasses import asdict
 
-    from orchestrator.inventory.merge import apply, prepare  # noqa: PLC0415
+    from orchestrator.inventory.merge import apply, prepare
 
     if not paths:
         raise UsageError("nothing to import", remedy="name at least one file or folder")
@@ -138,7 +138,7 @@ def import_(paths: tuple[Path, ...], into: Path, dry_run: bool, yes: bool, parti
 @JSON
 def show(paths: tuple[Path, ...], json_: bool) -> int:
     """List the systems of an inventory: department, status, grade, room, and what they depend on."""
-    from orchestrator.inventory.load import load  # noqa: PLC0415
+    from orchestrator.inventory.load import load
 
     reading = load(_given(paths))
     found = reading.inventory
@@ -166,7 +166,7 @@ def _given(paths: tuple[Path, ...]) -> list[Path]:
     """The paths named, else the inventory folder of the configuration."""
     if paths:
         return list(paths)
-    from orchestrator.cli.settings import load_settings  # noqa: PLC0415
+    from orchestrator.cli.settings import load_settings
 
     folder = load_settings().inventory
     if not folder.is_dir():

@@ -12,7 +12,9 @@ from orchestrator.errors import Exit, Refused, UsageError
 @click.option("--system", "systems", multiple=True, metavar="ID", help="One system; may be repeated.")
 @click.option("--wave", type=int, help="All systems of a wave of the plan.")
 @click.option("--phase", metavar="ID", help="All systems of a phase.")
-@click.option("--wait", is_flag=True, help="Stay at gates, windows and human tasks until they are decided, instead of ending with exit code 6.")
+@click.option(
+    "--wait", is_flag=True, help="Stay at gates, windows and human tasks until they are decided, instead of ending with exit code 6."
+)
 @click.option("--direct", is_flag=True, help="Without Prefect: the same steps in this process (for going on when its server is away).")
 def migrate(systems: tuple[str, ...], wave: int | None, phase: str | None, *, wait: bool, direct: bool) -> int:
     """Move systems: a system, a wave or a phase.
@@ -24,11 +26,7 @@ def migrate(systems: tuple[str, ...], wave: int | None, phase: str | None, *, wa
     chosen = _choose(session, systems, wave, phase)
     from orchestrator.flows.drive import drive
 
-    return drive(session, [session.start(s) if _startable(session, s) else s for s in chosen], chosen, wait=wait, direct=direct)
-
-
-def _startable(session, system: str) -> bool:  # type: ignore[no-untyped-def]  # Session is imported lazily
-    return bool(session.system(system).depends_on) is False or session.journal.open_migration(system) is not None
+    return drive(session, chosen, chosen, wait=wait, direct=direct)
 
 
 def _choose(session, systems: tuple[str, ...], wave: int | None, phase: str | None) -> list[str]:  # type: ignore[no-untyped-def]  # see above
@@ -84,7 +82,9 @@ def cancel(system: str, reason: str, *, direct: bool) -> int:
     row = session.journal.open_migration(system)
     if row is not None and row.live == "target":
         raise Refused(
-            f"{system} has been switched to the cloud already", where=system, remedy=f"go back: `orchestrator rollback {system} --reason …`; or stay: do nothing"
+            f"{system} has been switched to the cloud already",
+            where=system,
+            remedy=f"go back: `orchestrator rollback {system} --reason …`; or stay: do nothing",
         )
     return _turn_back(system, reason or "cancelled by its operator", direct=direct, cancelled=True)
 
@@ -94,7 +94,11 @@ def _turn_back(system: str, reason: str, *, direct: bool, cancelled: bool) -> in
     session.system(system)
     row = session.journal.open_migration(system)
     if row is None:
-        raise Refused(f"{system} has no open migration", where=system, remedy="`orchestrator status` shows how the last one ended; an accepted one has no way back")
+        raise Refused(
+            f"{system} has no open migration",
+            where=system,
+            remedy="`orchestrator status` shows how the last one ended; an accepted one has no way back",
+        )
     from orchestrator.flows.drive import turn_back
 
     return turn_back(session, row.id, system, reason, cancelled=cancelled, direct=direct)

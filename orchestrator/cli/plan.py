@@ -37,7 +37,7 @@ STRATEGY_ZH = {"cloud_deployment": "部署上云", "device_relocation": "设备�
     "--inventory", "folder", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Folder; default: the configured one."
 )
 @click.pass_context
-def plan(  # noqa: PLR0917 - click passes options by name
+def plan(
     ctx: click.Context, json_: bool, out: Path | None, effort: int, again: bool, former: Path | None, as_of: dt.datetime | None,
     reasons: bool, folder: Path | None,
 ) -> int:  # fmt: skip
@@ -69,12 +69,12 @@ def plan(  # noqa: PLR0917 - click passes options by name
 @click.option("--effort", type=click.IntRange(0, 100_000), default=0, show_default=True, help="Iterations of search for both plans.")
 @click.option("--json", "json_", is_flag=True, help="Print one JSON document.")
 @click.pass_obj
-def what_if_command(  # noqa: PLR0917 - click passes options by name
+def what_if_command(
     folder: Path | None, capacity: tuple[str, ...], team: tuple[str, ...], bandwidth: float, wave: int, effort: int, json_: bool
 ) -> int:
     """The difference that other limits would make to dates and targets. Touches no plan."""
-    from orchestrator.planning.relax import Change, parse_capacity, parse_team  # noqa: PLC0415
-    from orchestrator.planning.whatif import what_if  # noqa: PLC0415
+    from orchestrator.planning.relax import Change, parse_capacity, parse_team
+    from orchestrator.planning.whatif import what_if
 
     changes = [*(parse_capacity(text) for text in capacity), *(parse_team(text) for text in team)]
     changes += [Change(name, amount) for name, amount in (("replication", bandwidth), ("wave", float(wave))) if amount]
@@ -103,12 +103,12 @@ def what_if_command(  # noqa: PLR0917 - click passes options by name
 
 def inputs(folder: Path | None) -> tuple[Inventory, dict[str, Verdict], Programme, tuple[str, str]]:
     """Inventory, verdicts with overrides, programme, and the digests of inventory and policy. Raises ``Refused`` on errors in any."""
-    from orchestrator.cli.policy import _verdicts  # noqa: PLC0415 - one reading for assess and plan
-    from orchestrator.cli.settings import load_settings  # noqa: PLC0415
-    from orchestrator.errors import Refused  # noqa: PLC0415
-    from orchestrator.inventory.load import inventory_digest  # noqa: PLC0415
-    from orchestrator.planning.programme import load_programme  # noqa: PLC0415
-    from orchestrator.policy.policy import policy_digest  # noqa: PLC0415
+    from orchestrator.cli.policy import _verdicts
+    from orchestrator.cli.settings import load_settings
+    from orchestrator.errors import Refused
+    from orchestrator.inventory.load import inventory_digest
+    from orchestrator.planning.programme import load_programme
+    from orchestrator.policy.policy import policy_digest
 
     where = folder or load_settings().inventory
     reading, policy, verdicts = _verdicts((where,) if folder else (), None)
@@ -149,17 +149,17 @@ def show(made: Plan, inventory: Inventory, *, reasons: bool = False) -> None:
 
 
 def _planned(inventory: Inventory, verdicts: dict[str, Verdict], programme: Programme, digests: tuple[str, str], effort: int) -> Plan:
-    from orchestrator.planning.plan import make_plan  # noqa: PLC0415
+    from orchestrator.planning.plan import make_plan
 
     return make_plan(inventory, verdicts, programme, effort=effort, inventory_digest=digests[0], policy_digest=digests[1])
 
 
-def _replanned(  # noqa: PLR0917 - what `plan --replan` was given
+def _replanned(
     inventory: Inventory, verdicts: dict[str, Verdict], programme: Programme, digests: tuple[str, str], former: Path | None,
     as_of: dt.datetime | None, effort: int,
 ) -> Plan:  # fmt: skip
-    from orchestrator.cli.standing import last_plan, standing  # noqa: PLC0415
-    from orchestrator.planning.replan import replan  # noqa: PLC0415
+    from orchestrator.cli.standing import last_plan, standing
+    from orchestrator.planning.replan import replan
 
     kept = last_plan(former)
     day = as_of.date() if as_of else dt.datetime.now().astimezone().date()
@@ -174,6 +174,6 @@ def _reached(outcome: Outcome, number: int) -> str:
 
 
 def _difference(found: Difference) -> dict[str, Any]:
-    from dataclasses import asdict  # noqa: PLC0415
+    from dataclasses import asdict
 
     return {**asdict(found), "feasible": {"before": found.before.feasible, "after": found.after.feasible}}

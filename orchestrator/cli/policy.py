@@ -35,14 +35,14 @@ POLICY = click.option("--policy", "policy_file", type=click.Path(path_type=Path,
 @JSON
 def assess_command(system: str | None, paths: tuple[Path, ...], policy_file: Path | None, json_: bool) -> int:
     """Strategy, readiness and complexity of every system (or of SYSTEM), with every rule that spoke and what would change it."""
-    from orchestrator.policy.assess import STRATEGY_ZH  # noqa: PLC0415
+    from orchestrator.policy.assess import STRATEGY_ZH
 
     reading, rules, verdicts = _verdicts(paths, policy_file)
     if system is not None:
         verdicts = {system: verdicts[_known(system, reading).id]}
     if json_:
-        from orchestrator.inventory.load import inventory_digest  # noqa: PLC0415
-        from orchestrator.policy.policy import policy_digest  # noqa: PLC0415
+        from orchestrator.inventory.load import inventory_digest
+        from orchestrator.policy.policy import policy_digest
 
         as_json(
             {
@@ -90,7 +90,7 @@ def assess_command(system: str | None, paths: tuple[Path, ...], policy_file: Pat
 @JSON
 def explain(system: str, paths: tuple[Path, ...], policy_file: Path | None, lang: str, json_: bool) -> int:
     """Why SYSTEM moves as it does, in words for a department head, Chinese and English."""
-    from orchestrator.policy.explain import explain as in_words  # noqa: PLC0415
+    from orchestrator.policy.explain import explain as in_words
 
     reading, rules, verdicts = _verdicts(paths, policy_file)
     found = _known(system, reading)
@@ -112,9 +112,9 @@ def explain(system: str, paths: tuple[Path, ...], policy_file: Path | None, lang
 @INVENTORY
 def override(system: str, strategy: str | None, withdraw: bool, reason: str, on_behalf_of: str, paths: tuple[Path, ...]) -> None:
     """Choose another strategy for SYSTEM, on the audit trail, as the account that runs this command."""
-    from orchestrator.engine.actors import current_actor  # noqa: PLC0415
-    from orchestrator.models import Strategy  # noqa: PLC0415
-    from orchestrator.policy.records import record_override, withdraw_override  # noqa: PLC0415
+    from orchestrator.engine.actors import current_actor
+    from orchestrator.models import Strategy
+    from orchestrator.policy.records import record_override, withdraw_override
 
     if (strategy is None) is not withdraw:
         raise UsageError("give either --strategy or --withdraw", remedy="see `orchestrator override --help`")
@@ -139,10 +139,10 @@ def policy() -> None:
 @JSON
 def policy_check(file: Path | None, json_: bool) -> int:
     """Unreachable rules, contradictions, rules without reasons. Default: the configured policy, else the one that ships."""
-    from dataclasses import asdict  # noqa: PLC0415
+    from dataclasses import asdict
 
-    from orchestrator.policy.lint import check_policy  # noqa: PLC0415
-    from orchestrator.policy.policy import load_policy, policy_digest  # noqa: PLC0415
+    from orchestrator.policy.lint import check_policy
+    from orchestrator.policy.policy import load_policy, policy_digest
 
     rules = load_policy(file if file is not None else _configured_policy())
     findings = check_policy(rules)
@@ -162,10 +162,10 @@ def policy_check(file: Path | None, json_: bool) -> int:
 @JSON
 def policy_diff(old: Path, new: Path, paths: tuple[Path, ...], json_: bool) -> int:
     """Which systems change between two policies, and why."""
-    from dataclasses import asdict  # noqa: PLC0415
+    from dataclasses import asdict
 
-    from orchestrator.policy.diff import diff_policies  # noqa: PLC0415
-    from orchestrator.policy.policy import load_policy  # noqa: PLC0415
+    from orchestrator.policy.diff import diff_policies
+    from orchestrator.policy.policy import load_policy
 
     reading = _reading(paths)
     found = diff_policies(reading.inventory, load_policy(old), load_policy(new), reading.places)
@@ -188,7 +188,7 @@ def policy_diff(old: Path, new: Path, paths: tuple[Path, ...], json_: bool) -> i
 @policy.command(name="show")
 def policy_show() -> None:
     """Print the policy that ships, as a start for one's own."""
-    from importlib import resources  # noqa: PLC0415
+    from importlib import resources
 
     click.echo((resources.files("orchestrator.policy") / "policy.yaml").read_text("utf-8"), nl=False)
 
@@ -203,8 +203,8 @@ def baseline() -> None:
 @INVENTORY
 def baseline_freeze(reason: str, paths: tuple[Path, ...]) -> None:
     """Freeze today's count. It is done once."""
-    from orchestrator.engine.actors import current_actor  # noqa: PLC0415
-    from orchestrator.policy.counting import freeze  # noqa: PLC0415
+    from orchestrator.engine.actors import current_actor
+    from orchestrator.policy.counting import freeze
 
     frozen = freeze(_audit(_settings()), _reading(paths, strict=True).inventory, reason=reason, actor=str(current_actor()))
     click.echo(f"基线已冻结:{len(frozen.members)} 个系统,{frozen.at[:10]},{frozen.actor}")
@@ -217,8 +217,8 @@ def baseline_freeze(reason: str, paths: tuple[Path, ...]) -> None:
 @INVENTORY
 def baseline_change(system: str, what: Any, reason: str, paths: tuple[Path, ...]) -> None:
     """Record that SYSTEM came into the count or left it."""
-    from orchestrator.engine.actors import current_actor  # noqa: PLC0415
-    from orchestrator.policy.counting import change  # noqa: PLC0415
+    from orchestrator.engine.actors import current_actor
+    from orchestrator.policy.counting import change
 
     change(_audit(_settings()), _reading(paths).inventory, system, what, reason=reason, actor=str(current_actor()))
     click.echo(f"已记录:{system} {what}")
@@ -229,10 +229,10 @@ def baseline_change(system: str, what: Any, reason: str, paths: tuple[Path, ...]
 @JSON
 def baseline_show(paths: tuple[Path, ...], json_: bool) -> int:
     """The baseline, its changes, and differences from today's inventory that nobody recorded."""
-    from dataclasses import asdict  # noqa: PLC0415
+    from dataclasses import asdict
 
-    from orchestrator.policy.counting import baseline as current  # noqa: PLC0415
-    from orchestrator.policy.counting import unexplained  # noqa: PLC0415
+    from orchestrator.policy.counting import baseline as current
+    from orchestrator.policy.counting import unexplained
 
     frozen = current(_audit(_settings(), write=False))
     if frozen is None:
@@ -254,13 +254,13 @@ def baseline_show(paths: tuple[Path, ...], json_: bool) -> int:
 
 
 def _settings() -> Settings:
-    from orchestrator.cli.settings import load_settings  # noqa: PLC0415
+    from orchestrator.cli.settings import load_settings
 
     return load_settings()
 
 
 def _reading(paths: tuple[Path, ...], *, strict: bool = False) -> Reading:
-    from orchestrator.inventory.load import load, load_strict  # noqa: PLC0415
+    from orchestrator.inventory.load import load, load_strict
 
     given = list(paths) or [_settings().inventory]
     if not given[0].exists():
@@ -277,9 +277,9 @@ def _configured_policy() -> Path | None:
 
 def _verdicts(paths: tuple[Path, ...], policy_file: Path | None) -> tuple[Reading, Policy, dict[str, Verdict]]:
     """The inventory, the policy, and verdicts with people's overrides laid over them."""
-    from orchestrator.policy.assess import assess  # noqa: PLC0415
-    from orchestrator.policy.policy import load_policy  # noqa: PLC0415
-    from orchestrator.policy.records import overrides, with_overrides  # noqa: PLC0415
+    from orchestrator.policy.assess import assess
+    from orchestrator.policy.policy import load_policy
+    from orchestrator.policy.records import overrides, with_overrides
 
     reading = _reading(paths)
     beside = next((path / "policy.yaml" for path in paths if (path / "policy.yaml").is_file()), None)
@@ -290,16 +290,16 @@ def _verdicts(paths: tuple[Path, ...], policy_file: Path | None) -> tuple[Readin
 
 def _audit(settings: Settings, *, write: bool = True) -> Audit:
     """The audit trail. Without ``write``, a journal that does not exist is an empty trail and is not made."""
-    from orchestrator.policy.records import JournalAudit, NoAudit  # noqa: PLC0415
+    from orchestrator.policy.records import JournalAudit, NoAudit
 
     if not write and settings.journal_url.startswith("sqlite:///"):
         file = Path(settings.journal_url.removeprefix("sqlite:///"))
         if not file.exists():
             return NoAudit()
-        from orchestrator.cli.quick_trail import QuickTrail  # noqa: PLC0415
+        from orchestrator.cli.quick_trail import QuickTrail
 
         return QuickTrail(file)
-    from orchestrator.engine.journal import Journal  # noqa: PLC0415 - loads SQLAlchemy: 0.4 s
+    from orchestrator.engine.journal import Journal
 
     return JournalAudit(Journal(settings.journal_url))
 
@@ -307,7 +307,7 @@ def _audit(settings: Settings, *, write: bool = True) -> Audit:
 def _known(system: str, reading: Reading) -> System:
     found = next((one for one in reading.inventory.systems if one.id == system), None)
     if found is None:
-        from orchestrator.inventory.names import near  # noqa: PLC0415
+        from orchestrator.inventory.names import near
 
         alike = near(system, [one.id for one in reading.inventory.systems])
         hint = f"did you mean {', '.join(alike)}?" if alike else "`orchestrator inventory show` lists them"

@@ -36,20 +36,25 @@ def report(lang: Lang, out: Path | None, *, as_json: bool) -> int:
     from orchestrator.cli.settings import open_session
 
     session = open_session()
-    facts, inventory, plan = facts_of(session)
+    target = out or session.settings.state / "reports" / f"report-{lang}.html"
     if as_json:
-        text = facts.model_dump_json(indent=2)
+        text = facts_of(session)[0].model_dump_json(indent=2)
         if out is None:
             click.echo(text)
             return int(Exit.DONE)
+        write(target, text)
     else:
-        from orchestrator.reports.html import render
-
-        text = render(facts, lang, plan_picture=_picture(session, inventory, plan, lang))
-    target = out or session.settings.state / "reports" / f"report-{lang}.html"
-    write(target, text)
+        write_html(session, target, lang)
     click.echo(f"{target.resolve()}")
     return int(Exit.DONE)
+
+
+def write_html(session: Session, target: Path, lang: Lang) -> None:
+    """The whole report of a session as one HTML file."""
+    from orchestrator.reports.html import render
+
+    facts, inventory, plan = facts_of(session)
+    write(target, render(facts, lang, plan_picture=_picture(session, inventory, plan, lang)))
 
 
 def facts_of(session: Session, *, example: bool = False) -> tuple[ReportFacts, Inventory, Plan | None]:
@@ -105,17 +110,16 @@ def step_names() -> dict[str, tuple[str, str]]:
     return {step.id: (step.zh, step.en) for book in (*RUNBOOKS.values(), *GOING_BACK.values()) for step in book}
 
 
-def _picture(session: Session, inventory: Inventory, plan: Plan | None, lang: str) -> Markup | None:
-    """The planner's picture of the plan, where this installation has it."""
-    import importlib
-
+def _picture(session: Session, inventory: Inventory, plan: Plan | None, lang: Lang) -> Markup | None:
+    """The picture of the plan, without systems that the inventory no longer counts (R2)."""
     from orchestrator.reports.html import drawing
+    from orchestrator.reports.plan_picture import plan_picture
 
-    try:
-        module = importlib.import_module("orchestrator.reports.plan_picture")
-    except ModuleNotFoundError:
+    if plan is None:
         return None
-    return drawing(module.plan_picture(plan, inventory, session.programme, lang)) if plan is not None else None
+    known = {system.id for system in inventory.systems}
+    shown = plan.model_copy(update={"entries": tuple(entry for entry in plan.entries if entry.system in known)})
+    return drawing(plan_picture(shown, inventory, session.programme, lang))
 
 
 def write(target: Path, text: str) -> None:

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 def last_plan(file: Path | None) -> Plan:
     """The plan of this file, else the one the last migration ran under, else the last one kept. Raises ``Refused`` without any."""
-    from pydantic import ValidationError  # noqa: PLC0415
+    from pydantic import ValidationError
 
-    from orchestrator.cli.settings import load_settings  # noqa: PLC0415
-    from orchestrator.engine.journal import Journal  # noqa: PLC0415
-    from orchestrator.models import Plan  # noqa: PLC0415
+    from orchestrator.cli.settings import load_settings
+    from orchestrator.engine.journal import Journal
+    from orchestrator.models import Plan
 
     if file is not None:
         try:
@@ -38,10 +38,10 @@ def last_plan(file: Path | None) -> Plan:
 
 def standing(former: Plan) -> list[Standing]:
     """Done: accepted. Under way: begun and not ended, or live on the cloud. Rolled back: its last migration went back."""
-    from orchestrator.cli.settings import load_settings  # noqa: PLC0415
-    from orchestrator.engine.journal import Journal  # noqa: PLC0415
-    from orchestrator.engine.states import Ending, MigrationState  # noqa: PLC0415
-    from orchestrator.planning.programme import Standing  # noqa: PLC0415
+    from orchestrator.cli.settings import load_settings
+    from orchestrator.engine.journal import Journal
+    from orchestrator.engine.states import Ending, MigrationState
+    from orchestrator.planning.programme import Standing
 
     promised = {entry.system: entry.window_start.date() for entry in former.entries}
     last = {row.system: row for row in Journal(load_settings().journal_url).migrations()}

@@ -23,14 +23,14 @@ from orchestrator.errors import Exit
 @click.option(
     "--inventory", "folder", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Folder; default: the configured one."
 )
-def workplan(  # noqa: PLR0917 - click passes options by name
+def workplan(
     department: str, form: str, lang: str, out: Path | None, plan_file: Path | None, folder: Path | None
 ) -> int:
     """A department's migration work plan (迁移接入工作方案): each system, how, when, by whom, how it goes back, sign-off."""
-    from orchestrator.cli.plan import inputs  # noqa: PLC0415
-    from orchestrator.cli.standing import last_plan  # noqa: PLC0415
-    from orchestrator.planning.plan import make_plan  # noqa: PLC0415
-    from orchestrator.reports.workplan import work_plan  # noqa: PLC0415
+    from orchestrator.cli.plan import inputs
+    from orchestrator.cli.standing import last_plan
+    from orchestrator.planning.plan import make_plan
+    from orchestrator.reports.workplan import work_plan
 
     inventory, verdicts, programme, (inventory_digest, policy_digest) = inputs(folder)
     plan = last_plan(plan_file) if plan_file else make_plan(
@@ -40,11 +40,11 @@ def workplan(  # noqa: PLR0917 - click passes options by name
     owner = next(one.id for one in inventory.departments if department in {one.id, one.name, one.name_en})
     file = out or Path(f"workplan-{owner}.{form}")
     if form == "docx":
-        from orchestrator.reports.workplan_docx import write_docx  # noqa: PLC0415
+        from orchestrator.reports.workplan_docx import write_docx
 
         write_docx(made, file)
     else:
-        from orchestrator.reports.workplan_html import to_html  # noqa: PLC0415
+        from orchestrator.reports.workplan_html import to_html
 
         file.write_text(to_html(made), encoding="utf-8")
     click.echo(f"{file}: {made.title}")

@@ -32,7 +32,9 @@ WEATHER, REGISTER, PORTAL, INSURANCE = "weather-bulletin", "property-register", 
 class Demo:
     """One run. ``only``: these systems and what they depend on."""
 
-    def __init__(self, folder: Path | None = None, *, only: tuple[str, ...] = (), fault: str = "", direct: bool = False, keep: bool = False) -> None:
+    def __init__(
+        self, folder: Path | None = None, *, only: tuple[str, ...] = (), fault: str = "", direct: bool = False, keep: bool = False
+    ) -> None:
         self.city = City(folder)
         self.only = only or ((REGISTER,) if fault == "unsigned" else (PORTAL,) if fault else ())
         self.fault, self.direct, self.keep = fault, direct, keep
@@ -42,6 +44,7 @@ class Demo:
         self._cleared: set[str] = set()
         self._judging = threading.Lock()
         self._planted = ""
+        self.problems: list[str] = []
 
     # ------------------------------------------------------------ the story
 
@@ -60,11 +63,12 @@ class Demo:
             systems = self._systems(session)
             citizens.start(self.city, self.out / "ledgers", only=[s for s in systems if s in citizens.KINDS], max_seconds=1200)
             slow = sabotage.Slow(citizens.pooled_dsn(self.city, PORTAL)).start() if self.fault == "slow" else None
-            with People(session, self.city, lambda system: self._may_accept(session, system)):
+            with People(session, self.city, lambda system: self._may_accept(session, system)) as people:
                 self._timed("migrations", lambda: self._migrate(session, systems))
             if slow:
                 slow.stop()
             self._timed("judging", lambda: self._judge_all(session, systems))
+            self.problems = list(people.problems)
             result = self._result(session, systems, time.monotonic() - began)
         finally:
             if not self.keep:
@@ -93,19 +97,28 @@ class Demo:
         return [s for s in planned if s in wanted]
 
     def _migrate(self, session: Session, systems: list[str]) -> None:
-        """The phase; then what came back is mended by the simulated engineer and migrated again."""
+        """The phase; what came back is mended by the simulated engineer and migrated again, while the others go on."""
         driving.STOPPING.clear()
+        again = threading.Thread(target=self._migrate_weather_again, args=(session, systems), name="again")
+        again.start()
         driving.drive(session, list(systems), systems, wait=True, direct=self.direct)
-        if WEATHER in systems and not driving.STOPPING.is_set():
-            first = session.journal.migrations(system=WEATHER)[-1]
-            if first.ending == "rolled_back_after_cutover":
-                session.journal.append_event(
-                    "mended", actor=str(ENGINEER), system=WEATHER, payload={"cause": first.why, "done": "the outbox folder is created on the new host"}
-                )
-                self.mend_when_created(session)
-                driving.drive(session, [WEATHER], [WEATHER], wait=True, direct=self.direct)
+        again.join(600)
 
-    def mend_when_created(self, session: Session) -> None:
+    def _migrate_weather_again(self, session: Session, systems: list[str]) -> None:
+        while WEATHER in systems and not driving.STOPPING.is_set():
+            time.sleep(0.5)
+            ended = [m for m in session.journal.migrations(system=WEATHER) if m.state == "ended"]
+            if not ended:
+                continue
+            if ended[-1].ending != "rolled_back_after_cutover":
+                return
+            done = "the outbox folder is created on the new host"
+            session.journal.append_event("mended", actor=str(ENGINEER), system=WEATHER, payload={"cause": ended[-1].why, "done": done})
+            self.mend_when_created()
+            driving.drive(session, [WEATHER], [WEATHER], wait=True, direct=self.direct)
+            return
+
+    def mend_when_created(self) -> None:
         """The engineer makes the missing folder as soon as the new host exists."""
         folder = self.city.host_folder("weather-1" + SUFFIX)
 
@@ -201,7 +214,7 @@ class Demo:
         if self.fault == "file":
             return sabotage.file(Path(case.live_files or ""))
         if self.fault == "sequence":
-            return sabotage.sequence(case.live, "request_id_seq" if system == PORTAL else "")
+            return sabotage.sequence(case.live, "requests_id_seq" if system == PORTAL else "")
         if self.fault == "second-writer":
             return sabotage.second_writer(case.other, case.table)
         if self.fault == "unsigned":
@@ -215,16 +228,27 @@ class Demo:
         faults = sorted({fault for v in self.verdicts.values() for fault in v.faults})
         accepted = [d["id"] for d in described if d["ending"] == "accepted"]
         phases = [
-            {"id": p.id, "in_scope": p.in_scope, "needed": p.needed, "accepted": (n := self._accepted(session, p.id, accepted)), "met": n >= p.needed}
+            {
+                "id": p.id,
+                "in_scope": p.in_scope,
+                "needed": p.needed,
+                "accepted": (n := self._accepted(session, p.id, accepted)),
+                "met": n >= p.needed,
+            }
             for p in session.plan.phases
         ]
-        judged = all(self.verdicts[s].acknowledged > 0 and self.verdicts[s].lost == 0 and self.verdicts[s].duplicated == 0 for s in systems if s in citizens.KINDS)
+        judged = all(
+            self.verdicts[s].acknowledged > 0 and self.verdicts[s].lost == 0 and self.verdicts[s].duplicated == 0
+            for s in systems
+            if s in citizens.KINDS
+        )
         return {
-            "ok": not faults and judged and len(accepted) == len(systems),
+            "ok": not faults and not self.problems and judged and len(accepted) == len(systems),
             "seconds": round(seconds, 1),
             "faults": faults,
             "details": [line for v in self.verdicts.values() for line in v.details],
             "planted": self._planted,
+            "problems": self.problems,
             "systems": described,
             "excluded": [{"department": e.department, "reason": e.reason} for e in session.inventory.excluded],
             "phases": phases,
@@ -269,12 +293,11 @@ class Demo:
         }  # fmt: skip
 
     def _report(self, session: Session) -> str:
-        try:
-            from orchestrator.cli.report import write_report
-        except ImportError:
-            return ""
+        from orchestrator.cli.report import write_html
 
-        return str(write_report(session, self.out / "report.html", lang="zh"))
+        file = self.out / "report.html"
+        write_html(session, file, "zh")
+        return str(file)
 
 
 def write(result: dict[str, Any], file: Path) -> None:

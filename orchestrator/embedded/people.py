@@ -11,6 +11,7 @@ from orchestrator.embedded.city import City
 from orchestrator.engine.actors import Actor, simulated
 from orchestrator.engine.session import Session
 from orchestrator.errors import OrchestratorError
+from orchestrator.flows import drive as driving
 
 OPERATOR = simulated("运维值班员(模拟)")
 DECIDE = {
@@ -50,13 +51,21 @@ class People:
                     self._work(migration)
                 except OrchestratorError as error:
                     self.problems.append(str(error))
+                except Exception as error:  # noqa: BLE001 - a person who falls over ends the demo, and is named in its result
+                    self.problems.append(f"{type(error).__name__}: {error}")
+                    driving.STOPPING.set()
 
     def _decide(self, migration: Any) -> None:
         for gate in self._session.decisions.gates(migration.id):
             if gate.state != "open" or (gate.gate == "final_acceptance" and not self._may_accept(migration.system)):
                 continue
             self._session.decisions.decide_gate(
-                migration.id, gate.gate, approve=True, actor=DECIDE[gate.gate], digest=gate.digest, reason="embedded demo: simulated decision"
+                migration.id,
+                gate.gate,
+                approve=True,
+                actor=DECIDE[gate.gate],
+                digest=gate.digest,
+                reason="embedded demo: simulated decision",
             )
 
     def _work(self, migration: Any) -> None:

@@ -20,17 +20,23 @@ def open_database(url: str, *, create: bool) -> Engine:
         path = Path(url.removeprefix("sqlite:///"))
         if not path.exists():
             if not create:
-                raise Refused("there is no journal yet", where=str(path), remedy="run `orchestrator migrate` or `orchestrator plan --save` first")
+                raise Refused("there is no journal yet", where=str(path), remedy="`orchestrator migrate` makes one when it first runs")
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     engine = create_engine(url, connect_args={"timeout": 30} if url.startswith("sqlite") else {})
     if engine.dialect.name == "sqlite":
         _make_sqlite_durable(engine)
     try:
         with engine.connect() as connection:
-            current = connection.scalar(text("SELECT version_num FROM alembic_version")) if inspect(connection).has_table("alembic_version") else None
+            current = (
+                connection.scalar(text("SELECT version_num FROM alembic_version"))
+                if inspect(connection).has_table("alembic_version")
+                else None
+            )
     except SQLAlchemyError as error:
         raise NeedsPerson(
-            f"the journal cannot be opened: {error.__class__.__name__}", where=url.split("@")[-1], remedy="check the URL, the disk and the backup of the journal"
+            f"the journal cannot be opened: {error.__class__.__name__}",
+            where=url.rsplit("@", maxsplit=1)[-1],
+            remedy="check the URL, the disk and the backup of the journal",
         ) from error
     if current != HEAD:
         _upgrade(engine)

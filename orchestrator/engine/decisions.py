@@ -30,7 +30,9 @@ class Decisions:
                 tx.execute(insert(s.gates).values(migration=lease.migration, gate=gate, digest=digest, state="open", opened=now()))
                 self._event(tx, "gate_opened", lease.holder, lease.migration, {"gate": gate, "digest": digest})
             elif row.digest != digest:
-                tx.execute(update(s.gates).where(*where).values(digest=digest, state="open", opened=now(), decided=None, actor=None, reason=None))
+                tx.execute(
+                    update(s.gates).where(*where).values(digest=digest, state="open", opened=now(), decided=None, actor=None, reason=None)
+                )
                 self._event(tx, "gate_reopened", lease.holder, lease.migration, {"gate": gate, "was": row.digest, "digest": digest})
             return tx.execute(select(s.gates).where(*where)).one()
 
@@ -42,7 +44,11 @@ class Decisions:
             where = (s.gates.c.migration == migration, s.gates.c.gate == gate)
             row = tx.execute(select(s.gates).where(*where)).one_or_none()
             if row is None or row.state != "open":
-                raise Refused(f"the gate {gate} of {migration} is not waiting", where=migration, remedy="`orchestrator status` shows what waits for whom")
+                raise Refused(
+                    f"the gate {gate} of {migration} is not waiting",
+                    where=migration,
+                    remedy="`orchestrator status` shows what waits for whom",
+                )
             if not row.digest.startswith(digest) or len(digest) < 8:
                 raise Refused(
                     f"the gate waits for plan {row.digest[:12]}, not {digest[:12] or '(none)'}",
@@ -56,9 +62,13 @@ class Decisions:
                     remedy="another account decides; the one who asks is never the one who approves",
                 )
             tx.execute(
-                update(s.gates).where(*where).values(state="approved" if approve else "refused", decided=now(), actor=str(actor), reason=reason)
+                update(s.gates)
+                .where(*where)
+                .values(state="approved" if approve else "refused", decided=now(), actor=str(actor), reason=reason)
             )
-            self._event(tx, "gate_decided", str(actor), migration, {"gate": gate, "approved": approve, "digest": row.digest, "reason": reason})
+            self._event(
+                tx, "gate_decided", str(actor), migration, {"gate": gate, "approved": approve, "digest": row.digest, "reason": reason}
+            )
 
     def gates(self, migration: str | None = None) -> list[Row[Any]]:
         """Gates, oldest first."""
@@ -75,7 +85,14 @@ class Decisions:
             if row is None:
                 tx.execute(
                     insert(s.tasks).values(
-                        migration=lease.migration, step=step, name=name, title_zh=zh, title_en=en, detail=dict(detail), state="open", opened=now()
+                        migration=lease.migration,
+                        step=step,
+                        name=name,
+                        title_zh=zh,
+                        title_en=en,
+                        detail=dict(detail),
+                        state="open",
+                        opened=now(),
                     )
                 )
                 self._event(tx, "task_opened", lease.holder, lease.migration, {"task": name, "title": en, **detail})
@@ -117,8 +134,12 @@ class Decisions:
     def record_copy(self, lease: Lease, *, what: str, source_state: str, size: int, items: int) -> None:
         """The copy ledger: what was copied, from which state of the source."""
         with self._journal._write(lease) as tx:
-            tx.execute(insert(s.copies).values(migration=lease.migration, what=what, source_state=source_state, bytes=size, items=items, at=now()))
-            self._event(tx, "copied", lease.holder, lease.migration, {"what": what, "source_state": source_state, "bytes": size, "items": items})
+            tx.execute(
+                insert(s.copies).values(migration=lease.migration, what=what, source_state=source_state, bytes=size, items=items, at=now())
+            )
+            self._event(
+                tx, "copied", lease.holder, lease.migration, {"what": what, "source_state": source_state, "bytes": size, "items": items}
+            )
 
     def copies(self, migration: str) -> list[Row[Any]]:
         """The copy ledger of a migration."""

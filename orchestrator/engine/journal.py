@@ -106,7 +106,15 @@ class Journal:
         digest = sha256(canonical([seq, at, actor, kind, system, migration, payload_hash, previous]))
         tx.execute(
             insert(s.events).values(
-                seq=seq, at=at, actor=actor, kind=kind, system=system, migration=migration, payload_hash=payload_hash, previous=previous, hash=digest
+                seq=seq,
+                at=at,
+                actor=actor,
+                kind=kind,
+                system=system,
+                migration=migration,
+                payload_hash=payload_hash,
+                previous=previous,
+                hash=digest,
             )
         )
         tx.execute(insert(s.payloads).values(seq=seq, payload=text))
@@ -142,7 +150,9 @@ class Journal:
         previous, last = GENESIS, 0
         missing: dict[str | None, list[int]] = {}
         with self._engine.connect() as connection:
-            query = select(s.events, s.payloads.c.payload).outerjoin(s.payloads, s.payloads.c.seq == s.events.c.seq).order_by(s.events.c.seq)
+            query = (
+                select(s.events, s.payloads.c.payload).outerjoin(s.payloads, s.payloads.c.seq == s.events.c.seq).order_by(s.events.c.seq)
+            )
             for r in connection.execute(query):
                 if r.seq != last + 1:
                     broken.append(f"event {last + 1} is missing")
@@ -187,10 +197,14 @@ class Journal:
         with self._engine.connect() as connection:
             return connection.scalar(select(s.plans.c.plan).where(s.plans.c.digest == digest))
 
-    def start_migration(self, *, system: str, strategy: str, runbook: str, plan_digest: str, requested_by: str, steps: Sequence[tuple[str, str]]) -> str:
+    def start_migration(
+        self, *, system: str, strategy: str, runbook: str, plan_digest: str, requested_by: str, steps: Sequence[tuple[str, str]]
+    ) -> str:
         """A new migration with its PENDING steps (id, effect). Raises Refused while another of this system is open."""
         with self._write() as tx:
-            open_one = tx.scalar(select(s.migrations.c.id).where(s.migrations.c.system == system, s.migrations.c.state != MigrationState.ENDED))
+            open_one = tx.scalar(
+                select(s.migrations.c.id).where(s.migrations.c.system == system, s.migrations.c.state != MigrationState.ENDED)
+            )
             if open_one:
                 raise Refused(f"{open_one} is still open", where=system, remedy="`orchestrator resume`, `cancel` or `rollback` it first")
             number = (tx.scalar(select(func.max(s.migrations.c.number)).where(s.migrations.c.system == system)) or 0) + 1
@@ -204,7 +218,12 @@ class Journal:
             tx.execute(insert(s.leases).values(migration=ident, token=0, expires=0.0))
             self._add_steps(tx, ident, runbook, steps)
             self._append(
-                tx, "migration_started", actor=requested_by, system=system, migration=ident, payload={"strategy": strategy, "plan": plan_digest}
+                tx,
+                "migration_started",
+                actor=requested_by,
+                system=system,
+                migration=ident,
+                payload={"strategy": strategy, "plan": plan_digest},
             )
             return ident
 
@@ -212,7 +231,15 @@ class Journal:
     def _add_steps(tx: Connection, migration: str, runbook: str, steps: Sequence[tuple[str, str]]) -> None:
         known = set(tx.scalars(select(s.steps.c.step).where(s.steps.c.migration == migration, s.steps.c.runbook == runbook)))
         rows = [
-            {"migration": migration, "runbook": runbook, "step": step, "ordinal": i, "effect": effect, "state": StepState.PENDING, "attempt": 0}
+            {
+                "migration": migration,
+                "runbook": runbook,
+                "step": step,
+                "ordinal": i,
+                "effect": effect,
+                "state": StepState.PENDING,
+                "attempt": 0,
+            }
             for i, (step, effect) in enumerate(steps)
             if step not in known
         ]
@@ -249,7 +276,15 @@ class Journal:
         begun = (StepState.RUNNING, StepState.FAILED, StepState.DONE)
         return any(s.effect == "one_way" and s.state in begun for s in self.steps(migration))
 
-    def set_migration(self, lease: Lease, *, state: MigrationState | None = None, live: str | None = None, ending: Ending | None = None, why: str | None = None) -> None:
+    def set_migration(
+        self,
+        lease: Lease,
+        *,
+        state: MigrationState | None = None,
+        live: str | None = None,
+        ending: Ending | None = None,
+        why: str | None = None,
+    ) -> None:
         """Moves a migration along its table and records the event."""
         row = self.migration(lease.migration)
         values: dict[str, Any] = {}
@@ -302,6 +337,11 @@ class Journal:
             )  # fmt: skip
             return Lease(migration, row.token + 1, holder)
 
+    def renew(self, lease: Lease) -> None:
+        """Keeps the lease for another lifetime. Raises StaleLease when a newer one was given out."""
+        with self._write(lease):
+            pass
+
     def release(self, lease: Lease) -> None:
         """Gives the lease back; the token stays used."""
         with self._writer.begin() as tx:
@@ -349,7 +389,14 @@ class Journal:
             ).one()
 
     def set_step(
-        self, lease: Lease, runbook: str, step: str, state: StepState, *, facts: Mapping[str, Any] | None = None, error: Mapping[str, Any] | None = None
+        self,
+        lease: Lease,
+        runbook: str,
+        step: str,
+        state: StepState,
+        *,
+        facts: Mapping[str, Any] | None = None,
+        error: Mapping[str, Any] | None = None,
     ) -> None:
         """Moves a step along its table, in one transaction with its event. Intent is this call with RUNNING or UNDOING."""
         with self._write(lease) as tx:

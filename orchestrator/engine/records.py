@@ -25,6 +25,10 @@ class BoundRecords:
         """The human task's row, opened when it was not."""
         return dict(self._decisions.open_task(self._lease, step, name, zh=zh, en=en, detail=detail)._mapping)
 
+    def tasks_done(self, step: str) -> list[str]:
+        """Names of the human tasks of a step that were done."""
+        return [t.name for t in self._decisions.tasks(self._lease.migration, state="done") if t.step == step]
+
     def measure(self, **values: Any) -> None:
         """Keeps one measured interruption."""
         self._decisions.measure(self._lease, **values)
@@ -39,7 +43,9 @@ class BoundRecords:
 
     def event(self, kind: str, payload: Mapping[str, Any]) -> None:
         """Puts a fact on the audit chain."""
-        self._journal.append_event(kind, actor=self._lease.holder, system=self._system, migration=self._lease.migration, payload=payload, lease=self._lease)
+        self._journal.append_event(
+            kind, actor=self._lease.holder, system=self._system, migration=self._lease.migration, payload=payload, lease=self._lease
+        )
 
     def set_live(self, live: str) -> None:
         """Which side citizens' writes go to, as soon as it is known."""

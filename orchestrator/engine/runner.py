@@ -26,6 +26,14 @@ def directly(_step: Step, act: Callable[[], Facts]) -> Facts:
     return act()
 
 
+Stopping = Callable[[], bool]
+
+
+def never() -> bool:
+    """Nobody interrupts."""
+    return False
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How far a run came: an ending, or what it waits for."""
@@ -39,13 +47,14 @@ class Runner:
     """One migration in the hands of one process that holds its lease."""
 
     def __init__(
-        self, journal: Journal, lease: Lease, context: Context, *, invoke: Invoke = directly,
+        self, journal: Journal, lease: Lease, context: Context, *, invoke: Invoke = directly, stopping: Stopping = never,
         runbooks: Mapping[str, tuple[Step, ...]] = RUNBOOKS, going_back: Mapping[str, tuple[Step, ...]] = GOING_BACK,
     ) -> None:  # fmt: skip
         self._journal = journal
         self._lease = lease
         self._context = context
         self._invoke = invoke
+        self._stopping = stopping
         self._runbooks = runbooks
         self._going_back = going_back
 
@@ -79,6 +88,8 @@ class Runner:
         for step in self._runbook():
             if self._asked_to_turn_back():
                 return None
+            if self._stopping():
+                raise Waiting("interrupted between two steps", where=self._lease.migration, remedy="`orchestrator resume` goes on")
             try:
                 self._advance(step, self._migration().runbook)
             except (Waiting, NeedsPerson, StaleLease):
@@ -139,7 +150,9 @@ class Runner:
         except Exception as error:
             self._journal.set_step(self._lease, runbook, step.id, StepState.FAILED, error={"what": f"{error.__class__.__name__}: {error}"})
             raise StepFailed(
-                f"{error.__class__.__name__}: {error}".strip(), where=step.id, remedy="`orchestrator status` shows the step; mend the cause and migrate again"
+                f"{error.__class__.__name__}: {error}".strip(),
+                where=step.id,
+                remedy="`orchestrator status` shows the step; mend the cause and migrate again",
             ) from error
         self._finish(step, runbook, facts)
 
@@ -151,10 +164,16 @@ class Runner:
 
     def _verify(self, step: Step) -> None:
         seen = step.observe(self._context)
-        if seen is not Observed.DONE:
+        if seen not in (Observed.DONE, Observed.NOTHING):
             raise StepFailed(
-                f"it ran, but the world shows it {seen.replace('_', ' ')}", where=step.id, remedy="look at the system's hosts, then migrate again"
+                f"it ran, but the world shows it {seen.replace('_', ' ')}",
+                where=step.id,
+                remedy="look at the system's hosts, then migrate again",
             )
+
+    def _verify_undone(self, step: Step) -> None:
+        if step.observe(self._context) is Observed.DONE:
+            raise StepFailed("it was undone, but the world still shows it done", where=step.id, remedy="look at the hosts, then resume")
 
     def _recover(self, step: Step, runbook: str) -> bool:
         """A step found RUNNING: its process is dead, so the world decides. False: it is done after all."""
@@ -187,7 +206,6 @@ class Runner:
 
     def _undo_all(self) -> Outcome:
         """Undoes what is owed, last first; the list comes from the journal. The first failure stops and needs a person."""
-        row = self._migration()
         by_id = {s.id: s for s in self._runbook()}
         for owed in reversed(self._rows()):
             step = by_id.get(owed.step)
@@ -195,7 +213,13 @@ class Runner:
                 continue
             self._undo(step, owed)
         state, why = self._first_cause()
-        ending = Ending.ROLLED_BACK_AFTER if state == MigrationState.GOING_BACK else Ending.CANCELLED if why.startswith("cancelled: ") else Ending.ROLLED_BACK_BEFORE
+        ending = (
+            Ending.ROLLED_BACK_AFTER
+            if state == MigrationState.GOING_BACK
+            else Ending.CANCELLED
+            if why.startswith("cancelled: ")
+            else Ending.ROLLED_BACK_BEFORE
+        )
         self._journal.set_migration(self._lease, state=MigrationState.ENDED, ending=ending, live="source", why=why)
         return Outcome(ending, why=why)
 
@@ -218,14 +242,15 @@ class Runner:
         undo = step.undo
         try:
             self._invoke(step, lambda: undo(self._context) or {})
-            if step.observe(self._context) is Observed.DONE:
-                raise StepFailed("it was undone, but the world still shows it done", where=step.id, remedy="look at the hosts, then resume")
+            self._verify_undone(step)
         except (StaleLease, Waiting):  # a person carries something back: the undoing goes on when it is done
             raise
         except Exception as error:
             self._journal.set_step(self._lease, owed.runbook, step.id, StepState.UNDO_FAILED, error={"what": str(error)})
             raise NeedsPerson(
-                f"undoing “{step.en}” failed: {error}", where=self._lease.migration, remedy="mend the cause and `orchestrator resume`; nothing is skipped"
+                f"undoing “{step.en}” failed: {error}",
+                where=self._lease.migration,
+                remedy="mend the cause and `orchestrator resume`; nothing is skipped",
             ) from error
         self._journal.set_step(self._lease, owed.runbook, step.id, StepState.UNDONE)
 
@@ -265,7 +290,9 @@ class Runner:
             raise
         except Exception as error:
             raise NeedsPerson(
-                f"what became of “{step.en}” cannot be read: {str(error).strip()}", where=row.migration, remedy="bring both databases and the gateways back, then `orchestrator resume`"
+                f"what became of “{step.en}” cannot be read: {str(error).strip()}",
+                where=row.migration,
+                remedy="bring both databases and the gateways back, then `orchestrator resume`",
             ) from error
         if facts is not None:
             if row.state == StepState.FAILED:

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 from orchestrator.engine.actors import Actor, current_actor
 from orchestrator.engine.decisions import Decisions
-from orchestrator.engine.journal import Journal, Lease
+from orchestrator.engine.journal import LEASE_SECONDS, Journal, Lease
 from orchestrator.engine.records import BoundRecords
-from orchestrator.engine.runner import Invoke, Outcome, Runner, directly
+from orchestrator.engine.runner import Invoke, Outcome, Runner, Stopping, directly, never
 from orchestrator.engine.states import Ending, MigrationState
-from orchestrator.errors import Exit, Finding, Refused, UsageError
+from orchestrator.errors import Exit, Finding, Refused, StaleLease, UsageError
 from orchestrator.inventory.load import inventory_digest, load, load_sites
-from orchestrator.models import Host, Inventory, Plan, Sites, System, Verdict
+from orchestrator.models import Host, Inventory, Plan, Sites, Strategy, System, Verdict
+from orchestrator.planning.approval import changes_since
 from orchestrator.planning.plan import make_plan
 from orchestrator.planning.programme import Programme, load_programme
 from orchestrator.policy import assess, load_policy, policy_digest
+from orchestrator.policy.records import JournalAudit, overrides, with_overrides
 from orchestrator.runbooks import RUNBOOKS, runbook_for
 from orchestrator.settings import Settings
 from orchestrator.steps.base import Context
@@ -56,7 +62,8 @@ class Session:
         """Raises Refused with every finding when the inventory has errors."""
         if not self.settings.inventory.is_dir():
             raise Refused(
-                f"there is no inventory folder {self.settings.inventory}", remedy="set `inventory` in orchestrator.toml, or try the demo city: `orchestrator embedded up`"
+                f"there is no inventory folder {self.settings.inventory}",
+                remedy="set `inventory` in orchestrator.toml, or try the demo city: `orchestrator embedded up`",
             )
         reading = load([self.settings.inventory])
         errors = [f for f in reading.findings if f.severity == "error"]
@@ -70,7 +77,12 @@ class Session:
 
     @cached_property
     def verdicts(self) -> dict[str, Verdict]:
-        return assess(self.inventory, self.policy)
+        """What policy says, with people's overrides laid over it."""
+        said = assess(self.inventory, self.policy)
+        file = self.settings.journal_url.removeprefix("sqlite:///")
+        if file != self.settings.journal_url and not Path(file).exists():
+            return said  # no journal yet, so nobody overrode anything
+        return with_overrides(said, overrides(JournalAudit(self.journal)))
 
     @cached_property
     def policy(self):  # type: ignore[no-untyped-def]  # the policy's own type stays the policy's
@@ -85,7 +97,11 @@ class Session:
     def plan(self) -> Plan:
         """The plan of today's inventory and policy. Raises Refused with reasons when there is none."""
         return make_plan(
-            self.inventory, self.verdicts, self.programme, inventory_digest=inventory_digest(self.inventory), policy_digest=policy_digest(self.policy)
+            self.inventory,
+            self.verdicts,
+            self.programme,
+            inventory_digest=inventory_digest(self.inventory),
+            policy_digest=policy_digest(self.policy),
         )
 
     @cached_property
@@ -101,7 +117,9 @@ class Session:
         for system in self.inventory.systems:
             if system.id == ident:
                 return system
-        raise UsageError(f"there is no system {ident}", where=str(self.settings.inventory), remedy="`orchestrator inventory show` lists them")
+        raise UsageError(
+            f"there is no system {ident}", where=str(self.settings.inventory), remedy="`orchestrator inventory show` lists them"
+        )
 
     # ------------------------------------------------------------ migrating
 
@@ -113,6 +131,10 @@ class Session:
         verdict = self.verdicts[self.system(system).id]
         if all(entry.system != system for entry in self.plan.entries):
             raise Refused(f"{system} is not in the plan", where=system, remedy="`orchestrator plan` says why")
+        gaps = self.not_movable(system)
+        if gaps:
+            findings = [Finding("not-movable", "error", gap, "fill in the technical sheet", system=system) for gap in gaps]
+            raise Refused(f"{system} is not movable yet", findings=findings, where=system)
         self._dependencies_moved(system)
         ended = [m for m in self.journal.migrations(system=system) if m.ending == Ending.ACCEPTED]
         if ended:
@@ -124,48 +146,93 @@ class Session:
             steps=[(s.id, s.effect) for s in RUNBOOKS[name]],
         )  # fmt: skip
 
+    def not_movable(self, system: str) -> list[str]:
+        """What the technical sheets still lack before this system can be moved; empty: movable."""
+        one, verdict = self.system(system), self.verdicts[system]
+        if verdict.no_source:
+            return []
+        gaps = [] if one.hosts else ["no hosts"]
+        if verdict.strategy != Strategy.HOSTING and not any(d.engine == "postgresql" for d in one.databases):
+            gaps.append("no PostgreSQL database: there is no other mover yet, so its cutover is not ours to make")
+        gaps += [
+            f"database {d.name}: no role or secret of its own for the engine"
+            for d in one.databases
+            if not (d.admin_role and d.admin_secret)
+        ]
+        gaps += [f"database {d.name}: no application role" for d in one.databases if d.engine == "postgresql" and not d.role]
+        return gaps
+
     def _dependencies_moved(self, system: str) -> None:
         """R4: no earlier than what it depends on."""
         live = {m.system for m in self.journal.migrations() if m.live == "target" or m.ending == Ending.ACCEPTED}
         known = {s.id for s in self.inventory.systems}
         waiting = [d for d in self.system(system).depends_on if d in known and d not in live]
         if waiting:
-            findings = [Finding("dependency", "error", f"{system} depends on {d}, which has not moved", f"migrate {d} first", system=system) for d in waiting]
+            findings = [
+                Finding("dependency", "error", f"{system} depends on {d}, which has not moved", f"migrate {d} first", system=system)
+                for d in waiting
+            ]
             raise Refused(f"{system} cannot move yet", findings=findings, where=system)
 
     def ask_to_turn_back(self, migration: str, reason: str, *, cancelled: bool) -> None:
         """Whoever works on it, now or next, goes back before its next step. Raises Refused after the point of no return."""
         if self.journal.past_return(migration):
-            raise Refused(f"{migration} is past the point of no return", where=migration, remedy="it stays on the cloud; `orchestrator resume` brings it to its end")
+            raise Refused(
+                f"{migration} is past the point of no return",
+                where=migration,
+                remedy="it stays on the cloud; `orchestrator resume` brings it to its end",
+            )
         text = ("cancelled: " if cancelled else "") + f"{reason} ({self.actor})"
         self.journal.set_flag(f"turn_back:{migration}", text, actor=str(self.actor))
 
-    def run(self, migration: str, *, say: Say, invoke: Invoke = directly) -> Outcome:
+    def run(self, migration: str, *, say: Say, invoke: Invoke = directly, stopping: Stopping = never) -> Outcome:
         """Takes the lease and runs as far as it goes: forward, or back when a person asked for it."""
         row = self.journal.migration(migration)
         lease = self.journal.acquire(migration, holder=f"{self.actor} {socket.gethostname()}:{os.getpid()}")
         world = World(self.settings, self.system(row.system), self.sites)
         try:
             context = self._context(lease, world, row.system, row.plan_digest, lambda text: say(row.system, text))
-            runner = Runner(self.journal, lease, context, invoke=invoke)
+            runner = Runner(self.journal, lease, context, invoke=invoke, stopping=stopping)
             if row.ending == Ending.NEEDS_A_PERSON:
                 self.journal.clear_needs_person(lease, actor=str(self.actor))
-            return runner.run()
+            with self._renewed(lease):
+                return runner.run()
         finally:
             world.close()
             self.journal.release(lease)
 
+    @contextmanager
+    def _renewed(self, lease: Lease) -> Iterator[None]:
+        """A step of hours keeps its lease: renewed three times in each of its lifetimes."""
+        stop = threading.Event()
+
+        def renew() -> None:
+            while not stop.wait(LEASE_SECONDS / 3):
+                with contextlib.suppress(StaleLease):  # the runner's next write says so
+                    self.journal.renew(lease)
+
+        thread = threading.Thread(target=renew, name=f"lease {lease.migration}", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+
     def _context(self, lease: Lease, world: World, system: str, digest: str, say: Callable[[str], None]) -> Context:
         kept = self.journal.plan(digest)
         plan = Plan.model_validate_json(kept) if kept else self.plan
-        current = inventory_digest(self.inventory)
-        row = self.journal.migration(lease.migration)
-        forward = row.state == MigrationState.FORWARD and self.journal.flag(f"turn_back:{row.id}") is None
-        if plan.inventory_digest != current and row.live == "source" and forward:  # the way back is never shut
-            raise Refused(
-                "the inventory has changed since this plan was made", where=system,
-                findings=[Finding("inventory-changed", "error", f"planned on {plan.inventory_digest[:12]}, now {current[:12]}", "plan again; `orchestrator cancel` this migration", system=system)],
+        if (
+            self.journal.migration(lease.migration).state == MigrationState.FORWARD
+            and self.journal.migration(lease.migration).live == "source"
+        ):
+            changed = changes_since(
+                plan, self.inventory, self.verdicts, self.programme,
+                inventory_digest=inventory_digest(self.inventory), policy_digest=policy_digest(self.policy), system=system,
             )  # fmt: skip
+            errors = [f for f in changed if f.severity == "error"]
+            if errors:
+                raise Refused("something has changed since this plan was made", where=system, findings=errors)
         for step in self.journal.steps(lease.migration):
             if step.step == "provision" and step.facts and step.state != "undone":
                 world.targets = {name: Host(**values) for name, values in step.facts["servers"].items()}

@@ -64,7 +64,11 @@ ENDING_WORDS: dict[Ending, tuple[str, str, str]] = {
         "mend the cause shown, then `orchestrator migrate` again",
     ),
     Ending.CANCELLED: ("已取消", "cancelled", "nothing is owed; `orchestrator migrate` starts anew"),
-    Ending.NEEDS_A_PERSON: ("需人工处理", "needs a person", "read the error, mend it, then `orchestrator resume`, or `orchestrator rollback`"),
+    Ending.NEEDS_A_PERSON: (
+        "需人工处理",
+        "needs a person",
+        "read the error, mend it, then `orchestrator resume`, or `orchestrator rollback`",
+    ),
 }
 
 

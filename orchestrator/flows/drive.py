@@ -30,9 +30,11 @@ def drive(session: Session, migrations: Sequence[str], systems: Sequence[str], *
     known = dict(zip(systems, migrations, strict=True))
     session.journal.migrations()  # opens the journal once, in this thread
     threads = [
-        threading.Thread(target=_one, args=(session, run, system, known[system], list(systems), codes), kwargs={"wait": wait}, name=system) for system in systems
+        threading.Thread(target=_one, args=(session, run, system, known[system], list(systems), codes), kwargs={"wait": wait}, name=system)
+        for system in systems
     ]
     for thread in threads:
+        thread.daemon = True  # a second Ctrl-C leaves at once
         thread.start()
     try:
         for thread in threads:
@@ -40,8 +42,11 @@ def drive(session: Session, migrations: Sequence[str], systems: Sequence[str], *
                 thread.join(0.2)
     except KeyboardInterrupt:
         STOPPING.set()
+        click.secho(
+            "stopping before the next step (Ctrl-C again leaves at once; `orchestrator resume` goes on either way)", fg="yellow", err=True
+        )
         for thread in threads:
-            thread.join(30)
+            thread.join(60)
         raise
     return int(Exit.worst([codes.get(s, Exit.BUG) for s in systems]))
 
@@ -50,7 +55,16 @@ STOPPING = threading.Event()
 """Set by Ctrl-C: waiting ends, running steps end at their next boundary."""
 
 
-def _one(session: Session, run: Callable[..., Outcome], system: str, migration: str, all_systems: list[str], codes: dict[str, Exit], *, wait: bool) -> None:
+def _one(
+    session: Session,
+    run: Callable[..., Outcome],
+    system: str,
+    migration: str,
+    all_systems: list[str],
+    codes: dict[str, Exit],
+    *,
+    wait: bool,
+) -> None:
     try:
         ident = _started(session, system, migration, all_systems)
         outcome = run(ident, system)
@@ -58,7 +72,7 @@ def _one(session: Session, run: Callable[..., Outcome], system: str, migration: 
             say(system, f"waits: {outcome.waiting}")
             _until_something_changed(session, ident)
             outcome = run(ident, system)
-        codes[system] = report(session, system, outcome)
+        codes[system] = report(system, outcome)
     except OrchestratorError as error:
         say(system, f"{error}")
         for finding in error.findings if isinstance(error, Refused) else ():
@@ -76,7 +90,7 @@ def _started(session: Session, system: str, migration: str, all_systems: list[st
     mine = [d for d in session.system(system).depends_on if d in all_systems]
     said = False
     while not STOPPING.is_set():
-        latest = {d: (session.journal.migrations(system=d) or [None])[-1] for d in mine}
+        latest = {d: next(iter(reversed(session.journal.migrations(system=d))), None) for d in mine}
         if all(m is not None and (m.live == "target" or m.state == "ended") for m in latest.values()):
             break
         if not said:
@@ -104,13 +118,13 @@ def _decided(session: Session, migration: str) -> bool:
 
 def _runner(session: Session, *, direct: bool) -> Callable[..., Outcome]:
     if direct:
-        return lambda ident, _system: session.run(ident, say=say, invoke=directly)
+        return lambda ident, _system: session.run(ident, say=say, invoke=directly, stopping=STOPPING.is_set)
     from orchestrator.flows.migrate import run_in_flow
 
-    return lambda ident, system: run_in_flow(session, ident, system, say)
+    return lambda ident, system: run_in_flow(session, ident, system, say, STOPPING.is_set)
 
 
-def report(session: Session, system: str, outcome: Outcome) -> Exit:
+def report(system: str, outcome: Outcome) -> Exit:
     """Says in the operator's words how it stands, and what to do next."""
     if outcome.ending is None:
         say(system, f"waits: {outcome.waiting}")
@@ -130,5 +144,5 @@ def turn_back(session: Session, migration: str, system: str, reason: str, *, can
     except LeaseHeld:
         say(system, "the process that works on it goes back at its next step; `orchestrator status --watch` shows it")
         return int(Exit.DONE)
-    code = report(session, system, outcome)
+    code = report(system, outcome)
     return int(Exit.DONE if code is Exit.ROLLED_BACK else code)  # it was asked for: done

@@ -63,7 +63,12 @@ def start_ahead(settings: Settings) -> None:
 def _start(folder: Path) -> str:
     kept = _launch(folder)
     if not _healthy(str(kept["url"]), limit=START_SECONDS):
-        raise ToolError("the Prefect server does not come up", where=str(folder / "server.log"), remedy="read that log; or set prefect_api to a server of yours", retryable=True)
+        raise ToolError(
+            "the Prefect server does not come up",
+            where=str(folder / "server.log"),
+            remedy="read that log; or set prefect_api to a server of yours",
+            retryable=True,
+        )
     return str(kept["url"])
 
 
@@ -72,14 +77,23 @@ def _launch(folder: Path) -> dict[str, object]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = os.environ | QUIET | {"PREFECT_HOME": str(folder), "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{folder / 'prefect.db'}"}
+    environment = (
+        os.environ
+        | QUIET
+        | {"PREFECT_HOME": str(folder), "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{folder / 'prefect.db'}"}
+    )
     environment.pop("PREFECT_API_URL", None)
     with (folder / "server.log").open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port), "--no-ui"],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True, cwd=folder,
         )  # fmt: skip
-    kept: dict[str, object] = {"pid": process.pid, "started": start_time(process.pid), "boot": boot_id(), "url": f"http://127.0.0.1:{port}/api"}
+    kept: dict[str, object] = {
+        "pid": process.pid,
+        "started": start_time(process.pid),
+        "boot": boot_id(),
+        "url": f"http://127.0.0.1:{port}/api",
+    }
     _record(folder).write_text(json.dumps(kept), encoding="utf-8")
     return kept
 

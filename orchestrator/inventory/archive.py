@@ -28,6 +28,7 @@ _CHUNK = 2**20
 _CELL = re.compile(
     rb"<(?:\w+:)?c\s(?:[^>]*?\s)?r\s*=\s*[\"']([A-Z]{1,3})([0-9]{1,7})[\"'][^>]*(?<!/)>(\s*<(?:\w+:)?f[\s>/])?|(<(?:\w+:)?c(?:\s[^>]*)?(?<!/)>)"
 )
+_ERROR = re.compile(rb"<(?:\w+:)?c\s(?=[^>]*?\bt\s*=\s*[\"']e[\"'])[^>]*?\br\s*=\s*[\"']([A-Z]{1,3}[0-9]{1,7})[\"']")
 _COMMENT = re.compile(rb"<(?:\w+:)?comment\s[^>]*?ref\s*=\s*[\"']([A-Z]{1,3}[0-9]{1,7})[\"']")
 _CLOSED = re.compile(rb"</(?:\w+:)?(?:worksheet|sst)\s*>\s*(?:<!--[^<]*-->\s*)?$|<(?:\w+:)?sst[^<>]*/>\s*$")
 _SHEET = re.compile(r"<(?:\w+:)?sheet\s([^>]*)>")
@@ -35,7 +36,7 @@ _RELATION = re.compile(r"<(?:\w+:)?Relationship\s([^>]*)>")
 _ATTRIBUTE = re.compile(r"([\w:]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 
 
-class BadFile(Exception):  # noqa: N818 - it says what the file is
+class BadFile(Exception):
     """The file cannot be taken. Carries a finding's code, words and remedy."""
 
     def __init__(self, code: str, what: str, remedy: str) -> None:
@@ -53,6 +54,8 @@ class Part:
     """Cells without an address were seen (legal, rare): their reach is not known."""
     formulas: set[str] = field(default_factory=set)
     comments: set[str] = field(default_factory=set)
+    errors: set[str] = field(default_factory=set)
+    """Cells that hold an error value (``#N/A``): the reader library gives them as empty."""
 
 
 def survey(path: Path) -> dict[str, Part]:
@@ -164,13 +167,13 @@ def _look(text: bytes, part: Part | None, notes: set[str] | None) -> None:
             part.unplaced = True
             continue
         row = int(digits)
-        if row > rows:
-            rows = row
+        rows = max(rows, row)
         column = _column(letters)
-        if column > columns:
-            columns = column
+        columns = max(columns, column)
         if formula and len(part.formulas) < 100_000:
             part.formulas.add((letters + digits).decode())
+    if b't="e"' in text or b"t='e'" in text:
+        part.errors.update(found.decode() for found in _ERROR.findall(text)[:100_000])
     part.columns, part.rows = columns, rows
     if rows > MAX_ROWS or columns > MAX_COLUMNS or rows * columns > MAX_CELLS:
         raise BadFile(

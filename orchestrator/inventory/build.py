@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from orchestrator.errors import Finding
@@ -35,6 +36,7 @@ class Builder:
 
     def reference(self, kind: str, raw: Raw) -> None:
         """A department or a room, from YAML or from a sheet."""
+        self.interpretations += raw.interpretations
         if raw.values.get("id") in (None, "") and isinstance(raw.values.get("name"), str):
             raw.values["id"] = self._ids.reference(kind, raw.values["name"])
         model: Any = Department if kind == "departments" else Room
@@ -61,6 +63,7 @@ class Builder:
 
     def sheet_system(self, raw: Raw) -> None:
         """A row of the statistics form, its cells already read."""
+        self.interpretations += raw.interpretations
         self.systems.append(raw)
 
     def yaml_system(self, raw: Raw) -> None:
@@ -104,6 +107,7 @@ class Builder:
         identified = [raw for raw in self.systems if self._identify(raw, uncounted)]
         self._distinct(identified)
         link.join_parts(identified, self.parts, self.findings)
+        self.interpretations += [one for raw in identified for _, _, part in raw.parts for one in part.interpretations]
         link.depend(identified, self.findings)
         link.places_of_work(identified, self.rooms, self.departments)
         systems: dict[str, System] = {}
@@ -134,9 +138,10 @@ class Builder:
             systems=tuple(sorted(counted, key=lambda s: s.id)),
             excluded=tuple(excluded),
         )
+        rows_of = {(raw.file, raw.sheet, raw.cell[1:]): ident for ident, raw in raws.items() if raw.cell.startswith("A")}
         return Reading(
             inventory=inventory,
-            findings=sorted(dict.fromkeys(self.findings), key=_order),
+            findings=sorted(dict.fromkeys(_named(finding, rows_of) for finding in self.findings), key=_order),
             interpretations=sorted(self.interpretations, key=_order),
             places={ident: {name: raw.place(name) for name in {**raw.cells, **raw.values}} for ident, raw in raws.items()},
             files={**self.files, **{ident: raw.file for ident, raw in raws.items()}},
@@ -203,6 +208,13 @@ class Builder:
 def _uncounted(raw: Raw, missing: tuple[str, ...]) -> Uncounted:
     name, department = raw.values.get("name"), raw.values.get("department")
     return Uncounted(str(name or "")[:200], str(department or "")[:200], "", missing, raw.file, raw.cell)
+
+
+def _named(finding: Finding, rows: dict[tuple[str, str, str], str]) -> Finding:
+    """A finding on a system's row with the system's id: it was not known yet when the cell was read."""
+    row = finding.cell.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+    ident = rows.get((finding.file, finding.sheet, row)) if not finding.system else None
+    return replace(finding, system=ident) if ident else finding
 
 
 def _order(finding: Finding | Interpretation) -> tuple[Any, ...]:

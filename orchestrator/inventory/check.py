@@ -44,7 +44,7 @@ def standings(reading: Reading) -> list[Standing]:
         else:
             found.append(_standing(row.system, levels.get(row.department), reading, row.reason))
     for gap in reading.uncounted:
-        at = {name: f"{gap.file} › {gap.cell}" for name in gap.missing}
+        at = dict.fromkeys(gap.missing, f"{gap.file} › {gap.cell}")
         found.append(Standing(None, gap.name or None, gap.department, gap.level or None, None, gap.missing, at, None))
     return found
 
@@ -66,7 +66,7 @@ def counts(reading: Reading) -> dict[str, int]:
 
 def in_words(missing: str) -> str:
     """A missing thing in the words of the form: ``操作系统``, ``服务 portal-web 是否只能单实例运行``."""
-    from orchestrator.inventory.forms import forms  # noqa: PLC0415 - only for people
+    from orchestrator.inventory.forms import forms
 
     known = forms()
     if missing in known:

@@ -14,7 +14,7 @@ M = TypeVar("M", bound=BaseModel)
 
 def label(name: str) -> str:
     """The Chinese header of a field of the statistics form, with the quotation marks used in messages."""
-    from orchestrator.inventory.forms import forms  # noqa: PLC0415 - only needed once something is wrong
+    from orchestrator.inventory.forms import forms
 
     return "“" + next((column.zh for column in forms()["systems"].columns if column.field == name), name) + "”"
 
@@ -23,7 +23,7 @@ def answer(raw: Any) -> bool | None:
     """The answer to 是否涉密 in YAML: true, false or the words of the form; None when it is no plain answer."""
     if isinstance(raw, bool) or raw is None:
         return raw
-    from orchestrator.inventory.values import classified  # noqa: PLC0415 - YAML of our own writing has true and false
+    from orchestrator.inventory.values import classified
 
     return classified(raw) if isinstance(raw, str | int) else None
 
@@ -35,8 +35,8 @@ def read_words(raw: Raw, findings: list[Finding], interpretations: list[Interpre
         raw.values["grade_answered"] = True
     if all(not isinstance(raw.values.get(name), str) or raw.values[name] in _PLAIN for name in _TYPED):
         return
-    from orchestrator.inventory.forms import forms  # noqa: PLC0415 - YAML of our own writing has plain values
-    from orchestrator.inventory.values import Unreadable, read_value  # noqa: PLC0415
+    from orchestrator.inventory.forms import forms
+    from orchestrator.inventory.values import Unreadable, read_value
 
     types = {column.field: column for column in forms()["systems"].columns}
     for name in _TYPED:

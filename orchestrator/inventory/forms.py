@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -57,14 +60,42 @@ def unit_of(header: str) -> str:
     return found.group(1) if found else ""
 
 
-@cache
+Extra = tuple[tuple[str, str, tuple[str, ...]], ...]
+"""(form, field, further headers): hashable, so that what is made of it is made once."""
+_extra: ContextVar[Extra] = ContextVar("headers", default=())
+
+
+@contextmanager
+def further_headers(extra: Extra) -> Iterator[None]:
+    """Within it, the forms know a city's own headers too."""
+    token = _extra.set(extra)
+    try:
+        yield
+    finally:
+        _extra.reset(token)
+
+
 def forms() -> dict[str, Form]:
-    """Every form, by id. Read from the package's data once."""
+    """Every form, by id. Read from the package's data once, and once more for a city's own headers."""
+    return _forms(_extra.get())
+
+
+@cache
+def _forms(extra: Extra) -> dict[str, Form]:
+    more = {(form, field): headers for form, field, headers in extra}
     text = (resources.files("orchestrator.inventory") / "headers.yaml").read_text("utf-8")
     found: dict[str, Form] = {}
     for ident, entry in documents_of(text, "headers.yaml")[0].items():
         columns = tuple(
-            Column(c["field"], c["type"], c["zh"], c["en"], tuple(c.get("also", ())), c.get("need", ""), c.get("unit", ""))
+            Column(
+                c["field"],
+                c["type"],
+                c["zh"],
+                c["en"],
+                (*c.get("also", ()), *more.get((ident, c["field"]), ())),
+                c.get("need", ""),
+                c.get("unit", ""),
+            )
             for c in entry["columns"]
         )
         by_header: dict[str, Column] = {}

@@ -120,7 +120,7 @@ def depend(raws: list[Raw], findings: list[Finding]) -> None:
             elif found:
                 findings.append(
                     raw.finding(
-                        "dependency-ambiguous", "error", f"第 {number} 个关联系统有多个同名: {'、'.join(found)} (matches several)",
+                        "dependency-ambiguous", "error", f"第 {number} 个关联系统有 {len(found)} 个同名: {'、'.join(found[:5])}{'…' if len(found) > 5 else ''} (matches several)",
                         "填写系统编码 (give the id)", at="depends_on", system=ident,
                     )
                 )  # fmt: skip

@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ __all__ = ["Interpretation", "Reading", "inventory_digest", "load", "load_sites"
 YAML_SUFFIXES = {".yaml", ".yml"}
 SHEET_SUFFIXES = {".xlsx", ".xlsm", ".xltx", ".xls", ".et"}
 OFFICE_SUFFIXES = {".ods", ".doc", ".docx", ".wps", ".pdf", ".xlsb", ".numbers", ".zip", ".rar", ".7z"}
+CITY_WORDS = "headers.yaml"
+"""A city's own headers and words, in a folder that is read or beside a file that is."""
 OTHER_DOCUMENTS = {"sites", "phases", "rules", "starts", "entry", "calendar", "precedence", "counting"}
 """A YAML file whose top-level keys are among these is another document of the programme, not inventory."""
 
@@ -33,10 +36,12 @@ def load(paths: Sequence[Path], *, known: Inventory | None = None, today: dt.dat
     「维保至…」 is read; default: the clock's.
     """
     builder = Builder(known)
-    for path in paths:
-        for file, name in _files(path, builder):
-            _read(file, name, builder, today or dt.datetime.now().astimezone().date(), named=file == path)
-    return builder.finish()
+    with city_words(paths, builder.findings):
+        for path in paths:
+            for file, name in _files(path, builder):
+                if file.name != CITY_WORDS:
+                    _read(file, name, builder, today or dt.datetime.now().astimezone().date(), named=file == path)
+        return builder.finish()
 
 
 def load_strict(paths: Sequence[Path]) -> Reading:
@@ -67,6 +72,33 @@ def load_sites(path: Path) -> Sites:
             for fault in error.errors(include_url=False, include_input=False)
         ]
         raise Refused("sites cannot be read", findings=faults, where=str(file)) from None
+
+
+@contextmanager
+def city_words(paths: Sequence[Path], findings: list[Finding]) -> Iterator[None]:
+    """Within it, forms are read with the headers and words of the city's own ``headers.yaml``, where there is one."""
+    files = dict.fromkeys((path if path.is_dir() else path.parent) / CITY_WORDS for path in paths)
+    headers: list[tuple[str, str, tuple[str, ...]]] = []
+    words: list[tuple[str, str, tuple[str, ...]]] = []
+    for file in files:
+        if not file.is_file():
+            continue
+        documents, wrong = read_yaml(file, file.name)
+        findings.extend(wrong)
+        for document in documents:
+            for name, into in (("headers", headers), ("words", words)):
+                table = document.get(name) if isinstance(document, Map) else None
+                for outer, entry in table.items() if isinstance(table, Map) else ():
+                    for inner, said in entry.items() if isinstance(entry, Map) else ():
+                        into.append((outer, inner, tuple(map(str, said)) if isinstance(said, Seq) else (str(said),)))
+    if not headers and not words:
+        yield
+        return
+    from orchestrator.inventory.forms import further_headers
+    from orchestrator.inventory.values import further_words
+
+    with further_headers(tuple(headers)), further_words(tuple(words)):
+        yield
 
 
 def _files(path: Path, builder: Builder) -> list[tuple[Path, str]]:
@@ -103,9 +135,9 @@ def _read(file: Path, name: str, builder: Builder, today: dt.date, *, named: boo
 
 
 def _read_sheets(file: Path, name: str, builder: Builder, today: dt.date) -> None:
-    from orchestrator.inventory.archive import BadFile  # noqa: PLC0415 - commands on YAML inventories do not pay for these
-    from orchestrator.inventory.rows import read_grid  # noqa: PLC0415
-    from orchestrator.inventory.sheets import csv_grid, grids  # noqa: PLC0415
+    from orchestrator.inventory.archive import BadFile
+    from orchestrator.inventory.rows import read_grid
+    from orchestrator.inventory.sheets import csv_grid, grids
 
     recognised = False
     before = len(builder.findings)

@@ -13,7 +13,7 @@ from orchestrator.errors import Refused
 from orchestrator.inventory.load import load
 from orchestrator.inventory.reading import Reading
 from orchestrator.inventory.write import REFERENCE_FILE, references_text, systems_text
-from orchestrator.models import Excluded, ExcludedRow, Inventory, System
+from orchestrator.models import ExcludedRow, Inventory, System
 
 PERSONAL = {"phone", "contact"}
 """Fields whose values are not shown in a list of changes."""

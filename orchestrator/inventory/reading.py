@@ -34,6 +34,8 @@ class Raw:
     unknown: dict[str, str] = field(default_factory=dict)
     parts: list[tuple[str, int, Raw]] = field(default_factory=list)
     """Rows of technical sheets that joined it: list, position in the list, row."""
+    interpretations: list[Interpretation] = field(default_factory=list)
+    """What was understood on this row: listed only once it is known to be no classified system's."""
 
     def at(self, name: str) -> str:
         return self.cells.get(name, self.cell)

@@ -133,7 +133,7 @@ class _SheetReader:
                     "公式,读取的是缓存值 (a formula; its cached value was read)",
                     "改为填写数值 (type the value in)",
                 )
-            if isinstance(value, str) and value[:1] == "#" and value.rstrip("!?").isupper() and column.type != "text":
+            if cell in self.grid.errors:
                 self._error(number, index, column, "公式出错 (a formula's error value)")
                 continue
             if column.field == "classified":
@@ -144,9 +144,7 @@ class _SheetReader:
                 self._error(number, index, column, str(why))
                 continue
             if read.understood:
-                self.builder.interpretations.append(
-                    Interpretation(self.file, self.grid.name, cell, values.text_of(value)[:200], read.understood)
-                )
+                raw.interpretations.append(Interpretation(self.file, self.grid.name, cell, values.text_of(value)[:200], read.understood))
             if read.value is not None:
                 self._put(raw, column, read.value, values.text_of(value) if read.understood else "")
         for index, words in self.table.unknown.items():

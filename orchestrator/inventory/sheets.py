@@ -29,6 +29,7 @@ class Grid:
     """(first row, first column, last row, last column)"""
     formulas: set[str] = field(default_factory=set)
     comments: set[str] = field(default_factory=set)
+    errors: set[str] = field(default_factory=set)
     hidden: bool = False
 
 
@@ -45,7 +46,7 @@ def address(row: int, column: int) -> str:
 def grids(path: Path) -> Iterator[Grid]:
     """The sheets of an xlsx, in order, hidden ones included. Raises ``BadFile``."""
     parts = survey(path)
-    import python_calamine as calamine  # noqa: PLC0415 - only commands that read spreadsheets pay for it
+    import python_calamine as calamine
 
     try:
         workbook = calamine.load_workbook(str(path))
@@ -59,7 +60,7 @@ def grids(path: Path) -> Iterator[Grid]:
             merged = [(*first, *last) for first, last in (sheet.merged_cell_ranges or [])[:MAX_FILLED]]
             hidden = meta.visible is not calamine.SheetVisibleEnum.Visible
             left = sheet.start[1] if sheet.start else 0
-            yield Grid(meta.name, _rows(sheet, left), merged, part.formulas, part.comments, hidden)
+            yield Grid(meta.name, _rows(sheet, left), merged, part.formulas, part.comments, part.errors, hidden)
     except calamine.PasswordError:
         raise BadFile("xlsx-password", "文件有打开密码 (password-protected)", "去掉密码后另存 (save it without a password)") from None
     except (calamine.CalamineError, OSError, ValueError, OverflowError):
@@ -88,7 +89,7 @@ def csv_grid(path: Path) -> Grid:
         )
     text = _text(data)
     sample = text[:20_000]
-    delimiter = max(",;\t", key=lambda mark: sample.count(mark))
+    delimiter = max(",;\t", key=sample.count)
     return Grid("", _csv_rows(text, delimiter))
 
 

@@ -148,7 +148,7 @@ def _columns(form: Form, row: Row, above: Row | None, number: int) -> Table:
             table.repeated.append((index, column))
         else:
             table.columns[index] = column
-            table.units[index] = unit_of(low) or unit_of(high) or column.unit
+            table.units[index] = unit_of(low) or unit_of(high)
     return table
 
 
@@ -170,14 +170,14 @@ def kind_of_row(table: Table, row: Row, filled: set[int]) -> str:
     if len(first) < 40 and _TOTAL.match(first.replace(" ", "")):
         return "total"
     fields = {column.field: index for index, column in table.columns.items()}
+    if _NOTE.match(first) and fields.get("name") not in own and fields.get("department") not in own:
+        return "note"  # before anything else: a line of signatures has words under every column
     if any(isinstance(row[index], str) and _EXAMPLE.match(row[index]) for index in own):
         return "example"
     told = [index for index in own if index in table.columns]
     answer = fields.get("classified")
     if answer is not None and answer in own and len(own) > 1:
         return "header" if _repeats(table, row) else "data"
-    if len(own) <= 2 and _NOTE.match(first):
-        return "note"
     if _repeats(table, row):
         return "header"
     name = fields.get("name", fields.get("system"))
@@ -192,6 +192,9 @@ def kind_of_row(table: Table, row: Row, filled: set[int]) -> str:
 
 def _repeats(table: Table, row: Row) -> bool:
     """The header printed again on the next page."""
+    name = next((index for index, column in table.columns.items() if column.field in {"name", "system"}), None)
+    if name is not None and name < len(row) and not match(table.form, text_of(row[name])):
+        return False
     said = [index for index in table.columns if index < len(row) and isinstance(row[index], str) and row[index]]
     same = [index for index in said if match(table.form, row[index]) is table.columns[index]]
     return len(same) >= 3 and len(same) * 2 > len(said)

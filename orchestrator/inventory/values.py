@@ -10,7 +10,9 @@ import json
 import re
 import shlex
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -19,7 +21,7 @@ from typing import Any
 from orchestrator.inventory.yaml_in import documents_of
 
 
-class Unreadable(ValueError):  # noqa: N818 - it says what the cell is
+class Unreadable(ValueError):
     """The text fits none of the accepted forms; the message says which are."""
 
 
@@ -162,7 +164,7 @@ def size(raw: Any, unit: str = "") -> Value:
     """GB. ``1.2T`` is 1228.8; a bare number has the unit of the header, else GB."""
     base = _GB.get((unit or "G")[0].upper(), 1.0)
     if isinstance(raw, int | float) and not isinstance(raw, bool):
-        return _number(float(raw) * base, f"{float(raw) * base:g} GB" if base != 1.0 else "")
+        return _number(float(raw) * base, f"{float(raw) * base:g} GB" if base != 1.0 or not unit else "")
     text = plain(raw).replace(" ", "")
     times = _TIMES.match(text)
     if times:
@@ -174,7 +176,7 @@ def size(raw: Any, unit: str = "") -> Value:
     if not found:
         raise Unreadable("填数字和单位,如 500G、1.2T (a number with a unit)")
     amount = _float(found.group(1)) * (_GB[found.group(2)[0].upper()] if found.group(2) else base)
-    same = found.group(2) is None and base == 1.0 and text == found.group(1)
+    same = found.group(2) is None and base == 1.0 and unit and text == found.group(1)
     return _number(amount, "" if same else f"{amount:g} GB")
 
 
@@ -216,7 +218,7 @@ def minutes(raw: Any, unit: str = "") -> Value:
     found = _DURATION.match(text)
     if not found:
         raise Unreadable("填时长和单位,如 30分钟、4小时 (a duration with its unit)")
-    factor = _MINUTES[(found.group(2) or unit or "分")[0].lower()] if (found.group(2) or unit or "分")[0].lower() in _MINUTES else 1
+    factor = _MINUTES.get((found.group(2) or unit or "分")[0].lower(), 1)
     amount = _float(found.group(1)) * factor
     return _number(amount, "" if unit and not found.group(2) and factor == 1 else f"{amount:g} 分钟")
 
@@ -249,19 +251,34 @@ def choices() -> dict[str, dict[str, tuple[str, ...]]]:
     }
 
 
+_more_words: ContextVar[tuple[tuple[str, str, tuple[str, ...]], ...]] = ContextVar("words", default=())
+
+
+@contextmanager
+def further_words(extra: tuple[tuple[str, str, tuple[str, ...]], ...]) -> Iterator[None]:
+    """Within it, choices know a city's own words too: (kind, value, words)."""
+    token = _more_words.set(extra)
+    try:
+        yield
+    finally:
+        _more_words.reset(token)
+
+
 @cache
-def _table(kind: str) -> dict[str, str]:
-    return {
-        unicodedata.normalize("NFKC", word).casefold().replace(" ", ""): value
-        for value, words in choices()[kind].items()
-        for word in (value, *words)
-    }
+def _table(kind: str, more: tuple[tuple[str, str, tuple[str, ...]], ...]) -> dict[str, str]:
+    own = {folded(word): value for at, value, words in more if at == kind and value in choices()[kind] for word in words}
+    return own | {folded(word): value for value, words in choices()[kind].items() for word in (value, *words)}
+
+
+def folded(word: str) -> str:
+    """A word as choices are compared: width, case and spaces do not matter."""
+    return unicodedata.normalize("NFKC", word).casefold().replace(" ", "")
 
 
 def choice(kind: str, raw: Any) -> Value:
     """One of the words of ``words.yaml``."""
     text = plain(raw).casefold().replace(" ", "")
-    value = _table(kind).get(text)
+    value = _table(kind, _more_words.get()).get(text)
     if value is None:
         raise Unreadable(f"可填 (one of): {'、'.join(words[0] for words in choices()[kind].values())}")
     word = choices()[kind][value][0]

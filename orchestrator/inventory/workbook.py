@@ -120,7 +120,7 @@ def _environment(value: dict[str, str]) -> str:
 
 def write_workbook(path: Path, inventory: Inventory | None = None, lang: str = "zh", forms_to_write: Iterable[str] | None = None) -> None:
     """Write the forms to ``path``, filled from ``inventory`` or with one example row. Replaces ``path`` whole or not at all."""
-    from openpyxl import Workbook  # noqa: PLC0415 - costs 0.3 s
+    from openpyxl import Workbook
 
     tables, unknown = tables_of(inventory, lang) if inventory is not None else ({form: [] for form in forms()}, [])
     workbook = Workbook()
@@ -141,8 +141,8 @@ def write_workbook(path: Path, inventory: Inventory | None = None, lang: str = "
 
 
 def _fill(sheet: Any, form: Form, rows: Rows, unknown: list[str], lang: str, *, example: bool) -> None:
-    from openpyxl.styles import Alignment, Font, PatternFill  # noqa: PLC0415
-    from openpyxl.utils import get_column_letter  # noqa: PLC0415
+    from openpyxl.styles import Alignment, Font, PatternFill
+    from openpyxl.utils import get_column_letter
 
     fills = {"count": "FFF4B183", "plan": "FFFFE699", "move": "FFC6E0B4", "": "FFD9D9D9"}
     headers = [(column.zh if lang == "zh" else column.en, column) for column in form.columns]
@@ -182,7 +182,7 @@ def put(cell: Any, value: Any) -> None:
 
 
 def _validation(sheet: Any, letter: str, column: Column, lang: str) -> None:
-    from openpyxl.worksheet.datavalidation import DataValidation  # noqa: PLC0415
+    from openpyxl.worksheet.datavalidation import DataValidation
 
     if column.type == "yes_no":
         offered = ["是", "否"] if lang == "zh" else ["yes", "no"]
@@ -232,7 +232,7 @@ EXAMPLE: dict[str, dict[str, Any]] = {
 
 
 def _instructions(sheet: Any, lang: str) -> None:
-    from openpyxl.styles import Alignment, Font  # noqa: PLC0415
+    from openpyxl.styles import Alignment, Font
 
     sheet.column_dimensions["A"].width = 110
     for number, line in enumerate(INSTRUCTIONS_ZH if lang == "zh" else INSTRUCTIONS_EN, start=1):

@@ -68,7 +68,7 @@ class Seq(list[Any]):
         self.lines = []
 
 
-class BadYaml(Exception):  # noqa: N818 - it says what the file is
+class BadYaml(Exception):
     """The file cannot be read as YAML within the limits. ``line`` is 0 where no place is known."""
 
     def __init__(self, code: str, what: str, remedy: str, line: int = 0) -> None:

@@ -64,10 +64,6 @@ def build(
         group.blocked = group.blocked or impossible(group, ", ".join(systems[m].id for m in component), resources, cloud, horizon)
         _stand(group, [systems[m] for m in component], states, promised or {}, base)
         groups.append(group)
-    for number in range(len(groups) - 1, -1, -1):  # what is needed early is released early
-        for other in groups[number].needs:
-            groups[other].feeds.append(number)
-            groups[other].release = min(groups[other].release, groups[number].release)
     for group in groups:
         blocked = next((other for other in group.needs if groups[other].blocked), None)
         if blocked is not None and group.blocked is None and group.fixed is None:
@@ -76,6 +72,11 @@ def build(
             group.blocked = Finding(
                 "needs-blocked", "error", f"{names} needs {root}, which cannot be planned", f"see the reason given for {root}", system=names
             )
+    for number in range(len(groups) - 1, -1, -1):  # what is needed early is released early
+        for other in groups[number].needs:
+            groups[other].feeds.append(number)
+            if not groups[number].blocked:
+                groups[other].release = min(groups[other].release, groups[number].release)
     scope = [[n for n, one in enumerate(systems) if phase in phases_of[one.id]] for phase in range(len(programme.phases))]
     return Problem(
         systems=systems, verdicts=verdicts, programme=programme, base=base, first=(opening_day - base).days // 7, weeks=horizon,

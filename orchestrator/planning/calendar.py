@@ -45,7 +45,7 @@ class Day:
 
 @lru_cache(maxsize=8192)
 def _library_day(day: dt.date) -> Day:
-    from chinese_calendar import get_holiday_detail  # noqa: PLC0415 - most commands never ask for working days
+    from chinese_calendar import get_holiday_detail
 
     try:
         off, name = get_holiday_detail(day)
@@ -161,7 +161,7 @@ def local(at: dt.datetime, programme: Programme) -> dt.datetime:
     """The city's wall-clock time of a moment; one without a time zone is taken for it."""
     if at.tzinfo is None:
         return at
-    from zoneinfo import ZoneInfo  # noqa: PLC0415 - planning itself never needs it
+    from zoneinfo import ZoneInfo
 
     return at.astimezone(ZoneInfo(programme.timezone)).replace(tzinfo=None)
 

@@ -194,8 +194,8 @@ def _tight(problem: Problem, schedule: Schedule, deadline: int) -> dict[str, flo
 
 def _sufficient(problem: Problem, phase: int, rates: Mapping[str, float]) -> tuple[Change, ...]:
     """Larger, then smaller multiples of the starting amounts until the plain scheduler meets the targets up to this phase."""
-    probes = 7 if len(problem.groups) <= SMALL else 2
-    low, high = 0.0, 1.0 if probes > 2 else 1.5
+    probes = 7 if len(problem.groups) <= SMALL else 2 if len(problem.groups) <= bounds.LARGE else 1
+    low, high = 0.0, 1.0 if probes > 2 else 1.5 if probes > 1 else 3.0
     best: tuple[Change, ...] = ()
     while probes and not best:
         changes = _changes(rates, high)

@@ -39,7 +39,7 @@ def make_plan(
     if keep is not None and (former := schedule_of(problem, keep)) is not None:
         schedule = min(former, schedule, key=lambda one: scheduling.score(problem, one))
     if effort:
-        from orchestrator.planning import search  # noqa: PLC0415 - only when asked for
+        from orchestrator.planning import search
 
         schedule = search.improve(problem, schedule, effort)
     if scheduling.score(problem, schedule)[0]:
@@ -90,8 +90,8 @@ def sealed(plan: Plan) -> Plan:
 
 def mended_or_refused(problem: Problem, schedule: Schedule) -> Schedule:
     """The schedule mended until every target is met. Raises ``Refused`` with every reason where that does not succeed."""
-    from orchestrator.planning import search  # noqa: PLC0415 - most plans need no mending
-    from orchestrator.planning.explain import explain, prove, structure  # noqa: PLC0415
+    from orchestrator.planning import search
+    from orchestrator.planning.explain import explain, prove, structure
 
     short = sorted({one.phase for n, one in enumerate(problem.targets) if scheduling.reached(problem, schedule, n) < one.needed})
     hopeless = any(structure(problem, phase) for phase in short)

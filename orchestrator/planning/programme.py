@@ -168,7 +168,7 @@ def load_programme(path: Path) -> Programme:
 
     Raises ``Refused`` with every finding (field by field) when the file is missing, is not YAML or does not fit the schema.
     """
-    import yaml  # noqa: PLC0415 - only commands that read the programme pay for it
+    import yaml
 
     try:
         raw: Any = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe

@@ -45,7 +45,7 @@ def replan(
     urgent = _begin(problem, entries, as_of)
     schedule = _best(problem, urgent)
     if effort:
-        from orchestrator.planning import search  # noqa: PLC0415 - only when asked for
+        from orchestrator.planning import search
 
         schedule = search.improve(problem, schedule, effort)
     if scheduling.score(problem, schedule)[0]:
@@ -121,7 +121,7 @@ def _best(problem: Problem, urgent: set[int]) -> Schedule:
         urgent = {group for group in urgent if problem.groups[group].fixed is None}
     score = scheduling.score(problem, best)
     if score[0]:
-        from orchestrator.planning.search import Search  # noqa: PLC0415 - most re-plans need no mending
+        from orchestrator.planning.search import Search
 
         Search(problem, best).run(MENDING, until_met=True)
         score = scheduling.score(problem, best)

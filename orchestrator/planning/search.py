@@ -248,7 +248,7 @@ def improve(problem: Problem, schedule: Schedule, effort: int, *, plain: bool = 
     """``effort`` neighbourhoods, with the solver where it is installed and ``plain`` is not asked for. Changes ``schedule`` in place."""
     placing: Placing | None = None
     if not plain:
-        from orchestrator.planning import solver  # noqa: PLC0415 - the heavy library is imported only when it is used
+        from orchestrator.planning import solver
 
         placing = solver.placing() if solver.available() else None
     Search(problem, schedule, placing).run(effort)

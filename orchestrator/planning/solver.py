@@ -22,14 +22,14 @@ MAXIMUM = 900
 
 def available() -> bool:
     """Whether the optional solver is installed."""
-    from importlib.util import find_spec  # noqa: PLC0415 - a moment of start-up saved
+    from importlib.util import find_spec
 
     return find_spec("ortools") is not None
 
 
 def placing() -> Placing:
     """A function that places a neighbourhood which has been taken out of the schedule. Imports the library (seconds, 100 MB)."""
-    from ortools.sat.python import cp_model  # noqa: PLC0415 - an optional extra, and heavy
+    from ortools.sat.python import cp_model
 
     former: dict[int, int] = {}
 

@@ -178,7 +178,7 @@ def _on(window: Window, day: dt.date, programme: Programme) -> bool:
 def _kind(day: dt.date, holidays: tuple[dt.date, ...], workdays: tuple[dt.date, ...]) -> tuple[bool, bool]:
     if day in workdays or day in holidays:
         return day in workdays, day not in workdays
-    from chinese_calendar import get_holiday_detail  # noqa: PLC0415 - only where a rule asks for working days
+    from chinese_calendar import get_holiday_detail
 
     try:
         off, name = get_holiday_detail(day)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from orchestrator.errors import Refused
 from orchestrator.models import Inventory, Reason, Strategy, System, SystemId, Verdict
-from orchestrator.policy.expressions import Value
+from orchestrator.policy.expressions import BadCondition, Value
 from orchestrator.policy.facts import FactReader, Facts, fact_words, field_of, place_of
 from orchestrator.policy.policy import Policy, Rule
 
@@ -24,10 +25,16 @@ Places = Mapping[str, Mapping[str, str]]
 
 
 def assess(inventory: Inventory, policy: Policy, places: Places | None = None) -> dict[SystemId, Verdict]:
-    """What policy says of every counted system, in the order of their ids. Overrides are laid over it by ``policy.overrides``."""
+    """What policy says of every counted system, in the order of their ids. Overrides are laid over it by
+    ``records.with_overrides``. Raises ``Refused`` when a condition compares what cannot be compared."""
     reader = FactReader(policy)
     known = places or {}
-    return {system.id: assess_system(system, policy, reader, known.get(system.id, {})) for system in inventory.systems}
+    try:
+        return {system.id: assess_system(system, policy, reader, known.get(system.id, {})) for system in inventory.systems}
+    except BadCondition as bad:
+        raise Refused(
+            f"策略中的条件无法计算 (a condition of the policy cannot be evaluated): {bad}", remedy="orchestrator policy check"
+        ) from None
 
 
 def assess_system(system: System, policy: Policy, reader: FactReader, places: Mapping[str, str]) -> Verdict:
@@ -70,7 +77,7 @@ def _ask(policy: Policy, values: Mapping[str, Value]) -> tuple[list[Rule], list[
     skipped: set[str] = set()
     for rule in policy.rules:
         condition = policy.conditions[rule.when]
-        if rule.facts_only_if and policy.conditions[rule.facts_only_if].holds(values) is not True:
+        if not _applies(policy, rule, values):
             skipped.update(condition.facts)
             continue
         holds = condition.holds(values)
@@ -123,10 +130,16 @@ def _would_change(
 
 
 def _after(policy: Policy, facts: Facts, rules: list[Rule]) -> Strategy:
+    """The strategy with these rules mended: only the rules that name a strategy are asked again."""
     values: dict[str, Value] = dict(facts.values)
     for rule in rules:
         values.update(rule.mend)
-    return _strategy(policy, _ask(policy, values)[0])
+    deciding = [rule for rule in policy.rules if rule.effect.strategy is not None]
+    return _strategy(policy, [rule for rule in deciding if _applies(policy, rule, values) and policy.conditions[rule.when].holds(values)])
+
+
+def _applies(policy: Policy, rule: Rule, values: Mapping[str, Value]) -> bool:
+    return not rule.facts_only_if or policy.conditions[rule.facts_only_if].holds(values) is True
 
 
 def _change(policy: Policy, facts: Facts, places: Mapping[str, str], rules: list[Rule], after: Strategy) -> Reason:

@@ -31,7 +31,7 @@ def _chinese(system: System, department: Department | None, verdict: Verdict, po
         f"条件成熟度 {verdict.readiness} 分({'成熟' if ripe else '尚不成熟'}),复杂度 {verdict.complexity} 分(架构{'相对简单' if simple else '较复杂'})。"
         + ("符合“条件成熟、架构相对简单的优先”,可安排在前。" if ripe and simple else "宜在条件具备后安排。"),
     ]
-    others = [reason for reason in _others(verdict, policy)]
+    others = list(_others(verdict, policy))
     if others:
         lines += ["影响评分的情况:", *(f"  · {reason.zh}{_evidence(reason)}" for reason in others)]
     if verdict.would_change:

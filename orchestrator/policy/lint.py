@@ -76,9 +76,7 @@ def _mend(policy: Policy, rule: Rule) -> Iterator[Finding]:
 
 def _ever(policy: Policy, rules: Sequence[Rule], without: Sequence[Rule] = ()) -> bool | None:
     """Whether all ``rules`` can hold at once while none of ``without`` does; None when there are too many combinations to try."""
-    tried = 0
-    for facts in _combinations(policy, [*rules, *without]):
-        tried += 1
+    for tried, facts in enumerate(_combinations(policy, [*rules, *without]), start=1):
         if tried > MOST:
             return None
         try:

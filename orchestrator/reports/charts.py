@@ -10,7 +10,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from orchestrator.reports.facts import Cutover, Phase, ReportFacts
+from orchestrator.reports.facts import Phase, ReportFacts
+from orchestrator.reports.system_facts import Cutover
 from orchestrator.reports.values import Sourced, Words
 
 WIDTH = 720.0

@@ -17,6 +17,7 @@ from orchestrator.reports import facts as f
 from orchestrator.reports import phases, standing, systems
 from orchestrator.reports.given import Given
 from orchestrator.reports.privacy import who
+from orchestrator.reports.system_facts import SystemFacts
 from orchestrator.reports.trail import DecisionsLike, JournalLike, Trail
 from orchestrator.reports.values import Source, Sourced
 from orchestrator.reports.words import EVENTS, mark
@@ -79,14 +80,11 @@ def collect(
 
 
 def _sum(given: Given, sources: list[Source]) -> Source:
-    found = Source(
-        events=tuple(sorted({n for s in sources for n in s.events})),
-        rows=tuple(dict.fromkeys(r for s in sources for r in s.rows)),
-    )
+    found = Source.of(sources)
     return found if found.events or found.rows else given.trail.nothing()
 
 
-def _totals(given: Given, known: tuple[f.SystemFacts, ...], waits: tuple[f.Wait, ...]) -> f.Totals:
+def _totals(given: Given, known: tuple[SystemFacts, ...], waits: tuple[f.Wait, ...]) -> f.Totals:
     cutovers = [c for s in known for c in s.cutovers]
     everything = _sum(given, [c.started.source for c in cutovers])
     gaps = sorted((c for c in cutovers if c.longest_gap_ms.value is not None), key=lambda c: c.longest_gap_ms.value or 0)
@@ -111,8 +109,8 @@ def _totals(given: Given, known: tuple[f.SystemFacts, ...], waits: tuple[f.Wait,
     )
 
 
-def _departments(given: Given, known: tuple[f.SystemFacts, ...]) -> tuple[f.DepartmentFacts, ...]:
-    by_department: dict[str, list[f.SystemFacts]] = {d.id: [] for d in given.inventory.departments}
+def _departments(given: Given, known: tuple[SystemFacts, ...]) -> tuple[f.DepartmentFacts, ...]:
+    by_department: dict[str, list[SystemFacts]] = {d.id: [] for d in given.inventory.departments}
     for s in known:
         by_department.setdefault(s.department, []).append(s)
     found = []

@@ -80,11 +80,15 @@ class Given:
 
     def entry(self, system: str, digest: str | None = None) -> tuple[PlanEntry, str] | None:
         """What was promised to a system and by which plan: the one its migration began under, else today's."""
-        for plan in (self.plans.get(digest or ""), self.plan):
-            for one in plan.entries if plan else ():
-                if one.system == system:
-                    return one, plan.digest if plan else ""
+        for one in (digest or "", self.plan.digest if self.plan else ""):
+            if (found := self._entries.get(one, {}).get(system)) is not None:
+                return found, one
         return None
+
+    @cached_property
+    def _entries(self) -> dict[str, dict[str, PlanEntry]]:
+        plans = {**self.plans} | ({self.plan.digest: self.plan} if self.plan else {})
+        return {digest: {entry.system: entry for entry in plan.entries} for digest, plan in plans.items()}
 
     # ------------------------------------------------------------ time
 

@@ -47,9 +47,7 @@ def _phase(given: Given, target: Target) -> Phase:
 
 
 def _accepted(given: Given, members: Iterable[counting.Member]) -> Source:
-    found = Source()
-    for member in members:
-        found += given.accepted.get(member.id, Source())
+    found = Source.of(given.accepted[member.id] for member in members if member.id in given.accepted)
     return found if found.events else given.trail.nothing()
 
 

@@ -113,9 +113,7 @@ def _targets(parts: list[str], plan: Plan, x: Scale, scopes: Sequence[set[str]],
     return bottom + 10
 
 
-def _waves(  # noqa: PLR0917 - one panel's geometry
-    parts: list[str], plan: Plan, inventory: Inventory, x: Scale, top: int, words: dict[str, Any], lang: str
-) -> int:
+def _waves(parts: list[str], plan: Plan, inventory: Inventory, x: Scale, top: int, words: dict[str, Any], lang: str) -> int:
     """Panel two: a row for each department, a dot for each cutover week, as large as what moves in it."""
     owner = {one.id: one.department for one in inventory.systems}
     names = {one.id: one.name if lang == "zh" else one.name_en or one.name for one in inventory.departments}
@@ -153,7 +151,7 @@ def _waves(  # noqa: PLR0917 - one panel's geometry
     return bottom + 16
 
 
-def _capacity(  # noqa: PLR0917 - one panel's geometry
+def _capacity(
     parts: list[str], plan: Plan, inventory: Inventory, programme: Programme, dimension: str, x: Scale, span: tuple[dt.date, dt.date],
     top: int, words: dict[str, Any],
 ) -> int:  # fmt: skip

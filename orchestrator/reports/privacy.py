@@ -38,6 +38,9 @@ KEYS: dict[str, tuple[str, ...]] = {
     "outage_announced": ("minutes",),
     "writes_exposed": ("why",),
     "way_back_alarm": ("problems",),
+    "judged": ("acknowledged", "lost", "duplicated", "failed", "longest_gap_ms", "tables", "rows", "equal", "faults"),
+    "mended": ("cause", "done"),
+    "copied": ("bytes", "items"),
     "policy-override": ("strategy", "policy_strategy", "reason", "on_behalf_of"),
     "baseline-frozen": ("reason",),
     "baseline-change": ("what", "reason"),
@@ -69,7 +72,7 @@ _PERSONAL = re.compile(
     r"|0\d{2,3}[-\s]\d{7,8}(?:-\d{1,5})?"  # landline with its area code
     r"|\d{17}[\dXx]"  # identity card
     r")(?!\d)"
-    r"|[\w.+-]+@[\w-]+(?:\.[\w-]+)+"  # mail
+    r"|[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"  # mail
 )
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from orchestrator.models import Room, System
-from orchestrator.reports.facts import Catalogue, CatalogueEntry, Conflict, RoomFacts, SystemFacts, Wait
+from orchestrator.reports.facts import Catalogue, CatalogueEntry, Conflict, RoomFacts, Wait
 from orchestrator.reports.given import Given
 from orchestrator.reports.privacy import who
+from orchestrator.reports.system_facts import SystemFacts
 from orchestrator.reports.values import Source, Sourced, Words, same
 from orchestrator.reports.words import CATEGORIES, FORMS, GATE_COMMANDS, GATES, SHARING, words
 
@@ -117,9 +118,7 @@ def _stands_in(system: System, room: Room | str) -> bool:
 def _room(given: Given, room: Room | str, inside: list[tuple[System, bool]]) -> RoomFacts:
     holders = [(s, counted) for s, counted in inside if s.id not in given.accepted]
     source = Source(rows=tuple(f"inventory:{s.id}" for s, _ in inside) or ("inventory:*",))
-    moved = Source()
-    for s, _ in inside:
-        moved += given.accepted.get(s.id, Source())
+    moved = Source.of(given.accepted[s.id] for s, _ in inside if s.id in given.accepted)
     entries = {s.id: given.entry(s.id) if counted else None for s, counted in holders}
     dates = [e[0].accepted_by for e in entries.values() if e and e[0].accepted_by]
     unplanned = tuple(sorted(s for s, e in entries.items() if e is None or e[0].accepted_by is None))
@@ -168,9 +167,7 @@ def catalogue(given: Given, systems: tuple[SystemFacts, ...]) -> Catalogue:
     )
     registered = {e.system for e in entries}
     missing = [s for s in systems if s.state.value.code == "accepted" and s.id not in registered and _has_database(given.systems[s.id])]
-    source = Source()
-    for s in missing:
-        source += s.state.source
+    source = Source.of(s.state.source for s in missing)
     return Catalogue(
         entries=entries,
         conflicts=conflicts,

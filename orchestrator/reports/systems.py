@@ -6,9 +6,11 @@ from typing import Any
 
 from orchestrator.models import System
 from orchestrator.policy.records import OVERRIDE
-from orchestrator.reports.facts import Comparison, Cutover, Earlier, Outage, Promise, ReasonLine, SystemFacts
 from orchestrator.reports.given import Given
+from orchestrator.reports.people import acts
 from orchestrator.reports.phases import in_scope
+from orchestrator.reports.privacy import who
+from orchestrator.reports.system_facts import Comparison, Cutover, Earlier, Outage, Promise, ReasonLine, SystemFacts, Writes
 from orchestrator.reports.values import Mark, Source, Sourced, Words
 from orchestrator.reports.words import DIRECTIONS, KINDS, LEVELS, OUTAGES, STATES, STATUSES, STRATEGIES, mark, words
 
@@ -70,7 +72,9 @@ def _system(given: Given, one: System, rows: list[Any], phases: tuple[str, ...])
         cutovers=tuple(_cutover(given, one.id, m) for m in _measured(given, rows) if m.kind == "cutover"),
         outages=tuple(o for row in rows for o in _outages(given, one.id, row)),
         comparison=comparison,
+        writes=_writes(given, one.id),
         unchanged=_unchanged(given, latest),
+        acts=acts(given, rows),
         exposed=Sourced(value=bool(exposed), source=trail.source(exposed)),
         alarms=Sourced(value=len(alarms), source=trail.source(alarms)),
     )
@@ -145,8 +149,7 @@ def _late(given: Given, system: str, latest: Any, window_end: str, accepted_by: 
 
 
 def _measured(given: Given, rows: list[Any]) -> list[Any]:
-    mine = {row.id for row in rows}
-    return [m for m in given.trail.measurements if m.migration in mine]
+    return [m for row in rows for m in given.trail.measurements_of.get(row.id, ())]
 
 
 def _cutover(given: Given, system: str, m: Any) -> Cutover:
@@ -172,7 +175,7 @@ def _outages(given: Given, system: str, row: Any) -> list[Outage]:
     trail, found = given.trail, []
     for kind, announced_by in ANNOUNCED.items():
         announced = trail.of(row.id, announced_by)
-        measured = [m for m in trail.measurements if m.migration == row.id and m.kind == kind]
+        measured = [m for m in trail.measurements_of.get(row.id, ()) if m.kind == kind]
         minutes = Sourced[float | None](value=_minutes(announced[-1].payload) if announced else None, source=trail.source(announced))
         for m in measured:
             gap = Sourced[float | None](value=m.longest_gap_ms, source=trail.measured[m.id])
@@ -246,3 +249,16 @@ def _unchanged(given: Given, row: Any) -> Sourced[bool | None]:
         return Sourced(value=None, source=given.trail.nothing())
     source = given.trail.source(given.trail.step_events(row.id, step.step, step.state), f"steps:{row.id}/{step.step}")
     return Sourced(value=step.state == "done", source=source)
+
+
+def _writes(given: Given, system: str) -> Writes | None:
+    """From the judge's last event of the system. None: nobody judged it from outside, or what was found does not hold figures."""
+    event = next((e for e in reversed(given.trail.of_kind("judged", system=system)) if e.payload is not None), None)
+    if event is None or event.payload is None:
+        return None
+    figures = [event.payload.get(name) for name in ("acknowledged", "lost", "duplicated")]
+    if not all(isinstance(figure, int) for figure in figures):
+        return None
+    source, person = Source(events=(event.seq,)), given.scrub.text(who(event.actor))
+    acknowledged, lost, duplicated = (Sourced[int](value=int(figure or 0), source=source) for figure in figures)
+    return Writes(who=person, simulated=person.startswith("simulated:"), acknowledged=acknowledged, lost=lost, duplicated=duplicated)

@@ -79,9 +79,18 @@ class Trail:
                 found.setdefault(event.migration, []).append(event)
         return found
 
+    @cached_property
+    def _by_kind(self) -> dict[str, list[EventLike]]:
+        found: dict[str, list[EventLike]] = {}
+        for event in self.events:
+            if event.system not in self.hidden:
+                found.setdefault(event.kind, []).append(event)
+        return found
+
     def of_kind(self, *kinds: str, system: str | None = None) -> list[EventLike]:
         """Visible events of these kinds, in order."""
-        return [e for e in self.events if e.kind in kinds and e.system not in self.hidden and (system is None or e.system == system)]
+        found = [e for kind in kinds for e in self._by_kind.get(kind, ()) if system is None or e.system == system]
+        return sorted(found, key=lambda e: e.seq)
 
     def of(self, migration: str, kind: str, **fields: Any) -> list[EventLike]:
         """A migration's events of a kind whose payload holds these values."""
@@ -107,16 +116,31 @@ class Trail:
         return found if found.events or found.rows else self.nothing()
 
     @cached_property
+    def closed(self) -> dict[str, list[tuple[str, Any]]]:
+        """Decided gates and finished tasks by migration, as ("gate" | "task", row)."""
+        found: dict[str, list[tuple[str, Any]]] = {}
+        for kind, rows in (("gate", self.gates), ("task", self.tasks)):
+            for row in rows:
+                if row.state != "open":
+                    found.setdefault(row.migration, []).append((kind, row))
+        return found
+
+    @cached_property
+    def measurements_of(self) -> dict[str, list[Any]]:
+        """Measurement rows by migration, oldest first."""
+        found: dict[str, list[Any]] = {}
+        for row in self.measurements:
+            found.setdefault(row.migration, []).append(row)
+        return found
+
+    @cached_property
     def measured(self) -> dict[int, Source]:
         """The source of every measurement row: its event, paired in the order both were written."""
         found: dict[int, Source] = {}
-        for migration in {row.migration for row in self.measurements}:
+        for migration, rows in self.measurements_of.items():
             events = [e for e in self.by_migration.get(migration, []) if e.kind in MEASURED]
-            rows = [r for r in self.measurements if r.migration == migration]
-            for row, event in zip(rows, events, strict=False):
-                found[row.id] = Source(events=(event.seq,), rows=(f"measurements:{row.id}",))
-            for row in rows[len(events) :]:
-                found[row.id] = Source(rows=(f"measurements:{row.id}",))
+            for n, row in enumerate(rows):
+                found[row.id] = Source(events=tuple(e.seq for e in events[n : n + 1]), rows=(f"measurements:{row.id}",))
         return found
 
     def ended(self, migration: str, ending: str) -> list[EventLike]:

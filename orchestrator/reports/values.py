@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
@@ -26,10 +27,15 @@ class Source(Value):
     events: tuple[int, ...] = ()
     rows: tuple[str, ...] = ()
 
+    @staticmethod
+    def of(sources: Iterable[Source]) -> Source:
+        """All of them as one, without repetition, in order."""
+        known = list(sources)
+        events = tuple(sorted({event for source in known for event in source.events}))
+        return Source(events=events, rows=tuple(dict.fromkeys(row for source in known for row in source.rows)))
+
     def __add__(self, other: Source) -> Source:
-        """Both, without repetition, in order."""
-        rows = tuple(dict.fromkeys((*self.rows, *other.rows)))
-        return Source(events=tuple(sorted({*self.events, *other.events})), rows=rows)
+        return Source.of((self, other))
 
 
 class Sourced(Value, Generic[T]):

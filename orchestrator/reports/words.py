@@ -28,6 +28,7 @@ GATES = {
     "approve_cutover": ("批准切换", "approval of the cutover"),
     "final_acceptance": ("终验", "final acceptance"),
 }
+OUTCOMES = {"approved": ("同意", "approved"), "refused": ("不同意", "refused"), "done": ("完成", "done")}
 GATE_COMMANDS = {"initial_acceptance": "accept", "approve_cutover": "approve", "final_acceptance": "accept"}
 DIRECTIONS = {"forward": ("切换上云", "to the cloud"), "back": ("回切", "back to the source")}
 OUTAGES = {"device_outage": ("设备搬迁停用", "device travels"), "hosting_outage": ("整体搬迁停机", "whole relocation")}
@@ -87,6 +88,8 @@ EVENTS: dict[str, tuple[str, str]] = {
     "outage_announced": ("公告停机", "outage announced"),
     "writes_exposed": ("申报暂存单点的写入", "writes declared exposed"),
     "way_back_alarm": ("回退通道告警", "way-back alarm"),
+    "judged": ("外部裁判核查", "judged from outside"),
+    "mended": ("原因已排除", "cause mended"),
     "policy-override": ("改定迁移方式", "strategy overridden"),
     "baseline-frozen": ("冻结统计基线", "baseline frozen"),
     "baseline-change": ("基线变更", "baseline changed"),

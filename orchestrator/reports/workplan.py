@@ -107,9 +107,7 @@ def _schedule(planned: Sequence[System], entries: Mapping[str, PlanEntry], lang:
     return Grid(headers, tuple(rows), (1, 4, 3, 2, 2, 4, 2))
 
 
-def _system(  # noqa: PLR0917 - one chapter's facts
-    number: int, one: System, entry: PlanEntry, verdict: Verdict, inventory: Inventory, lang: str
-) -> list[Block]:
+def _system(number: int, one: System, entry: PlanEntry, verdict: Verdict, inventory: Inventory, lang: str) -> list[Block]:
     words = WORDS[lang]
     names = {other.id: _name(other, lang) for other in inventory.systems}
     departments = {other.id: other.name if lang == "zh" else other.name_en or other.name for other in inventory.departments}

@@ -10,9 +10,9 @@ from orchestrator.reports.workplan import Grid, Heading, Items, Text, WorkPlan
 
 def write_docx(work_plan: WorkPlan, path: Path) -> None:
     """Write the document. Text from outside goes in as text: python-docx escapes it, control characters are dropped."""
-    import docx  # noqa: PLC0415 - heavy; only this command needs it
-    from docx.enum.text import WD_ALIGN_PARAGRAPH  # noqa: PLC0415
-    from docx.shared import Cm, Pt  # noqa: PLC0415
+    import docx
+    from docx.enum.text import WD_ALIGN_PARAGRAPH
+    from docx.shared import Cm, Pt
 
     document = docx.Document()
     section = document.sections[0]
@@ -48,8 +48,8 @@ def write_docx(work_plan: WorkPlan, path: Path) -> None:
 
 
 def _table(document: Any, block: Grid) -> None:
-    from docx.oxml import OxmlElement  # noqa: PLC0415
-    from docx.shared import Cm, Pt  # noqa: PLC0415
+    from docx.oxml import OxmlElement
+    from docx.shared import Cm, Pt
 
     table = document.add_table(rows=1, cols=len(block.headers))
     table.style = "Table Grid"
@@ -74,8 +74,8 @@ def _table(document: Any, block: Grid) -> None:
 
 
 def _font(style: Any, name: str, size: Any) -> None:
-    from docx.oxml.ns import qn  # noqa: PLC0415
-    from docx.shared import RGBColor  # noqa: PLC0415
+    from docx.oxml.ns import qn
+    from docx.shared import RGBColor
 
     style.font.name, style.font.size = name, size
     style.font.color.rgb = RGBColor(0, 0, 0)

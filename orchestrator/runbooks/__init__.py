@@ -3,7 +3,25 @@
 from __future__ import annotations
 
 from orchestrator.models import Strategy, Verdict
-from orchestrator.steps import arm, backup, compare, cutover, device, entry, files, finish, gates, gateway, hosting, onboarding, preflight, prepare, provision, replicate, services
+from orchestrator.steps import (
+    arm,
+    backup,
+    compare,
+    cutover,
+    device,
+    entry,
+    files,
+    finish,
+    gates,
+    gateway,
+    hosting,
+    onboarding,
+    preflight,
+    prepare,
+    provision,
+    replicate,
+    services,
+)
 from orchestrator.steps.base import Step
 
 _ONTO_THE_CLOUD: tuple[Step, ...] = (

@@ -16,11 +16,17 @@ def run(ctx: Context) -> Facts:
         replication.drop_slots(source, replication.FORWARD)
         replication.freeze_schema(target)
         if not replication.has_slot(target, replication.BACK):
-            raise StepFailed(f"{database.name}: the reverse slot is missing", where=database.host, remedy="the way back is lost: a person decides whether to stay")
+            raise StepFailed(
+                f"{database.name}: the reverse slot is missing",
+                where=database.host,
+                remedy="the way back is lost: a person decides whether to stay",
+            )
         fence.enable_subscription(source, replication.BACK)
         lag = fence.round_trip(target, source, f"{ctx.migration}-armed-{ctx.token}", limit=60)
         if lag is None:
-            raise StepFailed(f"{database.name}: nothing flows back within 60 s", where=database.host, remedy="look at the apply worker on the source")
+            raise StepFailed(
+                f"{database.name}: nothing flows back within 60 s", where=database.host, remedy="look at the apply worker on the source"
+            )
         lags[database.name] = round(lag * 1000, 1)
     return {"lag_ms": lags}
 
@@ -44,8 +50,19 @@ def disarm(ctx: Context) -> None:
 
 
 STEP = Step(
-    id="arm_way_back", zh="启用反向复制", en="arm the way back", effect=Effect.REVERSIBLE, run=run, observe=observe, undo=disarm, dry="not touched"
+    id="arm_way_back",
+    zh="启用反向复制",
+    en="arm the way back",
+    effect=Effect.REVERSIBLE,
+    run=run,
+    observe=observe,
+    undo=disarm,
 )
 FOR_GOING_BACK = Step(
-    id="finish_arming", zh="确认反向复制", en="finish arming the way back", effect=Effect.READ_ONLY, run=run, observe=observe, dry="not touched"
+    id="finish_arming",
+    zh="确认反向复制",
+    en="finish arming the way back",
+    effect=Effect.READ_ONLY,
+    run=run,
+    observe=observe,
 )

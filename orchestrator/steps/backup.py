@@ -38,7 +38,11 @@ def run(ctx: Context) -> Facts:
         postgres.restore(folder, ctx.world.dsn(database, "target", name=copy_name(database)), ROLE, ctx.records.process)
         differ = comparison.differences(expected, comparison.checksums(ctx.world.sql(database, "target", name=copy_name(database))))
         if differ:
-            raise StepFailed(f"the restored backup differs: {'; '.join(differ)}", where=database.name, remedy="look at the source's disk and at pg_dump's messages")
+            raise StepFailed(
+                f"the restored backup differs: {'; '.join(differ)}",
+                where=database.name,
+                remedy="look at the source's disk and at pg_dump's messages",
+            )
         rows = sum(t.rows for t in expected.values())
         ctx.records.copied(what=f"backup of {database.name}", source_state=f"snapshot {snapshot}", size=size, items=rows)
         facts["databases"][database.name] = {"bytes": size, "tables": len(expected), "rows": rows, "folder": str(folder)}
@@ -73,5 +77,11 @@ def undo(ctx: Context) -> None:
 
 
 STEP = Step(
-    id="verify_backup", zh="备份并以恢复验证", en="back up, and verify the backup by a restore", effect=Effect.REVERSIBLE, run=run, observe=observe, undo=undo, dry="not touched"
+    id="verify_backup",
+    zh="备份并以恢复验证",
+    en="back up, and verify the backup by a restore",
+    effect=Effect.REVERSIBLE,
+    run=run,
+    observe=observe,
+    undo=undo,
 )

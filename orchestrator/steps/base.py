@@ -32,6 +32,8 @@ class Observed(StrEnum):
 
     DONE = "done"
     NOT_DONE = "not_done"
+    NOTHING = "nothing"
+    """This system has no such part: done and undone are the same."""
     UNCLEAR = "unclear"
     """Partly there: running again must be safe, or undoing."""
 
@@ -56,8 +58,6 @@ class Step:
     settle: Callable[[Context], Facts | None] | None = None
     """Of a step that switches under a guard: after an interruption, what the world says it came to, with what was half done
     completed or taken back. Facts when it had switched, None when citizens are where they were."""
-    dry: str = "not touched"
-    """What a dry run does for this step: ``checked read-only``, ``planned``, ``simulated`` or ``not touched``."""
 
     def __post_init__(self) -> None:
         if self.effect is Effect.REVERSIBLE and self.undo is None and self.switches is None:
@@ -77,6 +77,7 @@ class Records(Protocol):
 
     def gate(self, gate: str, digest: str) -> Mapping[str, Any]: ...
     def task(self, step: str, name: str, *, zh: str, en: str, detail: Mapping[str, Any]) -> Mapping[str, Any]: ...
+    def tasks_done(self, step: str) -> list[str]: ...
     def measure(self, **values: Any) -> None: ...
     def copied(self, *, what: str, source_state: str, size: int, items: int) -> None: ...
     def process(self, record: ProcessRecord) -> None: ...

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
-from orchestrator.errors import StepFailed
+from orchestrator.errors import CutoverAborted, NeedsPerson, StepFailed
 from orchestrator.steps import cutover
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
 from orchestrator.tools import comparison, fence, guarding
@@ -52,7 +53,13 @@ def now(ctx: Context) -> Facts:
     """Holds the clients for the moment it takes to see both sides at one point (tens of milliseconds), lets go, compares."""
     facts: Facts = {}
     for number in range(1, TRIES + 1):
-        guard = guarding.GuardProcess(cutover.specification(ctx, "back", f"{ctx.migration}-look-{ctx.token}-{number}", mode="snapshot"))
+        attempt = f"{ctx.migration}-look-{ctx.token}-{number}"
+        try:
+            guard = guarding.GuardProcess(cutover.specification(ctx, "back", attempt, mode="snapshot"))
+        except CutoverAborted as error:
+            ctx.say(f"cannot look now: {error.what}")
+            time.sleep(2.0)
+            continue
         result = guard.go()
         ctx.world.guard, ctx.world.snapshots = guard, result["snapshots"]
         try:
@@ -63,20 +70,37 @@ def now(ctx: Context) -> Facts:
         finally:
             _release(ctx)
         break
-    if not facts:
-        raise StepFailed(f"no common point of both sides in {TRIES} tries", where=ctx.system.id, remedy="end what keeps transactions open, then resume", retryable=True)
+    if not facts:  # not a difference: nothing speaks for going back
+        raise NeedsPerson(
+            f"both sides could not be seen at one point in {TRIES} tries",
+            where=ctx.system.id,
+            remedy="end what keeps transactions open on either side, then `orchestrator resume`",
+        )
     _insist(facts)
     return facts
 
 
 def _insist(facts: Facts) -> None:
     if not facts["equal"]:
-        raise StepFailed(f"the two sides differ: {'; '.join(facts['differences'])}", where="comparison", remedy="find out who wrote where; the way back keeps what the live side has")
+        raise StepFailed(
+            f"the two sides differ: {'; '.join(facts['differences'])}",
+            where="comparison",
+            remedy="find out who wrote where; the way back keeps what the live side has",
+        )
 
 
 def _done(_: Context) -> Observed:
     return Observed.DONE
 
 
-AT_FENCE = Step(id="compare", zh="核对两侧数据", en="compare both sides as they stood in the fence", effect=Effect.READ_ONLY, run=at_fence, observe=_done)
-BEFORE_ACCEPTANCE = Step(id="compare_again", zh="终验前再次核对", en="compare both sides before acceptance", effect=Effect.READ_ONLY, run=now, observe=_done)
+AT_FENCE = Step(
+    id="compare",
+    zh="核对两侧数据",
+    en="compare both sides as they stood in the fence",
+    effect=Effect.READ_ONLY,
+    run=at_fence,
+    observe=_done,
+)
+BEFORE_ACCEPTANCE = Step(
+    id="compare_again", zh="终验前再次核对", en="compare both sides before acceptance", effect=Effect.READ_ONLY, run=now, observe=_done
+)

@@ -74,7 +74,9 @@ def admin_dsn(ctx: Context, site: Site) -> str:
     """PgBouncer's console on a site's gateway."""
     gateway = site.pgbouncer
     assert gateway is not None  # noqa: S101 - the caller looked
-    return postgres.dsn(host=gateway.address, port=gateway.port, database="pgbouncer", user=gateway.admin_role, password=ctx.world.secret(gateway.secret))
+    return postgres.dsn(
+        host=gateway.address, port=gateway.port, database="pgbouncer", user=gateway.admin_role, password=ctx.world.secret(gateway.secret)
+    )
 
 
 def line(ctx: Context, database: Database, side: str) -> str:
@@ -93,7 +95,9 @@ def switch(ctx: Context, direction: str) -> Facts:
     entry = ctx.world.room.pgbouncer
     assert entry is not None  # noqa: S101 - preflight looked
     probe = Probe(ctx.world.folder, f"{ctx.migration}-{direction}")
-    citizen = postgres.dsn(host=entry.address, port=entry.port, database=database.name, user=database.role or "", password=ctx.world.secret(database.secret))
+    citizen = postgres.dsn(
+        host=entry.address, port=entry.port, database=database.name, user=database.role or "", password=ctx.world.secret(database.secret)
+    )
     probe.start(kind="sql", target=citizen, clients=2, every_ms=5, limit=600)
     try:
         time.sleep(0.5)
@@ -126,10 +130,16 @@ def _attempts(ctx: Context, direction: str) -> tuple[dict[str, Any], list[dict[s
         if result["outcome"] == "switched":
             ctx.records.set_live(sides(direction)[1])  # before anything else that could fail
             ctx.world.guard = guard if result["snapshots"] else None
+            if result.get("problems"):
+                _follow(ctx, sides(direction)[1], result["problems"])
             return result, seen
         guard.done()
         if result["outcome"] == "stuck":
-            raise NeedsPerson(f"the guard stopped: {result['reason']}", where=attempt, remedy="`orchestrator resume` reads the control rows and settles it")
+            raise NeedsPerson(
+                f"the guard stopped: {result['reason']}",
+                where=attempt,
+                remedy="`orchestrator resume` reads the control rows and settles it",
+            )
         ctx.say(f"attempt {number}: aborted, the source is open again: {result['reason']}")
         time.sleep(1.0)
     reasons = "; ".join(str(s["reason"]) for s in seen)
@@ -140,15 +150,38 @@ def _attempts(ctx: Context, direction: str) -> tuple[dict[str, Any], list[dict[s
     )
 
 
+def _follow(ctx: Context, side: str, problems: list[str]) -> None:
+    """Switched, but a gateway did not follow: once more from here, then a person. The side that was opened stays open."""
+    ctx.say(f"switched, but: {'; '.join(problems)}; trying again")
+    try:
+        _let_go(ctx, side)
+    except Exception as error:
+        raise NeedsPerson(
+            f"the {side} is live, but a gateway does not follow: {error}",
+            where=ctx.system.id,
+            remedy="bring the gateway back and `orchestrator resume`: its clients wait until then",
+        ) from error
+
+
 def _without_guard(ctx: Context, direction: str, attempt: str, why: str) -> dict[str, Any]:
     """What an attempt came to whose guard vanished: settled at once. Raises NeedsPerson when a side cannot be seen."""
     ctx.say(f"{why}; reading the control rows")
     began = time.time()
     switched = by_the_control_rows(ctx, direction) is not None
-    return {"attempt": attempt, "outcome": "switched" if switched else "aborted", "reason": why, "started": began, "ended": time.time(), "timings_ms": {}, "snapshots": {}}
+    return {
+        "attempt": attempt,
+        "outcome": "switched" if switched else "aborted",
+        "reason": why,
+        "started": began,
+        "ended": time.time(),
+        "timings_ms": {},
+        "snapshots": {},
+    }
 
 
-def _measure(ctx: Context, direction: str, probe: Probe, result: dict[str, Any], attempts: list[dict[str, Any]], *, in_window: bool) -> Facts:
+def _measure(
+    ctx: Context, direction: str, probe: Probe, result: dict[str, Any], attempts: list[dict[str, Any]], *, in_window: bool
+) -> Facts:
     begin = min(float(a.get("started", result["started"])) for a in attempts) - 0.4
     seen = probe.between(begin, float(result["ended"]) + 0.8)
     budget = ctx.system.interruption
@@ -158,7 +191,14 @@ def _measure(ctx: Context, direction: str, probe: Probe, result: dict[str, Any],
         failed_requests=seen.failed, budget_ms=gap, budget_failed=failed, in_window=in_window, breach=seen.longest_gap_ms > gap or seen.failed > failed,
         detail={"timings_ms": result["timings_ms"], "attempts": len(attempts), "aborted": [a["reason"] for a in attempts if a["outcome"] != "switched"]},
     )  # fmt: skip
-    return {"attempt": result["attempt"], "timings_ms": result["timings_ms"], "started": begin, "ended": result["ended"], "attempts": len(attempts), "gap_ms": seen.longest_gap_ms}
+    return {
+        "attempt": result["attempt"],
+        "timings_ms": result["timings_ms"],
+        "started": begin,
+        "ended": result["ended"],
+        "attempts": len(attempts),
+        "gap_ms": seen.longest_gap_ms,
+    }
 
 
 # ---------------------------------------------------------------- after a crash
@@ -170,11 +210,12 @@ def settle(ctx: Context, direction: str) -> Facts | None:
     if attempt is None:
         return None
     now = time.time()
-    unknown = {"attempt": attempt, "started": now, "ended": now, "timings_ms": {}, "outcome": "switched", "reason": ""}
+    start = guarding.began(ctx.world.folder / "guard.jsonl", attempt) or now
+    unknown = {"attempt": attempt, "started": start, "ended": now, "timings_ms": {}, "outcome": "switched", "reason": ""}
     result = guarding.last_result(ctx.world.folder / "guard.jsonl", attempt) or unknown
     probe = Probe(ctx.world.folder, f"{ctx.migration}-{direction}")
     probe.stop()
-    return _measure(ctx, direction, probe, result, [result], in_window=True) | {"settled": True}
+    return _measure(ctx, direction, probe, result, [result], in_window=gates.window_now(ctx) is not None) | {"settled": True}
 
 
 def by_the_control_rows(ctx: Context, direction: str) -> str | None:
@@ -190,18 +231,28 @@ def by_the_control_rows(ctx: Context, direction: str) -> str | None:
         try:
             pairs.append((database, ctx.world.sql(database, live), ctx.world.sql(database, other)))
         except Exception as error:
-            raise NeedsPerson(f"{database.name}: a side cannot be seen: {str(error).strip()}", where=ctx.system.id, remedy="bring it back, then resume; nobody opens anything") from error
+            raise NeedsPerson(
+                f"{database.name}: a side cannot be seen: {str(error).strip()}",
+                where=ctx.system.id,
+                remedy="bring it back, then resume; nobody opens anything",
+            ) from error
     first = fence.control(pairs[0][2])
     switched = first.open and first.attempt.startswith(prefix)
     for database, here, there in pairs:
         if switched:
             if not fence.control(there).open:
                 if not fence.observed_closed(here):
-                    raise NeedsPerson(f"{database.name}: both sides look open", where=ctx.system.id, remedy="close one by hand after looking at both")
+                    raise NeedsPerson(
+                        f"{database.name}: both sides look open", where=ctx.system.id, remedy="close one by hand after looking at both"
+                    )
                 fence.open_side(there, first.attempt, ctx.token)
         elif not fence.control(here).open:
             if not fence.observed_closed(there):
-                raise NeedsPerson(f"{database.name}: the other side is not observed closed", where=ctx.system.id, remedy="look at both sides before opening one")
+                raise NeedsPerson(
+                    f"{database.name}: the other side is not observed closed",
+                    where=ctx.system.id,
+                    remedy="look at both sides before opening one",
+                )
             fence.open_side(here, f"{prefix}{ctx.token}-settled", ctx.token)
     _let_go(ctx, other if switched else live)
     if not switched:
@@ -269,9 +320,9 @@ def _back(ctx: Context) -> Facts:
 
 FORWARD = Step(
     id="cutover", zh="切换业务到云上", en="cutover: switch live traffic to the cloud", effect=Effect.REVERSIBLE, run=_forward, observe=observed("forward"), switches="target",
-    settle=lambda ctx: settle(ctx, "forward"), dry="not touched",
+    settle=lambda ctx: settle(ctx, "forward"),
 )  # fmt: skip
 BACK = Step(
     id="cutover_back", zh="切换业务回原址", en="switch live traffic back to the source", effect=Effect.REVERSIBLE, run=_back, observe=observed("back"), switches="source",
-    settle=lambda ctx: settle(ctx, "back"), dry="not touched",
+    settle=lambda ctx: settle(ctx, "back"),
 )  # fmt: skip

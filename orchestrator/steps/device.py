@@ -48,7 +48,14 @@ def announce(ctx: Context) -> Facts:
 
 def carry(ctx: Context) -> Facts:
     """The device is switched off, carried and switched on by people."""
-    return {"tasks": people.ask(ctx, "carry_device", CARRY, {"devices": [d.name for d in ctx.system.devices], "to": [new_address(ctx, d) for d in ctx.system.devices]})}
+    return {
+        "tasks": people.ask(
+            ctx,
+            "carry_device",
+            CARRY,
+            {"devices": [d.name for d in ctx.system.devices], "to": [new_address(ctx, d) for d in ctx.system.devices]},
+        )
+    }
 
 
 def _carried(ctx: Context) -> Observed:
@@ -58,7 +65,7 @@ def _carried(ctx: Context) -> Observed:
 
 def carry_back(ctx: Context) -> None:
     """Carriage back, by people; the data does not wait for it."""
-    if "carry_device" in ctx.facts:
+    if "power_off" in ctx.records.tasks_done("carry_device"):
         people.ask(ctx, "carry_device", CARRY_BACK, {"devices": [d.name for d in ctx.system.devices]})
 
 
@@ -75,7 +82,12 @@ def configure(ctx: Context) -> Facts:
 
 def _set_network(ctx: Context, device: Device, address: str, *, at: str) -> None:
     with DeviceCli.open(
-        device.name, at, device.management_port, device.management_user or "admin", known_hosts=ctx.settings.known_hosts, password=ctx.world.secret(device.secret)
+        device.name,
+        at,
+        device.management_port,
+        device.management_user or "admin",
+        known_hosts=ctx.settings.known_hosts,
+        password=ctx.world.secret(device.secret),
     ) as cli:
         for words in (["set", "network", "address", address, "port", str(device.port)], ["commit"]):
             answer = cli.command(words)
@@ -87,7 +99,11 @@ def _wait_answer(device: Device, address: str) -> None:
     until = time.monotonic() + 30
     while not health.answers(address, device.port or 0):
         if time.monotonic() > until:
-            raise StepFailed("the device does not answer at its new place", where=f"{device.name} {address}:{device.port}", remedy="look at its cabling and its configuration")
+            raise StepFailed(
+                "the device does not answer at its new place",
+                where=f"{device.name} {address}:{device.port}",
+                remedy="look at its cabling and its configuration",
+            )
         time.sleep(0.1)
 
 
@@ -118,7 +134,9 @@ def _measure(ctx: Context) -> Facts:
 def _configured(ctx: Context) -> Observed:
     for device in ctx.system.devices:
         wanted = f"{new_address(ctx, device)}:{device.port}"
-        if any(r.address(f"device-{device.name}", "dev") != wanted for r in _runtimes(ctx)) or not health.answers(new_address(ctx, device), device.port or 0):
+        if any(r.address(f"device-{device.name}", "dev") != wanted for r in _runtimes(ctx)) or not health.answers(
+            new_address(ctx, device), device.port or 0
+        ):
             return Observed.NOT_DONE
     return Observed.DONE
 
@@ -140,9 +158,31 @@ def _done(_: Context) -> Observed:
     return Observed.DONE
 
 
-LINK = Step(id="check_device_link", zh="检查设备链路", en="check that either site reaches the device", effect=Effect.READ_ONLY, run=check_link, observe=_done, dry="checked read-only")
-ANNOUNCE = Step(id="announce_device_outage", zh="公告设备搬迁停用时间", en="announce the device's outage", effect=Effect.READ_ONLY, run=announce, observe=_done)
-CARRIAGE = Step(id="carry_device", zh="搬运设备", en="carry the device", effect=Effect.REVERSIBLE, run=carry, observe=_carried, undo=carry_back)
+LINK = Step(
+    id="check_device_link",
+    zh="检查设备链路",
+    en="check that either site reaches the device",
+    effect=Effect.READ_ONLY,
+    run=check_link,
+    observe=_done,
+)
+ANNOUNCE = Step(
+    id="announce_device_outage",
+    zh="公告设备搬迁停用时间",
+    en="announce the device's outage",
+    effect=Effect.READ_ONLY,
+    run=announce,
+    observe=_done,
+)
+CARRIAGE = Step(
+    id="carry_device", zh="搬运设备", en="carry the device", effect=Effect.REVERSIBLE, run=carry, observe=_carried, undo=carry_back
+)
 CONFIGURE = Step(
-    id="configure_device", zh="配置设备并切换链路", en="configure the device and point the links at it", effect=Effect.REVERSIBLE, run=configure, observe=_configured, undo=unconfigure
+    id="configure_device",
+    zh="配置设备并切换链路",
+    en="configure the device and point the links at it",
+    effect=Effect.REVERSIBLE,
+    run=configure,
+    observe=_configured,
+    undo=unconfigure,
 )

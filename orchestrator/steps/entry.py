@@ -31,7 +31,11 @@ def run(ctx: Context) -> Facts:
         runtime.add(backend, new, ctx.world.target(service.host).address, service.port or 0)
         runtime.ready(backend, new)
         if not runtime.wait_up(backend, new, limit=10):
-            raise StepFailed(f"the entry {backend} does not find {service.name} healthy on the cloud", where=new, remedy="traffic stays or goes back; look at the service")
+            raise StepFailed(
+                f"the entry {backend} does not find {service.name} healthy on the cloud",
+                where=new,
+                remedy="traffic stays or goes back; look at the service",
+            )
     for backend, service in _entries(ctx):
         runtime.drain(backend, service.name)
     passes = _settle_files(ctx, back=False)
@@ -66,7 +70,9 @@ def back(ctx: Context) -> Facts:
     for backend, service in _entries(ctx):
         runtime.ready(backend, service.name)
         if not runtime.wait_up(backend, service.name, limit=10):
-            raise StepFailed(f"the old instance {service.name} is not healthy", where=backend, remedy="start it, then `orchestrator resume`")
+            raise StepFailed(
+                f"the old instance {service.name} is not healthy", where=backend, remedy="start it, then `orchestrator resume`"
+            )
     for backend, service in _entries(ctx):
         runtime.drain(backend, service.name + SUFFIX)
     passes = _settle_files(ctx, back=True) if ctx.world.targets else {}
@@ -92,8 +98,23 @@ def undo(ctx: Context) -> None:
 
 
 def _shifted(ctx: Context) -> Observed:
-    return observe(ctx) if _entries(ctx) else Observed.DONE
+    return observe(ctx) if _entries(ctx) else Observed.NOTHING
 
 
-STEP = Step(id="shift_entry", zh="访问入口切到新应用", en="let requests follow to the new instances", effect=Effect.REVERSIBLE, run=run, observe=_shifted, undo=undo)
-BACK = Step(id="shift_entry_back", zh="访问入口切回原应用", en="let requests go back to the old instances", effect=Effect.READ_ONLY, run=back, observe=is_back)
+STEP = Step(
+    id="shift_entry",
+    zh="访问入口切到新应用",
+    en="let requests follow to the new instances",
+    effect=Effect.REVERSIBLE,
+    run=run,
+    observe=_shifted,
+    undo=undo,
+)
+BACK = Step(
+    id="shift_entry_back",
+    zh="访问入口切回原应用",
+    en="let requests go back to the old instances",
+    effect=Effect.READ_ONLY,
+    run=back,
+    observe=is_back,
+)

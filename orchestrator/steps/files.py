@@ -9,7 +9,10 @@ from orchestrator.tools.files import Rsync, tree_hashes
 
 def rsync(ctx: Context) -> Rsync:
     """The copier; its relay keeps what was pulled, so that a retry copies only what changed."""
-    return Rsync(known_hosts=ctx.settings.known_hosts, ssh_key=ctx.settings.ssh_key, relay=ctx.world.folder / "relay", register=ctx.records.process)  # type: ignore[arg-type]
+    assert ctx.settings.known_hosts is not None  # noqa: S101 - preflight looked
+    return Rsync(
+        known_hosts=ctx.settings.known_hosts, ssh_key=ctx.settings.ssh_key, relay=ctx.world.folder / "relay", register=ctx.records.process
+    )
 
 
 def copy(ctx: Context, tree: FileTree, *, back: bool = False, checksum: bool = False) -> Facts:
@@ -37,6 +40,8 @@ def _there(ctx: Context, tree: FileTree) -> str:
 
 def observe(ctx: Context) -> Observed:
     """Every tree exists on the target."""
+    if not ctx.system.file_trees:
+        return Observed.NOTHING
     if not ctx.world.targets:
         return Observed.NOT_DONE
     for tree in ctx.system.file_trees:
@@ -68,7 +73,7 @@ def differences(ctx: Context) -> list[str]:
     return found
 
 
-STEP = Step(id="copy_files", zh="复制文件", en="copy the files", effect=Effect.REVERSIBLE, run=run, observe=observe, undo=undo, dry="not touched")
+STEP = Step(id="copy_files", zh="复制文件", en="copy the files", effect=Effect.REVERSIBLE, run=run, observe=observe, undo=undo)
 
 
 def merge(ctx: Context, tree: FileTree, *, back: bool) -> Facts:
@@ -85,6 +90,13 @@ def merge(ctx: Context, tree: FileTree, *, back: bool) -> Facts:
     if not differing:
         return {"compared": len(a), "copied": 0}
     report = rsync(ctx).copy_tree(
-        drained, from_path, live, to_path, delete_to=ctx.world.home(live, "quarantine", f"{ctx.migration}-merge"), checksum=True, only=differing
+        drained,
+        from_path,
+        live,
+        to_path,
+        delete_to=ctx.world.home(live, "quarantine", f"{ctx.migration}-merge"),
+        checksum=True,
+        only=differing,
+        update=True,
     )
     return {"compared": len(a), "copied": report.files}

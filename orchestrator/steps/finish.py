@@ -28,7 +28,11 @@ def compare_unchanged(ctx: Context) -> Facts:
     differ = {name: (before.get(name), value) for name, value in after.items() if before.get(name) != value}
     missing = [name for name in ("security_owner", "data_owner") if not after[name]]
     if differ or missing:
-        raise StepFailed(f"the three unchanged (R6): differs {differ}, missing {missing}", where=ctx.system.id, remedy="the department answers in the inventory, then resume")
+        raise StepFailed(
+            f"the three unchanged (R6): differs {differ}, missing {missing}",
+            where=ctx.system.id,
+            remedy="the department answers in the inventory, then resume",
+        )
     return {"unchanged": sorted(after)}
 
 
@@ -54,7 +58,9 @@ def _ended(ctx: Context) -> Observed:
 def register(ctx: Context) -> Facts:
     """R13: every migrated data resource, with its new place, on the audit chain."""
     for resource in ctx.system.data_resources:
-        ctx.records.event("catalogue_registered", {"department": ctx.system.department, **resource.model_dump(mode="json"), "place": "cloud"})
+        ctx.records.event(
+            "catalogue_registered", {"department": ctx.system.department, **resource.model_dump(mode="json"), "place": "cloud"}
+        )
     return {"resources": [r.name for r in ctx.system.data_resources]}
 
 
@@ -62,7 +68,25 @@ def _done(_: Context) -> Observed:
     return Observed.DONE
 
 
-BASELINE = Step(id="record_baseline", zh="记录三不变基线", en="record what must stay unchanged", effect=Effect.READ_ONLY, run=baseline, observe=_done, dry="checked read-only")
-UNCHANGED = Step(id="compare_unchanged", zh="核对三不变", en="compare the three unchanged", effect=Effect.READ_ONLY, run=compare_unchanged, observe=_done)
-END_WAY_BACK = Step(id="end_way_back", zh="结束反向复制(不可回退点)", en="end the way back: the point of no return", effect=Effect.ONE_WAY, run=end_way_back, observe=_ended)
-CATALOGUE = Step(id="register_catalogue", zh="登记政务信息资源目录", en="register in the catalogue", effect=Effect.READ_ONLY, run=register, observe=_done)
+BASELINE = Step(
+    id="record_baseline",
+    zh="记录三不变基线",
+    en="record what must stay unchanged",
+    effect=Effect.READ_ONLY,
+    run=baseline,
+    observe=_done,
+)
+UNCHANGED = Step(
+    id="compare_unchanged", zh="核对三不变", en="compare the three unchanged", effect=Effect.READ_ONLY, run=compare_unchanged, observe=_done
+)
+END_WAY_BACK = Step(
+    id="end_way_back",
+    zh="结束反向复制(不可回退点)",
+    en="end the way back: the point of no return",
+    effect=Effect.ONE_WAY,
+    run=end_way_back,
+    observe=_ended,
+)
+CATALOGUE = Step(
+    id="register_catalogue", zh="登记政务信息资源目录", en="register in the catalogue", effect=Effect.READ_ONLY, run=register, observe=_done
+)

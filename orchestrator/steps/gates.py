@@ -30,10 +30,16 @@ def gate(name: str, before: Callable[[Context], None] | None = None) -> Step:
         row = ctx.records.gate(name, ctx.plan.digest)
         if row["state"] == "open":
             raise Waiting(
-                f"{en} of plan {ctx.plan.digest[:12]}", where=ctx.system.id, remedy=f"another person runs `orchestrator {verb} {ctx.system.id} --digest {ctx.plan.digest[:12]}`"
+                f"{en} of plan {ctx.plan.digest[:12]}",
+                where=ctx.system.id,
+                remedy=f"another person runs `orchestrator {verb} {ctx.system.id} --digest {ctx.plan.digest[:12]}`",
             )
         if row["state"] == "refused":
-            raise Refused(f"{en} was refused by {row['actor']}: {row['reason']}", where=ctx.system.id, remedy="mend what they name, then migrate again")
+            raise Refused(
+                f"{en} was refused by {row['actor']}: {row['reason']}",
+                where=ctx.system.id,
+                remedy="mend what they name, then migrate again",
+            )
         return {"actor": row["actor"], "decided": row["decided"], "digest": row["digest"]}
 
     return Step(id=name, zh=zh, en=en, effect=Effect.READ_ONLY, run=run, observe=_done)
@@ -41,14 +47,16 @@ def gate(name: str, before: Callable[[Context], None] | None = None) -> Step:
 
 def window_now(ctx: Context) -> str | None:
     """The rule that permits a cutover at this moment: a window of the system, not before the planned one, no blackout."""
-    from orchestrator.planning.calendar import in_window
+    from orchestrator.planning.calendar import in_window, local
+    from orchestrator.planning.hours import windows_for
     from orchestrator.planning.programme import load_programme
 
     entry = next(e for e in ctx.plan.entries if e.system == ctx.system.id)
-    now = dt.datetime.now()  # noqa: DTZ005 - windows are in the city's own time
-    if now < entry.window_start.replace(tzinfo=None):
+    programme = load_programme(ctx.settings.inventory / "program.yaml")
+    now = local(dt.datetime.now(dt.UTC), programme)
+    if now < local(entry.window_start, programme):
         return None
-    return in_window(ctx.system.windows, now, load_programme(ctx.settings.inventory / "program.yaml"))
+    return in_window(windows_for(ctx.system, programme)[0], now, programme, department=ctx.system.department)
 
 
 def wait_window(ctx: Context) -> Facts:
@@ -59,7 +67,11 @@ def wait_window(ctx: Context) -> Facts:
     rule = window_now(ctx)
     if rule is None:
         entry = next(e for e in ctx.plan.entries if e.system == ctx.system.id)
-        raise Waiting(f"the cutover window ({entry.window_rule}, from {entry.window_start:%Y-%m-%d %H:%M})", where=ctx.system.id, remedy="wait, or change the plan")
+        raise Waiting(
+            f"the cutover window ({entry.window_rule}, from {entry.window_start:%Y-%m-%d %H:%M})",
+            where=ctx.system.id,
+            remedy="wait, or change the plan",
+        )
     return {"rule": rule, "at": dt.datetime.now().isoformat(timespec="seconds")}  # noqa: DTZ005 - the city's own time
 
 
@@ -80,9 +92,15 @@ def _may_be_accepted(ctx: Context) -> None:
 
     problems = watch.way_back_problems(ctx)
     if problems:
-        raise NeedsPerson(f"final acceptance is not allowed: {'; '.join(problems)}", where=ctx.system.id, remedy="mend the way back, or `orchestrator rollback`")
+        raise NeedsPerson(
+            f"final acceptance is not allowed: {'; '.join(problems)}",
+            where=ctx.system.id,
+            remedy="mend the way back, or `orchestrator rollback`",
+        )
 
 
 FINAL = gate("final_acceptance", _may_be_accepted)
 FINAL_WITHOUT_WAY_BACK = gate("final_acceptance")
-TRIAL = Step(id="trial_run", zh="试运行", en="trial run, with the way back armed", effect=Effect.READ_ONLY, run=trial_run_over, observe=_done)
+TRIAL = Step(
+    id="trial_run", zh="试运行", en="trial run, with the way back armed", effect=Effect.READ_ONLY, run=trial_run_over, observe=_done
+)

@@ -14,7 +14,9 @@ def run(ctx: Context) -> Facts:
     missing = [d.name for d in ctx.world.movable_databases if d.name not in _known(ctx, ctx.world.room)]
     if missing:
         raise StepFailed(
-            f"the old room's gateway does not hold {', '.join(missing)}", where=ctx.world.room.gateway.name, remedy="bring the gateway in front first (docs/gateway.md)"
+            f"the old room's gateway does not hold {', '.join(missing)}",
+            where=ctx.world.room.gateway.name,
+            remedy="bring the gateway in front first (docs/gateway.md)",
         )
     for database in ctx.world.movable_databases:
         _learn(ctx, ctx.world.cloud, database)
@@ -66,5 +68,4 @@ def undo(ctx: Context) -> None:
 
 STEP = Step(
     id="prepare_gateway", zh="配置云上数据库网关", en="make the cloud's gateway know the databases", effect=Effect.REVERSIBLE, run=run, observe=observe, undo=undo,
-    dry="checked read-only",
 )  # fmt: skip

@@ -57,7 +57,11 @@ def _trees(ctx: Context) -> list[tuple[Host, str]]:
 
 def _data(database: Database) -> str:
     if database.data_directory is None:
-        raise Refused(f"{database.name} has no data_directory", where=database.host, remedy="add it to the inventory: it is backed up cold and compared")
+        raise Refused(
+            f"{database.name} has no data_directory",
+            where=database.host,
+            remedy="add it to the inventory: it is backed up cold and compared",
+        )
     return database.data_directory
 
 
@@ -142,7 +146,11 @@ def _start(ctx: Context, host: Host) -> None:
     for service in ctx.system.services:
         problem = health.check(service, host.address, service.port or 0, limit=30) if service.host == host.name else None
         if problem:
-            raise StepFailed(f"{service.name} is not healthy: {problem}", where=f"{host.name} {host.address}", remedy="read its log, mend it, then resume")
+            raise StepFailed(
+                f"{service.name} is not healthy: {problem}",
+                where=f"{host.name} {host.address}",
+                remedy="read its log, mend it, then resume",
+            )
 
 
 def _environment(ctx: Context, host: Host, service: Service) -> dict[str, str]:
@@ -170,7 +178,11 @@ def cold_backup(ctx: Context) -> Facts:
         there = local_hashes(folder)
         differ = sorted(name for name in here.keys() | there.keys() if here.get(name) != there.get(name))
         if differ:
-            raise StepFailed(f"the cold backup differs: {', '.join(differ[:5])}", where=f"{host.name}:{path}", remedy="look at both disks; the machine is not moved before this is equal")
+            raise StepFailed(
+                f"the cold backup differs: {', '.join(differ[:5])}",
+                where=f"{host.name}:{path}",
+                remedy="look at both disks; the machine is not moved before this is equal",
+            )
         facts["trees"][f"{host.name}:{path}"] = {"files": len(here), "bytes": report.bytes}
         ctx.records.copied(what=f"cold backup {host.name}:{path}", source_state="stopped", size=report.bytes, items=len(here))
     return facts
@@ -211,9 +223,11 @@ def _carried(ctx: Context) -> Observed:
 
 
 def carry_back(ctx: Context) -> None:
-    """Carriage back; asked for only when the machine left."""
-    if "carry_machines" in ctx.facts:
-        people.ask(ctx, "carry_machines", CARRY_BACK, {"machines": [h.name for h in ctx.system.hosts], "to": [h.address for h in ctx.system.hosts]})
+    """Carriage back; asked for as soon as a machine was switched off."""
+    if "power_off" in ctx.records.tasks_done("carry_machines"):
+        people.ask(
+            ctx, "carry_machines", CARRY_BACK, {"machines": [h.name for h in ctx.system.hosts], "to": [h.address for h in ctx.system.hosts]}
+        )
 
 
 def start_there(ctx: Context) -> Facts:
@@ -225,7 +239,9 @@ def start_there(ctx: Context) -> Facts:
     for host in ctx.world.targets.values():
         _readdress(ctx, host)
         _start(ctx, host)
-    ctx.records.event("writes_exposed", {"since": time.time(), "why": "the data travels with the machine; no stand-in is fed at the old place"})
+    ctx.records.event(
+        "writes_exposed", {"since": time.time(), "why": "the data travels with the machine; no stand-in is fed at the old place"}
+    )
     return {"hosts": {h.name: h.address for h in ctx.world.targets.values()}, "compared_files": compared}
 
 
@@ -236,7 +252,11 @@ def _compare_with_backup(ctx: Context) -> int:
         backup = local_hashes(_backup_folder(ctx, host, path))
         differ = sorted(name for name in there.keys() | backup.keys() if there.get(name) != backup.get(name))
         if differ:
-            raise StepFailed(f"after transport {', '.join(differ[:5])} differ from the cold backup", where=host.name, remedy="restore these from the cold backup, then resume")
+            raise StepFailed(
+                f"after transport {', '.join(differ[:5])} differ from the cold backup",
+                where=host.name,
+                remedy="restore these from the cold backup, then resume",
+            )
         count += len(there)
     return count
 
@@ -246,7 +266,9 @@ def _readdress(ctx: Context, host: Host) -> None:
     old = next(h for h in ctx.system.hosts if h.name == host.name).address
     for database in ctx.system.databases:
         if database.host == host.name:
-            ctx.world.ssh(host).run(["sh", "-c", f"sed -i s/{old}/{host.address}/g {shlex.quote(_data(database))}/postgresql*.conf"], check=True)
+            ctx.world.ssh(host).run(
+                ["sh", "-c", f"sed -i s/{old}/{host.address}/g {shlex.quote(_data(database))}/postgresql*.conf"], check=True
+            )
 
 
 def readdress_back(ctx: Context) -> None:
@@ -315,10 +337,37 @@ def _pointed(ctx: Context) -> Observed:
     return Observed.DONE if all(good) else Observed.NOT_DONE
 
 
-SHUT_DOWN = Step(id="shut_down", zh="公告停机并正常关机", en="announce, then shut down cleanly", effect=Effect.REVERSIBLE, run=shut_down, observe=_is_down, undo=start_where_it_is)
+SHUT_DOWN = Step(
+    id="shut_down",
+    zh="公告停机并正常关机",
+    en="announce, then shut down cleanly",
+    effect=Effect.REVERSIBLE,
+    run=shut_down,
+    observe=_is_down,
+    undo=start_where_it_is,
+)
 COLD_BACKUP = Step(
     id="cold_backup", zh="冷备份并核对", en="cold backup, compared", effect=Effect.READ_ONLY, run=cold_backup, observe=_backed_up
 )
-CARRIAGE = Step(id="carry_machines", zh="整体搬运", en="carry the machines", effect=Effect.REVERSIBLE, run=carry, observe=_carried, undo=carry_back)
-START = Step(id="start_there", zh="在云中心启动并核验", en="re-address, start and verify at the cloud centre", effect=Effect.REVERSIBLE, run=start_there, observe=_runs_there, undo=readdress_back)
-ENTRY = Step(id="point_entry", zh="访问入口切到新址", en="let requests follow the machines", effect=Effect.REVERSIBLE, run=point_entry, observe=_pointed, undo=point_back, switches="target")
+CARRIAGE = Step(
+    id="carry_machines", zh="整体搬运", en="carry the machines", effect=Effect.REVERSIBLE, run=carry, observe=_carried, undo=carry_back
+)
+START = Step(
+    id="start_there",
+    zh="在云中心启动并核验",
+    en="re-address, start and verify at the cloud centre",
+    effect=Effect.REVERSIBLE,
+    run=start_there,
+    observe=_runs_there,
+    undo=readdress_back,
+)
+ENTRY = Step(
+    id="point_entry",
+    zh="访问入口切到新址",
+    en="let requests follow the machines",
+    effect=Effect.REVERSIBLE,
+    run=point_entry,
+    observe=_pointed,
+    undo=point_back,
+    switches="target",
+)

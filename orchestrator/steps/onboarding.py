@@ -18,7 +18,14 @@ def bring(ctx: Context) -> Facts:
 
 def trial(ctx: Context) -> Facts:
     """There is no source to go back to; the trial run is the department's use, with evidence."""
-    return {"tasks": people.ask(ctx, "trial_use", [("trial_report", "提交试运行报告", "hand in the trial-run report")], {"seconds": ctx.system.trial_run_seconds})}
+    return {
+        "tasks": people.ask(
+            ctx,
+            "trial_use",
+            [("trial_report", "提交试运行报告", "hand in the trial-run report")],
+            {"seconds": ctx.system.trial_run_seconds},
+        )
+    }
 
 
 def _done(_: Context) -> Observed:

@@ -14,6 +14,10 @@ def ask(ctx: Context, step: str, tasks: list[tuple[str, str, str]], detail: dict
     for name, zh, en in tasks:
         row = ctx.records.task(step, name, zh=zh, en=en, detail=detail)
         if row["state"] != "done":
-            raise Waiting(f"human task {row['id']}: {en}", where=ctx.system.id, remedy=f"`orchestrator task done {row['id']} --evidence …` when it is done")
+            raise Waiting(
+                f"human task {row['id']}: {en}",
+                where=ctx.system.id,
+                remedy=f"`orchestrator task done {row['id']} --evidence …` when it is done",
+            )
         done[name] = {"actor": row["actor"], "evidence": row["evidence"], "opened": row["opened"], "done": row["done"]}
     return done

@@ -8,12 +8,16 @@ from orchestrator.models import Host
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
 
 
-def play(ctx: Context, playbook: str, hosts: dict[str, list[Host]], variables: dict[str, Any]) -> Facts:
+def play(
+    ctx: Context, playbook: str, hosts: dict[str, list[Host]], variables: dict[str, Any], secrets: dict[str, str] | None = None
+) -> Facts:
     """One playbook run; its counts go into the facts (and so into the report)."""
     from orchestrator.tools.ansible import run_playbook
 
+    assert ctx.settings.known_hosts is not None  # noqa: S101 - preflight looked
     result = run_playbook(
-        playbook, hosts, variables, playbooks=ctx.settings.playbooks, artifacts=ctx.world.folder / "ansible", known_hosts=ctx.settings.known_hosts,
+        playbook, hosts, variables,
+        secrets=secrets or {}, playbooks=ctx.settings.playbooks, artifacts=ctx.world.folder / "ansible", known_hosts=ctx.settings.known_hosts,
         ssh_key=ctx.settings.ssh_key, register=ctx.records.process,
         on_event=lambda event: ctx.say(f"{playbook}: {event.task}") if event.kind == "started" else None,
     )  # fmt: skip
@@ -44,10 +48,15 @@ def variables(ctx: Context) -> dict[str, Any]:
         "install_postgresql_address": host.address,
         "install_postgresql_port": database.port,
         "install_postgresql_admin_role": database.admin_role or "orchestrator",
-        "install_postgresql_admin_secret_file": (database.admin_secret or "").removeprefix("file:"),
         "install_postgresql_clients": clients,
         "install_postgresql_run_as": run_as(ctx),
     }
+
+
+def admin_secret(ctx: Context) -> dict[str, str]:
+    """The engine's password for the new server: into a file of mode 0600 for the time of the run, never into a variable."""
+    databases = ctx.world.movable_databases
+    return {"install_postgresql_admin_secret": ctx.world.secret(databases[0].admin_secret)} if databases else {}
 
 
 def run_as(ctx: Context) -> list[str]:
@@ -60,18 +69,23 @@ def run_as(ctx: Context) -> list[str]:
 
 
 def client_addresses(ctx: Context) -> list[str]:
-    """Who may connect to the target's database: both gateways, the source's database host, this controller."""
+    """Who may connect to the target's database: both gateways, the source's database host, this controller as
+    the target sees it, and the application's own hosts (they reach it directly in the rehearsal)."""
     sites = [s.gateway.address for s in ctx.sites.sites]
-    return sorted({*sites, *(ctx.world.source(d.host).address for d in ctx.world.movable_databases)})
+    hosts = [host.address for host in ctx.world.targets.values()]
+    here = [ctx.world.ssh(h).run(["sh", "-c", "echo $SSH_CONNECTION"]).stdout.split(" ")[0] for h in ctx.world.targets.values()]
+    return sorted({*sites, *hosts, *(h for h in here if h), *(ctx.world.source(d.host).address for d in ctx.world.movable_databases)})
 
 
 def run(ctx: Context) -> Facts:
     """One run for all hosts."""
-    return play(ctx, "prepare_target", targets(ctx), variables(ctx))
+    return play(ctx, "prepare_target", targets(ctx), variables(ctx), admin_secret(ctx))
 
 
 def observe(ctx: Context) -> Observed:
     """Every database server of the target answers as the engine's role."""
+    if not ctx.world.movable_databases:
+        return Observed.NOTHING
     if not ctx.world.targets:
         return Observed.NOT_DONE
     for database in ctx.world.movable_databases:
@@ -92,5 +106,5 @@ def undo(ctx: Context) -> None:
 
 STEP = Step(
     id="prepare_hosts", zh="准备云上主机", en="prepare the target's hosts", effect=Effect.REVERSIBLE, run=run, observe=observe,
-    undo=lambda ctx: undo(ctx), dry="planned",
+    undo=undo,
 )  # fmt: skip

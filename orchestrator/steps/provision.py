@@ -5,32 +5,39 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from orchestrator.models import Host
+from orchestrator.models import Host, System
+from orchestrator.settings import Settings
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
-from orchestrator.steps.world import SUFFIX
+from orchestrator.steps.world import SUFFIX, World
 
 
-def variables(ctx: Context) -> dict[str, Any]:
+def _ports(system: System, host: str) -> list[int | None]:
+    return [s.port for s in system.services if s.host == host] + [d.port for d in system.databases if d.host == host]
+
+
+def inputs(settings: Settings, world: World) -> dict[str, Any]:
     """The module's inputs, from the inventory (the contract is in terraform/README.md)."""
+    system = world.system
     values: dict[str, Any] = {
-        "system_id": ctx.system.id,
-        "protection_grade": ctx.system.protection_grade or 1,
-        "address_range": ctx.world.cloud.address_range,
+        "system_id": system.id,
+        "protection_grade": system.protection_grade or 1,
         "servers": {
             host.name + SUFFIX: {
-                "zone": (ctx.system.network or "government_extranet"),
+                "zone": (system.network or "government_extranet"),
                 "vcpus": host.vcpus or 2,
                 "memory_gb": host.memory_gb or 4,
                 "disk_gb": host.disk_gb or 50,
+                "ports": sorted({p for p in _ports(system, host.name) if p}),
             }
-            for host in ctx.system.hosts
+            for host in system.hosts
         },
     }
-    if ctx.settings.embedded:
+    if settings.embedded:
+        values["address_range"] = world.cloud.address_range
         values["program"] = [sys.executable, "-m", "orchestrator.embedded.cloud"]
-        values["ssh_user"] = ctx.world.cloud.gateway.ssh_user
-        values["city"] = str(ctx.settings.embedded)
-        values["ssh_port"] = ctx.world.cloud.gateway.ssh_port
+        values["ssh_user"] = world.cloud.gateway.ssh_user
+        values["city"] = str(settings.embedded)
+        values["ssh_port"] = world.cloud.gateway.ssh_port
     return values
 
 
@@ -38,17 +45,20 @@ def terraform(ctx: Context) -> Any:
     """This system's Terraform, in a folder of its own."""
     from orchestrator.tools.terraform import SystemTerraform
 
-    return SystemTerraform(ctx.settings.terraform, ctx.world.folder / "terraform", ctx.system.id, register=ctx.records.process)
+    return SystemTerraform(ctx.settings.terraform, ctx.settings.state.resolve() / "terraform", ctx.system.id, register=ctx.records.process)
 
 
 def run(ctx: Context) -> Facts:
     """Applies exactly the plan that was made a moment before."""
     cloud = terraform(ctx)
-    plan = cloud.plan(variables(ctx))
+    plan = cloud.plan(inputs(ctx.settings, ctx.world))
     if plan.changes:
         cloud.apply(plan)
     servers = cloud.outputs()
-    facts = {name.removesuffix(SUFFIX): {"name": name, "address": s.address, "ssh_port": s.ssh_port, "ssh_user": s.ssh_user} for name, s in servers.items()}
+    facts = {
+        name.removesuffix(SUFFIX): {"name": name, "address": s.address, "ssh_port": s.ssh_port, "ssh_user": s.ssh_user}
+        for name, s in servers.items()
+    }
     adopt(ctx, facts)
     return {"servers": facts, "resources": len(cloud.resources()), "applies": 1 if plan.changes else 0}
 
@@ -77,5 +87,11 @@ def undo(ctx: Context) -> None:
 
 
 STEP = Step(
-    id="provision", zh="在云上创建服务器", en="create the servers on the cloud", effect=Effect.REVERSIBLE, run=run, observe=observe, undo=undo, dry="planned"
+    id="provision",
+    zh="在云上创建服务器",
+    en="create the servers on the cloud",
+    effect=Effect.REVERSIBLE,
+    run=run,
+    observe=observe,
+    undo=undo,
 )

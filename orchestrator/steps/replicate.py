@@ -17,20 +17,31 @@ def run(ctx: Context) -> Facts:
         replication.install_schema(source, is_open=True, roles=roles, token=0)
         identity = replication.give_identity(source)
         if not replication.tables(target):
-            postgres.copy_schema(ctx.world.dsn(database, "source"), ctx.world.dsn(database, "target"), ctx.world.folder, ctx.records.process)
+            postgres.copy_schema(
+                ctx.world.dsn(database, "source"), ctx.world.dsn(database, "target"), ctx.world.folder, ctx.records.process
+            )
         replication.install_schema(target, is_open=False, roles=roles, token=0)
         replication.freeze_schema(source)
         replication.publish(source, replication.FORWARD)
         replication.publish(target, replication.BACK)
         replication.subscribe(target, replication.FORWARD, ctx.world.dsn(database, "source"), replication.FORWARD, copy=True)
         lag = replication.wait_in_step(target, source, replication.FORWARD, limit=6 * 3600, lag_ms=150, say=ctx.say)
-        replication.subscribe(source, replication.BACK, ctx.world.dsn(database, "target"), replication.BACK, copy=False, slot=replication.BACK)
+        replication.subscribe(
+            source, replication.BACK, ctx.world.dsn(database, "target"), replication.BACK, copy=False, slot=replication.BACK
+        )
         views = replication.refresh_derived(target)
         size = fence._scalar(source, "SELECT pg_database_size(current_database())")
         tables = replication.tables(target)
         state = str(fence._scalar(source, "SELECT pg_current_wal_lsn()"))
         ctx.records.copied(what=f"database {database.name}", source_state=f"LSN {state}", size=size, items=len(tables))
-        facts["databases"][database.name] = {"roles": roles, "identity": identity, "views": views, "tables": len(tables), "bytes": size, **lag}
+        facts["databases"][database.name] = {
+            "roles": roles,
+            "identity": identity,
+            "views": views,
+            "tables": len(tables),
+            "bytes": size,
+            **lag,
+        }
     return facts
 
 
@@ -70,5 +81,11 @@ def undo(ctx: Context) -> None:
 
 
 STEP = Step(
-    id="replicate", zh="复制数据库并保持同步", en="copy the databases and keep them in step", effect=Effect.REVERSIBLE, run=run, observe=observe, undo=undo, dry="checked read-only"
+    id="replicate",
+    zh="复制数据库并保持同步",
+    en="copy the databases and keep them in step",
+    effect=Effect.REVERSIBLE,
+    run=run,
+    observe=observe,
+    undo=undo,
 )

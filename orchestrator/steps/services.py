@@ -66,7 +66,9 @@ def rehearse(ctx: Context) -> Facts:
         backup.drop_copies(ctx)
     bad = {name: problem for name, problem in seen.items() if problem != "healthy"}
     if bad:
-        raise StepFailed(f"rehearsal: {bad}", where=ctx.system.id, remedy="look at the service's log on the target host; the source was not touched")
+        raise StepFailed(
+            f"rehearsal: {bad}", where=ctx.system.id, remedy="look at the service's log on the target host; the source was not touched"
+        )
     return {"services": seen, "ansible_runs": runs, "outside_effects": "off"}
 
 
@@ -86,6 +88,8 @@ def deploy(ctx: Context) -> Facts:
 
 
 def _deployed(ctx: Context) -> Observed:
+    if all(s.singleton for s in _moved(ctx)):
+        return Observed.NOTHING
     if not ctx.world.targets:
         return Observed.NOT_DONE
     up = [health.answers(ctx.world.target(s.host).address, s.port or 0) for s in _moved(ctx) if not s.singleton]
@@ -124,9 +128,15 @@ def _live(ctx: Context) -> Observed:
     return Observed.DONE
 
 
-REHEARSE = Step(id="rehearse", zh="演练", en="rehearsal on a throwaway copy", effect=Effect.READ_ONLY, run=rehearse, observe=_rehearsed, dry="not touched")
+REHEARSE = Step(
+    id="rehearse",
+    zh="演练",
+    en="rehearsal on a throwaway copy",
+    effect=Effect.READ_ONLY,
+    run=rehearse,
+    observe=_rehearsed,
+)
 DEPLOY = Step(
     id="deploy_services", zh="部署应用(对外功能关闭)", en="deploy the services, outside effects off", effect=Effect.REVERSIBLE, run=deploy, observe=_deployed, undo=take_down,
-    dry="planned",
 )  # fmt: skip
-GO_LIVE = Step(id="go_live", zh="新应用启用", en="switch on the new services", effect=Effect.READ_ONLY, run=go_live, observe=_live, dry="not touched")
+GO_LIVE = Step(id="go_live", zh="新应用启用", en="switch on the new services", effect=Effect.READ_ONLY, run=go_live, observe=_live)

@@ -72,7 +72,11 @@ def trial_run(ctx: Context) -> Facts:
         problems = unhealthy(ctx)
         bad = bad + 1 if problems else 0
         if bad >= BAD_IN_A_ROW:
-            raise StepFailed(f"the trial run fails: {'; '.join(problems)}", where=ctx.system.id, remedy="traffic goes back by itself; mend it and migrate again")
+            raise StepFailed(
+                f"the trial run fails: {'; '.join(problems)}",
+                where=ctx.system.id,
+                remedy="traffic goes back by itself; mend it and migrate again",
+            )
         before = time.monotonic()
         broken = way_back_problems(ctx)
         worst_lag = max(worst_lag, time.monotonic() - before)

@@ -152,13 +152,15 @@ class World:
         port = service.port or 0
         if rehearsal:
             port += 1000
-        table = self._references(service, target, port, rehearsal)
+        table = self._references(target, port, rehearsal)
         environment = {}
         for name, value in service.environment.items():
             if _REFERENCE.match(value):
                 if value not in table:
                     raise Refused(
-                        f"{name} refers to {value}, which is not in the table", where=f"{self.system.id} › {service.name}", remedy=f"use one of {', '.join(sorted(table))}"
+                        f"{name} refers to {value}, which is not in the table",
+                        where=f"{self.system.id} › {service.name}",
+                        remedy=f"use one of {', '.join(sorted(table))}",
                     )
                 environment[name] = table[value]
             else:
@@ -173,7 +175,7 @@ class World:
             "host": target.name,
         }
 
-    def _references(self, service: Service, target: Host, port: int, rehearsal: tuple[str, str, str] | None) -> dict[str, str]:
+    def _references(self, target: Host, port: int, rehearsal: tuple[str, str, str] | None) -> dict[str, str]:
         table = {"@listen.address": target.address, "@listen.port": str(port)}
         if self.movable_databases:
             database = self.movable_databases[0]

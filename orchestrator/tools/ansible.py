@@ -106,7 +106,7 @@ class _Run:
         self.code: int | None = None
 
     def go(self, playbooks: Path, folder: Path, environment: Mapping[str, str], check: bool) -> None:
-        from ansible_runner.interface import init_runner  # noqa: PLC0415 - 0.3 s, paid only by who runs a playbook
+        from ansible_runner.interface import init_runner
 
         runner = init_runner(
             private_data_dir=str(folder),

@@ -45,7 +45,7 @@ class AnsibleResult:
     """``host: task`` of every change, in order."""
 
 
-class PlayFailed(ToolError):  # noqa: N818 - it says what happened to the play
+class PlayFailed(ToolError):
     """A play did not end well on every host. ``result`` holds all failures."""
 
     def __init__(self, result: AnsibleResult) -> None:

@@ -49,7 +49,7 @@ class DeviceCli:
         timeout: float = CONNECT_SECONDS,
     ) -> Self:
         """Log in and wait for the first prompt. ``prompt`` is a regular expression for the last line. Raises ToolError."""
-        import paramiko  # noqa: PLC0415
+        import paramiko
 
         client = open_client(name, address, port, user, known_hosts=known_hosts, key=key, password=password, timeout=timeout)
         try:

@@ -36,9 +36,14 @@ class Fenced(Exception):
 def connect(dsn: str, *, timeout: int = 5) -> Connection:
     """An autocommit connection without server-side prepared statements."""
     connection: Connection = psycopg.connect(
-        dsn, autocommit=True, prepare_threshold=None, connect_timeout=timeout, application_name=APPLICATION_NAME, keepalives_idle=5
+        dsn, autocommit=True, prepare_threshold=None, connect_timeout=timeout, application_name=APPLICATION_NAME, keepalives_idle=5, tcp_user_timeout=5000
     )
     return connection
+
+
+def limit(connection: Connection, milliseconds: int) -> None:
+    """No statement of this connection outlasts the fence: a lock that somebody holds is an abort, not a stall."""
+    connection.execute(sql.SQL("SET statement_timeout = {}").format(sql.Literal(f"{milliseconds}ms")))
 
 
 def revived(connection: Connection, dsn: str) -> Connection:
@@ -63,7 +68,8 @@ def obstacles(live: Connection, other: Connection, subscription: str) -> list[st
         if count:
             found.append(f"{count} prepared transactions on the {name}: commit or roll them back")
     xids = _scalar(
-        other, "SELECT count(*) FROM pg_stat_activity WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        other,
+        "SELECT count(*) FROM pg_stat_activity WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid() AND backend_type = 'client backend'",
     )
     if xids:
         found.append(f"{xids} transactions hold an xid on the other side's cluster: the reverse slot would wait for them")
@@ -73,11 +79,15 @@ def obstacles(live: Connection, other: Connection, subscription: str) -> list[st
         (APPLICATION_NAME + "%",),
     ).fetchall()
     found += [f"superuser {name} has a session: superusers cannot be fenced; end it or give it an ordinary role" for (name,) in supers]
-    worker = _scalar(other, "SELECT count(*) FROM pg_stat_subscription WHERE subname = %s AND pid IS NOT NULL AND relid IS NULL", subscription)
+    worker = _scalar(
+        other, "SELECT count(*) FROM pg_stat_subscription WHERE subname = %s AND pid IS NOT NULL AND relid IS NULL", subscription
+    )
     if not worker:
         found.append(f"the apply worker of {subscription} is not running")
     unready = _scalar(
-        other, "SELECT count(*) FROM pg_subscription_rel r JOIN pg_subscription s ON s.oid = r.srsubid WHERE s.subname = %s AND srsubstate <> 'r'", subscription
+        other,
+        "SELECT count(*) FROM pg_subscription_rel r JOIN pg_subscription s ON s.oid = r.srsubid WHERE s.subname = %s AND srsubstate <> 'r'",
+        subscription,
     )
     if unready:
         found.append(f"{unready} tables are not yet in step")
@@ -194,7 +204,7 @@ def drop_slot(connection: Connection, name: str) -> None:
 
 
 def _roles(connection: Connection, condition: str) -> list[str]:
-    rows = connection.execute(f"SELECT rolname::text FROM pg_roles WHERE {condition} ORDER BY 1").fetchall()  # noqa: S608 - our own constant
+    rows = connection.execute(f"SELECT rolname::text FROM pg_roles WHERE {condition} ORDER BY 1").fetchall()
     return [r[0] for r in rows]
 
 

@@ -67,6 +67,7 @@ class Rsync:
         exclude: Sequence[str] = (),
         owner: str = "",
         dry_run: bool = False,
+        update: bool = False,
     ) -> CopyReport:
         """Make the target's tree equal to the source's.
 
@@ -75,6 +76,7 @@ class Rsync:
         one is taken to quarantine as well). ``exclude``: names or relative paths left alone on both sides. ``owner``:
         ``user:group`` on the target (default: the source's numbers when both ends are root). ``dry_run``: tells what would
         be pulled since the last pass; writes nowhere. Raises ToolError, Stopped, Refused (a path that is not absolute).
+        ``update``: a file that is newer on the target stays as it is.
         """
         relay = self._relay(source, source_path)
         with self._shell() as shell, _list_file(only) as listed:
@@ -89,7 +91,7 @@ class Rsync:
                     "the quarantine folder must be absolute and outside of the tree", where=delete_to, remedy="choose another folder"
                 )
             keep = ["--backup", f"--backup-dir={delete_to}", "--mkpath", *([f"--chown={_owner(owner)}"] if owner else [])]
-            push = [*common, "--delete", *keep, *shell(target), f"{relay}/", _remote(target, target_path)]
+            push = [*common, "--delete", *(["--update"] if update else []), *keep, *shell(target), f"{relay}/", _remote(target, target_path)]
             pushed = self._pass(push, f"push {target.name}:{target_path}")
         return CopyReport(pushed.files, pushed.bytes, pushed.changed, pushed.deleted, pulled.seconds + pushed.seconds)
 
@@ -139,7 +141,7 @@ class Rsync:
         return _report(done.stdout, done.seconds)
 
     def _relay(self, source: Host, path: str) -> Path:
-        import hashlib  # noqa: PLC0415 - wanted only here
+        import hashlib
 
         folder = self.relay / source.name / hashlib.sha256(path.encode()).hexdigest()[:16]
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -93,9 +93,13 @@ class Guard:
         self._record = Path(spec.record).open("a", encoding="utf-8")  # noqa: SIM115 - it lives as long as the process
         self._timings: dict[str, float] = {}
         self._closed = False
+        self._problems: list[str] = []
         self.pairs = [
-            Pair(d, *(fence.connect(dsn) for dsn in (d.live, d.other, d.live, d.other))) for d in spec.databases
+            Pair(d, fence.connect(d.live), fence.connect(d.other), fence.connect(d.live), fence.connect(d.other)) for d in spec.databases
         ]
+        for pair in self.pairs:
+            for connection in (pair.live, pair.other):
+                fence.limit(connection, spec.fence_ms)
         self.gateways = [Gateway(g) for g in spec.gateways]
 
     # ------------------------------------------------------------ before anything is paused
@@ -152,6 +156,7 @@ class Guard:
             "attempt": self.spec.attempt,
             "outcome": outcome,
             "reason": reason,
+            "problems": self._problems,
             "started": started,
             "ended": time.time(),
             "timings_ms": {k: round(v, 1) for k, v in self._timings.items()},
@@ -241,8 +246,7 @@ class Guard:
             w.result()
         self._timings["open"] = (time.monotonic() - began) * 1000
         self._timings["total"] = (time.monotonic() - self._begin) * 1000
-        if problems:
-            self._note({"event": "after_the_decision", "problems": problems})
+        self._problems = problems
         return "switched"
 
     def _commit_opening(self, pair: Pair) -> None:

@@ -20,7 +20,14 @@ from orchestrator.tools.process import boot_id, start_time
 
 def channel(host: Host, known_hosts: Path, key: Path) -> list[str]:
     """The argv of a shell that waits on a gateway host."""
-    options = [f"UserKnownHostsFile={known_hosts}", "StrictHostKeyChecking=yes", "BatchMode=yes", f"IdentityFile={key}", "IdentitiesOnly=yes", "ServerAliveInterval=5"]
+    options = [
+        f"UserKnownHostsFile={known_hosts}",
+        "StrictHostKeyChecking=yes",
+        "BatchMode=yes",
+        f"IdentityFile={key}",
+        "IdentitiesOnly=yes",
+        "ServerAliveInterval=5",
+    ]
     return [
         str(programs.find("ssh")), "-T", "-F", "none", *(part for option in options for part in ("-o", option)), "-p", str(host.ssh_port),
         f"{host.ssh_user}@{host.address}", "exec sh",
@@ -33,9 +40,14 @@ class GuardProcess:
     def __init__(self, spec: GuardSpec) -> None:
         """Starts it and waits until it is ready. Raises CutoverAborted with its findings; nothing was paused then."""
         self.spec = spec
-        self._errors = Path(spec.record).with_suffix(".log").open("ab")  # noqa: SIM115 - the process's own
+        self._errors = Path(spec.record).with_suffix(".log").open("ab")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "orchestrator.tools.guard"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, text=True, start_new_session=True
+            [sys.executable, "-m", "orchestrator.tools.guard"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+            start_new_session=True,
         )
         _pid_file(Path(spec.record)).write_text(f"{self._process.pid} {start_time(self._process.pid)} {boot_id()}", encoding="ascii")
         self._say(json.dumps(dataclasses.asdict(spec)))
@@ -43,7 +55,10 @@ class GuardProcess:
         if answer.get("event") != "ready":
             self._process.wait(timeout=30)
             raise CutoverAborted(
-                "; ".join(answer.get("findings", ["the guard ended before it was ready"])), where=spec.attempt, remedy="mend it and try again; nothing was paused", retryable=True
+                "; ".join(answer.get("findings", ["the guard ended before it was ready"])),
+                where=spec.attempt,
+                remedy="mend it and try again; nothing was paused",
+                retryable=True,
             )
 
     def go(self, on_event: Callable[[dict[str, Any]], None] | None = None) -> dict[str, Any]:
@@ -54,7 +69,11 @@ class GuardProcess:
             if answer.get("event") == "result":
                 return answer
             if not answer:
-                raise NeedsPerson("the guard ended without a result", where=self.spec.attempt, remedy="`orchestrator resume` reads the control rows and settles it")
+                raise NeedsPerson(
+                    "the guard ended without a result",
+                    where=self.spec.attempt,
+                    remedy="`orchestrator resume` reads the control rows and settles it",
+                )
             if on_event:
                 on_event(answer)
 
@@ -91,8 +110,20 @@ def wait_gone(record: Path, *, limit: float) -> None:
     until = time.monotonic() + limit
     while boot == boot_id() and start_time(int(pid)) == int(started):
         if time.monotonic() > until:
-            raise NeedsPerson(f"the guard (pid {pid}) of a former run is still there after {limit:.0f} s", where=str(record), remedy="read its record; end it; then resume")
+            raise NeedsPerson(
+                f"the guard (pid {pid}) of a former run is still there after {limit:.0f} s",
+                where=str(record),
+                remedy="read its record; end it; then resume",
+            )
         time.sleep(0.05)
+
+
+def began(record: Path, attempt: str) -> float | None:
+    """When an attempt's guard began to close the live side, by its own record (wall clock)."""
+    if not record.exists():
+        return None
+    entries = [json.loads(line) for line in record.read_text(encoding="utf-8").splitlines()]
+    return next((float(e["at"]) for e in entries if e.get("event") == "closing" and e.get("attempt") == attempt), None)
 
 
 def last_result(record: Path, attempt_prefix: str) -> dict[str, Any] | None:

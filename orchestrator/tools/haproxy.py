@@ -29,7 +29,9 @@ class Runtime:
                 while chunk := connection.recv(65536):
                     answer += chunk
         except OSError as error:
-            raise ToolError(f"HAProxy does not answer: {error}", where=self._where, remedy="start it, or correct sites.yaml", retryable=True) from error
+            raise ToolError(
+                f"HAProxy does not answer: {error}", where=self._where, remedy="start it, or correct sites.yaml", retryable=True
+            ) from error
         return answer.decode(errors="replace").strip()
 
     def _do(self, text: str, *, fine: tuple[str, ...] = ()) -> None:
@@ -53,7 +55,10 @@ class Runtime:
         for name in (backend, server, address):
             if not _NAME.match(name):
                 raise ToolError(f"{name!r} is no name for HAProxy", where=self._where, remedy="use letters, digits, dots and hyphens")
-        self._do(f"add server {backend}/{server} {address}:{int(port)} check inter 200ms fall 5 rise 1", fine=("New server registered", "Already exists"))
+        self._do(
+            f"add server {backend}/{server} {address}:{int(port)} check inter 200ms fall 5 rise 1",
+            fine=("New server registered", "Already exists"),
+        )
         self._do(f"enable health {backend}/{server}")
 
     def ready(self, backend: str, server: str) -> None:
@@ -88,7 +93,9 @@ class Runtime:
             if "deleted" in answer or "No such server" in answer:
                 return
             time.sleep(0.1)
-        raise ToolError(f"HAProxy keeps {backend}/{server}: {answer}", where=self._where, remedy="look at its connections, then resume", retryable=True)
+        raise ToolError(
+            f"HAProxy keeps {backend}/{server}: {answer}", where=self._where, remedy="look at its connections, then resume", retryable=True
+        )
 
     def idle(self, backend: str, server: str) -> bool:
         """Whether a server has no request under way."""
@@ -102,7 +109,10 @@ class Runtime:
 
     def point(self, backend: str, server: str, address: str, port: int) -> None:
         """Moves a server to another address (the link to a device, a machine that was carried)."""
-        self._do(f"set server {backend}/{server} addr {address} port {int(port)}", fine=("changed", "no need to change", "IP changed", "nothing changed"))
+        self._do(
+            f"set server {backend}/{server} addr {address} port {int(port)}",
+            fine=("changed", "no need to change", "IP changed", "nothing changed"),
+        )
 
     def address(self, backend: str, server: str) -> str:
         """``address:port`` that a server points at."""

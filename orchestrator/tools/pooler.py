@@ -68,7 +68,9 @@ class Gateway:
 
 def admin(dsn: str) -> Connection:
     """A connection to PgBouncer's console (simple query protocol)."""
-    connection: Connection = psycopg.connect(dsn, autocommit=True, prepare_threshold=None, cursor_factory=psycopg.ClientCursor, connect_timeout=5)
+    connection: Connection = psycopg.connect(
+        dsn, autocommit=True, prepare_threshold=None, cursor_factory=psycopg.ClientCursor, connect_timeout=5
+    )
     return connection
 
 
@@ -91,7 +93,9 @@ class Shell:
     """A shell that waits for commands on a host, so that a command costs one round trip."""
 
     def __init__(self, argv: list[str]) -> None:
-        self._process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1)
+        self._process = subprocess.Popen(
+            argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1
+        )
         self.run("true")
 
     def run(self, command: str) -> str:

@@ -69,9 +69,11 @@ def create_database(connection: Connection, name: str, *, like: Connection | Non
     """An empty database, encoding and collation as ``like``'s; one that is there already is fine."""
     if database_exists(connection, name):
         return
-    options = sql.SQL("")
+    options: sql.SQL | sql.Composed = sql.SQL("")
     if like is not None:
-        row = like.execute("SELECT pg_encoding_to_char(encoding), datcollate, datctype FROM pg_database WHERE datname = current_database()").fetchone()
+        row = like.execute(
+            "SELECT pg_encoding_to_char(encoding), datcollate, datctype FROM pg_database WHERE datname = current_database()"
+        ).fetchone()
         assert row is not None  # noqa: S101 - the current database exists
         options = sql.SQL(" ENCODING {} LC_COLLATE {} LC_CTYPE {}").format(*(sql.Literal(v) for v in row))
     connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)) + options)

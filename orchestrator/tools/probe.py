@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import IO
 
@@ -35,7 +36,9 @@ def main() -> int:
     until = time.time() + float(spec["limit"])
     lock = threading.Lock()
     with Path(spec["samples"]).open("a", encoding="ascii", buffering=1) as samples:
-        clients = [threading.Thread(target=_client, args=(spec, i, stop, until, samples, lock), daemon=True) for i in range(int(spec["clients"]))]
+        clients = [
+            threading.Thread(target=_client, args=(spec, i, stop, until, samples, lock), daemon=True) for i in range(int(spec["clients"]))
+        ]
         for client in clients:
             client.start()
         for client in clients:
@@ -99,7 +102,7 @@ def read(samples: Path, begin: float, end: float) -> Interruption:
                 failed += 1
     answered.append(end)
     answered.sort()
-    gap = max(b - a for a, b in zip(answered, answered[1:], strict=False))
+    gap = max(b - a for a, b in pairwise(answered))
     return Interruption(round(gap * 1000, 1), requests, failed)
 
 

@@ -23,11 +23,26 @@ class Probe:
         """Begins asking; returns once the first answer is written (or after 10 s without one)."""
         self._stop.unlink(missing_ok=True)
         size = self.samples.stat().st_size if self.samples.exists() else 0
-        process = subprocess.Popen([sys.executable, "-m", "orchestrator.tools.probe"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True, start_new_session=True)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "orchestrator.tools.probe"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,
+        )
         assert process.stdin is not None  # noqa: S101 - a pipe
         process.stdin.write(
             json.dumps(
-                {"kind": kind, "target": target, "clients": clients, "every_ms": every_ms, "limit": limit, "samples": str(self.samples), "stop": str(self._stop)}
+                {
+                    "kind": kind,
+                    "target": target,
+                    "clients": clients,
+                    "every_ms": every_ms,
+                    "limit": limit,
+                    "samples": str(self.samples),
+                    "stop": str(self._stop),
+                }
             )
             + "\n"
         )
@@ -43,5 +58,5 @@ class Probe:
     def between(self, begin: float, end: float) -> Interruption:
         """What it saw between two wall-clock times."""
         if not self.samples.exists():
-            return Interruption(0.0, 0, 0)
+            return Interruption(round((end - begin) * 1000, 1), 0, 0)  # nobody was seen answered
         return read(self.samples, begin, end)

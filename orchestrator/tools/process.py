@@ -72,7 +72,7 @@ class Completed:
         return self.code
 
 
-class Stopped(ToolError):  # noqa: N818 - it says what became of the program
+class Stopped(ToolError):
     """The program was stopped by us: its time limit passed or the caller asked for it. It and its children are gone."""
 
 

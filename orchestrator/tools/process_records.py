@@ -86,7 +86,7 @@ def kill(pid: int, number: int) -> None:
 
 
 def descendants(pid: int) -> list[int]:
-    from orchestrator.tools import minder  # noqa: PLC0415 - loads libc; wanted only when something is to be ended
+    from orchestrator.tools import minder
 
     return minder.descendants(pid)
 

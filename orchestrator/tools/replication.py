@@ -47,7 +47,7 @@ ALTER EVENT TRIGGER orchestrator_freeze ENABLE;
 _USER_SCHEMA = "n.nspname NOT IN ('pg_catalog', 'information_schema', 'orchestrator') AND n.nspname !~ '^pg_'"
 _TABLES = (
     "SELECT n.nspname::text, c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-    f" WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p' AND NOT c.relispartition AND {_USER_SCHEMA} ORDER BY 1, 2"  # noqa: S608 - constants
+    f" WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p' AND NOT c.relispartition AND {_USER_SCHEMA} ORDER BY 1, 2"
 )
 
 
@@ -60,7 +60,7 @@ def what_would_be_lost(connection: Connection) -> list[str]:
     """What logical replication does not carry and this database has: each a reason to refuse (docs/cutover.md)."""
     checks = {
         "large objects": "SELECT count(*) FROM pg_largeobject_metadata",
-        "unlogged tables": f"SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND c.relpersistence = 'u' AND {_USER_SCHEMA}",  # noqa: S608, E501 - constants; one query a line
+        "unlogged tables": f"SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND c.relpersistence = 'u' AND {_USER_SCHEMA}",
         "ENABLE ALWAYS triggers": "SELECT count(*) FROM pg_trigger WHERE tgenabled = 'A'",
         "prepared transactions": "SELECT count(*) FROM pg_prepared_xacts",
     }
@@ -72,7 +72,8 @@ def install_schema(connection: Connection, *, is_open: bool, roles: list[str], t
     with connection.transaction():
         connection.execute(_SCHEMA)
         connection.execute(
-            "INSERT INTO orchestrator.control (open, token, attempt) VALUES (%s, %s, 'prepared') ON CONFLICT (id) DO NOTHING", (is_open, token)
+            "INSERT INTO orchestrator.control (open, token, attempt) VALUES (%s, %s, 'prepared') ON CONFLICT (id) DO NOTHING",
+            (is_open, token),
         )
         for role in roles:
             connection.execute("INSERT INTO orchestrator.fenced_role (name) VALUES (%s) ON CONFLICT DO NOTHING", (role,))
@@ -98,12 +99,14 @@ def give_identity(connection: Connection, *, lock_seconds: float = 2.0, tries: i
     Short locks, tried again; what was changed is kept on the source itself, so that the undo does not depend on us."""
     rows = connection.execute(
         "SELECT n.nspname::text, c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-        f" WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND c.relreplident = 'd' AND {_USER_SCHEMA}"  # noqa: S608 - constants
+        f" WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND c.relreplident = 'd' AND {_USER_SCHEMA}"
         " AND NOT EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary)"
     ).fetchall()
     for schema, name in rows:
         connection.execute("INSERT INTO orchestrator.identity_given VALUES (%s, %s) ON CONFLICT DO NOTHING", (schema, name))
-        _with_short_lock(connection, sql.SQL("ALTER TABLE {} REPLICA IDENTITY FULL").format(sql.Identifier(schema, name)), lock_seconds, tries)
+        _with_short_lock(
+            connection, sql.SQL("ALTER TABLE {} REPLICA IDENTITY FULL").format(sql.Identifier(schema, name)), lock_seconds, tries
+        )
     return [f"{schema}.{name}" for schema, name in _given(connection)]
 
 
@@ -112,14 +115,18 @@ def take_identity(connection: Connection) -> None:
     if _scalar(connection, "SELECT to_regclass('orchestrator.identity_given')") is None:
         return
     for schema, name in _given(connection):
-        _with_short_lock(connection, sql.SQL("ALTER TABLE IF EXISTS {} REPLICA IDENTITY DEFAULT").format(sql.Identifier(schema, name)), 2.0, 10)
+        _with_short_lock(
+            connection, sql.SQL("ALTER TABLE IF EXISTS {} REPLICA IDENTITY DEFAULT").format(sql.Identifier(schema, name)), 2.0, 10
+        )
 
 
 def _given(connection: Connection) -> list[tuple[str, str]]:
-    return [(r[0], r[1]) for r in connection.execute("SELECT schema_name, table_name FROM orchestrator.identity_given ORDER BY 1, 2").fetchall()]
+    return [
+        (r[0], r[1]) for r in connection.execute("SELECT schema_name, table_name FROM orchestrator.identity_given ORDER BY 1, 2").fetchall()
+    ]
 
 
-def _with_short_lock(connection: Connection, statement: sql.Composable, seconds: float, tries: int) -> None:
+def _with_short_lock(connection: Connection, statement: sql.SQL | sql.Composed, seconds: float, tries: int) -> None:
     for attempt in range(tries):
         try:
             with connection.transaction():
@@ -171,7 +178,13 @@ def subscribe(connection: Connection, name: str, conninfo: str, publication: str
 
 def subscribed(connection: Connection, name: str) -> bool:
     """Whether this database has the subscription."""
-    return bool(_scalar(connection, "SELECT 1 FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid WHERE subname = %s AND datname = current_database()", name))  # noqa: E501 - one query
+    return bool(
+        _scalar(
+            connection,
+            "SELECT 1 FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid WHERE subname = %s AND datname = current_database()",
+            name,
+        )
+    )
 
 
 def unsubscribe(connection: Connection, name: str) -> None:
@@ -200,7 +213,9 @@ def drop_slots(connection: Connection, prefix: str, *, limit: float = 10.0) -> N
         time.sleep(0.05)
 
 
-def wait_in_step(target: Connection, source: Connection, name: str, *, limit: float, lag_ms: float, say: Callable[[str], None]) -> dict[str, Any]:
+def wait_in_step(
+    target: Connection, source: Connection, name: str, *, limit: float, lag_ms: float, say: Callable[[str], None]
+) -> dict[str, Any]:
     """Waits until every table is copied and a marker's round trip is under ``lag_ms``. Raises TimeoutError with what is
     still missing."""
     began = time.monotonic()
@@ -226,7 +241,7 @@ def wait_in_step(target: Connection, source: Connection, name: str, *, limit: fl
 def refresh_derived(connection: Connection) -> list[str]:
     """Fills materialized views and statistics, which replication does not carry."""
     views = connection.execute(
-        f"SELECT n.nspname::text, c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'm' AND {_USER_SCHEMA}"  # noqa: S608, E501 - constants
+        f"SELECT n.nspname::text, c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'm' AND {_USER_SCHEMA}"
     ).fetchall()
     for schema, name in views:
         connection.execute(sql.SQL("REFRESH MATERIALIZED VIEW {}").format(sql.Identifier(schema, name)))
@@ -240,7 +255,12 @@ def copy_roles(source: Connection, target: Connection) -> list[str]:
         "SELECT rolname::text, rolpassword, rolinherit, rolcreatedb, rolcreaterole, rolconnlimit FROM pg_authid"
         " WHERE NOT rolsuper AND NOT rolreplication AND rolname !~ '^pg_' ORDER BY 1"
     ).fetchall()
-    logins = [r[0] for r in source.execute("SELECT rolname::text FROM pg_roles WHERE rolcanlogin AND NOT rolsuper AND NOT rolreplication AND rolname !~ '^pg_'")]
+    logins = [
+        r[0]
+        for r in source.execute(
+            "SELECT rolname::text FROM pg_roles WHERE rolcanlogin AND NOT rolsuper AND NOT rolreplication AND rolname !~ '^pg_'"
+        )
+    ]
     with target.transaction():
         target.execute("SET LOCAL log_min_error_statement = panic")
         for name, verifier, inherit, createdb, createrole, limit in rows:
@@ -275,7 +295,9 @@ def same_verifiers(source: Connection, target: Connection, roles: list[str]) -> 
 
 def works(connection: Connection, name: str) -> bool:
     """Whether the subscription's apply worker is at work."""
-    return bool(_scalar(connection, "SELECT count(*) FROM pg_stat_subscription WHERE subname = %s AND pid IS NOT NULL AND relid IS NULL", name))
+    return bool(
+        _scalar(connection, "SELECT count(*) FROM pg_stat_subscription WHERE subname = %s AND pid IS NOT NULL AND relid IS NULL", name)
+    )
 
 
 def has_slot(connection: Connection, name: str) -> bool:
@@ -285,4 +307,11 @@ def has_slot(connection: Connection, name: str) -> bool:
 
 def retained_bytes(connection: Connection, name: str) -> int:
     """WAL that the slot keeps on this side's disk."""
-    return int(_scalar(connection, "SELECT coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn), 0)::bigint FROM pg_replication_slots WHERE slot_name = %s", name) or 0)
+    return int(
+        _scalar(
+            connection,
+            "SELECT coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn), 0)::bigint FROM pg_replication_slots WHERE slot_name = %s",
+            name,
+        )
+        or 0
+    )

@@ -107,9 +107,9 @@ def _from_vault(rest: str) -> str:
             "no vault password", where=ref, remedy="export ANSIBLE_VAULT_PASSWORD_FILE=/path/to/a/file of mode 0600 that holds the password"
         )
     password = _private(Path(password_file), f"file:{password_file}").strip()
-    import yaml  # noqa: PLC0415 - this and Ansible's vault cost 0.2 s, paid only by who uses a vault
-    from ansible.errors import AnsibleError  # noqa: PLC0415
-    from ansible.parsing.vault import VaultLib, VaultSecret  # noqa: PLC0415
+    import yaml
+    from ansible.errors import AnsibleError
+    from ansible.parsing.vault import VaultLib, VaultSecret
 
     try:
         text = VaultLib([("default", VaultSecret(password.encode()))]).decrypt(_private(Path(path), ref).encode())
@@ -130,7 +130,7 @@ def _from_vault(rest: str) -> str:
 
 def _from_prefect(name: str) -> str:
     """A Prefect Secret block."""
-    from prefect.blocks.system import Secret  # noqa: PLC0415 - importing Prefect costs seconds
+    from prefect.blocks.system import Secret
 
     try:
         block = Secret.load(name)

@@ -53,7 +53,7 @@ def open_client(
     timeout: float,
 ) -> paramiko.SSHClient:
     """The paramiko client behind a connection; shared with the command lines of devices."""
-    import paramiko  # noqa: PLC0415 - 0.2 s, paid only by who connects
+    import paramiko
 
     where = f"{name} ({user}@{address}:{port})"
     client = paramiko.SSHClient()
@@ -204,7 +204,7 @@ class SshConnection:
                 server.join(1)  # while it waits in accept, the port stays open whatever is closed here
 
     def _exchange(self, argv: Sequence[str], seconds: float, given: bytes | None, out: _Sink, err: _Sink) -> int:
-        import paramiko  # noqa: PLC0415
+        import paramiko
 
         deadline = time.monotonic() + seconds
         try:

@@ -11,8 +11,8 @@ from orchestrator.planning.problem import Problem
 
 def lower_bound(problem: Problem) -> float:
     """Σ weight x week of the relaxation in which y[g, w] in [0, 1] says "g is cut over by week w". Minutes beyond a few hundred groups."""
-    import highspy  # noqa: PLC0415 - an optional extra
-    import numpy as np  # noqa: PLC0415
+    import highspy
+    import numpy as np
 
     weeks, groups = problem.weeks, problem.groups
     soonest = soonest_weeks(problem)

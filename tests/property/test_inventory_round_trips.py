@@ -18,8 +18,8 @@ from orchestrator.inventory.values import BLANK
 from orchestrator.inventory.workbook import write_workbook
 from orchestrator.inventory.write import files_of
 from orchestrator.models import (
-    DataResource,
     Database,
+    DataResource,
     Department,
     Device,
     Excluded,
@@ -120,8 +120,13 @@ def inventories(draw: st.DrawFn) -> Inventory:
         Department(id=f"d-{n}", name=f"{draw(words())}{n}局", name_en=draw(maybe(words())), level=draw(st.sampled_from(Level)), organisation_type=draw(st.sampled_from(OrganisationType)))
         for n in range(draw(st.integers(1, 3)))
     ]  # fmt: skip
-    rooms = [Room(id=f"r-{n}", name=f"{draw(words())}{n}室", owner=None, self_built=draw(st.booleans()), exception=draw(maybe(words()))) for n in range(draw(st.integers(0, 2)))]
-    known = {key(name) for form in forms().values() for column in form.columns for name in (column.zh, column.en, column.field, *column.also)}
+    rooms = [
+        Room(id=f"r-{n}", name=f"{draw(words())}{n}室", owner=None, self_built=draw(st.booleans()), exception=draw(maybe(words())))
+        for n in range(draw(st.integers(0, 2)))
+    ]
+    known = {
+        key(name) for form in forms().values() for column in form.columns for name in (column.zh, column.en, column.field, *column.also)
+    }
     systems = []
     for number, ident in enumerate(ids):
         graded = draw(st.booleans())
@@ -147,11 +152,18 @@ def inventories(draw: st.DrawFn) -> Inventory:
     assert not any(match(forms()["systems"], f"自有列{n}") for n in range(2)) and known
     party = {d.id for d in departments if d.organisation_type is OrganisationType.PARTY_MASS}
     excluded = [
-        ExcludedRow(department=s.department, reason=Excluded.RETIRED if s.status is Status.RETIRED else Excluded.PARTY_MASS, row_no=s.row_no, system=s)
+        ExcludedRow(
+            department=s.department,
+            reason=Excluded.RETIRED if s.status is Status.RETIRED else Excluded.PARTY_MASS,
+            row_no=s.row_no,
+            system=s,
+        )
         for s in systems
         if s.status is Status.RETIRED or s.department in party
     ]
-    excluded += [ExcludedRow(department=departments[0].id, reason=Excluded.CLASSIFIED, row_no=100 + n) for n in range(draw(st.integers(0, 2)))]
+    excluded += [
+        ExcludedRow(department=departments[0].id, reason=Excluded.CLASSIFIED, row_no=100 + n) for n in range(draw(st.integers(0, 2)))
+    ]
     outside = {row.system.id for row in excluded if row.system}
     excluded.sort(key=lambda row: (row.reason, row.department, row.row_no or 0, row.system.id if row.system else ""))
     return Inventory(
@@ -161,11 +173,21 @@ def inventories(draw: st.DrawFn) -> Inventory:
 
 def differences(one: Inventory, other: Inventory) -> list[Any]:
     """Short words for what differs: a whole inventory is unreadable in a failed assertion."""
-    found: list[Any] = [(field, getattr(one, field), getattr(other, field)) for field in ("departments", "rooms") if getattr(one, field) != getattr(other, field)]
+    found: list[Any] = [
+        (field, getattr(one, field), getattr(other, field))
+        for field in ("departments", "rooms")
+        if getattr(one, field) != getattr(other, field)
+    ]
     mine, theirs = ({s.id: s.model_dump() for s in [*i.systems, *(r.system for r in i.excluded if r.system)]} for i in (one, other))
     if mine.keys() != theirs.keys():
         found.append(("ids", mine.keys(), theirs.keys()))
-    found += [(ident, field, values[field], theirs[ident][field]) for ident, values in mine.items() if ident in theirs for field in values if values[field] != theirs[ident][field]]
+    found += [
+        (ident, field, values[field], theirs[ident][field])
+        for ident, values in mine.items()
+        if ident in theirs
+        for field in values
+        if values[field] != theirs[ident][field]
+    ]
     left, right = ([(r.department, r.reason, r.row_no, r.system and r.system.id) for r in i.excluded] for i in (one, other))
     return [*found, (left, right)] if left != right else found
 
@@ -205,7 +227,15 @@ def test_no_bytes_make_the_readers_crash(data: bytes, suffix: str) -> None:
         load([path])
 
 
-CELLS = st.one_of(st.none(), st.sampled_from(["单位名称", "系统名称", "是否涉密", "序号", "合计", "注:", "是", "否", "", "500G", "三级", "类别", "建设状态", "单位层级"]), words(), st.floats(), st.booleans())
+CELLS = st.one_of(
+    st.none(),
+    st.sampled_from(
+        ["单位名称", "系统名称", "是否涉密", "序号", "合计", "注:", "是", "否", "", "500G", "三级", "类别", "建设状态", "单位层级"]
+    ),
+    words(),
+    st.floats(),
+    st.booleans(),
+)
 
 
 @given(st.lists(st.lists(CELLS.map(lambda c: "" if c is None else str(c)), max_size=9), max_size=12))

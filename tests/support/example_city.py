@@ -1,4 +1,4 @@
-"""A made-up city of thirty systems, larger than the demo: what report tests and the example picture are made from."""
+"""A made-up city of twenty systems, larger than the demo: what report tests and the example picture are made from."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def test_a_template_in_a_variable_is_text_wherever_it_stands(play: Play, lab: An
 
 def test_the_same_templates_run_when_they_are_not_wrapped(play: Play, host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """So that the test above can fail: with the wrapping taken out, each of these places is evaluated."""
-    from orchestrator.tools import ansible_data  # noqa: PLC0415
+    from orchestrator.tools import ansible_data
 
     monkeypatch.setattr(ansible_data, "unsafe", lambda value, place="": value)  # noqa: ARG005
     variables: dict[str, object] = {"given": bomb(tmp_path / "top"), "nested": {"list": [{"key": bomb(tmp_path / "nested")}]}}
@@ -254,7 +254,7 @@ def test_kill_9_of_the_engine_ends_the_playbook_and_its_workers(lab: Any, host: 
 
 
 def test_two_runs_at_once_from_threads_do_not_disturb_each_other(play: Play) -> None:
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
+    from concurrent.futures import ThreadPoolExecutor
 
     task = "- name: Say\n  ansible.builtin.command:\n    argv: ['true']\n  changed_when: false\n"
     with ThreadPoolExecutor(2) as pool:

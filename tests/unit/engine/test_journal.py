@@ -15,7 +15,15 @@ from orchestrator.engine.actors import Actor
 from orchestrator.engine.decisions import Decisions
 from orchestrator.engine.journal import Journal, Lease
 from orchestrator.engine.records import BoundRecords
-from orchestrator.engine.states import MIGRATION_TRANSITIONS, STEP_TRANSITIONS, Ending, MigrationState, StepState, check_migration, check_step
+from orchestrator.engine.states import (
+    MIGRATION_TRANSITIONS,
+    STEP_TRANSITIONS,
+    Ending,
+    MigrationState,
+    StepState,
+    check_migration,
+    check_step,
+)
 from orchestrator.errors import IllegalTransition, LeaseHeld, Refused, StaleLease
 
 CHEN, LI = Actor("os", "chen"), Actor("os", "li")
@@ -47,7 +55,7 @@ def test_a_changed_payload_is_named(chained):
 
 @pytest.mark.parametrize("column", ["at", "actor", "kind", "system", "migration"])
 def test_a_changed_event_is_named(chained, column):
-    tamper(chained, f"UPDATE events SET {column} = 'other' WHERE seq = 3")
+    tamper(chained, f"UPDATE events SET {column} = 'other' WHERE seq = 3")  # noqa: S608 - column names of this test
     assert chained.verify() == ["event 3 was changed"]
 
 
@@ -58,7 +66,7 @@ def test_an_event_changed_together_with_its_own_hash_breaks_the_next_one(chained
     with create_engine(chained.url).connect() as connection:
         row = connection.execute(text("SELECT payload_hash, previous FROM events WHERE seq = 3")).one()
     forged = sha256(canonical([3, event.at, "os:other", event.kind, event.system, None, row.payload_hash, row.previous]))
-    tamper(chained, f"UPDATE events SET actor = 'os:other', hash = '{forged}' WHERE seq = 3")
+    tamper(chained, f"UPDATE events SET actor = 'os:other', hash = '{forged}' WHERE seq = 3")  # noqa: S608 - a digest of ours
     assert chained.verify() == ["event 4 does not follow the one before it"]
 
 

@@ -12,7 +12,7 @@ from orchestrator.cli.main import main
 from orchestrator.inventory.load import load
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "fixtures"))
-from workbooks import build  # type: ignore[import-not-found]  # noqa: E402 - a helper beside the fixtures
+from workbooks import build  # type: ignore[import-not-found]
 
 SECRET = "玄武岩"
 HEADERS = ["序号", "单位名称", "单位层级", "单位性质", "系统名称", "类别", "是否涉密", "建设状态", "操作系统", "关联系统", "备注", "自定义"]
@@ -38,7 +38,11 @@ def test_no_word_of_a_classified_row_is_left_anywhere(
     form = build(
         given / "form.xlsx",
         [
-            {"name": "统计表", "rows": [HEADERS, secret_row(answer), plain_row(2, "公开查询", f"{SECRET}系统")], "comments": {"E2": SECRET}},
+            {
+                "name": "统计表",
+                "rows": [HEADERS, secret_row(answer), plain_row(2, "公开查询", f"{SECRET}系统")],
+                "comments": {"E2": SECRET},
+            },
             {"name": "主机", "rows": [["系统编码或名称", "主机名", "地址"], [f"{SECRET}系统", "basalt-1", "10.66.66.66"]]},
         ],
     )

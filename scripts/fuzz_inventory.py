@@ -1,0 +1,107 @@
+"""Fuzz the readers: ``python scripts/fuzz_inventory.py SECONDS [SEED]``. Real forms are broken in ways that files break, and must be answered
+with findings within limits of time. Prints how many inputs, by kind; every crash with the seed that makes it again.
+"""
+
+from __future__ import annotations
+
+import io
+import random
+import sys
+import tempfile
+import time
+import traceback
+import zipfile
+from collections import Counter
+from pathlib import Path
+
+from orchestrator.inventory.check import as_json
+from orchestrator.inventory.load import load
+
+ROOT = Path(__file__).resolve().parent.parent
+SLOWEST = 20.0
+TOKENS = [
+    b"=1+1", b"\xff", b"\x00", b"<", b">", b"&", b'"', b"'", b"*a", b"&a ", b"- ", b": ", b"{", b"[", b"]", b"}", b"\n", b"\t", b"!!", b"|", b"%", b"<<: ",
+    b"999999999999999999999", b"-1", b"1e999", b"nan", b"XFD1048576", b'r="A0"', b't="s"', b't="e"', b"<v>99999999</v>", b"<mergeCell ref=\"A1:XFD9\"/>",
+    "是".encode(), "合计".encode(), "注:".encode(), "序号".encode(), "系统名称".encode(), "是否涉密".encode(), "\u202e".encode(), b"\xef\xbb\xbf",
+]  # fmt: skip
+
+
+def seeds() -> dict[str, list[bytes]]:
+    """Real inputs by suffix."""
+    forms = [*ROOT.glob("inventories/demo-form/*.xlsx"), *ROOT.glob("tests/fixtures/*.xlsx")]
+    csvs = [file.read_bytes() for file in ROOT.glob("tests/cases/inventory/*/*.csv")]
+    yamls = [
+        file.read_bytes() for file in [*ROOT.glob("inventories/demo/*.yaml"), *ROOT.glob("tests/cases/inventory/yaml-words/systems.yaml")]
+    ]
+    return {".xlsx": [file.read_bytes() for file in forms], ".csv": csvs, ".yaml": yamls}
+
+
+def broken(data: bytes, dice: random.Random) -> bytes:
+    """A few of the ways bytes break."""
+    buffer = bytearray(data)
+    for _ in range(dice.choice([1, 1, 2, 4, 16])):
+        at = dice.randrange(len(buffer) + 1)
+        kind = dice.randrange(6)
+        if kind == 0 and at < len(buffer):
+            buffer[at] = dice.randrange(256)
+        elif kind == 1:
+            buffer[at:at] = dice.choice(TOKENS)
+        elif kind == 2:
+            del buffer[at : at + dice.choice([1, 2, 10, 100, 1000])]
+        elif kind == 3:
+            piece = buffer[at : at + dice.choice([1, 10, 200])]
+            buffer[at:at] = piece * dice.choice([1, 2, 50])
+        elif kind == 4:
+            other = dice.randrange(len(buffer) + 1)
+            size = dice.choice([4, 20, 100])
+            buffer[at : at + size], buffer[other : other + size] = buffer[other : other + size], buffer[at : at + size]
+        else:
+            del buffer[at : len(buffer) if dice.random() < 0.2 else at + 1]
+    return bytes(buffer[: 4 * 2**20])
+
+
+def broken_workbook(data: bytes, dice: random.Random) -> bytes:
+    """Parts inside broken, the package whole: what a careless program leaves behind."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as source, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as target:
+        names = source.namelist()
+        victim = dice.choice([name for name in names if "sheet" in name or "workbook" in name or dice.random() < 0.2])
+        for name in names:
+            target.writestr(name, broken(source.read(name), dice) if name == victim else source.read(name))
+    return out.getvalue()
+
+
+def main(seconds: float, seed: int) -> int:
+    started, counts, outcomes, failures, slowest = time.monotonic(), Counter[str](), Counter[str](), 0, 0.0
+    given = seeds()
+    with tempfile.TemporaryDirectory() as folder:
+        while time.monotonic() - started < seconds:
+            seed += 1
+            dice = random.Random(seed)  # noqa: S311 - it breaks files, it keeps no secrets
+            suffix = dice.choice([".xlsx", ".xlsx", ".csv", ".yaml", ".yaml"])
+            data = dice.choice(given[suffix])
+            whole = suffix == ".xlsx" and dice.random() < 0.85
+            path = Path(folder) / f"file{suffix}"
+            path.write_bytes(broken_workbook(data, dice) if whole else broken(data, dice))
+            began = time.monotonic()
+            try:
+                reading = load([path])
+                as_json(reading)
+                outcomes["read, with findings" if reading.findings else "read clean"] += 1
+            except Exception:  # noqa: BLE001 - whatever it is, it is a find
+                failures += 1
+                print(f"seed {seed} {suffix}\n{traceback.format_exc(limit=-4)}", flush=True)
+            slowest = max(slowest, time.monotonic() - began)
+            counts[suffix] += 1
+            if slowest > SLOWEST:
+                print(f"seed {seed} {suffix}: {slowest:.1f} s", flush=True)
+                failures += 1
+                slowest = 0.0
+    print(
+        f"{sum(counts.values())} inputs in {seconds:.0f} s {dict(counts)}; {dict(outcomes)}; failures {failures}; slowest {slowest:.2f} s; last seed {seed}"
+    )
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(float(sys.argv[1]) if len(sys.argv) > 1 else 60, int(sys.argv[2]) if len(sys.argv) > 2 else 0))
