@@ -225,7 +225,7 @@ class Story:
             judge.Case(
                 system=self.system, ledger=str(self.out / f"{self.system}.jsonl"), table=citizens.TABLES[citizens.KINDS[self.system]], live=self.dsn(live),
                 other=self.dsn("source") if live == "target" else None, mode="subset", baseline=baseline, **files,
-            )  # fmt: skip
+            )
         )
         with psycopg.connect(self.dsn(live)) as connection:
             table = citizens.TABLES[citizens.KINDS[self.system]]
