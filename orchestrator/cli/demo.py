@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from orchestrator.errors import Exit
+
+if TYPE_CHECKING:
+    from orchestrator.engine.session import Session
 
 FAULTS = ("lost-write", "row", "sequence", "file", "second-writer", "slow", "unsigned")
 
@@ -30,9 +33,13 @@ def demo(file: Path | None, fault: str | None, only: tuple[str, ...], folder: Pa
 
     Exit code 0 when the judge found nothing wrong and every system of phase 1 was accepted, else 4.
     """
+    from orchestrator.cli.report import write_html
     from orchestrator.embedded.demo import Demo, write
 
-    result = Demo(folder, only=only, fault=fault or "", direct=direct, keep=keep).run()
+    def write_report(session: Session, target: Path) -> None:
+        write_html(session, target, "zh")
+
+    result = Demo(folder, write_report=write_report, only=only, fault=fault or "", direct=direct, keep=keep).run()
     if file:
         write(result, file)
     _print(result)

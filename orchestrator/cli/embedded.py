@@ -41,7 +41,7 @@ def down(folder: Path | None) -> int:
     """End everything that the city started."""
     from orchestrator.cli.settings import load_settings
     from orchestrator.embedded.city import City
-    from orchestrator.flows import server
+    from orchestrator.tools import prefect_server as server
 
     City(folder).down()
     server.stop(load_settings())

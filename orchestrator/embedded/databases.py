@@ -10,11 +10,10 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from orchestrator.embedded import unprivileged
 from orchestrator.embedded.hosts import folder_of
 from orchestrator.embedded.processes import Book, wait_for
 from orchestrator.errors import ToolError
-from orchestrator.tools import programs
+from orchestrator.tools import programs, unprivileged
 
 DATA = "var/lib/postgresql/data"
 """A cluster's data folder within its host's."""

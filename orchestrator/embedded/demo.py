@@ -20,9 +20,9 @@ from orchestrator.embedded.city import City
 from orchestrator.embedded.people import ENGINEER, OPERATOR, People
 from orchestrator.engine.session import Session
 from orchestrator.flows import drive as driving
-from orchestrator.flows import server
 from orchestrator.settings import Settings
 from orchestrator.steps.world import SUFFIX
+from orchestrator.tools import prefect_server as server
 
 LIMIT_MS = 500
 """The judge's own limit for the gap of a cutover behind PgBouncer in the demo: half of the systems' budget."""
@@ -33,8 +33,10 @@ class Demo:
     """One run. ``only``: these systems and what they depend on."""
 
     def __init__(
-        self, folder: Path | None = None, *, only: tuple[str, ...] = (), fault: str = "", direct: bool = False, keep: bool = False
-    ) -> None:
+        self, folder: Path | None = None, *, write_report: Callable[[Session, Path], None], only: tuple[str, ...] = (), fault: str = "",
+        direct: bool = False, keep: bool = False,
+    ) -> None:  # fmt: skip
+        self._write_report = write_report
         self.city = City(folder)
         self.only = only or ((REGISTER,) if fault == "unsigned" else (PORTAL,) if fault else ())
         self.fault, self.direct, self.keep = fault, direct, keep
@@ -293,10 +295,8 @@ class Demo:
         }  # fmt: skip
 
     def _report(self, session: Session) -> str:
-        from orchestrator.cli.report import write_html
-
         file = self.out / "report.html"
-        write_html(session, file, "zh")
+        self._write_report(session, file)
         return str(file)
 
 

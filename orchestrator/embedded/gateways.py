@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.embedded import unprivileged
 from orchestrator.embedded.hosts import folder_of, listens
 from orchestrator.embedded.processes import Book, wait_for
-from orchestrator.tools import programs
+from orchestrator.tools import programs, unprivileged
 
 USERLIST = "userlist.txt"
 """PgBouncer's auth_file, beside its databases file: ``"role" "verifier"`` lines."""

@@ -228,6 +228,7 @@ class Session:
         plan = Plan.model_validate_json(kept) if kept else self.plan
         if (
             self.journal.migration(lease.migration).state == MigrationState.FORWARD
+            and self.journal.flag(f"turn_back:{lease.migration}") is None  # the way back is never shut by a changed inventory
             and self.journal.migration(lease.migration).live == "source"
         ):
             changed = changes_since(

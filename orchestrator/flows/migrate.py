@@ -8,8 +8,8 @@ from typing import Any, cast
 from orchestrator.engine.runner import Outcome, Stopping, never
 from orchestrator.engine.session import Say, Session
 from orchestrator.errors import OrchestratorError, Waiting
-from orchestrator.flows import server
 from orchestrator.steps.base import Facts, Step
+from orchestrator.tools import prefect_server as server
 
 
 def run_in_flow(session: Session, migration: str, system: str, say: Say, stopping: Stopping = never) -> Outcome:

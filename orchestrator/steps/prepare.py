@@ -63,7 +63,7 @@ def run_as(ctx: Context) -> list[str]:
     """argv prefix under which a database server runs where the account itself may not."""
     if ctx.settings.embedded is None:
         return []
-    from orchestrator.embedded import unprivileged
+    from orchestrator.tools import unprivileged
 
     return list(unprivileged.prefix())
 

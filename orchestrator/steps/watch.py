@@ -6,6 +6,7 @@ import datetime as dt
 import time
 
 from orchestrator.errors import StepFailed
+from orchestrator.models import Database
 from orchestrator.steps import files
 from orchestrator.steps.base import Context, Facts
 from orchestrator.tools import fence, health, replication
@@ -20,18 +21,24 @@ def way_back_problems(ctx: Context) -> list[str]:
     """Why going back would not be safe now: worker, lag, retained WAL on the live side. Empty: armed."""
     problems: list[str] = []
     for database in ctx.world.movable_databases if _replicated(ctx) else []:
-        source, target = ctx.world.sql(database, "source"), ctx.world.sql(database, "target")
+        try:
+            problems += _watch(ctx, database)
+        except Exception as error:  # noqa: BLE001 - a side that is away for a moment is an alarm, no reason to move citizens
+            problems.append(f"{database.name}: a side cannot be seen: {str(error).strip()}")
+    return problems
+
+
+def _watch(ctx: Context, database: Database) -> list[str]:
+    problems: list[str] = []
+    with fence.connect(ctx.world.dsn(database, "source")) as source, fence.connect(ctx.world.dsn(database, "target")) as target:
         if not replication.works(source, replication.BACK):
-            problems.append(f"{database.name}: the reverse worker is not at work")
-            continue
+            return [f"{database.name}: the reverse worker is not at work"]
         lag = fence.round_trip(target, source, f"{ctx.migration}-watch-{time.time_ns()}", limit=LAG_LIMIT_SECONDS)
         if lag is None:
             problems.append(f"{database.name}: the source is more than {LAG_LIMIT_SECONDS:.0f} s behind")
         retained = replication.retained_bytes(target, replication.BACK)
         if retained > SLOT_ALARM_BYTES:
             problems.append(f"{database.name}: the slot keeps {retained >> 20} MB on the live side's disk")
-        source.close()
-        target.close()
     return problems
 
 
@@ -65,6 +72,7 @@ def trial_run(ctx: Context) -> Facts:
     if switched:
         began -= (dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(switched)).total_seconds()
     bad, looks, worst_lag = 0, 0, 0.0
+    counted = time.monotonic()
     files_due = time.monotonic()
     while True:
         if asked := ctx.records.turn_back_asked():
@@ -83,8 +91,10 @@ def trial_run(ctx: Context) -> Facts:
         if broken:
             ctx.records.event("way_back_alarm", {"problems": broken})
             ctx.say(f"way back: {'; '.join(broken)}")
-            began += 1.0  # this second does not count
         looks += 1
+        if broken:  # neither this look nor the pause before it: the way back was not known to be armed
+            began += time.monotonic() - counted
+        counted = time.monotonic()
         left = length - (time.monotonic() - began)
         if (time.monotonic() > files_due or left <= 0) and _replicated(ctx):
             files_back(ctx)

@@ -79,7 +79,14 @@ class Story:
             "ORCHESTRATOR_STATE": str(self.session.settings.state), "ORCHESTRATOR_FAULT_HOLD": fault_hold, "PYTHONPATH": str(CHECKOUT),
         }  # fmt: skip
         with self.log.open("ab") as log:
-            engine = subprocess.Popen([sys.executable, "-m", "orchestrator.cli.main", *arguments], cwd=self.out, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            engine = subprocess.Popen(
+                [sys.executable, "-m", "orchestrator.cli.main", *arguments],
+                cwd=self.out,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
         self.engines.append(engine)
         return engine
 
@@ -200,7 +207,9 @@ class Story:
     def slots(self) -> list[str]:
         """Our logical slots on the target."""
         with psycopg.connect(self.dsn("target"), autocommit=True) as connection:
-            return [str(r[0]) for r in connection.execute("SELECT slot_name FROM pg_replication_slots WHERE slot_name = 'orchestrator_back'")]
+            return [
+                str(r[0]) for r in connection.execute("SELECT slot_name FROM pg_replication_slots WHERE slot_name = 'orchestrator_back'")
+            ]
 
     def write(self, seconds: float = 5) -> int:
         """A citizen's write through the old room's gateway, acknowledged within some seconds."""
@@ -223,8 +232,14 @@ class Story:
             files = {"live_files": str(there if live == "target" else uploads)}
         verdict = judge.judge(
             judge.Case(
-                system=self.system, ledger=str(self.out / f"{self.system}.jsonl"), table=citizens.TABLES[citizens.KINDS[self.system]], live=self.dsn(live),
-                other=self.dsn("source") if live == "target" else None, mode="subset", baseline=baseline, **files,
+                system=self.system,
+                ledger=str(self.out / f"{self.system}.jsonl"),
+                table=citizens.TABLES[citizens.KINDS[self.system]],
+                live=self.dsn(live),
+                other=self.dsn("source") if live == "target" else None,
+                mode="subset",
+                baseline=baseline,
+                **files,
             )
         )
         with psycopg.connect(self.dsn(live)) as connection:

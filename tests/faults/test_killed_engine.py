@@ -146,7 +146,9 @@ def test_the_transaction_over_it_switches_and_killed_in_the_trial_run_it_ends_ac
     verdict = story.judged(baseline, live="target")
     measured = [m for m in story.session.decisions.measurements(story.row.id) if m.kind == "cutover"]
     with capsys.disabled():
-        print(f"\n  {verdict.acknowledged} acknowledged, {verdict.lost} lost, {verdict.duplicated} doubled, {verdict.failed} failed; cutover {measured[-1].longest_gap_ms} ms")
+        print(
+            f"\n  {verdict.acknowledged} acknowledged, {verdict.lost} lost, {verdict.duplicated} doubled, {verdict.failed} failed; cutover {measured[-1].longest_gap_ms} ms"
+        )
     assert verdict.faults == [], verdict.details
     assert verdict.acknowledged > 500
     assert story.session.journal.verify() == []

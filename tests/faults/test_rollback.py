@@ -48,7 +48,11 @@ def test_a_rollback_by_command_during_the_trial_run_loses_nothing(story, baselin
         assert connection.execute("SELECT count(*) FROM pg_publication").fetchone() == (0,)
     verdict = story.judged(baseline, live="source")
     forward, back = (m for m in story.session.decisions.measurements(story.row.id) if m.kind == "cutover")
-    live = [e for e in judge.requests_of(judge.read_ledger(story.out / f"{WEATHER}.jsonl")) if e["o"] == "ok" and forward.ended < e["t0"] < back.started]
+    live = [
+        e
+        for e in judge.requests_of(judge.read_ledger(story.out / f"{WEATHER}.jsonl"))
+        if e["o"] == "ok" and forward.ended < e["t0"] < back.started
+    ]
     with capsys.disabled():
         print(
             f"\n  {verdict.acknowledged} acknowledged, {len(live)} of them on the cloud, {verdict.lost} lost, {verdict.duplicated} doubled, {verdict.failed} failed;"

@@ -18,10 +18,22 @@ PORTAL = "citizen-portal"
 def demo(folder: Path, *more: str) -> tuple[int, dict[str, Any], str]:
     """Exit code, the JSON, what was printed. The city stands in a folder of this test."""
     file = folder / "happened.json"
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("ORCHESTRATOR_", "PREFECT_")) or name == "ORCHESTRATOR_TOOLS"}
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("ORCHESTRATOR_", "PREFECT_")) or name == "ORCHESTRATOR_TOOLS"
+    }
     argv = [sys.executable, "-m", "orchestrator.cli.main", "demo", "--folder", str(folder / "city"), "--json", str(file), *more]
     ran = subprocess.run(
-        argv, cwd=folder, env=environment | {"PYTHONPATH": str(CHECKOUT)}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=380, check=False
+        argv,
+        cwd=folder,
+        env=environment | {"PYTHONPATH": str(CHECKOUT)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=380,
+        check=False,
     )
     assert file.exists(), ran.stdout[-3000:]
     return ran.returncode, json.loads(file.read_text("utf-8")), ran.stdout
@@ -56,7 +68,12 @@ def test_it_is_ok_and_says_so_with_its_exit_code(ran):
 def test_the_json_keeps_its_contract(ran):
     happened = ran[1]
     (system,) = happened["systems"]
-    assert (system["id"], system["department"], system["strategy"], system["ending"]) == (PORTAL, "administrative-service", "cloud_deployment", "accepted")
+    assert (system["id"], system["department"], system["strategy"], system["ending"]) == (
+        PORTAL,
+        "administrative-service",
+        "cloud_deployment",
+        "accepted",
+    )
     (cut,) = system["cutovers"]
     assert cut["direction"] == "forward"
     assert 0 < cut["longest_gap_ms"] < 1000
@@ -87,7 +104,7 @@ def test_the_report_is_one_file_that_needs_no_network(ran):
     report = Path(ran[1]["report"])
     text = report.read_text("utf-8")
     assert "市民办事门户" in text
-    assert "src=\"http" not in text
+    assert 'src="http' not in text
     assert "<link" not in text
 
 

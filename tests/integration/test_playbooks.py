@@ -16,10 +16,9 @@ import psycopg
 import pytest
 import yaml
 
-from orchestrator.embedded import unprivileged
 from orchestrator.models import Host
 from orchestrator.settings import HOME
-from orchestrator.tools import process, programs
+from orchestrator.tools import process, programs, unprivileged
 from orchestrator.tools.ansible import AnsibleResult, PlayFailed, run_playbook
 
 pytestmark = pytest.mark.servers

@@ -80,7 +80,12 @@ class Play:
     def begin(self, *runbook: Step, back: tuple[Step, ...] = ()) -> Play:
         self.runbook, self.back = runbook, back
         self.migration = self.journal.start_migration(
-            system="portal", strategy="cloud_deployment", runbook="fake", plan_digest="d" * 64, requested_by="os:li", steps=[(s.id, s.effect) for s in runbook]
+            system="portal",
+            strategy="cloud_deployment",
+            runbook="fake",
+            plan_digest="d" * 64,
+            requested_by="os:li",
+            steps=[(s.id, s.effect) for s in runbook],
         )
         return self
 

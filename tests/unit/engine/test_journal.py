@@ -87,7 +87,10 @@ def test_a_removed_head_is_named(chained):
 
 def test_a_payload_that_vanished_without_a_purge_is_named(chained):
     tamper(chained, "DELETE FROM payloads WHERE seq IN (2, 5)")
-    assert chained.verify() == ["the payload of event 2 is missing, and nobody purged it", "the payload of event 5 is missing, and nobody purged it"]
+    assert chained.verify() == [
+        "the payload of event 2 is missing, and nobody purged it",
+        "the payload of event 5 is missing, and nobody purged it",
+    ]
 
 
 def test_a_purge_takes_every_payload_of_the_system_and_the_chain_stays_verifiable(chained):
@@ -115,7 +118,9 @@ sys.stdin.read()
 @pytest.fixture
 def other(journal, started):
     """Another process that holds the lease until it is killed."""
-    process = subprocess.Popen([sys.executable, "-c", HOLDER, journal.url, started], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, journal.url, started], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     assert process.stdout.readline() == "1\n"
     yield process
     process.kill()

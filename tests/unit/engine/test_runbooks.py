@@ -65,7 +65,12 @@ def test_live_traffic_switches_after_backup_initial_acceptance_approval_and_wind
     switch = next(i for i, s in enumerate(RUNBOOKS[name]) if s.switches)
     backup = order.get("verify_backup", order.get("cold_backup"))
     assert backup is not None
-    assert max(backup, order["initial_acceptance"], order["approve_cutover"], order["window"]) < switch < order["trial_run"] < order["final_acceptance"]
+    assert (
+        max(backup, order["initial_acceptance"], order["approve_cutover"], order["window"])
+        < switch
+        < order["trial_run"]
+        < order["final_acceptance"]
+    )
 
 
 def test_where_databases_switch_the_way_back_is_armed_at_once_and_the_rehearsal_came_before():

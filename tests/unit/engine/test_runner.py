@@ -103,7 +103,9 @@ def test_the_first_undo_that_fails_stops_the_way_back_needs_a_person_and_resume_
 
 
 def test_an_undo_that_left_the_world_as_it_was_has_failed(play):
-    stays = Step(id="stays", zh="", en="stays", effect=Effect.REVERSIBLE, run=lambda _: {}, observe=lambda _: Observed.DONE, undo=lambda _: None)
+    stays = Step(
+        id="stays", zh="", en="stays", effect=Effect.REVERSIBLE, run=lambda _: {}, observe=lambda _: Observed.DONE, undo=lambda _: None
+    )
     play.begin(stays, play.step("two"))
     play.faults["two"] = CAUSE
     assert play.run().ending is Ending.NEEDS_A_PERSON
