@@ -4,7 +4,7 @@ VENV := .venv
 STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo test test-idempotence test-faults lint types bench bench-plan check clean
+.PHONY: help setup lock demo test test-idempotence test-faults lint types bench bench-plan check
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -19,7 +19,7 @@ from orchestrator.engine.records import BoundRecords
 from orchestrator.engine.runner import Invoke, Outcome, Runner, Stopping, directly, never
 from orchestrator.engine.states import Ending, MigrationState
 from orchestrator.errors import Exit, Finding, Refused, StaleLease, UsageError
-from orchestrator.inventory.load import inventory_digest, load, load_sites
+from orchestrator.inventory.load import Reading, inventory_digest, load, load_sites
 from orchestrator.models import Host, Inventory, Plan, Sites, Strategy, System, Verdict
 from orchestrator.planning.approval import changes_since
 from orchestrator.planning.plan import make_plan
@@ -65,11 +65,15 @@ class Session:
                 f"there is no inventory folder {self.settings.inventory}",
                 remedy="set `inventory` in orchestrator.toml, or try the demo city: `orchestrator embedded up`",
             )
-        reading = load([self.settings.inventory])
+        reading = self._reading
         errors = [f for f in reading.findings if f.severity == "error"]
         if errors:
             raise Refused(f"the inventory has {len(errors)} errors", findings=errors, where=str(self.settings.inventory))
         return reading.inventory
+
+    @cached_property
+    def _reading(self) -> Reading:
+        return load([self.settings.inventory])
 
     @cached_property
     def sites(self) -> Sites:
@@ -78,7 +82,7 @@ class Session:
     @cached_property
     def verdicts(self) -> dict[str, Verdict]:
         """What policy says, with people's overrides laid over it."""
-        said = assess(self.inventory, self.policy)
+        said = assess(self.inventory, self.policy, self._reading.places)
         file = self.settings.journal_url.removeprefix("sqlite:///")
         if file != self.settings.journal_url and not Path(file).exists():
             return said  # no journal yet, so nobody overrode anything

@@ -163,6 +163,8 @@ def _find_owner(table: Table, rows: list[Row]) -> None:
 
 def kind_of_row(table: Table, row: Row, filled: set[int]) -> str:
     """``blank``, ``total``, ``note``, ``header`` (repeated), ``example``, ``odd`` (too little to be anyone's row) or ``data``."""
+    if row.count("") + row.count(None) == len(row):
+        return "blank"  # at once: sheets end in a hundred thousand of these
     own = [index for index, cell in enumerate(row) if index not in filled and not is_blank(cell)]
     if not [index for index in own if index not in table.columns or table.columns[index].field != "row_no"]:
         return "blank"  # numbered ahead, not filled in

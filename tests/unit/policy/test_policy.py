@@ -88,7 +88,8 @@ def test_a_condition_whose_types_do_not_fit_is_refused_when_it_is_asked() -> Non
 
 
 def test_a_system_with_everything_in_order_goes_to_the_cloud_with_full_confidence() -> None:
-    found = verdict()
+    database = Database(name="x", engine="postgresql", host="h", wal_level="logical")
+    found = verdict(dbms="PostgreSQL 15", databases=(database,))
     assert (found.strategy, found.confidence, found.missing, found.would_change) == (Strategy.CLOUD_DEPLOYMENT, 100, (), ())
     assert [reason.rule for reason in found.reasons] == ["default"]
 
@@ -119,7 +120,7 @@ def test_a_database_without_a_mover_keeps_its_strategy_and_is_marked(dbms: str) 
     assert (found.strategy, found.vendor_run) == (Strategy.CLOUD_DEPLOYMENT, True)
 
 
-@pytest.mark.parametrize("dbms", ["PostgreSQL 12", "mysql/redis", "MariaDB 10、SQLite", "无"])
+@pytest.mark.parametrize("dbms", ["PostgreSQL 12", "postgresql/redis", "PostgreSQL 15、SQLite", "无"])
 def test_a_database_with_a_mover_is_not_marked(dbms: str) -> None:
     assert not verdict(dbms=dbms).vendor_run
 
