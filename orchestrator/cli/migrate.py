@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from orchestrator.cli.settings import open_session
 from orchestrator.errors import Exit, Refused, UsageError
+
+if TYPE_CHECKING:
+    from orchestrator.engine.session import Session
 
 
 @click.command()
@@ -29,7 +34,7 @@ def migrate(systems: tuple[str, ...], wave: int | None, phase: str | None, *, wa
     return drive(session, chosen, chosen, wait=wait, direct=direct)
 
 
-def _choose(session, systems: tuple[str, ...], wave: int | None, phase: str | None) -> list[str]:  # type: ignore[no-untyped-def]  # see above
+def _choose(session: Session, systems: tuple[str, ...], wave: int | None, phase: str | None) -> list[str]:
     if sum(bool(x) for x in (systems, wave is not None, phase)) != 1:
         raise UsageError("say what to migrate", remedy="one of --system ID, --wave N, --phase P")
     for system in systems:
