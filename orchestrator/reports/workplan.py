@@ -34,11 +34,12 @@ class Items:
 
 @dataclass(frozen=True)
 class Grid:
-    """A table; ``widths`` are relative. ``header=False``: the first column names the rows instead."""
+    """A table; ``widths`` are relative. ``tall``: rows leave room for a signature."""
 
     headers: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     widths: tuple[int, ...]
+    tall: bool = False
 
 
 Block = Heading | Text | Items | Grid
@@ -121,8 +122,8 @@ def _system(number: int, one: System, entry: PlanEntry, verdict: Verdict, invent
         (words["database"], one.dbms or words["open"]),
         (words["data"], f"{one.data_gb:g} GB" if one.data_gb is not None else words["open"]),
         (words["servers"], f"{one.servers}" if one.servers is not None else words["open"]),
-        (words["needs"], "、".join(names.get(other, other) for other in one.depends_on) or words["none"]),
-        (words["together"], "、".join(names.get(other, other) for other in entry.together_with) or words["none"]),
+        (words["needs"], words["list"].join(names.get(other, other) for other in one.depends_on) or words["none"]),
+        (words["together"], words["list"].join(names.get(other, other) for other in entry.together_with) or words["none"]),
         (words["hours"], one.service_hours or words["open"]), (words["window"], f"{_span(entry)} ({entry.window_rule})"),
         (words["budget"], _budget(one, lang)),
         (words["security_owner"], department(one.security_owner)), (words["data_owner"], department(one.data_owner)),
@@ -146,7 +147,7 @@ def _system(number: int, one: System, entry: PlanEntry, verdict: Verdict, invent
 def _signatures(planned: Sequence[System], words: Mapping[str, str], lang: str) -> Grid:
     roles = words["sign_roles"].split("|")
     rows = tuple((_name(one, lang), role, "", "") for one in planned for role in roles)
-    return Grid((words["system"], words["role"], words["signature"], words["date"]), rows, (3, 3, 3, 2))
+    return Grid((words["system"], words["role"], words["signature"], words["date"]), rows, (3, 3, 3, 2), tall=True)
 
 
 def _name(one: System, lang: str) -> str:
@@ -169,4 +170,4 @@ def _budget(one: System, lang: str) -> str:
         parts.append(words["travel"].format(minutes=f"{max(travel):g}"))
     if not parts and one.max_interruption_minutes is not None:
         parts.append(words["at_most"].format(minutes=f"{one.max_interruption_minutes:g}"))
-    return ";".join(parts) or words["open"]
+    return words["and"].join(parts) or words["open"]

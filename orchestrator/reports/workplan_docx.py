@@ -28,6 +28,7 @@ def write_docx(work_plan: WorkPlan, path: Path) -> None:
         ("List Number", body, 12),
     ):
         _font(document.styles[style], font, Pt(size))
+    _no_border(document.styles["Title"])
     title = document.add_heading(_clean(work_plan.title), 0)
     title.alignment = WD_ALIGN_PARAGRAPH.CENTER
     subtitle = document.add_paragraph(_clean(work_plan.subtitle))
@@ -39,9 +40,11 @@ def write_docx(work_plan: WorkPlan, path: Path) -> None:
             document.add_paragraph(_clean(block.text)).paragraph_format.first_line_indent = Pt(24)
         elif isinstance(block, Items):
             for number, item in enumerate(block.items, 1):
-                document.add_paragraph(f"{number}. {_clean(item)}").paragraph_format.left_indent = Cm(0.8)
+                line = document.add_paragraph(f"{number}. {_clean(item)}").paragraph_format
+                line.left_indent, line.space_after = Cm(0.8), Pt(2)
         elif block.rows:
             _table(document, block)
+    _page_number(section.footer.paragraphs[0])
     document.core_properties.title = _clean(work_plan.title)
     document.core_properties.author = ""
     document.save(str(path))
@@ -58,12 +61,19 @@ def _table(document: Any, block: Grid) -> None:
     for cell, text in zip(table.rows[0].cells, block.headers, strict=True):
         cell.text = _clean(text)
         cell.paragraphs[0].runs[0].bold = True
+        _shade(cell)
     repeat = OxmlElement("w:tblHeader")
     table.rows[0]._tr.get_or_add_trPr().append(repeat)  # the header stands on every page
     for row in block.rows:
         for cell, text in zip(table.add_row().cells, row, strict=True):
             cell.text = _clean(text)
+    for column, width in zip(table.columns, widths, strict=True):
+        column.width = width  # the grid: LibreOffice goes by it, Word by the cells
     for row in table.rows:
+        whole = OxmlElement("w:cantSplit")
+        row._tr.get_or_add_trPr().append(whole)  # a row is not torn apart by a page's end
+        if block.tall:
+            row.height = Cm(1)
         for cell, width in zip(row.cells, widths, strict=True):
             cell.width = width
             for paragraph in cell.paragraphs:
@@ -71,6 +81,37 @@ def _table(document: Any, block: Grid) -> None:
                 for run in paragraph.runs:
                     run.font.size = Pt(10)
     document.add_paragraph()
+
+
+def _shade(cell: Any) -> None:
+    from docx.oxml import OxmlElement
+    from docx.oxml.ns import qn
+
+    shade = OxmlElement("w:shd")
+    for name, value in (("w:val", "clear"), ("w:color", "auto"), ("w:fill", "E7E6E6")):
+        shade.set(qn(name), value)
+    cell._tc.get_or_add_tcPr().append(shade)
+
+
+def _no_border(style: Any) -> None:
+    from docx.oxml.ns import qn
+
+    for border in style.element.findall(f".//{qn('w:pBdr')}"):
+        border.getparent().remove(border)
+
+
+def _page_number(paragraph: Any) -> None:
+    """Number of the page, — 3 —, in the middle of the foot, as official documents have it (GB/T 9704)."""
+    from docx.enum.text import WD_ALIGN_PARAGRAPH
+    from docx.oxml import OxmlElement
+    from docx.oxml.ns import qn
+
+    paragraph.alignment = WD_ALIGN_PARAGRAPH.CENTER
+    paragraph.add_run("— ")
+    field = OxmlElement("w:fldSimple")
+    field.set(qn("w:instr"), "PAGE")
+    paragraph._p.append(field)
+    paragraph.add_run(" —")
 
 
 def _font(style: Any, name: str, size: Any) -> None:

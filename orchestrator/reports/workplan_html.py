@@ -13,6 +13,8 @@ h1, h2, h3 { font-family: "SimHei", "黑体", "Noto Sans CJK SC", sans-serif; li
 h1 { text-align: center; font-size: 20pt } h2 { font-size: 15pt } h3 { font-size: 12.5pt }
 p.sub { text-align: center } p.text { text-indent: 2em }
 table { border-collapse: collapse; width: 100%; margin: 0.6em 0; font-size: 10.5pt } thead { display: table-header-group }
+table.tall td { height: 10mm }
+th { background: #e7e6e6 }
 th, td { border: 1px solid #444; padding: 3px 6px; text-align: left; vertical-align: top } tr { break-inside: avoid }
 """
 
@@ -40,4 +42,5 @@ def _table(block: Grid) -> str:
     columns = "".join(f'<col style="width:{100 * width / total:.1f}%">' for width in block.widths)
     head = "".join(f"<th>{escape(text)}</th>" for text in block.headers)
     rows = "".join("<tr>" + "".join(f"<td>{escape(text)}</td>" for text in row) + "</tr>" for row in block.rows)
-    return f"<table><colgroup>{columns}</colgroup><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    kind = ' class="tall"' if block.tall else ""
+    return f"<table{kind}><colgroup>{columns}</colgroup><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
