@@ -466,7 +466,13 @@ class Site(Noun):
     haproxy: HttpGateway | None = None
 
 
+class Entry(HttpGateway):
+    """The load balancer at the edge of the city's network by which citizens reach HTTP services."""
+
+    ports: dict[str, Port] = Field(default_factory=dict)
+    """By a service's ``entry``: the port at ``address`` where citizens reach it."""
+
+
 class Sites(Noun):
     sites: tuple[Site, ...]
-    entry: HttpGateway | None = None
-    """The load balancer at the edge of the city's network by which citizens reach HTTP services."""
+    entry: Entry | None = None

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from orchestrator.embedded import courier, databases, device, gateways, hosts, placement
-from orchestrator.embedded.placement import ENTRY_PORTS, SSH_PORT, Placement
+from orchestrator.embedded.placement import SSH_PORT, Placement
 from orchestrator.embedded.processes import Book, end, wait_for
 from orchestrator.errors import Refused, ToolError
 
@@ -121,7 +121,8 @@ class City:
 
     def entry_url(self, entry: str) -> str:
         """Where citizens reach an entry, e.g. ``http://127.20.0.2:8080``."""
-        return f"http://{self.sites()['entry']['address']}:{self.placement.port(self._entry_ports()[entry])}"
+        edge = self.sites()["entry"]
+        return f"http://{edge['address']}:{edge['ports'][entry]}"
 
     def _system(self, system_id: str) -> dict[str, Any]:
         found = next((system for system in self.systems() if system["id"] == system_id), None)
@@ -355,11 +356,6 @@ class City:
         target.chmod(0o755)
         shutil.copyfile(APPS / "service.py", target.parent / "service.py")
 
-    def _entry_ports(self) -> dict[str, int]:
-        names = {service["entry"] for system in self.systems() for service in system.get("services", ()) if service.get("entry")}
-        further = sorted(names - set(ENTRY_PORTS))
-        return ENTRY_PORTS | {name: max(ENTRY_PORTS.values()) + 1 + index for index, name in enumerate(further)}
-
     def _edge(self) -> None:
         edge = self.sites()["entry"]
         behind: dict[str, list[gateways.Server]] = {}
@@ -369,8 +365,7 @@ class City:
                 if service.get("entry"):
                     server = gateways.Server(service["name"], addresses[service["host"]], service["port"])
                     behind.setdefault(service["entry"], []).append(server)
-        ports = self._entry_ports()
-        sections = [gateways.entry(name, edge["address"], self.placement.port(ports[name]), servers) for name, servers in behind.items()]
+        sections = [gateways.entry(name, edge["address"], edge["ports"][name], servers) for name, servers in behind.items()]
         gateways.start_haproxy(self.folder, edge["host"], address=edge["address"], runtime=edge["runtime_port"], sections=sections)
 
     def _await_entries(self) -> None:

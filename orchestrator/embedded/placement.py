@@ -29,8 +29,6 @@ CLAIM_PORT = 9998
 _OURS = re.compile(r"\b127\.20\.(\d{1,3})\.(\d{1,3})\b")
 _PORT_KEYS = ("port", "ssh_port", "management_port", "runtime_port")
 SSH_PORT = 2222
-ENTRY_PORTS = {"portal": 8080, "register": 8081, "weather": 8082, "insurance": 8083}
-"""Where citizens reach an entry, at the edge's address; further entries get the ports after these."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +91,7 @@ def place(documents: dict[str, Any], city: Path, where: Placement, today: dt.dat
 
 def _shift(value: Any, where: Placement, key: str = "") -> Any:
     if isinstance(value, dict):
-        return {name: _shift(part, where, name) for name, part in value.items()}
+        return {name: _shift(part, where, "port" if key == "ports" else name) for name, part in value.items()}
     if isinstance(value, list):
         return [_shift(part, where) for part in value]
     if isinstance(value, str):
@@ -190,7 +188,7 @@ def endpoints(documents: dict[str, Any]) -> set[tuple[str, int]]:
                     found.add((addresses[part["host"]], part["port"]))
     edge = documents["sites.yaml"].get("entry")
     if edge:
-        found.update((edge["address"], port) for port in ENTRY_PORTS.values())
+        found.update((edge["address"], port) for port in edge["ports"].values())
     return found
 
 

@@ -170,4 +170,4 @@ def _budget(one: System, lang: str) -> str:
         parts.append(words["travel"].format(minutes=f"{max(travel):g}"))
     if not parts and one.max_interruption_minutes is not None:
         parts.append(words["at_most"].format(minutes=f"{one.max_interruption_minutes:g}"))
-    return words["and"].join(parts) or words["open"]
+    return str(words["and"]).join(parts) or str(words["open"])

@@ -84,10 +84,9 @@ def shut_down(ctx: Context) -> Facts:
 
 
 def _url(ctx: Context, service: Service) -> str:
-    from orchestrator.embedded.placement import ENTRY_PORTS
-
-    assert ctx.sites.entry is not None  # noqa: S101 - the caller looked
-    return f"http://{ctx.sites.entry.address}:{ENTRY_PORTS.get(service.entry or '', 80)}{service.health.target if service.health else '/'}"
+    entry = ctx.sites.entry
+    assert entry is not None  # noqa: S101 - the caller looked
+    return f"http://{entry.address}:{entry.ports[service.entry or '']}{service.health.target if service.health else '/'}"
 
 
 def stop_service(ctx: Context, host: Host, service: Service) -> None:

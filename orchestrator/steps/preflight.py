@@ -44,6 +44,15 @@ def run(ctx: Context) -> Facts:
                     ctx, "singleton-unanswered", f"{service.name}: may two instances run at once?", "answer `singleton` in the inventory"
                 )
             )
+        if service.entry and (ctx.sites.entry is None or service.entry not in ctx.sites.entry.ports):
+            findings.append(
+                _finding(
+                    ctx,
+                    "entry-port",
+                    f"{service.name}: nobody says where citizens reach {service.entry}",
+                    "add it under entry.ports in sites.yaml",
+                )
+            )
     if findings:
         raise Refused(f"{len(findings)} findings before the migration of {ctx.system.id}", findings=findings)
     return facts

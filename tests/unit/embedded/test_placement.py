@@ -39,6 +39,7 @@ def test_every_address_and_port_is_shifted(tmp_path):
     cloud = documents["sites.yaml"]["sites"][1]
     assert cloud["address_range"] == "127.37.128.0/17"
     assert cloud["haproxy"]["runtime_port"] == 19999
+    assert documents["sites.yaml"]["entry"]["ports"]["portal"] == 18080
 
 
 def test_figures_that_are_no_ports_stay(tmp_path):
@@ -94,9 +95,10 @@ def test_a_listener_on_all_addresses_moves_the_ports(monkeypatch):
     with socket.socket() as everywhere:
         everywhere.bind(("0.0.0.0", 0))  # noqa: S104 - the case under test
         everywhere.listen(1)
-        monkeypatch.setitem(placement.ENTRY_PORTS, "portal", everywhere.getsockname()[1])
+        documents = placement.read(DEMO)
+        documents["sites.yaml"]["entry"]["ports"]["portal"] = everywhere.getsockname()[1]
         monkeypatch.setattr(placement, "OFFSETS", (0, -7))
-        where, holder = placement.claim(placement.read(DEMO))
+        where, holder = placement.claim(documents)
         holder.close()
     assert where.offset == -7
 
