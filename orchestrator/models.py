@@ -105,6 +105,8 @@ class Host(Noun):
     room: SystemId | None = None
     processor: str | None = None
     """Processor architecture as a department writes it, e.g. ``x86_64``, ``sparc``."""
+    new_address: Address | None = None
+    """At the cloud centre; only of a machine that is carried there (hosting)."""
 
 
 class Database(Noun):
@@ -178,6 +180,8 @@ class Device(Noun):
     """What the new site must provide (power, rack units, cabling)."""
     travel_outage_minutes: Annotated[float, Field(gt=0)] | None = None
     """Announced outage while it travels."""
+    new_address: Address | None = None
+    """At the cloud centre."""
 
 
 class Link(Noun):

@@ -83,10 +83,10 @@ class People:
         return "simulated: handed in for the embedded demo", BUILDER
 
     def _carry_device(self, name: str, detail: dict[str, Any]) -> str:
-        for device, address in zip(detail["devices"], detail.get("to") or detail["devices"], strict=True):
+        for device, address in zip(detail["devices"], detail["to"], strict=True):
             if name.startswith("power_off"):
                 self._city.power_off_device(device)
-            elif name == "power_on":
+            elif name.startswith("power_on"):
                 self._city.move_device(device, address)
         return f"simulated courier: {name} of {', '.join(detail['devices'])}"
 

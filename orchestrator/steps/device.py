@@ -23,16 +23,10 @@ CARRY = [
     ("power_on", "设备上架加电", "rack the device and power it on"),
 ]
 CARRY_BACK = [
-    ("power_off_back", "设备断电并下架(运回)", "power the device off and take it out of the rack (going back)"),
+    ("power_off_back", "设备断电并下架（运回）", "power the device off and take it out of the rack (going back)"),
     ("transport_back", "设备运回原机房", "carry the device back to the old room"),
     ("power_on_back", "设备在原机房上架加电", "rack the device in the old room and power it on"),
 ]
-
-
-def new_address(ctx: Context, device: Device) -> str:
-    """The device's address at the cloud centre: the cloud's range, the same last two numbers."""
-    cloud = ctx.world.cloud.address_range.split("/")[0].split(".")
-    return ".".join([*cloud[:2], cloud[2], device.address.split(".")[3]])
 
 
 def _runtimes(ctx: Context) -> list[Runtime]:
@@ -53,37 +47,64 @@ def carry(ctx: Context) -> Facts:
             ctx,
             "carry_device",
             CARRY,
-            {"devices": [d.name for d in ctx.system.devices], "to": [new_address(ctx, d) for d in ctx.system.devices]},
+            {"devices": [d.name for d in ctx.system.devices], "to": [people.new_address(d) for d in ctx.system.devices]},
         )
     }
 
 
 def _carried(ctx: Context) -> Observed:
-    there = [health.answers(new_address(ctx, d), d.management_port) for d in ctx.system.devices]
+    there = [health.answers(people.new_address(d), _management(d)) for d in ctx.system.devices]
     return Observed.DONE if all(there) else Observed.UNCLEAR if any(there) else Observed.NOT_DONE
 
 
-def carry_back(ctx: Context) -> None:
-    """Carriage back, by people; the data does not wait for it."""
-    if "power_off" in ctx.records.tasks_done("carry_device"):
-        people.ask(ctx, "carry_device", CARRY_BACK, {"devices": [d.name for d in ctx.system.devices]})
+def _management(device: Device) -> int:
+    """The port that shows it is switched on: of its command line, or its service where people manage it."""
+    return device.management_port if device.management == "ssh_cli" else device.port or 0
 
 
 def configure(ctx: Context) -> Facts:
-    """Gives the device its new network address on its own command line, then points both links at it."""
+    """Gives each device its new network address, then points both links at it; the outage ends and is measured."""
     for device in ctx.system.devices:
-        _set_network(ctx, device, new_address(ctx, device), at=new_address(ctx, device))
-        _wait_answer(device, new_address(ctx, device))
-        for runtime in _runtimes(ctx):
-            runtime.point(f"device-{device.name}", "dev", new_address(ctx, device), device.port or 0)
+        _settle(ctx, device, people.new_address(device))
     _await_link(ctx)
-    return _measure(ctx)
+    return _measure(ctx, ctx.facts["carry_device"]["tasks"]["power_off"]["opened"], "forward")
 
 
-def _set_network(ctx: Context, device: Device, address: str, *, at: str) -> None:
+def _settle(ctx: Context, device: Device, address: str) -> None:
+    if device.management == "ssh_cli":  # a person who manages it by hand does it when racking it
+        _set_network(ctx, device, address)
+    _wait_answer(device, address)
+    for runtime in _runtimes(ctx):
+        runtime.point(f"device-{device.name}", "dev", address, device.port or 0)
+
+
+def take_back(ctx: Context) -> None:
+    """Undoes carriage and configuration, in any state of them: people carry the device back, it gets its old address, the links follow.
+
+    Until then the links lead to where it stands: the data that went back before does not wait for a lorry. Raises Waiting for people.
+    """
+    if "power_off" not in ctx.records.tasks_done("carry_device") or _is_back(ctx):
+        return
+    detail = {"devices": [d.name for d in ctx.system.devices], "to": [d.address for d in ctx.system.devices]}
+    tasks = people.ask(ctx, "carry_device", CARRY_BACK, detail)
+    for device in ctx.system.devices:
+        _settle(ctx, device, device.address)
+    _await_link(ctx)
+    _measure(ctx, tasks["power_off_back"]["opened"], "back")
+
+
+def _is_back(ctx: Context) -> bool:
+    return all(
+        health.answers(device.address, device.port or 0)
+        and all(runtime.address(f"device-{device.name}", "dev") == f"{device.address}:{device.port}" for runtime in _runtimes(ctx))
+        for device in ctx.system.devices
+    )
+
+
+def _set_network(ctx: Context, device: Device, address: str) -> None:
     with DeviceCli.open(
         device.name,
-        at,
+        address,
         device.management_port,
         device.management_user or "admin",
         known_hosts=ctx.settings.known_hosts,
@@ -117,15 +138,14 @@ def _await_link(ctx: Context) -> None:
                 time.sleep(0.05)
 
 
-def _measure(ctx: Context) -> Facts:
+def _measure(ctx: Context, opened: str, direction: str) -> Facts:
     """The outage from the first task's opening to the link's first answer, against what was announced."""
-    tasks = ctx.facts["carry_device"]["tasks"]
-    began = dt.datetime.fromisoformat(tasks["power_off"]["opened"]).timestamp()
+    began = dt.datetime.fromisoformat(opened).timestamp()
     ended = time.time()
     budget = min(float(m) for m in ctx.facts["announce_device_outage"]["minutes"].values()) * 60_000
     gap = (ended - began) * 1000
     ctx.records.measure(
-        kind="device_outage", direction="forward", started=began, ended=ended, longest_gap_ms=round(gap, 1), requests=None, failed_requests=None, budget_ms=budget,
+        kind="device_outage", direction=direction, started=began, ended=ended, longest_gap_ms=round(gap, 1), requests=None, failed_requests=None, budget_ms=budget,
         budget_failed=None, in_window=True, breach=gap > budget, detail={"devices": [d.name for d in ctx.system.devices]},
     )  # fmt: skip
     return {"outage_seconds": round(gap / 1000, 1), "started": began, "ended": ended}
@@ -133,19 +153,12 @@ def _measure(ctx: Context) -> Facts:
 
 def _configured(ctx: Context) -> Observed:
     for device in ctx.system.devices:
-        wanted = f"{new_address(ctx, device)}:{device.port}"
-        if any(r.address(f"device-{device.name}", "dev") != wanted for r in _runtimes(ctx)) or not health.answers(
-            new_address(ctx, device), device.port or 0
+        address, port = people.new_address(device), device.port or 0
+        if any(r.address(f"device-{device.name}", "dev") != f"{address}:{port}" for r in _runtimes(ctx)) or not health.answers(
+            address, port
         ):
             return Observed.NOT_DONE
     return Observed.DONE
-
-
-def unconfigure(ctx: Context) -> None:
-    """Points both links at the device's old place. The device itself is set up there once it was carried back."""
-    for device in ctx.system.devices:
-        for runtime in _runtimes(ctx):
-            runtime.point(f"device-{device.name}", "dev", device.address, device.port or 0)
 
 
 def check_link(ctx: Context) -> Facts:
@@ -175,7 +188,7 @@ ANNOUNCE = Step(
     observe=_done,
 )
 CARRIAGE = Step(
-    id="carry_device", zh="搬运设备", en="carry the device", effect=Effect.REVERSIBLE, run=carry, observe=_carried, undo=carry_back
+    id="carry_device", zh="搬运设备", en="carry the device", effect=Effect.REVERSIBLE, run=carry, observe=_carried, undo=take_back
 )
 CONFIGURE = Step(
     id="configure_device",
@@ -184,5 +197,5 @@ CONFIGURE = Step(
     effect=Effect.REVERSIBLE,
     run=configure,
     observe=_configured,
-    undo=unconfigure,
+    undo=take_back,
 )

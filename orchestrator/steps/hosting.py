@@ -26,23 +26,17 @@ CARRY = [
     ("rack", "上架布线", "rack and cable"),
     ("power_on", "加电开机", "power on"),
 ]
-CARRY_BACK = [(f"{name}_back", f"{zh}(运回原机房)", f"{en} (going back)") for name, zh, en in CARRY]
+CARRY_BACK = [(f"{name}_back", f"{zh}（运回原机房）", f"{en} (going back)") for name, zh, en in CARRY]
 
 
-def new_address(ctx: Context, host: Host) -> str:
-    """The machine's address at the cloud centre: the cloud's range, the same last number."""
-    cloud = ctx.world.cloud.address_range.split("/")[0].split(".")
-    return ".".join([*cloud[:3], host.address.split(".")[3]])
-
-
-def moved(ctx: Context, host: Host) -> Host:
+def moved(host: Host) -> Host:
     """The same machine at its new place."""
-    return host.model_copy(update={"address": new_address(ctx, host)})
+    return host.model_copy(update={"address": people.new_address(host)})
 
 
 def adopt(ctx: Context) -> None:
     """The target of a hosted system is the machine itself, elsewhere."""
-    ctx.world.targets = {h.name: moved(ctx, h) for h in ctx.system.hosts}
+    ctx.world.targets = {h.name: moved(h) for h in ctx.system.hosts}
 
 
 def _probe(ctx: Context) -> Probe:
@@ -211,7 +205,7 @@ def _backed_up(ctx: Context) -> Observed:
 
 def carry(ctx: Context) -> Facts:
     """People switch off, carry, rack and switch on."""
-    detail = {"machines": [h.name for h in ctx.system.hosts], "to": [new_address(ctx, h) for h in ctx.system.hosts]}
+    detail = {"machines": [h.name for h in ctx.system.hosts], "to": [people.new_address(h) for h in ctx.system.hosts]}
     return {"tasks": people.ask(ctx, "carry_machines", CARRY, detail)}
 
 
@@ -266,8 +260,14 @@ def _readdress(ctx: Context, host: Host) -> None:
     for database in ctx.system.databases:
         if database.host == host.name:
             ctx.world.ssh(host).run(
-                ["sh", "-c", f"sed -i s/{old}/{host.address}/g {shlex.quote(_data(database))}/postgresql*.conf"], check=True
+                ["sh", "-c", f"sed -i {_exchange(old, host.address)} {shlex.quote(_data(database))}/postgresql*.conf"], check=True
             )
+
+
+def _exchange(old: str, new: str) -> str:
+    """One address for another, not within a longer one."""
+    word = old.replace(".", r"\.")
+    return shlex.quote(rf"s/\b{word}\b/{new}/g")
 
 
 def readdress_back(ctx: Context) -> None:
@@ -283,7 +283,7 @@ def readdress_back(ctx: Context) -> None:
             _pg_ctl(ctx, host, database, ["stop", "-m", "fast", "-w", "-t", "120"])
         data, old = _data(database), ctx.world.source(database.host).address
         if health.answers(host.address, host.ssh_port):
-            ctx.world.ssh(host).run(["sh", "-c", f"sed -i s/{host.address}/{old}/g {shlex.quote(data)}/postgresql*.conf"])
+            ctx.world.ssh(host).run(["sh", "-c", f"sed -i {_exchange(host.address, old)} {shlex.quote(data)}/postgresql*.conf"])
 
 
 def _runs_there(ctx: Context) -> Observed:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from orchestrator.errors import Waiting
+from orchestrator.errors import Refused, Waiting
+from orchestrator.models import Device, Host
 from orchestrator.steps.base import Context, Facts
 
 
@@ -21,3 +22,12 @@ def ask(ctx: Context, step: str, tasks: list[tuple[str, str, str]], detail: dict
             )
         done[name] = {"actor": row["actor"], "evidence": row["evidence"], "opened": row["opened"], "done": row["done"]}
     return done
+
+
+def new_address(thing: Host | Device) -> str:
+    """Where a machine or device answers at the cloud centre. Raises Refused: nobody can guess it."""
+    if thing.new_address is None:
+        raise Refused(
+            f"{thing.name} has no address at the cloud centre", where=thing.address, remedy="give it as new_address in the inventory"
+        )
+    return thing.new_address

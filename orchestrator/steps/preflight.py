@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from orchestrator.errors import Finding, OrchestratorError, Refused
+from orchestrator.models import Device, Host
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
 
 
@@ -22,6 +25,7 @@ def run(ctx: Context) -> Facts:
             facts["hosts"][host.name] = answer.stdout.strip()
         except OrchestratorError as error:
             findings.append(_finding(ctx, "host-unreachable", f"{host.name}: {error.what}", error.remedy))
+    findings += _new_addresses(ctx)
     for tree in ctx.system.file_trees:
         answer = ctx.world.ssh(ctx.world.source(tree.host)).run(["test", "-r", tree.path], timeout=10)
         if answer.code != 0:
@@ -37,25 +41,32 @@ def run(ctx: Context) -> Facts:
             )
             continue
         facts["databases"][database.name] = _database(ctx, database, findings)
-    for service in ctx.system.services:
-        if service.singleton is None:
-            findings.append(
-                _finding(
-                    ctx, "singleton-unanswered", f"{service.name}: may two instances run at once?", "answer `singleton` in the inventory"
-                )
-            )
-        if service.entry and (ctx.sites.entry is None or service.entry not in ctx.sites.entry.ports):
-            findings.append(
-                _finding(
-                    ctx,
-                    "entry-port",
-                    f"{service.name}: nobody says where citizens reach {service.entry}",
-                    "add it under entry.ports in sites.yaml",
-                )
-            )
+    findings += _services(ctx)
     if findings:
         raise Refused(f"{len(findings)} findings before the migration of {ctx.system.id}", findings=findings)
     return facts
+
+
+def _new_addresses(ctx: Context) -> list[Finding]:
+    things: dict[str, Sequence[Host | Device]] = {"hosting": ctx.system.hosts, "device_relocation": ctx.system.devices}
+    return [
+        _finding(ctx, "new-address", f"{thing.name} has no address at the cloud centre", "give it as new_address in the inventory")
+        for thing in things.get(str(ctx.verdict.strategy), ())
+        if thing.new_address is None
+    ]
+
+
+def _services(ctx: Context) -> list[Finding]:
+    findings = []
+    ports = ctx.sites.entry.ports if ctx.sites.entry else {}
+    for service in ctx.system.services:
+        if service.singleton is None:
+            message = f"{service.name}: may two instances run at once?"
+            findings.append(_finding(ctx, "singleton-unanswered", message, "answer `singleton` in the inventory"))
+        if service.entry and service.entry not in ports:
+            message = f"{service.name}: nobody says where citizens reach {service.entry}"
+            findings.append(_finding(ctx, "entry-port", message, "add it under entry.ports in sites.yaml"))
+    return findings
 
 
 def _database(ctx: Context, database: object, findings: list[Finding]) -> Facts:

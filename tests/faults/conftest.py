@@ -27,10 +27,11 @@ from orchestrator.steps.world import SUFFIX
 from orchestrator.tools.process import start_time
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-PORTAL, WEATHER = "citizen-portal", "weather-bulletin"
+PORTAL, WEATHER, REGISTER = "citizen-portal", "weather-bulletin", "property-register"
 INSERT = {
     PORTAL: "INSERT INTO requests (n, body, receipt) VALUES (%s, 'a client of the test', nextval('receipt_no'))",
     WEATHER: "INSERT INTO bulletins (n, text) VALUES (%s, 'a client of the test')",
+    REGISTER: "",  # written by its citizens only: a registration wants a signature
 }
 OURS = "orchestrator-test"
 """Application name of the test's own superuser sessions: a strange superuser's session forbids a cutover."""
