@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,9 @@ def open_database(url: str, *, create: bool) -> Engine:
             if not create:
                 raise Refused("there is no journal yet", where=str(path), remedy="`orchestrator migrate` makes one when it first runs")
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            path.touch(mode=0o660 if _shared(path.parent) else 0o600)
+            if _shared(path.parent):
+                path.chmod(0o660)  # whatever the umask; the write-ahead log takes the journal's mode over
     engine = create_engine(url, connect_args={"timeout": 30} if url.startswith("sqlite") else {})
     if engine.dialect.name == "sqlite":
         _make_sqlite_durable(engine)
@@ -41,6 +45,12 @@ def open_database(url: str, *, create: bool) -> Engine:
     if current != HEAD:
         _upgrade(engine)
     return engine
+
+
+def _shared(folder: Path) -> bool:
+    """Whether its owner made it for a group: those who decide need the journal of those who run migrations, and nothing else."""
+    mode = folder.stat().st_mode
+    return bool(mode & stat.S_ISGID and mode & stat.S_IWGRP)
 
 
 def _make_sqlite_durable(engine: Engine) -> None:
