@@ -192,8 +192,10 @@ class Session:
     def run(self, migration: str, *, say: Say, invoke: Invoke = directly, stopping: Stopping = never) -> Outcome:
         """Takes the lease and runs as far as it goes: forward, or back when a person asked for it."""
         row = self.journal.migration(migration)
-        lease = self.journal.acquire(migration, holder=f"{self.actor} {socket.gethostname()}:{os.getpid()}")
         world = World(self.settings, self.system(row.system), self.sites)
+        if denied := world.denied():
+            raise Refused(f"{self.actor} cannot work on {row.system}: nothing was begun", where=migration, findings=denied)
+        lease = self.journal.acquire(migration, holder=f"{self.actor} {socket.gethostname()}:{os.getpid()}")
         try:
             context = self._context(lease, world, row.system, row.plan_digest, lambda text: say(row.system, text))
             runner = Runner(self.journal, lease, context, invoke=invoke, stopping=stopping)

@@ -6,13 +6,14 @@ were. The one exception is the embedded city, whose hosts share a kernel: there 
 
 from __future__ import annotations
 
+import os
 import re
 import secrets as random
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.errors import Refused
+from orchestrator.errors import Finding, Refused
 from orchestrator.models import Database, Host, Service, Site, Sites, System
 from orchestrator.settings import Settings
 
@@ -89,6 +90,21 @@ class World:
         path = self.settings.state.resolve() / "systems" / self.system.id
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
         return path
+
+    def denied(self) -> list[Finding]:
+        """What this account may not use and every step may need. Asked before anything begins: an account that cannot go on must not
+        take a migration over, fail, and set it on its way back."""
+        state = self.settings.state.resolve()
+        folders = [path for path in (state / "systems" / self.system.id, state / "terraform" / self.system.id) if path.exists()]
+        references = [ref for d in self.system.databases for ref in (d.secret, d.admin_secret)] + [d.secret for d in self.system.devices]
+        references += [site.pgbouncer.secret for site in self.sites.sites if site.pgbouncer]
+        files = [Path(ref.removeprefix("file:")) for ref in references if ref and ref.startswith("file:")]
+        files += [self.settings.ssh_key] if self.settings.ssh_key else []
+        closed = [path for path in folders if not os.access(path, os.W_OK | os.X_OK)] + [
+            path for path in dict.fromkeys(files) if not os.access(path, os.R_OK)
+        ]
+        remedy = "let the account do it that ran it before, or give this one the same rights"
+        return [Finding("no-access", "error", f"this account cannot use {path}: it is missing, or the rights are", remedy, system=self.system.id) for path in closed]
 
     # ------------------------------------------------------------ hands
 
