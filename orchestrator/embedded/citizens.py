@@ -95,9 +95,11 @@ def stop(city: City) -> None:
 
 
 def baselines(city: City) -> dict[str, dict[str, Any]]:
-    """For the judge: what must never change, of each source database and the portal's files. Take it before the load starts."""
-    found = {}
-    for system, kind in KINDS.items():
-        files = Path(city.environment("portal-web-1")["UPLOADS"]) if kind == "portal" else None
-        found[system] = judge.take_baseline(city.source_database(system).dsn(), files, MUTABLE.get(system, ()))
-    return found
+    """By system that citizens write to, its ``baseline``."""
+    return {system: baseline(city, system) for system in KINDS}
+
+
+def baseline(city: City, system: str) -> dict[str, Any]:
+    """For the judge: what must never change, of a source database and the portal's files. Take it before the load starts."""
+    files = Path(city.environment("portal-web-1")["UPLOADS"]) if KINDS[system] == "portal" else None
+    return judge.take_baseline(city.source_database(system).dsn(), files, MUTABLE.get(system, ()))

@@ -96,7 +96,8 @@ class Runner:
                 raise
             except OrchestratorError as error:
                 return self._turn_back(step, error)
-        self._journal.set_migration(self._lease, state=MigrationState.ENDED, ending=Ending.ACCEPTED)
+        # whatever the runbook, what was accepted runs on the cloud; without a source no step switched anything
+        self._journal.set_migration(self._lease, state=MigrationState.ENDED, ending=Ending.ACCEPTED, live="target")
         return Outcome(Ending.ACCEPTED)
 
     def _turn_back(self, step: Step, error: OrchestratorError) -> Outcome | None:

@@ -169,8 +169,18 @@ class Story:
         source = self.city.source_database(self.system)
         if side == "source":
             return psycopg.conninfo.make_conninfo(source.dsn(), application_name=OURS)
-        server = self.step("provision").facts["servers"][source.host]
-        return psycopg.conninfo.make_conninfo(source.dsn(), host=server["address"], application_name=OURS)
+        moved = next(h["new_address"] for h in self.hosts if h["name"] == source.host) if self.hosted else None
+        address = moved or self.step("provision").facts["servers"][source.host]["address"]
+        return psycopg.conninfo.make_conninfo(source.dsn(), host=address, application_name=OURS)
+
+    @property
+    def hosts(self) -> list[dict[str, Any]]:
+        return next(s["hosts"] for s in self.city.systems() if s["id"] == self.system)
+
+    @property
+    def hosted(self) -> bool:
+        """Whether its machines are carried to the cloud as they are."""
+        return any("new_address" in h for h in self.hosts)
 
     def ask(self, side: str, query: str, *values: object) -> Any:
         with psycopg.connect(self.dsn(side), autocommit=True) as connection:
@@ -237,7 +247,7 @@ class Story:
                 ledger=str(self.out / f"{self.system}.jsonl"),
                 table=citizens.TABLES[citizens.KINDS[self.system]],
                 live=self.dsn(live),
-                other=self.dsn("source") if live == "target" else None,
+                other=self.dsn("source") if live == "target" and not self.hosted else None,
                 mode="subset",
                 baseline=baseline,
                 **files,

@@ -23,7 +23,7 @@ RESUME = ("resume", PORTAL, "--direct")
 
 @pytest.fixture(scope="module")
 def baseline(city):
-    return citizens.baselines(city)[PORTAL]
+    return citizens.baseline(city, PORTAL)
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.servers, pytest.mark.timeout(240)]
 
 @pytest.fixture(scope="module")
 def baseline(city):
-    return citizens.baselines(city)[WEATHER]
+    return citizens.baseline(city, WEATHER)
 
 
 @pytest.fixture(scope="module")
