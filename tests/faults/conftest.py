@@ -1,4 +1,4 @@
-"""One city for the fault tests, its citizens writing all the time, and an engine in a process of its own that can be killed."""
+"""A city for each story, its citizens writing all the time, and an engine in a process of its own that can be killed."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def wait_until(what: str, done: Callable[[], Any], seconds: float, every: float 
     return time.monotonic() - began
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
     own = City(tmp_path_factory.mktemp("city"))
     own.up()
