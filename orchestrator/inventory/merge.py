@@ -10,13 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import Refused
+from orchestrator.inventory import personal
 from orchestrator.inventory.load import load
 from orchestrator.inventory.reading import Reading
 from orchestrator.inventory.write import REFERENCE_FILE, references_text, systems_text
 from orchestrator.models import ExcludedRow, Inventory, System
-
-PERSONAL = {"phone", "contact"}
-"""Fields whose values are not shown in a list of changes."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +154,7 @@ def _compare(kind: str, ident: str, before: Any, after: Any, changes: list[Chang
     for name in type(after).model_fields:
         old, new = getattr(before, name), getattr(after, name)
         if old != new:
-            hidden = name in PERSONAL
+            hidden = name in personal.FIELDS
             changes.append(Change("changed", kind, ident, name, "…" if hidden else _words(old), "…" if hidden else _words(new)))
 
 

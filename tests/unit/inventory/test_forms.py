@@ -45,6 +45,7 @@ def test_the_offices_form_of_sixty_systems_is_read_with_every_slip_found() -> No
         ("unknown-column", "市直单位", "AE4"),
         ("classified-unanswered", "市直单位", "G7"),
         ("duplicate-system", "市直单位", "E12"),
+        ("comment-in-cell", "市直单位", "M15"),
         ("unreadable", "市直单位", "M15"),
         ("dependency-ambiguous", "市直单位", "V18"),
         ("dependency-unknown", "市直单位", "V19"),
