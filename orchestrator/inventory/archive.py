@@ -85,18 +85,23 @@ def survey(path: Path) -> dict[str, Part]:
         RuntimeError,
         KeyError,
     ):
-        raise BadFile(
-            "xlsx-broken", "文件不完整或已损坏 (truncated or damaged)", "重新导出或重新发送该文件 (export or send it again)"
-        ) from None
+        raise _damaged() from None
+
+
+def _damaged() -> BadFile:
+    return BadFile("xlsx-broken", "文件不完整或已损坏 (truncated or damaged)", "重新导出或重新发送该文件 (export or send it again)")
 
 
 def _kind(path: Path) -> None:
     with path.open("rb") as file:
         head = file.read(8)
         if head.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
-            if "EncryptedPackage".encode("utf-16-le") in file.read():  # its directory may stand at the very end
+            held = file.read()  # all of it: the names of what it holds may stand at the very end
+            if "EncryptedPackage".encode("utf-16-le") in held:
                 raise BadFile("xlsx-password", "文件有打开密码 (password-protected)", "去掉密码后另存 (save it without a password)")
-            raise BadFile("xls-old", "是旧的 .xls 格式 (the old .xls format)", "用 Excel 或 WPS 另存为 .xlsx (save it as .xlsx)")
+            if any(name.encode("utf-16-le") in held for name in ("Workbook", "Book")):
+                raise BadFile("xls-old", "是旧的 .xls 格式 (the old .xls format)", "用 Excel 或 WPS 另存为 .xlsx (save it as .xlsx)")
+            raise _damaged()
     if not head.startswith(b"PK"):
         raise BadFile("not-xlsx", "不是 Excel 工作簿 (not an xlsx workbook)", "用 Excel 或 WPS 另存为 .xlsx (save it as .xlsx)")
 

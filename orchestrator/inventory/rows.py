@@ -86,7 +86,7 @@ class _SheetReader:
                 self._owner(raw)
                 self.builder.sheet_system(raw)
                 continue
-            self._classified(raw, number, row, answer, no_answer_column)
+            self._classified(raw, row, answer, no_answer_column)
         self._comments(Raw(self.file, self.grid.name), [cell for row in self.comments.values() for cell in row], quoted=False)
         self._leftover_counts()
 
@@ -123,7 +123,7 @@ class _SheetReader:
                 Interpretation(self.file, self.grid.name, address(*self.table.owner_at), "填报单位", f"全表单位: {self.table.owner}")
             )
 
-    def _classified(self, raw: Raw, number: int, row: Row, answer: bool | None, whole_sheet: bool) -> None:
+    def _classified(self, raw: Raw, row: Row, answer: bool | None, whole_sheet: bool) -> None:
         department = values.text_of(self._cell(row, "department")) or self.table.owner
         try:
             row_no = values.read_value("integer", self._cell(row, "row_no")).value
