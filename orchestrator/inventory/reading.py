@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.errors import Finding
-from orchestrator.models import Excluded, ExcludedRow, Inventory
+from orchestrator.models import Excluded, ExcludedRow, Inventory, System
+
+YAML_SUFFIXES = (".yaml", ".yml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,14 @@ class Reading:
     unanswered: int = 0
     """Rows among the classified ones whose classification is not answered: treated the same until it is (R2)."""
     unknown_columns: tuple[str, ...] = ()
+
+    def all_systems(self) -> list[System]:
+        """Systems in the count and out of it."""
+        return [*self.inventory.systems, *(row.system for row in self.inventory.excluded if row.system)]
+
+    def from_yaml(self, ident: str) -> bool:
+        """Whether that system was read from YAML, not from a form."""
+        return self.files.get(ident, "").lower().endswith(YAML_SUFFIXES)
 
     @property
     def errors(self) -> list[Finding]:

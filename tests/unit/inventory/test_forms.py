@@ -15,6 +15,7 @@ from orchestrator.inventory.check import PLAN_FIELDS, counts, standings
 from orchestrator.inventory.forms import forms
 from orchestrator.inventory.load import inventory_digest, load
 from orchestrator.inventory.merge import apply, prepare
+from orchestrator.inventory.origins import FILE
 from orchestrator.inventory.workbook import write_workbook
 
 ROOT = Path(__file__).parents[3]
@@ -112,13 +113,13 @@ def test_a_second_import_changes_nothing_and_a_changed_form_shows_what_changes(t
     assert "weather-bulletin data_gb: “0.05” → “9.5”" in shown
     assert "123" not in shown, "a telephone number is personal"
     assert main(["inventory", "import", str(tmp_path / "changed.xlsx"), "--into", str(into), "--yes"]) == 0
-    assert [name for name, text in before.items() if (into / name).read_bytes() != text] == ["meteorology.yaml"]
+    assert {name for name, text in before.items() if (into / name).read_bytes() != text} == {"meteorology.yaml", FILE}
 
 
 def test_importing_over_a_folder_written_by_hand_leaves_its_files_and_their_comments(tmp_path: Path) -> None:
     into = tmp_path / "demo"
     shutil.copytree(DEMO, into)
-    assert prepare([FORM], into).files == {}
+    assert set(prepare([FORM], into).files) == {FILE}
 
 
 def test_ids_stay_when_a_name_is_corrected(tmp_path: Path) -> None:
@@ -150,7 +151,7 @@ def test_a_failed_write_leaves_the_folder_as_it_was(tmp_path: Path, monkeypatch:
     def full(*_: object, **__: object) -> int:
         raise OSError(28, "no space left")
 
-    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(OSError, match="no space"):
         apply(prepared, into)
     assert list(into.iterdir()) == []
