@@ -36,6 +36,8 @@ def template(out: Path, lang: str, filled_from: Path | None) -> None:
 
     if out.suffix.lower() != ".xlsx":
         raise UsageError("the form is an .xlsx file", where=out.name, remedy="give a name that ends in .xlsx")
+    if not out.parent.is_dir():
+        raise UsageError(f"there is no folder {out.parent}", where=str(out), remedy="make it first, or name another")
     write_workbook(out, load_strict([filled_from]).inventory if filled_from else None, lang)
     click.echo(f"已生成 {out.name} (written)")
 

@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from openpyxl import load_workbook
 
 from orchestrator.cli.main import main
 from orchestrator.inventory.check import PLAN_FIELDS, counts, standings
@@ -72,6 +73,13 @@ def test_the_template_offers_every_column_and_counts_nothing(tmp_path: Path) -> 
         assert main(["inventory", "template", str(path), "--lang", lang]) == 0
         reading = load([path])
         assert (reading.findings, reading.rows) == ([], 0)
+        sheet = load_workbook(path).worksheets[1]
+        assert [cell.value for cell in sheet[1] if cell.value] and any(
+            "示例" in str(c.value) or "Example" in str(c.value) for c in sheet[2]
+        )
+        offered = {str(check.sqref)[0]: check.formula1 for check in sheet.data_validations.dataValidation if check.type == "list"}
+        classified = next(cell.column_letter for cell in sheet[1] if cell.value in {"是否涉密", "Classified"})
+        assert offered[classified] in {'"是,否"', '"yes,no"'}
 
 
 def test_the_stages_ask_for_the_columns_that_the_form_marks() -> None:
