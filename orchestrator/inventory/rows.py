@@ -138,13 +138,7 @@ class _SheetReader:
             cell = raw.at(column.field)
             value = row[index] if index < len(row) else None
             if cell in self.grid.formulas:
-                self._warn(
-                    "formula",
-                    number,
-                    index,
-                    "公式,读取的是缓存值 (a formula; its cached value was read)",
-                    "改为填写数值 (type the value in)",
-                )
+                self._formula(number, index, value)
             if cell in self.grid.errors:
                 self._error(number, index, column, "公式出错 (a formula's error value)")
                 continue
@@ -219,6 +213,17 @@ class _SheetReader:
 
     def _error(self, number: int, index: int, column: Column, why: str) -> None:
         self._finding("unreadable", "error", number, index, f"“{column.zh}”无法识别 (cannot be read as {column.en})", why)
+
+    def _formula(self, number: int, index: int, value: Any) -> None:
+        if values.is_blank(value):
+            self._warn(
+                "formula-without-value", number, index, "公式没有保存结果,按未填写处理 (a formula without a saved value: taken as not answered)",
+                "用 Excel 或 WPS 打开并保存,或改为填写数值 (open and save it in Excel or WPS, or type the value in)",
+            )  # fmt: skip
+        else:
+            self._warn(
+                "formula", number, index, "公式,读取的是缓存值 (a formula; its cached value was read)", "改为填写数值 (type the value in)"
+            )  # fmt: skip
 
     def _warn(self, code: str, number: int, index: int, message: str, remedy: str) -> None:
         if self._another(code, index):

@@ -57,7 +57,7 @@ def test_the_offices_form_of_sixty_systems_is_read_with_every_slip_found() -> No
         ("missing", "市直单位", "F26"),
         ("unreadable", "市直单位", "Y29"),
         ("unreadable", "市直单位", "N31"),
-        ("formula", "市直单位", "M40"),
+        ("formula-without-value", "市直单位", "M40"),
         ("unreadable", "市直单位", "I42"),
     ]
     assert all(finding.remedy and finding.message for finding in reading.findings)

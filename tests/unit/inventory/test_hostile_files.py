@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import resource
 import struct
 import time
@@ -161,6 +162,20 @@ def test_damaged_xml_inside_is_refused(tmp_path: Path) -> None:
         form(path)
         repacked(path, lambda name, data, part=part: data[: len(data) // 2] if name == part else data)  # type: ignore[misc]
         assert load([path]).findings, part
+
+
+def test_a_formula_gives_its_saved_value_and_without_one_is_not_answered(tmp_path: Path) -> None:
+    path = tmp_path / "formula.xlsx"
+    workbook = form(path)
+    workbook.active["H1"], workbook.active["H2"] = "数据量(GB)", "=100+20"
+    workbook.save(path)
+    reading = read(path)
+    assert codes(reading) == ["formula-without-value"]
+    assert reading.inventory.systems[0].data_gb is None
+    repacked(path, lambda _, data: re.sub(rb"(<f>100\+20</f>)<v\s*/>|(<f>100\+20</f>)<v></v>", rb"<f>100+20</f><v>120</v>", data))
+    reading = read(path)
+    assert codes(reading) == ["formula"]
+    assert reading.inventory.systems[0].data_gb == 120
 
 
 def test_shared_texts_are_read_and_refused_when_cut_off(tmp_path: Path) -> None:
