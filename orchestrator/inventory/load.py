@@ -127,7 +127,7 @@ def _files(path: Path, builder: Builder) -> list[tuple[Path, str]]:
             p for p in path.rglob("*") if p.is_file() and not any(part.startswith(("~$", ".")) for part in p.relative_to(path).parts)
         )
         return [(p, p.relative_to(path).as_posix()) for p in found]
-    if not path.exists():
+    if not path.is_file():  # a pipe would be waited for
         builder.findings.append(Finding("no-such-file", "error", "文件不存在 (no such file)", "检查路径 (check the path)", file=path.name))
         return []
     return [(path, path.name)]

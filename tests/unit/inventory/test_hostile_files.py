@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import resource
 import struct
@@ -249,7 +250,10 @@ def test_bytes_that_are_no_text_are_refused(tmp_path: Path, data: bytes) -> None
 
 def test_a_missing_file_and_an_unknown_kind_are_findings(tmp_path: Path) -> None:
     (tmp_path / "form.pdf").write_bytes(b"%PDF")
-    assert codes(load([tmp_path / "nothing.xlsx", tmp_path / "form.pdf"])) == ["file-kind", "no-such-file"]
+    os.mkfifo(tmp_path / "pipe.csv")
+    given = [tmp_path / name for name in ("nothing.xlsx", "form.pdf", "pipe.csv")]
+    assert codes(load(given)) == ["file-kind", "no-such-file", "no-such-file"]
+    assert codes(load([tmp_path])) == ["file-kind"]
 
 
 def test_a_text_that_looks_like_a_formula_is_written_as_text(tmp_path: Path) -> None:
