@@ -36,6 +36,8 @@ def template(out: Path, lang: str, filled_from: Path | None) -> None:
 
     if out.suffix.lower() != ".xlsx":
         raise UsageError("the form is an .xlsx file", where=out.name, remedy="give a name that ends in .xlsx")
+    if not out.parent.is_dir():
+        raise UsageError(f"there is no folder {out.parent}", where=str(out), remedy="make it first, or name another")
     write_workbook(out, load_strict([filled_from]).inventory if filled_from else None, lang)
     click.echo(f"已生成 {out.name} (written)")
 
@@ -103,10 +105,12 @@ def import_(paths: tuple[Path, ...], into: Path, dry_run: bool, yes: bool, parti
     """Read spreadsheets, csv and YAML, and write them as YAML into a folder. Shows what changes before it writes."""
     from dataclasses import asdict
 
-    from orchestrator.inventory.merge import apply, prepare
+    from orchestrator.inventory.merge import apply, complete, prepare
 
     if not paths:
         raise UsageError("nothing to import", remedy="name at least one file or folder")
+    if not dry_run:
+        complete(into)
     prepared = prepare(list(paths), into, partial=partial)
     if not json_:
         for change in prepared.changes:
@@ -114,9 +118,13 @@ def import_(paths: tuple[Path, ...], into: Path, dry_run: bool, yes: bool, parti
             mark = {"added": "+", "removed": "-"}.get(change.what, "~")
             click.echo(safe(f"{mark} {change.kind} {change.id}{words}"))
         _print_findings(prepared.reading.findings)
-    if not prepared.files:
-        click.echo("没有变化 (nothing changes)") if not json_ else None
-    elif not dry_run:
+    if not prepared.changes and not json_:
+        click.echo(
+            "没有变化 (nothing changes)"
+            if not prepared.files
+            else "数据没有变化,仅来源单元格更新 (no value changes, only the cells they came from)"
+        )
+    if prepared.files and not dry_run:
         if not yes and not json_ and sys.stdin.isatty():
             click.confirm(f"写入 {len(prepared.files)} 个文件? (write {len(prepared.files)} files?)", abort=True)
         written = apply(prepared, into)

@@ -6,12 +6,15 @@ streams: memory stays within a few megabytes whatever the file says of itself.
 
 from __future__ import annotations
 
+import functools
 import re
 import struct
 import zipfile
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from orchestrator.inventory.comments import BadComments, comments_in
 
 MAX_FILE = 64 * 2**20
 MAX_TOTAL = 400 * 2**20
@@ -23,13 +26,14 @@ RATIO_FROM = 32 * 2**20
 MAX_ROWS = 120_000
 MAX_COLUMNS = 400
 MAX_CELLS = 5_000_000
+MAX_COMMENTS = 16 * 2**20
+"""Unpacked size of all comments: their texts stay in memory."""
 _CHUNK = 2**20
 
 _CELL = re.compile(
     rb"<(?:\w+:)?c\s(?:[^>]*?\s)?r\s*=\s*[\"']([A-Z]{1,3})([0-9]{1,7})[\"'][^>]*(?<!/)>(\s*<(?:\w+:)?f[\s>/])?|(<(?:\w+:)?c(?:\s[^>]*)?(?<!/)>)"
 )
 _ERROR = re.compile(rb"<(?:\w+:)?c\s(?=[^>]*?\bt\s*=\s*[\"']e[\"'])[^>]*?\br\s*=\s*[\"']([A-Z]{1,3}[0-9]{1,7})[\"']")
-_COMMENT = re.compile(rb"<(?:\w+:)?comment\s[^>]*?ref\s*=\s*[\"']([A-Z]{1,3}[0-9]{1,7})[\"']")
 _CLOSED = re.compile(rb"</(?:\w+:)?(?:worksheet|sst)\s*>\s*(?:<!--[^<]*-->\s*)?$|<(?:\w+:)?sst[^<>]*/>\s*$")
 _SHEET = re.compile(r"<(?:\w+:)?sheet\s([^>]*)>")
 _RELATION = re.compile(r"<(?:\w+:)?Relationship\s([^>]*)>")
@@ -53,7 +57,8 @@ class Part:
     unplaced: bool = False
     """Cells without an address were seen (legal, rare): their reach is not known."""
     formulas: set[str] = field(default_factory=set)
-    comments: set[str] = field(default_factory=set)
+    comments: dict[str, str] = field(default_factory=dict)
+    """Cell → text of the comment there."""
     errors: set[str] = field(default_factory=set)
     """Cells that hold an error value (``#N/A``): the reader library gives them as empty."""
 
@@ -80,19 +85,23 @@ def survey(path: Path) -> dict[str, Part]:
         RuntimeError,
         KeyError,
     ):
-        raise BadFile(
-            "xlsx-broken", "文件不完整或已损坏 (truncated or damaged)", "重新导出或重新发送该文件 (export or send it again)"
-        ) from None
+        raise _damaged() from None
+
+
+def _damaged() -> BadFile:
+    return BadFile("xlsx-broken", "文件不完整或已损坏 (truncated or damaged)", "重新导出或重新发送该文件 (export or send it again)")
 
 
 def _kind(path: Path) -> None:
     with path.open("rb") as file:
         head = file.read(8)
         if head.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
-            file.seek(0)
-            if b"E\x00n\x00c\x00r\x00y\x00p\x00t\x00e\x00d\x00P\x00a\x00c\x00k\x00a\x00g\x00e" in file.read(8 * 2**20):
+            held = file.read()  # all of it: the names of what it holds may stand at the very end
+            if "EncryptedPackage".encode("utf-16-le") in held:
                 raise BadFile("xlsx-password", "文件有打开密码 (password-protected)", "去掉密码后另存 (save it without a password)")
-            raise BadFile("xls-old", "是旧的 .xls 格式 (the old .xls format)", "用 Excel 或 WPS 另存为 .xlsx (save it as .xlsx)")
+            if any(name.encode("utf-16-le") in held for name in ("Workbook", "Book")):
+                raise BadFile("xls-old", "是旧的 .xls 格式 (the old .xls format)", "用 Excel 或 WPS 另存为 .xlsx (save it as .xlsx)")
+            raise _damaged()
     if not head.startswith(b"PK"):
         raise BadFile("not-xlsx", "不是 Excel 工作簿 (not an xlsx workbook)", "用 Excel 或 WPS 另存为 .xlsx (save it as .xlsx)")
 
@@ -107,22 +116,18 @@ def _survey(archive: zipfile.ZipFile) -> dict[str, Part]:
         raise BadFile("not-xlsx", "不是 Excel 工作簿 (not an xlsx workbook)", "用 Excel 或 WPS 另存为 .xlsx (save it as .xlsx)")
     total = 0
     parts: dict[str, Part] = {}
-    comments: dict[str, set[str]] = {}
     for entry in entries:
         name = entry.filename
         part = Part() if name.startswith("xl/worksheets/") and name.endswith(".xml") else None
-        notes: set[str] | None = set() if re.fullmatch(r"xl/(?:\w+/)?comments?\w*\.xml", name) else None
         limit = MAX_TEXTS if name == "xl/sharedStrings.xml" else MAX_TOTAL
-        size = _stream(archive, entry, part, notes, min(limit, MAX_TOTAL - total))
+        size = _stream(archive, entry, part, min(limit, MAX_TOTAL - total))
         total += size
         if part is not None:
             parts[name] = part
-        if notes:
-            comments[name] = notes
-    return _by_sheet(archive, parts, comments)
+    return _by_sheet(archive, parts)
 
 
-def _stream(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, part: Part | None, notes: set[str] | None, limit: int) -> int:
+def _stream(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, part: Part | None, limit: int) -> int:
     """Unpack one entry piece by piece, looking at the pieces. Returns its size."""
     size, carry, tail = 0, b"", b""
     with archive.open(entry) as stream:
@@ -140,27 +145,23 @@ def _stream(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, part: Part | None,
                     "解压后过大,疑似压缩炸弹 (unpacks to far too much)",
                     "删除多余内容后另存 (remove surplus content, save again)",
                 )
-            if part is None and notes is None:
+            if part is None:
                 continue
             text = carry + chunk
             if len(carry) > 4 * _CHUNK:
                 raise BadFile("xlsx-broken", "工作表内容异常 (strange sheet content)", "用 Excel 或 WPS 重新另存 (save it again)")
             cut = text.rfind(b"<", 0, max(len(text) - 4096, 0))
             cut = cut if cut > 0 else 0
-            _look(text[:cut], part, notes)
+            _look(text[:cut], part)
             carry = text[cut:]
-    if carry:
-        _look(carry, part, notes)
+    if part is not None and carry:
+        _look(carry, part)
     if (part is not None or entry.filename == "xl/sharedStrings.xml") and not _CLOSED.search(tail):
         raise BadFile("xlsx-broken", "工作簿内容不完整 (the workbook is cut off)", "重新导出或重新发送该文件 (export or send it again)")
     return size
 
 
-def _look(text: bytes, part: Part | None, notes: set[str] | None) -> None:
-    if notes is not None:
-        notes.update(found.decode() for found in _COMMENT.findall(text)[:10_000])
-    if part is None:
-        return
+def _look(text: bytes, part: Part) -> None:
     columns, rows = part.columns, part.rows
     for letters, digits, formula, unplaced in _CELL.findall(text):
         if unplaced:
@@ -168,7 +169,7 @@ def _look(text: bytes, part: Part | None, notes: set[str] | None) -> None:
             continue
         row = int(digits)
         rows = max(rows, row)
-        column = _column(letters)
+        column = column_of(letters)
         columns = max(columns, column)
         if formula and len(part.formulas) < 100_000:
             part.formulas.add((letters + digits).decode())
@@ -183,34 +184,50 @@ def _look(text: bytes, part: Part | None, notes: set[str] | None) -> None:
         )
 
 
-_LETTERS: dict[bytes, int] = {}
+@functools.cache
+def column_of(letters: bytes) -> int:
+    """1 for ``A``."""
+    return functools.reduce(lambda number, letter: number * 26 + letter - 64, letters, 0)
 
 
-def _column(letters: bytes) -> int:
-    number = _LETTERS.get(letters)
-    if number is None:
-        number = 0
-        for letter in letters:
-            number = number * 26 + letter - 64
-        _LETTERS[letters] = number
-    return number
-
-
-def _by_sheet(archive: zipfile.ZipFile, parts: dict[str, Part], comments: dict[str, set[str]]) -> dict[str, Part]:
+def _by_sheet(archive: zipfile.ZipFile, parts: dict[str, Part]) -> dict[str, Part]:
+    """Each part belongs to the first sheet that names it: what is written once is read once."""
     targets = {ident: target for ident, _, target in _relations(archive, "xl/_rels/workbook.xml.rels", "xl")}
     workbook = archive.read("xl/workbook.xml")[: 8 * 2**20].decode("utf-8", "replace")
     found: dict[str, Part] = {}
+    claimed: dict[str, int] = {}
     for match in _SHEET.finditer(workbook):
         attributes = {key: a or b for key, a, b in _ATTRIBUTE.findall(match.group(1))}
         ident = next((value for key, value in attributes.items() if key.endswith(":id")), "")
-        part = parts.get(targets.get(ident, ""))
+        part = parts.pop(targets.get(ident, ""), None)
         if part is None or "name" not in attributes:
             continue
-        folder, _, file = targets[ident].rpartition("/")
-        for _, kind, target in _relations(archive, f"{folder}/_rels/{file}.rels", folder):
-            if kind.endswith("/comments"):
-                part.comments |= comments.get(target, set())
-        found[_unescape(attributes["name"])] = part
+        part.comments = _comments(archive, targets[ident], claimed)
+        found.setdefault(_unescape(attributes["name"]), part)
+    return found
+
+
+def _comments(archive: zipfile.ZipFile, sheet: str, claimed: dict[str, int]) -> dict[str, str]:
+    """Cell → comment of one sheet. ``claimed``: size of each part with comments that was read before."""
+    folder, _, file = sheet.rpartition("/")
+    related = _relations(archive, f"{folder}/_rels/{file}.rels", folder)
+    names = set(archive.namelist())
+    found: dict[str, str] = {}
+    try:
+        for wanted in ("/comments", "/threadedComment"):  # in this order: for older programs a thread is repeated as a comment
+            for _, kind, target in related:
+                if kind.endswith(wanted) and target in names and target not in claimed:
+                    claimed[target] = archive.getinfo(target).file_size
+                    if sum(claimed.values()) > MAX_COMMENTS:
+                        raise BadFile(
+                            "xlsx-bomb", "批注过大 (far too much in comments)", "删除批注后另存 (delete the comments, save again)"
+                        )
+                    with archive.open(target) as stream:
+                        found |= comments_in(stream)
+    except BadComments:
+        raise BadFile(
+            "xlsx-broken", "批注内容损坏 (the comments are damaged)", "删除批注后另存 (delete the comments, save again)"
+        ) from None
     return found
 
 

@@ -9,7 +9,7 @@ from orchestrator.errors import Finding
 from orchestrator.inventory import faults, link
 from orchestrator.inventory.departments import Departments
 from orchestrator.inventory.names import key
-from orchestrator.inventory.reading import Interpretation, Raw, Reading, Uncounted, classified_row
+from orchestrator.inventory.reading import Interpretation, Places, Raw, Reading, Uncounted, classified_row
 from orchestrator.models import Department, Excluded, ExcludedRow, Inventory, OrganisationType, Room, Status, System
 
 NEEDED_TO_COUNT = ("name", "department", "kind", "status")
@@ -36,7 +36,7 @@ class Builder:
 
     def reference(self, kind: str, raw: Raw) -> None:
         """A department or a room, from YAML or from a sheet."""
-        self.interpretations += raw.interpretations
+        self._tell(raw)
         if raw.values.get("id") in (None, "") and isinstance(raw.values.get("name"), str):
             raw.values["id"] = self._ids.reference(kind, raw.values["name"])
         model: Any = Department if kind == "departments" else Room
@@ -63,8 +63,13 @@ class Builder:
 
     def sheet_system(self, raw: Raw) -> None:
         """A row of the statistics form, its cells already read."""
-        self.interpretations += raw.interpretations
+        self._tell(raw)
         self.systems.append(raw)
+
+    def _tell(self, raw: Raw) -> None:
+        """What its cells took interpreting, and who commented on them: it is no classified system's row."""
+        self.interpretations += raw.interpretations
+        self.findings += raw.findings
 
     def yaml_system(self, raw: Raw) -> None:
         """A system from YAML. A classified one, or one whose classification is not answered, is reduced before anything else is looked at."""
@@ -107,7 +112,8 @@ class Builder:
         identified = [raw for raw in self.systems if self._identify(raw, uncounted)]
         self._distinct(identified)
         link.join_parts(identified, self.parts, self.findings)
-        self.interpretations += [one for raw in identified for _, _, part in raw.parts for one in part.interpretations]
+        for _, _, part in [joined for raw in identified for joined in raw.parts]:
+            self._tell(part)
         link.depend(identified, self.findings)
         link.places_of_work(identified, self.rooms, self.departments)
         systems: dict[str, System] = {}
@@ -118,6 +124,7 @@ class Builder:
                 uncounted.append(_uncounted(raw, ()))
             else:
                 systems[system.id], raws[system.id] = system, raw
+                raw.values.clear()  # the system holds them now
         link.one_source_per_datum(systems, raws, self.findings)
         excluded: list[ExcludedRow] = []
         for name, row_no, file in self.classified:
@@ -143,7 +150,7 @@ class Builder:
             inventory=inventory,
             findings=sorted(dict.fromkeys(_named(finding, rows_of) for finding in self.findings), key=_order),
             interpretations=sorted(self.interpretations, key=_order),
-            places={ident: {name: raw.place(name) for name in {**raw.cells, **raw.values}} for ident, raw in raws.items()},
+            places={ident: Places(raw) for ident, raw in raws.items()},
             files={**self.files, **{ident: raw.file for ident, raw in raws.items()}},
             uncounted=uncounted,
             rows=rows,

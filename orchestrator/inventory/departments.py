@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from orchestrator.errors import Finding
-from orchestrator.inventory.names import is_id, key, make_id, near
+from orchestrator.inventory.names import Names, is_id, key, make_id
 from orchestrator.inventory.reading import Interpretation, Raw
 from orchestrator.models import Department, Inventory, Level, OrganisationType
 
-COMPARED = 2000
-"""Names that are compared with each other at most."""
 WORDS = {"municipal": "市直", "county": "县市区", "government": "政府", "party_mass": "党群", "institution": "事业单位", "other": "其他"}
 
 
@@ -116,9 +114,11 @@ class Departments:
         made = [(heard["name"][0], self._rows[at]) for at, heard in self._heard.items() if self._index[at] in self._made]
         names = [department.name for department in self.listed.values()]
         official = bool(names)
-        compared = (names or [name for name, _ in made])[:COMPARED]
-        for number, (name, raw) in enumerate(made[:COMPARED]):
-            alike = near(name, compared if official else compared[:number])
+        compared = Names(names)
+        for name, raw in made:
+            alike = compared.near(name)
+            if not official:
+                compared.add(name)
             if alike:
                 self.findings.append(
                     raw.finding(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import Finding
-from orchestrator.inventory.names import key, make_id, near
+from orchestrator.inventory.names import Names, key, make_id, near
 from orchestrator.inventory.reading import Raw
 from orchestrator.models import Inventory, Room, System
 
@@ -87,15 +87,13 @@ def join_parts(raws: list[Raw], parts: list[tuple[str, Raw]], findings: list[Fin
         items = raw.values.setdefault(kind, [])
         if isinstance(items, list):
             items.append(part.values)
-            raw.cells.setdefault(kind, part.cell)
             raw.parts.append((kind, len(items) - 1, part))
 
 
 def depend(raws: list[Raw], findings: list[Finding]) -> None:
     """Names under 关联系统 → ids. One that matches nothing is not repeated in the finding: it may be a classified system's."""
     index = _index(raws)
-    named = [str(raw.values["name"]) for raw in raws][:5000]
-    budget = 500
+    named = Names(str(raw.values["name"]) for raw in raws)
     for raw in raws:
         said = raw.values.get("depends_on")
         if not isinstance(said, list | tuple):
@@ -125,8 +123,7 @@ def depend(raws: list[Raw], findings: list[Finding]) -> None:
                     )
                 )  # fmt: skip
             else:
-                budget -= 1
-                alike = near(str(name), named) if budget >= 0 else []
+                alike = named.near(str(name))
                 findings.append(
                     raw.finding(
                         "dependency-unknown",

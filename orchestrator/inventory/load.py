@@ -14,19 +14,23 @@ from pydantic import ValidationError
 
 from orchestrator.errors import Finding, Refused
 from orchestrator.inventory.build import Builder
-from orchestrator.inventory.reading import Interpretation, Raw, Reading
+from orchestrator.inventory.origins import read_origins, with_origins
+from orchestrator.inventory.reading import YAML_SUFFIXES, Interpretation, Raw, Reading
 from orchestrator.inventory.yaml_in import Map, Seq, read_yaml
 from orchestrator.models import Inventory, Sites
 
 __all__ = ["Interpretation", "Reading", "inventory_digest", "load", "load_sites", "load_strict"]
 
-YAML_SUFFIXES = {".yaml", ".yml"}
 SHEET_SUFFIXES = {".xlsx", ".xlsm", ".xltx", ".xls", ".et"}
 OFFICE_SUFFIXES = {".ods", ".doc", ".docx", ".wps", ".pdf", ".xlsb", ".numbers", ".zip", ".rar", ".7z"}
 CITY_WORDS = "headers.yaml"
 """A city's own headers and words, in a folder that is read or beside a file that is."""
 OTHER_DOCUMENTS = {"sites", "phases", "rules", "starts", "entry", "calendar", "precedence", "counting"}
 """A YAML file whose top-level keys are among these is another document of the programme, not inventory."""
+
+
+INTERRUPTED = ".import-staged"
+"""In an inventory folder: the files of an import that was stopped before all of them were in their place."""
 
 
 def load(paths: Sequence[Path], *, known: Inventory | None = None, today: dt.date | None = None) -> Reading:
@@ -41,7 +45,9 @@ def load(paths: Sequence[Path], *, known: Inventory | None = None, today: dt.dat
             for file, name in _files(path, builder):
                 if file.name != CITY_WORDS:
                     _read(file, name, builder, today or dt.datetime.now().astimezone().date(), named=file == path)
-        return builder.finish()
+        reading = builder.finish()
+    kept = {ident: lines for folder in _folders(paths) for ident, lines in read_origins(folder).items() if reading.from_yaml(ident)}
+    return with_origins(reading, kept) if kept else reading
 
 
 def load_strict(paths: Sequence[Path]) -> Reading:
@@ -77,10 +83,9 @@ def load_sites(path: Path) -> Sites:
 @contextmanager
 def city_words(paths: Sequence[Path], findings: list[Finding]) -> Iterator[None]:
     """Within it, forms are read with the headers and words of the city's own ``headers.yaml``, where there is one."""
-    files = dict.fromkeys((path if path.is_dir() else path.parent) / CITY_WORDS for path in paths)
     headers: list[tuple[str, str, tuple[str, ...]]] = []
     words: list[tuple[str, str, tuple[str, ...]]] = []
-    for file in files:
+    for file in (folder / CITY_WORDS for folder in _folders(paths)):
         if not file.is_file():
             continue
         documents, wrong = read_yaml(file, file.name)
@@ -101,13 +106,28 @@ def city_words(paths: Sequence[Path], findings: list[Finding]) -> Iterator[None]
         yield
 
 
+def _folders(paths: Sequence[Path]) -> list[Path]:
+    """The folders that are read, and those beside files that are."""
+    return list(dict.fromkeys(path if path.is_dir() else path.parent for path in paths))
+
+
 def _files(path: Path, builder: Builder) -> list[tuple[Path, str]]:
     if path.is_dir():
+        if (path / INTERRUPTED).exists():
+            builder.findings.append(
+                Finding(
+                    "import-interrupted",
+                    "error",
+                    "上次导入中断,文件尚未全部就位 (an import was interrupted; not all of its files are in place)",
+                    "重新运行 orchestrator inventory import,会先补完上次导入 (run the import again: it carries the former one through first)",
+                    file=path.name,
+                )
+            )
         found = sorted(
             p for p in path.rglob("*") if p.is_file() and not any(part.startswith(("~$", ".")) for part in p.relative_to(path).parts)
         )
         return [(p, p.relative_to(path).as_posix()) for p in found]
-    if not path.exists():
+    if not path.is_file():  # a pipe would be waited for
         builder.findings.append(Finding("no-such-file", "error", "文件不存在 (no such file)", "检查路径 (check the path)", file=path.name))
         return []
     return [(path, path.name)]

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import Refused
-from orchestrator.inventory.load import load
+from orchestrator.inventory import origins, personal
+from orchestrator.inventory.load import INTERRUPTED, load
 from orchestrator.inventory.reading import Reading
 from orchestrator.inventory.write import REFERENCE_FILE, references_text, systems_text
 from orchestrator.models import ExcludedRow, Inventory, System
-
-PERSONAL = {"phone", "contact"}
-"""Fields whose values are not shown in a list of changes."""
 
 
 @dataclass(frozen=True)
@@ -57,31 +58,77 @@ def prepare(paths: Sequence[Path], into: Path, *, partial: bool = False) -> Impo
     result = Import(reading)
     merged = _merge(known, reading.inventory, result.changes)
     result.files = _files(merged, former, into)
+    _keep_origins(result, _systems(merged), into)
     return result
 
 
 def apply(result: Import, into: Path) -> list[str]:
-    """Write the files: all are staged beside their place first, so that a failure leaves the folder as it was. Returns their names."""
+    """Write the files, all or none: a failure while they are staged leaves the folder as it was, and what is interrupted after that is
+    carried through by ``complete``. Returns their names."""
     if not result.files:
         return []
     into.mkdir(parents=True, exist_ok=True)
-    stage = Path(tempfile.mkdtemp(prefix=".import-", dir=into))
-    try:
-        for name, text in result.files.items():
-            if text is not None:
-                staged = stage / name
-                staged.parent.mkdir(parents=True, exist_ok=True)
-                staged.write_text(text, encoding="utf-8")
-        for name, text in result.files.items():
-            target = into / name
-            if text is None:
-                target.unlink(missing_ok=True)
-            else:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                (stage / name).replace(target)
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)
+    with _alone(into):
+        _complete(into)
+        stage = Path(tempfile.mkdtemp(prefix=".import-", dir=into))
+        try:
+            for name, text in result.files.items():
+                _stage(stage / name, text or "")
+            stage.rename(into / INTERRUPTED)
+        except BaseException:
+            shutil.rmtree(stage, ignore_errors=True)
+            raise
+        _complete(into)
     return sorted(result.files)
+
+
+def complete(into: Path) -> None:
+    """Carry an interrupted import of this folder through, and sweep away one that never came to be written."""
+    if next(into.glob(".import-*"), None):
+        with _alone(into):
+            _complete(into)
+
+
+def _stage(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w", encoding="utf-8") as out:
+        out.write(text)
+        out.flush()
+        os.fsync(out.fileno())
+
+
+def _complete(into: Path) -> None:
+    """From the staged files, each to its place; an empty one stands for a file that goes. The same again after any interruption."""
+    staged = into / INTERRUPTED
+    for file in sorted(file for file in staged.rglob("*") if file.is_file()):
+        target = into / file.relative_to(staged)
+        if file.stat().st_size:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            file.replace(target)
+        else:
+            target.unlink(missing_ok=True)
+            file.unlink()
+    for left in into.glob(".import-*"):
+        shutil.rmtree(left)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One import writes at a time; another waits."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _keep_origins(result: Import, systems: list[System], into: Path) -> None:
+    file = into / origins.FILE
+    before = file.read_text("utf-8", errors="replace") if file.is_file() else ""
+    text = origins.origins_text(systems, result.reading, origins.read_origins(into))
+    if text != before:
+        result.files[origins.FILE] = text or None
 
 
 def _merge(known: Inventory, new: Inventory, changes: list[Change]) -> Inventory:
@@ -156,7 +203,7 @@ def _compare(kind: str, ident: str, before: Any, after: Any, changes: list[Chang
     for name in type(after).model_fields:
         old, new = getattr(before, name), getattr(after, name)
         if old != new:
-            hidden = name in PERSONAL
+            hidden = name in personal.FIELDS
             changes.append(Change("changed", kind, ident, name, "…" if hidden else _words(old), "…" if hidden else _words(new)))
 
 

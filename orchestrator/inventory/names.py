@@ -32,23 +32,53 @@ def make_id(prefix: str, name: str) -> str:
     return f"{readable}-{digest}"
 
 
-def near(name: str, known: Iterable[str], limit: int = 3) -> list[str]:
-    """Known names that look like ``name``, best first; ``name`` itself is not among them. Bounded work."""
-    wanted = key(name)[:100]
-    if not wanted:
-        return []
-    scored: list[tuple[float, str]] = []
-    for candidate in known:
-        other = key(candidate)[:100]
-        if not other or other == wanted:
-            continue
-        matcher = difflib.SequenceMatcher(None, wanted, other, autojunk=False)
-        if matcher.real_quick_ratio() < 0.7 or matcher.quick_ratio() < 0.7:
-            continue
-        ratio = matcher.ratio()
-        shorter = min(len(wanted), len(other))
-        if shorter >= 3 and (wanted in other or other in wanted):
-            ratio = max(ratio, 0.8)
-        if ratio >= 0.75:
-            scored.append((ratio, candidate))
-    return [candidate for _, candidate in sorted(scored, key=lambda pair: (-pair[0], pair[1]))[:limit]]
+def near(name: str, known: Iterable[str]) -> list[str]:
+    """Known names that look like ``name``, best first; ``name`` itself is not among them."""
+    return Names(known).near(name)
+
+
+class Names:
+    """Names to compare others with. A comparison costs the same however many there are: only those that share the rarest pairs of letters."""
+
+    def __init__(self, names: Iterable[str] = ()) -> None:
+        self._names: list[tuple[str, str]] = []
+        self._with: dict[str, list[int]] = {}
+        """pair of letters → numbers of the names that have it"""
+        for name in names:
+            self.add(name)
+
+    def add(self, name: str) -> None:
+        folded = key(name)[:100]
+        for pair in _pairs(folded):
+            self._with.setdefault(pair, []).append(len(self._names))
+        self._names.append((folded, name))
+
+    def near(self, name: str, limit: int = 3) -> list[str]:
+        """Those that look like ``name``, best first; ``name`` itself is not among them."""
+        wanted = key(name)[:100]
+        candidates: dict[int, None] = {}
+        for numbers in sorted((self._with.get(pair, []) for pair in _pairs(wanted)), key=len):
+            candidates.update(dict.fromkeys(numbers[:_COMPARED]))
+            if len(candidates) >= _COMPARED:
+                break
+        matcher = difflib.SequenceMatcher(None, "", wanted, autojunk=False)
+        scored: dict[str, float] = {}
+        for folded, candidate in (self._names[number] for number in candidates):
+            if folded == wanted:
+                continue
+            matcher.set_seq1(folded)
+            if matcher.real_quick_ratio() < 0.7 or matcher.quick_ratio() < 0.7:
+                continue
+            within = min(len(wanted), len(folded)) >= 3 and (wanted in folded or folded in wanted)
+            ratio = max(matcher.ratio(), 0.8 * within)
+            if ratio >= 0.75:
+                scored.setdefault(candidate, ratio)
+        return sorted(scored, key=lambda candidate: (-scored[candidate], candidate))[:limit]
+
+
+_COMPARED = 50
+
+
+def _pairs(folded: str) -> dict[str, None]:
+    """In order: two runs compare the same names."""
+    return dict.fromkeys(folded[at : at + 2] for at in range(len(folded) - 1))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.errors import Finding
-from orchestrator.models import Excluded, ExcludedRow, Inventory
+from orchestrator.models import Excluded, ExcludedRow, Inventory, System
+
+YAML_SUFFIXES = (".yaml", ".yml")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Interpretation:
     """A value that was not taken as it stands: what was read, and what was understood."""
 
@@ -31,13 +33,20 @@ class Raw:
     """The row as a whole: ``A5`` or ``L12``."""
     values: dict[str, Any] = field(default_factory=dict)
     cells: dict[str, str] = field(default_factory=dict)
+    """Field → its cell; for a row of a sheet only those that ``columns`` does not say."""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """Field → letters of its column, one for all rows of a sheet."""
     unknown: dict[str, str] = field(default_factory=dict)
     parts: list[tuple[str, int, Raw]] = field(default_factory=list)
     """Rows of technical sheets that joined it: list, position in the list, row."""
     interpretations: list[Interpretation] = field(default_factory=list)
     """What was understood on this row: listed only once it is known to be no classified system's."""
+    findings: list[Finding] = field(default_factory=list)
+    """What repeats words of this row: told only then too."""
 
     def at(self, name: str) -> str:
+        if name in self.columns:
+            return self.columns[name] + self.cell[1:]
         return self.cells.get(name, self.cell)
 
     def place(self, name: str) -> str:
@@ -46,6 +55,27 @@ class Raw:
 
     def finding(self, code: str, severity: str, message: str, remedy: str, at: str = "", system: str = "") -> Finding:
         return Finding(code, severity, message, remedy, file=self.file, sheet=self.sheet, cell=self.at(at), system=system)
+
+
+class Places(Mapping[str, str]):
+    """Field → ``file › sheet › cell`` of one row, put into words when asked for: a city's forms have millions of cells."""
+
+    def __init__(self, raw: Raw) -> None:
+        self._raw = raw
+        self._joined = {kind: part.place("") for kind, _, part in reversed(raw.parts)}
+
+    def __getitem__(self, name: str) -> str:
+        if name in self._joined:
+            return self._joined[name]
+        if name in self._raw.columns or name in self._raw.cells:
+            return self._raw.place(name)
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys([*self._raw.columns, *self._raw.cells, *self._joined]))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 @dataclass(frozen=True)
@@ -77,6 +107,14 @@ class Reading:
     unanswered: int = 0
     """Rows among the classified ones whose classification is not answered: treated the same until it is (R2)."""
     unknown_columns: tuple[str, ...] = ()
+
+    def all_systems(self) -> list[System]:
+        """Systems in the count and out of it."""
+        return [*self.inventory.systems, *(row.system for row in self.inventory.excluded if row.system)]
+
+    def from_yaml(self, ident: str) -> bool:
+        """Whether that system was read from YAML, not from a form."""
+        return self.files.get(ident, "").lower().endswith(YAML_SUFFIXES)
 
     @property
     def errors(self) -> list[Finding]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import string
+from collections.abc import Iterable
 from typing import Any
 
-from orchestrator.inventory import values
+from orchestrator.inventory import personal, values
+from orchestrator.inventory.archive import column_of
 from orchestrator.inventory.build import Builder
 from orchestrator.inventory.forms import Column
 from orchestrator.inventory.reading import Interpretation, Raw
@@ -13,6 +16,7 @@ from orchestrator.inventory.sheets import Grid, Row, address
 from orchestrator.inventory.table import Table, kind_of_row, recognise
 
 QUIET_SHEETS = {"填表说明", "说明", "instructions", "封面", "目录"}
+_LETTERS, _DIGITS = string.ascii_uppercase, string.digits
 EACH = 50
 """Findings of one kind in one column that are listed one by one; the rest are counted."""
 
@@ -40,7 +44,14 @@ class _SheetReader:
         self.grid, self.file, self.builder, self.today, self.table = grid, file, builder, today, table
         self.counts: dict[tuple[str, int], int] = {}
         self.by_field = {column.field: index for index, column in table.columns.items()}
+        self.letters = {field: address(0, index)[:-1] for field, index in self.by_field.items()}
+        for field, letters in list(self.letters.items()):
+            self.letters.setdefault(field.split(".")[0], letters)
         self.systems = table.form.id == "systems"
+        self.comments: dict[int, list[str]] = {}
+        """Row → cells with comments that nobody was told of yet."""
+        for cell in grid.comments:
+            self.comments.setdefault(int(cell.lstrip(_LETTERS)) - 1, []).append(cell)
 
     # ------------------------------------------------------------ the sheet
 
@@ -59,8 +70,10 @@ class _SheetReader:
                 )
             if what != "data":
                 continue
-            raw = Raw(self.file, self.grid.name, address(number, 0))
+            raw = Raw(self.file, self.grid.name, f"A{number + 1}", columns=self.letters)
+            comments = self.comments.pop(number, ())  # on a classified row they go where the row goes
             if not self.systems:
+                self._comments(raw, comments)
                 self._fields(raw, number, row)
                 if isinstance(raw.values.get("health"), dict):
                     raw.values["health"].setdefault("target", "")  # nothing to say of a TCP check
@@ -68,11 +81,13 @@ class _SheetReader:
                 continue
             answer = None if no_answer_column else values.classified(self._cell(row, "classified"))
             if answer is False:
+                self._comments(raw, comments)
                 self._fields(raw, number, row)
                 self._owner(raw)
                 self.builder.sheet_system(raw)
                 continue
-            self._classified(raw, number, row, answer, no_answer_column)
+            self._classified(raw, row, answer, no_answer_column)
+        self._comments(Raw(self.file, self.grid.name), [cell for row in self.comments.values() for cell in row], quoted=False)
         self._leftover_counts()
 
     def _about_sheet(self) -> None:
@@ -108,31 +123,22 @@ class _SheetReader:
                 Interpretation(self.file, self.grid.name, address(*self.table.owner_at), "填报单位", f"全表单位: {self.table.owner}")
             )
 
-    def _classified(self, raw: Raw, number: int, row: Row, answer: bool | None, whole_sheet: bool) -> None:
+    def _classified(self, raw: Raw, row: Row, answer: bool | None, whole_sheet: bool) -> None:
         department = values.text_of(self._cell(row, "department")) or self.table.owner
         try:
             row_no = values.read_value("integer", self._cell(row, "row_no")).value
         except values.Unreadable:
             row_no = None
-        if "classified" in self.by_field:
-            raw.cells["classified"] = address(number, self.by_field["classified"])
         self.builder.classified_row(raw, department, row_no, answered=answer is True, quiet=whole_sheet)
 
     # ------------------------------------------------------------ one row
 
     def _fields(self, raw: Raw, number: int, row: Row) -> None:
         for index, column in self.table.columns.items():
-            cell = address(number, index)
-            raw.cells[column.field] = cell
+            cell = raw.at(column.field)
             value = row[index] if index < len(row) else None
             if cell in self.grid.formulas:
-                self._warn(
-                    "formula",
-                    number,
-                    index,
-                    "公式,读取的是缓存值 (a formula; its cached value was read)",
-                    "改为填写数值 (type the value in)",
-                )
+                self._formula(number, index, value)
             if cell in self.grid.errors:
                 self._error(number, index, column, "公式出错 (a formula's error value)")
                 continue
@@ -162,7 +168,6 @@ class _SheetReader:
         elif "." in column.field:
             outer, inner = column.field.split(".")
             raw.values.setdefault(outer, {})[inner] = value
-            raw.cells.setdefault(outer, raw.cells[column.field])
         else:
             raw.values[column.field] = value
         if column.field == "special_equipment" and value is True and words and "special_equipment_note" not in raw.values:
@@ -181,6 +186,21 @@ class _SheetReader:
             return str(read.value)
         return values.text_of(value)
 
+    def _comments(self, raw: Raw, cells: Iterable[str], *, quoted: bool = True) -> None:
+        """``quoted`` with its words; not off the rows, where it may speak of a classified system, nor on a personal field."""
+        for cell in cells:
+            index = column_of(cell.rstrip(_DIGITS).encode()) - 1
+            if not self._another("comment-in-cell", index):
+                continue
+            column = self.table.columns.get(index)
+            hidden = not quoted or (column is not None and column.field in personal.FIELDS)
+            words = "" if hidden else f"“{personal.FIGURES.sub('…', self.grid.comments[cell])}”"
+            finding = Raw(self.file, self.grid.name, cell).finding(
+                "comment-in-cell", "warning", f"单元格有批注{words},未作为填报内容读取 (a comment in the cell; not taken as data)",
+                "属于填报内容的,写入单元格或“备注”列,再删除批注 (what belongs to the answer goes into the cell or 备注)",
+            )  # fmt: skip
+            (raw if quoted else self.builder).findings.append(finding)
+
     def _owner(self, raw: Raw) -> None:
         if "department" not in self.by_field and self.table.owner:
             raw.values["department"] = self.table.owner
@@ -194,15 +214,28 @@ class _SheetReader:
     def _error(self, number: int, index: int, column: Column, why: str) -> None:
         self._finding("unreadable", "error", number, index, f"“{column.zh}”无法识别 (cannot be read as {column.en})", why)
 
+    def _formula(self, number: int, index: int, value: Any) -> None:
+        if values.is_blank(value):
+            self._warn(
+                "formula-without-value", number, index, "公式没有保存结果,按未填写处理 (a formula without a saved value: taken as not answered)",
+                "用 Excel 或 WPS 打开并保存,或改为填写数值 (open and save it in Excel or WPS, or type the value in)",
+            )  # fmt: skip
+        else:
+            self._warn(
+                "formula", number, index, "公式,读取的是缓存值 (a formula; its cached value was read)", "改为填写数值 (type the value in)"
+            )  # fmt: skip
+
     def _warn(self, code: str, number: int, index: int, message: str, remedy: str) -> None:
-        seen = self.counts[code, index] = self.counts.get((code, index), 0) + 1
-        if seen <= EACH:
+        if self._another(code, index):
             self._finding(code, "warning", number, index, message, remedy)
+
+    def _another(self, code: str, index: int) -> bool:
+        """Whether one more of these in this column is still listed by itself."""
+        seen = self.counts[code, index] = self.counts.get((code, index), 0) + 1
+        return seen <= EACH
 
     def _finding(self, code: str, severity: str, number: int, index: int, message: str, remedy: str) -> None:
         at = address(number, index)
-        if at in self.grid.comments and severity == "error":
-            message += ";单元格有批注,批注不作为填报内容 (a comment stands there; comments are not read)"
         self.builder.findings.append(Raw(self.file, self.grid.name, at).finding(code, severity, message, remedy))
 
     def _leftover_counts(self) -> None:

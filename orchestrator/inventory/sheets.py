@@ -28,7 +28,8 @@ class Grid:
     merged: list[tuple[int, int, int, int]] = field(default_factory=list)
     """(first row, first column, last row, last column)"""
     formulas: set[str] = field(default_factory=set)
-    comments: set[str] = field(default_factory=set)
+    comments: dict[str, str] = field(default_factory=dict)
+    """Cell → text of the comment there."""
     errors: set[str] = field(default_factory=set)
     hidden: bool = False
 
@@ -51,9 +52,9 @@ def grids(path: Path) -> Iterator[Grid]:
     try:
         workbook = calamine.load_workbook(str(path))
         for meta in workbook.sheets_metadata:
-            if meta.typ is not calamine.SheetTypeEnum.WorkSheet or meta.name not in parts:
+            part = parts.pop(meta.name, None)
+            if meta.typ is not calamine.SheetTypeEnum.WorkSheet or part is None:
                 continue
-            part = parts[meta.name]
             if part.unplaced:
                 raise BadFile("xlsx-unusual", "单元格没有地址 (cells without an address)", "用 Excel 或 WPS 重新另存 (save it again)")
             sheet = workbook.get_sheet_by_name(meta.name)

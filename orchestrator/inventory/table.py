@@ -118,7 +118,7 @@ def _best(grid: Grid, rows: list[Row]) -> Table | None:
                 double = _columns(form, rows[number + 1], row, number + 1)
                 above = _columns(form, rows[number + 1], None, number + 1)
                 score = _score(form, double, named)
-                if score and len(double.columns) >= max(len(single.columns), len(above.columns)) + 2 and (best is None or score > best[0]):
+                if score and len(double.columns) > max(len(single.columns), len(above.columns)) and (best is None or score > best[0]):
                     best = (score, double)
     return best[1] if best else None
 

@@ -343,6 +343,23 @@ def text(raw: Any) -> Value:
     return Value(text_of(raw))
 
 
+_ENGINES = {
+    "postgresql": "postgresql",
+    "postgres": "postgresql",
+    "pg": "postgresql",
+    "mysql": "mysql",
+    "mariadb": "mariadb",
+    "oracle": "oracle",
+}
+
+
+def engine(raw: Any) -> Value:
+    """A database engine: the ones we have names for by those, any other as it is written."""
+    text = text_of(raw)
+    known = _ENGINES.get(folded(text), text)
+    return Value(known, known if known != text else "")
+
+
 def _json(text: str, shape: type) -> Any:
     try:
         value = json.loads(text)
@@ -392,7 +409,7 @@ def date(raw: Any) -> Value:
     return Value(found.isoformat(), "" if text_of(raw) == found.isoformat() else found.isoformat())
 
 
-_LITERAL = {"text", "names", "argv", "environment", "id"}
+_LITERAL = {"text", "engine", "names", "argv", "environment", "id"}
 """Kinds in which 不详 and the like are words like any other."""
 
 
@@ -416,5 +433,5 @@ def read_value(kind: str, raw: Any, unit: str = "", today: dt.date | None = None
 
 _READERS: dict[str, Callable[[Any], Value]] = {
     "text": text, "id": text, "names": names, "count": count, "number": count, "integer": integer, "grade": grade, "days": days, "clock": clock,
-    "argv": argv, "environment": environment, "date": date,
+    "argv": argv, "environment": environment, "date": date, "engine": engine,
 }  # fmt: skip

@@ -128,7 +128,7 @@ def write_workbook(path: Path, inventory: Inventory | None = None, lang: str = "
     for ident in forms_to_write or forms():
         form = forms()[ident]
         sheet = workbook.create_sheet(form.zh if lang == "zh" else form.en)
-        rows = tables[ident] if inventory is not None else [EXAMPLE[ident]] if ident in EXAMPLE and lang == "zh" else []
+        rows = tables[ident] if inventory is not None else [EXAMPLE[lang]] if ident == "systems" else []
         _fill(sheet, form, rows, unknown if ident == "systems" else [], lang, example=inventory is None)
     _instructions(workbook.create_sheet("填表说明" if lang == "zh" else "Instructions", 0), lang)
     workbook.active = 1
@@ -220,13 +220,21 @@ _HINTS = {
     "id": ("可留空,自动生成并保持不变", "May be left empty: generated and kept"),
 }
 EXAMPLE: dict[str, dict[str, Any]] = {
-    "systems": {
+    "zh": {
         "row_no": 1, "department": "市某某局", "level": "市直", "organisation_type": "政府", "name": "(示例)业务审批系统", "kind": "应用系统",
         "classified": "否", "status": "已建", "protection_grade": "3", "architecture": "B/S", "os": "CentOS 7.6", "dbms": "MySQL 5.7", "data_gb": "500G",
         "servers": 3, "vcpus": "24核", "memory_gb": "96GB", "storage_gb": "2T", "virtualised": "是", "special_equipment": "否", "room": "市府大楼机房",
         "network": "政务外网", "depends_on": "统一身份认证系统", "users": "内部和公众", "service_hours": "工作日 08:30-17:30",
         "max_interruption_minutes": "30分钟", "vendor": "某某公司", "installable": "是", "supported": "是",
         "security_owner": "市某某局", "data_owner": "市某某局", "contact": "张三", "remark": "本行为示例,填报时可删除或保留,不会统计",
+    },
+    "en": {
+        "row_no": 1, "department": "Bureau of Examples", "level": "municipal", "organisation_type": "government", "name": "(Example) Permits", "kind": "application",
+        "classified": "no", "status": "in_use", "protection_grade": "3", "architecture": "B/S", "os": "CentOS 7.6", "dbms": "MySQL 5.7", "data_gb": "500G",
+        "servers": 3, "vcpus": "24 cores", "memory_gb": "96GB", "storage_gb": "2T", "virtualised": "yes", "special_equipment": "no", "room": "City hall",
+        "network": "government_extranet", "depends_on": "Single sign-on", "users": "both", "service_hours": "workdays 08:30-17:30",
+        "max_interruption_minutes": "30 min", "vendor": "Example Ltd", "installable": "yes", "supported": "yes",
+        "security_owner": "Bureau of Examples", "data_owner": "Bureau of Examples", "contact": "N. N.", "remark": "An example: remove it or leave it, it is not counted",
     },
 }  # fmt: skip
 

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from orchestrator.inventory import personal
+
 HIDDEN = "〔略〕"
 KEYS: dict[str, tuple[str, ...]] = {
     # kind of event → what of it is printed; keys that are not listed never are
@@ -66,15 +68,6 @@ FACTS = (
 """What of a step's facts is printed: figures, never places."""
 LIMIT = 240
 
-_PERSONAL = re.compile(
-    r"(?<!\d)(?:"
-    r"(?:\+?86[-\s]?)?1[3-9]\d(?:[-\s]?\d{4}){2}"  # mobile
-    r"|0\d{2,3}[-\s]\d{7,8}(?:-\d{1,5})?"  # landline with its area code
-    r"|\d{17}[\dXx]"  # identity card
-    r")(?!\d)"
-    r"|[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"  # mail
-)
-
 
 class Scrubber:
     """Removes personal figures from texts: what looks like one, and what the inventory says is one."""
@@ -86,7 +79,7 @@ class Scrubber:
     def text(self, value: str, limit: int = LIMIT) -> str:
         """One line, control characters and personal figures removed, cut at ``limit``."""
         line = " ".join("".join(c if c.isprintable() or c.isspace() else "�" for c in value).split())
-        line = _PERSONAL.sub(HIDDEN, line)
+        line = personal.FIGURES.sub(HIDDEN, line)
         if self._known:
             line = self._known.sub(HIDDEN, line)
         return line if len(line) <= limit else line[: limit - 1] + "…"

@@ -34,7 +34,7 @@ def big_form(path: Path, rows: int) -> None:
     workbook = Workbook(write_only=True)
     sheet = workbook.create_sheet("统计表")
     sheet.append([column.zh for column in columns])
-    example = EXAMPLE["systems"]
+    example = EXAMPLE["zh"]
     for number in range(rows):
         row = {**example, "row_no": number, "department": f"单位{number % 150}", "name": f"系统{number}", "depends_on": f"系统{number // 2}" if number else "无"}
         sheet.append([row.get(column.field) for column in columns])

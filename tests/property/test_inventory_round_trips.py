@@ -33,6 +33,7 @@ from orchestrator.models import (
     Level,
     Link,
     Network,
+    Noun,
     OrganisationType,
     Room,
     Service,
@@ -82,11 +83,12 @@ def few(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 HOST = st.builds(
     Host, name=HOSTS, address=st.sampled_from(["10.0.0.1", "fe80::1", "host.gov"]), ssh_port=PORTS, ssh_user=st.sampled_from(["root", "ops"]), os=maybe(words()),
-    vcpus=maybe(st.integers(1, 512)), memory_gb=maybe(POSITIVE), disk_gb=maybe(POSITIVE), room=st.none(), processor=maybe(words()),
+    vcpus=maybe(st.integers(1, 512)), memory_gb=maybe(POSITIVE), disk_gb=maybe(POSITIVE), room=maybe(st.sampled_from(["r-0", "elsewhere"])), processor=maybe(words()),
 )  # fmt: skip
 DATABASE = st.builds(
     Database, name=SQL, engine=words(), version=maybe(words()), host=HOSTS, port=PORTS, role=maybe(SQL), secret=maybe(st.just("env:X")), admin_role=maybe(SQL),
-    admin_secret=st.none(), size_gb=maybe(NUMBERS), shared_storage_cluster=maybe(st.booleans()), wal_level=maybe(st.sampled_from(["minimal", "replica", "logical"])),
+    admin_secret=maybe(st.just("vault:/db#admin")), data_directory=maybe(st.sampled_from(["/var/lib/数据 1", "/d"])), size_gb=maybe(NUMBERS), shared_storage_cluster=maybe(st.booleans()),
+    wal_level=maybe(st.sampled_from(["minimal", "replica", "logical"])),
 )  # fmt: skip
 SERVICE = st.builds(
     Service, name=NAMES, host=HOSTS, command=few(words()), unit=maybe(words()), port=maybe(PORTS), singleton=maybe(st.booleans()), entry=maybe(HOSTS),
@@ -106,7 +108,8 @@ WINDOW = st.builds(
     end=st.sampled_from(["24:00", "05:00"]),
 )  # fmt: skip
 RESOURCE = st.builds(
-    DataResource, name=words(), database=maybe(SQL), basic_category=maybe(st.sampled_from(["population", "buildings"])), theme=maybe(st.sampled_from(["tax"])),
+    DataResource, name=words(), database=maybe(SQL), basic_category=maybe(st.sampled_from(["population", "legal_entities", "spatial_geography", "macro_economy", "buildings"])),
+    theme=maybe(st.sampled_from(["credit", "tax", "health", "traffic"])),
     source_of_truth=maybe(st.booleans()), sharing=maybe(st.sampled_from(SharingClass)), form=maybe(st.sampled_from(["api", "file", "front_end_server"])),
     update_frequency=maybe(words()),
 )  # fmt: skip
@@ -121,7 +124,13 @@ def inventories(draw: st.DrawFn) -> Inventory:
         for n in range(draw(st.integers(1, 3)))
     ]  # fmt: skip
     rooms = [
-        Room(id=f"r-{n}", name=f"{draw(words())}{n}室", owner=None, self_built=draw(st.booleans()), exception=draw(maybe(words())))
+        Room(
+            id=f"r-{n}",
+            name=f"{draw(words())}{n}室",
+            owner=draw(maybe(st.just(departments[0].id))),
+            self_built=draw(st.booleans()),
+            exception=draw(maybe(words())),
+        )
         for n in range(draw(st.integers(0, 2)))
     ]
     known = {
@@ -141,7 +150,8 @@ def inventories(draw: st.DrawFn) -> Inventory:
                 depends_on=tuple(f"{other}-{n}" for n, other in enumerate(ids) if n != number and draw(st.booleans())),
                 users=draw(maybe(st.sampled_from(["internal", "public", "both"]))), service_hours=draw(maybe(words())), max_interruption_minutes=draw(maybe(NUMBERS)),
                 vendor=draw(maybe(words())), installable=draw(maybe(st.booleans())), supported=draw(maybe(st.booleans())), processor=draw(maybe(words())),
-                shared_storage_cluster=draw(maybe(st.booleans())), security_owner=draw(maybe(st.just(departments[0].id))), data_owner=None, contact=draw(maybe(words())),
+                shared_storage_cluster=draw(maybe(st.booleans())), security_owner=draw(maybe(st.just(departments[0].id))), data_owner=draw(maybe(st.sampled_from([departments[-1].id, "外单位"]))),
+                contact=draw(maybe(words())),
                 phone=draw(maybe(words())), remark=draw(maybe(words(200))), hosts=draw(few(HOST)), databases=draw(few(DATABASE)), file_trees=draw(few(TREE)),
                 services=draw(few(SERVICE)), devices=draw(few(DEVICE)), links=draw(few(LINK)), windows=draw(few(WINDOW)), data_resources=draw(few(RESOURCE)),
                 interruption=draw(maybe(st.builds(InterruptionBudget, gap_ms=st.integers(1, 9999), failed_requests=st.integers(0, 9), outage_minutes=maybe(NUMBERS)))),
@@ -190,6 +200,77 @@ def differences(one: Inventory, other: Inventory) -> list[Any]:
     ]
     left, right = ([(r.department, r.reason, r.row_no, r.system and r.system.id) for r in i.excluded] for i in (one, other))
     return [*found, (left, right)] if left != right else found
+
+
+FULL = Inventory(
+    departments=(Department(id="d-0", name="审计局", name_en="Audit", level=Level.COUNTY, organisation_type=OrganisationType.INSTITUTION),),
+    rooms=(Room(id="r-0", name="三楼机房", owner="d-0", self_built=False, exception="同意保留"),),
+    systems=(
+        System(id="base", name="认证系统", department="d-0", kind=Kind.APPLICATION, status=Status.IN_USE),
+        System(
+            id="full", name="审计系统", name_en="Audit", department="d-0", kind=Kind.DATABASE, status=Status.UNDER_CONSTRUCTION, row_no=7, protection_grade=3,
+            grade_answered=True, architecture="B/S", os="Linux", dbms="MySQL 5.7", data_gb=1.5, servers=2, vcpus=3.5, memory_gb=4.5, storage_gb=5.5, virtualised=False,
+            special_equipment=True, special_equipment_note="加密机", room="r-0", network=Network.DEDICATED, depends_on=("base",), users="both", service_hours="7×24",
+            max_interruption_minutes=6.5, vendor="甲公司", installable=False, supported=True, processor="sparc", shared_storage_cluster=False, security_owner="d-0",
+            data_owner="外单位", contact="某人", phone="0724-1", remark="备注", trial_run_seconds=8.5, unknown={"自有列": "值"},
+            hosts=(Host(name="h", address="10.0.0.1", ssh_port=2222, ssh_user="ops", os="AIX", vcpus=3, memory_gb=4.5, disk_gb=5.5, room="r-0", processor="ppc"),),
+            databases=(
+                Database(
+                    name="db", engine="oracle", version="11g", host="h", port=1521, role="app", secret="env:A", admin_role="sys", admin_secret="env:B", size_gb=9.5,
+                    shared_storage_cluster=True, data_directory="/data", wal_level="replica",
+                ),
+            ),
+            file_trees=(FileTree(host="h", path="/srv", size_gb=1.5),),
+            services=(
+                Service(
+                    name="web", host="h", command=("java", "-jar", "a b.jar"), unit="web.service", port=8080, singleton=True, environment={"A": "@listen.port"}, entry="portal",
+                    health=HealthCheck(kind="http", target="/health", expected="200"),
+                ),
+            ),
+            devices=(
+                Device(
+                    name="hsm", model="SJJ", address="10.0.0.9", port=99, management="ssh_cli", management_port=2022, management_user="admin", secret="file:/s", serial="S1",
+                    needs="2U", travel_outage_minutes=90.5,
+                ),
+            ),
+            links=(Link(peer="省厅", direction="in", address="10.0.0.7", port=443, purpose="vertical"),),
+            windows=(Window(days=("sat", "sun"), start="22:00", end="05:00"),),
+            data_resources=(
+                DataResource(
+                    name="法人", database="db", basic_category="legal_entities", theme="tax", source_of_truth=False, sharing=SharingClass.CONDITIONAL, form="api",
+                    update_frequency="每日",
+                ),
+            ),
+            interruption=InterruptionBudget(gap_ms=7, failed_requests=8, outage_minutes=9.5),
+        ),
+    ),
+)  # fmt: skip
+"""Every field of every noun says something other than its default."""
+
+
+def _defaults(noun: Noun) -> list[str]:
+    """Fields of a noun, and of those within it, that say nothing."""
+    found = []
+    for name, field in type(noun).model_fields.items():
+        value = getattr(noun, name)
+        if not field.is_required() and value == field.get_default(call_default_factory=True):
+            found.append(f"{type(noun).__name__}.{name}")
+        for inner in value if isinstance(value, tuple) else (value,):
+            found += _defaults(inner) if isinstance(inner, Noun) else []
+    return found
+
+
+def test_every_field_of_every_noun_survives_yaml_and_a_workbook(tmp_path: Path) -> None:
+    assert _defaults(FULL.systems[1]) + _defaults(FULL.departments[0]) + _defaults(FULL.rooms[0]) == [], "say something with the new field"
+    (tmp_path / "yaml").mkdir()
+    for name, text in files_of(FULL).items():
+        (tmp_path / "yaml" / name).write_text(text, encoding="utf-8")
+    for lang in ("zh", "en"):
+        write_workbook(tmp_path / f"{lang}.xlsx", FULL, lang)
+    for path in (tmp_path / "yaml", tmp_path / "zh.xlsx", tmp_path / "en.xlsx"):
+        reading = load([path])
+        assert _errors(reading.findings) == []
+        assert differences(FULL, reading.inventory) == []
 
 
 def _errors(findings: list[Any]) -> list[Any]:

@@ -9,12 +9,14 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from openpyxl import load_workbook
 
 from orchestrator.cli.main import main
 from orchestrator.inventory.check import PLAN_FIELDS, counts, standings
 from orchestrator.inventory.forms import forms
 from orchestrator.inventory.load import inventory_digest, load
 from orchestrator.inventory.merge import apply, prepare
+from orchestrator.inventory.origins import FILE
 from orchestrator.inventory.workbook import write_workbook
 
 ROOT = Path(__file__).parents[3]
@@ -45,6 +47,7 @@ def test_the_offices_form_of_sixty_systems_is_read_with_every_slip_found() -> No
         ("unknown-column", "市直单位", "AE4"),
         ("classified-unanswered", "市直单位", "G7"),
         ("duplicate-system", "市直单位", "E12"),
+        ("comment-in-cell", "市直单位", "M15"),
         ("unreadable", "市直单位", "M15"),
         ("dependency-ambiguous", "市直单位", "V18"),
         ("dependency-unknown", "市直单位", "V19"),
@@ -54,7 +57,7 @@ def test_the_offices_form_of_sixty_systems_is_read_with_every_slip_found() -> No
         ("missing", "市直单位", "F26"),
         ("unreadable", "市直单位", "Y29"),
         ("unreadable", "市直单位", "N31"),
-        ("formula", "市直单位", "M40"),
+        ("formula-without-value", "市直单位", "M40"),
         ("unreadable", "市直单位", "I42"),
     ]
     assert all(finding.remedy and finding.message for finding in reading.findings)
@@ -70,6 +73,13 @@ def test_the_template_offers_every_column_and_counts_nothing(tmp_path: Path) -> 
         assert main(["inventory", "template", str(path), "--lang", lang]) == 0
         reading = load([path])
         assert (reading.findings, reading.rows) == ([], 0)
+        sheet = load_workbook(path).worksheets[1]
+        assert [cell.value for cell in sheet[1] if cell.value] and any(
+            "示例" in str(c.value) or "Example" in str(c.value) for c in sheet[2]
+        )
+        offered = {str(check.sqref)[0]: check.formula1 for check in sheet.data_validations.dataValidation if check.type == "list"}
+        classified = next(cell.column_letter for cell in sheet[1] if cell.value in {"是否涉密", "Classified"})
+        assert offered[classified] in {'"是,否"', '"yes,no"'}
 
 
 def test_the_stages_ask_for_the_columns_that_the_form_marks() -> None:
@@ -111,13 +121,13 @@ def test_a_second_import_changes_nothing_and_a_changed_form_shows_what_changes(t
     assert "weather-bulletin data_gb: “0.05” → “9.5”" in shown
     assert "123" not in shown, "a telephone number is personal"
     assert main(["inventory", "import", str(tmp_path / "changed.xlsx"), "--into", str(into), "--yes"]) == 0
-    assert [name for name, text in before.items() if (into / name).read_bytes() != text] == ["meteorology.yaml"]
+    assert {name for name, text in before.items() if (into / name).read_bytes() != text} == {"meteorology.yaml", FILE}
 
 
 def test_importing_over_a_folder_written_by_hand_leaves_its_files_and_their_comments(tmp_path: Path) -> None:
     into = tmp_path / "demo"
     shutil.copytree(DEMO, into)
-    assert prepare([FORM], into).files == {}
+    assert set(prepare([FORM], into).files) == {FILE}
 
 
 def test_ids_stay_when_a_name_is_corrected(tmp_path: Path) -> None:
@@ -149,7 +159,7 @@ def test_a_failed_write_leaves_the_folder_as_it_was(tmp_path: Path, monkeypatch:
     def full(*_: object, **__: object) -> int:
         raise OSError(28, "no space left")
 
-    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(OSError, match="no space"):
         apply(prepared, into)
     assert list(into.iterdir()) == []

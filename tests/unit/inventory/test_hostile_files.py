@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import resource
 import struct
 import time
@@ -10,12 +12,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from msoffcrypto.format.ooxml import OOXMLFile
 from openpyxl import Workbook
 from openpyxl.styles import PatternFill
 
 from orchestrator.inventory.load import load
 from orchestrator.inventory.reading import Reading
 
+XLS = Path(__file__).parents[2] / "fixtures" / "excel-97.xls"
+"""A form in Excel's format of 1997, made once with xlwt 1.3.0: nobody has maintained a library that writes it since 2017."""
 HEADERS = ["单位名称", "单位层级", "单位性质", "系统名称", "类别", "是否涉密", "建设状态"]
 ROW = ["市水务局", "市直", "政府", "水费系统", "应用系统", "否", "已建"]
 
@@ -109,8 +114,7 @@ def test_a_million_blank_formatted_rows_do_not_hinder(tmp_path: Path) -> None:
     [
         (b"", "not-xlsx"),
         (b"PK\x03\x04 and nothing", "xlsx-broken"),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 4096, "xls-old"),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 512 + "EncryptedPackage".encode("utf-16-le") + b"\0" * 512, "xlsx-password"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 4096, "xlsx-broken"),
         (b"<html><table><tr><td>1</td></tr></table></html>", "not-xlsx"),
     ],
 )
@@ -121,6 +125,26 @@ def test_what_is_no_xlsx_is_named_for_what_it_is(tmp_path: Path, content: bytes,
         reading = read(path)
         assert codes(reading) == [code]
         assert reading.findings[0].remedy
+
+
+def test_a_real_workbook_with_a_password_is_told_from_a_truncated_one_and_from_an_xls(tmp_path: Path) -> None:
+    plain, path = tmp_path / "plain.xlsx", tmp_path / "form.xlsx"
+    form(plain)
+    with plain.open("rb") as source, path.open("wb") as target:
+        OOXMLFile(source).encrypt("口令", target)
+    assert OOXMLFile(path.open("rb")).is_encrypted()
+    whole = path.read_bytes()
+    assert codes(read(path)) == ["xlsx-password"]
+    path.write_bytes(whole[: len(whole) // 20])
+    assert codes(read(path)) == ["xlsx-broken"]
+    for suffix in (".xls", ".xlsx", ".et"):  # whatever it is called
+        named = (tmp_path / "form").with_suffix(suffix)
+        named.write_bytes(whole)
+        assert codes(read(named)) == ["xlsx-password"]
+        named.write_bytes(XLS.read_bytes())
+        assert codes(read(named)) == ["xls-old"]
+        named.write_bytes(XLS.read_bytes()[:600])
+        assert codes(read(named)) == ["xlsx-broken"]
 
 
 def test_a_truncated_xlsx_is_refused_at_every_length(tmp_path: Path) -> None:
@@ -139,6 +163,20 @@ def test_damaged_xml_inside_is_refused(tmp_path: Path) -> None:
         form(path)
         repacked(path, lambda name, data, part=part: data[: len(data) // 2] if name == part else data)  # type: ignore[misc]
         assert load([path]).findings, part
+
+
+def test_a_formula_gives_its_saved_value_and_without_one_is_not_answered(tmp_path: Path) -> None:
+    path = tmp_path / "formula.xlsx"
+    workbook = form(path)
+    workbook.active["H1"], workbook.active["H2"] = "数据量(GB)", "=100+20"
+    workbook.save(path)
+    reading = read(path)
+    assert codes(reading) == ["formula-without-value"]
+    assert reading.inventory.systems[0].data_gb is None
+    repacked(path, lambda _, data: re.sub(rb"(<f>100\+20</f>)<v\s*/>|(<f>100\+20</f>)<v></v>", rb"<f>100+20</f><v>120</v>", data))
+    reading = read(path)
+    assert codes(reading) == ["formula"]
+    assert reading.inventory.systems[0].data_gb == 120
 
 
 def test_shared_texts_are_read_and_refused_when_cut_off(tmp_path: Path) -> None:
@@ -212,7 +250,10 @@ def test_bytes_that_are_no_text_are_refused(tmp_path: Path, data: bytes) -> None
 
 def test_a_missing_file_and_an_unknown_kind_are_findings(tmp_path: Path) -> None:
     (tmp_path / "form.pdf").write_bytes(b"%PDF")
-    assert codes(load([tmp_path / "nothing.xlsx", tmp_path / "form.pdf"])) == ["file-kind", "no-such-file"]
+    os.mkfifo(tmp_path / "pipe.csv")
+    given = [tmp_path / name for name in ("nothing.xlsx", "form.pdf", "pipe.csv")]
+    assert codes(load(given)) == ["file-kind", "no-such-file", "no-such-file"]
+    assert codes(load([tmp_path])) == ["file-kind"]
 
 
 def test_a_text_that_looks_like_a_formula_is_written_as_text(tmp_path: Path) -> None:
