@@ -36,7 +36,13 @@ class Fenced(Exception):
 def connect(dsn: str, *, timeout: int = 5) -> Connection:
     """An autocommit connection without server-side prepared statements."""
     connection: Connection = psycopg.connect(
-        dsn, autocommit=True, prepare_threshold=None, connect_timeout=timeout, application_name=APPLICATION_NAME, keepalives_idle=5, tcp_user_timeout=5000
+        dsn,
+        autocommit=True,
+        prepare_threshold=None,
+        connect_timeout=timeout,
+        application_name=APPLICATION_NAME,
+        keepalives_idle=5,
+        tcp_user_timeout=5000,
     )
     return connection
 

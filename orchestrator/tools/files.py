@@ -91,7 +91,15 @@ class Rsync:
                     "the quarantine folder must be absolute and outside of the tree", where=delete_to, remedy="choose another folder"
                 )
             keep = ["--backup", f"--backup-dir={delete_to}", "--mkpath", *([f"--chown={_owner(owner)}"] if owner else [])]
-            push = [*common, "--delete", *(["--update"] if update else []), *keep, *shell(target), f"{relay}/", _remote(target, target_path)]
+            push = [
+                *common,
+                "--delete",
+                *(["--update"] if update else []),
+                *keep,
+                *shell(target),
+                f"{relay}/",
+                _remote(target, target_path),
+            ]
             pushed = self._pass(push, f"push {target.name}:{target_path}")
         return CopyReport(pushed.files, pushed.bytes, pushed.changed, pushed.deleted, pulled.seconds + pushed.seconds)
 

@@ -73,6 +73,9 @@ def open_client(
             allow_agent=key is None and password is None,
             look_for_keys=False,
         )
+    except (paramiko.hostkeys.InvalidHostKey, ValueError) as error:
+        client.close()
+        raise ToolError("a line of the file of known host keys is no key", where=str(known_hosts), remedy="remove that line") from error
     except paramiko.BadHostKeyException as error:
         client.close()
         raise ToolError(
@@ -189,12 +192,15 @@ class SshConnection:
             )
 
     @contextlib.contextmanager
-    def tunnel(self, address: str, port: int) -> Iterator[int]:
-        """A port on our loopback that leads to ``address:port`` as seen from the host. Closed at the end."""
+    def tunnel(self, address: str, port: int, *, limit: int | None = None) -> Iterator[int]:
+        """A port on our loopback that leads to ``address:port`` as seen from the host. Closed at the end.
+
+        With ``limit``, a connection ends once the far side has sent that many bytes.
+        """
         transport = self.transport()
         with socket.create_server(("127.0.0.1", 0)) as listener:
             closing = threading.Event()
-            arguments = (listener, transport, (address, port), closing)
+            arguments = (listener, transport, (address, port), closing, limit)
             server = threading.Thread(target=_serve_tunnel, args=arguments, name=f"tunnel {self.name}", daemon=True)
             server.start()
             try:
@@ -282,7 +288,9 @@ def _feed(channel: paramiko.Channel, given: bytes) -> None:
         channel.shutdown_write()
 
 
-def _serve_tunnel(listener: socket.socket, transport: paramiko.Transport, target: tuple[str, int], closing: threading.Event) -> None:
+def _serve_tunnel(
+    listener: socket.socket, transport: paramiko.Transport, target: tuple[str, int], closing: threading.Event, limit: int | None
+) -> None:
     listener.settimeout(0.2)
     while not closing.is_set():
         try:
@@ -297,7 +305,18 @@ def _serve_tunnel(listener: socket.socket, transport: paramiko.Transport, target
             client.close()
             continue
         threading.Thread(target=_pump, args=(client.recv, channel.sendall, channel.shutdown_write, closing), daemon=True).start()
-        threading.Thread(target=_pump, args=(channel.recv, client.sendall, client.close, closing), daemon=True).start()
+        receive = channel.recv if limit is None else _bounded(channel.recv, limit)
+        threading.Thread(target=_pump, args=(receive, client.sendall, client.close, closing), daemon=True).start()
+
+
+def _bounded(read: Callable[[int], bytes], left: int) -> Callable[[int], bytes]:
+    def bounded(size: int) -> bytes:
+        nonlocal left
+        data = read(size)
+        left -= len(data)
+        return data if left >= 0 else b""
+
+    return bounded
 
 
 def _pump(read: Callable[[int], bytes], write: Callable[[bytes], object], end: Callable[[], object], closing: threading.Event) -> None:
