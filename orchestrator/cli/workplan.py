@@ -23,9 +23,7 @@ from orchestrator.errors import Exit
 @click.option(
     "--inventory", "folder", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Folder; default: the configured one."
 )
-def workplan(
-    department: str, form: str, lang: str, out: Path | None, plan_file: Path | None, folder: Path | None
-) -> int:
+def workplan(department: str, form: str, lang: str, out: Path | None, plan_file: Path | None, folder: Path | None) -> int:
     """A department's migration work plan (迁移接入工作方案): each system, how, when, by whom, how it goes back, sign-off."""
     from orchestrator.cli.plan import inputs
     from orchestrator.cli.standing import last_plan

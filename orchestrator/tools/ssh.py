@@ -60,7 +60,7 @@ def open_client(
     client.set_missing_host_key_policy(paramiko.RejectPolicy())
     try:
         if known_hosts is not None:
-            client.load_host_keys(str(known_hosts))
+            _load_host_keys(client, known_hosts)
         client.connect(
             address,
             port,
@@ -73,9 +73,6 @@ def open_client(
             allow_agent=key is None and password is None,
             look_for_keys=False,
         )
-    except (paramiko.hostkeys.InvalidHostKey, ValueError) as error:
-        client.close()
-        raise ToolError("a line of the file of known host keys is no key", where=str(known_hosts), remedy="remove that line") from error
     except paramiko.BadHostKeyException as error:
         client.close()
         raise ToolError(
@@ -111,6 +108,16 @@ def open_client(
         if isinstance(transport.sock, socket.socket):
             transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # halves the time of a short command
     return client
+
+
+def _load_host_keys(client: paramiko.SSHClient, known_hosts: Path) -> None:
+    from paramiko.hostkeys import InvalidHostKey
+
+    try:
+        client.load_host_keys(str(known_hosts))
+    except (InvalidHostKey, ValueError) as error:
+        client.close()
+        raise ToolError("a line of the file of known host keys is no key", where=str(known_hosts), remedy="remove that line") from error
 
 
 class SshConnection:

@@ -12,6 +12,7 @@ import yaml
 from orchestrator.cli.main import main
 from orchestrator.cli.quick_trail import QuickTrail
 from orchestrator.engine.journal import Journal
+from orchestrator.engine.purge import purge
 from orchestrator.errors import Refused
 from orchestrator.inventory.load import load
 from orchestrator.models import Database, Department, Inventory, Kind, Level, Service, Status, Strategy, System, Verdict
@@ -293,7 +294,7 @@ def test_the_quick_trail_reads_what_the_journal_wrote(tmp_path: Path) -> None:
     quick = QuickTrail(tmp_path / "journal.sqlite")
     assert quick.read("policy-override") == audit.read("policy-override")
     assert overrides(quick)["full"].strategy is Strategy.HOSTING
-    journal.purge("full", actor="os:zhang", reason="涉密")
+    purge(journal, "full", words=(), actor="os:zhang", reason="涉密")
     assert overrides(quick) == overrides(audit) == {}
 
 
