@@ -172,9 +172,12 @@ def fact_words(policy: Policy, facts: Facts, names: tuple[str, ...]) -> str:
 
 
 def place_of(policy: Policy, places: Mapping[str, str], names: tuple[str, ...]) -> str:
-    """Where those facts came from; empty where it is not known."""
-    found = [places[field] for name in names if (field := field_of(policy, name)) in places]
-    return ";".join(dict.fromkeys(found))
+    """Where those facts came from, cells of one sheet together; empty where it is not known."""
+    cells: dict[str, list[str]] = {}
+    for place in dict.fromkeys(places[field] for name in names if (field := field_of(policy, name)) in places):
+        sheet, _, cell = place.rpartition(" › ")
+        cells.setdefault(sheet, []).append(cell)
+    return ";".join(f"{sheet} › {'、'.join(found)}" if sheet else "、".join(found) for sheet, found in cells.items())
 
 
 __all__ = ["FactReader", "Facts", "fact_words", "field_of", "place_of"]
