@@ -42,7 +42,11 @@ def assess_system(system: System, policy: Policy, reader: FactReader, places: Ma
     facts = reader.facts_of(system)
     spoke, unknown, skipped = _ask(policy, facts.values)
     strategy = _strategy(policy, spoke)
-    missing = [name for name, fact in policy.facts.items() if fact.weight and name not in facts.values and name not in skipped]
+    missing = [
+        name for name, fact in policy.facts.items()
+        if fact.weight and name not in facts.values and name not in skipped
+        and (not fact.asked_if or policy.conditions[fact.asked_if].holds(facts.values))
+    ]  # fmt: skip
     readiness, complexity = 100 - policy.weights.missing_readiness * len(missing), 0
     for rule in spoke:
         readiness += rule.effect.readiness

@@ -8,11 +8,11 @@ from typing import Literal
 
 from orchestrator.models import Department, Reason, System, Verdict
 from orchestrator.policy.assess import STRATEGY_EN, STRATEGY_ZH
-from orchestrator.policy.facts import FactReader, Facts, field_of
+from orchestrator.policy.facts import ANSWERS, FactReader, Facts, field_of
 from orchestrator.policy.policy import Policy, Rule
 
 BASIS = {"opinion": ("实施意见", "the implementation opinion"), "ours": ("本项目细则", "this programme's own rule")}
-ENGLISH = {"是": "yes", "否": "no", "未定级": "not graded", "无": "none"}
+ENGLISH = {"是": "yes", "否": "no", "未定级": "not graded", "无": "none", **dict(ANSWERS.values())}
 """Answers of the form; everything else stands as the department wrote it."""
 
 

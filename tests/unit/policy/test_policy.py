@@ -73,6 +73,21 @@ def test_a_missing_fact_leaves_a_condition_open_unless_it_does_not_matter(text: 
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "['a'].all(x, ['b'].all(y, x != y))",
+        "[1, 2].map(x, [3].filter(y, y > x)).exists(z, size(z) > 0)",
+        'd.matches("(a+)+$")',
+        'matches(d, "(a+)+$")',
+        "c.exists(x, x in c.map(y, y))",
+    ],
+)
+def test_a_condition_cannot_be_made_expensive(text: str) -> None:
+    with pytest.raises(BadCondition):
+        compile_conditions([text], ["a", "b", "c", "d"])
+
+
+@pytest.mark.parametrize(
     "text", ["a ==", "nosuch == 1", "(" * 200 + "a" + ")" * 200, "a" * 2000, "__import__('os')", "a.__class__ == 1 &&"]
 )
 def test_a_condition_that_is_none_is_refused(text: str) -> None:
@@ -90,7 +105,7 @@ def test_a_condition_whose_types_do_not_fit_is_refused_when_it_is_asked() -> Non
 
 def test_a_system_with_everything_in_order_goes_to_the_cloud_with_full_confidence() -> None:
     database = Database(name="x", engine="postgresql", host="h", wal_level="logical")
-    found = verdict(dbms="PostgreSQL 15", databases=(database,))
+    found = verdict(dbms="PostgreSQL 15", databases=(database,), services=(Service(name="web", host="h", singleton=False),))
     assert (found.strategy, found.confidence, found.missing, found.would_change) == (Strategy.CLOUD_DEPLOYMENT, 100, (), ())
     assert [reason.rule for reason in found.reasons] == ["default"]
 
@@ -136,6 +151,13 @@ def test_marks_for_restart_and_for_no_source() -> None:
 
 def test_singleton_jobs_are_asked_for() -> None:
     assert "singletons-not-asked" in {r.rule for r in verdict(services=(Service(name="web", host="h"),)).reasons}
+    assert "services" in verdict(services=()).missing
+
+
+def test_a_system_being_built_is_not_asked_for_what_only_a_live_one_has() -> None:
+    found = verdict(status=Status.UNDER_CONSTRUCTION, virtualised=None, room=None, services=())
+    assert (found.missing, found.confidence) == ((), 100)
+    assert {"virtualised", "room", "services"} <= set(verdict(virtualised=None, room=None, services=()).missing)
 
 
 def test_what_would_change_the_verdict_was_tried() -> None:
