@@ -283,6 +283,11 @@ def test_the_explanation_is_in_both_languages_and_rests_on_reasons() -> None:
             assert reason.zh in zh
             assert reason.en in en
             assert reason.place in zh
+            rules = {rule.id: rule.effect for rule in load_policy(None).rules}
+            points = rules[reason.rule].readiness if reason.rule in rules else 0
+            assert not points or f"成熟度 {points:+d}".replace("-", "−") in zh
+        assert not any(word in zh for word in ("under_construction", "installable=", "government_extranet"))
+        assert "填报为" not in en
         for reason in verdicts[system.id].would_change:
             assert reason.zh in zh
             assert reason.en in en
@@ -332,6 +337,8 @@ def test_the_command_records_the_account_and_shows_the_override(
     printed = capsys.readouterr().out
     assert "mallory" not in printed
     assert "改定,原为部署上云" in printed
+    assert main(["plan", "--effort", "0"]) == 0
+    assert "改定,策略原为部署上云" in capsys.readouterr().out
     assert main(["override", "no-such", "--strategy", "hosting", "--reason", "x"]) == 2
 
 
@@ -391,3 +398,4 @@ def test_the_baseline_is_frozen_once_and_every_change_has_who_and_why() -> None:
         ("os:li", "a2", "retired", "停用"),
     ]
     assert unexplained(now, later) == []
+    assert [(f.code, f.system) for f in unexplained(now, first)] == [("baseline-left", "a2"), ("baseline-gone", "a3")]
