@@ -37,7 +37,7 @@ types: setup ## mypy --strict
 	@$(VENV)/bin/mypy
 
 bench: setup ## print figures (asserts nothing)
-	@$(VENV)/bin/python -m pytest tests/bench -m bench -s --override-ini addopts="" --override-ini timeout=3600 $(ARGS)
+	@$(VENV)/bin/python -m pytest tests -m bench -s --override-ini timeout=3600 $(ARGS)
 
 bench-plan: setup ## the planner's table on seeded instances
 	@$(VENV)/bin/python -m tests.bench.bench_plan

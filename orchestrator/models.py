@@ -271,6 +271,8 @@ class System(Noun):
     # movable
     security_owner: str | None = None
     data_owner: str | None = None
+    protection_standard: str | None = None
+    """What security is held to, as the department writes it, e.g. ``GB/T 22239-2019``. None: GB/T 22239 as it applies to its grade."""
     contact: str | None = None
     phone: str | None = None
     """Personal data: never in reports or logs."""

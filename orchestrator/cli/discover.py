@@ -45,12 +45,19 @@ def discover(named: tuple[str, ...], systems: tuple[str, ...], everything: bool,
 
     settings, inventory = _configured()
     hosts = _chosen(inventory, named, systems, everything, user)
-    surveyed = list(survey(hosts, settings.known_hosts, settings.ssh_key, seconds=seconds))
-    facts = sorted((read_facts(one.host.name, one.sections, one.problem) for one in surveyed), key=lambda one: one.host)
+    bases = {
+        host.name: [base for base in system.databases if base.host == host.name] for system in inventory.systems for host in system.hosts
+    }
+    surveyed = sorted(
+        survey(hosts, settings.known_hosts, settings.ssh_key, databases=bases, seconds=seconds), key=lambda one: one.host.name
+    )
+    addresses = {host.address for system in inventory.systems for host in system.hosts}
+    facts = [read_facts(one.host.name, one.sections, one.problem, addresses - {one.host.address}) for one in surveyed]
     offered = offers(inventory, facts)
-    silent = sorted((one for one in surveyed if one.problem), key=lambda one: one.host.name)
+    silent = [(one.host.name, one.problem, one.remedy) for one in surveyed if one.problem]
+    silent += [(one.host.name, *blind) for one in surveyed for blind in one.blind]
     if json_:
-        problems = [{"host": one.host.name, "problem": one.problem, "remedy": one.remedy} for one in silent]
+        problems = [{"host": host, "problem": problem, "remedy": remedy} for host, problem, remedy in silent]
         as_json({"hosts": [asdict(one) for one in facts], "offers": [asdict(offer) for offer in offered], "problems": problems})
     else:
         rows = [
@@ -61,9 +68,10 @@ def discover(named: tuple[str, ...], systems: tuple[str, ...], everything: bool,
         for offer in offered:
             said = f"台账“{offer.inventory}” " if offer.inventory else ""
             click.echo(safe(f"  {KIND_ZH[offer.kind]} {offer.system} {offer.what}: {said}发现“{offer.found}”"))
-        for one in silent:
-            click.echo(safe(f"  未完成 {one.host.name}: {one.problem} → {one.remedy}"), err=True)
-        click.echo(f"{len(facts) - len(silent)} 台已查看,{len(silent)} 台未完成;以上仅为建议,台账未作任何修改")
+        for name, problem, remedy in silent:
+            click.echo(safe(f"  未完成 {name}: {problem} → {remedy}"), err=True)
+        unseen = len({name for name, _, _ in silent})
+        click.echo(f"{len(facts) - unseen} 台已查看,{unseen} 台未完成;以上仅为建议,台账未作任何修改")
     return int(Exit.NEEDS_A_PERSON if silent else Exit.DONE)
 
 

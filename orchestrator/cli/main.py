@@ -40,6 +40,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("orchestrator.cli.status:status", "What runs, how long it has, what it waits for."),
     "report": ("orchestrator.cli.report:report", "The progress report as one HTML file, Chinese or English."),
     "hold": ("orchestrator.cli.decide:hold", "Stop the whole city's cutovers at once, or let them go on."),
+    "purge": ("orchestrator.cli.purge:purge", "Remove what is stored about a system found classified later."),
     "audit": ("orchestrator.cli.decide:audit", "Verify the audit chain."),
     "demo": ("orchestrator.cli.demo:demo", "Move the demo city end to end and judge it from outside."),
 }

@@ -12,6 +12,8 @@ from orchestrator.cli.listing import as_json, safe, table
 from orchestrator.errors import Exit, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from orchestrator.models import Inventory, Plan, Verdict
     from orchestrator.planning.programme import Programme
     from orchestrator.planning.whatif import Difference, Outcome
@@ -57,7 +59,7 @@ def plan(
     if json_:
         click.echo(made.model_dump_json(indent=1))
     else:
-        show(made, inventory, reasons=reasons)
+        show(made, inventory, verdicts, reasons=reasons)
     return int(Exit.DONE)
 
 
@@ -120,8 +122,8 @@ def inputs(folder: Path | None) -> tuple[Inventory, dict[str, Verdict], Programm
     return reading.inventory, verdicts, programme, (inventory_digest(reading.inventory), policy_digest(policy))
 
 
-def show(made: Plan, inventory: Inventory, *, reasons: bool = False) -> None:
-    """The plan for people."""
+def show(made: Plan, inventory: Inventory, verdicts: Mapping[str, Verdict], *, reasons: bool = False) -> None:
+    """The plan for people; a strategy that a person chose stands beside what policy said."""
     names = {one.id: one.name for one in inventory.systems}
     rows = [
         (one.wave, one.order, one.system, names.get(one.system, ""), STRATEGY_ZH[one.strategy], one.phase,
@@ -129,6 +131,10 @@ def show(made: Plan, inventory: Inventory, *, reasons: bool = False) -> None:
         for one in made.entries
     ]  # fmt: skip
     table(("波次", "序", "系统", "名称", "迁移方式", "阶段", "割接窗口开始", "结束", "窗口依据"), rows)
+    for one in made.entries:
+        said = verdicts.get(one.system)
+        if said and said.overridden_by and said.policy_strategy:
+            click.echo(safe(f"  {one.system}: 迁移方式由 {said.overridden_by} 改定,策略原为{STRATEGY_ZH[said.policy_strategy]}"))
     if reasons:
         for one in made.entries:
             click.echo(safe(f"  {one.system}: {';'.join(reason.zh for reason in one.reasons)}"))

@@ -188,9 +188,9 @@ def policy_diff(old: Path, new: Path, paths: tuple[Path, ...], json_: bool) -> i
 @policy.command(name="show")
 def policy_show() -> None:
     """Print the policy that ships, as a start for one's own."""
-    from importlib import resources
+    import orchestrator
 
-    click.echo((resources.files("orchestrator.policy") / "policy.yaml").read_text("utf-8"), nl=False)
+    click.echo((Path(orchestrator.__file__).parent / "policy" / "policy.yaml").read_text("utf-8"), nl=False)
 
 
 @click.group()

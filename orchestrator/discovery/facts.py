@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
@@ -33,7 +33,8 @@ class Connection:
 
 @dataclass(frozen=True)
 class FoundDatabase:
-    """``keyless``, ``large_objects``, ``unlogged``: what logical replication does not carry (PostgreSQL); None: not seen."""
+    """``keyless`` (no usable replica identity), ``large_objects``, ``unlogged``: what logical replication does not carry (PostgreSQL);
+    ``slots``: replication slots and senders that its configuration leaves; None: not seen."""
 
     engine: str
     version: str
@@ -45,6 +46,9 @@ class FoundDatabase:
     large_objects: int | None = None
     unlogged: int | None = None
     extensions: tuple[str, ...] = ()
+    keyless_tables: tuple[str, ...] = ()
+    """The first few of them."""
+    slots: int | None = None
 
 
 @dataclass(frozen=True)
@@ -83,10 +87,12 @@ def rules() -> Mapping[str, Any]:
     return found
 
 
-def read_facts(host: str, sections: Mapping[str, str], problem: str = "") -> HostFacts:
-    """Facts from the sections of a survey."""
+def read_facts(host: str, sections: Mapping[str, str], problem: str = "", elsewhere: Collection[str] = ()) -> HostFacts:
+    """Facts from the sections of a survey. ``elsewhere``: addresses of other hosts of the inventory. Where several hosts share a machine
+    (containers, several addresses), what is bound to the address of another is that other's."""
     kernel = sections.get("uname", "").split("\n", 1)[0][:200]
-    listening = _listening(sections)
+    anybody = _listening(sections)
+    listening = tuple(one for one in anybody if one.address not in elsewhere)
     size, used = _disks(sections.get("disks", ""))
     return HostFacts(
         host=host,
@@ -97,10 +103,10 @@ def read_facts(host: str, sections: Mapping[str, str], problem: str = "") -> Hos
         memory_gb=_gigabytes(sections.get("memory", ""), 2**20),
         disk_gb=size,
         disk_used_gb=used,
-        addresses=_addresses(sections.get("addresses", "")),
+        addresses=tuple(one for one in _addresses(sections.get("addresses", "")) if one not in elsewhere),
         listening=listening,
-        established=_established(sections),
-        databases=_databases(sections, listening),
+        established=tuple(one for one in _established(sections) if one.local not in elsewhere),
+        databases=_databases(sections, listening, {one.process for one in anybody}),
         devices=_devices(sections),
         problems=(problem,) if problem else () if "end" in sections or not sections else ("the answer was cut off",),
     )
@@ -204,7 +210,8 @@ def _hex_ip(text: str) -> str:
     return _ip(str(ipaddress.ip_address(b"".join(words))))
 
 
-def _databases(sections: Mapping[str, str], listening: tuple[Listener, ...]) -> tuple[FoundDatabase, ...]:
+def _databases(sections: Mapping[str, str], listening: tuple[Listener, ...], serving: set[str]) -> tuple[FoundDatabase, ...]:
+    """``serving``: processes that listen anywhere on the machine; one that runs and listens nowhere is named without a port."""
     found: list[FoundDatabase] = []
     for name, text in sections.items():
         if name.startswith("postgresql ") and name[11:].isdigit():
@@ -219,45 +226,48 @@ def _databases(sections: Mapping[str, str], listening: tuple[Listener, ...]) -> 
             seen.add((engine, one.port))
     running = set(sections.get("processes", "").split("\n"))
     for process, engine in engines.items():
-        if process in running and not any(known == engine for known, _ in seen):
+        if process in running - serving and not any(known == engine for known, _ in seen):
             found.append(FoundDatabase(engine, "", None))
             seen.add((engine, None))
     return tuple(found)
 
 
+_LEVELS = {"minimal": "minimal", "archive": "replica", "hot_standby": "replica", "replica": "replica", "logical": "logical"}
+"""wal_level; before 9.6 the middle one had two names."""
+
+
 def _postgresql(port: int, text: str) -> list[FoundDatabase]:
-    version, level = "", ""
-    sizes: dict[str, float] = {}
+    version, level, slots = "", "", None
+    sizes: dict[str, float | None] = {}
     details: dict[str, list[str]] = {}
     for line in text.splitlines():
         parts = line.split("|")
-        if parts[0] == "server" and len(parts) >= 3:
-            version, level = parts[1].split(" ")[0][:20], parts[2] if parts[2] in {"minimal", "replica", "logical"} else ""
-        elif parts[0] == "database" and len(parts) == 3 and parts[2].isdigit():
-            sizes[parts[1][:63]] = round(int(parts[2][:18]) / 2**30, 3)
-        elif parts[0] == "detail" and len(parts) == 6:
+        if parts[0] == "server" and len(parts) == 4:
+            version, level, slots = parts[1].split(" ")[0][:20], _LEVELS.get(parts[2], ""), _count(parts[3])
+        elif parts[0] == "database" and len(parts) == 3:
+            sizes[parts[1][:63]] = round(int(parts[2][:18]) / 2**30, 3) if parts[2].isdecimal() else None
+        elif parts[0] == "detail" and len(parts) == 7:
             details[parts[1][:63]] = parts[2:]
     if not sizes:
-        return [FoundDatabase("postgresql", version, port, wal_level=level)]
+        return [FoundDatabase("postgresql", version, port, wal_level=level, slots=slots)]
     found = []
     for name, size in sizes.items():
-        keyless, large, unlogged, extensions = details.get(name, ["", "", "", ""])
-        numbers = [int(number[:9]) if number.isdigit() else None for number in (keyless, large, unlogged)]
+        keyless, large, unlogged, extensions, tables = details.get(name, [""] * 5)
         found.append(
             FoundDatabase(
-                "postgresql",
-                version,
-                port,
-                name,
-                size,
-                level,
-                numbers[0],
-                numbers[1],
-                numbers[2],
-                tuple(x[:60] for x in extensions.split(",") if x),
+                "postgresql", version, port, name, size, level, _count(keyless), _count(large), _count(unlogged),
+                _words(extensions), _words(tables), slots,
             )
-        )
+        )  # fmt: skip
     return found
+
+
+def _count(text: str) -> int | None:
+    return int(text[:9]) if text.isdecimal() else None
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word[:130] for word in text.split(",")[:40] if word)
 
 
 def _devices(sections: Mapping[str, str]) -> tuple[FoundDevice, ...]:

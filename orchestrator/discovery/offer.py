@@ -54,9 +54,9 @@ def _about_host(system: System, host: Host, facts: HostFacts) -> Iterable[Offer]
 
 
 def _agree(said: object, found: object) -> bool:
-    """Numbers within a tenth; texts where one holds the other's words."""
+    """Numbers within a tenth, of the larger one or of a unit; texts where one holds the other's words."""
     if isinstance(said, int | float) and isinstance(found, int | float):
-        return abs(said - found) <= 0.1 * max(abs(said), abs(found))
+        return abs(said - found) <= 0.1 * max(abs(said), abs(found), 1)
     mine, theirs = str(said).casefold(), str(found).casefold()
     words = [word for word in mine.replace("/", " ").split() if word]
     return all(word in theirs for word in words) or theirs in mine
@@ -71,14 +71,9 @@ def _about_databases(system: System, host: Host, facts: HostFacts) -> Iterable[O
     for found in facts.databases:
         same = next((base for base in mine if _same(base, found)), None)
         if same is None:
+            parts = (found.engine, found.version, f":{found.port or '?'}", found.name)
             size = f", {found.size_gb:g} GB" if found.size_gb is not None else ""
-            yield Offer(
-                "new",
-                system.id,
-                f"databases.{found.name or found.engine}",
-                "",
-                f"{found.engine} {found.version} :{found.port or '?'} {found.name}{size}".strip(),
-            )
+            yield Offer("new", system.id, f"databases.{found.name or found.engine}", "", " ".join(part for part in parts if part) + size)
             continue
         where = f"databases.{same.name}"
         if found.version and same.version is None:
@@ -97,8 +92,13 @@ def _about_databases(system: System, host: Host, facts: HostFacts) -> Iterable[O
                 _words(same.size_gb or ""),
                 _words(found.size_gb),
             )
+        if found.slots == 0:
+            yield Offer(
+                "note", system.id, where, "", "不允许复制槽或复制连接 (max_replication_slots or max_wal_senders is 0: a restart first)"
+            )
+        tables = f": {', '.join(found.keyless_tables)}" if found.keyless_tables else ""
         for number, words in (
-            (found.keyless, "张表没有主键 (tables without a primary key)"),
+            (found.keyless, f"张表没有主键或复制标识 (tables without a replica identity){tables}"),
             (found.large_objects, "个大对象 (large objects)"),
             (found.unlogged, "张不记日志的表 (unlogged tables)"),
         ):
@@ -122,32 +122,47 @@ def _about_devices(system: System, facts: HostFacts) -> Iterable[Offer]:
 
 def _about_connections(inventory: Inventory, known: dict[str, HostFacts]) -> Iterable[Offer]:
     """Who connects to whom. Loopback and connections within a system say nothing."""
+    systems = {system.id: system for system in inventory.systems}
     owner: dict[str, str] = {}
+    seen: set[str] = set()
     for system in inventory.systems:
         for host in system.hosts:
-            for address in (host.address, *(known[host.name].addresses if host.name in known else ())):
-                owner.setdefault(address, system.id)
+            addresses = (host.address, *(known[host.name].addresses if host.name in known else ()))
+            owner.update({address: system.id for address in addresses if address not in owner})
+            seen.update(addresses if host.name in known and not known[host.name].problems else ())
         for device in system.devices:
             owner.setdefault(device.address, system.id)
     for system in inventory.systems:
         for host in system.hosts:
             for one in known[host.name].established if host.name in known else ():
-                yield from _about_connection(system, host, known[host.name], one, owner.get(one.peer))
+                if not _local(one.local) or one.local == host.address:
+                    other = systems.get(owner.get(one.peer, ""))
+                    yield from _about_connection(system, host, known[host.name], one, other, told=one.peer in seen)
 
 
-def _about_connection(system: System, host: Host, facts: HostFacts, one: Connection, other: str | None) -> Iterable[Offer]:
-    """``other``: the system at the far end, if the inventory knows it. The server is the side whose port listens."""
-    if other == system.id or (other is None and _local(one.peer)):
+def _about_connection(
+    system: System, host: Host, facts: HostFacts, one: Connection, other: System | None, *, told: bool
+) -> Iterable[Offer]:
+    """``other``: the system at the far end, if the inventory knows it; ``told``: that end was looked at and tells of it itself.
+
+    The server is the side whose port listens.
+    """
+    if other is system or (other is None and _local(one.peer)):
         return
     linked = {(link.address, link.port) for link in system.links}
+    process = f" {one.process}" if one.process else ""
     if any(listener.port == one.local_port for listener in facts.listening):  # someone comes to us
-        if other is None and one.local_port != host.ssh_port and (one.peer, one.local_port) not in linked:
-            yield Offer("link", system.id, "links", "", f"in {one.peer} → :{one.local_port} {one.process}".strip())
+        if other is None:
+            if one.local_port != host.ssh_port and (one.peer, one.local_port) not in linked:
+                yield Offer("link", system.id, "links", "", f"in {one.peer} → :{one.local_port}{process}")
+        elif not told and one.local_port != host.ssh_port and system.id not in other.depends_on:
+            found = f"{system.id} ({one.peer} → {host.name}:{one.local_port}{process})"
+            yield Offer("dependency", other.id, "depends_on", "、".join(other.depends_on), found)
     elif other is None:
         if (one.peer, one.peer_port) not in linked:
-            yield Offer("link", system.id, "links", "", f"out {one.peer}:{one.peer_port} {one.process}".strip())
-    elif other not in system.depends_on:
-        found = f"{other} ({host.name} → {one.peer}:{one.peer_port} {one.process})"
+            yield Offer("link", system.id, "links", "", f"out {one.peer}:{one.peer_port}{process}")
+    elif other.id not in system.depends_on:
+        found = f"{other.id} ({host.name} → {one.peer}:{one.peer_port}{process})"
         yield Offer("dependency", system.id, "depends_on", "、".join(system.depends_on), found)
 
 

@@ -162,8 +162,10 @@ class Journal:
                     broken.append(f"event {r.seq} was changed")
                 if r.payload is not None and sha256(r.payload) != r.payload_hash:
                     broken.append(f"the payload of event {r.seq} was changed")
-                if r.kind == "purged":
-                    missing.pop(r.system, None)  # what lacks before it was taken out by it
+                if r.kind == "purged" and r.payload is not None:  # what lacks before it was taken out by it
+                    missing.pop(r.system, None)
+                    named = set(json.loads(r.payload).get("elsewhere", ()))  # of other systems, named one by one
+                    missing = {system: [seq for seq in seqs if seq not in named] for system, seqs in missing.items()}
                 if r.payload is None:
                     missing.setdefault(r.system, []).append(r.seq)
                 previous, last = r.hash, r.seq
@@ -174,14 +176,6 @@ class Journal:
                 broken.append(f"the chain ends at event {last}, its head says {head.seq}: events were cut off")
         broken += [f"the payload of event {seq} is missing, and nobody purged it" for seqs in missing.values() for seq in seqs]
         return broken
-
-    def purge(self, system: str, *, actor: str, reason: str) -> int:
-        """Removes the payloads of all events of a system found classified later (R2); the chain stays verifiable."""
-        with self._write() as tx:
-            seqs = select(s.events.c.seq).where(s.events.c.system == system)
-            count = tx.execute(delete(s.payloads).where(s.payloads.c.seq.in_(seqs))).rowcount
-            self._append(tx, "purged", actor=actor, system=system, migration=None, payload={"events": count, "reason": reason})
-            return count
 
     # ------------------------------------------------------------ plans and migrations
 

@@ -42,7 +42,11 @@ def assess_system(system: System, policy: Policy, reader: FactReader, places: Ma
     facts = reader.facts_of(system)
     spoke, unknown, skipped = _ask(policy, facts.values)
     strategy = _strategy(policy, spoke)
-    missing = [name for name, fact in policy.facts.items() if fact.weight and name not in facts.values and name not in skipped]
+    missing = [
+        name for name, fact in policy.facts.items()
+        if fact.weight and name not in facts.values and name not in skipped
+        and (not fact.asked_if or policy.conditions[fact.asked_if].holds(facts.values))
+    ]  # fmt: skip
     readiness, complexity = 100 - policy.weights.missing_readiness * len(missing), 0
     for rule in spoke:
         readiness += rule.effect.readiness
@@ -121,7 +125,7 @@ def _would_change(
             found.append(
                 Reason(
                     rule=rule.id,
-                    zh=f"尚未填写“{words}”:若{rule.zh},则应改为{STRATEGY_ZH[other]}",
+                    zh=f"尚未填写“{words}”:若{rule.zh},则须改为{STRATEGY_ZH[other]}",
                     en=f"Not stated: {english}. If “{rule.en}” holds, this becomes {STRATEGY_EN[other]}",
                     source=rule.source,
                 )
@@ -144,12 +148,11 @@ def _applies(policy: Policy, rule: Rule, values: Mapping[str, Value]) -> bool:
 
 def _change(policy: Policy, facts: Facts, places: Mapping[str, str], rules: list[Rule], after: Strategy) -> Reason:
     names = tuple(name for rule in rules for name in policy.conditions[rule.when].facts)
-    together = "同时" if len(rules) > 1 else ""
-    zh = ";".join(rule.mend_zh or rule.id for rule in rules)
-    en = " and ".join(rule.mend_en or rule.id for rule in rules)
+    zh = ",并且".join(rule.mend_zh or rule.id for rule in rules)
+    en = ", together with ".join(rule.mend_en or rule.id for rule in rules)
     return Reason(
         rule="+".join(rule.id for rule in rules),
-        zh=f"若{together}{zh},则可{'采用' if after is not Strategy.CLOUD_DEPLOYMENT else ''}{STRATEGY_ZH[after]}",
+        zh=f"若{zh},即可改为{STRATEGY_ZH[after]}",
         en=f"{en[:1].upper()}{en[1:]} would make this {STRATEGY_EN[after]}",
         source=rules[0].source,
         fact=fact_words(policy, facts, names),

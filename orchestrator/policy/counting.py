@@ -185,14 +185,16 @@ def baseline(audit: Audit) -> Baseline | None:
 def unexplained(frozen: Baseline, inventory: Inventory) -> list[Finding]:
     """Differences between today's count and the baseline that nobody recorded."""
     today, then = {member.id for member in members_of(inventory)}, {member.id for member in frozen.members}
+    left = {change.system: change for change in frozen.changes if change.what != "added"}
     remedy = "orchestrator baseline change 系统编码 --what … --reason …"
-    return [
-        *(
-            Finding("baseline-added", "warning", f"{ident} 不在基线内 (not in the baseline)", remedy, system=ident)
-            for ident in sorted(today - then)
-        ),
-        *(
-            Finding("baseline-gone", "warning", f"{ident} 在基线内,现已不在统计范围 (no longer counted)", remedy, system=ident)
-            for ident in sorted(then - today)
-        ),
-    ]
+    found = []
+    for ident in sorted(today - then):
+        if ident in left:
+            said = {"retired": "停用", "classified": "涉密"}[left[ident].what]
+            words = f"{ident} 已于 {left[ident].at[:10]} 记为{said},台账却仍将其计入 (recorded as {left[ident].what}, still counted by the inventory)"
+            found.append(Finding("baseline-left", "warning", words, "更正台账的建设状态或是否涉密 (correct its row)", system=ident))
+        else:
+            found.append(Finding("baseline-added", "warning", f"{ident} 不在基线内 (not in the baseline)", remedy, system=ident))
+    for ident in sorted(then - today):
+        found.append(Finding("baseline-gone", "warning", f"{ident} 在基线内,现已不在统计范围 (no longer counted)", remedy, system=ident))
+    return found

@@ -2,103 +2,200 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
 from orchestrator.models import Department, Reason, System, Verdict
 from orchestrator.policy.assess import STRATEGY_EN, STRATEGY_ZH
-from orchestrator.policy.facts import field_of
-from orchestrator.policy.policy import Policy
+from orchestrator.policy.facts import ANSWERS, FactReader, Facts, field_of
+from orchestrator.policy.policy import Policy, Rule
+
+BASIS = {"opinion": ("实施意见", "the implementation opinion"), "ours": ("本项目细则", "this programme's own rule")}
+ENGLISH = {"是": "yes", "否": "no", "未定级": "not graded", "无": "none", **dict(ANSWERS.values())}
+"""Answers of the form; everything else stands as the department wrote it."""
 
 
 def explain(system: System, department: Department | None, verdict: Verdict, policy: Policy) -> tuple[str, str]:
-    """(Chinese, English). Every sentence rests on a reason of the verdict; where a fact came from stands behind it."""
-    return _chinese(system, department, verdict, policy), _english(system, department, verdict, policy)
+    """(Chinese, English). Every sentence rests on a reason of the verdict, with the points it moved and where its fact came from."""
+    case = _Case(system, department, verdict, policy)
+    return _chinese(case), _english(case)
 
 
-def _chinese(system: System, department: Department | None, verdict: Verdict, policy: Policy) -> str:
-    owner = department.name if department else system.department
-    lines = [f"{system.name}({owner})", "", f"建议的迁移方式:{STRATEGY_ZH[verdict.policy_strategy or verdict.strategy]}。"]
+@dataclass(frozen=True)
+class _Case:
+    """One verdict, sorted into what decides, what is only marked, and what moves the scores."""
+
+    system: System
+    department: Department | None
+    verdict: Verdict
+    policy: Policy
+
+    @cached_property
+    def rules(self) -> dict[str, Rule]:
+        return {rule.id: rule for rule in self.policy.rules}
+
+    @cached_property
+    def facts(self) -> Facts:
+        return FactReader(self.policy).facts_of(self.system)
+
+    @property
+    def deciding(self) -> list[Reason]:
+        said = self.verdict.policy_strategy or self.verdict.strategy
+        return [
+            one
+            for one in self.verdict.reasons
+            if one.rule == "default" or (one.rule in self.rules and self.rules[one.rule].effect.strategy is said)
+        ]
+
+    @property
+    def marks(self) -> list[Reason]:
+        return [one for one in self.verdict.reasons if one.rule in self.rules and self.rules[one.rule].effect.mark]
+
+    @property
+    def overrides(self) -> list[Reason]:
+        return [one for one in self.verdict.reasons if one.rule == "override"]
+
+    @property
+    def others(self) -> list[Reason]:
+        said = {one.rule for one in (*self.deciding, *self.marks, *self.overrides)}
+        return [one for one in self.verdict.reasons if one.rule not in said]
+
+    def unanswered(self) -> tuple[int, int]:
+        """Points of readiness lost and of complexity added because facts are missing; 0 where a score stands at its limit."""
+        spoke = [self.rules[one.rule].effect for one in self.verdict.reasons if one.rule in self.rules]
+        readiness, complexity = 100 + sum(one.readiness for one in spoke), sum(one.complexity for one in spoke)
+        return (
+            readiness - self.verdict.readiness if self.verdict.readiness > 0 else 0,
+            self.verdict.complexity - complexity if 0 < self.verdict.complexity < 100 else 0,
+        )
+
+    def points(self, reason: Reason, words: tuple[str, str]) -> str:
+        """``成熟度 −15,复杂度 +20``; empty for a rule that moves neither."""
+        effect = self.rules[reason.rule].effect if reason.rule in self.rules else None
+        moved = zip(words, (effect.readiness, effect.complexity), strict=True) if effect else ()
+        return ("," if words[0] == "成熟度" else ", ").join(f"{word} {points:+d}".replace("-", "−") for word, points in moved if points)
+
+    def evidence(self, reason: Reason, language: Literal[0, 1]) -> list[tuple[str, str]]:
+        """(label, answer) of each fact the reason looked at, each field of the form once."""
+        found: dict[str, tuple[str, str]] = {}
+        for rule in reason.rule.split("+"):
+            for name in self.policy.conditions[self.rules[rule].when].facts if rule in self.rules else ():
+                if name in self.facts.shown:
+                    label = self.label(field_of(self.policy, name), language)
+                    answer = self.facts.shown[name]
+                    found.setdefault(label, (label, ENGLISH.get(answer, answer) if language else answer))
+        return list(found.values())
+
+    def label(self, field: str, language: Literal[0, 1]) -> str:
+        """What the form calls a field."""
+        return next(
+            (((fact.zh, fact.en)[language]) for name, fact in self.policy.facts.items() if field_of(self.policy, name) == field), field
+        )
+
+
+def _chinese(case: _Case) -> str:
+    system, verdict, policy = case.system, case.verdict, case.policy
+    owner = case.department.name if case.department else system.department
+
+    def line(reason: Reason) -> str:
+        said = ",".join(f"{label}填报为“{answer}”" for label, answer in case.evidence(reason, 0))
+        behind = ";".join(
+            part for part in (said, f"见 {reason.place}" if reason.place else "", case.points(reason, ("成熟度", "复杂度"))) if part
+        )
+        return reason.zh + (f"({behind})" if behind else "")
+
+    lines = [f"{system.name}({owner})", "", f"按现行策略,建议的迁移方式为:{STRATEGY_ZH[verdict.policy_strategy or verdict.strategy]}。"]
     if verdict.overridden_by:
-        lines.append(f"经 {verdict.overridden_by} 改定为:{STRATEGY_ZH[verdict.strategy]}。")
+        lines.append(f"现已改定为:{STRATEGY_ZH[verdict.strategy]}。{';'.join(one.zh for one in case.overrides)}。")
     lines += ["", "理由:"]
-    for number, reason in enumerate(_deciding(verdict, policy), start=1):
-        basis = {"opinion": "实施意见", "ours": "本项目细则"}.get(reason.source, "")
-        lines.append(f"  {number}. {reason.zh}" + (f"〔{basis}〕" if basis else "") + _evidence(reason))
-    if verdict.vendor_run or verdict.needs_restart or verdict.no_source:
-        lines.append("")
-        lines += [f"注意:{reason.zh}。" + _evidence(reason) for reason in _marks(verdict, policy)]
+    for number, reason in enumerate(case.deciding, start=1):
+        basis = BASIS.get(reason.source, ("", ""))[0]
+        lines.append(f"  {number}. {line(reason)}" + (f"〔依据:{basis}〕" if basis else "") + "。")
+    if case.marks:
+        lines += ["", *(f"注意:{line(reason)}。" for reason in case.marks)]
     ripe, simple = verdict.readiness >= policy.thresholds.ready, verdict.complexity <= policy.thresholds.simple
     lines += [
         "",
-        f"条件成熟度 {verdict.readiness} 分({'成熟' if ripe else '尚不成熟'}),复杂度 {verdict.complexity} 分(架构{'相对简单' if simple else '较复杂'})。"
-        + ("符合“条件成熟、架构相对简单的优先”,可安排在前。" if ripe and simple else "宜在条件具备后安排。"),
+        f"条件成熟度 {verdict.readiness} 分(满分 100,{policy.thresholds.ready} 分及以上为成熟):{'成熟' if ripe else '尚不成熟'}。"
+        f"复杂度 {verdict.complexity} 分({policy.thresholds.simple} 分及以下为相对简单):{'相对简单' if simple else '较复杂'}。",
+        "符合“条件成熟、架构相对简单的优先”,可以先迁。"
+        if ripe and simple
+        else "按“条件成熟、架构相对简单的优先”,宜排在条件更成熟的系统之后。",
     ]
-    others = list(_others(verdict, policy))
-    if others:
-        lines += ["影响评分的情况:", *(f"  · {reason.zh}{_evidence(reason)}" for reason in others)]
+    if case.others:
+        lines += ["计分时还考虑了:", *(f"  · {line(reason)}" for reason in case.others)]
     if verdict.would_change:
-        lines += ["", "什么会改变这个结论:", *(f"  · {reason.zh}。{_place(reason)}" for reason in verdict.would_change)]
+        lines += [
+            "",
+            "哪些情况会改变这一结论:",
+            *(f"  · {reason.zh}" + (f"(见 {reason.place})" if reason.place else "") + "。" for reason in verdict.would_change),
+        ]
     if verdict.missing:
-        words = "、".join(dict.fromkeys(_label(policy, name, 0) for name in verdict.missing))
-        lines += ["", f"以下内容尚未填报,结论的把握为 {verdict.confidence}%(未填报的一律不按有利情况计算):{words}。"]
-    lines += ["", "如有不同意见,请向市智慧城市建设办公室提出;改定须由具名人员说明理由,并记录在案。"]
+        words = "、".join(dict.fromkeys(case.label(name, 0) for name in verdict.missing))
+        readiness, complexity = case.unanswered()
+        cost = [f"成熟度 −{readiness}" if readiness > 0 else "", f"复杂度 +{complexity}" if complexity > 0 else ""]
+        cost_words = f"({','.join(part for part in cost if part)})" if any(cost) else ""
+        lines += [
+            "",
+            f"尚未填报:{words}。没有填报的内容一律按不利情况计分{cost_words},因此本结论的把握为 {verdict.confidence}%;补报后将重新计算。",
+        ]
+    lines += [
+        "",
+        "对以上事实或结论有异议的,请向市智慧城市建设办公室提出:事实有误,更正台账即可;需要改定迁移方式的,由具名负责人说明理由,记录在案。",
+    ]
     return "\n".join(lines)
 
 
-def _english(system: System, department: Department | None, verdict: Verdict, policy: Policy) -> str:
-    owner = (department.name_en or department.name) if department else system.department
-    lines = [f"{system.name_en or system.name} ({owner})", "", f"Proposed: {STRATEGY_EN[verdict.policy_strategy or verdict.strategy]}."]
+def _english(case: _Case) -> str:
+    system, verdict, policy = case.system, case.verdict, case.policy
+    owner = (case.department.name_en or case.department.name) if case.department else system.department
+
+    def line(reason: Reason) -> str:
+        said = ", ".join(f"{label}: {answer}" for label, answer in case.evidence(reason, 1))
+        behind = "; ".join(part for part in (said, reason.place, case.points(reason, ("readiness", "complexity"))) if part)
+        return reason.en + (f" ({behind})" if behind else "")
+
+    lines = [
+        f"{system.name_en or system.name} ({owner})",
+        "",
+        f"Proposed by policy: {STRATEGY_EN[verdict.policy_strategy or verdict.strategy]}.",
+    ]
     if verdict.overridden_by:
-        lines.append(f"Overridden by {verdict.overridden_by}: {STRATEGY_EN[verdict.strategy]}.")
+        lines.append(f"Changed to: {STRATEGY_EN[verdict.strategy]}. {'; '.join(one.en for one in case.overrides)}.")
     lines += ["", "Reasons:"]
-    for number, reason in enumerate(_deciding(verdict, policy), start=1):
-        basis = {"opinion": "the implementation opinion", "ours": "this programme's own rule"}.get(reason.source, "")
-        lines.append(f"  {number}. {reason.en}" + (f" [{basis}]" if basis else "") + _evidence(reason))
-    marks = _marks(verdict, policy)
-    if marks:
-        lines += ["", *(f"Note: {reason.en}.{_evidence(reason)}" for reason in marks)]
+    for number, reason in enumerate(case.deciding, start=1):
+        basis = BASIS.get(reason.source, ("", ""))[1]
+        lines.append(f"  {number}. {line(reason)}" + (f" [from {basis}]" if basis else "") + ".")
+    if case.marks:
+        lines += ["", *(f"Note: {line(reason)}." for reason in case.marks)]
     ripe, simple = verdict.readiness >= policy.thresholds.ready, verdict.complexity <= policy.thresholds.simple
     lines += [
         "",
-        f"Readiness {verdict.readiness}/100 ({'ripe' if ripe else 'not ripe yet'}), complexity {verdict.complexity}/100 "
-        f"({'relatively simple' if simple else 'complex'}).",
+        f"Readiness {verdict.readiness} of 100 (ripe from {policy.thresholds.ready}): {'ripe' if ripe else 'not ripe yet'}. "
+        f"Complexity {verdict.complexity} (simple up to {policy.thresholds.simple}): {'relatively simple' if simple else 'rather complex'}.",
+        "Ripe and relatively simple systems go first: "
+        + ("this is one of them." if ripe and simple else "it comes after those that are more so."),
     ]
-    others = _others(verdict, policy)
-    if others:
-        lines += ["What moved these scores:", *(f"  - {reason.en}{_evidence(reason)}" for reason in others)]
+    if case.others:
+        lines += ["Also counted:", *(f"  - {line(reason)}" for reason in case.others)]
     if verdict.would_change:
-        lines += ["", "What would change this:", *(f"  - {reason.en}. {_place(reason)}".rstrip() for reason in verdict.would_change)]
+        lines += [
+            "",
+            "What would change this:",
+            *(f"  - {reason.en}." + (f" ({reason.place})" if reason.place else "") for reason in verdict.would_change),
+        ]
     if verdict.missing:
-        words = ", ".join(dict.fromkeys(_label(policy, name, 1) for name in verdict.missing))
-        lines += ["", f"Not stated yet (never taken as good; confidence {verdict.confidence}%): {words}."]
-    lines += ["", "To contest this, turn to the smart-city office; an override needs a named person and a reason, and stays on record."]
+        words = ", ".join(dict.fromkeys(case.label(name, 1) for name in verdict.missing))
+        readiness, complexity = case.unanswered()
+        cost = [f"readiness −{readiness}" if readiness > 0 else "", f"complexity +{complexity}" if complexity > 0 else ""]
+        cost_words = f" ({', '.join(part for part in cost if part)})" if any(cost) else ""
+        lines += [
+            "",
+            f"Not stated yet: {words}. What is not stated counts as unfavourable{cost_words}, so that confidence is {verdict.confidence} %; answers are assessed anew.",
+        ]
+    lines += [
+        "",
+        "To contest this, turn to the smart-city office. If a fact is wrong, correct it in the inventory; another strategy needs a named person and a reason, and stays on record.",
+    ]  # fmt: skip
     return "\n".join(lines)
-
-
-def _deciding(verdict: Verdict, policy: Policy) -> list[Reason]:
-    said = verdict.policy_strategy or verdict.strategy
-    rules = {rule.id for rule in policy.rules if rule.effect.strategy is said} | {"default", "override"}
-    return [reason for reason in verdict.reasons if reason.rule in rules]
-
-
-def _marks(verdict: Verdict, policy: Policy) -> list[Reason]:
-    rules = {rule.id for rule in policy.rules if rule.effect.mark}
-    return [reason for reason in verdict.reasons if reason.rule in rules]
-
-
-def _others(verdict: Verdict, policy: Policy) -> list[Reason]:
-    said = {reason.rule for reason in [*_deciding(verdict, policy), *_marks(verdict, policy)]}
-    return [reason for reason in verdict.reasons if reason.rule not in said]
-
-
-def _label(policy: Policy, field: str, language: int) -> str:
-    for name, fact in policy.facts.items():
-        if field_of(policy, name) == field:
-            return (fact.zh, fact.en)[language]
-    return field
-
-
-def _evidence(reason: Reason) -> str:
-    return f"({reason.fact}{';' + reason.place if reason.place else ''})" if reason.fact else ""
-
-
-def _place(reason: Reason) -> str:
-    return f"({reason.place})" if reason.place else ""

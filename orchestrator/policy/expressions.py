@@ -1,5 +1,7 @@
 """Conditions in CEL, the Common Expression Language: parsed, checked against the known facts, evaluated with three values.
 
+Bounded: a thousand characters, no regular expressions (which can take for ever), no macro inside a macro.
+
 A fact that is missing makes a condition *unknown* (None), unless the condition holds or fails whatever the fact is. Nothing is ever handed
 to Python's ``eval``: the interpreter of cel-python walks the parse tree.
 
@@ -22,7 +24,7 @@ MAX_TEXT = 200
 
 _NAMES = {"ident", "ident_arg"}
 _FUNCTIONS = {
-    "size", "contains", "startsWith", "endsWith", "matches", "has", "all", "exists", "exists_one", "map", "filter", "int", "double", "string", "bool",
+    "size", "contains", "startsWith", "endsWith", "has", "all", "exists", "exists_one", "map", "filter", "int", "double", "string", "bool",
 }  # fmt: skip
 _MACROS = {"all", "exists", "exists_one", "map", "filter"}
 
@@ -83,6 +85,8 @@ def compile_conditions(texts: Iterable[str], known: Iterable[str]) -> dict[str, 
         strangers = sorted(_functions(tree) - _FUNCTIONS)
         if strangers:
             raise BadCondition(f"{text}: no such function: {', '.join(strangers)}")
+        if _nested(tree):
+            raise BadCondition(f"{text}: all, exists, map or filter inside another")
         conditions[text] = condition
     return conditions
 
@@ -152,6 +156,14 @@ def _names(node: Any, bound: frozenset[str] = frozenset()) -> set[str]:
     return set().union(*(_names(child, bound) for child in node[1:])) if len(node) > 1 else set()
 
 
+def _nested(node: Any, inside: bool = False) -> bool:
+    """Whether a macro stands in another's argument or follows one: the work would grow by a power. One alone is bounded by the text's length."""
+    if isinstance(node, str):
+        return False
+    macro = node[0] == "member_dot_arg" and node[2].partition("=")[2] in _MACROS
+    return (macro and inside) or any(_nested(child, inside or macro) for child in node[1:])
+
+
 def _functions(node: Any) -> set[str]:
     """Names of functions, methods and macros that a tree calls."""
     if isinstance(node, str):
@@ -180,7 +192,8 @@ def write_trees() -> str:
     import yaml
 
     text = (resources.files("orchestrator.policy") / "policy.yaml").read_text("utf-8")
-    rules = yaml.safe_load(text)["rules"]
-    texts = sorted({rule["when"] for rule in rules} | {rule["facts_only_if"] for rule in rules if "facts_only_if" in rule})
-    lines = [f"{json.dumps(when, ensure_ascii=False)}: {json.dumps(parse(when), ensure_ascii=False)}" for when in texts]
+    document = yaml.safe_load(text)
+    texts = {rule.get(name, "") for rule in document["rules"] for name in ("when", "facts_only_if")}
+    texts |= {fact.get("asked_if", "") for fact in document["facts"].values()}
+    lines = [f"{json.dumps(when, ensure_ascii=False)}: {json.dumps(parse(when), ensure_ascii=False)}" for when in sorted(texts - {""})]
     return "{\n" + ",\n".join(lines) + "\n}\n"

@@ -14,7 +14,17 @@ from orchestrator.policy.policy import Policy
 
 _SEPARATORS = re.compile(r"[、;;,,/\n\r+]|和|及")
 _AROUND = re.compile(r"7\s*[x×*\-天]\s*24|24\s*[x×*]\s*7|24\s*小时|全天|always", re.IGNORECASE)
-_WORD = re.compile(r"[^\W\d_]{2,}")
+ANSWERS = {
+    "in_use": ("已建", "in use"),
+    "under_construction": ("在建", "under construction"),
+    "database": ("数据库", "database"),
+    "application": ("应用系统", "application"),
+    "government_extranet": ("政务外网", "government extranet"),
+    "government_intranet": ("政务内网", "government intranet"),
+    "internet": ("互联网", "internet"),
+    "dedicated": ("专网", "dedicated network"),
+}
+"""Our words for answers, as the form has them."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +52,9 @@ class FactReader:
                 values[name] = value
                 shown[name] = _words(value if words is None else words)
 
-        put("status", str(system.status))
-        put("kind", str(system.kind))
+        for name in ("status", "kind", "network"):
+            answer = getattr(system, name)
+            put(name, str(answer) if answer else None, ANSWERS.get(str(answer), ("",))[0] or None)
         for name in ("special_equipment", "installable", "supported", "virtualised"):
             put(name, getattr(system, name))
         put("special_equipment", True if system.devices else system.special_equipment, system.special_equipment_note or None)
@@ -52,7 +63,6 @@ class FactReader:
             put(name, None if number is None else float(number))
         for name in ("architecture", "room", "service_hours"):
             put(name, getattr(system, name) or None)
-        put("network", str(system.network) if system.network else None)
         if system.grade_answered or system.protection_grade is not None:
             put(
                 "protection_grade",
@@ -172,9 +182,12 @@ def fact_words(policy: Policy, facts: Facts, names: tuple[str, ...]) -> str:
 
 
 def place_of(policy: Policy, places: Mapping[str, str], names: tuple[str, ...]) -> str:
-    """Where those facts came from; empty where it is not known."""
-    found = [places[field] for name in names if (field := field_of(policy, name)) in places]
-    return ";".join(dict.fromkeys(found))
+    """Where those facts came from, cells of one sheet together; empty where it is not known."""
+    cells: dict[str, list[str]] = {}
+    for place in dict.fromkeys(places[field] for name in names if (field := field_of(policy, name)) in places):
+        sheet, _, cell = place.rpartition(" › ")
+        cells.setdefault(sheet, []).append(cell)
+    return ";".join(f"{sheet} › {'、'.join(found)}" if sheet else "、".join(found) for sheet, found in cells.items())
 
 
 __all__ = ["FactReader", "Facts", "fact_words", "field_of", "place_of"]

@@ -59,6 +59,8 @@ class Fact(Part):
     of: str = ""
     """The inventory's field it is derived from, where the names differ."""
     values: tuple[bool | float | str, ...] = ()
+    asked_if: str = ""
+    """Where this condition does not hold, nobody is asked for it and it is not missing."""
     zh: Words
     en: Words
 
@@ -93,8 +95,8 @@ class Policy(BaseModel):
 
     @cached_property
     def conditions(self) -> dict[str, Condition]:
-        texts = [rule.when for rule in self.rules] + [rule.facts_only_if for rule in self.rules if rule.facts_only_if]
-        return compile_conditions(texts, self.facts)
+        texts = [text for rule in self.rules for text in (rule.when, rule.facts_only_if)] + [fact.asked_if for fact in self.facts.values()]
+        return compile_conditions([text for text in texts if text], self.facts)
 
 
 def load_policy(path: Path | None = None) -> Policy:
@@ -138,17 +140,17 @@ def _build(document: Any, name: str) -> Policy:
             for fault in error.errors(include_url=False, include_input=False)
         ]
         raise Refused("策略文件不符合格式 (the policy does not fit its schema)", findings=faults, where=name) from None
+    places: list[tuple[str, tuple[str | int, ...], str]] = [
+        (rule.when, ("rules", number, "when"), rule.id) for number, rule in enumerate(policy.rules)
+    ]
+    places += [(rule.facts_only_if, ("rules", number, "facts_only_if"), rule.id) for number, rule in enumerate(policy.rules)]
+    places += [(fact.asked_if, ("facts", name, "asked_if"), name) for name, fact in policy.facts.items()]
     faults = []
-    for number, rule in enumerate(policy.rules):
-        for text in (rule.when, rule.facts_only_if):
-            try:
-                compile_conditions([text] if text else [], policy.facts)
-            except BadCondition as bad:
-                faults.append(
-                    Finding(
-                        "bad-condition", "error", f"{rule.id}: {bad}", remedy, file=name, cell=_where(document, ("rules", number, "when"))
-                    )
-                )
+    for text, at, owner in places:
+        try:
+            compile_conditions([text] if text else [], policy.facts)
+        except BadCondition as bad:
+            faults.append(Finding("bad-condition", "error", f"{owner}: {bad}", remedy, file=name, cell=_where(document, at)))
     seen: set[str] = set()
     for number, rule in enumerate(policy.rules):
         if rule.id in seen:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from orchestrator.inventory.names import key
 from orchestrator.models import Room, System
 from orchestrator.reports.facts import Catalogue, CatalogueEntry, Conflict, RoomFacts, Wait
 from orchestrator.reports.given import Given
@@ -150,20 +151,22 @@ def catalogue(given: Given, systems: tuple[SystemFacts, ...]) -> Catalogue:
         if e.system and e.payload is not None
     }
     entries = tuple(_entry(given, e) for e in latest.values())
-    claims: dict[str, list[CatalogueEntry]] = {}
+    claims: dict[str, dict[str, tuple[str, Source]]] = {}
+    for system in given.inventory.systems:  # what is claimed counts before it is registered
+        for resource in system.data_resources:
+            if resource.source_of_truth:
+                said = (given.scrub.text(resource.name), Source(rows=(f"inventory:{system.id}",)))
+                claims.setdefault(key(resource.name), {})[system.id] = said
     for entry in entries:
         if entry.source_of_truth:
-            claims.setdefault(entry.name, []).append(entry)
+            claims.setdefault(key(entry.name), {})[entry.system] = (entry.name, entry.registered.source)
     conflicts = tuple(
         Conflict(
-            name=name,
-            systems=Sourced(
-                value=tuple(sorted(c.system for c in found)),
-                source=Source(events=tuple(n for c in found for n in c.registered.source.events)),
-            ),
+            name=min(name for name, _ in found.values()),
+            systems=Sourced(value=tuple(sorted(found)), source=Source.of(source for _, source in found.values())),
         )
-        for name, found in sorted(claims.items())
-        if len({c.system for c in found}) > 1
+        for _, found in sorted(claims.items())
+        if len(found) > 1
     )
     registered = {e.system for e in entries}
     missing = [s for s in systems if s.state.value.code == "accepted" and s.id not in registered and _has_database(given.systems[s.id])]

@@ -18,7 +18,7 @@ def _unchanged(ctx: Context) -> Facts:
         "security_owner": ctx.system.security_owner,
         "data_owner": ctx.system.data_owner,
         "protection_grade": ctx.system.protection_grade,
-        "standard": "GB/T 22239",
+        "standard": ctx.system.protection_standard or "GB/T 22239",
     }
 
 

@@ -60,7 +60,7 @@ def open_client(
     client.set_missing_host_key_policy(paramiko.RejectPolicy())
     try:
         if known_hosts is not None:
-            client.load_host_keys(str(known_hosts))
+            _load_host_keys(client, known_hosts)
         client.connect(
             address,
             port,
@@ -108,6 +108,16 @@ def open_client(
         if isinstance(transport.sock, socket.socket):
             transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # halves the time of a short command
     return client
+
+
+def _load_host_keys(client: paramiko.SSHClient, known_hosts: Path) -> None:
+    from paramiko.hostkeys import InvalidHostKey
+
+    try:
+        client.load_host_keys(str(known_hosts))
+    except (InvalidHostKey, ValueError) as error:
+        client.close()
+        raise ToolError("a line of the file of known host keys is no key", where=str(known_hosts), remedy="remove that line") from error
 
 
 class SshConnection:
@@ -189,12 +199,15 @@ class SshConnection:
             )
 
     @contextlib.contextmanager
-    def tunnel(self, address: str, port: int) -> Iterator[int]:
-        """A port on our loopback that leads to ``address:port`` as seen from the host. Closed at the end."""
+    def tunnel(self, address: str, port: int, *, limit: int | None = None) -> Iterator[int]:
+        """A port on our loopback that leads to ``address:port`` as seen from the host. Closed at the end.
+
+        With ``limit``, a connection ends once the far side has sent that many bytes.
+        """
         transport = self.transport()
         with socket.create_server(("127.0.0.1", 0)) as listener:
             closing = threading.Event()
-            arguments = (listener, transport, (address, port), closing)
+            arguments = (listener, transport, (address, port), closing, limit)
             server = threading.Thread(target=_serve_tunnel, args=arguments, name=f"tunnel {self.name}", daemon=True)
             server.start()
             try:
@@ -282,7 +295,9 @@ def _feed(channel: paramiko.Channel, given: bytes) -> None:
         channel.shutdown_write()
 
 
-def _serve_tunnel(listener: socket.socket, transport: paramiko.Transport, target: tuple[str, int], closing: threading.Event) -> None:
+def _serve_tunnel(
+    listener: socket.socket, transport: paramiko.Transport, target: tuple[str, int], closing: threading.Event, limit: int | None
+) -> None:
     listener.settimeout(0.2)
     while not closing.is_set():
         try:
@@ -297,7 +312,18 @@ def _serve_tunnel(listener: socket.socket, transport: paramiko.Transport, target
             client.close()
             continue
         threading.Thread(target=_pump, args=(client.recv, channel.sendall, channel.shutdown_write, closing), daemon=True).start()
-        threading.Thread(target=_pump, args=(channel.recv, client.sendall, client.close, closing), daemon=True).start()
+        receive = channel.recv if limit is None else _bounded(channel.recv, limit)
+        threading.Thread(target=_pump, args=(receive, client.sendall, client.close, closing), daemon=True).start()
+
+
+def _bounded(read: Callable[[int], bytes], left: int) -> Callable[[int], bytes]:
+    def bounded(size: int) -> bytes:
+        nonlocal left
+        data = read(size)
+        left -= len(data)
+        return data if left >= 0 else b""
+
+    return bounded
 
 
 def _pump(read: Callable[[int], bytes], write: Callable[[bytes], object], end: Callable[[], object], closing: threading.Event) -> None:

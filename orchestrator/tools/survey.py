@@ -1,19 +1,24 @@
-"""Look at many hosts at once over SSH: one constant, read-only script each, with limits of time and output. A bad host costs only itself."""
+"""Look at many hosts at once over SSH: one constant, read-only script each, then their databases; with limits of time and output.
+
+A bad host costs only itself, and nothing of a survey lives on there.
+"""
 
 from __future__ import annotations
 
 import secrets
 import shlex
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import OrchestratorError, ToolError
-from orchestrator.models import Host
-from orchestrator.tools.ssh import open_client
+from orchestrator.models import Database, Host
+from orchestrator.tools.ssh import SshConnection, open_client
+from orchestrator.tools.survey_postgres import Blind, look_into
 from orchestrator.tools.survey_script import SCRIPT
 
 if TYPE_CHECKING:
@@ -34,52 +39,69 @@ class Surveyed:
     seconds: float
     problem: str = ""
     remedy: str = ""
+    blind: tuple[Blind, ...] = ()
+    """Databases that could not be looked into, each with its remedy."""
 
 
 def survey(
-    hosts: Sequence[Host], known_hosts: Path | None, key: Path | None, *, workers: int = WORKERS, seconds: float = SCRIPT_SECONDS
+    hosts: Sequence[Host],
+    known_hosts: Path | None,
+    key: Path | None,
+    *,
+    databases: Mapping[str, Sequence[Database]] | None = None,
+    workers: int = WORKERS,
+    seconds: float = SCRIPT_SECONDS,
 ) -> Iterator[Surveyed]:
-    """Every host once, in the order in which they answer. Never raises for a host."""
+    """Every host once, in the order in which they answer. ``databases``: what the inventory has, by host name. Never raises for a host."""
+    theirs = databases or {}
     with ThreadPoolExecutor(max_workers=max(1, min(workers, len(hosts) or 1)), thread_name_prefix="survey") as pool:
-        waiting = [pool.submit(_one, host, known_hosts, key, seconds) for host in hosts]
+        waiting = [pool.submit(_one, host, known_hosts, key, seconds, theirs.get(host.name, ())) for host in hosts]
         for done in as_completed(waiting):
             yield done.result()
 
 
-def _one(host: Host, known_hosts: Path | None, key: Path | None, seconds: float) -> Surveyed:
+def _one(host: Host, known_hosts: Path | None, key: Path | None, seconds: float, bases: Sequence[Database]) -> Surveyed:
     began = time.monotonic()
+    blind: list[Blind] = []
     try:
         client = open_client(
             host.name, host.address, host.ssh_port, host.ssh_user, known_hosts=known_hosts, key=key, password=None, timeout=CONNECT_SECONDS
         )
+        deadline = time.monotonic() + seconds
+        guard = threading.Timer(seconds + CONNECT_SECONDS, client.close)  # whatever still waits for the host is cut off
+        guard.start()
         try:
             mark = secrets.token_hex(16)
-            output, problem = _run(client, mark, seconds)
+            output, problem = _run(client, mark, deadline, seconds)
+            sections = _sections(output, mark)
+            if sections and not problem:
+                blind = look_into(SshConnection(host.name, client), host, bases, sections, deadline)
         finally:
+            guard.cancel()
             client.close()
     except OrchestratorError as error:
         return Surveyed(host, {}, time.monotonic() - began, error.what, error.remedy)
     except Exception as error:  # noqa: BLE001 - whatever a hostile host makes the library raise is that host's problem
         return Surveyed(host, {}, time.monotonic() - began, f"SSH failed: {type(error).__name__}", "see the host's sshd log")
-    sections = _sections(output, mark)
     if not sections and not problem:
         problem = "its answer is not that of a shell"
-    return Surveyed(host, sections, time.monotonic() - began, problem, "log in by hand and see what it answers" if problem else "")
+    remedy = "log in by hand and see what it answers" if problem else ""
+    return Surveyed(host, sections, time.monotonic() - began, problem, remedy, tuple(blind))
 
 
-def _run(client: paramiko.SSHClient, mark: str, seconds: float) -> tuple[bytes, str]:
-    """The script's output, and what cut it short. Closing the channel ends the script on the host (SIGHUP or a broken pipe)."""
+def _run(client: paramiko.SSHClient, mark: str, deadline: float, seconds: float) -> tuple[bytes, str]:
+    """The script's output, and what cut it short. Its input stays open: closing the channel ends the script on the host."""
     transport = client.get_transport()
     if transport is None:
         raise ToolError("the connection is gone", remedy="try again", retryable=True)
-    deadline = time.monotonic() + seconds
     channel = transport.open_session(timeout=CONNECT_SECONDS)
     collected = bytearray()
     with channel:
         channel.settimeout(1.0)
         channel.exec_command(shlex.join(["sh", "-c", SCRIPT, "survey", mark]))
-        channel.shutdown_write()
-        while True:
+        channel.sendall(f"{mark}\n".encode())
+        last = f"=={mark}== end".encode()
+        while last not in collected[-200:]:  # not its end of file: a process left behind may hold that open
             if time.monotonic() > deadline:
                 return bytes(collected), f"gave no end within {seconds:g} s"
             if len(collected) > MAX_OUTPUT:
@@ -91,6 +113,7 @@ def _run(client: paramiko.SSHClient, mark: str, seconds: float) -> tuple[bytes, 
             if not piece:
                 return bytes(collected), ""
             collected += piece
+    return bytes(collected), ""
 
 
 def _sections(output: bytes, mark: str) -> dict[str, str]:

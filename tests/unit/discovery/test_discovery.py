@@ -21,7 +21,7 @@ SAID = {
     "listening": 'LISTEN 0 128 0.0.0.0:22 0.0.0.0:* users:(("sshd",pid=1,fd=3))\nLISTEN 0 128 [::]:5432 [::]:* users:(("postgres",pid=2,fd=3))\n'
     'LISTEN 0 128 *:1521 *:* users:(("tnslsnr",pid=9,fd=1))',
     "established": '0 0 10.1.1.2:40000 10.1.1.9:5432 users:(("java",pid=7,fd=1))\n0 0 [::ffff:10.1.1.2]:5432 [::ffff:10.1.1.7]:39999\n0 0 10.1.1.2:40001 172.16.0.9:8080',
-    "postgresql 5432": "server|15.4 (Debian)|replica|10\ndatabase|register|1073741824\ndetail|register|3|12|0|pg_trgm,postgis",
+    "postgresql 5432": "server|15.4 (Debian)|replica|10\ndatabase|register|1073741824\ndetail|register|3|12|0|pg_trgm,postgis|public.log,public.tmp",
     "usb": "Bus 001 Device 002: ID 096e:0304 Feitian ePass token\nBus 001 Device 001: ID 1d6b:0002 Linux Foundation 2.0 root hub",
     "pci": "00:05.0 Fibre Channel [0c04]: QLogic",
     "serial": "/dev/ttyUSB0",
@@ -107,8 +107,8 @@ def test_offers_fill_gaps_show_differences_and_never_take_over() -> None:
     assert not any(what in {"hosts.db-1.os", "hosts.db-1.memory_gb"} for _, what, _, _ in found), "what agrees is not offered"
     assert ("fill", "databases.register.wal_level", "", "replica") in found
     assert ("differs", "databases.register.version", "12", "15.4") in found
-    assert ("new", "databases.oracle", "", "oracle  :1521") in found
-    assert ("note", "databases.register", "", "3 张表没有主键 (tables without a primary key)") in found
+    assert ("new", "databases.oracle", "", "oracle :1521") in found
+    assert ("note", "databases.register", "", "3 张表没有主键或复制标识 (tables without a replica identity): public.log, public.tmp") in found
     assert ("dependency", "depends_on", "", "other (db-1 → 10.1.1.9:5432 java)") in found
     assert ("link", "links", "", "out 172.16.0.9:8080") in found
     assert any(kind == "device" and "USB" in text for kind, _, _, text in found)
@@ -129,3 +129,24 @@ def test_who_depends_on_whom_follows_the_listening_side() -> None:
     ]
     found = {(o.system, o.kind, o.found.split(" ")[0]) for o in offers(city(), facts)}
     assert found == {("permits", "dependency", "register")}, "the known link is not offered again; the server does not depend on its client"
+
+
+def test_hosts_that_share_a_machine_have_each_its_own_ports() -> None:
+    said = {
+        "listening": 'LISTEN 0 1 10.1.1.2:5432 *:* users:(("postgres",pid=1,fd=1))\nLISTEN 0 1 10.1.1.7:80 *:* users:(("nginx",pid=2,fd=1))\nLISTEN 0 1 *:22 *:*',
+        "established": "0 0 10.1.1.2:5432 10.1.1.7:4\n0 0 10.1.1.7:4 10.1.1.2:5432",
+        "processes": "postgres\nnginx",
+        "end": "",
+    }
+    app = read_facts("app-1", said, elsewhere={"10.1.1.2"})
+    assert [one.port for one in app.listening] == [22, 80]
+    assert [one.local for one in app.established] == ["10.1.1.7"]
+    assert app.databases == (), "the database that runs here listens at another host's address"
+    base = read_facts("db-1", said, elsewhere={"10.1.1.7"})
+    assert [(one.engine, one.port) for one in base.databases] == [("postgresql", 5432)]
+
+
+def test_a_client_whose_host_was_not_looked_at_is_seen_from_the_server() -> None:
+    facts = HostFacts("db-1", listening=(Listener("*", 5432, "postgres"),), established=(Connection("10.1.1.2", 5432, "10.1.1.7", 39999, "postgres"),))
+    found = [(o.system, o.kind, o.found) for o in offers(city(), [facts])]
+    assert found == [("permits", "dependency", "register (10.1.1.7 → db-1:5432 postgres)")]

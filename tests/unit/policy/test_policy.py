@@ -12,6 +12,7 @@ import yaml
 from orchestrator.cli.main import main
 from orchestrator.cli.quick_trail import QuickTrail
 from orchestrator.engine.journal import Journal
+from orchestrator.engine.purge import purge
 from orchestrator.errors import Refused
 from orchestrator.inventory.load import load
 from orchestrator.models import Database, Department, Inventory, Kind, Level, Service, Status, Strategy, System, Verdict
@@ -72,6 +73,21 @@ def test_a_missing_fact_leaves_a_condition_open_unless_it_does_not_matter(text: 
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "['a'].all(x, ['b'].all(y, x != y))",
+        "[1, 2].map(x, [3].filter(y, y > x)).exists(z, size(z) > 0)",
+        'd.matches("(a+)+$")',
+        'matches(d, "(a+)+$")',
+        "c.exists(x, x in c.map(y, y))",
+    ],
+)
+def test_a_condition_cannot_be_made_expensive(text: str) -> None:
+    with pytest.raises(BadCondition):
+        compile_conditions([text], ["a", "b", "c", "d"])
+
+
+@pytest.mark.parametrize(
     "text", ["a ==", "nosuch == 1", "(" * 200 + "a" + ")" * 200, "a" * 2000, "__import__('os')", "a.__class__ == 1 &&"]
 )
 def test_a_condition_that_is_none_is_refused(text: str) -> None:
@@ -89,7 +105,7 @@ def test_a_condition_whose_types_do_not_fit_is_refused_when_it_is_asked() -> Non
 
 def test_a_system_with_everything_in_order_goes_to_the_cloud_with_full_confidence() -> None:
     database = Database(name="x", engine="postgresql", host="h", wal_level="logical")
-    found = verdict(dbms="PostgreSQL 15", databases=(database,))
+    found = verdict(dbms="PostgreSQL 15", databases=(database,), services=(Service(name="web", host="h", singleton=False),))
     assert (found.strategy, found.confidence, found.missing, found.would_change) == (Strategy.CLOUD_DEPLOYMENT, 100, (), ())
     assert [reason.rule for reason in found.reasons] == ["default"]
 
@@ -135,6 +151,13 @@ def test_marks_for_restart_and_for_no_source() -> None:
 
 def test_singleton_jobs_are_asked_for() -> None:
     assert "singletons-not-asked" in {r.rule for r in verdict(services=(Service(name="web", host="h"),)).reasons}
+    assert "services" in verdict(services=()).missing
+
+
+def test_a_system_being_built_is_not_asked_for_what_only_a_live_one_has() -> None:
+    found = verdict(status=Status.UNDER_CONSTRUCTION, virtualised=None, room=None, services=())
+    assert (found.missing, found.confidence) == ((), 100)
+    assert {"virtualised", "room", "services"} <= set(verdict(virtualised=None, room=None, services=()).missing)
 
 
 def test_what_would_change_the_verdict_was_tried() -> None:
@@ -260,6 +283,11 @@ def test_the_explanation_is_in_both_languages_and_rests_on_reasons() -> None:
             assert reason.zh in zh
             assert reason.en in en
             assert reason.place in zh
+            rules = {rule.id: rule.effect for rule in load_policy(None).rules}
+            points = rules[reason.rule].readiness if reason.rule in rules else 0
+            assert not points or f"成熟度 {points:+d}".replace("-", "−") in zh
+        assert not any(word in zh for word in ("under_construction", "installable=", "government_extranet"))
+        assert "填报为" not in en
         for reason in verdicts[system.id].would_change:
             assert reason.zh in zh
             assert reason.en in en
@@ -293,7 +321,7 @@ def test_the_quick_trail_reads_what_the_journal_wrote(tmp_path: Path) -> None:
     quick = QuickTrail(tmp_path / "journal.sqlite")
     assert quick.read("policy-override") == audit.read("policy-override")
     assert overrides(quick)["full"].strategy is Strategy.HOSTING
-    journal.purge("full", actor="os:zhang", reason="涉密")
+    purge(journal, "full", words=(), actor="os:zhang", reason="涉密")
     assert overrides(quick) == overrides(audit) == {}
 
 
@@ -309,6 +337,8 @@ def test_the_command_records_the_account_and_shows_the_override(
     printed = capsys.readouterr().out
     assert "mallory" not in printed
     assert "改定,原为部署上云" in printed
+    assert main(["plan", "--effort", "0"]) == 0
+    assert "改定,策略原为部署上云" in capsys.readouterr().out
     assert main(["override", "no-such", "--strategy", "hosting", "--reason", "x"]) == 2
 
 
@@ -368,3 +398,4 @@ def test_the_baseline_is_frozen_once_and_every_change_has_who_and_why() -> None:
         ("os:li", "a2", "retired", "停用"),
     ]
     assert unexplained(now, later) == []
+    assert [(f.code, f.system) for f in unexplained(now, first)] == [("baseline-left", "a2"), ("baseline-gone", "a3")]

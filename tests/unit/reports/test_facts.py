@@ -11,7 +11,8 @@ from pydantic import BaseModel
 
 from orchestrator.engine.decisions import Decisions
 from orchestrator.engine.journal import Journal
-from orchestrator.models import Inventory, Plan, Verdict
+from orchestrator.engine.purge import purge
+from orchestrator.models import DataResource, Inventory, Plan, Verdict
 from orchestrator.reports.collect import collect, sources_in
 from orchestrator.reports.facts import ReportFacts
 from orchestrator.reports.system_facts import SystemFacts
@@ -237,7 +238,7 @@ def again(story: Story, plan: Plan | None, inventory: Inventory, verdicts: dict[
 
 def test_nothing_is_printed_about_a_system_found_classified_later(tmp_path: Path) -> None:
     story, inventory, verdicts, plan = example_story(tmp_path)
-    story.journal.purge("population-db", actor=str(OFFICE), reason="认定为涉密")
+    purge(story.journal, "population-db", words=(), actor=str(OFFICE), reason="认定为涉密")
     left = inventory.model_copy(
         update={"systems": tuple(s for s in inventory.systems if s.id not in ("population-db", "weather-bulletin"))}
     )
@@ -253,7 +254,7 @@ def test_nothing_is_printed_about_a_system_found_classified_later(tmp_path: Path
 
 def test_a_purged_system_is_left_out_even_while_the_inventory_still_has_it(tmp_path: Path) -> None:
     story, inventory, verdicts, plan = example_story(tmp_path)
-    story.journal.purge("weather-bulletin", actor=str(OFFICE), reason="认定为涉密")
+    purge(story.journal, "weather-bulletin", words=(), actor=str(OFFICE), reason="认定为涉密")
     facts = again(story, plan, inventory, verdicts)
     assert all(s.id != "weather-bulletin" for s in facts.systems)
     assert "bulletin-web" not in facts.model_dump_json()
@@ -280,6 +281,19 @@ def test_two_systems_that_claim_the_same_datum_are_reported(tmp_path: Path) -> N
     (conflict,) = again(story, plan, inventory, verdicts).catalogue.conflicts
     assert (conflict.name, conflict.systems.value) == ("企业登记信息", ("credit-db", "legal-entities"))
     assert len(conflict.systems.source.events) == 2
+
+
+def test_two_systems_that_claim_the_same_datum_are_reported_before_either_has_moved(tmp_path: Path) -> None:
+    story, inventory, verdicts, plan = example_story(tmp_path)
+    claim = DataResource(name="公交 站点", source_of_truth=True)
+    both = {"bus-dispatch": "公交站点", "credit-db": "公交 站点"}
+    systems = tuple(
+        s.model_copy(update={"data_resources": (*s.data_resources, claim.model_copy(update={"name": both[s.id]}))}) if s.id in both else s
+        for s in inventory.systems
+    )
+    conflicts = again(story, plan, inventory.model_copy(update={"systems": systems}), verdicts).catalogue.conflicts
+    (conflict,) = [one for one in conflicts if set(one.systems.value) == set(both)]
+    assert set(conflict.systems.source.rows) == {"inventory:bus-dispatch", "inventory:credit-db"}
 
 
 def test_a_changed_journal_is_shown_as_changed(tmp_path: Path) -> None:

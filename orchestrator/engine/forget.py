@@ -1,0 +1,88 @@
+"""What is stored about a system outside the journal: removed where that is ours to do, named where it is not (R2)."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from orchestrator.engine.journal import Journal
+from orchestrator.errors import Refused
+from orchestrator.inventory.merge import apply, prepare
+from orchestrator.inventory.traces import whole_words
+from orchestrator.models import Inventory, System
+from orchestrator.policy.counting import baseline, change
+from orchestrator.policy.records import JournalAudit
+from orchestrator.settings import Settings
+
+BEYOND = (
+    "备份、快照、数据库归档日志 (backups, snapshots, database archives)",
+    "台账的版本库历史与单位报来的原表 (the inventory's version history, the departments' own tables)",
+    "已发出的报告与工作方案 (reports and work plans that were sent out)",
+    "主机、设备与云资源本身及其日志 (hosts, devices and cloud resources themselves, and their logs)",
+)
+"""What no program of ours can reach."""
+
+
+def leave_the_count(journal: Journal, inventory: Inventory, system: str, *, reason: str, actor: str) -> None:
+    """A system of the frozen baseline leaves it as classified, once."""
+    audit = JournalAudit(journal)
+    frozen = baseline(audit)
+    if frozen and any(member.id == system for member in frozen.members):
+        change(audit, inventory, system, "classified", reason=reason, actor=actor)
+
+
+def forget(settings: Settings, stored: System | None, system: str) -> list[str]:
+    """Take it out of the inventory's files and remove its working folders. Returns the paths that changed or went."""
+    state = settings.state.resolve()
+    gone = [state / "systems" / system]
+    resources = state / "terraform" / system / "terraform.tfstate"
+    if not resources.exists() or '"resources": []' in resources.read_text(encoding="utf-8", errors="replace"):
+        gone.append(resources.parent)  # else it stays: servers that nothing knows of any more would be worse
+    gone = [folder for folder in gone if folder.is_dir()]
+    for folder in gone:
+        shutil.rmtree(folder)
+    return [*_out_of_the_inventory(settings.inventory, stored), *map(str, gone)]
+
+
+def _out_of_the_inventory(folder: Path, stored: System | None) -> list[str]:
+    """Import its row again, as classified: department, number and the fact stay. Without a number it is left to a person."""
+    if stored is None or stored.row_no is None:
+        return []
+    with tempfile.TemporaryDirectory() as scratch:
+        row = Path(scratch) / "classified.yaml"
+        row.write_text(f"systems:\n  - {{department: {stored.department}, row_no: {stored.row_no}, classified: true}}\n", encoding="utf-8")
+        try:
+            return [str(folder / name) for name in apply(prepare([row], folder), folder)]
+        except Refused:
+            return []  # an inventory with errors is not rewritten; what it holds is named by ``left``
+
+
+def left(settings: Settings, system: str, words: Iterable[str]) -> list[str]:
+    """Files of inventory and working folder, the journal aside, whose path or content still holds the id or one of the words."""
+    state, known = settings.state.resolve(), whole_words([system, *words])
+    found = []
+    for folder in (settings.inventory.resolve(), state):
+        for path in sorted(folder.rglob("*")):
+            journal = path.parent == state and path.name.startswith("journal.sqlite")
+            if (
+                path.is_file()
+                and not path.is_symlink()
+                and not journal
+                and (known.search(str(path.relative_to(folder))) or _holds(path, known))
+            ):
+                found.append(str(path))
+    return found
+
+
+def _holds(path: Path, known: re.Pattern[str]) -> bool:
+    with path.open("rb") as file:
+        before = ""
+        while piece := file.read(1 << 20):
+            text = before + piece.decode("utf-8", "ignore")
+            if known.search(text):
+                return True
+            before = text[-500:]
+    return False

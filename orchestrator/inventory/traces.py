@@ -1,0 +1,48 @@
+"""The words that give a system away: what it is called, where it runs, and what only it has (R2)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any
+
+from orchestrator.models import Inventory, System
+
+_CALLED = {"name", "name_en", "address"}
+"""Count as its words unless another system has the very same one (a shared host)."""
+_OWN = {
+    "path", "unit", "entry", "serial", "model", "special_equipment_note", "remark", "contact", "phone", "role", "data_directory", "secret", "admin_secret",
+}  # fmt: skip
+"""Count as its words unless they stand anywhere else in the inventory."""
+
+
+def words_of(system: System, inventory: Inventory) -> tuple[str, ...]:
+    """Longest first; none shorter than two Chinese or four other characters."""
+    others = [one for one in inventory.systems if one.id != system.id]
+    others += [row.system for row in inventory.excluded if row.system and row.system.id != system.id]
+    theirs = {text for noun in (*others, *inventory.departments, *inventory.rooms) for text in _texts(noun.model_dump(mode="json"))}
+    elsewhere = "\n".join(theirs)
+    mine = system.model_dump(mode="json")
+    found = {text for text in _texts(mine, _CALLED) if text not in theirs}
+    found |= {text for text in _texts(mine, _OWN) if not whole_words([text]).search(elsewhere)}
+    return tuple(sorted((text for text in found if len(text) >= (4 if text.isascii() else 2)), key=lambda text: (-len(text), text)))
+
+
+def whole_words(words: Iterable[str]) -> re.Pattern[str]:
+    """Matches each word where it stands by itself; nothing without words."""
+    ordered = sorted({word for word in words if word}, key=len, reverse=True)
+    return re.compile("|".join(rf"(?<![A-Za-z0-9_-]){re.escape(word)}(?![A-Za-z0-9_-])" for word in ordered) or r"(?!)")
+
+
+def _texts(value: Any, names: Collection[str] | None = None) -> Iterator[str]:
+    """Every text in a dumped noun; with ``names``, of those fields only."""
+    if isinstance(value, dict):
+        for name, one in value.items():
+            if isinstance(one, dict | list) or names is None or name in names:
+                yield from _texts(one, names)
+    elif isinstance(value, list):
+        for one in value:
+            if isinstance(one, dict) or names is None:
+                yield from _texts(one, names)
+    elif isinstance(value, str) and value.strip():
+        yield value.strip()

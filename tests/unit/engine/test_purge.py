@@ -1,0 +1,193 @@
+"""A system found classified later leaves nothing technical: journal, free pages, write-ahead log, inventory, working folder (R2)."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytest import CaptureFixture, MonkeyPatch
+
+from orchestrator.cli.main import main
+from orchestrator.engine.journal import Journal
+from orchestrator.engine.session import Session
+from orchestrator.engine.states import Ending, MigrationState
+from orchestrator.inventory.load import load_strict
+from orchestrator.inventory.traces import words_of
+from orchestrator.models import Plan
+from orchestrator.settings import Settings
+from tests.support.story import Story
+
+DEMO = Path(__file__).resolve().parents[3] / "inventories" / "demo"
+SYSTEM, OTHER = "social-insurance", "weather-bulletin"
+SECRETS = ("社会保险核心系统", "Social insurance", "insurance-1", "127.20.1.31", "insurance_app", "/srv/insurance", "厂商专用系统", "郑工")
+"""Some of its words, by hand: not what the code under test thinks they are."""
+
+
+class City:
+    """A state folder in which a system was planned, migrated, overridden, counted and reported."""
+
+    def __init__(self, folder: Path) -> None:
+        self.inventory, self.state = folder / "inventory", folder / "state"
+        shutil.copytree(DEMO, self.inventory)
+        settings = Settings(inventory=self.inventory, state=self.state)
+        self.plan = Session.open(settings).plan
+        self.story = Story(self.state, self.plan)
+        self.journal: Journal = self.story.journal
+
+    def migrate(self, system: str, secret: str) -> Any:
+        lease = self.story.begin(system, "hosting")
+        self.story.run(lease, "provision", facts={"provision": {"servers": {secret: {"address": secret}}}})
+        decisions = self.story.decisions
+        decisions.open_task(lease, "provision", "carry", zh=f"搬运 {secret}", en=secret, detail={"host": secret})
+        decisions.record_copy(lease, what=f"{secret}:/srv", source_state=secret * 20, size=1, items=1)
+        self.story.measure(lease, 100.0)
+        self.journal.set_flag(f"turn_back:{lease.migration}", secret, actor="os:li")
+        return lease
+
+    def everything(self) -> bytes:
+        """Every byte and name below the state folder."""
+        paths = sorted(path for path in self.state.rglob("*"))
+        return b"\n".join(str(path.relative_to(self.state)).encode() + (path.read_bytes() if path.is_file() else b"") for path in paths)
+
+
+@pytest.fixture
+def city(tmp_path: Path, monkeypatch: MonkeyPatch, capsys: CaptureFixture[str]) -> City:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "state").mkdir()
+    city = City(tmp_path)
+    monkeypatch.setenv("ORCHESTRATOR_INVENTORY", str(city.inventory))
+    monkeypatch.setenv("ORCHESTRATOR_STATE", str(city.state))
+    assert main(["baseline", "freeze", "--reason", "文件"]) == 0
+    assert main(["override", SYSTEM, "--strategy", "cloud_deployment", "--reason", "insurance-1 可迁移"]) == 0
+    mine, theirs = city.migrate(SYSTEM, "insurance-1 127.20.1.31"), city.migrate(OTHER, "weather-1")
+    city.story.event(theirs, "step", {"note": "asks 127.20.1.31 for 社会保险核心系统"})
+    city.story.event(theirs, "step", {"note": "127.20.1.3 and insurance-10 are others"})
+    for lease in (mine, theirs):
+        city.story.end(lease, Ending.ROLLED_BACK_BEFORE, why="insurance-1" if lease is mine else "weather-1")
+    folder = city.state / "systems" / SYSTEM
+    folder.mkdir(parents=True)
+    (folder / "dump.sql").write_text("insurance_app /srv/insurance")
+    capsys.readouterr()
+    return city
+
+
+def search(city: City) -> list[str]:
+    content = city.everything()
+    return [
+        word for word in SECRETS if re.search(rb"(?<!social-)" + re.escape(word.encode()) + rb"(?![0-9])", content)
+    ]  # the id itself is hashed into the chain
+
+
+def purge(capsys: CaptureFixture[str], code: int, *, system: str = SYSTEM, reason: str = "上级认定为涉密") -> dict[str, Any]:
+    assert main(["purge", system, "--reason", reason, "--yes", "--json"]) == code
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def test_nothing_of_it_is_left_in_any_byte_of_the_state_folder(city: City, capsys: CaptureFixture[str]) -> None:
+    assert {"社会保险核心系统", "insurance-1", "127.20.1.31", "insurance_app"} <= set(search(city)), "it was there"
+    words = words_of(next(s for s in load_strict([DEMO]).inventory.systems if s.id == SYSTEM), load_strict([DEMO]).inventory)
+    assert set(SECRETS) - {"厂商专用系统"} <= set(words)
+    found = purge(capsys, 0)
+    assert search(city) == []
+    assert found["left"] == []
+    assert found["journal"]["plans"] == 1
+    assert found["beyond"]
+    yaml = (city.inventory / "human-resources.yaml").read_text()
+    assert not [word for word in SECRETS if word in yaml]
+    assert "classified: true" in yaml
+    assert main(["audit", "verify"]) == 0
+    with sqlite3.connect(city.state / "journal.sqlite") as raw:
+        for table in ("migrations", "steps", "tasks", "copies", "measurements", "leases", "gates"):
+            where = "id" if table == "migrations" else "migration"
+            assert raw.execute(f"SELECT count(*) FROM {table} WHERE {where} LIKE '{SYSTEM}%'").fetchone() == (0,), table  # noqa: S608
+
+
+def test_who_and_why_stay_on_the_chain_and_the_count_shows_it(city: City, capsys: CaptureFixture[str]) -> None:
+    purge(capsys, 0)
+    (event,) = city.journal.events(kind="purged")
+    assert event.system == SYSTEM
+    assert event.actor.startswith("os:")
+    assert event.payload is not None
+    assert event.payload["reason"] == "上级认定为涉密"
+    assert main(["baseline", "show", "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert SYSTEM not in {member["id"] for member in shown["members"]}
+    (change,) = shown["changes"]
+    assert (change["system"], change["what"], change["reason"]) == (SYSTEM, "classified", "上级认定为涉密")
+    assert shown["unexplained"] == []
+
+
+def test_other_systems_lose_only_what_named_it(city: City, capsys: CaptureFixture[str]) -> None:
+    before = {event.seq: event.payload for event in city.journal.events(system=OTHER)}
+    purge(capsys, 0)
+    after = {event.seq: event.payload for event in city.journal.events(system=OTHER)}
+    gone = [seq for seq in before if after[seq] is None]
+    assert [before[seq] for seq in gone] == [{"note": "asks 127.20.1.31 for 社会保险核心系统"}]
+    assert {seq: payload for seq, payload in before.items() if seq not in gone} == {s: p for s, p in after.items() if s not in gone}
+    plan = Plan.model_validate_json(city.journal.plan(city.plan.digest) or "")
+    assert {e.system for e in plan.entries} == {e.system for e in city.plan.entries} - {SYSTEM}
+    kept = {entry.system: entry for entry in city.plan.entries}
+    assert all(entry.window_start == kept[entry.system].window_start and entry.facts == kept[entry.system].facts for entry in plan.entries)
+    assert city.journal.migrations(system=OTHER)
+    assert main(["report", "--out", str(city.state / "r.html")]) == 0
+    assert "127.20.1.31" not in (city.state / "r.html").read_text()
+
+
+def test_a_second_purge_changes_nothing(city: City, capsys: CaptureFixture[str]) -> None:
+    purge(capsys, 0)
+    events = city.journal.events()
+    assert purge(capsys, 0)["journal"] == {"events": 0, "rows": 0, "plans": 0}
+    assert city.journal.events() == events
+    assert main(["audit", "verify"]) == 0
+
+
+def test_it_is_refused_while_a_migration_is_under_way(city: City, capsys: CaptureFixture[str]) -> None:
+    city.migrate(SYSTEM, "insurance-1")
+    events, inventory = city.journal.events(), (city.inventory / "human-resources.yaml").read_bytes()
+    assert "under way" in purge(capsys, 3)["error"]
+    assert (city.journal.events(), (city.inventory / "human-resources.yaml").read_bytes()) == (events, inventory)
+    assert city.journal.migrations(system=SYSTEM)[-1].state == MigrationState.FORWARD
+
+
+@pytest.mark.parametrize(("reason", "code"), [("127.20.1.31 涉密", 3), ("社会保险核心系统涉密", 3), (" ", 3), ("x\x1b[1m", 3)])
+def test_a_reason_that_names_it_is_refused(city: City, capsys: CaptureFixture[str], reason: str, code: int) -> None:
+    events = city.journal.events()
+    purge(capsys, code, reason=reason)
+    assert city.journal.events() == events
+
+
+def test_it_needs_a_word_and_a_known_system(city: City) -> None:
+    assert main(["purge", SYSTEM, "--reason", "涉密", "--json"]) == 2, "nobody said yes"
+    assert main(["purge", "no-such-system", "--reason", "涉密", "--yes"]) == 2
+    assert len(city.journal.events(kind="purged")) == 0
+
+
+def test_what_it_cannot_remove_is_named(city: City, capsys: CaptureFixture[str]) -> None:
+    terraform = city.state / "terraform" / SYSTEM
+    terraform.mkdir(parents=True)
+    (terraform / "terraform.tfstate").write_text('{"resources": [{"name": "server"}]}')
+    prefect = city.state / "prefect" / "server.log"
+    prefect.parent.mkdir()
+    prefect.write_bytes(b"\xff" * (1 << 20) + "迁移 127.20.1.31".encode())
+    found = purge(capsys, 5)
+    assert found["left"] == [str(prefect), str(terraform / "terraform.tfstate")]
+    (terraform / "terraform.tfstate").write_text('{"resources": []}')
+    prefect.unlink()
+    assert purge(capsys, 0)["left"] == []
+    assert not terraform.exists()
+
+
+def test_an_open_reader_is_said_to_be_in_the_way(city: City, capsys: CaptureFixture[str]) -> None:
+    with sqlite3.connect(city.state / "journal.sqlite", isolation_level=None) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM events").fetchone()
+        assert "run the same purge again" in purge(capsys, 5)["remedy"]
+        reader.execute("COMMIT")
+    purge(capsys, 0)
+    assert search(city) == []
