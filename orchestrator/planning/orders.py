@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from heapq import heapify, heappop, heappush
 
 from orchestrator.planning import graph
 from orchestrator.planning.bounds import deadline_weeks
@@ -35,18 +36,16 @@ def best_of_portfolio(problem: Problem) -> Schedule:
     return best or empty(problem)
 
 
-def orders(problem: Problem) -> list[Order]:
+def orders(problem: Problem, known: Closures | None = None) -> list[Order]:
     """Orders to choose from.
 
     Ripe and simple first (R4); value for cost; then the systems chosen for the targets before the rest: ripe and simple first, as
     they were chosen, by the scarcity of their windows."""
-    closures = Closures(problem)
-    chosen: list[list[int]] = []
+    closures = Closures(problem, known)
 
     def selected(key: Callable[[int], tuple[float, int]] | None) -> Order:
         def make() -> Sequence[int]:
-            if not chosen:
-                chosen.extend(closures.chosen())
+            chosen = closures.chosen()
             parts = chosen if key is None else [part if number % 2 else sorted(part, key=key) for number, part in enumerate(chosen)]
             return [*(group for part in parts for group in part), *ripe(problem)]
 
@@ -59,9 +58,9 @@ def orders(problem: Problem) -> list[Order]:
     ]  # fmt: skip
 
 
-def target_first(problem: Problem) -> list[Order]:
+def target_first(problem: Problem, known: Closures | None = None) -> list[Order]:
     """The orders that begin with what the targets need: one for a large city, all for a small one."""
-    found = orders(problem)[2:]
+    found = orders(problem, known)[2:]
     return found[:1] if len(problem.groups) > 1500 else found
 
 
@@ -78,10 +77,12 @@ def ripe(problem: Problem) -> list[int]:
 class Closures:
     """What groups need, directly or not, and what that costs."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, known: Closures | None = None) -> None:
+        """``known``: those of the same systems under other limits."""
         self.problem = problem
-        self._closures: dict[int, list[int]] = {}
+        self._closures: dict[int, list[int]] = known._closures if known else {}
         self._needs = [group.needs for group in problem.groups]
+        self._chosen: list[list[int]] = []
 
     def of(self, group: int) -> list[int]:
         found = self._closures.get(group)
@@ -103,8 +104,10 @@ class Closures:
 
     def chosen(self) -> list[list[int]]:
         """By target two lists: the groups paid for it, as they were chosen, and the rest that could stand in for them, cheap ones first."""
-        paid: set[int] = set()
-        return [part for target in self.problem.targets for part in self._choose(target, paid)]
+        if not self._chosen:
+            paid: set[int] = set()
+            self._chosen = [part for target in self.problem.targets for part in self._choose(target, paid)]
+        return self._chosen
 
     def _choose(self, target: Target, paid: set[int]) -> tuple[list[int], list[int]]:
         last = deadline_weeks(self.problem, target.due)
@@ -117,23 +120,35 @@ class Closures:
             paid.update(order)
             return order, []
         cost = self.costs(max(last[group] for group in times))
-        while have < target.needed:
+        left: dict[int, list[float]] = {}  # by group, what is not paid of its closure yet: cost, systems that count
+        holders: dict[int, list[int]] = {}
+        for group in times:
+            if group not in paid:
+                fresh = [other for other in self.of(group) if other not in paid]
+                left[group] = [sum(cost[other] for other in fresh), sum(times.get(other, 0) for other in fresh)]
+                for other in fresh:
+                    holders.setdefault(other, []).append(group)
+        heap = [(there[0] / there[1], group) for group, there in left.items()]
+        heapify(heap)
+        while have < target.needed and heap:
             stop = min(target.needed, have + max(1, target.needed // ROUNDS))
-            prices = []
-            for group in times:
+            waiting: dict[int, list[int]] = {}
+            while have < stop and heap:
+                told, group = heappop(heap)
+                if group in paid or told != left[group][0] / left[group][1]:
+                    continue
+                for other in self.of(group):
+                    if other not in paid:
+                        paid.add(other)
+                        order.append(other)
+                        have += times.get(other, 0)
+                        for holder in holders[other]:
+                            waiting.setdefault(holder, []).append(other)
+            for group, fallen in waiting.items():
                 if group not in paid:
-                    fresh = [other for other in self.of(group) if other not in paid]
-                    prices.append((sum(cost[other] for other in fresh) / sum(times.get(other, 0) for other in fresh), group))
-            if not prices:
-                break
-            for _, group in sorted(prices):
-                if have >= stop:
-                    break
-                if group not in paid:
-                    fresh = [other for other in self.of(group) if other not in paid]
-                    paid.update(fresh)
-                    order += fresh
-                    have += sum(times.get(other, 0) for other in fresh)
+                    left[group][0] -= sum(cost[other] for other in fallen)
+                    left[group][1] -= sum(times.get(other, 0) for other in fallen)
+                    heappush(heap, (left[group][0] / left[group][1], group))
         spare = {group: sum(cost[other] for other in self.of(group) if other not in paid) for group in times if group not in paid}
         return order, sorted(spare, key=lambda g: (spare[g], g))
 

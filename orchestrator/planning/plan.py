@@ -13,7 +13,7 @@ from orchestrator.planning import schedule as scheduling
 from orchestrator.planning.build import build
 from orchestrator.planning.former import schedule_of
 from orchestrator.planning.notes import notes_of
-from orchestrator.planning.orders import best_of_portfolio
+from orchestrator.planning.orders import Closures, best_of_portfolio
 from orchestrator.planning.problem import Problem, needed_of
 from orchestrator.planning.programme import Programme, programme_digest
 from orchestrator.planning.schedule import Schedule
@@ -93,14 +93,15 @@ def mended_or_refused(problem: Problem, schedule: Schedule) -> Schedule:
     from orchestrator.planning import search
     from orchestrator.planning.explain import explain, prove, structure
 
+    closures = Closures(problem)
     short = sorted({one.phase for n, one in enumerate(problem.targets) if scheduling.reached(problem, schedule, n) < one.needed})
     hopeless = any(structure(problem, phase) for phase in short)
-    proofs = {} if hopeless else prove(problem, short)
+    proofs = {} if hopeless else prove(problem, short, closures)
     if not hopeless and not proofs:  # what is proved to be impossible is not tried
         schedule = search.mend(problem, schedule, MENDING)
     if scheduling.score(problem, schedule)[0]:
         raise Refused(
-            "the targets are not reached", findings=[*explain(problem, schedule, proofs), *problem.warnings],
+            "the targets are not reached", findings=[*explain(problem, schedule, proofs, closures), *problem.warnings],
             remedy="choose one of the relaxations, or try a higher --effort where nothing was proved",
         )  # fmt: skip
     return schedule
