@@ -414,6 +414,15 @@ class MovedPromise(Noun):
     why: str = ""
 
 
+class PlanBaseline(Noun):
+    """The frozen denominator that the targets were counted against (R7)."""
+
+    frozen: dt.date
+    changes: int
+    """Recorded since it was frozen: added, retired, found classified."""
+    systems: int
+
+
 class Plan(Noun):
     """A value: what moves when. ``digest`` is SHA-256 over its canonical JSON without the digest."""
 
@@ -424,6 +433,8 @@ class Plan(Noun):
     phases: tuple[PlanPhase, ...]
     programme_digest: str = ""
     counting: str = "all_together"
+    baseline: PlanBaseline | None = None
+    """None: nobody had frozen one, the inventory of that day was counted."""
     starts: dt.date | None = None
     waves: tuple[PlanWave, ...] = ()
     notes: tuple[PlanNote, ...] = ()

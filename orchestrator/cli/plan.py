@@ -103,11 +103,12 @@ def what_if_command(
 
 def inputs(folder: Path | None) -> tuple[Inventory, dict[str, Verdict], Programme, tuple[str, str]]:
     """Inventory, verdicts with overrides, programme, and the digests of inventory and policy. Raises ``Refused`` on errors in any."""
-    from orchestrator.cli.policy import _verdicts
+    from orchestrator.cli.policy import _audit, _verdicts
     from orchestrator.cli.settings import load_settings
     from orchestrator.errors import Refused
     from orchestrator.inventory.load import inventory_digest
-    from orchestrator.planning.programme import load_programme
+    from orchestrator.planning.programme import load_programme, with_baseline
+    from orchestrator.policy.counting import baseline
     from orchestrator.policy.policy import policy_digest
 
     where = folder or load_settings().inventory
@@ -116,7 +117,7 @@ def inputs(folder: Path | None) -> tuple[Inventory, dict[str, Verdict], Programm
         raise Refused(
             "the inventory has errors", findings=reading.errors, where=str(where), remedy="`orchestrator inventory check` lists them"
         )
-    programme = load_programme(where / "program.yaml")
+    programme = with_baseline(load_programme(where / "program.yaml"), baseline(_audit(load_settings(), write=False)))
     return reading.inventory, verdicts, programme, (inventory_digest(reading.inventory), policy_digest(policy))
 
 
@@ -137,6 +138,10 @@ def show(made: Plan, inventory: Inventory, *, reasons: bool = False) -> None:
         ("阶段", "截止", "纳入", "需完成", "计划完成", "余量"),
         [(one.id, one.due, one.in_scope, one.needed, one.planned, one.planned - one.needed) for one in made.phases],
     )
+    counted = f"{made.baseline.frozen} 冻结的基线:{made.baseline.systems} 个系统,{made.baseline.changes} 项变更 (frozen baseline)" if made.baseline else (
+        "当前清单,尚未冻结基线 (today's inventory: no baseline is frozen)"
+    )  # fmt: skip
+    click.echo(f"  分母 (counted): {counted}")
     for phase in made.phases:
         kinds = ", ".join(f"{count.part} {count.planned}/{count.needed}" for count in phase.by_kind)
         departments = sum(1 for count in phase.by_department if count.planned >= count.needed)

@@ -23,8 +23,9 @@ from orchestrator.inventory.load import Reading, inventory_digest, load, load_si
 from orchestrator.models import Host, Inventory, Plan, Sites, Strategy, System, Verdict
 from orchestrator.planning.approval import changes_since
 from orchestrator.planning.plan import make_plan
-from orchestrator.planning.programme import Programme, load_programme
+from orchestrator.planning.programme import Programme, load_programme, with_baseline
 from orchestrator.policy import assess, load_policy, policy_digest
+from orchestrator.policy.counting import baseline
 from orchestrator.policy.records import JournalAudit, overrides, with_overrides
 from orchestrator.runbooks import RUNBOOKS, runbook_for
 from orchestrator.settings import Settings
@@ -83,10 +84,13 @@ class Session:
     def verdicts(self) -> dict[str, Verdict]:
         """What policy says, with people's overrides laid over it."""
         said = assess(self.inventory, self.policy, self._reading.places)
+        return with_overrides(said, overrides(JournalAudit(self.journal))) if self._has_journal else said
+
+    @property
+    def _has_journal(self) -> bool:
+        """Where there is none yet, nobody decided anything, and looking makes none."""
         file = self.settings.journal_url.removeprefix("sqlite:///")
-        if file != self.settings.journal_url and not Path(file).exists():
-            return said  # no journal yet, so nobody overrode anything
-        return with_overrides(said, overrides(JournalAudit(self.journal)))
+        return file == self.settings.journal_url or Path(file).exists()
 
     @cached_property
     def policy(self):  # type: ignore[no-untyped-def]  # the policy's own type stays the policy's
@@ -95,7 +99,9 @@ class Session:
 
     @cached_property
     def programme(self) -> Programme:
-        return load_programme(self.settings.inventory / "program.yaml")
+        """``program.yaml`` with the denominator that the journal holds."""
+        programme = load_programme(self.settings.inventory / "program.yaml")
+        return with_baseline(programme, baseline(JournalAudit(self.journal)) if self._has_journal else None)
 
     @cached_property
     def plan(self) -> Plan:

@@ -77,7 +77,7 @@ def _missed(problem: Problem, schedule: Schedule, number: int) -> Finding:
     phase = problem.programme.phases[target.phase]
     got = scheduling.reached(problem, schedule, number)
     where = f"{phase.id} {target.part}".strip()
-    message = f"{where}: {target.needed} of {len(target.members)} are needed by {phase.due}, the best plan found reaches {got}"
+    message = f"{where}: {target.needed} of {target.in_scope} are needed by {phase.due}, the best plan found reaches {got}"
     return Finding("target-missed", "error", f"{message}: {target.needed - got} short", "see the reasons and choose a relaxation")
 
 
@@ -161,7 +161,7 @@ def _later(problem: Problem, schedule: Schedule, number: int) -> Finding:
     phase = problem.programme.phases[target.phase]
     ends = sorted(schedule.ends[g] + problem.groups[g].trial for g in target.members if schedule.weeks[g] >= 0)
     got = scheduling.reached(problem, schedule, number)
-    percent = math.floor(1000 * got / len(target.members)) / 10
+    percent = math.floor(1000 * got / target.in_scope) / 10
     if len(ends) >= target.needed:
         day = (problem.moment(ends[target.needed - 1]) - dt.timedelta(minutes=1)).date()
         message = f"the best plan found reaches {target.needed} on {day} instead of {phase.due}, or {percent:g} % by {phase.due}"

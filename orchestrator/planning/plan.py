@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 
 from orchestrator.errors import Finding, Refused
-from orchestrator.models import Inventory, Plan, PlanCount, PlanEntry, PlanPhase, PlanWave, System, Verdict
+from orchestrator.models import Inventory, Plan, PlanBaseline, PlanCount, PlanEntry, PlanPhase, PlanWave, System, Verdict
 from orchestrator.planning import schedule as scheduling
 from orchestrator.planning.build import build
 from orchestrator.planning.former import schedule_of
@@ -18,6 +18,7 @@ from orchestrator.planning.problem import Problem, needed_of
 from orchestrator.planning.programme import Programme, programme_digest
 from orchestrator.planning.schedule import Schedule
 from orchestrator.planning.why import reasons_of
+from orchestrator.policy.counting import Member
 
 MENDING = 200
 """Neighbourhoods spent on a shortage before it is explained."""
@@ -78,9 +79,15 @@ def to_plan(problem: Problem, schedule: Schedule, *, inventory_digest: str, poli
     plan = Plan(
         digest="", inventory_digest=inventory_digest, policy_digest=policy_digest, entries=tuple(entries),
         phases=phases_of(problem, entries), programme_digest=programme_digest(problem.programme), counting=problem.programme.counting,
-        starts=problem.programme.starts, waves=tuple(waves), notes=notes_of(problem, schedule),
+        starts=problem.programme.starts, baseline=baseline_of(problem.programme), waves=tuple(waves), notes=notes_of(problem, schedule),
     )  # fmt: skip
     return sealed(plan)
+
+
+def baseline_of(programme: Programme) -> PlanBaseline | None:
+    """Which baseline the targets are counted against, as a plan says it."""
+    frozen = programme.baseline
+    return PlanBaseline(frozen=frozen.day, changes=frozen.changes, systems=len(frozen.members)) if frozen else None
 
 
 def sealed(plan: Plan) -> Plan:
@@ -129,7 +136,7 @@ def phases_of(problem: Problem, entries: Sequence[PlanEntry]) -> tuple[PlanPhase
     accepted = {one.system: one.accepted_by for one in entries}
     found = []
     for number, phase in enumerate(problem.programme.phases):
-        members = [problem.systems[m] for m in problem.scope[number]]
+        members = problem.counted[number]
         end = dt.datetime.combine(phase.due + dt.timedelta(days=1), dt.time())
         done = {one.id for one in members if (at := accepted.get(one.id)) is not None and at <= end}
         starts = problem.monday(problem.release_by_phase[number]) if number else phase.starts or problem.programme.starts
@@ -142,7 +149,7 @@ def phases_of(problem: Problem, entries: Sequence[PlanEntry]) -> tuple[PlanPhase
     return tuple(found)
 
 
-def _parts(members: Sequence[System], done: set[str], percent: float, part_of: Callable[[System], str]) -> tuple[PlanCount, ...]:
+def _parts(members: Sequence[Member], done: set[str], percent: float, part_of: Callable[[Member], str]) -> tuple[PlanCount, ...]:
     parts: dict[str, list[str]] = {}
     for one in members:
         parts.setdefault(part_of(one), []).append(one.id)

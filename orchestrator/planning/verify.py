@@ -15,9 +15,9 @@ from decimal import ROUND_CEILING, Decimal
 from functools import cache
 
 from orchestrator.errors import Finding
-from orchestrator.models import Inventory, Plan, PlanEntry, Strategy, System, Verdict, Window
+from orchestrator.models import Inventory, Kind, Level, Plan, PlanEntry, Strategy, System, Verdict, Window
 from orchestrator.planning.hours import windows_for
-from orchestrator.planning.programme import Programme
+from orchestrator.planning.programme import Phase, Programme
 from orchestrator.planning.verify_capacity import capacity_faults
 
 ONE_DAY = dt.timedelta(days=1)
@@ -196,8 +196,9 @@ def _start_faults(
     for number in reversed(range(len(programme.phases))):
         phase = programme.phases[number]
         day = phase.starts or (programme.phases[number - 1].due + ONE_DAY if number else programme.starts)
+        frozen = {one.id for one in programme.baseline.members if _inside(phase, one.level, one.kind)} if programme.baseline else set()
         for sid in entries:
-            if levels.get(systems[sid].department) in phase.levels and systems[sid].kind in phase.kinds:
+            if sid in frozen or _inside(phase, levels.get(systems[sid].department), systems[sid].kind):
                 begins[sid] = min(day, begins.get(sid, day))
     todo = list(begins)
     while todo:
@@ -220,6 +221,10 @@ def _start_faults(
     return faults
 
 
+def _inside(phase: Phase, level: Level | None, kind: Kind) -> bool:
+    return level in phase.levels and kind in phase.kinds
+
+
 def _count_faults(
     plan: Plan, entries: Mapping[str, PlanEntry], systems: Mapping[str, System], inventory: Inventory, programme: Programme
 ) -> list[Finding]:
@@ -228,12 +233,15 @@ def _count_faults(
     if [one.id for one in plan.phases] != [one.id for one in programme.phases]:
         return [_fault("phases", "the plan's phases are not those of the programme")]
     for told, phase in zip(plan.phases, programme.phases, strict=True):
-        scope = [one for one in systems.values() if levels.get(one.department) in phase.levels and one.kind in phase.kinds]
+        if programme.baseline is None:
+            scope = [(one.id, one.kind, one.department) for one in systems.values() if _inside(phase, levels.get(one.department), one.kind)]
+        else:
+            scope = [(one.id, one.kind, one.department) for one in programme.baseline.members if _inside(phase, one.level, one.kind)]
         parts: dict[str, list[str]] = defaultdict(list)
-        for one in scope:
-            parts[{"all_together": "", "per_kind": one.kind.value, "per_department": one.department}[programme.counting]].append(one.id)
+        for sid, kind, department in scope:
+            parts[{"all_together": "", "per_kind": kind.value, "per_department": department}[programme.counting]].append(sid)
         end = dt.datetime.combine(phase.due, dt.time.min) + ONE_DAY
-        done = {one.id for one in scope if one.id in entries and (at := entries[one.id].accepted_by) is not None and at <= end}
+        done = {sid for sid, _, _ in scope if sid in entries and (at := entries[sid].accepted_by) is not None and at <= end}
         needed = {part: int((Decimal(str(phase.percent)) * len(ids) / 100).to_integral_value(ROUND_CEILING)) for part, ids in parts.items()}
         if (told.in_scope, told.needed, told.planned) != (len(scope), sum(needed.values()), len(done)):
             real = (len(scope), sum(needed.values()), len(done))

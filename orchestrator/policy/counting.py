@@ -182,9 +182,9 @@ def baseline(audit: Audit) -> Baseline | None:
     return Baseline(first.at, first.actor, str(payload.get("reason", "")), frozen, tuple(changes), ordered)
 
 
-def unexplained(frozen: Baseline, inventory: Inventory) -> list[Finding]:
-    """Differences between today's count and the baseline that nobody recorded."""
-    today, then = {member.id for member in members_of(inventory)}, {member.id for member in frozen.members}
+def unexplained(frozen: Iterable[Member], inventory: Inventory) -> list[Finding]:
+    """Differences between today's count and the members of the baseline that nobody recorded."""
+    today, then = {member.id for member in members_of(inventory)}, {member.id for member in frozen}
     remedy = "orchestrator baseline change 系统编码 --what … --reason …"
     return [
         *(
