@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from enum import StrEnum
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -356,8 +356,8 @@ class PlanEntry(Noun):
     state: Literal["planned", "done", "under_way"] = "planned"
     reasons: tuple[Reason, ...] = ()
     """Why in this week, and why no earlier."""
-    facts: str = ""
-    """Digest of what planning knew about the system: names it when that has changed since."""
+    facts: dict[str, Any] = {}
+    """What planning knew about the system, by field: names each that has changed since."""
 
 
 class PlanCount(NamedTuple):
@@ -432,6 +432,8 @@ class Plan(Noun):
     entries: tuple[PlanEntry, ...]
     phases: tuple[PlanPhase, ...]
     programme_digest: str = ""
+    programme: dict[str, Any] = {}
+    """The settings of ``program.yaml`` that it was made of."""
     counting: str = "all_together"
     baseline: PlanBaseline | None = None
     """None: nobody had frozen one, the inventory of that day was counted."""

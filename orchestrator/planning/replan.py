@@ -11,7 +11,7 @@ from orchestrator.planning.build import build
 from orchestrator.planning.graph import closure
 from orchestrator.planning.orders import ripe, target_first
 from orchestrator.planning.patterns import WEEK
-from orchestrator.planning.plan import MENDING, check_assessed, mended_or_refused, sealed, to_plan
+from orchestrator.planning.plan import MENDING, Unreached, check_assessed, mended, sealed, to_plan
 from orchestrator.planning.problem import Problem
 from orchestrator.planning.programme import Programme, Standing
 from orchestrator.planning.schedule import Schedule, near_misses
@@ -29,7 +29,7 @@ def replan(
     ``standing``: where systems stand, beside what the programme says; what is under way without a date keeps the promised one.
     ``moved`` lists every broken promise (another moment than the former plan gave) with its reason; a live system whose
     dependency is not on the cloud (any more) is a note ``live-violation`` with what to do.
-    Raises ``Refused`` when a target is not reached any more.
+    Raises ``Unreached`` when a target is missed, with the best re-plan found: what is under way goes on, and broken promises are listed.
     """
     check_assessed(inventory, verdicts)
     entries = {entry.system: entry for entry in former.entries}
@@ -48,10 +48,12 @@ def replan(
         from orchestrator.planning import search
 
         schedule = search.improve(problem, schedule, effort)
-    if scheduling.score(problem, schedule)[0]:
-        schedule = mended_or_refused(problem, schedule)
+    schedule, reasons = mended(problem, schedule)
     plan = to_plan(problem, schedule, inventory_digest=inventory_digest, policy_digest=policy_digest)
-    return sealed(plan.model_copy(update={"moved": moved_promises(entries, plan), "replaces": former.digest}))
+    plan = sealed(plan.model_copy(update={"moved": moved_promises(entries, plan), "replaces": former.digest}))
+    if reasons:
+        raise Unreached(plan, reasons)
+    return plan
 
 
 def moved_promises(former: Mapping[str, PlanEntry], plan: Plan) -> tuple[MovedPromise, ...]:

@@ -23,10 +23,13 @@ from orchestrator.planning.verify_capacity import capacity_faults
 ONE_DAY = dt.timedelta(days=1)
 
 
-def verify(plan: Plan, inventory: Inventory, verdicts: Mapping[str, Verdict], programme: Programme) -> tuple[Finding, ...]:
+def verify(
+    plan: Plan, inventory: Inventory, verdicts: Mapping[str, Verdict], programme: Programme, *, former: Plan | None = None
+) -> tuple[Finding, ...]:  # fmt: skip
     """Everything that is wrong with the plan; empty when it keeps all its promises.
 
-    What is done or under way is taken as it stands: its own date, window and dependencies are history.
+    What is done or under way is taken as it stands: its own date, window and dependencies are history. ``former``: the plan that a
+    re-plan replaces; preparation that was to begin under it before the programme's present has begun, and is not begun anew.
     """
     systems = {one.id: one for one in inventory.systems}
     faults: list[Finding] = []
@@ -43,7 +46,10 @@ def verify(plan: Plan, inventory: Inventory, verdicts: Mapping[str, Verdict], pr
     faults += _window_faults(known, systems, verdicts, programme)
     faults += _start_faults(known, systems, inventory, programme)
     faults += _count_faults(plan, known, systems, inventory, programme)
-    faults += capacity_faults(known, systems, verdicts, programme, cycles)
+    present = programme.as_of or programme.starts
+    before = former.entries if former and former.digest == plan.replaces else ()
+    begun = {one.system for one in before if one.preparation_starts is not None and one.preparation_starts < present}
+    faults += capacity_faults(known, systems, verdicts, programme, cycles, begun)
     data = plan.model_dump(mode="json", exclude={"digest"})
     if hashlib.sha256(json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()).hexdigest() != plan.digest:
         faults.append(_fault("digest", "the digest is not that of the plan's content"))

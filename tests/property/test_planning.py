@@ -224,6 +224,8 @@ def test_a_replan_keeps_what_is_done_and_what_it_can_of_the_rest(city: City, day
     except Refused as refused:
         assert refused.findings
         return
+    present = programme.model_copy(update={"as_of": day, "under_way": tuple(standing)})
+    assert [str(one) for one in verify(again, inventory, verdicts, present, former=plan)] == []
     assert {one.system for one in again.entries if one.state == "done"} == {one.system for one in standing if one.state == "done"}
     assert all(one.window_start.date() >= day for one in again.entries if one.state == "planned")
     promised = {one.system: one.window_start for one in plan.entries}
