@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import cache
 from heapq import heapify, heappop, heappush
 
 from orchestrator.planning import graph
@@ -17,16 +18,22 @@ from orchestrator.planning.schedule import Schedule, Score, empty, score, serial
 
 CLOSURE_LIMIT = 300
 """Nodes looked at to price one closure; larger ones are priced by these."""
+USUAL = 5
+"""Orders that are always tried."""
 ROUNDS = 20
 """Prices of closures fall while others are paid: they are looked at anew so many times on the way to a target."""
 Order = Callable[[], Sequence[int]]
 
 
 def best_of_portfolio(problem: Problem) -> Schedule:
-    """The best schedule of a few orders; the first that nothing can beat (no shortage, every group in its soonest week) ends it."""
+    """The best schedule of a few orders; the first that nothing can beat (no shortage, every group in its soonest week) ends it.
+
+    The last orders are tried only where the others miss a target."""
     best: Schedule | None = None
     best_score: Score = (0, 0)
-    for order in orders(problem):
+    for number, order in enumerate(orders(problem)):
+        if number >= USUAL and best_score[0] == 0:
+            break
         schedule = serial(problem, order())
         found = score(problem, schedule)
         if best is None or found < best_score:
@@ -40,10 +47,10 @@ def orders(problem: Problem, known: Closures | None = None) -> list[Order]:
     """Orders to choose from.
 
     Ripe and simple first (R4); value for cost; then the systems chosen for the targets before the rest: ripe and simple first, as
-    they were chosen, by the scarcity of their windows."""
+    they were chosen, by the scarcity of their windows; where targets are tight also scarce windows and dear ones first, long preparation first."""
     closures = Closures(problem, known)
 
-    def selected(key: Callable[[int], tuple[float, int]] | None) -> Order:
+    def selected(key: Callable[[int], tuple[float, ...]] | None) -> Order:
         def make() -> Sequence[int]:
             chosen = closures.chosen()
             parts = chosen if key is None else [part if number % 2 else sorted(part, key=key) for number, part in enumerate(chosen)]
@@ -51,10 +58,15 @@ def orders(problem: Problem, known: Closures | None = None) -> list[Order]:
 
         return make
 
+    @cache
+    def price() -> list[float]:
+        return closures.costs(max(deadline_weeks(problem, problem.targets[0].due), default=0)) if problem.targets else []
+
     rank = {group: float(n) for n, group in enumerate(ripe(problem))}
     return [
         lambda: ripe(problem), lambda: _by_value(problem, closures), selected(lambda g: (rank[g], g)), selected(None),
-        selected(lambda g: (_openings(problem, g), g)),
+        selected(lambda g: (_openings(problem, g), g)), selected(lambda g: (_openings(problem, g), -price()[g], g)),
+        selected(lambda g: (-problem.groups[g].lead, rank[g], g)),
     ]  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from orchestrator.models import Inventory, MovedPromise, Plan, PlanEntry, Verdic
 from orchestrator.planning import schedule as scheduling
 from orchestrator.planning.build import build
 from orchestrator.planning.graph import closure
-from orchestrator.planning.orders import ripe, target_first
+from orchestrator.planning.orders import orders, ripe
 from orchestrator.planning.patterns import WEEK
 from orchestrator.planning.plan import MENDING, Unreached, check_assessed, mended, sealed, to_plan
 from orchestrator.planning.problem import Problem
@@ -127,8 +127,10 @@ def _best(problem: Problem, urgent: set[int]) -> Schedule:
 
         Search(problem, best).run(MENDING, until_met=True)
         score = scheduling.score(problem, best)
-    for order in target_first(problem) if score[0] else ():
+    for order in orders(problem)[2:] if score[0] else ():
         for keep in (True, False):
+            if not score[0]:
+                break
             other = scheduling.serial(problem, order(), keep_promises=keep)
             found = scheduling.score(problem, other)
             if found < score:
