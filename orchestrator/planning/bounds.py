@@ -24,8 +24,10 @@ from orchestrator.planning.patterns import WEEK
 from orchestrator.planning.problem import CLOUD_DIMENSIONS, Group, Problem, Target
 
 TOLERANCE = 1e-6
-PROOFS = 12
-"""Capacities that are bounded one by one: those that the witness exceeds most."""
+PROOFS = 4
+"""Capacities that are bounded one by one in a large city: those that the witness exceeds most."""
+LARGE = 1500
+"""Groups of a large city."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,7 @@ def shortage(problem: Problem, phase: int, chosen: Iterable[int] = ()) -> Shorta
         return Shortage(phase, deadline, alone) if alone else None
     programme = _Programme(problem, targets, times, every, rows) if exceeded else None
     alone = {}
-    open_rows = sorted(exceeded, key=lambda n: (-exceeded[n] / max(1, rows[n].capacity), n))[:PROOFS]
+    open_rows = sorted(exceeded, key=lambda n: (-exceeded[n] / max(1, rows[n].capacity), n))[: PROOFS if len(groups) > LARGE else None]
     while programme and open_rows:
         row = rows[open_rows.pop(0)]
         solution = programme.least_of(row)

@@ -12,7 +12,7 @@ from functools import cache
 from heapq import heapify, heappop, heappush
 
 from orchestrator.planning import graph
-from orchestrator.planning.bounds import deadline_weeks
+from orchestrator.planning.bounds import LARGE, deadline_weeks
 from orchestrator.planning.problem import Problem, Target
 from orchestrator.planning.schedule import Schedule, Score, empty, score, serial
 
@@ -72,8 +72,8 @@ def orders(problem: Problem, known: Closures | None = None) -> list[Order]:
 
 def target_first(problem: Problem, known: Closures | None = None) -> list[Order]:
     """The orders that begin with what the targets need: one for a large city, all for a small one."""
-    found = orders(problem, known)[2:]
-    return found[:1] if len(problem.groups) > 1500 else found
+    found = orders(problem, known)[2:USUAL]
+    return found[:1] if len(problem.groups) > LARGE else found
 
 
 def ripe(problem: Problem) -> list[int]:

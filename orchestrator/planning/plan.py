@@ -11,6 +11,7 @@ from typing import Any
 from orchestrator.errors import Finding, Refused
 from orchestrator.models import Inventory, Plan, PlanBaseline, PlanCount, PlanEntry, PlanPhase, PlanWave, System, Verdict
 from orchestrator.planning import schedule as scheduling
+from orchestrator.planning.bounds import LARGE
 from orchestrator.planning.build import build
 from orchestrator.planning.former import schedule_of
 from orchestrator.planning.notes import notes_of
@@ -20,9 +21,6 @@ from orchestrator.planning.programme import Programme, programme_digest
 from orchestrator.planning.schedule import Schedule
 from orchestrator.planning.why import reasons_of
 from orchestrator.policy.counting import Member
-
-MENDING = 200
-"""Neighbourhoods spent on a shortage before it is explained."""
 
 
 def make_plan(
@@ -107,6 +105,11 @@ class Unreached(Refused):
         self.plan = plan
 
 
+def mending(problem: Problem) -> int:
+    """Neighbourhoods spent on a shortage before it is explained: those of a large city cost more."""
+    return 200 if len(problem.groups) <= LARGE else 60
+
+
 def mended(problem: Problem, schedule: Schedule) -> tuple[Schedule, list[Finding]]:
     """The schedule mended until every target is met; with every reason where that does not succeed."""
     if not scheduling.score(problem, schedule)[0]:
@@ -119,7 +122,7 @@ def mended(problem: Problem, schedule: Schedule) -> tuple[Schedule, list[Finding
     hopeless = any(structure(problem, phase) for phase in short)
     proofs = {} if hopeless else prove(problem, short, closures)
     if not hopeless and not proofs:  # what is proved to be impossible is not tried
-        schedule = search.mend(problem, schedule, MENDING)
+        schedule = search.mend(problem, schedule, mending(problem))
     if not scheduling.score(problem, schedule)[0]:
         return schedule, []
     return schedule, [*explain(problem, schedule, proofs, closures), *problem.warnings]

@@ -9,9 +9,9 @@ from orchestrator.models import Inventory, MovedPromise, Plan, PlanEntry, Verdic
 from orchestrator.planning import schedule as scheduling
 from orchestrator.planning.build import build
 from orchestrator.planning.graph import closure
-from orchestrator.planning.orders import orders, ripe
+from orchestrator.planning.orders import orders, ripe, target_first
 from orchestrator.planning.patterns import WEEK
-from orchestrator.planning.plan import MENDING, Unreached, check_assessed, mended, sealed, to_plan
+from orchestrator.planning.plan import Unreached, check_assessed, mended, mending, sealed, to_plan
 from orchestrator.planning.problem import Problem
 from orchestrator.planning.programme import Programme, Standing
 from orchestrator.planning.schedule import Schedule, near_misses
@@ -113,26 +113,30 @@ def _kept(problem: Problem, urgent: set[int]) -> Schedule:
 
 def _best(problem: Problem, urgent: set[int]) -> Schedule:
     """Promises first; without keeping them only where targets would be missed otherwise."""
+    best, score = None, (0, 0)
     urgent = set(urgent)
     for _ in range(ROUNDS):
-        best = scheduling.serial(problem, ripe(problem), base=_kept(problem, urgent))
+        schedule = scheduling.serial(problem, ripe(problem), base=_kept(problem, urgent))
+        found = scheduling.score(problem, schedule)
+        if best is not None and found >= score:
+            break
+        best, score = schedule, found
         late = near_misses(problem, best) - urgent
         if not late:
             break
         urgent |= {other for group in late for other in closure(group, [one.needs for one in problem.groups])}
         urgent = {group for group in urgent if problem.groups[group].fixed is None}
-    score = scheduling.score(problem, best)
+    assert best is not None  # noqa: S101 - there is a first round
     if score[0]:
         from orchestrator.planning.search import Search
 
-        Search(problem, best).run(MENDING, until_met=True)
+        Search(problem, best).run(mending(problem), until_met=True)
         score = scheduling.score(problem, best)
-    for order in orders(problem)[2:] if score[0] else ():
-        for keep in (True, False):
-            if not score[0]:
-                break
-            other = scheduling.serial(problem, order(), keep_promises=keep)
-            found = scheduling.score(problem, other)
-            if found < score:
-                best, score = other, found
+    for keep, order in [(True, order) for order in orders(problem)[2:]] + [(False, order) for order in target_first(problem)]:
+        if not score[0]:
+            break
+        other = scheduling.serial(problem, order(), keep_promises=keep)
+        found = scheduling.score(problem, other)
+        if found < score:
+            best, score = other, found
     return best

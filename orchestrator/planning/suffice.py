@@ -17,8 +17,6 @@ from orchestrator.planning.relax import Change
 
 MARGINS = (0.2, 0.6, 1.8, 5.4)
 """Of the demand, beyond which capacities are raised; tried in this order (small problems begin with none) until one gives a plan."""
-LARGE = 1500
-"""Groups beyond which the first margin that gives a plan is the answer."""
 HALVINGS = 4
 """Of the distance between a margin that was too small and one that gave a plan, for smaller problems."""
 
@@ -29,7 +27,7 @@ def sufficient(problem: Problem, phase: int, closures: Closures) -> tuple[Change
     low, high = 0.0, 0.0
     best: tuple[Change, ...] = ()
     tried: set[tuple[Change, ...]] = set()
-    small = len(problem.groups) <= LARGE
+    small = len(problem.groups) <= bounds.LARGE
     for high in (0.0, *MARGINS) if small else MARGINS:
         changes = _changes(demand, high)
         if changes and changes not in tried and _met(with_more(problem, changes), phase, closures):

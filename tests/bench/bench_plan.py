@@ -93,7 +93,9 @@ def one(count: int, kind: str) -> dict[str, Any]:
             try:
                 return replan(inventory, verdicts, programme, plan, as_of=day, standing=standing, inventory_digest="", policy_digest="")
             except Unreached as unreached:
-                found["replan_verdict"] = sorted({one.code for one in unreached.findings if one.code.startswith(("proved", "shown", "not-shown"))})
+                found["replan_verdict"] = sorted(
+                    {one.code for one in unreached.findings if one.code.startswith(("proved", "shown", "not-shown"))}
+                )
                 return unreached.plan
 
         found["replan_s"], made = timed(again)

@@ -163,7 +163,7 @@ def test_a_proved_shortage_relaxed_by_what_was_shown_to_suffice_gives_a_plan(see
 
 
 def test_something_is_shown_to_suffice_for_a_large_city_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(suffice, "LARGE", 50)
+    monkeypatch.setattr(bounds, "LARGE", 50)
     assert relax_and_plan(instance(300, 3, slack=0.7, cloud_slack=0.8)), "nothing was shown to suffice"
 
 
