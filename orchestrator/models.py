@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from enum import StrEnum
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -362,8 +362,8 @@ class PlanEntry(Noun):
     state: Literal["planned", "done", "under_way"] = "planned"
     reasons: tuple[Reason, ...] = ()
     """Why in this week, and why no earlier."""
-    facts: str = ""
-    """Digest of what planning knew about the system: names it when that has changed since."""
+    facts: dict[str, Any] = {}
+    """What planning knew about the system, by field: names each that has changed since."""
 
 
 class PlanCount(NamedTuple):
@@ -420,6 +420,15 @@ class MovedPromise(Noun):
     why: str = ""
 
 
+class PlanBaseline(Noun):
+    """The frozen denominator that the targets were counted against (R7)."""
+
+    frozen: dt.date
+    changes: int
+    """Recorded since it was frozen: added, retired, found classified."""
+    systems: int
+
+
 class Plan(Noun):
     """A value: what moves when. ``digest`` is SHA-256 over its canonical JSON without the digest."""
 
@@ -429,7 +438,11 @@ class Plan(Noun):
     entries: tuple[PlanEntry, ...]
     phases: tuple[PlanPhase, ...]
     programme_digest: str = ""
+    programme: dict[str, Any] = {}
+    """The settings of ``program.yaml`` that it was made of."""
     counting: str = "all_together"
+    baseline: PlanBaseline | None = None
+    """None: nobody had frozen one, the inventory of that day was counted."""
     starts: dt.date | None = None
     waves: tuple[PlanWave, ...] = ()
     notes: tuple[PlanNote, ...] = ()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 )
 @click.option("--direct", is_flag=True, help="Without Prefect: the same steps in this process (for going on when its server is away).")
 def migrate(systems: tuple[str, ...], wave: int | None, phase: str | None, *, wait: bool, direct: bool) -> int:
-    """Move systems: a system, a wave or a phase.
+    """Move systems: a system, or a wave or phase of the plan approved for the programme (`orchestrator plan approve`).
 
     One Prefect flow run a system, steps as tasks. What a system depends on goes first. Stops at gates (exit code 6): another
     person runs `orchestrator approve` or `accept`, then `orchestrator resume`.
@@ -39,12 +39,17 @@ def _choose(session: Session, systems: tuple[str, ...], wave: int | None, phase:
         raise UsageError("say what to migrate", remedy="one of --system ID, --wave N, --phase P")
     for system in systems:
         session.system(system)
-    entries = sorted(session.plan.entries, key=lambda e: (e.wave, e.order, e.system))
     if systems:
         return list(systems)
+    if session.approved is None:
+        raise Refused(
+            "no plan is approved for the programme, and a wave or phase is one of a plan",
+            remedy="`orchestrator plan`, then another account: `orchestrator plan approve DIGEST`; or name systems with --system",
+        )
+    entries = sorted(session.approved.entries, key=lambda e: (e.wave, e.order, e.system))
     chosen = [e.system for e in entries if (wave is not None and e.wave == wave) or (phase and e.phase == phase)]
     if not chosen:
-        raise UsageError("the plan has no such wave or phase", remedy="`orchestrator plan` lists them")
+        raise UsageError("the plan has no such wave or phase", remedy="`orchestrator plan show` lists them")
     accepted = {m.system for m in session.journal.migrations() if m.ending == "accepted"}
     return [s for s in chosen if s not in accepted]
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orchestrator.cli.listing import as_json, safe, table
+from orchestrator.cli.settings import open_session
 from orchestrator.errors import Exit, UsageError
 
 if TYPE_CHECKING:
@@ -45,21 +46,87 @@ def plan(
 ) -> int:  # fmt: skip
     """Waves with dates, each system's cutover window and the rule that gave it, and how far each phase's target is reached.
 
-    Without a plan the exit code is 3, and every reason is printed: what is proved to be missing, what was shown to suffice.
+    Where a target is missed the exit code is 3: the best plan found, and every reason: what is proved to be missing, what was shown
+    to suffice. The plan is kept under its digest; another account approves it (`orchestrator plan approve`).
     """
     ctx.obj = folder
     if ctx.invoked_subcommand is not None:
         return int(Exit.DONE)
+    from orchestrator.planning.plan import Unreached
+
     inventory, verdicts, programme, digests = inputs(folder)
-    made = _replanned(inventory, verdicts, programme, digests, former, as_of, effort) if again else _planned(
-        inventory, verdicts, programme, digests, effort
-    )  # fmt: skip
+    missed: Unreached | None = None
+    try:
+        made = _replanned(inventory, verdicts, programme, digests, former, as_of, effort) if again else _planned(
+            inventory, verdicts, programme, digests, effort
+        )  # fmt: skip
+    except Unreached as unreached:
+        made, missed = unreached.plan, unreached
+    if folder is None:
+        session = open_session()
+        session.journal.save_plan(made.digest, made.model_dump_json(), actor=str(session.actor))
     if out:
         out.write_text(made.model_dump_json(indent=1), encoding="utf-8")
+    if not json_:
+        show(made, inventory, verdicts, reasons=reasons)
+    elif missed is None:
+        click.echo(made.model_dump_json(indent=1))
+    if missed:
+        raise missed
+    return int(Exit.DONE)
+
+
+@plan.command(name="show")
+@click.argument("digest", default="")
+@click.option("--reasons", is_flag=True, help="Print for each system why it moves then and no earlier.")
+@click.option("--json", "json_", is_flag=True, help="Print the plan as one JSON document.")
+def show_command(digest: str, *, reasons: bool, json_: bool) -> int:
+    """A kept plan: DIGEST (8 characters or more), else the approved one, else the last. Who made it, who approved it, what changed since."""
+    from orchestrator.cli.standing import kept_plan
+
+    session = open_session()
+    made = kept_plan(session, digest)
     if json_:
         click.echo(made.model_dump_json(indent=1))
-    else:
-        show(made, inventory, verdicts, reasons=reasons)
+        return int(Exit.DONE)
+    show(made, session.inventory, session.verdicts, reasons=reasons)
+    saved = next(event for event in session.journal.events(kind="plan_saved") if event.payload and event.payload["digest"] == made.digest)
+    click.echo(f"编制 (made): {saved.actor} {saved.at[:16]}")
+    approvals = session.decisions.approvals()
+    for event in approvals:
+        if event.payload and event.payload["digest"] == made.digest:
+            state = "现行 (in force)" if event is approvals[-1] else "已被取代 (replaced)"
+            click.echo(safe(f"批准 (approved): {event.actor} {event.at[:16]} {event.payload['reason']} {state}"))
+    for finding in session.changes_since(made):
+        click.echo(safe(f"{finding.severity} {finding.code}: {finding.message} → {finding.remedy}"))
+    return int(Exit.DONE)
+
+
+@plan.command()
+@click.argument("digest")
+@click.option("--reason", default="", help="Goes on the audit trail; needed for a plan that misses a target.")
+def approve(digest: str, reason: str) -> int:
+    """Put the plan with this DIGEST in force for the programme: `migrate` then runs what is in it, and only that.
+
+    Refused for the account that made the plan, and when inventory, policy or programme have changed since, naming what.
+    """
+    from orchestrator.cli.standing import kept_plan
+    from orchestrator.errors import Refused
+
+    session = open_session()
+    made = kept_plan(session, digest)
+    errors = [finding for finding in session.changes_since(made) if finding.severity == "error"]
+    if errors:
+        raise Refused(f"something has changed since plan {made.digest[:12]} was made", findings=errors)
+    missed = [f"{one.id} {one.planned}/{one.needed}" for one in made.phases if one.planned < one.needed]
+    if missed and not reason.strip():
+        raise UsageError(
+            f"plan {made.digest[:12]} misses its targets: {', '.join(missed)}", remedy="say why it is approved all the same: --reason"
+        )
+    session.decisions.approve_plan(made.digest, actor=session.actor, reason=reason.strip())
+    click.echo(
+        f"plan {made.digest[:12]} approved for the programme by {session.actor}: {len(made.entries)} systems in {len(made.waves)} waves"
+    )
     return int(Exit.DONE)
 
 
@@ -105,11 +172,12 @@ def what_if_command(
 
 def inputs(folder: Path | None) -> tuple[Inventory, dict[str, Verdict], Programme, tuple[str, str]]:
     """Inventory, verdicts with overrides, programme, and the digests of inventory and policy. Raises ``Refused`` on errors in any."""
-    from orchestrator.cli.policy import _verdicts
+    from orchestrator.cli.policy import _audit, _verdicts
     from orchestrator.cli.settings import load_settings
     from orchestrator.errors import Refused
     from orchestrator.inventory.load import inventory_digest
-    from orchestrator.planning.programme import load_programme
+    from orchestrator.planning.programme import load_programme, with_baseline
+    from orchestrator.policy.counting import baseline
     from orchestrator.policy.policy import policy_digest
 
     where = folder or load_settings().inventory
@@ -118,7 +186,7 @@ def inputs(folder: Path | None) -> tuple[Inventory, dict[str, Verdict], Programm
         raise Refused(
             "the inventory has errors", findings=reading.errors, where=str(where), remedy="`orchestrator inventory check` lists them"
         )
-    programme = load_programme(where / "program.yaml")
+    programme = with_baseline(load_programme(where / "program.yaml"), baseline(_audit(load_settings(), write=False)))
     return reading.inventory, verdicts, programme, (inventory_digest(reading.inventory), policy_digest(policy))
 
 
@@ -143,6 +211,10 @@ def show(made: Plan, inventory: Inventory, verdicts: Mapping[str, Verdict], *, r
         ("阶段", "截止", "纳入", "需完成", "计划完成", "余量"),
         [(one.id, one.due, one.in_scope, one.needed, one.planned, one.planned - one.needed) for one in made.phases],
     )
+    counted = f"{made.baseline.frozen} 冻结的基线:{made.baseline.systems} 个系统,{made.baseline.changes} 项变更 (frozen baseline)" if made.baseline else (
+        "当前清单,尚未冻结基线 (today's inventory: no baseline is frozen)"
+    )  # fmt: skip
+    click.echo(f"  分母 (counted): {counted}")
     for phase in made.phases:
         kinds = ", ".join(f"{count.part} {count.planned}/{count.needed}" for count in phase.by_kind)
         departments = sum(1 for count in phase.by_department if count.planned >= count.needed)
@@ -155,9 +227,12 @@ def show(made: Plan, inventory: Inventory, verdicts: Mapping[str, Verdict], *, r
 
 
 def _planned(inventory: Inventory, verdicts: dict[str, Verdict], programme: Programme, digests: tuple[str, str], effort: int) -> Plan:
+    from orchestrator.cli.standing import approved_plan
     from orchestrator.planning.plan import make_plan
 
-    return make_plan(inventory, verdicts, programme, effort=effort, inventory_digest=digests[0], policy_digest=digests[1])
+    return make_plan(
+        inventory, verdicts, programme, effort=effort, inventory_digest=digests[0], policy_digest=digests[1], keep=approved_plan()
+    )
 
 
 def _replanned(

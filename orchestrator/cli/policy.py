@@ -238,7 +238,7 @@ def baseline_show(paths: tuple[Path, ...], json_: bool) -> int:
     if frozen is None:
         as_json(None) if json_ else click.echo("尚未冻结基线 (no baseline yet): orchestrator baseline freeze --reason …")
         return int(Exit.DONE)
-    findings = unexplained(frozen, _reading(paths).inventory)
+    findings = unexplained(frozen.members, _reading(paths).inventory, frozen.changes)
     if json_:
         as_json({**asdict(frozen), "unexplained": [asdict(finding) for finding in findings]})
         return int(Exit.DONE)

@@ -70,7 +70,7 @@ def facts_of(session: Session, *, example: bool = False) -> tuple[ReportFacts, I
     reading = load_strict([session.settings.inventory])
     journal = session.journal
     verdicts = with_overrides(assess(reading.inventory, session.policy, reading.places), overrides(JournalAudit(journal)))
-    plan, problem = saved_plan(journal), ""
+    plan, problem = session.approved or saved_plan(journal), ""
     if plan is None:
         try:
             plan = session.plan
@@ -93,7 +93,7 @@ def facts_of(session: Session, *, example: bool = False) -> tuple[ReportFacts, I
 
 
 def saved_plan(journal: Journal) -> Plan | None:
-    """The plan that was kept last: what is promised. None while none was kept."""
+    """The plan that was kept last: what is promised while none is approved. None while none was kept."""
     from orchestrator.models import Plan
 
     for event in reversed(journal.events(kind="plan_saved")):

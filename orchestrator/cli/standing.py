@@ -6,19 +6,19 @@ import datetime as dt
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.cli.settings import open_session
 from orchestrator.errors import Refused, UsageError
 
 if TYPE_CHECKING:
+    from orchestrator.engine.session import Session
     from orchestrator.models import Plan
     from orchestrator.planning.programme import Standing
 
 
 def last_plan(file: Path | None) -> Plan:
-    """The plan of this file, else the one the last migration ran under, else the last one kept. Raises ``Refused`` without any."""
+    """What is promised: this file's plan, else the approved one, else that of the last migration, else the last kept. Raises ``Refused``."""
     from pydantic import ValidationError
 
-    from orchestrator.cli.settings import load_settings
-    from orchestrator.engine.journal import Journal
     from orchestrator.models import Plan
 
     if file is not None:
@@ -26,31 +26,56 @@ def last_plan(file: Path | None) -> Plan:
             return Plan.model_validate_json(file.read_text(encoding="utf-8"))
         except ValidationError as error:
             raise UsageError("this is not a plan", where=str(file), remedy="name a file that `orchestrator plan --out` wrote") from error
-    journal = Journal(load_settings().journal_url)
-    digests = [row.plan_digest for row in journal.migrations()] or [
-        event.payload["digest"] for event in journal.events(kind="plan_saved") if event.payload
-    ]
-    kept = journal.plan(digests[-1]) if digests else None
+    session = open_session()
+    ran = [row.plan_digest for row in session.journal.migrations()]
+    return kept_plan(session, ran[-1] if ran and session.approved is None else "")
+
+
+def kept_plan(session: Session, digest: str) -> Plan:
+    """The kept plan whose digest begins so (8 characters or more); without one: the approved, else the last. Raises ``Refused``."""
+    from orchestrator.models import Plan
+
+    saved = [str(event.payload["digest"]) for event in session.journal.events(kind="plan_saved") if event.payload]
+    if not digest and session.approved is not None:
+        return session.approved
+    found = {one for one in saved if one.startswith(digest)} if len(digest) >= 8 else set(saved[-1:]) if not digest else set()
+    kept = session.journal.plan(found.pop()) if len(found) == 1 else None
     if kept is None:
-        raise Refused("there is no former plan", remedy="name one with --former, or run `orchestrator plan` without --replan")
+        what = f"no plan {digest[:12]} is kept" if digest else "there is no former plan"
+        raise Refused(what, remedy="run `orchestrator plan`: it keeps what it makes; a digest is named with 8 characters or more")
     return Plan.model_validate_json(kept)
 
 
+def approved_plan() -> Plan | None:
+    """The plan in force, which a new one is never worse than while it still fits."""
+    return open_session().approved
+
+
 def standing(former: Plan) -> list[Standing]:
-    """Done: accepted. Under way: begun and not ended, or live on the cloud. Rolled back: its last migration went back."""
+    """Done: accepted. Under way: begun and not ended, or live on the cloud. Rolled back: its last migration went back.
+
+    What is on the cloud stands at the day of its switch; what has only begun at the day that was promised, or today if that is over.
+    """
     from orchestrator.cli.settings import load_settings
     from orchestrator.engine.journal import Journal
     from orchestrator.engine.states import Ending, MigrationState
     from orchestrator.planning.programme import Standing
 
-    promised = {entry.system: entry.window_start.date() for entry in former.entries}
-    last = {row.system: row for row in Journal(load_settings().journal_url).migrations()}
+    journal = Journal(load_settings().journal_url)
+    planned = {entry.system for entry in former.entries}
+    switched = {
+        event.migration: dt.datetime.fromisoformat(event.at).astimezone().date()
+        for event in journal.events(kind="migration")
+        if event.payload and event.payload.get("live") == "target"
+    }
     found = []
-    for system, row in sorted(last.items()):
+    for system, row in sorted({row.system: row for row in journal.migrations()}.items()):
         if row.ending == Ending.ACCEPTED:
-            found.append(Standing(system=system, state="done", cutover=dt.datetime.fromisoformat(row.ended or row.created).date()))
+            day = switched.get(row.id) or dt.datetime.fromisoformat(row.ended or row.created).astimezone().date()
+            found.append(Standing(system=system, state="done", cutover=day))
         elif row.state != MigrationState.ENDED:
-            found.append(Standing(system=system, state="under_way", cutover=promised.get(system) if row.live == "source" else None))
+            today = None if system in planned else dt.datetime.now().astimezone().date()
+            found.append(Standing(system=system, state="under_way", cutover=switched.get(row.id, today) if row.live == "target" else today))
         elif row.ending in {Ending.ROLLED_BACK_BEFORE, Ending.ROLLED_BACK_AFTER}:
             found.append(Standing(system=system, state="rolled_back"))
     return found

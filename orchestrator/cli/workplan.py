@@ -18,7 +18,7 @@ from orchestrator.errors import Exit
     "--plan",
     "plan_file",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="What `plan --out` wrote; default: today's.",
+    help="What `plan --out` wrote; default: the approved plan, else today's.",
 )
 @click.option(
     "--inventory", "folder", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Folder; default: the configured one."
@@ -26,14 +26,13 @@ from orchestrator.errors import Exit
 def workplan(department: str, form: str, lang: str, out: Path | None, plan_file: Path | None, folder: Path | None) -> int:
     """A department's migration work plan (迁移接入工作方案): each system, how, when, by whom, how it goes back, sign-off."""
     from orchestrator.cli.plan import inputs
-    from orchestrator.cli.standing import last_plan
+    from orchestrator.cli.standing import approved_plan, last_plan
     from orchestrator.planning.plan import make_plan
     from orchestrator.reports.workplan import work_plan
 
     inventory, verdicts, programme, (inventory_digest, policy_digest) = inputs(folder)
-    plan = last_plan(plan_file) if plan_file else make_plan(
-        inventory, verdicts, programme, inventory_digest=inventory_digest, policy_digest=policy_digest
-    )  # fmt: skip
+    kept = last_plan(plan_file) if plan_file else approved_plan() if folder is None else None
+    plan = kept or make_plan(inventory, verdicts, programme, inventory_digest=inventory_digest, policy_digest=policy_digest)
     made = work_plan(inventory, verdicts, plan, department, lang)
     owner = next(one.id for one in inventory.departments if department in {one.id, one.name, one.name_en})
     file = out or Path(f"workplan-{owner}.{form}")

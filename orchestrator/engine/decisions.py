@@ -9,7 +9,7 @@ from sqlalchemy import Row, insert, select, update
 
 from orchestrator.engine import schema as s
 from orchestrator.engine.actors import Actor
-from orchestrator.engine.journal import Journal, Lease, now
+from orchestrator.engine.journal import Event, Journal, Lease, now
 from orchestrator.errors import Refused
 
 
@@ -74,6 +74,24 @@ class Decisions:
         """Gates, oldest first."""
         query = select(s.gates).order_by(s.gates.c.id)
         return self._rows(query.where(s.gates.c.migration == migration) if migration else query)
+
+    # ------------------------------------------------------------ the programme's plan
+
+    def approve_plan(self, digest: str, *, actor: Actor, reason: str = "") -> None:
+        """Puts a kept plan in force for the programme. Raises Refused for the account that made it."""
+        made = next((e for e in self._journal.events(kind="plan_saved") if e.payload and e.payload["digest"] == digest), None)
+        if made is None:
+            raise Refused(f"no plan {digest[:12]} is kept", remedy="`orchestrator plan` makes one and keeps it; name its digest")
+        if made.actor == str(actor):
+            raise Refused(
+                f"{actor} made plan {digest[:12]} and cannot approve it",
+                remedy="another account approves; the one who asks is never the one who approves",
+            )
+        self._journal.append_event("plan_approved", actor=str(actor), payload={"digest": digest, "reason": reason})
+
+    def approvals(self) -> list[Event]:
+        """Approvals of plans for the programme, oldest first: the last one is in force."""
+        return [event for event in self._journal.events(kind="plan_approved") if event.payload]
 
     # ------------------------------------------------------------ human tasks
 

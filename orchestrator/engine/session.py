@@ -23,8 +23,9 @@ from orchestrator.inventory.load import Reading, inventory_digest, load, load_si
 from orchestrator.models import Host, Inventory, Plan, Sites, Strategy, System, Verdict
 from orchestrator.planning.approval import changes_since
 from orchestrator.planning.plan import make_plan
-from orchestrator.planning.programme import Programme, load_programme
+from orchestrator.planning.programme import Programme, load_programme, with_baseline
 from orchestrator.policy import assess, load_policy, policy_digest
+from orchestrator.policy.counting import baseline
 from orchestrator.policy.records import JournalAudit, overrides, with_overrides
 from orchestrator.runbooks import RUNBOOKS, runbook_for
 from orchestrator.settings import Settings
@@ -83,10 +84,13 @@ class Session:
     def verdicts(self) -> dict[str, Verdict]:
         """What policy says, with people's overrides laid over it."""
         said = assess(self.inventory, self.policy, self._reading.places)
+        return with_overrides(said, overrides(JournalAudit(self.journal))) if self._has_journal else said
+
+    @property
+    def _has_journal(self) -> bool:
+        """Where there is none yet, nobody decided anything, and looking makes none."""
         file = self.settings.journal_url.removeprefix("sqlite:///")
-        if file != self.settings.journal_url and not Path(file).exists():
-            return said  # no journal yet, so nobody overrode anything
-        return with_overrides(said, overrides(JournalAudit(self.journal)))
+        return file == self.settings.journal_url or Path(file).exists()
 
     @cached_property
     def policy(self):  # type: ignore[no-untyped-def]  # the policy's own type stays the policy's
@@ -95,7 +99,9 @@ class Session:
 
     @cached_property
     def programme(self) -> Programme:
-        return load_programme(self.settings.inventory / "program.yaml")
+        """``program.yaml`` with the denominator that the journal holds."""
+        programme = load_programme(self.settings.inventory / "program.yaml")
+        return with_baseline(programme, baseline(JournalAudit(self.journal)) if self._has_journal else None)
 
     @cached_property
     def plan(self) -> Plan:
@@ -107,6 +113,13 @@ class Session:
             inventory_digest=inventory_digest(self.inventory),
             policy_digest=policy_digest(self.policy),
         )
+
+    @cached_property
+    def approved(self) -> Plan | None:
+        """The plan that a person approved for the programme, the last one; None: nobody approved any."""
+        approvals = self.decisions.approvals() if self._has_journal else []
+        kept = self.journal.plan(approvals[-1].payload["digest"]) if approvals and approvals[-1].payload else None
+        return Plan.model_validate_json(kept) if kept else None
 
     @cached_property
     def journal(self) -> Journal:
@@ -128,12 +141,17 @@ class Session:
     # ------------------------------------------------------------ migrating
 
     def start(self, system: str) -> str:
-        """A migration of this system: the open one, or a new one under the current plan. Raises Refused."""
+        """A migration of this system: the open one, or a new one.
+
+        Under the plan approved for the programme, where there is one; else under today's. Raises Refused, naming what changed since."""
         open_one = self.journal.open_migration(system)
         if open_one:
             return str(open_one.id)
         verdict = self.verdicts[self.system(system).id]
-        if all(entry.system != system for entry in self.plan.entries):
+        plan = self.approved or self.plan
+        if self.approved:
+            self._unchanged(plan, system, f"plan {plan.digest[:12]}, approved for the programme, does not cover {system} as it is now")
+        elif all(entry.system != system for entry in plan.entries):
             raise Refused(f"{system} is not in the plan", where=system, remedy="`orchestrator plan` says why")
         gaps = self.not_movable(system)
         if gaps:
@@ -143,12 +161,24 @@ class Session:
         ended = [m for m in self.journal.migrations(system=system) if m.ending == Ending.ACCEPTED]
         if ended:
             raise Refused(f"{system} was accepted on {ended[-1].ended}", where=system, remedy="there is nothing left to migrate")
-        self.journal.save_plan(self.plan.digest, self.plan.model_dump_json(), actor=str(self.actor))
+        self.journal.save_plan(plan.digest, plan.model_dump_json(), actor=str(self.actor))
         name = runbook_for(verdict)
         return self.journal.start_migration(
-            system=system, strategy=verdict.strategy, runbook=name, plan_digest=self.plan.digest, requested_by=str(self.actor),
+            system=system, strategy=verdict.strategy, runbook=name, plan_digest=plan.digest, requested_by=str(self.actor),
             steps=[(s.id, s.effect) for s in RUNBOOKS[name]],
         )  # fmt: skip
+
+    def changes_since(self, plan: Plan, system: str | None = None) -> tuple[Finding, ...]:
+        """What differs now from what this plan was made of."""
+        return changes_since(
+            plan, self.inventory, self.verdicts, self.programme,
+            inventory_digest=inventory_digest(self.inventory), policy_digest=policy_digest(self.policy), system=system,
+        )  # fmt: skip
+
+    def _unchanged(self, plan: Plan, system: str, what: str) -> None:
+        errors = [finding for finding in self.changes_since(plan, system) if finding.severity == "error"]
+        if errors:
+            raise Refused(what, where=system, findings=errors)
 
     def not_movable(self, system: str) -> list[str]:
         """What the technical sheets still lack before this system can be moved; empty: movable."""
@@ -233,13 +263,7 @@ class Session:
             and self.journal.flag(f"turn_back:{lease.migration}") is None  # the way back is never shut by a changed inventory
             and self.journal.migration(lease.migration).live == "source"
         ):
-            changed = changes_since(
-                plan, self.inventory, self.verdicts, self.programme,
-                inventory_digest=inventory_digest(self.inventory), policy_digest=policy_digest(self.policy), system=system,
-            )  # fmt: skip
-            errors = [f for f in changed if f.severity == "error"]
-            if errors:
-                raise Refused("something has changed since this plan was made", where=system, findings=errors)
+            self._unchanged(plan, system, "something has changed since this plan was made")
         for step in self.journal.steps(lease.migration):
             if step.step == "provision" and step.facts and step.state != "undone":
                 world.targets = {name: Host(**values) for name, values in step.facts["servers"].items()}

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from orchestrator.errors import Finding
 from orchestrator.models import Inventory, Plan, Verdict
-from orchestrator.planning.plan import facts_digest
-from orchestrator.planning.programme import Programme, programme_digest
+from orchestrator.planning.plan import baseline_of, facts_of
+from orchestrator.planning.programme import Programme
+
+REMEDY = "`orchestrator plan --replan`, compare, and have the new plan approved (`orchestrator plan approve`)"
+SHOWN = 120
+"""Characters of a value that are shown."""
 
 
 def changes_since(
     plan: Plan, inventory: Inventory, verdicts: Mapping[str, Verdict], programme: Programme, *, inventory_digest: str, policy_digest: str,
     system: str | None = None,
 ) -> tuple[Finding, ...]:  # fmt: skip
-    """Findings that name what differs now from what the plan was made of; with ``system`` only what concerns that system's cutover.
+    """Findings that name what differs now from what the plan was made of, field by field; with ``system`` only what concerns its cutover.
 
     A system is named when something that planning reads of it (size, windows, dependencies, strategy …) is different. Where the
     inventory's digest differs and no system does, the change is outside of planning and one warning says so.
     """
-    remedy = "plan again, compare, and approve the new digest"
     found: list[Finding] = []
     systems = {one.id: one for one in inventory.systems}
     for entry in plan.entries:
@@ -27,20 +32,42 @@ def changes_since(
             continue
         one = systems.get(entry.system)
         if one is None:
-            found.append(Finding("gone-since", "error", f"{entry.system} is not in the count any more", remedy, system=entry.system))
-        elif facts_digest(one, verdicts[entry.system]) != entry.facts:
-            message = f"what planning knows of {entry.system} has changed (size, windows, dependencies, trial run or verdict)"
-            found.append(Finding("changed-since", "error", message, remedy, system=entry.system))
-    if system is None:
-        planned = {entry.system for entry in plan.entries} | {note.system for note in plan.notes}
+            found.append(Finding("gone-since", "error", f"{entry.system} is not in the count any more", REMEDY, system=entry.system))
+        else:
+            changed = "; ".join(_differences(entry.facts, facts_of(one, verdicts[entry.system])))
+            if changed:
+                found.append(Finding("changed-since", "error", f"{entry.system}: {changed}", REMEDY, system=entry.system))
+    planned = {entry.system for entry in plan.entries}
+    if system is not None and system not in planned:
+        said = next((note.message for note in plan.notes if note.system == system), "it was not known to this plan")
+        found.append(Finding("not-planned", "error", f"{system} is not in this plan: {said}", REMEDY, system=system))
+    elif system is None:
+        known = planned | {note.system for note in plan.notes}
         found += [
-            Finding("new-since", "error", f"{sid} was not known to this plan", remedy, system=sid) for sid in sorted(set(systems) - planned)
+            Finding("new-since", "error", f"{sid} was not known to this plan", REMEDY, system=sid) for sid in sorted(set(systems) - known)
         ]
-    if plan.programme_digest and plan.programme_digest != programme_digest(programme):
-        found.append(Finding("programme-since", "error", "program.yaml has changed since this plan was made", remedy))
+    if changed := "; ".join(_differences(plan.programme, programme.settings())):
+        found.append(Finding("programme-since", "error", f"program.yaml: {changed}", REMEDY))
     if plan.policy_digest != policy_digest:
-        found.append(Finding("policy-since", "error", "the policy has changed since this plan was made", remedy))
+        message = f"the policy: {plan.policy_digest[:12]} → {policy_digest[:12]} (verdicts that it changes are named beside)"
+        found.append(Finding("policy-since", "error", message, REMEDY))
+    if plan.baseline != (now := baseline_of(programme)):
+        counted = [f"{one.systems} systems, {one.changes} changes" if one else "not frozen" for one in (plan.baseline, now)]
+        remedy = "plan again when the targets matter; no date depends on it"
+        found.append(Finding("baseline-since", "warning", f"the baseline: {counted[0]} → {counted[1]}", remedy))
     if plan.inventory_digest != inventory_digest and not found:
         message = "the inventory has changed since this plan was made, in nothing that planning reads"
         found.append(Finding("inventory-since", "warning", message, "read the difference, then approve again if your rules ask for it"))
     return tuple(found)
+
+
+def _differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    """``field old → new`` for every field that differs."""
+    for field in sorted({*then, *now}):
+        if then.get(field) != now.get(field):
+            yield f"{field} {_shown(then.get(field))} → {_shown(now.get(field))}"
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"

@@ -7,22 +7,27 @@ Relaxation: x_g in [0, 1] says "group g is cut over by the deadline week". What 
 target asks for its number, and the work of all x_g fits into the sum of each capacity up to the deadline, plus a slack. Any plan
 that reaches the target is a solution with slack 0, so a positive least slack proves that so much is missing at least. It
 says nothing about plans when the slack is 0: weeks, windows and whole systems are not in it.
+
+A *witness* spares most of the work: a set of groups that reaches the target, whatever it needs included. A capacity that the witness (or
+the solution of another capacity's programme) fits into cannot be proved short alone; where a witness fits into all, nothing can be proved.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.planning.ledger import Ledger
 from orchestrator.planning.patterns import WEEK
-from orchestrator.planning.problem import CLOUD_DIMENSIONS, Problem
+from orchestrator.planning.problem import CLOUD_DIMENSIONS, Group, Problem, Target
 
 TOLERANCE = 1e-6
-LARGE = 8000
-"""Groups beyond which only the two scarcest capacities are bounded one by one."""
+PROOFS = 4
+"""Capacities that are bounded one by one in a large city: those that the witness exceeds most."""
+LARGE = 1500
+"""Groups of a large city."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +46,10 @@ class Shortage:
     phase: int
     deadline: int
     """Week."""
-    joint: dict[str, float]
-    """A least relaxation of all capacities together (each weighed by its size) under which the relaxation has a solution."""
     alone: dict[str, float]
     """By capacity: what is missing of it at least, however much there is of all others."""
+    together: tuple[str, ...] = ()
+    """Where none is short alone: capacities of which some must grow, because the relaxation has no solution with what there is of all."""
 
 
 def available() -> bool:
@@ -87,14 +92,14 @@ def soonest_weeks(problem: Problem) -> list[int]:
     return found
 
 
-def rows_until(problem: Problem, week: int) -> list[Row]:
-    """Capacities that can be short: summed up from now to this week inclusive; the cloud as it is in this week."""
+def rows_until(problem: Problem, week: int, *, all_rows: bool = False) -> list[Row]:
+    """Capacities that can be short (or all of them): summed up from now to this week inclusive; the cloud as it is in this week."""
     demands: list[dict[int, int]] = [{} for _ in problem.resources]
     taken = [0] * len(problem.resources)
     for g, group in enumerate(problem.groups):
         if group.fixed is None:
-            for number, amount in (*group.counts, *group.spread):
-                demands[number][g] = amount
+            for number, amount in (*group.counts, *(_ahead(problem, group) if group.started else group.spread)):
+                demands[number][g] = demands[number].get(g, 0) + amount
             continue
         at = group.fixed // WEEK
         for back, number, amount in (*((0, r, amount) for r, amount in group.counts), *group.profile):
@@ -102,86 +107,132 @@ def rows_until(problem: Problem, week: int) -> list[Row]:
     rows = []
     for number, resource in enumerate(problem.resources):
         capacity = max(0, sum(resource.capacity[problem.first : week + 1]) - taken[number])
-        if sum(demands[number].values()) > capacity:  # else it can never be short
+        if all_rows or sum(demands[number].values()) > capacity:  # else it can never be short
             rows.append(Row(resource.name, capacity, demands[number]))
     segment = next((n for n, (first, last) in enumerate(problem.segments) if first <= week <= last), None)
     for dimension, name in enumerate(CLOUD_DIMENSIONS if segment is not None else ()):
         room = problem.cloud[dimension][segment or 0]
         if room is not None:
-            demand = {g: group.cloud[dimension] for g, group in enumerate(problem.groups) if group.cloud[dimension]}
-            if sum(demand.values()) > room:
-                rows.append(Row(f"cloud:{name}", room, demand))
+            held = sum(one.cloud[dimension] for one in problem.groups if one.fixed is not None and one.fixed // WEEK - one.lead < week)
+            demand = {g: one.cloud[dimension] for g, one in enumerate(problem.groups) if one.fixed is None and one.cloud[dimension]}
+            if all_rows or sum(demand.values()) > room - held:
+                rows.append(Row(f"cloud:{name}", max(0, room - held), demand))
     return rows
 
 
-def shortage(problem: Problem, phase: int) -> Shortage | None:
+def _ahead(problem: Problem, group: Group) -> list[tuple[int, int]]:
+    """What is left to do, at least, of a preparation that has begun: its weeks that lie in the past cost nothing any more."""
+    return [(resource, amount) for back, resource, amount in group.profile if max(problem.first, group.release) - back >= problem.first]
+
+
+def shortage(problem: Problem, phase: int, chosen: Iterable[int] = ()) -> Shortage | None:
     """What is missing for this phase's targets, proved; None when the relaxation finds nothing missing.
 
+    ``chosen``: groups that would do for a witness; without them, or where they do not reach the targets, all that could count is one.
     Raises ``ImportError`` without the optional solver.
     """
     targets = [target for target in problem.targets if target.phase == phase]
     if not targets:
         return None
-    last = deadline_weeks(problem, targets[0].due)
-    soonest = soonest_weeks(problem)
-    counted = {g for target in targets for g in target.members if soonest[g] <= last[g] or problem.groups[g].fixed is not None}
+    groups, last, soonest = problem.groups, deadline_weeks(problem, targets[0].due), soonest_weeks(problem)
+    counted = {g for target in targets for g in target.members if soonest[g] <= last[g] or groups[g].fixed is not None}
+    times = [{g: n for g, n in Counter(target.members).items() if g in counted} for target in targets]
+    if any(sum(one.values()) < target.needed for one, target in zip(times, targets, strict=True)):
+        return None  # the structure's fault: no amount of capacity helps
+    every, witness = _closed(problem, counted), _closed(problem, counted.intersection(chosen))
+    reached = (sum(n for g, n in one.items() if g in witness) for one in times)
+    if any(got < target.needed for got, target in zip(reached, targets, strict=True)):
+        witness = every
     deadline = max((last[g] for g in counted), default=problem.first)
-    possible = [soonest[g] <= deadline or problem.groups[g].fixed is not None for g in range(len(problem.groups))]
     rows = rows_until(problem, deadline)
-    model = _Model(problem, targets, counted, possible, rows)
-    scales = [1 / max(1.0, row.capacity) for row in rows]
-    joint = model.least(scales)
-    if joint is None:
-        return Shortage(phase, deadline, {}, {})
-    if all(amount <= TOLERANCE * max(1.0, row.capacity) for amount, row in zip(joint, rows, strict=True)):
-        return None
-    missing = [n for n, row in enumerate(rows) if joint[n] > TOLERANCE * max(1.0, row.capacity)]
-    missing.sort(key=lambda n: -joint[n] / max(1.0, rows[n].capacity))
+    exceeded = {n: over for n, row in enumerate(rows) if (over := _over(row, dict.fromkeys(witness, 1.0))) > 0}
+    if all(sum(one.values()) == target.needed for one, target in zip(times, targets, strict=True)):  # no choice: the sums are the bounds
+        alone = {rows[n].name: over for n, over in exceeded.items()}
+        return Shortage(phase, deadline, alone) if alone else None
+    programme = _Programme(problem, targets, times, every, rows) if exceeded else None
     alone = {}
-    for n in missing[: 2 if len(problem.groups) > LARGE else None]:
-        least = model.least([1.0 if m == n else 0.0 for m in range(len(rows))])
-        if least is not None and least[n] > TOLERANCE * max(1.0, rows[n].capacity):
-            alone[rows[n].name] = least[n]
-    return Shortage(phase, deadline, {rows[n].name: joint[n] for n in missing}, alone)
+    open_rows = sorted(exceeded, key=lambda n: (-exceeded[n] / max(1, rows[n].capacity), n))[: PROOFS if len(groups) > LARGE else None]
+    while programme and open_rows:
+        row = rows[open_rows.pop(0)]
+        solution = programme.least_of(row)
+        if (least := _over(row, solution, TOLERANCE)) > 0:
+            alone[row.name] = least
+        open_rows = [n for n in open_rows if _over(rows[n], solution, TOLERANCE) > 0]
+    if alone:
+        return Shortage(phase, deadline, alone)
+    names = programme.together() if programme else ()
+    return Shortage(phase, deadline, {}, names) if names else None
 
 
-class _Model:
-    """The linear programme; built once, solved for several costs of the slacks."""
+def _closed(problem: Problem, start: Iterable[int]) -> set[int]:
+    """These groups and all that they need, without what is fixed."""
+    found = {g for g in start if problem.groups[g].fixed is None}
+    todo = list(found)
+    while todo:
+        for other in problem.groups[todo.pop()].needs:
+            if other not in found and problem.groups[other].fixed is None:
+                found.add(other)
+                todo.append(other)
+    return found
 
-    def __init__(self, problem: Problem, targets: Sequence[Any], counted: set[int], possible: Sequence[bool], rows: Sequence[Row]) -> None:
+
+def _over(row: Row, taken: Mapping[int, float], doubt: float = 0.0) -> float:
+    """What these shares of groups need beyond the capacity; ``doubt``: what the solver's arithmetic may have got wrong, per unit."""
+    return sum(amount * taken[g] for g, amount in row.demand.items() if g in taken) - row.capacity - doubt * max(1.0, row.capacity)
+
+
+class _Programme:
+    """The linear programme over the groups that the targets may need; built once, solved for several costs."""
+
+    def __init__(
+        self, problem: Problem, targets: Sequence[Target], times: Sequence[Mapping[int, int]], every: set[int], rows: Sequence[Row]
+    ) -> None:
         from ortools.linear_solver import pywraplp
 
+        self._rows = rows
         self._solver: Any = pywraplp.Solver.CreateSolver("GLOP")
-        solver, infinity = self._solver, self._solver.infinity()
-        groups = problem.groups
-        x = [
-            solver.NumVar(1.0 if group.fixed is not None else 0.0, 1.0 if ok else 0.0, "")
-            for group, ok in zip(groups, possible, strict=True)
-        ]
-        self._slacks = [solver.NumVar(0.0, infinity, "") for _ in rows]
-        for g, group in enumerate(groups):
-            for other in group.needs:
-                arc = solver.Constraint(-infinity, 0.0)
-                arc.SetCoefficient(x[g], 1.0)
-                arc.SetCoefficient(x[other], -1.0)
-        for target in targets:
-            row = solver.Constraint(float(target.needed), infinity)
-            for g, times in Counter(target.members).items():
-                if g in counted:
-                    row.SetCoefficient(x[g], float(times))
-        for slack, limit in zip(self._slacks, rows, strict=True):
-            row = solver.Constraint(-infinity, float(limit.capacity))
-            for g, amount in limit.demand.items():
-                row.SetCoefficient(x[g], float(amount))
-            row.SetCoefficient(slack, -1.0)
+        self._solver.SetSolverSpecificParametersAsString("use_dual_simplex: true")  # half the time of the primal one here
         self._optimal = pywraplp.Solver.OPTIMAL
+        solver, infinity = self._solver, self._solver.infinity()
+        self._x = x = {g: solver.NumVar(0.0, 1.0, "") for g in sorted(every)}
+        for g, column in x.items():
+            for other in problem.groups[g].needs:
+                if other in x:
+                    arc = solver.Constraint(-infinity, 0.0)
+                    arc.SetCoefficient(column, 1.0)
+                    arc.SetCoefficient(x[other], -1.0)
+        for target, counts in zip(targets, times, strict=True):
+            there = sum(n for g, n in counts.items() if g not in x)
+            row = solver.Constraint(float(target.needed - there), infinity)
+            for g, n in counts.items():
+                if g in x:
+                    row.SetCoefficient(x[g], float(n))
 
-    def least(self, costs: Sequence[float]) -> list[float] | None:
-        """Slacks of a cheapest solution; None when no amount of capacity helps."""
+    def least_of(self, row: Row) -> dict[int, float]:
+        """The shares that reach the targets with the least of one capacity."""
+        self._minimise({self._x[g]: float(amount) for g, amount in row.demand.items() if g in self._x})
+        return {g: column.solution_value() for g, column in self._x.items()}
+
+    def together(self) -> tuple[str, ...]:
+        """Capacities that are exceeded, each weighed by its size, in the solution that exceeds least; empty when none needs to be."""
+        infinity, slacks = self._solver.infinity(), []
+        for row in self._rows:
+            slacks.append(self._solver.NumVar(0.0, infinity, ""))
+            limit = self._solver.Constraint(-infinity, float(row.capacity))
+            for g, amount in row.demand.items():
+                if g in self._x:
+                    limit.SetCoefficient(self._x[g], float(amount))
+            limit.SetCoefficient(slacks[-1], -1.0)
+        scales = [max(1.0, row.capacity) for row in self._rows]
+        self._minimise({slack: 1 / scale for slack, scale in zip(slacks, scales, strict=True)})
+        missing = [(slack.solution_value() / scale, row.name) for slack, scale, row in zip(slacks, scales, self._rows, strict=True)]
+        return tuple(name for share, name in sorted(missing, reverse=True) if share > TOLERANCE)
+
+    def _minimise(self, costs: Mapping[Any, float]) -> None:
         objective = self._solver.Objective()
-        for slack, cost in zip(self._slacks, costs, strict=True):
-            objective.SetCoefficient(slack, cost)
+        objective.Clear()
+        for column, cost in costs.items():
+            objective.SetCoefficient(column, cost)
         objective.SetMinimization()
-        if self._solver.Solve() != self._optimal:
-            return None
-        return [slack.solution_value() for slack in self._slacks]
+        if self._solver.Solve() != self._optimal:  # it has a solution and a bound: only the solver itself can be at fault
+            raise RuntimeError("the linear programme was not solved")

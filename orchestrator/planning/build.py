@@ -13,22 +13,23 @@ from orchestrator.planning.demand import GroupFactory, impossible
 from orchestrator.planning.patterns import PatternBook, minutes_between
 from orchestrator.planning.problem import OVERRUN_WEEKS, Group, Problem, Target, needed_of
 from orchestrator.planning.programme import Programme, Standing
+from orchestrator.policy.counting import Member, unexplained
+
+LISTED = 20
+"""Unrecorded differences from the baseline that are listed one by one."""
 
 
 def build(
     inventory: Inventory, verdicts: Mapping[str, Verdict], programme: Programme, promised: Mapping[str, dt.datetime] | None = None
 ) -> Problem:  # fmt: skip
     """The whole problem. Groups stand in topological order. What cannot be planned at all carries ``blocked`` with its reason."""
-    levels = {one.id: one.level for one in inventory.departments}
     base = programme.starts - dt.timedelta(days=programme.starts.weekday())
     opening_day = max(programme.starts, programme.as_of or programme.starts)
     horizon = (programme.phases[-1].due - base).days // 7 + 1 + OVERRUN_WEEKS
     known = {one.id: one for one in inventory.systems}
     stays = {row.system.id for row in inventory.excluded if row.system} - set(known)
-    phases_of = {
-        one.id: [n for n, phase in enumerate(programme.phases) if levels.get(one.department) in phase.levels and one.kind in phase.kinds]
-        for one in inventory.systems
-    }
+    counted = programme.counted(inventory)
+    phases_of = _phases(programme, inventory, counted)
     wanted = _with_ancestors([sid for sid, phases in phases_of.items() if phases], known, set(programme.reachable))
     systems = sorted((known[sid] for sid in wanted), key=lambda one: one.id)
     index = {one.id: n for n, one in enumerate(systems)}
@@ -81,9 +82,19 @@ def build(
     return Problem(
         systems=systems, verdicts=verdicts, programme=programme, base=base, first=(opening_day - base).days // 7, weeks=horizon,
         groups=groups, group_of={one.id: owner[n] for n, one in enumerate(systems)}, resources=resources, segments=segments, cloud=cloud,
-        targets=_targets(programme, systems, scope, owner, base), scope=scope, release_by_phase=releases,
-        out_of_scope=sorted(set(known) - set(wanted)), dropped=dropped, warnings=factory.warnings(),
+        targets=_targets(programme, counted, {sid: owner[n] for sid, n in index.items()}, base), scope=scope, counted=counted, release_by_phase=releases,
+        out_of_scope=sorted(set(known) - set(wanted)), dropped=dropped, warnings=[*factory.warnings(), *_uncounted(programme, inventory)],
     )  # fmt: skip
+
+
+def _phases(programme: Programme, inventory: Inventory, counted: Sequence[Sequence[Member]]) -> dict[str, list[int]]:
+    """By system, the phases that have it in scope: as the baseline holds it or as it is today; what is new is planned, counted or not."""
+    found: dict[str, list[int]] = {one.id: [] for one in inventory.systems}
+    today = programme.model_copy(update={"baseline": None}).counted(inventory)
+    for number, (frozen, now) in enumerate(zip(counted, today, strict=True)):
+        for sid in {member.id for member in (*frozen, *now)}.intersection(found):
+            found[sid].append(number)
+    return found
 
 
 def _with_ancestors(start: Sequence[str], known: Mapping[str, System], reachable: set[str]) -> set[str]:
@@ -96,19 +107,27 @@ def _with_ancestors(start: Sequence[str], known: Mapping[str, System], reachable
     return seen
 
 
-def _targets(
-    programme: Programme, systems: Sequence[System], scope: Sequence[Sequence[int]], owner: Sequence[int], base: dt.date
-) -> list[Target]:
+def _targets(programme: Programme, counted: Sequence[Sequence[Member]], owner: Mapping[str, int], base: dt.date) -> list[Target]:
     found = []
     for number, phase in enumerate(programme.phases):
-        parts: dict[str, list[int]] = {}
-        for member in scope[number]:
-            one = systems[member]
+        parts: dict[str, list[str]] = {}
+        for one in counted[number]:
             part = {"all_together": "", "per_kind": str(one.kind), "per_department": one.department}[programme.counting]
-            parts.setdefault(part, []).append(owner[member])
+            parts.setdefault(part, []).append(one.id)
         due = minutes_between(base, phase.due + dt.timedelta(days=1))
-        found += [Target(number, part, tuple(parts[part]), needed_of(phase.percent, len(parts[part])), due) for part in sorted(parts)]
+        for part, ids in sorted(parts.items()):
+            members = tuple(owner[sid] for sid in ids if sid in owner)
+            found.append(Target(number, part, members, len(ids), needed_of(phase.percent, len(ids)), due))
     return found
+
+
+def _uncounted(programme: Programme, inventory: Inventory) -> list[Finding]:
+    """Differences between the baseline and today's inventory that nobody recorded: they change what a target asks for."""
+    found = unexplained(programme.baseline.members, inventory) if programme.baseline else []
+    more = (
+        [Finding("baseline-more", "warning", f"and {len(found) - LISTED} more differences", found[0].remedy)] if len(found) > LISTED else []
+    )
+    return [*found[:LISTED], *more]
 
 
 def _chain(lost: tuple[str, str], stays: set[str]) -> Finding:

@@ -9,52 +9,56 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from orchestrator.errors import Finding
 from orchestrator.planning import bounds
 from orchestrator.planning import schedule as scheduling
 from orchestrator.planning.bounds import Shortage
-from orchestrator.planning.orders import target_first
+from orchestrator.planning.orders import Closures
 from orchestrator.planning.patterns import WEEK
 from orchestrator.planning.problem import Problem
-from orchestrator.planning.relax import Change
 from orchestrator.planning.schedule import Schedule
+from orchestrator.planning.suffice import sufficient
 from orchestrator.planning.words import resource_name
 
-SMALL = 1500
-"""Groups up to which several amounts and orders are tried."""
 LISTED = 30
 """Findings of one kind that are listed one by one."""
 
 
-def explain(problem: Problem, schedule: Schedule, proofs: Mapping[int, Shortage] | None = None) -> list[Finding]:
+def explain(
+    problem: Problem, schedule: Schedule, proofs: Mapping[int, Shortage] | None = None, closures: Closures | None = None
+) -> list[Finding]:
     """Every reason for the shortage of this (best found) schedule; the first ones name the targets.
 
-    ``proofs``: by phase, what ``bounds.shortage`` proved, where the caller has asked already.
+    ``proofs``: by phase, what ``bounds.shortage`` proved, where the caller has asked already; ``closures`` likewise.
     """
     short = [n for n, target in enumerate(problem.targets) if scheduling.reached(problem, schedule, n) < target.needed]
+    closures = closures or Closures(problem)
     findings = [_missed(problem, schedule, number) for number in short]
     findings += blocked_findings(problem)
     phases = sorted({problem.targets[number].phase for number in short})
     counted = {phase: found for phase in phases if (found := structure(problem, phase))}
     if proofs is None:
-        proofs = prove(problem, phases)
+        proofs = prove(problem, phases, closures)
     for phase in phases:
         findings += counted.get(phase, [])
         if phase not in counted and phase in proofs:
             findings += _capacities(problem, proofs[phase])
         findings += [_later(problem, schedule, number) for number in short if problem.targets[number].phase == phase]
-    if not counted:
-        findings += _enough(problem, schedule, phases, proofs)
+    if phases and not counted:
+        findings += _enough(problem, phases, proofs, closures)
     return findings
 
 
-def prove(problem: Problem, phases: Sequence[int]) -> dict[int, Shortage]:
+def prove(problem: Problem, phases: Sequence[int], closures: Closures | None = None) -> dict[int, Shortage]:
     """By phase, a proved shortage; phases without proof are left out, and so are all without the optional solver."""
-    if not bounds.available():
+    if not bounds.available() or not phases:
         return {}
-    found = {phase: bounds.shortage(problem, phase) for phase in phases}
+    chosen = (closures or Closures(problem)).chosen()[::2]
+    found = {}
+    for phase in phases:
+        witness = (g for part, target in zip(chosen, problem.targets, strict=True) if target.phase <= phase for g in part)
+        found[phase] = bounds.shortage(problem, phase, witness)
     return {phase: shortage for phase, shortage in found.items() if shortage is not None}
 
 
@@ -68,24 +72,12 @@ def blocked_findings(problem: Problem) -> list[Finding]:
     return found
 
 
-def sufficient(problem: Problem, schedule: Schedule, phases: Sequence[int], proofs: Mapping[int, Shortage]) -> tuple[Change, ...]:
-    """Changes that were *shown* to suffice for these phases and all before them; empty when none was found."""
-    rates: dict[str, float] = {}
-    for phase in phases:
-        proof = proofs.get(phase)
-        deadline = proof.deadline if proof else max(bounds.deadline_weeks(problem, _due(problem, phase)))
-        for name, amount in (proof.joint if proof else _tight(problem, schedule, deadline)).items():
-            weeks = 1 if name.startswith("cloud:") else max(1, deadline - problem.first + 1)
-            rates[name] = max(rates.get(name, 0.0), amount / weeks)
-    return _sufficient(problem, max(phases), rates) if rates else ()
-
-
 def _missed(problem: Problem, schedule: Schedule, number: int) -> Finding:
     target = problem.targets[number]
     phase = problem.programme.phases[target.phase]
     got = scheduling.reached(problem, schedule, number)
     where = f"{phase.id} {target.part}".strip()
-    message = f"{where}: {target.needed} of {len(target.members)} are needed by {phase.due}, the best plan found reaches {got}"
+    message = f"{where}: {target.needed} of {target.in_scope} are needed by {phase.due}, the best plan found reaches {got}"
     return Finding("target-missed", "error", f"{message}: {target.needed - got} short", "see the reasons and choose a relaxation")
 
 
@@ -119,14 +111,14 @@ def _capacities(problem: Problem, shortage: Shortage) -> list[Finding]:
     due = problem.programme.phases[shortage.phase].due
     if shortage.alone:
         return [_proved(problem, shortage, name, due) for name in shortage.alone]
-    names = ", ".join(resource_name(name, "en") for name in shortage.joint)
+    names = ", ".join(resource_name(name, "en") for name in shortage.together)
     message = f"proved: {names} together do not suffice by {due}, though each alone could, with more of the others"
     return [Finding("proved-joint", "error", message, "see what was shown to suffice")]
 
 
-def _enough(problem: Problem, schedule: Schedule, phases: Sequence[int], proofs: Mapping[int, Shortage]) -> list[Finding]:
+def _enough(problem: Problem, phases: Sequence[int], proofs: Mapping[int, Shortage], closures: Closures) -> list[Finding]:
     found = []
-    if enough := sufficient(problem, schedule, phases, proofs):
+    if enough := sufficient(problem, max(phases), closures):
         message = f"shown: a plan was found with {', '.join(str(change) for change in enough)}"
         found.append(Finding("shown-to-suffice", "warning", message, "choose it; less may do, down to what is proved to be missing"))
     for phase in phases:
@@ -145,7 +137,7 @@ def _proved(problem: Problem, shortage: Shortage, name: str, due: dt.date) -> Fi
     if kind == "cloud":
         dimension = {"vcpus": 0, "memory_gb": 1, "storage_gb": 2}[name.partition(":")[2]]
         segment = next(n for n, (first, last) in enumerate(problem.segments) if first <= shortage.deadline <= last)
-        least = math.ceil(amount - bounds.TOLERANCE)
+        least = math.ceil(amount)
         wanted = (problem.cloud[dimension][segment] or 0) + least
         later = next(
             (n for n in range(segment + 1, len(problem.segments)) if (room := problem.cloud[dimension][n]) is None or room >= wanted), None
@@ -155,11 +147,11 @@ def _proved(problem: Problem, shortage: Shortage, name: str, due: dt.date) -> Fi
         )
         message = f"proved: {words}: at least {least} more are needed by {due}{when}"
     elif kind == "skill":
-        message = f"proved: {words}: at least {math.floor(amount) / 10:g} more team-weeks are needed by {due}"
+        message = f"proved: {words}: at least {math.ceil(amount) / 10:g} more team-weeks are needed by {due}"
     elif kind == "replication":
-        message = f"proved: {words}: at least {math.floor(amount)} GB more are to be copied by {due} than it carries"
+        message = f"proved: {words}: at least {math.ceil(amount)} GB more are to be copied by {due} than it carries"
     else:
-        message = f"proved: {words}: at least {math.ceil(amount - bounds.TOLERANCE)} cutovers more are needed by {due} than it allows"
+        message = f"proved: {words}: at least {math.ceil(amount)} cutovers more are needed by {due} than it allows"
     return Finding("proved-shortage", "error", message, f"more of {words} before {due}, a later due date, or a lower percentage")
 
 
@@ -169,85 +161,13 @@ def _later(problem: Problem, schedule: Schedule, number: int) -> Finding:
     phase = problem.programme.phases[target.phase]
     ends = sorted(schedule.ends[g] + problem.groups[g].trial for g in target.members if schedule.weeks[g] >= 0)
     got = scheduling.reached(problem, schedule, number)
-    percent = math.floor(1000 * got / len(target.members)) / 10
+    percent = math.floor(1000 * got / target.in_scope) / 10
     if len(ends) >= target.needed:
         day = (problem.moment(ends[target.needed - 1]) - dt.timedelta(minutes=1)).date()
         message = f"the best plan found reaches {target.needed} on {day} instead of {phase.due}, or {percent:g} % by {phase.due}"
     else:
         message = f"the best plan found reaches {percent:g} % by {phase.due} and never {target.needed}"
     return Finding("smallest-relaxation", "warning", message, f"choose: a later `due`, a lower `percent` for {phase.id}, or more capacity")
-
-
-def _tight(problem: Problem, schedule: Schedule, deadline: int) -> dict[str, float]:
-    """Capacities of which more than 85 % are used up to the deadline; a twentieth of each is what is tried first."""
-    found = {}
-    for resource, left in zip(problem.resources, schedule.ledger.left, strict=True):
-        there = sum(resource.capacity[problem.first : deadline + 1])
-        if there and 1 - sum(left[problem.first : deadline + 1]) / there > 0.85:
-            found[resource.name] = there / 20
-    for name, row, rest in zip(("vcpus", "memory_gb", "storage_gb"), problem.cloud, schedule.ledger.cloud_left, strict=False):
-        for (first, last), room, free in zip(problem.segments, row, rest, strict=True):
-            if first <= deadline <= last and room and free is not None and 1 - free / room > 0.85:
-                found[f"cloud:{name}"] = room / 20
-    return found
-
-
-def _sufficient(problem: Problem, phase: int, rates: Mapping[str, float]) -> tuple[Change, ...]:
-    """Larger, then smaller multiples of the starting amounts until the plain scheduler meets the targets up to this phase."""
-    probes = 7 if len(problem.groups) <= SMALL else 2 if len(problem.groups) <= bounds.LARGE else 1
-    low, high = 0.0, 1.0 if probes > 2 else 1.5 if probes > 1 else 3.0
-    best: tuple[Change, ...] = ()
-    while probes and not best:
-        changes = _changes(rates, high)
-        probes -= 1
-        if _met(_with(problem, changes), phase):
-            best = changes
-        else:
-            low, high = high, high * (2 if probes > 1 else 3)
-    while probes > 0:
-        probes -= 1
-        middle = (low + high) / 2
-        changes = _changes(rates, middle)
-        if _met(_with(problem, changes), phase):
-            high, best = middle, changes
-        else:
-            low = middle
-    return best
-
-
-def _changes(rates: Mapping[str, float], factor: float) -> tuple[Change, ...]:
-    """Constant additions from the start on, rounded up to what a person would order."""
-    return tuple(
-        Change(name, math.ceil(rate * factor) / 10 if name.startswith("skill:") else math.ceil(rate * factor))
-        for name, rate in sorted(rates.items())
-    )
-
-
-def _with(problem: Problem, changes: Sequence[Change]) -> Problem:
-    """The problem with more capacity, exactly as ``relax.apply`` on its programme and a new build would give it."""
-    more = {change.capacity: change.amount for change in changes}
-    resources = [
-        replace(one, capacity=[amount + round(more[one.name] * (10 if one.name.startswith("skill:") else 1)) for amount in one.capacity])
-        if one.name in more else one
-        for one in problem.resources
-    ]  # fmt: skip
-    cloud = [
-        [None if room is None else room + round(more.get(f"cloud:{name}", 0)) if room or n else room for n, room in enumerate(row)]
-        for name, row in zip(("vcpus", "memory_gb", "storage_gb"), problem.cloud, strict=False)
-    ]
-    return replace(problem, resources=resources, cloud=cloud)
-
-
-def _met(problem: Problem, phase: int) -> bool:
-    for order in target_first(problem):
-        schedule = scheduling.serial(problem, order())
-        if all(scheduling.reached(problem, schedule, n) >= one.needed for n, one in enumerate(problem.targets) if one.phase <= phase):
-            return True
-    return False
-
-
-def _due(problem: Problem, phase: int) -> int:
-    return next(target.due for target in problem.targets if target.phase == phase)
 
 
 def _from(problem: Problem, week: int) -> str:

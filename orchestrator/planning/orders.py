@@ -8,24 +8,32 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import cache
+from heapq import heapify, heappop, heappush
 
 from orchestrator.planning import graph
-from orchestrator.planning.bounds import deadline_weeks
+from orchestrator.planning.bounds import LARGE, deadline_weeks
 from orchestrator.planning.problem import Problem, Target
 from orchestrator.planning.schedule import Schedule, Score, empty, score, serial
 
 CLOSURE_LIMIT = 300
 """Nodes looked at to price one closure; larger ones are priced by these."""
+USUAL = 5
+"""Orders that are always tried."""
 ROUNDS = 20
 """Prices of closures fall while others are paid: they are looked at anew so many times on the way to a target."""
 Order = Callable[[], Sequence[int]]
 
 
 def best_of_portfolio(problem: Problem) -> Schedule:
-    """The best schedule of a few orders; the first that nothing can beat (no shortage, every group in its soonest week) ends it."""
+    """The best schedule of a few orders; the first that nothing can beat (no shortage, every group in its soonest week) ends it.
+
+    The last orders are tried only where the others miss a target."""
     best: Schedule | None = None
     best_score: Score = (0, 0)
-    for order in orders(problem):
+    for number, order in enumerate(orders(problem)):
+        if number >= USUAL and best_score[0] == 0:
+            break
         schedule = serial(problem, order())
         found = score(problem, schedule)
         if best is None or found < best_score:
@@ -35,34 +43,37 @@ def best_of_portfolio(problem: Problem) -> Schedule:
     return best or empty(problem)
 
 
-def orders(problem: Problem) -> list[Order]:
+def orders(problem: Problem, known: Closures | None = None) -> list[Order]:
     """Orders to choose from.
 
     Ripe and simple first (R4); value for cost; then the systems chosen for the targets before the rest: ripe and simple first, as
-    they were chosen, by the scarcity of their windows."""
-    closures = Closures(problem)
-    chosen: list[list[int]] = []
+    they were chosen, by the scarcity of their windows; where targets are tight also scarce windows and dear ones first, long preparation first."""
+    closures = Closures(problem, known)
 
-    def selected(key: Callable[[int], tuple[float, int]] | None) -> Order:
+    def selected(key: Callable[[int], tuple[float, ...]] | None) -> Order:
         def make() -> Sequence[int]:
-            if not chosen:
-                chosen.extend(closures.chosen())
+            chosen = closures.chosen()
             parts = chosen if key is None else [part if number % 2 else sorted(part, key=key) for number, part in enumerate(chosen)]
             return [*(group for part in parts for group in part), *ripe(problem)]
 
         return make
 
+    @cache
+    def price() -> list[float]:
+        return closures.costs(max(deadline_weeks(problem, problem.targets[0].due), default=0)) if problem.targets else []
+
     rank = {group: float(n) for n, group in enumerate(ripe(problem))}
     return [
         lambda: ripe(problem), lambda: _by_value(problem, closures), selected(lambda g: (rank[g], g)), selected(None),
-        selected(lambda g: (_openings(problem, g), g)),
+        selected(lambda g: (_openings(problem, g), g)), selected(lambda g: (_openings(problem, g), -price()[g], g)),
+        selected(lambda g: (-problem.groups[g].lead, rank[g], g)),
     ]  # fmt: skip
 
 
-def target_first(problem: Problem) -> list[Order]:
+def target_first(problem: Problem, known: Closures | None = None) -> list[Order]:
     """The orders that begin with what the targets need: one for a large city, all for a small one."""
-    found = orders(problem)[2:]
-    return found[:1] if len(problem.groups) > 1500 else found
+    found = orders(problem, known)[2:USUAL]
+    return found[:1] if len(problem.groups) > LARGE else found
 
 
 def ripe(problem: Problem) -> list[int]:
@@ -78,10 +89,12 @@ def ripe(problem: Problem) -> list[int]:
 class Closures:
     """What groups need, directly or not, and what that costs."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, known: Closures | None = None) -> None:
+        """``known``: those of the same systems under other limits."""
         self.problem = problem
-        self._closures: dict[int, list[int]] = {}
+        self._closures: dict[int, list[int]] = known._closures if known else {}
         self._needs = [group.needs for group in problem.groups]
+        self._chosen: list[list[int]] = []
 
     def of(self, group: int) -> list[int]:
         found = self._closures.get(group)
@@ -103,8 +116,10 @@ class Closures:
 
     def chosen(self) -> list[list[int]]:
         """By target two lists: the groups paid for it, as they were chosen, and the rest that could stand in for them, cheap ones first."""
-        paid: set[int] = set()
-        return [part for target in self.problem.targets for part in self._choose(target, paid)]
+        if not self._chosen:
+            paid: set[int] = set()
+            self._chosen = [part for target in self.problem.targets for part in self._choose(target, paid)]
+        return self._chosen
 
     def _choose(self, target: Target, paid: set[int]) -> tuple[list[int], list[int]]:
         last = deadline_weeks(self.problem, target.due)
@@ -117,23 +132,35 @@ class Closures:
             paid.update(order)
             return order, []
         cost = self.costs(max(last[group] for group in times))
-        while have < target.needed:
+        left: dict[int, list[float]] = {}  # by group, what is not paid of its closure yet: cost, systems that count
+        holders: dict[int, list[int]] = {}
+        for group in times:
+            if group not in paid:
+                fresh = [other for other in self.of(group) if other not in paid]
+                left[group] = [sum(cost[other] for other in fresh), sum(times.get(other, 0) for other in fresh)]
+                for other in fresh:
+                    holders.setdefault(other, []).append(group)
+        heap = [(there[0] / there[1], group) for group, there in left.items()]
+        heapify(heap)
+        while have < target.needed and heap:
             stop = min(target.needed, have + max(1, target.needed // ROUNDS))
-            prices = []
-            for group in times:
+            waiting: dict[int, list[int]] = {}
+            while have < stop and heap:
+                told, group = heappop(heap)
+                if group in paid or told != left[group][0] / left[group][1]:
+                    continue
+                for other in self.of(group):
+                    if other not in paid:
+                        paid.add(other)
+                        order.append(other)
+                        have += times.get(other, 0)
+                        for holder in holders[other]:
+                            waiting.setdefault(holder, []).append(other)
+            for group, fallen in waiting.items():
                 if group not in paid:
-                    fresh = [other for other in self.of(group) if other not in paid]
-                    prices.append((sum(cost[other] for other in fresh) / sum(times.get(other, 0) for other in fresh), group))
-            if not prices:
-                break
-            for _, group in sorted(prices):
-                if have >= stop:
-                    break
-                if group not in paid:
-                    fresh = [other for other in self.of(group) if other not in paid]
-                    paid.update(fresh)
-                    order += fresh
-                    have += sum(times.get(other, 0) for other in fresh)
+                    left[group][0] -= sum(cost[other] for other in fallen)
+                    left[group][1] -= sum(times.get(other, 0) for other in fallen)
+                    heappush(heap, (left[group][0] / left[group][1], group))
         spare = {group: sum(cost[other] for other in self.of(group) if other not in paid) for group in times if group not in paid}
         return order, sorted(spare, key=lambda g: (spare[g], g))
 

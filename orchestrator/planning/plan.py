@@ -6,21 +6,21 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from orchestrator.errors import Finding, Refused
-from orchestrator.models import Inventory, Plan, PlanCount, PlanEntry, PlanPhase, PlanWave, System, Verdict
+from orchestrator.models import Inventory, Plan, PlanBaseline, PlanCount, PlanEntry, PlanPhase, PlanWave, System, Verdict
 from orchestrator.planning import schedule as scheduling
+from orchestrator.planning.bounds import LARGE
 from orchestrator.planning.build import build
 from orchestrator.planning.former import schedule_of
 from orchestrator.planning.notes import notes_of
-from orchestrator.planning.orders import best_of_portfolio
+from orchestrator.planning.orders import Closures, best_of_portfolio
 from orchestrator.planning.problem import Problem, needed_of
 from orchestrator.planning.programme import Programme, programme_digest
 from orchestrator.planning.schedule import Schedule
 from orchestrator.planning.why import reasons_of
-
-MENDING = 200
-"""Neighbourhoods spent on a shortage before it is explained."""
+from orchestrator.policy.counting import Member
 
 
 def make_plan(
@@ -31,7 +31,7 @@ def make_plan(
 
     ``effort``: iterations of neighbourhood search (no clock is looked at); the result is never worse than with fewer.
     ``keep``: a former plan. Where it still fits into every limit and is no worse, it stays: more capacity never makes targets worse.
-    Raises ``Refused`` when a target is not reached, with every reason and the bracket of what is missing.
+    Raises ``Unreached`` when a target is missed: the best plan found, every reason, and the bracket of what is missing.
     """
     check_assessed(inventory, verdicts)
     problem = build(inventory, verdicts, programme)
@@ -42,9 +42,11 @@ def make_plan(
         from orchestrator.planning import search
 
         schedule = search.improve(problem, schedule, effort)
-    if scheduling.score(problem, schedule)[0]:
-        schedule = mended_or_refused(problem, schedule)
-    return to_plan(problem, schedule, inventory_digest=inventory_digest, policy_digest=policy_digest)
+    schedule, reasons = mended(problem, schedule)
+    plan = to_plan(problem, schedule, inventory_digest=inventory_digest, policy_digest=policy_digest)
+    if reasons:
+        raise Unreached(plan, reasons)
+    return plan
 
 
 def check_assessed(inventory: Inventory, verdicts: Mapping[str, Verdict]) -> None:
@@ -77,10 +79,16 @@ def to_plan(problem: Problem, schedule: Schedule, *, inventory_digest: str, poli
     ]
     plan = Plan(
         digest="", inventory_digest=inventory_digest, policy_digest=policy_digest, entries=tuple(entries),
-        phases=phases_of(problem, entries), programme_digest=programme_digest(problem.programme), counting=problem.programme.counting,
-        starts=problem.programme.starts, waves=tuple(waves), notes=notes_of(problem, schedule),
+        phases=phases_of(problem, entries), programme_digest=programme_digest(problem.programme), programme=problem.programme.settings(), counting=problem.programme.counting,
+        starts=problem.programme.starts, baseline=baseline_of(problem.programme), waves=tuple(waves), notes=notes_of(problem, schedule),
     )  # fmt: skip
     return sealed(plan)
+
+
+def baseline_of(programme: Programme) -> PlanBaseline | None:
+    """Which baseline the targets are counted against, as a plan says it."""
+    frozen = programme.baseline
+    return PlanBaseline(frozen=frozen.day, changes=frozen.changes, systems=len(frozen.members)) if frozen else None
 
 
 def sealed(plan: Plan) -> Plan:
@@ -88,22 +96,36 @@ def sealed(plan: Plan) -> Plan:
     return plan.model_copy(update={"digest": plan_digest(plan)})
 
 
-def mended_or_refused(problem: Problem, schedule: Schedule) -> Schedule:
-    """The schedule mended until every target is met. Raises ``Refused`` with every reason where that does not succeed."""
+class Unreached(Refused):
+    """A target is missed. ``plan`` is the best that was found: it keeps every other limit, and a person may approve it all the same."""
+
+    def __init__(self, plan: Plan, findings: Sequence[Finding]) -> None:
+        remedy = "choose one of the relaxations, or try a higher --effort where nothing was proved"
+        super().__init__("the targets are not reached", findings=findings, remedy=remedy)
+        self.plan = plan
+
+
+def mending(problem: Problem) -> int:
+    """Neighbourhoods spent on a shortage before it is explained: those of a large city cost more."""
+    return 200 if len(problem.groups) <= LARGE else 60
+
+
+def mended(problem: Problem, schedule: Schedule) -> tuple[Schedule, list[Finding]]:
+    """The schedule mended until every target is met; with every reason where that does not succeed."""
+    if not scheduling.score(problem, schedule)[0]:
+        return schedule, []
     from orchestrator.planning import search
     from orchestrator.planning.explain import explain, prove, structure
 
+    closures = Closures(problem)
     short = sorted({one.phase for n, one in enumerate(problem.targets) if scheduling.reached(problem, schedule, n) < one.needed})
     hopeless = any(structure(problem, phase) for phase in short)
-    proofs = {} if hopeless else prove(problem, short)
+    proofs = {} if hopeless else prove(problem, short, closures)
     if not hopeless and not proofs:  # what is proved to be impossible is not tried
-        schedule = search.mend(problem, schedule, MENDING)
-    if scheduling.score(problem, schedule)[0]:
-        raise Refused(
-            "the targets are not reached", findings=[*explain(problem, schedule, proofs), *problem.warnings],
-            remedy="choose one of the relaxations, or try a higher --effort where nothing was proved",
-        )  # fmt: skip
-    return schedule
+        schedule = search.mend(problem, schedule, mending(problem))
+    if not scheduling.score(problem, schedule)[0]:
+        return schedule, []
+    return schedule, [*explain(problem, schedule, proofs, closures), *problem.warnings]
 
 
 def plan_digest(plan: Plan) -> str:
@@ -112,15 +134,16 @@ def plan_digest(plan: Plan) -> str:
     return hashlib.sha256(json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()).hexdigest()
 
 
-def facts_digest(system: System, verdict: Verdict) -> str:
-    """What planning reads of a system and its verdict, in sixteen hexadecimal digits."""
-    interruption = system.interruption.outage_minutes if system.interruption else None
-    facts = (
-        system.department, system.kind, system.depends_on, system.data_gb, system.vcpus, system.memory_gb, system.storage_gb,
-        system.service_hours, [(one.days, one.start, one.end) for one in system.windows], interruption, system.trial_run_seconds,
-        verdict.strategy, verdict.readiness, verdict.complexity, verdict.no_source,
-    )  # fmt: skip
-    return hashlib.sha256(json.dumps(facts, ensure_ascii=False).encode()).hexdigest()[:16]
+def facts_of(system: System, verdict: Verdict) -> dict[str, Any]:
+    """What planning reads of a system and its verdict, by field, as JSON holds it."""
+    return {
+        "department": system.department, "kind": str(system.kind), "depends_on": list(system.depends_on), "data_gb": system.data_gb,
+        "vcpus": system.vcpus, "memory_gb": system.memory_gb, "storage_gb": system.storage_gb, "service_hours": system.service_hours,
+        "windows": [one.model_dump(mode="json") for one in system.windows],
+        "outage_minutes": system.interruption.outage_minutes if system.interruption else None,
+        "trial_run_seconds": system.trial_run_seconds, "strategy": str(verdict.strategy), "readiness": verdict.readiness,
+        "complexity": verdict.complexity, "no_source": verdict.no_source,
+    }  # fmt: skip
 
 
 def phases_of(problem: Problem, entries: Sequence[PlanEntry]) -> tuple[PlanPhase, ...]:
@@ -128,7 +151,7 @@ def phases_of(problem: Problem, entries: Sequence[PlanEntry]) -> tuple[PlanPhase
     accepted = {one.system: one.accepted_by for one in entries}
     found = []
     for number, phase in enumerate(problem.programme.phases):
-        members = [problem.systems[m] for m in problem.scope[number]]
+        members = problem.counted[number]
         end = dt.datetime.combine(phase.due + dt.timedelta(days=1), dt.time())
         done = {one.id for one in members if (at := accepted.get(one.id)) is not None and at <= end}
         starts = problem.monday(problem.release_by_phase[number]) if number else phase.starts or problem.programme.starts
@@ -141,7 +164,7 @@ def phases_of(problem: Problem, entries: Sequence[PlanEntry]) -> tuple[PlanPhase
     return tuple(found)
 
 
-def _parts(members: Sequence[System], done: set[str], percent: float, part_of: Callable[[System], str]) -> tuple[PlanCount, ...]:
+def _parts(members: Sequence[Member], done: set[str], percent: float, part_of: Callable[[Member], str]) -> tuple[PlanCount, ...]:
     parts: dict[str, list[str]] = {}
     for one in members:
         parts.setdefault(part_of(one), []).append(one.id)
@@ -167,7 +190,7 @@ def _entries(problem: Problem, schedule: Schedule, group: int, place: tuple[int,
             preparation_starts=problem.monday(week - one.lead + 1), accepted_by=accepted,
             together_with=tuple(other.id for other in members if other.id != system.id),
             state="done" if state == "done" else "under_way" if state == "under_way" else "planned",
-            reasons=reasons, facts=facts_digest(system, verdict),
+            reasons=reasons, facts=facts_of(system, verdict),
         ))  # fmt: skip
     return found
 

@@ -18,6 +18,7 @@ from orchestrator.errors import Finding
 from orchestrator.models import System, Verdict
 from orchestrator.planning.patterns import Pattern
 from orchestrator.planning.programme import Programme
+from orchestrator.policy.counting import Member
 
 OVERRUN_WEEKS = 52
 """Weeks behind the last due date in which left-overs may still be placed; they count as short of the target."""
@@ -74,6 +75,8 @@ class Target:
     part: str
     members: tuple[int, ...]
     """Groups, once per counted system."""
+    in_scope: int
+    """How many the percentage is of: with a frozen baseline also those that the inventory has no more."""
     needed: int
     due: int
     """Minute at which the day after the due date begins."""
@@ -96,7 +99,9 @@ class Problem:
     """By dimension and segment."""
     targets: list[Target]
     scope: list[list[int]]
-    """By phase, the systems that count."""
+    """By phase, the systems that it plans for."""
+    counted: list[list[Member]]
+    """By phase, what its percentage is of."""
     release_by_phase: list[int]
     out_of_scope: list[str]
     dropped: list[tuple[str, str]]

@@ -15,7 +15,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from orchestrator.errors import Finding, Refused
-from orchestrator.models import Kind, Level, Noun, Strategy, SystemId, Window
+from orchestrator.models import Inventory, Kind, Level, Noun, Strategy, SystemId, Window
+from orchestrator.policy.counting import Baseline, Member, members_of
 
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
@@ -110,6 +111,14 @@ class Standing(Noun):
     """Done: the day it was cut over. Under way: the day that was promised."""
 
 
+class Frozen(Noun):
+    """The denominator as the journal has it (R7): frozen on a day, every recorded change applied."""
+
+    day: dt.date
+    changes: int = 0
+    members: tuple[Member, ...]
+
+
 class Programme(Noun):
     """Everything planning knows besides inventory and policy."""
 
@@ -137,6 +146,8 @@ class Programme(Noun):
     reachable: tuple[SystemId, ...] = ()
     """Dependencies that stay where they are and are reached over a link: nobody waits for them."""
     under_way: tuple[Standing, ...] = ()
+    baseline: Frozen | None = None
+    """What the percentages are of. From the journal, never from the file; None: nobody has frozen one, today's inventory is counted."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Programme:
@@ -154,6 +165,15 @@ class Programme(Noun):
     def work_of(self, strategy: Strategy) -> Work:
         """What the programme, or else our default, asks for one system of this strategy."""
         return self.work.get(strategy) or DEFAULT_WORK[strategy]
+
+    def counted(self, inventory: Inventory) -> list[list[Member]]:
+        """By phase, what its percentage is of."""
+        members = self.baseline.members if self.baseline else members_of(inventory)
+        return [[one for one in members if one.level in phase.levels and one.kind in phase.kinds] for phase in self.phases]
+
+    def settings(self) -> dict[str, Any]:
+        """What the file says, as canonical JSON holds it: without what moves with time (the present, what is under way, the baseline)."""
+        return self.model_dump(mode="json", exclude={"as_of", "under_way", "baseline"})
 
 
 DEFAULT_WORK = {
@@ -181,6 +201,9 @@ def load_programme(path: Path) -> Programme:
     if not isinstance(raw, dict):
         finding = Finding("programme-shape", "error", "is not a mapping of settings", "begin with `starts:` and `phases:`", file=str(path))
         raise Refused("the programme is not a mapping", findings=[finding], where=str(path))
+    if "baseline" in raw:
+        finding = Finding("programme-baseline", "error", "the baseline is not set here", "`orchestrator baseline freeze`", file=str(path))
+        raise Refused("the programme does not fit its schema", findings=[finding], where=str(path))
     try:
         return Programme.model_validate(raw)
     except ValidationError as error:
@@ -199,6 +222,13 @@ def load_programme(path: Path) -> Programme:
 
 
 def programme_digest(programme: Programme) -> str:
-    """SHA-256 over the programme's canonical JSON, ``as_of`` and what is under way left out: those move with time."""
-    data = programme.model_dump(mode="json", exclude={"as_of", "under_way"})
-    return hashlib.sha256(json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()).hexdigest()
+    """SHA-256 over the canonical JSON of the programme's settings."""
+    return hashlib.sha256(json.dumps(programme.settings(), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()).hexdigest()
+
+
+def with_baseline(programme: Programme, baseline: Baseline | None) -> Programme:
+    """The programme with the denominator that the journal holds."""
+    if baseline is None:
+        return programme
+    day = dt.datetime.fromisoformat(baseline.at).date()
+    return programme.model_copy(update={"baseline": Frozen(day=day, changes=len(baseline.changes), members=baseline.members)})

@@ -9,9 +9,9 @@ from orchestrator.models import Inventory, MovedPromise, Plan, PlanEntry, Verdic
 from orchestrator.planning import schedule as scheduling
 from orchestrator.planning.build import build
 from orchestrator.planning.graph import closure
-from orchestrator.planning.orders import ripe, target_first
+from orchestrator.planning.orders import orders, ripe, target_first
 from orchestrator.planning.patterns import WEEK
-from orchestrator.planning.plan import MENDING, check_assessed, mended_or_refused, sealed, to_plan
+from orchestrator.planning.plan import Unreached, check_assessed, mended, mending, sealed, to_plan
 from orchestrator.planning.problem import Problem
 from orchestrator.planning.programme import Programme, Standing
 from orchestrator.planning.schedule import Schedule, near_misses
@@ -29,7 +29,7 @@ def replan(
     ``standing``: where systems stand, beside what the programme says; what is under way without a date keeps the promised one.
     ``moved`` lists every broken promise (another moment than the former plan gave) with its reason; a live system whose
     dependency is not on the cloud (any more) is a note ``live-violation`` with what to do.
-    Raises ``Refused`` when a target is not reached any more.
+    Raises ``Unreached`` when a target is missed, with the best re-plan found: what is under way goes on, and broken promises are listed.
     """
     check_assessed(inventory, verdicts)
     entries = {entry.system: entry for entry in former.entries}
@@ -48,10 +48,12 @@ def replan(
         from orchestrator.planning import search
 
         schedule = search.improve(problem, schedule, effort)
-    if scheduling.score(problem, schedule)[0]:
-        schedule = mended_or_refused(problem, schedule)
+    schedule, reasons = mended(problem, schedule)
     plan = to_plan(problem, schedule, inventory_digest=inventory_digest, policy_digest=policy_digest)
-    return sealed(plan.model_copy(update={"moved": moved_promises(entries, plan), "replaces": former.digest}))
+    plan = sealed(plan.model_copy(update={"moved": moved_promises(entries, plan), "replaces": former.digest}))
+    if reasons:
+        raise Unreached(plan, reasons)
+    return plan
 
 
 def moved_promises(former: Mapping[str, PlanEntry], plan: Plan) -> tuple[MovedPromise, ...]:
@@ -111,24 +113,30 @@ def _kept(problem: Problem, urgent: set[int]) -> Schedule:
 
 def _best(problem: Problem, urgent: set[int]) -> Schedule:
     """Promises first; without keeping them only where targets would be missed otherwise."""
+    best, score = None, (0, 0)
     urgent = set(urgent)
     for _ in range(ROUNDS):
-        best = scheduling.serial(problem, ripe(problem), base=_kept(problem, urgent))
+        schedule = scheduling.serial(problem, ripe(problem), base=_kept(problem, urgent))
+        found = scheduling.score(problem, schedule)
+        if best is not None and found >= score:
+            break
+        best, score = schedule, found
         late = near_misses(problem, best) - urgent
         if not late:
             break
         urgent |= {other for group in late for other in closure(group, [one.needs for one in problem.groups])}
         urgent = {group for group in urgent if problem.groups[group].fixed is None}
-    score = scheduling.score(problem, best)
+    assert best is not None  # noqa: S101 - there is a first round
     if score[0]:
         from orchestrator.planning.search import Search
 
-        Search(problem, best).run(MENDING, until_met=True)
+        Search(problem, best).run(mending(problem), until_met=True)
         score = scheduling.score(problem, best)
-    for order in target_first(problem) if score[0] else ():
-        for keep in (True, False):
-            other = scheduling.serial(problem, order(), keep_promises=keep)
-            found = scheduling.score(problem, other)
-            if found < score:
-                best, score = other, found
+    for keep, order in [(True, order) for order in orders(problem)[2:]] + [(False, order) for order in target_first(problem)]:
+        if not score[0]:
+            break
+        other = scheduling.serial(problem, order(), keep_promises=keep)
+        found = scheduling.score(problem, other)
+        if found < score:
+            best, score = other, found
     return best

@@ -15,18 +15,21 @@ from decimal import ROUND_CEILING, Decimal
 from functools import cache
 
 from orchestrator.errors import Finding
-from orchestrator.models import Inventory, Plan, PlanEntry, Strategy, System, Verdict, Window
+from orchestrator.models import Inventory, Kind, Level, Plan, PlanEntry, Strategy, System, Verdict, Window
 from orchestrator.planning.hours import windows_for
-from orchestrator.planning.programme import Programme
+from orchestrator.planning.programme import Phase, Programme
 from orchestrator.planning.verify_capacity import capacity_faults
 
 ONE_DAY = dt.timedelta(days=1)
 
 
-def verify(plan: Plan, inventory: Inventory, verdicts: Mapping[str, Verdict], programme: Programme) -> tuple[Finding, ...]:
+def verify(
+    plan: Plan, inventory: Inventory, verdicts: Mapping[str, Verdict], programme: Programme, *, former: Plan | None = None
+) -> tuple[Finding, ...]:  # fmt: skip
     """Everything that is wrong with the plan; empty when it keeps all its promises.
 
-    What is done or under way is taken as it stands: its own date, window and dependencies are history.
+    What is done or under way is taken as it stands: its own date, window and dependencies are history. ``former``: the plan that a
+    re-plan replaces; preparation that was to begin under it before the programme's present has begun, and is not begun anew.
     """
     systems = {one.id: one for one in inventory.systems}
     faults: list[Finding] = []
@@ -43,7 +46,10 @@ def verify(plan: Plan, inventory: Inventory, verdicts: Mapping[str, Verdict], pr
     faults += _window_faults(known, systems, verdicts, programme)
     faults += _start_faults(known, systems, inventory, programme)
     faults += _count_faults(plan, known, systems, inventory, programme)
-    faults += capacity_faults(known, systems, verdicts, programme, cycles)
+    present = programme.as_of or programme.starts
+    before = former.entries if former and former.digest == plan.replaces else ()
+    begun = {one.system for one in before if one.preparation_starts is not None and one.preparation_starts < present}
+    faults += capacity_faults(known, systems, verdicts, programme, cycles, begun)
     data = plan.model_dump(mode="json", exclude={"digest"})
     if hashlib.sha256(json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()).hexdigest() != plan.digest:
         faults.append(_fault("digest", "the digest is not that of the plan's content"))
@@ -196,8 +202,9 @@ def _start_faults(
     for number in reversed(range(len(programme.phases))):
         phase = programme.phases[number]
         day = phase.starts or (programme.phases[number - 1].due + ONE_DAY if number else programme.starts)
+        frozen = {one.id for one in programme.baseline.members if _inside(phase, one.level, one.kind)} if programme.baseline else set()
         for sid in entries:
-            if levels.get(systems[sid].department) in phase.levels and systems[sid].kind in phase.kinds:
+            if sid in frozen or _inside(phase, levels.get(systems[sid].department), systems[sid].kind):
                 begins[sid] = min(day, begins.get(sid, day))
     todo = list(begins)
     while todo:
@@ -220,6 +227,10 @@ def _start_faults(
     return faults
 
 
+def _inside(phase: Phase, level: Level | None, kind: Kind) -> bool:
+    return level in phase.levels and kind in phase.kinds
+
+
 def _count_faults(
     plan: Plan, entries: Mapping[str, PlanEntry], systems: Mapping[str, System], inventory: Inventory, programme: Programme
 ) -> list[Finding]:
@@ -228,12 +239,15 @@ def _count_faults(
     if [one.id for one in plan.phases] != [one.id for one in programme.phases]:
         return [_fault("phases", "the plan's phases are not those of the programme")]
     for told, phase in zip(plan.phases, programme.phases, strict=True):
-        scope = [one for one in systems.values() if levels.get(one.department) in phase.levels and one.kind in phase.kinds]
+        if programme.baseline is None:
+            scope = [(one.id, one.kind, one.department) for one in systems.values() if _inside(phase, levels.get(one.department), one.kind)]
+        else:
+            scope = [(one.id, one.kind, one.department) for one in programme.baseline.members if _inside(phase, one.level, one.kind)]
         parts: dict[str, list[str]] = defaultdict(list)
-        for one in scope:
-            parts[{"all_together": "", "per_kind": one.kind.value, "per_department": one.department}[programme.counting]].append(one.id)
+        for sid, kind, department in scope:
+            parts[{"all_together": "", "per_kind": kind.value, "per_department": department}[programme.counting]].append(sid)
         end = dt.datetime.combine(phase.due, dt.time.min) + ONE_DAY
-        done = {one.id for one in scope if one.id in entries and (at := entries[one.id].accepted_by) is not None and at <= end}
+        done = {sid for sid, _, _ in scope if sid in entries and (at := entries[sid].accepted_by) is not None and at <= end}
         needed = {part: int((Decimal(str(phase.percent)) * len(ids) / 100).to_integral_value(ROUND_CEILING)) for part, ids in parts.items()}
         if (told.in_scope, told.needed, told.planned) != (len(scope), sum(needed.values()), len(done)):
             real = (len(scope), sum(needed.values()), len(done))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from orchestrator.errors import Finding
@@ -21,9 +21,9 @@ Use = dict[tuple[str, dt.date], list[Decimal]]
 
 def capacity_faults(
     entries: Mapping[str, PlanEntry], systems: Mapping[str, System], verdicts: Mapping[str, Verdict], programme: Programme,
-    cycles: Mapping[str, frozenset[str]],
+    cycles: Mapping[str, frozenset[str]], begun: Set[str],
 ) -> list[Finding]:  # fmt: skip
-    """Every week and capacity that is used beyond its limit, and preparation that begins before it can."""
+    """Every week and capacity that is used beyond its limit, and preparation that begins before it can; ``begun``: where it has begun."""
     faults: list[Finding] = []
     use: Use = defaultdict(lambda: [Decimal(0), Decimal(0)])
     cloud: dict[tuple[str, dt.date], list[Decimal]] = defaultdict(lambda: [Decimal(0), Decimal(0)])
@@ -34,7 +34,7 @@ def capacity_faults(
         cutover = _monday(entry.window_start.date())
         begin = cutover - (weeks - 1) * SEVEN
         planned = entry.state == "planned"
-        if planned and begin < present:
+        if planned and begin < present and not mates <= begun:
             faults.append(_fault("preparation", f"{sid} needs {weeks} weeks of preparation and would begin on {begin}", sid))
         if planned and entry.preparation_starts is not None and entry.preparation_starts != begin:
             faults.append(_fault("preparation", f"{sid}: preparation is said to start on {entry.preparation_starts}, it is {begin}", sid))

@@ -182,10 +182,11 @@ def baseline(audit: Audit) -> Baseline | None:
     return Baseline(first.at, first.actor, str(payload.get("reason", "")), frozen, tuple(changes), ordered)
 
 
-def unexplained(frozen: Baseline, inventory: Inventory) -> list[Finding]:
-    """Differences between today's count and the baseline that nobody recorded."""
-    today, then = {member.id for member in members_of(inventory)}, {member.id for member in frozen.members}
-    left = {change.system: change for change in frozen.changes if change.what != "added"}
+def unexplained(frozen: Iterable[Member], inventory: Inventory, changes: Iterable[BaselineChange] = ()) -> list[Finding]:
+    """Differences between today's count and the members of the baseline that nobody recorded; with its ``changes``, also systems that
+    left it on record and are still counted."""
+    today, then = {member.id for member in members_of(inventory)}, {member.id for member in frozen}
+    left = {change.system: change for change in changes if change.what != "added"}
     remedy = "orchestrator baseline change 系统编码 --what … --reason …"
     found = []
     for ident in sorted(today - then):

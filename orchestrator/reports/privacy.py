@@ -13,6 +13,7 @@ HIDDEN = "〔略〕"
 KEYS: dict[str, tuple[str, ...]] = {
     # kind of event → what of it is printed; keys that are not listed never are
     "plan_saved": ("digest",),
+    "plan_approved": ("digest", "reason"),
     "migration_started": ("strategy", "plan"),
     "migration": ("state", "ending", "live", "why"),
     "taken_up": ("was",),

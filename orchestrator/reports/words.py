@@ -70,6 +70,7 @@ FORMS = {"front_end_server": ("前置机", "front-end server"), "api": ("接口"
 DAYS = {"daily": "每天", "workday": "工作日", "weekend": "周末", "holiday": "节假日"}
 EVENTS: dict[str, tuple[str, str]] = {
     "plan_saved": ("保存计划", "plan saved"),
+    "plan_approved": ("批准计划", "plan approved"),
     "migration_started": ("开始迁移", "migration started"),
     "migration": ("迁移状态变化", "migration changed"),
     "taken_up": ("人工接手", "taken up by a person"),

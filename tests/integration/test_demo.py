@@ -1,5 +1,6 @@
 """The demo as a user runs it: its JSON is a contract, and a planted fault is never called ok."""
 
+import datetime as dt
 import json
 import os
 import subprocess
@@ -10,9 +11,18 @@ from typing import Any
 import psutil
 import pytest
 
+from orchestrator.engine.actors import Actor
+from orchestrator.engine.journal import Journal
+from orchestrator.engine.session import Session
+from orchestrator.engine.states import Ending, MigrationState
+from orchestrator.models import Plan
+from orchestrator.planning.programme import Standing
+from orchestrator.planning.verify import verify
+from orchestrator.settings import Settings
+
 pytestmark = [pytest.mark.demo, pytest.mark.servers, pytest.mark.timeout(400)]
 CHECKOUT = Path(__file__).resolve().parents[2]
-PORTAL = "citizen-portal"
+PORTAL, REGISTER, WEATHER = "citizen-portal", "property-register", "weather-bulletin"
 
 
 def demo(folder: Path, *more: str) -> tuple[int, dict[str, Any], str]:
@@ -124,6 +134,55 @@ def test_nothing_is_left_running_and_no_password_was_printed(ran):
     assert left_of(folder) == []
     for secret in (folder / "city" / "secrets").iterdir():
         assert secret.read_text("utf-8").strip() not in printed
+
+
+def test_a_replan_after_real_migrations_keeps_what_is_done_and_verifies(ran):
+    """The journal of the run, read by ``plan --replan`` as an operator would: the portal stands at its day, the rest is planned anew."""
+    folder = ran[3]
+    city, as_of = folder / "city", dt.date.today() + dt.timedelta(days=1)  # noqa: DTZ011 - the city's own day
+    settings = Settings(inventory=city / "inventory", state=city / "demo" / "state")
+    former = replan(settings, folder / "first.json", as_of)
+    assert {e.system: e.state for e in former.entries if e.state != "planned"} == {PORTAL: "done"}
+    done = next(e for e in former.entries if e.system == PORTAL)
+    assert done.window_start.date() in {dt.date.today(), dt.date.today() - dt.timedelta(days=1)}  # noqa: DTZ011
+    journal = Journal(settings.journal_url)
+    assert {note.system for note in former.notes if note.code == "live-violation"} == set()
+    run = journal.migrations()[-1]
+    for system, ended in ((REGISTER, False), (WEATHER, True)):  # beside the real ones: one under way, one whose last migration went back
+        ident = journal.start_migration(
+            system=system, strategy=run.strategy, runbook=run.runbook, plan_digest=run.plan_digest, requested_by="os:lin", steps=[]
+        )
+        if ended:
+            lease = journal.acquire(ident, holder="os:lin")
+            journal.set_migration(lease, state=MigrationState.UNDOING)
+            journal.set_migration(lease, state=MigrationState.ENDED, ending=Ending.ROLLED_BACK_BEFORE)
+            journal.release(lease)
+    again = replan(settings, folder / "second.json", as_of)
+    states = {e.system: e.state for e in again.entries}
+    assert (states[PORTAL], states[REGISTER], states[WEATHER]) == ("done", "under_way", "planned")
+    session = Session(settings, Actor("os", "lin"))
+    where = {row.system for row in journal.migrations()}
+    standing = [
+        Standing(system=e.system, state=e.state, cutover=e.window_start.date())
+        for e in again.entries
+        if e.system in where and e.state != "planned"
+    ]
+    present = session.programme.model_copy(update={"as_of": as_of, "under_way": tuple(standing)})
+    assert [str(f) for f in verify(again, session.inventory, session.verdicts, present, former=former)] == []
+
+
+def replan(settings: Settings, out: Path, as_of: dt.date) -> Plan:
+    """What ``orchestrator plan --replan`` writes."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("ORCHESTRATOR_", "PREFECT_"))}
+    environment |= {
+        "PYTHONPATH": str(CHECKOUT),
+        "ORCHESTRATOR_INVENTORY": str(settings.inventory),
+        "ORCHESTRATOR_STATE": str(settings.state),
+    }
+    argv = [sys.executable, "-m", "orchestrator.cli.main", "plan", "--replan", "--as-of", as_of.isoformat(), "--out", str(out)]
+    done = subprocess.run(argv, cwd=out.parent, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    return Plan.model_validate_json(out.read_text("utf-8"))
 
 
 @pytest.mark.parametrize("fault", ["row", "lost-write"])

@@ -84,6 +84,7 @@ def few(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 HOST = st.builds(
     Host, name=HOSTS, address=st.sampled_from(["10.0.0.1", "fe80::1", "host.gov"]), ssh_port=PORTS, ssh_user=st.sampled_from(["root", "ops"]), os=maybe(words()),
     vcpus=maybe(st.integers(1, 512)), memory_gb=maybe(POSITIVE), disk_gb=maybe(POSITIVE), room=maybe(st.sampled_from(["r-0", "elsewhere"])), processor=maybe(words()),
+    new_address=maybe(st.just("10.9.0.1")),
 )  # fmt: skip
 DATABASE = st.builds(
     Database, name=SQL, engine=words(), version=maybe(words()), host=HOSTS, port=PORTS, role=maybe(SQL), secret=maybe(st.just("env:X")), admin_role=maybe(SQL),
@@ -98,6 +99,7 @@ SERVICE = st.builds(
 DEVICE = st.builds(
     Device, name=NAMES, model=words(), address=st.just("10.0.0.9"), port=maybe(PORTS), management=st.sampled_from(["ssh_cli", "manual"]), management_port=PORTS,
     management_user=maybe(st.just("admin")), secret=maybe(st.just("file:/x")), serial=maybe(words()), needs=maybe(words()), travel_outage_minutes=maybe(POSITIVE),
+    new_address=maybe(st.just("10.9.0.9")),
 )  # fmt: skip
 LINK = st.builds(
     Link, peer=words(), direction=st.sampled_from(["in", "out", "both"]), address=maybe(st.just("10.0.0.7")), port=maybe(PORTS),
@@ -151,7 +153,7 @@ def inventories(draw: st.DrawFn) -> Inventory:
                 users=draw(maybe(st.sampled_from(["internal", "public", "both"]))), service_hours=draw(maybe(words())), max_interruption_minutes=draw(maybe(NUMBERS)),
                 vendor=draw(maybe(words())), installable=draw(maybe(st.booleans())), supported=draw(maybe(st.booleans())), processor=draw(maybe(words())),
                 shared_storage_cluster=draw(maybe(st.booleans())), security_owner=draw(maybe(st.just(departments[0].id))), data_owner=draw(maybe(st.sampled_from([departments[-1].id, "外单位"]))),
-                contact=draw(maybe(words())),
+                protection_standard=draw(maybe(words())), contact=draw(maybe(words())),
                 phone=draw(maybe(words())), remark=draw(maybe(words(200))), hosts=draw(few(HOST)), databases=draw(few(DATABASE)), file_trees=draw(few(TREE)),
                 services=draw(few(SERVICE)), devices=draw(few(DEVICE)), links=draw(few(LINK)), windows=draw(few(WINDOW)), data_resources=draw(few(RESOURCE)),
                 interruption=draw(maybe(st.builds(InterruptionBudget, gap_ms=st.integers(1, 9999), failed_requests=st.integers(0, 9), outage_minutes=maybe(NUMBERS)))),
@@ -212,8 +214,8 @@ FULL = Inventory(
             grade_answered=True, architecture="B/S", os="Linux", dbms="MySQL 5.7", data_gb=1.5, servers=2, vcpus=3.5, memory_gb=4.5, storage_gb=5.5, virtualised=False,
             special_equipment=True, special_equipment_note="加密机", room="r-0", network=Network.DEDICATED, depends_on=("base",), users="both", service_hours="7×24",
             max_interruption_minutes=6.5, vendor="甲公司", installable=False, supported=True, processor="sparc", shared_storage_cluster=False, security_owner="d-0",
-            data_owner="外单位", contact="某人", phone="0724-1", remark="备注", trial_run_seconds=8.5, unknown={"自有列": "值"},
-            hosts=(Host(name="h", address="10.0.0.1", ssh_port=2222, ssh_user="ops", os="AIX", vcpus=3, memory_gb=4.5, disk_gb=5.5, room="r-0", processor="ppc"),),
+            data_owner="外单位", protection_standard="GB/T 22239", contact="某人", phone="0724-1", remark="备注", trial_run_seconds=8.5, unknown={"自有列": "值"},
+            hosts=(Host(name="h", address="10.0.0.1", ssh_port=2222, ssh_user="ops", os="AIX", vcpus=3, memory_gb=4.5, disk_gb=5.5, room="r-0", processor="ppc", new_address="10.9.0.1"),),
             databases=(
                 Database(
                     name="db", engine="oracle", version="11g", host="h", port=1521, role="app", secret="env:A", admin_role="sys", admin_secret="env:B", size_gb=9.5,
@@ -230,7 +232,7 @@ FULL = Inventory(
             devices=(
                 Device(
                     name="hsm", model="SJJ", address="10.0.0.9", port=99, management="ssh_cli", management_port=2022, management_user="admin", secret="file:/s", serial="S1",
-                    needs="2U", travel_outage_minutes=90.5,
+                    needs="2U", travel_outage_minutes=90.5, new_address="10.9.0.9",
                 ),
             ),
             links=(Link(peer="省厅", direction="in", address="10.0.0.7", port=443, purpose="vertical"),),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from typing import Any
 
 import pytest
@@ -11,15 +12,17 @@ from hypothesis import strategies as st
 
 from orchestrator.errors import Refused
 from orchestrator.models import Department, Inventory, Plan, System, Verdict
-from orchestrator.planning import search
+from orchestrator.planning import bounds, search, suffice
 from orchestrator.planning.build import build
-from orchestrator.planning.explain import prove, sufficient
-from orchestrator.planning.orders import best_of_portfolio
+from orchestrator.planning.explain import prove
+from orchestrator.planning.orders import Closures, best_of_portfolio
 from orchestrator.planning.plan import make_plan, to_plan
+from orchestrator.planning.problem import CLOUD_DIMENSIONS
 from orchestrator.planning.programme import Programme, Standing
 from orchestrator.planning.relax import Change, apply
 from orchestrator.planning.replan import replan
 from orchestrator.planning.schedule import reached, score
+from orchestrator.planning.suffice import sufficient
 from orchestrator.planning.verify import verify
 from tests.bench.instances import instance
 
@@ -159,13 +162,34 @@ def test_a_proved_shortage_relaxed_by_what_was_shown_to_suffice_gives_a_plan(see
     assert relax_and_plan(instance(60, seed, slack=0.6, cloud_slack=0.8)), "nothing was shown to suffice"
 
 
+def test_something_is_shown_to_suffice_for_a_large_city_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounds, "LARGE", 50)
+    assert relax_and_plan(instance(300, 3, slack=0.7, cloud_slack=0.8)), "nothing was shown to suffice"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_less_than_what_is_proved_to_be_missing_gives_no_plan_however_much_there_is_of_the_rest(seed: int) -> None:
+    inventory, verdicts, programme = instance(60, seed, slack=0.6, cloud_slack=0.8)
+    problem = build(inventory, verdicts, programme)
+    proofs = prove(problem, (0, 1))
+    assert any(proof.alone for proof in proofs.values()) or not bounds.available()
+    for proof in proofs.values():
+        for name, amount in proof.alone.items():
+            weeks = 1 if name.startswith("cloud:") else proof.deadline - problem.first + 1
+            a_little = max(0, math.ceil(amount) - 1) // weeks / (10 if name.startswith("skill:") else 1)
+            others = {one.name for one in problem.resources} | {f"cloud:{dimension}" for dimension in CLOUD_DIMENSIONS}
+            plenty = [Change(other, 9000) for other in sorted(others - {name})]
+            relaxed = suffice.with_more(problem, [Change(name, a_little), *plenty])
+            assert score(relaxed, best_of_portfolio(relaxed))[0], (name, amount)
+
+
 def relax_and_plan(city: City) -> bool:
     """Whether something was shown to suffice; then it does."""
     inventory, verdicts, programme = city
     problem = build(*city)
     schedule = best_of_portfolio(problem)
     short = sorted({target.phase for n, target in enumerate(problem.targets) if reached(problem, schedule, n) < target.needed})
-    enough = sufficient(problem, schedule, short, prove(problem, short)) if short else ()
+    enough = sufficient(problem, max(short), Closures(problem)) if short else ()
     for change in enough:
         programme = apply(programme, change)
     if enough:
@@ -200,6 +224,8 @@ def test_a_replan_keeps_what_is_done_and_what_it_can_of_the_rest(city: City, day
     except Refused as refused:
         assert refused.findings
         return
+    present = programme.model_copy(update={"as_of": day, "under_way": tuple(standing)})
+    assert [str(one) for one in verify(again, inventory, verdicts, present, former=plan)] == []
     assert {one.system for one in again.entries if one.state == "done"} == {one.system for one in standing if one.state == "done"}
     assert all(one.window_start.date() >= day for one in again.entries if one.state == "planned")
     promised = {one.system: one.window_start for one in plan.entries}

@@ -11,7 +11,7 @@ from orchestrator.models import Plan
 from orchestrator.planning import search, solver
 from orchestrator.planning.build import build
 from orchestrator.planning.orders import best_of_portfolio
-from orchestrator.planning.plan import make_plan, to_plan
+from orchestrator.planning.plan import make_plan, sealed, to_plan
 from orchestrator.planning.programme import Programme, Standing, load_programme
 from orchestrator.planning.relax import Change, apply, parse_capacity, parse_team
 from orchestrator.planning.replan import replan
@@ -75,8 +75,13 @@ def test_a_few_roll_backs_move_few_promises_and_the_new_plan_keeps_every_limit()
     made = replan(inventory, verdicts, programme, plan, as_of=day, standing=standing, inventory_digest="", policy_digest="")
     assert 3 <= len(made.moved) <= (len(plan.entries) - len(past)) // 3
     present = programme.model_copy(update={"as_of": day, "under_way": tuple(standing)})
-    begun = {"verify-preparation"}  # preparation that the former plan began is not begun anew
-    assert [str(one) for one in verify(made, inventory, verdicts, present) if one.code not in begun] == []
+    assert [str(one) for one in verify(made, inventory, verdicts, present, former=plan)] == []
+    late = "verify-preparation"  # what the former plan had begun has begun; nothing else has, and without that plan nobody knows
+    assert {one.code for one in verify(made, inventory, verdicts, present)} == {late}
+    later = tuple(one.model_copy(update={"preparation_starts": day}) for one in plan.entries)
+    other = sealed(plan.model_copy(update={"entries": later}))
+    claimed = sealed(made.model_copy(update={"replaces": other.digest}))
+    assert {one.code for one in verify(claimed, inventory, verdicts, present, former=other)} == {late}
 
 
 def test_what_if_tells_dates_and_targets_before_and_after_and_touches_nothing() -> None:
@@ -147,5 +152,5 @@ def test_without_the_solver_searching_still_works(monkeypatch: pytest.MonkeyPatc
 def test_the_commented_example_of_a_programme_is_valid() -> None:
     example = DEMO.parent / "program.example.yaml"
     programme = load_programme(example)
-    left_out = {"as_of", "under_way", "reachable", "holidays", "workdays"}
+    left_out = {"as_of", "under_way", "baseline", "reachable", "holidays", "workdays"}
     assert set(Programme.model_fields) - set(programme.model_fields_set) <= left_out

@@ -384,7 +384,7 @@ def test_the_baseline_is_frozen_once_and_every_change_has_who_and_why() -> None:
     later = counted(("a1", "d-1", Kind.APPLICATION), ("a3", "d-2", Kind.DATABASE))
     frozen = baseline(trail)
     assert frozen is not None
-    assert [(f.code, f.system) for f in unexplained(frozen, later)] == [("baseline-added", "a3"), ("baseline-gone", "a2")]
+    assert [(f.code, f.system) for f in unexplained(frozen.members, later)] == [("baseline-added", "a3"), ("baseline-gone", "a2")]
     change(trail, later, "a3", "added", reason="新建", actor="os:li")
     change(trail, later, "a2", "retired", reason="停用", actor="os:li")
     for wrong in (("a3", "added"), ("a2", "retired"), ("zz", "added")):
@@ -397,5 +397,5 @@ def test_the_baseline_is_frozen_once_and_every_change_has_who_and_why() -> None:
         ("os:li", "a3", "added", "新建"),
         ("os:li", "a2", "retired", "停用"),
     ]
-    assert unexplained(now, later) == []
-    assert [(f.code, f.system) for f in unexplained(now, first)] == [("baseline-left", "a2"), ("baseline-gone", "a3")]
+    assert unexplained(now.members, later, now.changes) == []
+    assert [(f.code, f.system) for f in unexplained(now.members, first, now.changes)] == [("baseline-left", "a2"), ("baseline-gone", "a3")]

@@ -1,0 +1,154 @@
+"""``plan``, ``plan show``, ``plan approve``, and what ``migrate`` makes of an approved plan."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from orchestrator.cli.main import main
+from orchestrator.engine import session as sessions
+from orchestrator.engine.actors import Actor
+from orchestrator.engine.session import Session
+from orchestrator.errors import Refused
+
+DEMO = Path(__file__).parents[3] / "inventories" / "demo"
+LIN, ZHOU = Actor("os", "lin"), Actor("os", "zhou")
+PORTAL, WEATHER = "citizen-portal", "weather-bulletin"
+
+
+@pytest.fixture
+def inventory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the demo's inventory that the commands are configured for; the account is lin's."""
+    folder = tmp_path / "inventory"
+    shutil.copytree(DEMO, folder)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ORCHESTRATOR_INVENTORY", str(folder))
+    as_account(monkeypatch, LIN)
+    return folder
+
+
+def as_account(monkeypatch: pytest.MonkeyPatch, actor: Actor) -> None:
+    monkeypatch.setattr(sessions, "current_actor", lambda: actor)
+
+
+def digest_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    capsys.readouterr()
+    assert main(["plan", *arguments, "--json"]) == 0
+    return str(json.loads(capsys.readouterr().out)["digest"])
+
+
+def approved(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
+    digest = digest_of(capsys)
+    as_account(monkeypatch, ZHOU)
+    assert main(["plan", "approve", digest[:12], "--reason", "minutes of 3 November"]) == 0
+    return digest
+
+
+def rewrite(file: Path, old: str, new: str) -> None:
+    text = file.read_text("utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new, 1), "utf-8")
+
+
+@pytest.mark.usefixtures("inventory")
+def test_a_plan_is_kept_and_another_account_approves_it(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    digest = digest_of(capsys)
+    assert main(["plan", "approve", digest[:12]]) == 3
+    assert "os:lin made plan" in capsys.readouterr().err
+    assert main(["plan", "approve", "0123456789"]) == 3
+    as_account(monkeypatch, ZHOU)
+    assert main(["plan", "approve", digest[:12], "--reason", "minutes of 3 November"]) == 0
+    capsys.readouterr()
+    assert main(["plan", "show"]) == 0
+    told = capsys.readouterr().out
+    assert digest in told
+    assert "os:lin" in told
+    assert "os:zhou" in told
+    assert "minutes of 3 November 现行 (in force)" in told
+    assert digest_of(capsys) == digest
+
+
+@pytest.mark.usefixtures("inventory")
+def test_a_wave_or_phase_needs_an_approved_plan_and_a_single_system_does_not(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["migrate", "--phase", "phase-1"]) == 3
+    assert "plan approve" in capsys.readouterr().err
+    session = Session.open()
+    assert session.journal.migration(session.start(WEATHER)).plan_digest == session.plan.digest
+
+
+def test_a_migration_runs_under_the_approved_plan(
+    inventory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    digest = approved(monkeypatch, capsys)
+    session = Session.open()
+    assert session.journal.migration(session.start(WEATHER)).plan_digest == digest
+    rewrite(inventory / "meteorology.yaml", "contact: 冯工", "contact: 陈工")  # nothing that planning reads
+    assert session.journal.migration(Session.open().start(PORTAL)).plan_digest == digest
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "told", "value"),
+    [
+        ("administrative-service.yaml", "data_gb:", "data_gb: 999 #", "data_gb", "→ 999"),
+        ("program.yaml", "starts:", "trial_run_days: 77\nstarts:", "program.yaml: trial_run_days", "14.0 → 77"),
+    ],
+)
+def test_what_has_changed_since_the_approval_is_refused_field_by_field(
+    inventory: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    file: str,
+    old: str,
+    new: str,
+    told: str,
+    value: str,
+) -> None:
+    approved(monkeypatch, capsys)
+    rewrite(inventory / file, old, new)
+    with pytest.raises(Refused) as refused:
+        Session.open().start(PORTAL)
+    messages = [finding.message for finding in refused.value.findings]
+    assert any(told in message and value in message for message in messages), messages
+    assert all("--replan" in finding.remedy for finding in refused.value.findings)
+    assert Session.open().journal.migrations() == []
+
+
+def test_a_changed_verdict_or_a_system_that_is_not_in_the_plan_is_refused(
+    inventory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    approved(monkeypatch, capsys)
+    assert main(["override", PORTAL, "--strategy", "hosting", "--reason", "the supplier is gone"]) == 0
+    with pytest.raises(Refused) as refused:
+        Session.open().start(PORTAL)
+    assert 'strategy "cloud_deployment" → "hosting"' in refused.value.findings[0].message
+    rewrite(inventory / "meteorology.yaml", "weather-bulletin", "weather-bulletins")
+    with pytest.raises(Refused) as unknown:
+        Session.open().start("weather-bulletins")
+    assert "not-planned" in {finding.code for finding in unknown.value.findings}
+
+
+def test_a_plan_that_misses_its_target_is_shown_kept_and_approved_only_with_a_reason(
+    inventory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    rewrite(inventory / "program.yaml", "due: 2026-12-27", "due: 2026-01-05")
+    assert main(["plan", "--out", str(tmp_path / "best.json")]) == 3
+    printed = capsys.readouterr()
+    assert "target-missed" in printed.err
+    assert "计划摘要 (digest)" in printed.out
+    digest = json.loads((tmp_path / "best.json").read_text("utf-8"))["digest"]
+    as_account(monkeypatch, ZHOU)
+    assert main(["plan", "approve", digest[:12]]) == 2
+    assert "misses its targets" in capsys.readouterr().err
+    assert main(["plan", "approve", digest[:12], "--reason", "the best there is"]) == 0
+
+
+@pytest.mark.usefixtures("inventory")
+def test_the_frozen_baseline_is_what_targets_are_of(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan"]) == 0
+    assert "no baseline is frozen" in capsys.readouterr().out
+    assert main(["baseline", "freeze", "--reason", "document 12"]) == 0
+    assert main(["plan"]) == 0
+    assert "冻结的基线" in capsys.readouterr().out
