@@ -71,7 +71,7 @@ def discover(named: tuple[str, ...], systems: tuple[str, ...], everything: bool,
         for name, problem, remedy in silent:
             click.echo(safe(f"  未完成 {name}: {problem} → {remedy}"), err=True)
         unseen = len({name for name, _, _ in silent})
-        click.echo(f"{len(facts) - unseen} 台已查看,{unseen} 台未完成;以上仅为建议,台账未作任何修改")
+        click.echo(f"{len(facts) - unseen} 台已查看，{unseen} 台未完成；以上仅为建议，台账未作任何修改")
     return int(Exit.NEEDS_A_PERSON if silent else Exit.DONE)
 
 
@@ -101,8 +101,8 @@ def trust(names: tuple[str, ...], yes: bool, json_: bool) -> int:
         if not json_:
             click.echo(safe(f"{host.name} {host.address}:{host.ssh_port} {kind} {fingerprint} {state}"))
         if state == "changed" and not json_:
-            click.secho("  与已记录的密钥不同:主机重装过,或有人冒充。请先与管理员核对 (differs from the key on record)", fg="red", err=True)
-        agreed = state != "known" and (yes or (not json_ and click.confirm("  指纹核对一致,信任? (trust it?)", default=False)))
+            click.secho("  与已记录的密钥不同：主机重装过，或有人冒充。请先与管理员核对 (differs from the key on record)", fg="red", err=True)
+        agreed = state != "known" and (yes or (not json_ and click.confirm("  指纹核对一致，信任？(trust it?)", default=False)))
         if agreed:
             remember(file, host.address, host.ssh_port, kind, key)
         found.append(

@@ -59,8 +59,8 @@ def check(paths: tuple[Path, ...], json_: bool) -> int:
         return _exit(reading)
     count = checks.counts(reading)
     click.echo(
-        f"读取 {count['rows']} 行;统计范围 {count['in_scope']} 个(市直 {count['municipal']}、县市区 {count['county']});"
-        f"范围外:涉密 {count['classified']}、党群 {count['party_mass']}、停用 {count['retired']}"
+        f"读取 {count['rows']} 行；统计范围 {count['in_scope']} 个（市直 {count['municipal']}、县市区 {count['county']}）；"
+        f"范围外：涉密 {count['classified']}、党群 {count['party_mass']}、停用 {count['retired']}"
     )
     rows = []
     for standing in checks.standings(reading):
@@ -88,7 +88,7 @@ def check(paths: tuple[Path, ...], json_: bool) -> int:
             place = " › ".join(part for part in (one.file, one.sheet, one.cell) if part)
             click.echo(safe(f"  {place}: “{one.read}” → {one.understood}"))
     if reading.unknown_columns:
-        click.echo(safe(f"\n不认识的列(原样保留): {'、'.join(reading.unknown_columns)}"))
+        click.echo(safe(f"\n不认识的列（原样保留）：{'、'.join(reading.unknown_columns)}"))
     return _exit(reading)
 
 
@@ -122,11 +122,11 @@ def import_(paths: tuple[Path, ...], into: Path, dry_run: bool, yes: bool, parti
         click.echo(
             "没有变化 (nothing changes)"
             if not prepared.files
-            else "数据没有变化,仅来源单元格更新 (no value changes, only the cells they came from)"
+            else "数据没有变化，仅来源单元格更新 (no value changes, only the cells they came from)"
         )
     if prepared.files and not dry_run:
         if not yes and not json_ and sys.stdin.isatty():
-            click.confirm(f"写入 {len(prepared.files)} 个文件? (write {len(prepared.files)} files?)", abort=True)
+            click.confirm(f"写入 {len(prepared.files)} 个文件？(write {len(prepared.files)} files?)", abort=True)
         written = apply(prepared, into)
         click.echo(f"已写入 {len(written)} 个文件 (written)") if not json_ else None
     if json_:
@@ -165,7 +165,7 @@ def show(paths: tuple[Path, ...], json_: bool) -> int:
     for reason in ("classified", "party_mass", "retired"):
         outside = sum(row.reason == reason for row in found.excluded)
         if outside:
-            click.echo(f"不计入:{REASON_ZH[reason]} {outside} 个")
+            click.echo(f"不计入：{REASON_ZH[reason]} {outside} 个")
     _print_findings(reading.errors)
     return _exit(reading)
 
@@ -190,7 +190,7 @@ def _print_findings(findings: list[Finding]) -> None:
     if not findings:
         return
     errors = sum(finding.severity == "error" for finding in findings)
-    click.echo(f"\n发现 {len(findings)} 处,其中错误 {errors} 处 (findings, of which errors):")
+    click.echo(f"\n发现 {len(findings)} 处，其中错误 {errors} 处 (findings, of which errors):")
     for finding in findings:
         mark = "错误" if finding.severity == "error" else "提醒"
         click.echo(safe(f"  {mark} {finding.place()} [{finding.code}] {finding.message}\n        → {finding.remedy}"))

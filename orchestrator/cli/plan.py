@@ -159,9 +159,9 @@ def what_if_command(
         (new.id, new.needed, _reached(found.before, n), f"{new.planned} / {new.reached_on}") for n, new in enumerate(found.after.phases)
     ]
     if rows:
-        table(("阶段", "需完成", "现在 (完成/达标日)", "变更后 (完成/达标日)"), rows)
+        table(("阶段", "需完成", "现在（完成/达标日）", "变更后（完成/达标日）"), rows)
     for name, outcome in (("现在", found.before), ("变更后", found.after)):
-        click.echo(f"{name}: 最后一次割接 {outcome.last_cutover}" if outcome.feasible else f"{name}: 无可行计划 (no plan)")
+        click.echo(f"{name}：最后一次割接 {outcome.last_cutover}" if outcome.feasible else f"{name}：无可行计划 (no plan)")
         for finding in outcome.findings:
             click.echo(safe(f"  {finding.severity} {finding.code}: {finding.message}"))
     click.echo(f"{len(found.moved)} 个系统的日期会变 (systems would move on another day)")
@@ -202,7 +202,7 @@ def show(made: Plan, inventory: Inventory, verdicts: Mapping[str, Verdict], *, r
     for one in made.entries:
         said = verdicts.get(one.system)
         if said and said.overridden_by and said.policy_strategy:
-            click.echo(safe(f"  {one.system}: 迁移方式由 {said.overridden_by} 改定,策略原为{STRATEGY_ZH[said.policy_strategy]}"))
+            click.echo(safe(f"  {one.system}：迁移方式由 {said.overridden_by} 改定，策略原为{STRATEGY_ZH[said.policy_strategy]}"))
     if reasons:
         for one in made.entries:
             click.echo(safe(f"  {one.system}: {';'.join(reason.zh for reason in one.reasons)}"))
@@ -211,14 +211,14 @@ def show(made: Plan, inventory: Inventory, verdicts: Mapping[str, Verdict], *, r
         ("阶段", "截止", "纳入", "需完成", "计划完成", "余量"),
         [(one.id, one.due, one.in_scope, one.needed, one.planned, one.planned - one.needed) for one in made.phases],
     )
-    counted = f"{made.baseline.frozen} 冻结的基线:{made.baseline.systems} 个系统,{made.baseline.changes} 项变更 (frozen baseline)" if made.baseline else (
-        "当前清单,尚未冻结基线 (today's inventory: no baseline is frozen)"
+    counted = f"{made.baseline.frozen} 冻结的基线：{made.baseline.systems} 个系统，{made.baseline.changes} 项变更 (frozen baseline)" if made.baseline else (
+        "当前清单，尚未冻结基线 (today's inventory: no baseline is frozen)"
     )  # fmt: skip
     click.echo(f"  分母 (counted): {counted}")
     for phase in made.phases:
         kinds = ", ".join(f"{count.part} {count.planned}/{count.needed}" for count in phase.by_kind)
         departments = sum(1 for count in phase.by_department if count.planned >= count.needed)
-        click.echo(f"  {phase.id}: 按类别 {kinds};{departments}/{len(phase.by_department)} 个单位各自达标 (完成/需完成)")
+        click.echo(f"  {phase.id}：按类别 {kinds}；{departments}/{len(phase.by_department)} 个单位各自达标（完成/需完成）")
     for moved in made.moved:
         click.echo(safe(f"承诺改变 {moved.system}: {moved.promised:%Y-%m-%d} → {moved.now and f'{moved.now:%Y-%m-%d}'} ({moved.why})"))
     for note in made.notes:

@@ -57,7 +57,7 @@ def assess_command(system: str | None, paths: tuple[Path, ...], policy_file: Pat
     for verdict in verdicts.values():
         noted = [zh for name, zh in marks.items() if getattr(verdict, name)]
         if verdict.overridden_by and verdict.policy_strategy:
-            noted.append(f"{verdict.overridden_by} 改定,原为{STRATEGY_ZH[verdict.policy_strategy]}")
+            noted.append(f"{verdict.overridden_by} 改定，原为{STRATEGY_ZH[verdict.policy_strategy]}")
         rows.append(
             (
                 verdict.system,
@@ -76,9 +76,9 @@ def assess_command(system: str | None, paths: tuple[Path, ...], policy_file: Pat
             for reason in verdict.would_change:
                 click.echo(safe(f"  若 → {reason.zh} {reason.place}".rstrip()))
             if verdict.missing:
-                click.echo(f"  未填报: {'、'.join(verdict.missing)}")
+                click.echo(f"  未填报：{'、'.join(verdict.missing)}")
     else:
-        click.echo("理由与改变结论的条件:orchestrator explain 系统编码")
+        click.echo("理由与改变结论的条件：orchestrator explain 系统编码")
     return _exit(reading)
 
 
@@ -123,10 +123,10 @@ def override(system: str, strategy: str | None, withdraw: bool, reason: str, on_
     actor = str(current_actor())
     if strategy is None:
         withdraw_override(_audit(_settings()), verdict.system, reason=reason, actor=actor, on_behalf_of=on_behalf_of)
-        click.echo(f"{verdict.system}: 已撤回改定,恢复策略结论 (withdrawn by {actor})")
+        click.echo(f"{verdict.system}：已撤回改定，恢复策略结论 (withdrawn by {actor})")
     else:
         record_override(_audit(_settings()), verdict, Strategy(strategy), reason=reason, actor=actor, on_behalf_of=on_behalf_of)
-        click.echo(f"{verdict.system}: {verdict.policy_strategy or verdict.strategy} → {strategy},已记录 (recorded by {actor})")
+        click.echo(f"{verdict.system}: {verdict.policy_strategy or verdict.strategy} → {strategy}，已记录 (recorded by {actor})")
 
 
 @click.group()
@@ -151,7 +151,7 @@ def policy_check(file: Path | None, json_: bool) -> int:
     else:
         for finding in findings:
             click.echo(safe(f"{finding.severity} [{finding.code}] {finding.message}\n    → {finding.remedy}"))
-        click.echo(f"{len(rules.rules)} 条规则,发现 {len(findings)} 处问题")
+        click.echo(f"{len(rules.rules)} 条规则，发现 {len(findings)} 处问题")
     return int(Exit.REFUSED if any(finding.severity == "error" for finding in findings) else Exit.DONE)
 
 
@@ -175,12 +175,12 @@ def policy_diff(old: Path, new: Path, paths: tuple[Path, ...], json_: bool) -> i
     for one in found:
         words = f"{one.before} → {one.after}" if one.before is not one.after else str(one.after)
         click.echo(
-            safe(f"{one.system}: {words};成熟度 {one.readiness[0]} → {one.readiness[1]},复杂度 {one.complexity[0]} → {one.complexity[1]}")
+            safe(f"{one.system}: {words}；成熟度 {one.readiness[0]} → {one.readiness[1]}，复杂度 {one.complexity[0]} → {one.complexity[1]}")
         )
         for why in one.why_zh:
             click.echo(safe(f"    {why}"))
     click.echo(
-        f"{sum(one.before is not one.after for one in found)} 个系统改变迁移方式,另有 {sum(one.before is one.after for one in found)} 个仅评分变化"
+        f"{sum(one.before is not one.after for one in found)} 个系统改变迁移方式，另有 {sum(one.before is one.after for one in found)} 个仅评分变化"
     )
     return _exit(reading)
 
@@ -207,7 +207,7 @@ def baseline_freeze(reason: str, paths: tuple[Path, ...]) -> None:
     from orchestrator.policy.counting import freeze
 
     frozen = freeze(_audit(_settings()), _reading(paths, strict=True).inventory, reason=reason, actor=str(current_actor()))
-    click.echo(f"基线已冻结:{len(frozen.members)} 个系统,{frozen.at[:10]},{frozen.actor}")
+    click.echo(f"基线已冻结：{len(frozen.members)} 个系统，{frozen.at[:10]}，{frozen.actor}")
 
 
 @baseline.command(name="change")
@@ -221,7 +221,7 @@ def baseline_change(system: str, what: Any, reason: str, paths: tuple[Path, ...]
     from orchestrator.policy.counting import change
 
     change(_audit(_settings()), _reading(paths).inventory, system, what, reason=reason, actor=str(current_actor()))
-    click.echo(f"已记录:{system} {what}")
+    click.echo(f"已记录：{system} {what}")
 
 
 @baseline.command(name="show")
@@ -242,11 +242,11 @@ def baseline_show(paths: tuple[Path, ...], json_: bool) -> int:
     if json_:
         as_json({**asdict(frozen), "unexplained": [asdict(finding) for finding in findings]})
         return int(Exit.DONE)
-    click.echo(safe(f"{frozen.at[:10]} {frozen.actor} 冻结 {len(frozen.frozen)} 个,现为 {len(frozen.members)} 个。依据:{frozen.reason}"))
+    click.echo(safe(f"{frozen.at[:10]} {frozen.actor} 冻结 {len(frozen.frozen)} 个，现为 {len(frozen.members)} 个。依据：{frozen.reason}"))
     for one in frozen.changes:
         click.echo(safe(f"  {one.at[:10]} {one.actor} {one.what} {one.system}: {one.reason}"))
     for finding in findings:
-        click.echo(safe(f"  未记录的差异: {finding.message} → {finding.remedy}"))
+        click.echo(safe(f"  未记录的差异：{finding.message} → {finding.remedy}"))
     return int(Exit.DONE)
 
 
@@ -318,6 +318,6 @@ def _known(system: str, reading: Reading) -> System:
 def _exit(reading: Reading) -> int:
     """What could be read was answered; that something could not is said by the exit code and by ``inventory check``."""
     if reading.errors:
-        click.echo(f"台账有 {len(reading.errors)} 处错误,未能读取的内容不在其中:orchestrator inventory check", err=True)
+        click.echo(f"台账有 {len(reading.errors)} 处错误，未能读取的内容不在其中：orchestrator inventory check", err=True)
         return int(Exit.REFUSED)
     return int(Exit.DONE)

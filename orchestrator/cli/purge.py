@@ -47,7 +47,7 @@ def purge(system: str, reason: str, yes: bool, json_: bool) -> int:
     if not yes:
         if json_ or not sys.stdin.isatty():
             raise UsageError("a purge cannot be taken back", remedy="say so with --yes")
-        click.confirm(f"清除 {system} 的全部技术资料,不可恢复? (remove all of it for ever?)", abort=True)
+        click.confirm(f"清除 {system} 的全部技术资料，不可恢复？(remove all of it for ever?)", abort=True)
     line = " ".join(reason.split())
     if not line or len(line) > 500 or not line.isprintable():
         raise Refused("a reason is needed, in one plain sentence", remedy="give it with --reason")
@@ -61,11 +61,11 @@ def purge(system: str, reason: str, yes: bool, json_: bool) -> int:
     if json_:
         as_json({"system": system, "journal": asdict(done), "removed": removed, "left": remaining, "beyond": list(BEYOND)})
     else:
-        click.echo(f"记录库 (journal):清除 {done.events} 条记录内容、{done.rows} 行、{done.plans} 份计划中的条目;审计链仍可校验")
+        click.echo(f"记录库 (journal)：清除 {done.events} 条记录内容、{done.rows} 行、{done.plans} 份计划中的条目；审计链仍可校验")
         for place in removed:
             click.echo(safe(f"  已清除 (removed) {place}"))
         for place in remaining:
-            click.echo(safe(f"  仍含其资料,请人工删除 (left, remove by hand) {place}"))
+            click.echo(safe(f"  仍含其资料，请人工删除 (left, remove by hand) {place}"))
         click.echo("本软件管不到、须另行清除的 (beyond our reach):")
         for place in BEYOND:
             click.echo(f"  · {place}")

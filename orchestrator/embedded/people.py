@@ -13,15 +13,15 @@ from orchestrator.engine.session import Session
 from orchestrator.errors import OrchestratorError
 from orchestrator.flows import drive as driving
 
-OPERATOR = simulated("运维值班员(模拟)")
+OPERATOR = simulated("运维值班员（模拟）")
 DECIDE = {
-    "initial_acceptance": simulated("初验专家组(模拟)"),
-    "approve_cutover": simulated("智慧城市办审批人(模拟)"),
-    "final_acceptance": simulated("终验专家组(模拟)"),
+    "initial_acceptance": simulated("初验专家组（模拟）"),
+    "approve_cutover": simulated("智慧城市办审批人（模拟）"),
+    "final_acceptance": simulated("终验专家组（模拟）"),
 }
-COURIER = simulated("搬运承运人(模拟)")
-BUILDER = simulated("建设单位项目经理(模拟)")
-ENGINEER = simulated("系统工程师(模拟)")
+COURIER = simulated("搬运承运人（模拟）")
+BUILDER = simulated("建设单位项目经理（模拟）")
+ENGINEER = simulated("系统工程师（模拟）")
 
 
 class People:

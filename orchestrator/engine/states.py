@@ -59,7 +59,7 @@ ENDING_WORDS: dict[Ending, tuple[str, str, str]] = {
     Ending.ACCEPTED: ("已终验", "accepted", "the source may be decommissioned when its quarantine time is over"),
     Ending.ROLLED_BACK_BEFORE: ("切换前已回退", "rolled back before cutover", "mend the cause shown, then `orchestrator migrate` again"),
     Ending.ROLLED_BACK_AFTER: (
-        "切换后已回退(无数据丢失)",
+        "切换后已回退（无数据丢失）",
         "rolled back after cutover (nothing lost)",
         "mend the cause shown, then `orchestrator migrate` again",
     ),

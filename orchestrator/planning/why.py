@@ -14,10 +14,10 @@ def reasons_of(problem: Problem, schedule: Schedule, group: int) -> tuple[Reason
     one = problem.groups[group]
     verdicts = [problem.verdicts[problem.systems[member].id] for member in one.members]
     ready, complexity = min(v.readiness for v in verdicts), max(v.complexity for v in verdicts)
-    zh, en = f"条件成熟度 {ready},架构复杂度 {complexity}", f"readiness {ready}, complexity {complexity}"
+    zh, en = f"条件成熟度 {ready}，架构复杂度 {complexity}", f"readiness {ready}, complexity {complexity}"
     found = [Reason(rule="ripe-and-simple-first", source="R4", zh=zh, en=en)]
     if one.fixed is not None:
-        return (*found, Reason(rule="under-way", zh="已在进行或已完成,保持不变", en="done or under way: stays as it is"))
+        return (*found, Reason(rule="under-way", zh="已在进行或已完成，保持不变", en="done or under way: stays as it is"))
     return (*found, _no_earlier(problem, schedule, group))
 
 
@@ -32,7 +32,7 @@ def _no_earlier(problem: Problem, schedule: Schedule, group: int) -> Reason:
     if week <= soonest and one.release == soonest > problem.first + one.lead - 1:
         return Reason(rule="phase-starts", source="R7", zh="所属阶段从本周开始", en="its phase starts with this week")
     if week <= soonest:
-        zh, en = f"准备 {one.lead} 周后的最早一周", f"the first week that {one.lead} weeks of preparation leave"
+        zh, en = f"准备 {one.lead} 周后的最早一周", f"the first week after {one.lead} of preparation"
         return Reason(rule="first-possible-week", zh=zh, en=en)
     if one.promised is not None and week == one.promised:
         return Reason(rule="promised", zh="按原计划承诺的时间", en="the week that the former plan promised")

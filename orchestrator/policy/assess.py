@@ -125,7 +125,7 @@ def _would_change(
             found.append(
                 Reason(
                     rule=rule.id,
-                    zh=f"尚未填写“{words}”:若{rule.zh},则须改为{STRATEGY_ZH[other]}",
+                    zh=f"尚未填写“{words}”：若{rule.zh}，则须改为{STRATEGY_ZH[other]}",
                     en=f"Not stated: {english}. If “{rule.en}” holds, this becomes {STRATEGY_EN[other]}",
                     source=rule.source,
                 )
@@ -148,11 +148,11 @@ def _applies(policy: Policy, rule: Rule, values: Mapping[str, Value]) -> bool:
 
 def _change(policy: Policy, facts: Facts, places: Mapping[str, str], rules: list[Rule], after: Strategy) -> Reason:
     names = tuple(name for rule in rules for name in policy.conditions[rule.when].facts)
-    zh = ",并且".join(rule.mend_zh or rule.id for rule in rules)
+    zh = "，并且".join(rule.mend_zh or rule.id for rule in rules)
     en = ", together with ".join(rule.mend_en or rule.id for rule in rules)
     return Reason(
         rule="+".join(rule.id for rule in rules),
-        zh=f"若{zh},即可改为{STRATEGY_ZH[after]}",
+        zh=f"若{zh}，即可改为{STRATEGY_ZH[after]}",
         en=f"{en[:1].upper()}{en[1:]} would make this {STRATEGY_EN[after]}",
         source=rules[0].source,
         fact=fact_words(policy, facts, names),

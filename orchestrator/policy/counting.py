@@ -13,7 +13,7 @@ from orchestrator.policy.records import BASELINE, BASELINE_CHANGE, Audit
 
 Reading = Literal["all_together", "per_kind", "per_department"]
 READINGS: tuple[Reading, ...] = ("all_together", "per_kind", "per_department")
-READING_ZH = {"all_together": "全部合计", "per_kind": "按类别(数据库、应用系统)分别计算", "per_department": "按单位分别计算"}
+READING_ZH = {"all_together": "全部合计", "per_kind": "按类别（数据库、应用系统）分别计算", "per_department": "按单位分别计算"}
 What = Literal["added", "retired", "classified"]
 
 
@@ -192,10 +192,10 @@ def unexplained(frozen: Iterable[Member], inventory: Inventory, changes: Iterabl
     for ident in sorted(today - then):
         if ident in left:
             said = {"retired": "停用", "classified": "涉密"}[left[ident].what]
-            words = f"{ident} 已于 {left[ident].at[:10]} 记为{said},台账却仍将其计入 (recorded as {left[ident].what}, still counted by the inventory)"
+            words = f"{ident} 已于 {left[ident].at[:10]} 记为{said}，台账却仍将其计入 (recorded as {left[ident].what}, still counted by the inventory)"
             found.append(Finding("baseline-left", "warning", words, "更正台账的建设状态或是否涉密 (correct its row)", system=ident))
         else:
             found.append(Finding("baseline-added", "warning", f"{ident} 不在基线内 (not in the baseline)", remedy, system=ident))
     for ident in sorted(then - today):
-        found.append(Finding("baseline-gone", "warning", f"{ident} 在基线内,现已不在统计范围 (no longer counted)", remedy, system=ident))
+        found.append(Finding("baseline-gone", "warning", f"{ident} 在基线内，现已不在统计范围 (no longer counted)", remedy, system=ident))
     return found

@@ -34,8 +34,8 @@ def diff_policies(inventory: Inventory, old: Policy, new: Policy, places: Places
             continue
         was, now = {r.rule: r for r in one.reasons}, {r.rule: r for r in other.reasons}
         gone, come = [r for r in was if r not in now], [r for r in now if r not in was]
-        words = [(f"不再适用:{was[r].zh}", f"no longer: {was[r].en}") for r in gone] + [
-            (f"新适用:{now[r].zh}", f"now: {now[r].en}") for r in come
+        words = [(f"不再适用：{was[r].zh}", f"no longer: {was[r].en}") for r in gone] + [
+            (f"新适用：{now[r].zh}", f"now: {now[r].en}") for r in come
         ]
         if not words:
             words = [("规则的分值或优先次序有变", "points or precedence of the rules changed")]

@@ -105,31 +105,31 @@ def _chinese(case: _Case) -> str:
         )
         return reason.zh + (f"({behind})" if behind else "")
 
-    lines = [f"{system.name}({owner})", "", f"按现行策略,建议的迁移方式为:{STRATEGY_ZH[verdict.policy_strategy or verdict.strategy]}。"]
+    lines = [f"{system.name}（{owner}）", "", f"按现行策略，建议的迁移方式为：{STRATEGY_ZH[verdict.policy_strategy or verdict.strategy]}。"]
     if verdict.overridden_by:
-        lines.append(f"现已改定为:{STRATEGY_ZH[verdict.strategy]}。{';'.join(one.zh for one in case.overrides)}。")
-    lines += ["", "理由:"]
+        lines.append(f"现已改定为：{STRATEGY_ZH[verdict.strategy]}。{'；'.join(one.zh for one in case.overrides)}。")
+    lines += ["", "理由："]
     for number, reason in enumerate(case.deciding, start=1):
         basis = BASIS.get(reason.source, ("", ""))[0]
-        lines.append(f"  {number}. {line(reason)}" + (f"〔依据:{basis}〕" if basis else "") + "。")
+        lines.append(f"  {number}. {line(reason)}" + (f"〔依据：{basis}〕" if basis else "") + "。")
     if case.marks:
-        lines += ["", *(f"注意:{line(reason)}。" for reason in case.marks)]
+        lines += ["", *(f"注意：{line(reason)}。" for reason in case.marks)]
     ripe, simple = verdict.readiness >= policy.thresholds.ready, verdict.complexity <= policy.thresholds.simple
     lines += [
         "",
-        f"条件成熟度 {verdict.readiness} 分(满分 100,{policy.thresholds.ready} 分及以上为成熟):{'成熟' if ripe else '尚不成熟'}。"
-        f"复杂度 {verdict.complexity} 分({policy.thresholds.simple} 分及以下为相对简单):{'相对简单' if simple else '较复杂'}。",
-        "符合“条件成熟、架构相对简单的优先”,可以先迁。"
+        f"条件成熟度 {verdict.readiness} 分（满分 100，{policy.thresholds.ready} 分及以上为成熟）：{'成熟' if ripe else '尚不成熟'}。"
+        f"复杂度 {verdict.complexity} 分（{policy.thresholds.simple} 分及以下为相对简单）：{'相对简单' if simple else '较复杂'}。",
+        "符合“条件成熟、架构相对简单的优先”，可以先迁。"
         if ripe and simple
-        else "按“条件成熟、架构相对简单的优先”,宜排在条件更成熟的系统之后。",
+        else "按“条件成熟、架构相对简单的优先”，宜排在条件更成熟的系统之后。",
     ]
     if case.others:
-        lines += ["计分时还考虑了:", *(f"  · {line(reason)}" for reason in case.others)]
+        lines += ["计分时还考虑了：", *(f"  · {line(reason)}" for reason in case.others)]
     if verdict.would_change:
         lines += [
             "",
-            "哪些情况会改变这一结论:",
-            *(f"  · {reason.zh}" + (f"(见 {reason.place})" if reason.place else "") + "。" for reason in verdict.would_change),
+            "哪些情况会改变这一结论：",
+            *(f"  · {reason.zh}" + (f"（见 {reason.place}）" if reason.place else "") + "。" for reason in verdict.would_change),
         ]
     if verdict.missing:
         words = "、".join(dict.fromkeys(case.label(name, 0) for name in verdict.missing))
@@ -138,11 +138,11 @@ def _chinese(case: _Case) -> str:
         cost_words = f"({','.join(part for part in cost if part)})" if any(cost) else ""
         lines += [
             "",
-            f"尚未填报:{words}。没有填报的内容一律按不利情况计分{cost_words},因此本结论的把握为 {verdict.confidence}%;补报后将重新计算。",
+            f"尚未填报：{words}。没有填报的内容一律按不利情况计分{cost_words}，因此本结论的把握为 {verdict.confidence}%；补报后将重新计算。",
         ]
     lines += [
         "",
-        "对以上事实或结论有异议的,请向市智慧城市建设办公室提出:事实有误,更正台账即可;需要改定迁移方式的,由具名负责人说明理由,记录在案。",
+        "对以上事实或结论有异议的，请向市智慧城市建设办公室提出：事实有误，更正台账即可；需要改定迁移方式的，由具名负责人说明理由，记录在案。",
     ]
     return "\n".join(lines)
 

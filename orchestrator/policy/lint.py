@@ -26,7 +26,7 @@ def check_policy(policy: Policy) -> list[Finding]:
         verdict = _ever(policy, [rule])
         if verdict is None:
             findings.append(
-                _finding("not-proved", "warning", rule, "组合太多,未能验证 (too many combinations to try)", "拆成几条规则 (split it)")
+                _finding("not-proved", "warning", rule, "组合太多，未能验证 (too many combinations to try)", "拆成几条规则 (split it)")
             )
         elif verdict is False:
             findings.append(
@@ -133,7 +133,7 @@ def _shadowed(policy: Policy, rules: list[Rule]) -> Iterator[Finding]:
                     "shadowed",
                     "error",
                     rule,
-                    f"凡成立时 {other.id} 也成立且优先,迁移方式永远不起作用 (always outweighed by {other.id})",
+                    f"凡成立时 {other.id} 也成立且优先，迁移方式永远不起作用 (always outweighed by {other.id})",
                     "更正或删除 (correct or remove it)",
                 )
                 break

@@ -68,7 +68,7 @@ class Override:
 
     def by(self) -> str:
         """Who, for whom: as printed in reports."""
-        return f"{self.actor}(代 {self.on_behalf_of})" if self.on_behalf_of else self.actor
+        return f"{self.actor}（代 {self.on_behalf_of}）" if self.on_behalf_of else self.actor
 
 
 def record_override(audit: Audit, verdict: Verdict, strategy: Strategy, *, reason: str, actor: str, on_behalf_of: str = "") -> None:
@@ -123,7 +123,7 @@ def with_overrides(
 def _overridden(verdict: Verdict, override: Override) -> Verdict:
     reason = Reason(
         rule="override",
-        zh=f"由 {override.by()} 于 {override.at[:10]} 改定:{override.reason}",
+        zh=f"由 {override.by()} 于 {override.at[:10]} 改定：{override.reason}",
         en=f"Overridden by {override.by()} on {override.at[:10]}: {override.reason}",
         source="ours",
     )

@@ -10,7 +10,7 @@ STATES: dict[str, tuple[str, str]] = {
     # the five endings
     "accepted": ("已终验", "accepted"),
     "rolled_back_before_cutover": ("切换前已回退", "rolled back before cutover"),
-    "rolled_back_after_cutover": ("切换后已回退(无数据丢失)", "rolled back after cutover (nothing lost)"),
+    "rolled_back_after_cutover": ("切换后已回退（无数据丢失）", "rolled back after cutover (nothing lost)"),
     "cancelled": ("已取消", "cancelled"),
     "needs_a_person": ("需人工处理", "needs a person"),
     # under way

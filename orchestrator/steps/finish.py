@@ -81,7 +81,7 @@ UNCHANGED = Step(
 )
 END_WAY_BACK = Step(
     id="end_way_back",
-    zh="结束反向复制(不可回退点)",
+    zh="结束反向复制（不可回退点）",
     en="end the way back: the point of no return",
     effect=Effect.ONE_WAY,
     run=end_way_back,

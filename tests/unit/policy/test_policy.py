@@ -301,7 +301,7 @@ def test_an_override_stands_beside_what_policy_said_until_it_is_withdrawn() -> N
     trail, said = Trail(), verdict()
     record_override(trail, said, Strategy.HOSTING, reason="省厅统一要求", actor="os:zhang", on_behalf_of="李局长")
     over = with_overrides({"full": said}, overrides(trail))["full"]
-    assert (over.strategy, over.policy_strategy, over.overridden_by) == (Strategy.HOSTING, Strategy.CLOUD_DEPLOYMENT, "os:zhang(代 李局长)")
+    assert (over.strategy, over.policy_strategy, over.overridden_by) == (Strategy.HOSTING, Strategy.CLOUD_DEPLOYMENT, "os:zhang（代 李局长）")
     assert "省厅统一要求" in over.reasons[0].zh
     withdraw_override(trail, "full", reason="撤回", actor="os:zhang")
     assert overrides(trail) == {}
@@ -336,7 +336,7 @@ def test_the_command_records_the_account_and_shows_the_override(
     assert main(["assess"]) == 0
     printed = capsys.readouterr().out
     assert "mallory" not in printed
-    assert "改定,原为部署上云" in printed
+    assert "改定，原为部署上云" in printed
     assert main(["plan", "--effort", "0"]) == 0
     assert "改定,策略原为部署上云" in capsys.readouterr().out
     assert main(["override", "no-such", "--strategy", "hosting", "--reason", "x"]) == 2

@@ -154,7 +154,7 @@ def test_an_override_stands_beside_what_policy_said(facts: ReportFacts) -> None:
     assert bus.policy_strategy is not None
     assert bus.policy_strategy.code == "cloud_deployment"
     assert bus.overridden is not None
-    assert bus.overridden.value == "os:lin(代 周工)"
+    assert bus.overridden.value == "os:lin（代 周工）"
     assert bus.overridden.source.events
 
 
