@@ -115,7 +115,7 @@ class Builder:
         for _, _, part in [joined for raw in identified for joined in raw.parts]:
             self._tell(part)
         link.depend(identified, self.findings)
-        link.places_of_work(identified, self.rooms, self.departments)
+        link.places_of_work(identified, self.rooms, self.departments, self.findings)
         systems: dict[str, System] = {}
         raws: dict[str, Raw] = {}
         for raw in identified:

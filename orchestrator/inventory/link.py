@@ -137,13 +137,20 @@ def depend(raws: list[Raw], findings: list[Finding]) -> None:
         raw.values["depends_on"] = list(dict.fromkeys(kept))
 
 
-def places_of_work(raws: list[Raw], rooms: dict[str, Room], departments: Departments) -> None:
-    """Rooms and owners by id where their name is known; otherwise as they were written."""
+def places_of_work(raws: list[Raw], rooms: dict[str, Room], departments: Departments, findings: list[Finding]) -> None:
+    """Rooms and owners by id where their name is known; otherwise as they were written, and told where there is a list (R6, R12)."""
     room_ids = {key(name): room.id for room in rooms.values() for name in (room.id, room.name)}
+
+    def tell(raw: Raw, field: str, code: str, message: str) -> None:
+        remedy = "补入清单,或改用清单中的名称 (add it to the list, or use a name of the list)"
+        findings.append(raw.finding(code, "warning", message, remedy, at=field, system=str(raw.values["id"])))
+
     for raw in raws:
         room = raw.values.get("room")
         if isinstance(room, str) and key(room) in room_ids:
             raw.values["room"] = room_ids[key(room)]
+        elif isinstance(room, str) and room and room_ids:
+            tell(raw, "room", "room-unknown", f"机房清单中没有“{room}” (not in the list of rooms)")
         for host in raw.values.get("hosts") or ():
             if isinstance(host, dict) and isinstance(host.get("room"), str) and key(host["room"]) in room_ids:
                 host["room"] = room_ids[key(host["room"])]
@@ -152,6 +159,8 @@ def places_of_work(raws: list[Raw], rooms: dict[str, Room], departments: Departm
             found = departments.find(owner) if isinstance(owner, str) else None
             if found:
                 raw.values[field] = found
+            elif isinstance(owner, str) and owner and departments.listed:
+                tell(raw, field, "owner-unknown", f"单位清单中没有“{owner}” (not in the list of departments)")
 
 
 def one_source_per_datum(systems: dict[str, System], raws: dict[str, Raw], findings: list[Finding]) -> None:

@@ -338,7 +338,7 @@ def test_the_command_records_the_account_and_shows_the_override(
     assert "mallory" not in printed
     assert "改定，原为部署上云" in printed
     assert main(["plan", "--effort", "0"]) == 0
-    assert "改定,策略原为部署上云" in capsys.readouterr().out
+    assert "改定，策略原为部署上云" in capsys.readouterr().out
     assert main(["override", "no-such", "--strategy", "hosting", "--reason", "x"]) == 2
 
 
