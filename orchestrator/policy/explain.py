@@ -71,10 +71,10 @@ class _Case:
         )
 
     def points(self, reason: Reason, words: tuple[str, str]) -> str:
-        """``成熟度 −15,复杂度 +20``; empty for a rule that moves neither."""
+        """``成熟度 −15，复杂度 +20``; empty for a rule that moves neither."""
         effect = self.rules[reason.rule].effect if reason.rule in self.rules else None
         moved = zip(words, (effect.readiness, effect.complexity), strict=True) if effect else ()
-        return ("," if words[0] == "成熟度" else ", ").join(f"{word} {points:+d}".replace("-", "−") for word, points in moved if points)
+        return ("，" if words[0] == "成熟度" else ", ").join(f"{word} {points:+d}".replace("-", "−") for word, points in moved if points)
 
     def evidence(self, reason: Reason, language: Literal[0, 1]) -> list[tuple[str, str]]:
         """(label, answer) of each fact the reason looked at, each field of the form once."""
@@ -99,11 +99,11 @@ def _chinese(case: _Case) -> str:
     owner = case.department.name if case.department else system.department
 
     def line(reason: Reason) -> str:
-        said = ",".join(f"{label}填报为“{answer}”" for label, answer in case.evidence(reason, 0))
-        behind = ";".join(
+        said = "，".join(f"{label}填报为“{answer}”" for label, answer in case.evidence(reason, 0))
+        behind = "；".join(
             part for part in (said, f"见 {reason.place}" if reason.place else "", case.points(reason, ("成熟度", "复杂度"))) if part
         )
-        return reason.zh + (f"({behind})" if behind else "")
+        return reason.zh + (f"（{behind}）" if behind else "")
 
     lines = [f"{system.name}（{owner}）", "", f"按现行策略，建议的迁移方式为：{STRATEGY_ZH[verdict.policy_strategy or verdict.strategy]}。"]
     if verdict.overridden_by:
@@ -135,7 +135,7 @@ def _chinese(case: _Case) -> str:
         words = "、".join(dict.fromkeys(case.label(name, 0) for name in verdict.missing))
         readiness, complexity = case.unanswered()
         cost = [f"成熟度 −{readiness}" if readiness > 0 else "", f"复杂度 +{complexity}" if complexity > 0 else ""]
-        cost_words = f"({','.join(part for part in cost if part)})" if any(cost) else ""
+        cost_words = f"（{'，'.join(part for part in cost if part)}）" if any(cost) else ""
         lines += [
             "",
             f"尚未填报：{words}。没有填报的内容一律按不利情况计分{cost_words}，因此本结论的把握为 {verdict.confidence}%；补报后将重新计算。",

@@ -18,7 +18,7 @@ import pytest
 from orchestrator.embedded import citizens, hosts, judge
 from orchestrator.embedded.city import City
 from orchestrator.errors import Refused
-from orchestrator.models import HttpGateway
+from orchestrator.models import Entry
 from orchestrator.tools import programs
 from orchestrator.tools.haproxy import Runtime
 
@@ -275,7 +275,7 @@ def test_a_drained_instance_that_is_told_to_stop_fails_no_request(city, tmp_path
     citizens.start(city, tmp_path, only=["citizen-portal"], rates={"citizen-portal": 100}, max_seconds=60)
     time.sleep(1.5)
     record = city.book.get("portal-app.portal-web-1")
-    Runtime(HttpGateway(**city.sites()["entry"])).drain("portal", "portal-web-1")
+    Runtime(Entry(**city.sites()["entry"])).drain("portal", "portal-web-1")
     time.sleep(0.3)
     os.kill(record.pid, signal.SIGTERM)
     time.sleep(1.5)
