@@ -52,6 +52,7 @@ def plan(
     ctx.obj = folder
     if ctx.invoked_subcommand is not None:
         return int(Exit.DONE)
+    from orchestrator.cli.standing import is_kept
     from orchestrator.planning.plan import Unreached
 
     inventory, verdicts, programme, digests = inputs(folder)
@@ -62,7 +63,7 @@ def plan(
         )  # fmt: skip
     except Unreached as unreached:
         made, missed = unreached.plan, unreached
-    if folder is None:
+    if folder is None and not is_kept(made.digest):
         session = open_session()
         session.journal.save_plan(made.digest, made.model_dump_json(), actor=str(session.actor))
     if out:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from orchestrator.engine.session import Session
     from orchestrator.models import Plan
     from orchestrator.planning.programme import Standing
+    from orchestrator.policy.records import Audit
 
 
 def last_plan(file: Path | None) -> Plan:
@@ -47,8 +48,20 @@ def kept_plan(session: Session, digest: str) -> Plan:
 
 
 def approved_plan() -> Plan | None:
-    """The plan in force, which a new one is never worse than while it still fits."""
-    return open_session().approved
+    """The plan in force, which a new one is never worse than while it still fits. The whole journal is opened only when there is one."""
+    return open_session().approved if _trail().read("plan_approved") else None
+
+
+def is_kept(digest: str) -> bool:
+    """Whether the journal holds this plan already."""
+    return any(record.payload and record.payload["digest"] == digest for record in _trail().read("plan_saved"))
+
+
+def _trail() -> Audit:
+    from orchestrator.cli.policy import _audit
+    from orchestrator.cli.settings import load_settings
+
+    return _audit(load_settings(), write=False)
 
 
 def standing(former: Plan) -> list[Standing]:

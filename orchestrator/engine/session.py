@@ -11,12 +11,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from orchestrator.engine.actors import Actor, current_actor
 from orchestrator.engine.decisions import Decisions
 from orchestrator.engine.journal import LEASE_SECONDS, Journal, Lease
-from orchestrator.engine.records import BoundRecords
-from orchestrator.engine.runner import Invoke, Outcome, Runner, Stopping, directly, never
 from orchestrator.engine.states import Ending, MigrationState
 from orchestrator.errors import Exit, Finding, Refused, StaleLease, UsageError
 from orchestrator.inventory.load import Reading, inventory_digest, load, load_sites
@@ -27,10 +26,12 @@ from orchestrator.planning.programme import Programme, load_programme, with_base
 from orchestrator.policy import assess, load_policy, policy_digest
 from orchestrator.policy.counting import baseline
 from orchestrator.policy.records import JournalAudit, overrides, with_overrides
-from orchestrator.runbooks import RUNBOOKS, runbook_for
 from orchestrator.settings import Settings
-from orchestrator.steps.base import Context
-from orchestrator.steps.world import World
+
+if TYPE_CHECKING:  # whoever only looks or decides does not pay for the steps and their tools
+    from orchestrator.engine.runner import Invoke, Outcome, Stopping
+    from orchestrator.steps.base import Context
+    from orchestrator.steps.world import World
 
 ENDING_EXIT = {
     Ending.ACCEPTED: Exit.DONE,
@@ -144,6 +145,8 @@ class Session:
         """A migration of this system: the open one, or a new one.
 
         Under the plan approved for the programme, where there is one; else under today's. Raises Refused, naming what changed since."""
+        from orchestrator.runbooks import RUNBOOKS, runbook_for
+
         open_one = self.journal.open_migration(system)
         if open_one:
             return str(open_one.id)
@@ -219,8 +222,11 @@ class Session:
         text = ("cancelled: " if cancelled else "") + f"{reason} ({self.actor})"
         self.journal.set_flag(f"turn_back:{migration}", text, actor=str(self.actor))
 
-    def run(self, migration: str, *, say: Say, invoke: Invoke = directly, stopping: Stopping = never) -> Outcome:
+    def run(self, migration: str, *, say: Say, invoke: Invoke | None = None, stopping: Stopping | None = None) -> Outcome:
         """Takes the lease and runs as far as it goes: forward, or back when a person asked for it."""
+        from orchestrator.engine.runner import Runner, directly, never
+        from orchestrator.steps.world import World
+
         row = self.journal.migration(migration)
         world = World(self.settings, self.system(row.system), self.sites)
         if denied := world.denied():
@@ -228,7 +234,7 @@ class Session:
         lease = self.journal.acquire(migration, holder=f"{self.actor} {socket.gethostname()}:{os.getpid()}")
         try:
             context = self._context(lease, world, row.system, row.plan_digest, lambda text: say(row.system, text))
-            runner = Runner(self.journal, lease, context, invoke=invoke, stopping=stopping)
+            runner = Runner(self.journal, lease, context, invoke=invoke or directly, stopping=stopping or never)
             if row.ending == Ending.NEEDS_A_PERSON:
                 self.journal.clear_needs_person(lease, actor=str(self.actor))
             with self._renewed(lease):
@@ -267,6 +273,9 @@ class Session:
         for step in self.journal.steps(lease.migration):
             if step.step == "provision" and step.facts and step.state != "undone":
                 world.targets = {name: Host(**values) for name, values in step.facts["servers"].items()}
+        from orchestrator.engine.records import BoundRecords
+        from orchestrator.steps.base import Context
+
         return Context(
             system=self.system(system), verdict=self.verdicts[system], plan=plan, sites=self.sites, settings=self.settings, migration=lease.migration,
             token=lease.token, records=BoundRecords(self.journal, lease, system), say=say, world=world,
