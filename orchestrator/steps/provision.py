@@ -31,6 +31,7 @@ def inputs(settings: Settings, world: World) -> dict[str, Any]:
             }
             for host in system.hosts
         },
+        "links": [link.model_dump(include={"peer", "direction", "address", "port"}) for link in system.links],
     }
     if settings.embedded:
         values["address_range"] = world.cloud.address_range
