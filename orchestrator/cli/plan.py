@@ -52,7 +52,7 @@ def plan(
     ctx.obj = folder
     if ctx.invoked_subcommand is not None:
         return int(Exit.DONE)
-    from orchestrator.cli.standing import is_kept
+    from orchestrator.cli.standing import keep
     from orchestrator.planning.plan import Unreached
 
     inventory, verdicts, programme, digests = inputs(folder)
@@ -63,9 +63,8 @@ def plan(
         )  # fmt: skip
     except Unreached as unreached:
         made, missed = unreached.plan, unreached
-    if folder is None and not is_kept(made.digest):
-        session = open_session()
-        session.journal.save_plan(made.digest, made.model_dump_json(), actor=str(session.actor))
+    if folder is None:
+        keep(made)
     if out:
         out.write_text(made.model_dump_json(indent=1), encoding="utf-8")
     if not json_:
@@ -241,10 +240,11 @@ def _replanned(
     as_of: dt.datetime | None, effort: int,
 ) -> Plan:  # fmt: skip
     from orchestrator.cli.standing import last_plan, standing
+    from orchestrator.planning.calendar import local
     from orchestrator.planning.replan import replan
 
     kept = last_plan(former)
-    day = as_of.date() if as_of else dt.datetime.now().astimezone().date()
+    day = as_of.date() if as_of else local(dt.datetime.now(dt.UTC), programme).date()  # the city's day, wherever this machine stands
     return replan(
         inventory, verdicts, programme, kept, as_of=day, standing=standing(kept), effort=effort, inventory_digest=digests[0],
         policy_digest=digests[1],

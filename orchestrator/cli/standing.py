@@ -52,9 +52,11 @@ def approved_plan() -> Plan | None:
     return open_session().approved if _trail().read("plan_approved") else None
 
 
-def is_kept(digest: str) -> bool:
-    """Whether the journal holds this plan already."""
-    return any(record.payload and record.payload["digest"] == digest for record in _trail().read("plan_saved"))
+def keep(made: Plan) -> None:
+    """The journal holds this plan when this returns; the whole journal is opened only when it did not."""
+    if not any(record.payload and record.payload["digest"] == made.digest for record in _trail().read("plan_saved")):
+        session = open_session()
+        session.journal.save_plan(made.digest, made.model_dump_json(), actor=str(session.actor))
 
 
 def _trail() -> Audit:

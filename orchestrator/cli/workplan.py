@@ -26,14 +26,17 @@ from orchestrator.errors import Exit
 def workplan(department: str, form: str, lang: str, out: Path | None, plan_file: Path | None, folder: Path | None) -> int:
     """A department's migration work plan (迁移接入工作方案): each system, how, when, by whom, how it goes back, sign-off."""
     from orchestrator.cli.plan import inputs
-    from orchestrator.cli.standing import approved_plan, last_plan
+    from orchestrator.cli.standing import approved_plan, keep, last_plan
     from orchestrator.planning.plan import make_plan
     from orchestrator.reports.workplan import work_plan
 
     inventory, verdicts, programme, (inventory_digest, policy_digest) = inputs(folder)
-    kept = last_plan(plan_file) if plan_file else approved_plan() if folder is None else None
-    plan = kept or make_plan(inventory, verdicts, programme, inventory_digest=inventory_digest, policy_digest=policy_digest)
-    made = work_plan(inventory, verdicts, plan, department, lang)
+    approved = approved_plan() if folder is None else None
+    plan = (last_plan(plan_file) if plan_file else approved) or make_plan(inventory, verdicts, programme, inventory_digest=inventory_digest, policy_digest=policy_digest)
+    draft = approved is None or approved.digest != plan.digest
+    made = work_plan(inventory, verdicts, plan, department, lang, draft=draft)
+    if folder is None:
+        keep(plan)  # the document names its digest: it can be shown and approved
     owner = next(one.id for one in inventory.departments if department in {one.id, one.name, one.name_en})
     file = out or Path(f"workplan-{owner}.{form}")
     if form == "docx":

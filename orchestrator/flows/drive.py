@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import click
 
 from orchestrator.engine.runner import Outcome, directly
 from orchestrator.engine.session import ENDING_EXIT, Session
 from orchestrator.engine.states import ENDING_WORDS, Ending
-from orchestrator.errors import Exit, LeaseHeld, OrchestratorError, Refused
+from orchestrator.errors import Exit, LeaseHeld, OrchestratorError, Refused, Waiting
 
 POLL_SECONDS = 0.5
 _printing = threading.Lock()
@@ -36,6 +37,8 @@ def drive(session: Session, migrations: Sequence[str], systems: Sequence[str], *
     for thread in threads:
         thread.daemon = True  # a second Ctrl-C leaves at once
         thread.start()
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # asked to end by a service manager: the same as Ctrl-C
     try:
         for thread in threads:
             while thread.is_alive():
@@ -66,7 +69,7 @@ def _one(
     wait: bool,
 ) -> None:
     try:
-        ident = _started(session, system, migration, all_systems)
+        ident = _started(session, system, migration, all_systems, codes)
         outcome = run(ident, system)
         while wait and outcome.ending is None and not STOPPING.is_set():
             say(system, f"waits: {outcome.waiting}")
@@ -83,8 +86,8 @@ def _one(
         codes[system] = Exit.BUG
 
 
-def _started(session: Session, system: str, migration: str, all_systems: list[str]) -> str:
-    """Waits for dependencies that are under way in this very run, then starts."""
+def _started(session: Session, system: str, migration: str, all_systems: list[str], codes: Mapping[str, Exit]) -> str:
+    """Waits for dependencies that are under way in this very run, then starts. Raises Waiting when one stopped here without having moved."""
     if migration != system:
         return migration
     mine = [d for d in session.system(system).depends_on if d in all_systems]
@@ -93,6 +96,13 @@ def _started(session: Session, system: str, migration: str, all_systems: list[st
         latest = {d: next(iter(reversed(session.journal.migrations(system=d))), None) for d in mine}
         if all(m is not None and (m.live == "target" or m.state == "ended") for m in latest.values()):
             break
+        stopped = [d for d, m in latest.items() if d in codes and (m is None or m.live != "target")]
+        if stopped:
+            raise Waiting(
+                f"{system} was not begun: {', '.join(stopped)} stopped before it had moved",
+                where=system,
+                remedy=f"see what was said of {stopped[0]}; when it has moved, run the same command again",
+            )
         if not said:
             say(system, f"waits until {', '.join(mine)} has moved")
             said = True

@@ -53,8 +53,12 @@ class WorkPlan:
     blocks: tuple[Block, ...]
 
 
-def work_plan(inventory: Inventory, verdicts: Mapping[str, Verdict], plan: Plan, department: str, lang: str = "zh") -> WorkPlan:
-    """The work plan of one department, from the plan alone. Raises ``UsageError`` for a department that the inventory does not have."""
+def work_plan(
+    inventory: Inventory, verdicts: Mapping[str, Verdict], plan: Plan, department: str, lang: str = "zh", *, draft: bool = False
+) -> WorkPlan:
+    """The work plan of one department, from the plan alone; ``draft``: nobody approved that plan, and it says so.
+
+    Raises ``UsageError`` for a department that the inventory does not have."""
     owner = next((one for one in inventory.departments if department in {one.id, one.name, one.name_en}), None)
     if owner is None:
         known = ", ".join(one.id for one in inventory.departments[:20])
@@ -77,7 +81,8 @@ def work_plan(inventory: Inventory, verdicts: Mapping[str, Verdict], plan: Plan,
         blocks += [Heading(1, words["not_planned"]), Grid((words["system"], words["code"], words["why"]), rows, (3, 2, 5))]
     blocks += [Heading(1, words["duties"]), Grid((words["role"], words["duty"]), words["duty_rows"], (2, 6))]
     blocks += [Heading(1, words["sign"]), _signatures(planned, words, lang)]
-    return WorkPlan(words["title"].format(name=name), lang, words["subtitle"].format(digest=plan.digest[:16]), tuple(blocks))
+    subtitle = words["subtitle"].format(digest=plan.digest[:16]) + (words["draft"] if draft else "")
+    return WorkPlan(words["title"].format(name=name), lang, subtitle, tuple(blocks))
 
 
 def _counts(

@@ -41,6 +41,7 @@ WORDS: dict[str, dict[str, Any]] = {
     "zh": {
         "title": "{name}信息系统迁移接入工作方案",
         "subtitle": "依据计划摘要 {digest} 编制；计划变更后本方案须重新编制",
+        "draft": "（草案：该计划尚未批准）",
         "basis": "总体要求",
         "basis_text": "本方案由全市迁移计划生成，明确本单位各系统的迁移方式、时间安排、责任人、检查内容和回退办法。",
         "demanded": "依据文件的要求",
@@ -105,6 +106,7 @@ WORDS: dict[str, dict[str, Any]] = {
     "en": {
         "title": "Migration work plan of {name}",
         "subtitle": "Made from plan {digest}; to be made anew when the plan changes",
+        "draft": " (draft: nobody has approved this plan yet)",
         "basis": "Principles",
         "basis_text": "Generated from the city's migration plan: for each system how, when, by whom, what is checked, how it goes back.",
         "demanded": "Demanded by the municipal opinion",

@@ -1,0 +1,37 @@
+"""Several systems in one run: nobody waits for ever for one that stopped."""
+
+import threading
+from types import SimpleNamespace
+from typing import Any
+
+from orchestrator.errors import Exit, Refused
+from orchestrator.flows import drive as driving
+
+
+class City:
+    """A session in which ``portal`` is refused and ``register`` depends on it."""
+
+    def __init__(self) -> None:
+        self.journal = self
+
+    def migrations(self, system: str = "") -> list[Any]:
+        del system
+        return []
+
+    def system(self, ident: str) -> Any:
+        return SimpleNamespace(depends_on=("portal",) if ident == "register" else ())
+
+    def start(self, system: str) -> str:
+        raise Refused(f"{system} is refused", remedy="mend it")
+
+
+def test_a_system_whose_dependency_was_refused_is_not_waited_for():
+    codes: list[int] = []
+    systems = ["portal", "register"]
+    run = threading.Thread(
+        target=lambda: codes.append(driving.drive(City(), systems, systems, wait=True, direct=True)),  # type: ignore[arg-type]
+        daemon=True,
+    )
+    run.start()
+    run.join(20)
+    assert codes == [Exit.REFUSED]
