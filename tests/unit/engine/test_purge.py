@@ -125,6 +125,16 @@ def test_who_and_why_stay_on_the_chain_and_the_count_shows_it(city: City, capsys
     assert shown["unexplained"] == []
 
 
+def test_who_had_left_the_count_before_leaves_it_for_the_reason_of_the_purge(city: City, capsys: CaptureFixture[str]) -> None:
+    assert main(["baseline", "change", SYSTEM, "--what", "retired", "--reason", "insurance-1 停用"]) == 0
+    capsys.readouterr()
+    purge(capsys, 0)
+    assert main(["baseline", "show", "--json"]) == 0
+    (change,) = json.loads(capsys.readouterr().out)["changes"]
+    (event,) = city.journal.events(kind="purged")
+    assert change == {"at": event.at, "actor": event.actor, "system": SYSTEM, "what": "classified", "reason": "上级认定为涉密"}
+
+
 def test_other_systems_lose_only_what_named_it(city: City, capsys: CaptureFixture[str]) -> None:
     before = {event.seq: event.payload for event in city.journal.events(system=OTHER)}
     purge(capsys, 0)
