@@ -195,6 +195,20 @@ def test_what_it_cannot_remove_is_named(city: City, capsys: CaptureFixture[str])
     assert not terraform.exists()
 
 
+def test_who_depends_on_it_is_named_with_file_line_and_what_to_do(city: City, capsys: CaptureFixture[str]) -> None:
+    file = city.inventory / "natural-resources.yaml"
+    before = file.read_text("utf-8")
+    file.write_text(before.replace("depends_on: [citizen-portal]", f"depends_on: [citizen-portal, {SYSTEM}]"), "utf-8")
+    (dependant,) = [one.id for one in load_strict([city.inventory]).inventory.systems if SYSTEM in one.depends_on]
+    (left,) = purge(capsys, 5)["left"]
+    line = next(number for number, text in enumerate(file.read_text("utf-8").splitlines(), start=1) if SYSTEM in text)
+    assert left.startswith(f"{file}:{line}：")
+    assert f"remove {SYSTEM} from depends_on of {dependant}" in left
+    file.write_text(before, "utf-8")
+    load_strict([city.inventory])
+    assert purge(capsys, 0)["left"] == []
+
+
 def test_an_open_reader_is_said_to_be_in_the_way(city: City, capsys: CaptureFixture[str]) -> None:
     with sqlite3.connect(city.state / "journal.sqlite", isolation_level=None) as reader:
         reader.execute("BEGIN")
