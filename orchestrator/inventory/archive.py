@@ -218,9 +218,7 @@ def _comments(archive: zipfile.ZipFile, sheet: str, claimed: dict[str, int]) -> 
             if kind.endswith(("/comments", "/threadedComment")) and target in names and target not in claimed:
                 claimed[target] = archive.getinfo(target).file_size
                 if sum(claimed.values()) > MAX_COMMENTS:
-                    raise BadFile(
-                        "xlsx-bomb", "批注过大 (far too much in comments)", "删除批注后另存 (delete the comments, save again)"
-                    )
+                    raise BadFile("xlsx-bomb", "批注过大 (far too much in comments)", "删除批注后另存 (delete the comments, save again)")
                 with archive.open(target) as stream:
                     found |= comments_in(stream)
     except BadComments:

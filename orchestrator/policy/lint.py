@@ -24,7 +24,9 @@ def check_policy(policy: Policy) -> list[Finding]:
         findings += _words(rule)
         findings += _mend(policy, rule)
         if bad := _unanswerable(policy, rule):
-            findings.append(_finding("bad-condition", "error", rule, f"条件得不出是或否 (not a yes/no condition): {bad}", "更正 (correct it)"))
+            findings.append(
+                _finding("bad-condition", "error", rule, f"条件得不出是或否 (not a yes/no condition): {bad}", "更正 (correct it)")
+            )
             continue
         verdict = _ever(policy, [rule])
         if verdict is None:
