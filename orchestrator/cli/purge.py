@@ -57,7 +57,8 @@ def purge(system: str, reason: str, yes: bool, json_: bool) -> int:
     if journal and reading:
         leave_the_count(journal, reading.inventory, system, reason=line, actor=actor)
     removed = forget(settings, stored, system)
-    remaining = left(settings, system, words)
+    dependants = [one.id for one in reading.all_systems() if system in one.depends_on] if reading else []
+    remaining = left(settings, system, words, dependants)
     if json_:
         as_json({"system": system, "journal": asdict(done), "removed": removed, "left": remaining, "beyond": list(BEYOND)})
     else:
@@ -65,7 +66,7 @@ def purge(system: str, reason: str, yes: bool, json_: bool) -> int:
         for place in removed:
             click.echo(safe(f"  已清除 (removed) {place}"))
         for place in remaining:
-            click.echo(safe(f"  仍含其资料，请人工删除 (left, remove by hand) {place}"))
+            click.echo(safe(f"  仍含其资料，请人工处理 (left, for a person) {place}"))
         click.echo("本软件管不到、须另行清除的 (beyond our reach):")
         for place in BEYOND:
             click.echo(f"  · {place}")

@@ -11,6 +11,7 @@ from pathlib import Path
 from orchestrator.engine.journal import Journal
 from orchestrator.errors import Refused
 from orchestrator.inventory.merge import apply, prepare
+from orchestrator.inventory.reading import YAML_SUFFIXES
 from orchestrator.inventory.traces import whole_words
 from orchestrator.models import Inventory, System
 from orchestrator.policy.counting import baseline, change
@@ -60,8 +61,12 @@ def _out_of_the_inventory(folder: Path, stored: System | None) -> list[str]:
             return []  # an inventory with errors is not rewritten; what it holds is named by ``left``
 
 
-def left(settings: Settings, system: str, words: Iterable[str]) -> list[str]:
-    """Files of inventory and working folder, the journal aside, whose path or content still holds the id or one of the words."""
+def left(settings: Settings, system: str, words: Iterable[str], dependants: Iterable[str] = ()) -> list[str]:
+    """Files of inventory and working folder, the journal aside, whose path or content still holds the id or one of the words.
+
+    Where one of ``dependants`` still names it under ``depends_on``, file and line, and what to do: the inventory has errors until then.
+    """
+    dependants = list(dependants)
     state, known = settings.state.resolve(), whole_words([system, *words])
     found = []
     for folder in (settings.inventory.resolve(), state):
@@ -73,8 +78,23 @@ def left(settings: Settings, system: str, words: Iterable[str]) -> list[str]:
                 and not journal
                 and (known.search(str(path.relative_to(folder))) or _holds(path, known))
             ):
-                found.append(str(path))
+                told = _named_by(path, dependants, system, known) if folder != state and path.suffix in YAML_SUFFIXES else []
+                found += told or [str(path)]
     return found
+
+
+def _named_by(path: Path, dependants: Iterable[str], system: str, known: re.Pattern[str]) -> list[str]:
+    """Lines of one YAML file on which a dependant names the system; none when it stands on other lines too."""
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    hits = {number for number, line in enumerate(lines, start=1) if known.search(line)}
+    told = {}
+    for ident in dependants:
+        its_id = re.compile(rf"\bid: *[\"']?{re.escape(ident)}(?![\w-])")
+        start = next((number for number, line in enumerate(lines, start=1) if its_id.search(line)), None)
+        at = min((number for number in hits if start is not None and number >= start), default=None)
+        if at is not None:
+            told[at] = f"{path}:{at}：从 {ident} 的 depends_on 中删去 {system} (remove {system} from depends_on of {ident})"
+    return [told[at] for at in sorted(told)] if hits == set(told) else [*told.values(), str(path)] if told else []
 
 
 def _holds(path: Path, known: re.Pattern[str]) -> bool:

@@ -19,10 +19,11 @@ from orchestrator.engine.journal import Journal
 from orchestrator.engine.states import MigrationState
 from orchestrator.errors import NeedsPerson, Refused
 from orchestrator.inventory.traces import whole_words
+from orchestrator.policy.records import BASELINE, BASELINE_CHANGE, PURGED
 
 GONE = "〔已清除〕"
 OF_A_MIGRATION = (s.steps, s.processes, s.gates, s.tasks, s.measurements, s.copies, s.leases)
-KEPT = {"purged", "baseline-frozen"}
+KEPT = {PURGED, BASELINE}
 """Events whose payload stays: why it was purged; the frozen count, which holds ids and departments only."""
 
 
@@ -63,7 +64,7 @@ def purge(journal: Journal, system: str, *, words: Iterable[str], actor: str, re
         done = Purged(payloads, rows, plans)
         if done != Purged():
             facts = {"events": payloads, "elsewhere": elsewhere, "rows": rows, "plans": plans, "reason": reason}
-            journal._append(tx, "purged", actor=actor, system=system, migration=None, payload=facts)
+            journal._append(tx, PURGED, actor=actor, system=system, migration=None, payload=facts)
     _overwrite(journal)
     return done
 
@@ -74,7 +75,7 @@ def _payloads(tx: Connection, system: str, migrations: set[str], known: re.Patte
     elsewhere: list[int] = []
     query = select(s.events.c.seq, s.events.c.kind, s.events.c.system, s.events.c.migration, s.payloads.c.payload).join(s.payloads)
     for row in tx.execute(query.order_by(s.events.c.seq)):
-        if row.kind in KEPT or (row.kind == "baseline-change" and json.loads(row.payload).get("what") == "classified"):
+        if row.kind in KEPT or (row.kind == BASELINE_CHANGE and json.loads(row.payload).get("what") == "classified"):
             continue
         if row.system == system or row.migration in migrations:
             mine.append(row.seq)

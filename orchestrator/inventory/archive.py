@@ -27,7 +27,7 @@ MAX_ROWS = 120_000
 MAX_COLUMNS = 400
 MAX_CELLS = 5_000_000
 MAX_COMMENTS = 16 * 2**20
-"""Unpacked size of all comments: their texts stay in memory."""
+"""Unpacked size of all comments."""
 _CHUNK = 2**20
 
 _CELL = re.compile(
@@ -57,8 +57,8 @@ class Part:
     unplaced: bool = False
     """Cells without an address were seen (legal, rare): their reach is not known."""
     formulas: set[str] = field(default_factory=set)
-    comments: dict[str, str] = field(default_factory=dict)
-    """Cell → text of the comment there."""
+    comments: set[str] = field(default_factory=set)
+    """Cells with a comment."""
     errors: set[str] = field(default_factory=set)
     """Cells that hold an error value (``#N/A``): the reader library gives them as empty."""
 
@@ -207,23 +207,20 @@ def _by_sheet(archive: zipfile.ZipFile, parts: dict[str, Part]) -> dict[str, Par
     return found
 
 
-def _comments(archive: zipfile.ZipFile, sheet: str, claimed: dict[str, int]) -> dict[str, str]:
-    """Cell → comment of one sheet. ``claimed``: size of each part with comments that was read before."""
+def _comments(archive: zipfile.ZipFile, sheet: str, claimed: dict[str, int]) -> set[str]:
+    """Cells of one sheet with a comment. ``claimed``: size of each part with comments that was read before."""
     folder, _, file = sheet.rpartition("/")
     related = _relations(archive, f"{folder}/_rels/{file}.rels", folder)
     names = set(archive.namelist())
-    found: dict[str, str] = {}
+    found: set[str] = set()
     try:
-        for wanted in ("/comments", "/threadedComment"):  # in this order: for older programs a thread is repeated as a comment
-            for _, kind, target in related:
-                if kind.endswith(wanted) and target in names and target not in claimed:
-                    claimed[target] = archive.getinfo(target).file_size
-                    if sum(claimed.values()) > MAX_COMMENTS:
-                        raise BadFile(
-                            "xlsx-bomb", "批注过大 (far too much in comments)", "删除批注后另存 (delete the comments, save again)"
-                        )
-                    with archive.open(target) as stream:
-                        found |= comments_in(stream)
+        for _, kind, target in related:
+            if kind.endswith(("/comments", "/threadedComment")) and target in names and target not in claimed:
+                claimed[target] = archive.getinfo(target).file_size
+                if sum(claimed.values()) > MAX_COMMENTS:
+                    raise BadFile("xlsx-bomb", "批注过大 (far too much in comments)", "删除批注后另存 (delete the comments, save again)")
+                with archive.open(target) as stream:
+                    found |= comments_in(stream)
     except BadComments:
         raise BadFile(
             "xlsx-broken", "批注内容损坏 (the comments are damaged)", "删除批注后另存 (delete the comments, save again)"

@@ -8,6 +8,7 @@ from typing import Any
 from orchestrator.errors import Finding
 from orchestrator.inventory import faults, link
 from orchestrator.inventory.departments import Departments
+from orchestrator.inventory.hours import hours_unread
 from orchestrator.inventory.names import key
 from orchestrator.inventory.reading import Interpretation, Places, Raw, Reading, Uncounted, classified_row
 from orchestrator.models import Department, Excluded, ExcludedRow, Inventory, OrganisationType, Room, Status, System
@@ -116,6 +117,7 @@ class Builder:
             self._tell(part)
         link.depend(identified, self.findings)
         link.places_of_work(identified, self.rooms, self.departments, self.findings)
+        hours_unread(identified, self.findings)
         systems: dict[str, System] = {}
         raws: dict[str, Raw] = {}
         for raw in identified:

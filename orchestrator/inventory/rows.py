@@ -7,7 +7,7 @@ import string
 from collections.abc import Iterable
 from typing import Any
 
-from orchestrator.inventory import personal, values
+from orchestrator.inventory import values
 from orchestrator.inventory.archive import column_of
 from orchestrator.inventory.build import Builder
 from orchestrator.inventory.forms import Column
@@ -50,7 +50,7 @@ class _SheetReader:
         self.systems = table.form.id == "systems"
         self.comments: dict[int, list[str]] = {}
         """Row → cells with comments that nobody was told of yet."""
-        for cell in grid.comments:
+        for cell in sorted(grid.comments):
             self.comments.setdefault(int(cell.lstrip(_LETTERS)) - 1, []).append(cell)
 
     # ------------------------------------------------------------ the sheet
@@ -87,7 +87,7 @@ class _SheetReader:
                 self.builder.sheet_system(raw)
                 continue
             self._classified(raw, row, answer, no_answer_column)
-        self._comments(Raw(self.file, self.grid.name), [cell for row in self.comments.values() for cell in row], quoted=False)
+        self._comments(Raw(self.file, self.grid.name), [cell for row in self.comments.values() for cell in row], on_a_row=False)
         self._leftover_counts()
 
     def _about_sheet(self) -> None:
@@ -186,20 +186,17 @@ class _SheetReader:
             return str(read.value)
         return values.text_of(value)
 
-    def _comments(self, raw: Raw, cells: Iterable[str], *, quoted: bool = True) -> None:
-        """``quoted`` with its words; not off the rows, where it may speak of a classified system, nor on a personal field."""
+    def _comments(self, raw: Raw, cells: Iterable[str], *, on_a_row: bool = True) -> None:
+        """Only that there is one: its words may speak of a classified system, on whichever row they stand (R2)."""
         for cell in cells:
             index = column_of(cell.rstrip(_DIGITS).encode()) - 1
             if not self._another("comment-in-cell", index):
                 continue
-            column = self.table.columns.get(index)
-            hidden = not quoted or (column is not None and column.field in personal.FIELDS)
-            words = "" if hidden else f"“{personal.FIGURES.sub('…', self.grid.comments[cell])}”"
             finding = Raw(self.file, self.grid.name, cell).finding(
-                "comment-in-cell", "warning", f"单元格有批注{words},未作为填报内容读取 (a comment in the cell; not taken as data)",
-                "属于填报内容的,写入单元格或“备注”列,再删除批注 (what belongs to the answer goes into the cell or 备注)",
+                "comment-in-cell", "warning", "批注未读作数据 (a comment in the cell; not taken as data)",
+                "请把要填的内容写入单元格，再删除批注 (what belongs to the answer goes into the cell; then delete the comment)",
             )  # fmt: skip
-            (raw if quoted else self.builder).findings.append(finding)
+            (raw if on_a_row else self.builder).findings.append(finding)
 
     def _owner(self, raw: Raw) -> None:
         if "department" not in self.by_field and self.table.owner:

@@ -28,8 +28,8 @@ class Grid:
     merged: list[tuple[int, int, int, int]] = field(default_factory=list)
     """(first row, first column, last row, last column)"""
     formulas: set[str] = field(default_factory=set)
-    comments: dict[str, str] = field(default_factory=dict)
-    """Cell → text of the comment there."""
+    comments: set[str] = field(default_factory=set)
+    """Cells with a comment."""
     errors: set[str] = field(default_factory=set)
     hidden: bool = False
 

@@ -164,20 +164,20 @@ def size(raw: Any, unit: str = "") -> Value:
     """GB. ``1.2T`` is 1228.8; a bare number has the unit of the header, else GB."""
     base = _GB.get((unit or "G")[0].upper(), 1.0)
     if isinstance(raw, int | float) and not isinstance(raw, bool):
-        return _number(float(raw) * base, f"{float(raw) * base:g} GB" if base != 1.0 or not unit else "")
+        return _number(float(raw) * base, f"{_exact(float(raw) * base)} GB" if base != 1.0 or not unit else "")
     text = plain(raw).replace(" ", "")
     times = _TIMES.match(text)
     if times:
         factor = _GB.get((times.group(3) or "G")[0].upper(), 0.0)
         amount = _float(times.group(1)) * _float(times.group(2)) * factor
         if factor:
-            return _number(amount, f"{amount:g} GB")
+            return _number(amount, f"{_exact(amount)} GB")
     found = _SIZE.match(text)
     if not found:
         raise Unreadable("填数字和单位,如 500G、1.2T (a number with a unit)")
     amount = _float(found.group(1)) * (_GB[found.group(2)[0].upper()] if found.group(2) else base)
     same = found.group(2) is None and base == 1.0 and unit and text == found.group(1)
-    return _number(amount, "" if same else f"{amount:g} GB")
+    return _number(amount, "" if same else f"{_exact(amount)} GB")
 
 
 def count(raw: Any, _unit: str = "") -> Value:
@@ -188,12 +188,12 @@ def count(raw: Any, _unit: str = "") -> Value:
     times = _TIMES.match(text)
     if times:
         amount = _float(times.group(1)) * _float(times.group(2))
-        return _number(amount, f"{amount:g}")
+        return _number(amount, _exact(amount))
     found = _COUNT.match(text)
     if not found:
         raise Unreadable("填一个数字,如 16 (one number)")
     amount = _float(found.group(1))
-    return _number(amount, "" if text == found.group(1) else f"{amount:g}")
+    return _number(amount, "" if text == found.group(1) else _exact(amount))
 
 
 def integer(raw: Any, _unit: str = "") -> Value:
@@ -207,7 +207,7 @@ def minutes(raw: Any, unit: str = "") -> Value:
     """Minutes. A bare number has the unit of the header; without one it is taken as minutes and listed."""
     if isinstance(raw, dt.time):
         amount = raw.hour * 60 + raw.minute + raw.second / 60
-        return _number(amount, f"{amount:g} 分钟")
+        return _number(amount, f"{_exact(amount)} 分钟")
     text = plain(raw).replace(" ", "")
     if text in {"不可中断", "不允许中断", "不能中断", "零中断"}:
         return Value(0.0, "0 分钟")
@@ -220,7 +220,7 @@ def minutes(raw: Any, unit: str = "") -> Value:
         raise Unreadable("填时长和单位,如 30分钟、4小时 (a duration with its unit)")
     factor = _MINUTES.get((found.group(2) or unit or "分")[0].lower(), 1)
     amount = _float(found.group(1)) * factor
-    return _number(amount, "" if unit and not found.group(2) and factor == 1 else f"{amount:g} 分钟")
+    return _number(amount, "" if unit and not found.group(2) and factor == 1 else f"{_exact(amount)} 分钟")
 
 
 def grade(raw: Any) -> Value:
@@ -374,6 +374,11 @@ def _number(amount: float, understood: str) -> Value:
     if not 0 <= amount < 1e15:
         raise Unreadable("数值超出范围 (out of range)")
     return Value(round(amount, 6) if understood else amount, understood)
+
+
+def _exact(amount: float) -> str:
+    """The number that is kept, in full: never ``1e+07``."""
+    return f"{amount:.6f}".rstrip("0").rstrip(".")
 
 
 def _float(text: str) -> float:

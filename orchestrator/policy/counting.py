@@ -9,7 +9,7 @@ from typing import Literal
 
 from orchestrator.errors import Finding, Refused
 from orchestrator.models import Inventory, Kind, Level, SystemId
-from orchestrator.policy.records import BASELINE, BASELINE_CHANGE, Audit
+from orchestrator.policy.records import BASELINE, BASELINE_CHANGE, PURGED, Audit
 
 Reading = Literal["all_together", "per_kind", "per_department"]
 READINGS: tuple[Reading, ...] = ("all_together", "per_kind", "per_department")
@@ -165,13 +165,17 @@ def baseline(audit: Audit) -> Baseline | None:
     frozen = tuple(Member(ident, department, Level(level), Kind(kind)) for ident, department, level, kind in systems)
     members = {member.id: member for member in frozen}
     changes: list[BaselineChange] = []
+    purged = {record.system: record for record in reversed(audit.read(PURGED))}  # the first one of each system
     for record in audit.read(BASELINE_CHANGE):
         said, ident = record.payload, record.system
         if ident is None:
             continue
         if said is None:  # purged: the system was found classified (R2)
             members.pop(ident, None)
-            changes.append(BaselineChange(record.at, record.actor, ident, "classified", ""))
+            by = purged.get(ident, record)
+            line = BaselineChange(by.at, by.actor, ident, "classified", str((by.payload or {}).get("reason", "")))
+            if line not in changes:
+                changes.append(line)
             continue
         if said["what"] == "added":
             members[ident] = Member(ident, str(said["department"]), Level(said["level"]), Kind(said["kind"]))

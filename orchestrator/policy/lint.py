@@ -23,6 +23,11 @@ def check_policy(policy: Policy) -> list[Finding]:
     for rule in policy.rules:
         findings += _words(rule)
         findings += _mend(policy, rule)
+        if bad := _unanswerable(policy, rule):
+            findings.append(
+                _finding("bad-condition", "error", rule, f"条件得不出是或否 (not a yes/no condition): {bad}", "更正 (correct it)")
+            )
+            continue
         verdict = _ever(policy, [rule])
         if verdict is None:
             findings.append(
@@ -69,9 +74,18 @@ def _mend(policy: Policy, rule: Rule) -> Iterator[Finding]:
                     "bad-mend", "error", rule, "按 mend 改正后规则仍成立 (the rule still holds after its mend)", "更正 (correct it)"
                 )
                 return
-        except BadCondition as bad:
-            yield _finding("bad-condition", "error", rule, str(bad)[:200], "更正 (correct it)")
+        except BadCondition:  # told by ``_unanswerable``
             return
+
+
+def _unanswerable(policy: Policy, rule: Rule) -> str:
+    """Why the condition of a rule cannot be answered with yes or no for some facts; empty when it can."""
+    for facts in itertools.islice(_combinations(policy, [rule]), MOST):
+        try:
+            _holds(policy, rule, facts)
+        except BadCondition as bad:
+            return str(bad)[:200]
+    return ""
 
 
 def _ever(policy: Policy, rules: Sequence[Rule], without: Sequence[Rule] = ()) -> bool | None:

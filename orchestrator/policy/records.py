@@ -12,6 +12,7 @@ from orchestrator.models import Reason, Strategy, SystemId, Verdict
 OVERRIDE = "policy-override"
 BASELINE = "baseline-frozen"
 BASELINE_CHANGE = "baseline-change"
+PURGED = "purged"
 
 
 @dataclass(frozen=True)

@@ -125,6 +125,16 @@ def test_who_and_why_stay_on_the_chain_and_the_count_shows_it(city: City, capsys
     assert shown["unexplained"] == []
 
 
+def test_who_had_left_the_count_before_leaves_it_for_the_reason_of_the_purge(city: City, capsys: CaptureFixture[str]) -> None:
+    assert main(["baseline", "change", SYSTEM, "--what", "retired", "--reason", "insurance-1 停用"]) == 0
+    capsys.readouterr()
+    purge(capsys, 0)
+    assert main(["baseline", "show", "--json"]) == 0
+    (change,) = json.loads(capsys.readouterr().out)["changes"]
+    (event,) = city.journal.events(kind="purged")
+    assert change == {"at": event.at, "actor": event.actor, "system": SYSTEM, "what": "classified", "reason": "上级认定为涉密"}
+
+
 def test_other_systems_lose_only_what_named_it(city: City, capsys: CaptureFixture[str]) -> None:
     before = {event.seq: event.payload for event in city.journal.events(system=OTHER)}
     purge(capsys, 0)
@@ -183,6 +193,20 @@ def test_what_it_cannot_remove_is_named(city: City, capsys: CaptureFixture[str])
     prefect.unlink()
     assert purge(capsys, 0)["left"] == []
     assert not terraform.exists()
+
+
+def test_who_depends_on_it_is_named_with_file_line_and_what_to_do(city: City, capsys: CaptureFixture[str]) -> None:
+    file = city.inventory / "natural-resources.yaml"
+    before = file.read_text("utf-8")
+    file.write_text(before.replace("depends_on: [citizen-portal]", f"depends_on: [citizen-portal, {SYSTEM}]"), "utf-8")
+    (dependant,) = [one.id for one in load_strict([city.inventory]).inventory.systems if SYSTEM in one.depends_on]
+    (left,) = purge(capsys, 5)["left"]
+    line = next(number for number, text in enumerate(file.read_text("utf-8").splitlines(), start=1) if SYSTEM in text)
+    assert left.startswith(f"{file}:{line}：")
+    assert f"remove {SYSTEM} from depends_on of {dependant}" in left
+    file.write_text(before, "utf-8")
+    load_strict([city.inventory])
+    assert purge(capsys, 0)["left"] == []
 
 
 def test_an_open_reader_is_said_to_be_in_the_way(city: City, capsys: CaptureFixture[str]) -> None:

@@ -17,6 +17,7 @@ from orchestrator.inventory.forms import forms
 from orchestrator.inventory.load import inventory_digest, load
 from orchestrator.inventory.merge import apply, prepare
 from orchestrator.inventory.origins import FILE
+from orchestrator.inventory.values import read_value
 from orchestrator.inventory.workbook import write_workbook
 
 ROOT = Path(__file__).parents[3]
@@ -38,7 +39,9 @@ def test_the_offices_form_of_sixty_systems_is_read_with_every_slip_found() -> No
     assert (
         count["in_scope"] + count["classified"] + count["party_mass"] + count["retired"] + len(reading.uncounted) + 1 == 60
     )  # one said twice
-    found = [(f.code, f.sheet, f.cell) for f in reading.findings]
+    hours = {(f.sheet, f.cell) for f in reading.findings if f.code == "hours-unread"}  # 工作日, of which hours nothing is said
+    assert hours == {("县市区", f"X{row}") for row in (14, 19)} | {("市直单位", f"X{row}") for row in (6, 11, 16, 21, 31, 36, 41, 46)}
+    found = [(f.code, f.sheet, f.cell) for f in reading.findings if f.code != "hours-unread"]
     assert found == [
         ("unknown-column", "县市区", "AE4"),
         ("classified-unanswered", "县市区", "G9"),
@@ -65,6 +68,24 @@ def test_the_offices_form_of_sixty_systems_is_read_with_every_slip_found() -> No
     assert all(named[cell] in {system.id for system in reading.inventory.systems} for cell in ("M15", "I22", "U24", "N31"))
     assert "不应出现的系统" not in json.dumps([s.name for s in reading.inventory.systems], ensure_ascii=False)
     assert Counter(s.reached for s in standings(reading) if s.excluded is None) == {"plannable": 44, "countable": 8, None: 1}
+
+
+@pytest.mark.parametrize(
+    ("kind", "cell", "understood"),
+    [
+        ("size", "9999999G", "9999999 GB"),
+        ("size", "1234567.8G", "1234567.8 GB"),
+        ("size", "1.2T", "1228.8 GB"),
+        ("size", "2x1000000G", "2000000 GB"),
+        ("count", "1234567台", "1234567"),
+        ("minutes", "9999天", "14398560 分钟"),
+        ("minutes", "0小时", "0 分钟"),
+    ],
+)
+def test_interpretations_say_the_number_in_full(kind: str, cell: str, understood: str) -> None:
+    read = read_value(kind, cell)
+    assert read.understood == understood
+    assert float(understood.split(maxsplit=1)[0]) == read.value
 
 
 def test_the_template_offers_every_column_and_counts_nothing(tmp_path: Path) -> None:

@@ -6,9 +6,10 @@ import datetime as dt
 
 import pytest
 
+from orchestrator.inventory.hours import outside_hours
 from orchestrator.models import System, Window
 from orchestrator.planning.calendar import calendar_findings, in_window, next_opening, rule_of, windows_between
-from orchestrator.planning.hours import outside_hours, windows_for
+from orchestrator.planning.hours import windows_for
 from orchestrator.planning.programme import Blackout, Programme
 from tests.support.demo_city import demo_city
 
@@ -113,6 +114,8 @@ def test_openings_are_joined_only_where_one_alone_is_too_short(programme: Progra
             ["mon,tue,wed,thu,fri 00:00-09:00", "mon,tue,wed,thu,fri 17:00-24:00", "sat,sun 00:00-24:00"],
         ),
         ("随时", None),
+        ("25:00-99:00", None),
+        ("08:70-17:30", None),
         ("", None),
     ],
 )

@@ -218,6 +218,7 @@ def rule(**fields: Any) -> dict[str, Any]:
         (rule(when="data_gb > 10 && data_gb < 5"), "unreachable"),
         (rule(when='status == "retired"'), "unreachable"),
         (rule(when="special_equipment == true && os_family == \"aix\" && cloud_os == true", effect={"complexity": 1}), None),
+        (rule(when="data_gb"), "bad-condition"),
         (rule(zh=""), "no-reason"),
         (rule(source=""), "no-reason"),
         (rule(effect={}), "no-effect"),
@@ -253,7 +254,7 @@ def test_a_condition_that_cannot_be_evaluated_is_refused_and_found_by_the_check(
     system = System.model_validate(FULL)
     with pytest.raises(Refused, match="data_gb"):
         assess(Inventory(departments=(Department(id="d-1", name="市局"),), systems=(system,)), policy)
-    assert "not-proved" in {finding.code for finding in check_policy(policy)}
+    assert [(f.code, f.severity, f.cell) for f in check_policy(policy)] == [("bad-condition", "error", "rules.new")]
 
 
 def test_a_diff_names_who_changes_strategy_and_why(tmp_path: Path) -> None:
