@@ -70,11 +70,17 @@ def plan(
         out.write_text(made.model_dump_json(indent=1), encoding="utf-8")
     if not json_:
         show(made, inventory, verdicts, reasons=reasons)
-    elif missed is None:
-        click.echo(made.model_dump_json(indent=1))
-    if missed:
-        raise missed
-    return int(Exit.DONE)
+        if missed:
+            raise missed
+        return int(Exit.DONE)
+    if missed is None:
+        as_json(_plan_json(made))
+        return int(Exit.DONE)
+    from orchestrator.cli.main import describe, print_error
+
+    as_json({**describe(missed), **_plan_json(made)})  # one document: the reasons and the best plan found
+    print_error(missed)
+    return int(missed.exit_code)
 
 
 @plan.command(name="show")
@@ -88,7 +94,7 @@ def show_command(digest: str, *, reasons: bool, json_: bool) -> int:
     session = open_session()
     made = kept_plan(session, digest)
     if json_:
-        click.echo(made.model_dump_json(indent=1))
+        as_json(_plan_json(made))
         return int(Exit.DONE)
     show(made, session.inventory, session.verdicts, reasons=reasons)
     saved = next(event for event in session.journal.events(kind="plan_saved") if event.payload and event.payload["digest"] == made.digest)
@@ -249,6 +255,14 @@ def _replanned(
         inventory, verdicts, programme, kept, as_of=day, standing=standing(kept), effort=effort, inventory_digest=digests[0],
         policy_digest=digests[1],
     )  # fmt: skip
+
+
+def _plan_json(made: Plan) -> dict[str, Any]:
+    """The plan as JSON, with each phase's slack beside it: computed here, so the digest does not know it."""
+    data = made.model_dump(mode="json")
+    for row, phase in zip(data["phases"], made.phases, strict=True):
+        row["slack"] = phase.planned - phase.needed
+    return data
 
 
 def _reached(outcome: Outcome, number: int) -> str:

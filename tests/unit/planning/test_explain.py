@@ -40,7 +40,8 @@ def test_a_team_that_is_too_small_is_no_proof_whatever_the_capacities() -> None:
 
 def test_what_is_named_for_a_system_is_exactly_what_it_lacks() -> None:
     message = next(one.message for one in told(**POOR) if one.code == "proved-limit" and one.system == "digital-archives")
-    assert (more := re.search(r"at least ([\d.]+) more", message))
+    more = re.search(r"at least ([\d.]+) more", message)
+    assert more
     exact = POOR["cloud"] + float(more[1])
     for cloud, blocked in ((exact - 0.1, True), (exact, False)):
         problem = build(*demo_city()[:2], with_teams(**(POOR | {"cloud": round(cloud, 1)})))
