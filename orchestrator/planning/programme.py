@@ -234,7 +234,7 @@ _WORDS = {
     "greater_than": "must be more than {gt}",
     "greater_than_equal": "must be {ge} or more",
     "less_than_equal": "must be {le} or less",
-    "string_pattern_mismatch": "may hold only small letters, digits and hyphens, and begins with a letter",
+    "string_pattern_mismatch": "may hold only small letters, digits and hyphens",
     "enum": "must be {expected}",
     "literal_error": "must be {expected}",
     "value_error": "{error}",
@@ -248,6 +248,8 @@ _WORDS |= dict.fromkeys(
 
 def _worded(one: ErrorDetails) -> str:
     """A finding of the schema in an operator's words."""
+    if one["type"] == "string_pattern_mismatch" and one["loc"][-1] in {"start", "end"}:
+        return "must be a time such as 08:30"
     return _WORDS.get(one["type"], "{message}").format(message=one["msg"], **one.get("ctx", {}))
 
 
