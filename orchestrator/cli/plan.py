@@ -69,11 +69,17 @@ def plan(
         out.write_text(made.model_dump_json(indent=1), encoding="utf-8")
     if not json_:
         show(made, inventory, verdicts, reasons=reasons)
-    elif missed is None:
-        click.echo(made.model_dump_json(indent=1))
-    if missed:
-        raise missed
-    return int(Exit.DONE)
+        if missed:
+            raise missed
+        return int(Exit.DONE)
+    if missed is None:
+        as_json(_plan_json(made))
+        return int(Exit.DONE)
+    from orchestrator.cli.main import describe, print_error
+
+    as_json({**describe(missed), **_plan_json(made)})  # one document: the reasons and the best plan found
+    print_error(missed)
+    return int(missed.exit_code)
 
 
 @plan.command(name="show")
@@ -87,7 +93,7 @@ def show_command(digest: str, *, reasons: bool, json_: bool) -> int:
     session = open_session()
     made = kept_plan(session, digest)
     if json_:
-        click.echo(made.model_dump_json(indent=1))
+        as_json(_plan_json(made))
         return int(Exit.DONE)
     show(made, session.inventory, session.verdicts, reasons=reasons)
     saved = next(event for event in session.journal.events(kind="plan_saved") if event.payload and event.payload["digest"] == made.digest)
@@ -155,18 +161,22 @@ def what_if_command(
         as_json(_difference(found))
         return int(Exit.DONE)
     click.echo(f"若 (what if): {', '.join(found.changes)}")
-    rows = [
-        (new.id, new.needed, _reached(found.before, n), f"{new.planned} / {new.reached_on}") for n, new in enumerate(found.after.phases)
-    ]
+    for note in found.notes:
+        click.echo(safe(f"  {note}"))
+    rows = [(new.id, new.needed, _reached(found.before, n), _reached(found.after, n)) for n, new in enumerate(found.after.phases)]
     if rows:
         table(("阶段", "需完成", "现在（完成/达标日）", "变更后（完成/达标日）"), rows)
     for name, outcome in (("现在", found.before), ("变更后", found.after)):
-        click.echo(f"{name}：最后一次割接 {outcome.last_cutover}" if outcome.feasible else f"{name}：无可行计划 (no plan)")
+        missed = "" if outcome.feasible else "；未达标，所列为找到的最好计划 (targets missed: this is the best plan found)"
+        click.echo(f"{name}：最后一次割接 {outcome.last_cutover or '无 (none)'}{missed}")
         for finding in outcome.findings:
             click.echo(safe(f"  {finding.severity} {finding.code}: {finding.message}"))
     click.echo(f"{len(found.moved)} 个系统的日期会变 (systems would move on another day)")
     for system, before, after in found.moved[:20]:
         click.echo(f"  {system}: {before} → {after}")
+    for systems, words in ((found.gained, "变更后才排上日期 (get a date only then)"), (found.lost, "变更后排不上日期 (lose their date)")):
+        if systems:
+            click.echo(safe(f"{len(systems)} 个系统{words}: {', '.join(systems[:20])}{' …' if len(systems) > 20 else ''}"))
     return int(Exit.DONE)
 
 
@@ -251,8 +261,19 @@ def _replanned(
     )  # fmt: skip
 
 
+def _plan_json(made: Plan) -> dict[str, Any]:
+    """The plan as JSON, with each phase's slack beside it: computed here, so the digest does not know it."""
+    data = made.model_dump(mode="json")
+    for row, phase in zip(data["phases"], made.phases, strict=True):
+        row["slack"] = phase.planned - phase.needed
+    return data
+
+
 def _reached(outcome: Outcome, number: int) -> str:
-    return f"{outcome.phases[number].planned} / {outcome.phases[number].reached_on}" if outcome.feasible else "-"
+    if not outcome.phases:
+        return "-"
+    phase = outcome.phases[number]
+    return f"{phase.planned} / {phase.reached_on or '未达标'}"
 
 
 def _difference(found: Difference) -> dict[str, Any]:

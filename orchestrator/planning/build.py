@@ -123,7 +123,7 @@ def _targets(programme: Programme, counted: Sequence[Sequence[Member]], owner: M
 
 def _uncounted(programme: Programme, inventory: Inventory) -> list[Finding]:
     """Differences between the baseline and today's inventory that nobody recorded: they change what a target asks for."""
-    found = unexplained(programme.baseline.members, inventory) if programme.baseline else []
+    found = unexplained(programme.baseline.members, inventory, programme.baseline.records) if programme.baseline else []
     more = (
         [Finding("baseline-more", "warning", f"and {len(found) - LISTED} more differences", found[0].remedy)] if len(found) > LISTED else []
     )

@@ -92,6 +92,27 @@ class GroupFactory:
         return math.ceil(self.programme.trial_run_days * 24 * 60)
 
 
+def peaks_of(group: Group) -> dict[int, int]:
+    """By resource, the most that the group needs of it in one week."""
+    peaks: dict[int, int] = {}
+    for _, number, amount in (*((0, r, amount) for r, amount in group.counts), *group.profile):
+        peaks[number] = max(peaks.get(number, 0), amount)
+    return peaks
+
+
+def beyond(group: Group, resources: Sequence[Resource], cloud: Sequence[Sequence[int | None]]) -> list[tuple[str, int, int]]:
+    """Every capacity that is too small for the group alone, in any week: (name, what the group needs at once, the most there ever is)."""
+    found = [
+        (resources[number].name, amount, most)
+        for number, amount in peaks_of(group).items() if amount > (most := max(resources[number].capacity))
+    ]  # fmt: skip
+    for name, row, amount in zip(CLOUD_DIMENSIONS, cloud, group.cloud, strict=False):
+        rooms = [room for room in row if room is not None]
+        if amount and len(rooms) == len(row) and amount > (most := max(rooms, default=0)):
+            found.append((f"cloud:{name}", amount, most))
+    return found
+
+
 def impossible(
     group: Group, names: str, resources: Sequence[Resource], cloud: Sequence[Sequence[int | None]], weeks: int
 ) -> Finding | None:
@@ -104,10 +125,7 @@ def impossible(
             f"{names}: the cutover needs {group.pattern.hours:g} h, the longest window{together} has {longest:g} h",
             "declare a longer window (for a cycle: one that all of them share)", system=names,
         )  # fmt: skip
-    peaks: dict[int, int] = {}
-    for _, number, amount in (*((0, r, amount) for r, amount in group.counts), *group.profile):
-        peaks[number] = max(peaks.get(number, 0), amount)
-    for number, amount in peaks.items():
+    for number, amount in peaks_of(group).items():
         most = max(resources[number].capacity)
         if amount > most:
             words = resource_name(resources[number].name, "en")

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from orchestrator.errors import Finding
 from orchestrator.planning import bounds
 from orchestrator.planning import schedule as scheduling
 from orchestrator.planning.bounds import Shortage
+from orchestrator.planning.demand import beyond
+from orchestrator.planning.lift import BY_CAPACITY, lifted
 from orchestrator.planning.orders import Closures
 from orchestrator.planning.patterns import WEEK
 from orchestrator.planning.problem import Problem
@@ -38,16 +40,17 @@ def explain(
     findings += blocked_findings(problem)
     phases = sorted({problem.targets[number].phase for number in short})
     counted = {phase: found for phase in phases if (found := structure(problem, phase))}
+    limited = {phase: found for phase in phases if phase not in counted and (found := beyond_limits(problem, phase))}
     if proofs is None:
         proofs = prove(problem, phases, closures)
     for phase in phases:
-        findings += counted.get(phase, [])
+        findings += counted.get(phase, limited.get(phase, []))
         if phase not in counted and phase in proofs:
             findings += _capacities(problem, proofs[phase])
         findings += [_later(problem, schedule, number) for number in short if problem.targets[number].phase == phase]
     if phases and not counted:
-        findings += _enough(problem, phases, proofs, closures)
-    return findings
+        findings += _enough(problem, phases, {*proofs, *limited}, closures)
+    return list(dict.fromkeys(findings))
 
 
 def prove(problem: Problem, phases: Sequence[int], closures: Closures | None = None) -> dict[int, Shortage]:
@@ -83,6 +86,7 @@ def _missed(problem: Problem, schedule: Schedule, number: int) -> Finding:
 
 def structure(problem: Problem, phase: int) -> list[Finding]:
     """Counting alone, or nothing: too few systems could be accepted in time even with unlimited capacities."""
+    problem = lifted(problem)
     soonest = bounds.soonest_weeks(problem)
     found = []
     for target in problem.targets:
@@ -107,6 +111,52 @@ def structure(problem: Problem, phase: int) -> list[Finding]:
     return found
 
 
+def beyond_limits(problem: Problem, phase: int) -> list[Finding]:
+    """Counting again, or nothing: too few could be accepted without those that need more at once than a capacity ever has.
+
+    For each of those, what is missing for it alone: exactly so much is proved.
+    """
+    soonest = bounds.soonest_weeks(problem)
+    named: dict[int, None] = {}
+    found = []
+    for target in problem.targets:
+        if target.phase != phase:
+            continue
+        last = bounds.deadline_weeks(problem, target.due)
+        possible = sum(1 for g in target.members if problem.groups[g].fixed is not None or soonest[g] <= last[g])
+        if possible < target.needed:
+            due = problem.programme.phases[phase].due
+            found.append(Finding(
+                "proved-limit", "error",
+                f"proved: at most {possible} can be accepted by {due} with these limits, {target.needed} are needed: at least "
+                f"{target.needed - possible} of the systems that need more at once than there ever is, or of those that need them",
+                "raise the limits named for as many of them, or prepare for more weeks",
+            ))  # fmt: skip
+            named |= dict.fromkeys(_roots(problem, target.members))
+    return [*found, *(one for g in list(named)[:LISTED] for one in _alone(problem, g))]
+
+
+def _roots(problem: Problem, members: Sequence[int]) -> list[int]:
+    """Groups that a capacity blocks, among these and all that they need."""
+    seen = dict.fromkeys(members)
+    todo = list(seen)
+    while todo:
+        more = [other for other in problem.groups[todo.pop()].needs if other not in seen]
+        seen |= dict.fromkeys(more)
+        todo += more
+    return [g for g in seen if (why := problem.groups[g].blocked) and why.code in BY_CAPACITY]
+
+
+def _alone(problem: Problem, group: int) -> list[Finding]:
+    """What is missing of each capacity for this group, were it the only one."""
+    names, found = problem.names(group), []
+    for name, amount, most in beyond(problem.groups[group], problem.resources, problem.cloud):
+        words, tenth = resource_name(name, "en"), 10 if name.startswith("skill:") else 1
+        message = f"proved: {words}: at least {(amount - most) / tenth:g} more for {names}, which needs {amount / tenth:g} at once"
+        found.append(Finding("proved-limit", "error", f"{message}, {most / tenth:g} are there at most", f"more of {words}", system=names))
+    return found
+
+
 def _capacities(problem: Problem, shortage: Shortage) -> list[Finding]:
     due = problem.programme.phases[shortage.phase].due
     if shortage.alone:
@@ -116,13 +166,17 @@ def _capacities(problem: Problem, shortage: Shortage) -> list[Finding]:
     return [Finding("proved-joint", "error", message, "see what was shown to suffice")]
 
 
-def _enough(problem: Problem, phases: Sequence[int], proofs: Mapping[int, Shortage], closures: Closures) -> list[Finding]:
+def _enough(problem: Problem, phases: Sequence[int], proved: Collection[int], closures: Closures) -> list[Finding]:
     found = []
-    if enough := sufficient(problem, max(phases), closures):
+    for last in phases[::-1] if len(problem.groups) <= bounds.LARGE else phases[-1:]:
+        if not (enough := sufficient(problem, last, closures)):
+            continue
         message = f"shown: a plan was found with {', '.join(str(change) for change in enough)}"
+        message += f", for the targets up to {problem.programme.phases[last].id}" if last != phases[-1] else ""
         found.append(Finding("shown-to-suffice", "warning", message, "choose it; less may do, down to what is proved to be missing"))
+        break
     for phase in phases:
-        if phase not in proofs:
+        if phase not in proved:
             how = "no shortage of capacity could be proved" if bounds.available() else "nothing could be proved without the optional solver"
             message = f"not shown either way: {how}, and no plan was found for {problem.programme.phases[phase].id}"
             remedy = "try a higher --effort" + ("" if bounds.available() else ", install the extra `solver`") + ", or choose a relaxation"
@@ -162,12 +216,17 @@ def _later(problem: Problem, schedule: Schedule, number: int) -> Finding:
     ends = sorted(schedule.ends[g] + problem.groups[g].trial for g in target.members if schedule.weeks[g] >= 0)
     got = scheduling.reached(problem, schedule, number)
     percent = math.floor(1000 * got / target.in_scope) / 10
+    choices = [f"a lower `percent` for {phase.id}"] if percent else []  # a target of 0 % is none
     if len(ends) >= target.needed:
         day = (problem.moment(ends[target.needed - 1]) - dt.timedelta(minutes=1)).date()
-        message = f"the best plan found reaches {target.needed} on {day} instead of {phase.due}, or {percent:g} % by {phase.due}"
+        message = f"the best plan found reaches {target.needed} on {day} instead of {phase.due}"
+        message += f", or {percent:g} % by {phase.due}" if percent else ""
+        choices.insert(0, "a later `due`")
+    elif percent:
+        message = f"the best plan found reaches {percent:g} % by {phase.due}; {len(ends)} of {target.needed} ever get a date"
     else:
-        message = f"the best plan found reaches {percent:g} % by {phase.due} and never {target.needed}"
-    return Finding("smallest-relaxation", "warning", message, f"choose: a later `due`, a lower `percent` for {phase.id}, or more capacity")
+        message = f"neither a later date nor a lower percentage helps {phase.id}: {len(ends)} of {target.needed} ever get a date"
+    return Finding("smallest-relaxation", "warning", message, f"choose: {', '.join([*choices, 'mend the reasons above, or add capacity'])}")
 
 
 def _from(problem: Problem, week: int) -> str:

@@ -115,11 +115,11 @@ def mended(problem: Problem, schedule: Schedule) -> tuple[Schedule, list[Finding
     if not scheduling.score(problem, schedule)[0]:
         return schedule, []
     from orchestrator.planning import search
-    from orchestrator.planning.explain import explain, prove, structure
+    from orchestrator.planning.explain import beyond_limits, explain, prove, structure
 
     closures = Closures(problem)
     short = sorted({one.phase for n, one in enumerate(problem.targets) if scheduling.reached(problem, schedule, n) < one.needed})
-    hopeless = any(structure(problem, phase) for phase in short)
+    hopeless = any(structure(problem, phase) or beyond_limits(problem, phase) for phase in short)
     proofs = {} if hopeless else prove(problem, short, closures)
     if not hopeless and not proofs:  # what is proved to be impossible is not tried
         schedule = search.mend(problem, schedule, mending(problem))

@@ -9,14 +9,18 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
 from orchestrator.errors import Finding, Refused
 from orchestrator.models import Inventory, Kind, Level, Noun, Strategy, SystemId, Window
-from orchestrator.policy.counting import Baseline, Member, members_of
+from orchestrator.policy.counting import Baseline, BaselineChange, Member, members_of
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
@@ -117,6 +121,8 @@ class Frozen(Noun):
     day: dt.date
     changes: int = 0
     members: tuple[Member, ...]
+    records: tuple[BaselineChange, ...] = ()
+    """The changes themselves."""
 
 
 class Programme(Noun):
@@ -209,16 +215,50 @@ def load_programme(path: Path) -> Programme:
     except ValidationError as error:
         findings = [
             Finding(
-                "programme-field",
-                "error",
-                f"{'.'.join(str(part) for part in one['loc']) or 'programme'}: {one['msg']}",
-                "see the commented example of program.yaml",
-                file=str(path),
+                "programme-field", "error", _worded(one), "see the commented example of program.yaml", file=str(path),
                 cell=".".join(str(part) for part in one["loc"]),
             )
-            for one in error.errors(include_url=False, include_context=False, include_input=False)
-        ]
+            for one in _own(error.errors(include_url=False, include_input=False))
+        ]  # fmt: skip
         raise Refused("the programme does not fit its schema", findings=findings, where=str(path)) from error
+
+
+_WORDS = {
+    "missing": "is missing",
+    "extra_forbidden": "is not a setting of program.yaml",
+    "too_short": "needs at least one entry",
+    "tuple_type": "must be a list",
+    "model_type": "must be a mapping of settings",
+    "dict_type": "must be a mapping of settings",
+    "string_type": "must be text",
+    "greater_than": "must be more than {gt}",
+    "greater_than_equal": "must be {ge} or more",
+    "less_than_equal": "must be {le} or less",
+    "string_pattern_mismatch": "may hold only small letters, digits and hyphens",
+    "enum": "must be {expected}",
+    "literal_error": "must be {expected}",
+    "value_error": "{error}",
+}
+_WORDS |= dict.fromkeys(("int_type", "int_parsing", "float_type", "float_parsing"), "must be a number")
+_WORDS |= dict.fromkeys(("int_from_float",), "must be a whole number")
+_WORDS |= dict.fromkeys(
+    ("date_type", "date_parsing", "date_from_datetime_parsing", "date_from_datetime_inexact"), "must be a date such as 2026-01-05"
+)
+
+
+def _worded(one: ErrorDetails) -> str:
+    """A finding of the schema in an operator's words."""
+    if one["type"] == "string_pattern_mismatch" and one["loc"][-1] in {"start", "end"}:
+        return "must be a time such as 08:30"
+    return _WORDS.get(one["type"], "{message}").format(message=one["msg"], **one.get("ctx", {}))
+
+
+def _own(errors: Sequence[ErrorDetails]) -> list[ErrorDetails]:
+    """Without "too few entries" where an entry was left out only because of its own finding."""
+    return [
+        one for one in errors
+        if one["type"] != "too_short" or not any(other["loc"][: len(one["loc"])] == one["loc"] for other in errors if other is not one)
+    ]  # fmt: skip
 
 
 def programme_digest(programme: Programme) -> str:
@@ -231,4 +271,5 @@ def with_baseline(programme: Programme, baseline: Baseline | None) -> Programme:
     if baseline is None:
         return programme
     day = dt.datetime.fromisoformat(baseline.at).date()
-    return programme.model_copy(update={"baseline": Frozen(day=day, changes=len(baseline.changes), members=baseline.members)})
+    frozen = Frozen(day=day, changes=len(baseline.changes), members=baseline.members, records=baseline.changes)
+    return programme.model_copy(update={"baseline": frozen})

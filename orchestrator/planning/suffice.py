@@ -11,6 +11,8 @@ from dataclasses import replace
 
 from orchestrator.planning import bounds
 from orchestrator.planning import schedule as scheduling
+from orchestrator.planning.demand import beyond
+from orchestrator.planning.lift import lifted
 from orchestrator.planning.orders import Closures, target_first
 from orchestrator.planning.problem import CLOUD_DIMENSIONS, Problem
 from orchestrator.planning.relax import Change
@@ -22,7 +24,13 @@ HALVINGS = 4
 
 
 def sufficient(problem: Problem, phase: int, closures: Closures) -> tuple[Change, ...]:
-    """Changes that were *shown* to suffice for the phases up to this one; empty when none was found."""
+    """Changes that were *shown* to suffice for the phases up to this one; empty when none was found.
+
+    What is blocked by a limit alone may move again: with the limit raised, the scheduler itself sees whether there is room.
+    """
+    if any(group.blocked and group.blocked.code == "beyond-limit" for group in problem.groups):
+        problem = lifted(problem, ("beyond-limit",))
+        closures = Closures(problem)
     demand = list(_demand(problem, closures, phase))
     low, high = 0.0, 0.0
     best: tuple[Change, ...] = ()
@@ -59,6 +67,8 @@ def _demand(problem: Problem, closures: Closures, phase: int) -> Iterator[tuple[
         for row in bounds.rows_until(problem, deadline, all_rows=True):
             weeks = 1 if row.name.startswith("cloud:") else max(1, deadline - problem.first + 1)
             yield row.name, sum(amount for g, amount in row.demand.items() if g in needed), int(row.capacity), weeks
+    for g in sorted(needed):  # what one of them needs at once
+        yield from ((*short, 1) for short in beyond(problem.groups[g], problem.resources, problem.cloud))
 
 
 def _changes(demand: Sequence[tuple[str, int, int, int]], margin: float) -> tuple[Change, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from orchestrator.errors import Finding, Refused
 from orchestrator.models import Inventory, Plan, Verdict
-from orchestrator.planning.plan import make_plan
+from orchestrator.planning.plan import Unreached, make_plan
 from orchestrator.planning.programme import Programme
 from orchestrator.planning.relax import Change, apply
 
@@ -26,25 +26,28 @@ class PhaseOutcome:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A plan's dates, or the reasons why there is none."""
+    """A plan's dates; where a target is missed, those of the best plan found, and the reasons."""
 
     phases: tuple[PhaseOutcome, ...]
     last_cutover: dt.date | None
     findings: tuple[Finding, ...]
-
-    @property
-    def feasible(self) -> bool:
-        return self.last_cutover is not None
+    feasible: bool
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Before and after the changes; ``moved``: (system, day before, day after) of those that would move on another day."""
+    """Before and after the changes; ``moved``: (system, day before, day after) of those that would move on another day.
+
+    ``gained``, ``lost``: systems with a date only after, or only before. ``notes``: changes that change nothing, or not as written.
+    """
 
     changes: tuple[str, ...]
     before: Outcome
     after: Outcome
     moved: tuple[tuple[str, dt.date, dt.date], ...]
+    gained: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def what_if(
@@ -62,7 +65,31 @@ def what_if(
         for entry in (changed.entries if changed else ())
         if entry.system in days and days[entry.system] != entry.window_start.date()
     ]
-    return Difference(tuple(str(change) for change in changes), before, after, tuple(moved))
+    now = {entry.system for entry in changed.entries} if changed else set()
+    return Difference(
+        tuple(str(change) for change in changes), before, after, tuple(moved), gained=tuple(sorted(now - set(days))),
+        lost=tuple(sorted(set(days) - now)), notes=tuple(note for change in changes for note in idle(programme, verdicts, change)),
+    )  # fmt: skip
+
+
+def idle(programme: Programme, verdicts: Mapping[str, Verdict], change: Change) -> list[str]:
+    """Why a change changes nothing, or holds from another day than it says."""
+    kind, _, name = change.capacity.partition(":")
+    limits = {
+        "skill": ("班组", "team", bool(programme.teams)),
+        "cloud": ("云平台", "cloud", any(getattr(step, name, None) is not None for step in programme.cloud)),
+        "replication": ("复制带宽", "replication", programme.replication.gb_per_week is not None),
+        "wave": ("每周割接总数", "wave", programme.waves.systems_per_week is not None),
+    }
+    found = []
+    if kind in limits and not limits[kind][2]:
+        zh, en, _ = limits[kind]
+        found.append(f"{change}：未设{zh}上限，无从增减 (no {en} limit is set: nothing to add to)")
+    elif kind == "skill" and not any(name in programme.work_of(verdict.strategy).skills for verdict in verdicts.values() if verdict.strategy):
+        found.append(f"{change}：没有系统需要 {name} (nothing needs {name})")
+    if change.since and change.since < programme.starts:
+        found.append(f"{change}：早于开始日，从 {programme.starts} 起算 (before the programme starts: it holds from the start on)")
+    return found
 
 
 def reached_on(plan: Plan, phase: str) -> dt.date | None:
@@ -84,7 +111,11 @@ def _outcome(
 ) -> tuple[Outcome, Plan | None]:
     try:
         plan = make_plan(inventory, verdicts, programme, effort=effort, inventory_digest="", policy_digest="", keep=keep)
+        findings: tuple[Finding, ...] = ()
+    except Unreached as missed:
+        plan, findings = missed.plan, missed.findings
     except Refused as refused:
-        return Outcome((), None, refused.findings), None
+        return Outcome((), None, refused.findings, feasible=False), None
     phases = tuple(PhaseOutcome(one.id, one.needed, one.planned, one.due, reached_on(plan, one.id)) for one in plan.phases)
-    return Outcome(phases, max((entry.window_start.date() for entry in plan.entries), default=programme.starts), ()), plan
+    last = max((entry.window_start.date() for entry in plan.entries), default=None)
+    return Outcome(phases, last, findings, feasible=not findings), plan

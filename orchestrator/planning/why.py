@@ -32,7 +32,10 @@ def _no_earlier(problem: Problem, schedule: Schedule, group: int) -> Reason:
     if week <= soonest and one.release == soonest > problem.first + one.lead - 1:
         return Reason(rule="phase-starts", source="R7", zh="所属阶段从本周开始", en="its phase starts with this week")
     if week <= soonest:
-        zh, en = f"准备 {one.lead} 周后的最早一周", f"the first week after {one.lead} of preparation"
+        zh = f"最早可行的一周：准备需 {one.lead} 周，割接当周计算在内"
+        en = f"the first possible week: its preparation takes {one.lead} week{'s' if one.lead > 1 else ''}, up to and including this one"
+        if one.started:
+            zh, en = "准备已经开始，这是最早可行的一周", "the first possible week: its preparation has begun"
         return Reason(rule="first-possible-week", zh=zh, en=en)
     if one.promised is not None and week == one.promised:
         return Reason(rule="promised", zh="按原计划承诺的时间", en="the week that the former plan promised")

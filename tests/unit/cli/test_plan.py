@@ -13,6 +13,8 @@ from orchestrator.engine import session as sessions
 from orchestrator.engine.actors import Actor
 from orchestrator.engine.session import Session
 from orchestrator.errors import Refused
+from orchestrator.models import Plan
+from orchestrator.planning.plan import plan_digest
 
 DEMO = Path(__file__).parents[3] / "inventories" / "demo"
 LIN, ZHOU = Actor("os", "lin"), Actor("os", "zhou")
@@ -152,3 +154,24 @@ def test_the_frozen_baseline_is_what_targets_are_of(capsys: pytest.CaptureFixtur
     assert main(["baseline", "freeze", "--reason", "document 12"]) == 0
     assert main(["plan"]) == 0
     assert "冻结的基线" in capsys.readouterr().out
+
+
+def test_json_is_one_document_with_slack_also_when_a_target_is_missed(
+    inventory: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    capsys.readouterr()
+    assert main(["plan", "--json"]) == 0
+    met = json.loads(capsys.readouterr().out)
+    assert [one["slack"] for one in met["phases"]] == [one["planned"] - one["needed"] for one in met["phases"]]
+    rewrite(inventory / "program.yaml", "due: 2026-12-27", "due: 2026-01-05")
+    assert main(["plan", "--json", "--out", str(tmp_path / "best.json")]) == 3
+    printed = capsys.readouterr()
+    missed = json.loads(printed.out)
+    assert missed["error"] == "the targets are not reached"
+    assert "target-missed" in {one["code"] for one in missed["findings"]}
+    assert missed["phases"][0]["slack"] < 0
+    assert missed["entries"]
+    assert missed["waves"]
+    assert "target-missed" in printed.err
+    best = Plan.model_validate_json((tmp_path / "best.json").read_text("utf-8"))
+    assert best.digest == missed["digest"] == plan_digest(best)

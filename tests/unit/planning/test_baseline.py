@@ -68,3 +68,38 @@ def test_program_yaml_cannot_set_the_baseline(tmp_path: Path) -> None:
     with pytest.raises(Refused) as refused:
         load_programme(file)
     assert refused.value.findings[0].code == "programme-baseline"
+
+
+def test_a_system_recorded_as_retired_and_still_in_the_inventory_is_a_row_to_correct() -> None:
+    inventory, verdicts, programme = demo_city()
+    everyone = members_of(inventory)
+    left = BaselineChange("2025-12-01T09:00:00+08:00", "os:lin", "weather-bulletin", "retired", "switched off")
+    rest = tuple(one for one in everyone if one.id != "weather-bulletin")
+    programme = with_baseline(programme, Baseline("2025-11-03T09:00:00+08:00", "os:lin", "document 12", everyone, (left,), rest))
+    plan = make_plan(inventory, verdicts, programme, inventory_digest="", policy_digest="")
+    (note,) = (one for one in plan.notes if one.code.startswith("baseline"))
+    assert (note.code, note.system) == ("baseline-left", "weather-bulletin")
+    assert "correct its row" in note.remedy
+
+
+@pytest.mark.parametrize(
+    ("text", "findings"),
+    [
+        ("foo: 1\n", [("foo", "is not a setting of program.yaml")]),
+        ("waves: {systems_per_week: 0}\n", [("waves.systems_per_week", "must be 1 or more")]),
+        ("holidays: [soon]\n", [("holidays.0", "must be a date such as 2026-01-05")]),
+        ("counting: by_moon\n", [("counting", "must be 'all_together', 'per_kind' or 'per_department'")]),
+        ("blackouts: [{name: x, starts: 2026-02-02, ends: 2026-02-01}]\n", [("blackouts.0", "blackout 'x' ends before it starts")]),
+        ("default_windows: [{days: daily, start: '25:00', end: '05:00'}]\n", [("default_windows.0.start", "must be a time such as 08:30")]),
+        ("phases: []\n", [("phases", "needs at least one entry")]),
+        ("phases: [{id: p1, name: p, percent: 80}]\n", [("phases.0.due", "is missing")]),
+        ("phases: [{id: p1, name: p, due: 2026-12-27, percent: x}]\n", [("phases.0.percent", "must be a number")]),
+    ],
+)
+def test_program_yaml_is_refused_in_an_operators_words(tmp_path: Path, text: str, findings: list[tuple[str, str]]) -> None:
+    file = tmp_path / "program.yaml"
+    base = "starts: 2026-01-05\n" + ("" if text.startswith("phases") else "phases: [{id: p1, name: p, due: 2026-12-27, percent: 80}]\n")
+    file.write_text(base + text, "utf-8")
+    with pytest.raises(Refused) as refused:
+        load_programme(file)
+    assert [(one.cell, one.message) for one in refused.value.findings] == findings

@@ -12,7 +12,7 @@ from orchestrator.planning import search, solver
 from orchestrator.planning.build import build
 from orchestrator.planning.orders import best_of_portfolio
 from orchestrator.planning.plan import make_plan, sealed, to_plan
-from orchestrator.planning.programme import Programme, Standing, load_programme
+from orchestrator.planning.programme import Programme, Standing, Teams, load_programme
 from orchestrator.planning.relax import Change, apply, parse_capacity, parse_team
 from orchestrator.planning.replan import replan
 from orchestrator.planning.schedule import score
@@ -154,3 +154,31 @@ def test_the_commented_example_of_a_programme_is_valid() -> None:
     programme = load_programme(example)
     left_out = {"as_of", "under_way", "baseline", "reachable", "holidays", "workdays"}
     assert set(Programme.model_fields) - set(programme.model_fields_set) <= left_out
+
+
+def test_what_if_shows_the_best_plan_of_both_sides_and_who_gets_a_date_only_on_one() -> None:
+    inventory, verdicts, programme = demo_city()
+    poor = programme.model_copy(update={"teams": tuple(Teams(skill=one, teams=n) for one, n in (("cloud", 0.2), ("facility", 2), ("device", 2)))})
+    found = what_if(inventory, verdicts, poor, [parse_team("cloud+4")])
+    assert not found.before.feasible
+    assert found.after.feasible
+    assert [(one.planned, one.reached_on) for one in found.before.phases] == [(1, None), (1, None)]
+    assert found.moved == ()
+    assert len(found.gained) == len(inventory.systems) - 1
+    back = what_if(inventory, verdicts, apply(poor, Change("skill:cloud", 4)), [parse_team("cloud-4")])
+    assert back.lost == found.gained
+    assert not back.after.feasible
+    assert [one.planned for one in back.after.phases] == [1, 1]
+    assert found.notes == ()
+
+
+def test_what_if_says_which_changes_change_nothing() -> None:
+    inventory, verdicts, programme = demo_city()
+    changes = [parse_team("cloud+1"), parse_capacity("+8vcpu"), Change("replication", 10)]
+    notes = what_if(inventory, verdicts, programme, changes).notes
+    assert [text in note for text, note in zip(("no team limit", "no cloud limit", "no replication limit"), notes, strict=True)] == [True] * 3
+    skilled = programme.model_copy(update={"teams": tuple(Teams(skill=one, teams=9) for one in ("cloud", "facility", "device"))})
+    (needless,) = what_if(inventory, verdicts, skilled, [parse_team("db+1")]).notes
+    assert "nothing needs db" in needless
+    (early,) = what_if(inventory, verdicts, skilled, [parse_team("cloud+1@2025-01")]).notes
+    assert "before the programme starts" in early
