@@ -233,6 +233,11 @@ def show(made: Plan, inventory: Inventory, verdicts: Mapping[str, Verdict], *, r
         click.echo(safe(f"承诺改变 {moved.system}: {moved.promised:%Y-%m-%d} → {moved.now and f'{moved.now:%Y-%m-%d}'} ({moved.why})"))
     for note in made.notes:
         click.echo(safe(f"{note.code}: {note.message}" + (f" → {note.remedy}" if note.remedy else "")))
+    past = sum(one.window_end < dt.datetime.now() for one in made.entries)  # noqa: DTZ005 - the plan's times are the city's wall clock
+    if past:
+        click.echo(
+            f"其中 {past} 个割接窗口已经过去 (windows that are over) → `orchestrator plan --replan`；未重排的系统在同一规则的下一个窗口割接 (else: the rule's next window)"
+        )
     click.echo(f"计划摘要 (digest): {made.digest}")
 
 

@@ -142,7 +142,7 @@ def _stream(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, part: Part | None,
             if size > limit or (size > RATIO_FROM and size > MAX_RATIO * max(entry.compress_size, 1)):
                 raise BadFile(
                     "xlsx-bomb",
-                    "解压后过大,疑似压缩炸弹 (unpacks to far too much)",
+                    "解压后过大，疑似压缩炸弹 (unpacks to far too much)",
                     "删除多余内容后另存 (remove surplus content, save again)",
                 )
             if part is None:
@@ -179,8 +179,8 @@ def _look(text: bytes, part: Part) -> None:
     if rows > MAX_ROWS or columns > MAX_COLUMNS or rows * columns > MAX_CELLS:
         raise BadFile(
             "sheet-too-large",
-            f"工作表内容延伸到第 {rows} 行第 {columns} 列,超过上限 (content reaches row {rows}, column {columns})",
-            "删除远处的多余内容,或拆分文件 (delete far-off content, or split the file)",
+            f"工作表内容延伸到第 {rows} 行第 {columns} 列，超过上限 (content reaches row {rows}, column {columns})",
+            "删除远处的多余内容，或拆分文件 (delete far-off content, or split the file)",
         )
 
 

@@ -95,7 +95,7 @@ class Builder:
                     raw.finding(
                         "classified-unanswered",
                         "error",
-                        "“是否涉密”未填写或无法识别,按涉密处理,未读取该行 (whether it is classified is not answered; treated as classified, not read)",
+                        "“是否涉密”未填写或无法识别，按涉密处理，未读取该行 (whether it is classified is not answered; treated as classified, not read)",
                         "由该单位确认后填写“是”或“否” (have the department answer yes or no)",
                         at="classified",
                     )
@@ -198,8 +198,8 @@ class Builder:
                 raw.finding(
                     "duplicate-system",
                     "error",
-                    f"系统重复: {values['name']},先见于 {first.place('name')} (the same system again, first seen there)",
-                    "只保留一行;确为不同系统的,请改名或填写不同的系统编码 (keep one row, or give another name or id)",
+                    f"系统重复：{values['name']}，先见于 {first.place('name')} (the same system again, first seen there)",
+                    "只保留一行；确为不同系统的，请改名或填写不同的系统编码 (keep one row, or give another name or id)",
                     at="name",
                     system=ident,
                 )

@@ -75,8 +75,8 @@ class Departments:
                     raw.finding(
                         "department-conflict",
                         "error",
-                        f"{listed.name} 在单位名录中为“{WORDS[getattr(listed, field)]}”,此处为“{WORDS.get(value, value)}” (differs from the list of departments)",
-                        "以名录为准更正,或更正名录 (correct one of them)",
+                        f"{listed.name} 在单位名录中为“{WORDS[getattr(listed, field)]}”，此处为“{WORDS.get(value, value)}” (differs from the list of departments)",
+                        "以名录为准更正，或更正名录 (correct one of them)",
                         at=field,
                     )
                 )
@@ -98,7 +98,7 @@ class Departments:
             if silent is not None:
                 self.interpretations.append(
                     Interpretation(
-                        silent.file, silent.sheet, silent.at(field), "", f"{WORDS.get(values[field], values[field])}(同单位其他行)"
+                        silent.file, silent.sheet, silent.at(field), "", f"{WORDS.get(values[field], values[field])}（同单位其他行）"
                     )
                 )
         self._index[at] = ident
@@ -124,8 +124,8 @@ class Departments:
                     raw.finding(
                         "department-near-miss",
                         "error" if official else "warning",
-                        f"单位“{name[:60]}”{'不在单位名录中' if official else '与另一单位名称相近'},相近: {'、'.join(alike)} (did you mean …?)",
-                        "改为规范名称;确为不同单位的,列入单位名录 (use the listed name, or add it to the list)",
+                        f"单位“{name[:60]}”{'不在单位名录中' if official else '与另一单位名称相近'}，相近：{'、'.join(alike)} (did you mean …?)",
+                        "改为规范名称；确为不同单位的，列入单位名录 (use the listed name, or add it to the list)",
                         at="department",
                     )
                 )
@@ -135,7 +135,7 @@ class Departments:
                         "department-not-listed",
                         "warning",
                         f"单位“{name[:60]}”不在单位名录中 (not in the list of departments)",
-                        "改为规范名称,或列入单位名录 (use the listed name, or add it to the list)",
+                        "改为规范名称，或列入单位名录 (use the listed name, or add it to the list)",
                         at="department",
                     )
                 )

@@ -128,7 +128,7 @@ def _report(model: type[BaseModel], path: tuple[Any, ...], fault: Any, raw: Raw,
         code, severity, message = (
             "unknown-field",
             "warning" if len(path) == 1 else "error",  # inside a host or database the whole thing would be left out
-            f"不认识的字段,原样保留或略去 (unknown field): {'.'.join(map(str, path))[:80]}",
+            f"不认识的字段，原样保留或略去 (unknown field): {'.'.join(map(str, path))[:80]}",
         )
         remedy = "检查字段名 (check the field's name)"
     else:

@@ -77,8 +77,8 @@ def join_parts(raws: list[Raw], parts: list[tuple[str, Raw]], findings: list[Fin
                     "error",
                     "该行所属系统不在统计表中 (the row's system is not in the statistics form)"
                     if not found
-                    else f"同名系统有多个: {'、'.join(found)} (several)",
-                    "填写统计表中的系统编码或名称;涉密系统的行请删除 (give its id or name; remove rows of classified systems)",
+                    else f"同名系统有多个：{'、'.join(found)} (several)",
+                    "填写统计表中的系统编码或名称；涉密系统的行请删除 (give its id or name; remove rows of classified systems)",
                     at="system",
                 )
             )
@@ -118,7 +118,7 @@ def depend(raws: list[Raw], findings: list[Finding]) -> None:
             elif found:
                 findings.append(
                     raw.finding(
-                        "dependency-ambiguous", "error", f"第 {number} 个关联系统有 {len(found)} 个同名: {'、'.join(found[:5])}{'…' if len(found) > 5 else ''} (matches several)",
+                        "dependency-ambiguous", "error", f"第 {number} 个关联系统有 {len(found)} 个同名：{'、'.join(found[:5])}{'…' if len(found) > 5 else ''} (matches several)",
                         "填写系统编码 (give the id)", at="depends_on", system=ident,
                     )
                 )  # fmt: skip
@@ -128,8 +128,8 @@ def depend(raws: list[Raw], findings: list[Finding]) -> None:
                     raw.finding(
                         "dependency-unknown",
                         "error",
-                        f"第 {number} 个关联系统在统计表中找不到 (matches no system)" + (f";相近: {'、'.join(alike)}" if alike else ""),
-                        "填写统计表中的系统名称或编码;本市以外的系统请填在“互联”表 (give its name or id; systems elsewhere belong on the sheet 互联)",
+                        f"第 {number} 个关联系统在统计表中找不到 (matches no system)" + (f"；相近：{'、'.join(alike)}" if alike else ""),
+                        "填写统计表中的系统名称或编码；本市以外的系统请填在“互联”表 (give its name or id; systems elsewhere belong on the sheet 互联)",
                         at="depends_on",
                         system=ident,
                     )
@@ -142,7 +142,7 @@ def places_of_work(raws: list[Raw], rooms: dict[str, Room], departments: Departm
     room_ids = {key(name): room.id for room in rooms.values() for name in (room.id, room.name)}
 
     def tell(raw: Raw, field: str, code: str, message: str) -> None:
-        remedy = "补入清单,或改用清单中的名称 (add it to the list, or use a name of the list)"
+        remedy = "补入清单，或改用清单中的名称 (add it to the list, or use a name of the list)"
         findings.append(raw.finding(code, "warning", message, remedy, at=field, system=str(raw.values["id"])))
 
     for raw in raws:
@@ -177,7 +177,7 @@ def one_source_per_datum(systems: dict[str, System], raws: dict[str, Raw], findi
                     said.finding(
                         "two-sources",
                         "warning",
-                        f"“{resource.name}”有两个数据源头: {systems[other].name} 与 {systems[ident].name} (two sources of truth for one datum)",
+                        f"“{resource.name}”有两个数据源头：{systems[other].name} 与 {systems[ident].name} (two sources of truth for one datum)",
                         "按“一数一源”确定其中一个 (decide on one)",
                         at="name" if said is not raws[ident] else "data_resources",
                         system=ident,

@@ -118,8 +118,8 @@ def _files(path: Path, builder: Builder) -> list[tuple[Path, str]]:
                 Finding(
                     "import-interrupted",
                     "error",
-                    "上次导入中断,文件尚未全部就位 (an import was interrupted; not all of its files are in place)",
-                    "重新运行 orchestrator inventory import,会先补完上次导入 (run the import again: it carries the former one through first)",
+                    "上次导入中断，文件尚未全部就位 (an import was interrupted; not all of its files are in place)",
+                    "重新运行 orchestrator inventory import，会先补完上次导入 (run the import again: it carries the former one through first)",
                     file=path.name,
                 )
             )
@@ -147,7 +147,7 @@ def _read(file: Path, name: str, builder: Builder, today: dt.date, *, named: boo
             Finding(
                 "file-kind",
                 "error" if named else "warning",
-                "不支持的文件类型,未读取 (file type not supported; not read)",
+                "不支持的文件类型，未读取 (file type not supported; not read)",
                 "提供 .xlsx、.csv 或 .yaml (give .xlsx, .csv or .yaml)",
                 file=name,
             )
@@ -209,8 +209,8 @@ def _document(document: Any, name: str, builder: Builder) -> None:
                 Finding(
                     "not-inventory",
                     "warning",
-                    "不是台账文件,已跳过 (not an inventory file; skipped)",
-                    "如是台账,请使用 systems: 键 (use the key systems:)",
+                    "不是台账文件，已跳过 (not an inventory file; skipped)",
+                    "如是台账，请使用 systems: 键 (use the key systems:)",
                     file=name,
                 )
             )

@@ -53,7 +53,7 @@ def prepare(paths: Sequence[Path], into: Path, *, partial: bool = False) -> Impo
     reading = load(paths, known=known)
     if reading.errors and not partial:
         raise Refused(
-            "未导入:表中有错误 (not imported: the input has errors)", findings=reading.findings, where=", ".join(p.name for p in paths)
+            "未导入：表中有错误 (not imported: the input has errors)", findings=reading.findings, where=", ".join(p.name for p in paths)
         )
     result = Import(reading)
     merged = _merge(known, reading.inventory, result.changes)
@@ -237,7 +237,7 @@ def _files(merged: Inventory, former: Reading | None, into: Path) -> dict[str, s
         target = sorted(references)[0]
         if len(references) > 1 or target in new:
             raise Refused(
-                "单位名录分散在多个文件,无法更新 (departments and rooms are spread over several files)",
+                "单位名录分散在多个文件，无法更新 (departments and rooms are spread over several files)",
                 where=str(into),
                 remedy=f"合并到 {REFERENCE_FILE} 后重试 (put them into {REFERENCE_FILE} and try again)",
             )

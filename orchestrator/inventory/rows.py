@@ -30,8 +30,8 @@ def read_grid(grid: Grid, file: str, builder: Builder, today: dt.date) -> bool:
                 Raw(file, grid.name).finding(
                     "sheet-not-recognised",
                     "warning",
-                    "没有认出表头,该工作表未读取 (no header recognised; sheet not read)",
-                    "使用模板的表头,或删除该工作表 (use the template's headers, or remove the sheet)",
+                    "没有认出表头，该工作表未读取 (no header recognised; sheet not read)",
+                    "使用模板的表头，或删除该工作表 (use the template's headers, or remove the sheet)",
                 )
             )
         return False
@@ -65,7 +65,7 @@ class _SheetReader:
                     "row-skipped",
                     number,
                     0,
-                    "该行内容太少,未读取 (too little on this row; not read)",
+                    "该行内容太少，未读取 (too little on this row; not read)",
                     "补全或删除该行 (fill it in or remove it)",
                 )
             if what != "data":
@@ -97,30 +97,30 @@ class _SheetReader:
                 Raw(self.file, self.grid.name).finding(
                     "hidden-sheet",
                     "warning",
-                    "隐藏的工作表,已照常读取 (a hidden sheet; it was read)",
-                    "如不应统计,请删除 (remove it if it is not meant to count)",
+                    "隐藏的工作表，已照常读取 (a hidden sheet; it was read)",
+                    "如不应统计，请删除 (remove it if it is not meant to count)",
                 )
             )
         for index, words in self.table.unknown.items():
             self._finding(
                 "unknown-column", "warning", header, index,
-                f"不认识的列“{words[:60]}”,原样保留 (unknown column; kept as it is)", "如为统计列,请改用模板的表头 (use the template's header if it is one of its columns)",
+                f"不认识的列“{words[:60]}”，原样保留 (unknown column; kept as it is)", "如为统计列，请改用模板的表头 (use the template's header if it is one of its columns)",
             )  # fmt: skip
             self.builder.unknown_columns.append(words[:200])
         for index, column in self.table.repeated:
             self._finding(
                 "repeated-column", "warning", header, index,
-                f"“{column.zh}”有两列,只读取第一列 (two columns for one field; the first was read)", "删除或改名其中一列 (remove or rename one of them)",
+                f"“{column.zh}”有两列，只读取第一列 (two columns for one field; the first was read)", "删除或改名其中一列 (remove or rename one of them)",
             )  # fmt: skip
         if self.systems and "classified" not in self.by_field:
             self._finding(
                 "classified-column-missing", "error", header, 0,
-                "没有“是否涉密”列,全部按涉密处理,未读取 (no column for 是否涉密: every row is treated as classified)",
+                "没有“是否涉密”列，全部按涉密处理，未读取 (no column for 是否涉密: every row is treated as classified)",
                 "增加“是否涉密”列并逐行填写 (add the column and answer it on every row)",
             )  # fmt: skip
         if self.systems and "department" not in self.by_field and self.table.owner:
             self.builder.interpretations.append(
-                Interpretation(self.file, self.grid.name, address(*self.table.owner_at), "填报单位", f"全表单位: {self.table.owner}")
+                Interpretation(self.file, self.grid.name, address(*self.table.owner_at), "填报单位", f"全表单位：{self.table.owner}")
             )
 
     def _classified(self, raw: Raw, row: Row, answer: bool | None, whole_sheet: bool) -> None:
@@ -214,12 +214,12 @@ class _SheetReader:
     def _formula(self, number: int, index: int, value: Any) -> None:
         if values.is_blank(value):
             self._warn(
-                "formula-without-value", number, index, "公式没有保存结果,按未填写处理 (a formula without a saved value: taken as not answered)",
-                "用 Excel 或 WPS 打开并保存,或改为填写数值 (open and save it in Excel or WPS, or type the value in)",
+                "formula-without-value", number, index, "公式没有保存结果，按未填写处理 (a formula without a saved value: taken as not answered)",
+                "用 Excel 或 WPS 打开并保存，或改为填写数值 (open and save it in Excel or WPS, or type the value in)",
             )  # fmt: skip
         else:
             self._warn(
-                "formula", number, index, "公式,读取的是缓存值 (a formula; its cached value was read)", "改为填写数值 (type the value in)"
+                "formula", number, index, "公式，读取的是缓存值 (a formula; its cached value was read)", "改为填写数值 (type the value in)"
             )  # fmt: skip
 
     def _warn(self, code: str, number: int, index: int, message: str, remedy: str) -> None:

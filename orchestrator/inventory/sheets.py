@@ -86,7 +86,7 @@ def csv_grid(path: Path) -> Grid:
     data = path.read_bytes()
     if data.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         raise BadFile(
-            "not-csv", "文件内容是工作簿,不是 csv (a workbook named .csv)", "把扩展名改为 .xlsx 或另存为 csv (rename it or save it as csv)"
+            "not-csv", "文件内容是工作簿，不是 csv (a workbook named .csv)", "把扩展名改为 .xlsx 或另存为 csv (rename it or save it as csv)"
         )
     text = _text(data)
     sample = text[:20_000]
@@ -121,4 +121,4 @@ def _csv_rows(text: str, delimiter: str) -> Iterator[Row]:
                 )
             yield list(row)
     except csv.Error:
-        raise BadFile("bad-csv", "csv 格式有误 (malformed csv)", "检查引号,或另存为 xlsx (check the quotes, or save it as xlsx)") from None
+        raise BadFile("bad-csv", "csv 格式有误 (malformed csv)", "检查引号，或另存为 xlsx (check the quotes, or save it as xlsx)") from None

@@ -190,7 +190,7 @@ class _Composer:
             self.aliased += getattr(value, "size", 1)
             if self.aliased > MAX_ALIASED:
                 raise BadYaml(
-                    "yaml-alias-bomb", "引用展开后过大 (aliases expand to too much)", "写出内容,不要层层引用 (write the content out)", line
+                    "yaml-alias-bomb", "引用展开后过大 (aliases expand to too much)", "写出内容，不要层层引用 (write the content out)", line
                 )
             self._add(value, line)
         return isinstance(event, yaml.DocumentEndEvent)
