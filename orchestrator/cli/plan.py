@@ -68,7 +68,7 @@ def plan(
     if out:
         out.write_text(made.model_dump_json(indent=1), encoding="utf-8")
     if not json_:
-        show(made, inventory, verdicts, reasons=reasons)
+        show(made, inventory, verdicts, programme, reasons=reasons)
         if missed:
             raise missed
         return int(Exit.DONE)
@@ -95,7 +95,7 @@ def show_command(digest: str, *, reasons: bool, json_: bool) -> int:
     if json_:
         as_json(_plan_json(made))
         return int(Exit.DONE)
-    show(made, session.inventory, session.verdicts, reasons=reasons)
+    show(made, session.inventory, session.verdicts, session.programme, reasons=reasons)
     saved = next(event for event in session.journal.events(kind="plan_saved") if event.payload and event.payload["digest"] == made.digest)
     click.echo(f"编制 (made): {saved.actor} {saved.at[:16]}")
     approvals = session.decisions.approvals()
@@ -200,8 +200,10 @@ def inputs(folder: Path | None) -> tuple[Inventory, dict[str, Verdict], Programm
     return reading.inventory, verdicts, programme, (inventory_digest(reading.inventory), policy_digest(policy))
 
 
-def show(made: Plan, inventory: Inventory, verdicts: Mapping[str, Verdict], *, reasons: bool = False) -> None:
+def show(made: Plan, inventory: Inventory, verdicts: Mapping[str, Verdict], programme: Programme, *, reasons: bool = False) -> None:
     """The plan for people; a strategy that a person chose stands beside what policy said."""
+    from orchestrator.planning.calendar import local
+
     names = {one.id: one.name for one in inventory.systems}
     rows = [
         (one.wave, one.order, one.system, names.get(one.system, ""), STRATEGY_ZH[one.strategy], one.phase,
@@ -233,7 +235,8 @@ def show(made: Plan, inventory: Inventory, verdicts: Mapping[str, Verdict], *, r
         click.echo(safe(f"承诺改变 {moved.system}: {moved.promised:%Y-%m-%d} → {moved.now and f'{moved.now:%Y-%m-%d}'} ({moved.why})"))
     for note in made.notes:
         click.echo(safe(f"{note.code}: {note.message}" + (f" → {note.remedy}" if note.remedy else "")))
-    past = sum(one.window_end < dt.datetime.now() for one in made.entries)  # noqa: DTZ005 - the plan's times are the city's wall clock
+    now = local(dt.datetime.now(dt.UTC), programme)
+    past = sum(local(one.window_end, programme) < now for one in made.entries)
     if past:
         click.echo(
             f"其中 {past} 个割接窗口已经过去 (windows that are over) → `orchestrator plan --replan`；未重排的系统在同一规则的下一个窗口割接 (else: the rule's next window)"
@@ -261,7 +264,7 @@ def _replanned(
     kept = last_plan(former)
     day = as_of.date() if as_of else local(dt.datetime.now(dt.UTC), programme).date()  # the city's day, wherever this machine stands
     return replan(
-        inventory, verdicts, programme, kept, as_of=day, standing=standing(kept), effort=effort, inventory_digest=digests[0],
+        inventory, verdicts, programme, kept, as_of=day, standing=standing(kept, programme), effort=effort, inventory_digest=digests[0],
         policy_digest=digests[1],
     )  # fmt: skip
 

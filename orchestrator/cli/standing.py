@@ -12,7 +12,7 @@ from orchestrator.errors import Refused, UsageError
 if TYPE_CHECKING:
     from orchestrator.engine.session import Session
     from orchestrator.models import Plan
-    from orchestrator.planning.programme import Standing
+    from orchestrator.planning.programme import Programme, Standing
     from orchestrator.policy.records import Audit
 
 
@@ -66,7 +66,7 @@ def _trail() -> Audit:
     return _audit(load_settings(), write=False)
 
 
-def standing(former: Plan) -> list[Standing]:
+def standing(former: Plan, programme: Programme) -> list[Standing]:
     """Done: accepted. Under way: begun and not ended, or live on the cloud. Rolled back: its last migration went back.
 
     What is on the cloud stands at the day of its switch; what has only begun at the day that was promised, or today if that is over.
@@ -74,22 +74,23 @@ def standing(former: Plan) -> list[Standing]:
     from orchestrator.cli.settings import load_settings
     from orchestrator.engine.journal import Journal
     from orchestrator.engine.states import Ending, MigrationState
+    from orchestrator.planning.calendar import local
     from orchestrator.planning.programme import Standing
 
     journal = Journal(load_settings().journal_url)
     planned = {entry.system for entry in former.entries}
     switched = {
-        event.migration: dt.datetime.fromisoformat(event.at).astimezone().date()
+        event.migration: local(dt.datetime.fromisoformat(event.at), programme).date()
         for event in journal.events(kind="migration")
         if event.payload and event.payload.get("live") == "target"
     }
     found = []
     for system, row in sorted({row.system: row for row in journal.migrations()}.items()):
         if row.ending == Ending.ACCEPTED:
-            day = switched.get(row.id) or dt.datetime.fromisoformat(row.ended or row.created).astimezone().date()
+            day = switched.get(row.id) or local(dt.datetime.fromisoformat(row.ended or row.created), programme).date()
             found.append(Standing(system=system, state="done", cutover=day))
         elif row.state != MigrationState.ENDED:
-            today = None if system in planned else dt.datetime.now().astimezone().date()
+            today = None if system in planned else local(dt.datetime.now(dt.UTC), programme).date()
             found.append(Standing(system=system, state="under_way", cutover=switched.get(row.id, today) if row.live == "target" else today))
         elif row.ending in {Ending.ROLLED_BACK_BEFORE, Ending.ROLLED_BACK_AFTER}:
             found.append(Standing(system=system, state="rolled_back"))

@@ -93,10 +93,11 @@ def _started(session: Session, system: str, migration: str, all_systems: list[st
     mine = [d for d in session.system(system).depends_on if d in all_systems]
     said = False
     while not STOPPING.is_set():
+        over = set(codes)  # before the journal is asked: what ends in between has its ending there already
         latest = {d: next(iter(reversed(session.journal.migrations(system=d))), None) for d in mine}
         if all(m is not None and (m.live == "target" or m.state == "ended") for m in latest.values()):
             break
-        stopped = [d for d, m in latest.items() if d in codes and (m is None or m.live != "target")]
+        stopped = [d for d, m in latest.items() if d in over and (m is None or m.live != "target")]
         if stopped:
             raise Waiting(
                 f"{system} was not begun: {', '.join(stopped)} stopped before it had moved",

@@ -38,7 +38,7 @@ def run_in_flow(session: Session, migration: str, system: str, say: Say, stoppin
 
         options = {"description": step.zh, "cache_policy": NO_CACHE, "persist_result": False, "retries": 0}
         try:
-            task(name=step.id, task_run_name=f"{migration} {step.id}", **options)(body)()  # type: ignore[call-overload]
+            task(name=step.id, task_run_name=f"{migration} {step.id}", **options)(body)()  # type: ignore[call-overload]  # options of several types in one mapping
         except OrchestratorError:
             raise
         except Exception:
