@@ -72,7 +72,7 @@ def wait_window(ctx: Context) -> Facts:
             where=ctx.system.id,
             remedy="wait, or change the plan",
         )
-    return {"rule": rule, "at": dt.datetime.now().isoformat(timespec="seconds")}  # noqa: DTZ005 - the city's own time
+    return {"rule": rule, "at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds")}
 
 
 def trial_run_over(ctx: Context) -> Facts:

@@ -16,7 +16,8 @@ from orchestrator.engine.journal import Journal
 from orchestrator.engine.session import Session
 from orchestrator.engine.states import Ending, MigrationState
 from orchestrator.models import Plan
-from orchestrator.planning.programme import Standing
+from orchestrator.planning.calendar import local
+from orchestrator.planning.programme import Standing, load_programme
 from orchestrator.planning.verify import verify
 from orchestrator.settings import Settings
 
@@ -139,12 +140,14 @@ def test_nothing_is_left_running_and_no_password_was_printed(ran):
 def test_a_replan_after_real_migrations_keeps_what_is_done_and_verifies(ran):
     """The journal of the run, read by ``plan --replan`` as an operator would: the portal stands at its day, the rest is planned anew."""
     folder = ran[3]
-    city, as_of = folder / "city", dt.date.today() + dt.timedelta(days=1)  # noqa: DTZ011 - the city's own day
+    city = folder / "city"
     settings = Settings(inventory=city / "inventory", state=city / "demo" / "state")
+    today = local(dt.datetime.now(dt.UTC), load_programme(city / "inventory" / "program.yaml")).date()  # the city's, not this machine's
+    as_of = today + dt.timedelta(days=1)
     former = replan(settings, folder / "first.json", as_of)
     assert {e.system: e.state for e in former.entries if e.state != "planned"} == {PORTAL: "done"}
     done = next(e for e in former.entries if e.system == PORTAL)
-    assert done.window_start.date() in {dt.date.today(), dt.date.today() - dt.timedelta(days=1)}  # noqa: DTZ011
+    assert done.window_start.date() in {today, today - dt.timedelta(days=1)}
     journal = Journal(settings.journal_url)
     assert {note.system for note in former.notes if note.code == "live-violation"} == set()
     run = journal.migrations()[-1]
