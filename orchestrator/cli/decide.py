@@ -31,6 +31,13 @@ def _decide(system: str, gates: tuple[str, ...], *, approve: bool, digest: str, 
     click.echo(
         f"{waiting[0].gate} of {system} {'approved' if approve else 'refused'} by {session.actor}; `orchestrator resume {system}` goes on"
     )
+    if approve and waiting[0].gate == "approve_cutover":
+        opening = session.approved_opening(row.id)
+        click.echo(
+            f"for the window {opening.start:%Y-%m-%d %H:%M} to {opening.end:%Y-%m-%d %H:%M}, {opening.rule}"
+            if opening
+            else "no window opens"
+        )
     return int(Exit.DONE)
 
 

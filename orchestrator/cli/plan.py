@@ -239,7 +239,7 @@ def show(made: Plan, inventory: Inventory, verdicts: Mapping[str, Verdict], prog
     past = sum(local(one.window_end, programme) < now for one in made.entries)
     if past:
         click.echo(
-            f"其中 {past} 个割接窗口已经过去 (windows that are over) → `orchestrator plan --replan`；未重排的系统在同一规则的下一个窗口割接 (else: the rule's next window)"
+            f"其中 {past} 个割接窗口已经过去 (windows that are over) → `orchestrator plan --replan`；未重排的系统须重新批准，在其下一个窗口割接 (else: each is approved anew, for its next opening)"
         )
     click.echo(f"计划摘要 (digest): {made.digest}")
 

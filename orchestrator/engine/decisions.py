@@ -30,11 +30,22 @@ class Decisions:
                 tx.execute(insert(s.gates).values(migration=lease.migration, gate=gate, digest=digest, state="open", opened=now()))
                 self._event(tx, "gate_opened", lease.holder, lease.migration, {"gate": gate, "digest": digest})
             elif row.digest != digest:
-                tx.execute(
-                    update(s.gates).where(*where).values(digest=digest, state="open", opened=now(), decided=None, actor=None, reason=None)
-                )
-                self._event(tx, "gate_reopened", lease.holder, lease.migration, {"gate": gate, "was": row.digest, "digest": digest})
+                self._reopen(tx, lease, row, digest)
             return tx.execute(select(s.gates).where(*where)).one()
+
+    def reopen_gate(self, lease: Lease, gate: str) -> None:
+        """What was decided there no longer holds (the approved window is over): it is asked anew. The former decision stays on the chain."""
+        with self._journal._write(lease) as tx:
+            row = tx.execute(select(s.gates).where(s.gates.c.migration == lease.migration, s.gates.c.gate == gate)).one()
+            self._reopen(tx, lease, row, row.digest)
+
+    def _reopen(self, tx: Any, lease: Lease, row: Row[Any], digest: str) -> None:
+        tx.execute(
+            update(s.gates)
+            .where(s.gates.c.id == row.id)
+            .values(digest=digest, state="open", opened=now(), decided=None, actor=None, reason=None)
+        )
+        self._event(tx, "gate_reopened", lease.holder, lease.migration, {"gate": row.gate, "was": row.digest, "digest": digest})
 
     def decide_gate(self, migration: str, gate: str, *, approve: bool, actor: Actor, digest: str, reason: str = "") -> None:
         """Records a person's decision. Raises Refused when the gate is not open, the digest is another, or the person is

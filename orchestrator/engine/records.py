@@ -21,6 +21,10 @@ class BoundRecords:
         """The gate's row, opened when it was not."""
         return dict(self._decisions.open_gate(self._lease, gate, digest)._mapping)
 
+    def ask_again(self, gate: str) -> None:
+        """The gate is open again: what was decided there no longer holds."""
+        self._decisions.reopen_gate(self._lease, gate)
+
     def task(self, step: str, name: str, *, zh: str, en: str, detail: Mapping[str, Any]) -> Mapping[str, Any]:
         """The human task's row, opened when it was not."""
         return dict(self._decisions.open_task(self._lease, step, name, zh=zh, en=en, detail=detail)._mapping)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import os
 import socket
 import threading
@@ -21,6 +22,7 @@ from orchestrator.errors import Exit, Finding, Refused, StaleLease, UsageError
 from orchestrator.inventory.load import Reading, inventory_digest, load, load_sites
 from orchestrator.models import Host, Inventory, Plan, Sites, Strategy, System, Verdict
 from orchestrator.planning.approval import changes_since
+from orchestrator.planning.calendar import Opening, approved_opening
 from orchestrator.planning.plan import make_plan
 from orchestrator.planning.programme import Programme, load_programme, with_baseline
 from orchestrator.policy import assess, load_policy, policy_digest
@@ -177,6 +179,13 @@ class Session:
             plan, self.inventory, self.verdicts, self.programme,
             inventory_digest=inventory_digest(self.inventory), policy_digest=policy_digest(self.policy), system=system,
         )  # fmt: skip
+
+    def approved_opening(self, migration: str) -> Opening | None:
+        """What an approval of this migration's cutover given now is for; None: its windows open no more."""
+        row = self.journal.migration(migration)
+        plan = Plan.model_validate_json(str(self.journal.plan(row.plan_digest)))
+        entry = next(entry for entry in plan.entries if entry.system == row.system)
+        return approved_opening(entry, self.system(row.system), dt.datetime.now(dt.UTC), self.programme)
 
     def _unchanged(self, plan: Plan, system: str, what: str) -> None:
         errors = [finding for finding in self.changes_since(plan, system) if finding.severity == "error"]

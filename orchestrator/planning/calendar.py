@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from orchestrator.errors import Finding
-from orchestrator.models import Window
+from orchestrator.models import PlanEntry, System, Window
+from orchestrator.planning.hours import windows_for
 from orchestrator.planning.programme import Programme
 
 DAY = dt.timedelta(days=1)
@@ -109,6 +110,16 @@ def next_opening(
         if best and best.start.date() < after.date() + ahead * DAY:
             break
     return best
+
+
+def approved_opening(entry: PlanEntry, system: System, approved: dt.datetime, programme: Programme) -> Opening | None:
+    """What an approval given at a moment is for: the planned window; when that was over already, the opening of the system's windows that
+    was open then or came next. None: there is no further one."""
+    approved = local(approved, programme)
+    planned = Opening(local(entry.window_start, programme), local(entry.window_end, programme), entry.window_rule)
+    if approved < planned.end:
+        return planned
+    return next_opening(windows_for(system, programme)[0], approved, programme, department=system.department)
 
 
 def windows_between(

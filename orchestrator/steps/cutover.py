@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from orchestrator.errors import CutoverAborted, NeedsPerson, Waiting
+from orchestrator.errors import CutoverAborted, NeedsPerson
 from orchestrator.models import Database, Site
 from orchestrator.steps import gates
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
@@ -85,12 +85,9 @@ def line(ctx: Context, database: Database, side: str) -> str:
 
 
 def switch(ctx: Context, direction: str) -> Facts:
-    """Tries until the guard switched. Raises Waiting outside a window, NeedsPerson when it never fits or is stuck."""
-    if direction == "forward" and (held := ctx.records.held()):
-        raise Waiting(f"all cutovers are held: {held}", where=ctx.system.id, remedy="`orchestrator hold --off`")
-    window = gates.window_now(ctx)
-    if direction == "forward" and window is None:
-        raise Waiting("the cutover window has closed", where=ctx.system.id, remedy="it opens again by the system's windows; resume then")
+    """Tries until the guard switched. Raises Waiting outside the approved window, NeedsPerson when it never fits or is stuck."""
+    if direction == "forward":
+        gates.wait_window(ctx)
     database = ctx.world.movable_databases[0]
     entry = ctx.world.room.pgbouncer
     assert entry is not None  # noqa: S101 - preflight looked
@@ -105,7 +102,7 @@ def switch(ctx: Context, direction: str) -> Facts:
         time.sleep(1.0)
     finally:
         probe.stop()
-    facts = _measure(ctx, direction, probe, result, attempts, in_window=window is not None)
+    facts = _measure(ctx, direction, probe, result, attempts)
     ctx.world.snapshots = result["snapshots"]
     return facts
 
@@ -179,16 +176,14 @@ def _without_guard(ctx: Context, direction: str, attempt: str, why: str) -> dict
     }
 
 
-def _measure(
-    ctx: Context, direction: str, probe: Probe, result: dict[str, Any], attempts: list[dict[str, Any]], *, in_window: bool
-) -> Facts:
+def _measure(ctx: Context, direction: str, probe: Probe, result: dict[str, Any], attempts: list[dict[str, Any]]) -> Facts:
     begin = min(float(a.get("started", result["started"])) for a in attempts) - 0.4
     seen = probe.between(begin, float(result["ended"]) + 0.8)
     budget = ctx.system.interruption
     gap, failed = (budget.gap_ms, budget.failed_requests) if budget else (1000, 0)
     ctx.records.measure(
         kind="cutover", direction=direction, started=begin, ended=float(result["ended"]), longest_gap_ms=seen.longest_gap_ms, requests=seen.requests,
-        failed_requests=seen.failed, budget_ms=gap, budget_failed=failed, in_window=in_window, breach=seen.longest_gap_ms > gap or seen.failed > failed,
+        failed_requests=seen.failed, budget_ms=gap, budget_failed=failed, in_window=gates.rule_at(ctx, begin) is not None, breach=seen.longest_gap_ms > gap or seen.failed > failed,
         detail={"timings_ms": result["timings_ms"], "attempts": len(attempts), "aborted": [a["reason"] for a in attempts if a["outcome"] != "switched"]},
     )  # fmt: skip
     return {
@@ -215,7 +210,7 @@ def settle(ctx: Context, direction: str) -> Facts | None:
     result = guarding.last_result(ctx.world.folder / "guard.jsonl", attempt) or unknown
     probe = Probe(ctx.world.folder, f"{ctx.migration}-{direction}")
     probe.stop()
-    return _measure(ctx, direction, probe, result, [result], in_window=gates.window_now(ctx) is not None) | {"settled": True}
+    return _measure(ctx, direction, probe, result, [result]) | {"settled": True}
 
 
 def by_the_control_rows(ctx: Context, direction: str) -> str | None:

@@ -11,7 +11,7 @@ import time
 
 from orchestrator.errors import StepFailed
 from orchestrator.models import Device
-from orchestrator.steps import people
+from orchestrator.steps import gates, people
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
 from orchestrator.tools import health
 from orchestrator.tools.device_cli import DeviceCli
@@ -146,7 +146,7 @@ def _measure(ctx: Context, opened: str, direction: str) -> Facts:
     gap = (ended - began) * 1000
     ctx.records.measure(
         kind="device_outage", direction=direction, started=began, ended=ended, longest_gap_ms=round(gap, 1), requests=None, failed_requests=None, budget_ms=budget,
-        budget_failed=None, in_window=True, breach=gap > budget, detail={"devices": [d.name for d in ctx.system.devices]},
+        budget_failed=None, in_window=gates.rule_at(ctx, began) is not None, breach=gap > budget, detail={"devices": [d.name for d in ctx.system.devices]},
     )  # fmt: skip
     return {"outage_seconds": round(gap / 1000, 1), "started": began, "ended": ended}
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from orchestrator.errors import NeedsPerson, Refused, Waiting
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
+
+if TYPE_CHECKING:
+    from orchestrator.planning.programme import Programme
 
 GATES = {
     "initial_acceptance": ("初验", "initial acceptance", "accept"),
@@ -45,34 +49,63 @@ def gate(name: str, before: Callable[[Context], None] | None = None) -> Step:
     return Step(id=name, zh=zh, en=en, effect=Effect.READ_ONLY, run=run, observe=_done)
 
 
-def window_now(ctx: Context) -> str | None:
-    """The rule that permits a cutover at this moment: a window of the system, not before the planned one, no blackout."""
-    from orchestrator.planning.calendar import in_window, local
-    from orchestrator.planning.hours import windows_for
-    from orchestrator.planning.programme import load_programme
+def now() -> dt.datetime:
+    """The moment at which a window is asked for; tests replace it."""
+    return dt.datetime.now(dt.UTC)
 
-    entry = next(e for e in ctx.plan.entries if e.system == ctx.system.id)
-    programme = load_programme(ctx.settings.inventory / "program.yaml")
-    now = local(dt.datetime.now(dt.UTC), programme)
-    if now < local(entry.window_start, programme):
-        return None
-    return in_window(windows_for(ctx.system, programme)[0], now, programme, department=ctx.system.department)
+
+def rule_at(ctx: Context, at: float) -> str | None:
+    """The rule by which a moment (seconds since the epoch) lay in a window of the system, or None. For the record of what happened."""
+    from orchestrator.planning.calendar import in_window
+    from orchestrator.planning.hours import windows_for
+
+    programme = _programme(ctx)
+    return in_window(
+        windows_for(ctx.system, programme)[0], dt.datetime.fromtimestamp(at, dt.UTC), programme, department=ctx.system.department
+    )
 
 
 def wait_window(ctx: Context) -> Facts:
-    """Waits for the window; a city-wide hold keeps every cutover waiting."""
+    """Permission to begin the cutover now. Raises Waiting under a city-wide hold, before the approved window, and after it: then
+    the approval is asked for anew, and is for the next opening of the system's windows (R5)."""
+    from orchestrator.planning.calendar import approved_opening, local
+
     held = ctx.records.held()
     if held:
         raise Waiting(f"all cutovers are held: {held}", where=ctx.system.id, remedy="`orchestrator hold --off` lets them go on")
-    rule = window_now(ctx)
-    if rule is None:
-        entry = next(e for e in ctx.plan.entries if e.system == ctx.system.id)
-        raise Waiting(
-            f"the cutover window ({entry.window_rule}, from {entry.window_start:%Y-%m-%d %H:%M})",
+    programme, at = _programme(ctx), now()
+    decided, here = dt.datetime.fromisoformat(str(APPROVAL.run(ctx)["decided"])), local(at, programme)
+    opening = approved_opening(next(e for e in ctx.plan.entries if e.system == ctx.system.id), ctx.system, decided, programme)
+    if opening is None:
+        raise NeedsPerson(
+            "the planned window is over and no other opens within 400 days",
             where=ctx.system.id,
-            remedy="wait, or change the plan",
+            remedy="give the system windows, or the programme fewer blackouts, then `orchestrator resume`",
         )
-    return {"rule": rule, "at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds")}
+    span = f"{opening.start:%Y-%m-%d %H:%M} to {opening.end:%Y-%m-%d %H:%M}, {opening.rule}"
+    if here < opening.start:
+        raise Waiting(f"the cutover window ({span})", where=ctx.system.id, remedy="wait, or change the plan")
+    if here >= opening.end:
+        ctx.records.ask_again("approve_cutover")
+        raise Waiting(
+            f"{GATES['approve_cutover'][1]} of plan {ctx.plan.digest[:12]} for another window: the approved one is over ({span})",
+            where=ctx.system.id,
+            remedy=f"another person runs `orchestrator approve {ctx.system.id} --digest {ctx.plan.digest[:12]}`: it is for the next opening",
+        )
+    rule = rule_at(ctx, at.timestamp())
+    if rule is None:
+        raise Waiting(
+            f"the approved window ({span}) is no window of the system any more",
+            where=ctx.system.id,
+            remedy="windows or blackouts have changed since the plan was made: wait for the next, or plan again",
+        )
+    return {"rule": rule, "at": at.isoformat(timespec="seconds")}
+
+
+def _programme(ctx: Context) -> Programme:
+    from orchestrator.planning.programme import load_programme
+
+    return load_programme(ctx.settings.inventory / "program.yaml")
 
 
 def trial_run_over(ctx: Context) -> Facts:

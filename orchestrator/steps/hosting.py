@@ -13,7 +13,7 @@ from pathlib import Path
 
 from orchestrator.errors import Refused, StepFailed
 from orchestrator.models import Database, Host, Service
-from orchestrator.steps import people
+from orchestrator.steps import gates, people
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
 from orchestrator.tools import health
 from orchestrator.tools.files import tree_hashes
@@ -63,7 +63,12 @@ def _data(database: Database) -> str:
 
 
 def shut_down(ctx: Context) -> Facts:
-    """Announces, starts the measurement from outside, then stops services and databases cleanly and observes them down."""
+    """Announces, starts the measurement from outside, then stops services and databases cleanly and observes them down.
+
+    Raises Waiting outside the approved window while everything still runs; what has begun to go down is brought to its end.
+    """
+    if _is_up(ctx):
+        gates.wait_window(ctx)
     budget = (ctx.system.interruption.outage_minutes if ctx.system.interruption else None) or 0
     ctx.records.event("outage_announced", {"minutes": budget})
     entry = next((s for s in ctx.system.services if s.entry), None)
@@ -110,12 +115,18 @@ def _pg_ctl(ctx: Context, host: Host, database: Database, words: list[str]) -> N
         raise StepFailed("PostgreSQL did not start", where=host.name, remedy=f"read {log}")
 
 
+def _answering(ctx: Context) -> list[bool]:
+    """For every port of the system at the old place, whether it answers."""
+    ports = [(s.host, s.port) for s in ctx.system.services if s.port] + [(d.host, d.port) for d in ctx.system.databases]
+    return [health.answers(ctx.world.source(host).address, port) for host, port in ports]
+
+
+def _is_up(ctx: Context) -> bool:
+    return all(_answering(ctx))
+
+
 def _is_down(ctx: Context) -> Observed:
-    if any(s.port and health.answers(ctx.world.source(s.host).address, s.port) for s in ctx.system.services):
-        return Observed.NOT_DONE
-    if any(health.answers(ctx.world.source(d.host).address, d.port) for d in ctx.system.databases):
-        return Observed.NOT_DONE
-    return Observed.DONE
+    return Observed.NOT_DONE if any(_answering(ctx)) else Observed.DONE
 
 
 def start_where_it_is(ctx: Context) -> None:
@@ -308,7 +319,7 @@ def point_entry(ctx: Context) -> Facts:
     budget = float(ctx.facts["shut_down"]["minutes"]) * 60_000
     ctx.records.measure(
         kind="hosting_outage", direction="forward", started=began, ended=ended, longest_gap_ms=seen.longest_gap_ms, requests=seen.requests,
-        failed_requests=seen.failed, budget_ms=budget, budget_failed=None, in_window=True, breach=seen.longest_gap_ms > budget, detail={"announced": True},
+        failed_requests=seen.failed, budget_ms=budget, budget_failed=None, in_window=gates.rule_at(ctx, began) is not None, breach=seen.longest_gap_ms > budget, detail={"announced": True},
     )  # fmt: skip
     return {"outage_seconds": round(seen.longest_gap_ms / 1000, 1), "started": began, "ended": ended}
 

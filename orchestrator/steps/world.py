@@ -104,7 +104,12 @@ class World:
             path for path in dict.fromkeys(files) if not os.access(path, os.R_OK)
         ]
         remedy = "let the account do it that ran it before, or give this one the same rights"
-        return [Finding("no-access", "error", f"this account cannot use {path}: it is missing, or the rights are", remedy, system=self.system.id) for path in closed]
+        return [
+            Finding(
+                "no-access", "error", f"this account cannot use {path}: it is missing, or the rights are", remedy, system=self.system.id
+            )
+            for path in closed
+        ]
 
     # ------------------------------------------------------------ hands
 
