@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from orchestrator.cli.inputs import to_plan
 from orchestrator.cli.listing import as_json, safe, table
 from orchestrator.cli.settings import open_session
 from orchestrator.errors import Exit, UsageError
@@ -55,7 +56,7 @@ def plan(
     from orchestrator.cli.standing import keep
     from orchestrator.planning.plan import Unreached
 
-    inventory, verdicts, programme, digests = inputs(folder)
+    inventory, verdicts, programme, digests = to_plan(folder)
     missed: Unreached | None = None
     try:
         made = _replanned(inventory, verdicts, programme, digests, former, as_of, effort) if again else _planned(
@@ -155,7 +156,7 @@ def what_if_command(
     changes += [Change(name, amount) for name, amount in (("replication", bandwidth), ("wave", float(wave))) if amount]
     if not changes:
         raise UsageError("nothing would change", remedy="give --capacity, --team, --bandwidth or --wave")
-    inventory, verdicts, programme, _ = inputs(folder)
+    inventory, verdicts, programme, _ = to_plan(folder)
     found = what_if(inventory, verdicts, programme, changes, effort=effort)
     if json_:
         as_json(_difference(found))
@@ -178,26 +179,6 @@ def what_if_command(
         if systems:
             click.echo(safe(f"{len(systems)} 个系统{words}: {', '.join(systems[:20])}{' …' if len(systems) > 20 else ''}"))
     return int(Exit.DONE)
-
-
-def inputs(folder: Path | None) -> tuple[Inventory, dict[str, Verdict], Programme, tuple[str, str]]:
-    """Inventory, verdicts with overrides, programme, and the digests of inventory and policy. Raises ``Refused`` on errors in any."""
-    from orchestrator.cli.policy import _audit, _verdicts
-    from orchestrator.cli.settings import load_settings
-    from orchestrator.errors import Refused
-    from orchestrator.inventory.load import inventory_digest
-    from orchestrator.planning.programme import load_programme, with_baseline
-    from orchestrator.policy.counting import baseline
-    from orchestrator.policy.policy import policy_digest
-
-    where = folder or load_settings().inventory
-    reading, policy, verdicts = _verdicts((where,) if folder else (), None)
-    if reading.errors:
-        raise Refused(
-            "the inventory has errors", findings=reading.errors, where=str(where), remedy="`orchestrator inventory check` lists them"
-        )
-    programme = with_baseline(load_programme(where / "program.yaml"), baseline(_audit(load_settings(), write=False)))
-    return reading.inventory, verdicts, programme, (inventory_digest(reading.inventory), policy_digest(policy))
 
 
 def show(made: Plan, inventory: Inventory, verdicts: Mapping[str, Verdict], programme: Programme, *, reasons: bool = False) -> None:

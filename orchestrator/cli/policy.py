@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from orchestrator.cli.inputs import assessed, configured_policy, read_inventory, trail
 from orchestrator.cli.listing import as_json, safe, table
 from orchestrator.errors import Exit, UsageError
 
 if TYPE_CHECKING:
     from orchestrator.inventory.reading import Reading
-    from orchestrator.models import System, Verdict
-    from orchestrator.policy.policy import Policy
-    from orchestrator.policy.records import Audit
-    from orchestrator.settings import Settings
+    from orchestrator.models import System
 
 JSON = click.option("--json", "json_", is_flag=True, help="Print one JSON document.")
 INVENTORY = click.option(
@@ -37,7 +35,7 @@ def assess_command(system: str | None, paths: tuple[Path, ...], policy_file: Pat
     """Strategy, readiness and complexity of every system (or of SYSTEM), with every rule that spoke and what would change it."""
     from orchestrator.policy.assess import STRATEGY_ZH
 
-    reading, rules, verdicts = _verdicts(paths, policy_file)
+    reading, rules, verdicts = assessed(paths, policy_file)
     if system is not None:
         verdicts = {system: verdicts[_known(system, reading).id]}
     if json_:
@@ -92,7 +90,7 @@ def explain(system: str, paths: tuple[Path, ...], policy_file: Path | None, lang
     """Why SYSTEM moves as it does, in words for a department head, Chinese and English."""
     from orchestrator.policy.explain import explain as in_words
 
-    reading, rules, verdicts = _verdicts(paths, policy_file)
+    reading, rules, verdicts = assessed(paths, policy_file)
     found = _known(system, reading)
     department = next((d for d in reading.inventory.departments if d.id == found.department), None)
     zh, en = in_words(found, department, verdicts[found.id], rules)
@@ -118,14 +116,14 @@ def override(system: str, strategy: str | None, withdraw: bool, reason: str, on_
 
     if (strategy is None) is not withdraw:
         raise UsageError("give either --strategy or --withdraw", remedy="see `orchestrator override --help`")
-    reading, _, verdicts = _verdicts(paths, None)
+    reading, _, verdicts = assessed(paths)
     verdict = verdicts[_known(system, reading).id]
     actor = str(current_actor())
     if strategy is None:
-        withdraw_override(_audit(_settings()), verdict.system, reason=reason, actor=actor, on_behalf_of=on_behalf_of)
+        withdraw_override(trail(), verdict.system, reason=reason, actor=actor, on_behalf_of=on_behalf_of)
         click.echo(f"{verdict.system}：已撤回改定，恢复策略结论 (withdrawn by {actor})")
     else:
-        record_override(_audit(_settings()), verdict, Strategy(strategy), reason=reason, actor=actor, on_behalf_of=on_behalf_of)
+        record_override(trail(), verdict, Strategy(strategy), reason=reason, actor=actor, on_behalf_of=on_behalf_of)
         click.echo(f"{verdict.system}: {verdict.policy_strategy or verdict.strategy} → {strategy}，已记录 (recorded by {actor})")
 
 
@@ -144,7 +142,7 @@ def policy_check(file: Path | None, json_: bool) -> int:
     from orchestrator.policy.lint import check_policy
     from orchestrator.policy.policy import load_policy, policy_digest
 
-    rules = load_policy(file if file is not None else _configured_policy())
+    rules = load_policy(file if file is not None else configured_policy())
     findings = check_policy(rules)
     if json_:
         as_json({"policy_digest": policy_digest(rules), "rules": len(rules.rules), "findings": [asdict(finding) for finding in findings]})
@@ -167,7 +165,7 @@ def policy_diff(old: Path, new: Path, paths: tuple[Path, ...], json_: bool) -> i
     from orchestrator.policy.diff import diff_policies
     from orchestrator.policy.policy import load_policy
 
-    reading = _reading(paths)
+    reading = read_inventory(paths)
     found = diff_policies(reading.inventory, load_policy(old), load_policy(new), reading.places)
     if json_:
         as_json([asdict(one) for one in found])
@@ -206,7 +204,7 @@ def baseline_freeze(reason: str, paths: tuple[Path, ...]) -> None:
     from orchestrator.engine.actors import current_actor
     from orchestrator.policy.counting import freeze
 
-    frozen = freeze(_audit(_settings()), _reading(paths, strict=True).inventory, reason=reason, actor=str(current_actor()))
+    frozen = freeze(trail(), read_inventory(paths, strict=True).inventory, reason=reason, actor=str(current_actor()))
     click.echo(f"基线已冻结：{len(frozen.members)} 个系统，{frozen.at[:10]}，{frozen.actor}")
 
 
@@ -220,7 +218,7 @@ def baseline_change(system: str, what: Any, reason: str, paths: tuple[Path, ...]
     from orchestrator.engine.actors import current_actor
     from orchestrator.policy.counting import change
 
-    change(_audit(_settings()), _reading(paths).inventory, system, what, reason=reason, actor=str(current_actor()))
+    change(trail(), read_inventory(paths).inventory, system, what, reason=reason, actor=str(current_actor()))
     click.echo(f"已记录：{system} {what}")
 
 
@@ -234,11 +232,11 @@ def baseline_show(paths: tuple[Path, ...], json_: bool) -> int:
     from orchestrator.policy.counting import baseline as current
     from orchestrator.policy.counting import unexplained
 
-    frozen = current(_audit(_settings(), write=False))
+    frozen = current(trail(write=False))
     if frozen is None:
         as_json(None) if json_ else click.echo("尚未冻结基线 (no baseline yet): orchestrator baseline freeze --reason …")
         return int(Exit.DONE)
-    findings = unexplained(frozen.members, _reading(paths).inventory, frozen.changes)
+    findings = unexplained(frozen.members, read_inventory(paths).inventory, frozen.changes)
     if json_:
         as_json({**asdict(frozen), "unexplained": [asdict(finding) for finding in findings]})
         return int(Exit.DONE)
@@ -248,60 +246,6 @@ def baseline_show(paths: tuple[Path, ...], json_: bool) -> int:
     for finding in findings:
         click.echo(safe(f"  未记录的差异：{finding.message} → {finding.remedy}"))
     return int(Exit.DONE)
-
-
-# ---------------------------------------------------------------- shared
-
-
-def _settings() -> Settings:
-    from orchestrator.cli.settings import load_settings
-
-    return load_settings()
-
-
-def _reading(paths: tuple[Path, ...], *, strict: bool = False) -> Reading:
-    from orchestrator.inventory.load import load, load_strict
-
-    given = list(paths) or [_settings().inventory]
-    if not given[0].exists():
-        raise UsageError(
-            f"there is no inventory at {given[0]}", remedy="name one with --inventory, or set `inventory` in orchestrator.toml"
-        )
-    return (load_strict if strict else load)(given)
-
-
-def _configured_policy() -> Path | None:
-    file = _settings().inventory / "policy.yaml"
-    return file if file.exists() else None
-
-
-def _verdicts(paths: tuple[Path, ...], policy_file: Path | None) -> tuple[Reading, Policy, dict[str, Verdict]]:
-    """The inventory, the policy, and verdicts with people's overrides laid over them."""
-    from orchestrator.policy.assess import assess
-    from orchestrator.policy.policy import load_policy
-    from orchestrator.policy.records import overrides, with_overrides
-
-    reading = _reading(paths)
-    beside = next((path / "policy.yaml" for path in paths if (path / "policy.yaml").is_file()), None)
-    rules = load_policy(policy_file or beside or (None if paths else _configured_policy()))
-    verdicts = assess(reading.inventory, rules, reading.places)
-    return reading, rules, with_overrides(verdicts, overrides(_audit(_settings(), write=False)))
-
-
-def _audit(settings: Settings, *, write: bool = True) -> Audit:
-    """The audit trail. Without ``write``, a journal that does not exist is an empty trail and is not made."""
-    from orchestrator.policy.records import JournalAudit, NoAudit
-
-    if not write and settings.journal_url.startswith("sqlite:///"):
-        file = Path(settings.journal_url.removeprefix("sqlite:///"))
-        if not file.exists():
-            return NoAudit()
-        from orchestrator.cli.quick_trail import QuickTrail
-
-        return QuickTrail(file)
-    from orchestrator.engine.journal import Journal
-
-    return JournalAudit(Journal(settings.journal_url))
 
 
 def _known(system: str, reading: Reading) -> System:

@@ -6,6 +6,7 @@ import datetime as dt
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrator.cli.inputs import trail
 from orchestrator.cli.settings import open_session
 from orchestrator.errors import Refused, UsageError
 
@@ -13,20 +14,18 @@ if TYPE_CHECKING:
     from orchestrator.engine.session import Session
     from orchestrator.models import Plan
     from orchestrator.planning.programme import Programme, Standing
-    from orchestrator.policy.records import Audit
 
 
 def last_plan(file: Path | None) -> Plan:
     """What is promised: this file's plan, else the approved one, else that of the last migration, else the last kept. Raises ``Refused``."""
-    from pydantic import ValidationError
-
-    from orchestrator.models import Plan
-
     if file is not None:
+        from orchestrator.planning.plan import read_plan
+
         try:
-            return Plan.model_validate_json(file.read_text(encoding="utf-8"))
-        except ValidationError as error:
-            raise UsageError("this is not a plan", where=str(file), remedy="name a file that `orchestrator plan --out` wrote") from error
+            return read_plan(file.read_text(encoding="utf-8"))
+        except ValueError as error:
+            what = "this plan was changed after it was made" if str(error) == "digest" else "this is not a plan"
+            raise UsageError(what, where=str(file), remedy="name a file that `orchestrator plan --out` or `--json` wrote") from error
     session = open_session()
     ran = [row.plan_digest for row in session.journal.migrations()]
     return kept_plan(session, ran[-1] if ran and session.approved is None else "")
@@ -49,21 +48,14 @@ def kept_plan(session: Session, digest: str) -> Plan:
 
 def approved_plan() -> Plan | None:
     """The plan in force, which a new one is never worse than while it still fits. The whole journal is opened only when there is one."""
-    return open_session().approved if _trail().read("plan_approved") else None
+    return open_session().approved if trail(write=False).read("plan_approved") else None
 
 
 def keep(made: Plan) -> None:
     """The journal holds this plan when this returns; the whole journal is opened only when it did not."""
-    if not any(record.payload and record.payload["digest"] == made.digest for record in _trail().read("plan_saved")):
+    if not any(record.payload and record.payload["digest"] == made.digest for record in trail(write=False).read("plan_saved")):
         session = open_session()
         session.journal.save_plan(made.digest, made.model_dump_json(), actor=str(session.actor))
-
-
-def _trail() -> Audit:
-    from orchestrator.cli.policy import _audit
-    from orchestrator.cli.settings import load_settings
-
-    return _audit(load_settings(), write=False)
 
 
 def standing(former: Plan, programme: Programme) -> list[Standing]:

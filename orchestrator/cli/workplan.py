@@ -25,12 +25,12 @@ from orchestrator.errors import Exit
 )
 def workplan(department: str, form: str, lang: str, out: Path | None, plan_file: Path | None, folder: Path | None) -> int:
     """A department's migration work plan (迁移接入工作方案): each system, how, when, by whom, how it goes back, sign-off."""
-    from orchestrator.cli.plan import inputs
+    from orchestrator.cli.inputs import to_plan
     from orchestrator.cli.standing import approved_plan, keep, last_plan
     from orchestrator.planning.plan import make_plan
     from orchestrator.reports.workplan import work_plan
 
-    inventory, verdicts, programme, (inventory_digest, policy_digest) = inputs(folder)
+    inventory, verdicts, programme, (inventory_digest, policy_digest) = to_plan(folder)
     approved = approved_plan() if folder is None else None
     plan = (last_plan(plan_file) if plan_file else approved) or make_plan(inventory, verdicts, programme, inventory_digest=inventory_digest, policy_digest=policy_digest)
     draft = approved is None or approved.digest != plan.digest

@@ -175,3 +175,24 @@ def test_json_is_one_document_with_slack_also_when_a_target_is_missed(
     assert "target-missed" in printed.err
     best = Plan.model_validate_json((tmp_path / "best.json").read_text("utf-8"))
     assert best.digest == missed["digest"] == plan_digest(best)
+
+
+def test_a_former_plan_is_read_from_either_output_and_not_when_somebody_changed_it(
+    inventory: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, printed = tmp_path / "out.json", tmp_path / "printed.json"
+    digest = digest_of(capsys, "--out", str(out))
+    assert main(["plan", "--json"]) == 0
+    printed.write_text(capsys.readouterr().out, "utf-8")
+    assert main(["baseline", "freeze", "--reason", "office order 7"]) == 0
+    rewrite(inventory / "program.yaml", "percent: 80", "percent: 100")  # phase 1 is missed or met: either way the output is a plan
+    for file in (out, printed):
+        capsys.readouterr()
+        main(["plan", "--replan", "--as-of", "2026-01-12", "--former", str(file), "--json"])
+        assert json.loads(capsys.readouterr().out)["replaces"] == digest
+    rewrite(out, f'"{PORTAL}"', '"another-system"')
+    assert main(["plan", "--replan", "--former", str(out)]) == 2
+    assert "changed after it was made" in capsys.readouterr().err
+    out.write_text("[]", "utf-8")
+    assert main(["plan", "--replan", "--former", str(out)]) == 2
+    assert "not a plan" in capsys.readouterr().err

@@ -1,0 +1,83 @@
+"""What commands answer from: inventory, policy, verdicts, programme, audit trail. Each is loaded when it is asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestrator.cli.settings import load_settings
+from orchestrator.errors import Refused, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from orchestrator.inventory.reading import Reading
+    from orchestrator.models import Inventory, Verdict
+    from orchestrator.planning.programme import Programme
+    from orchestrator.policy.policy import Policy
+    from orchestrator.policy.records import Audit
+
+
+def read_inventory(paths: Sequence[Path], *, strict: bool = False) -> Reading:
+    """What these files and folders say; none: the configured inventory. ``strict``: raises ``Refused`` with every finding on errors."""
+    from orchestrator.inventory.load import load, load_strict
+
+    given = list(paths) or [load_settings().inventory]
+    if not given[0].exists():
+        raise UsageError(
+            f"there is no inventory at {given[0]}", remedy="name one with --inventory, or set `inventory` in orchestrator.toml"
+        )
+    return (load_strict if strict else load)(given)
+
+
+def configured_policy() -> Path | None:
+    """The policy beside the configured inventory; None: the one that ships."""
+    file = load_settings().inventory / "policy.yaml"
+    return file if file.exists() else None
+
+
+def assessed(paths: Sequence[Path], policy_file: Path | None = None) -> tuple[Reading, Policy, dict[str, Verdict]]:
+    """The inventory, the policy, and verdicts with people's overrides laid over them."""
+    from orchestrator.policy.assess import assess
+    from orchestrator.policy.policy import load_policy
+    from orchestrator.policy.records import overrides, with_overrides
+
+    reading = read_inventory(paths)
+    beside = next((path / "policy.yaml" for path in paths if (path / "policy.yaml").is_file()), None)
+    rules = load_policy(policy_file or beside or (None if paths else configured_policy()))
+    verdicts = assess(reading.inventory, rules, reading.places)
+    return reading, rules, with_overrides(verdicts, overrides(trail(write=False)))
+
+
+def to_plan(folder: Path | None) -> tuple[Inventory, dict[str, Verdict], Programme, tuple[str, str]]:
+    """Inventory, verdicts with overrides, programme, and the digests of inventory and policy. Raises ``Refused`` on errors in any."""
+    from orchestrator.inventory.load import inventory_digest
+    from orchestrator.planning.programme import load_programme, with_baseline
+    from orchestrator.policy.counting import baseline
+    from orchestrator.policy.policy import policy_digest
+
+    where = folder or load_settings().inventory
+    reading, policy, verdicts = assessed((where,) if folder else ())
+    if reading.errors:
+        raise Refused(
+            "the inventory has errors", findings=reading.errors, where=str(where), remedy="`orchestrator inventory check` lists them"
+        )
+    programme = with_baseline(load_programme(where / "program.yaml"), baseline(trail(write=False)))
+    return reading.inventory, verdicts, programme, (inventory_digest(reading.inventory), policy_digest(policy))
+
+
+def trail(*, write: bool = True) -> Audit:
+    """The audit trail. Without ``write``, a journal that does not exist is an empty trail and is not made."""
+    from orchestrator.policy.records import JournalAudit, NoAudit
+
+    url = load_settings().journal_url
+    if not write and url.startswith("sqlite:///"):
+        file = Path(url.removeprefix("sqlite:///"))
+        if not file.exists():
+            return NoAudit()
+        from orchestrator.cli.quick_trail import QuickTrail
+
+        return QuickTrail(file)
+    from orchestrator.engine.journal import Journal
+
+    return JournalAudit(Journal(url))
