@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orchestrator.cli.inputs import to_plan
+from orchestrator.cli.inputs import to_plan, trail
 from orchestrator.cli.listing import as_json, safe, table
 from orchestrator.cli.settings import open_session
 from orchestrator.errors import Exit, UsageError
@@ -89,22 +89,23 @@ def plan(
 @click.option("--json", "json_", is_flag=True, help="Print the plan as one JSON document.")
 def show_command(digest: str, *, reasons: bool, json_: bool) -> int:
     """A kept plan: DIGEST (8 characters or more), else the approved one, else the last. Who made it, who approved it, what changed since."""
-    from orchestrator.cli.standing import kept_plan
+    from orchestrator.cli.standing import approvals_of, kept_plan
+    from orchestrator.planning.approval import changes_since
 
-    session = open_session()
-    made = kept_plan(session, digest)
+    made = kept_plan(digest)
     if json_:
         as_json(_plan_json(made))
         return int(Exit.DONE)
-    show(made, session.inventory, session.verdicts, session.programme, reasons=reasons)
-    saved = next(event for event in session.journal.events(kind="plan_saved") if event.payload and event.payload["digest"] == made.digest)
+    inventory, verdicts, programme, (inventory_digest, policy_digest) = to_plan(None)
+    show(made, inventory, verdicts, programme, reasons=reasons)
+    saved = next(one for one in trail(write=False).read("plan_saved") if one.payload and one.payload["digest"] == made.digest)
     click.echo(f"编制 (made): {saved.actor} {saved.at[:16]}")
-    approvals = session.decisions.approvals()
-    for event in approvals:
-        if event.payload and event.payload["digest"] == made.digest:
-            state = "现行 (in force)" if event is approvals[-1] else "已被取代 (replaced)"
-            click.echo(safe(f"批准 (approved): {event.actor} {event.at[:16]} {event.payload['reason']} {state}"))
-    for finding in session.changes_since(made):
+    approvals = approvals_of()
+    for one in approvals:
+        if one.digest == made.digest:
+            state = "现行 (in force)" if one is approvals[-1] else "已被取代 (replaced)"
+            click.echo(safe(f"批准 (approved): {one.actor} {one.at[:16]} {one.reason} {state}"))
+    for finding in changes_since(made, inventory, verdicts, programme, inventory_digest=inventory_digest, policy_digest=policy_digest):
         click.echo(safe(f"{finding.severity} {finding.code}: {finding.message} → {finding.remedy}"))
     return int(Exit.DONE)
 
@@ -121,7 +122,7 @@ def approve(digest: str, reason: str) -> int:
     from orchestrator.errors import Refused
 
     session = open_session()
-    made = kept_plan(session, digest)
+    made = kept_plan(digest)
     errors = [finding for finding in session.changes_since(made) if finding.severity == "error"]
     if errors:
         raise Refused(f"something has changed since plan {made.digest[:12]} was made", findings=errors)

@@ -22,16 +22,21 @@ class QuickTrail:
         raise Refused("this trail is opened for reading only", remedy="a bug of ours: please report it")
 
     def read(self, kind: str) -> list[Record]:
+        rows = self._rows(
+            "SELECT e.at, e.actor, e.system, p.payload FROM events e LEFT JOIN payloads p ON p.seq = e.seq WHERE e.kind = ? ORDER BY e.seq", kind
+        )
+        return [Record(at, actor, system, json.loads(payload) if payload is not None else None) for at, actor, system, payload in rows]
+
+    def plan(self, digest: str) -> str | None:
+        return next((str(text) for (text,) in self._rows("SELECT plan FROM plans WHERE digest = ?", digest)), None)
+
+    def _rows(self, query: str, value: str) -> list[tuple[Any, ...]]:
         try:
             with sqlite3.connect(f"{self._file.resolve().as_uri()}?mode=ro", uri=True, timeout=10) as connection:
-                rows = connection.execute(
-                    "SELECT e.at, e.actor, e.system, p.payload FROM events e LEFT JOIN payloads p ON p.seq = e.seq WHERE e.kind = ? ORDER BY e.seq",
-                    (kind,),
-                ).fetchall()
+                return connection.execute(query, (value,)).fetchall()
         except sqlite3.Error as error:
             raise NeedsPerson(
                 f"the journal cannot be read: {type(error).__name__}",
                 where=self._file.name,
                 remedy="check the disk and the backup of the journal",
             ) from None
-        return [Record(at, actor, system, json.loads(payload) if payload is not None else None) for at, actor, system, payload in rows]

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from orchestrator.cli.inputs import trail
 from orchestrator.cli.settings import open_session
 from orchestrator.errors import Refused, UsageError
 
 if TYPE_CHECKING:
-    from orchestrator.engine.session import Session
     from orchestrator.models import Plan
     from orchestrator.planning.programme import Programme, Standing
 
@@ -26,20 +25,37 @@ def last_plan(file: Path | None) -> Plan:
         except ValueError as error:
             what = "this plan was changed after it was made" if str(error) == "digest" else "this is not a plan"
             raise UsageError(what, where=str(file), remedy="name a file that `orchestrator plan --out` or `--json` wrote") from error
-    session = open_session()
-    ran = [row.plan_digest for row in session.journal.migrations()]
-    return kept_plan(session, ran[-1] if ran and session.approved is None else "")
+    if approvals := approvals_of():
+        return kept_plan(approvals[-1].digest)
+    ran = [row.plan_digest for row in open_session().journal.migrations()]
+    return kept_plan(ran[-1] if ran else "")
 
 
-def kept_plan(session: Session, digest: str) -> Plan:
+class Approval(NamedTuple):
+    """One approval of a plan for the programme."""
+
+    digest: str
+    actor: str
+    at: str
+    reason: str
+
+
+def approvals_of() -> list[Approval]:
+    """Oldest first: the last one is in force."""
+    records = trail(write=False).read("plan_approved")
+    return [Approval(str(one.payload["digest"]), one.actor, one.at, str(one.payload["reason"])) for one in records if one.payload]
+
+
+def kept_plan(digest: str) -> Plan:
     """The kept plan whose digest begins so (8 characters or more); without one: the approved, else the last. Raises ``Refused``."""
     from orchestrator.models import Plan
 
-    saved = [str(event.payload["digest"]) for event in session.journal.events(kind="plan_saved") if event.payload]
-    if not digest and session.approved is not None:
-        return session.approved
+    audit = trail(write=False)
+    saved = [str(one.payload["digest"]) for one in audit.read("plan_saved") if one.payload]
+    if not digest and (approvals := approvals_of()):
+        digest = approvals[-1].digest
     found = {one for one in saved if one.startswith(digest)} if len(digest) >= 8 else set(saved[-1:]) if not digest else set()
-    kept = session.journal.plan(found.pop()) if len(found) == 1 else None
+    kept = audit.plan(found.pop()) if len(found) == 1 else None
     if kept is None:
         what = f"no plan {digest[:12]} is kept" if digest else "there is no former plan"
         raise Refused(what, remedy="run `orchestrator plan`: it keeps what it makes; a digest is named with 8 characters or more")
@@ -47,8 +63,8 @@ def kept_plan(session: Session, digest: str) -> Plan:
 
 
 def approved_plan() -> Plan | None:
-    """The plan in force, which a new one is never worse than while it still fits. The whole journal is opened only when there is one."""
-    return open_session().approved if trail(write=False).read("plan_approved") else None
+    """The plan in force, which a new one is never worse than while it still fits."""
+    return kept_plan("") if approvals_of() else None
 
 
 def keep(made: Plan) -> None:

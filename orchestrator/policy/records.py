@@ -32,6 +32,9 @@ class Audit(Protocol):
 
     def read(self, kind: str) -> list[Record]: ...
 
+    def plan(self, digest: str) -> str | None:
+        """The JSON of a kept plan."""
+
 
 class JournalAudit:
     """The engine's journal as an ``Audit``."""
@@ -45,6 +48,10 @@ class JournalAudit:
     def read(self, kind: str) -> list[Record]:
         return [Record(event.at, event.actor, event.system, event.payload) for event in self._journal.events(kind=kind)]
 
+    def plan(self, digest: str) -> str | None:
+        kept: str | None = self._journal.plan(digest)
+        return kept
+
 
 class NoAudit:
     """Where there is no journal yet, nothing was decided."""
@@ -54,6 +61,9 @@ class NoAudit:
 
     def read(self, _kind: str) -> list[Record]:
         return []
+
+    def plan(self, _digest: str) -> str | None:
+        return None
 
 
 @dataclass(frozen=True)

@@ -322,6 +322,9 @@ def test_the_quick_trail_reads_what_the_journal_wrote(tmp_path: Path) -> None:
     quick = QuickTrail(tmp_path / "journal.sqlite")
     assert quick.read("policy-override") == audit.read("policy-override")
     assert overrides(quick)["full"].strategy is Strategy.HOSTING
+    journal.save_plan("d" * 64, "{}", actor="os:zhang")
+    assert quick.plan("d" * 64) == audit.plan("d" * 64) == "{}"
+    assert quick.plan("e" * 64) is audit.plan("e" * 64) is None
     purge(journal, "full", words=(), actor="os:zhang", reason="涉密")
     assert overrides(quick) == overrides(audit) == {}
 
