@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,7 +12,7 @@ from orchestrator.cli.listing import as_json, safe, table
 from orchestrator.errors import Exit, UsageError
 
 if TYPE_CHECKING:
-    from orchestrator.models import Host, Inventory
+    from orchestrator.models import Database, Host, Inventory
     from orchestrator.settings import Settings
 
 JSON = click.option("--json", "json_", is_flag=True, help="Print one JSON document.")
@@ -33,7 +34,7 @@ KIND_ZH = {
 @click.option("--system", "systems", multiple=True, metavar="ID", help="All hosts of a system; may be repeated.")
 @click.option("--all", "everything", is_flag=True, help="Every host of the inventory.")
 @click.option("--user", default="root", show_default=True, help="Login for hosts that the inventory does not know.")
-@click.option("--seconds", default=25.0, show_default=True, help="Longest time that one host may take.")
+@click.option("--seconds", type=click.FloatRange(min=1), default=25.0, show_default=True, help="Longest time that one host may take.")
 @JSON
 def discover(named: tuple[str, ...], systems: tuple[str, ...], everything: bool, user: str, seconds: float, json_: bool) -> int:
     """Read-only facts from hosts over SSH, as offers beside the inventory. Nothing is written, here or there."""
@@ -45,9 +46,9 @@ def discover(named: tuple[str, ...], systems: tuple[str, ...], everything: bool,
 
     settings, inventory = _configured()
     hosts = _chosen(inventory, named, systems, everything, user)
-    bases = {
-        host.name: [base for base in system.databases if base.host == host.name] for system in inventory.systems for host in system.hosts
-    }
+    bases: dict[str, list[Database]] = {}
+    for base in (base for system in inventory.systems for base in system.databases):
+        bases.setdefault(base.host, []).append(base)  # a host may carry databases of several systems
     surveyed = sorted(
         survey(hosts, settings.known_hosts, settings.ssh_key, databases=bases, seconds=seconds), key=lambda one: one.host.name
     )
@@ -101,7 +102,11 @@ def trust(names: tuple[str, ...], yes: bool, json_: bool) -> int:
         if not json_:
             click.echo(safe(f"{host.name} {host.address}:{host.ssh_port} {kind} {fingerprint} {state}"))
         if state == "changed" and not json_:
-            click.secho("  与已记录的密钥不同：主机重装过，或有人冒充。请先与管理员核对 (differs from the key on record)", fg="red", err=True)
+            click.secho(
+                "  与已记录的密钥不同：主机重装过，或有人冒充。请先与管理员核对 (differs from the key on record)", fg="red", err=True
+            )
+        if state != "known" and not yes and not json_ and not sys.stdin.isatty():
+            raise UsageError("nobody is there to compare fingerprints", remedy="compare them elsewhere, then say so with --yes")
         agreed = state != "known" and (yes or (not json_ and click.confirm("  指纹核对一致，信任？(trust it?)", default=False)))
         if agreed:
             remember(file, host.address, host.ssh_port, kind, key)
@@ -150,9 +155,13 @@ def _chosen(inventory: Inventory, named: tuple[str, ...], systems: tuple[str, ..
         match = re.fullmatch(r"([0-9A-Za-z][0-9A-Za-z.-]{0,250})(?::(\d{1,5}))?", name)
         if not match:
             raise UsageError("not a host name or address", remedy="give NAME or ADDRESS[:PORT]")
+        address, port = match.group(1), int(match.group(2) or 22)
+        if here := [host for host in known.values() if host.address == address and (match.group(2) is None or host.ssh_port == port)]:
+            chosen.update({host.name: host for host in here})
+            continue
         label = re.sub(r"[^a-z0-9-]+", "-", match.group(0).lower()).strip("-")[:63].strip("-")
         try:
-            chosen[label] = Host(name=label, address=match.group(1), ssh_port=int(match.group(2) or 22), ssh_user=user)
+            chosen[label] = Host(name=label, address=address, ssh_port=port, ssh_user=user)
         except ValidationError:
             raise UsageError("not a host name, address or login", remedy="give NAME or ADDRESS[:PORT], and --user") from None
     if not chosen:

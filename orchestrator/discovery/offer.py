@@ -29,7 +29,7 @@ def offers(inventory: Inventory, facts: Iterable[HostFacts]) -> list[Offer]:
         for host in system.hosts:
             if host.name in known:
                 found += _about_host(system, host, known[host.name])
-                found += _about_databases(system, host, known[host.name])
+                found += _about_databases(inventory, system, host, known[host.name])
                 found += _about_devices(system, known[host.name])
     found += _about_connections(inventory, known)
     return sorted(dict.fromkeys(found), key=lambda offer: (offer.system, offer.what, offer.kind, offer.found))
@@ -66,10 +66,14 @@ def _words(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _about_databases(system: System, host: Host, facts: HostFacts) -> Iterable[Offer]:
+def _about_databases(inventory: Inventory, system: System, host: Host, facts: HostFacts) -> Iterable[Offer]:
+    """A host may carry databases of several systems: what another system has there is not new to this one."""
     mine = [base for base in system.databases if base.host == host.name]
+    theirs = [base for other in inventory.systems if other is not system for base in other.databases if base.host == host.name]
     for found in facts.databases:
         same = next((base for base in mine if _same(base, found)), None)
+        if same is None and any(_same(base, found) for base in theirs):
+            continue
         if same is None:
             parts = (found.engine, found.version, f":{found.port or '?'}", found.name)
             size = f", {found.size_gb:g} GB" if found.size_gb is not None else ""
@@ -110,7 +114,7 @@ def _about_databases(system: System, host: Host, facts: HostFacts) -> Iterable[O
 
 def _same(base: Database, found: FoundDatabase) -> bool:
     if found.name:
-        return base.name == found.name and base.port in (found.port, base.port)
+        return base.name == found.name and found.port in (None, base.port)
     return found.port is not None and base.port == found.port
 
 

@@ -6,6 +6,7 @@ For what must be quick or is read-only; installing and configuring is Ansible's.
 from __future__ import annotations
 
 import contextlib
+import logging
 import select
 import shlex
 import socket
@@ -24,6 +25,7 @@ from orchestrator.tools.secrets import MASKER
 if TYPE_CHECKING:
     import paramiko
 
+logging.getLogger("paramiko").addHandler(logging.NullHandler())  # what a host does wrong is told in our errors, never as a traceback
 MAX_OUTPUT = 1_000_000
 CONNECT_SECONDS = 15.0
 _WRITE = 'umask 077; t="$1.new.$$"; trap \'rm -f -- "$t"\' EXIT; cat >"$t" && chmod -- "$2" "$t" && sync -- "$t" && mv -f -- "$t" "$1"'
@@ -89,7 +91,10 @@ def open_client(
             raise ToolError(
                 "we do not know this host's key", where=where, remedy=f"compare its fingerprint, then: orchestrator hosts trust {name}"
             ) from error
-        raise ToolError(f"SSH failed: {error}", where=where, remedy="see the host's sshd log", retryable=True) from error
+        what = f"SSH failed: {error}"
+        if "No existing session" in str(error) or "protocol banner" in str(error):
+            what = f"it took the connection, and gave no SSH greeting within {timeout:g} s"
+        raise ToolError(what, where=where, remedy="see whether an sshd answers at that port, and its log", retryable=True) from error
     except OSError as error:
         client.close()
         if known_hosts is not None and not known_hosts.exists():

@@ -144,6 +144,7 @@ def test_a_bad_host_costs_only_itself(herd: Callable[[list[int]], tuple[list[Hos
     assert "not that of a shell" in problems["h-252"]
     assert "wrote more than" in problems["h-253"]
     assert "not that of a shell" in problems["h-254"]
+    assert "no SSH greeting" in problems["silent"]
     assert "we do not know this host's key" in problems["stranger"] or "no connection" in problems["stranger"]
     assert all(one.remedy for one in found.values() if one.problem)
     assert max(one.seconds for one in found.values()) < 60, "limits of time are kept (generous: the machine is shared)"
@@ -208,7 +209,9 @@ def test_a_key_is_shown_compared_and_remembered(
     ).stdout
     assert (shown["state"], shown["trusted"]) == ("new", False)
     assert shown["fingerprint"] in real
+    assert main(["hosts", "trust", at]) == 2, "nobody is there to compare"
     assert not known.exists()
+    capsys.readouterr()
     assert main(["hosts", "trust", at, "--yes"]) == 0
     assert main(["hosts", "trust", at]) == 0, "known already: nothing to ask"
     capsys.readouterr()

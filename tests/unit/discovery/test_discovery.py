@@ -7,7 +7,7 @@ import string
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.discovery.facts import Connection, HostFacts, Listener, read_facts
+from orchestrator.discovery.facts import Connection, FoundDatabase, HostFacts, Listener, read_facts
 from orchestrator.discovery.offer import offers
 from orchestrator.models import Database, Department, Device, Host, Inventory, Kind, Link, Status, System
 
@@ -108,7 +108,12 @@ def test_offers_fill_gaps_show_differences_and_never_take_over() -> None:
     assert ("fill", "databases.register.wal_level", "", "replica") in found
     assert ("differs", "databases.register.version", "12", "15.4") in found
     assert ("new", "databases.oracle", "", "oracle :1521") in found
-    assert ("note", "databases.register", "", "3 张表没有主键或复制标识 (tables without a replica identity): public.log, public.tmp") in found
+    assert (
+        "note",
+        "databases.register",
+        "",
+        "3 张表没有主键或复制标识 (tables without a replica identity): public.log, public.tmp",
+    ) in found
     assert ("dependency", "depends_on", "", "other (db-1 → 10.1.1.9:5432 java)") in found
     assert ("link", "links", "", "out 172.16.0.9:8080") in found
     assert any(kind == "device" and "USB" in text for kind, _, _, text in found)
@@ -147,6 +152,30 @@ def test_hosts_that_share_a_machine_have_each_its_own_ports() -> None:
 
 
 def test_a_client_whose_host_was_not_looked_at_is_seen_from_the_server() -> None:
-    facts = HostFacts("db-1", listening=(Listener("*", 5432, "postgres"),), established=(Connection("10.1.1.2", 5432, "10.1.1.7", 39999, "postgres"),))
+    facts = HostFacts(
+        "db-1", listening=(Listener("*", 5432, "postgres"),), established=(Connection("10.1.1.2", 5432, "10.1.1.7", 39999, "postgres"),)
+    )
     found = [(o.system, o.kind, o.found) for o in offers(city(), [facts])]
     assert found == [("permits", "dependency", "register (10.1.1.7 → db-1:5432 postgres)")]
+
+
+def instance(host: str, *databases: FoundDatabase) -> HostFacts:
+    return HostFacts(host=host, databases=databases)
+
+
+def test_two_instances_with_one_database_name_are_told_apart_by_their_ports() -> None:
+    old, new = (FoundDatabase("postgresql", version, port, "register") for version, port in (("9.6", 5433), ("12.3", 5432)))
+    found = [(o.kind, o.what, o.found) for o in offers(city(), [instance("db-1", old, new)])]
+    assert found == [("new", "databases.register", "postgresql 9.6 :5433 register")]
+
+
+def test_what_another_system_has_on_a_shared_host_is_not_new_to_this_one() -> None:
+    inventory = city()
+    register = next(one for one in inventory.systems if one.id == "register")
+    guest = register.model_copy(
+        update={"id": "guest", "databases": (Database(name="guest", engine="postgresql", host="db-1"),), "devices": ()}
+    )
+    both = inventory.model_copy(update={"systems": (*inventory.systems, guest)})
+    bases = [FoundDatabase("postgresql", "12.3", 5432, name) for name in ("register", "guest", "forgotten")]
+    new = {(o.system, o.what) for o in offers(both, [instance("db-1", *bases)]) if o.kind == "new"}
+    assert new == {("register", "databases.forgotten"), ("guest", "databases.forgotten")}
