@@ -53,6 +53,8 @@ def plan(
     ctx.obj = folder
     if ctx.invoked_subcommand is not None:
         return int(Exit.DONE)
+    if not again and (former or as_of):
+        raise UsageError("--former and --as-of are of a re-plan", remedy="add --replan")
     from orchestrator.cli.standing import keep
     from orchestrator.planning.plan import Unreached
 
@@ -157,12 +159,20 @@ def what_if_command(
     changes += [Change(name, amount) for name, amount in (("replication", bandwidth), ("wave", float(wave))) if amount]
     if not changes:
         raise UsageError("nothing would change", remedy="give --capacity, --team, --bandwidth or --wave")
+    from orchestrator.cli.standing import approved_plan, standing
+    from orchestrator.planning.replan import present_of
+
     inventory, verdicts, programme, _ = to_plan(folder)
-    found = what_if(inventory, verdicts, programme, changes, effort=effort)
+    kept = approved_plan() if folder is None else None
+    if kept:  # a programme under way: from today on, beside the plan in force
+        programme = present_of(programme, kept, _today(programme), standing(kept, programme))
+    found = what_if(inventory, verdicts, programme, changes, effort=effort, keep=kept)
     if json_:
-        as_json(_difference(found))
+        as_json({"as_of": programme.as_of, "plan_in_force": kept.digest if kept else None, **_difference(found)})
         return int(Exit.DONE)
     click.echo(f"若 (what if): {', '.join(found.changes)}")
+    if kept:
+        click.echo(f"  自 {programme.as_of} 起，与现行计划 {kept.digest[:12]} 相比 (from that day on, beside the plan in force)")
     for note in found.notes:
         click.echo(safe(f"  {note}"))
     rows = [(new.id, new.needed, _reached(found.before, n), _reached(found.after, n)) for n, new in enumerate(found.after.phases)]
@@ -240,15 +250,24 @@ def _replanned(
     as_of: dt.datetime | None, effort: int,
 ) -> Plan:  # fmt: skip
     from orchestrator.cli.standing import last_plan, standing
-    from orchestrator.planning.calendar import local
+    from orchestrator.planning.programme import LONGEST_YEARS
     from orchestrator.planning.replan import replan
 
     kept = last_plan(former)
-    day = as_of.date() if as_of else local(dt.datetime.now(dt.UTC), programme).date()  # the city's day, wherever this machine stands
+    day = as_of.date() if as_of else _today(programme)
+    if abs(day.year - programme.starts.year) > LONGEST_YEARS:
+        raise UsageError(f"{day} is more than {LONGEST_YEARS} years from the programme's start", remedy="correct --as-of")
     return replan(
         inventory, verdicts, programme, kept, as_of=day, standing=standing(kept, programme), effort=effort, inventory_digest=digests[0],
         policy_digest=digests[1],
     )  # fmt: skip
+
+
+def _today(programme: Programme) -> dt.date:
+    """The city's day, wherever this machine stands."""
+    from orchestrator.planning.calendar import local
+
+    return local(dt.datetime.now(dt.UTC), programme).date()
 
 
 def _plan_json(made: Plan) -> dict[str, Any]:

@@ -212,12 +212,17 @@ class Session:
         """R4: no earlier than what it depends on."""
         live = {m.system for m in self.journal.migrations() if m.live == "target" or m.ending == Ending.ACCEPTED}
         known = {s.id for s in self.inventory.systems}
-        waiting = [d for d in self.system(system).depends_on if d in known and d not in live]
+        waiting = [d for d in self.system(system).depends_on if d not in live and d not in self.programme.reachable]
         if waiting:
             findings = [
                 Finding("dependency", "error", f"{system} depends on {d}, which has not moved", f"migrate {d} first", system=system)
+                if d in known
+                else Finding(
+                    "dependency", "error", f"{system} depends on {d}, which is not in the count and does not move",
+                    f"name {d} under `reachable` in program.yaml when {system} reaches it over a link, or mend `depends_on`", system=system,
+                )
                 for d in waiting
-            ]
+            ]  # fmt: skip
             raise Refused(f"{system} cannot move yet", findings=findings, where=system)
 
     def ask_to_turn_back(self, migration: str, reason: str, *, cancelled: bool) -> None:

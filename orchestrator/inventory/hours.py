@@ -11,14 +11,20 @@ from orchestrator.inventory.reading import Raw
 from orchestrator.models import Window
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+Span = tuple[int, int]
+"""Minutes of a day: from, to."""
 Days = Literal["daily", "workday", "weekend", "holiday"] | tuple[Weekday, ...]
 _WEEK: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_CHINESE = {"一": 0, "二": 1, "三": 2, "四": 3, "五": 4, "六": 5, "日": 6, "天": 6, "末": 6}
-_ALWAYS = re.compile(r"^(7[x×*]24(小时)?|24[x×*]7|全天(候)?|24小时|always)$", re.IGNORECASE)
+_CHINESE = {"一": 0, "二": 1, "三": 2, "四": 3, "五": 4, "六": 5, "日": 6, "天": 6}
+_ALWAYS = re.compile(r"^(7[x×*]24(小时)?|24[x×*]7|(每天|每日|全年|全年365天)?(全天(候)?|24小时|24h)|全年无休|always)$", re.IGNORECASE)
+_PARTS = re.compile(r"[、，,;；/]|和|及")
 _DAYS_RANGE = re.compile(r"^(?:周|星期)([一二三四五六日天])(?:至|到|-)(?:周|星期)?([一二三四五六日天])$")
 _ENGLISH_RANGE = re.compile(r"^(mon|tue|wed|thu|fri|sat|sun)-(mon|tue|wed|thu|fri|sat|sun)$")
+_DAYS_LIST = re.compile(r"^(?:周|星期)[一二三四五六日天](?:(?:周|星期)?[一二三四五六日天])*$")
+_OCLOCK = re.compile(r"(\d{1,2})[点时](?:([0-5]?\d)分?|(半))?")
 _HOURS = re.compile(r"(\d{1,2})[:：.]([0-5]\d)(?:-|至|到)(\d{1,2})[:：.]([0-5]\d)(?!\d)")
-_DAILY = {"每日", "每天", "天天", "daily", ""}
+_DAILY = {"每日", "每天", "天天", "daily"}
+_WEEKEND = {"周末", "双休日", "weekend", "weekends"}
 _WORKDAYS = {"工作日", "法定工作日", "workday", "workdays", "weekdays"}
 
 
@@ -29,18 +35,49 @@ def outside_hours(text: str | None) -> tuple[Window, ...] | None:
         return None
     if _ALWAYS.match(written):
         return ()
-    spans = sorted((_minutes(a, b), _minutes(c, d)) for a, b, c, d in _HOURS.findall(written))
-    days = _HOURS.sub("", written).strip("、,;")
-    if not spans or any(start >= end or end > 24 * 60 for start, end in spans):
+    served = _service(written)
+    if served is None:
         return None
-    if days in _WORKDAYS:
-        # between two days' service, and the days off as a whole
-        return (*_outside("workday", spans), _whole("weekend"), _whole("holiday"))
-    served = _served(days)
-    if served is None or len(served) == 7:
-        return served and _outside("daily", spans)
-    rest = cast("tuple[Weekday, ...]", tuple(day for day in _WEEK if day not in served))
-    return (*_outside(served, spans), _whole(rest))
+    week, working = served
+    if working:  # between two days' service, and the days off as a whole
+        return (*_outside("workday", sorted(working)), _whole("weekend"), _whole("holiday"))
+    if len(week) == 7 and len({tuple(sorted(spans)) for spans in week.values()}) == 1:
+        return _outside("daily", sorted(week["mon"]))
+    alike: dict[tuple[Span, ...], list[Weekday]] = {}
+    for day in _WEEK:
+        alike.setdefault(tuple(sorted(week.get(day, ()))), []).append(day)
+    return tuple(window for spans, days in alike.items() for window in _outside(tuple(days), spans))
+
+
+def _service(written: str) -> tuple[dict[Weekday, list[Span]], list[Span]] | None:
+    """When there is service: by weekday, or on working days. Parts without days go on with those before. None: it cannot be read."""
+    week: dict[Weekday, list[Span]] = {}
+    working: list[Span] = []
+    days: tuple[Weekday, ...] | None = _WEEK
+    waiting: tuple[Weekday, ...] = ()
+    for part in _PARTS.split(written):
+        named = _HOURS.sub("", part)
+        spans = [(_minutes(a, b), _minutes(c, d)) for a, b, c, d in _HOURS.findall(part)]
+        if named in _WORKDAYS:
+            days = None
+        elif named and (mine := _days(named)) is not None:
+            days = waiting = (*waiting, *mine)
+        elif named:
+            return None
+        if not spans and not (named and waiting):
+            return None
+        if spans:
+            waiting = ()
+        for start, end in spans:
+            night = days == _WEEK and 24 * 60 >= start > end  # it crosses midnight, and so it does every day
+            if (start >= end or end > 24 * 60) and not night:
+                return None
+            pieces = [(start, 24 * 60), (0, end)] if night else [(start, end)]
+            if days is None:
+                working += pieces
+            for day in days or ():
+                week.setdefault(day, []).extend(pieces)
+    return None if waiting or (week and working) else (week, working)
 
 
 def hours_unread(raws: Iterable[Raw], findings: list[Finding]) -> None:
@@ -60,7 +97,7 @@ def hours_unread(raws: Iterable[Raw], findings: list[Finding]) -> None:
             )
 
 
-def _outside(days: Days, spans: Sequence[tuple[int, int]]) -> tuple[Window, ...]:
+def _outside(days: Days, spans: Sequence[Span]) -> tuple[Window, ...]:
     return tuple(Window(days=days, start=_clock(a), end=_clock(b)) for a, b in _gaps(spans))
 
 
@@ -68,19 +105,23 @@ def _whole(days: Days) -> Window:
     return Window(days=days, start="00:00", end="24:00")
 
 
-def _served(days: str) -> tuple[Weekday, ...] | None:
-    if days in _DAILY:
+def _days(named: str) -> tuple[Weekday, ...] | None:
+    if named in _DAILY:
         return _WEEK
-    if found := _DAYS_RANGE.match(days):
+    if named in _WEEKEND:
+        return ("sat", "sun")
+    if found := _DAYS_RANGE.match(named):
         first, last = _CHINESE[found[1]], _CHINESE[found[2]]
-    elif found := _ENGLISH_RANGE.match(days):
+    elif found := _ENGLISH_RANGE.match(named):
         first, last = _WEEK.index(cast("Weekday", found[1])), _WEEK.index(cast("Weekday", found[2]))
+    elif _DAYS_LIST.match(named):
+        return tuple(_WEEK[_CHINESE[one]] for one in named if one in _CHINESE)
     else:
         return None
     return _WEEK[first : last + 1] if first <= last else (*_WEEK[: last + 1], *_WEEK[first:])
 
 
-def _gaps(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+def _gaps(spans: Sequence[Span]) -> list[Span]:
     free, at = [], 0
     for start, end in spans:
         if start > at:
@@ -101,4 +142,5 @@ def _clock(minutes: int) -> str:
 
 def _normal(text: str) -> str:
     wide = {ord(a): b for a, b in zip("０１２３４５６７８９：－—–～~", "0123456789:-----", strict=True)}
-    return re.sub(r"\s+", "", text.translate(wide)).lower().replace("--", "-")
+    plain = re.sub(r"\s+", "", text.translate(wide)).lower().replace("--", "-")
+    return _OCLOCK.sub(lambda found: f"{found[1]}:{'30' if found[3] else (found[2] or '0').zfill(2)}", plain)

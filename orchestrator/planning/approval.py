@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from orchestrator.errors import Finding
-from orchestrator.models import Inventory, Plan, Verdict
+from orchestrator.models import Inventory, Plan, PlanEntry, Verdict
 from orchestrator.planning.plan import baseline_of, facts_of
 from orchestrator.planning.programme import Programme
 
@@ -20,24 +20,25 @@ def changes_since(
     plan: Plan, inventory: Inventory, verdicts: Mapping[str, Verdict], programme: Programme, *, inventory_digest: str, policy_digest: str,
     system: str | None = None,
 ) -> tuple[Finding, ...]:  # fmt: skip
-    """Findings that name what differs now from what the plan was made of, field by field; with ``system`` only what concerns its cutover.
+    """Findings that name what differs now from what the plan was made of, field by field; with ``system`` only what concerns its cutover:
+    itself, what moves together with it, and whether what it needs is still there.
 
     A system is named when something that planning reads of it (size, windows, dependencies, strategy …) is different. Where the
     inventory's digest differs and no system does, the change is outside of planning and one warning says so.
     """
     found: list[Finding] = []
     systems = {one.id: one for one in inventory.systems}
-    for entry in plan.entries:
-        if system is not None and entry.system != system:
-            continue
+    levels = {one.id: str(one.level) for one in inventory.departments}
+    entries = {entry.system: entry for entry in plan.entries}
+    for entry in plan.entries if system is None else _concerned(system, entries):
         one = systems.get(entry.system)
         if one is None:
             found.append(Finding("gone-since", "error", f"{entry.system} is not in the count any more", REMEDY, system=entry.system))
-        else:
-            changed = "; ".join(_differences(entry.facts, facts_of(one, verdicts[entry.system])))
+        elif system is None or system == entry.system or system in entry.together_with:
+            changed = "; ".join(_differences(entry.facts, facts_of(one, verdicts[entry.system], levels[one.department])))
             if changed:
                 found.append(Finding("changed-since", "error", f"{entry.system}: {changed}", REMEDY, system=entry.system))
-    planned = {entry.system for entry in plan.entries}
+    planned = set(entries)
     if system is not None and system not in planned:
         said = next((note.message for note in plan.notes if note.system == system), "it was not known to this plan")
         found.append(Finding("not-planned", "error", f"{system} is not in this plan: {said}", REMEDY, system=system))
@@ -61,11 +62,29 @@ def changes_since(
     return tuple(found)
 
 
-def _differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
-    """``field old → new`` for every field that differs."""
-    for field in sorted({*then, *now}):
-        if then.get(field) != now.get(field):
-            yield f"{field} {_shown(then.get(field))} → {_shown(now.get(field))}"
+def _concerned(system: str, entries: Mapping[str, PlanEntry]) -> Iterator[PlanEntry]:
+    """The entry of a system and those of all that it needs, near and far, what moves together with it included."""
+    todo, seen = [system], {system}
+    while todo:
+        entry = entries.get(todo.pop())
+        if entry is None:
+            continue
+        yield entry
+        more = {*entry.together_with, *entry.facts.get("depends_on", ())} - seen
+        seen |= more
+        todo += sorted(more)
+
+
+def _differences(then: Any, now: Any, path: str = "") -> Iterator[str]:
+    """``path old → new`` for every value that differs. What an older version did not read at all is no difference."""
+    if isinstance(then, dict) and isinstance(now, dict):
+        for key in sorted(then if not path else {*then, *now}):
+            yield from _differences(then.get(key), now.get(key), f"{path}.{key}" if path else str(key))
+    elif isinstance(then, list) and isinstance(now, list) and len(then) == len(now):
+        for number, (before, after) in enumerate(zip(then, now, strict=True)):
+            yield from _differences(before, after, f"{path}[{number}]")
+    elif then != now:
+        yield f"{path} {_shown(then)} → {_shown(now)}"
 
 
 def _shown(value: Any) -> str:

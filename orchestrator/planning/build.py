@@ -39,9 +39,10 @@ def build(
     for one in systems:
         mine = sorted({index[other] for other in one.depends_on if other in index and other not in reachable and other != one.id})
         if (state := states.get(one.id)) and state.state in {"done", "under_way"}:
-            open_needs = [n for n in mine if (s := states.get(systems[n].id)) is None or s.state == "rolled_back"]
-            dropped += [(one.id, systems[n].id) for n in open_needs]
-            mine = [n for n in mine if n not in open_needs]
+            behind = [n for n in mine if _behind(state, states.get(systems[n].id))]
+            dropped += [(one.id, systems[n].id) for n in behind]
+            history = [n for n in mine if state.state == "done" and (s := states.get(systems[n].id)) and s.state == "done"]
+            mine = [n for n in mine if n not in behind and n not in history]  # what is done keeps its own date, also within a cycle
         needs.append(mine)
     components = graph.groups_of(needs)
     owner = [0] * len(systems)
@@ -63,7 +64,7 @@ def build(
         if lost and group.blocked is None:
             group.blocked = _chain(lost[0], stays)
         group.blocked = group.blocked or impossible(group, ", ".join(systems[m].id for m in component), resources, cloud, horizon)
-        _stand(group, [systems[m] for m in component], states, promised or {}, base)
+        _stand(group, [systems[m] for m in component], states, promised or {}, base, programme.starts)
         groups.append(group)
     for group in groups:
         blocked = next((other for other in group.needs if groups[other].blocked), None)
@@ -82,8 +83,9 @@ def build(
     return Problem(
         systems=systems, verdicts=verdicts, programme=programme, base=base, first=(opening_day - base).days // 7, weeks=horizon,
         groups=groups, group_of={one.id: owner[n] for n, one in enumerate(systems)}, resources=resources, segments=segments, cloud=cloud,
+        levels={one.id: str(one.level) for one in inventory.departments},
         targets=_targets(programme, counted, {sid: owner[n] for sid, n in index.items()}, base), scope=scope, counted=counted, release_by_phase=releases,
-        out_of_scope=sorted(set(known) - set(wanted)), dropped=dropped, warnings=[*factory.warnings(), *_uncounted(programme, inventory)],
+        out_of_scope=sorted(set(known) - set(wanted)), dropped=dropped, warnings=[*factory.warnings(), *_strangers(programme, inventory), *_uncounted(programme, inventory)],
     )  # fmt: skip
 
 
@@ -132,17 +134,43 @@ def _uncounted(programme: Programme, inventory: Inventory) -> list[Finding]:
 
 def _chain(lost: tuple[str, str], stays: set[str]) -> Finding:
     system, other = lost
-    what = (
-        "which is outside the count and stays where it is" if other in stays else "which is not in the inventory or stays out as classified"
-    )
+    what = "is outside the count and stays where it is" if other in stays else "is not in the inventory or stays out as classified"
     return Finding(
         "chain-to-excluded", "error", f"{system} depends on {other}, which {what}",
         f"name {other} under `reachable` in program.yaml when {system} reaches it over a link, or mend `depends_on`", system=system,
     )  # fmt: skip
 
 
+def _behind(mine: Standing, need: Standing | None) -> bool:
+    """Whether what a system needs that is done or under way has not come as far as the system itself."""
+    if need is None or need.state != "under_way":
+        return need is None or need.state == "rolled_back"
+    return mine.state == "done" or bool(mine.cutover and need.cutover and mine.cutover < need.cutover)
+
+
+def _strangers(programme: Programme, inventory: Inventory) -> list[Finding]:
+    """Names in program.yaml that nobody bears: what they are to restrict or to say does not hold."""
+    departments = {one.id for one in inventory.departments}
+    systems = {one.id for one in inventory.systems} | {row.system.id for row in inventory.excluded if row.system}
+    needed = {other for one in inventory.systems for other in one.depends_on}
+    told = (
+        [(f"blackouts[{n}].departments", sid, departments) for n, one in enumerate(programme.blackouts) for sid in one.departments]
+        + [("waves.departments", sid, departments) for sid in programme.waves.departments]
+        + [("reachable", sid, systems | needed) for sid in programme.reachable]
+        + [("under_way", one.system, systems) for one in programme.under_way]
+    )
+    return [
+        Finding(
+            "programme-stranger", "warning", f"program.yaml {where}: {sid} is not in the inventory: this has no effect", "correct the name, or remove it",
+            system=sid if known is not departments else "",
+        )
+        for where, sid, known in told
+        if sid not in known
+    ]  # fmt: skip
+
+
 def _stand(
-    group: Group, members: Sequence[System], states: Mapping[str, Standing], promised: Mapping[str, dt.datetime], base: dt.date
+    group: Group, members: Sequence[System], states: Mapping[str, Standing], promised: Mapping[str, dt.datetime], base: dt.date, starts: dt.date
 ) -> None:
     held = [states[one.id] for one in members if one.id in states and states[one.id].state in {"done", "under_way"}]
     promises = [promised[one.id] for one in members if one.id in promised]
@@ -151,7 +179,7 @@ def _stand(
     if not held:
         return
     group.started = True
-    days = [one.cutover for one in held if one.cutover]
+    days = [day for one in held if (day := one.cutover or (starts if one.state == "done" else None))]
     if days:
         start = minutes_between(base, max(days))
         kept = [moment for moment in promises if moment.date() == max(days)]

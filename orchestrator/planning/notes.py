@@ -38,10 +38,10 @@ def violations(problem: Problem) -> tuple[PlanNote, ...]:
     states = {one.system: one.state for one in problem.programme.under_way}
     found = []
     for system, needed in problem.dropped:
-        was = "was rolled back" if states.get(needed) == "rolled_back" else "has not moved"
+        was = {"rolled_back": "was rolled back", "under_way": "is still under way"}.get(states.get(needed, ""), "has not moved")
         where = "is live on the cloud" if states.get(system) == "done" else "is under way"
         found.append(PlanNote(
             code="live-violation", system=system, message=f"{system} {where}, and {needed}, which it needs, {was}",
-            remedy=f"move {needed} first (the plan puts it as early as it can) or roll {system} back; watch their link until then",
+            remedy=f"bring {needed} onto the cloud (the plan puts it as early as it can) or roll {system} back; watch their link until then",
         ))  # fmt: skip
     return tuple(found)

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 
 from orchestrator.errors import Finding
+from orchestrator.inventory.hours import outside_hours
 from orchestrator.models import System, Window
 from orchestrator.planning.calendar import windows_between
 from orchestrator.planning.hours import windows_for
@@ -83,7 +84,7 @@ class PatternBook:
             if asked not in self._windows:
                 self._windows[asked] = windows_for(one, self._programme)
             windows, origin = self._windows[asked]
-            if origin == "default" and one.service_hours and not any(character.isdigit() for character in one.service_hours):
+            if origin == "default" and one.service_hours and outside_hours(one.service_hours) is None:
                 self._unread.append(one.id)
             text = ""
             if origin != "declared":

@@ -149,10 +149,10 @@ def plan_digest(plan: Plan) -> str:
     return hashlib.sha256(json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()).hexdigest()
 
 
-def facts_of(system: System, verdict: Verdict) -> dict[str, Any]:
-    """What planning reads of a system and its verdict, by field, as JSON holds it."""
+def facts_of(system: System, verdict: Verdict, level: str) -> dict[str, Any]:
+    """What planning reads of a system, its department's level and its verdict, by field, as JSON holds it."""
     return {
-        "department": system.department, "kind": str(system.kind), "depends_on": list(system.depends_on), "data_gb": system.data_gb,
+        "department": system.department, "level": level, "kind": str(system.kind), "depends_on": list(system.depends_on), "data_gb": system.data_gb,
         "vcpus": system.vcpus, "memory_gb": system.memory_gb, "storage_gb": system.storage_gb, "service_hours": system.service_hours,
         "windows": [one.model_dump(mode="json") for one in system.windows],
         "outage_minutes": system.interruption.outage_minutes if system.interruption else None,
@@ -205,7 +205,7 @@ def _entries(problem: Problem, schedule: Schedule, group: int, place: tuple[int,
             preparation_starts=problem.monday(week - one.lead + 1), accepted_by=accepted,
             together_with=tuple(other.id for other in members if other.id != system.id),
             state="done" if state == "done" else "under_way" if state == "under_way" else "planned",
-            reasons=reasons, facts=facts_of(system, verdict),
+            reasons=reasons, facts=facts_of(system, verdict, problem.levels[system.department]),
         ))  # fmt: skip
     return found
 

@@ -97,6 +97,8 @@ class Problem:
     """Weeks (first, last) in which the cloud's capacity does not change."""
     cloud: list[list[int | None]]
     """By dimension and segment."""
+    levels: Mapping[str, str]
+    """By department."""
     targets: list[Target]
     scope: list[list[int]]
     """By phase, the systems that it plans for."""

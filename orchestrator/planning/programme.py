@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from orchestrator.errors import Finding, Refused
 from orchestrator.models import Inventory, Kind, Level, Noun, Strategy, SystemId, Window
@@ -22,8 +22,10 @@ from orchestrator.policy.counting import Baseline, BaselineChange, Member, membe
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-Positive = Annotated[float, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+LONGEST_YEARS = 50
+"""Of a programme: every week of it is planned."""
 Skill = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
 
 
@@ -147,13 +149,24 @@ class Programme(Noun):
     replication: Replication = Replication()
     cloud: tuple[CloudStep, ...] = ()
     waves: Waves = Waves()
-    trial_run_days: NotNegative = 14
+    trial_run_days: Annotated[float, Field(ge=0, le=3650, allow_inf_nan=False)] = 14
     """Between cutover and final acceptance, for systems that declare no trial run of their own."""
     reachable: tuple[SystemId, ...] = ()
     """Dependencies that stay where they are and are reached over a link: nobody waits for them."""
     under_way: tuple[Standing, ...] = ()
     baseline: Frozen | None = None
     """What the percentages are of. From the journal, never from the file; None: nobody has frozen one, today's inventory is counted."""
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        from zoneinfo import ZoneInfo
+
+        try:
+            ZoneInfo(name)
+        except (KeyError, ValueError, OSError) as error:
+            raise ValueError(f"{name!r} is no time zone: write one like Asia/Shanghai") from error
+        return name
 
     @model_validator(mode="after")
     def _consistent(self) -> Programme:
@@ -162,6 +175,10 @@ class Programme(Noun):
             raise ValueError("two phases have the same id")
         if [phase.due for phase in self.phases] != sorted(phase.due for phase in self.phases):
             raise ValueError("phases are listed in the order of their due dates")
+        if self.phases[-1].due.year - self.starts.year > LONGEST_YEARS:
+            raise ValueError(f"phase {self.phases[-1].id} is due more than {LONGEST_YEARS} years after the start")
+        if self.as_of and abs(self.as_of.year - self.starts.year) > LONGEST_YEARS:
+            raise ValueError(f"as_of is more than {LONGEST_YEARS} years from the start")
         if self.phases[0].due < self.starts:
             raise ValueError(f"phase {self.phases[0].id} is due before the programme starts")
         if both := set(self.holidays) & set(self.workdays):
@@ -237,6 +254,7 @@ _WORDS = {
     "string_pattern_mismatch": "may hold only small letters, digits and hyphens",
     "enum": "must be {expected}",
     "literal_error": "must be {expected}",
+    "finite_number": "must be a finite number",
     "value_error": "{error}",
 }
 _WORDS |= dict.fromkeys(("int_type", "int_parsing", "float_type", "float_parsing"), "must be a number")

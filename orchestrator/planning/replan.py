@@ -33,13 +33,8 @@ def replan(
     """
     check_assessed(inventory, verdicts)
     entries = {entry.system: entry for entry in former.entries}
-    states = {one.system: one for one in (*programme.under_way, *standing)}
-    for sid, one in states.items():
-        if one.cutover is None and one.state == "under_way" and sid in entries:
-            states[sid] = one.model_copy(update={"cutover": max(as_of, entries[sid].window_start.date())})
-        elif one.cutover is None and one.state == "done":
-            states[sid] = one.model_copy(update={"cutover": entries[sid].window_start.date() if sid in entries else programme.starts})
-    present = programme.model_copy(update={"as_of": as_of, "under_way": tuple(states[sid] for sid in sorted(states))})
+    present = present_of(programme, former, as_of, standing)
+    states = {one.system: one for one in present.under_way}
     promised = {sid: entry.window_start for sid, entry in entries.items() if sid not in states or states[sid].state == "under_way"}
     problem = build(inventory, verdicts, present, promised)
     urgent = _begin(problem, entries, as_of)
@@ -56,6 +51,18 @@ def replan(
     return plan
 
 
+def present_of(programme: Programme, former: Plan, as_of: dt.date, standing: Sequence[Standing] = ()) -> Programme:
+    """The programme on a day: where systems stand, each with its date; what has no date of its own has the one that ``former`` promised."""
+    entries = {entry.system: entry for entry in former.entries}
+    states = {one.system: one for one in (*programme.under_way, *standing)}
+    for sid, one in states.items():
+        if one.cutover is None and one.state == "under_way" and sid in entries:
+            states[sid] = one.model_copy(update={"cutover": max(as_of, entries[sid].window_start.date())})
+        elif one.cutover is None and one.state == "done" and sid in entries:
+            states[sid] = one.model_copy(update={"cutover": entries[sid].window_start.date()})
+    return programme.model_copy(update={"as_of": as_of, "under_way": tuple(states[sid] for sid in sorted(states))})
+
+
 def moved_promises(former: Mapping[str, PlanEntry], plan: Plan) -> tuple[MovedPromise, ...]:
     """Every system that the former plan promised another moment, by the moment promised."""
     now = {entry.system: entry for entry in plan.entries}
@@ -65,6 +72,9 @@ def moved_promises(former: Mapping[str, PlanEntry], plan: Plan) -> tuple[MovedPr
         if new is None:
             why = next((note.message for note in plan.notes if note.system == sid), "it is not in the count any more")
             found.append(MovedPromise(system=sid, promised=entry.window_start, why=why))
+        elif new.state == "under_way" and new.window_start.date() != entry.window_start.date():
+            why = "it is under way, and its window is over" if new.window_start > entry.window_start else "it was switched earlier"
+            found.append(MovedPromise(system=sid, promised=entry.window_start, now=new.window_start, why=why))
         elif new.state == "planned" and new.window_start != entry.window_start:
             changed = "what planning knows of it has changed; " if new.facts != entry.facts else ""
             why = changed + (new.reasons[-1].en if new.reasons else "")

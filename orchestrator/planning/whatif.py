@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestrator.errors import Finding, Refused
-from orchestrator.models import Inventory, Plan, Verdict
+from orchestrator.models import Inventory, Plan, PlanCount, PlanPhase, Verdict
 from orchestrator.planning.plan import Unreached, make_plan
 from orchestrator.planning.programme import Programme
 from orchestrator.planning.relax import Change, apply
+from orchestrator.policy.counting import Member
 
 
 @dataclass(frozen=True)
@@ -51,13 +52,14 @@ class Difference:
 
 
 def what_if(
-    inventory: Inventory, verdicts: Mapping[str, Verdict], programme: Programme, changes: Sequence[Change], *, effort: int = 0
-) -> Difference:
-    """Plans twice. With more capacity the former plan stays a fall-back, so no target gets worse."""
+    inventory: Inventory, verdicts: Mapping[str, Verdict], programme: Programme, changes: Sequence[Change], *, effort: int = 0,
+    keep: Plan | None = None,
+) -> Difference:  # fmt: skip
+    """Plans twice. With more capacity the former plan stays a fall-back, so no target gets worse. ``keep``: the plan in force."""
     other = programme
     for change in changes:
         other = apply(other, change)
-    before, plan = _outcome(inventory, verdicts, programme, effort, None)
+    before, plan = _outcome(inventory, verdicts, programme, effort, keep)
     after, changed = _outcome(inventory, verdicts, other, effort, plan)
     days = {entry.system: entry.window_start.date() for entry in plan.entries} if plan else {}
     moved = [
@@ -92,18 +94,19 @@ def idle(programme: Programme, verdicts: Mapping[str, Verdict], change: Change) 
     return found
 
 
-def reached_on(plan: Plan, phase: str) -> dt.date | None:
-    """The day on which as many systems of the phase's scope are accepted as are needed, for a phase counted all together."""
-    told = next(one for one in plan.phases if one.id == phase)
-    ends = sorted(one.accepted_by for one in plan.entries if one.accepted_by is not None and one.system in _scope(plan, phase))
-    return (ends[told.needed - 1] - dt.timedelta(minutes=1)).date() if 0 < told.needed <= len(ends) else None
+def reached_on(plan: Plan, phase: PlanPhase, members: Sequence[Member], counting: str) -> dt.date | None:
+    """The day on which as many of the phase's members are accepted as are needed: of all, or of every kind or department.
 
-
-def _scope(plan: Plan, phase: str) -> set[str]:
-    """Systems of the phases up to this one (scopes grow from phase to phase)."""
-    ids = [one.id for one in plan.phases]
-    wanted = set(ids[: ids.index(phase) + 1])
-    return {entry.system for entry in plan.entries if entry.phase in wanted}
+    None: never, or nothing is needed."""
+    parts = {"per_kind": phase.by_kind, "per_department": phase.by_department}.get(counting) or [PlanCount("", 0, phase.needed, 0)]
+    accepted = {entry.system: entry.accepted_by for entry in plan.entries if entry.accepted_by is not None}
+    days = []
+    for part in (one for one in parts if one.needed):
+        ends = sorted(accepted[one.id] for one in members if one.id in accepted and part.part in {"", str(one.kind), one.department})
+        if len(ends) < part.needed:
+            return None
+        days.append((ends[part.needed - 1] - dt.timedelta(minutes=1)).date())
+    return max(days, default=None)
 
 
 def _outcome(
@@ -116,6 +119,10 @@ def _outcome(
         plan, findings = missed.plan, missed.findings
     except Refused as refused:
         return Outcome((), None, refused.findings, feasible=False), None
-    phases = tuple(PhaseOutcome(one.id, one.needed, one.planned, one.due, reached_on(plan, one.id)) for one in plan.phases)
+    counted = programme.counted(inventory)
+    phases = tuple(
+        PhaseOutcome(one.id, one.needed, one.planned, one.due, reached_on(plan, one, members, programme.counting))
+        for one, members in zip(plan.phases, counted, strict=True)
+    )
     last = max((entry.window_start.date() for entry in plan.entries), default=None)
     return Outcome(phases, last, findings, feasible=not findings), plan

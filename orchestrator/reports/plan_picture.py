@@ -163,8 +163,8 @@ def _capacity(
         for one in plan.entries
         if one.strategy != Strategy.HOSTING
     )
-    steps = sorted((step.since, getattr(step, dimension)) for step in programme.cloud if getattr(step, dimension) is not None)
-    most = max([sum(amount for _, amount in taken), *(amount for _, amount in steps), 1.0])
+    limits = sorted((step.since, getattr(step, dimension)) for step in programme.cloud)
+    most = max([sum(amount for _, amount in taken), *(amount for _, amount in limits if amount is not None), 1.0])
     bottom = top + 150
 
     def y(amount: float) -> float:
@@ -172,12 +172,19 @@ def _capacity(
 
     _title(parts, f"{words['capacity']}:{words[dimension]}", top)
     _years(parts, plan, x, top + 30, bottom - 16)
-    for values, colour, name in ((_running(taken), "#2166ac", words["use"]), (steps, "#b2182b", words["limit"])):
-        path, level = [f"M{LEFT} {y(0)}"], 0.0
+    for values, colour, name in ((_running(taken), "#2166ac", words["use"]), (limits, "#b2182b", words["limit"])):
+        path, level, drawn = [f"M{LEFT} {y(0)}"], 0.0, True
         for day, amount in values:
-            path += [f"H{x(min(max(day, first), last))}", f"V{y(amount)}"]
-            level = amount
-        parts.append(f'<path d="{" ".join([*path, f"H{WIDTH - RIGHT}"])}" fill="none" stroke="{colour}" stroke-width="2"/>')
+            at = x(min(max(day, first), last))
+            if drawn:
+                path.append(f"H{at}")
+            if amount is not None:
+                path.append(f"V{y(amount)}" if drawn else f"M{at} {y(amount)}")
+                level = amount
+            drawn = amount is not None  # no line where nothing limits
+        if drawn:
+            path.append(f"H{WIDTH - RIGHT}")
+        parts.append(f'<path d="{" ".join(path)}" fill="none" stroke="{colour}" stroke-width="2"/>')
         parts.append(f'<text x="{LEFT - 8}" y="{y(level) + 4}" text-anchor="end" fill="{colour}">{escape(str(name))} {level:g}</text>')
     return bottom + 10
 

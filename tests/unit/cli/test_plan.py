@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import importlib
 import json
 import shutil
 from pathlib import Path
@@ -18,7 +20,8 @@ from orchestrator.planning.plan import plan_digest
 
 DEMO = Path(__file__).parents[3] / "inventories" / "demo"
 LIN, ZHOU = Actor("os", "lin"), Actor("os", "zhou")
-PORTAL, WEATHER = "citizen-portal", "weather-bulletin"
+PORTAL, REGISTER, WEATHER = "citizen-portal", "property-register", "weather-bulletin"
+plan_command = importlib.import_module("orchestrator.cli.plan")
 
 
 @pytest.fixture
@@ -196,3 +199,37 @@ def test_a_former_plan_is_read_from_either_output_and_not_when_somebody_changed_
     out.write_text("[]", "utf-8")
     assert main(["plan", "--replan", "--former", str(out)]) == 2
     assert "not a plan" in capsys.readouterr().err
+
+
+def test_what_is_needed_does_not_stop_being_needed_by_leaving_the_count(
+    inventory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    approved(monkeypatch, capsys)
+    with pytest.raises(Refused, match="cannot move yet"):
+        Session.open().start(REGISTER)
+    rewrite(inventory / "administrative-service.yaml", "status: in_use", "status: retired")
+    with pytest.raises(Refused) as refused:
+        Session.open().start(REGISTER)
+    assert any(PORTAL in finding.message for finding in refused.value.findings)
+    assert Session.open().journal.migrations() == []
+
+
+@pytest.mark.parametrize("option", [("--as-of", "2026-03-02"), ("--former", "plan.json")])
+@pytest.mark.usefixtures("inventory")
+def test_what_belongs_to_a_replan_is_refused_without_it(option: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", "--out", "plan.json"]) == 0
+    assert main(["plan", *option]) == 2
+    assert "--replan" in capsys.readouterr().err
+
+
+def test_what_if_speaks_of_the_plan_in_force_and_of_today(
+    inventory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    digest = approved(monkeypatch, capsys)
+    monkeypatch.setattr(plan_command, "_today", lambda _: dt.date(2026, 2, 2))
+    capsys.readouterr()
+    assert main(["plan", "what-if", "--wave", "+1", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["plan_in_force"], told["as_of"]) == (digest, "2026-02-02")
+    assert inventory.is_dir()
+    assert all(one["reached_on"] > "2026-02-02" for one in told["before"]["phases"])
