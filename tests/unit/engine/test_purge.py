@@ -217,3 +217,13 @@ def test_an_open_reader_is_said_to_be_in_the_way(city: City, capsys: CaptureFixt
         reader.execute("COMMIT")
     purge(capsys, 0)
     assert search(city) == []
+
+
+def test_its_name_goes_although_another_systems_link_names_it(city: City, capsys: CaptureFixture[str]) -> None:
+    """``natural-resources.yaml``: ``links: peer: 市民办事门户``."""
+    assert main(["override", SYSTEM, "--strategy", "device_relocation", "--reason", "待市民办事门户迁移之后"]) == 0
+    capsys.readouterr()
+    assert "names what is to be purged" in purge(capsys, 3, system="citizen-portal", reason="市民办事门户认定涉密")["error"]
+    left = purge(capsys, 5, system="citizen-portal")["left"]
+    assert str(city.inventory / "natural-resources.yaml") in left
+    assert "市民办事门户".encode() not in city.everything()
