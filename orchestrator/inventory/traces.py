@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
-from orchestrator.models import Inventory, System
+from orchestrator.models import Department, Inventory, Room, System
 
 _SHARED = {
     "hosts": ("name", "address", "new_address"),
@@ -27,7 +27,7 @@ def words_of(system: System, inventory: Inventory) -> tuple[str, ...]:
     mentions it; only another system of the same name excuses it. The ids of others never are: counts and plans stand on them."""
     others = [one for one in inventory.systems if one.id != system.id]
     others += [row.system for row in inventory.excluded if row.system and row.system.id != system.id]
-    nouns = (*others, *inventory.departments, *inventory.rooms)
+    nouns: tuple[System | Department | Room, ...] = (*others, *inventory.departments, *inventory.rooms)
     everything = {text for noun in nouns for text in _texts(noun.model_dump(mode="json"))}
     elsewhere = "\n".join(everything)
     mine = system.model_dump(mode="json")

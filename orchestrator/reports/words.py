@@ -84,6 +84,8 @@ EVENTS: dict[str, tuple[str, str]] = {
     "breach": ("实测中断（超出预算）", "interruption measured (over budget)"),
     "copied": ("复制记录", "copied"),
     "purged": ("清除涉密内容", "purged"),
+    "purge-left": ("清除后待人工处理的文件", "files left by a purge"),
+    "words-removed": ("移除涉密文字", "words removed"),
     "catalogue_registered": ("目录登记", "catalogue entry"),
     "device_outage_announced": ("公告设备停用", "device outage announced"),
     "outage_announced": ("公告停机", "outage announced"),
