@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
+from zoneinfo import ZoneInfo
 
 from orchestrator.errors import Refused
 from orchestrator.models import Reason, Strategy, SystemId, Verdict
@@ -20,6 +22,13 @@ WORDS_REMOVED = "words-removed"
 """What stands of a decision whose words named a system that was purged (R2): of which event, and its payload without them."""
 GONE = "〔已清除〕"
 """Stands where a word was that named such a system."""
+CITY = ZoneInfo("Asia/Shanghai")
+"""The city's clock where no programme names another."""
+
+
+def day(at: str, zone: dt.tzinfo = CITY) -> str:
+    """The day on the city's clock of a moment on the trail."""
+    return dt.datetime.fromisoformat(at).astimezone(zone).date().isoformat()
 
 
 @dataclass(frozen=True)
@@ -149,18 +158,19 @@ def overrides(audit: Audit) -> dict[SystemId, Override]:
 
 
 def with_overrides(
-    verdicts: Mapping[SystemId, Verdict], decided: Mapping[SystemId, Override] | Iterable[Override]
+    verdicts: Mapping[SystemId, Verdict], decided: Mapping[SystemId, Override] | Iterable[Override], zone: dt.tzinfo = CITY
 ) -> dict[SystemId, Verdict]:
-    """Verdicts with people's choices laid over them; what policy said stays beside (``policy_strategy``)."""
+    """Verdicts with people's choices laid over them; what policy said stays beside (``policy_strategy``). Days are those of ``zone``."""
     chosen = decided if isinstance(decided, Mapping) else {override.system: override for override in decided}
-    return {system: _overridden(verdict, chosen[system]) if system in chosen else verdict for system, verdict in verdicts.items()}
+    return {system: _overridden(verdict, chosen[system], zone) if system in chosen else verdict for system, verdict in verdicts.items()}
 
 
-def _overridden(verdict: Verdict, override: Override) -> Verdict:
+def _overridden(verdict: Verdict, override: Override, zone: dt.tzinfo) -> Verdict:
+    on = day(override.at, zone)
     reason = Reason(
         rule="override",
-        zh=f"由 {override.by()} 于 {override.at[:10]} 改定：{override.reason}",
-        en=f"Overridden by {override.by()} on {override.at[:10]}: {override.reason}",
+        zh=f"由 {override.by()} 于 {on} 改定：{override.reason}",
+        en=f"Overridden by {override.by()} on {on}: {override.reason}",
         source="ours",
     )
     return verdict.model_copy(

@@ -49,7 +49,12 @@ READINGS = {
     "per_kind": ("按类别分别计算", "per kind"),
     "per_department": ("按单位分别计算", "per department"),
 }
-CHANGES = {"added": ("新增", "added"), "retired": ("停用", "retired"), "classified": ("认定为涉密", "found classified")}
+CHANGES = {
+    "added": ("新增", "added"),
+    "moved": ("统计口径变更", "counted otherwise"),
+    "retired": ("停用", "retired"),
+    "classified": ("认定为涉密", "found classified"),
+}
 CATEGORIES = {
     "population": ("人口", "population"),
     "legal_entities": ("法人", "legal entities"),
