@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from orchestrator.cli.settings import load_settings
 from orchestrator.errors import Refused, UsageError
@@ -46,7 +47,22 @@ def assessed(paths: Sequence[Path], policy_file: Path | None = None) -> tuple[Re
     beside = next((path / "policy.yaml" for path in paths if (path / "policy.yaml").is_file()), None)
     rules = load_policy(policy_file or beside or (None if paths else configured_policy()))
     verdicts = assess(reading.inventory, rules, reading.places)
-    return reading, rules, with_overrides(verdicts, overrides(trail(write=False)))
+    decided = overrides(trail(write=False))
+    return reading, rules, with_overrides(verdicts, decided, city_zone(paths)) if decided else verdicts
+
+
+def city_zone(paths: Sequence[Path] = ()) -> ZoneInfo:
+    """The clock that days are told by: that of the programme beside this inventory; where there is none that can be read, of the configured
+    one's; else the default."""
+    from orchestrator.planning.programme import load_programme
+    from orchestrator.policy.records import CITY
+
+    for folder in (*paths, load_settings().inventory):
+        try:
+            return ZoneInfo(load_programme(folder / "program.yaml").timezone)
+        except (Refused, ZoneInfoNotFoundError, ValueError):
+            continue  # `plan` names what is wrong with it
+    return CITY
 
 
 def to_plan(folder: Path | None) -> tuple[Inventory, dict[str, Verdict], Programme, tuple[str, str]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orchestrator.cli.inputs import assessed, configured_policy, read_inventory, trail
+from orchestrator.cli.inputs import assessed, city_zone, configured_policy, read_inventory, trail
 from orchestrator.cli.listing import as_json, safe, table
 from orchestrator.errors import Exit, UsageError
 
@@ -203,18 +203,19 @@ def baseline_freeze(reason: str, paths: tuple[Path, ...]) -> None:
     """Freeze today's count. It is done once."""
     from orchestrator.engine.actors import current_actor
     from orchestrator.policy.counting import freeze
+    from orchestrator.policy.records import day
 
     frozen = freeze(trail(), read_inventory(paths, strict=True).inventory, reason=reason, actor=str(current_actor()))
-    click.echo(f"基线已冻结：{len(frozen.members)} 个系统，{frozen.at[:10]}，{frozen.actor}")
+    click.echo(f"基线已冻结：{len(frozen.members)} 个系统，{day(frozen.at, city_zone(paths))}，{frozen.actor}")
 
 
 @baseline.command(name="change")
 @click.argument("system")
-@click.option("--what", required=True, type=click.Choice(["added", "retired", "classified"]))
+@click.option("--what", required=True, type=click.Choice(["added", "moved", "retired", "classified"]))
 @click.option("--reason", required=True)
 @INVENTORY
 def baseline_change(system: str, what: Any, reason: str, paths: tuple[Path, ...]) -> None:
-    """Record that SYSTEM came into the count or left it."""
+    """Record that SYSTEM came into the count, left it, or is counted otherwise (moved: department, level or kind as the inventory says today)."""
     from orchestrator.engine.actors import current_actor
     from orchestrator.policy.counting import change
 
@@ -231,18 +232,20 @@ def baseline_show(paths: tuple[Path, ...], json_: bool) -> int:
 
     from orchestrator.policy.counting import baseline as current
     from orchestrator.policy.counting import unexplained
+    from orchestrator.policy.records import day
 
     frozen = current(trail(write=False))
     if frozen is None:
         as_json(None) if json_ else click.echo("尚未冻结基线 (no baseline yet): orchestrator baseline freeze --reason …")
         return int(Exit.DONE)
-    findings = unexplained(frozen.members, read_inventory(paths).inventory, frozen.changes)
+    zone = city_zone(paths)
+    findings = unexplained(frozen.members, read_inventory(paths).inventory, frozen.changes, zone)
     if json_:
         as_json({**asdict(frozen), "unexplained": [asdict(finding) for finding in findings]})
         return int(Exit.DONE)
-    click.echo(safe(f"{frozen.at[:10]} {frozen.actor} 冻结 {len(frozen.frozen)} 个，现为 {len(frozen.members)} 个。依据：{frozen.reason}"))
+    click.echo(safe(f"{day(frozen.at, zone)} {frozen.actor} 冻结 {len(frozen.frozen)} 个，现为 {len(frozen.members)} 个。依据：{frozen.reason}"))
     for one in frozen.changes:
-        click.echo(safe(f"  {one.at[:10]} {one.actor} {one.what} {one.system}: {one.reason}"))
+        click.echo(safe(f"  {day(one.at, zone)} {one.actor} {one.what} {one.system}: {one.reason}"))
     for finding in findings:
         click.echo(safe(f"  未记录的差异：{finding.message} → {finding.remedy}"))
     return int(Exit.DONE)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator.cli.listing import as_json, safe
-from orchestrator.errors import Exit, Refused, UsageError
+from orchestrator.errors import Exit, UsageError
 
 if TYPE_CHECKING:
     from orchestrator.inventory.reading import Reading
@@ -21,8 +21,14 @@ if TYPE_CHECKING:
 @click.argument("system")
 @click.option("--reason", required=True, help="Stays on the audit trail: no name, host or address of the system.")
 @click.option("--yes", is_flag=True, help="Do not ask. There is no way back.")
+@click.option(
+    "--cleaned",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A file that a former purge left and that holds nothing of it any more: on record as the word of this account.",
+)
 @click.option("--json", "json_", is_flag=True, help="Print one JSON document.")
-def purge(system: str, reason: str, yes: bool, json_: bool) -> int:
+def purge(system: str, reason: str, yes: bool, cleaned: tuple[Path, ...], json_: bool) -> int:
     """Remove what is stored about SYSTEM, which turned out to be classified: journal, inventory, working folder. There is no way back.
 
     The audit chain stays verifiable and keeps that it happened, who did it and why. Exit 5: files are left that a person must remove.
@@ -33,40 +39,49 @@ def purge(system: str, reason: str, yes: bool, json_: bool) -> int:
     from orchestrator.engine.actors import current_actor
     from orchestrator.engine.forget import BEYOND, forget, leave_the_count, left
     from orchestrator.engine.journal import Journal
-    from orchestrator.engine.purge import Purged
+    from orchestrator.engine.leftovers import said_cleaned, settle
+    from orchestrator.engine.purge import plain_reason
     from orchestrator.engine.purge import purge as take_out
     from orchestrator.inventory.load import load
     from orchestrator.inventory.traces import words_of
+    from orchestrator.reports.words import EVENTS
+    from orchestrator.reports.words import words as words_for
 
     settings = load_settings()
     reading = load([settings.inventory]) if settings.inventory.is_dir() else None
     stored = _stored(system, reading)
-    journal = Journal(settings.journal_url) if _has_journal(settings) else None
-    if stored is None and not (journal and journal.events(system=system)):
+    if stored is None and not (_has_journal(settings) and Journal(settings.journal_url).events(system=system)):
         raise UsageError("neither the inventory nor the journal knows this system", remedy="`orchestrator inventory show` lists systems")
     if not yes:
         if json_ or not sys.stdin.isatty():
             raise UsageError("a purge cannot be taken back", remedy="say so with --yes")
         click.confirm(f"清除 {system} 的全部技术资料，不可恢复？(remove all of it for ever?)", abort=True)
-    line = " ".join(reason.split())
-    if not line or len(line) > 500 or not line.isprintable():
-        raise Refused("a reason is needed, in one plain sentence", remedy="give it with --reason")
     words = words_of(stored, reading.inventory) if stored and reading else ()
-    actor = str(current_actor())
-    done = take_out(journal, system, words=words, actor=actor, reason=line) if journal else Purged()
-    if journal and reading:
-        leave_the_count(journal, reading.inventory, system, reason=line, actor=actor)
+    line, actor = plain_reason(reason, words), str(current_actor())
+    journal = Journal(settings.journal_url)
+    clean = said_cleaned(journal, settings, system, cleaned)
+    done = take_out(journal, system, words=words, actor=actor, reason=line)
+    leave_the_count(journal, system, reason=line, actor=actor)
     removed = forget(settings, stored, system)
     dependants = [one.id for one in reading.all_systems() if system in one.depends_on] if reading else []
     remaining = left(settings, system, words, dependants)
+    remembered = settle(journal, settings, system, words, actor=actor, cleaned=clean)
+    remaining += [place for place in remembered if place not in remaining]
     if json_:
-        as_json({"system": system, "journal": asdict(done), "removed": removed, "left": remaining, "beyond": list(BEYOND)})
+        gone = {"events": done.events, "rows": done.rows, "plans": done.plans}
+        others = [asdict(one) for one in done.others]
+        as_json({"system": system, "journal": gone, "others": others, "removed": removed, "left": remaining, "beyond": list(BEYOND)})
     else:
         click.echo(f"记录库 (journal)：清除 {done.events} 条记录内容、{done.rows} 行、{done.plans} 份计划中的条目；审计链仍可校验")
+        for one in done.others:
+            what = "文字已清除，决定仍有效 (words removed, the decision stands)" if one.stands else "内容已清除 (content removed)"
+            click.echo(safe(f"  他方记录 (record of others) {one.system or '全市'} {words_for(EVENTS, one.kind).zh} #{one.seq}：{what}"))
         for place in removed:
             click.echo(safe(f"  已清除 (removed) {place}"))
         for place in remaining:
             click.echo(safe(f"  仍含其资料，请人工处理 (left, for a person) {place}"))
+        if remembered:
+            click.echo("  人工清理后再次运行，以 --cleaned 路径 说明已清理 (once cleaned, run it again with --cleaned PATH)")
         click.echo("本软件管不到、须另行清除的 (beyond our reach):")
         for place in BEYOND:
             click.echo(f"  · {place}")

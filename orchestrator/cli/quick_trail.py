@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import NeedsPerson, Refused
-from orchestrator.policy.records import Record
+from orchestrator.policy.records import WORDS_REMOVED, Audit, Record, what_stayed
 
 
 class QuickTrail:
@@ -22,13 +23,22 @@ class QuickTrail:
         raise Refused("this trail is opened for reading only", remedy="a bug of ours: please report it")
 
     def read(self, kind: str) -> list[Record]:
-        rows = self._rows(
-            "SELECT e.at, e.actor, e.system, p.payload FROM events e LEFT JOIN payloads p ON p.seq = e.seq WHERE e.kind = ? ORDER BY e.seq", kind
-        )
-        return [Record(at, actor, system, json.loads(payload) if payload is not None else None) for at, actor, system, payload in rows]
+        found = self._events(kind)
+        stands = what_stayed(said for *_, said in self._events(WORDS_REMOVED) if said) if any(said is None for *_, said in found) else {}
+        return [Record(at, actor, system, stands.get(seq) if said is None else said) for seq, at, actor, system, said in found]
+
+    def alone(self) -> AbstractContextManager[Audit]:
+        return nullcontext(self)
 
     def plan(self, digest: str) -> str | None:
         return next((str(text) for (text,) in self._rows("SELECT plan FROM plans WHERE digest = ?", digest)), None)
+
+    def _events(self, kind: str) -> list[tuple[int, str, str, str | None, dict[str, Any] | None]]:
+        rows = self._rows(
+            "SELECT e.seq, e.at, e.actor, e.system, p.payload FROM events e LEFT JOIN payloads p ON p.seq = e.seq WHERE e.kind = ? ORDER BY e.seq",
+            kind,
+        )
+        return [(*said, json.loads(payload) if payload is not None else None) for *said, payload in rows]
 
     def _rows(self, query: str, value: str) -> list[tuple[Any, ...]]:
         try:

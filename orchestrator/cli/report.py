@@ -60,6 +60,7 @@ def write_html(session: Session, target: Path, lang: Lang) -> None:
 def facts_of(session: Session, *, example: bool = False) -> tuple[ReportFacts, Inventory, Plan | None]:
     """The report's facts with today's overrides laid over the verdicts, what they were made of, and the plan they refer to."""
     import datetime as dt
+    from zoneinfo import ZoneInfo
 
     from orchestrator.errors import Refused
     from orchestrator.inventory.load import load_strict
@@ -69,7 +70,8 @@ def facts_of(session: Session, *, example: bool = False) -> tuple[ReportFacts, I
 
     reading = load_strict([session.settings.inventory])
     journal = session.journal
-    verdicts = with_overrides(assess(reading.inventory, session.policy, reading.places), overrides(JournalAudit(journal)))
+    said, zone = assess(reading.inventory, session.policy, reading.places), ZoneInfo(session.programme.timezone)
+    verdicts = with_overrides(said, overrides(JournalAudit(journal)), zone)
     plan, problem = session.approved or saved_plan(journal), ""
     if plan is None:
         try:

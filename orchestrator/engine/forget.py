@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from orchestrator.engine.journal import Journal
@@ -27,12 +27,12 @@ BEYOND = (
 """What no program of ours can reach."""
 
 
-def leave_the_count(journal: Journal, inventory: Inventory, system: str, *, reason: str, actor: str) -> None:
+def leave_the_count(journal: Journal, system: str, *, reason: str, actor: str) -> None:
     """A system of the frozen baseline leaves it as classified, once."""
     audit = JournalAudit(journal)
     frozen = baseline(audit)
     if frozen and any(member.id == system for member in frozen.members):
-        change(audit, inventory, system, "classified", reason=reason, actor=actor)
+        change(audit, Inventory(), system, "classified", reason=reason, actor=actor)
 
 
 def forget(settings: Settings, stored: System | None, system: str) -> list[str]:
@@ -66,21 +66,23 @@ def left(settings: Settings, system: str, words: Iterable[str], dependants: Iter
 
     Where one of ``dependants`` still names it under ``depends_on``, file and line, and what to do: the inventory has errors until then.
     """
-    dependants = list(dependants)
-    state, known = settings.state.resolve(), whole_words([system, *words])
-    found = []
+    dependants, known, found = list(dependants), whole_words([system, *words]), []
+    for folder, path in holding(settings, known):
+        told = _named_by(path, dependants, system, known) if folder != settings.state.resolve() and path.suffix in YAML_SUFFIXES else []
+        found += told or [str(path)]
+    return found
+
+
+def holding(settings: Settings, known: re.Pattern[str]) -> Iterator[tuple[Path, Path]]:
+    """Files of inventory and working folder, the journal aside, whose path or content holds one of the words, each after its folder."""
+    state = settings.state.resolve()
     for folder in (settings.inventory.resolve(), state):
         for path in sorted(folder.rglob("*")):
             journal = path.parent == state and path.name.startswith("journal.sqlite")
-            if (
-                path.is_file()
-                and not path.is_symlink()
-                and not journal
-                and (known.search(str(path.relative_to(folder))) or _holds(path, known))
-            ):
-                told = _named_by(path, dependants, system, known) if folder != state and path.suffix in YAML_SUFFIXES else []
-                found += told or [str(path)]
-    return found
+            if not path.is_file() or path.is_symlink() or journal:
+                continue
+            if known.search(str(path.relative_to(folder))) or _holds(path, known):
+                yield folder, path
 
 
 def _named_by(path: Path, dependants: Iterable[str], system: str, known: re.Pattern[str]) -> list[str]:

@@ -13,7 +13,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ from orchestrator.engine import schema as s
 from orchestrator.engine.database import open_database
 from orchestrator.engine.states import Ending, MigrationState, StepState, check_migration, check_step
 from orchestrator.errors import LeaseHeld, Refused, StaleLease
+from orchestrator.policy.records import PURGED, WORDS_REMOVED, what_stayed
 
 if TYPE_CHECKING:
     from orchestrator.tools.process import ProcessRecord
@@ -65,7 +66,7 @@ class Event:
     system: str | None
     migration: str | None
     payload: Mapping[str, Any] | None
-    """None once purged."""
+    """None once purged; of a decision whose words alone were removed, what stands of it."""
     hash: str = ""
     """Its link of the chain."""
 
@@ -124,25 +125,42 @@ class Journal:
             tx.execute(insert(s.chain).values(id=1, seq=seq, hash=digest))
         return seq
 
+    @contextmanager
+    def alone(self) -> Iterator[Connection]:
+        """For ``events`` and ``append_event``: nobody else writes between what is read here and what is appended."""
+        with self._write() as tx:
+            tx.execute(select(s.chain).with_for_update()).all()
+            yield tx
+
     def append_event(
         self, kind: str, *, actor: str, system: str | None = None, migration: str | None = None, payload: Mapping[str, Any] | None = None,
-        lease: Lease | None = None,
+        lease: Lease | None = None, tx: Connection | None = None,
     ) -> int:  # fmt: skip
-        """Puts a fact on the audit chain; returns its sequence number. With ``lease``: raises StaleLease when it is an old one."""
-        with self._write(lease) as tx:
-            return self._append(tx, kind, actor=actor, system=system, migration=migration, payload=payload or {})
+        """Puts a fact on the audit chain; returns its sequence number. With ``lease``: raises StaleLease when it is an old one.
+        With ``tx``: in the transaction of ``alone``."""
+        with nullcontext(tx) if tx is not None else self._write(lease) as writing:
+            return self._append(writing, kind, actor=actor, system=system, migration=migration, payload=payload or {})
 
-    def events(self, *, kind: str | None = None, system: str | None = None, migration: str | None = None) -> list[Event]:
-        """Events in order, filtered."""
+    def events(
+        self, *, kind: str | None = None, system: str | None = None, migration: str | None = None, tx: Connection | None = None
+    ) -> list[Event]:
+        """Events in order, filtered. With ``tx``: as the transaction of ``alone`` sees them."""
         query = select(s.events, s.payloads.c.payload).outerjoin(s.payloads, s.payloads.c.seq == s.events.c.seq).order_by(s.events.c.seq)
         for column, value in ((s.events.c.kind, kind), (s.events.c.system, system), (s.events.c.migration, migration)):
             if value is not None:
                 query = query.where(column == value)
-        with self._engine.connect() as connection:
-            return [
-                Event(r.seq, r.at, r.actor, r.kind, r.system, r.migration, json.loads(r.payload) if r.payload is not None else None, r.hash)
-                for r in connection.execute(query)
-            ]
+        with nullcontext(tx) if tx is not None else self._engine.connect() as connection:
+            rows = connection.execute(query).all()
+            stands = self._what_stayed(connection) if any(row.payload is None for row in rows) else {}
+        payloads = [json.loads(row.payload) if row.payload is not None else stands.get(row.seq) for row in rows]
+        return [
+            Event(r.seq, r.at, r.actor, r.kind, r.system, r.migration, payload, r.hash) for r, payload in zip(rows, payloads, strict=True)
+        ]
+
+    @staticmethod
+    def _what_stayed(connection: Connection) -> dict[int, Mapping[str, Any]]:
+        query = select(s.payloads.c.payload).join(s.events).where(s.events.c.kind == WORDS_REMOVED).order_by(s.events.c.seq)
+        return what_stayed(json.loads(payload) for payload in connection.scalars(query))
 
     def verify(self) -> list[str]:
         """Walks the chain; every break as a sentence. Empty: untouched. Purged payloads do not break it (R2)."""
@@ -153,6 +171,7 @@ class Journal:
             query = (
                 select(s.events, s.payloads.c.payload).outerjoin(s.payloads, s.payloads.c.seq == s.events.c.seq).order_by(s.events.c.seq)
             )
+            stands = self._what_stayed(connection)
             for r in connection.execute(query):
                 if r.seq != last + 1:
                     broken.append(f"event {last + 1} is missing")
@@ -162,9 +181,10 @@ class Journal:
                     broken.append(f"event {r.seq} was changed")
                 if r.payload is not None and sha256(r.payload) != r.payload_hash:
                     broken.append(f"the payload of event {r.seq} was changed")
-                if r.kind == "purged" and r.payload is not None:  # what lacks before it was taken out by it
+                said = json.loads(r.payload) if r.kind == PURGED and r.payload is not None else stands.get(r.seq)
+                if r.kind == PURGED and said is not None:  # what lacks before it was taken out by it
                     missing.pop(r.system, None)
-                    named = set(json.loads(r.payload).get("elsewhere", ()))  # of other systems, named one by one
+                    named = set(said.get("elsewhere", ()))  # of other systems, named one by one
                     missing = {system: [seq for seq in seqs if seq not in named] for system, seqs in missing.items()}
                 if r.payload is None:
                     missing.setdefault(r.system, []).append(r.seq)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,38 +16,65 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator.engine import schema as s
 from orchestrator.engine.journal import Journal
+from orchestrator.engine.leftovers import blanked
 from orchestrator.engine.states import MigrationState
 from orchestrator.errors import NeedsPerson, Refused
 from orchestrator.inventory.traces import whole_words
-from orchestrator.policy.records import BASELINE, BASELINE_CHANGE, PURGED
+from orchestrator.policy.records import BASELINE, BASELINE_CHANGE, GONE, LEFT, OVERRIDE, PURGED, WORDS_REMOVED, line
 
-GONE = "〔已清除〕"
 OF_A_MIGRATION = (s.steps, s.processes, s.gates, s.tasks, s.measurements, s.copies, s.leases)
-KEPT = {PURGED, BASELINE}
-"""Events whose payload stays: why it was purged; the frozen count, which holds ids and departments only."""
+WORDS = {
+    PURGED: ("reason",),
+    BASELINE: ("reason",),
+    BASELINE_CHANGE: ("reason",),
+    OVERRIDE: ("reason", "on_behalf_of"),
+    "plan_approved": ("reason",),
+    "gate_decided": ("reason",),
+    "migration": ("why",),
+}
+"""Decisions, and where they hold free words: these go where they name it, the decision stands. Of every other kind the payload goes."""
+
+
+@dataclass(frozen=True)
+class Touched:
+    """A record of another system, or of the whole city (``system`` empty), that lost its words. ``stands``: what was decided stays."""
+
+    seq: int
+    system: str
+    kind: str
+    stands: bool
 
 
 @dataclass(frozen=True)
 class Purged:
-    """How much was taken out; all zero when there was nothing left."""
+    """How much was taken out, and of whose records beside its own; nothing when there was nothing left."""
 
     events: int = 0
     rows: int = 0
     plans: int = 0
+    others: tuple[Touched, ...] = ()
+
+
+def plain_reason(reason: str, words: Iterable[str]) -> str:
+    """The reason as one line. Raises Refused when it holds one of the words: it stays on the trail."""
+    if whole_words(words).search(one := line(reason, "reason")):
+        raise Refused(
+            "the reason names what is to be purged, and it stays on the trail", remedy="give a reason without names, hosts or addresses"
+        )
+    return one
 
 
 def purge(journal: Journal, system: str, *, words: Iterable[str], actor: str, reason: str) -> Purged:
     """Remove what the journal holds of ``system``, and whatever else in it holds one of ``words`` (its names, hosts, addresses).
+    What others decided stands without the words.
 
-    One transaction, then the free space is overwritten; a second time is the same as once. Raises Refused while a migration of it is
-    under way or when the reason holds one of the words; NeedsPerson when the space cannot be overwritten now.
+    One transaction, then the free space is overwritten; a second time is the same as once. That it happened is on the trail, once at
+    least. Raises Refused while a migration of it is under way or when the reason holds one of the words; NeedsPerson when the space
+    cannot be overwritten now.
     """
-    known = whole_words(words)
-    if known.search(reason):
-        raise Refused(
-            "the reason names what is to be purged, and it stays on the trail", remedy="give a reason without names, hosts or addresses"
-        )
-    with journal._write() as tx:
+    words = tuple(words)
+    known, reason = whole_words(words), plain_reason(reason, words)
+    with journal.alone() as tx:
         mine = {row.id: row.state for row in tx.execute(select(s.migrations).where(s.migrations.c.system == system))}
         under_way = [ident for ident, state in mine.items() if state != MigrationState.ENDED]
         if under_way:
@@ -56,34 +83,72 @@ def purge(journal: Journal, system: str, *, words: Iterable[str], actor: str, re
                 where=system,
                 remedy=f"`orchestrator cancel {system}` or `rollback` it, then purge: what it made must be taken back first",
             )
-        payloads, elsewhere = _payloads(tx, system, set(mine), known)
+        first = not journal.events(kind=PURGED, system=system, tx=tx)
+        payloads, elsewhere, others = _payloads(journal, tx, system, set(mine), known, actor)
         plans = _plans(tx, system, known)
         rows = sum(tx.execute(delete(table).where(table.c.migration.in_(mine))).rowcount for table in OF_A_MIGRATION)
         rows += tx.execute(delete(s.migrations).where(s.migrations.c.id.in_(mine))).rowcount
         rows += tx.execute(delete(s.flags).where(s.flags.c.name.in_([f"turn_back:{ident}" for ident in mine]))).rowcount
-        done = Purged(payloads, rows, plans)
-        if done != Purged():
+        done = Purged(payloads, rows, plans, others)
+        if first or done != Purged():
             facts = {"events": payloads, "elsewhere": elsewhere, "rows": rows, "plans": plans, "reason": reason}
-            journal._append(tx, PURGED, actor=actor, system=system, migration=None, payload=facts)
+            journal.append_event(PURGED, actor=actor, system=system, payload=facts, tx=tx)
     _overwrite(journal)
     return done
 
 
-def _payloads(tx: Connection, system: str, migrations: set[str], known: re.Pattern[str]) -> tuple[int, list[int]]:
-    """How many payloads went, and which of them are events of others."""
-    mine: list[int] = []
-    elsewhere: list[int] = []
+def _payloads(
+    journal: Journal, tx: Connection, system: str, migrations: set[str], known: re.Pattern[str], actor: str
+) -> tuple[int, list[int], tuple[Touched, ...]]:
+    """How many payloads went; the numbers of those that do not stand under its id; which of them are records of others."""
+    gone, elsewhere, others = 0, [], []
+    flags = {f"flag_turn_back:{ident}" for ident in migrations}
     query = select(s.events.c.seq, s.events.c.kind, s.events.c.system, s.events.c.migration, s.payloads.c.payload).join(s.payloads)
-    for row in tx.execute(query.order_by(s.events.c.seq)):
-        if row.kind in KEPT or (row.kind == BASELINE_CHANGE and json.loads(row.payload).get("what") == "classified"):
+    rows = [(row, json.loads(row.payload)) for row in tx.execute(query.order_by(s.events.c.seq))]
+    said = {GONE, *(payload["reason"] for row, payload in rows if row.kind == PURGED and row.system == system)}
+    for row, payload in rows:
+        again = row.kind == WORDS_REMOVED  # what stood of a decision after a former purge
+        of, kind, before = (payload["of"], payload["kind"], payload["payload"]) if again else (row.seq, row.kind, payload)
+        own = row.system == system or row.migration in migrations or row.kind in flags
+        after = _what_stays(kind, before, known, own=own, said=said)
+        if after == before:
             continue
-        if row.system == system or row.migration in migrations:
-            mine.append(row.seq)
-        elif known.search(row.payload):
+        tx.execute(delete(s.payloads).where(s.payloads.c.seq == row.seq))
+        gone += 1
+        if after is not None:
+            stands = {"of": of, "kind": kind, "payload": after}
+            journal.append_event(WORDS_REMOVED, actor=actor, system=row.system, payload=stands, tx=tx)
+        if row.system != system:
             elsewhere.append(row.seq)
-    for seq in (*mine, *elsewhere):
-        tx.execute(delete(s.payloads).where(s.payloads.c.seq == seq))
-    return len(mine) + len(elsewhere), elsewhere
+        if not own:
+            others.append(Touched(row.seq, row.system or "", kind, after is not None))
+    return gone, elsewhere, tuple(others)
+
+
+def _what_stays(kind: str, payload: Mapping[str, Any], known: re.Pattern[str], *, own: bool, said: set[str]) -> Mapping[str, Any] | None:
+    """The payload without words that name the system; None when nothing of it stays. Of its ``own`` records stay that it was purged,
+    what was left for a person and that it left the count, without any words but those ``said`` for a purge."""
+    if kind == LEFT:
+        return {folder: [blanked(path, known) for path in paths] for folder, paths in payload.items()}
+    if own and kind != PURGED and not (kind == BASELINE_CHANGE and payload["what"] == "classified"):
+        return None
+    if kind not in WORDS:
+        return None if any(known.search(text) for text in _texts(payload)) else payload
+    suspect = {name: str(payload[name]) for name in WORDS[kind] if payload.get(name)}
+    named = {name for name, text in suspect.items() if known.search(text) or (own and text not in said)}
+    return {name: GONE if name in named else value for name, value in payload.items()}
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for name, one in value.items():
+            yield name
+            yield from _texts(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _texts(one)
+    elif isinstance(value, str):
+        yield value
 
 
 def _plans(tx: Connection, system: str, known: re.Pattern[str]) -> int:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from orchestrator.engine.actors import Actor, current_actor
 from orchestrator.engine.decisions import Decisions
@@ -87,7 +88,8 @@ class Session:
     def verdicts(self) -> dict[str, Verdict]:
         """What policy says, with people's overrides laid over it."""
         said = assess(self.inventory, self.policy, self._reading.places)
-        return with_overrides(said, overrides(JournalAudit(self.journal))) if self._has_journal else said
+        decided = overrides(JournalAudit(self.journal)) if self._has_journal else {}
+        return with_overrides(said, decided, ZoneInfo(self.programme.timezone)) if decided else said
 
     @property
     def _has_journal(self) -> bool:

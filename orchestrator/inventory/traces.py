@@ -6,10 +6,16 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
-from orchestrator.models import Inventory, System
+from orchestrator.models import Department, Inventory, Room, System
 
-_CALLED = {"name", "name_en", "address"}
-"""Count as its words unless another system has the very same one (a shared host)."""
+_SHARED = {
+    "hosts": ("name", "address", "new_address"),
+    "devices": ("name", "address", "new_address"),
+    "databases": ("name",),
+    "services": ("name",),
+    "data_resources": ("name",),
+}
+"""Count as its words unless another system has the very same one in the same field (a host that two run on)."""
 _OWN = {
     "path", "unit", "entry", "serial", "model", "special_equipment_note", "remark", "contact", "phone", "role", "data_directory", "secret", "admin_secret",
 }  # fmt: skip
@@ -17,14 +23,20 @@ _OWN = {
 
 
 def words_of(system: System, inventory: Inventory) -> tuple[str, ...]:
-    """Longest first; none shorter than two Chinese or four other characters."""
+    """Longest first; none shorter than two Chinese or four other characters. What the system itself is called is among them whoever
+    mentions it; only another system of the same name excuses it. The ids of others never are: counts and plans stand on them."""
     others = [one for one in inventory.systems if one.id != system.id]
     others += [row.system for row in inventory.excluded if row.system and row.system.id != system.id]
-    theirs = {text for noun in (*others, *inventory.departments, *inventory.rooms) for text in _texts(noun.model_dump(mode="json"))}
-    elsewhere = "\n".join(theirs)
+    nouns: tuple[System | Department | Room, ...] = (*others, *inventory.departments, *inventory.rooms)
+    everything = {text for noun in nouns for text in _texts(noun.model_dump(mode="json"))}
+    elsewhere = "\n".join(everything)
     mine = system.model_dump(mode="json")
-    found = {text for text in _texts(mine, _CALLED) if text not in theirs}
+    found = _names(system) - {name for other in others for name in _names(other)}
+    for field in ((part, name) for part, names in _SHARED.items() for name in names):
+        found |= _values(system, *field) - {value for other in others for value in _values(other, *field)}
+    found |= _values(system, "links", "address") - everything  # where it goes: mostly the places of others
     found |= {text for text in _texts(mine, _OWN) if not whole_words([text]).search(elsewhere)}
+    found -= {noun.id for noun in nouns}
     return tuple(sorted((text for text in found if len(text) >= (4 if text.isascii() else 2)), key=lambda text: (-len(text), text)))
 
 
@@ -32,6 +44,15 @@ def whole_words(words: Iterable[str]) -> re.Pattern[str]:
     """Matches each word where it stands by itself; nothing without words."""
     ordered = sorted({word for word in words if word}, key=len, reverse=True)
     return re.compile("|".join(rf"(?<![A-Za-z0-9_-]){re.escape(word)}(?![A-Za-z0-9_-])" for word in ordered) or r"(?!)")
+
+
+def _names(system: System) -> set[str]:
+    return {name.strip() for name in (system.name, system.name_en) if name and name.strip()}
+
+
+def _values(system: System, part: str, name: str) -> set[str]:
+    """What one field says in every noun of one part, e.g. the addresses of the hosts."""
+    return {value.strip() for noun in getattr(system, part) if (value := getattr(noun, name)) and value.strip()}
 
 
 def _texts(value: Any, names: Collection[str] | None = None) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from zoneinfo import ZoneInfo
 
 from orchestrator.errors import Finding
 from orchestrator.models import Inventory, System, Verdict
@@ -125,7 +126,8 @@ def _targets(programme: Programme, counted: Sequence[Sequence[Member]], owner: M
 
 def _uncounted(programme: Programme, inventory: Inventory) -> list[Finding]:
     """Differences between the baseline and today's inventory that nobody recorded: they change what a target asks for."""
-    found = unexplained(programme.baseline.members, inventory, programme.baseline.records) if programme.baseline else []
+    frozen, zone = programme.baseline, ZoneInfo(programme.timezone)
+    found = unexplained(frozen.members, inventory, frozen.records, zone) if frozen else []
     more = (
         [Finding("baseline-more", "warning", f"and {len(found) - LISTED} more differences", found[0].remedy)] if len(found) > LISTED else []
     )

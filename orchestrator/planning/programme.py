@@ -12,12 +12,14 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from orchestrator.errors import Finding, Refused
 from orchestrator.models import Inventory, Kind, Level, Noun, Strategy, SystemId, Window
 from orchestrator.policy.counting import Baseline, BaselineChange, Member, members_of
+from orchestrator.policy.records import day
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -288,6 +290,6 @@ def with_baseline(programme: Programme, baseline: Baseline | None) -> Programme:
     """The programme with the denominator that the journal holds."""
     if baseline is None:
         return programme
-    day = dt.datetime.fromisoformat(baseline.at).date()
-    frozen = Frozen(day=day, changes=len(baseline.changes), members=baseline.members, records=baseline.changes)
+    frozen_on = dt.date.fromisoformat(day(baseline.at, ZoneInfo(programme.timezone)))
+    frozen = Frozen(day=frozen_on, changes=len(baseline.changes), members=baseline.members, records=baseline.changes)
     return programme.model_copy(update={"baseline": frozen})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
@@ -9,12 +10,15 @@ from typing import Literal
 
 from orchestrator.errors import Finding, Refused
 from orchestrator.models import Inventory, Kind, Level, SystemId
-from orchestrator.policy.records import BASELINE, BASELINE_CHANGE, PURGED, Audit
+from orchestrator.policy.records import BASELINE, BASELINE_CHANGE, CITY, PURGED, Audit, day, line
 
 Reading = Literal["all_together", "per_kind", "per_department"]
 READINGS: tuple[Reading, ...] = ("all_together", "per_kind", "per_department")
+FIELD_ZH = {"department": "单位", "level": "层级", "kind": "类别"}
 READING_ZH = {"all_together": "全部合计", "per_kind": "按类别（数据库、应用系统）分别计算", "per_department": "按单位分别计算"}
-What = Literal["added", "retired", "classified"]
+What = Literal["added", "moved", "retired", "classified"]
+CAME: tuple[What, ...] = ("added", "moved")
+"""After these a system is counted, as the change says."""
 
 
 @dataclass(frozen=True)
@@ -123,34 +127,38 @@ def _counts(scope: list[Member], reading: Reading, accepted: Collection[SystemId
 
 def freeze(audit: Audit, inventory: Inventory, *, reason: str, actor: str) -> Baseline:
     """Freeze today's count. Refused when there is a baseline: it changes system by system, never as a whole."""
-    if baseline(audit) is not None:
-        raise Refused("the baseline is frozen already", remedy="record single changes with `orchestrator baseline change`")
-    if not reason.strip():
-        raise Refused("a reason is needed", remedy="give it with --reason, e.g. the document that fixes the scope")
     systems = [[m.id, m.department, str(m.level), str(m.kind)] for m in members_of(inventory)]
-    audit.append(BASELINE, None, {"reason": reason.strip()[:500], "systems": systems}, actor)
-    frozen = baseline(audit)
+    payload = {"reason": line(reason, "reason"), "systems": systems}
+    with audit.alone() as trail:
+        if baseline(trail) is not None:
+            raise Refused("the baseline is frozen already", remedy="record single changes with `orchestrator baseline change`")
+        trail.append(BASELINE, None, payload, actor)
+        frozen = baseline(trail)
     assert frozen is not None  # noqa: S101 - it was written a moment ago
     return frozen
 
 
 def change(audit: Audit, inventory: Inventory, system: SystemId, what: What, *, reason: str, actor: str) -> None:
-    """Record one change of the denominator. Refused when it does not fit what the baseline holds."""
-    frozen = baseline(audit)
-    if frozen is None:
-        raise Refused("there is no baseline yet", remedy="freeze one with `orchestrator baseline freeze`")
-    if not reason.strip():
-        raise Refused("a reason is needed", remedy="give it with --reason")
-    inside = any(member.id == system for member in frozen.members)
-    payload: dict[str, object] = {"what": what, "reason": reason.strip()[:500]}
-    if what == "added":
-        member = next((member for member in members_of(inventory) if member.id == system), None)
-        if member is None or inside:
-            raise Refused(f"{system} {'is in the baseline already' if inside else 'is not in the inventory'}", remedy="check the id")
-        payload |= {"department": member.department, "level": str(member.level), "kind": str(member.kind)}
-    elif not inside:
-        raise Refused(f"{system} is not in the baseline", remedy="check the id with `orchestrator baseline show`")
-    audit.append(BASELINE_CHANGE, system, payload, actor)
+    """Record one change of the denominator; ``added`` and ``moved`` take what the inventory says today. Refused when it does not fit
+    what the baseline holds."""
+    payload: dict[str, object] = {"what": what, "reason": line(reason, "reason")}
+    today = next((member for member in members_of(inventory) if member.id == system), None)
+    with audit.alone() as trail:
+        frozen = baseline(trail)
+        if frozen is None:
+            raise Refused("there is no baseline yet", remedy="freeze one with `orchestrator baseline freeze`")
+        then = next((member for member in frozen.members if member.id == system), None)
+        if what == "added" and then is not None:
+            raise Refused(f"{system} is in the baseline already", remedy="check the id")
+        if what != "added" and then is None:
+            raise Refused(f"{system} is not in the baseline", remedy="check the id with `orchestrator baseline show`")
+        if what in CAME:
+            if today is None:
+                raise Refused(f"{system} is not in the inventory", remedy="check the id")
+            if today == then:
+                raise Refused(f"{system} is counted as the inventory says already", remedy="correct its row first, then record the change")
+            payload |= {"department": today.department, "level": str(today.level), "kind": str(today.kind)}
+        trail.append(BASELINE_CHANGE, system, payload, actor)
 
 
 def baseline(audit: Audit) -> Baseline | None:
@@ -173,11 +181,11 @@ def baseline(audit: Audit) -> Baseline | None:
         if said is None:  # purged: the system was found classified (R2)
             members.pop(ident, None)
             by = purged.get(ident, record)
-            line = BaselineChange(by.at, by.actor, ident, "classified", str((by.payload or {}).get("reason", "")))
-            if line not in changes:
-                changes.append(line)
+            gone = BaselineChange(by.at, by.actor, ident, "classified", str((by.payload or {}).get("reason", "")))
+            if gone not in changes:
+                changes.append(gone)
             continue
-        if said["what"] == "added":
+        if said["what"] in CAME:
             members[ident] = Member(ident, str(said["department"]), Level(said["level"]), Kind(said["kind"]))
         else:
             members.pop(ident, None)
@@ -186,20 +194,30 @@ def baseline(audit: Audit) -> Baseline | None:
     return Baseline(first.at, first.actor, str(payload.get("reason", "")), frozen, tuple(changes), ordered)
 
 
-def unexplained(frozen: Iterable[Member], inventory: Inventory, changes: Iterable[BaselineChange] = ()) -> list[Finding]:
-    """Differences between today's count and the members of the baseline that nobody recorded; with its ``changes``, also systems that
-    left it on record and are still counted."""
-    today, then = {member.id for member in members_of(inventory)}, {member.id for member in frozen}
-    left = {change.system: change for change in changes if change.what != "added"}
+def unexplained(
+    frozen: Iterable[Member], inventory: Inventory, changes: Iterable[BaselineChange] = (), zone: dt.tzinfo = CITY
+) -> list[Finding]:
+    """Differences between today's count and the members of the baseline that nobody recorded, in department, level and kind too; with
+    its ``changes``, also systems that left it on record and are still counted. Days are those of ``zone``."""
+    today, then = {member.id: member for member in members_of(inventory)}, {member.id: member for member in frozen}
+    left = {change.system: change for change in changes if change.what not in CAME}
     remedy = "orchestrator baseline change 系统编码 --what … --reason …"
     found = []
-    for ident in sorted(today - then):
+    for ident in sorted(today.keys() - then.keys()):
         if ident in left:
             said = {"retired": "停用", "classified": "涉密"}[left[ident].what]
-            words = f"{ident} 已于 {left[ident].at[:10]} 记为{said}，台账却仍将其计入 (recorded as {left[ident].what}, still counted by the inventory)"
+            words = f"{ident} 已于 {day(left[ident].at, zone)} 记为{said}，台账却仍将其计入 (recorded as {left[ident].what}, still counted by the inventory)"
             found.append(Finding("baseline-left", "warning", words, "更正台账的建设状态或是否涉密 (correct its row)", system=ident))
         else:
             found.append(Finding("baseline-added", "warning", f"{ident} 不在基线内 (not in the baseline)", remedy, system=ident))
-    for ident in sorted(then - today):
+    for ident in sorted(then.keys() - today.keys()):
         found.append(Finding("baseline-gone", "warning", f"{ident} 在基线内，现已不在统计范围 (no longer counted)", remedy, system=ident))
+    for ident in sorted(today.keys() & then.keys()):
+        was, now = then[ident], today[ident]
+        if was != now:
+            pairs = [(zh, getattr(was, name), getattr(now, name)) for name, zh in FIELD_ZH.items()]
+            moved = "、".join(f"{zh} {before} → {after}" for zh, before, after in pairs if before != after)
+            words = f"{ident} 的统计口径与基线不同：{moved} (the inventory counts it otherwise)"
+            mend = f"orchestrator baseline change {ident} --what moved --reason …"
+            found.append(Finding("baseline-moved", "warning", words, mend, system=ident))
     return found

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import datetime as dt
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
+from zoneinfo import ZoneInfo
 
 from orchestrator.errors import Refused
 from orchestrator.models import Reason, Strategy, SystemId, Verdict
@@ -13,11 +16,24 @@ OVERRIDE = "policy-override"
 BASELINE = "baseline-frozen"
 BASELINE_CHANGE = "baseline-change"
 PURGED = "purged"
+LEFT = "purge-left"
+"""Paths of files that a purge left for a person."""
+WORDS_REMOVED = "words-removed"
+"""What stands of a decision whose words named a system that was purged (R2): of which event, and its payload without them."""
+GONE = "〔已清除〕"
+"""Stands where a word was that named such a system."""
+CITY = ZoneInfo("Asia/Shanghai")
+"""The city's clock where no programme names another."""
+
+
+def day(at: str, zone: dt.tzinfo = CITY) -> str:
+    """The day on the city's clock of a moment on the trail."""
+    return dt.datetime.fromisoformat(at).astimezone(zone).date().isoformat()
 
 
 @dataclass(frozen=True)
 class Record:
-    """One entry of the trail. ``payload`` is None once it was purged."""
+    """One entry of the trail. ``payload`` is None once it was purged; what stands of it when its words alone were removed."""
 
     at: str
     actor: str
@@ -32,6 +48,9 @@ class Audit(Protocol):
 
     def read(self, kind: str) -> list[Record]: ...
 
+    def alone(self) -> AbstractContextManager[Audit]:
+        """The trail while nobody else writes to it: what is read there still holds when something is appended."""
+
     def plan(self, digest: str) -> str | None:
         """The JSON of a kept plan."""
 
@@ -39,14 +58,19 @@ class Audit(Protocol):
 class JournalAudit:
     """The engine's journal as an ``Audit``."""
 
-    def __init__(self, journal: Any) -> None:
-        self._journal = journal
+    def __init__(self, journal: Any, tx: Any = None) -> None:
+        self._journal, self._tx = journal, tx
 
     def append(self, kind: str, system: str | None, payload: Mapping[str, Any], actor: str) -> None:
-        self._journal.append_event(kind, actor=actor, system=system, payload=dict(payload))
+        self._journal.append_event(kind, actor=actor, system=system, payload=dict(payload), tx=self._tx)
 
     def read(self, kind: str) -> list[Record]:
-        return [Record(event.at, event.actor, event.system, event.payload) for event in self._journal.events(kind=kind)]
+        return [Record(event.at, event.actor, event.system, event.payload) for event in self._journal.events(kind=kind, tx=self._tx)]
+
+    @contextmanager
+    def alone(self) -> Iterator[Audit]:
+        with self._journal.alone() as tx:
+            yield JournalAudit(self._journal, tx)
 
     def plan(self, digest: str) -> str | None:
         kept: str | None = self._journal.plan(digest)
@@ -62,8 +86,16 @@ class NoAudit:
     def read(self, _kind: str) -> list[Record]:
         return []
 
+    def alone(self) -> AbstractContextManager[Audit]:
+        return nullcontext(self)
+
     def plan(self, _digest: str) -> str | None:
         return None
+
+
+def what_stayed(removed: Iterable[Mapping[str, Any]]) -> dict[int, Mapping[str, Any]]:
+    """By number of an event, what stands of its payload: from the payloads of ``WORDS_REMOVED``, oldest first."""
+    return {one["of"]: one["payload"] for one in removed}
 
 
 @dataclass(frozen=True)
@@ -89,8 +121,8 @@ def record_override(audit: Audit, verdict: Verdict, strategy: Strategy, *, reaso
         raise Refused(f"policy says {strategy} of {verdict.system} by itself", remedy="use --withdraw to take a former override back")
     payload = {
         "strategy": str(strategy),
-        "reason": _line(reason, "reason"),
-        "on_behalf_of": _line(on_behalf_of, ""),
+        "reason": line(reason, "reason"),
+        "on_behalf_of": line(on_behalf_of, ""),
         "policy_strategy": str(said),
     }
     audit.append(OVERRIDE, verdict.system, payload, actor)
@@ -98,9 +130,11 @@ def record_override(audit: Audit, verdict: Verdict, strategy: Strategy, *, reaso
 
 def withdraw_override(audit: Audit, system: SystemId, *, reason: str, actor: str, on_behalf_of: str = "") -> None:
     """Take an override back; policy's word holds again. Refused when there is none."""
-    if system not in overrides(audit):
-        raise Refused(f"{system} has no override", remedy="nothing to withdraw")
-    audit.append(OVERRIDE, system, {"strategy": None, "reason": _line(reason, "reason"), "on_behalf_of": _line(on_behalf_of, "")}, actor)
+    payload = {"strategy": None, "reason": line(reason, "reason"), "on_behalf_of": line(on_behalf_of, "")}
+    with audit.alone() as trail:
+        if system not in overrides(trail):
+            raise Refused(f"{system} has no override", remedy="nothing to withdraw")
+        trail.append(OVERRIDE, system, payload, actor)
 
 
 def overrides(audit: Audit) -> dict[SystemId, Override]:
@@ -124,18 +158,19 @@ def overrides(audit: Audit) -> dict[SystemId, Override]:
 
 
 def with_overrides(
-    verdicts: Mapping[SystemId, Verdict], decided: Mapping[SystemId, Override] | Iterable[Override]
+    verdicts: Mapping[SystemId, Verdict], decided: Mapping[SystemId, Override] | Iterable[Override], zone: dt.tzinfo = CITY
 ) -> dict[SystemId, Verdict]:
-    """Verdicts with people's choices laid over them; what policy said stays beside (``policy_strategy``)."""
+    """Verdicts with people's choices laid over them; what policy said stays beside (``policy_strategy``). Days are those of ``zone``."""
     chosen = decided if isinstance(decided, Mapping) else {override.system: override for override in decided}
-    return {system: _overridden(verdict, chosen[system]) if system in chosen else verdict for system, verdict in verdicts.items()}
+    return {system: _overridden(verdict, chosen[system], zone) if system in chosen else verdict for system, verdict in verdicts.items()}
 
 
-def _overridden(verdict: Verdict, override: Override) -> Verdict:
+def _overridden(verdict: Verdict, override: Override, zone: dt.tzinfo) -> Verdict:
+    on = day(override.at, zone)
     reason = Reason(
         rule="override",
-        zh=f"由 {override.by()} 于 {override.at[:10]} 改定：{override.reason}",
-        en=f"Overridden by {override.by()} on {override.at[:10]}: {override.reason}",
+        zh=f"由 {override.by()} 于 {on} 改定：{override.reason}",
+        en=f"Overridden by {override.by()} on {on}: {override.reason}",
         source="ours",
     )
     return verdict.model_copy(
@@ -148,10 +183,12 @@ def _overridden(verdict: Verdict, override: Override) -> Verdict:
     )
 
 
-def _line(text: str, needed: str) -> str:
-    line = " ".join(text.split())
-    if needed and not line:
+def line(text: str, needed: str) -> str:
+    """One plain line of what a person typed. Raises Refused when it is empty although ``needed`` (the option's name), too long, or holds
+    what a terminal would obey."""
+    one = " ".join(text.split())
+    if needed and not one:
         raise Refused(f"a {needed} is needed", remedy=f"give it with --{needed}")
-    if len(line) > 500 or not line.isprintable():
+    if len(one) > 500 or not one.isprintable():
         raise Refused("the text is too long or holds characters that cannot be printed", remedy="use one plain sentence")
-    return line
+    return one

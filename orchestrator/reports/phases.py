@@ -109,7 +109,8 @@ def baseline(given: Given) -> Baseline:
         systems=everything,
         changes=tuple(changes),
         unexplained=Sourced(
-            value=len(counting.unexplained(frozen.members, given.inventory, frozen.changes)), source=given.members_source + Source(rows=("inventory:*",))
+            value=len(counting.unexplained(frozen.members, given.inventory, frozen.changes, given.zone)),
+            source=given.members_source + Source(rows=("inventory:*",))
         ),
     )
 

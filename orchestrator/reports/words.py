@@ -49,7 +49,12 @@ READINGS = {
     "per_kind": ("按类别分别计算", "per kind"),
     "per_department": ("按单位分别计算", "per department"),
 }
-CHANGES = {"added": ("新增", "added"), "retired": ("停用", "retired"), "classified": ("认定为涉密", "found classified")}
+CHANGES = {
+    "added": ("新增", "added"),
+    "moved": ("统计口径变更", "counted otherwise"),
+    "retired": ("停用", "retired"),
+    "classified": ("认定为涉密", "found classified"),
+}
 CATEGORIES = {
     "population": ("人口", "population"),
     "legal_entities": ("法人", "legal entities"),
@@ -84,6 +89,8 @@ EVENTS: dict[str, tuple[str, str]] = {
     "breach": ("实测中断（超出预算）", "interruption measured (over budget)"),
     "copied": ("复制记录", "copied"),
     "purged": ("清除涉密内容", "purged"),
+    "purge-left": ("清除后待人工处理的文件", "files left by a purge"),
+    "words-removed": ("移除涉密文字", "words removed"),
     "catalogue_registered": ("目录登记", "catalogue entry"),
     "device_outage_announced": ("公告设备停用", "device outage announced"),
     "outage_announced": ("公告停机", "outage announced"),

@@ -86,6 +86,7 @@ def search(city: City) -> list[str]:
 
 
 def purge(capsys: CaptureFixture[str], code: int, *, system: str = SYSTEM, reason: str = "上级认定为涉密") -> dict[str, Any]:
+    capsys.readouterr()
     assert main(["purge", system, "--reason", reason, "--yes", "--json"]) == code
     found: dict[str, Any] = json.loads(capsys.readouterr().out)
     return found
@@ -217,3 +218,138 @@ def test_an_open_reader_is_said_to_be_in_the_way(city: City, capsys: CaptureFixt
         reader.execute("COMMIT")
     purge(capsys, 0)
     assert search(city) == []
+
+
+def test_its_name_goes_although_another_systems_link_names_it(city: City, capsys: CaptureFixture[str]) -> None:
+    """``natural-resources.yaml``: ``links: peer: 市民办事门户``."""
+    assert main(["override", SYSTEM, "--strategy", "device_relocation", "--reason", "待市民办事门户迁移之后"]) == 0
+    capsys.readouterr()
+    assert "names what is to be purged" in purge(capsys, 3, system="citizen-portal", reason="市民办事门户认定涉密")["error"]
+    left = purge(capsys, 5, system="citizen-portal")["left"]
+    assert str(city.inventory / "natural-resources.yaml") in left
+    assert "市民办事门户".encode() not in city.everything()
+
+
+WEATHER = ("气象公告数据库", "weather-1", "127.20.1.41", "weather_app")
+
+
+def with_sites_cleaned(city: City) -> None:
+    sites = city.inventory / "sites.yaml"
+    sites.write_text(sites.read_text("utf-8").replace(", weather: 8082", ""), "utf-8")
+
+
+def without_journal(city: City) -> None:
+    for file in city.state.glob("journal.sqlite*"):
+        file.unlink()
+
+
+def test_words_go_from_the_baseline_and_its_members_stay_countable(city: City, capsys: CaptureFixture[str]) -> None:
+    with_sites_cleaned(city)
+    without_journal(city)
+    assert main(["baseline", "freeze", "--reason", "含气象公告数据库（weather-1，127.20.1.41）"]) == 0
+    assert main(["baseline", "change", OTHER, "--what", "classified", "--reason", "气象公告数据库\n（主机 weather-1）认定为涉密"]) == 0
+    capsys.readouterr()
+    assert main(["baseline", "show", "--json"]) == 0
+    before = json.loads(capsys.readouterr().out)
+    found = purge(capsys, 0, system=OTHER)
+    assert not [word for word in WEATHER if word.encode() in city.everything()]
+    assert main(["baseline", "show", "--json"]) == 0
+    after = json.loads(capsys.readouterr().out)
+    assert all(after[name] == before[name] for name in ("frozen", "members", "at", "actor"))
+    assert after["reason"] == "〔已清除〕"
+    assert [(one["system"], one["what"], one["at"], one["reason"]) for one in after["changes"]] == [
+        (OTHER, "classified", before["changes"][0]["at"], "〔已清除〕")
+    ]
+    assert [(one["system"], one["kind"], one["stands"]) for one in found["others"]] == [("", "baseline-frozen", True)]
+    assert main(["audit", "verify"]) == 0
+    assert main(["report", "--out", str(city.state / "r.html")]) == 0
+
+
+def test_what_others_decided_stands_without_the_words_and_is_named(city: City, capsys: CaptureFixture[str]) -> None:
+    portal, county = "citizen-portal", "county-service-hall"
+    assert main(["override", portal, "--strategy", "hosting", "--reason", "与社会保险核心系统同机房", "--on-behalf-of", "李局长"]) == 0
+    assert main(["baseline", "change", county, "--what", "retired", "--reason", "并入社会保险核心系统"]) == 0
+    assert main(["baseline", "change", county, "--what", "added", "--reason", "与 insurance-1 分开"]) == 0
+    digest = city.plan.digest
+    city.story.decisions.approve_plan(digest, actor="os:wang", reason="社会保险核心系统先行")
+    capsys.readouterr()
+    others = purge(capsys, 0)["others"]
+    assert {(one["system"], one["kind"]) for one in others if one["stands"]} == {
+        (portal, "policy-override"),
+        (county, "baseline-change"),
+        ("", "plan_approved"),
+    }
+    assert {(one["system"], one["kind"]) for one in others if not one["stands"]} == {(OTHER, "step")}
+    assert main(["assess", portal, "--json"]) == 0
+    (verdict,) = json.loads(capsys.readouterr().out)["systems"]
+    assert (verdict["strategy"], verdict["overridden_by"].partition("（")[2]) == ("hosting", "代 李局长）")
+    assert "〔已清除〕" in verdict["reasons"][0]["zh"]
+    assert main(["baseline", "show", "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert [(one["system"], one["what"], one["reason"]) for one in shown["changes"][:2]] == [
+        (county, "retired", "〔已清除〕"),
+        (county, "added", "〔已清除〕"),
+    ]
+    assert county in {member["id"] for member in shown["members"]}
+    assert [approval.payload["digest"] for approval in city.story.decisions.approvals() if approval.payload] == [digest]
+    assert search(city) == []
+    assert main(["audit", "verify"]) == 0
+    assert purge(capsys, 0)["others"] == [], "a second time finds nothing more"
+
+
+def test_who_is_purged_later_takes_what_stood_of_it_along(city: City, capsys: CaptureFixture[str]) -> None:
+    with_sites_cleaned(city)
+    assert (
+        main(["override", OTHER, "--strategy", "hosting", "--reason", "与社会保险核心系统同机房", "--on-behalf-of", "气象公告数据库管理员"])
+        == 0
+    )
+    capsys.readouterr()
+    purge(capsys, 0)
+    purge(capsys, 0, system=OTHER, reason="与前者同案")
+    assert not [word for word in WEATHER if word.encode() in city.everything()]
+    assert city.journal.verify() == []
+    assert [event.payload for event in city.journal.events(kind="policy-override", system=OTHER)] == [None]
+
+
+def test_the_reason_of_a_former_purge_loses_the_words_too(city: City, capsys: CaptureFixture[str]) -> None:
+    with_sites_cleaned(city)
+    purge(capsys, 0, reason="与气象公告数据库同批认定")
+    purge(capsys, 0, system=OTHER)
+    assert [(event.system, (event.payload or {})["reason"]) for event in city.journal.events(kind="purged")] == [
+        (SYSTEM, "〔已清除〕"),
+        (OTHER, "上级认定为涉密"),
+    ]
+    assert not [word for word in WEATHER if word.encode() in city.everything()]
+    assert city.journal.verify() == []
+
+
+def test_that_it_was_purged_is_on_the_trail_although_the_journal_held_nothing(city: City, capsys: CaptureFixture[str]) -> None:
+    without_journal(city)
+    with_sites_cleaned(city)
+    assert purge(capsys, 0, system=OTHER)["journal"] == {"events": 0, "rows": 0, "plans": 0}
+    journal = Journal(f"sqlite:///{city.state / 'journal.sqlite'}")
+    purge(capsys, 0, system=OTHER, reason="再次")
+    (event,) = journal.events()
+    assert (event.kind, event.system, (event.payload or {})["reason"]) == ("purged", OTHER, "上级认定为涉密")
+    assert event.actor.startswith("os:")
+    assert main(["audit", "verify"]) == 0
+
+
+def test_a_file_that_was_left_is_listed_again_until_a_person_says_it_is_clean(city: City, capsys: CaptureFixture[str]) -> None:
+    sites, log = city.inventory / "sites.yaml", city.state / "weather-1.log"
+    log.write_text("x")
+    assert purge(capsys, 5, system=OTHER)["left"] == [str(sites), str(log)]
+    assert purge(capsys, 5, system=OTHER)["left"] == [str(sites), str(log)], "nobody touched them"
+    assert not [word for word in WEATHER if word.encode() in (city.state / "journal.sqlite").read_bytes()]
+    with_sites_cleaned(city)
+    log.unlink()
+    assert purge(capsys, 5, system=OTHER)["left"] == [str(sites)], "what it held is not known any more"
+    events = len(city.journal.events())
+    assert main(["purge", OTHER, "--reason", "涉密", "--yes", "--cleaned", str(city.inventory / "program.yaml")]) == 2
+    assert len(city.journal.events()) == events
+    assert main(["purge", OTHER, "--reason", "涉密", "--yes", "--cleaned", str(sites)]) == 0
+    capsys.readouterr()
+    assert purge(capsys, 0, system=OTHER)["left"] == []
+    last = city.journal.events(kind="purge-left")[-1]
+    assert (last.payload, last.actor.startswith("os:")) == ({"inventory": [], "state": []}, True)
+    assert main(["audit", "verify"]) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,9 @@ class Trail:
 
     def read(self, kind: str) -> list[Record]:
         return [record for name, record in self.records if name == kind]
+
+    def alone(self) -> AbstractContextManager[Trail]:
+        return nullcontext(self)
 
 
 # ---------------------------------------------------------------- conditions
