@@ -70,12 +70,14 @@ def purge(system: str, reason: str, yes: bool, cleaned: tuple[Path, ...], json_:
     if json_:
         gone = {"events": done.events, "rows": done.rows, "plans": done.plans}
         others = [asdict(one) for one in done.others]
-        as_json({"system": system, "journal": gone, "others": others, "removed": removed, "left": remaining, "beyond": list(BEYOND)})
+        as_json({"system": system, "journal": gone, "others": others, "kept": list(done.kept), "removed": removed, "left": remaining, "beyond": list(BEYOND)})
     else:
         click.echo(f"记录库 (journal)：清除 {done.events} 条记录内容、{done.rows} 行、{done.plans} 份计划中的条目；审计链仍可校验")
         for one in done.others:
             what = "文字已清除，决定仍有效 (words removed, the decision stands)" if one.stands else "内容已清除 (content removed)"
             click.echo(safe(f"  他方记录 (record of others) {one.system or '全市'} {words_for(EVENTS, one.kind).zh} #{one.seq}：{what}"))
+        for step in done.kept:
+            click.echo(safe(f"  回退仍需，迁移结束后请人工处理 (its way back needs it: for a person once it has ended) {step}"))
         for place in removed:
             click.echo(safe(f"  已清除 (removed) {place}"))
         for place in remaining:
@@ -85,7 +87,7 @@ def purge(system: str, reason: str, yes: bool, cleaned: tuple[Path, ...], json_:
         click.echo("本软件管不到、须另行清除的 (beyond our reach):")
         for place in BEYOND:
             click.echo(f"  · {place}")
-    return int(Exit.NEEDS_A_PERSON if remaining else Exit.DONE)
+    return int(Exit.NEEDS_A_PERSON if remaining or done.kept else Exit.DONE)
 
 
 def _stored(system: str, reading: Reading | None) -> System | None:

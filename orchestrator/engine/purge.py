@@ -21,6 +21,7 @@ from orchestrator.engine.states import MigrationState
 from orchestrator.errors import NeedsPerson, Refused
 from orchestrator.inventory.traces import whole_words
 from orchestrator.policy.records import BASELINE, BASELINE_CHANGE, GONE, LEFT, OVERRIDE, PURGED, WORDS_REMOVED, line
+from orchestrator.steps.base import Effect
 
 OF_A_MIGRATION = (s.steps, s.processes, s.gates, s.tasks, s.measurements, s.copies, s.leases)
 WORDS = {
@@ -33,6 +34,18 @@ WORDS = {
     "migration": ("why",),
 }
 """Decisions, and where they hold free words: these go where they name it, the decision stands. Of every other kind the payload goes."""
+
+
+FREE_TEXT = {
+    s.migrations: ("why",),
+    s.steps: ("facts", "error"),
+    s.gates: ("reason",),
+    s.tasks: ("title_zh", "title_en", "detail", "evidence"),
+    s.measurements: ("detail",),
+    s.copies: ("what", "source_state"),
+    s.flags: ("value",),
+}
+"""Where rows of other systems may name it."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +66,8 @@ class Purged:
     rows: int = 0
     plans: int = 0
     others: tuple[Touched, ...] = ()
+    kept: tuple[str, ...] = ()
+    """``migration/step`` of others under way whose facts name it: their way back needs these. They are for a person, once it has ended."""
 
 
 def plain_reason(reason: str, words: Iterable[str]) -> str:
@@ -89,8 +104,9 @@ def purge(journal: Journal, system: str, *, words: Iterable[str], actor: str, re
         rows = sum(tx.execute(delete(table).where(table.c.migration.in_(mine))).rowcount for table in OF_A_MIGRATION)
         rows += tx.execute(delete(s.migrations).where(s.migrations.c.id.in_(mine))).rowcount
         rows += tx.execute(delete(s.flags).where(s.flags.c.name.in_([f"turn_back:{ident}" for ident in mine]))).rowcount
-        done = Purged(payloads, rows, plans, others)
-        if first or done != Purged():
+        redacted, kept = _rows_of_others(tx, known)
+        done = Purged(payloads, rows + redacted, plans, others, kept)
+        if first or (payloads, rows + redacted, plans) != (0, 0, 0):
             facts = {"events": payloads, "elsewhere": elsewhere, "rows": rows, "plans": plans, "reason": reason}
             journal.append_event(PURGED, actor=actor, system=system, payload=facts, tx=tx)
     _overwrite(journal)
@@ -137,6 +153,32 @@ def _what_stays(kind: str, payload: Mapping[str, Any], known: re.Pattern[str], *
     suspect = {name: str(payload[name]) for name in WORDS[kind] if payload.get(name)}
     named = {name for name, text in suspect.items() if known.search(text) or (own and text not in said)}
     return {name: GONE if name in named else value for name, value in payload.items()}
+
+
+def _rows_of_others(tx: Connection, known: re.Pattern[str]) -> tuple[int, tuple[str, ...]]:
+    """How many rows lost its words; what was left as it is because an undo that may still be run reads it."""
+    open_ones = set(tx.scalars(select(s.migrations.c.id).where(s.migrations.c.state != MigrationState.ENDED)))
+    changed, kept = 0, []
+    for table, names in FREE_TEXT.items():
+        for row in tx.execute(select(table)).mappings():
+            after = {name: value for name in names if (value := _without_words(row[name], known)) != row[name]}
+            if not after:
+                continue
+            if table is s.steps and row["effect"] == Effect.REVERSIBLE and row["migration"] in open_ones and after.pop("facts", None):
+                kept.append(f"{row['migration']}/{row['step']}")
+            if not after:
+                continue
+            tx.execute(update(table).where(*(column == row[column.name] for column in table.primary_key)).values(**after))
+            changed += 1
+    return changed, tuple(sorted(kept))
+
+
+def _without_words(value: Any, known: re.Pattern[str]) -> Any:
+    if isinstance(value, dict):
+        return {known.sub(GONE, str(name)): _without_words(one, known) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_without_words(one, known) for one in value]
+    return known.sub(GONE, value) if isinstance(value, str) else value
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -353,3 +353,25 @@ def test_a_file_that_was_left_is_listed_again_until_a_person_says_it_is_clean(ci
     last = city.journal.events(kind="purge-left")[-1]
     assert (last.payload, last.actor.startswith("os:")) == ({"inventory": [], "state": []}, True)
     assert main(["audit", "verify"]) == 0
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_rows_of_others_lose_its_words_but_what_a_way_back_under_way_needs(city: City, capsys: CaptureFixture[str], ended: bool) -> None:
+    lease = city.story.begin(OTHER, "hosting")
+    told = {
+        "preflight": {"reached": ["out 127.20.1.31:5432 社会保险核心系统"]},
+        "provision": {"servers": {"weather-1": "beside insurance-1"}},
+    }
+    city.story.run(lease, "provision", facts=told)
+    city.story.decisions.open_task(lease, "provision", "call", zh="通知社会保险核心系统", en="call them", detail={"who": "insurance-1"})
+    if ended:
+        city.story.end(lease, Ending.ROLLED_BACK_BEFORE, why="127.20.1.31 不通")
+    found = purge(capsys, 0 if ended else 5)
+    facts = {row.step: row.facts for row in city.journal.steps(lease.migration) if row.facts}
+    assert facts["preflight"] == {"reached": ["out 〔已清除〕:5432 〔已清除〕"]}
+    assert facts["provision"] == {"servers": {"weather-1": "beside 〔已清除〕" if ended else "beside insurance-1"}}
+    assert found["kept"] == ([] if ended else [f"{lease.migration}/provision"])
+    (task,) = city.story.decisions.tasks(lease.migration)
+    assert (task.title_zh, task.detail) == ("通知〔已清除〕", {"who": "〔已清除〕"})
+    assert search(city) == ([] if ended else ["insurance-1"])
+    assert city.journal.verify() == []
