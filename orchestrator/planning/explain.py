@@ -19,6 +19,7 @@ from orchestrator.planning.lift import BY_CAPACITY, lifted
 from orchestrator.planning.orders import Closures
 from orchestrator.planning.patterns import WEEK
 from orchestrator.planning.problem import Problem
+from orchestrator.planning.relax import Change
 from orchestrator.planning.schedule import Schedule
 from orchestrator.planning.suffice import sufficient
 from orchestrator.planning.words import resource_name
@@ -166,15 +167,26 @@ def _capacities(problem: Problem, shortage: Shortage) -> list[Finding]:
     return [Finding("proved-joint", "error", message, "see what was shown to suffice")]
 
 
+def enough(problem: Problem, phases: Sequence[int], closures: Closures) -> tuple[tuple[Change, ...], int]:
+    """What was shown to suffice, and the last phase whose targets a plan with it reaches: the programme's last where one was found.
+
+    ``phases``: those that miss a target. A large city tries the programme's last phase, then the last of these; a small one all that are left.
+    """
+    ends = range(problem.targets[-1].phase, phases[-1] - 1, -1)
+    tries = [*ends, *phases[-2::-1]] if len(problem.groups) <= bounds.LARGE else dict.fromkeys((ends[0], phases[-1]))
+    for last in tries:
+        if found := sufficient(problem, last, closures):
+            return found, last
+    return (), -1
+
+
 def _enough(problem: Problem, phases: Sequence[int], proved: Collection[int], closures: Closures) -> list[Finding]:
     found = []
-    for last in phases[::-1] if len(problem.groups) <= bounds.LARGE else phases[-1:]:
-        if not (enough := sufficient(problem, last, closures)):
-            continue
-        message = f"shown: a plan was found with {', '.join(str(change) for change in enough)}"
-        message += f", for the targets up to {problem.programme.phases[last].id}" if last != phases[-1] else ""
+    changes, last = enough(problem, phases, closures)
+    if changes:
+        message = f"shown: a plan was found with {', '.join(str(change) for change in changes)}"
+        message += f", for the targets up to {problem.programme.phases[last].id}" if last != problem.targets[-1].phase else ""
         found.append(Finding("shown-to-suffice", "warning", message, "choose it; less may do, down to what is proved to be missing"))
-        break
     for phase in phases:
         if phase not in proved:
             how = "no shortage of capacity could be proved" if bounds.available() else "nothing could be proved without the optional solver"
