@@ -129,14 +129,16 @@ def mended(problem: Problem, schedule: Schedule) -> tuple[Schedule, list[Finding
 
 
 def read_plan(text: str) -> Plan:
-    """A plan from JSON as ``plan --out`` or ``plan --json`` writes it (the latter with each phase's slack, and reasons where a target is
-    missed, beside it). Raises ValueError: not a plan, or (``digest``) content that is not that of its digest."""
+    """A plan from JSON as ``plan --out`` or ``plan --json`` writes it (the latter with each phase's slack and shortage, and reasons where a
+    target is missed, beside it). Raises ValueError: not a plan, or (``digest``) content that is not that of its digest."""
     data = json.loads(text)
     if not isinstance(data, dict):
         raise ValueError("no mapping")  # noqa: TRY004 - one kind of error for whatever stands in a file
     fields = {name: data[name] for name in Plan.model_fields if name in data}
     if isinstance(phases := fields.get("phases"), list):
-        fields["phases"] = [{k: v for k, v in one.items() if k != "slack"} if isinstance(one, dict) else one for one in phases]
+        fields["phases"] = [
+            {k: v for k, v in one.items() if k not in {"slack", "short"}} if isinstance(one, dict) else one for one in phases
+        ]
     plan = Plan.model_validate(fields)
     if plan_digest(plan) != plan.digest:
         raise ValueError("digest")

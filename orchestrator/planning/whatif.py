@@ -11,17 +11,19 @@ from orchestrator.models import Inventory, Plan, Verdict
 from orchestrator.planning.plan import Unreached, make_plan
 from orchestrator.planning.programme import Programme
 from orchestrator.planning.relax import Change, apply
+from orchestrator.planning.shortfall import short_of
 
 
 @dataclass(frozen=True)
 class PhaseOutcome:
-    """One phase of one answer. ``reached_on``: the day on which the needed number is accepted; None without a plan."""
+    """One phase of one answer. ``reached_on``: the day on which the needed number is accepted; None without a plan. ``short``: what is missing."""
 
     id: str
     needed: int
     planned: int
     due: dt.date
     reached_on: dt.date | None
+    short: int
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,9 @@ def idle(programme: Programme, verdicts: Mapping[str, Verdict], change: Change) 
     if kind in limits and not limits[kind][2]:
         zh, en, _ = limits[kind]
         found.append(f"{change}：未设{zh}上限，无从增减 (no {en} limit is set: nothing to add to)")
-    elif kind == "skill" and not any(name in programme.work_of(verdict.strategy).skills for verdict in verdicts.values() if verdict.strategy):
+    elif kind == "skill" and not any(
+        name in programme.work_of(verdict.strategy).skills for verdict in verdicts.values() if verdict.strategy
+    ):
         found.append(f"{change}：没有系统需要 {name} (nothing needs {name})")
     if change.since and change.since < programme.starts:
         found.append(f"{change}：早于开始日，从 {programme.starts} 起算 (before the programme starts: it holds from the start on)")
@@ -116,6 +120,9 @@ def _outcome(
         plan, findings = missed.plan, missed.findings
     except Refused as refused:
         return Outcome((), None, refused.findings, feasible=False), None
-    phases = tuple(PhaseOutcome(one.id, one.needed, one.planned, one.due, reached_on(plan, one.id)) for one in plan.phases)
+    phases = tuple(
+        PhaseOutcome(one.id, one.needed, one.planned, one.due, reached_on(plan, one.id), short_of(one, plan.counting))
+        for one in plan.phases
+    )
     last = max((entry.window_start.date() for entry in plan.entries), default=None)
     return Outcome(phases, last, findings, feasible=not findings), plan
