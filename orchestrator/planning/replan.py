@@ -44,11 +44,7 @@ def replan(
     problem = build(inventory, verdicts, present, promised)
     urgent = _begin(problem, entries, as_of)
     schedule = _best(problem, urgent)
-    if effort:
-        from orchestrator.planning import search
-
-        schedule = search.improve(problem, schedule, effort)
-    schedule, reasons = mended(problem, schedule)
+    schedule, reasons = mended(problem, schedule, effort)
     plan = to_plan(problem, schedule, inventory_digest=inventory_digest, policy_digest=policy_digest)
     plan = sealed(plan.model_copy(update={"moved": moved_promises(entries, plan), "replaces": former.digest}))
     if reasons:

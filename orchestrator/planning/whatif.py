@@ -87,9 +87,7 @@ def idle(programme: Programme, verdicts: Mapping[str, Verdict], change: Change) 
     if kind in limits and not limits[kind][2]:
         zh, en, _ = limits[kind]
         found.append(f"{change}：未设{zh}上限，无从增减 (no {en} limit is set: nothing to add to)")
-    elif kind == "skill" and not any(
-        name in programme.work_of(verdict.strategy).skills for verdict in verdicts.values() if verdict.strategy
-    ):
+    elif kind == "skill" and not any(name in programme.work_of(verdict.strategy).skills for verdict in verdicts.values() if verdict.strategy):
         found.append(f"{change}：没有系统需要 {name} (nothing needs {name})")
     if change.since and change.since < programme.starts:
         found.append(f"{change}：早于开始日，从 {programme.starts} 起算 (before the programme starts: it holds from the start on)")
