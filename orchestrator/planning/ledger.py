@@ -72,7 +72,10 @@ class Ledger:
         return None
 
     def blocker(self, group: int, week: int, floor: int) -> str:
-        """Why not in this week: ``window``, or the name of the first capacity without room; empty when it would fit."""
+        """Why not in this week: ``window``, or the name of the first capacity without room; empty when it would fit.
+
+        For a group that is not booked: its own booking would stand in its way.
+        """
         one = self.problem.groups[group]
         if one.pattern.first(week, floor) is None:
             return "window"
