@@ -50,6 +50,11 @@ def resources_of(programme: Programme, inventory: Inventory, base: dt.date, week
     return found
 
 
+def stream_of(programme: Programme) -> float | None:
+    """GB a week that one system's first copy reaches at most; None: as fast as anybody likes."""
+    return programme.replication.stream_gb_per_week or programme.replication.gb_per_week
+
+
 def cloud_of(programme: Programme, base: dt.date, weeks: int) -> tuple[list[tuple[int, int]], list[list[int | None]]]:
     if not programme.cloud:
         return [], []

@@ -11,6 +11,11 @@ BY_CAPACITY = ("beyond-limit", "no-team")
 """Codes of blocks that end when a capacity grows."""
 
 
+def copied_at_once(problem: Problem) -> Problem:
+    """The problem as if first copies took no time of their own: preparation lasts as long as the work does."""
+    return replace(problem, groups=[replace(group, lead=group.work) for group in problem.groups])
+
+
 def lifted(problem: Problem, codes: Collection[str] = BY_CAPACITY) -> Problem:
     """The problem without blocks of these codes, and without those that only hang on them; releases as ``build`` would give them."""
     groups: list[Group] = []

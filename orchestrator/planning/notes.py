@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from orchestrator.errors import Finding
 from orchestrator.models import PlanNote
 from orchestrator.planning.calendar import calendar_findings
 from orchestrator.planning.problem import Problem

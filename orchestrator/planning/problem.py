@@ -35,6 +35,8 @@ class Group:
     """Sum over members of 1 + readiness + (100 - complexity): a week's delay of what is ripe and simple costs more (R4)."""
     lead: int
     """Weeks of preparation, the week of the cutover included: the longest of its members."""
+    work: int
+    """The same without first copies: where it is less, ``lead`` depends on how fast one system's data is copied."""
     counts: tuple[tuple[int, int], ...]
     """(resource, amount) in the week of the cutover."""
     spread: tuple[tuple[int, int], ...]

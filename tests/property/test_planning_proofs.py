@@ -16,7 +16,7 @@ from orchestrator.planning.explain import beyond_limits, prove, structure
 from orchestrator.planning.ledger import Ledger
 from orchestrator.planning.patterns import WEEK
 from orchestrator.planning.problem import Problem
-from orchestrator.planning.programme import Programme
+from orchestrator.planning.programme import Programme, Replication, Waves
 from orchestrator.planning.schedule import empty
 
 City = tuple[Inventory, dict[str, Verdict], Programme]
@@ -112,6 +112,18 @@ def test_nothing_is_proved_to_be_missing_where_some_plan_reaches_the_target(city
     for phase in phases:
         told = [*structure(problem, phase), *beyond_limits(problem, phase), *prove(problem, [phase]).values()]
         assert not told or not possible(problem, phase), told
+
+
+@QUICK
+@given(towns())
+def test_what_is_proved_whatever_the_capacities_is_so_without_any_limit(city: City) -> None:
+    inventory, verdicts, programme = city
+    problem = build(*city)
+    free = programme.model_copy(update={"teams": (), "cloud": (), "replication": Replication(), "waves": Waves(systems_per_week=None)})
+    unlimited = build(inventory, verdicts, free)
+    for phase in range(len(programme.phases)):
+        if any("whatever the capacities" in one.message for one in structure(problem, phase)):
+            assert not possible(unlimited, phase)
 
 
 @pytest.mark.skipif(not bounds.available(), reason="proofs of shortage need the optional extra `solver`")
