@@ -25,7 +25,7 @@ def build(
     """The whole problem. Groups stand in topological order. What cannot be planned at all carries ``blocked`` with its reason."""
     base = programme.starts - dt.timedelta(days=programme.starts.weekday())
     opening_day = max(programme.starts, programme.as_of or programme.starts)
-    horizon = (programme.phases[-1].due - base).days // 7 + 1 + OVERRUN_WEEKS
+    horizon = (max(programme.phases[-1].due, opening_day) - base).days // 7 + 1 + OVERRUN_WEEKS
     known = {one.id: one for one in inventory.systems}
     stays = {row.system.id for row in inventory.excluded if row.system} - set(known)
     counted = programme.counted(inventory)

@@ -114,18 +114,28 @@ def beyond(group: Group, resources: Sequence[Resource], cloud: Sequence[Sequence
     return found
 
 
+def _no_window(group: Group, names: str, weeks: int) -> Finding:
+    """No opening is long enough: because of the blackouts, or without them too."""
+    pattern, together = group.pattern, " together" if len(group.members) > 1 else ""
+    if closed := pattern.closed_by(weeks):
+        which = ", ".join(f"{one.name} ({one.starts} to {one.ends})" for one in closed[:3]) + (" …" if len(closed) > 3 else "")
+        return Finding(
+            "blacked-out", "error", f"{names}: blackouts leave no window{together} of the {pattern.hours:g} h that the cutover needs: {which}",
+            "a shorter blackout, or one that names the departments it is for", system=names,
+        )  # fmt: skip
+    return Finding(
+        "window-too-short", "error",
+        f"{names}: the cutover needs {pattern.hours:g} h, the longest window{together} has {pattern.longest(weeks):g} h",
+        "declare a longer window (for a cycle: one that all of them share)", system=names,
+    )  # fmt: skip
+
+
 def impossible(
     group: Group, names: str, resources: Sequence[Resource], cloud: Sequence[Sequence[int | None]], weeks: int
 ) -> Finding | None:
     """What keeps the group out of every week, whatever else is planned: no window long enough, or a demand beyond every limit."""
     if not group.pattern.ever(weeks):
-        longest = group.pattern.longest(min(weeks, 60))
-        together = " together" if len(group.members) > 1 else ""
-        return Finding(
-            "window-too-short", "error",
-            f"{names}: the cutover needs {group.pattern.hours:g} h, the longest window{together} has {longest:g} h",
-            "declare a longer window (for a cycle: one that all of them share)", system=names,
-        )  # fmt: skip
+        return _no_window(group, names, weeks)
     for number, amount in peaks_of(group).items():
         most = max(resources[number].capacity)
         if amount > most:

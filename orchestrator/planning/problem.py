@@ -21,7 +21,7 @@ from orchestrator.planning.programme import Programme
 from orchestrator.policy.counting import Member
 
 OVERRUN_WEEKS = 52
-"""Weeks behind the last due date in which left-overs may still be placed; they count as short of the target."""
+"""Weeks behind the last due date, or the present if that is later, in which left-overs may still be placed: short of the target."""
 CLOUD_DIMENSIONS = ("vcpus", "memory_gb", "storage_gb")
 
 
