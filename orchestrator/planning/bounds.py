@@ -75,7 +75,7 @@ def deadline_weeks(problem: Problem, due: int) -> list[int]:
 
 
 def soonest_weeks(problem: Problem) -> list[int]:
-    """By group, the first week that windows, preparation, release and what it needs leave, capacities apart; ``weeks`` if none."""
+    """By group, the first week that windows, preparation, its phase and what it needs leave, capacities apart; ``weeks`` if none."""
     ledger, found, starts = Ledger(problem), [], []
     for number, group in enumerate(problem.groups):
         if group.fixed is not None:
@@ -85,7 +85,7 @@ def soonest_weeks(problem: Problem) -> list[int]:
         floor = max((starts[other] for other in group.needs), default=0)
         week = max(ledger.soonest(number), floor // WEEK)
         slot = None
-        while not group.blocked and week < problem.weeks and (slot := group.pattern.first(week, floor)) is None:
+        while not group.blocked and week < problem.weeks and (slot := group.opening(week, floor)) is None:
             week += 1
         found.append(week if slot else problem.weeks)
         starts.append(slot[0] if slot else problem.weeks * WEEK)
@@ -126,7 +126,7 @@ def rows_until(problem: Problem, week: int, *, all_rows: bool = False) -> list[R
 
 def _ahead(problem: Problem, group: Group) -> list[tuple[int, int]]:
     """What is left to do, at least, of a preparation that has begun: its weeks that lie in the past cost nothing any more."""
-    return [(resource, amount) for back, resource, amount in group.profile if max(problem.first, group.release) - back >= problem.first]
+    return [(resource, amount) for back, resource, amount in group.profile if max(problem.first, group.opens // WEEK) - back >= problem.first]
 
 
 def shortage(problem: Problem, phase: int, chosen: Iterable[int] = ()) -> Shortage | None:

@@ -11,15 +11,10 @@ from orchestrator.planning.problem import CLOUD_DIMENSIONS, Resource
 from orchestrator.planning.programme import Programme
 
 
-def phase_releases(programme: Programme, base: dt.date) -> list[int]:
-    """By phase, the first whole week of its cutovers."""
-    releases = []
-    for number, phase in enumerate(programme.phases):
-        if phase.starts is None and number == 0:
-            releases.append(0)
-        else:
-            releases.append(first_week(phase.starts or programme.phases[number - 1].due + dt.timedelta(days=1), base))
-    return releases
+def phase_starts(programme: Programme) -> list[dt.date]:
+    """By phase, the first day of its cutovers: as declared, or the day after the former phase's due date."""
+    before = [programme.starts, *(one.due + dt.timedelta(days=1) for one in programme.phases)]
+    return [one.starts or day for one, day in zip(programme.phases, before, strict=False)]
 
 
 def first_week(day: dt.date, base: dt.date) -> int:

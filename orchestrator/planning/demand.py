@@ -65,7 +65,7 @@ class GroupFactory:
             counts=tuple(sorted(counts.items())), spread=tuple(sorted(spread.items())),
             weight=sum(1 + self.verdicts[one.id].readiness + 100 - self.verdicts[one.id].complexity for one in members),
             profile=profile_of(spread, lead), cloud=tuple(cloud), trial=max(self._trial(one) for one in members),
-            pattern=self.book.of(members, hours), release=0, blocked=blocked,
+            pattern=self.book.of(members, hours), opens=0, blocked=blocked,
         )  # fmt: skip
 
     def warnings(self) -> list[Finding]:

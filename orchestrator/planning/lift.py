@@ -17,7 +17,7 @@ def copied_at_once(problem: Problem) -> Problem:
 
 
 def lifted(problem: Problem, codes: Collection[str] = BY_CAPACITY) -> Problem:
-    """The problem without blocks of these codes, and without those that only hang on them; releases as ``build`` would give them."""
+    """The problem without blocks of these codes, and without those that only hang on them; openings as ``build`` would give them."""
     groups: list[Group] = []
     for group in problem.groups:  # in topological order
         held = group.blocked
@@ -27,5 +27,5 @@ def lifted(problem: Problem, codes: Collection[str] = BY_CAPACITY) -> Problem:
     for group in reversed(groups):
         for other in group.needs:
             if not group.blocked:
-                groups[other].release = min(groups[other].release, group.release)
+                groups[other].opens = min(groups[other].opens, group.opens)
     return replace(problem, groups=groups)

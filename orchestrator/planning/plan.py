@@ -181,10 +181,9 @@ def phases_of(problem: Problem, entries: Sequence[PlanEntry]) -> tuple[PlanPhase
         members = problem.counted[number]
         end = dt.datetime.combine(phase.due + dt.timedelta(days=1), dt.time())
         done = {one.id for one in members if (at := accepted.get(one.id)) is not None and at <= end}
-        starts = problem.monday(problem.release_by_phase[number]) if number else phase.starts or problem.programme.starts
         found.append(PlanPhase(
             id=phase.id, in_scope=len(members), planned=len(done), due=phase.due, name=phase.name, name_en=phase.name_en,
-            needed=sum(target.needed for target in problem.targets if target.phase == number), percent=phase.percent, starts=starts,
+            needed=sum(target.needed for target in problem.targets if target.phase == number), percent=phase.percent, starts=problem.phase_starts[number],
             by_kind=_parts(members, done, phase.percent, lambda one: str(one.kind)),
             by_department=_parts(members, done, phase.percent, lambda one: one.department),
         ))  # fmt: skip

@@ -78,7 +78,7 @@ def _begin(problem: Problem, former: Mapping[str, PlanEntry], as_of: dt.date) ->
         group = problem.groups[problem.group_of[needed]]
         if group.fixed is None:
             group.promised = problem.first
-            group.release = min(group.release, problem.first)
+            group.opens = min(group.opens, problem.first * WEEK)
             urgent.add(problem.group_of[needed])
     waiting = [number for number, group in enumerate(problem.groups) if group.promised is not None]
     for number in waiting:  # what was rolled back, or is new, and what promises wait for

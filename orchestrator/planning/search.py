@@ -208,7 +208,7 @@ class Search:
         for group in sorted(proposed):
             week, _ = proposed[group]
             floor = max((self.schedule.starts[other] for other in self.problem.groups[group].needs), default=0)
-            slot = self.problem.groups[group].pattern.first(week, floor)
+            slot = self.problem.groups[group].opening(week, floor)
             if slot is None or slot[0] > self.ceiling(group) or not self.schedule.ledger.fits(group, week):
                 return False
             if any(self.schedule.weeks[other] < 0 for other in self.problem.groups[group].needs):

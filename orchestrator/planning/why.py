@@ -33,8 +33,8 @@ def _no_earlier(problem: Problem, schedule: Schedule, group: int) -> Reason:
         names = problem.names(after)
         return Reason(rule="after-what-it-needs", source="R4", zh=f"不早于其依赖的 {names}", en=f"no earlier than {names}, which it needs")
     soonest = ledger.soonest(group)
-    if week <= soonest and one.release == soonest > problem.first + one.lead - 1:
-        return Reason(rule="phase-starts", source="R7", zh="所属阶段从本周开始", en="its phase starts with this week")
+    if week <= soonest and one.opens // WEEK == soonest > problem.first + one.lead - 1:
+        return Reason(rule="phase-starts", source="R7", zh="所属阶段在本周开始", en="its phase starts in this week")
     if week <= soonest:
         zh = f"最早可行的一周：准备需 {one.lead} 周，割接当周计算在内"
         en = f"the first possible week: its preparation takes {one.lead} week{'s' if one.lead > 1 else ''}, up to and including this one"

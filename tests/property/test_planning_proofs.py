@@ -62,7 +62,7 @@ def towns(draw: st.DrawFn) -> City:
         later = start + dt.timedelta(days=draw(st.integers(4, 15)))
         settings_["cloud"] = [{"since": start, "vcpus": draw(st.integers(0, 12))}, {"since": later, "vcpus": draw(st.integers(4, 24))}]
     phases = [
-        {"id": "p1", "name": "p1", "due": due, "percent": draw(st.sampled_from((50, 80, 100))), "starts": draw(st.sampled_from((None, start)))},
+        {"id": "p1", "name": "p1", "due": due, "percent": draw(st.sampled_from((50, 80, 100))), "starts": draw(st.sampled_from((None, start, start + dt.timedelta(days=4))))},
         {"id": "p2", "name": "p2", "due": due + dt.timedelta(days=draw(st.integers(3, 9))), "percent": 100},
     ]  # fmt: skip
     programme = Programme.model_validate({**settings_, "phases": phases[: draw(st.integers(1, 2))]})
@@ -88,7 +88,7 @@ def possible(problem: Problem, phase: int) -> bool:
         one = problem.groups[g]
         if g in starts or one.blocked or any(other not in starts for other in one.needs):
             return put(g + 1)
-        floor = max((starts[other] for other in one.needs), default=0)
+        floor = max([one.opens, *(starts[other] for other in one.needs)])
         for week in range(Ledger(problem).soonest(g), targets[0].due // WEEK + 1):
             for start, end, _ in one.pattern.slots(week):
                 if start >= floor and ledger.fits(g, week):
