@@ -376,7 +376,7 @@ class PlanCount(NamedTuple):
 
 
 class PlanPhase(Noun):
-    """``planned``: accepted by the end of ``due``, trial run included. Slack is ``planned - needed``."""
+    """``planned``: accepted by the end of ``due``, trial run included. Whether that is enough: ``planning.shortfall``."""
 
     id: str
     in_scope: int

@@ -122,13 +122,14 @@ def approve(digest: str, reason: str) -> int:
     """
     from orchestrator.cli.standing import kept_plan
     from orchestrator.errors import Refused
+    from orchestrator.planning.shortfall import short_of
 
     session = open_session()
     made = kept_plan(digest)
     errors = [finding for finding in session.changes_since(made) if finding.severity == "error"]
     if errors:
         raise Refused(f"something has changed since plan {made.digest[:12]} was made", findings=errors)
-    missed = [f"{one.id} {one.planned}/{one.needed}" for one in made.phases if one.planned < one.needed]
+    missed = [f"{one.id} {one.planned}/{one.needed}, {short} short" for one in made.phases if (short := short_of(one, made.counting))]
     if missed and not reason.strip():
         raise UsageError(
             f"plan {made.digest[:12]} misses its targets: {', '.join(missed)}", remedy="say why it is approved all the same: --reason"
@@ -195,6 +196,7 @@ def what_if_command(
 def show(made: Plan, inventory: Inventory, verdicts: Mapping[str, Verdict], programme: Programme, *, reasons: bool = False) -> None:
     """The plan for people; a strategy that a person chose stands beside what policy said."""
     from orchestrator.planning.calendar import local
+    from orchestrator.planning.shortfall import slack_of
 
     names = {one.id: one.name for one in inventory.systems}
     rows = [
@@ -213,7 +215,7 @@ def show(made: Plan, inventory: Inventory, verdicts: Mapping[str, Verdict], prog
     click.echo()
     table(
         ("阶段", "截止", "纳入", "需完成", "计划完成", "余量"),
-        [(one.id, one.due, one.in_scope, one.needed, one.planned, one.planned - one.needed) for one in made.phases],
+        [(one.id, one.due, one.in_scope, one.needed, one.planned, slack_of(one, made.counting)) for one in made.phases],
     )
     counted = f"{made.baseline.frozen} 冻结的基线：{made.baseline.systems} 个系统，{made.baseline.changes} 项变更 (frozen baseline)" if made.baseline else (
         "当前清单，尚未冻结基线 (today's inventory: no baseline is frozen)"
@@ -271,10 +273,12 @@ def _today(programme: Programme) -> dt.date:
 
 
 def _plan_json(made: Plan) -> dict[str, Any]:
-    """The plan as JSON, with each phase's slack beside it: computed here, so the digest does not know it."""
+    """The plan as JSON, with each phase's slack and shortage beside it: computed here, so the digest does not know them."""
+    from orchestrator.planning.shortfall import short_of, slack_of
+
     data = made.model_dump(mode="json")
     for row, phase in zip(data["phases"], made.phases, strict=True):
-        row["slack"] = phase.planned - phase.needed
+        row["slack"], row["short"] = slack_of(phase, made.counting), short_of(phase, made.counting)
     return data
 
 
@@ -282,7 +286,10 @@ def _reached(outcome: Outcome, number: int) -> str:
     if not outcome.phases:
         return "-"
     phase = outcome.phases[number]
-    return f"{phase.planned} / {phase.reached_on or '未达标'}"
+    if not phase.short:
+        return f"{phase.planned} / {phase.reached_on or '未达标'}"
+    later = phase.reached_on if phase.reached_on and phase.reached_on > phase.due else "未达标"
+    return f"{phase.planned} / {later}，缺 {phase.short}"
 
 
 def _difference(found: Difference) -> dict[str, Any]:

@@ -75,7 +75,7 @@ def deadline_weeks(problem: Problem, due: int) -> list[int]:
 
 
 def soonest_weeks(problem: Problem) -> list[int]:
-    """By group, the first week that windows, preparation, release and what it needs leave, capacities apart; ``weeks`` if none."""
+    """By group, the first week that windows, preparation, its phase and what it needs leave, capacities apart; ``weeks`` if none."""
     ledger, found, starts = Ledger(problem), [], []
     for number, group in enumerate(problem.groups):
         if group.fixed is not None:
@@ -85,7 +85,7 @@ def soonest_weeks(problem: Problem) -> list[int]:
         floor = max((starts[other] for other in group.needs), default=0)
         week = max(ledger.soonest(number), floor // WEEK)
         slot = None
-        while not group.blocked and week < problem.weeks and (slot := group.pattern.first(week, floor)) is None:
+        while not group.blocked and week < problem.weeks and (slot := group.opening(week, floor)) is None:
             week += 1
         found.append(week if slot else problem.weeks)
         starts.append(slot[0] if slot else problem.weeks * WEEK)
@@ -93,9 +93,12 @@ def soonest_weeks(problem: Problem) -> list[int]:
 
 
 def rows_until(problem: Problem, week: int, *, all_rows: bool = False) -> list[Row]:
-    """Capacities that can be short (or all of them): summed up from now to this week inclusive; the cloud as it is in this week."""
+    """Capacities that can be short (or all of them): summed up from now to this week inclusive; the cloud as it is in this week.
+
+    What is under way takes from the week it is in, and no more than is there: beyond a week's limit it takes nothing from other weeks.
+    """
     demands: list[dict[int, int]] = [{} for _ in problem.resources]
-    taken = [0] * len(problem.resources)
+    left = [list(resource.capacity) for resource in problem.resources]
     for g, group in enumerate(problem.groups):
         if group.fixed is None:
             for number, amount in (*group.counts, *(_ahead(problem, group) if group.started else group.spread)):
@@ -103,10 +106,11 @@ def rows_until(problem: Problem, week: int, *, all_rows: bool = False) -> list[R
             continue
         at = group.fixed // WEEK
         for back, number, amount in (*((0, r, amount) for r, amount in group.counts), *group.profile):
-            taken[number] += amount if problem.first <= at - back <= week else 0
+            if problem.first <= at - back < problem.weeks:
+                left[number][at - back] -= amount
     rows = []
     for number, resource in enumerate(problem.resources):
-        capacity = max(0, sum(resource.capacity[problem.first : week + 1]) - taken[number])
+        capacity = sum(max(0, one) for one in left[number][problem.first : week + 1])
         if all_rows or sum(demands[number].values()) > capacity:  # else it can never be short
             rows.append(Row(resource.name, capacity, demands[number]))
     segment = next((n for n, (first, last) in enumerate(problem.segments) if first <= week <= last), None)
@@ -122,7 +126,7 @@ def rows_until(problem: Problem, week: int, *, all_rows: bool = False) -> list[R
 
 def _ahead(problem: Problem, group: Group) -> list[tuple[int, int]]:
     """What is left to do, at least, of a preparation that has begun: its weeks that lie in the past cost nothing any more."""
-    return [(resource, amount) for back, resource, amount in group.profile if max(problem.first, group.release) - back >= problem.first]
+    return [(resource, amount) for back, resource, amount in group.profile if max(problem.first, group.opens // WEEK) - back >= problem.first]
 
 
 def shortage(problem: Problem, phase: int, chosen: Iterable[int] = ()) -> Shortage | None:

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 from orchestrator.errors import Finding
 from orchestrator.models import Inventory, System, Verdict
 from orchestrator.planning import graph
-from orchestrator.planning.capacity import cloud_of, phase_releases, resources_of
+from orchestrator.planning.capacity import cloud_of, phase_starts, resources_of
 from orchestrator.planning.demand import GroupFactory, impossible
-from orchestrator.planning.patterns import PatternBook, minutes_between
+from orchestrator.planning.patterns import WEEK, PatternBook, minutes_between
 from orchestrator.planning.problem import OVERRUN_WEEKS, Group, Problem, Target, needed_of
 from orchestrator.planning.programme import Programme, Standing
 from orchestrator.policy.counting import Member, unexplained
@@ -26,7 +26,7 @@ def build(
     """The whole problem. Groups stand in topological order. What cannot be planned at all carries ``blocked`` with its reason."""
     base = programme.starts - dt.timedelta(days=programme.starts.weekday())
     opening_day = max(programme.starts, programme.as_of or programme.starts)
-    horizon = (programme.phases[-1].due - base).days // 7 + 1 + OVERRUN_WEEKS
+    horizon = (max(programme.phases[-1].due, opening_day) - base).days // 7 + 1 + OVERRUN_WEEKS
     known = {one.id: one for one in inventory.systems}
     stays = {row.system.id for row in inventory.excluded if row.system} - set(known)
     counted = programme.counted(inventory)
@@ -53,14 +53,14 @@ def build(
 
     resources = resources_of(programme, inventory, base, horizon)
     segments, cloud = cloud_of(programme, base, horizon)
-    releases = phase_releases(programme, base)
+    begins = phase_starts(programme)
     book = PatternBook(programme, base, minutes_between(base, opening_day))
     factory = GroupFactory(systems, verdicts, programme, resources, book)
     groups = []
     for number, component in enumerate(components):
         group = factory.group(component, sorted({owner[n] for m in component for n in needs[m]} - {number}))
         phases = [p for m in component for p in phases_of[systems[m].id]]
-        group.release = min((releases[p] for p in phases), default=horizon)
+        group.opens = min((minutes_between(base, begins[p]) for p in phases), default=horizon * WEEK)
         lost = [(systems[m].id, one) for m in component for one in systems[m].depends_on if one not in index and one not in reachable]
         if lost and group.blocked is None:
             group.blocked = _chain(lost[0], stays)
@@ -75,18 +75,19 @@ def build(
             group.blocked = Finding(
                 "needs-blocked", "error", f"{names} needs {root}, which cannot be planned", f"see the reason given for {root}", system=names
             )
-    for number in range(len(groups) - 1, -1, -1):  # what is needed early is released early
+    for number in range(len(groups) - 1, -1, -1):  # what is needed early opens early
         for other in groups[number].needs:
             groups[other].feeds.append(number)
             if not groups[number].blocked:
-                groups[other].release = min(groups[other].release, groups[number].release)
+                groups[other].opens = min(groups[other].opens, groups[number].opens)
     scope = [[n for n, one in enumerate(systems) if phase in phases_of[one.id]] for phase in range(len(programme.phases))]
     return Problem(
         systems=systems, verdicts=verdicts, programme=programme, base=base, first=(opening_day - base).days // 7, weeks=horizon,
         groups=groups, group_of={one.id: owner[n] for n, one in enumerate(systems)}, resources=resources, segments=segments, cloud=cloud,
         levels={one.id: str(one.level) for one in inventory.departments},
-        targets=_targets(programme, counted, {sid: owner[n] for sid, n in index.items()}, base), scope=scope, counted=counted, release_by_phase=releases,
-        out_of_scope=sorted(set(known) - set(wanted)), dropped=dropped, warnings=[*factory.warnings(), *_strangers(programme, inventory), *_uncounted(programme, inventory)],
+        targets=_targets(programme, counted, {sid: owner[n] for sid, n in index.items()}, base), scope=scope, counted=counted, phase_starts=begins,
+        out_of_scope=sorted(set(known) - set(wanted)), dropped=dropped,
+        warnings=[*factory.warnings(), *_strangers(programme, inventory), *_uncounted(programme, inventory)],
     )  # fmt: skip
 
 

@@ -11,15 +11,10 @@ from orchestrator.planning.problem import CLOUD_DIMENSIONS, Resource
 from orchestrator.planning.programme import Programme
 
 
-def phase_releases(programme: Programme, base: dt.date) -> list[int]:
-    """By phase, the first whole week of its cutovers."""
-    releases = []
-    for number, phase in enumerate(programme.phases):
-        if phase.starts is None and number == 0:
-            releases.append(0)
-        else:
-            releases.append(first_week(phase.starts or programme.phases[number - 1].due + dt.timedelta(days=1), base))
-    return releases
+def phase_starts(programme: Programme) -> list[dt.date]:
+    """By phase, the first day of its cutovers: as declared, or the day after the former phase's due date."""
+    before = [programme.starts, *(one.due + dt.timedelta(days=1) for one in programme.phases)]
+    return [one.starts or day for one, day in zip(programme.phases, before, strict=False)]
 
 
 def first_week(day: dt.date, base: dt.date) -> int:
@@ -48,6 +43,11 @@ def resources_of(programme: Programme, inventory: Inventory, base: dt.date, week
             capacity.append(math.floor(Fraction(str(teams)) * 10))
         found.append(Resource(f"skill:{skill}", "tenths of a team-week", capacity))
     return found
+
+
+def stream_of(programme: Programme) -> float | None:
+    """GB a week that one system's first copy reaches at most; None: as fast as anybody likes."""
+    return programme.replication.stream_gb_per_week or programme.replication.gb_per_week
 
 
 def cloud_of(programme: Programme, base: dt.date, weeks: int) -> tuple[list[tuple[int, int]], list[list[int | None]]]:

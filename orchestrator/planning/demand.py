@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from orchestrator.errors import Finding
 from orchestrator.models import Strategy, System, Verdict
+from orchestrator.planning.capacity import stream_of
 from orchestrator.planning.patterns import PatternBook
 from orchestrator.planning.problem import CLOUD_DIMENSIONS, Group, Resource, profile_of, team_tenths
 from orchestrator.planning.programme import Programme
@@ -30,7 +31,8 @@ class GroupFactory:
 
     def group(self, component: Sequence[int], needs: Sequence[int]) -> Group:
         members = [self.systems[m] for m in component]
-        lead = max(self._lead(one) for one in members)
+        work = max(self.programme.work_of(self.verdicts[one.id].strategy).weeks for one in members)
+        lead = max(work, *(self._copying(one) for one in members))
         counts: dict[int, int] = {}
         spread: dict[int, int] = {}
         cloud = [0] * len(CLOUD_DIMENSIONS)
@@ -42,15 +44,15 @@ class GroupFactory:
                     counts[self.named[name]] = counts.get(self.named[name], 0) + 1
             if "replication" in self.named and not verdict.no_source and one.data_gb:
                 spread[self.named["replication"]] = spread.get(self.named["replication"], 0) + math.ceil(one.data_gb)
-            work = self.programme.work_of(verdict.strategy)
-            for skill, weeks in work.skills.items() if self.programme.teams else ():
+            asked = self.programme.work_of(verdict.strategy)
+            for skill, weeks in asked.skills.items() if self.programme.teams else ():
                 if f"skill:{skill}" not in self.named:
                     blocked = Finding(
                         "no-team", "error", f"{one.id} ({verdict.strategy}) needs the skill {skill}, which no team has",
                         f"add `skill: {skill}` under `teams` in program.yaml", system=one.id,
                     )  # fmt: skip
                     continue
-                units = team_tenths(weeks, work.complexity_factor, verdict.complexity)
+                units = team_tenths(weeks, asked.complexity_factor, verdict.complexity)
                 spread[self.named[f"skill:{skill}"]] = spread.get(self.named[f"skill:{skill}"], 0) + units
             if self.programme.cloud and verdict.strategy != Strategy.HOSTING:
                 if one.vcpus is None or one.memory_gb is None or one.storage_gb is None:
@@ -59,11 +61,11 @@ class GroupFactory:
                     cloud[n] += math.ceil(getattr(one, dimension) or 0)
         hours = max(self._hours(one) for one in members)
         return Group(
-            members=tuple(component), needs=tuple(needs), lead=lead,
+            members=tuple(component), needs=tuple(needs), lead=lead, work=work,
             counts=tuple(sorted(counts.items())), spread=tuple(sorted(spread.items())),
             weight=sum(1 + self.verdicts[one.id].readiness + 100 - self.verdicts[one.id].complexity for one in members),
             profile=profile_of(spread, lead), cloud=tuple(cloud), trial=max(self._trial(one) for one in members),
-            pattern=self.book.of(members, hours), release=0, blocked=blocked,
+            pattern=self.book.of(members, hours), opens=0, blocked=blocked,
         )  # fmt: skip
 
     def warnings(self) -> list[Finding]:
@@ -76,11 +78,10 @@ class GroupFactory:
             ))  # fmt: skip
         return found
 
-    def _lead(self, one: System) -> int:
-        verdict, replication = self.verdicts[one.id], self.programme.replication
-        stream = replication.stream_gb_per_week or replication.gb_per_week
-        copying = 0 if verdict.no_source or not stream else math.ceil((one.data_gb or 0) / stream)
-        return max(self.programme.work_of(verdict.strategy).weeks, copying)
+    def _copying(self, one: System) -> int:
+        """Weeks that its first copy takes."""
+        stream = stream_of(self.programme)
+        return 0 if self.verdicts[one.id].no_source or not stream else math.ceil((one.data_gb or 0) / stream)
 
     def _hours(self, one: System) -> float:
         announced = (one.interruption.outage_minutes or 0) / 60 if one.interruption else 0
@@ -113,18 +114,28 @@ def beyond(group: Group, resources: Sequence[Resource], cloud: Sequence[Sequence
     return found
 
 
+def _no_window(group: Group, names: str, weeks: int) -> Finding:
+    """No opening is long enough: because of the blackouts, or without them too."""
+    pattern, together = group.pattern, " together" if len(group.members) > 1 else ""
+    if closed := pattern.closed_by(weeks):
+        which = ", ".join(f"{one.name} ({one.starts} to {one.ends})" for one in closed[:3]) + (" …" if len(closed) > 3 else "")
+        return Finding(
+            "blacked-out", "error", f"{names}: blackouts leave no window{together} of the {pattern.hours:g} h that the cutover needs: {which}",
+            "a shorter blackout, or one that names the departments it is for", system=names,
+        )  # fmt: skip
+    return Finding(
+        "window-too-short", "error",
+        f"{names}: the cutover needs {pattern.hours:g} h, the longest window{together} has {pattern.longest(weeks):g} h",
+        "declare a longer window (for a cycle: one that all of them share)", system=names,
+    )  # fmt: skip
+
+
 def impossible(
     group: Group, names: str, resources: Sequence[Resource], cloud: Sequence[Sequence[int | None]], weeks: int
 ) -> Finding | None:
     """What keeps the group out of every week, whatever else is planned: no window long enough, or a demand beyond every limit."""
     if not group.pattern.ever(weeks):
-        longest = group.pattern.longest(min(weeks, 60))
-        together = " together" if len(group.members) > 1 else ""
-        return Finding(
-            "window-too-short", "error",
-            f"{names}: the cutover needs {group.pattern.hours:g} h, the longest window{together} has {longest:g} h",
-            "declare a longer window (for a cycle: one that all of them share)", system=names,
-        )  # fmt: skip
+        return _no_window(group, names, weeks)
     for number, amount in peaks_of(group).items():
         most = max(resources[number].capacity)
         if amount > most:

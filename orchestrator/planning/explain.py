@@ -14,11 +14,13 @@ from orchestrator.errors import Finding
 from orchestrator.planning import bounds
 from orchestrator.planning import schedule as scheduling
 from orchestrator.planning.bounds import Shortage
+from orchestrator.planning.capacity import stream_of
 from orchestrator.planning.demand import beyond
-from orchestrator.planning.lift import BY_CAPACITY, lifted
+from orchestrator.planning.lift import BY_CAPACITY, copied_at_once, lifted
 from orchestrator.planning.orders import Closures
 from orchestrator.planning.patterns import WEEK
-from orchestrator.planning.problem import Problem
+from orchestrator.planning.problem import Problem, Target
+from orchestrator.planning.relax import Change
 from orchestrator.planning.schedule import Schedule
 from orchestrator.planning.suffice import sufficient
 from orchestrator.planning.words import resource_name
@@ -79,36 +81,76 @@ def _missed(problem: Problem, schedule: Schedule, number: int) -> Finding:
     target = problem.targets[number]
     phase = problem.programme.phases[target.phase]
     got = scheduling.reached(problem, schedule, number)
-    where = f"{phase.id} {target.part}".strip()
-    message = f"{where}: {target.needed} of {target.in_scope} are needed by {phase.due}, the best plan found reaches {got}"
+    message = (
+        f"{_where(problem, target)}: {target.needed} of {target.in_scope} are needed by {phase.due}, the best plan found reaches {got}"
+    )
     return Finding("target-missed", "error", f"{message}: {target.needed - got} short", "see the reasons and choose a relaxation")
 
 
 def structure(problem: Problem, phase: int) -> list[Finding]:
-    """Counting alone, or nothing: too few systems could be accepted in time even with unlimited capacities."""
+    """Counting alone, or nothing: too few systems could be accepted in time even with unlimited capacities.
+
+    Where only the time of first copies makes it so, that is said, at the rate of one system's copy: a faster one would help.
+    """
     problem = lifted(problem)
     soonest = bounds.soonest_weeks(problem)
+    anyway = bounds.soonest_weeks(copied_at_once(problem)) if any(one.lead > one.work for one in problem.groups) else soonest
+    due = problem.programme.phases[phase].due
     found = []
     for target in problem.targets:
         if target.phase != phase:
             continue
         last = bounds.deadline_weeks(problem, target.due)
+        possible, at_once = (_in_time(problem, target, weeks, last) for weeks in (soonest, anyway))
+        if possible >= target.needed:
+            continue
+        if at_once < target.needed:
+            possible, whatever = at_once, "whatever the capacities"
+            why, remedy = (
+                "the others lack a window in time, or have too long a chain or preparation",
+                "mend the systems named, move the due date",
+            )
+        else:
+            whatever = f"while one system's first copy carries {_stream(problem)}"
+            why, remedy = "the copies of the others, or of what they need, take too long", f"{_faster(problem)}, a later due date"
+        found.append(Finding(
+            "proved-structure", "error",
+            f"proved: {_where(problem, target)}: at most {possible} can be accepted by {due} {whatever}, {target.needed} are needed "
+            f"({target.needed - possible} missing at least): {why}", f"{remedy}, or lower the percentage",
+        ))  # fmt: skip
         late = [g for g in dict.fromkeys(target.members) if problem.groups[g].fixed is None and soonest[g] > last[g]]
-        possible = sum(1 for g in target.members if problem.groups[g].fixed is not None or soonest[g] <= last[g])
-        if possible < target.needed:
-            due = problem.programme.phases[phase].due
-            found.append(Finding(
-                "proved-structure", "error",
-                f"proved: at most {possible} can be accepted by {due} whatever the capacities, {target.needed} are needed "
-                f"({target.needed - possible} missing at least): the others lack a window in time, or have too long a chain or preparation",
-                "mend the systems named, move the due date, or lower the percentage",
-            ))  # fmt: skip
-            found += [
-                Finding("too-late", "error", f"{problem.names(g)} can be cut over from {_from(problem, soonest[g])}, too late for {due}",
-                        "an earlier window, a shorter preparation or trial run", system=problem.names(g))
-                for g in late[:LISTED] if not problem.groups[g].blocked
-            ]  # fmt: skip
+        found += [_too_late(problem, g, soonest[g], due) for g in late[:LISTED] if not problem.groups[g].blocked]
     return found
+
+
+def _in_time(problem: Problem, target: Target, soonest: Sequence[int], last: Sequence[int]) -> int:
+    """Systems of the target that weeks, windows and dependencies alone would let be accepted in time."""
+    return sum(1 for g in target.members if problem.groups[g].fixed is not None or soonest[g] <= last[g])
+
+
+def _too_late(problem: Problem, group: int, soonest: int, due: dt.date) -> Finding:
+    one, names = problem.groups[group], problem.names(group)
+    message, remedy = (
+        f"{names} can be cut over from {_from(problem, soonest)}, too late for {due}",
+        "an earlier window, a shorter preparation or trial run",
+    )
+    if one.lead > one.work:
+        message, remedy = f"{message}: its first copy takes {one.lead} weeks at {_stream(problem)}", f"{_faster(problem)}, {remedy}"
+    return Finding("too-late", "error", message, remedy, system=names)
+
+
+def _stream(problem: Problem) -> str:
+    return f"{stream_of(problem.programme) or 0:g} GB a week"
+
+
+def _faster(problem: Problem) -> str:
+    setting = "stream_gb_per_week" if problem.programme.replication.stream_gb_per_week else "gb_per_week"
+    return f"a faster copy (`{setting}` under `replication`)"
+
+
+def _where(problem: Problem, target: Target) -> str:
+    """The phase, and the kind or department that the target is of."""
+    return f"{problem.programme.phases[target.phase].id} {target.part}".strip()
 
 
 def beyond_limits(problem: Problem, phase: int) -> list[Finding]:
@@ -123,12 +165,12 @@ def beyond_limits(problem: Problem, phase: int) -> list[Finding]:
         if target.phase != phase:
             continue
         last = bounds.deadline_weeks(problem, target.due)
-        possible = sum(1 for g in target.members if problem.groups[g].fixed is not None or soonest[g] <= last[g])
+        possible = _in_time(problem, target, soonest, last)
         if possible < target.needed:
             due = problem.programme.phases[phase].due
             found.append(Finding(
                 "proved-limit", "error",
-                f"proved: at most {possible} can be accepted by {due} with these limits, {target.needed} are needed: at least "
+                f"proved: {_where(problem, target)}: at most {possible} can be accepted by {due} with these limits, {target.needed} are needed: at least "
                 f"{target.needed - possible} of the systems that need more at once than there ever is, or of those that need them",
                 "raise the limits named for as many of them, or prepare for more weeks",
             ))  # fmt: skip
@@ -166,15 +208,26 @@ def _capacities(problem: Problem, shortage: Shortage) -> list[Finding]:
     return [Finding("proved-joint", "error", message, "see what was shown to suffice")]
 
 
+def enough(problem: Problem, phases: Sequence[int], closures: Closures) -> tuple[tuple[Change, ...], int]:
+    """What was shown to suffice, and the last phase whose targets a plan with it reaches: the programme's last where one was found.
+
+    ``phases``: those that miss a target. A large city tries the programme's last phase, then the last of these; a small one all that are left.
+    """
+    ends = range(problem.targets[-1].phase, phases[-1] - 1, -1)
+    tries = [*ends, *phases[-2::-1]] if len(problem.groups) <= bounds.LARGE else dict.fromkeys((ends[0], phases[-1]))
+    for last in tries:
+        if found := sufficient(problem, last, closures):
+            return found, last
+    return (), -1
+
+
 def _enough(problem: Problem, phases: Sequence[int], proved: Collection[int], closures: Closures) -> list[Finding]:
     found = []
-    for last in phases[::-1] if len(problem.groups) <= bounds.LARGE else phases[-1:]:
-        if not (enough := sufficient(problem, last, closures)):
-            continue
-        message = f"shown: a plan was found with {', '.join(str(change) for change in enough)}"
-        message += f", for the targets up to {problem.programme.phases[last].id}" if last != phases[-1] else ""
+    changes, last = enough(problem, phases, closures)
+    if changes:
+        message = f"shown: a plan was found with {', '.join(str(change) for change in changes)}"
+        message += f", for the targets up to {problem.programme.phases[last].id}" if last != problem.targets[-1].phase else ""
         found.append(Finding("shown-to-suffice", "warning", message, "choose it; less may do, down to what is proved to be missing"))
-        break
     for phase in phases:
         if phase not in proved:
             how = "no shortage of capacity could be proved" if bounds.available() else "nothing could be proved without the optional solver"
@@ -216,16 +269,17 @@ def _later(problem: Problem, schedule: Schedule, number: int) -> Finding:
     ends = sorted(schedule.ends[g] + problem.groups[g].trial for g in target.members if schedule.weeks[g] >= 0)
     got = scheduling.reached(problem, schedule, number)
     percent = math.floor(1000 * got / target.in_scope) / 10
+    where = _where(problem, target)
     choices = [f"a lower `percent` for {phase.id}"] if percent else []  # a target of 0 % is none
     if len(ends) >= target.needed:
         day = (problem.moment(ends[target.needed - 1]) - dt.timedelta(minutes=1)).date()
-        message = f"the best plan found reaches {target.needed} on {day} instead of {phase.due}"
+        message = f"{where}: the best plan found reaches {target.needed} on {day} instead of {phase.due}"
         message += f", or {percent:g} % by {phase.due}" if percent else ""
         choices.insert(0, "a later `due`")
     elif percent:
-        message = f"the best plan found reaches {percent:g} % by {phase.due}; {len(ends)} of {target.needed} ever get a date"
+        message = f"{where}: the best plan found reaches {percent:g} % by {phase.due}; {len(ends)} of {target.needed} ever get a date"
     else:
-        message = f"neither a later date nor a lower percentage helps {phase.id}: {len(ends)} of {target.needed} ever get a date"
+        message = f"neither a later date nor a lower percentage helps {where}: {len(ends)} of {target.needed} ever get a date"
     return Finding("smallest-relaxation", "warning", message, f"choose: {', '.join([*choices, 'mend the reasons above, or add capacity'])}")
 
 

@@ -25,7 +25,7 @@ def schedule_of(problem: Problem, plan: Plan) -> Schedule | None:
         if start is None or starts or group.blocked:
             return None
         week = start // WEEK
-        slot = group.pattern.first(week, start)
+        slot = group.opening(week, start)
         needed = max((schedule.starts[other] for other in group.needs), default=0)
         if any(schedule.weeks[other] < 0 for other in group.needs) or needed > start or slot is None or slot[0] != start:
             return None

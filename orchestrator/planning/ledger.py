@@ -54,7 +54,7 @@ class Ledger:
         """The first week and opening with room, starting no earlier than minute ``floor``; None before week ``until`` (excluded)."""
         one, left, first = self.problem.groups[group], self.left, self.problem.first
         week = self._lower_bound(group, floor)
-        counts, profile, pattern = one.counts, one.profile, one.pattern
+        counts, profile = one.counts, one.profile
         stop = self.problem.weeks if until is None else min(until, self.problem.weeks)
         while week < stop:
             for resource, amount in counts:
@@ -65,16 +65,19 @@ class Ledger:
                     if week - back >= first and left[resource][week - back] < amount:
                         break
                 else:
-                    slot = pattern.first(week, floor)
+                    slot = one.opening(week, floor)
                     if slot is not None:
                         return week, slot
             week += 1
         return None
 
     def blocker(self, group: int, week: int, floor: int) -> str:
-        """Why not in this week: ``window``, or the name of the first capacity without room; empty when it would fit."""
+        """Why not in this week: ``window``, or the name of the first capacity without room; empty when it would fit.
+
+        For a group that is not booked: its own booking would stand in its way.
+        """
         one = self.problem.groups[group]
-        if one.pattern.first(week, floor) is None:
+        if one.opening(week, floor) is None:
             return "window"
         for resource, amount in one.counts:
             if self.left[resource][week] < amount:
@@ -88,10 +91,10 @@ class Ledger:
         return ""
 
     def soonest(self, group: int) -> int:
-        """The first week that release, preparation and the present leave, capacities and dependencies apart."""
+        """The first week that its phase, preparation and the present leave, capacities and dependencies apart."""
         one = self.problem.groups[group]
         prepared = self.problem.first + (0 if one.started else one.lead - 1)
-        return max(one.release, prepared)
+        return max(one.opens // WEEK, prepared)
 
     def _lower_bound(self, group: int, floor: int) -> int:
         one = self.problem.groups[group]

@@ -11,8 +11,13 @@ BY_CAPACITY = ("beyond-limit", "no-team")
 """Codes of blocks that end when a capacity grows."""
 
 
+def copied_at_once(problem: Problem) -> Problem:
+    """The problem as if first copies took no time of their own: preparation lasts as long as the work does."""
+    return replace(problem, groups=[replace(group, lead=group.work) for group in problem.groups])
+
+
 def lifted(problem: Problem, codes: Collection[str] = BY_CAPACITY) -> Problem:
-    """The problem without blocks of these codes, and without those that only hang on them; releases as ``build`` would give them."""
+    """The problem without blocks of these codes, and without those that only hang on them; openings as ``build`` would give them."""
     groups: list[Group] = []
     for group in problem.groups:  # in topological order
         held = group.blocked
@@ -22,5 +27,5 @@ def lifted(problem: Problem, codes: Collection[str] = BY_CAPACITY) -> Problem:
     for group in reversed(groups):
         for other in group.needs:
             if not group.blocked:
-                groups[other].release = min(groups[other].release, group.release)
+                groups[other].opens = min(groups[other].opens, group.opens)
     return replace(problem, groups=groups)

@@ -7,6 +7,7 @@ from orchestrator.models import PlanNote
 from orchestrator.planning.calendar import calendar_findings
 from orchestrator.planning.problem import Problem
 from orchestrator.planning.schedule import Schedule
+from orchestrator.planning.why import no_room
 
 
 def notes_of(problem: Problem, schedule: Schedule) -> tuple[PlanNote, ...]:
@@ -17,7 +18,7 @@ def notes_of(problem: Problem, schedule: Schedule) -> tuple[PlanNote, ...]:
     ]
     for number, group in enumerate(problem.groups):
         if schedule.weeks[number] < 0:
-            reason = group.blocked or Finding("no-room", "error", "no week up to the end has room for it", "see the capacities")
+            reason = group.blocked or no_room(problem, schedule, number)
             for member in group.members:
                 sid = problem.systems[member].id
                 message = f"{sid} is not planned: {reason.message}"

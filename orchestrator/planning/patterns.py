@@ -10,9 +10,10 @@ from orchestrator.inventory.hours import outside_hours
 from orchestrator.models import System, Window
 from orchestrator.planning.calendar import windows_between
 from orchestrator.planning.hours import windows_for
-from orchestrator.planning.programme import Programme
+from orchestrator.planning.programme import Blackout, Programme
 
-WEEK = 7 * 24 * 60
+DAY = 24 * 60
+WEEK = 7 * DAY
 """Minutes of a week."""
 Slot = tuple[int, int, str]
 """An opening: start and end in minutes from the base Monday, and the rule that gave it."""
@@ -29,6 +30,8 @@ class Pattern:
         self.asks_calendar = any(window.days in {"workday", "weekend", "holiday"} for windows, _, _ in parts for window in windows)
         self._weeks: dict[int, tuple[Slot, ...]] = {}
         self._ever: bool | None = None
+        self._longest: float | None = None
+        self._closed_by: tuple[Blackout, ...] | None = None
 
     def slots(self, week: int) -> tuple[Slot, ...]:
         """Openings that start in this week, by start."""
@@ -51,8 +54,28 @@ class Pattern:
         return self._ever
 
     def longest(self, weeks: int) -> float:
-        """Hours of the longest opening in the first ``weeks`` weeks, whatever length is asked for; 0 when there is none."""
-        return max((end - start for week in range(weeks) for start, end, _ in self._find(week, 0.01)), default=0) / 60
+        """Hours of the longest opening from the present to week ``weeks`` (excluded), whatever length is asked for, blackouts apart; 0: none."""
+        if self._longest is None:
+            free, ahead = self._without_blackouts(), range(self._start // WEEK, weeks)
+            self._longest = max((end - start for week in ahead for start, end, _ in free._find(week, 0.01)), default=0) / 60
+        return self._longest
+
+    def closed_by(self, weeks: int) -> tuple[Blackout, ...]:
+        """Blackouts that touch an opening which there would be without any, from the present to week ``weeks`` (excluded)."""
+        if self._closed_by is None:
+            free = self._without_blackouts()
+            slots = [slot for week in range(self._start // WEEK, weeks) for slot in free.slots(week)]
+            mine = {department for _, department, _ in self._parts}
+            self._closed_by = tuple(
+                one for one in self._programme.blackouts
+                if (not one.departments or mine.intersection(one.departments)) and any(
+                    start < minutes_between(self._base, one.ends) + DAY and end > minutes_between(self._base, one.starts) for start, end, _ in slots
+                )
+            )  # fmt: skip
+        return self._closed_by
+
+    def _without_blackouts(self) -> Pattern:
+        return Pattern(self._parts, self.hours, self._programme.model_copy(update={"blackouts": ()}), self._base, self._start)
 
     def _find(self, week: int, hours: float) -> tuple[Slot, ...]:
         first = self._base + dt.timedelta(days=7 * week)

@@ -15,7 +15,7 @@ from orchestrator.planning.bounds import LARGE
 from orchestrator.planning.build import build
 from orchestrator.planning.former import schedule_of
 from orchestrator.planning.notes import notes_of
-from orchestrator.planning.orders import Closures, best_of_portfolio
+from orchestrator.planning.orders import Closures, best_of_portfolio, ripe
 from orchestrator.planning.problem import Problem, needed_of
 from orchestrator.planning.programme import Programme, programme_digest
 from orchestrator.planning.schedule import Schedule
@@ -30,19 +30,17 @@ def make_plan(
     """What moves when. The same input gives the same plan, digest included.
 
     ``effort``: iterations of neighbourhood search (no clock is looked at); the result is never worse than with fewer.
-    ``keep``: a former plan. Where it still fits into every limit and is no worse, it stays: more capacity never makes targets worse.
+    ``keep``: a former plan. Where it still fits into every limit and is no worse, it stays, and what it does not hold is put into the room
+    that it leaves: more capacity never makes targets worse.
     Raises ``Unreached`` when a target is missed: the best plan found, every reason, and the bracket of what is missing.
     """
     check_assessed(inventory, verdicts)
     problem = build(inventory, verdicts, programme)
     schedule = best_of_portfolio(problem)
     if keep is not None and (former := schedule_of(problem, keep)) is not None:
-        schedule = min(former, schedule, key=lambda one: scheduling.score(problem, one))
-    if effort:
-        from orchestrator.planning import search
-
-        schedule = search.improve(problem, schedule, effort)
-    schedule, reasons = mended(problem, schedule)
+        filled = scheduling.serial(problem, ripe(problem), base=former)
+        schedule = min(filled, schedule, key=lambda one: scheduling.score(problem, one))
+    schedule, reasons = mended(problem, schedule, effort)
     plan = to_plan(problem, schedule, inventory_digest=inventory_digest, policy_digest=policy_digest)
     if reasons:
         raise Unreached(plan, reasons)
@@ -110,33 +108,47 @@ def mending(problem: Problem) -> int:
     return 200 if len(problem.groups) <= LARGE else 60
 
 
-def mended(problem: Problem, schedule: Schedule) -> tuple[Schedule, list[Finding]]:
-    """The schedule mended until every target is met; with every reason where that does not succeed."""
-    if not scheduling.score(problem, schedule)[0]:
-        return schedule, []
-    from orchestrator.planning import search
-    from orchestrator.planning.explain import beyond_limits, explain, prove, structure
+def mended(problem: Problem, schedule: Schedule, effort: int = 0) -> tuple[Schedule, list[Finding]]:
+    """The schedule mended until every target is met, then improved by ``effort`` neighbourhoods; with every reason where a target is missed.
 
-    closures = Closures(problem)
-    short = sorted({one.phase for n, one in enumerate(problem.targets) if scheduling.reached(problem, schedule, n) < one.needed})
-    hopeless = any(structure(problem, phase) or beyond_limits(problem, phase) for phase in short)
-    proofs = {} if hopeless else prove(problem, short, closures)
-    if not hopeless and not proofs:  # what is proved to be impossible is not tried
-        schedule = search.mend(problem, schedule, mending(problem))
-    if not scheduling.score(problem, schedule)[0]:
+    Mending comes first: it is the same for every effort, and improvement never undoes it, so more effort is never worse.
+    """
+    closures, proofs = Closures(problem), None
+    short = _short_phases(problem, schedule)
+    if short:
+        from orchestrator.planning import search
+        from orchestrator.planning.explain import beyond_limits, prove, structure
+
+        hopeless = any(structure(problem, phase) or beyond_limits(problem, phase) for phase in short)
+        proofs = {} if hopeless else prove(problem, short, closures)
+        if not hopeless and not proofs:  # what is proved to be impossible is not tried
+            schedule = search.mend(problem, schedule, mending(problem))
+    if effort:
+        from orchestrator.planning import search
+
+        schedule = search.improve(problem, schedule, effort)
+    if not (left := _short_phases(problem, schedule)):
         return schedule, []
-    return schedule, [*explain(problem, schedule, proofs, closures), *problem.warnings]
+    from orchestrator.planning.explain import explain
+
+    return schedule, [*explain(problem, schedule, proofs if left == short else None, closures), *problem.warnings]
+
+
+def _short_phases(problem: Problem, schedule: Schedule) -> list[int]:
+    return sorted({one.phase for n, one in enumerate(problem.targets) if scheduling.reached(problem, schedule, n) < one.needed})
 
 
 def read_plan(text: str) -> Plan:
-    """A plan from JSON as ``plan --out`` or ``plan --json`` writes it (the latter with each phase's slack, and reasons where a target is
-    missed, beside it). Raises ValueError: not a plan, or (``digest``) content that is not that of its digest."""
+    """A plan from JSON as ``plan --out`` or ``plan --json`` writes it (the latter with each phase's slack and shortage, and reasons where a
+    target is missed, beside it). Raises ValueError: not a plan, or (``digest``) content that is not that of its digest."""
     data = json.loads(text)
     if not isinstance(data, dict):
         raise ValueError("no mapping")  # noqa: TRY004 - one kind of error for whatever stands in a file
     fields = {name: data[name] for name in Plan.model_fields if name in data}
     if isinstance(phases := fields.get("phases"), list):
-        fields["phases"] = [{k: v for k, v in one.items() if k != "slack"} if isinstance(one, dict) else one for one in phases]
+        fields["phases"] = [
+            {k: v for k, v in one.items() if k not in {"slack", "short"}} if isinstance(one, dict) else one for one in phases
+        ]
     plan = Plan.model_validate(fields)
     if plan_digest(plan) != plan.digest:
         raise ValueError("digest")
@@ -169,10 +181,9 @@ def phases_of(problem: Problem, entries: Sequence[PlanEntry]) -> tuple[PlanPhase
         members = problem.counted[number]
         end = dt.datetime.combine(phase.due + dt.timedelta(days=1), dt.time())
         done = {one.id for one in members if (at := accepted.get(one.id)) is not None and at <= end}
-        starts = problem.monday(problem.release_by_phase[number]) if number else phase.starts or problem.programme.starts
         found.append(PlanPhase(
             id=phase.id, in_scope=len(members), planned=len(done), due=phase.due, name=phase.name, name_en=phase.name_en,
-            needed=sum(target.needed for target in problem.targets if target.phase == number), percent=phase.percent, starts=starts,
+            needed=sum(target.needed for target in problem.targets if target.phase == number), percent=phase.percent, starts=problem.phase_starts[number],
             by_kind=_parts(members, done, phase.percent, lambda one: str(one.kind)),
             by_department=_parts(members, done, phase.percent, lambda one: one.department),
         ))  # fmt: skip

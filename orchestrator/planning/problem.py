@@ -16,12 +16,12 @@ from functools import cached_property
 
 from orchestrator.errors import Finding
 from orchestrator.models import System, Verdict
-from orchestrator.planning.patterns import Pattern
+from orchestrator.planning.patterns import Pattern, Slot
 from orchestrator.planning.programme import Programme
 from orchestrator.policy.counting import Member
 
 OVERRUN_WEEKS = 52
-"""Weeks behind the last due date in which left-overs may still be placed; they count as short of the target."""
+"""Weeks behind the last due date, or the present if that is later, in which left-overs may still be placed: short of the target."""
 CLOUD_DIMENSIONS = ("vcpus", "memory_gb", "storage_gb")
 
 
@@ -35,6 +35,8 @@ class Group:
     """Sum over members of 1 + readiness + (100 - complexity): a week's delay of what is ripe and simple costs more (R4)."""
     lead: int
     """Weeks of preparation, the week of the cutover included: the longest of its members."""
+    work: int
+    """The same without first copies: where it is less, ``lead`` depends on how fast one system's data is copied."""
     counts: tuple[tuple[int, int], ...]
     """(resource, amount) in the week of the cutover."""
     spread: tuple[tuple[int, int], ...]
@@ -46,8 +48,8 @@ class Group:
     trial: int
     """Minutes from the end of the cutover's window to final acceptance: the longest of its members."""
     pattern: Pattern
-    release: int
-    """No cutover before this week."""
+    opens: int
+    """Minute of the day on which its phase begins: no cutover starts earlier."""
     feeds: list[int] = field(default_factory=list)
     fixed: int | None = None
     """Under way or done: start of its cutover in minutes; not planned anew."""
@@ -57,6 +59,10 @@ class Group:
     started: bool = False
     """Its preparation has begun: no new preparation time is needed."""
     blocked: Finding | None = None
+
+    def opening(self, week: int, floor: int) -> Slot | None:
+        """The first opening of the week that starts no earlier than minute ``floor`` and than its phase."""
+        return self.pattern.first(week, max(floor, self.opens))
 
 
 @dataclass(frozen=True)
@@ -104,7 +110,8 @@ class Problem:
     """By phase, the systems that it plans for."""
     counted: list[list[Member]]
     """By phase, what its percentage is of."""
-    release_by_phase: list[int]
+    phase_starts: list[dt.date]
+    """By phase, the first day of cutovers of what no earlier phase has in scope."""
     out_of_scope: list[str]
     dropped: list[tuple[str, str]]
     """(system, what it needs): dependencies that history broke already, because the dependent is done or under way."""

@@ -39,11 +39,7 @@ def replan(
     problem = build(inventory, verdicts, present, promised)
     urgent = _begin(problem, entries, as_of)
     schedule = _best(problem, urgent)
-    if effort:
-        from orchestrator.planning import search
-
-        schedule = search.improve(problem, schedule, effort)
-    schedule, reasons = mended(problem, schedule)
+    schedule, reasons = mended(problem, schedule, effort)
     plan = to_plan(problem, schedule, inventory_digest=inventory_digest, policy_digest=policy_digest)
     plan = sealed(plan.model_copy(update={"moved": moved_promises(entries, plan), "replaces": former.digest}))
     if reasons:
@@ -92,7 +88,7 @@ def _begin(problem: Problem, former: Mapping[str, PlanEntry], as_of: dt.date) ->
         group = problem.groups[problem.group_of[needed]]
         if group.fixed is None:
             group.promised = problem.first
-            group.release = min(group.release, problem.first)
+            group.opens = min(group.opens, problem.first * WEEK)
             urgent.add(problem.group_of[needed])
     waiting = [number for number, group in enumerate(problem.groups) if group.promised is not None]
     for number in waiting:  # what was rolled back, or is new, and what promises wait for

@@ -134,6 +134,7 @@ class Search:
             if found is not None and self._place(found):
                 now = self._score(self._cost(picked), self.reach)
                 if now <= floor_score:
+                    self._fill()
                     return
             self._take_out([g for g in picked if self.schedule.weeks[g] >= 0])
         else:
@@ -146,6 +147,19 @@ class Search:
                 self._take_out([g for g in picked if self.schedule.weeks[g] >= 0])
         for group, place in best.items():
             self._enter(group, *place)
+        if best is not before.weeks:
+            self._fill()
+
+    def _fill(self) -> None:
+        """What is left out goes where a change has made room: nothing stays out of a schedule that has room for it."""
+        groups, schedule = self.problem.groups, self.schedule
+        for group in self.movable:
+            if schedule.weeks[group] >= 0 or any(schedule.weeks[other] < 0 for other in groups[group].needs):
+                continue
+            floor = max((schedule.starts[other] for other in groups[group].needs), default=0)
+            found = schedule.ledger.earliest(group, max(floor, (groups[group].promised or 0) * WEEK))
+            if found:
+                self._enter(group, *found)
 
     def _take_out(self, picked: Sequence[int]) -> _Kept:
         schedule = self.schedule
@@ -194,7 +208,7 @@ class Search:
         for group in sorted(proposed):
             week, _ = proposed[group]
             floor = max((self.schedule.starts[other] for other in self.problem.groups[group].needs), default=0)
-            slot = self.problem.groups[group].pattern.first(week, floor)
+            slot = self.problem.groups[group].opening(week, floor)
             if slot is None or slot[0] > self.ceiling(group) or not self.schedule.ledger.fits(group, week):
                 return False
             if any(self.schedule.weeks[other] < 0 for other in self.problem.groups[group].needs):

@@ -146,7 +146,7 @@ def _domains(search: Search, picked: Sequence[int], former: dict[int, int]) -> d
         first = max(low - 2, search.schedule.ledger.soonest(g), floor // WEEK)
         weeks = [
             week for week in range(first, min(high, ceiling // WEEK) + 1)
-            if (slot := one.pattern.first(week, floor)) and slot[0] <= ceiling and search.schedule.ledger.fits(g, week)
+            if (slot := one.opening(week, floor)) and slot[0] <= ceiling and search.schedule.ledger.fits(g, week)
         ]  # fmt: skip
         if len(weeks) > room:
             weeks = sorted(sorted(weeks, key=lambda week: (abs(week - former[g]), week))[:room])

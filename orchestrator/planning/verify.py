@@ -41,7 +41,7 @@ def verify(
             faults.append(_fault("stranger", f"{entry.system} is not in the inventory's count", entry.system))
         entries[entry.system] = entry
     known = {sid: entry for sid, entry in entries.items() if sid in systems}
-    cycles = _cycles({sid: [other for other in systems[sid].depends_on if other in known] for sid in known}, programme.reachable)
+    cycles = _cycles({sid: [other for other in systems[sid].depends_on if _binds(known, sid, other)] for sid in known}, programme.reachable)
     faults += _dependency_faults(known, systems, cycles, programme)
     faults += _window_faults(known, systems, verdicts, programme)
     faults += _start_faults(known, systems, inventory, programme)
@@ -58,6 +58,14 @@ def verify(
 
 def _fault(code: str, message: str, system: str = "") -> Finding:
     return Finding(f"verify-{code}", "error", message, "do not approve this plan; report it as a fault of the planner", system=system)
+
+
+def _binds(entries: Mapping[str, PlanEntry], sid: str, other: str) -> bool:
+    """Whether a dependency still ties two dates: not that of what is done, nor that of what is under way on what has not come as far."""
+    if other not in entries or entries[sid].state == "planned":
+        return other in entries
+    before = entries[other].window_start.date() <= entries[sid].window_start.date()
+    return entries[sid].state == "under_way" and entries[other].state != "planned" and before
 
 
 def _cycles(needs: Mapping[str, Sequence[str]], reachable: Iterable[str]) -> dict[str, frozenset[str]]:
@@ -205,14 +213,14 @@ def _start_faults(
         phase = programme.phases[number]
         day = phase.starts or (programme.phases[number - 1].due + ONE_DAY if number else programme.starts)
         frozen = {one.id for one in programme.baseline.members if _inside(phase, one.level, one.kind)} if programme.baseline else set()
-        for sid in entries:
+        for sid in systems:  # also for those without a date: what they need was free to move early for them
             if sid in frozen or _inside(phase, levels.get(systems[sid].department), systems[sid].kind):
                 begins[sid] = min(day, begins.get(sid, day))
     todo = list(begins)
     while todo:
         sid = todo.pop()
         for other in systems[sid].depends_on:
-            if other in entries and begins.get(other, dt.date.max) > begins[sid]:
+            if other in systems and begins.get(other, dt.date.max) > begins[sid]:
                 begins[other] = begins[sid]
                 todo.append(other)
     faults = []

@@ -11,18 +11,20 @@ from orchestrator.models import Inventory, Plan, PlanCount, PlanPhase, Verdict
 from orchestrator.planning.plan import Unreached, make_plan
 from orchestrator.planning.programme import Programme
 from orchestrator.planning.relax import Change, apply
+from orchestrator.planning.shortfall import short_of
 from orchestrator.policy.counting import Member
 
 
 @dataclass(frozen=True)
 class PhaseOutcome:
-    """One phase of one answer. ``reached_on``: the day on which the needed number is accepted; None without a plan."""
+    """One phase of one answer. ``reached_on``: the day on which the needed number is accepted; None without a plan. ``short``: what is missing."""
 
     id: str
     needed: int
     planned: int
     due: dt.date
     reached_on: dt.date | None
+    short: int
 
 
 @dataclass(frozen=True)
@@ -119,10 +121,9 @@ def _outcome(
         plan, findings = missed.plan, missed.findings
     except Refused as refused:
         return Outcome((), None, refused.findings, feasible=False), None
-    counted = programme.counted(inventory)
     phases = tuple(
-        PhaseOutcome(one.id, one.needed, one.planned, one.due, reached_on(plan, one, members, programme.counting))
-        for one, members in zip(plan.phases, counted, strict=True)
+        PhaseOutcome(one.id, one.needed, one.planned, one.due, reached_on(plan, one, members, plan.counting), short_of(one, plan.counting))
+        for one, members in zip(plan.phases, programme.counted(inventory), strict=True)
     )
     last = max((entry.window_start.date() for entry in plan.entries), default=None)
     return Outcome(phases, last, findings, feasible=not findings), plan

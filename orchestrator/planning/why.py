@@ -1,7 +1,11 @@
-"""Reasons for a place in the plan: ripe and simple first (R4), and what kept a system from an earlier week."""
+"""Reasons for a place in the plan: ripe and simple first (R4), and what kept a system from an earlier week, or from every week."""
 
 from __future__ import annotations
 
+import datetime as dt
+from collections import Counter
+
+from orchestrator.errors import Finding
 from orchestrator.models import Reason
 from orchestrator.planning.patterns import WEEK
 from orchestrator.planning.problem import Problem
@@ -29,8 +33,8 @@ def _no_earlier(problem: Problem, schedule: Schedule, group: int) -> Reason:
         names = problem.names(after)
         return Reason(rule="after-what-it-needs", source="R4", zh=f"不早于其依赖的 {names}", en=f"no earlier than {names}, which it needs")
     soonest = ledger.soonest(group)
-    if week <= soonest and one.release == soonest > problem.first + one.lead - 1:
-        return Reason(rule="phase-starts", source="R7", zh="所属阶段从本周开始", en="its phase starts with this week")
+    if week <= soonest and one.opens // WEEK == soonest > problem.first + one.lead - 1:
+        return Reason(rule="phase-starts", source="R7", zh="所属阶段在本周开始", en="its phase starts in this week")
     if week <= soonest:
         zh = f"最早可行的一周：准备需 {one.lead} 周，割接当周计算在内"
         en = f"the first possible week: its preparation takes {one.lead} week{'s' if one.lead > 1 else ''}, up to and including this one"
@@ -39,7 +43,30 @@ def _no_earlier(problem: Problem, schedule: Schedule, group: int) -> Reason:
         return Reason(rule="first-possible-week", zh=zh, en=en)
     if one.promised is not None and week == one.promised:
         return Reason(rule="promised", zh="按原计划承诺的时间", en="the week that the former plan promised")
-    if blocker := ledger.blocker(group, week - 1, floor):
+    ledger.give(group, week)
+    blocker = ledger.blocker(group, week - 1, floor)
+    ledger.take(group, week)
+    if blocker:
         zh, en = resource_name(blocker, "zh"), resource_name(blocker, "en")
         return Reason(rule="capacity", fact=blocker, zh=f"前一周{zh}没有余量", en=f"{en}: no room in the week before")
     return Reason(rule="order", zh="更成熟、更简单的系统先行", en="riper and simpler systems went first")
+
+
+def no_room(problem: Problem, schedule: Schedule, group: int) -> Finding:
+    """Why a group that could move is in no week: what it needs has none, or the capacities that are full, those of most weeks first."""
+    one, ledger, names = problem.groups[group], schedule.ledger, problem.names(group)
+    lost = next((other for other in one.needs if schedule.weeks[other] < 0), None)
+    if lost is not None:
+        needed = problem.names(lost)
+        return Finding("no-room", "error", f"it needs {needed}, which gets no date", f"see the reason given for {needed}", system=names)
+    floor = max((schedule.starts[other] for other in one.needs), default=0)
+    weeks = range(max(ledger.soonest(group), floor // WEEK), problem.weeks)
+    full = Counter(name for week in weeks if (name := ledger.blocker(group, week, floor)) not in {"", "window"})
+    last = problem.monday(problem.weeks) - dt.timedelta(days=1)
+    if not full:
+        return Finding(
+            "no-room", "error", f"no week up to {last} has a window for it", "an earlier window, a shorter preparation", system=names
+        )
+    words = [resource_name(name, "en") for name, _ in full.most_common()]
+    message = f"no week up to {last} has room for it: {', '.join(words)} {'is' if len(words) == 1 else 'are'} full"
+    return Finding("no-room", "error", message, f"more of {' or '.join(words)}", system=names)

@@ -12,6 +12,7 @@ from typing import Any
 
 from orchestrator.models import Inventory, Plan, PlanEntry, Strategy
 from orchestrator.planning.programme import Programme
+from orchestrator.planning.shortfall import short_of
 
 WIDTH, LEFT, RIGHT = 960, 150, 24
 INNER = WIDTH - LEFT - RIGHT
@@ -101,7 +102,7 @@ def _targets(parts: list[str], plan: Plan, x: Scale, scopes: Sequence[set[str]],
         parts.append(f'<text x="{LEFT - 8}" y="{y(len(days)) + 4}" text-anchor="end" fill="{colour}">{escape(name)} {len(days)}</text>')
     for phase in plan.phases:
         name = str(words["target"]).format(phase=phase.name or phase.id, percent=phase.percent or 0, needed=phase.needed)
-        met = "#444" if phase.planned >= phase.needed else "#b2182b"
+        met = "#b2182b" if short_of(phase, plan.counting) else "#444"
         at, due = y(phase.needed), x(phase.due)
         parts.append(f'<line x1="{LEFT}" x2="{due}" y1="{at}" y2="{at}" stroke="{met}" stroke-dasharray="5 4"/>')
         parts.append(f'<line x1="{due}" x2="{due}" y1="{at - 8}" y2="{bottom - 20}" stroke="{met}" stroke-dasharray="2 3"/>')

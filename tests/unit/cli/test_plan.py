@@ -16,7 +16,7 @@ from orchestrator.engine.actors import Actor
 from orchestrator.engine.session import Session
 from orchestrator.errors import Refused
 from orchestrator.models import Plan
-from orchestrator.planning.plan import plan_digest
+from orchestrator.planning.plan import plan_digest, read_plan
 
 DEMO = Path(__file__).parents[3] / "inventories" / "demo"
 LIN, ZHOU = Actor("os", "lin"), Actor("os", "zhou")
@@ -148,6 +148,23 @@ def test_a_plan_that_misses_its_target_is_shown_kept_and_approved_only_with_a_re
     assert main(["plan", "approve", digest[:12]]) == 2
     assert "misses its targets" in capsys.readouterr().err
     assert main(["plan", "approve", digest[:12], "--reason", "the best there is"]) == 0
+
+
+def test_one_department_that_is_short_needs_a_reason_to_approve_and_shows_no_slack(
+    inventory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    closed = "{name: 封网, starts: 2026-01-01, ends: 2030-01-01, departments: [meteorology]}"
+    rewrite(inventory / "program.yaml", "counting: all_together", f"blackouts: [{closed}]\ncounting: per_department")
+    assert main(["plan", "--json", "--out", str(tmp_path / "best.json")]) == 3
+    told = json.loads(capsys.readouterr().out)
+    assert [(one["slack"], one["short"]) for one in told["phases"]] == [(-1, 1), (-1, 1)]
+    (tmp_path / "told.json").write_text(json.dumps(told), "utf-8")
+    assert read_plan((tmp_path / "told.json").read_text("utf-8")).digest == told["digest"]
+    as_account(monkeypatch, ZHOU)
+    assert main(["plan", "approve", told["digest"][:12]]) == 2
+    assert "phase-1 4/5, 1 short" in capsys.readouterr().err
+    assert main(["plan", "what-if", "--wave", "1"]) == 0
+    assert "4 / 未达标，缺 1" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("inventory")

@@ -11,7 +11,7 @@ from orchestrator.models import Plan
 from orchestrator.planning import search, solver
 from orchestrator.planning.build import build
 from orchestrator.planning.orders import best_of_portfolio
-from orchestrator.planning.plan import make_plan, sealed, to_plan
+from orchestrator.planning.plan import Unreached, make_plan, sealed, to_plan
 from orchestrator.planning.programme import Programme, Standing, Teams, load_programme
 from orchestrator.planning.relax import Change, apply, parse_capacity, parse_team
 from orchestrator.planning.replan import replan
@@ -40,6 +40,15 @@ def test_nothing_has_happened_and_the_promises_are_over_so_each_is_listed(plan: 
     assert {one.system for one in made.moved} == {one.system for one in plan.entries if one.phase == "phase-1"}
     assert all(one.now is not None and one.now.date() >= dt.date(2026, 3, 2) and one.why for one in made.moved)
     assert next(one for one in made.entries if one.system == "county-service-hall").window_start.date() == dt.date(2027, 1, 2)
+
+
+def test_years_behind_the_last_due_date_everything_still_gets_a_date(plan: Plan) -> None:
+    with pytest.raises(Unreached) as missed:
+        again(plan, "2030-06-03")
+    made = missed.value.plan
+    assert {one.system for one in made.entries} == {one.system for one in plan.entries}
+    assert all(one.window_start.date() >= dt.date(2030, 6, 3) for one in made.entries)
+    assert {one.code for one in missed.value.findings}.isdisjoint({"window-too-short", "blacked-out"})
 
 
 def test_what_is_done_or_under_way_stays_and_is_no_broken_promise(plan: Plan) -> None:

@@ -53,6 +53,17 @@ def test_each_of_a_cycle_keeps_its_own_day_and_what_is_behind_is_told(
     assert not verify(plan, inventory, verdicts, here)
 
 
+def test_a_cycle_of_which_one_is_done_and_the_others_went_back_moves_as_its_parts_can() -> None:
+    inventory, verdicts = city([{"id": "aa", "needs": ["bb"]}, {"id": "bb", "needs": ["cc"]}, {"id": "cc", "needs": ["aa"]}])
+    former = make_plan(inventory, verdicts, programme(), inventory_digest="", policy_digest="")
+    standing = [Standing(system="aa", state="done", cutover=DONE), *(Standing(system=one, state="rolled_back") for one in ("bb", "cc"))]
+    made = replan(inventory, verdicts, programme(), former, as_of=BEGUN, standing=standing, inventory_digest="", policy_digest="")
+    assert days(made)["aa"] == DONE
+    assert days(made)["cc"] <= days(made)["bb"]
+    present = programme(as_of=BEGUN, under_way=standing)
+    assert not verify(made, inventory, verdicts, present, former=former)
+
+
 def test_what_is_done_without_a_day_counts_from_the_programmes_start() -> None:
     inventory, verdicts = city([{"id": "aa"}])
     plan = make_plan(inventory, verdicts, programme(under_way=[Standing(system="aa", state="done")]), inventory_digest="", policy_digest="")
