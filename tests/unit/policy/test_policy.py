@@ -15,7 +15,7 @@ from orchestrator.engine.journal import Journal
 from orchestrator.engine.purge import purge
 from orchestrator.errors import Refused
 from orchestrator.inventory.load import load
-from orchestrator.models import Database, Department, Inventory, Kind, Level, Service, Status, Strategy, System, Verdict
+from orchestrator.models import Database, Department, Inventory, Kind, Level, Service, Status, Strategy, System
 from orchestrator.policy import assess, load_policy, policy_digest
 from orchestrator.policy.counting import baseline, change, freeze, members_of, needed, progress, unexplained
 from orchestrator.policy.diff import diff_policies
@@ -23,19 +23,9 @@ from orchestrator.policy.explain import explain
 from orchestrator.policy.expressions import BadCondition, compile_conditions
 from orchestrator.policy.lint import check_policy
 from orchestrator.policy.records import JournalAudit, Record, overrides, record_override, with_overrides, withdraw_override
+from tests.support.one_system import FULL, verdict
 
 ROOT = Path(__file__).parents[3]
-FULL: dict[str, Any] = {
-    "id": "full", "name": "全系统", "department": "d-1", "kind": Kind.APPLICATION, "status": Status.IN_USE, "protection_grade": 2, "grade_answered": True,
-    "architecture": "B/S", "os": "CentOS 7", "dbms": "MySQL 5.7", "data_gb": 10, "servers": 2, "vcpus": 8, "memory_gb": 16, "storage_gb": 100, "virtualised": True,
-    "special_equipment": False, "room": "机房", "network": "government_extranet", "users": "internal", "service_hours": "工作日 08:30-17:30",
-    "max_interruption_minutes": 60, "vendor": "厂商", "installable": True, "supported": True, "processor": "x86_64", "shared_storage_cluster": False,
-}  # fmt: skip
-
-
-def verdict(**changes: Any) -> Verdict:
-    system = System.model_validate({**FULL, **changes})
-    return assess(Inventory(departments=(Department(id="d-1", name="市局"),), systems=(system,)), load_policy(None))["full"]
 
 
 @dataclass
@@ -259,7 +249,7 @@ def test_a_condition_that_cannot_be_evaluated_is_refused_and_found_by_the_check(
 
 def test_a_diff_names_who_changes_strategy_and_why(tmp_path: Path) -> None:
     def stricter(document: dict[str, Any]) -> None:
-        document["cloud_os"].append("other")
+        document["cloud_os"].append("proprietary")
 
     path = changed_policy(tmp_path, stricter)
     assert policy_digest(load_policy(path)) != policy_digest(load_policy(None))
@@ -302,7 +292,11 @@ def test_an_override_stands_beside_what_policy_said_until_it_is_withdrawn() -> N
     trail, said = Trail(), verdict()
     record_override(trail, said, Strategy.HOSTING, reason="省厅统一要求", actor="os:zhang", on_behalf_of="李局长")
     over = with_overrides({"full": said}, overrides(trail))["full"]
-    assert (over.strategy, over.policy_strategy, over.overridden_by) == (Strategy.HOSTING, Strategy.CLOUD_DEPLOYMENT, "os:zhang（代 李局长）")
+    assert (over.strategy, over.policy_strategy, over.overridden_by) == (
+        Strategy.HOSTING,
+        Strategy.CLOUD_DEPLOYMENT,
+        "os:zhang（代 李局长）",
+    )
     assert "省厅统一要求" in over.reasons[0].zh
     withdraw_override(trail, "full", reason="撤回", actor="os:zhang")
     assert overrides(trail) == {}
