@@ -105,6 +105,8 @@ def _chinese(case: _Case) -> str:
     lines = [f"{system.name}（{owner}）", "", f"按现行策略，建议的迁移方式为：{STRATEGY_ZH[verdict.policy_strategy or verdict.strategy]}。"]
     if verdict.overridden_by:
         lines.append(f"现已改定为：{STRATEGY_ZH[verdict.strategy]}。{'；'.join(one.zh for one in case.overrides)}。")
+    elif case.overrides:
+        lines.append(f"{'；'.join(one.zh for one in case.overrides)}。")
     lines += ["", "理由："]
     for number, reason in enumerate(case.deciding, start=1):
         basis = BASIS.get(reason.source, ("", ""))[0]
@@ -160,6 +162,8 @@ def _english(case: _Case) -> str:
     ]
     if verdict.overridden_by:
         lines.append(f"Changed to: {STRATEGY_EN[verdict.strategy]}. {'; '.join(one.en for one in case.overrides)}.")
+    elif case.overrides:
+        lines.append(f"{'; '.join(one.en for one in case.overrides)}.")
     lines += ["", "Reasons:"]
     for number, reason in enumerate(case.deciding, start=1):
         basis = BASIS.get(reason.source, ("", ""))[1]

@@ -309,6 +309,15 @@ def test_an_override_stands_beside_what_policy_said_until_it_is_withdrawn() -> N
             record_override(trail, said, Strategy.HOSTING, reason=bad, actor="os:zhang")
 
 
+def test_an_override_that_policy_came_to_agree_with_is_no_difference() -> None:
+    trail, said = Trail(), verdict()
+    record_override(trail, said, Strategy.HOSTING, reason="省厅统一要求", actor="os:zhang")
+    now = with_overrides({"full": verdict(os="AIX")}, overrides(trail))["full"]
+    assert (now.strategy, now.policy_strategy, now.overridden_by) == (Strategy.HOSTING, None, None)
+    assert "省厅统一要求（策略现结论与之一致）" in now.reasons[0].zh
+    assert all("省厅统一要求" in text for text in explain(System.model_validate(FULL), None, now, load_policy(None)))
+
+
 def test_the_quick_trail_reads_what_the_journal_wrote(tmp_path: Path) -> None:
     journal = Journal(f"sqlite:///{tmp_path / 'journal.sqlite'}")
     audit = JournalAudit(journal)
