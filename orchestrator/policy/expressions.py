@@ -38,10 +38,11 @@ class Condition:
 
     def __init__(self, text: str, tree: list[Any]) -> None:
         self.text = text
-        self._raw = tree
+        self.tree = tree
+        """As ``parse`` gives it: plain lists."""
         self.facts = tuple(sorted(_names(tree)))
         self._seen: dict[tuple[Any, ...], bool | None] = {}
-        self._tree: Any = None
+        self._thawed: Any = None
 
     def holds(self, facts: Mapping[str, Value]) -> bool | None:
         """True, False, or None when a missing fact decides. Raises ``BadCondition`` when the types do not fit."""
@@ -54,10 +55,10 @@ class Condition:
         from celpy.adapter import json_to_cel
         from celpy.evaluation import Activation, CELEvalError, Evaluator
 
-        if self._tree is None:
-            self._tree = _thaw(self._raw)
+        if self._thawed is None:
+            self._thawed = _thaw(self.tree)
         try:
-            result = Evaluator(ast=self._tree, activation=Activation()).evaluate(
+            result = Evaluator(ast=self._thawed, activation=Activation()).evaluate(
                 {name: json_to_cel(_plain(value)) for name, value in facts.items()}
             )
         except CELEvalError as error:

@@ -59,7 +59,8 @@ _PROVIDED = {
         Provided("bool"),
     ),
     **dict.fromkeys(("data_gb", "max_interruption_minutes", "server_vcpus", "server_memory_gb"), Provided("number")),
-    **dict.fromkeys(("servers", "protection_grade", "dependencies"), Provided("number", whole=True)),
+    **dict.fromkeys(("servers", "dependencies"), Provided("number", whole=True)),
+    "protection_grade": Provided("number", ("0", "1", "2", "3", "4", "5"), whole=True),
     **dict.fromkeys(("architecture", "room", "service_hours"), Provided("text")),
     **dict.fromkeys(("engines", "vendor_engines"), Provided("list")),
 }  # fmt: skip
