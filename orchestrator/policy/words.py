@@ -14,7 +14,7 @@ _WITH_SLASH = re.compile(r"\b(?:z/os|os/2|os/390|os/400|as/400|gnu/linux|hp/ux|[
 _KEPT = "\u2215"
 """Stands for a slash inside a name while a text is split."""
 _MORE_OF_THE_SAME = re.compile(
-    r"(?:[\d.\-_ ()#*x×]|v|r|sp|u|g|c|i|bit|位|版|企业|标准|社区|简体|中文|以上|更高|主备|主从|双机|集群|单机|热备|高可用|等)+"
+    r"(?:[\d.\-_ ()#*x×]|xp|v|r|sp|u|g|c|i|bit|位|版|企业|标准|社区|简体|中文|以上|更高|主|备|从|库|双机|集群|单机|热备|高可用|等)+"
 )
 """A part that only says which version or how many: ``2012 R2``, ``12c``, ``64位``, ``主备``."""
 _FROM_ANOTHER = r"基于|兼容|内核|衍生|改造|二次开发|协议|based on|compatible|fork"
@@ -121,7 +121,7 @@ def _parts(text: str) -> list[tuple[str, str]]:
             continue
         if parts and _MORE_OF_THE_SAME.fullmatch(folded):
             name = _NAME.match(parts[-1][1])
-            parts.append((shown, f"{name[0] if name else ''}{folded}" if re.match(r"[v\d]", folded) else parts[-1][1]))
+            parts.append((shown, f"{name[0] if name else ''}{folded}" if re.match(r"[v\d]|xp", folded) else parts[-1][1]))
         elif folded:
             parts.append((shown, folded))
     return parts

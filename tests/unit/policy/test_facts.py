@@ -64,7 +64,7 @@ def test_what_is_not_understood_never_decides_and_is_named(field: str, text: str
             "Win7", "WIN10", "红帽企业版6", "中科方德", "Fedora 20", "中标麒麟 V10", "NeoKylin", "RedHatLinux6", "openSUSE 15", "CentOS 6/7",
             "Windows Server 2008 R2/2012", "Windows Server 2012 64位、CentOS 7", "ＣｅｎｔＯＳ　７", "GNU/Linux", "CentOS 7及以上", "Windows Media Server 2012",
         )),
-        *(("processor", text) for text in ("x64", "x86-64", "AMD", "amd64", "i386", "i686", "C86", "海光 C86", "x86/ARM", "ARMv8", "鲲鹏920", "Intel Xeon E5、鲲鹏")),
+        *(("processor", text) for text in ("x64", "x86-64", "AMD", "amd64", "i386", "i686", "C86", "海光 C86", "x86/ARM", "ARMv8", "鲲鹏920", "Intel Xeon E5、鲲鹏", "E5-2620 v4", "至强")),
     ],
 )  # fmt: skip
 def test_what_the_cloud_has_is_recognised_in_the_words_people_use(field: str, text: str) -> None:
@@ -77,7 +77,7 @@ def test_what_the_cloud_has_is_recognised_in_the_words_people_use(field: str, te
     ("field", "text", "rule"),
     [
         *(("os", text, "os-without-image") for text in (
-            "Solaris 10", "AIX 6.1", "NetWare", "Windows 2003", "WinXP", "CentOS 7、NetWare", "CentOS 7/5", "Windows Server 2008/2003", "z/OS",
+            "Solaris 10", "AIX 6.1", "NetWare", "Windows 2003", "WinXP", "CentOS 7、NetWare", "CentOS 7/5", "Windows Server 2008/2003", "Windows 7/XP", "z/OS",
             "HP-UX 11i", "AS/400", "Red Hat Enterprise Linux 5.8", "红旗 Linux", "CetnOS 7、AIX", "CentOS AIX", "SCO UNIX",
         )),
         *(("processor", text, "processor-not-on-cloud") for text in (
@@ -124,6 +124,7 @@ def test_an_engine_without_a_mover_is_vendor_run_whatever_stands_beside_it(dbms:
         ("PG 12", ["postgresql"]),
         ("PostgreSQL 9.6/12", ["postgresql"]),
         ("PostgreSQL（主备）、Redis", ["postgresql", "redis"]),
+        ("PostgreSQL 主库/备库", ["postgresql"]),
         ("PostgreSQL + PostGIS", ["postgresql"]),
         ("PostgreSQL 12（兼容Oracle）", ["postgresql"]),
         ("无", ["none"]),
