@@ -154,7 +154,7 @@ def _holds(policy: Policy, rule: Rule, values: Mapping[str, Value]) -> bool | No
 
 
 def _change(policy: Policy, facts: Facts, places: Mapping[str, str], rules: list[Rule], after: Strategy) -> Reason:
-    names = tuple(name for rule in rules for name in policy.conditions[rule.when].facts)
+    names = tuple(name for rule in rules for name in policy.conditions[rule.when].rests_on(facts.values, policy.limits))
     zh = "，并且".join(rule.mend_zh or rule.id for rule in rules)
     en = ", together with ".join(rule.mend_en or rule.id for rule in rules)
     return Reason(
@@ -168,7 +168,7 @@ def _change(policy: Policy, facts: Facts, places: Mapping[str, str], rules: list
 
 
 def _reason(rule: Rule, policy: Policy, facts: Facts, places: Mapping[str, str]) -> Reason:
-    names = policy.conditions[rule.when].facts
+    names = policy.conditions[rule.when].rests_on(facts.values, policy.limits)
     return Reason(
         rule=rule.id,
         zh=rule.zh,

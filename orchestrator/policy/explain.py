@@ -78,7 +78,9 @@ class _Case:
         """(label, answer) of each fact the reason looked at, each field of the form once."""
         found: dict[str, tuple[str, str]] = {}
         for rule in reason.rule.split("+"):
-            for name in self.policy.conditions[self.rules[rule].when].facts if rule in self.rules else ():
+            for name in (
+                self.policy.conditions[self.rules[rule].when].rests_on(self.facts.values, self.policy.limits) if rule in self.rules else ()
+            ):
                 if answer := self.facts.words(name, language):
                     label = self.label(field_of(self.policy, name), language)
                     found.setdefault(label, (label, answer))

@@ -12,7 +12,7 @@ beside it as data (``policy.trees.json``, written by ``scripts/write_policy_tree
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -50,6 +50,18 @@ class Condition:
         if at not in self._seen:
             self._seen[at] = self._evaluate({name: facts[name] for name in self.facts if name in facts})
         return self._seen[at]
+
+    def rests_on(self, facts: Mapping[str, Value], settled: Container[str] = ()) -> tuple[str, ...]:
+        """The facts that a condition which holds would not hold without; all it names where each alone could be spared. Without ``settled`` ones."""
+        known = [name for name in self.facts if name in facts and name not in settled]
+        if len(known) < 2:
+            return tuple(known)
+        needed = [
+            name
+            for name in known
+            if self.holds({other: facts[other] for other in self.facts if other in facts and other != name}) is not True
+        ]
+        return tuple(needed or known)
 
     def _evaluate(self, facts: Mapping[str, Value]) -> bool | None:
         from celpy.adapter import json_to_cel

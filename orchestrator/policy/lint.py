@@ -19,7 +19,7 @@ _TYPES = {"bool": (bool,), "number": (int, float), "text": (str,)}
 
 def check_policy(policy: Policy) -> list[Finding]:
     """Every finding, within a few seconds. A claim that a rule never speaks is a proof; what could not be tried is said to be not proved."""
-    findings = [*_default(policy), *_precedence(policy)]
+    findings = [*_default(policy), *_precedence(policy), *_lists(policy)]
     for name, fact in policy.facts.items():
         findings += _fact(policy, name, fact)
     for rule in policy.rules:
@@ -49,6 +49,20 @@ def _precedence(policy: Policy) -> Iterator[Finding]:
             rules = "、".join(rule.id for rule in policy.rules if rule.effect.strategy is strategy)
             message = f"缺少 {strategy}，这些规则的迁移方式永远不起作用 (missing: the strategy of these rules is never chosen): {rules}"
             yield _finding("not-in-precedence", "error", "precedence", message, "补入 precedence (add it)")
+
+
+def _lists(policy: Policy) -> Iterator[Finding]:
+    """A word that no synonym gives stands for nothing: a slip in ``cloud_os`` would send every such system to hosting."""
+    for name, kind in (
+        ("cloud_os", "os_family"),
+        ("cloud_processors", "processor"),
+        ("movers", "engine"),
+        ("engines_without_data", "engine"),
+    ):
+        given = {word for word, _ in policy.synonyms.get(kind, ())}
+        for word in getattr(policy, name):
+            if word not in given:
+                yield _finding("unknown-word", "error", name, f"synonyms.{kind} 中没有 {word} (no such word among them)", CORRECT)
 
 
 def _fact(policy: Policy, name: str, fact: Fact) -> Iterator[Finding]:

@@ -182,6 +182,8 @@ def test_what_was_left_for_want_of_budget_is_named(tmp_path: Path) -> None:
         (lambda d: d["rules"].append(rule(mend={"nosuch": True}, mend_zh="x", mend_en="x")), ("bad-mend", "error", "rules.new")),
         (lambda d: d.update(precedence=["cloud_deployment"]), ("not-in-precedence", "error", "precedence")),
         (lambda d: d.update(precedence=[]), ("not-in-precedence", "error", "precedence")),
+        (lambda d: d["cloud_os"].append("linus"), ("unknown-word", "error", "cloud_os")),
+        (lambda d: d["movers"].append("postgres"), ("unknown-word", "error", "movers")),
         (lambda d: d["facts"].update(moon={"type": "bool", "zh": "月", "en": "moon"}), ("unknown-fact", "error", "facts.moon")),
         (
             lambda d: d["facts"].update(limit_moon={"type": "number", "zh": "月", "en": "moon"}),

@@ -235,6 +235,7 @@ def test_a_reason_names_the_row_that_its_fact_came_from(changes: dict[str, Any],
     said = assess_system(system, policy, FactReader(policy), PLACES)
     (reason,) = (one for one in said.reasons if one.rule == rule)
     assert fact in reason.fact
+    assert "单台服务器内存" not in reason.fact  # it is not what the reason rests on
     assert reason.place == place
     zh, en = explain(system, None, said, policy)
     assert fact.removeprefix("dbms=") in zh
