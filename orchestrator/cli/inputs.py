@@ -37,15 +37,36 @@ def configured_policy() -> Path | None:
     return file if file.exists() else None
 
 
+def policy_for(paths: Sequence[Path], policy_file: Path | None = None) -> Policy:
+    """The policy that is named, else the one beside what is read, else the configured one, else the one that ships."""
+    from orchestrator.policy.policy import load_policy
+
+    beside = next((path / "policy.yaml" for path in paths if (path / "policy.yaml").is_file()), None)
+    return load_policy(policy_file or beside or (None if paths else configured_policy()))
+
+
+def doubted(reading: Reading, paths: Sequence[Path]) -> Reading:
+    """The reading with what its policy does not understand, or finds contradicted, as warnings; a policy that is refused is one itself."""
+    from dataclasses import replace
+
+    from orchestrator.errors import Finding
+    from orchestrator.policy.doubts import with_doubts
+
+    try:
+        return with_doubts(reading, policy_for(paths))
+    except Refused:
+        message = "策略文件无法读取，未核对操作系统等文字 (the policy cannot be read: texts were not checked against it)"
+        unread = Finding("policy-unread", "warning", message, "orchestrator policy check", file="policy.yaml")
+        return replace(reading, findings=[*reading.findings, unread])
+
+
 def assessed(paths: Sequence[Path], policy_file: Path | None = None) -> tuple[Reading, Policy, dict[str, Verdict]]:
     """The inventory, the policy, and verdicts with people's overrides laid over them."""
     from orchestrator.policy.assess import assess
-    from orchestrator.policy.policy import load_policy
     from orchestrator.policy.records import overrides, with_overrides
 
     reading = read_inventory(paths)
-    beside = next((path / "policy.yaml" for path in paths if (path / "policy.yaml").is_file()), None)
-    rules = load_policy(policy_file or beside or (None if paths else configured_policy()))
+    rules = policy_for(paths, policy_file)
     verdicts = assess(reading.inventory, rules, reading.places)
     decided = overrides(trail(write=False))
     return reading, rules, with_overrides(verdicts, decided, city_zone(paths)) if decided else verdicts

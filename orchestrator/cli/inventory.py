@@ -50,10 +50,12 @@ def check(paths: tuple[Path, ...], json_: bool) -> int:
 
     Exit code 0 without errors, 3 with.
     """
+    from orchestrator.cli.inputs import doubted
     from orchestrator.inventory import check as checks
     from orchestrator.inventory.load import load
 
-    reading = load(_given(paths))
+    given = _given(paths)
+    reading = doubted(load(given), given)
     if json_:
         as_json(checks.as_json(reading))
         return _exit(reading)

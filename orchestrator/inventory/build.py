@@ -15,6 +15,8 @@ from orchestrator.models import Department, Excluded, ExcludedRow, Inventory, Or
 
 NEEDED_TO_COUNT = ("name", "department", "kind", "status")
 PARTS = ("hosts", "databases", "file_trees", "services", "devices", "links", "windows", "data_resources")
+NAMED_PARTS = ("hosts", "databases", "devices")
+"""Technical rows that policy takes facts from, each by its name."""
 
 
 class Builder:
@@ -121,6 +123,7 @@ class Builder:
         systems: dict[str, System] = {}
         raws: dict[str, Raw] = {}
         for raw in identified:
+            raw.name_rows(NAMED_PARTS)
             system = faults.validated(System, raw, self.findings)
             if system is None:
                 uncounted.append(_uncounted(raw, ()))

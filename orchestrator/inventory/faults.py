@@ -33,6 +33,7 @@ def read_words(raw: Raw, findings: list[Finding], interpretations: list[Interpre
     grade = raw.values.get("protection_grade")
     if isinstance(grade, int) and "grade_answered" not in raw.values:
         raw.values["grade_answered"] = True
+    _drop_not_known(raw, interpretations)
     if all(not isinstance(raw.values.get(name), str) or raw.values[name] in _PLAIN for name in _TYPED):
         return
     from orchestrator.inventory.forms import forms
@@ -58,6 +59,18 @@ def read_words(raw: Raw, findings: list[Finding], interpretations: list[Interpre
             raw.values[name] = read.value
 
 
+def _drop_not_known(raw: Raw, interpretations: list[Interpretation]) -> None:
+    """``os: 不详`` is no operating system: the field is not answered, as in a cell of the form."""
+    from orchestrator.inventory.values import not_known
+
+    for name in ANSWERS:
+        if not_known(raw.values.get(name)):
+            interpretations.append(Interpretation(raw.file, raw.sheet, raw.at(name), raw.values[name][:200], "未填写 (not answered)"))
+            raw.values[name] = None
+
+
+ANSWERS = ("os", "dbms", "processor", "architecture", "service_hours", "room", "vendor")
+"""Texts that answer a question of the form: the ``answer`` columns of ``headers.yaml``, a test keeps the two together."""
 _TYPED = (
     "kind", "status", "protection_grade", "data_gb", "servers", "vcpus", "memory_gb", "storage_gb", "virtualised", "special_equipment",
     "network", "users", "max_interruption_minutes", "installable", "supported", "shared_storage_cluster", "depends_on",

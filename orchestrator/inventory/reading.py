@@ -43,6 +43,21 @@ class Raw:
     """What was understood on this row: listed only once it is known to be no classified system's."""
     findings: list[Finding] = field(default_factory=list)
     """What repeats words of this row: told only then too."""
+    name: str = ""
+    """Of a technical row, what it calls itself within its system."""
+
+    def name_rows(self, kinds: tuple[str, ...]) -> None:
+        """Keep where the technical rows of a system stand by their names; one that shares its name with another has no place of its own."""
+        for _, _, part in self.parts:
+            part.name = str(part.values.get("name", ""))
+        for kind in kinds:
+            items = self.values.get(kind)
+            lines = getattr(items, "lines", ())
+            names = [str(item.get("name", "")) if isinstance(item, dict) else "" for item in items or ()] if lines else []
+            for name, line, item in zip(names, lines, items or (), strict=False):
+                if name and names.count(name) == 1:
+                    self.cells[f"{kind}/{name}"] = f"L{abs(line)}"
+                    self.cells |= {f"{kind}/{name}/{key}": f"L{abs(at)}" for key, at in item.lines.items() if abs(at) != abs(line)}
 
     def at(self, name: str) -> str:
         if name in self.columns:
@@ -58,17 +73,32 @@ class Raw:
 
 
 class Places(Mapping[str, str]):
-    """Field → ``file › sheet › cell`` of one row, put into words when asked for: a city's forms have millions of cells."""
+    """Field → ``file › sheet › cell`` of one row, put into words when asked for: a city's forms have millions of cells.
+
+    A technical row's place is asked for by its name: ``hosts/h-2/vcpus``; where the field is not known, the row's.
+    """
 
     def __init__(self, raw: Raw) -> None:
         self._raw = raw
         self._joined = {kind: part.place("") for kind, _, part in reversed(raw.parts)}
 
     def __getitem__(self, name: str) -> str:
+        if "/" in name:
+            return self._of_row(name)
         if name in self._joined:
             return self._joined[name]
         if name in self._raw.columns or name in self._raw.cells:
             return self._raw.place(name)
+        raise KeyError(name)
+
+    def _of_row(self, name: str) -> str:
+        for known in (name, name.rpartition("/")[0]):
+            if known in self._raw.cells:
+                return self._raw.place(known)
+        kind, row, column = [*name.split("/"), "", ""][:3]
+        named = [part for of, _, part in self._raw.parts if of == kind and part.name == row]
+        if len(named) == 1:
+            return named[0].place(column)
         raise KeyError(name)
 
     def __iter__(self) -> Iterator[str]:

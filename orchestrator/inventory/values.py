@@ -34,7 +34,10 @@ class Value:
 
 
 BLANK = {"", "/", "\\", "-", "--", "—", "——", "――", "n/a"}
-NOT_KNOWN = {"不详", "不清楚", "未知", "待定", "待确认", "待核实", "待补充", "?", "??", "不明", "暂无", "unknown", "tbd", "na", "null"}
+NOT_KNOWN = {
+    "不详", "不清楚", "不知道", "不确定", "未知", "待定", "待确认", "待核实", "待补充", "待查", "待填", "未填", "未提供", "?", "??", "???", "不明", "暂无",
+    "unknown", "not known", "tbd", "na", "null",
+}  # fmt: skip
 MAX_CELL = 32_767
 
 _NUMBER = r"(\d{1,15}(?:,\d{3})*(?:\.\d+)?)"
@@ -74,6 +77,13 @@ def text_of(raw: Any) -> str:
 
 def is_blank(raw: Any) -> bool:
     return raw is None or (isinstance(raw, str) and unicodedata.normalize("NFKC", raw).strip().casefold() in BLANK)
+
+
+def not_known(raw: Any) -> bool:
+    """Whether a text says that nobody knows: ``不详``, ``(待确认)``, ``未知/待定``."""
+    if not isinstance(raw, str) or len(raw) > 60:
+        return False
+    return all(part.strip(" ()[]。.!…") in NOT_KNOWN for part in re.split("[、;,/]", plain(raw).casefold().strip(" ;,、/")))
 
 
 _YES = {
@@ -415,7 +425,7 @@ def date(raw: Any) -> Value:
 
 
 _LITERAL = {"text", "engine", "names", "argv", "environment", "id"}
-"""Kinds in which 不详 and the like are words like any other."""
+"""Kinds in which 不详 and the like are words like any other: names, remarks, commands. A text that answers a question is an ``answer``."""
 
 
 def read_value(kind: str, raw: Any, unit: str = "", today: dt.date | None = None) -> Value:
@@ -424,7 +434,7 @@ def read_value(kind: str, raw: Any, unit: str = "", today: dt.date | None = None
         return Value(text_of(raw) or None)
     if is_blank(raw):
         return Value(None)
-    if kind not in _LITERAL and isinstance(raw, str) and plain(raw).casefold() in NOT_KNOWN:
+    if kind not in _LITERAL and not_known(raw):
         return Value(None, "未填写 (not answered)")
     if kind == "yes_no":
         return yes_no(raw, today)
@@ -437,6 +447,6 @@ def read_value(kind: str, raw: Any, unit: str = "", today: dt.date | None = None
 
 
 _READERS: dict[str, Callable[[Any], Value]] = {
-    "text": text, "id": text, "names": names, "count": count, "number": count, "integer": integer, "grade": grade, "days": days, "clock": clock,
+    "text": text, "answer": text, "id": text, "names": names, "count": count, "number": count, "integer": integer, "grade": grade, "days": days, "clock": clock,
     "argv": argv, "environment": environment, "date": date, "engine": engine,
 }  # fmt: skip

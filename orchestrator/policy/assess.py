@@ -45,7 +45,7 @@ def assess_system(system: System, policy: Policy, reader: FactReader, places: Ma
     missing = [
         name for name, fact in policy.facts.items()
         if fact.weight and name not in facts.values and name not in skipped
-        and (not fact.asked_if or policy.conditions[fact.asked_if].holds(facts.values))
+        and (not fact.asked_if or policy.conditions[fact.asked_if].holds(facts.values) is not False)
     ]  # fmt: skip
     readiness, complexity = 100 - policy.weights.missing_readiness * len(missing), 0
     for rule in spoke:
@@ -75,21 +75,20 @@ def assess_system(system: System, policy: Policy, reader: FactReader, places: Ma
 
 
 def _ask(policy: Policy, values: Mapping[str, Value]) -> tuple[list[Rule], list[Rule], set[str]]:
-    """The rules that hold, those that a missing fact leaves open, and the facts that need not be asked for."""
+    """The rules that hold, those that a missing fact leaves open, and the facts that no rule asks for here."""
     spoke: list[Rule] = []
     unknown: list[Rule] = []
     skipped: set[str] = set()
+    asked: set[str] = set()
     for rule in policy.rules:
-        condition = policy.conditions[rule.when]
-        if not _applies(policy, rule, values):
-            skipped.update(condition.facts)
-            continue
-        holds = condition.holds(values)
+        applies = _applies(policy, rule, values)
+        (skipped if applies is False else asked).update(policy.conditions[rule.when].facts)
+        holds = _holds(policy, rule, values)
         if holds:
             spoke.append(rule)
         elif holds is None:
             unknown.append(rule)
-    return spoke, unknown, skipped
+    return spoke, unknown, skipped - asked
 
 
 def _strategy(policy: Policy, spoke: list[Rule]) -> Strategy:
@@ -119,14 +118,15 @@ def _would_change(
     for rule in unknown:
         other = rule.effect.strategy
         if other is not None and rank.get(other, 99) < rank.get(strategy, 99):
-            names = [name for name in policy.conditions[rule.when].facts if name not in facts.values]
+            texts = [text for text in (rule.when, rule.facts_only_if) if text]
+            names = [name for text in texts for name in policy.conditions[text].facts if name not in facts.values]
             words = "、".join(dict.fromkeys(policy.facts[name].zh for name in names))
             english = ", ".join(dict.fromkeys(policy.facts[name].en for name in names))
             found.append(
                 Reason(
                     rule=rule.id,
-                    zh=f"尚未填写“{words}”：若{rule.zh}，则须改为{STRATEGY_ZH[other]}",
-                    en=f"Not stated: {english}. If “{rule.en}” holds, this becomes {STRATEGY_EN[other]}",
+                    zh=f"尚未填写或无法识别“{words}”：若{rule.zh}，则须改为{STRATEGY_ZH[other]}",
+                    en=f"Not stated, or not understood: {english}. If “{rule.en}” holds, this becomes {STRATEGY_EN[other]}",
                     source=rule.source,
                 )
             )
@@ -138,16 +138,23 @@ def _after(policy: Policy, facts: Facts, rules: list[Rule]) -> Strategy:
     values: dict[str, Value] = dict(facts.values)
     for rule in rules:
         values.update(rule.mend)
-    deciding = [rule for rule in policy.rules if rule.effect.strategy is not None]
-    return _strategy(policy, [rule for rule in deciding if _applies(policy, rule, values) and policy.conditions[rule.when].holds(values)])
+    return _strategy(policy, [rule for rule in policy.rules if rule.effect.strategy is not None and _holds(policy, rule, values)])
 
 
-def _applies(policy: Policy, rule: Rule, values: Mapping[str, Value]) -> bool:
-    return not rule.facts_only_if or policy.conditions[rule.facts_only_if].holds(values) is True
+def _applies(policy: Policy, rule: Rule, values: Mapping[str, Value]) -> bool | None:
+    """Whether a rule is asked at all; None when a missing fact decides that."""
+    return policy.conditions[rule.facts_only_if].holds(values) if rule.facts_only_if else True
+
+
+def _holds(policy: Policy, rule: Rule, values: Mapping[str, Value]) -> bool | None:
+    """Whether a rule speaks; None when that hangs on a missing fact, of its condition or of its precondition."""
+    applies = _applies(policy, rule, values)
+    holds = applies is not False and policy.conditions[rule.when].holds(values)
+    return None if holds and applies is None else holds
 
 
 def _change(policy: Policy, facts: Facts, places: Mapping[str, str], rules: list[Rule], after: Strategy) -> Reason:
-    names = tuple(name for rule in rules for name in policy.conditions[rule.when].facts)
+    names = tuple(name for rule in rules for name in policy.conditions[rule.when].rests_on(facts.values, policy.limits))
     zh = "，并且".join(rule.mend_zh or rule.id for rule in rules)
     en = ", together with ".join(rule.mend_en or rule.id for rule in rules)
     return Reason(
@@ -156,17 +163,17 @@ def _change(policy: Policy, facts: Facts, places: Mapping[str, str], rules: list
         en=f"{en[:1].upper()}{en[1:]} would make this {STRATEGY_EN[after]}",
         source=rules[0].source,
         fact=fact_words(policy, facts, names),
-        place=place_of(policy, places, names),
+        place=place_of(facts, places, names),
     )
 
 
 def _reason(rule: Rule, policy: Policy, facts: Facts, places: Mapping[str, str]) -> Reason:
-    names = policy.conditions[rule.when].facts
+    names = policy.conditions[rule.when].rests_on(facts.values, policy.limits)
     return Reason(
         rule=rule.id,
         zh=rule.zh,
         en=rule.en,
         source=rule.source,
         fact=fact_words(policy, facts, names),
-        place=place_of(policy, places, names),
+        place=place_of(facts, places, names),
     )

@@ -8,12 +8,10 @@ from typing import Literal
 
 from orchestrator.models import Department, Reason, System, Verdict
 from orchestrator.policy.assess import STRATEGY_EN, STRATEGY_ZH
-from orchestrator.policy.facts import ANSWERS, FactReader, Facts, field_of
+from orchestrator.policy.facts import FactReader, Facts, field_of
 from orchestrator.policy.policy import Policy, Rule
 
 BASIS = {"opinion": ("实施意见", "the implementation opinion"), "ours": ("本项目细则", "this programme's own rule")}
-ENGLISH = {"是": "yes", "否": "no", "未定级": "not graded", "无": "none", **dict(ANSWERS.values())}
-"""Answers of the form; everything else stands as the department wrote it."""
 
 
 def explain(system: System, department: Department | None, verdict: Verdict, policy: Policy) -> tuple[str, str]:
@@ -80,11 +78,12 @@ class _Case:
         """(label, answer) of each fact the reason looked at, each field of the form once."""
         found: dict[str, tuple[str, str]] = {}
         for rule in reason.rule.split("+"):
-            for name in self.policy.conditions[self.rules[rule].when].facts if rule in self.rules else ():
-                if name in self.facts.shown:
+            for name in (
+                self.policy.conditions[self.rules[rule].when].rests_on(self.facts.values, self.policy.limits) if rule in self.rules else ()
+            ):
+                if answer := self.facts.words(name, language):
                     label = self.label(field_of(self.policy, name), language)
-                    answer = self.facts.shown[name]
-                    found.setdefault(label, (label, ENGLISH.get(answer, answer) if language else answer))
+                    found.setdefault(label, (label, answer))
         return list(found.values())
 
     def label(self, field: str, language: Literal[0, 1]) -> str:
@@ -108,6 +107,8 @@ def _chinese(case: _Case) -> str:
     lines = [f"{system.name}（{owner}）", "", f"按现行策略，建议的迁移方式为：{STRATEGY_ZH[verdict.policy_strategy or verdict.strategy]}。"]
     if verdict.overridden_by:
         lines.append(f"现已改定为：{STRATEGY_ZH[verdict.strategy]}。{'；'.join(one.zh for one in case.overrides)}。")
+    elif case.overrides:
+        lines.append(f"{'；'.join(one.zh for one in case.overrides)}。")
     lines += ["", "理由："]
     for number, reason in enumerate(case.deciding, start=1):
         basis = BASIS.get(reason.source, ("", ""))[0]
@@ -138,7 +139,7 @@ def _chinese(case: _Case) -> str:
         cost_words = f"（{'，'.join(part for part in cost if part)}）" if any(cost) else ""
         lines += [
             "",
-            f"尚未填报：{words}。没有填报的内容一律按不利情况计分{cost_words}，因此本结论的把握为 {verdict.confidence}%；补报后将重新计算。",
+            f"尚未填报或无法识别：{words}。这些内容一律按不利情况计分{cost_words}，因此本结论的把握为 {verdict.confidence}%；补报或更正后将重新计算。",
         ]
     lines += [
         "",
@@ -163,6 +164,8 @@ def _english(case: _Case) -> str:
     ]
     if verdict.overridden_by:
         lines.append(f"Changed to: {STRATEGY_EN[verdict.strategy]}. {'; '.join(one.en for one in case.overrides)}.")
+    elif case.overrides:
+        lines.append(f"{'; '.join(one.en for one in case.overrides)}.")
     lines += ["", "Reasons:"]
     for number, reason in enumerate(case.deciding, start=1):
         basis = BASIS.get(reason.source, ("", ""))[1]
@@ -192,7 +195,7 @@ def _english(case: _Case) -> str:
         cost_words = f" ({', '.join(part for part in cost if part)})" if any(cost) else ""
         lines += [
             "",
-            f"Not stated yet: {words}. What is not stated counts as unfavourable{cost_words}, so that confidence is {verdict.confidence} %; answers are assessed anew.",
+            f"Not stated yet, or not understood: {words}. This counts as unfavourable{cost_words}, so that confidence is {verdict.confidence} %; answers are assessed anew.",
         ]
     lines += [
         "",

@@ -12,7 +12,7 @@ beside it as data (``policy.trees.json``, written by ``scripts/write_policy_tree
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -38,10 +38,11 @@ class Condition:
 
     def __init__(self, text: str, tree: list[Any]) -> None:
         self.text = text
-        self._raw = tree
+        self.tree = tree
+        """As ``parse`` gives it: plain lists."""
         self.facts = tuple(sorted(_names(tree)))
         self._seen: dict[tuple[Any, ...], bool | None] = {}
-        self._tree: Any = None
+        self._thawed: Any = None
 
     def holds(self, facts: Mapping[str, Value]) -> bool | None:
         """True, False, or None when a missing fact decides. Raises ``BadCondition`` when the types do not fit."""
@@ -50,14 +51,26 @@ class Condition:
             self._seen[at] = self._evaluate({name: facts[name] for name in self.facts if name in facts})
         return self._seen[at]
 
+    def rests_on(self, facts: Mapping[str, Value], settled: Container[str] = ()) -> tuple[str, ...]:
+        """The facts that a condition which holds would not hold without; all it names where each alone could be spared. Without ``settled`` ones."""
+        known = [name for name in self.facts if name in facts and name not in settled]
+        if len(known) < 2:
+            return tuple(known)
+        needed = [
+            name
+            for name in known
+            if self.holds({other: facts[other] for other in self.facts if other in facts and other != name}) is not True
+        ]
+        return tuple(needed or known)
+
     def _evaluate(self, facts: Mapping[str, Value]) -> bool | None:
         from celpy.adapter import json_to_cel
         from celpy.evaluation import Activation, CELEvalError, Evaluator
 
-        if self._tree is None:
-            self._tree = _thaw(self._raw)
+        if self._thawed is None:
+            self._thawed = _thaw(self.tree)
         try:
-            result = Evaluator(ast=self._tree, activation=Activation()).evaluate(
+            result = Evaluator(ast=self._thawed, activation=Activation()).evaluate(
                 {name: json_to_cel(_plain(value)) for name, value in facts.items()}
             )
         except CELEvalError as error:

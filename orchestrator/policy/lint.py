@@ -1,169 +1,205 @@
-"""What is wrong with a policy that is well-formed: rules that never speak, that contradict each other, that give no reason."""
+"""What is wrong with a policy that is well-formed: rules that never speak, that contradict each other, that give no reason; facts that nobody
+provides; mends and preconditions that ``assess`` could not use."""
 
 from __future__ import annotations
 
 import itertools
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from orchestrator.errors import Finding
-from orchestrator.policy.expressions import BadCondition, Value
-from orchestrator.policy.policy import Policy, Rule
+from orchestrator.models import System
+from orchestrator.policy.facts import provided
+from orchestrator.policy.policy import Fact, Policy, Rule
+from orchestrator.policy.reach import Reach, Spent, TooMany
 
-MOST = 20_000
-"""Combinations of facts that are tried for one rule or pair of rules; beyond that nothing is claimed."""
-_NUMBER = re.compile(r"(?<![\w\"'.])(\d+(?:\.\d+)?)(?![\w\"'])")
-_TEXT = re.compile(r"\"([^\"]*)\"|'([^']*)'")
+CORRECT = "更正 (correct it)"
+REMOVE = "更正或删除 (correct or remove it)"
+_TYPES = {"bool": (bool,), "number": (int, float), "text": (str,)}
 
 
 def check_policy(policy: Policy) -> list[Finding]:
-    """Every finding. Conditions are tried on the values that facts can have and on those around each number they name: a proof within them."""
-    findings: list[Finding] = []
-    speaking: list[Rule] = []
+    """Every finding, within a few seconds. A claim that a rule never speaks is a proof; what could not be tried is said to be not proved."""
+    findings = [*_default(policy), *_precedence(policy), *_lists(policy)]
+    for name, fact in policy.facts.items():
+        findings += _fact(policy, name, fact)
     for rule in policy.rules:
-        findings += _words(rule)
-        findings += _mend(policy, rule)
-        if bad := _unanswerable(policy, rule):
-            findings.append(
-                _finding("bad-condition", "error", rule, f"条件得不出是或否 (not a yes/no condition): {bad}", "更正 (correct it)")
-            )
-            continue
-        verdict = _ever(policy, [rule])
-        if verdict is None:
-            findings.append(
-                _finding("not-proved", "warning", rule, "组合太多，未能验证 (too many combinations to try)", "拆成几条规则 (split it)")
-            )
-        elif verdict is False:
-            findings.append(
-                _finding("unreachable", "error", rule, "条件永远不成立 (its condition never holds)", "更正或删除 (correct or remove it)")
-            )
-        if verdict is not False:
-            speaking.append(rule)
-    findings += _shadowed(policy, speaking)
-    findings += _contradictions(policy, speaking)
-    return findings
+        findings += [*_words(rule), *_mend(policy, rule)]
+    return findings + _Tried(policy).findings()
 
 
-def _finding(code: str, severity: str, rule: Rule, message: str, remedy: str) -> Finding:
-    return Finding(code, severity, f"{rule.id}: {message}", remedy, file="policy.yaml", cell=f"rules.{rule.id}")
+def _finding(code: str, severity: str, at: str, message: str, remedy: str) -> Finding:
+    return Finding(code, severity, f"{at.rpartition('.')[2]}: {message}", remedy, file="policy.yaml", cell=at)
+
+
+# ---------------------------------------------------------------- what stands there
+
+
+def _default(policy: Policy) -> Iterator[Finding]:
+    for name in ("zh", "en", "source"):
+        if not getattr(policy.default, name).strip():
+            yield _finding(
+                "no-reason", "error", "default", f"没有写明 {name} (no {name})", "补上理由与依据 (state the reason and its source)"
+            )
+
+
+def _precedence(policy: Policy) -> Iterator[Finding]:
+    """A strategy that has no rank is never chosen, however many rules name it."""
+    for strategy in dict.fromkeys(rule.effect.strategy for rule in policy.rules):
+        if strategy is not None and strategy not in policy.precedence:
+            rules = "、".join(rule.id for rule in policy.rules if rule.effect.strategy is strategy)
+            message = f"缺少 {strategy}，这些规则的迁移方式永远不起作用 (missing: the strategy of these rules is never chosen): {rules}"
+            yield _finding("not-in-precedence", "error", "precedence", message, "补入 precedence (add it)")
+
+
+def _lists(policy: Policy) -> Iterator[Finding]:
+    """A word that no synonym gives stands for nothing: a slip in ``cloud_os`` would send every such system to hosting."""
+    for name, kind in (
+        ("cloud_os", "os_family"),
+        ("cloud_processors", "processor"),
+        ("movers", "engine"),
+        ("engines_without_data", "engine"),
+    ):
+        given = {word for word, _ in policy.synonyms.get(kind, ())}
+        for word in getattr(policy, name):
+            if word not in given:
+                yield _finding("unknown-word", "error", name, f"synonyms.{kind} 中没有 {word} (no such word among them)", CORRECT)
+
+
+def _fact(policy: Policy, name: str, fact: Fact) -> Iterator[Finding]:
+    known = provided(policy).get(name)
+    at = f"facts.{name}"
+    if known is None:
+        message = "台账中没有任何内容提供这一事实 (nothing provides this fact)"
+        yield _finding(
+            "unknown-fact", "error", at, message, f"删除，或改用 (remove it, or use one of): {'、'.join(sorted(provided(policy)))}"
+        )
+    elif known.type != fact.type:
+        yield _finding("fact-type", "error", at, f"类型应为 {known.type} (its type is {known.type}, not {fact.type})", CORRECT)
+    if fact.of and fact.of not in System.model_fields:
+        yield _finding("unknown-field", "error", at, f"of: 台账没有字段 {fact.of} (the inventory has no such field)", CORRECT)
 
 
 def _words(rule: Rule) -> Iterator[Finding]:
+    at = f"rules.{rule.id}"
     for name, text in (("zh", rule.zh), ("en", rule.en), ("source", rule.source)):
         if not text.strip():
-            yield _finding("no-reason", "error", rule, f"没有写明 {name} (no {name})", "补上理由与依据 (state the reason and its source)")
+            yield _finding("no-reason", "error", at, f"没有写明 {name} (no {name})", "补上理由与依据 (state the reason and its source)")
     effect = rule.effect
     if effect.strategy is None and effect.mark is None and not effect.readiness and not effect.complexity:
-        yield _finding("no-effect", "error", rule, "没有任何作用 (it has no effect)", "补上作用或删除 (give it an effect or remove it)")
+        yield _finding("no-effect", "error", at, "没有任何作用 (it has no effect)", "补上作用或删除 (give it an effect or remove it)")
     if rule.mend and not (rule.mend_zh and rule.mend_en):
-        yield _finding("no-reason", "warning", rule, "mend 没有中英文说明 (mend without words)", "补上 mend_zh、mend_en")
+        yield _finding("no-reason", "warning", at, "mend 没有中英文说明 (mend without words)", "补上 mend_zh、mend_en")
 
 
 def _mend(policy: Policy, rule: Rule) -> Iterator[Finding]:
-    """A mend that leaves its own rule in force would promise what it does not hold."""
-    if not rule.mend:
-        return
-    strangers = [name for name in rule.mend if name not in policy.facts]
-    if strangers:
-        yield _finding("bad-mend", "error", rule, f"mend 中没有这些事实 (no such facts): {', '.join(strangers)}", "更正 (correct it)")
-        return
-    for facts in itertools.islice(_combinations(policy, [rule]), 2000):
+    """Values that the facts of a mend cannot have."""
+    for name, value in rule.mend.items():
+        fact, known = policy.facts.get(name), provided(policy).get(name)
+        if fact is None:
+            message = f"mend 中没有这个事实 (no such fact): {name}"
+        elif not isinstance(value, _TYPES.get(fact.type, ())) or (isinstance(value, bool) and fact.type != "bool"):
+            message = f"mend 中 {name} 应为 {fact.type} (must be a {fact.type})"
+        elif known and known.type == "text" and known.answers and value not in known.answers:
+            message = f"mend 中 {name} 没有这种取值 (it is never {value})；可填 (one of): {'、'.join(known.answers)}"
+        else:
+            continue
+        yield _finding("bad-mend", "error", f"rules.{rule.id}", message, CORRECT)
+
+
+# ---------------------------------------------------------------- what is tried
+
+
+class _Tried:
+    """Rules and pairs of rules, tried one after the other until the budget is spent; what was left is named."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.reach = Reach(policy)
+        self.speaking: list[Rule] = []
+        """Rules that may speak, as far as they were tried."""
+        self.left: list[str] = []
+        """Rules for which nothing was left of the budget."""
+        self.pairs = 0
+        """Comparisons of two rules that were not made."""
+
+    def findings(self) -> list[Finding]:
+        found = [finding for name, fact in self.policy.facts.items() if fact.asked_if for finding in self._asked_if(name, fact.asked_if)]
+        for rule in self.policy.rules:
+            found += self._rule(rule)
+        chosen = [rule for rule in self.speaking if rule.effect.strategy is not None]
+        return [*found, *self._shadowed(chosen), *self._contradictions(chosen), *self._not_looked_at()]
+
+    def _rule(self, rule: Rule) -> Iterator[Finding]:
+        at, texts = f"rules.{rule.id}", _conditions(rule)
         try:
-            if policy.conditions[rule.when].holds({**facts, **rule.mend}):
-                yield _finding(
-                    "bad-mend", "error", rule, "按 mend 改正后规则仍成立 (the rule still holds after its mend)", "更正 (correct it)"
-                )
+            for some in ([rule.facts_only_if], texts) if rule.facts_only_if else (texts,):
+                if fault := self.reach.unanswerable(some):
+                    yield _finding("bad-condition", "error", at, f"条件得不出是或否 (not a yes/no condition): {fault}", CORRECT)
+                    return
+            speaks = self.reach.can_hold(texts)
+            if speaks is False:
+                yield _finding("unreachable", "error", at, "条件永远不成立 (its condition never holds)", REMOVE)
                 return
-        except BadCondition:  # told by ``_unanswerable``
-            return
+            if speaks is None:
+                message = "没有试出使条件成立的取值，也未能证明没有 (no case was found in which it holds, nor proved that there is none)"
+                yield _finding("not-proved", "warning", at, message, "用实际台账核对：orchestrator assess (try it on an inventory)")
+            if rule.mend and not any(True for _ in _mend(self.policy, rule)) and self.reach.can_hold([rule.when], given=_given(rule)):
+                yield _finding("bad-mend", "error", at, "按 mend 改正后规则仍成立 (the rule still holds after its mend)", CORRECT)
+            self.speaking.append(rule)
+        except Spent:
+            self.left.append(rule.id)
+        except TooMany:
+            yield _finding("not-proved", "warning", at, "组合太多，未能验证 (too many combinations to try)", "拆成几条规则 (split it)")
 
-
-def _unanswerable(policy: Policy, rule: Rule) -> str:
-    """Why the condition of a rule cannot be answered with yes or no for some facts; empty when it can."""
-    for facts in itertools.islice(_combinations(policy, [rule]), MOST):
+    def _asked_if(self, name: str, text: str) -> Iterator[Finding]:
+        at = f"facts.{name}"
         try:
-            _holds(policy, rule, facts)
-        except BadCondition as bad:
-            return str(bad)[:200]
-    return ""
+            if fault := self.reach.unanswerable([text]):
+                yield _finding("bad-condition", "error", at, f"asked_if 得不出是或否 (not a yes/no condition): {fault}", CORRECT)
+            elif self.reach.can_hold([text]) is False:
+                yield _finding("unreachable", "error", at, "asked_if 永远不成立 (its condition never holds)", REMOVE)
+        except TooMany:
+            yield _finding("not-proved", "warning", at, "asked_if 组合太多，未能验证 (too many combinations to try)", "简化 (simplify it)")
 
+    def _shadowed(self, rules: list[Rule]) -> Iterator[Finding]:
+        """A rule whose strategy can never win because a stronger one holds whenever it does."""
+        order = self.policy.precedence
+        rank = {rule.id: order.index(rule.effect.strategy) for rule in rules if rule.effect.strategy in order}
+        for rule in (rule for rule in rules if rule.id in rank):
+            stronger = [other for other in rules if other.id in rank and rank[other.id] < rank[rule.id]]
+            over = next((other for other in stronger if self._implies(rule, other)), None)
+            if over:
+                message = f"凡成立时 {over.id} 也成立且优先，迁移方式永远不起作用 (always outweighed by {over.id})"
+                yield _finding("shadowed", "error", f"rules.{rule.id}", message, REMOVE)
 
-def _ever(policy: Policy, rules: Sequence[Rule], without: Sequence[Rule] = ()) -> bool | None:
-    """Whether all ``rules`` can hold at once while none of ``without`` does; None when there are too many combinations to try."""
-    for tried, facts in enumerate(_combinations(policy, [*rules, *without]), start=1):
-        if tried > MOST:
-            return None
+    def _contradictions(self, rules: list[Rule]) -> Iterator[Finding]:
+        """Two rules that hold in exactly the same cases and name different strategies."""
+        for one, other in itertools.combinations(rules, 2):
+            if one.effect.strategy is not other.effect.strategy and self._implies(one, other) and self._implies(other, one):
+                message = f"与 {other.id} 条件相同而迁移方式不同 (same condition as {other.id}, another strategy)"
+                yield _finding("contradiction", "error", f"rules.{one.id}", message, "保留其一 (keep one of them)")
+
+    def _implies(self, one: Rule, other: Rule) -> bool:
+        """Whether it is proved that ``other`` holds whenever ``one`` does. One that could not be tried is counted, and nothing is claimed."""
         try:
-            if all(_holds(policy, rule, facts) for rule in rules) and not any(_holds(policy, rule, facts) for rule in without):
-                return True
-        except BadCondition:
-            return None
-    return False
+            return self.reach.can_hold(_conditions(one), _conditions(other)) is False
+        except TooMany:
+            self.pairs += 1
+            return False
+
+    def _not_looked_at(self) -> Iterator[Finding]:
+        remedy = "减少规则或简化条件 (use fewer or simpler rules)"
+        if self.left:
+            message = f"规则太多，以下 {len(self.left)} 条未验证 (too many rules; not looked at): {'、'.join(self.left)}"
+            yield _finding("not-looked-at", "warning", "rules", message, remedy)
+        if self.pairs:
+            message = f"有 {self.pairs} 对规则未比较是否互相覆盖或矛盾 (pairs of rules that were not compared: too many combinations)"
+            yield _finding("not-looked-at", "warning", "rules", message, remedy)
 
 
-def _holds(policy: Policy, rule: Rule, facts: dict[str, Value]) -> bool:
-    if rule.facts_only_if and policy.conditions[rule.facts_only_if].holds(facts) is not True:
-        return False
-    return policy.conditions[rule.when].holds(facts) is True
+def _conditions(rule: Rule) -> list[str]:
+    return [text for text in (rule.facts_only_if, rule.when) if text]
 
 
-def _combinations(policy: Policy, rules: Sequence[Rule]) -> Iterator[dict[str, Value]]:
-    texts = [text for rule in rules for text in (rule.when, rule.facts_only_if) if text]
-    names = sorted({name for text in texts for name in policy.conditions[text].facts if name not in policy.limits})
-    fixed: dict[str, Value] = {name: float(value) for name, value in policy.limits.items()}
-    for values in itertools.product(*(_domain(policy, name, texts) for name in names)):
-        yield {**fixed, **dict(zip(names, values, strict=True))}
-
-
-def _domain(policy: Policy, name: str, texts: Sequence[str]) -> list[Value]:
-    fact = policy.facts[name]
-    mine = [text for text in texts if name in policy.conditions[text].facts]
-    if fact.type == "bool":
-        return [True, False]
-    if fact.type == "number":
-        if fact.values:
-            return [float(value) for value in fact.values]
-        found = {float(number) for text in mine for number in _NUMBER.findall(text)} | set(policy.limits.values())
-        return sorted({0.0, *found, *(number + 1 for number in found), *(max(0.0, number - 1) for number in found)})
-    words = {str(value) for value in fact.values} | {a or b for text in mine for a, b in _TEXT.findall(text)}
-    if fact.type == "text":
-        if fact.values:
-            return sorted(str(value) for value in fact.values)
-        return [*sorted(words), "…"]
-    return [[], *([word] for word in sorted(words))]
-
-
-def _shadowed(policy: Policy, rules: list[Rule]) -> Iterator[Finding]:
-    """A rule whose strategy can never win because a stronger one holds whenever it does."""
-    rank = {strategy: number for number, strategy in enumerate(policy.precedence)}
-    for rule in rules:
-        mine = rule.effect.strategy
-        if mine is None:
-            continue
-        for other in rules:
-            theirs = other.effect.strategy
-            if theirs is not None and rank.get(theirs, 99) < rank.get(mine, 99) and _ever(policy, [rule], [other]) is False:
-                yield _finding(
-                    "shadowed",
-                    "error",
-                    rule,
-                    f"凡成立时 {other.id} 也成立且优先，迁移方式永远不起作用 (always outweighed by {other.id})",
-                    "更正或删除 (correct or remove it)",
-                )
-                break
-
-
-def _contradictions(policy: Policy, rules: list[Rule]) -> Iterator[Finding]:
-    """Two rules that hold in exactly the same cases and name different strategies."""
-    chosen = [rule for rule in rules if rule.effect.strategy is not None]
-    for one, other in itertools.combinations(chosen, 2):
-        if one.effect.strategy is other.effect.strategy:
-            continue
-        if _ever(policy, [one], [other]) is False and _ever(policy, [other], [one]) is False:
-            yield _finding(
-                "contradiction",
-                "error",
-                one,
-                f"与 {other.id} 条件相同而迁移方式不同 (same condition as {other.id}, another strategy)",
-                "保留其一 (keep one of them)",
-            )
+def _given(rule: Rule) -> dict[str, bool | float | str]:
+    return {name: value if isinstance(value, bool | str) else float(value) for name, value in rule.mend.items()}

@@ -166,21 +166,16 @@ def with_overrides(
 
 
 def _overridden(verdict: Verdict, override: Override, zone: dt.tzinfo) -> Verdict:
-    on = day(override.at, zone)
+    """A choice that policy meanwhile makes by itself stays on record as a reason and changes nothing."""
+    agreed, on = override.strategy is verdict.strategy, day(override.at, zone)
     reason = Reason(
         rule="override",
-        zh=f"由 {override.by()} 于 {on} 改定：{override.reason}",
-        en=f"Overridden by {override.by()} on {on}: {override.reason}",
+        zh=f"由 {override.by()} 于 {on} 改定：{override.reason}" + "（策略现结论与之一致）" * agreed,
+        en=f"Overridden by {override.by()} on {on}: {override.reason}" + " (policy now says the same)" * agreed,
         source="ours",
     )
-    return verdict.model_copy(
-        update={
-            "strategy": override.strategy,
-            "policy_strategy": verdict.strategy,
-            "overridden_by": override.by(),
-            "reasons": (reason, *verdict.reasons),
-        }
-    )
+    changed = {} if agreed else {"strategy": override.strategy, "policy_strategy": verdict.strategy, "overridden_by": override.by()}
+    return verdict.model_copy(update={**changed, "reasons": (reason, *verdict.reasons)})
 
 
 def line(text: str, needed: str) -> str:

@@ -13,6 +13,9 @@ from orchestrator.errors import UsageError
 from orchestrator.models import Department, Inventory, Plan, PlanEntry, System, Verdict
 from orchestrator.reports.workplan_words import DEMANDED, STRATEGY, WORDS, checks_of, going_back, rule_of, steps_of
 
+OVERRIDE = "override"
+"""The id of the reason that a person gave, among those of a verdict."""
+
 
 @dataclass(frozen=True)
 class Heading:
@@ -70,7 +73,11 @@ def work_plan(
     planned = sorted((one for one in systems if one.id in entries), key=lambda one: (entries[one.id].wave, entries[one.id].order))
     blocks: list[Block] = [Heading(1, words["basis"]), Text(words["basis_text"])]
     blocks += [Heading(2, words["demanded"]), Items(DEMANDED[lang])]
-    blocks += [Heading(1, words["schedule"]), _counts(inventory, owner, systems, planned, words), _schedule(planned, entries, lang)]
+    blocks += [
+        Heading(1, words["schedule"]),
+        _counts(inventory, owner, systems, planned, words),
+        _schedule(planned, entries, verdicts, lang),
+    ]
     blocks.append(Text(words["window_note"]))
     for number, one in enumerate(planned, 1):
         blocks += _system(number, one, entries[one.id], verdicts[one.id], inventory, lang)
@@ -92,7 +99,7 @@ def _counts(
     return Text(words["counts"].format(all=len(systems), planned=len(planned), excluded=excluded))
 
 
-def _schedule(planned: Sequence[System], entries: Mapping[str, PlanEntry], lang: str) -> Grid:
+def _schedule(planned: Sequence[System], entries: Mapping[str, PlanEntry], verdicts: Mapping[str, Verdict], lang: str) -> Grid:
     words = WORDS[lang]
     headers = (
         words["no"],
@@ -107,7 +114,7 @@ def _schedule(planned: Sequence[System], entries: Mapping[str, PlanEntry], lang:
     for number, one in enumerate(planned, 1):
         entry = entries[one.id]
         rows.append((
-            str(number), _name(one, lang), STRATEGY[lang][entry.strategy], f"{entry.phase} / {entry.wave}",
+            str(number), _name(one, lang), STRATEGY[lang][entry.strategy] + _beside(verdicts[one.id], lang), f"{entry.phase} / {entry.wave}",
             str(entry.preparation_starts or ""), _span(entry), f"{entry.accepted_by:%Y-%m-%d}" if entry.accepted_by else "",
         ))  # fmt: skip
     return Grid(headers, tuple(rows), (1, 4, 3, 2, 2, 4, 2))
@@ -134,19 +141,33 @@ def _system(number: int, one: System, entry: PlanEntry, verdict: Verdict, invent
         (words["security_owner"], department(one.security_owner)), (words["data_owner"], department(one.data_owner)),
         (words["contact"], one.contact or words["open"]),
     )  # fmt: skip
-    reasons = [reason.zh if lang == "zh" else reason.en for reason in verdict.reasons]
-    if verdict.overridden_by:
-        reasons.append(words["overridden"].format(name=verdict.overridden_by))
     order = [reason.zh if lang == "zh" else reason.en for reason in entry.reasons]
     return [
         Heading(1, words["of_system"].format(number=number, name=_name(one, lang))),
         Grid((words["item"], words["content"]), facts, (2, 6)),
-        Heading(2, words["why_strategy"].format(strategy=STRATEGY[lang][entry.strategy])), Items(tuple(reasons) or (words["default"],)),
+        Heading(2, words["why_strategy"].format(strategy=STRATEGY[lang][entry.strategy])), *_why_strategy(verdict, lang),
         Heading(2, words["why_order"]), Items(tuple(order)),
         Heading(2, words["steps"]), Items(steps_of(entry.strategy, verdict, lang)),
         Heading(2, words["checks"]), Items(checks_of(entry.strategy, lang)),
         Heading(2, words["back"]), Items(going_back(entry.strategy, lang)),
     ]  # fmt: skip
+
+
+def _why_strategy(verdict: Verdict, lang: str) -> list[Block]:
+    """Policy's reasons. Where a person chose otherwise: who and why, what policy said, and its reasons as policy's."""
+    words, strategy = WORDS[lang], STRATEGY[lang]
+    chosen = [reason.zh if lang == "zh" else reason.en for reason in verdict.reasons if reason.rule == OVERRIDE]
+    said = tuple(reason.zh if lang == "zh" else reason.en for reason in verdict.reasons if reason.rule != OVERRIDE)
+    if verdict.policy_strategy is None:
+        return [*map(Text, chosen), Items(said or (words["default"],))]
+    policy = strategy[verdict.policy_strategy]
+    overridden = words["overridden"].format(name=verdict.overridden_by, strategy=strategy[verdict.strategy], policy=policy)
+    return [Text(overridden), *map(Text, chosen), Text(words["policy_reasons"].format(policy=policy)), Items(said or (words["default"],))]
+
+
+def _beside(verdict: Verdict, lang: str) -> str:
+    """What policy said, beside a strategy that a person chose."""
+    return WORDS[lang]["beside"].format(policy=STRATEGY[lang][verdict.policy_strategy]) if verdict.policy_strategy else ""
 
 
 def _signatures(planned: Sequence[System], words: Mapping[str, str], lang: str) -> Grid:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from orchestrator.inventory.forms import forms, match
 from orchestrator.inventory.load import load
 from orchestrator.inventory.names import key
-from orchestrator.inventory.values import BLANK
+from orchestrator.inventory.values import BLANK, not_known
 from orchestrator.inventory.workbook import write_workbook
 from orchestrator.inventory.write import files_of
 from orchestrator.models import (
@@ -65,6 +65,11 @@ def _plain(text: str) -> bool:
     return folded.casefold() not in BLANK and not (folded.startswith("#") and folded[1:].isupper())
 
 
+def answers() -> st.SearchStrategy[str]:
+    """Words that answer a question of the form: 不详 and the like are no answer."""
+    return words().filter(lambda text: not not_known(text))
+
+
 NAMES = st.text("abcdefghijklmnop", min_size=2, max_size=8)
 HOSTS = st.text(string.ascii_lowercase, min_size=1, max_size=8)
 SQL = st.text(string.ascii_letters, min_size=1, max_size=8)
@@ -82,8 +87,8 @@ def few(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 
 HOST = st.builds(
-    Host, name=HOSTS, address=st.sampled_from(["10.0.0.1", "fe80::1", "host.gov"]), ssh_port=PORTS, ssh_user=st.sampled_from(["root", "ops"]), os=maybe(words()),
-    vcpus=maybe(st.integers(1, 512)), memory_gb=maybe(POSITIVE), disk_gb=maybe(POSITIVE), room=maybe(st.sampled_from(["r-0", "elsewhere"])), processor=maybe(words()),
+    Host, name=HOSTS, address=st.sampled_from(["10.0.0.1", "fe80::1", "host.gov"]), ssh_port=PORTS, ssh_user=st.sampled_from(["root", "ops"]), os=maybe(answers()),
+    vcpus=maybe(st.integers(1, 512)), memory_gb=maybe(POSITIVE), disk_gb=maybe(POSITIVE), room=maybe(st.sampled_from(["r-0", "elsewhere"])), processor=maybe(answers()),
     new_address=maybe(st.just("10.9.0.1")),
 )  # fmt: skip
 DATABASE = st.builds(
@@ -145,13 +150,13 @@ def inventories(draw: st.DrawFn) -> Inventory:
             System(
                 id=f"{ident}-{number}", name=f"{draw(words())}系统{number}", name_en=draw(maybe(words())), department=draw(st.sampled_from(departments)).id,
                 kind=draw(st.sampled_from(Kind)), status=draw(st.sampled_from(Status)), row_no=number + 1, grade_answered=graded,
-                protection_grade=draw(maybe(st.integers(1, 5))) if graded else None, architecture=draw(maybe(words())), os=draw(maybe(words())), dbms=draw(maybe(words())),
+                protection_grade=draw(maybe(st.integers(1, 5))) if graded else None, architecture=draw(maybe(answers())), os=draw(maybe(answers())), dbms=draw(maybe(answers())),
                 data_gb=draw(maybe(NUMBERS)), servers=draw(maybe(st.integers(0, 99))), vcpus=draw(maybe(NUMBERS)), memory_gb=draw(maybe(NUMBERS)),
                 storage_gb=draw(maybe(NUMBERS)), virtualised=draw(maybe(st.booleans())), special_equipment=draw(maybe(st.booleans())),
                 special_equipment_note=draw(maybe(words())), room=draw(maybe(st.sampled_from([room.id for room in rooms] or ["别处"]))), network=draw(maybe(st.sampled_from(Network))),
                 depends_on=tuple(f"{other}-{n}" for n, other in enumerate(ids) if n != number and draw(st.booleans())),
-                users=draw(maybe(st.sampled_from(["internal", "public", "both"]))), service_hours=draw(maybe(words())), max_interruption_minutes=draw(maybe(NUMBERS)),
-                vendor=draw(maybe(words())), installable=draw(maybe(st.booleans())), supported=draw(maybe(st.booleans())), processor=draw(maybe(words())),
+                users=draw(maybe(st.sampled_from(["internal", "public", "both"]))), service_hours=draw(maybe(answers())), max_interruption_minutes=draw(maybe(NUMBERS)),
+                vendor=draw(maybe(answers())), installable=draw(maybe(st.booleans())), supported=draw(maybe(st.booleans())), processor=draw(maybe(answers())),
                 shared_storage_cluster=draw(maybe(st.booleans())), security_owner=draw(maybe(st.just(departments[0].id))), data_owner=draw(maybe(st.sampled_from([departments[-1].id, "外单位"]))),
                 protection_standard=draw(maybe(words())), contact=draw(maybe(words())),
                 phone=draw(maybe(words())), remark=draw(maybe(words(200))), hosts=draw(few(HOST)), databases=draw(few(DATABASE)), file_trees=draw(few(TREE)),

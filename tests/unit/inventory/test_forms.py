@@ -13,6 +13,7 @@ from openpyxl import load_workbook
 
 from orchestrator.cli.main import main
 from orchestrator.inventory.check import PLAN_FIELDS, counts, standings
+from orchestrator.inventory.faults import ANSWERS
 from orchestrator.inventory.forms import forms
 from orchestrator.inventory.load import inventory_digest, load
 from orchestrator.inventory.merge import apply, prepare
@@ -30,6 +31,10 @@ def test_the_demo_citys_form_gives_the_same_inventory_as_its_yaml() -> None:
     assert form.interpretations == []
     assert form.inventory == yaml.inventory, "run scripts/make_demo_form.py"
     assert inventory_digest(form.inventory) == inventory_digest(yaml.inventory)
+
+
+def test_the_answers_of_the_form_are_those_that_yaml_may_leave_open_too() -> None:
+    assert {column.field for column in forms()["systems"].columns if column.type == "answer"} == set(ANSWERS)
 
 
 def test_the_offices_form_of_sixty_systems_is_read_with_every_slip_found() -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from orchestrator.cli.main import main
 from orchestrator.cli.quick_trail import QuickTrail
@@ -16,27 +15,15 @@ from orchestrator.engine.journal import Journal
 from orchestrator.engine.purge import purge
 from orchestrator.errors import Refused
 from orchestrator.inventory.load import load
-from orchestrator.models import Database, Department, Inventory, Kind, Level, Service, Status, Strategy, System, Verdict
-from orchestrator.policy import assess, load_policy, policy_digest
+from orchestrator.models import Database, Department, Inventory, Kind, Level, Service, Status, Strategy, System
+from orchestrator.policy import assess, load_policy
 from orchestrator.policy.counting import baseline, change, freeze, members_of, needed, progress, unexplained
-from orchestrator.policy.diff import diff_policies
 from orchestrator.policy.explain import explain
 from orchestrator.policy.expressions import BadCondition, compile_conditions
-from orchestrator.policy.lint import check_policy
 from orchestrator.policy.records import JournalAudit, Record, overrides, record_override, with_overrides, withdraw_override
+from tests.support.one_system import FULL, verdict
 
 ROOT = Path(__file__).parents[3]
-FULL: dict[str, Any] = {
-    "id": "full", "name": "全系统", "department": "d-1", "kind": Kind.APPLICATION, "status": Status.IN_USE, "protection_grade": 2, "grade_answered": True,
-    "architecture": "B/S", "os": "CentOS 7", "dbms": "MySQL 5.7", "data_gb": 10, "servers": 2, "vcpus": 8, "memory_gb": 16, "storage_gb": 100, "virtualised": True,
-    "special_equipment": False, "room": "机房", "network": "government_extranet", "users": "internal", "service_hours": "工作日 08:30-17:30",
-    "max_interruption_minutes": 60, "vendor": "厂商", "installable": True, "supported": True, "processor": "x86_64", "shared_storage_cluster": False,
-}  # fmt: skip
-
-
-def verdict(**changes: Any) -> Verdict:
-    system = System.model_validate({**FULL, **changes})
-    return assess(Inventory(departments=(Department(id="d-1", name="市局"),), systems=(system,)), load_policy(None))["full"]
 
 
 @dataclass
@@ -197,85 +184,7 @@ def test_a_missing_fact_is_named_lowers_confidence_and_never_helps(name: str) ->
     assert part.complexity >= whole.complexity
 
 
-def test_every_rule_of_the_shipped_policy_can_speak_and_none_contradicts_another() -> None:
-    assert check_policy(load_policy(None)) == []
-
-
-# ---------------------------------------------------------------- lint, diff
-
-
-def changed_policy(tmp_path: Path, change: Any) -> Path:
-    document = yaml.safe_load((ROOT / "orchestrator" / "policy" / "policy.yaml").read_text("utf-8"))
-    change(document)
-    path = tmp_path / "policy.yaml"
-    path.write_text(yaml.safe_dump(document, allow_unicode=True), encoding="utf-8")
-    return path
-
-
-def rule(**fields: Any) -> dict[str, Any]:
-    return {"id": "new", "when": "supported == true", "effect": {"readiness": 1}, "zh": "理由", "en": "reason", "source": "ours", **fields}
-
-
-@pytest.mark.parametrize(
-    ("new", "code"),
-    [
-        (rule(when="data_gb > 10 && data_gb < 5"), "unreachable"),
-        (rule(when='status == "retired"'), "unreachable"),
-        (rule(when="special_equipment == true && os_family == \"aix\" && cloud_os == true", effect={"complexity": 1}), None),
-        (rule(when="data_gb"), "bad-condition"),
-        (rule(zh=""), "no-reason"),
-        (rule(source=""), "no-reason"),
-        (rule(effect={}), "no-effect"),
-        (rule(when="shared_storage_cluster == true", effect={"strategy": "device_relocation"}), "shadowed"),
-        (rule(when="!(shared_storage_cluster == false)", effect={"strategy": "device_relocation"}), "contradiction"),
-        (rule(when="special_equipment == true", effect={"strategy": "hosting"}, mend={"installable": True}, mend_zh="x", mend_en="x"), "bad-mend"),
-    ],
-)  # fmt: skip
-def test_what_is_wrong_with_a_policy_is_found(new: dict[str, Any], code: str | None, tmp_path: Path) -> None:
-    findings = check_policy(load_policy(changed_policy(tmp_path, lambda d: d["rules"].append(new))))
-    assert (code in {finding.code for finding in findings}) if code else not findings
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda d: d["rules"].append(rule(when="nosuch == 1")),
-        lambda d: d["rules"].append(rule(when="supported ==")),
-        lambda d: d["rules"].append(rule(id="os-without-image")),
-        lambda d: d["rules"].append(rule(effect={"strategy": "burn"})),
-        lambda d: d.update(surprise=1),
-        lambda d: d.pop("rules"),
-    ],
-)
-def test_a_policy_that_does_not_fit_is_refused_with_its_place(change: Any, tmp_path: Path) -> None:
-    with pytest.raises(Refused) as refused:
-        load_policy(changed_policy(tmp_path, change))
-    assert all(finding.file == "policy.yaml" and finding.cell for finding in refused.value.findings)
-
-
-def test_a_condition_that_cannot_be_evaluated_is_refused_and_found_by_the_check(tmp_path: Path) -> None:
-    policy = load_policy(changed_policy(tmp_path, lambda d: d["rules"].append(rule(when="data_gb == 1.5"))))
-    system = System.model_validate(FULL)
-    with pytest.raises(Refused, match="data_gb"):
-        assess(Inventory(departments=(Department(id="d-1", name="市局"),), systems=(system,)), policy)
-    assert [(f.code, f.severity, f.cell) for f in check_policy(policy)] == [("bad-condition", "error", "rules.new")]
-
-
-def test_a_diff_names_who_changes_strategy_and_why(tmp_path: Path) -> None:
-    def stricter(document: dict[str, Any]) -> None:
-        document["cloud_os"].append("other")
-
-    path = changed_policy(tmp_path, stricter)
-    assert policy_digest(load_policy(path)) != policy_digest(load_policy(None))
-    inventory = load([ROOT / "inventories" / "demo"]).inventory
-    (one,) = diff_policies(inventory, load_policy(None), load_policy(path))
-    assert (one.system, one.before, one.after, one.speaks_no_more) == (
-        "social-insurance",
-        Strategy.HOSTING,
-        Strategy.HOSTING,
-        ("os-without-image",),
-    )
-    assert "云平台没有该操作系统的镜像" in one.why_zh[0]
+# ---------------------------------------------------------------- words
 
 
 def test_the_explanation_is_in_both_languages_and_rests_on_reasons() -> None:
@@ -306,7 +215,11 @@ def test_an_override_stands_beside_what_policy_said_until_it_is_withdrawn() -> N
     trail, said = Trail(), verdict()
     record_override(trail, said, Strategy.HOSTING, reason="省厅统一要求", actor="os:zhang", on_behalf_of="李局长")
     over = with_overrides({"full": said}, overrides(trail))["full"]
-    assert (over.strategy, over.policy_strategy, over.overridden_by) == (Strategy.HOSTING, Strategy.CLOUD_DEPLOYMENT, "os:zhang（代 李局长）")
+    assert (over.strategy, over.policy_strategy, over.overridden_by) == (
+        Strategy.HOSTING,
+        Strategy.CLOUD_DEPLOYMENT,
+        "os:zhang（代 李局长）",
+    )
     assert "省厅统一要求" in over.reasons[0].zh
     withdraw_override(trail, "full", reason="撤回", actor="os:zhang")
     assert overrides(trail) == {}
@@ -317,6 +230,15 @@ def test_an_override_stands_beside_what_policy_said_until_it_is_withdrawn() -> N
     for bad in ("", "  ", "\x1b[31m", "x" * 600):
         with pytest.raises(Refused):
             record_override(trail, said, Strategy.HOSTING, reason=bad, actor="os:zhang")
+
+
+def test_an_override_that_policy_came_to_agree_with_is_no_difference() -> None:
+    trail, said = Trail(), verdict()
+    record_override(trail, said, Strategy.HOSTING, reason="省厅统一要求", actor="os:zhang")
+    now = with_overrides({"full": verdict(os="AIX")}, overrides(trail))["full"]
+    assert (now.strategy, now.policy_strategy, now.overridden_by) == (Strategy.HOSTING, None, None)
+    assert "省厅统一要求（策略现结论与之一致）" in now.reasons[0].zh
+    assert all("省厅统一要求" in text for text in explain(System.model_validate(FULL), None, now, load_policy(None)))
 
 
 def test_the_quick_trail_reads_what_the_journal_wrote(tmp_path: Path) -> None:

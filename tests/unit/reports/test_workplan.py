@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import UsageError
-from orchestrator.models import Inventory, Plan, Verdict
+from orchestrator.models import Inventory, Plan, Reason, Strategy, Verdict
 from orchestrator.planning.plan import make_plan
 from orchestrator.planning.programme import Programme
 from orchestrator.reports.plan_picture import plan_picture
@@ -87,6 +87,32 @@ def test_libreoffice_opens_the_docx(city: City, tmp_path: Path) -> None:
     subprocess.run([*command, str(tmp_path / "plan.docx")], check=True, timeout=120, capture_output=True)
     text = (tmp_path / "plan.txt").read_text(encoding="utf-8", errors="replace")
     assert [one for one in MUST if one not in text] == []
+
+
+@pytest.mark.parametrize(
+    ("lang", "texts"),
+    [
+        ("zh", ("由 os:zhang 改定为整体搬迁、服务托管，记录在案；策略原结论为部署上云", "由 os:zhang 改定：省厅要求", "得出原结论“部署上云”的理由，不是改定的理由",
+                "以部署上云为首选方式", "（改定，策略原为部署上云）")),
+        ("en", ("changed to whole relocation with hosting by os:zhang, on record; policy said cloud deployment", "Overridden by os:zhang",
+                "s reasons for cloud deployment, which are not the reasons of the change", "the first choice", "(changed; policy said cloud deployment)")),
+    ],
+)  # fmt: skip
+def test_beside_an_override_stands_what_policy_said_and_whose_the_reasons_are(
+    city: City, lang: str, texts: tuple[str, ...], tmp_path: Path
+) -> None:
+    inventory, verdicts, programme, _ = city
+    reasons = (
+        Reason(rule="override", zh="由 os:zhang 改定：省厅要求", en="Overridden by os:zhang: the province asks for it"),
+        Reason(rule="default", zh="以部署上云为首选方式", en="Cloud deployment is the first choice"),
+    )
+    over = {"strategy": Strategy.HOSTING, "policy_strategy": Strategy.CLOUD_DEPLOYMENT, "overridden_by": "os:zhang", "reasons": reasons}
+    verdicts["weather-bulletin"] = verdicts["weather-bulletin"].model_copy(update=over)
+    plan = make_plan(inventory, verdicts, programme, inventory_digest="i", policy_digest="p")
+    document = work_plan(inventory, verdicts, plan, "meteorology", lang)
+    write_docx(document, tmp_path / "plan.docx")
+    for printed in (to_html(document), text_of(tmp_path / "plan.docx")):
+        assert [text for text in texts if text not in printed] == []
 
 
 def test_html_in_english_escapes_what_comes_from_outside(city: City) -> None:
