@@ -107,7 +107,11 @@ def _forms(extra: Extra) -> dict[str, Form]:
                     by_header.setdefault(header_key(name), column)
         sheet = entry["sheet"]
         names_of = frozenset(whole_key(name) for name in (sheet["zh"], sheet["en"], ident, *sheet.get("also", ())))
-        groups = {group_key(word): about for about, words in entry.get("groups", {}).items() for word in words}
+        groups = {
+            group_key(word): about
+            for about, words in entry.get("groups", {}).items()
+            for word in (*words, *more.get((ident, f"group.{about}"), ()))
+        }
         found[ident] = Form(ident, sheet["zh"], sheet["en"], names_of, columns, by_header, groups)
     return found
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from orchestrator.inventory.cells import is_blank, plain, text_of
-from orchestrator.inventory.forms import Column, Form, forms, in_group, match, most_headers, whole_key
+from orchestrator.inventory.forms import Column, Form, forms, group_key, in_group, match, most_headers, whole_key
 from orchestrator.inventory.sheets import Row
 from orchestrator.inventory.units import header_unit, is_unit, known_units, unit_said
 
@@ -80,8 +80,20 @@ def looks_like_header(line: Line) -> bool:
     if hits < 3:
         return False
     fields = {column.field for word in words if (column := match(forms()[form], word))}
-    known = sum(match(forms()[form], word) is not None for word in words)
-    return known * 2 > len(words) or ("name" in fields and bool(fields & {"classified", "department", "kind"}))
+    return hits * 2 > len(words) or ("name" in fields and bool(fields & {"classified", "department", "kind"}))
+
+
+def looks_like_groups(line: Line) -> bool:
+    """Whether a row may be the groups above a header: words of groups and headers, and no number. A system's row is none."""
+    own = line.own()
+    if not all(isinstance(line.cells[index], str) for index in own):
+        return False
+    words = {text_of(line.cells[index]) for index in own}
+    for form in forms().values():
+        known = sum(group_key(word) in form.groups or match(form, word) is not None for word in words)
+        if known >= 2 and known * 2 >= len(words):
+            return True
+    return False
 
 
 def table_at(lines: Sequence[Line], sheet: str) -> Table | None:

@@ -23,10 +23,11 @@ class Kind(StrEnum):
 
 
 _TOTAL = re.compile(
-    r"^\D{0,12}?(?:合计|总计|小计|共计|累计|总数)[\s::(]*[\d,.]*\s*(?:个|项|套|台|行|条)?\s*(?:信息)?(?:系统|数据库)?[)]?$"
+    r"^\D{0,12}?(?:合计|总计|小计|共计|累计|总数)[\s::(]*(?:[\d,.]+(?:个|项|套|台|行|条)?(?:信息)?(?:系统|数据库)?)?[)]?$"
     r"|^(?:total|sum|subtotal)(?:[::\s].*)?$",
     re.IGNORECASE,
 )
+_PLAIN_TOTAL = re.compile(r"^(?:合计|总计|小计|共计)[::]?$")
 _NOTE_WORDS = (
     r"^(?:注|备注|说明|填表说明|填报说明|(?:填表|填报|制表|审核|复核|经办|联系)人?|(?:单位|部门|系统)?负责人|(?:分管|主管)领导|负责人签字|联系电话"
     r"|(?:填表|填报|制表)?日期|(?:填报|填表)单位|note|remark)s?(?:\([^)]*\))?\s*\d*\s*"
@@ -51,7 +52,8 @@ def kind_of_row(table: Table, line: Line) -> Kind:
         return Kind.DATA if in_block else Kind.BLANK  # numbered ahead, not filled in
     first = next((text for index, text in zip(own, words, strict=True) if index != number or not text.isdigit()), "")
     answered = any(index in own for index in table.classified)
-    total = len(first) < 40 and _TOTAL.match(first.replace(" ", ""))
+    numbered = number in own and words[0].isdigit()
+    total = len(first) < 40 and (_PLAIN_TOTAL if numbered else _TOTAL).match(first.replace(" ", ""))
     signed = _SIGNED.match(first)
     if (total or signed) and not _is_full(table, line, own):
         return Kind.TOTAL if total else Kind.NOTE
@@ -68,6 +70,8 @@ def _is_full(table: Table, line: Line, own: list[int]) -> bool:
     """Whether it answers as a system's row does. A number is a sum as well as an answer, and proves nothing."""
     if any(index in own and not _numeric(line.cells[index]) and classified(line.cells[index]) is not None for index in table.classified):
         return True
+    if table.form.id != "systems":
+        return any(index in table.columns and not _numeric(line.cells[index]) for index in own[1:])
     return sum(_answers(kind, line, table.by_field.get(field), own) for field, kind in _CHOICES.items()) >= 2
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from orchestrator.inventory.cells import Unreadable, plain, text_of
 from orchestrator.inventory.forms import most_headers
-from orchestrator.inventory.header import Line, Table, looks_like_header, table_at
+from orchestrator.inventory.header import Line, Table, looks_like_groups, looks_like_header, table_at
 from orchestrator.inventory.sheets import MAX_FILLED, Grid, Row
 from orchestrator.inventory.values import choice
 
@@ -146,15 +146,20 @@ def _begins(window: list[Line], sheet: str, table: Table | None) -> Table | Uncl
         return table_at(window, sheet)
     if looks_like_header(line):
         return table_at(window, sheet) or Unclear(line.number)
-    if len(window) > 1 and len(line.own()) < len(window[1].own()) and looks_like_header(window[1]):
+    if len(window) > 1 and looks_like_header(window[1]) and looks_like_groups(line):
         found = table_at(window, sheet)  # a row of groups above it
         return found if found and found.header > line.number else None
     return None
 
 
 def _find_owner(table: Table, titles: Iterable[Line], before: Table | None) -> None:
-    """填报单位 from the rows above; that of the table before where they are silent."""
-    rows = list(titles)
+    """填报单位 from the rows above; that of the table before where they are silent. A row of the table before is not asked."""
+    rows: list[Line] = []
+    for line in reversed(list(titles)):
+        own = line.own()
+        if before is not None and (len(own) > 4 or any(index in own for index in before.classified)):
+            break
+        rows.insert(0, line)
     for pattern in (_OWNER, _BARE_OWNER):
         for line in rows:
             for index, cell in enumerate(line.cells):
