@@ -7,7 +7,8 @@ from enum import StrEnum
 from typing import Any
 
 from orchestrator.inventory.answers import classified
-from orchestrator.inventory.cells import Unreadable, plain
+from orchestrator.inventory.cells import NOT_KNOWN, Unreadable, plain
+from orchestrator.inventory.forms import Column
 from orchestrator.inventory.header import Line, Table
 from orchestrator.inventory.values import choice
 
@@ -35,6 +36,7 @@ _NOTE_WORDS = (
 _NOTE = re.compile(_NOTE_WORDS + r"(?:[::.、]|$)", re.IGNORECASE)
 _SIGNED = re.compile(_NOTE_WORDS + r"[::]", re.IGNORECASE)
 _EXAMPLE = re.compile(r"^[(\[【<](?:示例|样例|举例|例|example)[)\]】>]|^(?:示例|样例|举例|例|例如|example)\s*(?:[::]|$)", re.IGNORECASE)
+_LEADING = {"department", "name", "system"}
 _CHOICES = {"kind": "kind", "status": "status", "level": "level", "organisation_type": "organisation"}
 
 
@@ -45,25 +47,37 @@ def kind_of_row(table: Table, line: Line) -> Kind:
     own = line.own()
     if not own:
         return Kind.BLANK
-    number, department = table.by_field.get("row_no"), table.by_field.get("department")
+    number, department, name = table.by_field.get("row_no"), table.by_field.get("department"), table.name_at
     in_block = department in line.filled and bool(plain(line.cells[department])) if department is not None else False
-    words = [plain(line.cells[index]) for index in own]
-    if own == [number] and words[0].isdigit():
+    numbered = number in own and plain(line.cells[number or 0]).isdigit()
+    if numbered and len(own) == 1:
         return Kind.DATA if in_block else Kind.BLANK  # numbered ahead, not filled in
-    first = next((text for index, text in zip(own, words, strict=True) if index != number or not text.isdigit()), "")
-    answered = any(index in own for index in table.classified)
-    numbered = number in own and words[0].isdigit()
-    total = len(first) < 40 and (_PLAIN_TOTAL if numbered else _TOTAL).match(first.replace(" ", ""))
-    signed = _SIGNED.match(first)
-    if (total or signed) and not _is_full(table, line, own):
-        return Kind.TOTAL if total else Kind.NOTE
-    if _NOTE.match(first) and not answered and table.name_at not in own and department not in own:
-        return Kind.NOTE
-    if _EXAMPLE.match(words[0]) or (table.name_at in own and _EXAMPLE.match(plain(line.cells[table.name_at or 0]))):
+    at = next(index for index in own if index != number or not numbered)
+    first = plain(line.cells[at])
+    answered = any(index in own and (len(own) > 1 or _is_answer(line.cells[index])) for index in table.classified)
+    named = any(index in own and not _numeric(line.cells[index]) for index in (name, department, *table.classified) if index is not None)
+    if _leads(table.columns.get(at)) or not named:
+        total = len(first) < 40 and (_PLAIN_TOTAL if numbered else _TOTAL).match(first.replace(" ", ""))
+        if (total or _SIGNED.match(first)) and not _is_full(table, line, own):
+            return Kind.TOTAL if total else Kind.NOTE
+        if _NOTE.match(first) and not answered and name not in own and department not in own:
+            return Kind.NOTE
+        if _EXAMPLE.match(first):
+            return Kind.EXAMPLE
+    if name in own and _EXAMPLE.match(plain(line.cells[name or 0])):
         return Kind.EXAMPLE
-    if answered or in_block or (table.name_at in own and len(own) > 1) or sum(index in table.columns for index in own) >= 3:
+    if answered or in_block or (name in own and len(own) > 1) or sum(index in table.columns for index in own) >= 3:
         return Kind.DATA
-    return Kind.NOTE if len(own) == 1 and (len(first) > 15 or own == [number]) and own[0] != table.name_at else Kind.ODD
+    return Kind.NOTE if len(own) == 1 and (len(first) > 15 or at == number) and at != name else Kind.ODD
+
+
+def _leads(column: Column | None) -> bool:
+    """Whether a cell of this column may say what its row is: in a column of free text these are words of its own (备注：例：…)."""
+    return column is None or column.field in _LEADING or column.type not in {"text", "names"}
+
+
+def _is_answer(cell: Any) -> bool:
+    return classified(cell) is not None or plain(cell).casefold() in NOT_KNOWN
 
 
 def _is_full(table: Table, line: Line, own: list[int]) -> bool:

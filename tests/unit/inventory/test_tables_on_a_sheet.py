@@ -134,3 +134,22 @@ def test_nothing_of_a_classified_systems_technical_row_is_printed(tmp_path: Path
     )
     assert [(i.cell, i.read) for i in reading.interpretations] == [("C3", "43211"), ("D3", "64G")]
     assert SECRET not in repr((reading.findings, reading.interpretations))
+
+
+@pytest.mark.parametrize("remark", ["例：汇算清缴期间访问量大", "（示例）", "注：停用中", "合计", "说明：见附件"])
+def test_a_remark_says_nothing_of_what_its_row_is_even_in_the_first_column(remark: str, tmp_path: Path) -> None:
+    rows = [["备注", *HEAD], [remark, *system(1, "水费系统")], [remark, "", "市水务局", "", "", SECRET, "", "", ""]]
+    reading = read(tmp_path, rows)
+    assert [(s.name, s.remark) for s in reading.inventory.systems] == [("水费系统", remark)]
+    assert codes(reading) == [("classified-unanswered", "H3")]
+
+
+def test_a_total_is_one_whatever_the_first_column_is(tmp_path: Path) -> None:
+    reading = read(tmp_path, [["操作系统", *HEAD], ["CentOS", *system(1, "水费系统")], ["合计", "", "", "", "", 1, "", 0, 1]])
+    assert (reading.rows, reading.findings) == (1, [])
+    assert [(i.cell, i.read) for i in reading.interpretations] == [("A3", "合计")]
+
+
+def test_a_title_under_the_column_of_answers_is_no_row(tmp_path: Path) -> None:
+    reading = read(tmp_path, [["是否涉密", *(name for name in HEAD if name != "是否涉密")], ["县市区"], ["待定"], ["是"]])
+    assert (reading.rows, codes(reading)) == (2, [("row-skipped", "A2"), ("classified-unanswered", "A3")])
