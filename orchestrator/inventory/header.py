@@ -49,6 +49,8 @@ class Table:
     repeated: list[tuple[int, Column]] = field(default_factory=list)
     classified: list[int] = field(default_factory=list)
     """Every column that answers 是否涉密, on a technical sheet too."""
+    title_units: set[str] = field(default_factory=set)
+    """计量单位 of a title row."""
     owner: str = ""
     """填报单位 of a title row."""
     owner_at: tuple[int, int] = (0, 0)

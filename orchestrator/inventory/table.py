@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from orchestrator.inventory.cells import Unreadable, plain, text_of
 from orchestrator.inventory.forms import most_headers
 from orchestrator.inventory.header import Line, Table, looks_like_groups, looks_like_header, table_at
 from orchestrator.inventory.sheets import MAX_FILLED, Grid, Row
+from orchestrator.inventory.units import known_units
 from orchestrator.inventory.values import choice
 
 HEADER_WITHIN = 2000
@@ -23,6 +24,7 @@ _BARE_OWNER = re.compile(rf"^\s*(?:单位|部门){_STAMP}(\S{{2,60}})")
 _OWNER_ENDS = re.compile(
     r"(?:填表人|填报人|联系人|联系电话|填表日期|填报日期|日期|计量单位|金额单位|单位负责人|负责人|审核)[::]?.*$|\((?:盖章|公章|签章)\)"
 )
+_UNITS = re.compile(r"单位\s*[::]\s*([^\s()]{1,40})")
 _MEASURE = re.compile(
     r"(?:[千万百亿]?元|人民币|美元|台|个|套|项|万?条|人|次|年|月|天|小时|分钟|秒|核|颗|[kmgtp]i?b?|%|[、,,/;()\s])+", re.IGNORECASE
 )
@@ -102,8 +104,10 @@ def read_tables(grid: Grid) -> Iterator[Table | Line | Unclear | Unrecognised]:
             return
         if found is not None:
             ahead.skip(found.header - line.number + 1)
+            above = _titles(titles, table)
+            _take_title_units(found, above, table)
             if table is None or not table.says_the_same(found):
-                _find_owner(found, titles, table)
+                _find_owner(found, above, table)
                 table = found
                 yield table
             titles.clear()
@@ -152,16 +156,33 @@ def _begins(window: list[Line], sheet: str, table: Table | None) -> Table | Uncl
     return None
 
 
-def _find_owner(table: Table, titles: Iterable[Line], before: Table | None) -> None:
-    """填报单位 from the rows above; that of the table before where they are silent. A row of the table before is not asked."""
-    rows: list[Line] = []
-    for line in reversed(list(titles)):
+def _titles(lines: Iterable[Line], before: Table | None) -> list[Line]:
+    """The rows right above a header that are no rows of the table before."""
+    titles: list[Line] = []
+    for line in reversed(list(lines)):
         own = line.own()
         if before is not None and (len(own) > 4 or any(index in own for index in before.classified)):
             break
-        rows.insert(0, line)
+        titles.insert(0, line)
+    return titles
+
+
+def _take_title_units(table: Table, titles: Iterable[Line], before: Table | None) -> None:
+    """计量单位：TB in a title row holds for columns whose header says none; that of the table before where the rows are silent."""
+    texts = [plain(cell) for line in titles for cell in line.cells if isinstance(cell, str) and len(cell) < 300]
+    said = {part.casefold() for text in texts for found in _UNITS.findall(text) for part in re.split(r"[、,/;]", found)}
+    table.title_units = said or (before.title_units if before else set())
+    for index, unit in table.units.items():
+        column = table.columns.get(index)
+        known = sorted(table.title_units & set(known_units(column))) if column and unit == "" else []
+        if known:
+            table.units[index] = known[0] if len(known) == 1 else None
+
+
+def _find_owner(table: Table, titles: Sequence[Line], before: Table | None) -> None:
+    """填报单位 from the rows above; that of the table before where they are silent."""
     for pattern in (_OWNER, _BARE_OWNER):
-        for line in rows:
+        for line in titles:
             for index, cell in enumerate(line.cells):
                 found = pattern.search(plain(cell)) if isinstance(cell, str) and index not in line.filled and len(cell) < 300 else None
                 owner = _OWNER_ENDS.sub("", found.group(1)).strip() if found else ""

@@ -18,7 +18,7 @@ DURATIONS = (
     | dict.fromkeys(("秒", "秒钟", "s", "sec", "second", "seconds"), 1 / 60)
 )
 """In minutes."""
-CORES = dict.fromkeys(("核", "核心", "个核", "c", "core", "cores", "vcpu", "vcpus", "核数"), 1.0)
+CORES = dict.fromkeys(("核", "核心", "个核", "c", "core", "cores", "vcpu", "vcpus", "核数", "总核数", "核心数"), 1.0)
 THINGS = dict.fromkeys(("台", "套", "个", "台套", "台/套", "台数", "servers"), 1.0)
 _OWN = {"秒": ("秒", "秒钟", "s", "sec", "seconds"), "毫秒": ("毫秒", "ms"), "分钟": ("分", "分钟", "min", "minutes")}
 """Columns of plain numbers whose header says their unit."""
@@ -26,7 +26,8 @@ _OWN = {"秒": ("秒", "秒钟", "s", "sec", "seconds"), "毫秒": ("毫秒", "m
 _BRACKET = re.compile(r"[(\[【<]([^)\]】>]*)[)\]】>]")
 _LEAD = re.compile(r"^(?:请?填写?|计量|计算|数据)?单位\s*[::]?\s*")
 _SILENT = {
-    "必填", "必填项", "选填", "选填项", "可选", "可不填", "如有", "数字", "填数字", "整数", "估算", "预估", "估计", "约", "合计", "总计", "总量", "总数", "总", "个数", "数量", "现有",
+    "必填", "必填项", "选填", "选填项", "可选", "可不填", "如有", "数字", "填数字", "整数",
+    "估算", "预估", "估计", "约", "合计", "总计", "总量", "总数", "总", "个数", "数量", "现有", "已用", "已使用", "单次", "每次", "最长",
     "required", "optional", "number", "total",
 }  # fmt: skip
 """Remarks in a header's bracket that say nothing of a unit."""

@@ -84,6 +84,20 @@ def test_groups_without_merged_cells_hold_until_the_next_one(tmp_path: Path) -> 
     assert found.unknown == {"客户端要求 操作系统": "Win7", "客户端要求 内存(GB)": "4"}
 
 
+@pytest.mark.parametrize(
+    ("title", "memory", "found"),
+    [
+        ("计量单位：TB", 2, 2048.0), ("（单位：台、TB）", 2, 2048.0), ("单位：万元", 2, 2.0), ("单位：GB、TB", 2, None), ("单位：GB、TB", "2T", 2048.0),
+        ("填报单位：市水务局", 2, 2.0),
+    ],
+)  # fmt: skip
+def test_a_unit_in_a_title_holds_for_headers_without_one(title: str, memory: object, found: float | None, tmp_path: Path) -> None:
+    head = [*HEAD, "内存", "存储(GB)"]
+    reading = read(tmp_path, [[title], head, system(1, "水费系统", "否", memory, 5), head, system(2, "水库系统", "否", memory, 5)])
+    assert [(s.memory_gb, s.storage_gb) for s in reading.inventory.systems] == [(found, 5.0), (found, 5.0)]
+    assert bool(reading.errors) is (found is None)
+
+
 def test_a_citys_own_group_is_known(tmp_path: Path) -> None:
     (tmp_path / "headers.yaml").write_text("headers: {systems: {group.technical: [上云资源]}}\n", encoding="utf-8")
     head = [[*HEAD, "上云资源", ""], ["", "", "", "", "", "", "", "", "操作系统", "内存(GB)"]]
