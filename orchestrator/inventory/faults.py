@@ -23,7 +23,7 @@ def answer(raw: Any) -> bool | None:
     """The answer to 是否涉密 in YAML: true, false or the words of the form; None when it is no plain answer."""
     if isinstance(raw, bool) or raw is None:
         return raw
-    from orchestrator.inventory.values import classified
+    from orchestrator.inventory.answers import classified
 
     return classified(raw) if isinstance(raw, str | int) else None
 
@@ -36,8 +36,9 @@ def read_words(raw: Raw, findings: list[Finding], interpretations: list[Interpre
     _drop_not_known(raw, interpretations)
     if all(not isinstance(raw.values.get(name), str) or raw.values[name] in _PLAIN for name in _TYPED):
         return
+    from orchestrator.inventory.cells import Unreadable
     from orchestrator.inventory.forms import forms
-    from orchestrator.inventory.values import Unreadable, read_value
+    from orchestrator.inventory.values import read_value
 
     types = {column.field: column for column in forms()["systems"].columns}
     for name in _TYPED:
@@ -61,7 +62,7 @@ def read_words(raw: Raw, findings: list[Finding], interpretations: list[Interpre
 
 def _drop_not_known(raw: Raw, interpretations: list[Interpretation]) -> None:
     """``os: 不详`` is no operating system: the field is not answered, as in a cell of the form."""
-    from orchestrator.inventory.values import not_known
+    from orchestrator.inventory.cells import not_known
 
     for name in ANSWERS:
         if not_known(raw.values.get(name)):

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 
 from orchestrator.inventory.yaml_in import documents_of
 
 _BRACKETS = re.compile(r"[((\[【<《][^))\]】>》]*[))\]】>》]")
 _NOISE = re.compile(r"[\s*※★:、,,.。·_\-—\"'“”()\[\]()【】??]+")
-_UNIT = re.compile(r"[((\[【]\s*(?:单位\s*[::]\s*)?([A-Za-z]{1,5}|[一-鿿]{1,4})\s*[))\]】]")
+_GROUP_ENDS = re.compile(r"^[一二三四五六七八九十\d]+|(?:(?<=.)基本)?(?:情况|信息|配置|参数|指标|概况|状况|环境)+$")
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,11 @@ class Column:
     need: str = ""
     unit: str = ""
 
+    @property
+    def yes_no(self) -> bool:
+        """Whether the answer is yes or no, in whatever words."""
+        return self.type in {"yes_no", "machine", "package", "support"}
+
 
 @dataclass(frozen=True)
 class Form:
@@ -39,6 +44,8 @@ class Form:
     sheets: frozenset[str]
     columns: tuple[Column, ...]
     by_header: dict[str, Column]
+    groups: dict[str, str]
+    """What may stand above several columns → what it is about: ``system``, ``department`` or ``technical``."""
 
     def column(self, field: str) -> Column:
         return next(column for column in self.columns if column.field == field)
@@ -52,12 +59,6 @@ def header_key(text: str) -> str:
 def whole_key(text: str) -> str:
     """The same with the words in brackets kept."""
     return _NOISE.sub("", unicodedata.normalize("NFKC", text)).casefold()
-
-
-def unit_of(header: str) -> str:
-    """The unit in a header's brackets: ``数据量(TB)`` → ``TB``; empty when there is none."""
-    found = _UNIT.search(unicodedata.normalize("NFKC", header))
-    return found.group(1) if found else ""
 
 
 Extra = tuple[tuple[str, str, tuple[str, ...]], ...]
@@ -106,10 +107,48 @@ def _forms(extra: Extra) -> dict[str, Form]:
                     by_header.setdefault(header_key(name), column)
         sheet = entry["sheet"]
         names_of = frozenset(whole_key(name) for name in (sheet["zh"], sheet["en"], ident, *sheet.get("also", ())))
-        found[ident] = Form(ident, sheet["zh"], sheet["en"], names_of, columns, by_header)
+        groups = {
+            group_key(word): about
+            for about, words in entry.get("groups", {}).items()
+            for word in (*words, *more.get((ident, f"group.{about}"), ()))
+        }
+        found[ident] = Form(ident, sheet["zh"], sheet["en"], names_of, columns, by_header, groups)
     return found
 
 
 def match(form: Form, header: str) -> Column | None:
     """The column a header means in this form, or None."""
     return form.by_header.get(whole_key(header)) or form.by_header.get(header_key(header)) if header else None
+
+
+def group_key(text: str) -> str:
+    """What is left of a group's name: ``二、系统基本情况`` → ``系统``."""
+    return _GROUP_ENDS.sub("", header_key(text)) or header_key(text)
+
+
+def in_group(form: Form, group: str, column: Column) -> bool:
+    """Whether a column's own words mean that column under this group: 名称 does under 系统基本情况, and does not under 承建单位."""
+    if not form.groups:
+        return True
+    about = form.groups.get(group_key(group))
+    if column.field in {"level", "organisation_type", "department"}:
+        return about in {"system", "department"}
+    return about == "system" if column.need == "count" or column.field in {"id", "row_no"} else about is not None
+
+
+@lru_cache(maxsize=20_000)
+def known_in(header: str, extra: Extra) -> dict[str, str]:
+    """Form → field, for every form that knows this header. ``extra``: as of now, for the cache."""
+    if not header or len(header) > 40:
+        return {}
+    return {form.id: column.field for form in _forms(extra).values() if (column := match(form, header))}
+
+
+def most_headers(words: Iterable[str]) -> tuple[int, str]:
+    """How many different columns of one form these texts are the headers of, at most; and which form's."""
+    extra = _extra.get()
+    fields: dict[str, set[str]] = {}
+    for word in words:
+        for form, field in known_in(word, extra).items():
+            fields.setdefault(form, set()).add(field)
+    return max(((len(found), form) for form, found in fields.items()), default=(0, ""))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import Finding
+from orchestrator.inventory.cells import folded
 from orchestrator.inventory.names import Names, key, make_id, near
 from orchestrator.inventory.reading import Raw
+from orchestrator.inventory.values import SPLIT
 from orchestrator.models import Inventory, Room, System
 
 if TYPE_CHECKING:
@@ -94,13 +98,14 @@ def depend(raws: list[Raw], findings: list[Finding]) -> None:
     """Names under 关联系统 → ids. One that matches nothing is not repeated in the finding: it may be a classified system's."""
     index = _index(raws)
     named = Names(str(raw.values["name"]) for raw in raws)
+    known = {folded(str(raw.values[field])) for raw in raws for field in ("id", "name")}
     for raw in raws:
         said = raw.values.get("depends_on")
         if not isinstance(said, list | tuple):
             continue
         ident = str(raw.values["id"])
         kept: list[str] = []
-        for number, name in enumerate(said, start=1):
+        for number, name in enumerate((part for cell in said for part in said_in(str(cell), known)), start=1):
             found = index.get(key(str(name)), [])
             if len(found) == 1 and found[0] != ident:
                 kept.append(found[0])
@@ -135,6 +140,24 @@ def depend(raws: list[Raw], findings: list[Finding]) -> None:
                     )
                 )
         raw.values["depends_on"] = list(dict.fromkeys(kept))
+
+
+_MARKS = re.compile(f"({SPLIT.pattern})")
+_RUN = 12
+"""Parts that one name may have."""
+
+
+def said_in(cell: str, known: Collection[str]) -> list[str]:
+    """The names in one cell. The longest run of its parts that is a name as it stands is one name: ``OA/门户系统``, ``基础库(人口、法人)``."""
+    pieces = _MARKS.split(cell)  # a part, a mark, a part, …
+    names: list[str] = []
+    at = 0
+    while at < len(pieces):
+        ends = range(min(len(pieces), at + 2 * _RUN - 1), at, -2)
+        end = next((end for end in ends if folded("".join(pieces[at:end])) in known), at + 1)
+        names.append("".join(pieces[at:end]).strip())
+        at = end + 1
+    return [name for name in names if name]
 
 
 def places_of_work(raws: list[Raw], rooms: dict[str, Room], departments: Departments, findings: list[Finding]) -> None:

@@ -7,47 +7,76 @@ import string
 from collections.abc import Iterable
 from typing import Any
 
-from orchestrator.inventory import values
+from orchestrator.inventory import cells, personal
+from orchestrator.inventory.answers import classified
 from orchestrator.inventory.archive import column_of
 from orchestrator.inventory.build import Builder
 from orchestrator.inventory.forms import Column
+from orchestrator.inventory.header import Line, Table
+from orchestrator.inventory.headings import about_header, compared
 from orchestrator.inventory.reading import Interpretation, Raw
+from orchestrator.inventory.rowkind import Kind, kind_of_row
 from orchestrator.inventory.sheets import Grid, Row, address
-from orchestrator.inventory.table import Table, kind_of_row, recognise
+from orchestrator.inventory.table import Unclear, Unrecognised, read_tables
+from orchestrator.inventory.values import date, read_value
 
-QUIET_SHEETS = {"填表说明", "说明", "instructions", "封面", "目录"}
+QUIET_SHEETS = {"填表说明", "填报说明", "说明", "instructions", "封面", "目录"}
+HIDDEN = "***"
 _LETTERS, _DIGITS = string.ascii_uppercase, string.digits
 EACH = 50
 """Findings of one kind in one column that are listed one by one; the rest are counted."""
+_PASSED = {
+    Kind.TOTAL: ("合计", "合计行，未统计 (a total; not counted)"),
+    Kind.NOTE: ("说明", "说明或签字行，未读取 (a note or signatures; not read)"),
+    Kind.EXAMPLE: ("示例", "示例行，未统计 (an example; not counted)"),
+}
+"""What is listed of a row that is nobody's: none of its words, for they may be about anyone."""
 
 
 def read_grid(grid: Grid, file: str, builder: Builder, today: dt.date) -> bool:
     """Read one sheet into the builder. False when no form was recognised on it. Raises ``BadFile`` from the grid's rows."""
-    table, rows, anything = recognise(grid)
-    if table is None:
-        if anything and grid.name.casefold() not in QUIET_SHEETS and not (grid.hidden and grid.name.startswith("_")):
+    reader = _SheetReader(grid, file, builder, today)
+    for part in read_tables(grid):
+        if isinstance(part, Unrecognised):
+            _unrecognised(part, grid, file, builder)
+            return False
+        if isinstance(part, Unclear):
             builder.findings.append(
-                Raw(file, grid.name).finding(
-                    "sheet-not-recognised",
-                    "warning",
-                    "没有认出表头，该工作表未读取 (no header recognised; sheet not read)",
-                    "使用模板的表头，或删除该工作表 (use the template's headers, or remove the sheet)",
+                Raw(file, grid.name, address(part.number, 0)).finding(
+                    "header-unclear", "error", "像表头但无法识别，该行以下未读取 (looks like a header and cannot be understood; nothing below it was read)",
+                    "改用模板的表头；如是数据行，请更正 (use the template's headers; correct the row if it is data)",
                 )
-            )
-        return False
-    _SheetReader(grid, file, builder, today, table).run(rows)
+            )  # fmt: skip
+        elif isinstance(part, Table):
+            reader.begin(part)
+        else:
+            reader.read(part)
+    reader.finish()
     return True
 
 
+def _unrecognised(part: Unrecognised, grid: Grid, file: str, builder: Builder) -> None:
+    if not part.anything or grid.name.casefold() in QUIET_SHEETS or (grid.hidden and grid.name.startswith("_")):
+        return
+    builder.findings.append(
+        Raw(file, grid.name).finding(
+            "sheet-not-recognised", "error" if part.inventory else "warning", "没有认出表头，该工作表未读取 (no header recognised; sheet not read)",
+            "使用模板的表头，一行一个系统；不是统计表的，请删除或改名为“填表说明” (use the template's headers, one row a system; if it is no form, remove it or name it 填表说明)",
+        )
+    )  # fmt: skip
+
+
 class _SheetReader:
-    def __init__(self, grid: Grid, file: str, builder: Builder, today: dt.date, table: Table) -> None:
-        self.grid, self.file, self.builder, self.today, self.table = grid, file, builder, today, table
+    """Reads the rows of one sheet's tables. ``begin`` with a header, ``read`` each row below it, ``finish`` once."""
+
+    table: Table
+
+    def __init__(self, grid: Grid, file: str, builder: Builder, today: dt.date) -> None:
+        self.grid, self.file, self.builder, self.today = grid, file, builder, today
+        self.began = False
         self.counts: dict[tuple[str, int], int] = {}
-        self.by_field = {column.field: index for index, column in table.columns.items()}
-        self.letters = {field: address(0, index)[:-1] for field, index in self.by_field.items()}
-        for field, letters in list(self.letters.items()):
-            self.letters.setdefault(field.split(".")[0], letters)
-        self.systems = table.form.id == "systems"
+        self.told: set[tuple[str, int]] = set()
+        """What is said once of a column."""
         self.comments: dict[int, list[str]] = {}
         """Row → cells with comments that nobody was told of yet."""
         for cell in sorted(grid.comments):
@@ -55,44 +84,8 @@ class _SheetReader:
 
     # ------------------------------------------------------------ the sheet
 
-    def run(self, rows: Any) -> None:
-        self._about_sheet()
-        no_answer_column = self.systems and "classified" not in self.by_field
-        for number, row, filled in rows:
-            what = kind_of_row(self.table, row, filled)
-            if what == "odd":
-                self._warn(
-                    "row-skipped",
-                    number,
-                    0,
-                    "该行内容太少，未读取 (too little on this row; not read)",
-                    "补全或删除该行 (fill it in or remove it)",
-                )
-            if what != "data":
-                continue
-            raw = Raw(self.file, self.grid.name, f"A{number + 1}", columns=self.letters)
-            comments = self.comments.pop(number, ())  # on a classified row they go where the row goes
-            if not self.systems:
-                self._comments(raw, comments)
-                self._fields(raw, number, row)
-                if isinstance(raw.values.get("health"), dict):
-                    raw.values["health"].setdefault("target", "")  # nothing to say of a TCP check
-                self.builder.part(self.table.form.id, raw)
-                continue
-            answer = None if no_answer_column else values.classified(self._cell(row, "classified"))
-            if answer is False:
-                self._comments(raw, comments)
-                self._fields(raw, number, row)
-                self._owner(raw)
-                self.builder.sheet_system(raw)
-                continue
-            self._classified(raw, row, answer, no_answer_column)
-        self._comments(Raw(self.file, self.grid.name), [cell for row in self.comments.values() for cell in row], on_a_row=False)
-        self._leftover_counts()
-
-    def _about_sheet(self) -> None:
-        header = self.table.header
-        if self.grid.hidden:
+    def begin(self, table: Table) -> None:
+        if self.grid.hidden and not self.began:
             self.builder.findings.append(
                 Raw(self.file, self.grid.name).finding(
                     "hidden-sheet",
@@ -101,42 +94,100 @@ class _SheetReader:
                     "如不应统计，请删除 (remove it if it is not meant to count)",
                 )
             )
-        for index, words in self.table.unknown.items():
-            self._finding(
-                "unknown-column", "warning", header, index,
-                f"不认识的列“{words[:60]}”，原样保留 (unknown column; kept as it is)", "如为统计列，请改用模板的表头 (use the template's header if it is one of its columns)",
-            )  # fmt: skip
-            self.builder.unknown_columns.append(words[:200])
-        for index, column in self.table.repeated:
-            self._finding(
-                "repeated-column", "warning", header, index,
-                f"“{column.zh}”有两列，只读取第一列 (two columns for one field; the first was read)", "删除或改名其中一列 (remove or rename one of them)",
-            )  # fmt: skip
-        if self.systems and "classified" not in self.by_field:
-            self._finding(
-                "classified-column-missing", "error", header, 0,
-                "没有“是否涉密”列，全部按涉密处理，未读取 (no column for 是否涉密: every row is treated as classified)",
-                "增加“是否涉密”列并逐行填写 (add the column and answer it on every row)",
-            )  # fmt: skip
-        if self.systems and "department" not in self.by_field and self.table.owner:
+        self.began = True
+        self.table, self.by_field, self.systems = table, table.by_field, table.form.id == "systems"
+        self.letters = {field: address(0, index)[:-1] for field, index in self.by_field.items()}
+        for field, letters in list(self.letters.items()):
+            self.letters.setdefault(field.split(".")[0], letters)
+        self.heads = {*table.columns, *table.unknown, *table.classified, *(index for index, _ in table.repeated)}
+        self.builder.findings.extend(about_header(table, self.file, self.grid.name))
+        self.builder.unknown_columns.extend(words[:200] for words in table.unknown.values())
+        if self.systems and "department" not in self.by_field and table.owner:
             self.builder.interpretations.append(
-                Interpretation(self.file, self.grid.name, address(*self.table.owner_at), "填报单位", f"全表单位：{self.table.owner}")
+                Interpretation(self.file, self.grid.name, address(*table.owner_at), "填报单位", f"全表单位：{table.owner}")
             )
 
-    def _classified(self, raw: Raw, row: Row, answer: bool | None, whole_sheet: bool) -> None:
-        department = values.text_of(self._cell(row, "department")) or self.table.owner
+    def read(self, line: Line) -> None:
+        what = kind_of_row(self.table, line)
+        if what is Kind.ODD:
+            self._warn(
+                "row-skipped",
+                line.number,
+                0,
+                "该行内容太少，未读取 (too little on this row; not read)",
+                "补全或删除该行 (fill it in or remove it)",
+            )
+        elif what in _PASSED:
+            said, understood = _PASSED[what]
+            at = address(line.number, (line.own() or [0])[0])
+            self.builder.interpretations.append(Interpretation(self.file, self.grid.name, at, said, understood))
+        if what is not Kind.DATA:
+            return
+        raw = Raw(self.file, self.grid.name, f"A{line.number + 1}", columns=self.letters)
+        comments = self.comments.pop(line.number, ())  # on a classified row they go where the row goes
+        answer, told = self._answer(line)
+        if answer is False:
+            self._comments(raw, comments)
+            self._fields(raw, line.number, line.cells)
+            self._take(raw)
+        elif self.systems:
+            self._classified(raw, line.cells, answered=answer is True, told=told)
+        elif not told:
+            self._finding(
+                "technical-row-classified", "error", line.number, self.table.classified[0],
+                "该行“是否涉密”不是“否”，未读取 (the row does not say that it is not classified; not read)",
+                "确认后填“否”；涉密系统的行请删除 (answer no once that is confirmed; remove rows of classified systems)",
+            )  # fmt: skip
+
+    def finish(self) -> None:
+        self._comments(Raw(self.file, self.grid.name), [cell for row in self.comments.values() for cell in row], on_a_row=False)
+        self._leftover_counts()
+
+    # ------------------------------------------------------------ is it classified?
+
+    def _answer(self, line: Line) -> tuple[bool | None, bool]:
+        """What all columns that ask it say together, False only where one says so and none says otherwise; and whether all that there is to
+        say of an answer that is missing has been told."""
+        columns = self.table.classified
+        asked = "classified" in self.by_field
+        if not self.systems and not columns:
+            return False, True
+        said = {index: classified(cell) for index in columns if not cells.is_blank(cell := _at(line.cells, index))}
+        answers = set(said.values())
+        if answers >= {True, False}:
+            self._finding(
+                "classified-contradiction", "error", line.number, max(said), "各“是否涉密”列的答案矛盾，按涉密处理，未读取该行 (its answers contradict each other; treated as classified, not read)",
+                "由该单位确认后改为一致 (have the department make them agree)",
+            )  # fmt: skip
+            return None, True
+        if answers == {False} and (asked or not self.systems):
+            return False, True
+        return (True if answers == {True} else None), self.systems and not asked
+
+    def _classified(self, raw: Raw, row: Row, *, answered: bool, told: bool) -> None:
+        department = cells.text_of(self._cell(row, "department")) or self.table.owner
         try:
-            row_no = values.read_value("integer", self._cell(row, "row_no")).value
-        except values.Unreadable:
+            row_no = read_value("integer", self._cell(row, "row_no")).value
+        except cells.Unreadable:
             row_no = None
-        self.builder.classified_row(raw, department, row_no, answered=answer is True, quiet=whole_sheet)
+        self.builder.classified_row(raw, department, row_no, answered=answered, quiet=told)
+
+    def _take(self, raw: Raw) -> None:
+        if self.systems:
+            if "department" not in self.by_field and self.table.owner:
+                raw.values["department"] = self.table.owner
+            self.builder.sheet_system(raw)
+            return
+        if isinstance(raw.values.get("health"), dict):
+            raw.values["health"].setdefault("target", "")  # nothing to say of a TCP check
+        self.builder.part(self.table.form.id, raw)
 
     # ------------------------------------------------------------ one row
 
     def _fields(self, raw: Raw, number: int, row: Row) -> None:
         for index, column in self.table.columns.items():
             cell = raw.at(column.field)
-            value = row[index] if index < len(row) else None
+            value = _at(row, index)
             if cell in self.grid.formulas:
                 self._formula(number, index, value)
             if cell in self.grid.errors:
@@ -145,17 +196,33 @@ class _SheetReader:
             if column.field == "classified":
                 continue
             try:
-                read = values.read_value(column.type, value, self.table.units.get(index, ""), self.today)
-            except values.Unreadable as why:
+                read = read_value(column.type, value, self.table.units.get(index, ""), self.today)
+            except cells.Unreadable as why:
                 self._error(number, index, column, str(why))
                 continue
             if read.understood:
-                raw.interpretations.append(Interpretation(self.file, self.grid.name, cell, values.text_of(value)[:200], read.understood))
+                raw.interpretations.append(Interpretation(self.file, self.grid.name, cell, _shown(value), read.understood))
             if read.value is not None:
-                self._put(raw, column, read.value, values.text_of(value) if read.understood else "")
+                self._put(raw, column, read.value, cells.text_of(value) if read.understood else "")
+        for index, column in self.table.repeated:
+            self._compare(raw, number, row, index, column)
         for index, words in self.table.unknown.items():
-            if index < len(row) and not values.is_blank(row[index]):
-                raw.unknown[words[:200]] = self._unknown(words, row[index], number, index)[:2000]
+            if not cells.is_blank(value := _at(row, index)):
+                raw.unknown[words[:200]] = self._unknown(raw, words, value, number, index)[:2000]
+        for index, value in enumerate(row):
+            if index not in self.heads and not cells.is_blank(value) and self._first("cell-without-header", index):
+                self._finding(
+                    "cell-without-header", "warning", number, index, "该列没有表头，未读取 (no header above this column; not read)",
+                    "补上表头，或删除内容 (give the column a header, or remove what stands there)",
+                )  # fmt: skip
+
+    def _compare(self, raw: Raw, number: int, row: Row, index: int, column: Column) -> None:
+        """Two columns of one field: what they say differently is not taken."""
+        if column.field == "classified" or not compared(column) or cells.is_blank(second := _at(row, index)):
+            return
+        if cells.folded(cells.text_of(second)) != cells.folded(cells.text_of(self._cell(row, column.field))):
+            raw.values.pop(column.field, None)
+            self._error(number, index, column, "与同名的另一列不一致，请保留一列 (differs from the other column for it: keep one)")
 
     def _put(self, raw: Raw, column: Column, value: Any, words: str) -> None:
         """``words``: the cell as it stood, where reading it took more than copying."""
@@ -173,22 +240,22 @@ class _SheetReader:
         if column.field == "special_equipment" and value is True and words and "special_equipment_note" not in raw.values:
             raw.values["special_equipment_note"] = words
 
-    def _unknown(self, words: str, value: Any, number: int, index: int) -> str:
+    def _unknown(self, raw: Raw, words: str, value: Any, number: int, index: int) -> str:
         """A value of an unknown column, as text; a serial number under a header about time is shown as the date it is."""
         if isinstance(value, float) and any(word in words for word in ("时间", "日期", "年月")):
             try:
-                read = values.date(value)
-            except values.Unreadable:
-                return values.text_of(value)
-            self.builder.interpretations.append(
-                Interpretation(self.file, self.grid.name, address(number, index), values.text_of(value), str(read.value))
+                read = date(value)
+            except cells.Unreadable:
+                return cells.text_of(value)
+            raw.interpretations.append(
+                Interpretation(self.file, self.grid.name, address(number, index), cells.text_of(value), str(read.value))
             )
             return str(read.value)
-        return values.text_of(value)
+        return cells.text_of(value)
 
-    def _comments(self, raw: Raw, cells: Iterable[str], *, on_a_row: bool = True) -> None:
+    def _comments(self, raw: Raw, places: Iterable[str], *, on_a_row: bool = True) -> None:
         """Only that there is one: its words may speak of a classified system, on whichever row they stand (R2)."""
-        for cell in cells:
+        for cell in places:
             index = column_of(cell.rstrip(_DIGITS).encode()) - 1
             if not self._another("comment-in-cell", index):
                 continue
@@ -198,13 +265,9 @@ class _SheetReader:
             )  # fmt: skip
             (raw if on_a_row else self.builder).findings.append(finding)
 
-    def _owner(self, raw: Raw) -> None:
-        if "department" not in self.by_field and self.table.owner:
-            raw.values["department"] = self.table.owner
-
     def _cell(self, row: Row, field: str) -> Any:
         index = self.by_field.get(field)
-        return row[index] if index is not None and index < len(row) else None
+        return None if index is None else _at(row, index)
 
     # ------------------------------------------------------------ findings
 
@@ -212,7 +275,7 @@ class _SheetReader:
         self._finding("unreadable", "error", number, index, f"“{column.zh}”无法识别 (cannot be read as {column.en})", why)
 
     def _formula(self, number: int, index: int, value: Any) -> None:
-        if values.is_blank(value):
+        if cells.is_blank(value):
             self._warn(
                 "formula-without-value", number, index, "公式没有保存结果，按未填写处理 (a formula without a saved value: taken as not answered)",
                 "用 Excel 或 WPS 打开并保存，或改为填写数值 (open and save it in Excel or WPS, or type the value in)",
@@ -231,6 +294,12 @@ class _SheetReader:
         seen = self.counts[code, index] = self.counts.get((code, index), 0) + 1
         return seen <= EACH
 
+    def _first(self, code: str, index: int) -> bool:
+        """Whether this is said of this column for the first time."""
+        before = len(self.told)
+        self.told.add((code, index))
+        return len(self.told) > before
+
     def _finding(self, code: str, severity: str, number: int, index: int, message: str, remedy: str) -> None:
         at = address(number, index)
         self.builder.findings.append(Raw(self.file, self.grid.name, at).finding(code, severity, message, remedy))
@@ -243,3 +312,12 @@ class _SheetReader:
                         code, "warning", f"同列另有 {seen - EACH} 处同类情况 (and {seen - EACH} more in this column)", "同上 (as above)"
                     )
                 )
+
+
+def _at(row: Row, index: int) -> Any:
+    return row[index] if index < len(row) else None
+
+
+def _shown(value: Any) -> str:
+    """A cell as the list of interpretations prints it: without figures that lead to a person."""
+    return personal.FIGURES.sub(HIDDEN, cells.text_of(value))[:200]

@@ -1,40 +1,48 @@
-"""A grid as an office made it → which form it is, where its header stands, what each column means, and which rows are data."""
+"""A sheet as an office made it → its tables, one after the other: each header that is understood, and the rows below it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
-from orchestrator.inventory.forms import Column, Form, forms, match, unit_of, whole_key
+from orchestrator.inventory.cells import Unreadable, plain, text_of
+from orchestrator.inventory.forms import most_headers
+from orchestrator.inventory.header import Line, Table, looks_like_groups, looks_like_header, table_at
 from orchestrator.inventory.sheets import MAX_FILLED, Grid, Row
-from orchestrator.inventory.values import is_blank, plain, text_of
+from orchestrator.inventory.units import known_units
+from orchestrator.inventory.values import choice
 
-HEADER_WITHIN = 40
-_TOTAL = re.compile(r"^(合计|总计|小计|共计|累计|total|sum|subtotal)(?:[::\s].*)?$", re.IGNORECASE)
-_NOTE = re.compile(
-    r"^(注|备注|说明|填表说明|填报说明|填表人|填报人|制表人|审核人|审核|单位负责人|负责人签字|联系电话|填表日期|填报日期|日期|note|remark)s?\s*(\d*\s*[::.、]|$)",
-    re.IGNORECASE,
+HEADER_WITHIN = 2000
+"""Rows in which a sheet's first header is looked for."""
+_AHEAD = 4
+_TITLES = 60
+_STAMP = r"(?:\s*\((?:盖章|公章|签章)\))?\s*[::]\s*"
+_OWNER = re.compile(rf"(?:填报单位|填表单位|单位名称|填报部门){_STAMP}(\S{{2,60}})")
+_BARE_OWNER = re.compile(rf"^\s*(?:单位|部门){_STAMP}(\S{{2,60}})")
+_OWNER_ENDS = re.compile(
+    r"(?:填表人|填报人|联系人|联系电话|填表日期|填报日期|日期|计量单位|金额单位|单位负责人|负责人|审核)[::]?.*$|\((?:盖章|公章|签章)\)"
 )
-_EXAMPLE = re.compile(r"^\s*[((\[【]?\s*(示例|样例|例|Example)\s*[))\]】::]", re.IGNORECASE)
-_OWNER = re.compile(r"(?:填报单位|单位名称|填报部门|单位|部门)(?:\s*\((?:盖章|公章|签章)\))?\s*[::]\s*(\S{2,60})")
+_UNITS = re.compile(r"单位\s*[::]\s*([^\s()]{1,40})")
+_MEASURE = re.compile(
+    r"(?:[千万百亿]?元|人民币|美元|台|个|套|项|万?条|人|次|年|月|天|小时|分钟|秒|核|颗|[kmgtp]i?b?|%|[、,,/;()\s])+", re.IGNORECASE
+)
 
 
-@dataclass
-class Table:
-    """The recognised part of a grid."""
+@dataclass(frozen=True)
+class Unclear:
+    """A row that looks like a header and cannot be told: nothing below it is read."""
 
-    form: Form
-    header: int
-    """Last row of the header."""
-    columns: dict[int, Column]
-    units: dict[int, str]
-    unknown: dict[int, str]
-    """Columns that no header list knows, by their words."""
-    repeated: list[tuple[int, Column]] = field(default_factory=list)
-    owner: str = ""
-    """填报单位 of a title row."""
-    owner_at: tuple[int, int] = (0, 0)
+    number: int
+
+
+@dataclass(frozen=True)
+class Unrecognised:
+    """A sheet without a header. ``inventory``: what stands there looks like one all the same."""
+
+    anything: bool
+    inventory: bool
 
 
 class Merges:
@@ -50,12 +58,12 @@ class Merges:
         self.open: list[tuple[int, int, object]] = []
         """(last row, column, value)"""
 
-    def down(self, number: int, row: Row) -> tuple[Row, set[int]]:
-        """The row with what merged cells above put into it, and the columns so filled. Call once a row, in order."""
+    def line(self, number: int, row: Row) -> Line:
+        """The row with what merged cells put into it. Call once a row, in order."""
         filled: set[int] = set()
         self.open = [entry for entry in self.open if entry[0] >= number]
         if not self.open and number not in self.starts:
-            return row, filled
+            return Line(number, row, filled, row)
         row = list(row)
         for _, column, value in self.open:
             row.extend([None] * (column + 1 - len(row)))
@@ -64,10 +72,9 @@ class Merges:
         for _, left, bottom, _right in self.starts.get(number, []):
             if bottom > number and left < len(row):
                 self.open.append((bottom, left, row[left]))
-        return row, filled
+        return Line(number, row, filled, self._across(number, row))
 
-    def across(self, number: int, row: Row) -> Row:
-        """A header row with its horizontally merged cells repeated."""
+    def _across(self, number: int, row: Row) -> Row:
         row = list(row)
         for _, left, _, right in self.starts.get(number, []):
             if left < len(row):
@@ -78,125 +85,145 @@ class Merges:
         return row
 
 
-def recognise(grid: Grid) -> tuple[Table | None, Iterator[tuple[int, Row, set[int]]], bool]:
-    """The table of a grid, its rows after the header (number, cells, columns filled from merged cells), and whether anything stood on the sheet."""
+def read_tables(grid: Grid) -> Iterator[Table | Line | Unclear | Unrecognised]:
+    """Each header with the rows below it, in order; a header that is printed again unchanged is passed over.
+
+    A header with other columns, another order or other units begins a table of its own. Ends with ``Unclear`` at one that cannot be
+    understood, and is a lone ``Unrecognised`` when no header is found. Raises ``BadFile`` from the grid's rows.
+    """
     merges = Merges(grid.merged)
-    head: list[tuple[Row, set[int]]] = []
-    across: list[Row] = []
-    for number, row in enumerate(grid.rows):
-        head.append(merges.down(number, row))
-        across.append(merges.across(number, head[-1][0]))
-        if len(head) >= HEADER_WITHIN:
+    ahead = _Ahead(merges.line(number, row) for number, row in enumerate(grid.rows))
+    table: Table | None = None
+    titles: deque[Line] = deque(maxlen=_TITLES)
+    seen = _Seen()
+    while window := ahead.window():
+        line = window[0]
+        found = _begins(window, grid.name, table)
+        if isinstance(found, Unclear):
+            yield found
+            return
+        if found is not None:
+            ahead.skip(found.header - line.number + 1)
+            above = _titles(titles, table)
+            _take_title_units(found, above, table)
+            if table is None or not table.says_the_same(found):
+                _find_owner(found, above, table)
+                table = found
+                yield table
+            titles.clear()
+            continue
+        ahead.skip(1)
+        titles.append(line)
+        if table is not None:
+            yield line
+        elif line.number >= HEADER_WITHIN:
             break
-    table = _best(grid, across)
-    if table is None:
-        return None, iter(()), any(not is_blank(cell) for row, _ in head for cell in row)
-    _find_owner(table, across)
-    first = table.header + 1
-
-    def rest() -> Iterator[tuple[int, Row, set[int]]]:
-        for number in range(first, len(head)):
-            yield number, *head[number]
-        for number, row in enumerate(grid.rows, start=len(head)):
-            yield number, *merges.down(number, row)
-
-    return table, rest(), True
-
-
-def _best(grid: Grid, rows: list[Row]) -> Table | None:
-    best: tuple[float, Table] | None = None
-    named = whole_key(grid.name)
-    for number, row in enumerate(rows):
-        if sum(not is_blank(cell) for cell in row) < 2:
-            continue
-        for form in forms().values():
-            single = _columns(form, row, None, number)
-            score = _score(form, single, named)
-            if score and (best is None or score > best[0]):
-                best = (score, single)
-            if number + 1 < len(rows):
-                double = _columns(form, rows[number + 1], row, number + 1)
-                above = _columns(form, rows[number + 1], None, number + 1)
-                score = _score(form, double, named)
-                if score and len(double.columns) > max(len(single.columns), len(above.columns)) and (best is None or score > best[0]):
-                    best = (score, double)
-    return best[1] if best else None
-
-
-def _score(form: Form, table: Table, named: str) -> float:
-    fields = {column.field for column in table.columns.values()}
-    if len(fields) < 3 or not fields & {"name", "path", "peer", "days"}:
-        return 0.0
-    if form.id not in {"systems", "departments", "rooms"} and "system" not in fields:
-        return 0.0
-    return len(fields) + (1.5 if named in form.sheets else 0.0) - 0.2 * len(table.unknown)
-
-
-def _columns(form: Form, row: Row, above: Row | None, number: int) -> Table:
-    table = Table(form, number, {}, {}, {})
-    for index in range(max(len(row), len(above or ()))):
-        low = text_of(row[index]) if index < len(row) else ""
-        high = text_of(above[index]) if above is not None and index < len(above) else ""
-        if len(low) > 80 or len(high) > 80:
-            continue
-        words = [high + low, low, high if not low or low == high else ""] if high and low != high else [low]
-        column, header = next(((found, word) for word in words if word and (found := match(form, word))), (None, low or high))
-        if column is None:
-            if header:
-                table.unknown[index] = f"{high} {low}".strip() if high != low else low
-        elif any(known.field == column.field for known in table.columns.values()):
-            table.repeated.append((index, column))
         else:
-            table.columns[index] = column
-            table.units[index] = unit_of(low) or unit_of(high)
-    return table
+            seen.add(line)
+    if table is None:
+        yield Unrecognised(seen.anything, seen.looks_like_inventory())
 
 
-def _find_owner(table: Table, rows: list[Row]) -> None:
-    for number, row in enumerate(rows[: table.header]):
-        for index, cell in enumerate(row):
-            found = _OWNER.search(plain(cell)) if isinstance(cell, str) and len(cell) < 300 else None
-            if found:
-                table.owner, table.owner_at = found.group(1), (number, index)
-                return
+class _Ahead:
+    """Lines, with a view of the next few."""
+
+    def __init__(self, lines: Iterable[Line]) -> None:
+        self._lines = iter(lines)
+        self._next: deque[Line] = deque()
+
+    def window(self) -> list[Line]:
+        while len(self._next) < _AHEAD and (line := next(self._lines, None)) is not None:
+            self._next.append(line)
+        return list(self._next)
+
+    def skip(self, count: int) -> None:
+        for _ in range(count):
+            self._next.popleft()
 
 
-def kind_of_row(table: Table, row: Row, filled: set[int]) -> str:
-    """``blank``, ``total``, ``note``, ``header`` (repeated), ``example``, ``odd`` (too little to be anyone's row) or ``data``."""
-    if row.count("") + row.count(None) == len(row):
-        return "blank"  # at once: sheets end in a hundred thousand of these
-    own = [index for index, cell in enumerate(row) if index not in filled and not is_blank(cell)]
-    if not [index for index in own if index not in table.columns or table.columns[index].field != "row_no"]:
-        return "blank"  # numbered ahead, not filled in
-    first = plain(row[own[0]])
-    if len(first) < 40 and _TOTAL.match(first.replace(" ", "")):
-        return "total"
-    fields = {column.field: index for index, column in table.columns.items()}
-    if _NOTE.match(first) and fields.get("name") not in own and fields.get("department") not in own:
-        return "note"  # before anything else: a line of signatures has words under every column
-    if any(isinstance(row[index], str) and _EXAMPLE.match(row[index]) for index in own):
-        return "example"
-    told = [index for index in own if index in table.columns]
-    answer = fields.get("classified")
-    if answer is not None and answer in own and len(own) > 1:
-        return "header" if _repeats(table, row) else "data"
-    if _repeats(table, row):
-        return "header"
-    name = fields.get("name", fields.get("system"))
-    if name is not None and name in own and len(own) > 1:
-        return "data"
-    if len(told) >= 3:
-        return "data"
-    if len(own) == 1 and len(first) > 15:
-        return "note"
-    return "odd"
+def _begins(window: list[Line], sheet: str, table: Table | None) -> Table | Unclear | None:
+    """The header that begins with the first line, if one does."""
+    line = window[0]
+    if not any(line.cells):
+        return None
+    if table is None:
+        return table_at(window, sheet)
+    if looks_like_header(line):
+        return table_at(window, sheet) or Unclear(line.number)
+    if len(window) > 1 and looks_like_header(window[1]) and looks_like_groups(line):
+        found = table_at(window, sheet)  # a row of groups above it
+        return found if found and found.header > line.number else None
+    return None
 
 
-def _repeats(table: Table, row: Row) -> bool:
-    """The header printed again on the next page."""
-    name = next((index for index, column in table.columns.items() if column.field in {"name", "system"}), None)
-    if name is not None and name < len(row) and not match(table.form, text_of(row[name])):
-        return False
-    said = [index for index in table.columns if index < len(row) and isinstance(row[index], str) and row[index]]
-    same = [index for index in said if match(table.form, row[index]) is table.columns[index]]
-    return len(same) >= 3 and len(same) * 2 > len(said)
+def _titles(lines: Iterable[Line], before: Table | None) -> list[Line]:
+    """The rows right above a header that are no rows of the table before."""
+    titles: list[Line] = []
+    for line in reversed(list(lines)):
+        own = line.own()
+        if before is not None and (len(own) > 4 or any(index in own for index in before.classified)):
+            break
+        titles.insert(0, line)
+    return titles
+
+
+def _take_title_units(table: Table, titles: Iterable[Line], before: Table | None) -> None:
+    """计量单位：TB in a title row holds for columns whose header says none; that of the table before where the rows are silent."""
+    texts = [plain(cell) for line in titles for cell in line.cells if isinstance(cell, str) and len(cell) < 300]
+    said = {part.casefold() for text in texts for found in _UNITS.findall(text) for part in re.split(r"[、,/;]", found)}
+    table.title_units = said or (before.title_units if before else set())
+    for index, unit in table.units.items():
+        column = table.columns.get(index)
+        known = sorted(table.title_units & set(known_units(column))) if column and unit == "" else []
+        if known:
+            table.units[index] = known[0] if len(known) == 1 else None
+
+
+def _find_owner(table: Table, titles: Sequence[Line], before: Table | None) -> None:
+    """填报单位 from the rows above; that of the table before where they are silent."""
+    for pattern in (_OWNER, _BARE_OWNER):
+        for line in titles:
+            for index, cell in enumerate(line.cells):
+                found = pattern.search(plain(cell)) if isinstance(cell, str) and index not in line.filled and len(cell) < 300 else None
+                owner = _OWNER_ENDS.sub("", found.group(1)).strip() if found else ""
+                if len(owner) >= 2 and not _MEASURE.fullmatch(owner):
+                    table.owner, table.owner_at = owner, (line.number, index)
+                    return
+    if before is not None:
+        table.owner, table.owner_at = before.owner, before.owner_at
+
+
+class _Seen:
+    """What stands on a sheet whose header is not found: could it be an inventory all the same?"""
+
+    def __init__(self) -> None:
+        self.anything = False
+        self._columns: list[list[str]] = [[], [], []]
+        self._known = False
+
+    def add(self, line: Line) -> None:
+        own = line.own()
+        self.anything = self.anything or bool(own)
+        if self._known or not own:
+            return
+        for index in own:
+            if index < len(self._columns) and len(self._columns[index]) < 200:
+                self._columns[index].append(text_of(line.cells[index]))
+        words = [text_of(line.cells[index]) for index in own]
+        self._known = most_headers(words)[0] >= 3 or _answers(words) >= 3
+
+    def looks_like_inventory(self) -> bool:
+        return self._known or any(most_headers(column)[0] >= 3 for column in self._columns)
+
+
+def _answers(words: Iterable[str]) -> int:
+    """Of how many choices (层级, 性质, 类别, 建设状态) a row gives the answer."""
+    kinds = set()
+    for word in words:
+        for kind in ("level", "organisation", "kind", "status"):
+            try:
+                choice(kind, word)
+            except Unreadable:
+                continue
+            kinds.add(kind)
+    return len(kinds)

@@ -91,8 +91,8 @@ class _Words:
         return found
 
     def cell(self, column: Column, value: Any) -> Any:
-        if column.type == "yes_no" or column.type in choices():
-            return self.word(column.type, value)
+        if column.yes_no or column.type in choices():
+            return self.word("yes_no" if column.yes_no else column.type, value)
         if column.type == "argv":
             return _argv(value) if value else None
         if column.type == "environment":
@@ -184,7 +184,7 @@ def put(cell: Any, value: Any) -> None:
 def _validation(sheet: Any, letter: str, column: Column, lang: str) -> None:
     from openpyxl.worksheet.datavalidation import DataValidation
 
-    if column.type == "yes_no":
+    if column.yes_no:
         offered = ["是", "否"] if lang == "zh" else ["yes", "no"]
     elif column.type == "grade":
         offered = ["1", "2", "3", "4", "5", "未定级"]

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
+from orchestrator.inventory.cells import not_known
 from orchestrator.inventory.hours import outside_hours
-from orchestrator.inventory.values import not_known
 from orchestrator.models import System
 from orchestrator.policy.expressions import Value
 from orchestrator.policy.policy import Policy

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from typing import NamedTuple
 
-from orchestrator.inventory.values import BLANK, not_known
+from orchestrator.inventory.cells import BLANK, not_known
 from orchestrator.policy.policy import Policy
 
 _SEPARATORS = re.compile(r"[、;,/|&+\n\r]|和|及|与|或")

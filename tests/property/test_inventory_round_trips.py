@@ -11,10 +11,10 @@ from hypothesis import HealthCheck as Health
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from orchestrator.inventory.cells import BLANK, not_known
 from orchestrator.inventory.forms import forms, match
 from orchestrator.inventory.load import load
 from orchestrator.inventory.names import key
-from orchestrator.inventory.values import BLANK, not_known
 from orchestrator.inventory.workbook import write_workbook
 from orchestrator.inventory.write import files_of
 from orchestrator.models import (

@@ -1,0 +1,130 @@
+"""Numbers with their units: sizes, counts, cores, durations. A number without a unit has its header's; where that is not understood, none."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from orchestrator.inventory.cells import Unreadable, Value, plain
+from orchestrator.inventory.units import CORES, DURATIONS, SIZES, THINGS
+
+_NUMBER = r"(\d{1,15}(?:,\d{3})*(?:\.\d+)?)"
+_ONE = re.compile(
+    rf"^(?:约|大约|近|≈|~|不超过|不大于|最长|小于|少于|≤|<=|<)?{_NUMBER}([^\d.,\s]*?)(?:左右|以上|以内|之内|内)?$", re.IGNORECASE
+)
+_PRODUCT = re.compile(rf"^{_NUMBER}([^\d.,\s×*]*?)[x×*]{_NUMBER}([^\d.,\s×*]*)$", re.IGNORECASE)
+_LIMITS = re.compile(r"^(?:不超过|不大于|最长|小于|少于|≤|<)")
+_NEEDS_UNIT = "表头单位无法识别,请在数字后写明单位 (the header's unit is not understood: write the unit behind the number)"
+
+
+def size(raw: Any, unit: str | None = "") -> Value:
+    """GB. ``1.2T`` is 1228.8; a bare number has the unit of the header, else GB. ``unit`` None: the header's is not understood."""
+    base = SIZES[(unit or "g").casefold()]
+    if _is_number(raw):
+        amount = float(raw) * _own_base(base, unit)
+        return _number(amount, f"{_exact(amount)} GB" if base != 1.0 or not unit else "")
+    text = _text(raw)
+    if _LIMITS.match(text):
+        raise Unreadable("填数字和单位,如 500G、1.2T (a number with a unit)")
+    amount, bare, simple = _read(text, SIZES, "填数字和单位,如 500G、1.2T (a number with a unit)")
+    if bare:
+        amount *= _own_base(base, unit)
+    return _number(amount, "" if bare and simple and base == 1.0 and unit else f"{_exact(amount)} GB")
+
+
+def count(raw: Any, unit: str | None = "") -> Value:
+    """A number of machines: ``3台``."""
+    return _counted(raw, unit, THINGS, "填一个数字,如 3 (one number)")
+
+
+def cores(raw: Any, unit: str | None = "") -> Value:
+    """A number of cores: ``16核``, ``2×8核``. Processors (颗) are not cores."""
+    return _counted(raw, unit, CORES, "填核数,如 16 (the number of cores)")
+
+
+def number(raw: Any, unit: str | None = "") -> Value:
+    """A bare number, in the unit of its column."""
+    return _counted(raw, unit, {}, "填一个数字,如 16 (one number)")
+
+
+def integer(raw: Any, unit: str | None = "") -> Value:
+    value = number(raw, unit)
+    if value.value != int(value.value):
+        raise Unreadable("填整数 (a whole number)")
+    return Value(int(value.value), value.understood)
+
+
+def minutes(raw: Any, unit: str | None = "") -> Value:
+    """Minutes. A bare number has the unit of the header; without one it is taken as minutes and listed."""
+    if isinstance(raw, dt.time):
+        amount = raw.hour * 60 + raw.minute + raw.second / 60
+        return _number(amount, f"{_exact(amount)} 分钟")
+    text = _text(raw)
+    if text in _DURATION_WORDS:
+        return Value(_DURATION_WORDS[text], f"{_exact(_DURATION_WORDS[text])} 分钟")
+    base = 60.0 if unit == "时" else DURATIONS[(unit or "分").casefold()]
+    amount, bare, simple = _read(text, DURATIONS, "填时长和单位,如 30分钟、4小时 (a duration with its unit)")
+    if bare:
+        amount *= _own_base(base, unit)
+    return _number(amount, "" if bare and simple and base == 1.0 and unit else f"{_exact(amount)} 分钟")
+
+
+_DURATION_WORDS = dict.fromkeys(("不可中断", "不允许中断", "不能中断", "零中断"), 0.0) | {"半小时": 30.0, "半天": 720.0, "半日": 720.0}
+
+
+def _counted(raw: Any, unit: str | None, known: Mapping[str, float], form: str) -> Value:
+    if _is_number(raw):
+        return _number(float(raw) * _own_base(1.0, unit), "")
+    text = _text(raw)
+    if _LIMITS.match(text):
+        raise Unreadable(form)
+    amount, bare, simple = _read(text, known, form)
+    if bare:
+        _own_base(1.0, unit)
+    return _number(amount, "" if bare and simple else _exact(amount))
+
+
+def _read(text: str, known: Mapping[str, float], form: str) -> tuple[float, bool, bool]:
+    """The amount in the base unit; whether it had no unit of its own; whether the text was that number and nothing else. Raises ``Unreadable``."""
+    one = _ONE.match(text)
+    if one and (not one.group(2) or one.group(2) in known):
+        return _float(one.group(1)) * known.get(one.group(2), 1.0), not one.group(2), text == one.group(1)
+    times = _PRODUCT.match(text) if known else None
+    if times:
+        units = [unit for unit in (times.group(2), times.group(4)) if unit]
+        if len(units) < 2 and all(unit in known for unit in units):
+            factor = known[units[0]] if units else 1.0
+            return _float(times.group(1)) * _float(times.group(3)) * factor, not units, False
+    raise Unreadable(form)
+
+
+def _own_base(base: float, unit: str | None) -> float:
+    """What a number without a unit of its own is counted in. Raises ``Unreadable`` when the header's unit is not understood."""
+    if unit is None:
+        raise Unreadable(_NEEDS_UNIT)
+    return base
+
+
+def _is_number(raw: Any) -> bool:
+    return isinstance(raw, int | float) and not isinstance(raw, bool)
+
+
+def _text(raw: Any) -> str:
+    return plain(raw).casefold().replace(" ", "")
+
+
+def _number(amount: float, understood: str) -> Value:
+    if not 0 <= amount < 1e15:
+        raise Unreadable("数值超出范围 (out of range)")
+    return Value(round(amount, 6) if understood else amount, understood)
+
+
+def _exact(amount: float) -> str:
+    """The number that is kept, in full: never ``1e+07``."""
+    return f"{amount:.6f}".rstrip("0").rstrip(".")
+
+
+def _float(text: str) -> float:
+    return float(text.replace(",", ""))

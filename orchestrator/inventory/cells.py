@@ -1,0 +1,86 @@
+"""Any cell as text, as a blank, as a date; what a reading of it is made of."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import Any
+
+
+class Unreadable(ValueError):
+    """The text fits none of the accepted forms; the message says which are."""
+
+
+@dataclass(frozen=True)
+class Value:
+    """``value`` None: not answered. ``understood``: words for the list of interpretations, empty when the value is what stood there."""
+
+    value: Any
+    understood: str = ""
+
+
+BLANK = {"", "/", "\\", "-", "--", "—", "——", "――", "n/a"}
+NOT_KNOWN = {
+    "不详", "不清楚", "不知道", "不确定", "未知", "待定", "待确认", "待核实", "待补充", "待查", "待填", "未填", "未提供", "?", "??", "???", "不明", "暂无",
+    "unknown", "not known", "tbd", "na", "null",
+}  # fmt: skip
+MAX_CELL = 32_767
+_DATE = re.compile(r"^(\d{4})\s*[年./-]\s*(\d{1,2})(?:\s*[月./-]\s*(?:(\d{1,2})\s*日?)?)?$")
+
+
+def plain(raw: Any) -> str:
+    """Any cell as text, width folded: for matching, not for keeping."""
+    return unicodedata.normalize("NFKC", text_of(raw)).strip()
+
+
+def folded(word: str) -> str:
+    """A word as choices are compared: width, case and spaces do not matter."""
+    return unicodedata.normalize("NFKC", word).casefold().replace(" ", "")
+
+
+def text_of(raw: Any) -> str:
+    """Any cell as the text a person sees."""
+    if raw is None:
+        return ""
+    if isinstance(raw, bool):
+        return "是" if raw else "否"
+    if isinstance(raw, float):
+        return str(int(raw)) if raw.is_integer() and abs(raw) < 1e15 else repr(raw)
+    if isinstance(raw, dt.datetime):
+        return raw.strftime("%Y-%m-%d") if raw.time() == dt.time() else raw.strftime("%Y-%m-%d %H:%M:%S")
+    return str(raw).strip()[:MAX_CELL]
+
+
+def is_blank(raw: Any) -> bool:
+    return raw is None or (isinstance(raw, str) and unicodedata.normalize("NFKC", raw).strip().casefold() in BLANK)
+
+
+def not_known(raw: Any) -> bool:
+    """Whether a text says that nobody knows: ``不详``, ``(待确认)``, ``未知/待定``."""
+    if not isinstance(raw, str) or len(raw) > 60:
+        return False
+    return all(part.strip(" ()[]。.!…") in NOT_KNOWN for part in re.split("[、;,/]", plain(raw).casefold().strip(" ;,、/")))
+
+
+def as_date(raw: Any) -> dt.date | None:
+    """A date as people write it: ``2015年6月`` (its last day), ``2019-12-31``, an Excel serial number, a date cell."""
+    if isinstance(raw, dt.datetime):
+        return raw.date()
+    if isinstance(raw, dt.date):
+        return raw
+    if isinstance(raw, int | float) and not isinstance(raw, bool) and 20000 < raw < 80000:
+        return dt.date(1899, 12, 30) + dt.timedelta(days=int(raw))
+    found = _DATE.match(plain(raw))
+    if not found:
+        return None
+    year, month, day = int(found.group(1)), int(found.group(2)), found.group(3)
+    if not 1 <= month <= 12:
+        return None
+    try:
+        if day:
+            return dt.date(year, month, int(day))
+        return (dt.date(year + month // 12, month % 12 + 1, 1)) - dt.timedelta(days=1)
+    except ValueError:
+        return None
