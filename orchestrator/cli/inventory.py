@@ -100,9 +100,26 @@ def check(paths: tuple[Path, ...], json_: bool) -> int:
 @click.option("--dry-run", is_flag=True, help="Show what would change, write nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask before writing.")
 @click.option("--partial", is_flag=True, help="Import what could be read in spite of errors.")
+@click.option(
+    "--keep", multiple=True, metavar="ID", help="A system that the form no longer lists is still there (a department: all of its)."
+)
+@click.option("--remove", multiple=True, metavar="ID", help="A system that the form no longer lists is withdrawn, or was found classified.")
 @JSON
-def import_(paths: tuple[Path, ...], into: Path, dry_run: bool, yes: bool, partial: bool, json_: bool) -> int:
-    """Read spreadsheets, csv and YAML, and write them as YAML into a folder. Shows what changes before it writes."""
+def import_(
+    paths: tuple[Path, ...],
+    into: Path,
+    dry_run: bool,
+    yes: bool,
+    partial: bool,
+    keep: tuple[str, ...],
+    remove: tuple[str, ...],
+    json_: bool,
+) -> int:
+    """Read spreadsheets, csv and YAML, and write them as YAML into a folder. Shows what changes before it writes.
+
+    A system that its form no longer lists stays, unless it is clear that it has become classified. Where nobody can know, nothing is imported
+    until you say with --keep or --remove what became of it.
+    """
     from dataclasses import asdict
 
     from orchestrator.inventory.merge import apply, complete, prepare
@@ -111,7 +128,7 @@ def import_(paths: tuple[Path, ...], into: Path, dry_run: bool, yes: bool, parti
         raise UsageError("nothing to import", remedy="name at least one file or folder")
     if not dry_run:
         complete(into)
-    prepared = prepare(list(paths), into, partial=partial)
+    prepared = prepare(list(paths), into, partial=partial, keep=keep, remove=remove)
     if not json_:
         for change in prepared.changes:
             words = f" {change.field}: “{change.before}” → “{change.after}”" if change.field else f" {change.after}" if change.after else ""

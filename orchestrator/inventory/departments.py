@@ -17,6 +17,7 @@ class Departments:
         self.findings, self.interpretations = findings, interpretations
         self.listed: dict[str, Department] = {}
         self._known = {key(d.name): d for d in known.departments} if known else {}
+        """Those of the folder that is imported into."""
         self._rows: dict[str, Raw] = {}
         self._heard: dict[str, dict[str, tuple[str, Raw]]] = {}
         """key of a name → attribute → (value, first row that said it)"""
@@ -115,10 +116,12 @@ class Departments:
         names = [department.name for department in self.listed.values()]
         official = bool(names)
         compared = Names(names)
+        stored = Names(known.name for at, known in self._known.items() if at not in self._heard)
         for name, raw in made:
             alike = compared.near(name)
             if not official:
                 compared.add(name)
+                alike += stored.near(name) if key(name) not in self._known else []
             if alike:
                 self.findings.append(
                     raw.finding(

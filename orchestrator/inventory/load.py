@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,13 +33,15 @@ INTERRUPTED = ".import-staged"
 """In an inventory folder: the files of an import that was stopped before all of them were in their place."""
 
 
-def load(paths: Sequence[Path], *, known: Inventory | None = None, today: dt.date | None = None) -> Reading:
+def load(
+    paths: Sequence[Path], *, known: Inventory | None = None, tables: Mapping[str, str] | None = None, today: dt.date | None = None
+) -> Reading:
     """Read files and folders: YAML, xlsx, csv, in any mixture. Never raises for content: everything wrong is a finding.
 
-    ``known``: an inventory whose ids are kept for the systems and departments that are recognised again. ``today``: the day against which
-    「维保至…」 is read; default: the clock's.
+    ``known``: an inventory whose ids are kept for the systems and departments that are recognised again; ``tables``: the tables they came from
+    (system id → key). ``today``: the day against which 「维保至…」 is read; default: the clock's.
     """
-    builder = Builder(known)
+    builder = Builder(known, tables)
     with city_words(paths, builder.findings):
         for path in paths:
             for file, name in _files(path, builder):
@@ -249,4 +251,7 @@ def _document(document: Any, name: str, builder: Builder) -> None:
 
 
 def _raw(item: Map, name: str, line: int) -> Raw:
-    return Raw(file=name, cell=f"L{line}", values=dict(item), cells={key: f"L{abs(at)}" for key, at in item.lines.items()})
+    values = dict(item)
+    if "classified" in item.repeated:
+        values["classified"] = None  # two answers are none
+    return Raw(file=name, cell=f"L{line}", values=values, cells={key: f"L{abs(at)}" for key, at in item.lines.items()})

@@ -45,27 +45,27 @@ def plain_scalar(text: str) -> Any:
 class Map(dict[str, Any]):
     """A mapping that remembers the line (1-based) where it and each of its keys stood."""
 
-    line: int = 0
-    lines: dict[str, int]
-    size: int = 1
+    __slots__ = ("line", "lines", "repeated", "size")
 
     def __init__(self, line: int) -> None:
         super().__init__()
         self.line = line
-        self.lines = {}
+        self.lines: dict[str, int] = {}
+        self.size = 1
+        self.repeated: frozenset[str] = frozenset()
+        """Keys that stood there more than once: the last value counts, if any does."""
 
 
 class Seq(list[Any]):
     """A sequence that remembers the line (1-based) of each of its items."""
 
-    line: int = 0
-    lines: list[int]
-    size: int = 1
+    __slots__ = ("line", "lines", "size")
 
     def __init__(self, line: int) -> None:
         super().__init__()
         self.line = line
-        self.lines = []
+        self.lines: list[int] = []
+        self.size = 1
 
 
 class BadYaml(Exception):
@@ -231,6 +231,7 @@ class _Composer:
                             parent.lines[inherited] = -source.lines.get(inherited, line)  # negative: may be said again
             return
         if parent.lines.get(key, -1) > 0:
+            parent.repeated |= {key}
             self.findings.append(
                 Finding(
                     "duplicate-key",
