@@ -17,7 +17,6 @@ from orchestrator.models import Department, Excluded, ExcludedRow, Inventory, Or
 NEEDED_TO_COUNT = ("name", "department", "kind", "status")
 _MARK = {"department", "row_no", "classified"}
 """What import writes of a row that is not answered: nothing to read in it."""
-PARTS = ("hosts", "databases", "file_trees", "services", "devices", "links", "windows", "data_resources")
 
 
 class Builder:
@@ -84,6 +83,7 @@ class Builder:
         mark = raw.values.keys() <= _MARK and raw.values.get("classified", "") is None
         answer = faults.answer(raw.values.pop("classified", None))
         if answer is False:
+            faults.shaped(raw, self.findings)
             faults.read_words(raw, self.findings, self.interpretations)
             self.sources.add(raw.file)
             self.systems.append(raw)
@@ -151,7 +151,7 @@ class Builder:
                 excluded.append(ExcludedRow(department=system.department, reason=reason, row_no=system.row_no, system=system))
         excluded.sort(key=lambda row: (row.reason, row.department, row.row_no or 0, row.system.id if row.system else ""))
         inventory = Inventory(
-            departments=self.departments.all(),
+            departments=self.departments.all({row.department for row in withheld}),
             rooms=tuple(sorted(self.rooms.values(), key=lambda r: r.id)),
             systems=tuple(sorted(counted, key=lambda s: s.id)),
             excluded=tuple(excluded),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from orchestrator.errors import Finding
 from orchestrator.inventory.names import Names, is_id, key, make_id
 from orchestrator.inventory.reading import Interpretation, Raw
@@ -173,5 +175,7 @@ class Departments:
         self._told.add((ident, field))
         return before
 
-    def all(self) -> tuple[Department, ...]:
-        return tuple(sorted({**self._made, **self.listed}.values(), key=lambda department: department.id))
+    def all(self, needed: Collection[str]) -> tuple[Department, ...]:
+        """Those that are known well enough, and those that are ``needed`` however little is known: nobody's level is made up for the rest."""
+        made = {ident: made for ident, made in self._made.items() if ident in needed or not self.lacks(ident)}
+        return tuple(sorted({**made, **self.listed}.values(), key=lambda department: department.id))

@@ -28,6 +28,30 @@ def answer(raw: Any) -> bool | None:
     return classified(raw) if isinstance(raw, str | int) else None
 
 
+def shaped(raw: Raw, findings: list[Finding]) -> None:
+    """Take out of a YAML item what is no list where only a list can stand, or no mapping; each is a finding. Nothing at all says nothing."""
+    for name, wanted, how in _SHAPES:
+        value = raw.values.get(name)
+        if value is None:
+            raw.values.pop(name, None)
+        elif not isinstance(value, wanted):
+            del raw.values[name]
+            findings.append(
+                raw.finding(
+                    "bad-shape", "error", f"{label(name)}应为{how[0]} (must be a {how[1]})", f"写成{how[0]} (write {how[2]})", at=name
+                )
+            )
+
+
+_LIST, _MAPPING = ("列表", "list", "each item on a line that begins with “- ”"), ("键值对", "mapping", "“key: value”")
+_SHAPES: tuple[tuple[str, type | tuple[type, ...], tuple[str, str, str]], ...] = (
+    *((name, list, _LIST) for name in ("hosts", "databases", "file_trees", "services", "devices", "links", "windows", "data_resources")),
+    ("depends_on", (list, str), _LIST),
+    ("unknown", dict, _MAPPING),
+    ("interruption", dict, _MAPPING),
+)
+
+
 def read_words(raw: Raw, findings: list[Finding], interpretations: list[Interpretation]) -> None:
     """Words of the form in YAML values (``data_gb: 1.2T``, ``kind: 应用系统``) → what the model holds. Plain values stay as they are."""
     grade = raw.values.get("protection_grade")

@@ -37,8 +37,9 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> Any:
-    """Quoted where our reader would not take it as text."""
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if not isinstance(plain_scalar(text), str) else None)
+    """Quoted where our reader would not take it as text, or would take a character of it as the end of a line."""
+    quoted = not isinstance(plain_scalar(text), str) or any(char in text for char in "\x85\u2028\u2029\ufeff")
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if quoted else None)
 
 
 def _number(dumper: yaml.SafeDumper, number: float) -> Any:
