@@ -43,10 +43,9 @@ def load(
     """
     builder = Builder(known, tables)
     with city_words(paths, builder.findings):
-        for path in paths:
-            for file, name in _files(path, builder):
-                if file.name != CITY_WORDS:
-                    _read(file, name, builder, today or dt.datetime.now().astimezone().date(), named=file == path)
+        for file, name, named in _told_apart([(file, name, file == path) for path in paths for file, name in _files(path, builder)]):
+            if file.name != CITY_WORDS:
+                _read(file, name, builder, today or dt.datetime.now().astimezone().date(), named=named)
         reading = builder.finish()
     kept = {ident: lines for folder in _folders(paths) for ident, lines in read_origins(folder).items() if reading.from_yaml(ident)}
     return with_origins(reading, kept) if kept else reading
@@ -133,6 +132,20 @@ def _files(path: Path, builder: Builder) -> list[tuple[Path, str]]:
         builder.findings.append(Finding("no-such-file", "error", "文件不存在 (no such file)", "检查路径 (check the path)", file=path.name))
         return []
     return [(path, path.name)]
+
+
+def _told_apart(files: list[tuple[Path, str, bool]]) -> list[tuple[Path, str, bool]]:
+    """Each file under its name; those of one name under as much of their path as tells them apart."""
+    groups: dict[str, set[Path]] = {}
+    for file, name, _ in files:
+        groups.setdefault(name, set()).add(file.absolute())
+    names: dict[Path, str] = {}
+    for name, group in groups.items():
+        length = name.count("/") + 1
+        while len(group) > 1 and len({file.parts[-length:] for file in group}) < len(group):
+            length += 1
+        names.update({file: "/".join(file.parts[-length:]) if len(group) > 1 else name for file in group})
+    return [(file, names[file.absolute()], named) for file, _, named in files]
 
 
 def _read(file: Path, name: str, builder: Builder, today: dt.date, *, named: bool) -> None:

@@ -400,3 +400,55 @@ def test_a_file_that_is_no_inventory_is_not_written_over(city: City) -> None:
     city.imports(city.form("a.xlsx", row(1, "甲系统", department="water")))
     assert {(city.into / name).read_text("utf-8") for name in ("water.yaml", "departments.yaml")} == {"notes: keep\n"}
     assert set(city.systems()) == {"甲系统"}
+
+
+# ---------------------------------------------------------------- what is shown, and how it is written
+
+
+def test_the_list_of_changes_shows_nothing_that_leads_to_a_person(city: City) -> None:
+    headers = [*HEADERS, "负责人手机", "值班", "备注", "联系人", "联系电话"]
+    for number in (8, 9):
+        city.imports(
+            build(
+                city.folder / "a.xlsx",
+                [{"name": "统计表", "rows": [headers, [*row(1, "甲系统"), f"找张三1{number}", f"13{number}12345678", f"请打１3{number}12345678", f"张三{number}", f"0724-1{number}"]]}],
+            )
+        )  # fmt: skip
+    answer = city.imports(city.form("b.xlsx", row(1, "甲系统")))
+    assert answer["changes"] == []
+    changed = build(
+        city.folder / "a.xlsx",
+        [{"name": "统计表", "rows": [headers, [*row(1, "甲系统"), "找李四", "13712345678", "13712345678", "李四", "0724-2"]]}],
+    )
+    main(["inventory", "import", str(changed), "--into", str(city.into), "--dry-run"])
+    shown = city.capsys.readouterr().out + json.dumps(city.imports(changed)["changes"], ensure_ascii=False)
+    assert all(part in shown for part in ("remark", "unknown 值班", "unknown 负责人手机"))
+    assert not [word for word in ("12345678", "张三", "李四", "0724") if word in shown]
+
+
+@pytest.mark.parametrize("text", ["a\u0085b", "a\u2028b\ttab", "a\u2029b", "l1\n\nl2 \n x: [y"])
+def test_a_text_with_line_breaks_of_any_kind_comes_back_the_same(city: City, text: str) -> None:
+    path = city.folder / "a.csv"
+    lines = [HEADERS, row(1, "甲系统", os=f'"{text}"')]
+    path.write_text("\n".join(",".join(map(str, line)) for line in lines), encoding="utf-8", newline="")
+    city.imports(path)
+    assert city.systems()["甲系统"].os == load([path]).inventory.systems[0].os
+    before = city.content()
+    assert city.imports(path)["changes"] == []
+    assert city.content() == before
+
+
+def test_files_of_one_name_are_told_apart_by_their_folder(city: City) -> None:
+    one = city.form("水务/统计表.xlsx", row(1, "甲系统"), row(2, "x", ""))
+    two = city.form("教育/统计表.xlsx", row(1, "乙系统", department="市教育局"), row(2, "y", "", department="市教育局"), row(3, "丙系统", department="市教育局", grade="九级"))  # fmt: skip
+    for paths in ([one, two], [one.parent, two.parent]):
+        reading = load(paths)
+        ids = {system.name: system.id for system in reading.all_systems()}
+        assert [(f.code, f.file, f.cell, f.system) for f in reading.findings] == [
+            ("classified-unanswered", "教育/统计表.xlsx", "G3", ""),
+            ("unreadable", "教育/统计表.xlsx", "K4", ids["丙系统"]),
+            ("classified-unanswered", "水务/统计表.xlsx", "G3", ""),
+        ]
+        assert reading.places[ids["甲系统"]]["name"] == "水务/统计表.xlsx › 统计表 › E2"
+    assert load([city.folder]).places[ids["甲系统"]]["name"] == "水务/统计表.xlsx › 统计表 › E2"
+    assert load([one]).places[ids["甲系统"]]["name"] == "统计表.xlsx › 统计表 › E2"
