@@ -81,6 +81,8 @@ def check(paths: tuple[Path, ...], json_: bool) -> int:
             )
         )
     table(("编码", "系统", "达到", "不计入", "下一步尚缺"), rows)
+    if len(reading.uncounted) > checks.UNCOUNTED:
+        click.echo(f"另有 {len(reading.uncounted) - checks.UNCOUNTED:,} 行不可统计，未逐一列出 (more rows that cannot be counted)")
     _print_findings(reading.findings)
     if reading.interpretations:
         click.echo(f"\n需要理解后才能读取的内容 {len(reading.interpretations)} 处 (readings that took interpretation):")
@@ -207,7 +209,7 @@ def _print_findings(findings: list[Finding]) -> None:
     if not findings:
         return
     errors = sum(finding.severity == "error" for finding in findings)
-    click.echo(f"\n发现 {len(findings)} 处，其中错误 {errors} 处 (findings, of which errors):")
+    click.echo(f"\n列出 {len(findings)} 条，其中错误 {errors} 条 (findings that are listed, of which errors):")
     for finding in findings:
         mark = "错误" if finding.severity == "error" else "提醒"
         click.echo(safe(f"  {mark} {finding.place()} [{finding.code}] {finding.message}\n        → {finding.remedy}"))

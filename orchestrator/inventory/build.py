@@ -10,6 +10,7 @@ from orchestrator.errors import Finding
 from orchestrator.inventory import faults, link
 from orchestrator.inventory.departments import Departments
 from orchestrator.inventory.hours import hours_unread
+from orchestrator.inventory.listed import Findings
 from orchestrator.inventory.names import key
 from orchestrator.inventory.reading import Interpretation, Places, Raw, Reading, Uncounted, Withheld
 from orchestrator.models import Department, Excluded, ExcludedRow, Inventory, OrganisationType, Room, Status, System
@@ -23,7 +24,7 @@ class Builder:
     """Collects raw records, then ``finish``es once. ``findings`` and ``interpretations`` may be appended to by whoever reads."""
 
     def __init__(self, known: Inventory | None = None, tables: Mapping[str, str] | None = None) -> None:
-        self.findings: list[Finding] = []
+        self.findings = Findings()
         self.interpretations: list[Interpretation] = []
         self.unknown_columns: list[str] = []
         self.departments = Departments(self.findings, self.interpretations, known)
@@ -159,7 +160,7 @@ class Builder:
         rows_of = {(raw.file, raw.sheet, raw.cell[1:]): ident for ident, raw in raws.items() if raw.cell.startswith("A")}
         return Reading(
             inventory=inventory,
-            findings=sorted(dict.fromkeys(_named(finding, rows_of) for finding in self.findings), key=_order),
+            findings=sorted(dict.fromkeys(_named(finding, rows_of) for finding in [*self.findings, *self.findings.rest()]), key=_order),
             interpretations=sorted(self.interpretations, key=_order),
             places={ident: Places(raw) for ident, raw in raws.items()},
             files={**self.files, **{ident: raw.file for ident, raw in raws.items()}},
