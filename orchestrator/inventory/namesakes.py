@@ -28,7 +28,7 @@ def namesakes(known: Inventory, settled: Settled, reading: Reading, keep: Collec
     return [
         _kind(system, former, reading, sure=former.id in settled.vanished)
         if system.department == former.department
-        else _department(system, former, reading, sure=moved.clearly(system.department, former.department))
+        else _department(system, former, reading, moved)
         for system, former in pairs
     ]
 
@@ -60,10 +60,11 @@ def _kind(system: System, former: System, reading: Reading, *, sure: bool) -> Fi
     )  # fmt: skip
 
 
-def _department(system: System, former: System, reading: Reading, *, sure: bool) -> Finding:
+def _department(system: System, former: System, reading: Reading, moved: _Moved) -> Finding:
+    name = moved.known.get(former.department, former.department)
     return _finding(
-        "system-of-another-department", system, reading, sure,
-        f"{system.name} 已在库，属单位 {former.department}（{former.id}）(already stored under another department)",
+        "system-of-another-department", system, reading, moved.clearly(system.department, former.department),
+        f"{system.name} 已在库，属{name}（{former.id}）(already stored under another department)",
         f"单位改名：先在台账的单位名录中改名称，编码不变；单位写错：更正；是另一系统：--keep {former.id} 或 --keep {former.department} "
         "(renamed: rename it in the folder's list of departments first; a slip: correct it; another system: --keep)",
         "department",

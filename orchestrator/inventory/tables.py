@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.errors import Finding
-from orchestrator.inventory.names import key, table_key
+from orchestrator.inventory.names import key, make_id, table_key
 from orchestrator.inventory.reading import Reading, Withheld
 from orchestrator.models import System
 
+NOBODY = make_id("dept", "?")
+"""The department of rows that name none."""
 CLASSIFIED, UNANSWERED, WITHDRAWN = (
     "已列为涉密 (now classified)",
     "是否涉密未答，按涉密处理 (whether it is classified is no longer answered: treated as classified)",
@@ -52,6 +54,10 @@ class _Table:
     systems: dict[str, int | None] = field(default_factory=dict)
     withheld: list[Withheld] = field(default_factory=list)
     place: tuple[str, str] = ("", "")
+    loose: list[Withheld] = field(default_factory=list)
+    """New classified rows of the sheet that name no department: each may be one of this department's."""
+    only: bool = True
+    """Whether the sheet lists no other department."""
 
     @property
     def name(self) -> str:
@@ -70,12 +76,14 @@ def settle(
     before = {system.id: system for system in known}
     settled = Settled(removed=dict.fromkeys(remove, WITHDRAWN))
     old, new = _stored_tables(before, stored), _new_tables(reading)
+    _share_loose_rows(old, new)
+    names = {department.id: department.name for department in reading.inventory.departments}
     listed = {system.id for system in reading.all_systems()} | _named_by_uncounted(before.values(), reading)
     keys = {ident: stored.systems.get(ident, "") for ident in before}
     withheld: list[tuple[Withheld, str]] = []
     for department in sorted({*old, *new}):
         kept = {ident for ident in before if before[ident].department == department and (ident in keep or department in keep)}
-        one = _Department(department, before, listed, kept, settled)
+        one = _Department(department, names.get(department, department), before, listed, kept, settled)
         withheld += one.compare(old.get(department, []), new.get(department, []), reading.renamed)
         for table in old.get(department, []):
             keys.update(dict.fromkeys(table.systems, table.key))
@@ -89,8 +97,8 @@ def settle(
 class _Department:
     """One department's tables. ``may``: rows that may be systems which were stored and are not listed any more."""
 
-    def __init__(self, ident: str, before: Mapping[str, System], listed: set[str], keep: set[str], settled: Settled) -> None:
-        self.ident, self.before, self.listed, self.keep, self.settled = ident, before, listed, keep, settled
+    def __init__(self, ident: str, name: str, before: Mapping[str, System], listed: set[str], keep: set[str], settled: Settled) -> None:
+        self.ident, self.name, self.before, self.listed, self.keep, self.settled = ident, name, before, listed, keep, settled
         self.may = 0
         self.withheld: list[tuple[Withheld, str]] = []
 
@@ -106,7 +114,7 @@ class _Department:
             elif not olds:
                 _new_key(news, taken)
                 alone += news
-                self.may += sum(len(table.withheld) for table in news)
+                self.may += sum(len(table.withheld) + len(table.loose) for table in news)
                 self.withheld += [(row, table.key) for table in news for row in table.withheld]
             else:
                 uncertain += self._supersede(olds, news, taken, renamed)
@@ -127,19 +135,22 @@ class _Department:
         vanished = [ident for ident in sorted(was.systems) if ident not in self.listed]
         self.settled.vanished |= set(vanished)
         open_ones = [ident for ident in vanished if ident not in self.keep and ident not in self.settled.removed]
+        rows = [*now.withheld, *now.loose]
         fresh = now.numbers - was.numbers
+        if all(table.only for table in news):
+            fresh += Counter(row.row_no for row in now.loose)
         sure = 0
         for ident in list(open_ones) if steady else ():
             number = was.systems[ident]
             if number is not None and fresh[number] == 1 and [was.systems[other] for other in open_ones].count(number) == 1:
-                row = next(row for row in now.withheld if row.row_no == number)
+                row = next(row for row in reversed(rows) if row.row_no == number)
                 self.settled.removed[ident] = CLASSIFIED if row.answered else UNANSWERED
                 open_ones.remove(ident)
                 sure += 1
         if steady:
-            may = fresh.total()
-        elif now.withheld:
-            may = min(len(now.withheld), max(0, len(now.withheld) - len(was.withheld)) + len(added))
+            may = (now.numbers - was.numbers).total() + len(now.loose)
+        elif rows:
+            may = min(len(rows), max(0, len(rows) - len(was.withheld)) + len(added))
         else:
             may = 0
         self.may += may - sure
@@ -188,13 +199,14 @@ class _Department:
         """A table that continues none: its classified rows may be of systems that other tables brought."""
         others = [ident for ident, system in sorted(self.before.items()) if system.department == self.ident and ident not in self.listed]
         others = [ident for ident in others if ident not in self.keep and ident not in self.settled.removed]
-        if not table.withheld or not others:
+        rows = [*table.withheld, *table.loose]
+        if not rows or not others:
             return
         ids = "、".join(others[:5]) + ("…" if len(others) > 5 else "")
         self.settled.findings.append(
             _finding(
                 "classified-table", "warning" if sure_to_be_another else "error", table, "",
-                f"此表未曾导入，有 {len(table.withheld)} 行涉密或未答；{self.ident} 另有 {len(others)} 个系统已在库：{ids} "
+                f"此表未曾导入，有 {len(rows)} 行涉密或未答；{self.name} 另有 {len(others)} 个系统已在库：{ids} "
                 "(a table not seen before, with classified or unanswered rows; the department has systems from other tables)",
                 f"其中已涉密的：--remove ID；都不是：--keep {self.ident} (those that are classified: --remove; none of them: --keep)",
             )
@@ -203,7 +215,7 @@ class _Department:
     def _rows_kept(self, count: int, table: _Table) -> Finding:
         return _finding(
             "classified-rows-kept", "warning", table, "",
-            f"{self.ident} 上次所列涉密或未答的行有 {count} 行不在此表，仍予计数 (classified or unanswered rows that the form no longer lists still count)",
+            f"{self.name} 上次所列涉密或未答的行有 {count} 行不在此表，仍予计数 (classified or unanswered rows that the form no longer lists still count)",
             "如已撤销，用原文件名重新导入，或从台账文件中删去该行 (withdrawn: import it under the former file name, or delete them from the folder)",
         )  # fmt: skip
 
@@ -233,6 +245,26 @@ def _new_tables(reading: Reading) -> dict[str, list[_Table]]:
     for row in reading.withheld:
         table(row.department, (row.file, row.sheet)).withheld.append(row)
     return _by_department(found)
+
+
+def _share_loose_rows(old: Mapping[str, list[_Table]], new: Mapping[str, list[_Table]]) -> None:
+    """Give every table the rows of its sheet that name no department, but for those that were there before."""
+    known = Counter((table.name, row.row_no) for table in old.get(NOBODY, ()) for row in table.withheld)
+    of_sheet: dict[tuple[str, str], list[_Table]] = {}
+    for department, tables in new.items():
+        for table in tables if department != NOBODY else ():
+            of_sheet.setdefault(table.place, []).append(table)
+    for nobodys in new.get(NOBODY, ()):
+        loose = []
+        for row in nobodys.withheld:
+            at = (nobodys.name, row.row_no)
+            if known[at]:
+                known[at] -= 1
+            else:
+                loose.append(row)
+        sharing = of_sheet.get(nobodys.place, [])
+        for table in sharing:
+            table.loose, table.only = loose, len(sharing) == 1
 
 
 def _by_department(found: Mapping[tuple[str, Any], _Table]) -> dict[str, list[_Table]]:
@@ -282,7 +314,9 @@ def _continues(old: _Table, new: _Table) -> bool:
 
 
 def _together(tables: list[_Table]) -> _Table:
-    return _Table("", {k: v for table in tables for k, v in table.systems.items()}, [row for table in tables for row in table.withheld])
+    systems = {ident: number for table in tables for ident, number in table.systems.items()}
+    loose = {id(table.loose): table.loose for table in tables}.values()
+    return _Table("", systems, [row for table in tables for row in table.withheld], loose=[row for rows in loose for row in rows])
 
 
 def _carry(olds: list[_Table], news: list[_Table], taken: set[str]) -> None:

@@ -182,6 +182,26 @@ def test_a_table_of_classified_rows_only_asks_whether_they_are_systems_that_are_
     assert city.imports(alone)["changes"] == []
 
 
+@pytest.mark.parametrize("moved", [False, True])
+def test_a_classified_row_from_which_even_the_department_was_wiped_is_the_departments_of_its_sheet(city: City, moved: bool) -> None:
+    city.imports(city.form("a.xlsx", row(1, "甲系统"), row(2, "乙系统", os="玄武岩"), row(3, "丙系统")))
+    wiped = [3 if moved else 2, *[""] * 5, "是"]
+    later = city.form("a.xlsx", row(1, "甲系统"), wiped, row(2 if moved else 3, "丙系统"))
+    if moved:
+        assert codes(city.imports(later, code=3)) == {"unlisted-or-classified"}
+        city.imports(later, options=("--remove", city.systems()["乙系统"].id))
+    else:
+        city.imports(later)
+    assert "玄武岩" not in city.words() and len(city.classified()) == 1
+    assert city.imports(later)["changes"] == [] and codes(city.imports(later)) == set()
+
+
+def test_a_wiped_row_of_a_sheet_of_several_departments_is_asked_about(city: City) -> None:
+    city.imports(city.form("a.xlsx", row(1, "甲系统"), row(2, "乙系统"), row(3, "丙系统", department="市教育局"), row(4, "丁系统", department="市教育局")))  # fmt: skip
+    later = city.form("a.xlsx", row(1, "甲系统"), [2, *[""] * 5, "是"], row(3, "丙系统", department="市教育局"))
+    assert len(city.imports(later, code=3)["findings"]) == 2
+
+
 def test_a_form_whose_systems_all_became_classified_is_known_by_its_name(city: City) -> None:
     city.imports(city.form("a.xlsx", row(1, "甲系统", os="玄武岩"), row(2, "乙系统")))
     city.imports(city.form("a.xlsx", row(1, "", "是"), row(2, "", "是")))
