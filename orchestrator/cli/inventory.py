@@ -52,6 +52,7 @@ def check(paths: tuple[Path, ...], json_: bool) -> int:
     """
     from orchestrator.inventory import check as checks
     from orchestrator.inventory.load import load
+    from orchestrator.inventory.personal import hidden
 
     reading = load(_given(paths))
     if json_:
@@ -88,7 +89,7 @@ def check(paths: tuple[Path, ...], json_: bool) -> int:
         click.echo(f"\n需要理解后才能读取的内容 {len(reading.interpretations)} 处 (readings that took interpretation):")
         for one in reading.interpretations:
             place = " › ".join(part for part in (one.file, one.sheet, one.cell) if part)
-            click.echo(safe(f"  {place}: “{one.read}” → {one.understood}"))
+            click.echo(safe(f"  {place}: “{hidden(one.read)}” → {one.understood}"))
     if reading.unknown_columns:
         click.echo(safe(f"\n不认识的列（原样保留）：{'、'.join(reading.unknown_columns)}"))
     return _exit(reading)

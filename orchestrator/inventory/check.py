@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from orchestrator.inventory.personal import hidden
 from orchestrator.inventory.reading import Reading
 from orchestrator.models import Excluded, Level, Status, System
 
@@ -87,7 +88,7 @@ def as_json(reading: Reading) -> dict[str, Any]:
         "counts": counts(reading),
         "systems": [asdict(standing) for standing in standings(reading)],
         "findings": [asdict(finding) for finding in reading.findings],
-        "interpretations": [asdict(interpretation) for interpretation in reading.interpretations],
+        "interpretations": [asdict(one) | {"read": hidden(one.read)} for one in reading.interpretations],
         "unknown_columns": list(reading.unknown_columns),
         "unanswered": reading.unanswered,
         "uncounted": len(reading.uncounted),

@@ -251,6 +251,14 @@ def test_a_row_that_is_not_answered_stays_so_and_is_asked_about_at_every_check(c
     assert city.classified() == [2]
 
 
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_a_row_that_is_not_answered_is_not_answered_in_a_form_that_is_filled_from_it_either(city: City, lang: str) -> None:
+    city.imports(city.form("a.xlsx", row(1, "甲系统"), row(2, "x", ""), row(3, "y", "是")), code=3, options=("--partial",))
+    again = city.folder / "again.xlsx"
+    assert main(["inventory", "template", str(again), "--lang", lang, "--filled-from", str(city.into)]) == 0
+    assert [(row.row_no, row.answered) for row in load([again]).withheld] == [(2, False), (3, True)]
+
+
 def test_a_stored_system_whose_answer_is_gone_is_removed_for_that_reason(city: City) -> None:
     city.imports(city.form("a.xlsx", row(1, "甲系统"), row(2, "乙系统", os="玄武岩")))
     answer = city.imports(city.form("a.xlsx", row(1, "甲系统"), row(2, "乙系统", "")), code=3, options=("--partial",))
@@ -444,6 +452,15 @@ def test_the_list_of_changes_shows_nothing_that_leads_to_a_person(city: City) ->
     shown = city.capsys.readouterr().out + json.dumps(city.imports(changed)["changes"], ensure_ascii=False)
     assert all(part in shown for part in ("remark", "unknown 值班", "unknown 负责人手机"))
     assert not [word for word in ("12345678", "张三", "李四", "0724") if word in shown]
+
+
+def test_a_reading_that_is_listed_shows_no_telephone(city: City) -> None:
+    headers = [*HEADERS, "维保状态"]
+    path = build(city.folder / "a.xlsx", [{"name": "统计表", "rows": [headers, [*row(1, "甲系统"), "有，联系张三13812345678"]]}])
+    for options in ((), ("--json",)):
+        main(["inventory", "check", str(path), *options])
+        shown = city.capsys.readouterr().out
+        assert "有，联系张三…" in shown.replace(",", "，") and "13812345678" not in shown
 
 
 @pytest.mark.parametrize("text", ["a\u0085b", "a\u2028b\ttab", "a\u2029b", "l1\n\nl2 \n x: [y"])
