@@ -10,9 +10,9 @@ from pathlib import Path
 
 from orchestrator.errors import Finding, Refused, UsageError
 from orchestrator.inventory import origins
+from orchestrator.inventory.groups import Stored
 from orchestrator.inventory.load import load
 from orchestrator.inventory.reading import YAML_SUFFIXES, systems_of
-from orchestrator.inventory.tables import Stored
 from orchestrator.inventory.write import REFERENCE_FILE, RESERVED
 from orchestrator.models import Inventory, System
 

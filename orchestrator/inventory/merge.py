@@ -16,10 +16,11 @@ from typing import Any
 from orchestrator.errors import Refused
 from orchestrator.inventory import origins, personal
 from orchestrator.inventory.folder import Folder
+from orchestrator.inventory.groups import Stored
 from orchestrator.inventory.load import INTERRUPTED, load
 from orchestrator.inventory.namesakes import namesakes
 from orchestrator.inventory.reading import Reading, Withheld, systems_of
-from orchestrator.inventory.tables import CLASSIFIED, Settled, Stored, settle
+from orchestrator.inventory.tables import CLASSIFIED, Settled, settle
 from orchestrator.inventory.write import REFERENCE_FILE, references_text, systems_text
 from orchestrator.models import ExcludedRow, Inventory, System
 

@@ -21,8 +21,8 @@ from typing import Any
 from pydantic_core import to_jsonable_python
 
 from orchestrator.inventory import personal
+from orchestrator.inventory.groups import Stored
 from orchestrator.inventory.reading import Reading, Withheld
-from orchestrator.inventory.tables import Stored
 from orchestrator.models import System
 
 FILE = "origins.tsv"
