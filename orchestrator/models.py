@@ -297,6 +297,8 @@ class ExcludedRow(Noun):
     department: SystemId
     reason: Excluded
     row_no: int | None = None
+    answered: bool = True
+    """False: treated as classified until its department answers whether it is."""
     system: System | None = None
     """Only for reasons other than ``classified``."""
 

@@ -1,5 +1,5 @@
-"""Fuzz the readers: ``python scripts/fuzz_inventory.py SECONDS [SEED]``. Real forms are broken in ways that files break, and must be answered
-with findings within limits of CPU time. Prints how many inputs, by kind; every crash with the seed that makes it again.
+"""Fuzz the readers: ``python scripts/fuzz_inventory.py SECONDS [SEED]``. Real forms are broken in ways that files break, YAML is given shapes
+that nobody expects, and all of it must be answered with findings within limits of CPU time. Prints how many inputs, by kind; every crash with the seed that makes it again.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ import traceback
 import zipfile
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
+import yaml
 from openpyxl import load_workbook
 from openpyxl.comments import Comment
 
@@ -69,6 +71,25 @@ def broken(data: bytes, dice: random.Random) -> bytes:
     return bytes(buffer[: 4 * 2**20])
 
 
+SHAPES: list[Any] = [True, None, 0, -1.5, "x", "是", "", [], [5], [[]], ["x", {}], {}, {"a": 1}, {"name": []}, "a\u0085b", "\x1b[31m"]
+
+
+def reshaped(data: bytes, dice: random.Random) -> bytes:
+    """Good YAML in which a few things have a shape that nobody expects there."""
+    document = yaml.safe_load(data)
+    for _ in range(dice.choice([1, 1, 2, 5])):
+        at = document
+        while True:
+            key = dice.choice(list(at) if isinstance(at, dict) else range(len(at)))
+            if not isinstance(at[key], dict | list) or not at[key] or dice.random() < 0.3:
+                at[key] = dice.choice(SHAPES)
+                break
+            at = at[key]
+        if not document:
+            break
+    return yaml.safe_dump(document, allow_unicode=True).encode()
+
+
 def broken_workbook(data: bytes, dice: random.Random) -> bytes:
     """Parts inside broken, the package whole: what a careless program leaves behind."""
     out = io.BytesIO()
@@ -94,7 +115,8 @@ def main(seconds: float, seed: int) -> int:
             data = dice.choice(given[suffix])
             whole = suffix == ".xlsx" and dice.random() < 0.85
             path = Path(folder) / f"file{suffix}"
-            path.write_bytes(broken_workbook(data, dice) if whole else broken(data, dice))
+            shaped = suffix == ".yaml" and dice.random() < 0.5
+            path.write_bytes(broken_workbook(data, dice) if whole else reshaped(data, dice) if shaped else broken(data, dice))
             began = time.process_time()
             try:
                 reading = load([path])

@@ -83,6 +83,8 @@ def check(paths: tuple[Path, ...], json_: bool) -> int:
             )
         )
     table(("编码", "系统", "达到", "不计入", "下一步尚缺"), rows)
+    if len(reading.uncounted) > checks.UNCOUNTED:
+        click.echo(f"另有 {len(reading.uncounted) - checks.UNCOUNTED:,} 行不可统计，未逐一列出 (more rows that cannot be counted)")
     _print_findings(reading.findings)
     if reading.interpretations:
         click.echo(f"\n需要理解后才能读取的内容 {len(reading.interpretations)} 处 (readings that took interpretation):")
@@ -102,9 +104,26 @@ def check(paths: tuple[Path, ...], json_: bool) -> int:
 @click.option("--dry-run", is_flag=True, help="Show what would change, write nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask before writing.")
 @click.option("--partial", is_flag=True, help="Import what could be read in spite of errors.")
+@click.option(
+    "--keep", multiple=True, metavar="ID", help="A system that the form no longer lists is still there (a department: all of its)."
+)
+@click.option("--remove", multiple=True, metavar="ID", help="A system that the form no longer lists is withdrawn, or was found classified.")
 @JSON
-def import_(paths: tuple[Path, ...], into: Path, dry_run: bool, yes: bool, partial: bool, json_: bool) -> int:
-    """Read spreadsheets, csv and YAML, and write them as YAML into a folder. Shows what changes before it writes."""
+def import_(
+    paths: tuple[Path, ...],
+    into: Path,
+    dry_run: bool,
+    yes: bool,
+    partial: bool,
+    keep: tuple[str, ...],
+    remove: tuple[str, ...],
+    json_: bool,
+) -> int:
+    """Read spreadsheets, csv and YAML, and write them as YAML into a folder. Shows what changes before it writes.
+
+    A system that its form no longer lists stays, unless it is clear that it has become classified. Where nobody can know, nothing is imported
+    until you say with --keep or --remove what became of it.
+    """
     from dataclasses import asdict
 
     from orchestrator.inventory.merge import apply, complete, prepare
@@ -113,7 +132,7 @@ def import_(paths: tuple[Path, ...], into: Path, dry_run: bool, yes: bool, parti
         raise UsageError("nothing to import", remedy="name at least one file or folder")
     if not dry_run:
         complete(into)
-    prepared = prepare(list(paths), into, partial=partial)
+    prepared = prepare(list(paths), into, partial=partial, keep=keep, remove=remove)
     if not json_:
         for change in prepared.changes:
             words = f" {change.field}: “{change.before}” → “{change.after}”" if change.field else f" {change.after}" if change.after else ""
@@ -192,7 +211,7 @@ def _print_findings(findings: list[Finding]) -> None:
     if not findings:
         return
     errors = sum(finding.severity == "error" for finding in findings)
-    click.echo(f"\n发现 {len(findings)} 处，其中错误 {errors} 处 (findings, of which errors):")
+    click.echo(f"\n列出 {len(findings)} 条，其中错误 {errors} 条 (findings that are listed, of which errors):")
     for finding in findings:
         mark = "错误" if finding.severity == "error" else "提醒"
         click.echo(safe(f"  {mark} {finding.place()} [{finding.code}] {finding.message}\n        → {finding.remedy}"))

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from orchestrator import __version__
+from orchestrator.cli.listing import safe
 from orchestrator.errors import Exit, OrchestratorError, Refused
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -87,13 +88,15 @@ def describe(error: OrchestratorError) -> dict[str, Any]:
 
 
 def print_error(error: OrchestratorError) -> None:
-    """What happened, where, what to do; every finding with its place."""
+    """What happened, where, what to do; every finding with its place. Texts from outside without anything that a terminal would obey."""
     place = f" [{error.where}]" if error.where else ""
-    click.secho(f"{error.what}{place}", fg="red", err=True)
+    click.secho(safe(f"{error.what}{place}"), fg="red", err=True)
     if isinstance(error, Refused):
         for finding in error.findings:
-            click.echo(f"  {finding.severity} {finding.code} {finding.place()}: {finding.message}\n      → {finding.remedy}", err=True)
-    click.echo(f"→ {error.remedy}", err=True)
+            click.echo(
+                safe(f"  {finding.severity} {finding.code} {finding.place()}: {finding.message}\n      → {finding.remedy}"), err=True
+            )
+    click.echo(safe(f"→ {error.remedy}"), err=True)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

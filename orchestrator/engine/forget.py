@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from orchestrator.engine.journal import Journal
 from orchestrator.errors import Refused
-from orchestrator.inventory.merge import apply, prepare
+from orchestrator.inventory.merge import apply, classify
 from orchestrator.inventory.reading import YAML_SUFFIXES
 from orchestrator.inventory.traces import whole_words
 from orchestrator.models import Inventory, System
@@ -49,16 +48,13 @@ def forget(settings: Settings, stored: System | None, system: str) -> list[str]:
 
 
 def _out_of_the_inventory(folder: Path, stored: System | None) -> list[str]:
-    """Import its row again, as classified: department, number and the fact stay. Without a number it is left to a person."""
-    if stored is None or stored.row_no is None:
+    """It becomes a classified row: department, number and the fact stay; nobody depends on it any longer."""
+    if stored is None:
         return []
-    with tempfile.TemporaryDirectory() as scratch:
-        row = Path(scratch) / "classified.yaml"
-        row.write_text(f"systems:\n  - {{department: {stored.department}, row_no: {stored.row_no}, classified: true}}\n", encoding="utf-8")
-        try:
-            return [str(folder / name) for name in apply(prepare([row], folder), folder)]
-        except Refused:
-            return []  # an inventory with errors is not rewritten; what it holds is named by ``left``
+    try:
+        return [str(folder / name) for name in apply(classify(stored.id, folder), folder)]
+    except Refused:
+        return []  # an inventory with errors is not rewritten; what it holds is named by ``left``
 
 
 def left(settings: Settings, system: str, words: Iterable[str], dependants: Iterable[str] = ()) -> list[str]:

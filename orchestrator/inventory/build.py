@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -9,36 +10,41 @@ from orchestrator.errors import Finding
 from orchestrator.inventory import faults, link
 from orchestrator.inventory.departments import Departments
 from orchestrator.inventory.hours import hours_unread
+from orchestrator.inventory.listed import Findings
 from orchestrator.inventory.names import key
-from orchestrator.inventory.reading import Interpretation, Places, Raw, Reading, Uncounted, classified_row
+from orchestrator.inventory.reading import Interpretation, Places, Raw, Reading, Uncounted, Withheld
 from orchestrator.models import Department, Excluded, ExcludedRow, Inventory, OrganisationType, Room, Status, System
 
 NEEDED_TO_COUNT = ("name", "department", "kind", "status")
 PARTS = ("hosts", "databases", "file_trees", "services", "devices", "links", "windows", "data_resources")
 NAMED_PARTS = ("hosts", "databases", "devices")
 """Technical rows that policy takes facts from, each by its name."""
+_MARK = {"department", "row_no", "classified"}
+"""What import writes of a row that is not answered: nothing to read in it."""
 
 
 class Builder:
     """Collects raw records, then ``finish``es once. ``findings`` and ``interpretations`` may be appended to by whoever reads."""
 
-    def __init__(self, known: Inventory | None = None) -> None:
-        self.findings: list[Finding] = []
+    def __init__(self, known: Inventory | None = None, tables: Mapping[str, str] | None = None) -> None:
+        self.findings = Findings()
         self.interpretations: list[Interpretation] = []
         self.unknown_columns: list[str] = []
         self.departments = Departments(self.findings, self.interpretations, known)
         self.rooms: dict[str, Room] = {}
         self.systems: list[Raw] = []
         self.parts: list[tuple[str, Raw]] = []
-        self.classified: list[tuple[str, int | None, str]] = []
-        self.unanswered = 0
+        self.withheld: list[Withheld] = []
+        """Their department as it was written, until ``finish``."""
         self.files: dict[str, str] = {}
-        self._ids = link.KnownIds(known)
+        self.sources: set[str] = set()
+        self._ids = link.KnownIds(known, tables or {}, self.interpretations)
 
     # ------------------------------------------------------------ taking in
 
     def reference(self, kind: str, raw: Raw) -> None:
         """A department or a room, from YAML or from a sheet."""
+        self.sources.add(raw.file)
         self._tell(raw)
         if raw.values.get("id") in (None, "") and isinstance(raw.values.get("name"), str):
             raw.values["id"] = self._ids.reference(kind, raw.values["name"])
@@ -62,10 +68,12 @@ class Builder:
         if kind in ("departments", "rooms"):
             self.reference(kind, raw)
         else:
+            self.sources.add(raw.file)
             self.parts.append((kind, raw))
 
     def sheet_system(self, raw: Raw) -> None:
         """A row of the statistics form, its cells already read."""
+        self.sources.add(raw.file)
         self._tell(raw)
         self.systems.append(raw)
 
@@ -76,43 +84,49 @@ class Builder:
 
     def yaml_system(self, raw: Raw) -> None:
         """A system from YAML. A classified one, or one whose classification is not answered, is reduced before anything else is looked at."""
+        mark = raw.values.keys() <= _MARK and raw.values.get("classified", "") is None
         answer = faults.answer(raw.values.pop("classified", None))
         if answer is False:
+            faults.shaped(raw, self.findings)
             faults.read_words(raw, self.findings, self.interpretations)
+            self.sources.add(raw.file)
             self.systems.append(raw)
             return
         department, row_no = raw.values.get("department"), raw.values.get("row_no")
         self.classified_row(
-            raw, department if isinstance(department, str) else "", row_no if isinstance(row_no, int) else None, answered=answer is True
-        )
+            raw, department if isinstance(department, str) else "", row_no if isinstance(row_no, int) else None, answered=answer is True, known=mark
+        )  # fmt: skip
 
-    def classified_row(self, raw: Raw, department: str, row_no: int | None, *, answered: bool, quiet: bool = False) -> None:
-        """Count the row and forget it. ``quiet``: why it is not answered was said of the whole sheet."""
+    def classified_row(
+        self, raw: Raw, department: str, row_no: int | None, *, answered: bool, quiet: bool = False, known: bool = False
+    ) -> None:
+        """Count the row and forget it. ``quiet``: why it is not answered was said of the whole sheet. ``known``: it is an import's own mark
+        of a row that was reported then: a reminder, no error."""
         raw.values.clear()
         raw.unknown.clear()
-        if not answered:
-            self.unanswered += 1
-            if not quiet:
-                self.findings.append(
-                    raw.finding(
-                        "classified-unanswered",
-                        "error",
-                        "“是否涉密”未填写或无法识别，按涉密处理，未读取该行 (whether it is classified is not answered; treated as classified, not read)",
-                        "由该单位确认后填写“是”或“否” (have the department answer yes or no)",
-                        at="classified",
-                    )
+        self.sources.add(raw.file)
+        if not answered and not quiet:
+            self.findings.append(
+                raw.finding(
+                    "classified-unanswered",
+                    "warning" if known else "error",
+                    "“是否涉密”未填写或无法识别，按涉密处理，未读取该行 (whether it is classified is not answered; treated as classified, not read)",
+                    "由该单位确认后填写“是”或“否” (have the department answer yes or no)",
+                    at="classified",
                 )
-        self.classified.append((department, row_no, raw.file))
+            )
+        self.withheld.append(Withheld(department, row_no, answered, raw.file, raw.sheet))
 
     # ------------------------------------------------------------ putting together
 
     def finish(self) -> Reading:
-        rows = len(self.systems) + len(self.classified)
+        rows = len(self.systems) + len(self.withheld)
         for raw in self.systems:
             self.departments.hear(raw)
         self.departments.settle()
         uncounted: list[Uncounted] = []
         identified = [raw for raw in self.systems if self._identify(raw, uncounted)]
+        self._ids.give(identified)
         self._distinct(identified)
         link.join_parts(identified, self.parts, self.findings)
         for _, _, part in [joined for raw in identified for joined in raw.parts]:
@@ -131,11 +145,8 @@ class Builder:
                 systems[system.id], raws[system.id] = system, raw
                 raw.values.clear()  # the system holds them now
         link.one_source_per_datum(systems, raws, self.findings)
-        excluded: list[ExcludedRow] = []
-        for name, row_no, file in self.classified:
-            row = classified_row(self.departments.id_of(name), row_no)
-            excluded.append(row)
-            self.files[f"{row.department}/{row.row_no}"] = file
+        withheld = [replace(row, department=self.departments.id_of(row.department)) for row in self.withheld]
+        excluded = [row.row for row in withheld]
         counted: list[System] = []
         for system in systems.values():
             reason = self._outside(system)
@@ -145,7 +156,7 @@ class Builder:
                 excluded.append(ExcludedRow(department=system.department, reason=reason, row_no=system.row_no, system=system))
         excluded.sort(key=lambda row: (row.reason, row.department, row.row_no or 0, row.system.id if row.system else ""))
         inventory = Inventory(
-            departments=self.departments.all(),
+            departments=self.departments.all({row.department for row in withheld}),
             rooms=tuple(sorted(self.rooms.values(), key=lambda r: r.id)),
             systems=tuple(sorted(counted, key=lambda s: s.id)),
             excluded=tuple(excluded),
@@ -153,18 +164,22 @@ class Builder:
         rows_of = {(raw.file, raw.sheet, raw.cell[1:]): ident for ident, raw in raws.items() if raw.cell.startswith("A")}
         return Reading(
             inventory=inventory,
-            findings=sorted(dict.fromkeys(_named(finding, rows_of) for finding in self.findings), key=_order),
+            findings=sorted(dict.fromkeys(_named(finding, rows_of) for finding in [*self.findings, *self.findings.rest()]), key=_order),
             interpretations=sorted(self.interpretations, key=_order),
             places={ident: Places(raw) for ident, raw in raws.items()},
             files={**self.files, **{ident: raw.file for ident, raw in raws.items()}},
             uncounted=uncounted,
+            tables={ident: (raw.file, raw.sheet) for ident, raw in raws.items()},
+            withheld=tuple(withheld),
+            sources=frozenset(self.sources),
+            renamed=self._ids.renamed,
             rows=rows,
-            unanswered=self.unanswered,
+            unanswered=sum(not row.answered for row in withheld),
             unknown_columns=tuple(dict.fromkeys(self.unknown_columns)),
         )
 
     def _identify(self, raw: Raw, uncounted: list[Uncounted]) -> bool:
-        """Department by id, and an id of its own. False when what the count needs is missing."""
+        """Its department by id. False when what the count needs is missing."""
         values = raw.values
         missing = [name for name in NEEDED_TO_COUNT if values.get(name) in (None, "")]
         values.pop("level", None)
@@ -181,8 +196,6 @@ class Builder:
         if missing:
             uncounted.append(_uncounted(raw, tuple(missing)))
             return False
-        if values.get("id") in (None, ""):
-            values["id"] = self._ids.system(str(values["department"]), str(values["name"]), str(values["kind"]), values.get("row_no"))
         return True
 
     def _distinct(self, raws: list[Raw]) -> None:

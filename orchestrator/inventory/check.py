@@ -16,6 +16,8 @@ PLAN_FIELDS = (
 """The columns whose ``need`` is ``plan`` in ``headers.yaml``: a test keeps the two together."""
 _NOT_YET = {"virtualised", "room"}
 """Not asked of a system that is still being built."""
+UNCOUNTED = 1000
+"""Rows that cannot be counted yet which are listed one by one."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Standing:
 
 
 def standings(reading: Reading) -> list[Standing]:
-    """Every row: counted systems, excluded ones (a classified one with its department only), and rows that cannot be counted yet."""
+    """Every row: counted systems, excluded ones (a classified one with its department only), and the first rows that cannot be counted yet."""
     levels = {department.id: department.level for department in reading.inventory.departments}
     found = [_standing(system, levels.get(system.department), reading, None) for system in reading.inventory.systems]
     for row in reading.inventory.excluded:
@@ -43,7 +45,7 @@ def standings(reading: Reading) -> list[Standing]:
             found.append(Standing(None, None, row.department, level, None, (), {}, row.reason))
         else:
             found.append(_standing(row.system, levels.get(row.department), reading, row.reason))
-    for gap in reading.uncounted:
+    for gap in reading.uncounted[:UNCOUNTED]:
         at = dict.fromkeys(gap.missing, f"{gap.file} › {gap.cell}")
         found.append(Standing(None, gap.name or None, gap.department, gap.level or None, None, gap.missing, at, None))
     return found
@@ -85,9 +87,10 @@ def as_json(reading: Reading) -> dict[str, Any]:
         "counts": counts(reading),
         "systems": [asdict(standing) for standing in standings(reading)],
         "findings": [asdict(finding) for finding in reading.findings],
-        "interpretations": [asdict(interpretation) for interpretation in reading.interpretations],
+        "interpretations": [asdict(one) for one in reading.interpretations],
         "unknown_columns": list(reading.unknown_columns),
         "unanswered": reading.unanswered,
+        "uncounted": len(reading.uncounted),
     }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from orchestrator.errors import Finding
 from orchestrator.inventory.names import Names, is_id, key, make_id
 from orchestrator.inventory.reading import Interpretation, Raw
@@ -17,6 +19,7 @@ class Departments:
         self.findings, self.interpretations = findings, interpretations
         self.listed: dict[str, Department] = {}
         self._known = {key(d.name): d for d in known.departments} if known else {}
+        """Those of the folder that is imported into."""
         self._rows: dict[str, Raw] = {}
         self._heard: dict[str, dict[str, tuple[str, Raw]]] = {}
         """key of a name → attribute → (value, first row that said it)"""
@@ -115,10 +118,12 @@ class Departments:
         names = [department.name for department in self.listed.values()]
         official = bool(names)
         compared = Names(names)
+        stored = Names(known.name for at, known in self._known.items() if at not in self._heard)
         for name, raw in made:
             alike = compared.near(name)
             if not official:
                 compared.add(name)
+                alike += stored.near(name) if key(name) not in self._known else []
             if alike:
                 self.findings.append(
                     raw.finding(
@@ -170,5 +175,7 @@ class Departments:
         self._told.add((ident, field))
         return before
 
-    def all(self) -> tuple[Department, ...]:
-        return tuple(sorted({**self._made, **self.listed}.values(), key=lambda department: department.id))
+    def all(self, needed: Collection[str]) -> tuple[Department, ...]:
+        """Those that are known well enough, and those that are ``needed`` however little is known: nobody's level is made up for the rest."""
+        made = {ident: made for ident, made in self._made.items() if ident in needed or not self.lacks(ident)}
+        return tuple(sorted({**made, **self.listed}.values(), key=lambda department: department.id))

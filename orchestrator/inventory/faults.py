@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+import re
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from orchestrator import models
 from orchestrator.errors import Finding
+from orchestrator.inventory.names import is_id
 from orchestrator.inventory.reading import Interpretation, Raw
 
 M = TypeVar("M", bound=BaseModel)
@@ -26,6 +29,30 @@ def answer(raw: Any) -> bool | None:
     from orchestrator.inventory.answers import classified
 
     return classified(raw) if isinstance(raw, str | int) else None
+
+
+def shaped(raw: Raw, findings: list[Finding]) -> None:
+    """Take out of a YAML item what is no list where only a list can stand, or no mapping; each is a finding. Nothing at all says nothing."""
+    for name, wanted, how in _SHAPES:
+        value = raw.values.get(name)
+        if value is None:
+            raw.values.pop(name, None)
+        elif not isinstance(value, wanted):
+            del raw.values[name]
+            findings.append(
+                raw.finding(
+                    "bad-shape", "error", f"{label(name)}应为{how[0]} (must be a {how[1]})", f"写成{how[0]} (write {how[2]})", at=name
+                )
+            )
+
+
+_LIST, _MAPPING = ("列表", "list", "each item on a line that begins with “- ”"), ("键值对", "mapping", "“key: value”")
+_SHAPES: tuple[tuple[str, type | tuple[type, ...], tuple[str, str, str]], ...] = (
+    *((name, list, _LIST) for name in ("hosts", "databases", "file_trees", "services", "devices", "links", "windows", "data_resources")),
+    ("depends_on", (list, str), _LIST),
+    ("unknown", dict, _MAPPING),
+    ("interruption", dict, _MAPPING),
+)
 
 
 def read_words(raw: Raw, findings: list[Finding], interpretations: list[Interpretation]) -> None:
@@ -127,6 +154,28 @@ def _without(model: type[BaseModel], values: dict[str, Any], error: ValidationEr
     return hopeful
 
 
+def _in_words(fault: Any) -> str:
+    """Pydantic's message; what a pattern asks for is said in words."""
+    found = re.fullmatch(r"String should match pattern '(.*)'", fault["msg"])
+    return _LOOKS.get(found.group(1) if found else "", str(fault["msg"])[:160])
+
+
+_LOOKS = {
+    get_args(kind)[1].pattern: words
+    for kind, words in (
+        (models.SystemId, "只用小写字母、数字和连字符，2 至 63 个，以字母或数字开头 (2 to 63 lower-case letters, digits and hyphens, not a hyphen first)"),
+        (models.HostName, "只用小写字母、数字和连字符，至多 63 个，首尾不用连字符 (up to 63 lower-case letters, digits and hyphens, none at either end)"),
+        (models.Address, "应为 IP 地址或主机域名 (an IP address or a host's name)"),
+        (models.SqlName, "只用字母、数字、_ 和 $，至多 63 个，不以数字开头 (up to 63 letters, digits, _ and $, no digit first)"),
+        (models.UserName, "只用小写字母、数字、_ 和连字符，至多 32 个 (up to 32 lower-case letters, digits, _ and hyphens)"),
+        (models.AbsolutePath, "应为以 / 开头的路径 (a path that begins with /)"),
+        (models.SecretRef, "只写引用，不写口令：env:名称、file:/路径、vault:/路径#键 (a reference, never the secret itself: env:, file: or vault:)"),
+        (models.EnvName, "只用大写字母、数字和 _，至多 64 个 (up to 64 upper-case letters, digits and _)"),
+        (models.Clock, "应为时刻，如 08:30 (a time such as 08:30)"),
+    )
+}  # fmt: skip
+
+
 def _report(model: type[BaseModel], path: tuple[Any, ...], fault: Any, raw: Raw, values: dict[str, Any], findings: list[Finding]) -> None:
     top = str(path[0]) if path else ""
     source, where = raw, raw.at(top)
@@ -146,8 +195,10 @@ def _report(model: type[BaseModel], path: tuple[Any, ...], fault: Any, raw: Raw,
         )
         remedy = "检查字段名 (check the field's name)"
     else:
-        code, severity, message = "bad-value", "error", f"{label(top)}的值无法使用 (not usable): {fault['msg'][:160]}"
+        code, severity, message = "bad-value", "error", f"{label(top)}的值无法使用 (not usable): {_in_words(fault)}"
         remedy = "按填表说明更正 (correct it; see docs/inventory.md)"
+        if path == ("id",) and isinstance(values.get("id"), str) and is_id(values["id"].lower()):
+            remedy = f"改为 {values['id'].lower()} (write it in lower case)"
     findings.append(
         Finding(code, severity, message, remedy, file=source.file, sheet=source.sheet, cell=where, system=str(system) if system else "")
     )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import Finding
 from orchestrator.inventory.cells import folded
-from orchestrator.inventory.names import Names, key, make_id, near
-from orchestrator.inventory.reading import Raw
+from orchestrator.inventory.names import Names, key, make_id, near, table_key
+from orchestrator.inventory.reading import Interpretation, Raw, systems_of
 from orchestrator.inventory.values import SPLIT
 from orchestrator.models import Inventory, Room, System
 
@@ -20,27 +21,60 @@ if TYPE_CHECKING:
 class KnownIds:
     """Ids from an earlier import, so that they stay."""
 
-    def __init__(self, known: Inventory | None) -> None:
+    def __init__(self, known: Inventory | None, tables: Mapping[str, str], interpretations: list[Interpretation]) -> None:
+        self.renamed: dict[str, str] = {}
+        self._interpretations = interpretations
+        self._tables = tables
         self._systems: dict[str, str] = {}
-        self._rows: dict[str, tuple[str, str]] = {}
+        self._rows: dict[tuple[str, Any, str], list[System]] = {}
         self._references: dict[tuple[str, str], str] = {}
-        for system in _all_systems(known):
+        for system in systems_of(known) if known else ():
             self._systems[_who(system.department, system.name, system.kind)] = system.id
             if system.row_no is not None:
-                self._rows[f"{system.department}/{system.row_no}/{system.kind}"] = (system.id, system.name)
+                self._rows.setdefault((system.department, system.row_no, system.kind), []).append(system)
         if known:
             self._references = {("departments", key(d.name)): d.id for d in known.departments} | {
                 ("rooms", key(r.name)): r.id for r in known.rooms
             }
 
-    def system(self, department: str, name: str, kind: str, row_no: Any) -> str:
-        """The id a system had before: by name, or by its row if its name was only corrected. Else a new one from department and name."""
-        found = self._systems.get(_who(department, name, kind))
-        if found:
-            return found
-        ident, former = self._rows.get(f"{department}/{row_no}/{kind}", ("", ""))
-        if ident and near(name, [former]):
-            return ident
+    def give(self, raws: list[Raw]) -> None:
+        """An id for each that has none: the one it had before, by its name, or by its row where only its name was corrected; else a new one."""
+        named: dict[int, str | None] = {}
+        for number, raw in enumerate(raws):
+            given = raw.values.get("id")
+            named[number] = str(given) if given not in (None, "") else self._systems.get(_who(*_of(raw)))
+        taken = set(named.values())
+        names = {(str(raw.values["department"]), key(str(raw.values["name"]))) for raw in raws}
+        shared = {
+            (raw.file, raw.sheet, self._tables.get(ident or "", "")) for raw, ident in zip(raws, named.values(), strict=True) if ident
+        }
+        rows = Counter(_row(raw) for raw in raws)
+        for number, raw in enumerate(raws):
+            if raw.values.get("id") in (None, ""):
+                candidates = [
+                    one for one in self._rows.get(_row(raw), ()) if one.id not in taken and (one.department, key(one.name)) not in names
+                ]
+                again = self._by_row(raw, candidates, shared) if not named[number] and rows[_row(raw)] == 1 else None
+                raw.values["id"] = named[number] or again or self._new(*_of(raw))
+
+    def _by_row(self, raw: Raw, candidates: list[System], shared: set[tuple[str, str, str]]) -> str | None:
+        """The system that stood on this row of this table under a name that looks like it."""
+        name = str(raw.values["name"])
+        for former in candidates:
+            table = self._tables.get(former.id, "")
+            same = not table or table.partition(".")[0] == table_key(raw.file, raw.sheet) or (raw.file, raw.sheet, table) in shared
+            if same and near(name, [former.name]):
+                self.renamed[former.id] = former.name
+                self._interpretations.append(
+                    Interpretation(
+                        raw.file, raw.sheet, raw.at("name"), name[:200], f"即原“{former.name}”，序号未变，编码 {former.id} (renamed)"
+                    )
+                )
+                return former.id
+        return None
+
+    @staticmethod
+    def _new(department: str, name: str, kind: str) -> str:
         return make_id("sys", f"{department}/{key(name)}/{'db/' if kind == 'database' else ''}{name}")
 
     def reference(self, kind: str, name: str) -> str:
@@ -51,10 +85,13 @@ def _who(department: str, name: str, kind: str) -> str:
     return f"{department}/{key(name)}/{kind}"
 
 
-def _all_systems(inventory: Inventory | None) -> list[System]:
-    if inventory is None:
-        return []
-    return [*inventory.systems, *(row.system for row in inventory.excluded if row.system)]
+def _of(raw: Raw) -> tuple[str, str, str]:
+    return str(raw.values["department"]), str(raw.values["name"]), str(raw.values["kind"])
+
+
+def _row(raw: Raw) -> tuple[str, Any, str]:
+    number = raw.values.get("row_no")
+    return str(raw.values["department"]), number if isinstance(number, int) else None, str(raw.values["kind"])
 
 
 def _index(raws: list[Raw]) -> dict[str, list[str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,18 +33,19 @@ INTERRUPTED = ".import-staged"
 """In an inventory folder: the files of an import that was stopped before all of them were in their place."""
 
 
-def load(paths: Sequence[Path], *, known: Inventory | None = None, today: dt.date | None = None) -> Reading:
+def load(
+    paths: Sequence[Path], *, known: Inventory | None = None, tables: Mapping[str, str] | None = None, today: dt.date | None = None
+) -> Reading:
     """Read files and folders: YAML, xlsx, csv, in any mixture. Never raises for content: everything wrong is a finding.
 
-    ``known``: an inventory whose ids are kept for the systems and departments that are recognised again. ``today``: the day against which
-    「维保至…」 is read; default: the clock's.
+    ``known``: an inventory whose ids are kept for the systems and departments that are recognised again; ``tables``: the tables they came from
+    (system id → key). ``today``: the day against which 「维保至…」 is read; default: the clock's.
     """
-    builder = Builder(known)
+    builder = Builder(known, tables)
     with city_words(paths, builder.findings):
-        for path in paths:
-            for file, name in _files(path, builder):
-                if file.name != CITY_WORDS:
-                    _read(file, name, builder, today or dt.datetime.now().astimezone().date(), named=file == path)
+        for file, name, named in _told_apart([(file, name, file == path) for path in paths for file, name in _files(path, builder)]):
+            if file.name != CITY_WORDS:
+                _read(file, name, builder, today or dt.datetime.now().astimezone().date(), named=named)
         reading = builder.finish()
     kept = {ident: lines for folder in _folders(paths) for ident, lines in read_origins(folder).items() if reading.from_yaml(ident)}
     return with_origins(reading, kept) if kept else reading
@@ -131,6 +132,20 @@ def _files(path: Path, builder: Builder) -> list[tuple[Path, str]]:
         builder.findings.append(Finding("no-such-file", "error", "文件不存在 (no such file)", "检查路径 (check the path)", file=path.name))
         return []
     return [(path, path.name)]
+
+
+def _told_apart(files: list[tuple[Path, str, bool]]) -> list[tuple[Path, str, bool]]:
+    """Each file under its name; those of one name under as much of their path as tells them apart."""
+    groups: dict[str, set[Path]] = {}
+    for file, name, _ in files:
+        groups.setdefault(name, set()).add(file.absolute())
+    names: dict[Path, str] = {}
+    for name, group in groups.items():
+        length = name.count("/") + 1
+        while len(group) > 1 and len({file.parts[-length:] for file in group}) < len(group):
+            length += 1
+        names.update({file: "/".join(file.parts[-length:]) if len(group) > 1 else name for file in group})
+    return [(file, names[file.absolute()], named) for file, _, named in files]
 
 
 def _read(file: Path, name: str, builder: Builder, today: dt.date, *, named: bool) -> None:
@@ -249,4 +264,7 @@ def _document(document: Any, name: str, builder: Builder) -> None:
 
 
 def _raw(item: Map, name: str, line: int) -> Raw:
-    return Raw(file=name, cell=f"L{line}", values=dict(item), cells={key: f"L{abs(at)}" for key, at in item.lines.items()})
+    values = dict(item)
+    if "classified" in item.repeated:
+        values["classified"] = None  # two answers are none
+    return Raw(file=name, cell=f"L{line}", values=values, cells={key: f"L{abs(at)}" for key, at in item.lines.items()})

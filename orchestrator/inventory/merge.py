@@ -6,16 +6,21 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import Refused
 from orchestrator.inventory import origins, personal
+from orchestrator.inventory.folder import Folder
+from orchestrator.inventory.groups import Stored
 from orchestrator.inventory.load import INTERRUPTED, load
-from orchestrator.inventory.reading import Reading
+from orchestrator.inventory.namesakes import namesakes
+from orchestrator.inventory.reading import Reading, Withheld, systems_of
+from orchestrator.inventory.tables import CLASSIFIED, Settled, settle
 from orchestrator.inventory.write import REFERENCE_FILE, references_text, systems_text
 from orchestrator.models import ExcludedRow, Inventory, System
 
@@ -41,24 +46,50 @@ class Import:
     files: dict[str, str | None] = field(default_factory=dict)
 
 
-def prepare(paths: Sequence[Path], into: Path, *, partial: bool = False) -> Import:
-    """Read ``paths`` and lay them over the folder ``into``. Raises ``Refused`` with every finding if either has errors.
+def prepare(
+    paths: Sequence[Path], into: Path, *, partial: bool = False, keep: Collection[str] = (), remove: Collection[str] = ()
+) -> Import:
+    """Read ``paths`` and lay them over the folder ``into``. Raises ``Refused`` with every finding if either has errors, or if nobody can know
+    what became of a stored system that the reading no longer lists.
 
-    ``partial``: take what could be read in spite of errors; a row that could not is left out.
+    ``partial``: take what could be read in spite of errors; a row that could not is left out. ``keep``, ``remove``: what the operator says of
+    such systems (see ``tables``). Raises ``UsageError`` for one that is not stored.
     """
-    former = load([into]) if into.exists() else None
-    if former and former.errors:
-        raise Refused(f"现有台账有错误 (the inventory in {into.name} has errors)", findings=former.findings, where=str(into))
-    known = former.inventory if former else Inventory()
-    reading = load(paths, known=known)
+    folder = Folder.read(into)
+    folder.know(keep, remove)
+    reading = load(paths, known=folder.inventory, tables=folder.tables.systems)
     if reading.errors and not partial:
         raise Refused(
             "未导入：表中有错误 (not imported: the input has errors)", findings=reading.findings, where=", ".join(p.name for p in paths)
         )
+    settled = settle(folder.systems.values(), folder.tables, reading, keep=keep, remove=remove)
+    findings = [*settled.findings, *namesakes(folder.inventory, settled, reading, keep)]
+    unsure = [finding for finding in findings if finding.severity == "error"]
+    if unsure:
+        raise Refused(
+            "未导入：需要先说明原有系统的去向 (not imported: say first what became of stored systems)",
+            findings=unsure,
+            where=", ".join(p.name for p in paths),
+            remedy="逐项查明后，用 --keep 或 --remove 重新导入 (find out, then import again with --keep or --remove)",
+        )
+    return _laid_over_folder(folder, replace(reading, findings=[*reading.findings, *findings]), settled)
+
+
+def classify(ident: str, into: Path) -> Import:
+    """A stored system becomes a classified row of the table it came from. Raises ``Refused`` if the folder has errors."""
+    folder = Folder.read(into)
+    system = folder.systems[ident]
+    row = Withheld(system.department, system.row_no, answered=True, file=folder.files[ident])
+    rest = {other: at for other, at in folder.tables.systems.items() if other != ident}
+    after = Stored(rest, [*folder.tables.withheld, (row, folder.tables.systems.get(ident, ""))])
+    return _laid_over_folder(folder, Reading(inventory=Inventory()), Settled({ident: CLASSIFIED}, after))
+
+
+def _laid_over_folder(folder: Folder, reading: Reading, settled: Settled) -> Import:
     result = Import(reading)
-    merged = _merge(known, reading.inventory, result.changes)
-    result.files = _files(merged, former, into)
-    _keep_origins(result, _systems(merged), into)
+    merged = _merge(folder.inventory, reading.inventory, settled, result.changes)
+    result.files = _files(merged, folder, settled)
+    _keep_origins(result, merged, settled.tables, folder.path)
     return result
 
 
@@ -123,15 +154,17 @@ def _alone(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _keep_origins(result: Import, systems: list[System], into: Path) -> None:
+def _keep_origins(result: Import, merged: Inventory, tables: Stored, into: Path) -> None:
     file = into / origins.FILE
     before = file.read_text("utf-8", errors="replace") if file.is_file() else ""
-    text = origins.origins_text(systems, result.reading, origins.read_origins(into))
+    systems = systems_of(merged)
+    text = origins.tables_text(tables, {system.id: system.department for system in systems})
+    text += origins.origins_text(systems, result.reading, origins.read_origins(into))
     if text != before:
         result.files[origins.FILE] = text or None
 
 
-def _merge(known: Inventory, new: Inventory, changes: list[Change]) -> Inventory:
+def _merge(known: Inventory, new: Inventory, settled: Settled, changes: list[Change]) -> Inventory:
     """The new reading wins wherever it says something; what it is silent about stays."""
     departments = {d.id: d for d in known.departments}
     rooms = {r.id: r for r in known.rooms}
@@ -141,59 +174,53 @@ def _merge(known: Inventory, new: Inventory, changes: list[Change]) -> Inventory
     for room in new.rooms:
         _compare("room", room.id, rooms.get(room.id), room, changes)
         rooms[room.id] = room
-    systems: dict[str, System] = {s.id: s for s in _systems(known)}
-    incoming = {s.id: s for s in _systems(new)}
-    for ident, system in incoming.items():
-        before = systems.get(ident)
+    systems: dict[str, System] = {s.id: s for s in systems_of(known)}
+    for ident, why in settled.removed.items():
+        del systems[ident]
+        changes.append(Change("removed", "system", ident, after=why))
+    for system in systems_of(new):
+        before = systems.get(system.id)
         after = _laid_over(before, system) if before else system
-        _compare("system", ident, before, after, changes)
-        systems[ident] = after
-    classified = _merge_classified(known, new, systems, set(incoming), changes)
+        _compare("system", system.id, before, after, changes)
+        systems[system.id] = after
+    _let_go(systems, settled.removed.keys() - systems.keys(), changes)
+    rows = [row for row, _ in settled.tables.withheld]
+    _compare_rows([row for row in known.excluded if row.system is None], [row.row for row in rows], changes)
     return Inventory(  # every system is written as itself; what leaves it out of the count is read again from its own words
         departments=tuple(sorted(departments.values(), key=lambda d: d.id)),
         rooms=tuple(sorted(rooms.values(), key=lambda r: r.id)),
         systems=tuple(sorted(systems.values(), key=lambda s: s.id)),
-        excluded=tuple(classified),
+        excluded=tuple(row.row for row in rows),
     )
 
 
-def _merge_classified(
-    known: Inventory, new: Inventory, systems: dict[str, System], incoming: set[str], changes: list[Change]
-) -> list[ExcludedRow]:
-    """Classified rows by department and number. What turned out to be classified since loses its stored system; what was cleared loses its row."""
-    before = [row for row in known.excluded if row.system is None]
-    now = [row for row in new.excluded if row.system is None]
-    answered = {(systems[ident].department, systems[ident].row_no) for ident in incoming if systems[ident].row_no is not None}
-    heard = {row.department for row in now}
-    kept: list[ExcludedRow] = []
-    for row in before:
-        again = row in now
-        cleared = (row.department, row.row_no) in answered and not again
-        if cleared:
-            changes.append(Change("removed", "classified row", f"{row.department}/{row.row_no}"))
-        elif not again and (row.row_no is not None or row.department not in heard):
-            kept.append(row)
-    for row in now:
-        if row not in before:
-            changes.append(Change("added", "classified row", f"{row.department}/{row.row_no or '-'}"))
-        for ident, system in list(systems.items()):
-            if row.row_no is not None and (system.department, system.row_no) == (row.department, row.row_no) and ident not in incoming:
-                del systems[ident]
-                changes.append(Change("removed", "system", ident, after="已列为涉密 (now classified)"))
-    return kept + now
+def _let_go(systems: dict[str, System], gone: Collection[str], changes: list[Change]) -> None:
+    """Nobody depends any longer on what is gone: its id would be a trace, and no name that a reading finds."""
+    for ident, system in systems.items() if gone else ():
+        left = tuple(other for other in system.depends_on if other not in gone)
+        if left != system.depends_on:
+            systems[ident] = system.model_copy(update={"depends_on": left})
+            changes.append(Change("changed", "system", ident, "depends_on", _words(system.depends_on), _words(left)))
 
 
-def _systems(inventory: Inventory) -> list[System]:
-    return [*inventory.systems, *(row.system for row in inventory.excluded if row.system)]
+def _compare_rows(before: Sequence[ExcludedRow], after: Sequence[ExcludedRow], changes: list[Change]) -> None:
+    was, now = (Counter((row.department, row.row_no, row.answered) for row in rows) for rows in (before, after))
+    for what, rows in (("removed", was - now), ("added", now - was)):
+        for department, number, answered in sorted(rows.elements(), key=str):
+            changes.append(Change(what, "classified row" if answered else "unanswered row", f"{department}/{number or '-'}"))
 
 
 def _laid_over(before: System, after: System) -> System:
-    values: dict[str, Any] = {}
-    for name, declared in System.model_fields.items():
-        new = getattr(after, name)
-        default = None if declared.is_required() else declared.get_default(call_default_factory=True)
-        values[name] = getattr(before, name) if not declared.is_required() and new == default else new
-    return System.model_validate(values)
+    return System.model_validate({name: getattr(after if _says(after, name) else before, name) for name in System.model_fields})
+
+
+def _says(system: System, name: str) -> bool:
+    """Whether a reading says something of this field. 未定级, and a 关联系统 of none, are answers."""
+    if System.model_fields[name].is_required():
+        return True
+    if name in {"protection_grade", "grade_answered"}:
+        return system.grade_answered
+    return name in system.model_fields_set and getattr(system, name) is not None
 
 
 def _compare(kind: str, ident: str, before: Any, after: Any, changes: list[Change]) -> None:
@@ -202,9 +229,20 @@ def _compare(kind: str, ident: str, before: Any, after: Any, changes: list[Chang
         return
     for name in type(after).model_fields:
         old, new = getattr(before, name), getattr(after, name)
-        if old != new:
-            hidden = name in personal.FIELDS
-            changes.append(Change("changed", kind, ident, name, "…" if hidden else _words(old), "…" if hidden else _words(new)))
+        if old == new:
+            continue
+        if name in personal.FIELDS:
+            changes.append(Change("changed", kind, ident, name, "…", "…"))
+        elif isinstance(new, dict):
+            changes += [
+                Change(
+                    "changed", kind, ident, f"{name} {one}", personal.hidden(old.get(one, ""), one), personal.hidden(new.get(one, ""), one)
+                )
+                for one in sorted({*old, *new})
+                if old.get(one) != new.get(one)
+            ]
+        else:
+            changes.append(Change("changed", kind, ident, name, personal.hidden(_words(old)), personal.hidden(_words(new))))
 
 
 def _words(value: Any) -> str:
@@ -213,33 +251,46 @@ def _words(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _files(merged: Inventory, former: Reading | None, into: Path) -> dict[str, str | None]:
+def _files(merged: Inventory, folder: Folder, settled: Settled) -> dict[str, str | None]:
     """The files whose content changes. A system stays in the file it was in; a new one goes to its department's."""
-    before = former.inventory if former else Inventory()
-    homes: dict[str, str] = {ident: former.files.get(ident, "") for ident in former.files} if former else {}
-
-    def spread(inventory: Inventory) -> dict[str, tuple[list[System], list[ExcludedRow]]]:
-        contents: dict[str, tuple[list[System], list[ExcludedRow]]] = {}
-        for system in sorted(_systems(inventory), key=lambda s: s.id):
-            contents.setdefault(homes.get(system.id) or f"{system.department}.yaml", ([], []))[0].append(system)
-        for row in sorted((row for row in inventory.excluded if row.system is None), key=lambda r: (r.department, r.row_no or 0)):
-            home = homes.get(f"{row.department}/{row.row_no}") or f"{row.department}.yaml"
-            contents.setdefault(home, ([], []))[1].append(row)
-        return contents
-
-    old, new = spread(before), spread(merged)
+    before = _contents(folder, folder.systems.values(), [(row.row, row.file) for row, _ in folder.tables.withheld])
+    after = _contents(folder, systems_of(merged), _rows_at_home(folder, settled))
     files: dict[str, str | None] = {}
-    for name in sorted({*old, *new}):
-        if old.get(name) != new.get(name):
-            files[name] = systems_text(*new[name]) if name in new else None
-    references = {homes[name] for name in homes if name.startswith(("departments:", "rooms:"))} or {REFERENCE_FILE}
-    if (before.departments, before.rooms) != (merged.departments, merged.rooms):
-        target = sorted(references)[0]
-        if len(references) > 1 or target in new:
+    for name in sorted({*before, *after}):
+        if before.get(name) != after.get(name):
+            files[name] = systems_text(*after[name]) if name in after else None
+    if (folder.inventory.departments, folder.inventory.rooms) != (merged.departments, merged.rooms):
+        homes = sorted({file for name, file in folder.files.items() if name.startswith(("departments:", "rooms:"))})
+        target = homes[0] if homes else folder.references()
+        if len(homes) > 1 or target in after:
             raise Refused(
                 "单位名录分散在多个文件，无法更新 (departments and rooms are spread over several files)",
-                where=str(into),
+                where=str(folder.path),
                 remedy=f"合并到 {REFERENCE_FILE} 后重试 (put them into {REFERENCE_FILE} and try again)",
             )
         files[target] = references_text(merged)
     return files
+
+
+def _contents(
+    folder: Folder, systems: Iterable[System], rows: Iterable[tuple[ExcludedRow, str]]
+) -> dict[str, tuple[list[System], list[ExcludedRow]]]:
+    contents: dict[str, tuple[list[System], list[ExcludedRow]]] = {}
+    for system in sorted(systems, key=lambda s: s.id):
+        home = folder.files.get(system.id) or folder.home(system.department)
+        contents.setdefault(home, ([], []))[0].append(system)
+    for row, home in sorted(rows, key=lambda one: (one[0].department, one[0].row_no or 0, one[0].answered)):
+        contents.setdefault(home, ([], []))[1].append(row)
+    return contents
+
+
+def _rows_at_home(folder: Folder, settled: Settled) -> list[tuple[ExcludedRow, str]]:
+    """Each classified row with its file: the one where a row of its department and number was, else its department's."""
+    homes: dict[tuple[str, int | None], list[str]] = {}
+    for row, _ in folder.tables.withheld:
+        homes.setdefault((row.department, row.row_no), []).append(row.file)
+    placed = []
+    for row, _ in settled.tables.withheld:
+        free = homes.get((row.department, row.row_no))
+        placed.append((row.row, free.pop(0) if free else folder.home(row.department)))
+    return placed

@@ -32,6 +32,11 @@ def make_id(prefix: str, name: str) -> str:
     return f"{readable}-{digest}"
 
 
+def table_key(file: str, sheet: str) -> str:
+    """A digest of what a table is called: its file without the folder, and its sheet."""
+    return hashlib.sha256(f"{file.rsplit('/', 1)[-1]}\n{sheet}".encode()).hexdigest()[:12]
+
+
 def near(name: str, known: Iterable[str]) -> list[str]:
     """Known names that look like ``name``, best first; ``name`` itself is not among them."""
     return Names(known).near(name)

@@ -1,7 +1,10 @@
 """Which cell of a department's form each imported value came from: ``origins.tsv``, kept by import beside the YAML.
 
 One line a system and sheet: the system, ``file › sheet``, the row, and each field's column with a digest of the value. A value that no longer
-has its digest was edited since: its place is the YAML file's again. Nothing personal is listed, and nothing of a classified row.
+has its digest was edited since: its place is the YAML file's again. Nothing personal is listed.
+
+One line a table and department, for the next import (see ``tables``): a digest of the table's name, the ids that came from it, and the numbers
+of its classified rows.
 """
 
 from __future__ import annotations
@@ -18,13 +21,16 @@ from typing import Any
 from pydantic_core import to_jsonable_python
 
 from orchestrator.inventory import personal
-from orchestrator.inventory.reading import Reading
+from orchestrator.inventory.groups import Stored
+from orchestrator.inventory.reading import Reading, Withheld
 from orchestrator.models import System
 
 FILE = "origins.tsv"
 MAX_BYTES = 128 * 2**20
 """A larger file is not ours and is passed over."""
 _FIELDS = set(System.model_fields) - personal.FIELDS
+_TABLE = "#table"
+_KEY = re.compile(r"[0-9a-f]{12}(\.[0-9]+)?")
 _ENTRY = re.compile(r"([a-z_]+)=([A-Z]{1,3}):([0-9a-f]{8})")
 _CELL = re.compile(r"(.*) › ([A-Z]{1,3})([0-9]{1,7})", re.DOTALL)
 
@@ -40,6 +46,41 @@ def read_origins(folder: Path) -> Origins:
         for line in file.read_text("utf-8", errors="replace").split("\n"):
             found.setdefault(line.partition("\t")[0], []).append(line)
     return found
+
+
+def read_tables(folder: Path, rows: Iterable[Withheld]) -> Stored:
+    """The tables that an earlier import kept in ``folder``, with the table of each of ``rows``, the folder's classified ones."""
+    systems: dict[str, str] = {}
+    numbers: dict[tuple[str, str], list[str]] = {}
+    for line in read_origins(folder).get("", ()):
+        parts = line.split("\t")
+        if len(parts) == 6 and parts[1] == _TABLE and _KEY.fullmatch(parts[2]):
+            systems.update(dict.fromkeys(parts[4].split(), parts[2]))
+            for number in parts[5].split():
+                numbers.setdefault((parts[3], number), []).append(parts[2])
+    found = []
+    for row in rows:
+        keys = numbers.get((row.department, _number(row)))
+        found.append((row, keys.pop(0) if keys else ""))
+    return Stored(systems, found)
+
+
+def tables_text(tables: Stored, department_of: Mapping[str, str]) -> str:
+    """The lines of all tables that have a key."""
+    lines: dict[tuple[str, str], tuple[list[str], list[str]]] = {}
+    for ident, at in tables.systems.items():
+        lines.setdefault((department_of[ident], at), ([], []))[0].append(ident)
+    for row, at in tables.withheld:
+        lines.setdefault((row.department, at), ([], []))[1].append(_number(row))
+    return "".join(
+        "\t".join(("", _TABLE, at, department, " ".join(sorted(ids)), " ".join(sorted(rows)))) + "\n"
+        for (department, at), (ids, rows) in sorted(lines.items())
+        if at
+    )
+
+
+def _number(row: Withheld) -> str:
+    return "-" if row.row_no is None else str(row.row_no)
 
 
 def with_origins(reading: Reading, origins: Origins) -> Reading:

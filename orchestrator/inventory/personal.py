@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 FIELDS = {"phone", "contact"}
 FIGURES = re.compile(
@@ -14,3 +15,12 @@ FIGURES = re.compile(
     r"|[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"  # mail
 )
 """Figures inside a text that lead to a person."""
+_COLUMN = re.compile(r"电话|手机|联系|座机|邮箱|姓名|负责人|身份证|phone|mobile|contact|mail|tel", re.IGNORECASE)
+
+
+def hidden(text: str, column: str = "") -> str:
+    """The text as it may be shown: without figures that lead to a person, and without anything of a column that is about one."""
+    if text and _COLUMN.search(column):
+        return "…"
+    folded = unicodedata.normalize("NFKC", text)
+    return FIGURES.sub("…", folded) if FIGURES.search(folded) else text

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.errors import Finding
+from orchestrator.inventory.personal import hidden
 from orchestrator.models import Excluded, ExcludedRow, Inventory, System
 
 YAML_SUFFIXES = (".yaml", ".yml")
@@ -14,13 +15,16 @@ YAML_SUFFIXES = (".yaml", ".yml")
 
 @dataclass(frozen=True, slots=True)
 class Interpretation:
-    """A value that was not taken as it stands: what was read, and what was understood."""
+    """A value that was not taken as it stands: what was read (without figures that lead to a person), and what was understood."""
 
     file: str
     sheet: str
     cell: str
     read: str
     understood: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "read", hidden(self.read)[:200])
 
 
 @dataclass
@@ -108,6 +112,11 @@ class Places(Mapping[str, str]):
         return sum(1 for _ in self)
 
 
+def systems_of(inventory: Inventory) -> list[System]:
+    """Systems in the count and out of it."""
+    return [*inventory.systems, *(row.system for row in inventory.excluded if row.system)]
+
+
 @dataclass(frozen=True)
 class Uncounted:
     """A row that cannot become a system yet because what the count needs is missing or unreadable."""
@@ -120,6 +129,21 @@ class Uncounted:
     cell: str
 
 
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """A classified row, or one whose classification is not answered: all that is known of it (R2), and where it stood."""
+
+    department: str
+    row_no: int | None
+    answered: bool
+    file: str
+    sheet: str = ""
+
+    @property
+    def row(self) -> ExcludedRow:
+        return ExcludedRow(department=self.department, reason=Excluded.CLASSIFIED, row_no=self.row_no, answered=self.answered)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Reading:
     """What was understood of all inputs together. ``inventory`` holds only what could be read; ``findings`` say what could not."""
@@ -130,7 +154,15 @@ class Reading:
     places: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """System id → field → ``file › sheet › cell``."""
     files: Mapping[str, str] = field(default_factory=dict)
-    """Where things were read from: system id, ``department/row_no`` of a classified row, ``departments:id``, ``rooms:id`` → file."""
+    """Where things were read from: system id, ``departments:id``, ``rooms:id`` → file."""
+    tables: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """System id → file and sheet of its row."""
+    withheld: tuple[Withheld, ...] = ()
+    """The classified and unanswered rows of ``inventory``, each with its place."""
+    sources: frozenset[str] = frozenset()
+    """The files that gave anything."""
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    """Ids that were recognised by their row although the name differs → the name they had."""
     uncounted: list[Uncounted] = field(default_factory=list)
     rows: int = 0
     """Rows about systems that were read, classified and unreadable ones included."""
@@ -140,7 +172,7 @@ class Reading:
 
     def all_systems(self) -> list[System]:
         """Systems in the count and out of it."""
-        return [*self.inventory.systems, *(row.system for row in self.inventory.excluded if row.system)]
+        return systems_of(self.inventory)
 
     def from_yaml(self, ident: str) -> bool:
         """Whether that system was read from YAML, not from a form."""
@@ -149,8 +181,3 @@ class Reading:
     @property
     def errors(self) -> list[Finding]:
         return [finding for finding in self.findings if finding.severity == "error"]
-
-
-def classified_row(department: str, row_no: int | None) -> ExcludedRow:
-    """All that may be kept of a classified row (R2)."""
-    return ExcludedRow(department=department, reason=Excluded.CLASSIFIED, row_no=row_no)

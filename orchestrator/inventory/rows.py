@@ -7,7 +7,7 @@ import string
 from collections.abc import Iterable
 from typing import Any
 
-from orchestrator.inventory import cells, personal
+from orchestrator.inventory import cells
 from orchestrator.inventory.answers import classified
 from orchestrator.inventory.archive import column_of
 from orchestrator.inventory.build import Builder
@@ -21,7 +21,6 @@ from orchestrator.inventory.table import Unclear, Unrecognised, read_tables
 from orchestrator.inventory.values import date, read_value
 
 QUIET_SHEETS = {"填表说明", "填报说明", "说明", "instructions", "封面", "目录"}
-HIDDEN = "***"
 _LETTERS, _DIGITS = string.ascii_uppercase, string.digits
 EACH = 50
 """Findings of one kind in one column that are listed one by one; the rest are counted."""
@@ -201,7 +200,7 @@ class _SheetReader:
                 self._error(number, index, column, str(why))
                 continue
             if read.understood:
-                raw.interpretations.append(Interpretation(self.file, self.grid.name, cell, _shown(value), read.understood))
+                raw.interpretations.append(Interpretation(self.file, self.grid.name, cell, cells.text_of(value), read.understood))
             if read.value is not None:
                 self._put(raw, column, read.value, cells.text_of(value) if read.understood else "")
         for index, column in self.table.repeated:
@@ -316,8 +315,3 @@ class _SheetReader:
 
 def _at(row: Row, index: int) -> Any:
     return row[index] if index < len(row) else None
-
-
-def _shown(value: Any) -> str:
-    """A cell as the list of interpretations prints it: without figures that lead to a person."""
-    return personal.FIGURES.sub(HIDDEN, cells.text_of(value))[:200]

@@ -16,6 +16,8 @@ from orchestrator.inventory.values import SPLIT, choices
 from orchestrator.models import ExcludedRow, Inventory, Noun, System
 
 _ILLEGAL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
+_UNANSWERED = {"zh": "待定", "en": "tbd"}
+"""Whether it is classified: not answered. An empty cell would leave too little on the row to be anyone's."""
 _PARTS = ("hosts", "databases", "file_trees", "services", "devices", "links", "windows", "data_resources")
 _DAYS = {"daily": "每天", "workday": "工作日", "weekend": "周末", "holiday": "节假日"}
 _WEEK = {"mon": "周一", "tue": "周二", "wed": "周三", "thu": "周四", "fri": "周五", "sat": "周六", "sun": "周日"}
@@ -33,7 +35,11 @@ def tables_of(inventory: Inventory, lang: str = "zh") -> tuple[dict[str, Rows], 
     for entry in sorted(systems, key=lambda entry: (entry.row_no is None, entry.row_no or 0, str(getattr(entry, "id", "")))):
         if isinstance(entry, ExcludedRow):
             tables["systems"].append(
-                {"row_no": entry.row_no, "department": writer.department(entry.department), "classified": writer.word("yes_no", True)}
+                {
+                    "row_no": entry.row_no,
+                    "department": writer.department(entry.department),
+                    "classified": writer.word("yes_no", True) if entry.answered else _UNANSWERED[lang],
+                }
             )
             continue
         row = writer.row(forms()["systems"], entry)

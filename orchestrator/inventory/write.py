@@ -11,6 +11,8 @@ from orchestrator.inventory.yaml_in import plain_scalar
 from orchestrator.models import ExcludedRow, Inventory, Noun, System
 
 REFERENCE_FILE = "departments.yaml"
+RESERVED = {REFERENCE_FILE, "headers.yaml", "sites.yaml", "program.yaml", "policy.yaml"}
+"""File names that mean something else in an inventory folder: no department's systems go there."""
 _FIRST = ("id", "name", "name_en", "department", "kind", "status", "classified", "row_no")
 _INLINE = {"hosts", "databases", "file_trees", "devices", "links", "windows", "data_resources"}
 _INLINE_LENGTH = 240
@@ -35,8 +37,9 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> Any:
-    """Quoted where our reader would not take it as text."""
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if not isinstance(plain_scalar(text), str) else None)
+    """Quoted where our reader would not take it as text, or would take a character of it as the end of a line."""
+    quoted = not isinstance(plain_scalar(text), str) or any(char in text for char in "\x85\u2028\u2029\ufeff")
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if quoted else None)
 
 
 def _number(dumper: yaml.SafeDumper, number: float) -> Any:
@@ -56,11 +59,16 @@ def files_of(inventory: Inventory) -> dict[str, str]:
     """File name → text, for a whole inventory."""
     by_file: dict[str, tuple[list[System], list[ExcludedRow]]] = {}
     for system in inventory.systems:
-        by_file.setdefault(f"{system.department}.yaml", ([], []))[0].append(system)
+        by_file.setdefault(_file_of(system.department), ([], []))[0].append(system)
     for row in inventory.excluded:
-        systems, rows = by_file.setdefault(f"{row.department}.yaml", ([], []))
+        systems, rows = by_file.setdefault(_file_of(row.department), ([], []))
         systems.append(row.system) if row.system else rows.append(row)
     return {REFERENCE_FILE: references_text(inventory), **{name: systems_text(*content) for name, content in sorted(by_file.items())}}
+
+
+def _file_of(department: str) -> str:
+    name = f"{department}.yaml"
+    return name if name not in RESERVED else f"{department}-systems.yaml"
 
 
 def references_text(inventory: Inventory) -> str:
@@ -73,10 +81,16 @@ def references_text(inventory: Inventory) -> str:
 
 
 def systems_text(systems: Iterable[System], classified: Iterable[ExcludedRow] = ()) -> str:
-    """``systems:`` of one file. A classified row is its department, its number and the fact."""
+    """``systems:`` of one file. A classified row is its department, its number and the fact, which is null where it is not answered."""
     items: list[Any] = [
-        _Inline({"department": row.department, **({"row_no": row.row_no} if row.row_no is not None else {}), "classified": True})
-        for row in sorted(classified, key=lambda row: (row.department, row.row_no or 0))
+        _Inline(
+            {
+                "department": row.department,
+                **({"row_no": row.row_no} if row.row_no is not None else {}),
+                "classified": True if row.answered else None,
+            }
+        )
+        for row in sorted(classified, key=lambda row: (row.department, row.row_no or 0, row.answered))
     ]
     items += [_system(system) for system in sorted(systems, key=lambda system: system.id)]
     return _dump({"systems": items})

@@ -15,10 +15,14 @@ from typing import Any
 import yaml
 
 from orchestrator.errors import Finding
+from orchestrator.inventory.listed import Findings
 
 MAX_BYTES = 32 * 1024 * 1024
 MAX_DEPTH = 40
 MAX_NODES = 4_000_000
+"""A mapping or list counts as four."""
+MAX_ITEMS = 20_000
+"""Systems (or departments, or rooms) in one file: a city's forms have fewer, and each of them is checked by itself."""
 MAX_ALIASED = 100_000
 """Nodes that aliases may add over a whole file, counted as if expanded."""
 
@@ -45,27 +49,27 @@ def plain_scalar(text: str) -> Any:
 class Map(dict[str, Any]):
     """A mapping that remembers the line (1-based) where it and each of its keys stood."""
 
-    line: int = 0
-    lines: dict[str, int]
-    size: int = 1
+    __slots__ = ("line", "lines", "repeated", "size")
 
     def __init__(self, line: int) -> None:
         super().__init__()
         self.line = line
-        self.lines = {}
+        self.lines: dict[str, int] = {}
+        self.size = 1
+        self.repeated: frozenset[str] = frozenset()
+        """Keys that stood there more than once: the last value counts, if any does."""
 
 
 class Seq(list[Any]):
     """A sequence that remembers the line (1-based) of each of its items."""
 
-    line: int = 0
-    lines: list[int]
-    size: int = 1
+    __slots__ = ("line", "lines", "size")
 
     def __init__(self, line: int) -> None:
         super().__init__()
         self.line = line
-        self.lines = []
+        self.lines: list[int] = []
+        self.size = 1
 
 
 class BadYaml(Exception):
@@ -84,7 +88,7 @@ def read_yaml(path: Path, name: str) -> tuple[list[Any], list[Finding]]:
                 "file-too-large", f"文件超过 {MAX_BYTES // 2**20} MB (file is too large)", "按部门拆成多个文件 (split it by department)"
             )
         text = _decode(path.read_bytes())
-        repeated: list[Finding] = []
+        repeated = Findings()
         documents = list(_documents(text, name, repeated))
     except BadYaml as bad:
         return [], [Finding(bad.code, "error", bad.what, bad.remedy, file=name, cell=f"L{bad.line}" if bad.line else "")]
@@ -199,7 +203,7 @@ class _Composer:
         return event.value if not event.implicit[0] else plain_scalar(event.value)  # quoted, or with a tag: text
 
     def _add(self, value: Any, line: int) -> None:
-        self.nodes += 1
+        self.nodes += 4 if isinstance(value, Map | Seq) else 1
         if self.nodes > MAX_NODES:
             raise BadYaml(
                 "yaml-size", f"内容超过 {MAX_NODES} 项 (more than {MAX_NODES} items)", "按部门拆成多个文件 (split it by department)", line
@@ -210,6 +214,10 @@ class _Composer:
         parent, pending = self.stack[-1]
         parent.size += getattr(value, "size", 1)
         if isinstance(parent, Seq):
+            if len(self.stack) == 2 and len(parent) >= MAX_ITEMS:
+                raise BadYaml(
+                    "yaml-items", f"一个列表超过 {MAX_ITEMS:,} 项 (more than {MAX_ITEMS:,} items in a list)", "按部门拆成多个文件 (split it by department)", line
+                )  # fmt: skip
             parent.append(value)
             parent.lines.append(line)
         elif not pending:
@@ -231,6 +239,7 @@ class _Composer:
                             parent.lines[inherited] = -source.lines.get(inherited, line)  # negative: may be said again
             return
         if parent.lines.get(key, -1) > 0:
+            parent.repeated |= {key}
             self.findings.append(
                 Finding(
                     "duplicate-key",

@@ -7,13 +7,17 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
+import yaml
 from hypothesis import HealthCheck as Health
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.inventory.cells import BLANK, not_known
+from orchestrator.inventory.check import as_json
 from orchestrator.inventory.forms import forms, match
 from orchestrator.inventory.load import load
+from orchestrator.inventory.merge import apply, prepare
 from orchestrator.inventory.names import key
 from orchestrator.inventory.workbook import write_workbook
 from orchestrator.inventory.write import files_of
@@ -46,13 +50,34 @@ from orchestrator.models import (
 BOUNDED = (Phase.explicit, Phase.reuse, Phase.generate)
 """Without shrinking: whole inventories shrink for minutes."""
 LETTERS = st.characters(codec="utf-8", exclude_categories=("Cs", "Cc", "Cn", "Co"), exclude_characters="\ufffe\uffff")
+AWKWARD = [
+    "=1+1",
+    "@x",
+    "007",
+    "true",
+    "1e5",
+    "否",
+    "无",
+    "- a",
+    "a: b",
+    "#",
+    "08:30",
+    "<<",
+    "null",
+    "x\ny",
+    "a\u0085b",
+    "a\u2028b",
+    "a\u2029b",
+    "a\n\n b: [c",
+    "a\ufeffb",
+]
 RESERVED = {"示例", "样例", "例", "example"}
 
 
 def words(size: int = 30) -> st.SearchStrategy[str]:
     """Texts as a cell can hold them: not blank by the form's rules, no marks that end a table, no edges of white space."""
     return (
-        st.one_of(st.text(LETTERS, min_size=1, max_size=size), st.sampled_from(["=1+1", "@x", "007", "true", "1e5", "否", "无", "- a", "a: b", "#", "08:30", "<<", "null", "x\ny"]))
+        st.one_of(st.text(LETTERS, min_size=1, max_size=size), st.sampled_from(AWKWARD))
         .map(str.strip)
         .filter(lambda text: bool(text) and "_x" not in text and text.casefold() not in BLANK and not any(mark in text.casefold() for mark in RESERVED) and _plain(text))
     )  # fmt: skip
@@ -313,6 +338,61 @@ def test_no_bytes_make_the_readers_crash(data: bytes, suffix: str) -> None:
         path = Path(folder) / f"file{suffix}"
         path.write_bytes(data)
         load([path])
+
+
+SCALARS = st.one_of(
+    st.none(), st.booleans(), st.integers(-5, 10**6), st.floats(), words(), st.sampled_from(["", "water", "abc-1", "是", "application", "in_use", "1.2T", "\x1b[31m", "a\u0085b"]),
+)  # fmt: skip
+SHAPES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["name", "host", "health", "id"]) | words(8), inner, max_size=2), max_leaves=4
+)  # fmt: skip
+WHOLE = {"id": "abc-1", "name": "甲", "department": "water", "kind": "application", "status": "in_use", "classified": False, "row_no": 1}
+DEPARTMENT = {"id": "water", "name": "水务局", "level": "municipal", "organisation_type": "government"}
+ROOM = {"id": "r-1", "name": "机房", "owner": "water"}
+
+
+def spoilt(noun: dict[str, Any], fields: list[str]) -> st.SearchStrategy[Any]:
+    """The noun with some fields of any shape; now and then no noun at all."""
+    return st.dictionaries(st.sampled_from(fields), SHAPES, max_size=3).map(lambda wrong: noun | wrong) | SHAPES
+
+
+DOCUMENTS = st.fixed_dictionaries(
+    {
+        "departments": st.lists(spoilt(DEPARTMENT, list(Department.model_fields)), min_size=1, max_size=2) | SHAPES,
+        "rooms": st.lists(spoilt(ROOM, list(Room.model_fields)), max_size=2) | SHAPES,
+        "systems": st.lists(spoilt(WHOLE, [*System.model_fields, "classified", "自有"]), min_size=1, max_size=2) | SHAPES,
+    }
+)
+
+
+@pytest.mark.parametrize("shape", [True, 5, "某某", {"a": 1}, [], [5], [[]], None], ids=str)
+@pytest.mark.parametrize("field", sorted({*System.model_fields, "classified"} - {"id"}))
+def test_a_field_of_any_shape_is_read_or_is_a_finding(field: str, shape: Any, tmp_path: Path) -> None:
+    path = tmp_path / "file.yaml"
+    path.write_text(
+        yaml.safe_dump({"departments": [DEPARTMENT], "systems": [WHOLE | {field: shape}]}, allow_unicode=True), encoding="utf-8"
+    )
+    reading = load([path])
+    as_json(reading)
+    said = getattr(reading.inventory.systems[0], field, None) if reading.inventory.systems else None
+    assert (
+        reading.findings
+        or said in (shape, None, (), {})
+        or (said == tuple(shape) if isinstance(shape, list) else said in (str(shape), {"a": "1"}))
+    )
+
+
+@given(DOCUMENTS)
+@settings(max_examples=300, deadline=None, suppress_health_check=list(Health), phases=BOUNDED)
+def test_no_shape_in_yaml_makes_the_readers_or_an_import_crash(document: dict[str, Any]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path, into = Path(folder) / "file.yaml", Path(folder) / "into"
+        path.write_text(yaml.safe_dump(document, allow_unicode=True), encoding="utf-8")
+        as_json(load([path]))
+        for _ in range(2):  # once a department is known by the first, the second may count what it could not
+            apply(prepare([path], into, partial=True), into)
+        assert _errors(load([into]).findings) == [] or not into.exists()
+        assert prepare([path], into, partial=True).files == {}, "and then the same again changes nothing"
 
 
 CELLS = st.one_of(

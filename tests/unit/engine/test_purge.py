@@ -196,17 +196,31 @@ def test_what_it_cannot_remove_is_named(city: City, capsys: CaptureFixture[str])
     assert not terraform.exists()
 
 
-def test_who_depends_on_it_is_named_with_file_line_and_what_to_do(city: City, capsys: CaptureFixture[str]) -> None:
+def _with_a_dependant(city: City) -> tuple[Path, str]:
     file = city.inventory / "natural-resources.yaml"
-    before = file.read_text("utf-8")
-    file.write_text(before.replace("depends_on: [citizen-portal]", f"depends_on: [citizen-portal, {SYSTEM}]"), "utf-8")
+    file.write_text(file.read_text("utf-8").replace("depends_on: [citizen-portal]", f"depends_on: [citizen-portal, {SYSTEM}]"), "utf-8")
     (dependant,) = [one.id for one in load_strict([city.inventory]).inventory.systems if SYSTEM in one.depends_on]
-    (left,) = purge(capsys, 5)["left"]
+    return file, dependant
+
+
+def test_nobody_in_the_inventory_depends_on_it_any_longer(city: City, capsys: CaptureFixture[str]) -> None:
+    _, dependant = _with_a_dependant(city)
+    assert purge(capsys, 0)["left"] == []
+    left = next(one for one in load_strict([city.inventory]).inventory.systems if one.id == dependant)
+    assert left.depends_on == ("citizen-portal",)
+
+
+def test_in_an_inventory_with_errors_who_depends_on_it_is_named_with_file_line_and_what_to_do(
+    city: City, capsys: CaptureFixture[str]
+) -> None:
+    file, dependant = _with_a_dependant(city)
+    wrong = city.inventory / "wrong.yaml"
+    wrong.write_text("systems: 5\n", "utf-8")
     line = next(number for number, text in enumerate(file.read_text("utf-8").splitlines(), start=1) if SYSTEM in text)
+    (left,) = [place for place in purge(capsys, 5)["left"] if place.startswith(str(file))]
     assert left.startswith(f"{file}:{line}：")
     assert f"remove {SYSTEM} from depends_on of {dependant}" in left
-    file.write_text(before, "utf-8")
-    load_strict([city.inventory])
+    wrong.unlink()
     assert purge(capsys, 0)["left"] == []
 
 

@@ -1,0 +1,77 @@
+"""New systems that bear the name of a stored one under another department or kind: mostly the same system said again. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+
+from orchestrator.errors import Finding
+from orchestrator.inventory.names import Names, key
+from orchestrator.inventory.reading import Reading, systems_of
+from orchestrator.inventory.tables import Settled
+from orchestrator.models import Inventory, System
+
+
+def namesakes(known: Inventory, settled: Settled, reading: Reading, keep: Collection[str]) -> list[Finding]:
+    """An error where a new system is clearly a stored one again, else a warning. ``keep``: ids of systems, or departments, said to be others."""
+    incoming = reading.all_systems()
+    listed = {system.id for system in incoming} | settled.removed.keys()
+    stored = systems_of(known)
+    ids = {system.id for system in stored}
+    by_name: dict[str, list[System]] = {}
+    for system in stored:
+        if system.id not in listed and system.id not in keep and system.department not in keep:
+            by_name.setdefault(key(system.name), []).append(system)
+    new = [system for system in incoming if system.id not in ids]
+    pairs = [(system, former) for system in new for former in by_name.get(key(system.name), ())]
+    moved = _Moved(known, reading, Counter((system.department, former.department) for system, former in pairs))
+    return [
+        _kind(system, former, reading, sure=former.id in settled.vanished)
+        if system.department == former.department
+        else _department(system, former, reading, moved)
+        for system, former in pairs
+    ]
+
+
+class _Moved:
+    """Whether one department of the reading is a stored one under another name."""
+
+    def __init__(self, known: Inventory, reading: Reading, shared: Counter[tuple[str, str]]) -> None:
+        self.shared = shared
+        self.known = {department.id: department.name for department in known.departments}
+        self.names = {department.id: department.name for department in reading.inventory.departments}
+        self.systems = Counter(system.department for system in reading.all_systems())
+
+    def clearly(self, new: str, former: str) -> bool:
+        """One that is new has the systems of one that the reading is silent about, most of them and more than one; or its name looks like it."""
+        if new in self.known or self.systems[former]:
+            return False
+        names = Names([self.known.get(former, former)])
+        shared = self.shared[new, former]
+        return bool(names.near(self.names.get(new, new))) or (shared > 1 and shared * 2 >= self.systems[new])
+
+
+def _kind(system: System, former: System, reading: Reading, *, sure: bool) -> Finding:
+    return _finding(
+        "kind-changed", system, reading, sure,
+        f"{system.name} 已在库，类别不同（{former.id}）(already stored as another kind)",
+        f"是同一系统：在“系统编码”填写 {former.id}；是两个系统：--keep {former.id} (the same: give that id; two of them: --keep)",
+        "kind",
+    )  # fmt: skip
+
+
+def _department(system: System, former: System, reading: Reading, moved: _Moved) -> Finding:
+    name = moved.known.get(former.department, former.department)
+    return _finding(
+        "system-of-another-department", system, reading, moved.clearly(system.department, former.department),
+        f"{system.name} 已在库，属{name}（{former.id}）(already stored under another department)",
+        f"单位改名：先在台账的单位名录中改名称，编码不变；单位写错：更正；是另一系统：--keep {former.id} 或 --keep {former.department} "
+        "(renamed: rename it in the folder's list of departments first; a slip: correct it; another system: --keep)",
+        "department",
+    )  # fmt: skip
+
+
+def _finding(code: str, system: System, reading: Reading, sure: bool, message: str, remedy: str, at: str) -> Finding:
+    file, sheet = reading.tables[system.id]
+    cell = reading.places[system.id].get(at, "").rpartition(" › ")[2]
+    return Finding(code, "error" if sure else "warning", message, remedy, file=file, sheet=sheet, cell=cell, system=system.id)

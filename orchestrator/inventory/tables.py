@@ -1,0 +1,200 @@
+"""Which stored tables a new reading supersedes, and what becomes of the systems and classified rows that it no longer lists. Pure.
+
+A table is what one department says on one sheet of one file. 序号 starts again on every sheet and moves when a row is inserted, so a row is
+only compared with rows of the table it came from. A new table supersedes stored ones that share a system with it, or that have its name where
+one of the two lists no system. It never removes a system that it cannot be sure of: that is an error which says what the operator has to decide.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from orchestrator.errors import Finding
+from orchestrator.inventory.groups import (
+    Stored,
+    Table,
+    carry,
+    joined,
+    left_over,
+    new_key,
+    new_tables,
+    share_loose_rows,
+    stored_tables,
+    together,
+)
+from orchestrator.inventory.names import key
+from orchestrator.inventory.reading import Reading, Withheld
+from orchestrator.models import System
+
+CLASSIFIED, UNANSWERED, WITHDRAWN = (
+    "已列为涉密 (now classified)",
+    "是否涉密未答，按涉密处理 (whether it is classified is no longer answered: treated as classified)",
+    "按 --remove 移除 (by --remove)",
+)
+
+
+@dataclass
+class Settled:
+    """``removed``: id → why it goes. ``tables``: the same as in the folder, for the folder after the import."""
+
+    removed: dict[str, str] = field(default_factory=dict)
+    tables: Stored = field(default_factory=Stored)
+    findings: list[Finding] = field(default_factory=list)
+    vanished: set[str] = field(default_factory=set)
+    """Systems of superseded tables that the reading does not list."""
+
+
+def settle(
+    known: Iterable[System], stored: Stored, reading: Reading, *, keep: Collection[str] = (), remove: Collection[str] = ()
+) -> Settled:
+    """Compare the tables of ``reading`` with the stored ones, department by department. ``keep``: ids of systems, or of departments for all
+    of theirs, that are to stay; ``remove``: ids of systems that go."""
+    before = {system.id: system for system in known}
+    settled = Settled(removed=dict.fromkeys(remove, WITHDRAWN))
+    old, new = stored_tables(before, stored), new_tables(reading)
+    share_loose_rows(old, new)
+    names = {department.id: department.name for department in reading.inventory.departments}
+    listed = {system.id for system in reading.all_systems()} | _named_by_uncounted(before.values(), reading)
+    keys = {ident: stored.systems.get(ident, "") for ident in before}
+    withheld: list[tuple[Withheld, str]] = []
+    kept = {ident for ident, system in before.items() if ident in keep or system.department in keep}
+    for department in sorted({*old, *new}):
+        one = _Department(department, names.get(department, department), before, listed, kept, settled)
+        withheld += one.compare(old.get(department, []), new.get(department, []), reading.renamed)
+    for table in [table for tables in (*old.values(), *new.values()) for table in tables]:  # of what both list, the new one is right
+        keys.update(dict.fromkeys(table.systems, table.key))
+    gone = settled.removed.keys() - {system.id for system in reading.all_systems()}
+    settled.tables = Stored({ident: at for ident, at in keys.items() if ident not in gone}, withheld)
+    return settled
+
+
+class _Department:
+    """One department's tables. ``may``: rows that may be systems which were stored and are not listed any more."""
+
+    def __init__(self, ident: str, name: str, before: Mapping[str, System], listed: set[str], keep: set[str], settled: Settled) -> None:
+        self.ident, self.name, self.before, self.listed, self.keep, self.settled = ident, name, before, listed, keep, settled
+        self.may = 0
+        self.withheld: list[tuple[Withheld, str]] = []
+
+    def compare(self, old: list[Table], new: list[Table], renamed: Mapping[str, str]) -> list[tuple[Withheld, str]]:
+        """The department's classified and unanswered rows after the import."""
+        uncertain: list[tuple[str, Table]] = []
+        alone: list[Table] = []
+        taken = {table.key for table in old}
+        names = {table.name for table in old}
+        for olds, news in joined(old, new):
+            if not news:
+                self.withheld += [(row, table.key) for table in olds for row in table.withheld]
+            elif not olds:
+                new_key(news, taken)
+                alone += news
+                self.may += sum(len(table.withheld) + len(table.loose) for table in news)
+                self.withheld += [(row, table.key) for table in news for row in table.withheld]
+            else:
+                uncertain += self._supersede(olds, news, taken, renamed)
+        for ident, table in uncertain:
+            self.settled.findings.append(self._unlisted(ident, table))
+        others = sorted(ident for table in old for ident in table.systems if not self._known_of(ident))
+        for table in alone if others else ():
+            self._alone(table, others, sure_to_be_another=bool(table.systems) and table.name not in names)
+        return self.withheld
+
+    def _supersede(self, olds: list[Table], news: list[Table], taken: set[str], renamed: Mapping[str, str]) -> list[tuple[str, Table]]:
+        """Returns the systems of the old tables that the new ones do not list and that nothing more is known of."""
+        was = together(olds)
+        now = together(news)
+        common = was.systems.keys() & now.systems.keys()
+        added = {ident: number for ident, number in now.systems.items() if ident not in self.before}
+        steady = len([table for table in olds if table.systems]) <= 1 == len(news) and all(
+            was.systems[ident] == now.systems[ident] for ident in common
+        )
+        vanished = [ident for ident in sorted(was.systems) if ident not in self.listed]
+        self.settled.vanished |= set(vanished)
+        open_ones = [ident for ident in vanished if not self._known_of(ident)]
+        rows = [*now.withheld, *now.loose]
+        fresh = now.numbers - was.numbers
+        if all(table.only for table in news):
+            fresh += Counter(row.row_no for row in now.loose)
+        sure = 0
+        asked = Counter(was.systems[ident] for ident in open_ones)
+        for ident in list(open_ones) if steady else ():
+            number = was.systems[ident]
+            if number is not None and fresh[number] == 1 == asked[number]:
+                row = next(row for row in reversed(rows) if row.row_no == number)
+                self.settled.removed[ident] = CLASSIFIED if row.answered else UNANSWERED
+                open_ones.remove(ident)
+                sure += 1
+        may = (now.numbers - was.numbers).total() + len(now.loose) if steady else len(rows)  # where rows moved, none is known again
+        self.may += may - sure
+        named = [
+            ident
+            for ident in sorted(common & renamed.keys())
+            if may - sure > 0 and ident not in self.keep and ident not in self.settled.removed
+        ]
+        left = left_over(olds, news, was, now, set(added.values()) if steady else set())
+        carry(olds, news, taken)
+        self.withheld += [*((row, table.key) for table in news for row in table.withheld), *left]
+        if left:
+            self.settled.findings.append(self._rows_kept(len(left), news[0]))
+        return [(ident, news[0]) for ident in [*open_ones, *named]]
+
+    # ------------------------------------------------------------ what the operator is told
+
+    def _unlisted(self, ident: str, table: Table) -> Finding:
+        number = self.before[ident].row_no
+        who = ident if number is None else f"{ident}（原序号 {number}）"
+        if ident in self.listed:
+            return _finding(
+                "renamed-or-classified", "error", table, ident,
+                f"{who} 按序号认出，但名称已改，而表中又多出涉密或未答的行：是改了名，还是换了系统？(recognised by its row under another name while the form has further classified rows)",
+                f"改了名：--keep {ident}；换了系统：--remove {ident} (the same system: --keep; another one: --remove)",
+            )  # fmt: skip
+        if self.may > 0:
+            return _finding(
+                "unlisted-or-classified", "error", table, ident,
+                f"{who} 不在新表中，而新表多出涉密或未答的行，可能就是它 (no longer in the form, which has further classified or unanswered rows: it may be one of them)",
+                f"已涉密或已撤销：--remove {ident}；仍在、只是未列：--keep {ident} (classified or withdrawn: --remove; still there: --keep)",
+            )  # fmt: skip
+        return _finding(
+            "system-unlisted", "warning", table, ident,
+            f"{who} 不在新表中，予以保留 (no longer in the form: kept)",
+            f"已撤销或已列为涉密：--remove {ident} (withdrawn or classified: --remove)",
+        )  # fmt: skip
+
+    def _known_of(self, ident: str) -> bool:
+        """Whether it is known what became of a stored system."""
+        return ident in self.listed or ident in self.keep or ident in self.settled.removed
+
+    def _alone(self, table: Table, others: list[str], *, sure_to_be_another: bool) -> None:
+        """A table that continues none: its classified rows may be of systems that other tables brought."""
+        rows = [*table.withheld, *table.loose]
+        if not rows:
+            return
+        ids = "、".join(others[:5]) + ("…" if len(others) > 5 else "")
+        self.settled.findings.append(
+            _finding(
+                "classified-table", "warning" if sure_to_be_another else "error", table, "",
+                f"此表未曾导入，有 {len(rows)} 行涉密或未答；{self.name} 另有 {len(others)} 个系统已在库：{ids} "
+                "(a table not seen before, with classified or unanswered rows; the department has systems from other tables)",
+                f"其中已涉密的：--remove ID；都不是：--keep {self.ident} (those that are classified: --remove; none of them: --keep)",
+            )
+        )  # fmt: skip
+
+    def _rows_kept(self, count: int, table: Table) -> Finding:
+        return _finding(
+            "classified-rows-kept", "warning", table, "",
+            f"{self.name} 上次所列涉密或未答的行有 {count} 行不在此表，仍予计数 (classified or unanswered rows that the form no longer lists still count)",
+            "如已撤销，用原文件名重新导入，或从台账文件中删去该行 (withdrawn: import it under the former file name, or delete them from the folder)",
+        )  # fmt: skip
+
+
+def _finding(code: str, severity: str, table: Table, system: str, message: str, remedy: str) -> Finding:
+    return Finding(code, severity, message, remedy, file=table.place[0], sheet=table.place[1], system=system)
+
+
+def _named_by_uncounted(known: Iterable[System], reading: Reading) -> set[str]:
+    """Stored systems that the reading has a row of, though one that could not be used."""
+    names = {key(row.name) for row in reading.uncounted if row.name}
+    return {system.id for system in known if key(system.name) in names} if names else set()
