@@ -128,10 +128,11 @@ class Builder:
         identified = [raw for raw in self.systems if self._identify(raw, uncounted)]
         self._ids.give(identified)
         self._distinct(identified)
-        link.join_parts(identified, self.parts, self.findings)
+        alone = not self.systems and not self.withheld  # technical sheets without a statistics form: nothing in it turns out to be classified
+        link.join_parts(identified, self.parts, self.findings, self._ids.stored if alone else {})
         for _, _, part in [joined for raw in identified for joined in raw.parts]:
             self._tell(part)
-        link.depend(identified, self.findings)
+        link.depend(identified, self.findings, self._ids.stored)
         link.places_of_work(identified, self.rooms, self.departments, self.findings)
         hours_unread(identified, self.findings)
         systems: dict[str, System] = {}
@@ -169,7 +170,7 @@ class Builder:
             places={ident: Places(raw) for ident, raw in raws.items()},
             files={**self.files, **{ident: raw.file for ident, raw in raws.items()}},
             uncounted=uncounted,
-            tables={ident: (raw.file, raw.sheet) for ident, raw in raws.items()},
+            tables={ident: (raw.file, raw.sheet) for ident, raw in raws.items() if not raw.stored},
             withheld=tuple(withheld),
             sources=frozenset(self.sources),
             renamed=self._ids.renamed,

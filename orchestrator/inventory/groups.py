@@ -63,7 +63,8 @@ def new_tables(reading: Reading) -> dict[str, list[Table]]:
         return found.setdefault((department, place), Table(table_key(*place), place=place))
 
     for system in reading.all_systems():
-        table(system.department, reading.tables[system.id]).systems[system.id] = system.row_no
+        if system.id in reading.tables:  # else only technical rows of it were read: they say nothing of what its form lists
+            table(system.department, reading.tables[system.id]).systems[system.id] = system.row_no
     for row in reading.withheld:
         table(row.department, (row.file, row.sheet)).withheld.append(row)
     return _by_department(found)

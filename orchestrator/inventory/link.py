@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from orchestrator.inventory.departments import Departments
 
 
+NEEDED = ("id", "name", "department", "kind", "status")
+"""What every system says."""
+
+
 class KnownIds:
     """Ids from an earlier import, so that they stay."""
 
@@ -28,7 +32,10 @@ class KnownIds:
         self._systems: dict[str, str] = {}
         self._rows: dict[tuple[str, Any, str], list[System]] = {}
         self._references: dict[tuple[str, str], str] = {}
+        self._stored: dict[str, list[System]] = {}
         for system in systems_of(known) if known else ():
+            for name in {key(system.id), key(system.name)}:
+                self._stored.setdefault(name, []).append(system)
             self._systems[_who(system.department, system.name, system.kind)] = system.id
             if system.row_no is not None:
                 self._rows.setdefault((system.department, system.row_no, system.kind), []).append(system)
@@ -36,6 +43,11 @@ class KnownIds:
             self._references = {("departments", key(d.name)): d.id for d in known.departments} | {
                 ("rooms", key(r.name)): r.id for r in known.rooms
             }
+
+    @property
+    def stored(self) -> Mapping[str, list[System]]:
+        """Systems of the earlier import by id and by name."""
+        return self._stored
 
     def give(self, raws: list[Raw]) -> None:
         """An id for each that has none: the one it had before, by its name, or by its row where only its name was corrected; else a new one."""
@@ -104,13 +116,22 @@ def _index(raws: list[Raw]) -> dict[str, list[str]]:
     return found
 
 
-def join_parts(raws: list[Raw], parts: list[tuple[str, Raw]], findings: list[Finding]) -> None:
-    """Rows of technical sheets go to their systems. One that finds none is a finding that does not repeat the name: it may be a classified system's."""
+def join_parts(raws: list[Raw], parts: list[tuple[str, Raw]], findings: list[Finding], stored: Mapping[str, list[System]]) -> None:
+    """Rows of technical sheets go to their systems. One that finds none is a finding that does not repeat the name: it may be a classified system's.
+
+    ``stored``: the systems of an earlier import, where technical sheets come alone: their systems join ``raws`` with what a system must have.
+    """
     index = _index(raws)
     by_id = {str(raw.values["id"]): raw for raw in raws}
     for kind, part in parts:
         name = part.values.pop("system", None)
         found = index.get(key(name), []) if isinstance(name, str) else []
+        if not found and isinstance(name, str):
+            alike = stored.get(key(name), [])
+            found = [one.id for one in alike]
+            if len(found) == 1 and found[0] not in by_id:
+                by_id[found[0]] = Raw(part.file, part.sheet, part.cell, {field: getattr(alike[0], field) for field in NEEDED}, stored=True)
+                raws.append(by_id[found[0]])
         if len(found) != 1:
             findings.append(
                 part.finding(
@@ -131,11 +152,14 @@ def join_parts(raws: list[Raw], parts: list[tuple[str, Raw]], findings: list[Fin
             raw.parts.append((kind, len(items) - 1, part))
 
 
-def depend(raws: list[Raw], findings: list[Finding]) -> None:
-    """Names under 关联系统 → ids. One that matches nothing is not repeated in the finding: it may be a classified system's."""
-    index = _index(raws)
+def depend(raws: list[Raw], findings: list[Finding], stored: Mapping[str, list[System]]) -> None:
+    """Names under 关联系统 → ids: of this reading, else of the ``stored`` systems. One that matches nothing is not repeated in the finding:
+    it may be a classified system's."""
+    read = _index(raws)
+    index = {name: [one.id for one in systems] for name, systems in stored.items()} | read
     named = Names(str(raw.values["name"]) for raw in raws)
     known = {folded(str(raw.values[field])) for raw in raws for field in ("id", "name")}
+    known |= {folded(name) for systems in stored.values() for one in systems for name in (one.id, one.name)}
     for raw in raws:
         said = raw.values.get("depends_on")
         if not isinstance(said, list | tuple):

@@ -49,6 +49,8 @@ class Raw:
     """What repeats words of this row: told only then too."""
     name: str = ""
     """Of a technical row, what it calls itself within its system."""
+    stored: bool = False
+    """It stands for a system of an earlier import, of which only technical rows were read."""
 
     def name_rows(self, kinds: tuple[str, ...]) -> None:
         """Keep where the technical rows of a system stand by their names; one that shares its name with another has no place of its own."""

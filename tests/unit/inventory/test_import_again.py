@@ -503,3 +503,56 @@ def test_files_of_one_name_are_told_apart_by_their_folder(city: City) -> None:
         assert reading.places[ids["甲系统"]]["name"] == "水务/统计表.xlsx › 统计表 › E2"
     assert load([city.folder]).places[ids["甲系统"]]["name"] == "水务/统计表.xlsx › 统计表 › E2"
     assert load([one]).places[ids["甲系统"]]["name"] == "统计表.xlsx › 统计表 › E2"
+
+
+HOSTS = ["系统编码或名称", "主机名", "地址", "CPU核数"]
+
+
+def test_what_another_department_brought_before_can_be_depended_on(city: City) -> None:
+    city.imports(city.form("a.xlsx", row(1, "水费系统")))
+    city.imports(city.form("b.xlsx", row(1, "学籍系统", department="市教育局", depends="水费系统")))
+    systems = city.systems()
+    assert systems["学籍系统"].depends_on == (systems["水费系统"].id,)
+    unknown = city.imports(city.form("c.xlsx", row(1, "资助系统", department="市教育局", depends="谁的系统")), code=3)
+    assert codes(unknown) == {"dependency-unknown"}
+    assert "谁的系统" not in json.dumps(unknown, ensure_ascii=False)
+
+
+def test_technical_sheets_may_come_later_and_alone(city: City) -> None:
+    city.imports(city.form("a.xlsx", row(1, "水费系统"), row(2, "河长制系统"), row(3, "密级", "是")))
+    sheet = build(city.folder / "technical.xlsx", [{"name": "主机", "rows": [HOSTS, ["水费系统", "app-1", "10.1.1.1", 8]]}])
+    answer = city.imports(sheet)
+    assert told(answer) == {f"changed system {city.systems()['水费系统'].id} hosts"}
+    assert [host.name for host in city.systems()["水费系统"].hosts] == ["app-1"]
+    assert (set(city.systems()), city.classified()) == ({"水费系统", "河长制系统"}, [3])
+    assert city.imports(sheet)["changes"] == []
+    again = city.imports(city.form("a.xlsx", row(1, "水费系统"), row(2, "河长制系统"), row(3, "密级", "是")))
+    assert (again["changes"], codes(again)) == ([], set()), "nothing is missing from a form because technical sheets came alone"
+
+
+@pytest.mark.parametrize("name", ["密级", "同名系统"])
+def test_a_technical_row_alone_joins_one_system_and_never_a_classified_one(city: City, name: str) -> None:
+    city.imports(
+        city.form("a.xlsx", row(1, "密级", "是"), row(2, "同名系统"), row(3, "同名系统", department="市教育局"), row(4, "水费系统"))
+    )
+    sheet = build(
+        city.folder / "technical.xlsx",
+        [{"name": "主机", "rows": [HOSTS, [name, "app-1", "10.7.7.7", 8], ["水费系统", "w", "10.1.1.1", 8]]}],
+    )
+    answer = city.imports(sheet, code=3)
+    assert codes(answer) == {"system-not-found" if name == "密级" else "system-ambiguous"}
+    assert "10.7.7.7" not in city.words()
+    assert "密级" not in json.dumps(answer, ensure_ascii=False)
+
+
+def test_with_a_form_beside_them_technical_rows_join_only_what_the_forms_list(city: City) -> None:
+    city.imports(city.form("a.xlsx", row(1, "水费系统"), row(2, "河长制系统")))
+    both = build(
+        city.folder / "both.xlsx",
+        [
+            {"name": "统计表", "rows": [HEADERS, row(1, "水费系统"), row(2, "河长制系统", "是")]},
+            {"name": "主机", "rows": [HOSTS, ["河长制系统", "app-1", "10.7.7.7", 8]]},
+        ],
+    )
+    assert codes(city.imports(both, code=3)) >= {"system-not-found"}
+    assert "10.7.7.7" not in city.words()
