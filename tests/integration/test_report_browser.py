@@ -91,11 +91,12 @@ def test_the_loaded_page_shows_the_figures(facts: ReportFacts, browser: Browser,
 
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_a_screenshot_can_be_taken_and_is_not_blank(browser: Browser, pages: dict[str, Path], tmp_path: Path, lang: str) -> None:
-    picture = tmp_path / f"report-{lang}.png"
-    browser("--window-size=1080,1500", f"--screenshot={picture}", pages[lang].as_uri())
+    picture, blank = tmp_path / f"report-{lang}.png", tmp_path / "blank.png"
+    for target, page in ((picture, pages[lang].as_uri()), (blank, "data:text/html,<p>")):
+        browser("--window-size=1080,1500", f"--screenshot={target}", page)
     data = picture.read_bytes()
     assert struct.unpack(">II", data[16:24]) == (1080, 1500)
-    assert len(data) > 60_000, "a page of text and charts does not compress to nothing"
+    assert len(data) > 5 * blank.stat().st_size, "a page of text and charts does not compress to nothing, whichever fonts this machine has"
     keep(picture)
 
 
