@@ -96,6 +96,7 @@ _UNTIL = re.compile(r"((?:19|20)\d{2})(?:[年./-](\d{1,2})(?:[月./-](\d{1,2})�
 _ABOUT_UNTIL = re.compile(
     r"维保|质保|保修|服务|合同|有效|日期|时间|在保|期限|期|已过保|过保|已过期|过期|脱保|已到|到|截止|截至|至|于|止|前|内|在|有|是|已|[(),;:、。]"
 )
+_PRESENT = re.compile(r"期内|保内|维保中|保中|未过|未到|未脱")
 _PAST = re.compile(r"过保|过期|脱保|已到|已过")
 
 
@@ -116,6 +117,7 @@ def support(raw: Any, today: dt.date | None = None) -> Value:
         year, month, day = (int(part) if part else None for part in found[0].groups())
         last = as_date(f"{year}.{month or 12}" + (f".{day}" if day else ""))
         certain = month is not None or year != today.year
+        certain = certain and not (last is not None and last < today and _PRESENT.search(text))  # 维保期内(2017年): which of the two?
         if last is not None and certain and not (last >= today and _PAST.search(text)):
             return _until(last >= today, last)
     raise Unreadable("填“在保”“过保”或到期日,如 维保至2019年12月 (say whether it is supported, or until when)")

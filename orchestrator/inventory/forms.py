@@ -27,6 +27,16 @@ class Column:
     also: tuple[str, ...]
     need: str = ""
     unit: str = ""
+    lesser: frozenset[str] = frozenset()
+    """Of ``also``, words that mean something else where a better header stands beside them (使用单位 beside 单位名称)."""
+    joins: frozenset[str] = frozenset()
+    """Of ``also``, words of a column that completes this one (数据库版本 beside 数据库类型)."""
+
+    def completes(self, header: str) -> bool:
+        return whole_key(header) in self.joins or header_key(header) in self.joins
+
+    def stands_back(self, header: str) -> bool:
+        return self.completes(header) or whole_key(header) in self.lesser or header_key(header) in self.lesser
 
     @property
     def yes_no(self) -> bool:
@@ -96,6 +106,8 @@ def _forms(extra: Extra) -> dict[str, Form]:
                 (*c.get("also", ()), *more.get((ident, c["field"]), ())),
                 c.get("need", ""),
                 c.get("unit", ""),
+                frozenset(map(whole_key, c.get("lesser", ()))),
+                frozenset(map(whole_key, c.get("joins", ()))),
             )
             for c in entry["columns"]
         )

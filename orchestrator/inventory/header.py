@@ -47,6 +47,8 @@ class Table:
     unknown: dict[int, str] = field(default_factory=dict)
     """Columns that no header list knows, by their words."""
     repeated: list[tuple[int, Column]] = field(default_factory=list)
+    joined: list[tuple[int, Column]] = field(default_factory=list)
+    """Columns that complete another one: 数据库版本 beside 数据库类型."""
     classified: list[int] = field(default_factory=list)
     """Every column that answers 是否涉密, on a technical sheet too."""
     title_units: set[str] = field(default_factory=set)
@@ -68,8 +70,8 @@ class Table:
         return self.by_field.get("name" if self.form.id in _DEFAULT_FORMS else "system")
 
     def says_the_same(self, other: Table) -> bool:
-        """The same columns in the same order and units: the header printed again on the next page."""
-        mine, its = ((t.form.id, t.columns, t.units, t.unknown, t.repeated, t.classified) for t in (self, other))
+        """The same columns in the same order and units, under the same 填报单位: the header printed again on the next page."""
+        mine, its = ((t.form.id, t.columns, t.units, t.unknown, t.repeated, t.joined, t.classified, t.owner) for t in (self, other))
         return mine == its
 
 
@@ -187,11 +189,10 @@ def _columns(form: Form, row: Row, above: Row | None, number: int) -> Table:
         elif low or high:
             table.unknown[index] = low if not group else f"{group} {low}"
             table.unknown[index] = table.unknown[index].strip()
+    heads: dict[int, str] = {}
     for index, column, words, group in found:
-        if any(known.field == column.field for known in table.columns.values()):
-            table.repeated.append((index, column))
-        else:
-            table.columns[index] = column
+        heads[index] = words
+        _place(table, index, column, heads)
         table.units[index] = header_unit(column, words, group if group != words else "")
         if is_unit(words) or unit_said(column, words):  # all that the second row adds
             table.units[index] = unit_said(column, words) or None
@@ -199,6 +200,23 @@ def _columns(form: Form, row: Row, above: Row | None, number: int) -> Table:
             table.classified.append(index)
     table.classified.sort()
     return table
+
+
+def _place(table: Table, index: int, column: Column, heads: dict[int, str]) -> None:
+    """The column of its field; where another has it already, the better header's is, and the other completes it, is unknown, or repeats it."""
+    at = next((at for at, known in table.columns.items() if known.field == column.field), None)
+    if at is None:
+        table.columns[index] = column
+        return
+    main, other = (at, index) if column.stands_back(heads[index]) or not column.stands_back(heads[at]) else (index, at)
+    del table.columns[at]
+    table.columns[main] = column
+    if column.completes(heads[other]):
+        table.joined.append((other, column))
+    elif column.stands_back(heads[other]):
+        table.unknown[other] = heads[other]
+    else:
+        table.repeated.append((other, column))
 
 
 def _meant(form: Form, low: str, high: str, group: str) -> tuple[Column | None, bool]:

@@ -47,6 +47,8 @@ def kind_of_row(table: Table, line: Line) -> Kind:
     own = line.own()
     if not own:
         return Kind.BLANK
+    if line.number == table.header + 1 and _guides(table, line, own):
+        return Kind.NOTE
     number, department, name = table.by_field.get("row_no"), table.by_field.get("department"), table.name_at
     in_block = department in line.filled and bool(plain(line.cells[department])) if department is not None else False
     numbered = number in own and plain(line.cells[number or 0]).isdigit()
@@ -69,6 +71,24 @@ def kind_of_row(table: Table, line: Line) -> Kind:
     if answered or in_block or (name in own and len(own) > 1) or sum(index in table.columns for index in own) >= 3:
         return Kind.DATA
     return Kind.NOTE if len(own) == 1 and (len(first) > 15 or at == number) and at != name else Kind.ODD
+
+
+_GUIDE = re.compile(r"^(?:填写|填报|填表)?(?:说明|要求|提示|示例|规则)[::]?$|^(?:栏次|列次|列号)$")
+_ORDINAL = re.compile(r"^[(\[]?(\d{1,3}|[甲乙丙丁戊己])[)\]]?$")
+
+
+def _guides(table: Table, line: Line, own: list[int]) -> bool:
+    """A row right below the header that numbers the columns (栏次, 甲, 1, 2, …) or says how they are to be filled in."""
+    texts = [plain(line.cells[index]) for index in own]
+    if _GUIDE.match(texts[0]):
+        texts = texts[1:]
+        if not _is_full(table, line, own):
+            return True
+    found = [_ORDINAL.match(text) for text in texts]
+    if len(found) < 3 or not all(found):
+        return False
+    numbers = [int(one[1]) for one in found if one and one[1].isdigit()]
+    return len(numbers) >= 2 and numbers == list(range(numbers[0], numbers[0] + len(numbers))) and numbers[0] <= 2
 
 
 def _leads(column: Column | None) -> bool:

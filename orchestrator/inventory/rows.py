@@ -98,7 +98,7 @@ class _SheetReader:
         self.letters = {field: address(0, index)[:-1] for field, index in self.by_field.items()}
         for field, letters in list(self.letters.items()):
             self.letters.setdefault(field.split(".")[0], letters)
-        self.heads = {*table.columns, *table.unknown, *table.classified, *(index for index, _ in table.repeated)}
+        self.heads = {*table.columns, *table.unknown, *table.classified, *(index for index, _ in (*table.repeated, *table.joined))}
         self.builder.findings.extend(about_header(table, self.file, self.grid.name))
         self.builder.unknown_columns.extend(words[:200] for words in table.unknown.values())
         if self.systems and "department" not in self.by_field and table.owner:
@@ -203,8 +203,7 @@ class _SheetReader:
                 raw.interpretations.append(Interpretation(self.file, self.grid.name, cell, cells.text_of(value), read.understood))
             if read.value is not None:
                 self._put(raw, column, read.value, cells.text_of(value) if read.understood else "")
-        for index, column in self.table.repeated:
-            self._compare(raw, number, row, index, column)
+        self._further(raw, number, row)
         for index, words in self.table.unknown.items():
             if not cells.is_blank(value := _at(row, index)):
                 raw.unknown[words[:200]] = self._unknown(raw, words, value, number, index)[:2000]
@@ -215,13 +214,40 @@ class _SheetReader:
                     "补上表头，或删除内容 (give the column a header, or remove what stands there)",
                 )  # fmt: skip
 
+    def _further(self, raw: Raw, number: int, row: Row) -> None:
+        """Further columns of fields that have been read."""
+        for index, column in self.table.joined:
+            self._join(raw, number, row, index, column)
+        for index, column in self.table.repeated:
+            self._compare(raw, number, row, index, column)
+
+    def _join(self, raw: Raw, number: int, row: Row, index: int, column: Column) -> None:
+        """数据库类型 and 数据库版本 are one answer."""
+        second, first = cells.text_of(_at(row, index)), raw.values.get(column.field)
+        if cells.is_blank(second) or cells.not_known(second) or (isinstance(first, str) and cells.folded(second) in cells.folded(first)):
+            return
+        whole = f"{first} {second}" if first else second
+        raw.values[column.field] = whole
+        raw.interpretations.append(Interpretation(self.file, self.grid.name, address(number, index), second, whole[:200]))
+
     def _compare(self, raw: Raw, number: int, row: Row, index: int, column: Column) -> None:
-        """Two columns of one field: what they say differently is not taken."""
+        """Two columns of one field: what only one says is taken, what they say differently is not."""
         if column.field == "classified" or not compared(column) or cells.is_blank(second := _at(row, index)):
             return
-        if cells.folded(cells.text_of(second)) != cells.folded(cells.text_of(self._cell(row, column.field))):
-            raw.values.pop(column.field, None)
-            self._error(number, index, column, "与同名的另一列不一致，请保留一列 (differs from the other column for it: keep one)")
+        first = self._cell(row, column.field)
+        try:
+            read = read_value(column.type, second, self.table.units.get(index, ""), self.today)
+            same = read_value(column.type, first, self.table.units.get(self.by_field[column.field], ""), self.today).value == read.value
+        except cells.Unreadable:
+            read, same = None, cells.folded(cells.text_of(second)) == cells.folded(cells.text_of(first))
+        if same:
+            return
+        if read is not None and cells.is_blank(first):
+            if read.value is not None:
+                self._put(raw, column, read.value, cells.text_of(second) if read.understood else "")
+            return
+        raw.values.pop(column.field, None)
+        self._error(number, index, column, "与同名的另一列不一致，请保留一列 (differs from the other column for it: keep one)")
 
     def _put(self, raw: Raw, column: Column, value: Any, words: str) -> None:
         """``words``: the cell as it stood, where reading it took more than copying."""

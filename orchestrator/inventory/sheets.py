@@ -89,9 +89,23 @@ def csv_grid(path: Path) -> Grid:
             "not-csv", "文件内容是工作簿，不是 csv (a workbook named .csv)", "把扩展名改为 .xlsx 或另存为 csv (rename it or save it as csv)"
         )
     text = _text(data)
+    return Grid("", _csv_rows(text, _delimiter(text)))
+
+
+def _delimiter(text: str) -> str:
+    """The one under which a header is found in the first lines, else the most frequent: cells may hold more of another."""
+    from orchestrator.inventory.forms import most_headers
+
     sample = text[:20_000]
-    delimiter = max(",;\t", key=sample.count)
-    return Grid("", _csv_rows(text, delimiter))
+
+    def headers(delimiter: str) -> int:
+        rows = csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter)
+        try:
+            return max((most_headers(row)[0] for _, row in zip(range(60), rows, strict=False)), default=0)
+        except csv.Error:
+            return 0
+
+    return max(",;\t", key=lambda one: (headers(one), sample.count(one)))
 
 
 def _text(data: bytes) -> str:

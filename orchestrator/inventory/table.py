@@ -88,7 +88,7 @@ class Merges:
 def read_tables(grid: Grid) -> Iterator[Table | Line | Unclear | Unrecognised]:
     """Each header with the rows below it, in order; a header that is printed again unchanged is passed over.
 
-    A header with other columns, another order or other units begins a table of its own. Ends with ``Unclear`` at one that cannot be
+    A header with other columns, another order, other units or under another 填报单位 begins a table of its own. Ends with ``Unclear`` at one that cannot be
     understood, and is a lone ``Unrecognised`` when no header is found. Raises ``BadFile`` from the grid's rows.
     """
     merges = Merges(grid.merged)
@@ -106,8 +106,8 @@ def read_tables(grid: Grid) -> Iterator[Table | Line | Unclear | Unrecognised]:
             ahead.skip(found.header - line.number + 1)
             above = _titles(titles, table)
             _take_title_units(found, above, table)
+            _find_owner(found, above, table)
             if table is None or not table.says_the_same(found):
-                _find_owner(found, above, table)
                 table = found
                 yield table
             titles.clear()
@@ -185,12 +185,19 @@ def _find_owner(table: Table, titles: Sequence[Line], before: Table | None) -> N
         for line in titles:
             for index, cell in enumerate(line.cells):
                 found = pattern.search(plain(cell)) if isinstance(cell, str) and index not in line.filled and len(cell) < 300 else None
-                owner = _OWNER_ENDS.sub("", found.group(1)).strip() if found else ""
+                owner = _OWNER_ENDS.sub("", found.group(1)).strip() if found else _beside(pattern, line, index)
                 if len(owner) >= 2 and not _MEASURE.fullmatch(owner):
                     table.owner, table.owner_at = owner, (line.number, index)
                     return
     if before is not None:
         table.owner, table.owner_at = before.owner, before.owner_at
+
+
+def _beside(pattern: re.Pattern[str], line: Line, index: int) -> str:
+    """填报单位： with the unit in the next cell."""
+    if not isinstance(line.cells[index], str) or index in line.filled or not pattern.fullmatch(f"{plain(line.cells[index])}某某"):
+        return ""
+    return next((text_of(line.cells[at]) for at in line.own() if at > index), "")[:60]
 
 
 class _Seen:

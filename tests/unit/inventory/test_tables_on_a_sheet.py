@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -167,3 +168,74 @@ def test_a_total_is_one_whatever_the_first_column_is(tmp_path: Path) -> None:
 def test_a_title_under_the_column_of_answers_is_no_row(tmp_path: Path) -> None:
     reading = read(tmp_path, [["是否涉密", *(name for name in HEAD if name != "是否涉密")], ["县市区"], ["待定"], ["是"]])
     assert (reading.rows, codes(reading)) == (2, [("row-skipped", "A2"), ("classified-unanswered", "A3")])
+
+
+WITHOUT_DEPARTMENT = ["序号", "单位层级", "单位性质", "系统名称", "类别", "是否涉密", "建设状态"]
+
+
+def mine(number: int, name: str, classified: str = "否") -> list[object]:
+    return [number, "市直", "政府", name, "应用系统", classified, "已建"]
+
+
+@pytest.mark.parametrize(
+    "owner", [lambda name: [f"填报单位：{name}"], lambda name: ["填报单位：", name], lambda name: ["", "填报单位(盖章)：", "", name]]
+)
+def test_the_same_header_under_another_owner_begins_that_ones_table(owner: Callable[[str], list[object]], tmp_path: Path) -> None:
+    reading = read(
+        tmp_path,
+        [owner("市水务局"), WITHOUT_DEPARTMENT, mine(1, "门户网站"), owner("市教育局"), WITHOUT_DEPARTMENT, mine(1, "门户网站"), mine(2, SECRET, "是")],
+    )  # fmt: skip
+    names = {one.id: one.name for one in reading.inventory.departments}
+    assert sorted(names[one.department] for one in reading.inventory.systems) == ["市教育局", "市水务局"]
+    assert [names[row.department] for row in reading.inventory.excluded] == ["市教育局"]
+    assert reading.findings == []
+
+
+@pytest.mark.parametrize(
+    "guide",
+    [
+        [1, 2, 3, 4, 5, 6, 7, 8],
+        ["(1)", "(2)", "(3)", "(4)", "(5)", "(6)", "(7)", "(8)"],
+        ["栏次", 1, 2, 3, 4, 5, 6, 7],
+        ["甲", "乙", 1, 2, 3, 4, 5, 6],
+        ["填写说明", "填全称", "市直/县市区", "政府/党群", "填全称", "数据库/应用系统", "是/否？", "已建/在建"],
+    ],
+)
+def test_a_row_that_numbers_the_columns_or_says_how_to_fill_them_in_is_no_row(guide: list[object], tmp_path: Path) -> None:
+    reading = read(tmp_path, [HEAD, guide, system(1, "水费系统"), system(2, SECRET, "是")])
+    assert (reading.rows, [one.name for one in reading.inventory.systems], reading.findings) == (2, ["水费系统"], [])
+
+
+def test_two_columns_for_one_field_agree_by_what_they_mean(tmp_path: Path) -> None:
+    head = [*HEAD, "运行状态", "是否虚拟化", "物理机/虚拟机", "维保状态", "维保到期时间", "数据库类型", "数据库版本", "使用单位"]
+    reading = read(
+        tmp_path,
+        [
+            head,
+            system(1, "水费系统", "否", "在用", "√", "虚拟机", "在保", "2019-12-31", "Oracle", "11g", "市教育局"),
+            system(2, "农水系统", "否", "", "", "物理机", "", "2016-12-31", "", "PostgreSQL 12", ""),
+            system(3, "防汛系统", "否", "停用", "是", "物理机", "在保", "2016-12-31", "MySQL 5.7", "5.7", ""),
+        ],
+    )
+    found = {one.name: one for one in reading.all_systems()}
+    assert [(found["水费系统"].virtualised, found["水费系统"].supported, found["水费系统"].dbms)] == [(True, True, "Oracle 11g")]
+    assert [(found["农水系统"].virtualised, found["农水系统"].supported, found["农水系统"].dbms)] == [(False, False, "PostgreSQL 12")]
+    assert "防汛系统" not in found, "在用 and 停用 in one row: nobody guesses"
+    assert {finding.cell for finding in reading.findings if finding.code == "unreadable"} == {"I4", "K4", "M4"}
+    assert found["水费系统"].unknown == {"使用单位": "市教育局"}
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_the_better_header_is_the_columns_whichever_comes_first(swapped: bool, tmp_path: Path) -> None:
+    pairs = [("数据库类型", "Oracle"), ("数据库版本", "11g")]
+    pairs = pairs[::-1] if swapped else pairs
+    reading = read(tmp_path, [[*HEAD, *(head for head, _ in pairs)], system(1, "水费系统", "否", *(cell for _, cell in pairs))])
+    assert (reading.inventory.systems[0].dbms, reading.findings) == ("Oracle 11g", [])
+
+
+def test_a_csv_whose_cells_hold_more_of_another_mark_is_read(tmp_path: Path) -> None:
+    many = ";".join(f"系统{number}" for number in range(2, 40))
+    rows = [[*HEAD, "备注"], system(1, "水费系统", "否", many)]
+    (tmp_path / "form.csv").write_text("\n".join(",".join(map(str, row)) for row in rows), "utf-8")
+    reading = load([tmp_path / "form.csv"])
+    assert [(one.name, one.remark) for one in reading.inventory.systems] == [("水费系统", many)]
