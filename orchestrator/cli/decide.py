@@ -27,17 +27,12 @@ def _decide(system: str, gates: tuple[str, ...], *, approve: bool, digest: str, 
         raise Refused(
             f"{system} does not wait at {' or '.join(gates)}", where=system, remedy="`orchestrator status` shows what waits for whom"
         )
-    session.decisions.decide_gate(row.id, waiting[0].gate, approve=approve, actor=session.actor, digest=digest, reason=reason)
+    opening = session.decide(row.id, waiting[0].gate, approve=approve, digest=digest, reason=reason)
     click.echo(
         f"{waiting[0].gate} of {system} {'approved' if approve else 'refused'} by {session.actor}; `orchestrator resume {system}` goes on"
     )
-    if approve and waiting[0].gate == "approve_cutover":
-        opening = session.approved_opening(row.id)
-        click.echo(
-            f"for the window {opening.start:%Y-%m-%d %H:%M} to {opening.end:%Y-%m-%d %H:%M}, {opening.rule}"
-            if opening
-            else "no window opens"
-        )
+    if opening:
+        click.echo(f"for the window {opening.start:%Y-%m-%d %H:%M} to {opening.end:%Y-%m-%d %H:%M}, {opening.rule}")
     return int(Exit.DONE)
 
 

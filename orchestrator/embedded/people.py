@@ -59,7 +59,7 @@ class People:
         for gate in self._session.decisions.gates(migration.id):
             if gate.state != "open" or (gate.gate == "final_acceptance" and not self._may_accept(migration.system)):
                 continue
-            self._session.decisions.decide_gate(
+            self._session.decide(
                 migration.id,
                 gate.gate,
                 approve=True,

@@ -47,9 +47,19 @@ class Decisions:
         )
         self._event(tx, "gate_reopened", lease.holder, lease.migration, {"gate": row.gate, "was": row.digest, "digest": digest})
 
-    def decide_gate(self, migration: str, gate: str, *, approve: bool, actor: Actor, digest: str, reason: str = "") -> None:
-        """Records a person's decision. Raises Refused when the gate is not open, the digest is another, or the person is
-        the one who asked for the migration."""
+    def decide_gate(
+        self,
+        migration: str,
+        gate: str,
+        *,
+        approve: bool,
+        actor: Actor,
+        digest: str,
+        reason: str = "",
+        window: Mapping[str, str] | None = None,
+    ) -> None:
+        """Records a person's decision; ``window`` (start, end, rule): what an approval of the cutover is for. Raises Refused when the gate is
+        not open, the digest is another, or the person is the one who asked for the migration."""
         asked_by = self._journal.migration(migration).requested_by
         with self._journal._write() as tx:
             where = (s.gates.c.migration == migration, s.gates.c.gate == gate)
@@ -77,9 +87,10 @@ class Decisions:
                 .where(*where)
                 .values(state="approved" if approve else "refused", decided=now(), actor=str(actor), reason=reason)
             )
-            self._event(
-                tx, "gate_decided", str(actor), migration, {"gate": gate, "approved": approve, "digest": row.digest, "reason": reason}
+            said = {"gate": gate, "approved": approve, "digest": row.digest, "reason": reason} | (
+                {"window": dict(window)} if window else {}
             )
+            self._event(tx, "gate_decided", str(actor), migration, said)
 
     def gates(self, migration: str | None = None) -> list[Row[Any]]:
         """Gates, oldest first."""

@@ -21,6 +21,18 @@ class BoundRecords:
         """The gate's row, opened when it was not."""
         return dict(self._decisions.open_gate(self._lease, gate, digest)._mapping)
 
+    def approved_window(self) -> Mapping[str, str] | None:
+        """The window that the last approval of the cutover named: start, end (the city's clock, ISO 8601), rule."""
+        for event in reversed(self._journal.events(kind="gate_decided", migration=self._lease.migration)):
+            if event.payload and event.payload["gate"] == "approve_cutover" and event.payload["approved"]:
+                window: Mapping[str, str] | None = event.payload.get("window")
+                return window
+        return None
+
+    def said(self, kind: str) -> bool:
+        """Whether a fact of this kind is on the chain of this migration."""
+        return bool(self._journal.events(kind=kind, migration=self._lease.migration))
+
     def ask_again(self, gate: str) -> None:
         """The gate is open again: what was decided there no longer holds."""
         self._decisions.reopen_gate(self._lease, gate)

@@ -182,8 +182,22 @@ class Session:
             inventory_digest=inventory_digest(self.inventory), policy_digest=policy_digest(self.policy), system=system,
         )  # fmt: skip
 
-    def approved_opening(self, migration: str) -> Opening | None:
-        """What an approval of this migration's cutover given now is for; None: its windows open no more."""
+    def decide(
+        self, migration: str, gate: str, *, approve: bool, digest: str, reason: str = "", actor: Actor | None = None
+    ) -> Opening | None:
+        """Records a decision at a gate. An approval of the cutover is for one window, which is returned. Raises Refused when its windows open no more."""
+        opening = self._approved_opening(migration) if approve and gate == "approve_cutover" else None
+        if approve and gate == "approve_cutover" and opening is None:
+            raise Refused(
+                "the planned window is over and no other that is long enough opens within 400 days",
+                where=migration,
+                remedy="give the system windows or the programme fewer blackouts; or `orchestrator cancel`",
+            )
+        window = {"start": opening.start.isoformat(), "end": opening.end.isoformat(), "rule": opening.rule} if opening else None
+        self.decisions.decide_gate(migration, gate, approve=approve, actor=actor or self.actor, digest=digest, reason=reason, window=window)
+        return opening
+
+    def _approved_opening(self, migration: str) -> Opening | None:
         row = self.journal.migration(migration)
         plan = Plan.model_validate_json(str(self.journal.plan(row.plan_digest)))
         entry = next(entry for entry in plan.entries if entry.system == row.system)

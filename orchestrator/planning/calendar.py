@@ -113,13 +113,18 @@ def next_opening(
 
 
 def approved_opening(entry: PlanEntry, system: System, approved: dt.datetime, programme: Programme) -> Opening | None:
-    """What an approval given at a moment is for: the planned window; when that was over already, the opening of the system's windows that
-    was open then or came next. None: there is no further one."""
+    """What an approval given at a moment is for: the planned window; when that is over already, the first opening of the system's windows
+    that is open then or comes later and is as long as a plan asks for. None: there is none within 400 days."""
     approved = local(approved, programme)
     planned = Opening(local(entry.window_start, programme), local(entry.window_end, programme), entry.window_rule)
     if approved < planned.end:
         return planned
-    return next_opening(windows_for(system, programme)[0], approved, programme, department=system.department)
+    outage = (system.interruption.outage_minutes if system.interruption else None) or 0
+    hours = max(programme.work_of(entry.strategy).cutover_hours, outage / 60)
+    found = windows_between(
+        windows_for(system, programme)[0], approved.date() - DAY, approved.date() + 400 * DAY, programme, hours=hours, department=system.department
+    )  # fmt: skip
+    return next((one for one in found if one.end > approved), None)
 
 
 def windows_between(

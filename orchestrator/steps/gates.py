@@ -68,24 +68,24 @@ def rule_at(ctx: Context, at: float) -> str | None:
 def wait_window(ctx: Context) -> Facts:
     """Permission to begin the cutover now. Raises Waiting under a city-wide hold, before the approved window, and after it: then
     the approval is asked for anew, and is for the next opening of the system's windows (R5)."""
-    from orchestrator.planning.calendar import approved_opening, local
+    from orchestrator.planning.calendar import Opening, local
 
     held = ctx.records.held()
     if held:
         raise Waiting(f"all cutovers are held: {held}", where=ctx.system.id, remedy="`orchestrator hold --off` lets them go on")
     programme, at = _programme(ctx), now()
-    decided, here = dt.datetime.fromisoformat(str(APPROVAL.run(ctx)["decided"])), local(at, programme)
-    opening = approved_opening(next(e for e in ctx.plan.entries if e.system == ctx.system.id), ctx.system, decided, programme)
-    if opening is None:
-        raise NeedsPerson(
-            "the planned window is over and no other opens within 400 days",
-            where=ctx.system.id,
-            remedy="give the system windows, or the programme fewer blackouts, then `orchestrator resume`",
-        )
+    approved, here = local(dt.datetime.fromisoformat(str(APPROVAL.run(ctx)["decided"])), programme), local(at, programme)
+    entry = next(e for e in ctx.plan.entries if e.system == ctx.system.id)
+    named = ctx.records.approved_window()  # as the approver saw it: no later change of windows or blackouts moves it
+    opening = (
+        Opening(dt.datetime.fromisoformat(named["start"]), dt.datetime.fromisoformat(named["end"]), named["rule"])
+        if named
+        else Opening(local(entry.window_start, programme), local(entry.window_end, programme), entry.window_rule)
+    )
     span = f"{opening.start:%Y-%m-%d %H:%M} to {opening.end:%Y-%m-%d %H:%M}, {opening.rule}"
     if here < opening.start:
         raise Waiting(f"the cutover window ({span})", where=ctx.system.id, remedy="wait, or change the plan")
-    if here >= opening.end:
+    if here >= opening.end or approved >= opening.end:
         ctx.records.ask_again("approve_cutover")
         raise Waiting(
             f"{GATES['approve_cutover'][1]} of plan {ctx.plan.digest[:12]} for another window: the approved one is over ({span})",
@@ -97,9 +97,15 @@ def wait_window(ctx: Context) -> Facts:
         raise Waiting(
             f"the approved window ({span}) is no window of the system any more",
             where=ctx.system.id,
-            remedy="windows or blackouts have changed since the plan was made: wait for the next, or plan again",
+            remedy="windows or blackouts have changed: when it is over, another approval is asked for; or plan again",
         )
     return {"rule": rule, "at": at.isoformat(timespec="seconds")}
+
+
+def trial_seconds(ctx: Context) -> float:
+    """How long the trial run lasts: the system's own, else the programme's, as the plan promises it."""
+    own = ctx.system.trial_run_seconds
+    return own if own is not None else _programme(ctx).trial_run_days * 86_400
 
 
 def _programme(ctx: Context) -> Programme:

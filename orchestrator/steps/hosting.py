@@ -20,6 +20,7 @@ from orchestrator.tools.files import tree_hashes
 from orchestrator.tools.haproxy import Runtime
 from orchestrator.tools.probing import Probe
 
+ANNOUNCED = "outage_announced"
 CARRY = [
     ("power_off", "服务器关机断电", "power the machines off"),
     ("transport", "运输至云中心", "transport to the cloud centre"),
@@ -65,12 +66,12 @@ def _data(database: Database) -> str:
 def shut_down(ctx: Context) -> Facts:
     """Announces, starts the measurement from outside, then stops services and databases cleanly and observes them down.
 
-    Raises Waiting outside the approved window while everything still runs; what has begun to go down is brought to its end.
+    Raises Waiting outside the approved window; what this migration has begun to take down is brought to its end.
     """
-    if _is_up(ctx):
+    if all(_answering(ctx)) or not ctx.records.said(ANNOUNCED):  # a port that was dead before says nothing of what we began
         gates.wait_window(ctx)
     budget = (ctx.system.interruption.outage_minutes if ctx.system.interruption else None) or 0
-    ctx.records.event("outage_announced", {"minutes": budget})
+    ctx.records.event(ANNOUNCED, {"minutes": budget})
     entry = next((s for s in ctx.system.services if s.entry), None)
     if entry is not None and ctx.sites.entry is not None:
         _probe(ctx).start(kind="http", target=_url(ctx, entry), clients=1, every_ms=100, limit=86_400)
@@ -121,16 +122,14 @@ def _answering(ctx: Context) -> list[bool]:
     return [health.answers(ctx.world.source(host).address, port) for host, port in ports]
 
 
-def _is_up(ctx: Context) -> bool:
-    return all(_answering(ctx))
-
-
 def _is_down(ctx: Context) -> Observed:
     return Observed.NOT_DONE if any(_answering(ctx)) else Observed.DONE
 
 
 def start_where_it_is(ctx: Context) -> None:
-    """The undo: everything runs again at the old place."""
+    """The undo: everything runs again at the old place. What was never taken down is left as it is."""
+    if not ctx.records.said(ANNOUNCED):
+        return
     for host in ctx.system.hosts:
         _start(ctx, host)
     _probe(ctx).stop()

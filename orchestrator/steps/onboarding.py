@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator.steps import people
+from orchestrator.steps import gates, people
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
 
 TASKS = [
@@ -23,7 +23,7 @@ def trial(ctx: Context) -> Facts:
             ctx,
             "trial_use",
             [("trial_report", "提交试运行报告", "hand in the trial-run report")],
-            {"seconds": ctx.system.trial_run_seconds},
+            {"seconds": gates.trial_seconds(ctx)},
         )
     }
 

@@ -7,7 +7,7 @@ import time
 
 from orchestrator.errors import StepFailed
 from orchestrator.models import Database
-from orchestrator.steps import files
+from orchestrator.steps import files, gates
 from orchestrator.steps.base import Context, Facts
 from orchestrator.tools import fence, health, replication
 
@@ -65,8 +65,8 @@ def unhealthy(ctx: Context) -> list[str]:
 
 
 def trial_run(ctx: Context) -> Facts:
-    """Lasts as long as the inventory says, counted from the switch and only while the way back is armed."""
-    length = ctx.system.trial_run_seconds or 0.0
+    """Lasts as long as the inventory or else the programme says, counted from the switch and only while the way back is armed."""
+    length = gates.trial_seconds(ctx)
     began = time.monotonic()
     switched = ctx.records.switch_time()
     if switched:

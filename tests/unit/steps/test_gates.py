@@ -13,9 +13,11 @@ from orchestrator.engine.actors import Actor
 from orchestrator.engine.decisions import Decisions
 from orchestrator.engine.journal import Journal
 from orchestrator.engine.records import BoundRecords
-from orchestrator.errors import NeedsPerson, Refused, Waiting
+from orchestrator.errors import Refused, Waiting
 from orchestrator.models import PlanEntry, Strategy, System, Window
-from orchestrator.steps import gates
+from orchestrator.planning.calendar import Opening, approved_opening
+from orchestrator.planning.programme import load_programme
+from orchestrator.steps import gates, hosting
 
 DIGEST = "d" * 64
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -35,16 +37,15 @@ class Night:
         monkeypatch.setattr(gates, "now", lambda: self.at.astimezone(dt.UTC))
         for module in (journal_module, decisions_module):
             monkeypatch.setattr(module, "now", lambda: self.at.astimezone(dt.UTC).isoformat())
-        (folder / "program.yaml").write_text(
-            f"starts: 2018-01-01\nphases:\n  - {{id: phase-1, name: p, due: 2018-12-30, percent: 80}}\n{program}", "utf-8"
-        )
+        self.folder = folder
+        self.programme(program)
         journal = Journal(f"sqlite:///{folder / 'journal.sqlite'}")
         self.decisions = Decisions(journal)
         self.migration = journal.start_migration(
             system="tax", strategy="hosting", runbook="hosting", plan_digest=DIGEST, requested_by=str(LIN), steps=[("window", "read_only")]
         )
         self.journal, self.lease = journal, journal.acquire(self.migration, holder=str(LIN))
-        entry = PlanEntry(
+        self.entry = entry = PlanEntry(
             system="tax", strategy=Strategy.HOSTING, phase="phase-1", wave=1, order=1, window_start=dt.datetime(2018, 3, 5, 22),  # noqa: DTZ001 - the city's
             window_end=dt.datetime(2018, 3, 6, 6), window_rule="workday 22:00-06:00",  # noqa: DTZ001 - the city's
         )  # fmt: skip
@@ -59,9 +60,22 @@ class Night:
         self.at = city(at)
         return str(gates.wait_window(self.context)["rule"])
 
-    def decide(self, at: str, *, approve: bool = True) -> None:
+    def decide(self, at: str, *, approve: bool = True) -> Opening | None:
+        """A decision as ``Session.decide`` records it."""
         self.at = city(at)
-        self.decisions.decide_gate(self.migration, "approve_cutover", approve=approve, actor=CHEN, digest=DIGEST, reason="ready")
+        opening = approved_opening(self.entry, self.context.system, self.at, load_programme(self.folder / "program.yaml"))
+        window = {"start": opening.start.isoformat(), "end": opening.end.isoformat(), "rule": opening.rule} if opening and approve else None
+        self.decisions.decide_gate(
+            self.migration, "approve_cutover", approve=approve, actor=CHEN, digest=DIGEST, reason="ready", window=window
+        )
+        return opening
+
+    def programme(self, more: str) -> None:
+        """Write program.yaml anew, with this at its end."""
+        text = (
+            "starts: 2018-01-01\nphases:\n  - {id: phase-1, name: p, due: 2018-12-30, percent: 80}\nwork: {hosting: {cutover_hours: 4}}\n"
+        )
+        (self.folder / "program.yaml").write_text(text + more, "utf-8")
 
     def approved(self, at: str) -> None:
         """The gate opens and is approved at this moment."""
@@ -130,9 +144,55 @@ def test_a_blackout_that_came_after_the_approval_shuts_the_window(tmp_path, monk
         night.ask("2018-03-05T23:00")
 
 
-def test_when_no_window_is_left_a_person_is_needed(tmp_path, monkeypatch):
+def test_a_late_approval_is_for_the_window_that_it_named_whatever_changes_since(night):
+    night.approved("2018-03-07T09:00")  # for the night of the 7th
+    night.programme("blackouts:\n  - {name: 两会, starts: 2018-03-07, ends: 2018-03-08}\n")
+    with pytest.raises(Waiting, match=r"2018-03-07 22:00 to 2018-03-08 06:00.* no window of the system any more"):
+        night.ask("2018-03-07T23:00")
+    with pytest.raises(Waiting, match="the approved one is over"):
+        night.ask("2018-03-09T00:30")  # open again, and nobody approved it
+
+
+def test_an_approval_is_for_no_opening_that_is_too_short_for_the_cutover(tmp_path, monkeypatch):
+    windows = (Window(days="workday", start="22:00", end="06:00"), Window(days="workday", start="12:00", end="12:30"))
+    night = Night(tmp_path, monkeypatch, windows)
+    night.approved("2018-03-07T09:00")
+    with pytest.raises(Waiting, match="2018-03-07 22:00"):
+        night.ask("2018-03-07T12:10")
+
+
+def test_an_opening_that_began_the_day_before_is_the_one_that_is_open(night):
+    night.approved("2018-03-08T01:00")
+    assert night.ask("2018-03-08T02:00") == "workday 22:00-06:00"
+
+
+def test_without_any_further_window_there_is_nothing_to_approve(tmp_path, monkeypatch):
     blackout = "blackouts:\n  - {name: 停止变更, starts: 2018-03-05, ends: 2020-12-31}\n"
     night = Night(tmp_path, monkeypatch, (Window(days="workday", start="22:00", end="06:00"),), blackout)
-    night.approved("2018-03-07T10:00")
-    with pytest.raises(NeedsPerson, match="no other opens"):
+    night.at = city("2018-03-07T10:00")
+    assert approved_opening(night.entry, night.context.system, night.at, load_programme(tmp_path / "program.yaml")) is None
+    night.approved("2018-03-07T10:00")  # by somebody's own tool: it names no window
+    with pytest.raises(Waiting, match="the approved one is over"):
         night.ask("2018-03-07T23:00")
+
+
+@pytest.mark.parametrize(("own", "seconds"), [(30.0, 30.0), (0.0, 0.0), (None, 14 * 86_400.0)])
+def test_a_trial_run_lasts_as_long_as_the_plan_promises(night, own, seconds):
+    night.context.system = night.context.system.model_copy(update={"trial_run_seconds": own})
+    assert gates.trial_seconds(night.context) == seconds
+
+
+@pytest.mark.parametrize(("ports", "announced"), [((True, True), False), ((True, False), False), ((True, True), True)])
+def test_a_hosted_system_is_not_shut_down_outside_its_window_whatever_was_dead_before(night, monkeypatch, ports, announced):
+    night.approved("2018-03-01T10:00")
+    monkeypatch.setattr(hosting, "_answering", lambda _: list(ports))
+    if announced:
+        night.context.records.event(hosting.ANNOUNCED, {"minutes": 60})
+    night.at = city("2018-03-08T11:00")
+    with pytest.raises(Waiting):
+        hosting.shut_down(night.context)
+
+
+def test_what_was_never_taken_down_is_left_as_it_is(night):
+    hosting.start_where_it_is(night.context)  # the context has no hosts to reach: it would raise if it tried
+    assert not night.context.records.said(hosting.ANNOUNCED)
