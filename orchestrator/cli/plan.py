@@ -161,19 +161,20 @@ def what_if_command(
     if not changes:
         raise UsageError("nothing would change", remedy="give --capacity, --team, --bandwidth or --wave")
     from orchestrator.cli.standing import approved_plan, standing
-    from orchestrator.planning.replan import present_of
+    from orchestrator.planning.whatif import InForce
 
     inventory, verdicts, programme, _ = to_plan(folder)
     kept = approved_plan() if folder is None else None
-    if kept:  # a programme under way: from today on, beside the plan in force
-        programme = present_of(programme, kept, _today(programme), standing(kept, programme))
-    found = what_if(inventory, verdicts, programme, changes, effort=effort, keep=kept)
+    in_force = InForce(kept, _today(programme), standing(kept, programme)) if kept else None
+    found = what_if(inventory, verdicts, programme, changes, effort=effort, in_force=in_force)
     if json_:
-        as_json({"as_of": programme.as_of, "plan_in_force": kept.digest if kept else None, **_difference(found)})
+        as_json({"as_of": in_force.as_of if in_force else None, "plan_in_force": kept.digest if kept else None, **_difference(found)})
         return int(Exit.DONE)
     click.echo(f"若 (what if): {', '.join(found.changes)}")
-    if kept:
-        click.echo(f"  自 {programme.as_of} 起，与现行计划 {kept.digest[:12]} 相比 (from that day on, beside the plan in force)")
+    if in_force:
+        click.echo(
+            f"  自 {in_force.as_of} 起，在现行计划 {in_force.plan.digest[:12]} 的基础上重排 (re-planned from that day on, the plan in force kept where it can be)"
+        )
     for note in found.notes:
         click.echo(safe(f"  {note}"))
     rows = [(new.id, new.needed, _reached(found.before, n), _reached(found.after, n)) for n, new in enumerate(found.after.phases)]

@@ -41,9 +41,9 @@ def words_of(system: System, inventory: Inventory) -> tuple[str, ...]:
 
 
 def whole_words(words: Iterable[str]) -> re.Pattern[str]:
-    """Matches each word where it stands by itself; nothing without words."""
+    """Matches each word where it stands by itself, in whatever case; nothing without words."""
     ordered = sorted({word for word in words if word}, key=len, reverse=True)
-    return re.compile("|".join(rf"(?<![A-Za-z0-9_-]){re.escape(word)}(?![A-Za-z0-9_-])" for word in ordered) or r"(?!)")
+    return re.compile("|".join(rf"(?<![A-Za-z0-9_-]){re.escape(word)}(?![A-Za-z0-9_-])" for word in ordered) or r"(?!)", re.IGNORECASE)
 
 
 def _names(system: System) -> set[str]:

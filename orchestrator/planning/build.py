@@ -78,8 +78,7 @@ def build(
     for number in range(len(groups) - 1, -1, -1):  # what is needed early opens early
         for other in groups[number].needs:
             groups[other].feeds.append(number)
-            if not groups[number].blocked:
-                groups[other].opens = min(groups[other].opens, groups[number].opens)
+            groups[other].opens = min(groups[other].opens, groups[number].opens)  # also for what cannot move itself: it may be mended
     scope = [[n for n, one in enumerate(systems) if phase in phases_of[one.id]] for phase in range(len(programme.phases))]
     return Problem(
         systems=systems, verdicts=verdicts, programme=programme, base=base, first=(opening_day - base).days // 7, weeks=horizon,

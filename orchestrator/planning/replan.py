@@ -33,7 +33,7 @@ def replan(
     """
     check_assessed(inventory, verdicts)
     entries = {entry.system: entry for entry in former.entries}
-    present = present_of(programme, former, as_of, standing)
+    present = _present(programme, former, as_of, standing)
     states = {one.system: one for one in present.under_way}
     promised = {sid: entry.window_start for sid, entry in entries.items() if sid not in states or states[sid].state == "under_way"}
     problem = build(inventory, verdicts, present, promised)
@@ -47,7 +47,7 @@ def replan(
     return plan
 
 
-def present_of(programme: Programme, former: Plan, as_of: dt.date, standing: Sequence[Standing] = ()) -> Programme:
+def _present(programme: Programme, former: Plan, as_of: dt.date, standing: Sequence[Standing] = ()) -> Programme:
     """The programme on a day: where systems stand, each with its date; what has no date of its own has the one that ``former`` promised."""
     entries = {entry.system: entry for entry in former.entries}
     states = {one.system: one for one in (*programme.under_way, *standing)}

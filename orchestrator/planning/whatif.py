@@ -9,10 +9,20 @@ from dataclasses import dataclass
 from orchestrator.errors import Finding, Refused
 from orchestrator.models import Inventory, Plan, PlanCount, PlanPhase, Verdict
 from orchestrator.planning.plan import Unreached, make_plan
-from orchestrator.planning.programme import Programme
+from orchestrator.planning.programme import Programme, Standing
 from orchestrator.planning.relax import Change, apply
+from orchestrator.planning.replan import replan
 from orchestrator.planning.shortfall import short_of
 from orchestrator.policy.counting import Member
+
+
+@dataclass(frozen=True)
+class InForce:
+    """A programme under way: the plan that is in force, the day, and where systems stand."""
+
+    plan: Plan
+    as_of: dt.date
+    standing: Sequence[Standing] = ()
 
 
 @dataclass(frozen=True)
@@ -55,14 +65,15 @@ class Difference:
 
 def what_if(
     inventory: Inventory, verdicts: Mapping[str, Verdict], programme: Programme, changes: Sequence[Change], *, effort: int = 0,
-    keep: Plan | None = None,
+    in_force: InForce | None = None,
 ) -> Difference:  # fmt: skip
-    """Plans twice. With more capacity the former plan stays a fall-back, so no target gets worse. ``keep``: the plan in force."""
+    """Plans twice. With more capacity the former plan stays a fall-back, so no target gets worse. With a plan in force both are re-plans:
+    from that day on, what is begun goes on, and promises are kept where they can be."""
     other = programme
     for change in changes:
         other = apply(other, change)
-    before, plan = _outcome(inventory, verdicts, programme, effort, keep)
-    after, changed = _outcome(inventory, verdicts, other, effort, plan)
+    before, plan = _outcome(inventory, verdicts, programme, effort, in_force.plan if in_force else None, in_force)
+    after, changed = _outcome(inventory, verdicts, other, effort, plan, in_force)
     days = {entry.system: entry.window_start.date() for entry in plan.entries} if plan else {}
     moved = [
         (entry.system, days[entry.system], entry.window_start.date())
@@ -112,10 +123,16 @@ def reached_on(plan: Plan, phase: PlanPhase, members: Sequence[Member], counting
 
 
 def _outcome(
-    inventory: Inventory, verdicts: Mapping[str, Verdict], programme: Programme, effort: int, keep: Plan | None
+    inventory: Inventory, verdicts: Mapping[str, Verdict], programme: Programme, effort: int, keep: Plan | None, in_force: InForce | None
 ) -> tuple[Outcome, Plan | None]:
     try:
-        plan = make_plan(inventory, verdicts, programme, effort=effort, inventory_digest="", policy_digest="", keep=keep)
+        if in_force:
+            plan = replan(
+                inventory, verdicts, programme, keep or in_force.plan, as_of=in_force.as_of, standing=in_force.standing, effort=effort,
+                inventory_digest="", policy_digest="",
+            )  # fmt: skip
+        else:
+            plan = make_plan(inventory, verdicts, programme, effort=effort, inventory_digest="", policy_digest="", keep=keep)
         findings: tuple[Finding, ...] = ()
     except Unreached as missed:
         plan, findings = missed.plan, missed.findings

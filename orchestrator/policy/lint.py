@@ -169,14 +169,14 @@ class _Tried:
             stronger = [other for other in rules if other.id in rank and rank[other.id] < rank[rule.id]]
             over = next((other for other in stronger if self._implies(rule, other)), None)
             if over:
-                message = f"凡成立时 {over.id} 也成立且优先，迁移方式永远不起作用 (always outweighed by {over.id})"
+                message = f"填报齐全时，凡成立 {over.id} 也成立且优先，迁移方式不起作用 (outweighed by {over.id} wherever every fact is known)"
                 yield _finding("shadowed", "error", f"rules.{rule.id}", message, REMOVE)
 
     def _contradictions(self, rules: list[Rule]) -> Iterator[Finding]:
         """Two rules that hold in exactly the same cases and name different strategies."""
         for one, other in itertools.combinations(rules, 2):
             if one.effect.strategy is not other.effect.strategy and self._implies(one, other) and self._implies(other, one):
-                message = f"与 {other.id} 条件相同而迁移方式不同 (same condition as {other.id}, another strategy)"
+                message = f"与 {other.id} 条件相同而迁移方式不同 (same condition as {other.id} wherever every fact is known, another strategy)"
                 yield _finding("contradiction", "error", f"rules.{one.id}", message, "保留其一 (keep one of them)")
 
     def _implies(self, one: Rule, other: Rule) -> bool:

@@ -80,7 +80,7 @@ class Questions:
         condition = Condition(text, node)
         literals = list(_literals(node))
         texts = [_unquoted(value) for kind, value in literals if kind == "STRING_LIT"]
-        numbers = [float(value.rstrip("uU")) for kind, value in literals if kind in _NUMBERS and not value.startswith(("0x", "0X"))]
+        numbers = [_number(value.rstrip("uU")) for kind, value in literals if kind in _NUMBERS]
         numbers += [float(word) for word in texts if re.fullmatch(r"\d{1,15}(\.\d+)?", word)]
         limits = self._policy.limits
         numbers += [limits[name] for name in condition.facts if name in limits]
@@ -102,6 +102,10 @@ class Questions:
         return sides.count(("ident", f"IDENT={fact}")) == 1 and all(
             kind == "ident" or kind in _NUMBERS or (kind == "list_lit" and _is_plain(node[2])) for kind, _ in sides
         )
+
+
+def _number(text: str) -> float:
+    return float(int(text, 16)) if text[:2] in {"0x", "0X"} else float(text)
 
 
 def _bare(node: Any) -> tuple[str, str]:

@@ -250,3 +250,21 @@ def test_what_if_speaks_of_the_plan_in_force_and_of_today(
     assert (told["plan_in_force"], told["as_of"]) == (digest, "2026-02-02")
     assert inventory.is_dir()
     assert all(one["reached_on"] > "2026-02-02" for one in told["before"]["phases"])
+
+
+def test_what_if_under_way_forgets_no_preparation_that_has_begun(
+    inventory: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rewrite(inventory / "program.yaml", "starts: 2026-01-05", "work: {cloud_deployment: {weeks: 9}}\nstarts: 2026-01-05")
+    approved(monkeypatch, capsys)
+    plan = Session.open().approved
+    assert plan is not None
+    first = next(one for one in plan.entries if one.system == PORTAL)
+    assert first.preparation_starts is not None
+    halfway = first.preparation_starts + dt.timedelta(weeks=4)
+    monkeypatch.setattr(plan_command, "_today", lambda _: halfway)
+    capsys.readouterr()
+    assert main(["plan", "what-if", "--wave", "+1", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [one["planned"] for one in told["before"]["phases"]] == [one.planned for one in plan.phases]
+    assert (told["before"]["findings"], told["moved"]) == ([], [])

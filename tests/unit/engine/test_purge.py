@@ -389,3 +389,10 @@ def test_rows_of_others_lose_its_words_but_what_a_way_back_under_way_needs(city:
     assert (task.title_zh, task.detail) == ("通知〔已清除〕", {"who": "〔已清除〕"})
     assert search(city) == ([] if ended else ["insurance-1"])
     assert city.journal.verify() == []
+
+
+def test_a_word_is_its_word_in_whatever_case(city: City, capsys: CaptureFixture[str]) -> None:
+    assert main(["override", OTHER, "--strategy", "hosting", "--reason", "beside INSURANCE-1 and SOCIAL INSURANCE core"]) == 0
+    found = purge(capsys, 0)
+    assert [one["kind"] for one in found["others"] if one["system"] == OTHER] == ["step", "policy-override"]
+    assert b"INSURANCE" not in city.everything()

@@ -78,6 +78,7 @@ def test_a_condition_that_cannot_be_evaluated_is_refused_and_found_by_the_check(
         '"oracle" in engines && "mysql" in engines && "tidb" in engines',
         "data_gb > 0 && data_gb < 1",
         "servers > 2 && servers < 4",
+        "servers == 0x10",
         "server_vcpus > 2 && server_vcpus < 3",
         'architecture.contains("小型机")',
         'architecture.contains("小型机") && architecture.contains("双机")',
