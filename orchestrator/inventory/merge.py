@@ -21,8 +21,8 @@ from orchestrator.inventory.load import INTERRUPTED, load
 from orchestrator.inventory.namesakes import namesakes
 from orchestrator.inventory.reading import Reading, Withheld, systems_of
 from orchestrator.inventory.tables import CLASSIFIED, Settled, settle
-from orchestrator.inventory.write import REFERENCE_FILE, references_text, systems_text
-from orchestrator.models import ExcludedRow, Inventory, System
+from orchestrator.inventory.write import references_text, systems_text
+from orchestrator.models import Department, ExcludedRow, Inventory, Room, System
 
 
 @dataclass(frozen=True)
@@ -255,21 +255,25 @@ def _files(merged: Inventory, folder: Folder, settled: Settled) -> dict[str, str
     """The files whose content changes. A system stays in the file it was in; a new one goes to its department's."""
     before = _contents(folder, folder.systems.values(), [(row.row, row.file) for row, _ in folder.tables.withheld])
     after = _contents(folder, systems_of(merged), _rows_at_home(folder, settled))
+    listed, lists = _references(folder, folder.inventory), _references(folder, merged)
     files: dict[str, str | None] = {}
-    for name in sorted({*before, *after}):
-        if before.get(name) != after.get(name):
-            files[name] = systems_text(*after[name]) if name in after else None
-    if (folder.inventory.departments, folder.inventory.rooms) != (merged.departments, merged.rooms):
-        homes = sorted({file for name, file in folder.files.items() if name.startswith(("departments:", "rooms:"))})
-        target = homes[0] if homes else folder.references()
-        if len(homes) > 1 or target in after:
-            raise Refused(
-                "单位名录分散在多个文件，无法更新 (departments and rooms are spread over several files)",
-                where=str(folder.path),
-                remedy=f"合并到 {REFERENCE_FILE} 后重试 (put them into {REFERENCE_FILE} and try again)",
-            )
-        files[target] = references_text(merged)
+    for name in sorted({*before, *after, *listed, *lists}):
+        if (listed.get(name), before.get(name)) != (lists.get(name), after.get(name)):  # whatever else the file holds is written with it
+            text = references_text(*lists[name]) if name in lists else ""
+            files[name] = text + (systems_text(*after[name]) if name in after else "") or None
     return files
+
+
+def _references(folder: Folder, inventory: Inventory) -> dict[str, tuple[list[Department], list[Room]]]:
+    """Departments and rooms by the file they stand in; new ones go where others are."""
+    homes = sorted({file for name, file in folder.files.items() if name.startswith(("departments:", "rooms:"))})
+    target = homes[0] if homes else folder.references()
+    found: dict[str, tuple[list[Department], list[Room]]] = {}
+    for department in inventory.departments:
+        found.setdefault(folder.files.get(f"departments:{department.id}", target), ([], []))[0].append(department)
+    for room in inventory.rooms:
+        found.setdefault(folder.files.get(f"rooms:{room.id}", target), ([], []))[1].append(room)
+    return found
 
 
 def _contents(

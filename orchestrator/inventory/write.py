@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from orchestrator.inventory.yaml_in import plain_scalar
-from orchestrator.models import ExcludedRow, Inventory, Noun, System
+from orchestrator.models import Department, ExcludedRow, Inventory, Noun, Room, System
 
 REFERENCE_FILE = "departments.yaml"
 RESERVED = {REFERENCE_FILE, "headers.yaml", "sites.yaml", "program.yaml", "policy.yaml"}
@@ -63,7 +63,10 @@ def files_of(inventory: Inventory) -> dict[str, str]:
     for row in inventory.excluded:
         systems, rows = by_file.setdefault(_file_of(row.department), ([], []))
         systems.append(row.system) if row.system else rows.append(row)
-    return {REFERENCE_FILE: references_text(inventory), **{name: systems_text(*content) for name, content in sorted(by_file.items())}}
+    return {
+        REFERENCE_FILE: references_text(inventory.departments, inventory.rooms),
+        **{name: systems_text(*content) for name, content in sorted(by_file.items())},
+    }
 
 
 def _file_of(department: str) -> str:
@@ -71,11 +74,11 @@ def _file_of(department: str) -> str:
     return name if name not in RESERVED else f"{department}-systems.yaml"
 
 
-def references_text(inventory: Inventory) -> str:
+def references_text(departments: Iterable[Department], rooms: Iterable[Room]) -> str:
     """``departments:`` and ``rooms:``."""
     content = {
-        "departments": [_Inline(_plain(department)) for department in inventory.departments],
-        "rooms": [_Inline(_plain(room)) for room in inventory.rooms],
+        "departments": [_Inline(_plain(department)) for department in departments],
+        "rooms": [_Inline(_plain(room)) for room in rooms],
     }
     return _dump({key: value for key, value in content.items() if value} or {"departments": []})
 

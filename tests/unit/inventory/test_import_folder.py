@@ -171,3 +171,66 @@ def test_an_import_that_is_killed_leaves_the_old_folder_or_is_carried_through_by
         assert main(["inventory", "import", str(FORM), "--into", str(into), "--yes"]) == 0
     imported(FORM, into)
     assert {file.name: file.read_bytes() for file in into.iterdir()} == {file.name: file.read_bytes() for file in whole.iterdir()}
+
+
+ONE_FILE = """\
+departments:
+  - {id: water, name: 市水务局, level: municipal, organisation_type: government}
+  - {id: school, name: 市教育局, level: municipal, organisation_type: government}
+rooms:
+  - {id: r-1, name: 水务机房, owner: water}
+systems:
+  - {id: water-fees, name: 水费系统, department: water, kind: application, status: in_use, classified: false}
+  - {id: pupils, name: 学籍系统, department: school, kind: application, status: in_use, classified: false}
+"""
+
+
+def test_departments_and_rooms_in_a_file_of_systems_are_written_with_it(tmp_path: Path) -> None:
+    into = tmp_path / "inventory"
+    into.mkdir()
+    (into / "all.yaml").write_text(ONE_FILE, "utf-8")
+    before = load([into]).inventory
+    change = tmp_path / "change.yaml"
+    change.write_text(ONE_FILE.replace("name: 水费系统", "name: 水费系统, data_gb: 7"), "utf-8")
+    assert "all.yaml" in imported(change, into)
+    after = load([into])
+    assert after.errors == []
+    assert (after.inventory.departments, after.inventory.rooms) == (before.departments, before.rooms)
+    assert [one.data_gb for one in after.inventory.systems] == [None, 7.0]
+    more = tmp_path / "more.yaml"
+    more.write_text("departments:\n  - {id: forest, name: 市林业局, level: municipal, organisation_type: government}\n", "utf-8")
+    assert imported(more, into) == ["all.yaml"]
+    assert [one.id for one in load([into]).inventory.departments] == ["forest", "school", "water"]
+    assert len(load([into]).inventory.systems) == 2
+
+
+def test_departments_in_several_files_stay_each_in_its_own(tmp_path: Path) -> None:
+    into = tmp_path / "inventory"
+    into.mkdir()
+    (into / "a.yaml").write_text(
+        "departments:\n  - {id: water, name: 市水务局, level: municipal, organisation_type: government}\n", "utf-8"
+    )
+    (into / "b.yaml").write_text(
+        "departments:\n  - {id: school, name: 市教育局, level: municipal, organisation_type: government}\n", "utf-8"
+    )
+    change = tmp_path / "change.yaml"
+    change.write_text("departments:\n  - {id: school, name: 市教育和体育局, level: municipal, organisation_type: government}\n", "utf-8")
+    assert imported(change, into) == ["b.yaml"]
+    assert [one.name for one in load([into]).inventory.departments] == ["市教育和体育局", "市水务局"]
+
+
+def test_a_purge_leaves_the_departments_of_the_file_that_it_rewrites(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    into = tmp_path / "inventory"
+    into.mkdir()
+    (into / "all.yaml").write_text(ONE_FILE, "utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ORCHESTRATOR_INVENTORY", str(into))
+    monkeypatch.setenv("ORCHESTRATOR_STATE", str(tmp_path / "state"))
+    assert main(["purge", "water-fees", "--reason", "上级认定", "--yes"]) == 0, capsys.readouterr().err
+    found = load([into])
+    assert found.errors == []
+    assert [one.id for one in found.inventory.departments] == ["school", "water"]
+    assert [one.id for one in found.inventory.systems] == ["pupils"]
+    assert [(row.department, str(row.reason)) for row in found.inventory.excluded] == [("water", "classified")]
