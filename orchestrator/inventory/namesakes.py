@@ -24,11 +24,12 @@ def namesakes(known: Inventory, settled: Settled, reading: Reading, keep: Collec
             by_name.setdefault(key(system.name), []).append(system)
     new = [system for system in incoming if system.id not in ids]
     pairs = [(system, former) for system in new for former in by_name.get(key(system.name), ())]
+    owners = {system.department for system in stored}
     moved = _Moved(known, reading, Counter((system.department, former.department) for system, former in pairs))
     return [
         _kind(system, former, reading, sure=former.id in settled.vanished)
         if system.department == former.department
-        else _department(system, former, reading, moved)
+        else _department(system, former, reading, moved, gone=former.id in settled.gone and system.department not in owners)
         for system, former in pairs
     ]
 
@@ -60,10 +61,11 @@ def _kind(system: System, former: System, reading: Reading, *, sure: bool) -> Fi
     )  # fmt: skip
 
 
-def _department(system: System, former: System, reading: Reading, moved: _Moved) -> Finding:
+def _department(system: System, former: System, reading: Reading, moved: _Moved, *, gone: bool) -> Finding:
+    """``gone``: the former one's department is gone from its sheet, where the other is new."""
     name = moved.known.get(former.department, former.department)
     return _finding(
-        "system-of-another-department", system, reading, moved.clearly(system.department, former.department),
+        "system-of-another-department", system, reading, gone or moved.clearly(system.department, former.department),
         f"{system.name} 已在库，属{name}（{former.id}）(already stored under another department)",
         f"单位改名：先在台账的单位名录中改名称，编码不变；单位写错：更正；是另一系统：--keep {former.id} 或 --keep {former.department} "
         "(renamed: rename it in the folder's list of departments first; a slip: correct it; another system: --keep)",
