@@ -725,3 +725,13 @@ def test_a_form_that_still_names_what_goes_is_answered_the_same_each_time(city: 
     again = city.imports(later, code=3, options=("--partial",))
     assert (again["changes"], again["findings"]) == ([], [finding])
     assert city.imports(later, code=3)["findings"] == [finding]
+
+
+def test_a_classified_row_and_one_that_is_not_answered_of_one_number_stay_in_their_tables(city: City) -> None:
+    city.imports(city.form("a.xlsx", row(1, "x", ""), row(2, "甲系统")), code=3, options=("--partial",))
+    b = city.form("b.xlsx", row(1, "y", "是"), row(2, "乙系统"))
+    for form in (b, b):
+        city.imports(form)
+    assert city.imports(b)["changes"] == []
+    city.imports(city.form("b.xlsx", row(1, "丙系统"), row(2, "乙系统")))
+    assert [row.answered for row in load([city.into]).withheld] == [False]
