@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from orchestrator.errors import Finding
 from orchestrator.inventory.names import Names, key
@@ -26,12 +26,36 @@ def namesakes(known: Inventory, settled: Settled, reading: Reading, keep: Collec
     pairs = [(system, former) for system in new for former in by_name.get(key(system.name), ())]
     owners = {system.department for system in stored}
     moved = _Moved(known, reading, Counter((system.department, former.department) for system, former in pairs))
-    return [
+    alike = _alike([system for system in new if key(system.name) not in by_name], by_name, reading, settled)
+    return alike + [
         _kind(system, former, reading, sure=former.id in settled.vanished)
         if system.department == former.department
         else _department(system, former, reading, moved, gone=former.id in settled.gone and system.department not in owners)
         for system, former in pairs
     ]
+
+
+def _alike(new: list[System], by_name: Mapping[str, list[System]], reading: Reading, settled: Settled) -> list[Finding]:
+    """New systems whose name looks like that of a stored one of their department that came from another table."""
+    others: dict[tuple[str, str], dict[str, System]] = {}
+    for former in (one for alike in by_name.values() for one in alike):
+        if former.id not in settled.vanished:  # else it is listed already
+            others.setdefault((former.department, former.kind), {})[former.name] = former
+    compared = {of: Names(named) for of, named in others.items()}
+    found = []
+    for system in new:
+        of = (system.department, system.kind)
+        for name in compared[of].near(system.name, limit=1) if of in compared and system.id in reading.tables else ():
+            ident = others[of][name].id
+            found.append(
+                _finding(
+                    "system-near-miss", system, reading, False,
+                    f"{system.name} 与已在库的 {ident} 名称相近，而后者不在此次表中 (looks like a stored one that the reading does not list)",
+                    f"是同一系统：在“系统编码”填写 {ident}；是两个系统：无需处理 (the same: give that id; two of them: nothing to do)",
+                    "name",
+                )
+            )  # fmt: skip
+    return found
 
 
 class _Moved:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from orchestrator.errors import Finding
 from orchestrator.inventory.groups import NOBODY, Stored, Table, carry, left_over, new_tables, stored_tables, together
-from orchestrator.inventory.names import key
+from orchestrator.inventory.names import key, same_file
 from orchestrator.inventory.reading import Reading, Withheld
 from orchestrator.inventory.sheetwise import Sheet, Sheets
 from orchestrator.models import System
@@ -87,6 +87,8 @@ class _Department:
         uncertain: list[tuple[str, Table]] = []
         alone: list[Table] = []
         unmatched: list[Table] = []
+        again: list[Table] = []
+        """Of files that were there before."""
         names = {table.name for table in old}
         for olds, news in sheets.parts.get(self.ident, ()):
             if not news:
@@ -96,7 +98,10 @@ class _Department:
                 self.may += sum(len(table.withheld) + len(table.loose) for table in news)
                 self.withheld += [(row, table.key) for table in news for row in table.withheld]
             else:
+                keys = [table.key for table in olds]
                 uncertain += self._supersede(olds, news, renamed)
+                again += [table for table in news if any(same_file(table.key, was) for was in keys)]
+        uncertain += self._sheets_gone(unmatched, again)
         for ident, table in uncertain:
             self.settled.findings.append(self._unlisted(ident, table))
         rows = self._unmatched(unmatched, sheets.sheets)
@@ -106,6 +111,19 @@ class _Department:
         for table in alone if others else ():
             self._alone(table, others, sure_to_be_another=bool(table.systems) and table.name not in names)
         return self.withheld
+
+    def _sheets_gone(self, unmatched: list[Table], again: list[Table]) -> list[tuple[str, Table]]:
+        """Systems of sheets that are not in their file any more, though another of its sheets is there again."""
+        found = []
+        for table in unmatched:
+            file = next((one for one in again if same_file(one.key, table.key)), None)
+            if file and table.name not in {one.name for one in again}:
+                missing = [ident for ident in sorted(table.systems) if ident not in self.listed]
+                self.settled.vanished |= set(missing)
+                found += [(ident, file) for ident in missing if not self._known_of(ident)]
+                if table.withheld:
+                    self.settled.findings.append(self._rows_kept(len(table.withheld), file))
+        return found
 
     def _unmatched(self, tables: list[Table], sheets: Sequence[Sheet]) -> int:
         """Rows that stay because no new table speaks of theirs. Returns how many of them nobody was told of."""

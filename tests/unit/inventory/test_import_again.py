@@ -735,3 +735,28 @@ def test_a_classified_row_and_one_that_is_not_answered_of_one_number_stay_in_the
     assert city.imports(b)["changes"] == []
     city.imports(city.form("b.xlsx", row(1, "丙系统"), row(2, "乙系统")))
     assert [row.answered for row in load([city.into]).withheld] == [False]
+
+
+def test_a_sheet_that_is_no_longer_in_its_file_is_told_and_asked_about(city: City) -> None:
+    def form(*sheets: list[list[object]]) -> Path:
+        named = zip(("应用系统", "数据库", "其他"), sheets, strict=False)
+        return build(city.folder / "a.xlsx", [{"name": name, "rows": [HEADERS, *rows]} for name, rows in named if rows])
+
+    city.imports(form([row(1, "甲系统")], [row(1, "乙库", kind="数据库", os="玄武岩")], [row(1, "", "是")]))
+    ident = city.systems()["乙库"].id
+    assert codes(city.imports(form([row(1, "甲系统")]))) == {"system-unlisted", "classified-rows-kept"}
+    later = form([row(1, "甲系统"), row(2, "", "是")])
+    (finding,) = city.imports(later, code=3)["findings"]
+    assert (finding["code"], finding["system"]) == ("unlisted-or-classified", ident)
+    city.imports(later, options=("--remove", ident))
+    assert "玄武岩" not in city.words()
+    assert city.imports(later)["changes"] == []
+    assert city.classified() == [1, 2]
+
+
+def test_a_corrected_name_in_a_file_of_another_name_is_told(city: City) -> None:
+    city.imports(city.form("a.xlsx", row(1, "水费征收管理系统")))
+    answer = city.imports(city.form("b.xlsx", row(1, "水费征收管理信息系统")))
+    (finding,) = answer["findings"]
+    assert (finding["code"], finding["severity"], finding["cell"]) == ("system-near-miss", "warning", "E2")
+    assert city.systems()["水费征收管理系统"].id in finding["remedy"]
