@@ -30,6 +30,8 @@ class Sheet:
     """New classified rows that name no department, or one of which no system is stored: they may be any department's."""
     beside: list[str] = field(default_factory=list)
     """Systems that ``rows`` may be too, though the sheet does not continue theirs."""
+    rows_beside: int = 0
+    """Classified rows of theirs."""
 
     @property
     def name(self) -> str:
@@ -111,15 +113,21 @@ class Sheets:
                 else:
                     sheet.rows.append(row)
         if sheet.rows:
-            unnamed = not sheet.named and not sheet.continues
-            sheet.beside = sorted(
-                ident
+            one = len(sheet.named) == 1 and any(table.systems for table in _all(sheet.tables))  # its own, most likely
+            unnamed = not sheet.touches and not sheet.continues and not one and any(row.department == NOBODY for row in sheet.rows)
+            others = [
+                table
                 for department, tables in self._old.items()
                 if department not in self._new
                 for table in tables
-                if unnamed or (table.key not in sheet.continues and (table.key in sheet.touches or table.name == sheet.name))
-                for ident in table.systems
-            )
+                if unnamed or self._beside(sheet, table)
+            ]
+            sheet.beside = sorted(ident for table in others for ident in table.systems)
+            sheet.rows_beside = sum(len(table.withheld) for table in others)
+
+    @staticmethod
+    def _beside(sheet: Sheet, table: Table) -> bool:
+        return table.key not in sheet.continues and (table.key in sheet.touches or table.name == sheet.name)
 
     def _share(self) -> None:
         """Give every table the rows of its sheet that may be its department's."""

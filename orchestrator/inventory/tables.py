@@ -106,7 +106,7 @@ class _Department:
             self.settled.findings.append(self._unlisted(ident, table))
         rows = self._unmatched(unmatched, sheets.sheets)
         if rows and alone:
-            self.settled.findings.append(self._rows_kept(rows, alone[0]))
+            self.settled.findings.append(_rows_kept(rows, self.name, alone[0]))
         others = sorted(ident for table in old for ident in table.systems if not self._known_of(ident))
         for table in alone if others else ():
             self._alone(table, others, sure_to_be_another=bool(table.systems) and table.name not in names)
@@ -122,7 +122,7 @@ class _Department:
                 self.settled.vanished |= set(missing)
                 found += [(ident, file) for ident in missing if not self._known_of(ident)]
                 if table.withheld:
-                    self.settled.findings.append(self._rows_kept(len(table.withheld), file))
+                    self.settled.findings.append(_rows_kept(len(table.withheld), self.name, file))
         return found
 
     def _unmatched(self, tables: list[Table], sheets: Sequence[Sheet]) -> int:
@@ -136,7 +136,7 @@ class _Department:
             gone = any(table is one for sheet in sheets for _, one in sheet.gone)
             if table.withheld and (gone or (self.ident == NOBODY and sheet)):
                 place = next(one.place for one in sheets if one is sheet or any(table is other for _, other in one.gone))
-                self.settled.findings.append(self._rows_kept(len(table.withheld), Table("", place=place)))
+                self.settled.findings.append(_rows_kept(len(table.withheld), self.name, Table("", place=place)))
             else:
                 untold += len(table.withheld)
         return untold
@@ -183,7 +183,7 @@ class _Department:
         carry(olds, news)
         self.withheld += [*((row, table.key) for table in news for row in table.withheld), *left]
         if left:
-            self.settled.findings.append(self._rows_kept(len(left), news[0]))
+            self.settled.findings.append(_rows_kept(len(left), self.name, news[0]))
         return [(ident, news[0]) for ident in [*open_ones, *named]]
 
     # ------------------------------------------------------------ what the operator is told
@@ -223,12 +223,13 @@ class _Department:
             )
         )  # fmt: skip
 
-    def _rows_kept(self, count: int, table: Table) -> Finding:
-        return _finding(
-            "classified-rows-kept", "warning", table, "",
-            f"{self.name} 上次所列涉密或未答的行有 {count} 行不在此表，仍予计数 (classified or unanswered rows that the form no longer lists still count)",
-            "如已撤销，用原文件名重新导入，或从台账文件中删去该行 (withdrawn: import it under the former file name, or delete them from the folder)",
-        )  # fmt: skip
+
+def _rows_kept(count: int, name: str, table: Table) -> Finding:
+    return _finding(
+        "classified-rows-kept", "warning", table, "",
+        f"{name} 上次所列涉密或未答的行有 {count} 行不在此表，仍予计数 (classified or unanswered rows that the form no longer lists still count)",
+        "如已撤销，用原文件名重新导入，或从台账文件中删去该行 (withdrawn: import it under the former file name, or delete them from the folder)",
+    )  # fmt: skip
 
 
 def _finding(code: str, severity: str, table: Table, system: str, message: str, remedy: str) -> Finding:
@@ -264,6 +265,8 @@ def _gone(sheet: Sheet, before: Mapping[str, System], again: set[str], known: Co
         settled.gone.add(ident)
         if key(before[ident].name) not in again:
             settled.findings.append(_missing(ident, _who(before[ident]), table, others, may=bool(sheet.rows)))
+    if sheet.rows_beside:
+        settled.findings.append(_rows_kept(sheet.rows_beside, "其他单位", table))
     beside = [ident for ident in sheet.beside if ident not in known]
     if beside:
         settled.gone |= set(beside)
