@@ -122,7 +122,17 @@ def joined(old: list[Table], new: list[Table], same: Callable[[Table, Table], bo
             match[1].append(table)
         else:
             parts.append(([], [table]))
-    return parts
+    _own_sheets(parts, replaced)
+    return [one for one in parts if one[0] or one[1]]
+
+
+def _own_sheets(parts: list[Part], replaced: list[Part]) -> None:
+    """A sheet that shares systems with another one only: what was on its own is superseded too."""
+    for part in [one for one in parts if one[0] and one[1]]:
+        names = {table.name for table in part[1]} - {table.name for table in part[0]}
+        for own in [one for one in replaced if one[0] and not one[1] and one[0][0].name in names]:
+            part[0].extend(own[0])
+            own[0].clear()
 
 
 def _replaced(table: Table, candidates: list[Part], parts: list[Part]) -> Part | None:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 
 from orchestrator.errors import Finding
-from orchestrator.inventory.names import Names, key
+from orchestrator.inventory.names import Names, key, table_key
 from orchestrator.inventory.reading import Reading, systems_of
 from orchestrator.inventory.tables import Settled
 from orchestrator.models import Inventory, System
@@ -25,14 +25,44 @@ def namesakes(known: Inventory, settled: Settled, reading: Reading, keep: Collec
     new = [system for system in incoming if system.id not in ids]
     pairs = [(system, former) for system in new for former in by_name.get(key(system.name), ())]
     owners = {system.department for system in stored}
-    moved = _Moved(known, reading, Counter((system.department, former.department) for system, former in pairs))
-    alike = _alike([system for system in new if key(system.name) not in by_name], by_name, reading, settled)
+    number = Counter(system.department for system in stored)
+    shared = Counter((system.department, former.department) for system, former in pairs)
+    silent = number.keys() - {system.department for system in incoming}
+
+    def there(system: System, former: System) -> bool:
+        """Whether all that the former department has is on a sheet of that name now, and it says nothing else."""
+        at = settled.tables.systems.get(former.id, "").partition(".")[0]
+        whole = shared[system.department, former.department] == number[former.department] and former.department in silent
+        return whole and at == table_key(*reading.tables.get(system.id, ("", "")))
+
+    moved = _Moved(known, reading, shared)
+    alike = _of_what_goes(stored, by_name, settled) + _alike(
+        [system for system in new if key(system.name) not in by_name], by_name, reading, settled
+    )
     return alike + [
         _kind(system, former, reading, sure=former.id in settled.vanished)
         if system.department == former.department
-        else _department(system, former, reading, moved, gone=former.id in settled.gone and system.department not in owners)
+        else _department(
+            system, former, reading, moved, gone=system.department not in owners and (former.id in settled.gone or there(system, former))
+        )
         for system, former in pairs
     ]
+
+
+def _of_what_goes(stored: list[System], by_name: Mapping[str, list[System]], settled: Settled) -> list[Finding]:
+    """Systems that stay though they have the name of one that goes: it may be the same, from before its department had another name."""
+    found = []
+    for system in stored:
+        for former in by_name.get(key(system.name), ()) if system.id in settled.removed else ():
+            found.append(
+                Finding(
+                    "namesake-kept", "warning",
+                    f"{former.id} 与移出的 {system.id} 同名，予以保留 (kept, though it has the name of one that goes)",
+                    f"是同一系统：--remove {former.id}；是另一系统：无需处理 (the same: --remove; another one: nothing to do)",
+                    system=former.id,
+                )
+            )  # fmt: skip
+    return found
 
 
 def _alike(new: list[System], by_name: Mapping[str, list[System]], reading: Reading, settled: Settled) -> list[Finding]:

@@ -760,3 +760,19 @@ def test_a_corrected_name_in_a_file_of_another_name_is_told(city: City) -> None:
     (finding,) = answer["findings"]
     assert (finding["code"], finding["severity"], finding["cell"]) == ("system-near-miss", "warning", "E2")
     assert city.systems()["水费征收管理系统"].id in finding["remedy"]
+
+
+def test_a_system_with_the_name_of_one_that_became_classified_is_named(city: City) -> None:
+    former, new = EDUCATION, "市教育体育和旅游局"
+    city.imports(city.form("a.xlsx", row(1, "丙系统", department=former), row(2, "丁系统", department=former)))
+    city.imports(city.form("b.xlsx", row(1, "丙系统", department=new)))
+    answer = city.imports(city.form("b.xlsx", row(1, "", "是", department=new)))
+    (finding,) = [finding for finding in answer["findings"] if finding["code"] == "namesake-kept"]
+    assert finding["system"] == city.systems()["丙系统"].id
+    assert "丙系统" not in json.dumps(answer, ensure_ascii=False)
+
+
+def test_a_department_with_one_system_that_is_renamed_on_its_form_does_not_double_it(city: City) -> None:
+    city.imports(city.form("a.xlsx", row(1, "丙系统", department=EDUCATION)))
+    answer = city.imports(city.form("a.xlsx", row(1, "丙系统", department="市教育体育和旅游局")), code=3)
+    assert codes(answer) == {"system-of-another-department"}
