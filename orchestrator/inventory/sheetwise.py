@@ -105,7 +105,7 @@ class Sheets:
                 continue
             known: Counter[int | None] = Counter()
             for table in before:
-                if table.key in sheet.continues or table.name in ("", sheet.name):
+                if table.key in sheet.continues or not table.key:
                     known += table.numbers
             for row in [row for table in tables for row in table.withheld]:
                 if known[row.row_no]:
