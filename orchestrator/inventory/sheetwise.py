@@ -113,8 +113,7 @@ class Sheets:
                 else:
                     sheet.rows.append(row)
         if sheet.rows:
-            one = len(sheet.named) == 1 and any(table.systems for table in _all(sheet.tables))  # its own, most likely
-            unnamed = not sheet.touches and not sheet.continues and not one and any(row.department == NOBODY for row in sheet.rows)
+            unnamed = not sheet.touches and not sheet.continues and any(row.department == NOBODY for row in sheet.rows)
             others = [
                 table
                 for department, tables in self._old.items()

@@ -104,7 +104,13 @@ def _asked(finding: Finding, stored: dict[str, System]) -> list[str]:
 
 
 @given(_years())
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), phases=(Phase.explicit, Phase.reuse, Phase.generate))
+@settings(
+    max_examples=200,
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),
+)
 def test_what_became_classified_is_never_kept_unsaid_and_a_second_import_changes_nothing(years: list[Form]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         into = Path(folder) / "inventory"
