@@ -128,9 +128,7 @@ class Builder:
         identified = [raw for raw in self.systems if self._identify(raw, uncounted)]
         self._ids.give(identified)
         self._distinct(identified)
-        alone = (
-            not self.systems and not self.withheld
-        )  # technical sheets without a statistics form: nothing in it turns out to be classified
+        alone = not self.systems and not self.withheld  # technical sheets without a statistics form: nothing in it turns out to be classified
         link.join_parts(identified, self.parts, self.findings, self._ids.stored if alone else {})
         for _, _, part in [joined for raw in identified for joined in raw.parts]:
             self._tell(part)
