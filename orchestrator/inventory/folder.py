@@ -52,9 +52,9 @@ class Folder:
     def systems(self) -> dict[str, System]:
         return {system.id: system for system in systems_of(self.inventory)}
 
-    def know(self, keep: Iterable[str], remove: Iterable[str]) -> None:
-        """Raises ``UsageError`` for an id that is not here."""
-        departments = {system.department for system in self.systems.values()}
+    def know(self, keep: Iterable[str], remove: Iterable[str], incoming: Iterable[str]) -> None:
+        """Raises ``UsageError`` for an id that is not here. ``incoming``: departments that are read, of which rows may be said to be no system here."""
+        departments = {*(system.department for system in self.systems.values()), *incoming}
         for ident in [*remove, *(one for one in keep if one not in departments)]:
             if ident not in self.systems:
                 raise UsageError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,9 +33,9 @@ class Table:
     withheld: list[Withheld] = field(default_factory=list)
     place: tuple[str, str] = ("", "")
     loose: list[Withheld] = field(default_factory=list)
-    """New classified rows of the sheet that name no department: each may be one of this department's."""
+    """New classified rows of the sheet that name no department, or one of which no system is stored: each may be one of this department's."""
     only: bool = True
-    """Whether the sheet lists no other department."""
+    """Whether the sheet is about no other department."""
 
     @property
     def name(self) -> str:
@@ -44,6 +44,10 @@ class Table:
     @property
     def numbers(self) -> Counter[int | None]:
         return Counter(row.row_no for row in self.withheld)
+
+
+Part = tuple[list[Table], list[Table]]
+"""Stored and new tables of one department that belong together."""
 
 
 def stored_tables(before: Mapping[str, System], stored: Stored) -> dict[str, list[Table]]:
@@ -70,26 +74,6 @@ def new_tables(reading: Reading) -> dict[str, list[Table]]:
     return _by_department(found)
 
 
-def share_loose_rows(old: Mapping[str, list[Table]], new: Mapping[str, list[Table]]) -> None:
-    """Give every table the rows of its sheet that name no department, but for those that were there before."""
-    known = Counter((table.name, row.row_no) for table in old.get(NOBODY, ()) for row in table.withheld)
-    of_sheet: dict[tuple[str, str], list[Table]] = {}
-    for department, tables in new.items():
-        for table in tables if department != NOBODY else ():
-            of_sheet.setdefault(table.place, []).append(table)
-    for nobodys in new.get(NOBODY, ()):
-        loose = []
-        for row in nobodys.withheld:
-            at = (nobodys.name, row.row_no)
-            if known[at]:
-                known[at] -= 1
-            else:
-                loose.append(row)
-        sharing = of_sheet.get(nobodys.place, [])
-        for table in sharing:
-            table.loose, table.only = loose, len(sharing) == 1
-
-
 def _by_department(found: Mapping[tuple[str, Any], Table]) -> dict[str, list[Table]]:
     grouped: dict[str, list[Table]] = {}
     for (department, _), table in found.items():
@@ -97,9 +81,10 @@ def _by_department(found: Mapping[tuple[str, Any], Table]) -> dict[str, list[Tab
     return grouped
 
 
-def joined(old: list[Table], new: list[Table]) -> list[tuple[list[Table], list[Table]]]:
-    """Groups of tables that belong together: those that share a system, else those of one name."""
-    groups: list[tuple[list[Table], list[Table]]] = [([table], []) for table in old]
+def joined(old: list[Table], new: list[Table], same: Callable[[Table, Table], bool], kept: Collection[str]) -> list[Part]:
+    """Groups of tables that belong together: those that share a system, else those of one sheet. ``same``: whether a new table is on the sheet
+    that a stored one was on. ``kept``: systems that are said to be still there: a table that shares none with theirs is another one."""
+    groups: list[Part] = [([table], []) for table in old]
     of = {ident: number for number, table in enumerate(old) for ident in table.systems}
     home = list(range(len(old)))
 
@@ -121,26 +106,51 @@ def joined(old: list[Table], new: list[Table]) -> list[tuple[list[Table], list[T
         groups[roots[0]][1].append(table)
     parts = [groups[number] for number in range(len(old)) if home[number] == number]
     for group in [one for one in parts if not one[1] and not one[0][0].systems]:  # rows alone go where their table goes
-        name = group[0][0].name
-        match = next((one for one in parts if one[1] and (not name or name in {table.name for table in one[1]})), None)
+        rows = group[0][0]
+        match = next((one for one in parts if one[1] and (not rows.key or any(same(rows, table) for table in one[1]))), None)
         if match is not None:
             match[0].extend(group[0])
             parts.remove(group)
+    replaced = [one for one in parts if not one[1] and one[0][0].systems and not one[0][0].systems.keys() & set(kept)]
     for table in unmatched:
-        match = next((one for one in parts if not one[1] and _continues(one[0][0], table)), None)
+        match = next((one for one in parts if not one[1] and _continues(one[0][0], table, same)), None)
         if match is None and not table.systems:  # what was written by hand is one table
             match = next((one for one in parts if one[1] and any(not other.key for other in one[0])), None)
+        if match is None:
+            match = _replaced(table, [one for one in replaced if one[0] and one[0][0].key and same(one[0][0], table)], parts)
         if match is not None:
             match[1].append(table)
         else:
             parts.append(([], [table]))
-    return parts
+    _own_sheets(parts, replaced)
+    return [one for one in parts if one[0] or one[1]]
 
 
-def _continues(old: Table, new: Table) -> bool:
-    """Whether a new table that shares no system is the stored one again: not when both have systems, for two files may have one name."""
+def _own_sheets(parts: list[Part], replaced: list[Part]) -> None:
+    """A sheet that shares systems with another one only: what was on its own is superseded too."""
+    for part in [one for one in parts if one[0] and one[1]]:
+        names = {table.name for table in part[1]} - {table.name for table in part[0]}
+        for own in [one for one in replaced if one[0] and not one[1] and one[0][0].name in names]:
+            part[0].extend(own[0])
+            own[0].clear()
+
+
+def _replaced(table: Table, candidates: list[Part], parts: list[Part]) -> Part | None:
+    """Tables of the same sheet that share no system with what stands there now, as one."""
+    if not table.systems or not candidates:
+        return None
+    first, *others = candidates
+    for other in others:
+        first[0].extend(other[0])
+        other[0].clear()
+        parts[:] = [one for one in parts if one is not other]
+    return first
+
+
+def _continues(old: Table, new: Table, same: Callable[[Table, Table], bool]) -> bool:
+    """Whether a new table of which nothing is stored is the stored one again, where one of the two lists no system."""
     if old.key:
-        return old.name == new.name and not (old.systems and new.systems)
+        return same(old, new) and not (old.systems and new.systems)
     return not old.systems and old.numbers <= new.numbers
 
 
@@ -160,18 +170,7 @@ def left_over(olds: list[Table], news: list[Table], was: Table, now: Table, clea
     return left[: max(0, len(others) - replaced)]
 
 
-def carry(olds: list[Table], news: list[Table], taken: set[str]) -> None:
+def carry(olds: list[Table], news: list[Table]) -> None:
     """What is left of a superseded table belongs to the new one that shares most with it."""
-    taken -= {table.key for table in olds}
-    new_key(news, taken)
     for table in olds:
         table.key = max(news, key=lambda one: len(one.systems.keys() & table.systems.keys())).key
-
-
-def new_key(tables: list[Table], taken: set[str]) -> None:
-    for table in tables:
-        name, number = table.name, 1
-        while table.key in taken:
-            number += 1
-            table.key = f"{name}.{number}"
-        taken.add(table.key)

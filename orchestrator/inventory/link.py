@@ -190,17 +190,22 @@ def depend(raws: list[Raw], findings: list[Finding], stored: Mapping[str, list[S
                 )  # fmt: skip
             else:
                 alike = named.near(str(name))
-                findings.append(
-                    raw.finding(
-                        "dependency-unknown",
-                        "error",
-                        f"第 {number} 个关联系统在统计表中找不到 (matches no system)" + (f"；相近：{'、'.join(alike)}" if alike else ""),
-                        "填写统计表中的系统名称或编码；本市以外的系统请填在“互联”表 (give its name or id; systems elsewhere belong on the sheet 互联)",
-                        at="depends_on",
-                        system=ident,
-                    )
-                )
+                findings.append(dependency_unknown(number, alike, ident, (raw.file, raw.sheet, raw.at("depends_on"))))
         raw.values["depends_on"] = list(dict.fromkeys(kept))
+
+
+def dependency_unknown(number: int, alike: list[str], system: str, at: tuple[str, str, str]) -> Finding:
+    """``at``: file, sheet, cell."""
+    return Finding(
+        "dependency-unknown",
+        "error",
+        f"第 {number} 个关联系统在统计表中找不到 (matches no system)" + (f"；相近：{'、'.join(alike)}" if alike else ""),
+        "填写统计表中的系统名称或编码；本市以外的系统请填在“互联”表 (give its name or id; systems elsewhere belong on the sheet 互联)",
+        file=at[0],
+        sheet=at[1],
+        cell=at[2],
+        system=system,
+    )
 
 
 _MARKS = re.compile(f"({SPLIT.pattern})")

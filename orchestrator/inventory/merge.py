@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from orchestrator.errors import Refused
-from orchestrator.inventory import origins, personal
+from orchestrator.errors import Finding, Refused
+from orchestrator.inventory import link, origins, personal
 from orchestrator.inventory.folder import Folder
 from orchestrator.inventory.groups import Stored
 from orchestrator.inventory.load import INTERRUPTED, load
@@ -56,12 +56,10 @@ def prepare(
     such systems (see ``tables``). Raises ``UsageError`` for one that is not stored.
     """
     folder = Folder.read(into)
-    folder.know(keep, remove)
     reading = load(paths, known=folder.inventory, tables=folder.tables.systems)
+    folder.know(keep, remove, {department.id for department in reading.inventory.departments})
     if reading.errors and not partial:
-        raise Refused(
-            "未导入：表中有错误 (not imported: the input has errors)", findings=reading.findings, where=", ".join(p.name for p in paths)
-        )
+        raise _has_errors(reading, paths)
     settled = settle(folder.systems.values(), folder.tables, reading, keep=keep, remove=remove)
     findings = [*settled.findings, *namesakes(folder.inventory, settled, reading, keep)]
     unsure = [finding for finding in findings if finding.severity == "error"]
@@ -72,7 +70,33 @@ def prepare(
             where=", ".join(p.name for p in paths),
             remedy="逐项查明后，用 --keep 或 --remove 重新导入 (find out, then import again with --keep or --remove)",
         )
-    return _laid_over_folder(folder, replace(reading, findings=[*reading.findings, *findings]), settled)
+    reading = replace(reading, findings=[*reading.findings, *findings, *_depend_on_what_goes(reading, settled.removed.keys())])
+    if reading.errors and not partial:
+        raise _has_errors(reading, paths)
+    return _laid_over_folder(folder, reading, settled)
+
+
+def _has_errors(reading: Reading, paths: Sequence[Path]) -> Refused:
+    return Refused(
+        "未导入：表中有错误 (not imported: the input has errors)", findings=reading.findings, where=", ".join(p.name for p in paths)
+    )
+
+
+def _depend_on_what_goes(reading: Reading, removed: Collection[str]) -> list[Finding]:
+    """Names under 关联系统 of systems that this import removes: the same finding as when the form comes again and nobody knows them."""
+    systems = reading.all_systems()
+    gone = set(removed) - {system.id for system in systems}
+    return [
+        link.dependency_unknown(
+            number,
+            [],
+            system.id,
+            (*reading.tables.get(system.id, ("", "")), reading.places[system.id].get("depends_on", "").rpartition(" › ")[2]),
+        )
+        for system in systems
+        for number, ident in enumerate(system.depends_on, start=1)
+        if ident in gone
+    ]
 
 
 def classify(ident: str, into: Path) -> Import:

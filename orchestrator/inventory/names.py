@@ -33,8 +33,14 @@ def make_id(prefix: str, name: str) -> str:
 
 
 def table_key(file: str, sheet: str) -> str:
-    """A digest of what a table is called: its file without the folder, and its sheet."""
-    return hashlib.sha256(f"{file.rsplit('/', 1)[-1]}\n{sheet}".encode()).hexdigest()[:12]
+    """A digest of what a table is called: half of it of its file without the folder, half of that and its sheet."""
+    name = file.rsplit("/", 1)[-1]
+    return "".join(hashlib.sha256(text.encode()).hexdigest()[:6] for text in (name, f"{name}\n{sheet}"))
+
+
+def same_file(one: str, other: str) -> bool:
+    """Whether two tables are of one file, by their keys."""
+    return bool(one) and one[:6] == other[:6]
 
 
 def near(name: str, known: Iterable[str]) -> list[str]:

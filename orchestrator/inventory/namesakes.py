@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from orchestrator.errors import Finding
-from orchestrator.inventory.names import Names, key
+from orchestrator.inventory.names import Names, key, table_key
 from orchestrator.inventory.reading import Reading, systems_of
 from orchestrator.inventory.tables import Settled
 from orchestrator.models import Inventory, System
@@ -24,13 +24,68 @@ def namesakes(known: Inventory, settled: Settled, reading: Reading, keep: Collec
             by_name.setdefault(key(system.name), []).append(system)
     new = [system for system in incoming if system.id not in ids]
     pairs = [(system, former) for system in new for former in by_name.get(key(system.name), ())]
-    moved = _Moved(known, reading, Counter((system.department, former.department) for system, former in pairs))
-    return [
+    owners = {system.department for system in stored}
+    number = Counter(system.department for system in stored)
+    shared = Counter((system.department, former.department) for system, former in pairs)
+    silent = number.keys() - {system.department for system in incoming}
+
+    def there(system: System, former: System) -> bool:
+        """Whether all that the former department has is on a sheet of that name now, and it says nothing else."""
+        at = settled.tables.systems.get(former.id, "").partition(".")[0]
+        whole = shared[system.department, former.department] == number[former.department] and former.department in silent
+        return whole and at == table_key(*reading.tables.get(system.id, ("", "")))
+
+    moved = _Moved(known, reading, shared)
+    alike = _of_what_goes(stored, by_name, settled) + _alike(
+        [system for system in new if key(system.name) not in by_name], by_name, reading, settled
+    )
+    return alike + [
         _kind(system, former, reading, sure=former.id in settled.vanished)
         if system.department == former.department
-        else _department(system, former, reading, moved)
+        else _department(
+            system, former, reading, moved, gone=system.department not in owners and (former.id in settled.gone or there(system, former))
+        )
         for system, former in pairs
     ]
+
+
+def _of_what_goes(stored: list[System], by_name: Mapping[str, list[System]], settled: Settled) -> list[Finding]:
+    """Systems that stay though they have the name of one that goes: it may be the same, from before its department had another name."""
+    found = []
+    for system in stored:
+        for former in by_name.get(key(system.name), ()) if system.id in settled.removed else ():
+            found.append(
+                Finding(
+                    "namesake-kept", "warning",
+                    f"{former.id} 与移出的 {system.id} 同名，予以保留 (kept, though it has the name of one that goes)",
+                    f"是同一系统：--remove {former.id}；是另一系统：无需处理 (the same: --remove; another one: nothing to do)",
+                    system=former.id,
+                )
+            )  # fmt: skip
+    return found
+
+
+def _alike(new: list[System], by_name: Mapping[str, list[System]], reading: Reading, settled: Settled) -> list[Finding]:
+    """New systems whose name looks like that of a stored one of their department that came from another table."""
+    others: dict[tuple[str, str], dict[str, System]] = {}
+    for former in (one for alike in by_name.values() for one in alike):
+        if former.id not in settled.vanished:  # else it is listed already
+            others.setdefault((former.department, former.kind), {})[former.name] = former
+    compared = {of: Names(named) for of, named in others.items()}
+    found = []
+    for system in new:
+        of = (system.department, system.kind)
+        for name in compared[of].near(system.name, limit=1) if of in compared and system.id in reading.tables else ():
+            ident = others[of][name].id
+            found.append(
+                _finding(
+                    "system-near-miss", system, reading, False,
+                    f"{system.name} 与已在库的 {ident} 名称相近，而后者不在此次表中 (looks like a stored one that the reading does not list)",
+                    f"是同一系统：在“系统编码”填写 {ident}；是两个系统：无需处理 (the same: give that id; two of them: nothing to do)",
+                    "name",
+                )
+            )  # fmt: skip
+    return found
 
 
 class _Moved:
@@ -60,10 +115,11 @@ def _kind(system: System, former: System, reading: Reading, *, sure: bool) -> Fi
     )  # fmt: skip
 
 
-def _department(system: System, former: System, reading: Reading, moved: _Moved) -> Finding:
+def _department(system: System, former: System, reading: Reading, moved: _Moved, *, gone: bool) -> Finding:
+    """``gone``: the former one's department is gone from its sheet, where the other is new."""
     name = moved.known.get(former.department, former.department)
     return _finding(
-        "system-of-another-department", system, reading, moved.clearly(system.department, former.department),
+        "system-of-another-department", system, reading, gone or moved.clearly(system.department, former.department),
         f"{system.name} 已在库，属{name}（{former.id}）(already stored under another department)",
         f"单位改名：先在台账的单位名录中改名称，编码不变；单位写错：更正；是另一系统：--keep {former.id} 或 --keep {former.department} "
         "(renamed: rename it in the folder's list of departments first; a slip: correct it; another system: --keep)",

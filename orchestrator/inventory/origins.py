@@ -4,7 +4,7 @@ One line a system and sheet: the system, ``file › sheet``, the row, and each f
 has its digest was edited since: its place is the YAML file's again. Nothing personal is listed.
 
 One line a table and department, for the next import (see ``tables``): a digest of the table's name, the ids that came from it, and the numbers
-of its classified rows.
+of its classified rows, with a question mark for those that are not answered.
 """
 
 from __future__ import annotations
@@ -58,11 +58,14 @@ def read_tables(folder: Path, rows: Iterable[Withheld]) -> Stored:
             systems.update(dict.fromkeys(parts[4].split(), parts[2]))
             for number in parts[5].split():
                 numbers.setdefault((parts[3], number), []).append(parts[2])
-    found = []
-    for row in rows:
-        keys = numbers.get((row.department, _number(row)))
-        found.append((row, keys.pop(0) if keys else ""))
-    return Stored(systems, found)
+    at: dict[int, str] = {}
+    rows = list(rows)
+    for same in (_number, _other_number):  # a row may have been answered by hand since
+        for place, row in enumerate(rows):
+            keys = numbers.get((row.department, same(row))) if place not in at else None
+            if keys:
+                at[place] = keys.pop(0)
+    return Stored(systems, [(row, at.get(place, "")) for place, row in enumerate(rows)])
 
 
 def tables_text(tables: Stored, department_of: Mapping[str, str]) -> str:
@@ -80,7 +83,11 @@ def tables_text(tables: Stored, department_of: Mapping[str, str]) -> str:
 
 
 def _number(row: Withheld) -> str:
-    return "-" if row.row_no is None else str(row.row_no)
+    return ("-" if row.row_no is None else str(row.row_no)) + ("" if row.answered else "?")
+
+
+def _other_number(row: Withheld) -> str:
+    return _number(replace(row, answered=not row.answered))
 
 
 def with_origins(reading: Reading, origins: Origins) -> Reading:

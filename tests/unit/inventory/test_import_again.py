@@ -556,3 +556,223 @@ def test_with_a_form_beside_them_technical_rows_join_only_what_the_forms_list(ci
     )
     assert codes(city.imports(both, code=3)) >= {"system-not-found"}
     assert "10.7.7.7" not in city.words()
+
+
+# ---------------------------------------------------------------- a department's only system, several departments on a sheet
+
+EDUCATION = "市教育局"
+WIPED = [3, *[""] * 5, "是"]
+
+
+def three(city: City, name: str = "a.xlsx") -> System:
+    """A form of two departments; the second has one system, which is returned."""
+    city.imports(city.form(name, row(1, "甲系统"), row(2, "乙系统"), row(3, "丙系统", department=EDUCATION, os="玄武岩")))
+    return city.systems()["丙系统"]
+
+
+@pytest.mark.parametrize("name", ["a.xlsx", "b.xlsx"])
+@pytest.mark.parametrize(
+    ("last", "options"),
+    [
+        (WIPED, ()),
+        ([3, *[""] * 3, "丙系统", "应用系统", ""], ("--partial",)),
+        (row(3, "", "是", department="市教育据"), ()),
+        (row(3, "", "是", department="教育局"), ()),
+        (row(3, "", "是", department="市文化和旅游局"), ()),
+    ],
+)
+def test_a_departments_only_system_is_asked_about_when_a_row_that_names_another_or_none_is_classified(
+    city: City, name: str, last: list[object], options: tuple[str, ...]
+) -> None:
+    only = three(city)
+    later = city.form(name, row(1, "甲系统"), row(2, "乙系统"), last)
+    (finding,) = city.imports(later, code=3, options=options)["findings"]
+    assert (finding["code"], finding["system"], finding["file"]) == ("unlisted-or-classified", only.id, name)
+    after = 3 if options else 0
+    city.imports(later, code=after, options=("--remove", only.id, *options))
+    assert "玄武岩" not in city.words() and len(city.classified()) == 1
+    assert city.imports(later, code=after, options=options)["changes"] == []
+    assert len(city.classified()) == 1
+
+
+def test_such_a_row_may_be_said_to_be_no_stored_system(city: City) -> None:
+    only = three(city)
+    later = city.form("a.xlsx", row(1, "甲系统"), row(2, "乙系统"), WIPED)
+    nobody = city.imports(later, code=3)["findings"][0]["remedy"].rpartition("--keep ")[2].split()[0]
+    for options in (("--keep", nobody), ("--keep", only.department), ("--keep", only.id), ()):
+        if options:
+            city.imports(later, options=options)
+        assert codes(city.imports(later)) == {"system-unlisted"}
+        assert (set(city.systems()), city.classified()) == ({"甲系统", "乙系统", "丙系统"}, [3])
+
+
+@pytest.mark.parametrize("name", ["a.xlsx", "b.xlsx"])
+def test_a_sheet_of_classified_rows_that_name_no_department_asks_about_all_that_may_be_meant(city: City, name: str) -> None:
+    three(city)
+    later = city.form(name, *([number, *[""] * 5, "是"] for number in (1, 2, 3)))
+    asked = city.imports(later, code=3)["findings"]
+    assert {finding["code"] for finding in asked} == ({"unlisted-or-classified"} if name == "a.xlsx" else {"classified-table"})
+    gone = [part for system in city.systems().values() for part in ("--remove", system.id)]
+    city.imports(later, options=tuple(gone))
+    assert (city.systems(), city.classified()) == ({}, [1, 2, 3])
+    assert city.imports(later)["changes"] == []
+
+
+def test_a_department_that_is_gone_from_its_sheet_is_listed(city: City) -> None:
+    only = three(city)
+    for name in ("a.xlsx", "b.xlsx", "b.xlsx"):
+        answer = city.imports(city.form(name, row(1, "甲系统"), row(2, "乙系统")))
+        assert [(finding["code"], finding["system"]) for finding in answer["findings"]] == [("system-unlisted", only.id)]
+    later = city.form("b.xlsx", row(1, "甲系统"), row(2, "乙系统"), WIPED)
+    assert codes(city.imports(later, code=3)) == {"unlisted-or-classified"}, "the sheet of another name is the same sheet"
+
+
+def test_departments_whose_files_have_one_name_are_not_missed_on_each_others_sheets(city: City) -> None:
+    water = city.form("水务/统计表.xlsx", row(1, "甲系统"), row(2, "", "是"))
+    education = city.form("教育/统计表.xlsx", row(1, "乙系统", department=EDUCATION))
+    for path in (water, education, water, education):
+        assert codes(city.imports(path)) == set()
+    assert (set(city.systems()), city.classified()) == ({"甲系统", "乙系统"}, [2])
+
+
+@pytest.mark.parametrize("others", [0, 1, 2])
+def test_a_department_renamed_on_its_form_keeps_nothing_that_became_classified(city: City, others: int) -> None:
+    former, new = EDUCATION, "市教育体育和旅游局"
+    names = ["丁系统", "戊系统"][:others]
+
+    def rest(department: str) -> list[list[object]]:
+        return [row(number, name, department=department) for number, name in enumerate(names, start=2)]
+
+    city.imports(city.form("a.xlsx", row(1, "丙系统", department=former, os="玄武岩"), *rest(former)))
+    later = city.form("a.xlsx", row(1, "", "是", department=new), *rest(new))
+    answer = city.imports(later, code=3)
+    assert codes(answer) == {"classified-table", *(["system-of-another-department"] if others else [])}
+    departments = city.into / "departments.yaml"
+    departments.write_text(departments.read_text("utf-8").replace(former, new), encoding="utf-8")
+    city.imports(later)
+    assert (set(city.systems()), city.classified()) == (set(names), [1])
+    assert "玄武岩" not in city.words()
+
+
+def test_a_row_without_a_department_is_not_counted_again_under_another_file_name(city: City) -> None:
+    rows = [row(1, "甲系统"), row(2, "乙系统", department=EDUCATION), WIPED]
+    for name in ("a.xlsx", "b.xlsx", "b.xlsx"):
+        city.imports(city.form(name, *rows))
+        assert city.classified() == [3]
+    city.imports(city.form("b.xlsx", *rows[:2], row(3, "", "是", department=EDUCATION)))
+    assert city.classified() == [3], "now it names its department"
+
+
+# ---------------------------------------------------------------- a table that has nothing in common with the stored one
+
+
+def test_a_table_whose_systems_all_have_other_names_is_the_stored_one_and_they_are_listed(city: City) -> None:
+    city.imports(city.form("a.xlsx", row(1, "人事系统"), row(2, "考勤平台")))
+    before = {system.id for system in city.systems().values()}
+    later = city.form("a.xlsx", row(1, "公文流转平台"), row(2, "信访登记库"))
+    for _ in range(2):
+        answer = city.imports(later)
+        assert {(finding["code"], finding["system"]) for finding in answer["findings"]} == {("system-unlisted", ident) for ident in before}
+    city.imports(later, options=tuple(part for ident in sorted(before) for part in ("--remove", ident)))
+    assert set(city.systems()) == {"公文流转平台", "信访登记库"}
+
+
+def test_the_only_system_under_another_kind_is_the_same(city: City) -> None:
+    city.imports(city.form("a.xlsx", row(1, "甲系统")))
+    assert codes(city.imports(city.form("a.xlsx", row(1, "甲系统", kind="数据库")), code=3)) == {"kind-changed"}
+
+
+def test_beside_classified_rows_such_a_table_is_asked_about(city: City) -> None:
+    city.imports(city.form("a.xlsx", row(1, "人事系统"), row(2, "", "是")))
+    ident = city.systems()["人事系统"].id
+    later = city.form("a.xlsx", row(1, "公文流转平台"), row(2, "", "是"))
+    assert codes(city.imports(later, code=3)) == {"unlisted-or-classified"}
+    city.imports(later, options=("--remove", ident))
+    assert (set(city.systems()), city.classified()) == ({"公文流转平台"}, [2])
+    assert city.imports(later)["changes"] == []
+
+
+def test_if_what_it_held_is_still_there_it_is_another_table(city: City) -> None:
+    city.imports(city.form("a.xlsx", row(1, "人事系统"), row(2, "", "是")))
+    later = city.form("a.xlsx", row(1, "公文流转平台"))
+    assert codes(city.imports(later, code=3)) == {"unlisted-or-classified"}, "nobody knows whether the row is gone"
+    assert codes(city.imports(later, options=("--keep", city.systems()["人事系统"].id))) == {"classified-rows-kept"}
+    assert city.imports(later)["changes"] == []
+    assert (set(city.systems()), city.classified()) == ({"人事系统", "公文流转平台"}, [2])
+
+
+@pytest.mark.parametrize("later", [[row(1, "", "是")], [row(1, "甲系统")], [row(1, "", "是"), row(2, "乙系统")]])
+def test_classified_rows_of_a_table_that_nothing_continues_are_told_when_another_comes(city: City, later: list[list[object]]) -> None:
+    city.imports(city.form("a.xlsx", row(1, "", "是")))
+    answer = city.imports(city.form("b.xlsx", *later))
+    assert codes(answer) == {"classified-rows-kept"}
+
+
+# ---------------------------------------------------------------- what depends on a system that goes
+
+
+@pytest.mark.parametrize("said", [(), ("--remove",)])
+def test_a_form_that_still_names_what_goes_is_answered_the_same_each_time(city: City, said: tuple[str, ...]) -> None:
+    city.imports(city.form("a.xlsx", row(1, "密甲平台"), row(2, "乙系统", depends="密甲平台")))
+    options = (*said, city.systems()["密甲平台"].id) if said else ()
+    later = city.form("a.xlsx", *([] if said else [row(1, "", "是")]), row(2, "乙系统", depends="密甲平台"))
+    answer = city.imports(later, code=3, options=options)
+    (finding,) = answer["findings"]
+    assert (finding["code"], finding["cell"]) == ("dependency-unknown", "J2" if said else "J3")
+    assert "密甲" not in json.dumps(answer, ensure_ascii=False)
+    city.imports(later, code=3, options=(*options, "--partial"))
+    assert city.systems()["乙系统"].depends_on == ()
+    again = city.imports(later, code=3, options=("--partial",))
+    assert (again["changes"], again["findings"]) == ([], [finding])
+    assert city.imports(later, code=3)["findings"] == [finding]
+
+
+def test_a_classified_row_and_one_that_is_not_answered_of_one_number_stay_in_their_tables(city: City) -> None:
+    city.imports(city.form("a.xlsx", row(1, "x", ""), row(2, "甲系统")), code=3, options=("--partial",))
+    b = city.form("b.xlsx", row(1, "y", "是"), row(2, "乙系统"))
+    for form in (b, b):
+        city.imports(form)
+    assert city.imports(b)["changes"] == []
+    city.imports(city.form("b.xlsx", row(1, "丙系统"), row(2, "乙系统")))
+    assert [row.answered for row in load([city.into]).withheld] == [False]
+
+
+def test_a_sheet_that_is_no_longer_in_its_file_is_told_and_asked_about(city: City) -> None:
+    def form(*sheets: list[list[object]]) -> Path:
+        named = zip(("应用系统", "数据库", "其他"), sheets, strict=False)
+        return build(city.folder / "a.xlsx", [{"name": name, "rows": [HEADERS, *rows]} for name, rows in named if rows])
+
+    city.imports(form([row(1, "甲系统")], [row(1, "乙库", kind="数据库", os="玄武岩")], [row(1, "", "是")]))
+    ident = city.systems()["乙库"].id
+    assert codes(city.imports(form([row(1, "甲系统")]))) == {"system-unlisted", "classified-rows-kept"}
+    later = form([row(1, "甲系统"), row(2, "", "是")])
+    (finding,) = city.imports(later, code=3)["findings"]
+    assert (finding["code"], finding["system"]) == ("unlisted-or-classified", ident)
+    city.imports(later, options=("--remove", ident))
+    assert "玄武岩" not in city.words()
+    assert city.imports(later)["changes"] == []
+    assert city.classified() == [1, 2]
+
+
+def test_a_corrected_name_in_a_file_of_another_name_is_told(city: City) -> None:
+    city.imports(city.form("a.xlsx", row(1, "水费征收管理系统")))
+    answer = city.imports(city.form("b.xlsx", row(1, "水费征收管理信息系统")))
+    (finding,) = answer["findings"]
+    assert (finding["code"], finding["severity"], finding["cell"]) == ("system-near-miss", "warning", "E2")
+    assert city.systems()["水费征收管理系统"].id in finding["remedy"]
+
+
+def test_a_system_with_the_name_of_one_that_became_classified_is_named(city: City) -> None:
+    former, new = EDUCATION, "市教育体育和旅游局"
+    city.imports(city.form("a.xlsx", row(1, "丙系统", department=former), row(2, "丁系统", department=former)))
+    city.imports(city.form("b.xlsx", row(1, "丙系统", department=new)))
+    answer = city.imports(city.form("b.xlsx", row(1, "", "是", department=new)))
+    (finding,) = [finding for finding in answer["findings"] if finding["code"] == "namesake-kept"]
+    assert finding["system"] == city.systems()["丙系统"].id
+    assert "丙系统" not in json.dumps(answer, ensure_ascii=False)
+
+
+def test_a_department_with_one_system_that_is_renamed_on_its_form_does_not_double_it(city: City) -> None:
+    city.imports(city.form("a.xlsx", row(1, "丙系统", department=EDUCATION)))
+    answer = city.imports(city.form("a.xlsx", row(1, "丙系统", department="市教育体育和旅游局")), code=3)
+    assert codes(answer) == {"system-of-another-department"}
