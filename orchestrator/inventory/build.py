@@ -38,6 +38,8 @@ class Builder:
         """Their department as it was written, until ``finish``."""
         self.files: dict[str, str] = {}
         self.sources: set[str] = set()
+        self.forms: set[tuple[str, str]] = set()
+        """(file, sheet) of every statistics form whose header was understood, also of one without a row."""
         self._ids = link.KnownIds(known, tables or {}, self.interpretations)
 
     # ------------------------------------------------------------ taking in
@@ -175,6 +177,7 @@ class Builder:
             tables={ident: (raw.file, raw.sheet) for ident, raw in raws.items() if not raw.stored},
             withheld=tuple(withheld),
             sources=frozenset(self.sources),
+            forms=frozenset(self.forms),
             renamed=self._ids.renamed,
             rows=rows,
             unanswered=sum(not row.answered for row in withheld),

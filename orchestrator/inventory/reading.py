@@ -161,6 +161,8 @@ class Reading:
     """System id → file and sheet of its row."""
     withheld: tuple[Withheld, ...] = ()
     """The classified and unanswered rows of ``inventory``, each with its place."""
+    forms: frozenset[tuple[str, str]] = frozenset()
+    """(file, sheet) of every statistics form that was read, also of one without a row."""
     sources: frozenset[str] = frozenset()
     """The files that gave anything."""
     renamed: Mapping[str, str] = field(default_factory=dict)

@@ -98,6 +98,8 @@ class _SheetReader:
         self.letters = {field: address(0, index)[:-1] for field, index in self.by_field.items()}
         for field, letters in list(self.letters.items()):
             self.letters.setdefault(field.split(".")[0], letters)
+        if self.systems:
+            self.builder.forms.add((self.file, self.grid.name))
         self.heads = {*table.columns, *table.unknown, *table.classified, *(index for index, _ in (*table.repeated, *table.joined))}
         self.builder.findings.extend(about_header(table, self.file, self.grid.name))
         self.builder.unknown_columns.extend(words[:200] for words in table.unknown.values())

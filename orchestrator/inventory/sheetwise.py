@@ -46,10 +46,15 @@ class Sheets:
     """All of a reading. ``parts``: department → which of its tables belong together."""
 
     def __init__(
-        self, old: Mapping[str, list[Table]], new: Mapping[str, list[Table]], keep: Collection[str], kept: Collection[str]
+        self,
+        old: Mapping[str, list[Table]],
+        new: Mapping[str, list[Table]],
+        keep: Collection[str],
+        kept: Collection[str],
+        forms: Iterable[Place] = (),
     ) -> None:
         self._old, self._new, self._keep = old, new, keep
-        found: dict[Place, Sheet] = {}
+        found: dict[Place, Sheet] = {place: Sheet(place) for place in forms}  # one without a row has lost all that it had
         for department, tables in new.items():
             for table in tables:
                 found.setdefault(table.place, Sheet(table.place)).tables.setdefault(department, []).append(table)

@@ -49,7 +49,7 @@ def settle(
     left = {ident: system for ident, system in before.items() if ident not in settled.removed or ident in here}
     old, new = stored_tables(left, stored), new_tables(reading)
     kept = {ident for ident, system in before.items() if ident in keep or system.department in keep}
-    sheets = Sheets(old, new, keep, kept)
+    sheets = Sheets(old, new, keep, kept, reading.forms)
     names = {department.id: department.name for department in reading.inventory.departments}
     listed = here | _named_by_uncounted(before.values(), reading)
     keys = {ident: stored.systems.get(ident, "") for ident in before}

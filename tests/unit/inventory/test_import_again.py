@@ -776,3 +776,11 @@ def test_a_department_with_one_system_that_is_renamed_on_its_form_does_not_doubl
     city.imports(city.form("a.xlsx", row(1, "丙系统", department=EDUCATION)))
     answer = city.imports(city.form("a.xlsx", row(1, "丙系统", department="市教育体育和旅游局")), code=3)
     assert codes(answer) == {"system-of-another-department"}
+
+
+def test_a_form_that_comes_again_without_a_row_has_lost_its_systems_and_they_are_listed(city: City) -> None:
+    city.imports(city.form("a.xlsx", row(1, "水费系统"), row(2, "河长制系统")))
+    answer = city.imports(city.form("a.xlsx"))
+    assert codes(answer) == {"system-unlisted"}
+    assert set(city.systems()) == {"水费系统", "河长制系统"}, "listed, and kept until somebody says what became of them"
+    assert codes(city.imports(city.form("b.xlsx"))) == set(), "another empty form says nothing of them"
