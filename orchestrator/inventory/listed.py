@@ -35,7 +35,7 @@ class Findings(list[Finding]):
             for kind, seen in findings._seen.items():
                 self._seen[kind] += max(0, seen - EACH)
 
-    def __iadd__(self, findings: Iterable[Finding]) -> Self:  # type: ignore[override,misc]
+    def __iadd__(self, findings: Iterable[Finding]) -> Self:  # type: ignore[override,misc]  # list takes any iterable of its own kind only
         self.extend(findings)
         return self
 
