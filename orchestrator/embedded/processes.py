@@ -19,6 +19,7 @@ from pathlib import Path
 import psutil
 
 from orchestrator.errors import ToolError
+from orchestrator.tools.process_records import start_time
 
 MARK = "EMBEDDED_HOST"
 """Environment variable of every process of a host: the host's folder."""
@@ -26,11 +27,12 @@ MARK = "EMBEDDED_HOST"
 
 @dataclass(frozen=True)
 class Record:
-    """One started process. ``created`` is its start time: a pid that was given to another process is not ours."""
+    """One started process. ``started``, in clock ticks since boot: a pid that was given to another process is not ours, and no adjustment of
+    the wall clock makes it look as if it were."""
 
     name: str
     pid: int
-    created: float
+    started: int
     host: str
     """Name of the host it runs on; empty for what stands outside of hosts (the slot's keeper, the device)."""
 
@@ -72,11 +74,7 @@ class Book:
                 )
             except OSError as error:
                 raise ToolError(f"{name} could not be started: {error}", where=argv[0], remedy="run `orchestrator doctor`") from error
-        try:
-            created = psutil.Process(process.pid).create_time()
-        except psutil.NoSuchProcess:
-            created = 0.0
-        record = Record(name, process.pid, created, host)
+        record = Record(name, process.pid, start_time(process.pid) or 0, host)
         temporary = self.folder / f"{name}.new"
         temporary.write_text(json.dumps(asdict(record)), encoding="utf-8")
         temporary.rename(self.folder / f"{name}.json")
@@ -144,11 +142,11 @@ def process_of(record: Record) -> psutil.Process | None:
     """The living process of a record; None when it ended, or when its pid belongs to another process by now."""
     try:
         process = psutil.Process(record.pid)
-        if abs(process.create_time() - record.created) > 0.05:
-            return None
         if process.status() == psutil.STATUS_ZOMBIE:
             with suppress(ChildProcessError):
                 os.waitpid(record.pid, os.WNOHANG)
+            return None
+        if start_time(record.pid) != record.started:
             return None
     except psutil.NoSuchProcess:
         return None

@@ -29,7 +29,7 @@ def test_a_process_on_record_ends_with_its_children(tmp_path):
 def test_a_pid_that_another_process_has_by_now_is_left_alone(tmp_path):
     stranger = subprocess.Popen(SLEEP)
     try:
-        record = Record("old", stranger.pid, created=1.0, host="")
+        record = Record("old", stranger.pid, started=1, host="")
         assert not Book(tmp_path).alive(record)
         Book(tmp_path).stop([record])
         assert stranger.poll() is None
