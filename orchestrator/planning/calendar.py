@@ -97,21 +97,6 @@ def in_window(windows: Sequence[Window], at: dt.datetime, programme: Programme, 
     return None
 
 
-def next_opening(
-    windows: Sequence[Window], after: dt.datetime, programme: Programme, *, department: str | None = None, days: int = 400
-) -> Opening | None:
-    """The opening that is open at ``after``, else the first that starts later; None when there is none within ``days`` days."""
-    after = local(after, programme)
-    best: Opening | None = None
-    for ahead in range(-1, days + 1):
-        for opening in openings_on(windows, after.date() + ahead * DAY, programme, department=department):
-            if opening.end > after and (best is None or opening.start < best.start):
-                best = opening
-        if best and best.start.date() < after.date() + ahead * DAY:
-            break
-    return best
-
-
 def approved_opening(entry: PlanEntry, system: System, approved: dt.datetime, programme: Programme) -> Opening | None:
     """What an approval given at a moment is for: the planned window; when that is over already, the first opening of the system's windows
     that is open then or comes later and is as long as a plan asks for. None: there is none within 400 days."""

@@ -8,7 +8,7 @@ import pytest
 
 from orchestrator.inventory.hours import outside_hours
 from orchestrator.models import System, Window
-from orchestrator.planning.calendar import calendar_findings, in_window, next_opening, rule_of, windows_between
+from orchestrator.planning.calendar import calendar_findings, in_window, rule_of, windows_between
 from orchestrator.planning.hours import windows_for
 from orchestrator.planning.programme import Blackout, Programme
 from tests.support.demo_city import demo_city
@@ -79,17 +79,6 @@ def test_a_departments_blackout_closes_its_windows_only(programme: Programme) ->
 def test_a_moment_with_a_time_zone_is_read_in_the_citys_time(programme: Programme) -> None:
     assert in_window(NIGHT, at("2018-05-07T15:00+00:00"), programme)  # 23:00 in China
     assert in_window(NIGHT, at("2018-05-07T23:00+00:00"), programme) is None
-
-
-def test_the_next_opening_is_the_current_one_or_the_first_later(programme: Programme) -> None:
-    found = next_opening(NIGHT, at("2018-10-02T05:00"), programme)
-    assert found is not None
-    assert (found.start, found.end) == (at("2018-10-08T22:00"), at("2018-10-09T06:00"))
-    current = next_opening(NIGHT, at("2018-10-09T02:00"), programme)
-    assert current is not None
-    assert current.start == at("2018-10-08T22:00")
-    never = [Window(days="holiday", start="00:00", end="01:00")]
-    assert next_opening(never, at("2018-10-09T02:00"), programme, days=30) is None
 
 
 def test_openings_are_joined_only_where_one_alone_is_too_short(programme: Programme) -> None:
