@@ -115,6 +115,6 @@ def trail(*, write: bool = True) -> Audit:
         from orchestrator.cli.quick_trail import QuickTrail
 
         return QuickTrail(file)
-    from orchestrator.engine.journal import Journal
+    from orchestrator.journal.store import Journal
 
     return JournalAudit(Journal(url))

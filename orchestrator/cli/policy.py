@@ -110,7 +110,7 @@ def explain(system: str, paths: tuple[Path, ...], policy_file: Path | None, lang
 @INVENTORY
 def override(system: str, strategy: str | None, withdraw: bool, reason: str, on_behalf_of: str, paths: tuple[Path, ...]) -> None:
     """Choose another strategy for SYSTEM, on the audit trail, as the account that runs this command."""
-    from orchestrator.engine.actors import current_actor
+    from orchestrator.journal.actors import current_actor
     from orchestrator.models import Strategy
     from orchestrator.policy.records import record_override, withdraw_override
 
@@ -201,7 +201,7 @@ def baseline() -> None:
 @INVENTORY
 def baseline_freeze(reason: str, paths: tuple[Path, ...]) -> None:
     """Freeze today's count. It is done once."""
-    from orchestrator.engine.actors import current_actor
+    from orchestrator.journal.actors import current_actor
     from orchestrator.policy.counting import freeze
     from orchestrator.policy.records import day
 
@@ -216,7 +216,7 @@ def baseline_freeze(reason: str, paths: tuple[Path, ...]) -> None:
 @INVENTORY
 def baseline_change(system: str, what: Any, reason: str, paths: tuple[Path, ...]) -> None:
     """Record that SYSTEM came into the count, left it, or is counted otherwise (moved: department, level or kind as the inventory says today)."""
-    from orchestrator.engine.actors import current_actor
+    from orchestrator.journal.actors import current_actor
     from orchestrator.policy.counting import change
 
     change(trail(), read_inventory(paths).inventory, system, what, reason=reason, actor=str(current_actor()))

@@ -36,14 +36,14 @@ def purge(system: str, reason: str, yes: bool, cleaned: tuple[Path, ...], json_:
     from dataclasses import asdict
 
     from orchestrator.cli.settings import load_settings
-    from orchestrator.engine.actors import current_actor
     from orchestrator.engine.forget import BEYOND, forget, leave_the_count, left
-    from orchestrator.engine.journal import Journal
     from orchestrator.engine.leftovers import said_cleaned, settle
     from orchestrator.engine.purge import plain_reason
     from orchestrator.engine.purge import purge as take_out
     from orchestrator.inventory.load import load
     from orchestrator.inventory.traces import words_of
+    from orchestrator.journal.actors import current_actor
+    from orchestrator.journal.store import Journal
     from orchestrator.reports.words import EVENTS
     from orchestrator.reports.words import words as words_for
 

@@ -13,8 +13,8 @@ from orchestrator.errors import Exit
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-    from orchestrator.engine.journal import Journal
     from orchestrator.engine.session import Session
+    from orchestrator.journal.store import Journal
     from orchestrator.models import Inventory, Plan
     from orchestrator.reports.facts import ReportFacts
     from orchestrator.reports.html import Lang

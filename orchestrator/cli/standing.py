@@ -80,8 +80,8 @@ def standing(former: Plan, programme: Programme) -> list[Standing]:
     What is on the cloud stands at the day of its switch; what has only begun at the day that was promised, or today if that is over.
     """
     from orchestrator.cli.settings import load_settings
-    from orchestrator.engine.journal import Journal
-    from orchestrator.engine.states import Ending, MigrationState
+    from orchestrator.journal.states import Ending, MigrationState
+    from orchestrator.journal.store import Journal
     from orchestrator.planning.calendar import local
     from orchestrator.planning.programme import Standing
 

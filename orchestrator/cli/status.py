@@ -19,8 +19,8 @@ from orchestrator.errors import Exit
 def status(system: str | None, *, watch: bool, as_json: bool) -> int:
     """Every migration: its state, its step, since when, what it waits for and what to do next."""
     from orchestrator.cli.settings import load_settings
-    from orchestrator.engine.decisions import Decisions
-    from orchestrator.engine.journal import Journal
+    from orchestrator.journal.decisions import Decisions
+    from orchestrator.journal.store import Journal
 
     journal = Journal(load_settings().journal_url, create=False)
     decisions = Decisions(journal)
@@ -39,7 +39,7 @@ def status(system: str | None, *, watch: bool, as_json: bool) -> int:
 
 def describe(journal: Any, decisions: Any, m: Any) -> dict[str, Any]:
     """One migration as a plain dictionary."""
-    from orchestrator.engine.states import ENDING_WORDS, Ending
+    from orchestrator.journal.states import ENDING_WORDS, Ending
 
     steps = journal.steps(m.id)
     current = next((s for s in reversed(steps) if s.state in ("running", "undoing", "waiting", "failed", "undo_failed")), None)

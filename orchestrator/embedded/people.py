@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 from orchestrator.embedded.city import City
-from orchestrator.engine.actors import Actor, simulated
 from orchestrator.engine.session import Session
 from orchestrator.errors import OrchestratorError
 from orchestrator.flows import drive as driving
+from orchestrator.journal.actors import Actor, simulated
 
 OPERATOR = simulated("运维值班员（模拟）")
 DECIDE = {

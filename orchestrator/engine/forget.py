@@ -7,11 +7,11 @@ import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from orchestrator.engine.journal import Journal
 from orchestrator.errors import Refused
 from orchestrator.inventory.merge import apply, classify
 from orchestrator.inventory.reading import YAML_SUFFIXES
 from orchestrator.inventory.traces import whole_words
+from orchestrator.journal.store import Journal
 from orchestrator.models import Inventory, System
 from orchestrator.policy.counting import baseline, change
 from orchestrator.policy.records import JournalAudit

@@ -12,9 +12,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from orchestrator.engine.forget import holding
-from orchestrator.engine.journal import Journal
 from orchestrator.errors import UsageError
 from orchestrator.inventory.traces import whole_words
+from orchestrator.journal.store import Journal
 from orchestrator.policy.records import LEFT
 from orchestrator.settings import Settings
 

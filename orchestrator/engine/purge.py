@@ -14,12 +14,12 @@ from typing import Any
 from sqlalchemy import Connection, delete, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from orchestrator.engine import schema as s
-from orchestrator.engine.journal import Journal
 from orchestrator.engine.leftovers import blanked
-from orchestrator.engine.states import MigrationState
 from orchestrator.errors import NeedsPerson, Refused
 from orchestrator.inventory.traces import whole_words
+from orchestrator.journal import schema as s
+from orchestrator.journal.states import MigrationState
+from orchestrator.journal.store import Journal
 from orchestrator.policy.records import BASELINE, BASELINE_CHANGE, GONE, LEFT, OVERRIDE, PURGED, WORDS_REMOVED, line
 from orchestrator.steps.base import Effect
 

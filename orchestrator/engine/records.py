@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from orchestrator.engine.decisions import Decisions
-from orchestrator.engine.journal import Journal, Lease
+from orchestrator.journal.decisions import Decisions
+from orchestrator.journal.store import Journal, Lease
 from orchestrator.tools.process import ProcessRecord
 
 

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.engine.journal import Journal, Lease
-from orchestrator.engine.states import Ending, MigrationState, StepState
 from orchestrator.errors import NeedsPerson, OrchestratorError, StaleLease, StepFailed, ToolError, Waiting
+from orchestrator.journal.states import Ending, MigrationState, StepState
+from orchestrator.journal.store import Journal, Lease
 from orchestrator.runbooks import GOING_BACK, RUNBOOKS
 from orchestrator.steps.base import Context, Facts, Observed, Step
 from orchestrator.tools.process import ProcessRecord, end, still_alive

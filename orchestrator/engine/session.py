@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from orchestrator.engine.actors import Actor, current_actor
-from orchestrator.engine.decisions import Decisions
-from orchestrator.engine.journal import LEASE_SECONDS, Journal, Lease
-from orchestrator.engine.states import Ending, MigrationState
 from orchestrator.errors import Exit, Finding, Refused, StaleLease, UsageError
 from orchestrator.inventory.load import Reading, inventory_digest, load, load_sites
+from orchestrator.journal.actors import Actor, current_actor
+from orchestrator.journal.decisions import Decisions
+from orchestrator.journal.states import Ending, MigrationState
+from orchestrator.journal.store import LEASE_SECONDS, Journal, Lease
 from orchestrator.models import Host, Inventory, Plan, Sites, Strategy, System, Verdict
 from orchestrator.planning.approval import changes_since
 from orchestrator.planning.calendar import Opening, approved_opening

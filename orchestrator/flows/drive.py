@@ -11,8 +11,8 @@ import click
 
 from orchestrator.engine.runner import Outcome, directly
 from orchestrator.engine.session import ENDING_EXIT, Session
-from orchestrator.engine.states import ENDING_WORDS, Ending
 from orchestrator.errors import Exit, LeaseHeld, OrchestratorError, Refused, Waiting
+from orchestrator.journal.states import ENDING_WORDS, Ending
 
 POLL_SECONDS = 0.5
 _printing = threading.Lock()

@@ -163,7 +163,7 @@ class _Composer:
         """True when a document is complete."""
         line = event.start_mark.line + 1
         if isinstance(event, yaml.ScalarEvent):
-            value = self._scalar(event)
+            value = self.scalar(event)
             if event.anchor:
                 self.anchors[event.anchor] = value
             self._add(value, line)
@@ -199,7 +199,7 @@ class _Composer:
             self._add(value, line)
         return isinstance(event, yaml.DocumentEndEvent)
 
-    def _scalar(self, event: Any) -> Any:
+    def scalar(self, event: Any) -> Any:
         return event.value if not event.implicit[0] else plain_scalar(event.value)  # quoted, or with a tag: text
 
     def _add(self, value: Any, line: int) -> None:

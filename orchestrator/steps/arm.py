@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from orchestrator.errors import StepFailed
+from orchestrator.movers.postgresql import fence, replication
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
-from orchestrator.tools import fence, replication
 
 
 def run(ctx: Context) -> Facts:

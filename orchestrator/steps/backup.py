@@ -6,8 +6,8 @@ import shutil
 
 from orchestrator.errors import StepFailed
 from orchestrator.models import Database
+from orchestrator.movers.postgresql import comparison, dumps, fence
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
-from orchestrator.tools import comparison, fence, postgres
 
 ROLE = "orchestrator_rehearsal"
 
@@ -26,16 +26,16 @@ def run(ctx: Context) -> Facts:
         shutil.rmtree(folder, ignore_errors=True)
         folder.parent.mkdir(parents=True, exist_ok=True)
         source.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        snapshot = str(fence._scalar(source, "SELECT pg_export_snapshot()"))
-        size = postgres.dump(ctx.world.dsn(database, "source"), folder, ctx.records.process, snapshot=snapshot)
+        snapshot = str(fence.scalar(source, "SELECT pg_export_snapshot()"))
+        size = dumps.dump(ctx.world.dsn(database, "source"), folder, ctx.records.process, snapshot=snapshot)
         expected = comparison.checksums(ctx.world.sql(database, "source"), snapshot)
         source.execute("COMMIT")
         server = ctx.world.sql(database, "target", name="postgres")
-        postgres.drop_database(server, copy_name(database))
-        postgres.create_throwaway_role(server, ROLE, ctx.world.throwaway_password())
-        postgres.create_database(server, copy_name(database), like=source)
-        server.execute(postgres.grant_create(copy_name(database), ROLE))
-        postgres.restore(folder, ctx.world.dsn(database, "target", name=copy_name(database)), ROLE, ctx.records.process)
+        dumps.drop_database(server, copy_name(database))
+        dumps.create_throwaway_role(server, ROLE, ctx.world.throwaway_password())
+        dumps.create_database(server, copy_name(database), like=source)
+        server.execute(dumps.grant_create(copy_name(database), ROLE))
+        dumps.restore(folder, ctx.world.dsn(database, "target", name=copy_name(database)), ROLE, ctx.records.process)
         differ = comparison.differences(expected, comparison.checksums(ctx.world.sql(database, "target", name=copy_name(database))))
         if differ:
             raise StepFailed(
@@ -55,7 +55,7 @@ def observe(ctx: Context) -> Observed:
         if database.host not in ctx.world.targets:
             return Observed.NOT_DONE
         try:
-            if not postgres.database_exists(ctx.world.sql(database, "target", name="postgres"), copy_name(database)):
+            if not dumps.database_exists(ctx.world.sql(database, "target", name="postgres"), copy_name(database)):
                 return Observed.NOT_DONE
         except Exception:  # noqa: BLE001 - no server: no copy
             return Observed.NOT_DONE
@@ -66,8 +66,8 @@ def drop_copies(ctx: Context) -> None:
     """Removes the throwaway databases and their role."""
     for database in ctx.world.movable_databases:
         server = ctx.world.sql(database, "target", name="postgres")
-        postgres.drop_database(server, copy_name(database))
-        postgres.drop_role(server, ROLE)
+        dumps.drop_database(server, copy_name(database))
+        dumps.drop_role(server, ROLE)
 
 
 def undo(ctx: Context) -> None:

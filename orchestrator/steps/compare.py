@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+from orchestrator.cutover import guarding
 from orchestrator.errors import CutoverAborted, NeedsPerson, StepFailed
+from orchestrator.movers.postgresql import comparison, fence
 from orchestrator.steps import cutover
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
-from orchestrator.tools import comparison, fence, guarding
 
 TRIES = 3
 

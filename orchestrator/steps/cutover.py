@@ -9,14 +9,15 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from orchestrator.cutover import guarding
+from orchestrator.cutover.guard import DatabaseSpec, GuardSpec
+from orchestrator.cutover.probing import Probe
 from orchestrator.errors import CutoverAborted, NeedsPerson
+from orchestrator.gateways.pgbouncer import Gateway, GatewaySpec
 from orchestrator.models import Database, Site
+from orchestrator.movers.postgresql import dumps, fence, replication
 from orchestrator.steps import gates
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
-from orchestrator.tools import fence, guarding, postgres, replication
-from orchestrator.tools.guard import DatabaseSpec, GuardSpec
-from orchestrator.tools.pooler import Gateway, GatewaySpec
-from orchestrator.tools.probing import Probe
 
 TRIES = 5
 OPENING_MS = 200
@@ -74,7 +75,7 @@ def admin_dsn(ctx: Context, site: Site) -> str:
     """PgBouncer's console on a site's gateway."""
     gateway = site.pgbouncer
     assert gateway is not None  # noqa: S101 - the caller looked
-    return postgres.dsn(
+    return dumps.dsn(
         host=gateway.address, port=gateway.port, database="pgbouncer", user=gateway.admin_role, password=ctx.world.secret(gateway.secret)
     )
 
@@ -92,7 +93,7 @@ def switch(ctx: Context, direction: str) -> Facts:
     entry = ctx.world.room.pgbouncer
     assert entry is not None  # noqa: S101 - preflight looked
     probe = Probe(ctx.world.folder, f"{ctx.migration}-{direction}")
-    citizen = postgres.dsn(
+    citizen = dumps.dsn(
         host=entry.address, port=entry.port, database=database.name, user=database.role or "", password=ctx.world.secret(database.secret)
     )
     probe.start(kind="sql", target=citizen, clients=2, every_ms=5, limit=600)

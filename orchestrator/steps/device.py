@@ -10,12 +10,12 @@ import datetime as dt
 import time
 
 from orchestrator.errors import StepFailed
+from orchestrator.gateways.haproxy import Runtime
 from orchestrator.models import Device
 from orchestrator.steps import gates, people
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
 from orchestrator.tools import health
 from orchestrator.tools.device_cli import DeviceCli
-from orchestrator.tools.haproxy import Runtime
 
 CARRY = [
     ("power_off", "设备断电并下架", "power the device off and take it out of the rack"),

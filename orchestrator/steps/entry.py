@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 
 from orchestrator.errors import StepFailed
+from orchestrator.gateways.haproxy import Runtime
 from orchestrator.models import HttpGateway, Service
 from orchestrator.steps import files
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
 from orchestrator.steps.world import SUFFIX
-from orchestrator.tools.haproxy import Runtime
 
 
 def _entries(ctx: Context) -> list[tuple[str, Service]]:

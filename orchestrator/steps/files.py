@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from orchestrator.models import FileTree
+from orchestrator.movers.files.trees import Rsync, tree_hashes
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
-from orchestrator.tools.files import Rsync, tree_hashes
 
 
 def rsync(ctx: Context) -> Rsync:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from orchestrator.errors import StepFailed
+from orchestrator.movers.postgresql import replication
 from orchestrator.steps import arm
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
-from orchestrator.tools import replication
 
 
 def baseline(ctx: Context) -> Facts:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from orchestrator.errors import StepFailed
+from orchestrator.gateways import pgbouncer
 from orchestrator.models import Database, Site
+from orchestrator.movers.postgresql import fence
 from orchestrator.steps import cutover
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
-from orchestrator.tools import fence, pooler
 
 
 def run(ctx: Context) -> Facts:
@@ -25,25 +26,25 @@ def run(ctx: Context) -> Facts:
 
 def _learn(ctx: Context, site: Site, database: Database) -> None:
     source = ctx.world.sql(database, "source")
-    verifier = fence._scalar(source, "SELECT rolpassword FROM pg_authid WHERE rolname = %s", database.role)
+    verifier = fence.scalar(source, "SELECT rolpassword FROM pg_authid WHERE rolname = %s", database.role)
     assert site.pgbouncer is not None  # noqa: S101 - preflight looked
     users = site.pgbouncer.databases_file.rpartition("/")[0] + "/userlist.txt"
-    shell = pooler.Shell(cutover.gateways(ctx, "source")[-1].channel)
+    shell = pgbouncer.Shell(cutover.gateways(ctx, "source")[-1].channel)
     try:
-        shell.run(pooler.replace_user(users, str(database.role), str(verifier)))
-        shell.run(pooler.replace_line(site.pgbouncer.databases_file, database.name, cutover.line(ctx, database, "source")))
+        shell.run(pgbouncer.replace_user(users, str(database.role), str(verifier)))
+        shell.run(pgbouncer.replace_line(site.pgbouncer.databases_file, database.name, cutover.line(ctx, database, "source")))
     finally:
         shell.close()
     _reload(ctx, site)
 
 
 def _reload(ctx: Context, site: Site) -> None:
-    with pooler.admin(cutover.admin_dsn(ctx, site)) as admin:
+    with pgbouncer.admin(cutover.admin_dsn(ctx, site)) as admin:
         admin.execute("RELOAD")
 
 
 def _known(ctx: Context, site: Site) -> set[str]:
-    with pooler.admin(cutover.admin_dsn(ctx, site)) as admin:
+    with pgbouncer.admin(cutover.admin_dsn(ctx, site)) as admin:
         return {str(row[0]) for row in admin.execute("SHOW DATABASES").fetchall()}
 
 
@@ -57,10 +58,10 @@ def undo(ctx: Context) -> None:
     """Takes the lines out of the cloud's gateway again."""
     site = ctx.world.cloud
     assert site.pgbouncer is not None  # noqa: S101 - preflight looked
-    shell = pooler.Shell(cutover.gateways(ctx, "source")[-1].channel)
+    shell = pgbouncer.Shell(cutover.gateways(ctx, "source")[-1].channel)
     try:
         for database in ctx.world.movable_databases:
-            shell.run(pooler.replace_line(site.pgbouncer.databases_file, database.name, ""))
+            shell.run(pgbouncer.replace_line(site.pgbouncer.databases_file, database.name, ""))
     finally:
         shell.close()
     _reload(ctx, site)

@@ -11,14 +11,14 @@ import shlex
 import time
 from pathlib import Path
 
+from orchestrator.cutover.probing import Probe
 from orchestrator.errors import Refused, StepFailed
+from orchestrator.gateways.haproxy import Runtime
 from orchestrator.models import Database, Host, Service
+from orchestrator.movers.files.trees import tree_hashes
 from orchestrator.steps import gates, people
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
 from orchestrator.tools import health
-from orchestrator.tools.files import tree_hashes
-from orchestrator.tools.haproxy import Runtime
-from orchestrator.tools.probing import Probe
 
 ANNOUNCED = "outage_announced"
 CARRY = [

@@ -71,7 +71,7 @@ def _services(ctx: Context) -> list[Finding]:
 
 def _database(ctx: Context, database: object, findings: list[Finding]) -> Facts:
     from orchestrator.models import Database
-    from orchestrator.tools import fence, replication
+    from orchestrator.movers.postgresql import fence, replication
 
     assert isinstance(database, Database)  # noqa: S101 - narrows for the type checker
     try:
@@ -91,13 +91,13 @@ def _database(ctx: Context, database: object, findings: list[Finding]) -> Facts:
                     "logical replication does not carry them: move it by hand or remove them",
                 )
             )
-        if fence._scalar(source, "SHOW wal_level") != "logical":
+        if fence.scalar(source, "SHOW wal_level") != "logical":
             findings.append(
                 _finding(
                     ctx, "wal-level", f"{database.name}: wal_level is not logical", "plan the restart that changes it in an earlier window"
                 )
             )
-        others = fence._scalar(
+        others = fence.scalar(
             source, "SELECT count(*) FROM pg_database WHERE NOT datistemplate AND datname NOT IN ('postgres', current_database())"
         )
         if others:
@@ -109,7 +109,7 @@ def _database(ctx: Context, database: object, findings: list[Finding]) -> Facts:
                     "their roles would be fenced too: move them together",
                 )
             )
-        role_is_super = fence._scalar(source, "SELECT rolsuper FROM pg_roles WHERE rolname = %s", database.role)
+        role_is_super = fence.scalar(source, "SELECT rolsuper FROM pg_roles WHERE rolname = %s", database.role)
         if role_is_super is None or role_is_super:
             findings.append(
                 _finding(
@@ -119,8 +119,8 @@ def _database(ctx: Context, database: object, findings: list[Finding]) -> Facts:
                     "a superuser application cannot be fenced: give it an ordinary role",
                 )
             )
-    size = fence._scalar(source, "SELECT pg_database_size(current_database())")
-    return {"bytes": size, "tables": len(replication.tables(source)), "server": fence._scalar(source, "SHOW server_version")}
+    size = fence.scalar(source, "SELECT pg_database_size(current_database())")
+    return {"bytes": size, "tables": len(replication.tables(source)), "server": fence.scalar(source, "SHOW server_version")}
 
 
 def _finding(ctx: Context, code: str, message: str, remedy: str) -> Finding:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from orchestrator.movers.postgresql import dumps, fence, replication
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
-from orchestrator.tools import fence, postgres, replication
 
 
 def run(ctx: Context) -> Facts:
@@ -11,13 +11,13 @@ def run(ctx: Context) -> Facts:
     facts: Facts = {"databases": {}}
     for database in ctx.world.movable_databases:
         source, target = ctx.world.sql(database, "source"), ctx.world.sql(database, "target", name="postgres")
-        postgres.create_database(target, database.name, like=source)
+        dumps.create_database(target, database.name, like=source)
         target = ctx.world.sql(database, "target")
         roles = replication.copy_roles(source, target)
         replication.install_schema(source, is_open=True, roles=roles, token=0)
         identity = replication.give_identity(source)
         if not replication.tables(target):
-            postgres.copy_schema(
+            dumps.copy_schema(
                 ctx.world.dsn(database, "source"), ctx.world.dsn(database, "target"), ctx.world.folder, ctx.records.process
             )
         replication.install_schema(target, is_open=False, roles=roles, token=0)
@@ -30,9 +30,9 @@ def run(ctx: Context) -> Facts:
             source, replication.BACK, ctx.world.dsn(database, "target"), replication.BACK, copy=False, slot=replication.BACK
         )
         views = replication.refresh_derived(target)
-        size = fence._scalar(source, "SELECT pg_database_size(current_database())")
+        size = fence.scalar(source, "SELECT pg_database_size(current_database())")
         tables = replication.tables(target)
-        state = str(fence._scalar(source, "SELECT pg_current_wal_lsn()"))
+        state = str(fence.scalar(source, "SELECT pg_current_wal_lsn()"))
         ctx.records.copied(what=f"database {database.name}", source_state=f"LSN {state}", size=size, items=len(tables))
         facts["databases"][database.name] = {
             "roles": roles,

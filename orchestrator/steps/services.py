@@ -6,10 +6,11 @@ from typing import Any
 
 from orchestrator.errors import StepFailed
 from orchestrator.models import Service
+from orchestrator.movers.postgresql import dumps
 from orchestrator.steps import backup
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
 from orchestrator.steps.prepare import play
-from orchestrator.tools import health, postgres
+from orchestrator.tools import health
 
 
 def _moved(ctx: Context) -> list[Service]:
@@ -43,7 +44,7 @@ def rehearse(ctx: Context) -> Facts:
     if ctx.world.movable_databases:
         database = ctx.world.movable_databases[0]
         password = ctx.world.throwaway_password()
-        postgres.create_throwaway_role(ctx.world.sql(database, "target", name="postgres"), backup.ROLE, password)
+        dumps.create_throwaway_role(ctx.world.sql(database, "target", name="postgres"), backup.ROLE, password)
         for service in _moved(ctx):
             host = ctx.world.target(service.host)
             secret = ctx.world.home(host, "secrets", "rehearsal")

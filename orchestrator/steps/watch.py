@@ -7,9 +7,10 @@ import time
 
 from orchestrator.errors import StepFailed
 from orchestrator.models import Database
+from orchestrator.movers.postgresql import fence, replication
 from orchestrator.steps import files, gates
 from orchestrator.steps.base import Context, Facts
-from orchestrator.tools import fence, health, replication
+from orchestrator.tools import health
 
 LAG_LIMIT_SECONDS = 5.0
 BAD_IN_A_ROW = 3

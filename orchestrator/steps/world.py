@@ -18,8 +18,8 @@ from orchestrator.models import Database, Host, Service, Site, Sites, System
 from orchestrator.settings import Settings
 
 if TYPE_CHECKING:
-    from orchestrator.tools.fence import Connection
-    from orchestrator.tools.guarding import GuardProcess
+    from orchestrator.cutover.guarding import GuardProcess
+    from orchestrator.movers.postgresql.fence import Connection
     from orchestrator.tools.ssh import SshConnection
 
 SUFFIX = "-cloud"
@@ -131,16 +131,16 @@ class World:
 
     def dsn(self, database: Database, side: str, *, name: str | None = None) -> str:
         """The engine's DSN to one side of a database (or another database of that cluster)."""
-        from orchestrator.tools import postgres
+        from orchestrator.movers.postgresql import dumps
 
-        return postgres.dsn(
+        return dumps.dsn(
             host=self.host(database.host, side).address, port=database.port, database=name or database.name,
             user=database.admin_role or "orchestrator", password=self.secret(database.admin_secret),
         )  # fmt: skip
 
     def sql(self, database: Database, side: str, *, name: str | None = None) -> Connection:
         """A new autocommit connection, closed with the world."""
-        from orchestrator.tools import fence
+        from orchestrator.movers.postgresql import fence
 
         connection = fence.connect(self.dsn(database, side, name=name))
         self._sql.append(connection)

@@ -7,8 +7,8 @@ import psycopg
 import pytest
 
 from orchestrator.embedded import citizens
+from orchestrator.gateways.haproxy import Runtime
 from orchestrator.models import HttpGateway
-from orchestrator.tools.haproxy import Runtime
 from tests.faults.conftest import REGISTER
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]

@@ -21,8 +21,8 @@ import pytest
 from orchestrator.embedded import hosts
 from orchestrator.embedded.city import City
 from orchestrator.models import Host
+from orchestrator.movers.files.trees import Rsync
 from orchestrator.tools import programs
-from orchestrator.tools.files import Rsync
 from orchestrator.tools.ssh import SshConnection, connect
 
 

@@ -18,9 +18,9 @@ import pytest
 from orchestrator.embedded import citizens, hosts, judge
 from orchestrator.embedded.city import City
 from orchestrator.errors import Refused
+from orchestrator.gateways.haproxy import Runtime
 from orchestrator.models import Entry
 from orchestrator.tools import programs
-from orchestrator.tools.haproxy import Runtime
 
 pytestmark = pytest.mark.servers
 CHECKOUT = Path(__file__).resolve().parents[2]

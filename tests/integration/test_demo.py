@@ -11,10 +11,10 @@ from typing import Any
 import psutil
 import pytest
 
-from orchestrator.engine.actors import Actor
-from orchestrator.engine.journal import Journal
 from orchestrator.engine.session import Session
-from orchestrator.engine.states import Ending, MigrationState
+from orchestrator.journal.actors import Actor
+from orchestrator.journal.states import Ending, MigrationState
+from orchestrator.journal.store import Journal
 from orchestrator.models import Plan
 from orchestrator.planning.calendar import local
 from orchestrator.planning.programme import Standing, load_programme

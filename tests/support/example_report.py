@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from orchestrator.engine.journal import Lease
-from orchestrator.engine.states import Ending, StepState
 from orchestrator.inventory.load import inventory_digest
+from orchestrator.journal.states import Ending, StepState
+from orchestrator.journal.store import Lease
 from orchestrator.models import Inventory, Plan, Strategy, Verdict
 from orchestrator.planning.plan import make_plan
 from orchestrator.policy import assess, load_policy

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from orchestrator.engine import decisions as decisions_module
-from orchestrator.engine import journal as journal_module
-from orchestrator.engine.actors import Actor, simulated
-from orchestrator.engine.decisions import Decisions
-from orchestrator.engine.journal import Journal, Lease
-from orchestrator.engine.states import Ending, MigrationState, StepState
+from orchestrator.journal import decisions as decisions_module
+from orchestrator.journal import store as journal_module
+from orchestrator.journal.actors import Actor, simulated
+from orchestrator.journal.decisions import Decisions
+from orchestrator.journal.states import Ending, MigrationState, StepState
+from orchestrator.journal.store import Journal, Lease
 from orchestrator.models import Plan
 
 ENGINEER, OFFICE = Actor("os", "zhou"), Actor("os", "lin")

@@ -12,7 +12,7 @@ import pytest
 
 from orchestrator.errors import OrchestratorError, Refused, ToolError
 from orchestrator.models import Host
-from orchestrator.tools.files import CopyReport, tree_hashes
+from orchestrator.movers.files.trees import CopyReport, tree_hashes
 
 pytestmark = pytest.mark.servers
 NUMBERS = itertools.count()

@@ -12,9 +12,9 @@ import pytest
 
 from orchestrator.cli.main import main
 from orchestrator.engine import session as sessions
-from orchestrator.engine.actors import Actor
 from orchestrator.engine.session import Session
 from orchestrator.errors import Refused
+from orchestrator.journal.actors import Actor
 from orchestrator.models import Plan
 from orchestrator.planning.plan import plan_digest, read_plan
 

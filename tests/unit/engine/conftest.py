@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from orchestrator.engine.journal import Journal, Lease
 from orchestrator.engine.records import BoundRecords
 from orchestrator.engine.runner import Outcome, Runner
+from orchestrator.journal.store import Journal, Lease
 from orchestrator.steps.base import Context, Effect, Observed, Step
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.engine.database import open_database
+from orchestrator.journal.database import open_database
 
 
 @pytest.mark.parametrize(("folder", "journal"), [(0o700, 0o600), (0o2770, 0o660), (0o770, 0o600)])

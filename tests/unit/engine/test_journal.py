@@ -10,13 +10,13 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, text
 
-from orchestrator.engine import database, schema
-from orchestrator.engine.actors import Actor
-from orchestrator.engine.decisions import Decisions
-from orchestrator.engine.journal import Journal, Lease
 from orchestrator.engine.purge import purge
 from orchestrator.engine.records import BoundRecords
-from orchestrator.engine.states import (
+from orchestrator.errors import IllegalTransition, LeaseHeld, Refused, StaleLease
+from orchestrator.journal import database, schema
+from orchestrator.journal.actors import Actor
+from orchestrator.journal.decisions import Decisions
+from orchestrator.journal.states import (
     MIGRATION_TRANSITIONS,
     STEP_TRANSITIONS,
     Ending,
@@ -25,7 +25,7 @@ from orchestrator.engine.states import (
     check_migration,
     check_step,
 )
-from orchestrator.errors import IllegalTransition, LeaseHeld, Refused, StaleLease
+from orchestrator.journal.store import Journal, Lease
 
 CHEN, LI = Actor("os", "chen"), Actor("os", "li")
 DIGEST = "d" * 64
@@ -61,7 +61,7 @@ def test_a_changed_event_is_named(chained, column):
 
 
 def test_an_event_changed_together_with_its_own_hash_breaks_the_next_one(chained):
-    from orchestrator.engine.journal import canonical, sha256
+    from orchestrator.journal.store import canonical, sha256
 
     event = chained.events()[2]
     with create_engine(chained.url).connect() as connection:
@@ -108,7 +108,7 @@ def test_a_purge_takes_every_payload_of_the_system_and_the_chain_stays_verifiabl
 
 HOLDER = """
 import sys
-from orchestrator.engine.journal import Journal
+from orchestrator.journal.store import Journal
 journal = Journal(sys.argv[1])
 lease = journal.acquire(sys.argv[2], holder="the other")
 print(lease.token, flush=True)
@@ -224,7 +224,7 @@ def test_one_open_migration_a_system_and_numbers_go_on(journal, started, lease):
 def test_what_is_committed_is_there_for_another_process(journal, lease):
     journal.set_step(lease, "fake", "one", StepState.RUNNING)
     seen = subprocess.run(
-        [sys.executable, "-c", "import sys; from orchestrator.engine.journal import Journal; print(Journal(sys.argv[1]).step('portal-1', 'fake', 'one').state)", journal.url],
+        [sys.executable, "-c", "import sys; from orchestrator.journal.store import Journal; print(Journal(sys.argv[1]).step('portal-1', 'fake', 'one').state)", journal.url],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert seen.stdout == "running\n"

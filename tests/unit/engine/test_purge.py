@@ -13,11 +13,11 @@ import pytest
 from pytest import CaptureFixture, MonkeyPatch
 
 from orchestrator.cli.main import main
-from orchestrator.engine.journal import Journal
 from orchestrator.engine.session import Session
-from orchestrator.engine.states import Ending, MigrationState
 from orchestrator.inventory.load import load_strict
 from orchestrator.inventory.traces import words_of
+from orchestrator.journal.states import Ending, MigrationState
+from orchestrator.journal.store import Journal
 from orchestrator.models import Plan
 from orchestrator.settings import Settings
 from tests.support.story import Story

@@ -2,9 +2,9 @@
 
 import pytest
 
-from orchestrator.engine.actors import Actor
-from orchestrator.engine.states import Ending
 from orchestrator.errors import Exit, NeedsPerson, Refused, StaleLease, StepFailed, Waiting
+from orchestrator.journal.actors import Actor
+from orchestrator.journal.states import Ending
 from orchestrator.steps.base import Effect, Observed, Step
 
 READ, ONE_WAY = Effect.READ_ONLY, Effect.ONE_WAY

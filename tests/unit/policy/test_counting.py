@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from orchestrator.cli.main import main
-from orchestrator.engine.journal import Journal
 from orchestrator.errors import Refused
 from orchestrator.inventory.load import load
+from orchestrator.journal.store import Journal
 from orchestrator.models import Inventory, Kind, Level, Strategy, Verdict
 from orchestrator.planning.programme import load_programme, with_baseline
 from orchestrator.policy.counting import Baseline, BaselineChange, Member, baseline, change, freeze, members_of, unexplained
@@ -142,7 +142,7 @@ def test_the_commands_show_the_day_of_the_programmes_clock(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     shutil.copytree(DEMO, tmp_path / "inventory")
-    monkeypatch.setattr("orchestrator.engine.journal.now", lambda: LATE)
+    monkeypatch.setattr("orchestrator.journal.store.now", lambda: LATE)
     assert main(["baseline", "freeze", "--reason", "文件"]) == 0
     assert main(["baseline", "change", "digital-archives", "--what", "retired", "--reason", "停用"]) == 0
     assert main(["override", "weather-bulletin", "--strategy", "hosting", "--reason", "省局要求"]) == 0

@@ -11,10 +11,10 @@ import pytest
 
 from orchestrator.cli.main import main
 from orchestrator.cli.quick_trail import QuickTrail
-from orchestrator.engine.journal import Journal
 from orchestrator.engine.purge import purge
 from orchestrator.errors import Refused
 from orchestrator.inventory.load import load
+from orchestrator.journal.store import Journal
 from orchestrator.models import Database, Department, Inventory, Kind, Level, Service, Status, Strategy, System
 from orchestrator.policy import assess, load_policy
 from orchestrator.policy.counting import baseline, change, freeze, members_of, needed, progress, unexplained

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from orchestrator.engine.decisions import Decisions
-from orchestrator.engine.journal import Journal
 from orchestrator.engine.purge import purge
+from orchestrator.journal.decisions import Decisions
+from orchestrator.journal.store import Journal
 from orchestrator.models import DataResource, Inventory, Plan, Verdict
 from orchestrator.reports.collect import collect, sources_in
 from orchestrator.reports.facts import ReportFacts

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.engine.states import ENDING_WORDS
+from orchestrator.journal.states import ENDING_WORDS
 from orchestrator.models import Inventory
 from orchestrator.policy.counting import READINGS as COUNTED
 from orchestrator.reports.collect import collect

@@ -7,13 +7,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from orchestrator.engine import decisions as decisions_module
-from orchestrator.engine import journal as journal_module
-from orchestrator.engine.actors import Actor
-from orchestrator.engine.decisions import Decisions
-from orchestrator.engine.journal import Journal
 from orchestrator.engine.records import BoundRecords
 from orchestrator.errors import Refused, Waiting
+from orchestrator.journal import decisions as decisions_module
+from orchestrator.journal import store as journal_module
+from orchestrator.journal.actors import Actor
+from orchestrator.journal.decisions import Decisions
+from orchestrator.journal.store import Journal
 from orchestrator.models import PlanEntry, Strategy, System, Window
 from orchestrator.planning.calendar import Opening, approved_opening
 from orchestrator.planning.programme import load_programme

@@ -8,8 +8,8 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from orchestrator.movers.postgresql.fence import Connection, scalar
 from orchestrator.tools import process, programs
-from orchestrator.tools.fence import Connection, _scalar
 from orchestrator.tools.process import Register
 
 
@@ -62,7 +62,7 @@ def restore(folder: Path, target: str, role: str, register: Register, *, jobs: i
 
 def database_exists(connection: Connection, name: str) -> bool:
     """Whether the cluster has a database of this name."""
-    return bool(_scalar(connection, "SELECT 1 FROM pg_database WHERE datname = %s", name))
+    return bool(scalar(connection, "SELECT 1 FROM pg_database WHERE datname = %s", name))
 
 
 def create_database(connection: Connection, name: str, *, like: Connection | None = None) -> None:
@@ -88,7 +88,7 @@ def create_throwaway_role(connection: Connection, name: str, password: str) -> N
     """A login role for a rehearsal; its statement stays out of the server's log."""
     with connection.transaction():
         connection.execute("SET LOCAL log_min_error_statement = panic")
-        if not _scalar(connection, "SELECT 1 FROM pg_roles WHERE rolname = %s", name):
+        if not scalar(connection, "SELECT 1 FROM pg_roles WHERE rolname = %s", name):
             connection.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(name)))
         connection.execute(sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(name), sql.Literal(password)))
 

@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from orchestrator.tools.probe import Interruption, read
+from orchestrator.cutover.probe import Interruption, read
 
 
 class Probe:
@@ -24,7 +24,7 @@ class Probe:
         self._stop.unlink(missing_ok=True)
         size = self.samples.stat().st_size if self.samples.exists() else 0
         process = subprocess.Popen(
-            [sys.executable, "-m", "orchestrator.tools.probe"],
+            [sys.executable, "-m", "orchestrator.cutover.probe"],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

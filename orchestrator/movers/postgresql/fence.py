@@ -70,10 +70,10 @@ def obstacles(live: Connection, other: Connection, subscription: str) -> list[st
     """What forbids beginning. Reads only."""
     found: list[str] = []
     for name, side in (("live side", live), ("other side", other)):
-        count = _scalar(side, "SELECT count(*) FROM pg_prepared_xacts")
+        count = scalar(side, "SELECT count(*) FROM pg_prepared_xacts")
         if count:
             found.append(f"{count} prepared transactions on the {name}: commit or roll them back")
-    xids = _scalar(
+    xids = scalar(
         other,
         "SELECT count(*) FROM pg_stat_activity WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid() AND backend_type = 'client backend'",
     )
@@ -85,12 +85,12 @@ def obstacles(live: Connection, other: Connection, subscription: str) -> list[st
         (APPLICATION_NAME + "%",),
     ).fetchall()
     found += [f"superuser {name} has a session: superusers cannot be fenced; end it or give it an ordinary role" for (name,) in supers]
-    worker = _scalar(
+    worker = scalar(
         other, "SELECT count(*) FROM pg_stat_subscription WHERE subname = %s AND pid IS NOT NULL AND relid IS NULL", subscription
     )
     if not worker:
         found.append(f"the apply worker of {subscription} is not running")
-    unready = _scalar(
+    unready = scalar(
         other,
         "SELECT count(*) FROM pg_subscription_rel r JOIN pg_subscription s ON s.oid = r.srsubid WHERE s.subname = %s AND srsubstate <> 'r'",
         subscription,
@@ -152,7 +152,7 @@ def _take_control(connection: Connection, attempt: str, token: int, *, is_open: 
 def sessions(connection: Connection) -> int:
     """Sessions of fenced roles that are still there."""
     return int(
-        _scalar(
+        scalar(
             connection,
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
             " AND usename IN (SELECT name FROM orchestrator.fenced_role) AND pid <> pg_backend_pid()",
@@ -186,7 +186,7 @@ def set_sequences(connection: Connection, values: list[tuple[str, str, int]]) ->
 def export_snapshot(connection: Connection) -> str:
     """Begins a read-only REPEATABLE READ transaction and exports its snapshot; the transaction stays open."""
     connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-    return str(_scalar(connection, "SELECT pg_export_snapshot()"))
+    return str(scalar(connection, "SELECT pg_export_snapshot()"))
 
 
 def disable_subscription(connection: Connection, name: str) -> None:
@@ -214,6 +214,6 @@ def _roles(connection: Connection, condition: str) -> list[str]:
     return [r[0] for r in rows]
 
 
-def _scalar(connection: Connection, query: str, *values: object) -> Any:
+def scalar(connection: Connection, query: str, *values: object) -> Any:
     row = connection.execute(query, values or None).fetchone()
     return row[0] if row else None

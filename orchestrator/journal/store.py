@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from orchestrator import __version__
-from orchestrator.engine import schema as s
-from orchestrator.engine.database import open_database
-from orchestrator.engine.states import Ending, MigrationState, StepState, check_migration, check_step
 from orchestrator.errors import LeaseHeld, Refused, StaleLease
+from orchestrator.journal import schema as s
+from orchestrator.journal.database import open_database
+from orchestrator.journal.states import Ending, MigrationState, StepState, check_migration, check_step
 from orchestrator.policy.records import PURGED, WORDS_REMOVED, what_stayed
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from orchestrator.cutover.guard import GuardSpec
 from orchestrator.errors import CutoverAborted, NeedsPerson
 from orchestrator.models import Host
 from orchestrator.tools import programs
-from orchestrator.tools.guard import GuardSpec
 from orchestrator.tools.process import boot_id, start_time
 
 
@@ -42,7 +42,7 @@ class GuardProcess:
         self.spec = spec
         self._errors = Path(spec.record).with_suffix(".log").open("ab")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "orchestrator.tools.guard"],
+            [sys.executable, "-m", "orchestrator.cutover.guard"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,

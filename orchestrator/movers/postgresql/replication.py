@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from orchestrator.tools.fence import Connection, _scalar, round_trip
+from orchestrator.movers.postgresql.fence import Connection, round_trip, scalar
 
 FORWARD = "orchestrator_forward"
 BACK = "orchestrator_back"
@@ -64,7 +64,7 @@ def what_would_be_lost(connection: Connection) -> list[str]:
         "ENABLE ALWAYS triggers": "SELECT count(*) FROM pg_trigger WHERE tgenabled = 'A'",
         "prepared transactions": "SELECT count(*) FROM pg_prepared_xacts",
     }
-    return [f"{count} {what}" for what, query in checks.items() if (count := _scalar(connection, query))]
+    return [f"{count} {what}" for what, query in checks.items() if (count := scalar(connection, query))]
 
 
 def install_schema(connection: Connection, *, is_open: bool, roles: list[str], token: int) -> None:
@@ -112,7 +112,7 @@ def give_identity(connection: Connection, *, lock_seconds: float = 2.0, tries: i
 
 def take_identity(connection: Connection) -> None:
     """Undoes ``give_identity`` for exactly the tables it changed; call it before ``drop_schema``."""
-    if _scalar(connection, "SELECT to_regclass('orchestrator.identity_given')") is None:
+    if scalar(connection, "SELECT to_regclass('orchestrator.identity_given')") is None:
         return
     for schema, name in _given(connection):
         _with_short_lock(
@@ -142,7 +142,7 @@ def _with_short_lock(connection: Connection, statement: sql.SQL | sql.Composed, 
 
 def publish(connection: Connection, name: str) -> None:
     """Publishes the application's tables and the marker under ``name``."""
-    if _scalar(connection, "SELECT 1 FROM pg_publication WHERE pubname = %s", name):
+    if scalar(connection, "SELECT 1 FROM pg_publication WHERE pubname = %s", name):
         return
     listed = sql.SQL(", ").join(sql.Identifier(*t) for t in [*tables(connection), ("orchestrator", "marker")])
     connection.execute(sql.SQL("CREATE PUBLICATION {} FOR TABLE {}").format(sql.Identifier(name), listed))
@@ -179,7 +179,7 @@ def subscribe(connection: Connection, name: str, conninfo: str, publication: str
 def subscribed(connection: Connection, name: str) -> bool:
     """Whether this database has the subscription."""
     return bool(
-        _scalar(
+        scalar(
             connection,
             "SELECT 1 FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid WHERE subname = %s AND datname = current_database()",
             name,
@@ -265,7 +265,7 @@ def copy_roles(source: Connection, target: Connection) -> list[str]:
         target.execute("SET LOCAL log_min_error_statement = panic")
         for name, verifier, inherit, createdb, createrole, limit in rows:
             role = sql.Identifier(name)
-            if not _scalar(target, "SELECT 1 FROM pg_roles WHERE rolname = %s", name):
+            if not scalar(target, "SELECT 1 FROM pg_roles WHERE rolname = %s", name):
                 target.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(role))
             words = [
                 "INHERIT" if inherit else "NOINHERIT",
@@ -296,19 +296,19 @@ def same_verifiers(source: Connection, target: Connection, roles: list[str]) -> 
 def works(connection: Connection, name: str) -> bool:
     """Whether the subscription's apply worker is at work."""
     return bool(
-        _scalar(connection, "SELECT count(*) FROM pg_stat_subscription WHERE subname = %s AND pid IS NOT NULL AND relid IS NULL", name)
+        scalar(connection, "SELECT count(*) FROM pg_stat_subscription WHERE subname = %s AND pid IS NOT NULL AND relid IS NULL", name)
     )
 
 
 def has_slot(connection: Connection, name: str) -> bool:
     """Whether the slot exists."""
-    return bool(_scalar(connection, "SELECT 1 FROM pg_replication_slots WHERE slot_name = %s", name))
+    return bool(scalar(connection, "SELECT 1 FROM pg_replication_slots WHERE slot_name = %s", name))
 
 
 def retained_bytes(connection: Connection, name: str) -> int:
     """WAL that the slot keeps on this side's disk."""
     return int(
-        _scalar(
+        scalar(
             connection,
             "SELECT coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn), 0)::bigint FROM pg_replication_slots WHERE slot_name = %s",
             name,

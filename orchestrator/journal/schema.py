@@ -1,4 +1,4 @@
-"""The journal's tables. Changes go through Alembic (``engine/migrations``); a test compares the two."""
+"""The journal's tables. Changes go through Alembic (``journal/migrations``); a test compares the two."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import op
 
-from orchestrator.engine.schema import metadata
+from orchestrator.journal.schema import metadata
 
 revision = "0001"
 down_revision = None

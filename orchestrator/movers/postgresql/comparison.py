@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql
 
-from orchestrator.tools.fence import Connection
-from orchestrator.tools.replication import tables
+from orchestrator.movers.postgresql.fence import Connection
+from orchestrator.movers.postgresql.replication import tables
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,8 @@ from typing import Any
 
 import psycopg
 
-from orchestrator.tools import fence
-from orchestrator.tools.pooler import Gateway, GatewaySpec
+from orchestrator.gateways.pgbouncer import Gateway, GatewaySpec
+from orchestrator.movers.postgresql import fence
 
 
 @dataclass(frozen=True)

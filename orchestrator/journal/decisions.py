@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy import Row, insert, select, update
 
-from orchestrator.engine import schema as s
-from orchestrator.engine.actors import Actor
-from orchestrator.engine.journal import Event, Journal, Lease, now
 from orchestrator.errors import Refused
+from orchestrator.journal import schema as s
+from orchestrator.journal.actors import Actor
+from orchestrator.journal.store import Event, Journal, Lease, now
 
 
 class Decisions:

@@ -1,0 +1,1 @@
+"""The guard and the probe: processes of their own around the moment of the switch."""

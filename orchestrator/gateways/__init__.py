@@ -1,0 +1,1 @@
+"""What holds and redirects clients: PgBouncer, HAProxy."""

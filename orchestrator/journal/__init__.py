@@ -1,0 +1,1 @@
+"""The truth: store, chain, schema and its migrations, states, decisions."""

@@ -1,0 +1,1 @@
+"""One folder for each kind of part: what copies it, keeps it in step, fences it, compares it."""
