@@ -12,7 +12,7 @@ from orchestrator.errors import Exit
 if TYPE_CHECKING:
     from orchestrator.engine.session import Session
 
-FAULTS = ("lost-write", "row", "sequence", "file", "second-writer", "slow", "unsigned")
+FAULTS = ("lost-write", "content", "row", "schema", "sequence", "file", "second-writer", "slow", "unsigned")
 
 
 @click.command()

@@ -19,6 +19,8 @@ KINDS = {"citizen-portal": "portal", "property-register": "register", "social-in
 RATES = {"portal": 40, "register": 25, "insurance": 20, "weather": 25}
 """Writes a second, 110 in all."""
 TABLES = {"portal": "requests", "register": "registrations", "insurance": "contributions", "weather": "bulletins"}
+TEXTS = {"portal": "body", "weather": "text"}
+"""Columns with the text that a citizen sent, where one is sent."""
 MUTABLE = {"social-insurance": ("people",)}
 """Tables whose old rows the application updates."""
 NAME = LOAD

@@ -183,6 +183,7 @@ class Demo:
             system=system,
             ledger=str(self.out / "ledgers" / f"{system}.jsonl"),
             table=citizens.TABLES[citizens.KINDS[system]],
+            text=citizens.TEXTS.get(citizens.KINDS[system]),
             live=live,
             other=other,
             mode=mode,
@@ -221,7 +222,7 @@ class Demo:
             return sabotage.second_writer(case.other, case.table)
         if self.fault == "unsigned":
             return sabotage.unsigned(case.live) if system == REGISTER else ""
-        return {"lost-write": sabotage.lost_write, "row": sabotage.row}[self.fault](case.live, case.table)
+        return sabotage.plant(self.fault, live=case.live, table=case.table)
 
     # ------------------------------------------------------------ what happened
 

@@ -4,7 +4,7 @@
 
 A *baseline* taken before anything moves (rows and files that must never change) makes a damaged row visible even when it was
 faithfully copied to the other side. Functions are pure where they can be; the others only read.
-Faults: lost-write, duplicate, row, sequence, file, second-writer, slow, unsigned.
+Faults: lost-write, duplicate, content, row, schema, sequence, file, second-writer, slow, unsigned.
 """
 
 from __future__ import annotations
@@ -41,6 +41,8 @@ class Case:
     """Table that holds the numbered writes, in its column ``n``."""
     live: str
     """DSN of the side that is live now (a role that may read everything)."""
+    text: str | None = None
+    """Its column with the text that citizens sent, whose md5 is on the ledger; None where they send none."""
     other: str | None = None
     """DSN of the other side, while it is reachable."""
     mode: str = "equal"
@@ -206,15 +208,47 @@ def rows_of(connection: psycopg.Connection[Any], table: str, *, where: LiteralSt
     return [(str(row[0]), str(row[1]), int(row[2])) for row in connection.execute(query)]
 
 
+_SCHEMA: LiteralString = """
+WITH spaces AS (SELECT oid FROM pg_namespace WHERE nspname = 'public'),
+tables AS (SELECT oid, relname, relkind FROM pg_class
+           WHERE relnamespace IN (SELECT oid FROM spaces) AND relkind IN ('r', 'p', 'v', 'm') AND relname NOT LIKE '\\_%')
+SELECT 'column ' || t.relname || '.' || a.attname,
+       concat_ws(' ', format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity, a.attgenerated,
+                 pg_get_expr(d.adbin, d.adrelid))
+  FROM tables t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
+  LEFT JOIN pg_attrdef d ON d.adrelid = t.oid AND d.adnum = a.attnum
+UNION ALL SELECT 'constraint ' || t.relname || '.' || c.conname, concat_ws(' ', pg_get_constraintdef(c.oid), c.convalidated)
+  FROM tables t JOIN pg_constraint c ON c.conrelid = t.oid
+UNION ALL SELECT 'index ' || i.indexrelid::regclass::text, concat_ws(' ', pg_get_indexdef(i.indexrelid), i.indisvalid)
+  FROM tables t JOIN pg_index i ON i.indrelid = t.oid
+UNION ALL SELECT 'trigger ' || t.relname || '.' || g.tgname, concat_ws(' ', pg_get_triggerdef(g.oid), g.tgenabled)
+  FROM tables t JOIN pg_trigger g ON g.tgrelid = t.oid AND NOT g.tgisinternal
+UNION ALL SELECT 'view ' || t.relname, pg_get_viewdef(t.oid) FROM tables t WHERE t.relkind IN ('v', 'm')
+UNION ALL SELECT 'function ' || p.oid::regprocedure::text, pg_get_functiondef(p.oid)
+  FROM pg_proc p WHERE p.pronamespace IN (SELECT oid FROM spaces) AND p.prokind IN ('f', 'p')
+UNION ALL SELECT 'sequence ' || s.sequencename,
+       concat_ws(' ', s.data_type, s.start_value, s.min_value, s.max_value, s.increment_by, s.cycle)
+  FROM pg_sequences s WHERE s.schemaname = 'public'
+"""
+
+
+def schema_of(connection: psycopg.Connection[Any]) -> dict[str, str]:
+    """What the schema ``public`` promises: md5 of each column, constraint, index, trigger, view, function, sequence by its name."""
+    rows = connection.execute(_SCHEMA)
+    return {str(name): hashlib.md5(str(definition).encode()).hexdigest() for name, definition in rows}  # noqa: S324 - compared, not trusted
+
+
 def take_baseline(dsn: str, files: Path | None = None, mutable: Iterable[str] = ()) -> dict[str, Any]:
-    """What must still be there at the end: digests of all rows written before the load began (n < 0 or no n), and of all files.
+    """What must still be there at the end: digests of all rows written before the load began (n < 0 or no n), of everything
+    that the schema promises (constraints, indexes, defaults, bodies …), and of all files.
 
     Take it on the source before the load starts. JSON-able.
     """
     with _snapshot(dsn) as connection:
         tables = [table for table in tables_of(connection) if table not in set(mutable)]
         rows = {table: sorted(digest for _, digest, _ in rows_of(connection, table, where="n < 0")) for table in tables}
-    return {"rows": rows, "files": tree(files) if files else {}}
+        schema = schema_of(connection)
+    return {"rows": rows, "schema": schema, "files": tree(files) if files else {}}
 
 
 def _snapshot(dsn: str) -> psycopg.Connection[Any]:
@@ -250,6 +284,28 @@ def _judge_baseline(case: Case, live: psycopg.Connection[Any], verdict: Verdict)
         gone = Counter(digests) - Counter(digest for _, digest, _ in rows_of(live, table, where="n < 0"))
         if gone:
             verdict.blame("row", f"{sum(gone.values())} old rows of {table} are changed or missing on the live side")
+
+
+def _judge_content(case: Case, entries: list[dict[str, Any]], live: psycopg.Connection[Any], verdict: Verdict) -> None:
+    """Every acknowledged number still has the text that its citizen sent."""
+    if case.text is None:
+        return
+    sent = {entry["n"]: entry["c"] for entry in requests_of(entries) if entry["o"] == "ok" and "c" in entry}
+    query = sql.SQL("SELECT n, md5({}) FROM public.{} WHERE n > 0").format(sql.Identifier(case.text), sql.Identifier(case.table))
+    wrong = [int(number) for number, digest in live.execute(query) if number in sent and digest != sent[number]]
+    if wrong:
+        verdict.blame("content", f"{len(wrong)} acknowledged numbers in {case.table} have another text, e.g. {min(wrong)}")
+
+
+def _judge_schema(case: Case, live: psycopg.Connection[Any], other: psycopg.Connection[Any] | None, verdict: Verdict) -> None:
+    """What the schema promised before anything moved it still promises, on the live side and, where it follows, on the other."""
+    promised = (case.baseline or {}).get("schema", {})
+    sides = [("live", live)] + ([("other", other)] if other is not None and case.mode == "equal" else [])
+    for name, side in sides:
+        there = schema_of(side)
+        broken = sorted(what for what, digest in promised.items() if there.get(what) != digest)
+        if broken:
+            verdict.blame("schema", f"on the {name} side {len(broken)} definitions are changed or gone: {', '.join(broken[:5])}")
 
 
 def _judge_sides(case: Case, live: psycopg.Connection[Any], other: psycopg.Connection[Any], lost: set[int], verdict: Verdict) -> None:
@@ -369,13 +425,17 @@ def judge(case: Case) -> Verdict:
             verdict.blame("slow", f"{cut.direction} cutover: {cut.longest_gap_ms:g} ms without an answer (limit {case.limit_ms:g})")
     with _snapshot(case.live) as live:
         lost = _judge_writes(case, entries, live, verdict)
+        _judge_content(case, entries, live, verdict)
         _judge_baseline(case, live, verdict)
         _judge_sequences(live, verdict)
         if case.public_key:
             _judge_signatures(case, live, verdict)
         if case.other:
             with _snapshot(case.other) as other:
+                _judge_schema(case, live, other, verdict)
                 _judge_sides(case, live, other, lost, verdict)
+        else:
+            _judge_schema(case, live, None, verdict)
     if case.live_files:
         _judge_files(case, entries, verdict)
     return verdict

@@ -9,7 +9,7 @@ Configuration (JSON): ``{"out": FOLDER, "systems": {ID: {"kind": "portal|registe
      "o": "ok|failed|doubt", "s": status, "e": error}
 
 ``ok``: acknowledged. ``failed``: refused, surely not done. ``doubt``: sent, and no answer that settles it. Uploads carry "file" and
-"sha256" instead of "n". A number is never sent twice. A line counts only once it is on disk (one fsync for all of at most 20 ms).
+"sha256" instead of "n". "c" is the md5 of the text that was sent, where citizens send one. A number is never sent twice. A line counts only once it is on disk (one fsync for all of at most 20 ms).
 
 ``<out>/control.json`` ``{"paused": [ID, …]}`` holds systems' loads; ``<out>/status.json`` says which are held with nothing under way.
 SIGTERM ends it cleanly: requests under way are answered and on the ledger first.
@@ -137,7 +137,7 @@ class Sql:
             except psycopg.Error as error:
                 raise RefusedError(0, str(error)) from error
         try:
-            text = f"第{number}号天气公告:晴转多云"
+            text = citizens_text("weather", number)
             statement = "INSERT INTO bulletins (n, text, readings) VALUES (%s, %s, %s)"
             await asyncio.wait_for(self._connection.execute(statement, (number, text, json.dumps({"气温": number % 35}))), ANSWER_WITHIN)
         except psycopg.Error as error:
@@ -156,6 +156,11 @@ class Sql:
             with contextlib.suppress(psycopg.Error, OSError):
                 await self._connection.close()
         self._connection = None
+
+
+def citizens_text(kind: str, number: int) -> str:
+    """What a citizen writes with a number; empty where the system makes all of the row's contents itself."""
+    return {"portal": f"第{number}号申请", "weather": f"第{number}号天气公告:晴转多云"}.get(kind, "")
 
 
 class Citizens:
@@ -189,7 +194,9 @@ class Citizens:
         due = time.monotonic() + every * index / self.connections
         while await self._turn(due, stop):
             number, self.number = self.number, self.number + 1
-            await self._attempt({"n": number}, self._send(link, number))
+            text = citizens_text(self.kind, number)
+            content = {"c": hashlib.md5(text.encode()).hexdigest()} if text else {}  # noqa: S324 - PostgreSQL's own digest of a text
+            await self._attempt({"n": number, **content}, self._send(link, number))
             due = max(due + every, time.monotonic())
         await link.close()
 
@@ -216,7 +223,7 @@ class Citizens:
         if isinstance(link, Sql):
             return await link.send(number)
         path, body = {
-            "portal": ("/requests", {"n": number, "body": f"第{number}号申请"}),
+            "portal": ("/requests", {"n": number, "body": citizens_text("portal", number)}),
             "register": ("/registrations", {"n": number}),
             "insurance": ("/contributions", {"n": number}),
         }[self.kind]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-FAULTS = ("lost-write", "row", "sequence", "file", "second-writer", "slow", "unsigned")
+FAULTS = ("lost-write", "content", "row", "schema", "sequence", "file", "second-writer", "slow", "unsigned")
 HOLD = 0.7
 """Seconds that one of the slow clients keeps its transaction open."""
 SLOW_CLIENTS = 4
@@ -37,6 +38,38 @@ def row(live: str, table: str) -> str:
     statement = sql.SQL("UPDATE {0} SET {1} = {1} || ' ' WHERE ctid = (SELECT min(ctid) FROM {0}) RETURNING {1}")
     _one(live, statement, table, column)
     return f"changed the first row of {table}"
+
+
+def content(live: str, table: str) -> str:
+    """Swap the texts of two acknowledged writes: every number is still there, once."""
+    column = {"requests": "body", "bulletins": "text"}.get(table)
+    if column is None:
+        raise ValueError(f"no text that citizens sent is known in {table}")
+    statement = sql.SQL(
+        "WITH two AS (SELECT ctid AS place, n, {1} AS text FROM {0} WHERE n > 0 ORDER BY n LIMIT 2)"
+        " UPDATE {0} AS t SET {1} = b.text FROM two AS a, two AS b WHERE t.ctid = a.place AND a.n <> b.n RETURNING t.n"
+    )
+    return f"swapped the texts of number {_one(live, statement, table, column)} and its neighbour in {table}"
+
+
+def schema(live: str) -> str:
+    """Take one promise from the schema of the live side: a constraint that is not a primary key, else an index, else a default."""
+    with _unreplicated(live) as connection:
+        found = connection.execute(
+            "SELECT conrelid::regclass::text, conname FROM pg_constraint WHERE connamespace = 'public'::regnamespace"
+            " AND contype IN ('u', 'c', 'f') ORDER BY contype DESC, conname LIMIT 1"
+        ).fetchone()
+        if found:
+            connection.execute(sql.SQL("ALTER TABLE {} DROP CONSTRAINT {}").format(sql.Identifier(found[0]), sql.Identifier(found[1])))
+            return f"dropped constraint {found[1]} of {found[0]}"
+        index = connection.execute(
+            "SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisunique"
+            " AND indrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace) ORDER BY 1 LIMIT 1"
+        ).fetchone()
+        if index is None:
+            raise ValueError("there is no constraint and no index to drop")
+        connection.execute(sql.SQL("DROP INDEX {}").format(sql.Identifier(index[0])))
+        return f"dropped index {index[0]}"
 
 
 def sequence(live: str, name: str) -> str:
@@ -142,16 +175,18 @@ def _one(dsn: str, statement: sql.SQL, *names: str) -> Any:
 
 def plant(fault: str, *, live: str, other: str | None = None, table: str = "requests", files: Path | None = None) -> str:
     """Plant any fault but ``slow`` by its name; what was done. Raises ValueError for what is unknown or lacks its side."""
-    if fault == "lost-write":
-        return lost_write(live, table)
-    if fault == "row":
-        return row(live, table)
-    if fault == "sequence":
-        return sequence(live, "receipt_no")
-    if fault == "second-writer" and other is not None:
-        return second_writer(other, table)
-    if fault == "file" and files is not None:
-        return file(files)
-    if fault == "unsigned":
-        return unsigned(live, table)
-    raise ValueError(f"cannot plant {fault}: unknown, or the side it belongs to was not given")
+    planters: dict[str, Callable[[], str]] = {
+        "lost-write": lambda: lost_write(live, table),
+        "content": lambda: content(live, table),
+        "row": lambda: row(live, table),
+        "schema": lambda: schema(live),
+        "sequence": lambda: sequence(live, "receipt_no"),
+        "unsigned": lambda: unsigned(live, table),
+    }
+    if other is not None:
+        planters["second-writer"] = lambda: second_writer(other, table)
+    if files is not None:
+        planters["file"] = lambda: file(files)
+    if fault not in planters:
+        raise ValueError(f"cannot plant {fault}: unknown, or the side it belongs to was not given")
+    return planters[fault]()

@@ -55,6 +55,7 @@ def world(city, tmp_path_factory) -> World:
             system=system,
             ledger=str(out / f"{system}.jsonl"),
             table=citizens.TABLES[kind],
+            text=citizens.TEXTS.get(kind),
             live=source.dsn(),
             other=psycopg.conninfo.make_conninfo(source.dsn(), dbname="other"),
             baseline=baselines[system],
@@ -84,7 +85,7 @@ def test_a_clean_run_has_no_fault_and_real_figures(world):
     assert portal.files > 200
 
 
-@pytest.mark.parametrize("fault", ["lost-write", "row", "sequence", "second-writer", "file", "unsigned"])
+@pytest.mark.parametrize("fault", ["lost-write", "content", "row", "schema", "sequence", "second-writer", "file", "unsigned"])
 def test_each_planted_fault_is_found_by_its_name_and_mended_it_is_gone(world, fault):
     case = world.cases[REGISTER if fault == "unsigned" else PORTAL]
     # As after final acceptance: nothing replicates, only the ledger, the baseline and the other side's own rows speak.
@@ -106,6 +107,8 @@ def restore(world: World, fault: str, case: judge.Case) -> None:
     with psycopg.connect(other) as good, psycopg.connect(case.live) as live:
         if fault == "sequence":
             live.execute("SELECT setval('receipt_no', (SELECT max(receipt) FROM requests))")
+        elif fault == "schema":
+            live.execute("ALTER TABLE offices ADD CONSTRAINT offices_name_key UNIQUE (name)")
         elif fault == "second-writer":
             good.execute("DELETE FROM requests WHERE n = 0")
         else:
