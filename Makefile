@@ -4,7 +4,7 @@ VENV := .venv
 STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo test test-idempotence test-faults lint types bench bench-plan check
+.PHONY: help setup lock demo test test-idempotence test-faults lab-up lab-down test-lab test-lab-short lint types bench bench-plan check
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,18 @@ test-idempotence: setup ## every playbook twice (the second run changes nothing)
 
 test-faults: setup ## kill -9 in the fence and elsewhere, on real servers
 	@$(VENV)/bin/python -m pytest tests/faults $(ARGS)
+
+lab-up: setup ## boot hosts on this machine: HOSTS="app@room db@room app-new@cloud …" (root on Debian; tests/lab/README.md)
+	@$(VENV)/bin/python -m tests.lab.command up $(if $(HOSTS),"$(HOSTS)")
+
+lab-down: ## take them away again
+	@$(VENV)/bin/python -m tests.lab.command down
+
+test-lab: setup ## the engine on hosts that boot: systemd, sudo, owners, networks, power cuts
+	@$(VENV)/bin/python -m pytest tests/lab -m lab $(ARGS)
+
+test-lab-short: setup ## the part of it that every change must pass
+	@$(VENV)/bin/python -m pytest tests/lab -m 'lab and not long' $(ARGS)
 
 lint: setup ## ruff, ansible-lint (production profile), terraform fmt
 	@$(VENV)/bin/ruff check .

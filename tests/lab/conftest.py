@@ -1,0 +1,28 @@
+"""A lab for each module of tests, with the hosts that the module names in ``HOSTS``. Skipped where no lab can be."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.lab.lab import Lab, why_not
+
+
+@pytest.fixture(scope="module")
+def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """Booted hosts, taken away at the end whatever happens. ``LAB_KEEP=1`` leaves them standing for a look."""
+    obstacle = why_not()
+    if obstacle:
+        pytest.skip(obstacle)
+    name = f"t{os.getpid() % 100000}{request.module.__name__.rpartition('_')[2][:5]}"
+    lab = Lab(name)
+    lab.up(request.module.HOSTS)
+    try:
+        yield lab
+    finally:
+        if os.environ.get("LAB_KEEP"):
+            print(f"left standing: LAB={name}")
+        else:
+            lab.down()
