@@ -446,6 +446,8 @@ class Plan(Noun):
     baseline: PlanBaseline | None = None
     """None: nobody had frozen one, the inventory of that day was counted."""
     starts: dt.date | None = None
+    target: dict[str, Any] = {}
+    """Where servers are made: the Terraform module and its own inputs (``[cloud.inputs]``)."""
     waves: tuple[PlanWave, ...] = ()
     notes: tuple[PlanNote, ...] = ()
     moved: tuple[MovedPromise, ...] = ()

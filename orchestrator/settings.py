@@ -5,11 +5,23 @@ from __future__ import annotations
 import os
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
+from pydantic import BaseModel, ConfigDict, JsonValue
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 HOME = Path(__file__).resolve().parent.parent
 """The checkout: where playbooks, Terraform modules and private server programs live."""
+
+
+class Cloud(BaseModel):
+    """``[cloud]`` in orchestrator.toml: what is particular to this city's cloud."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    inputs: dict[str, JsonValue] = {}
+    """``[cloud.inputs]``: the Terraform module's own inputs, by name (its README lists them). Handed through as they stand: the
+    module's own rules judge them, in the dry run and before every apply. No secrets: credentials come from the environment."""
 
 
 class Settings(BaseSettings):
@@ -25,6 +37,7 @@ class Settings(BaseSettings):
     """SQLAlchemy URL; default: SQLite in ``state``."""
     terraform_module: str = "embedded"
     """Folder under ``terraform/modules``."""
+    cloud: Cloud = Cloud()
     known_hosts: Path | None = None
     ssh_key: Path | None = None
     prefect_api: str = ""
@@ -57,6 +70,11 @@ class Settings(BaseSettings):
     @property
     def terraform(self) -> Path:
         return HOME / "terraform" / "modules" / self.terraform_module
+
+    @property
+    def target(self) -> dict[str, Any]:
+        """Where servers are made, as plans keep it and approvals cover it."""
+        return {"module": self.terraform_module, "inputs": self.cloud.inputs}
 
     @property
     def tools(self) -> Path:

@@ -66,7 +66,7 @@ def _system(session: Session, system: str) -> dict[str, Any]:
     for step in RUNBOOKS[runbook]:
         covered = "not touched"
         if step.id == "provision":
-            covered = "planned" if cloud else "not touched"
+            covered = str(cloud["covered"]) if cloud else "not touched"
         elif step.id in ("prepare_hosts", "deploy_services"):
             covered = "syntax checked"
         elif step.id == "record_baseline":
@@ -91,22 +91,35 @@ def _system(session: Session, system: str) -> dict[str, Any]:
 
 
 def _terraform(session: Session, system: str, problems: list[str]) -> dict[str, Any] | None:
-    """What Terraform would create, planned in a throwaway folder."""
+    """What Terraform would create, planned in a throwaway folder; of a module whose provider asks a cloud, its rules alone are tried."""
     from orchestrator.models import Sites
     from orchestrator.steps import provision
     from orchestrator.steps.world import World
     from orchestrator.tools.terraform import SystemTerraform
+    from orchestrator.tools.terraform_module import find_broken_rules, needs_provider
 
     sites: Sites = session.sites
     world = World(session.settings, session.system(system), sites)
-    variables = provision.inputs(session.settings, world)
+    module = session.settings.terraform
+    try:
+        variables = provision.inputs(session.settings, world)
+        broken = find_broken_rules(module, system, variables)
+    except OrchestratorError as error:
+        told = error.findings if isinstance(error, Refused) and error.findings else ()
+        problems += [f"{system}: {f.place()}: {f.message} → {f.remedy}" for f in told] or [f"{system}: terraform: {error}"]
+        return None
+    if broken:
+        problems += [f"{system}: module {module.name}: {finding.message} → {finding.remedy}" for finding in broken]
+        return None
+    if needs_provider(module):
+        return {"changes": [], "variables": variables, "covered": "rules checked"}
     with tempfile.TemporaryDirectory(prefix="dry-run-") as folder:
         try:
             plan = SystemTerraform(session.settings.terraform, Path(folder), system).plan(variables)
         except OrchestratorError as error:
             problems.append(f"{system}: terraform plan: {error}")
             return None
-        return {"changes": [{"address": c.address, "action": c.action} for c in plan.changes], "variables": variables}
+        return {"changes": [{"address": c.address, "action": c.action} for c in plan.changes], "variables": variables, "covered": "planned"}
 
 
 def _syntax(session: Session) -> dict[str, str]:
@@ -134,7 +147,7 @@ def _print(result: dict[str, Any]) -> None:
         )
         for gap in one["not_movable"]:
             click.secho(f"    not movable yet: {gap}", fg="yellow")
-        if one["terraform"]:
+        if one["terraform"] and one["terraform"]["covered"] == "planned":
             click.echo(
                 f"    terraform would make {len(one['terraform']['changes'])} changes: {', '.join(c['address'] for c in one['terraform']['changes'])}"
             )

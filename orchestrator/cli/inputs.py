@@ -89,7 +89,7 @@ def city_zone(paths: Sequence[Path] = ()) -> ZoneInfo:
 def to_plan(folder: Path | None) -> tuple[Inventory, dict[str, Verdict], Programme, tuple[str, str]]:
     """Inventory, verdicts with overrides, programme, and the digests of inventory and policy. Raises ``Refused`` on errors in any."""
     from orchestrator.inventory.load import inventory_digest
-    from orchestrator.planning.programme import load_programme, with_baseline
+    from orchestrator.planning.programme import load_programme, with_baseline, with_target
     from orchestrator.policy.counting import baseline
     from orchestrator.policy.policy import policy_digest
 
@@ -99,7 +99,8 @@ def to_plan(folder: Path | None) -> tuple[Inventory, dict[str, Verdict], Program
         raise Refused(
             "the inventory has errors", findings=reading.errors, where=str(where), remedy="`orchestrator inventory check` lists them"
         )
-    programme = with_baseline(load_programme(where / "program.yaml"), baseline(trail(write=False)))
+    programme = with_target(load_programme(where / "program.yaml"), load_settings().target)
+    programme = with_baseline(programme, baseline(trail(write=False)))
     return reading.inventory, verdicts, programme, (inventory_digest(reading.inventory), policy_digest(policy))
 
 

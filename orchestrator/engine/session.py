@@ -25,7 +25,7 @@ from orchestrator.models import Host, Inventory, Plan, Sites, Strategy, System, 
 from orchestrator.planning.approval import changes_since
 from orchestrator.planning.calendar import Opening, approved_opening
 from orchestrator.planning.plan import make_plan
-from orchestrator.planning.programme import Programme, load_programme, with_baseline
+from orchestrator.planning.programme import Programme, load_programme, with_baseline, with_target
 from orchestrator.policy import assess, load_policy, policy_digest
 from orchestrator.policy.counting import baseline
 from orchestrator.policy.records import JournalAudit, overrides, with_overrides
@@ -104,8 +104,9 @@ class Session:
 
     @cached_property
     def programme(self) -> Programme:
-        """``program.yaml`` with the denominator that the journal holds."""
+        """``program.yaml`` with the denominator that the journal holds and the cloud that the configuration names."""
         programme = load_programme(self.settings.inventory / "program.yaml")
+        programme = with_target(programme, self.settings.target)
         return with_baseline(programme, baseline(JournalAudit(self.journal)) if self._has_journal else None)
 
     @cached_property

@@ -49,6 +49,8 @@ def changes_since(
         ]
     if changed := "; ".join(_differences(plan.programme, programme.settings())):
         found.append(Finding("programme-since", "error", f"program.yaml: {changed}", REMEDY))
+    if changed := "; ".join(_differences(plan.target, programme.target)):
+        found.append(Finding("cloud-since", "error", f"the cloud's settings in orchestrator.toml: {changed}", REMEDY))
     if plan.policy_digest != policy_digest:
         message = f"the policy: {plan.policy_digest[:12]} → {policy_digest[:12]} (verdicts that it changes are named beside)"
         found.append(Finding("policy-since", "error", message, REMEDY))

@@ -79,6 +79,7 @@ def to_plan(problem: Problem, schedule: Schedule, *, inventory_digest: str, poli
         digest="", inventory_digest=inventory_digest, policy_digest=policy_digest, entries=tuple(entries),
         phases=phases_of(problem, entries), programme_digest=programme_digest(problem.programme), programme=problem.programme.settings(), counting=problem.programme.counting,
         starts=problem.programme.starts, baseline=baseline_of(problem.programme), waves=tuple(waves), notes=notes_of(problem, schedule),
+        target=problem.programme.target,
     )  # fmt: skip
     return sealed(plan)
 
@@ -157,7 +158,8 @@ def read_plan(text: str) -> Plan:
 
 def plan_digest(plan: Plan) -> str:
     """SHA-256 over the canonical JSON (sorted keys, no spaces, UTF-8) without the digest itself."""
-    data = plan.model_dump(mode="json", exclude={"digest"})
+    unknown = set() if plan.target else {"target"}  # to plans of older versions: their digests stay what they were
+    data = plan.model_dump(mode="json", exclude={"digest", *unknown})
     return hashlib.sha256(json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()).hexdigest()
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from zoneinfo import ZoneInfo
@@ -159,6 +159,9 @@ class Programme(Noun):
     baseline: Frozen | None = None
     """What the percentages are of. From the journal, never from the file; None: nobody has frozen one, today's inventory is counted."""
 
+    target: dict[str, Any] = Field(default_factory=dict)
+    """Where servers are made: the Terraform module and its own inputs. From the configuration, never from the file."""
+
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, name: str) -> str:
@@ -197,8 +200,9 @@ class Programme(Noun):
         return [[one for one in members if one.level in phase.levels and one.kind in phase.kinds] for phase in self.phases]
 
     def settings(self) -> dict[str, Any]:
-        """What the file says, as canonical JSON holds it: without what moves with time (the present, what is under way, the baseline)."""
-        return self.model_dump(mode="json", exclude={"as_of", "under_way", "baseline"})
+        """What the file says, as canonical JSON holds it: without what moves with time (the present, what is under way, the baseline) and what
+        stands elsewhere (where servers are made)."""
+        return self.model_dump(mode="json", exclude={"as_of", "under_way", "baseline", "target"})
 
 
 DEFAULT_WORK = {
@@ -228,6 +232,10 @@ def load_programme(path: Path) -> Programme:
         raise Refused("the programme is not a mapping", findings=[finding], where=str(path))
     if "baseline" in raw:
         finding = Finding("programme-baseline", "error", "the baseline is not set here", "`orchestrator baseline freeze`", file=str(path))
+        raise Refused("the programme does not fit its schema", findings=[finding], where=str(path))
+    if "target" in raw:
+        remedy = "`terraform_module` and `[cloud.inputs]` in orchestrator.toml"
+        finding = Finding("programme-target", "error", "where servers are made is not set here", remedy, file=str(path))
         raise Refused("the programme does not fit its schema", findings=[finding], where=str(path))
     try:
         return Programme.model_validate(raw)
@@ -293,3 +301,8 @@ def with_baseline(programme: Programme, baseline: Baseline | None) -> Programme:
     frozen_on = dt.date.fromisoformat(day(baseline.at, ZoneInfo(programme.timezone)))
     frozen = Frozen(day=frozen_on, changes=len(baseline.changes), members=baseline.members, records=baseline.changes)
     return programme.model_copy(update={"baseline": frozen})
+
+
+def with_target(programme: Programme, target: Mapping[str, Any]) -> Programme:
+    """The programme with the cloud that the configuration names: module and the module's own inputs."""
+    return programme.model_copy(update={"target": dict(target)})

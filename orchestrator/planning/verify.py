@@ -50,9 +50,11 @@ def verify(
     before = former.entries if former and former.digest == plan.replaces else ()
     begun = {one.system for one in before if one.preparation_starts is not None and one.preparation_starts < present}
     faults += capacity_faults(known, systems, verdicts, programme, cycles, begun)
-    data = plan.model_dump(mode="json", exclude={"digest"})
+    data = plan.model_dump(mode="json", exclude={"digest"} if plan.target else {"digest", "target"})
     if hashlib.sha256(json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()).hexdigest() != plan.digest:
         faults.append(_fault("digest", "the digest is not that of the plan's content"))
+    if plan.target != programme.target:
+        faults.append(_fault("target", "it is for another cloud, or other inputs of its module, than the configuration names"))
     return tuple(faults)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from orchestrator.errors import Refused
 from orchestrator.models import Host, System
 from orchestrator.settings import Settings
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
@@ -16,9 +17,17 @@ def _ports(system: System, host: str) -> list[int | None]:
 
 
 def inputs(settings: Settings, world: World) -> dict[str, Any]:
-    """The module's inputs, from the inventory (the contract is in terraform/README.md)."""
+    """The module's inputs: the contract's from the inventory (terraform/README.md), its own from ``[cloud.inputs]``.
+
+    Raises Refused, with every finding, when ``[cloud.inputs]`` names what the module does not have.
+    """
+    from orchestrator.tools.terraform_module import find_undeclared
+
     system = world.system
+    if findings := find_undeclared(settings.terraform, settings.cloud.inputs):
+        raise Refused(f"[cloud.inputs] does not fit the module {settings.terraform.name}", findings=findings, where="orchestrator.toml")
     values: dict[str, Any] = {
+        **settings.cloud.inputs,
         "system_id": system.id,
         "protection_grade": system.protection_grade or 1,
         "servers": {

@@ -86,6 +86,8 @@ class SystemTerraform:
         self.folder = workdir.absolute() / system_id
         self.system_id = system_id
         self.limit = limit
+        self.reported: list[str] = []
+        """Errors of the last plan, one entry each, as Terraform said them."""
         self._handlers = {"on_event": on_event, "register": register, "cancelled": cancelled}
 
     def plan(self, variables: Mapping[str, object]) -> TerraformPlan:
@@ -193,6 +195,7 @@ class SystemTerraform:
         terraform = self._terraform(PLAN_SECONDS)
         result = terraform.plan(out=file.name, var=None, target=None, var_file=str(self._inputs()), json=IsFlagged, lock_timeout="60s")
         self._close()
+        self.reported = list(terraform.reported)
         terraform.must(result, what="plan", accepted=(NO_CHANGES, CHANGES))
         shown = json.loads(terraform.must(terraform.show_cmd(file.name, json=IsFlagged), what="show"))
         changed = [item for item in shown.get("resource_changes", []) if item["change"]["actions"] != ["no-op"]]

@@ -1,0 +1,90 @@
+"""What a Terraform module declares, and its own rules tried on values: no provider is needed and no cloud is asked.
+
+A module's ``variables.tf`` holds every variable with its validations (terraform/README.md). Planned alone, in a throwaway
+folder, it judges the inputs exactly as an apply would, and says what is wrong in the module's own words.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from orchestrator.errors import Finding, Refused, ToolError
+
+CONTRACT = frozenset({"system_id", "servers", "protection_grade", "links"})
+"""Inputs that every module takes; the engine fills them from the inventory."""
+VARIABLE = re.compile(r'^variable\s+"([A-Za-z_][\w-]*)"', re.M)
+_REMEDY = "mend it under [cloud.inputs] in orchestrator.toml, or in the inventory where the value comes from there"
+_MADE_BY_THE_ENGINE = "the engine fills it from the inventory"
+
+
+def variables_of(module: Path) -> frozenset[str]:
+    """Names of a module's inputs. Raises Refused when there is no such module."""
+    files = sorted(module.glob("*.tf"))
+    if not files:
+        raise Refused(
+            f"there is no Terraform module {module}", where="terraform_module", remedy="name a folder under terraform/modules, or its path"
+        )
+    return frozenset(name for file in files for name in VARIABLE.findall(file.read_text(encoding="utf-8")))
+
+
+def needs_provider(module: Path) -> bool:
+    """Whether planning it whole asks a provider (and so, mostly, a cloud); Terraform's built-in one asks nobody."""
+    return any("required_providers" in file.read_text(encoding="utf-8") for file in module.glob("*.tf"))
+
+
+def find_undeclared(module: Path, inputs: Mapping[str, object]) -> list[Finding]:
+    """Inputs of ``[cloud.inputs]`` that the module does not have, or that are not the configuration's to set."""
+    own = variables_of(module) - CONTRACT
+    findings = []
+    for name in sorted(inputs):
+        if name in CONTRACT:
+            findings.append(_finding("cloud-input-ours", f"{name} is not set here: {_MADE_BY_THE_ENGINE}", "take it out"))
+        elif name not in own:
+            known = ", ".join(sorted(own)) or "none"
+            findings.append(_finding("cloud-input-unknown", f"{module.name} has no input {name}", f"its own inputs: {known}"))
+    return findings
+
+
+def find_broken_rules(module: Path, system: str, inputs: Mapping[str, object]) -> list[Finding]:
+    """Every rule of the module's variables that these inputs break. Asks no cloud and needs no provider.
+
+    ``inputs``: all of them, as an apply would give them, ``system_id`` left out. A value that Terraform cannot read at all
+    (text for a number) is a finding as well. Raises ToolError when Terraform itself fails.
+    """
+    from orchestrator.tools.terraform import SystemTerraform
+
+    elsewhere = variables_of(module) - set(VARIABLE.findall((module / "variables.tf").read_text(encoding="utf-8")))
+    if elsewhere:
+        raise Refused(
+            f"module {module.name} declares {', '.join(sorted(elsewhere))} outside its variables.tf", where=str(module),
+            remedy="move every variable block there: the dry run tries their rules without the rest of the module",
+        )  # fmt: skip
+    with tempfile.TemporaryDirectory(prefix="module-rules-") as folder:
+        rules = Path(folder) / "rules"
+        rules.mkdir()
+        shutil.copy(module / "variables.tf", rules)
+        (rules / "outputs.tf").write_text('output "servers" {\n  value = {}\n}\n', encoding="utf-8")
+        terraform = SystemTerraform(rules, Path(folder) / "work", system)
+        try:
+            terraform.plan(inputs)
+        except ToolError:
+            if not terraform.reported:
+                raise
+            return [
+                Finding("cloud-input-refused", "error", _without_place(said), _REMEDY, file="orchestrator.toml", system=system)
+                for said in dict.fromkeys(terraform.reported)
+            ]
+    return []
+
+
+def _without_place(said: str) -> str:
+    """A diagnostic without the line numbers of a throwaway copy."""
+    return " ".join(said.partition("\n\nThis was checked by")[0].removeprefix("Invalid value for variable: ").split())
+
+
+def _finding(code: str, message: str, remedy: str) -> Finding:
+    return Finding(code, "error", message, remedy, file="orchestrator.toml", cell="[cloud.inputs]")
