@@ -4,7 +4,7 @@ VENV := .venv
 STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo test test-idempotence test-faults lab-up lab-down test-lab test-lab-short lint types bench bench-plan check
+.PHONY: help setup lock demo test test-idempotence test-faults lab-up lab-down test-lab test-lab-short lint types bench bench-plan bench-move check
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ bench: setup ## print figures (asserts nothing)
 
 bench-plan: setup ## the planner's table on seeded instances
 	@$(VENV)/bin/python -m tests.bench.bench_plan
+
+bench-move: setup ## switches under load, beside backup and restore and a physical switchover (OUT=FILE keeps the figures as JSON)
+	@$(VENV)/bin/python -m tests.bench.move.bench_move $(if $(OUT),--out $(OUT)) $(ARGS)
 
 check: lint types test ## what CI runs
 

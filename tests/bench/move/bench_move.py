@@ -1,0 +1,101 @@
+"""Ten switches forward and ten back under load, beside what people use otherwise: ``make bench-move OUT=FILE``.
+
+    python -m tests.bench.move.bench_move [--out FILE] [--sizes 0.1,1] [--rounds 10]
+
+Prints a table and writes ``{"sizes": [{"gb", "forward_ms", "back_ms", "failed", "lost", "duplicated", "copy_s",
+"dump_restore_s", "physical_switchover_ms"}]}``. Gaps are those of eight clients with 200 writes a second in all: the longest
+time in which none of them had an answer. It asserts nothing; what failed, is lost or doubled stands in the table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from tests.bench.move import rivals
+from tests.bench.move.moving import Moving
+from tests.bench.move.world import World
+
+
+def measure_size(gigabytes: float, rounds: int) -> dict[str, Any]:
+    """All figures at one size."""
+    folder = Path(tempfile.mkdtemp(prefix="orc-move-"))
+    folder.chmod(0o755)
+    try:
+        with World(folder, gigabytes) as world:
+            world.start_cluster("target")
+            found: dict[str, Any] = {"gb": gigabytes, "bytes": world.bytes(), "dump_restore_s": round(rivals.dump_and_restore(world), 1)}
+            found |= _switches(world, rounds)
+            physical = rivals.physical_switchover(world)
+            return found | {"physical_switchover_ms": physical["ms"], "physical_failed": physical["failed"]}
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _switches(world: World, rounds: int) -> dict[str, Any]:
+    """Copy, then forward and back ``rounds`` times without another copy; the source is live at the end."""
+    spans: list[dict[str, Any]] = []
+    with Moving(world) as moving, world.load("switches") as ledger:
+        copied = moving.copy()
+        for number in range(rounds):
+            for direction in ("forward", "back"):
+                spans.append(moving.switch(direction))
+                say(f"{world.gigabytes} GB, {direction} {number + 1} of {rounds}: {spans[-1]['fence_ms']} ms in the fence")
+    verdict = world.judge(ledger, "source", spans)
+    gaps = {way: [c.longest_gap_ms for c in verdict.cutovers if c.direction == way] for way in ("forward", "back")}
+    return {
+        "forward_ms": gaps["forward"],
+        "back_ms": gaps["back"],
+        "failed": verdict.failed,
+        "lost": verdict.lost,
+        "duplicated": verdict.duplicated,
+        "faults": verdict.details,
+        "acknowledged": verdict.acknowledged,
+        "copy_s": round(copied, 1),
+        "fence_ms": [span["fence_ms"] for span in spans],
+    }
+
+
+def say(text: str) -> None:
+    """Progress, beside the table."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def table(sizes: list[dict[str, Any]]) -> str:
+    """The figures as a person reads them."""
+    lines = [
+        "| GB | switches | forward ms: median, worst | back ms: median, worst | failed / lost / doubled of writes | copy s "
+        "| backup and restore s | physical switchover ms |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for size in sizes:
+        ways = " | ".join(f"{statistics.median(size[way]):.0f}, {max(size[way]):.0f}" for way in ("forward_ms", "back_ms"))
+        lines.append(
+            f"| {size['gb']:g} | {len(size['forward_ms'])} + {len(size['back_ms'])} | {ways} | {size['failed']} / {size['lost']} / "
+            f"{size['duplicated']} of {size['acknowledged']} | {size['copy_s']} | {size['dump_restore_s']} | {size['physical_switchover_ms']:.0f} |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(description="Switches under load, beside backup and restore and a physical switchover.")
+    parser.add_argument("--out", type=Path, help="write the figures there, as JSON")
+    parser.add_argument("--sizes", default="0.1,1", help="gigabytes, separated by commas")
+    parser.add_argument("--rounds", type=int, default=10)
+    asked = parser.parse_args()
+    sizes = [measure_size(float(size), asked.rounds) for size in asked.sizes.split(",")]
+    print(table(sizes))
+    if asked.out:
+        asked.out.write_text(json.dumps({"sizes": sizes}, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
