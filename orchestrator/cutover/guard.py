@@ -27,12 +27,14 @@ import psycopg
 
 from orchestrator.gateways.pgbouncer import Gateway, GatewaySpec
 from orchestrator.movers.postgresql import fence
+from orchestrator.movers.postgresql.names import Names
 
 
 @dataclass(frozen=True)
 class DatabaseSpec:
     """One database of the system. ``live`` is closed, ``other`` is opened. DSNs are the engine's, not the application's."""
 
+    system: str
     name: str
     live: str
     other: str
@@ -40,6 +42,11 @@ class DatabaseSpec:
     """On ``other``: carries what ``live`` commits; disabled in the fence."""
     reverse_slot: str | None
     """Created on ``other`` in this fence and in no other; None when nothing is to flow back."""
+
+    @property
+    def names(self) -> Names:
+        """What our own things are called on both sides."""
+        return Names(self.system, self.name)
 
 
 @dataclass(frozen=True)
@@ -111,12 +118,12 @@ class Guard:
             found += [f"{pair.spec.name}: {reason}" for reason in fence.obstacles(pair.live, pair.other, pair.spec.subscription)]
             if pair.spec.reverse_slot:
                 fence.drop_slot(pair.other, pair.spec.reverse_slot)  # left by an attempt whose abort did not end
-            control = fence.control(pair.live)
+            control = fence.control(pair.live, pair.spec.names)
             if not control.open:
                 found.append(f"{pair.spec.name}: the live side's control row says closed (attempt {control.attempt})")
-            if control.token > self.spec.token or fence.control(pair.other).token > self.spec.token:
+            if control.token > self.spec.token or fence.control(pair.other, pair.spec.names).token > self.spec.token:
                 found.append(f"{pair.spec.name}: a newer engine (token {control.token}) was here")
-            lag = fence.round_trip(pair.live, pair.other, f"{self.spec.attempt}-lag", limit=5.0)
+            lag = fence.round_trip(pair.live, pair.other, pair.spec.names, f"{self.spec.attempt}-lag", limit=5.0)
             if lag is None:
                 found.append(f"{pair.spec.name}: a marker did not reach the other side within 5 s")
         return found
@@ -197,18 +204,18 @@ class Guard:
         self._note({"event": "closing", "attempt": self.spec.attempt, "token": self.spec.token}, durable=True)
         self._closed = True
         for pair in self.pairs:
-            fence.close(pair.live, self.spec.attempt, self.spec.token)
-        while any(fence.sessions(pair.live) for pair in self.pairs):
+            fence.close(pair.live, pair.spec.names, self.spec.attempt, self.spec.token)
+        while any(fence.sessions(pair.live, pair.spec.names) for pair in self.pairs):
             self._still_allowed()
             time.sleep(0.001)
 
     def _drain(self) -> None:
         for pair in self.pairs:
-            fence.mark(pair.live, self.spec.attempt)
-            pair.sequences = fence.read_sequences(pair.live)
+            fence.mark(pair.live, pair.spec.names, self.spec.attempt)
+            pair.sequences = fence.read_sequences(pair.live, pair.spec.names)
             pair.snapshots = [fence.export_snapshot(pair.live_snapshot)]
         for pair in self.pairs:
-            while not fence.marked(pair.other, self.spec.attempt):
+            while not fence.marked(pair.other, pair.spec.names, self.spec.attempt):
                 self._still_allowed()
                 time.sleep(0.001)
             pair.snapshots.append(fence.export_snapshot(pair.other_snapshot))
@@ -234,14 +241,14 @@ class Guard:
         began = time.monotonic()
         first, *rest = self.pairs
         for pair in self.pairs:
-            if fence.sessions(pair.live) or not fence.observed_closed(pair.live):
+            if fence.sessions(pair.live, pair.spec.names) or not fence.observed_closed(pair.live, pair.spec.names):
                 raise GiveUp(f"{pair.spec.name}: the live side is not observed closed")
         self._commit_opening(first)
         self._timings["decide"] = (time.monotonic() - began) * 1000
         began = time.monotonic()
         problems: list[str] = []
         for pair in rest:
-            _insist(lambda p=pair: fence.open_side(p.other, self.spec.attempt, self.spec.token), problems)  # type: ignore[misc]
+            _insist(lambda p=pair: fence.open_side(p.other, p.spec.names, self.spec.attempt, self.spec.token), problems)  # type: ignore[misc]
         for w in [self._pool.submit(_insist, g.switch_and_resume, problems) for g in self.gateways]:
             w.result()
         self._timings["open"] = (time.monotonic() - began) * 1000
@@ -252,12 +259,12 @@ class Guard:
     def _commit_opening(self, pair: Pair) -> None:
         """Opens and, when the commit's answer is lost, asks the control row what was decided."""
         try:
-            fence.open_side(pair.other, self.spec.attempt, self.spec.token)
+            fence.open_side(pair.other, pair.spec.names, self.spec.attempt, self.spec.token)
         except psycopg.OperationalError:
             for _ in range(50):
                 try:
                     pair.other = fence.connect(pair.spec.other)
-                    control = fence.control(pair.other)
+                    control = fence.control(pair.other, pair.spec.names)
                 except psycopg.OperationalError:
                     time.sleep(0.1)
                     continue
@@ -276,10 +283,10 @@ class Guard:
             if self._closed:
                 for pair in self.pairs:
                     live, other = fence.revived(pair.live, pair.spec.live), fence.revived(pair.other, pair.spec.other)
-                    if not fence.observed_closed(other):
+                    if not fence.observed_closed(other, pair.spec.names):
                         return "stuck", f"{reason}; and {pair.spec.name}'s other side is not observed closed, so nothing was reopened"
-                    fence.open_side(live, self.spec.attempt, self.spec.token)
-                    if fence.observed_closed(live):
+                    fence.open_side(live, pair.spec.names, self.spec.attempt, self.spec.token)
+                    if fence.observed_closed(live, pair.spec.names):
                         return "stuck", f"{reason}; and {pair.spec.name} is still closed after its reopening"
             for gateway in self.gateways:
                 gateway.resume()

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO
 
 import psycopg
+from psycopg import sql
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def _client(spec: dict[str, object], number: int, stop: Path, until: float, samp
         start = time.time()
         try:
             if ask is None:
-                ask = _sql(str(spec["target"]), number) if spec["kind"] == "sql" else _http(str(spec["target"]))
+                ask = _sql(spec, number) if spec["kind"] == "sql" else _http(str(spec["target"]))
             ask()
             ok = 1
         except Exception:  # noqa: BLE001 - whatever a client meets is a failed request
@@ -64,11 +65,13 @@ def _client(spec: dict[str, object], number: int, stop: Path, until: float, samp
         time.sleep(pause if ok else max(pause, 0.02))
 
 
-def _sql(dsn: str, number: int) -> Callable[[], None]:
-    connection = psycopg.connect(dsn, autocommit=True, prepare_threshold=None, connect_timeout=120)
+def _sql(spec: dict[str, object], number: int) -> Callable[[], None]:
+    table = sql.Identifier(str(spec["schema"]), "probe")
+    statement = sql.SQL("UPDATE {} SET n = n + 1 WHERE id = %s").format(table)
+    connection = psycopg.connect(str(spec["target"]), autocommit=True, prepare_threshold=None, connect_timeout=120)
 
     def ask() -> None:
-        connection.execute("UPDATE orchestrator.probe SET n = n + 1 WHERE id = %s", (number + 1,))
+        connection.execute(statement, (number + 1,))
 
     return ask
 

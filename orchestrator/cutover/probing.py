@@ -19,7 +19,7 @@ class Probe:
         self.samples = folder / f"{name}.samples"
         self._stop = folder / f"{name}.stop"
 
-    def start(self, *, kind: str, target: str, clients: int, every_ms: float, limit: float) -> None:
+    def start(self, *, kind: str, target: str, clients: int, every_ms: float, limit: float, schema: str = "") -> None:
         """Begins asking; returns once the first answer is written (or after 10 s without one)."""
         self._stop.unlink(missing_ok=True)
         size = self.samples.stat().st_size if self.samples.exists() else 0
@@ -37,6 +37,7 @@ class Probe:
                 {
                     "kind": kind,
                     "target": target,
+                    "schema": schema,
                     "clients": clients,
                     "every_ms": every_ms,
                     "limit": limit,

@@ -11,18 +11,19 @@ def run(ctx: Context) -> Facts:
     """Forward off before reverse on (PostgreSQL 15 has no ``origin = none``: this order prevents loops)."""
     lags = {}
     for database in ctx.world.movable_databases:
+        names = ctx.world.names(database)
         source, target = ctx.world.sql(database, "source"), ctx.world.sql(database, "target")
-        replication.unsubscribe(target, replication.FORWARD)
-        replication.drop_slots(source, replication.FORWARD)
-        replication.freeze_schema(target)
-        if not replication.has_slot(target, replication.BACK):
+        replication.unsubscribe(target, names.forward)
+        replication.drop_slots(source, names.forward)
+        replication.freeze_schema(target, names)
+        if not replication.has_slot(target, names.back):
             raise StepFailed(
                 f"{database.name}: the reverse slot is missing",
                 where=database.host,
                 remedy="the way back is lost: a person decides whether to stay",
             )
-        fence.enable_subscription(source, replication.BACK)
-        lag = fence.round_trip(target, source, f"{ctx.migration}-armed-{ctx.token}", limit=60)
+        fence.enable_subscription(source, names.back)
+        lag = fence.round_trip(target, source, names, f"{ctx.migration}-armed-{ctx.token}", limit=60)
         if lag is None:
             raise StepFailed(
                 f"{database.name}: nothing flows back within 60 s", where=database.host, remedy="look at the apply worker on the source"
@@ -34,8 +35,9 @@ def run(ctx: Context) -> Facts:
 def observe(ctx: Context) -> Observed:
     """The reverse worker of every database is at work on the source, the forward subscription is gone."""
     for database in ctx.world.movable_databases:
+        names = ctx.world.names(database)
         source, target = ctx.world.sql(database, "source"), ctx.world.sql(database, "target")
-        if replication.subscribed(target, replication.FORWARD) or not replication.works(source, replication.BACK):
+        if replication.subscribed(target, names.forward) or not replication.works(source, names.back):
             return Observed.NOT_DONE
     return Observed.DONE
 
@@ -43,10 +45,11 @@ def observe(ctx: Context) -> Observed:
 def disarm(ctx: Context) -> None:
     """Nothing flows back any more; the slot on the cloud goes."""
     for database in ctx.world.movable_databases:
+        names = ctx.world.names(database)
         source = ctx.world.sql(database, "source")
-        replication.unsubscribe(source, replication.BACK)
+        replication.unsubscribe(source, names.back)
         if database.host in ctx.world.targets:
-            replication.drop_slots(ctx.world.sql(database, "target"), replication.BACK)
+            replication.drop_slots(ctx.world.sql(database, "target"), names.back)
 
 
 STEP = Step(

@@ -9,34 +9,37 @@ from orchestrator.models import Database
 from orchestrator.movers.postgresql import comparison, dumps, fence
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
 
-ROLE = "orchestrator_rehearsal"
 
-
-def copy_name(database: Database) -> str:
-    """The throwaway database's name on the target's cluster."""
-    return f"{database.name}_rehearsal"[:63]
+def copy_name(ctx: Context, database: Database) -> str:
+    """The throwaway database's name on the target's cluster, and its role's."""
+    return ctx.world.names(database).rehearsal
 
 
 def run(ctx: Context) -> Facts:
     """Dumps from one snapshot of the source, restores on the target, compares the restored rows with that snapshot."""
     facts: Facts = {"databases": {}}
     for database in ctx.world.movable_databases:
+        names = ctx.world.names(database)
         source = ctx.world.sql(database, "source")
         folder = ctx.world.folder / "backup" / database.name
         shutil.rmtree(folder, ignore_errors=True)
         folder.parent.mkdir(parents=True, exist_ok=True)
         source.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         snapshot = str(fence.scalar(source, "SELECT pg_export_snapshot()"))
-        size = dumps.dump(ctx.world.dsn(database, "source"), folder, ctx.records.process, snapshot=snapshot)
-        expected = comparison.checksums(ctx.world.sql(database, "source"), snapshot)
+        size = dumps.dump(ctx.world.dsn(database, "source"), names, folder, ctx.records.process, snapshot=snapshot)
+        expected = comparison.checksums(ctx.world.sql(database, "source"), names, snapshot)
         source.execute("COMMIT")
         server = ctx.world.sql(database, "target", name="postgres")
-        dumps.drop_database(server, copy_name(database))
-        dumps.create_throwaway_role(server, ROLE, ctx.world.throwaway_password())
-        dumps.create_database(server, copy_name(database), like=source)
-        server.execute(dumps.grant_create(copy_name(database), ROLE))
-        dumps.restore(folder, ctx.world.dsn(database, "target", name=copy_name(database)), ROLE, ctx.records.process)
-        differ = comparison.differences(expected, comparison.checksums(ctx.world.sql(database, "target", name=copy_name(database))))
+        dumps.drop_database(server, copy_name(ctx, database))
+        dumps.create_throwaway_role(server, copy_name(ctx, database), ctx.world.throwaway_password())
+        dumps.create_database(server, copy_name(ctx, database), like=source)
+        server.execute(dumps.grant_create(copy_name(ctx, database), copy_name(ctx, database)))
+        dumps.restore(
+            folder, ctx.world.dsn(database, "target", name=copy_name(ctx, database)), copy_name(ctx, database), ctx.records.process
+        )
+        differ = comparison.differences(
+            expected, comparison.checksums(ctx.world.sql(database, "target", name=copy_name(ctx, database)), names)
+        )
         if differ:
             raise StepFailed(
                 f"the restored backup differs: {'; '.join(differ)}",
@@ -55,7 +58,7 @@ def observe(ctx: Context) -> Observed:
         if database.host not in ctx.world.targets:
             return Observed.NOT_DONE
         try:
-            if not dumps.database_exists(ctx.world.sql(database, "target", name="postgres"), copy_name(database)):
+            if not dumps.database_exists(ctx.world.sql(database, "target", name="postgres"), copy_name(ctx, database)):
                 return Observed.NOT_DONE
         except Exception:  # noqa: BLE001 - no server: no copy
             return Observed.NOT_DONE
@@ -66,8 +69,8 @@ def drop_copies(ctx: Context) -> None:
     """Removes the throwaway databases and their role."""
     for database in ctx.world.movable_databases:
         server = ctx.world.sql(database, "target", name="postgres")
-        dumps.drop_database(server, copy_name(database))
-        dumps.drop_role(server, ROLE)
+        dumps.drop_database(server, copy_name(ctx, database))
+        dumps.drop_role(server, copy_name(ctx, database))
 
 
 def undo(ctx: Context) -> None:

@@ -20,9 +20,10 @@ def _pair(ctx: Context, direction: str) -> Facts:
     facts: Facts = {"tables": 0, "rows": 0, "differences": []}
     for database in ctx.world.movable_databases:
         one, two = ctx.world.snapshots[database.name]
+        names = ctx.world.names(database)
         connections = [fence.connect(ctx.world.dsn(database, side)) for side in (live, other)]
         with ThreadPoolExecutor(2) as pool:
-            here, there = pool.map(lambda pair: comparison.checksums(*pair), zip(connections, (one, two), strict=True))
+            here, there = pool.map(comparison.checksums, connections, (names, names), (one, two))
         for connection in connections:
             connection.close()
         facts["tables"] += len(here)

@@ -15,7 +15,8 @@ from orchestrator.cutover.probing import Probe
 from orchestrator.errors import CutoverAborted, NeedsPerson
 from orchestrator.gateways.pgbouncer import Gateway, GatewaySpec
 from orchestrator.models import Database, Site
-from orchestrator.movers.postgresql import dumps, fence, replication
+from orchestrator.movers.postgresql import dumps, fence
+from orchestrator.movers.postgresql.names import Names
 from orchestrator.steps import gates
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
 
@@ -34,14 +35,14 @@ def specification(ctx: Context, direction: str, attempt: str, *, mode: str = "sw
     live, other = sides(direction)
     budget = (ctx.system.interruption.gap_ms if ctx.system.interruption else 1000) - OPENING_MS
     stage, _, hold = ctx.settings.fault_hold.partition(":")
-    subscription = replication.FORWARD if direction == "forward" else replication.BACK
     databases = [
         DatabaseSpec(
+            system=ctx.system.id,
             name=d.name,
             live=ctx.world.dsn(d, live),
             other=ctx.world.dsn(d, other),
-            subscription=subscription,
-            reverse_slot=replication.BACK if direction == "forward" and mode == "switch" else None,
+            subscription=_following(ctx.world.names(d), direction),
+            reverse_slot=ctx.world.names(d).back if direction == "forward" and mode == "switch" else None,
         )
         for d in ctx.world.movable_databases
     ]
@@ -49,6 +50,11 @@ def specification(ctx: Context, direction: str, attempt: str, *, mode: str = "sw
         attempt=attempt, token=ctx.token, record=str(ctx.world.folder / "guard.jsonl"), fence_ms=max(100, budget), databases=databases,
         gateways=gateways(ctx, other), mode=mode, hold_after=stage, hold_ms=int(hold or 0),
     )  # fmt: skip
+
+
+def _following(names: Names, direction: str) -> str:
+    """The subscription by which the side that opens follows the live one."""
+    return names.forward if direction == "forward" else names.back
 
 
 def gateways(ctx: Context, side: str) -> list[GatewaySpec]:
@@ -96,7 +102,7 @@ def switch(ctx: Context, direction: str) -> Facts:
     citizen = dumps.dsn(
         host=entry.address, port=entry.port, database=database.name, user=database.role or "", password=ctx.world.secret(database.secret)
     )
-    probe.start(kind="sql", target=citizen, clients=2, every_ms=5, limit=600)
+    probe.start(kind="sql", target=citizen, schema=ctx.world.names(database).schema, clients=2, every_ms=5, limit=600)
     try:
         time.sleep(0.5)
         result, attempts = _attempts(ctx, direction)
@@ -232,28 +238,28 @@ def by_the_control_rows(ctx: Context, direction: str) -> str | None:
                 where=ctx.system.id,
                 remedy="bring it back, then resume; nobody opens anything",
             ) from error
-    first = fence.control(pairs[0][2])
+    first = fence.control(pairs[0][2], ctx.world.names(pairs[0][0]))
     switched = first.open and first.attempt.startswith(prefix)
     for database, here, there in pairs:
         if switched:
-            if not fence.control(there).open:
-                if not fence.observed_closed(here):
+            if not fence.control(there, ctx.world.names(database)).open:
+                if not fence.observed_closed(here, ctx.world.names(database)):
                     raise NeedsPerson(
                         f"{database.name}: both sides look open", where=ctx.system.id, remedy="close one by hand after looking at both"
                     )
-                fence.open_side(there, first.attempt, ctx.token)
-        elif not fence.control(here).open:
-            if not fence.observed_closed(there):
+                fence.open_side(there, ctx.world.names(database), first.attempt, ctx.token)
+        elif not fence.control(here, ctx.world.names(database)).open:
+            if not fence.observed_closed(there, ctx.world.names(database)):
                 raise NeedsPerson(
                     f"{database.name}: the other side is not observed closed",
                     where=ctx.system.id,
                     remedy="look at both sides before opening one",
                 )
-            fence.open_side(here, f"{prefix}{ctx.token}-settled", ctx.token)
+            fence.open_side(here, ctx.world.names(database), f"{prefix}{ctx.token}-settled", ctx.token)
     _let_go(ctx, other if switched else live)
     if not switched:
-        for _, _, there in pairs:
-            _as_before(there, direction)
+        for database, _, there in pairs:
+            _as_before(there, ctx.world.names(database), direction)
         return None
     ctx.records.set_live(other)
     return first.attempt
@@ -263,12 +269,12 @@ def _never_left(ctx: Context, direction: str) -> bool:
     """The live side is open, so the other was never opened: a side is opened only after the other was observed closed. Then
     the other side need not be seen (its being away may be the very cause); what it still holds of ours is taken back if it can."""
     live, other = sides(direction)
-    if not all(fence.control(ctx.world.sql(d, live)).open for d in ctx.world.movable_databases):
+    if not all(fence.control(ctx.world.sql(d, live), ctx.world.names(d)).open for d in ctx.world.movable_databases):
         return False
     _let_go(ctx, live)
     for database in ctx.world.movable_databases:
         try:
-            _as_before(ctx.world.sql(database, other), direction)
+            _as_before(ctx.world.sql(database, other), ctx.world.names(database), direction)
         except Exception as error:  # noqa: BLE001 - the attempt's own findings say it again if it is tried again
             ctx.say(f"{database.name}: the other side is not as before the attempt: {str(error).strip()}")
     return True
@@ -282,11 +288,11 @@ def _let_go(ctx: Context, side: str) -> None:
         gateway.close()
 
 
-def _as_before(there: fence.Connection, direction: str) -> None:
+def _as_before(there: fence.Connection, names: Names, direction: str) -> None:
     """On the side that was not opened: no slot of an attempt that came to nothing, and it follows again."""
     if direction == "forward":
-        fence.drop_slot(there, replication.BACK)
-    fence.enable_subscription(there, replication.FORWARD if direction == "forward" else replication.BACK)
+        fence.drop_slot(there, names.back)
+    fence.enable_subscription(there, _following(names, direction))
 
 
 # ---------------------------------------------------------------- the steps
@@ -299,7 +305,7 @@ def observed(direction: str) -> Callable[[Context], Observed]:
         live, other = sides(direction)
         for database in ctx.world.movable_databases:
             here, there = ctx.world.sql(database, live), ctx.world.sql(database, other)
-            if not (fence.control(there).open and fence.observed_closed(here)):
+            if not (fence.control(there, ctx.world.names(database)).open and fence.observed_closed(here, ctx.world.names(database))):
                 return Observed.NOT_DONE
         return Observed.DONE
 

@@ -40,17 +40,18 @@ def end_way_back(ctx: Context) -> Facts:
     """ONE_WAY: from here on the source may be decommissioned. It is left as it stands, closed, for its quarantine time."""
     arm.disarm(ctx)
     for database in ctx.world.movable_databases:
+        names = ctx.world.names(database)
         target = ctx.world.sql(database, "target")
-        replication.unpublish(target, replication.BACK)
-        target.execute("DROP EVENT TRIGGER IF EXISTS orchestrator_freeze")
+        replication.unpublish(target, names.back)
+        replication.unfreeze_schema(target, names)
         source = ctx.world.sql(database, "source")
-        replication.unpublish(source, replication.FORWARD)
+        replication.unpublish(source, names.forward)
     return {"databases": [d.name for d in ctx.world.movable_databases], "source": "closed, kept"}
 
 
 def _ended(ctx: Context) -> Observed:
     for database in ctx.world.movable_databases:
-        if replication.subscribed(ctx.world.sql(database, "source"), replication.BACK):
+        if replication.subscribed(ctx.world.sql(database, "source"), ctx.world.names(database).back):
             return Observed.NOT_DONE
     return Observed.DONE
 

@@ -82,7 +82,7 @@ def _database(ctx: Context, database: object, findings: list[Finding]) -> Facts:
         )
         return {}
     if ctx.verdict.strategy != "hosting":
-        for lost in replication.what_would_be_lost(source):
+        for lost in replication.what_would_be_lost(source, ctx.world.names(database)):
             findings.append(
                 _finding(
                     ctx,
@@ -120,7 +120,11 @@ def _database(ctx: Context, database: object, findings: list[Finding]) -> Facts:
                 )
             )
     size = fence.scalar(source, "SELECT pg_database_size(current_database())")
-    return {"bytes": size, "tables": len(replication.tables(source)), "server": fence.scalar(source, "SHOW server_version")}
+    return {
+        "bytes": size,
+        "tables": len(replication.tables(source, ctx.world.names(database))),
+        "server": fence.scalar(source, "SHOW server_version"),
+    }
 
 
 def _finding(ctx: Context, code: str, message: str, remedy: str) -> Finding:

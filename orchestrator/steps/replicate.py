@@ -10,28 +10,27 @@ def run(ctx: Context) -> Facts:
     """Roles, schema, publications, the forward subscription; then the one that will flow back, prepared and disabled."""
     facts: Facts = {"databases": {}}
     for database in ctx.world.movable_databases:
+        names = ctx.world.names(database)
         source, target = ctx.world.sql(database, "source"), ctx.world.sql(database, "target", name="postgres")
         dumps.create_database(target, database.name, like=source)
         target = ctx.world.sql(database, "target")
         roles = replication.copy_roles(source, target)
-        replication.install_schema(source, is_open=True, roles=roles, token=0)
-        identity = replication.give_identity(source)
-        if not replication.tables(target):
+        replication.install_schema(source, names, is_open=True, roles=roles, token=0)
+        identity = replication.give_identity(source, names)
+        if not replication.tables(target, names):
             dumps.copy_schema(
-                ctx.world.dsn(database, "source"), ctx.world.dsn(database, "target"), ctx.world.folder, ctx.records.process
+                ctx.world.dsn(database, "source"), ctx.world.dsn(database, "target"), names, ctx.world.folder, ctx.records.process
             )
-        replication.install_schema(target, is_open=False, roles=roles, token=0)
-        replication.freeze_schema(source)
-        replication.publish(source, replication.FORWARD)
-        replication.publish(target, replication.BACK)
-        replication.subscribe(target, replication.FORWARD, ctx.world.dsn(database, "source"), replication.FORWARD, copy=True)
-        lag = replication.wait_in_step(target, source, replication.FORWARD, limit=6 * 3600, lag_ms=150, say=ctx.say)
-        replication.subscribe(
-            source, replication.BACK, ctx.world.dsn(database, "target"), replication.BACK, copy=False, slot=replication.BACK
-        )
-        views = replication.refresh_derived(target)
+        replication.install_schema(target, names, is_open=False, roles=roles, token=0)
+        replication.freeze_schema(source, names)
+        replication.publish(source, names, names.forward)
+        replication.publish(target, names, names.back)
+        replication.subscribe(target, names.forward, ctx.world.dsn(database, "source"), names.forward, copy=True)
+        lag = replication.wait_in_step(target, source, names, limit=6 * 3600, lag_ms=150, say=ctx.say)
+        replication.subscribe(source, names.back, ctx.world.dsn(database, "target"), names.back, copy=False, slot=names.back)
+        views = replication.refresh_derived(target, names)
         size = fence.scalar(source, "SELECT pg_database_size(current_database())")
-        tables = replication.tables(target)
+        tables = replication.tables(target, names)
         state = str(fence.scalar(source, "SELECT pg_current_wal_lsn()"))
         ctx.records.copied(what=f"database {database.name}", source_state=f"LSN {state}", size=size, items=len(tables))
         facts["databases"][database.name] = {
@@ -52,7 +51,7 @@ def observe(ctx: Context) -> Observed:
         if database.host not in ctx.world.targets:
             return Observed.NOT_DONE
         try:
-            seen.append(replication.subscribed(ctx.world.sql(database, "target"), replication.FORWARD))
+            seen.append(replication.subscribed(ctx.world.sql(database, "target"), ctx.world.names(database).forward))
         except Exception:  # noqa: BLE001 - no server, no database, no login: not there
             return Observed.NOT_DONE
     return Observed.DONE if all(seen) else Observed.UNCLEAR if any(seen) else Observed.NOT_DONE
@@ -61,6 +60,7 @@ def observe(ctx: Context) -> Observed:
 def undo(ctx: Context) -> None:
     """Leaves the source as it was; the target's copy goes with its server (to quarantine)."""
     for database in ctx.world.movable_databases:
+        names = ctx.world.names(database)
         source = ctx.world.sql(database, "source")
         target = None
         if database.host in ctx.world.targets:
@@ -69,15 +69,15 @@ def undo(ctx: Context) -> None:
             except Exception:  # noqa: BLE001 - a target that does not answer must not block the source's way home
                 ctx.say(f"{database.name}: the target does not answer; it is left to clean-up")
         if target is not None:
-            replication.unsubscribe(target, replication.FORWARD)
-        replication.unsubscribe(source, replication.BACK)
-        replication.drop_slots(source, replication.FORWARD)
+            replication.unsubscribe(target, names.forward)
+        replication.unsubscribe(source, names.back)
+        replication.drop_slots(source, names.forward)
         if target is not None:
-            replication.drop_slots(target, replication.BACK)
-            replication.unpublish(target, replication.BACK)
-        replication.unpublish(source, replication.FORWARD)
-        replication.take_identity(source)
-        replication.drop_schema(source)
+            replication.drop_slots(target, names.back)
+            replication.unpublish(target, names.back)
+        replication.unpublish(source, names.forward)
+        replication.take_identity(source, names)
+        replication.drop_schema(source, names)
 
 
 STEP = Step(

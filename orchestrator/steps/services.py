@@ -44,13 +44,17 @@ def rehearse(ctx: Context) -> Facts:
     if ctx.world.movable_databases:
         database = ctx.world.movable_databases[0]
         password = ctx.world.throwaway_password()
-        dumps.create_throwaway_role(ctx.world.sql(database, "target", name="postgres"), backup.ROLE, password)
+        dumps.create_throwaway_role(ctx.world.sql(database, "target", name="postgres"), backup.copy_name(ctx, database), password)
         for service in _moved(ctx):
             host = ctx.world.target(service.host)
             secret = ctx.world.home(host, "secrets", "rehearsal")
             ctx.world.ssh(host).run(["mkdir", "-p", "-m", "0700", ctx.world.home(host, "secrets")], check=True)
             ctx.world.ssh(host).write_file(secret, password.encode())
-            services.append(ctx.world.service(service, effects=False, rehearsal=(backup.copy_name(database), backup.ROLE, secret)))
+            services.append(
+                ctx.world.service(
+                    service, effects=False, rehearsal=(backup.copy_name(ctx, database), backup.copy_name(ctx, database), secret)
+                )
+            )
     runs = 0
     seen: dict[str, str] = {}
     try:

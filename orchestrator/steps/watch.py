@@ -32,12 +32,13 @@ def way_back_problems(ctx: Context) -> list[str]:
 def _watch(ctx: Context, database: Database) -> list[str]:
     problems: list[str] = []
     with fence.connect(ctx.world.dsn(database, "source")) as source, fence.connect(ctx.world.dsn(database, "target")) as target:
-        if not replication.works(source, replication.BACK):
+        names = ctx.world.names(database)
+        if not replication.works(source, names.back):
             return [f"{database.name}: the reverse worker is not at work"]
-        lag = fence.round_trip(target, source, f"{ctx.migration}-watch-{time.time_ns()}", limit=LAG_LIMIT_SECONDS)
+        lag = fence.round_trip(target, source, names, f"{ctx.migration}-watch-{time.time_ns()}", limit=LAG_LIMIT_SECONDS)
         if lag is None:
             problems.append(f"{database.name}: the source is more than {LAG_LIMIT_SECONDS:.0f} s behind")
-        retained = replication.retained_bytes(target, replication.BACK)
+        retained = replication.retained_bytes(target, names.back)
         if retained > SLOT_ALARM_BYTES:
             problems.append(f"{database.name}: the slot keeps {retained >> 20} MB on the live side's disk")
     return problems

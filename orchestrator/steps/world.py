@@ -20,6 +20,7 @@ from orchestrator.settings import Settings
 if TYPE_CHECKING:
     from orchestrator.cutover.guarding import GuardProcess
     from orchestrator.movers.postgresql.fence import Connection
+    from orchestrator.movers.postgresql.names import Names
     from orchestrator.tools.ssh import SshConnection
 
 SUFFIX = "-cloud"
@@ -145,6 +146,12 @@ class World:
         connection = fence.connect(self.dsn(database, side, name=name))
         self._sql.append(connection)
         return connection
+
+    def names(self, database: Database) -> Names:
+        """What our own things are called in a database, on both sides."""
+        from orchestrator.movers.postgresql.names import Names
+
+        return Names(self.system.id, database.name)
 
     def close(self) -> None:
         """Ends every connection, and the guard's snapshots."""

@@ -19,7 +19,7 @@ SERVER_SQL = """SELECT 'server', current_setting('server_version'), current_sett
 BASES_SQL = f"""SELECT 'database', datname::text, (CASE WHEN has_database_privilege(datname, 'CONNECT') THEN pg_database_size(datname) END)::text {_BASES}"""
 NAMES_SQL = f"SELECT datname {_BASES}"
 DETAIL_SQL = """WITH mine AS (SELECT c.oid, c.relname, n.nspname, c.relreplident, c.relpersistence FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind = 'r' AND n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'orchestrator')),
+    WHERE c.relkind = 'r' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND n.nspname !~ '^orchestrator_[0-9a-f]+$'),
   keyless AS (SELECT nspname || '.' || relname AS name FROM mine m WHERE relpersistence = 'p' AND (relreplident = 'n'
     OR relreplident = 'd' AND NOT EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = m.oid AND i.indisprimary)
     OR relreplident = 'i' AND NOT EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = m.oid AND i.indisreplident)))

@@ -17,11 +17,13 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from orchestrator.embedded import citizens, judge
 from orchestrator.embedded.city import City
 from orchestrator.embedded.people import OPERATOR, People
 from orchestrator.engine.session import Session
+from orchestrator.movers.postgresql.names import Names
 from orchestrator.settings import Settings
 from orchestrator.steps.world import SUFFIX
 from orchestrator.tools.process import start_time
@@ -182,13 +184,19 @@ class Story:
         """Whether its machines are carried to the cloud as they are."""
         return any("new_address" in h for h in self.hosts)
 
-    def ask(self, side: str, query: str, *values: object) -> Any:
+    def ask(self, side: str, query: str | sql.Composed, *values: object) -> Any:
         with psycopg.connect(self.dsn(side), autocommit=True) as connection:
             return connection.execute(query, values or None).fetchone()
 
+    @property
+    def names(self) -> Names:
+        """What the engine's own things are called in the system's database."""
+        return Names(self.system, self.city.source_database(self.system).name)
+
     def control(self, side: str = "source") -> tuple[bool, str]:
         """(open, attempt) of a side's control row."""
-        row = self.ask(side, "SELECT open, attempt FROM orchestrator.control")
+        query = sql.SQL("SELECT open, attempt FROM {}").format(self.names.table("control"))
+        row = self.ask(side, query)
         return bool(row[0]), str(row[1])
 
     def may_log_in(self, side: str = "source") -> bool:
@@ -218,9 +226,8 @@ class Story:
     def slots(self) -> list[str]:
         """Our logical slots on the target."""
         with psycopg.connect(self.dsn("target"), autocommit=True) as connection:
-            return [
-                str(r[0]) for r in connection.execute("SELECT slot_name FROM pg_replication_slots WHERE slot_name = 'orchestrator_back'")
-            ]
+            query = "SELECT slot_name FROM pg_replication_slots WHERE slot_name = %s"
+            return [str(r[0]) for r in connection.execute(query, (self.names.back,))]
 
     def write(self, seconds: float = 5) -> int:
         """A citizen's write through the old room's gateway, acknowledged within some seconds."""

@@ -43,7 +43,7 @@ def test_a_rollback_by_command_during_the_trial_run_loses_nothing(story, baselin
     assert "the department asks" in story.row.why
     story.write()
     with psycopg.connect(story.dsn("source")) as connection:
-        assert connection.execute("SELECT count(*) FROM pg_namespace WHERE nspname = 'orchestrator'").fetchone() == (0,)
+        assert connection.execute("SELECT count(*) FROM pg_namespace WHERE nspname ~ '^orchestrator'").fetchone() == (0,)
         assert connection.execute("SELECT count(*) FROM pg_replication_slots").fetchone() == (0,)
         assert connection.execute("SELECT count(*) FROM pg_publication").fetchone() == (0,)
     verdict = story.judged(baseline, live="source")

@@ -11,6 +11,7 @@ import psycopg
 from psycopg import sql
 
 from orchestrator.movers.postgresql.fence import Connection
+from orchestrator.movers.postgresql.names import Names
 from orchestrator.movers.postgresql.replication import tables
 
 
@@ -21,14 +22,14 @@ class TableSum:
     method: str
 
 
-def checksums(connection: Connection, snapshot: str | None = None) -> dict[str, TableSum]:
+def checksums(connection: Connection, names: Names, snapshot: str | None = None) -> dict[str, TableSum]:
     """``schema.table`` → rows and sum, all from one snapshot (``snapshot``: an exported one)."""
     found: dict[str, TableSum] = {}
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         if snapshot:
             connection.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(snapshot)))
-        for schema, name in tables(connection):
+        for schema, name in tables(connection, names):
             found[f"{schema}.{name}"] = _checksum(connection, schema, name)
     return found
 

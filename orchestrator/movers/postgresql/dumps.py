@@ -9,6 +9,7 @@ import psycopg
 from psycopg import sql
 
 from orchestrator.movers.postgresql.fence import Connection, scalar
+from orchestrator.movers.postgresql.names import Names
 from orchestrator.tools import process, programs
 from orchestrator.tools.process import Register
 
@@ -24,11 +25,11 @@ def _environment(dsn_text: str) -> dict[str, str]:
     return dict(os.environ) | {env: str(parts[key]) for key, env in names.items() if key in parts} | {"PGCONNECT_TIMEOUT": "5"}
 
 
-def copy_schema(source: str, target: str, folder: Path, register: Register) -> None:
+def copy_schema(source: str, target: str, names: Names, folder: Path, register: Register) -> None:
     """The application's schema, without ours, without publications; all or nothing. Raises ToolError."""
     file = folder / "schema.sql"
     process.run(
-        [programs.find("pg_dump"), "--schema-only", "--no-publications", "--no-subscriptions", "--exclude-schema=orchestrator", "-f", file],
+        [programs.find("pg_dump"), "--schema-only", "--no-publications", "--no-subscriptions", f"--exclude-schema={names.schema}", "-f", file],
         label="pg_dump schema", limit=300, env=_environment(source), register=register,
     )  # fmt: skip
     restore_sql(file, target, register)
@@ -42,10 +43,10 @@ def restore_sql(file: Path, target: str, register: Register) -> None:
     )  # fmt: skip
 
 
-def dump(source: str, folder: Path, register: Register, *, snapshot: str, jobs: int = 2, limit: float = 6 * 3600) -> int:
+def dump(source: str, names: Names, folder: Path, register: Register, *, snapshot: str, jobs: int = 2, limit: float = 6 * 3600) -> int:
     """A dump in directory format without our schema, from an exported snapshot; returns its bytes."""
     process.run(
-        [programs.find("pg_dump"), "-Fd", "-j", str(jobs), "--no-publications", "--no-subscriptions", "--exclude-schema=orchestrator", f"--snapshot={snapshot}", "-f", folder],
+        [programs.find("pg_dump"), "-Fd", "-j", str(jobs), "--no-publications", "--no-subscriptions", f"--exclude-schema={names.schema}", f"--snapshot={snapshot}", "-f", folder],
         label="pg_dump", limit=limit, env=_environment(source), register=register,
     )  # fmt: skip
     return sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())

@@ -12,6 +12,8 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from orchestrator.movers.postgresql.names import Names
+
 Connection = psycopg.Connection[Any]
 
 APPLICATION_NAME = "orchestrator"
@@ -59,9 +61,9 @@ def revived(connection: Connection, dsn: str) -> Connection:
     return connection
 
 
-def control(connection: Connection) -> Control:
+def control(connection: Connection, names: Names) -> Control:
     """This side's control row."""
-    row = connection.execute("SELECT open, token, attempt FROM orchestrator.control").fetchone()
+    row = connection.execute(sql.SQL("SELECT open, token, attempt FROM {}").format(names.table("control"))).fetchone()
     assert row is not None  # noqa: S101 - the row is made together with the table
     return Control(*row)
 
@@ -100,75 +102,85 @@ def obstacles(live: Connection, other: Connection, subscription: str) -> list[st
     return found
 
 
-def round_trip(live: Connection, other: Connection, marker: str, *, limit: float) -> float | None:
+def round_trip(live: Connection, other: Connection, names: Names, marker: str, *, limit: float) -> float | None:
     """Seconds a marker needs from live to other; None when it took longer than ``limit``."""
     began = time.monotonic()
-    mark(live, marker)
+    mark(live, names, marker)
     while time.monotonic() - began < limit:
-        if marked(other, marker):
+        if marked(other, names, marker):
             return time.monotonic() - began
         time.sleep(0.005)
     return None
 
 
-def mark(connection: Connection, marker: str) -> None:
+def mark(connection: Connection, names: Names, marker: str) -> None:
     """Commits a marker; what was committed before it has arrived where it has arrived."""
-    connection.execute("INSERT INTO orchestrator.marker (id) VALUES (%s) ON CONFLICT (id) DO NOTHING", (marker,))
+    query = sql.SQL("INSERT INTO {} (id) VALUES (%s) ON CONFLICT (id) DO NOTHING").format(names.table("marker"))
+    connection.execute(query, (marker,))
 
 
-def marked(connection: Connection, marker: str) -> bool:
+def marked(connection: Connection, names: Names, marker: str) -> bool:
     """Whether the marker has arrived."""
-    return connection.execute("SELECT 1 FROM orchestrator.marker WHERE id = %s", (marker,)).fetchone() is not None
+    query = sql.SQL("SELECT 1 FROM {} WHERE id = %s").format(names.table("marker"))
+    return connection.execute(query, (marker,)).fetchone() is not None
 
 
-def close(connection: Connection, attempt: str, token: int) -> None:
+def close(connection: Connection, names: Names, attempt: str, token: int) -> None:
     """Closes this side: control row and every login role in one transaction, then all their sessions at once."""
     with connection.transaction():
-        _take_control(connection, attempt, token, is_open=False)
+        _take_control(connection, names, attempt, token, is_open=False)
         for role in _roles(connection, FENCED):
             connection.execute(sql.SQL("ALTER ROLE {} NOLOGIN").format(sql.Identifier(role)))
-            connection.execute("INSERT INTO orchestrator.fenced_role (name) VALUES (%s) ON CONFLICT DO NOTHING", (role,))
+            connection.execute(
+                sql.SQL("INSERT INTO {} (name) VALUES (%s) ON CONFLICT DO NOTHING").format(names.table("fenced_role")), (role,)
+            )
     connection.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
-        " AND usename IN (SELECT name FROM orchestrator.fenced_role) AND pid <> pg_backend_pid()"
+        sql.SQL(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND usename IN (SELECT name FROM {}) AND pid <> pg_backend_pid()"
+        ).format(names.table("fenced_role"))
     )
 
 
-def open_side(connection: Connection, attempt: str, token: int) -> None:
+def open_side(connection: Connection, names: Names, attempt: str, token: int) -> None:
     """Opens this side: control row and the fenced roles' login in one transaction. Raises Fenced on an older token."""
     with connection.transaction():
-        _take_control(connection, attempt, token, is_open=True)
-        for role in connection.execute("SELECT name FROM orchestrator.fenced_role").fetchall():
+        _take_control(connection, names, attempt, token, is_open=True)
+        for role in connection.execute(sql.SQL("SELECT name FROM {}").format(names.table("fenced_role"))).fetchall():
             connection.execute(sql.SQL("ALTER ROLE {} LOGIN").format(sql.Identifier(role[0])))
 
 
-def _take_control(connection: Connection, attempt: str, token: int, *, is_open: bool) -> None:
-    row = connection.execute("SELECT token FROM orchestrator.control FOR UPDATE").fetchone()
+def _take_control(connection: Connection, names: Names, attempt: str, token: int, *, is_open: bool) -> None:
+    row = connection.execute(sql.SQL("SELECT token FROM {} FOR UPDATE").format(names.table("control"))).fetchone()
     if row is None or row[0] > token:
         raise Fenced(f"the control row holds token {row[0] if row else '?'}, ours is {token}: a newer engine was here")
-    connection.execute("UPDATE orchestrator.control SET open = %s, token = %s, attempt = %s, at = now()", (is_open, token, attempt))
+    query = sql.SQL("UPDATE {} SET open = %s, token = %s, attempt = %s, at = now()").format(names.table("control"))
+    connection.execute(query, (is_open, token, attempt))
 
 
-def sessions(connection: Connection) -> int:
+def sessions(connection: Connection, names: Names) -> int:
     """Sessions of fenced roles that are still there."""
     return int(
         scalar(
             connection,
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-            " AND usename IN (SELECT name FROM orchestrator.fenced_role) AND pid <> pg_backend_pid()",
+            sql.SQL(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                " AND usename IN (SELECT name FROM {}) AND pid <> pg_backend_pid()"
+            ).format(names.table("fenced_role")),
         )
     )
 
 
-def observed_closed(connection: Connection) -> bool:
+def observed_closed(connection: Connection, names: Names) -> bool:
     """No fenced role may log in, none has a session, and the control row says so."""
-    return not control(connection).open and not _roles(connection, FENCED) and sessions(connection) == 0
+    return not control(connection, names).open and not _roles(connection, FENCED) and sessions(connection, names) == 0
 
 
-def read_sequences(connection: Connection) -> list[tuple[str, str, int]]:
+def read_sequences(connection: Connection, names: Names) -> list[tuple[str, str, int]]:
     """(schema, name, last value) of every sequence that was used."""
     rows = connection.execute(
-        "SELECT schemaname::text, sequencename::text, last_value FROM pg_sequences WHERE last_value IS NOT NULL AND schemaname <> 'orchestrator'"
+        "SELECT schemaname::text, sequencename::text, last_value FROM pg_sequences WHERE last_value IS NOT NULL AND schemaname <> %s",
+        (names.schema,),
     ).fetchall()
     return [(r[0], r[1], r[2]) for r in rows]
 
@@ -214,6 +226,6 @@ def _roles(connection: Connection, condition: str) -> list[str]:
     return [r[0] for r in rows]
 
 
-def scalar(connection: Connection, query: str, *values: object) -> Any:
+def scalar(connection: Connection, query: str | sql.Composed, *values: object) -> Any:
     row = connection.execute(query, values or None).fetchone()
     return row[0] if row else None

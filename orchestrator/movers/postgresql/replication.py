@@ -1,6 +1,6 @@
 """Logical replication between two PostgreSQL databases, set up and taken down at leisure. Every act may be repeated.
 
-Both sides get a schema ``orchestrator`` (control row, marker, probe, fenced roles, a trigger against schema changes).
+Both sides get a schema of ours (names.py: control row, marker, probe, fenced roles, a trigger against schema changes).
 The application's tables flow by name, never ``FOR ALL TABLES``, so that nothing of ours flows except the marker.
 """
 
@@ -14,49 +14,51 @@ import psycopg
 from psycopg import sql
 
 from orchestrator.movers.postgresql.fence import Connection, round_trip, scalar
-
-FORWARD = "orchestrator_forward"
-BACK = "orchestrator_back"
+from orchestrator.movers.postgresql.names import Names
 
 _SCHEMA = """
-CREATE SCHEMA IF NOT EXISTS orchestrator;
-CREATE TABLE IF NOT EXISTS orchestrator.control (
+CREATE SCHEMA IF NOT EXISTS {schema};
+CREATE TABLE IF NOT EXISTS {schema}.control (
   id int PRIMARY KEY DEFAULT 1 CHECK (id = 1), open boolean NOT NULL, token bigint NOT NULL, attempt text NOT NULL, at timestamptz NOT NULL DEFAULT now());
-CREATE TABLE IF NOT EXISTS orchestrator.marker (id text PRIMARY KEY, at timestamptz NOT NULL DEFAULT now());
-CREATE TABLE IF NOT EXISTS orchestrator.probe (id int PRIMARY KEY, n bigint NOT NULL);
-CREATE TABLE IF NOT EXISTS orchestrator.fenced_role (name text PRIMARY KEY);
-CREATE TABLE IF NOT EXISTS orchestrator.identity_given (schema_name text, table_name text, PRIMARY KEY (schema_name, table_name));
-INSERT INTO orchestrator.probe SELECT i, 0 FROM generate_series(1, 16) AS i ON CONFLICT DO NOTHING;
+CREATE TABLE IF NOT EXISTS {schema}.marker (id text PRIMARY KEY, at timestamptz NOT NULL DEFAULT now());
+CREATE TABLE IF NOT EXISTS {schema}.probe (id int PRIMARY KEY, n bigint NOT NULL);
+CREATE TABLE IF NOT EXISTS {schema}.fenced_role (name text PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS {schema}.identity_given (schema_name text, table_name text, PRIMARY KEY (schema_name, table_name));
+INSERT INTO {schema}.probe SELECT i, 0 FROM generate_series(1, 16) AS i ON CONFLICT DO NOTHING;
 """
 
 _FREEZE = """
-CREATE OR REPLACE FUNCTION orchestrator.refuse_schema_change() RETURNS event_trigger LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION {schema}.refuse_schema_change() RETURNS event_trigger LANGUAGE plpgsql AS $$
 BEGIN
   IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = session_user) THEN
     RAISE EXCEPTION 'schema changes are frozen while this database is being migrated (%)', tg_tag
       USING HINT = 'ask the operations engineers: it must be taken over on both sides by hand';
   END IF;
 END $$;
-DROP EVENT TRIGGER IF EXISTS orchestrator_freeze;
-CREATE EVENT TRIGGER orchestrator_freeze ON ddl_command_start
+DROP EVENT TRIGGER IF EXISTS {freeze};
+CREATE EVENT TRIGGER {freeze} ON ddl_command_start
   WHEN TAG IN ('CREATE TABLE', 'ALTER TABLE', 'DROP TABLE', 'CREATE SEQUENCE', 'DROP SEQUENCE', 'ALTER SEQUENCE', 'ALTER TYPE', 'DROP TYPE', 'DROP SCHEMA')
-  EXECUTE FUNCTION orchestrator.refuse_schema_change();
-ALTER EVENT TRIGGER orchestrator_freeze ENABLE;
+  EXECUTE FUNCTION {schema}.refuse_schema_change();
+ALTER EVENT TRIGGER {freeze} ENABLE;
 """
 
-_USER_SCHEMA = "n.nspname NOT IN ('pg_catalog', 'information_schema', 'orchestrator') AND n.nspname !~ '^pg_'"
+_USER_SCHEMA = "n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_' AND n.nspname <> %s"
 _TABLES = (
     "SELECT n.nspname::text, c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
     f" WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p' AND NOT c.relispartition AND {_USER_SCHEMA} ORDER BY 1, 2"
 )
 
 
-def tables(connection: Connection) -> list[tuple[str, str]]:
+def _of_ours(statements: str, names: Names) -> sql.Composed:
+    return sql.SQL(statements).format(schema=sql.Identifier(names.schema), freeze=sql.Identifier(names.freeze))
+
+
+def tables(connection: Connection, names: Names) -> list[tuple[str, str]]:
     """(schema, name) of the application's permanent tables, sorted."""
-    return [(r[0], r[1]) for r in connection.execute(_TABLES).fetchall()]
+    return [(r[0], r[1]) for r in connection.execute(_TABLES, (names.schema,)).fetchall()]
 
 
-def what_would_be_lost(connection: Connection) -> list[str]:
+def what_would_be_lost(connection: Connection, names: Names) -> list[str]:
     """What logical replication does not carry and this database has: each a reason to refuse (docs/cutover.md)."""
     checks = {
         "large objects": "SELECT count(*) FROM pg_largeobject_metadata",
@@ -64,65 +66,84 @@ def what_would_be_lost(connection: Connection) -> list[str]:
         "ENABLE ALWAYS triggers": "SELECT count(*) FROM pg_trigger WHERE tgenabled = 'A'",
         "prepared transactions": "SELECT count(*) FROM pg_prepared_xacts",
     }
-    return [f"{count} {what}" for what, query in checks.items() if (count := scalar(connection, query))]
+    return [
+        f"{count} {what}"
+        for what, query in checks.items()
+        if (count := scalar(connection, query, *([names.schema] if "%s" in query else [])))
+    ]
 
 
-def install_schema(connection: Connection, *, is_open: bool, roles: list[str], token: int) -> None:
+def install_schema(connection: Connection, names: Names, *, is_open: bool, roles: list[str], token: int) -> None:
     """Our own schema on one side, with its control row as observed: the source open, the target closed."""
     with connection.transaction():
-        connection.execute(_SCHEMA)
+        connection.execute(_of_ours(_SCHEMA, names))
         connection.execute(
-            "INSERT INTO orchestrator.control (open, token, attempt) VALUES (%s, %s, 'prepared') ON CONFLICT (id) DO NOTHING",
+            sql.SQL("INSERT INTO {} (open, token, attempt) VALUES (%s, %s, 'prepared') ON CONFLICT (id) DO NOTHING").format(
+                names.table("control")
+            ),
             (is_open, token),
         )
         for role in roles:
-            connection.execute("INSERT INTO orchestrator.fenced_role (name) VALUES (%s) ON CONFLICT DO NOTHING", (role,))
-            connection.execute(sql.SQL("GRANT USAGE ON SCHEMA orchestrator TO {}").format(sql.Identifier(role)))
-            connection.execute(sql.SQL("GRANT SELECT, UPDATE ON orchestrator.probe TO {}").format(sql.Identifier(role)))
+            connection.execute(
+                sql.SQL("INSERT INTO {} (name) VALUES (%s) ON CONFLICT DO NOTHING").format(names.table("fenced_role")), (role,)
+            )
+            connection.execute(sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(sql.Identifier(names.schema), sql.Identifier(role)))
+            connection.execute(sql.SQL("GRANT SELECT, UPDATE ON {} TO {}").format(names.table("probe"), sql.Identifier(role)))
 
 
-def freeze_schema(connection: Connection) -> None:
+def freeze_schema(connection: Connection, names: Names) -> None:
     """Refuses the application's schema changes while replication runs; the engine's own role is let through."""
     with connection.transaction():
-        connection.execute(_FREEZE)
+        connection.execute(_of_ours(_FREEZE, names))
 
 
-def drop_schema(connection: Connection) -> None:
+def unfreeze_schema(connection: Connection, names: Names) -> None:
+    """The application may change its schema again; not frozen is fine."""
+    connection.execute(sql.SQL("DROP EVENT TRIGGER IF EXISTS {}").format(sql.Identifier(names.freeze)))
+
+
+def drop_schema(connection: Connection, names: Names) -> None:
     """Removes everything of ours from a side."""
     with connection.transaction():
-        connection.execute("DROP EVENT TRIGGER IF EXISTS orchestrator_freeze")
-        connection.execute("DROP SCHEMA IF EXISTS orchestrator CASCADE")
+        unfreeze_schema(connection, names)
+        connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(names.schema)))
 
 
-def give_identity(connection: Connection, *, lock_seconds: float = 2.0, tries: int = 10) -> list[str]:
+def give_identity(connection: Connection, names: Names, *, lock_seconds: float = 2.0, tries: int = 10) -> list[str]:
     """REPLICA IDENTITY FULL for tables without a key, before any publication; returns all that were given one so far.
     Short locks, tried again; what was changed is kept on the source itself, so that the undo does not depend on us."""
     rows = connection.execute(
         "SELECT n.nspname::text, c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
         f" WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND c.relreplident = 'd' AND {_USER_SCHEMA}"
-        " AND NOT EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary)"
+        " AND NOT EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary)",
+        (names.schema,),
     ).fetchall()
     for schema, name in rows:
-        connection.execute("INSERT INTO orchestrator.identity_given VALUES (%s, %s) ON CONFLICT DO NOTHING", (schema, name))
+        connection.execute(
+            sql.SQL("INSERT INTO {} VALUES (%s, %s) ON CONFLICT DO NOTHING").format(names.table("identity_given")), (schema, name)
+        )
         _with_short_lock(
             connection, sql.SQL("ALTER TABLE {} REPLICA IDENTITY FULL").format(sql.Identifier(schema, name)), lock_seconds, tries
         )
-    return [f"{schema}.{name}" for schema, name in _given(connection)]
+    return [f"{schema}.{name}" for schema, name in _given(connection, names)]
 
 
-def take_identity(connection: Connection) -> None:
+def take_identity(connection: Connection, names: Names) -> None:
     """Undoes ``give_identity`` for exactly the tables it changed; call it before ``drop_schema``."""
-    if scalar(connection, "SELECT to_regclass('orchestrator.identity_given')") is None:
+    if scalar(connection, "SELECT to_regclass(%s)", f"{names.schema}.identity_given") is None:
         return
-    for schema, name in _given(connection):
+    for schema, name in _given(connection, names):
         _with_short_lock(
             connection, sql.SQL("ALTER TABLE IF EXISTS {} REPLICA IDENTITY DEFAULT").format(sql.Identifier(schema, name)), 2.0, 10
         )
 
 
-def _given(connection: Connection) -> list[tuple[str, str]]:
+def _given(connection: Connection, names: Names) -> list[tuple[str, str]]:
     return [
-        (r[0], r[1]) for r in connection.execute("SELECT schema_name, table_name FROM orchestrator.identity_given ORDER BY 1, 2").fetchall()
+        (r[0], r[1])
+        for r in connection.execute(
+            sql.SQL("SELECT schema_name, table_name FROM {} ORDER BY 1, 2").format(names.table("identity_given"))
+        ).fetchall()
     ]
 
 
@@ -140,11 +161,11 @@ def _with_short_lock(connection: Connection, statement: sql.SQL | sql.Composed, 
             return
 
 
-def publish(connection: Connection, name: str) -> None:
+def publish(connection: Connection, names: Names, name: str) -> None:
     """Publishes the application's tables and the marker under ``name``."""
     if scalar(connection, "SELECT 1 FROM pg_publication WHERE pubname = %s", name):
         return
-    listed = sql.SQL(", ").join(sql.Identifier(*t) for t in [*tables(connection), ("orchestrator", "marker")])
+    listed = sql.SQL(", ").join(sql.Identifier(*t) for t in [*tables(connection, names), (names.schema, "marker")])
     connection.execute(sql.SQL("CREATE PUBLICATION {} FOR TABLE {}").format(sql.Identifier(name), listed))
 
 
@@ -214,7 +235,7 @@ def drop_slots(connection: Connection, prefix: str, *, limit: float = 10.0) -> N
 
 
 def wait_in_step(
-    target: Connection, source: Connection, name: str, *, limit: float, lag_ms: float, say: Callable[[str], None]
+    target: Connection, source: Connection, names: Names, *, limit: float, lag_ms: float, say: Callable[[str], None]
 ) -> dict[str, Any]:
     """Waits until every table is copied and a marker's round trip is under ``lag_ms``. Raises TimeoutError with what is
     still missing."""
@@ -226,11 +247,11 @@ def wait_in_step(
             for r in target.execute(
                 "SELECT srrelid::regclass::text FROM pg_subscription_rel r JOIN pg_subscription s ON s.oid = r.srsubid"
                 " WHERE s.subname = %s AND srsubstate <> 'r'",
-                (name,),
+                (names.forward,),
             ).fetchall()
         ]
         if not left:
-            lag = round_trip(source, target, f"lag-{time.time_ns()}", limit=5.0)
+            lag = round_trip(source, target, names, f"lag-{time.time_ns()}", limit=5.0)
             if lag is not None and lag * 1000 < lag_ms:
                 return {"seconds": round(time.monotonic() - began, 2), "lag_ms": round(lag * 1000, 1)}
         say(f"{len(left)} tables to copy" if left else "catching up")
@@ -238,10 +259,11 @@ def wait_in_step(
     raise TimeoutError(f"not in step after {limit:.0f} s: {', '.join(left) or 'lag stays high'}")
 
 
-def refresh_derived(connection: Connection) -> list[str]:
+def refresh_derived(connection: Connection, names: Names) -> list[str]:
     """Fills materialized views and statistics, which replication does not carry."""
     views = connection.execute(
-        f"SELECT n.nspname::text, c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'm' AND {_USER_SCHEMA}"
+        f"SELECT n.nspname::text, c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'm' AND {_USER_SCHEMA}",
+        (names.schema,),
     ).fetchall()
     for schema, name in views:
         connection.execute(sql.SQL("REFRESH MATERIALIZED VIEW {}").format(sql.Identifier(schema, name)))
