@@ -23,7 +23,9 @@ from orchestrator.journal.store import Journal
 from orchestrator.policy.records import BASELINE, BASELINE_CHANGE, GONE, LEFT, OVERRIDE, PURGED, WORDS_REMOVED, line
 from orchestrator.steps.base import Effect
 
-OF_A_MIGRATION = (s.steps, s.processes, s.gates, s.tasks, s.measurements, s.copies, s.leases)
+OF_A_MIGRATION = (s.steps, s.processes, s.gates, s.tasks, s.measurements, s.copies, s.leases, s.findings, s.alarms, s.owed)
+OF_ONE = ("turn_back", "stay")
+"""Flags that are one migration's: their names end in its id."""
 WORDS = {
     PURGED: ("reason",),
     BASELINE: ("reason",),
@@ -39,11 +41,14 @@ WORDS = {
 FREE_TEXT = {
     s.migrations: ("why",),
     s.steps: ("facts", "error"),
-    s.gates: ("reason",),
+    s.gates: ("reason", "asked_why"),
     s.tasks: ("title_zh", "title_en", "detail", "evidence"),
     s.measurements: ("detail",),
     s.copies: ("what", "source_state"),
     s.flags: ("value",),
+    s.findings: ("message", "place", "remedy"),
+    s.alarms: ("message",),
+    s.owed: ("what", "remedy", "evidence"),
 }
 """Where rows of other systems may name it."""
 
@@ -103,7 +108,7 @@ def purge(journal: Journal, system: str, *, words: Iterable[str], actor: str, re
         plans = _plans(tx, system, known)
         rows = sum(tx.execute(delete(table).where(table.c.migration.in_(mine))).rowcount for table in OF_A_MIGRATION)
         rows += tx.execute(delete(s.migrations).where(s.migrations.c.id.in_(mine))).rowcount
-        rows += tx.execute(delete(s.flags).where(s.flags.c.name.in_([f"turn_back:{ident}" for ident in mine]))).rowcount
+        rows += tx.execute(delete(s.flags).where(s.flags.c.name.in_([f"{flag}:{ident}" for ident in mine for flag in OF_ONE]))).rowcount
         redacted, kept = _rows_of_others(tx, known)
         done = Purged(payloads, rows + redacted, plans, others, kept)
         if first or (payloads, rows + redacted, plans) != (0, 0, 0):
@@ -118,7 +123,7 @@ def _payloads(
 ) -> tuple[int, list[int], tuple[Touched, ...]]:
     """How many payloads went; the numbers of those that do not stand under its id; which of them are records of others."""
     gone, elsewhere, others = 0, [], []
-    flags = {f"flag_turn_back:{ident}" for ident in migrations}
+    flags = {f"flag_{flag}:{ident}" for ident in migrations for flag in OF_ONE}
     query = select(s.events.c.seq, s.events.c.kind, s.events.c.system, s.events.c.migration, s.payloads.c.payload).join(s.payloads)
     rows = [(row, json.loads(row.payload)) for row in tx.execute(query.order_by(s.events.c.seq))]
     said = {GONE, *(payload["reason"] for row, payload in rows if row.kind == PURGED and row.system == system)}

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator.errors import NeedsPerson, Refused
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest Alembic revision; a test compares it with the folder, so that a plain start need not import Alembic."""
 
 
@@ -42,6 +42,12 @@ def open_database(url: str, *, create: bool) -> Engine:
             where=url.rsplit("@", maxsplit=1)[-1],
             remedy="check the URL, the disk and the backup of the journal",
         ) from error
+    if current is not None and current > HEAD:
+        raise Refused(
+            f"the journal has revision {current}, this engine knows none beyond {HEAD}",
+            where=url.rsplit("@", maxsplit=1)[-1],
+            remedy="a newer engine wrote it: use that one, or a newer one still",
+        )
     if current != HEAD:
         _upgrade(engine)
     return engine

@@ -120,6 +120,8 @@ gates = Table(
     Column("decided", String(40)),
     Column("actor", String(200)),
     Column("reason", Text),
+    Column("asked_by", String(200)),  # of a gate that a person opened; else whoever asked for the migration asks
+    Column("asked_why", Text),
     UniqueConstraint("migration", "gate"),
 )
 
@@ -167,9 +169,50 @@ copies = Table(
     Column("migration", String(120), ForeignKey("migrations.id"), nullable=False, index=True),
     Column("what", String(400), nullable=False),
     Column("source_state", String(400), nullable=False),
-    Column("bytes", Integer),
+    Column("bytes", BigInteger),
     Column("items", Integer),
     Column("at", String(40), nullable=False),
+)
+
+findings = Table(  # why a step refused or failed; those of its last attempt are the ones to mend
+    "findings",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("migration", String(120), ForeignKey("migrations.id"), nullable=False, index=True),
+    Column("step", String(80), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("code", String(80), nullable=False),
+    Column("severity", String(20), nullable=False),
+    Column("message", Text, nullable=False),
+    Column("place", Text, nullable=False),
+    Column("remedy", Text, nullable=False),
+    Column("at", String(40), nullable=False),
+)
+
+alarms = Table(  # what watching saw go wrong; one row from when it began until it was over
+    "alarms",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("migration", String(120), ForeignKey("migrations.id"), nullable=False, index=True),
+    Column("code", String(80), nullable=False),
+    Column("message", Text, nullable=False),
+    Column("raised", String(40), nullable=False),
+    Column("seen", String(40), nullable=False),
+    Column("cleared", String(40)),
+)
+
+owed = Table(  # clean-up on the target that an undo could not do: nothing of citizens', never forgotten
+    "owed",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("migration", String(120), ForeignKey("migrations.id"), nullable=False, index=True),
+    Column("step", String(80), nullable=False),
+    Column("what", Text, nullable=False),
+    Column("remedy", Text, nullable=False),
+    Column("at", String(40), nullable=False),
+    Column("settled", String(40)),
+    Column("actor", String(200)),
+    Column("evidence", Text),
 )
 
 flags = Table(

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from orchestrator import __version__
-from orchestrator.errors import LeaseHeld, Refused, StaleLease
+from orchestrator.errors import Finding, LeaseHeld, Refused, StaleLease
 from orchestrator.journal import schema as s
 from orchestrator.journal.database import open_database
 from orchestrator.journal.states import Ending, MigrationState, StepState, check_migration, check_step
@@ -411,8 +411,10 @@ class Journal:
         *,
         facts: Mapping[str, Any] | None = None,
         error: Mapping[str, Any] | None = None,
+        findings: Sequence[Finding] = (),
     ) -> None:
-        """Moves a step along its table, in one transaction with its event. Intent is this call with RUNNING or UNDOING."""
+        """Moves a step along its table, in one transaction with its event and with what was found. Intent is this call
+        with RUNNING or UNDOING."""
         with self._write(lease) as tx:
             where = (s.steps.c.migration == lease.migration, s.steps.c.runbook == runbook, s.steps.c.step == step)
             row = tx.execute(select(s.steps).where(*where)).one()
@@ -435,6 +437,11 @@ class Journal:
                 payload["facts"] = dict(facts)
             if error:
                 payload["error"] = dict(error)
+            for finding in findings:
+                row_of = {"migration": lease.migration, "step": step, "attempt": row.attempt, "at": at, "place": finding.place()}
+                said = {"code": finding.code, "severity": finding.severity, "message": finding.message, "remedy": finding.remedy}
+                tx.execute(insert(s.findings).values(**row_of, **said))
+                payload.setdefault("findings", []).append(said | {"place": finding.place()})
             self._append(tx, "step", actor=lease.holder, system=system, migration=lease.migration, payload=payload)
 
     # ------------------------------------------------------------ flags
