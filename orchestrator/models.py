@@ -6,7 +6,7 @@ import datetime as dt
 from enum import StrEnum
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 SystemId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{1,62}$")]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -21,6 +21,19 @@ SecretRef = Annotated[str, StringConstraints(pattern=r"^(env|file|vault|prefect)
 """``env:NAME``, ``file:/path``, ``vault:/path#key``, ``prefect:block-name``: a reference, never a value."""
 EnvName = Annotated[str, StringConstraints(pattern=r"^[A-Z_][A-Z0-9_]{0,63}$")]
 Clock = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-4]):[0-5]\d$")]
+
+
+def _as_text(value: Any) -> Any:
+    """``2015`` and ``443`` are numbers in YAML."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+PartialDate = Annotated[
+    str, BeforeValidator(_as_text), StringConstraints(pattern=r"^(19|20)\d\d(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?$")
+]
+"""A day, a month or a year, as precise as it is known: ``2015-06-30``, ``2015-06``, ``2015``."""
+PortRange = Annotated[str, BeforeValidator(_as_text), StringConstraints(pattern=r"^[1-9]\d{0,4}(-[1-9]\d{0,4})?$")]
+"""``443``, or ``8080-8090``."""
 
 
 class Noun(BaseModel):
@@ -57,6 +70,25 @@ class Network(StrEnum):
     GOVERNMENT_INTRANET = "government_intranet"  # 政务内网
     INTERNET = "internet"  # 互联网
     DEDICATED = "dedicated"  # 专网
+
+
+class RunsAt(StrEnum):
+    """Where a system runs now."""
+
+    OWN_ROOM = "own_room"  # 自建机房
+    CITY_CLOUD = "city_cloud"  # 市政务云: the target of this programme, nothing left to move
+    OTHER_CLOUD = "other_cloud"  # 省政务云、公有云
+    CARRIER_ROOM = "carrier_room"  # 运营商机房、托管
+    SERVICE = "service"  # 租用服务、上级统建: run by others as a whole
+
+
+class LicenceBinding(StrEnum):
+    """What the software's licence is bound to, and what must therefore come along or be issued anew."""
+
+    NONE = "none"  # 不绑定
+    DONGLE = "dongle"  # 加密狗
+    MACHINE = "machine"  # 绑定主机: MAC address, processor, disk
+    ONLINE = "online"  # 联网授权
 
 
 class Strategy(StrEnum):
@@ -268,6 +300,32 @@ class System(Noun):
     supported: bool | None = None
     processor: str | None = None
     shared_storage_cluster: bool | None = None
+    # asked where it is known; what is not answered stays None (a list: empty)
+    middleware: str | None = None
+    domains: tuple[Address, ...] = ()
+    """Names or addresses that its users reach it by, without scheme, port and path."""
+    user_count: Annotated[int, Field(ge=0)] | None = None
+    concurrent_users: Annotated[int, Field(ge=0)] | None = None
+    in_service_since: PartialDate | None = None
+    runs_at: RunsAt | None = None
+    retiring: bool | None = None
+    """To be switched off or replaced (拟停用), whether or not the date is known."""
+    planned_end: PartialDate | None = None
+    database_owner: SystemId | None = None
+    """The system whose database it uses. None: its own, or not answered."""
+    file_gb: Annotated[float, Field(ge=0)] | None = None
+    """Files apart from databases; ``data_gb`` does not hold them."""
+    backup: str | None = None
+    operator: str | None = None
+    """Who runs it from day to day (运维单位), as it is written."""
+    open_ports: tuple[PortRange, ...] = ()
+    licence_binding: LicenceBinding | None = None
+    end_of_support: PartialDate | None = None
+    """Until when the makers support the software it stands on."""
+    annual_cost_wan: Annotated[float, Field(ge=0)] | None = None
+    """年运维费, in 万元."""
+    domestic: str | None = None
+    """国产化情况, as it is written."""
     # movable
     security_owner: str | None = None
     data_owner: str | None = None

@@ -63,7 +63,7 @@ def purge(system: str, reason: str, yes: bool, cleaned: tuple[Path, ...], json_:
     done = take_out(journal, system, words=words, actor=actor, reason=line)
     leave_the_count(journal, system, reason=line, actor=actor)
     removed = forget(settings, stored, system)
-    dependants = [one.id for one in reading.all_systems() if system in one.depends_on] if reading else []
+    dependants = [one.id for one in reading.all_systems() if system in {*one.depends_on, one.database_owner}] if reading else []
     remaining = left(settings, system, words, dependants)
     remembered = settle(journal, settings, system, words, actor=actor, cleaned=clean)
     remaining += [place for place in remembered if place not in remaining]

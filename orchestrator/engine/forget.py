@@ -60,7 +60,7 @@ def _out_of_the_inventory(folder: Path, stored: System | None) -> list[str]:
 def left(settings: Settings, system: str, words: Iterable[str], dependants: Iterable[str] = ()) -> list[str]:
     """Files of inventory and working folder, the journal aside, whose path or content still holds the id or one of the words.
 
-    Where one of ``dependants`` still names it under ``depends_on``, file and line, and what to do: the inventory has errors until then.
+    Where one of ``dependants`` still names it under ``depends_on`` or ``database_owner``, file and line, and what to do: the inventory has errors until then.
     """
     dependants, known, found = list(dependants), whole_words([system, *words]), []
     for folder, path in holding(settings, known):

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from orchestrator.inventory.cells import Unreadable, Value, plain
-from orchestrator.inventory.units import CORES, DURATIONS, SIZES, THINGS
+from orchestrator.inventory.units import CORES, DURATIONS, MONEY, PEOPLE, SIZES, THINGS
 
 _NUMBER = r"(\d{1,15}(?:,\d{3})*(?:\.\d+)?)"
 _ONE = re.compile(
@@ -42,6 +42,23 @@ def count(raw: Any, unit: str | None = "") -> Value:
 def cores(raw: Any, unit: str | None = "") -> Value:
     """A number of cores: ``16核``, ``2×8核``. Processors (颗) are not cores."""
     return _counted(raw, unit, CORES, "填核数,如 16 (the number of cores)")
+
+
+def people(raw: Any, unit: str | None = "") -> Value:
+    """A number of people: ``约5000人``, ``1.2万``, ``2000余人``."""
+    form = "填人数,如 5000 (how many people)"
+    base = PEOPLE[(unit or "人").casefold()]
+    said = raw if _is_number(raw) else re.sub(r"(?<=[\d万千百])[余多几](?=\D*$)|\+$", "", _text(raw))
+    value = _measured(said, unit, base, PEOPLE, form)
+    if value.value != int(value.value):
+        raise Unreadable(form)
+    shown = value.understood or (_exact(value.value) if not _is_number(raw) and said != _text(raw) else "")
+    return Value(int(value.value), shown)
+
+
+def money(raw: Any, unit: str | None = "") -> Value:
+    """万元."""
+    return _measured(raw, unit, MONEY[unit or "万元"], MONEY, "填金额,如 12.5万元 (an amount)", shown=" 万元")
 
 
 def number(raw: Any, unit: str | None = "") -> Value:
@@ -84,6 +101,19 @@ def _counted(raw: Any, unit: str | None, known: Mapping[str, float], form: str) 
     if bare:
         _own_base(1.0, unit)
     return _number(amount, "" if bare and simple else _exact(amount))
+
+
+def _measured(raw: Any, unit: str | None, base: float, known: Mapping[str, float], form: str, shown: str = "") -> Value:
+    """An amount in the column's own unit. ``base``: what a number without a unit of its own is counted in."""
+    if _is_number(raw):
+        amount = round(float(raw) * _own_base(base, unit), 6)
+        return _number(amount, "" if base == 1.0 else f"{_exact(amount)}{shown}")
+    text = _text(raw)
+    if _LIMITS.match(text):
+        raise Unreadable(form)
+    amount, bare, simple = _read(text, known, form)
+    amount = round(amount * (_own_base(base, unit) if bare else 1.0), 6)
+    return _number(amount, "" if bare and simple and base == 1.0 else f"{_exact(amount)}{shown}")
 
 
 def _read(text: str, known: Mapping[str, float], form: str) -> tuple[float, bool, bool]:

@@ -49,7 +49,7 @@ def shaped(raw: Raw, findings: list[Finding]) -> None:
 _LIST, _MAPPING = ("列表", "list", "each item on a line that begins with “- ”"), ("键值对", "mapping", "“key: value”")
 _SHAPES: tuple[tuple[str, type | tuple[type, ...], tuple[str, str, str]], ...] = (
     *((name, list, _LIST) for name in ("hosts", "databases", "file_trees", "services", "devices", "links", "windows", "data_resources")),
-    ("depends_on", (list, str), _LIST),
+    *((name, (list, str), _LIST) for name in ("depends_on", "domains", "open_ports")),
     ("unknown", dict, _MAPPING),
     ("interruption", dict, _MAPPING),
 )
@@ -97,15 +97,17 @@ def _drop_not_known(raw: Raw, interpretations: list[Interpretation]) -> None:
             raw.values[name] = None
 
 
-ANSWERS = ("os", "dbms", "processor", "architecture", "service_hours", "room", "vendor")
+ANSWERS = ("os", "dbms", "processor", "architecture", "service_hours", "room", "vendor", "middleware", "backup", "operator", "domestic")
 """Texts that answer a question of the form: the ``answer`` columns of ``headers.yaml``, a test keeps the two together."""
 _TYPED = (
     "kind", "status", "protection_grade", "data_gb", "servers", "vcpus", "memory_gb", "storage_gb", "virtualised", "special_equipment",
     "network", "users", "max_interruption_minutes", "installable", "supported", "shared_storage_cluster", "depends_on",
+    "domains", "user_count", "concurrent_users", "in_service_since", "runs_at", "retiring", "planned_end", "file_gb", "open_ports",
+    "licence_binding", "end_of_support", "annual_cost_wan",
 )  # fmt: skip
 _PLAIN = {
     "database", "application", "in_use", "under_construction", "retired", "government_extranet", "government_intranet", "internet", "dedicated",
-    "internal", "public", "both",
+    "internal", "public", "both", "own_room", "city_cloud", "other_cloud", "carrier_room", "service", "none", "dongle", "machine", "online",
 }  # fmt: skip
 
 

@@ -161,6 +161,7 @@ def depend(raws: list[Raw], findings: list[Finding], stored: Mapping[str, list[S
     known = {folded(str(raw.values[field])) for raw in raws for field in ("id", "name")}
     known |= {folded(name) for systems in stored.values() for one in systems for name in (one.id, one.name)}
     for raw in raws:
+        _owner_of_database(raw, index, findings)
         said = raw.values.get("depends_on")
         if not isinstance(said, list | tuple):
             continue
@@ -192,6 +193,37 @@ def depend(raws: list[Raw], findings: list[Finding], stored: Mapping[str, list[S
                 alike = named.near(str(name))
                 findings.append(dependency_unknown(number, alike, ident, (raw.file, raw.sheet, raw.at("depends_on"))))
         raw.values["depends_on"] = list(dict.fromkeys(kept))
+
+
+def _owner_of_database(raw: Raw, index: Mapping[str, list[str]], findings: list[Finding]) -> None:
+    """The name under 数据库归属系统 → an id. A name that matches nothing is dropped unsaid: it may be a classified system's. Its own name says
+    that the database is its own."""
+    name = raw.values.pop("database_owner", None)
+    if not isinstance(name, str) or key(name) in {key(word) for word in ("本系统", "自有", "自身", "独立", "无")}:
+        return
+    owners = index.get(key(name), [])
+    if owners == [str(raw.values["id"])]:
+        return
+    if len(owners) == 1:
+        raw.values["database_owner"] = owners[0]
+        return
+    at = (raw.file, raw.sheet, raw.at("database_owner"))
+    findings.append(database_owner_unknown(str(raw.values["id"]), at, several=bool(owners)))
+
+
+def database_owner_unknown(system: str, at: tuple[str, str, str], *, several: bool) -> Finding:
+    """``at``: file, sheet, cell."""
+    why = "同名系统有多个 (several have that name)" if several else "在统计表中找不到 (matches no system)"
+    return Finding(
+        "database-owner-unknown",
+        "error",
+        f"数据库归属系统{why}",
+        "填写统计表中的系统名称或编码 (give its name or id)",
+        file=at[0],
+        sheet=at[1],
+        cell=at[2],
+        system=system,
+    )
 
 
 def dependency_unknown(number: int, alike: list[str], system: str, at: tuple[str, str, str]) -> Finding:

@@ -83,20 +83,23 @@ def _has_errors(reading: Reading, paths: Sequence[Path]) -> Refused:
 
 
 def _depend_on_what_goes(reading: Reading, removed: Collection[str]) -> list[Finding]:
-    """Names under 关联系统 of systems that this import removes: the same finding as when the form comes again and nobody knows them."""
+    """Names of systems that this import removes under 关联系统 and 数据库归属系统: the same findings as when the form comes again and nobody
+    knows them."""
     systems = reading.all_systems()
     gone = set(removed) - {system.id for system in systems}
-    return [
-        link.dependency_unknown(
-            number,
-            [],
-            system.id,
-            (*reading.tables.get(system.id, ("", "")), reading.places[system.id].get("depends_on", "").rpartition(" › ")[2]),
-        )
-        for system in systems
-        for number, ident in enumerate(system.depends_on, start=1)
-        if ident in gone
-    ]
+    findings = []
+    for system in systems:
+
+        def place(field: str, system: System = system) -> tuple[str, str, str]:
+            cell = reading.places[system.id].get(field, "").rpartition(" › ")[2]
+            return (*reading.tables.get(system.id, ("", "")), cell)
+
+        for number, ident in enumerate(system.depends_on, start=1):
+            if ident in gone:
+                findings.append(link.dependency_unknown(number, [], system.id, place("depends_on")))
+        if system.database_owner in gone:
+            findings.append(link.database_owner_unknown(system.id, place("database_owner"), several=False))
+    return findings
 
 
 def classify(ident: str, into: Path) -> Import:
@@ -225,6 +228,9 @@ def _let_go(systems: dict[str, System], gone: Collection[str], changes: list[Cha
         if left != system.depends_on:
             systems[ident] = system.model_copy(update={"depends_on": left})
             changes.append(Change("changed", "system", ident, "depends_on", _words(system.depends_on), _words(left)))
+        if system.database_owner in gone:
+            systems[ident] = systems[ident].model_copy(update={"database_owner": None})
+            changes.append(Change("changed", "system", ident, "database_owner", str(system.database_owner), ""))
 
 
 def _compare_rows(before: Sequence[ExcludedRow], after: Sequence[ExcludedRow], changes: list[Change]) -> None:

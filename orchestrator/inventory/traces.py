@@ -34,6 +34,7 @@ def words_of(system: System, inventory: Inventory) -> tuple[str, ...]:
     found = _names(system) - {name for other in others for name in _names(other)}
     for field in ((part, name) for part, names in _SHARED.items() for name in names):
         found |= _values(system, *field) - {value for other in others for value in _values(other, *field)}
+    found |= set(system.domains) - {domain for other in others for domain in other.domains}
     found |= _values(system, "links", "address") - everything  # where it goes: mostly the places of others
     found |= {text for text in _texts(mine, _OWN) if not whole_words([text]).search(elsewhere)}
     found -= {noun.id for noun in nouns}

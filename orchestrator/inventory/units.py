@@ -20,6 +20,10 @@ DURATIONS = (
 """In minutes."""
 CORES = dict.fromkeys(("核", "核心", "个核", "c", "core", "cores", "vcpu", "vcpus", "核数", "总核数", "核心数"), 1.0)
 THINGS = dict.fromkeys(("台", "套", "个", "台套", "台/套", "台数", "servers"), 1.0)
+PEOPLE = {"人": 1.0, "名": 1.0, "个": 1.0, "户": 1.0, "家": 1.0, "位": 1.0, "人次": 1.0, "用户": 1.0, "个用户": 1.0, "users": 1.0}
+PEOPLE |= {f"{many}{who}": factor for many, factor in (("万", 1e4), ("千", 1e3), ("百", 100.0)) for who in ("", *PEOPLE)}
+MONEY = {"万元": 1.0, "万": 1.0, "元": 1e-4, "千元": 0.1, "亿元": 1e4, "万元/年": 1.0, "元/年": 1e-4}
+"""In 万元."""
 _OWN = {"秒": ("秒", "秒钟", "s", "sec", "seconds"), "毫秒": ("毫秒", "ms"), "分钟": ("分", "分钟", "min", "minutes")}
 """Columns of plain numbers whose header says their unit."""
 
@@ -37,7 +41,7 @@ def known_units(column: Column) -> Mapping[str, float]:
     """Unit (small letters) → what one of it is in the column's own; empty for a column that measures nothing."""
     if column.type == "minutes":
         return DURATIONS | {"时": 60.0}
-    measured = {"size": SIZES, "cores": CORES, "count": THINGS}.get(column.type)
+    measured = {"size": SIZES, "cores": CORES, "count": THINGS, "people": PEOPLE, "money": MONEY}.get(column.type)
     return measured if measured is not None else dict.fromkeys(_OWN.get(column.unit, ()), 1.0)
 
 

@@ -16,9 +16,11 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from orchestrator.inventory.amounts import cores, count, integer, minutes, number, size
+from orchestrator.inventory.amounts import cores, count, integer, minutes, money, number, people, size
 from orchestrator.inventory.answers import QUESTIONS
 from orchestrator.inventory.cells import BLANK, Unreadable, Value, as_date, folded, is_blank, not_known, plain, text_of
+from orchestrator.inventory.dates import when
+from orchestrator.inventory.endpoints import domains, ports
 from orchestrator.inventory.yaml_in import documents_of
 
 _GRADES = {"一": 1, "二": 2, "三": 3, "四": 4, "五": 5, "壹": 1, "贰": 2, "叁": 3}
@@ -175,7 +177,7 @@ def date(raw: Any) -> Value:
     return Value(found.isoformat(), "" if text_of(raw) == found.isoformat() else found.isoformat())
 
 
-_LITERAL = {"text", "engine", "names", "argv", "environment", "id"}
+_LITERAL = {"text", "engine", "name", "names", "argv", "environment", "id"}
 """Kinds in which 不详 and the like are words like any other: names, remarks, commands. A text that answers a question is an ``answer``."""
 
 
@@ -198,9 +200,10 @@ def read_value(kind: str, raw: Any, unit: str | None = "", today: dt.date | None
 
 
 _AMOUNTS: dict[str, Callable[[Any, str | None], Value]] = {
-    "size": size, "minutes": minutes, "count": count, "cores": cores, "number": number, "integer": integer,
+    "size": size, "minutes": minutes, "count": count, "cores": cores, "number": number, "integer": integer, "people": people,
+    "money": money,
 }  # fmt: skip
 _READERS: dict[str, Callable[[Any], Value]] = {
     "text": text, "answer": text, "id": text, "names": names, "grade": grade, "days": days, "clock": clock, "argv": argv, "environment": environment, "date": date,
-    "engine": engine,
+    "engine": engine, "when": when, "domains": domains, "ports": ports, "name": text,
 }  # fmt: skip

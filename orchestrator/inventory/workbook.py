@@ -47,6 +47,7 @@ def tables_of(inventory: Inventory, lang: str = "zh") -> tuple[dict[str, Rows], 
         if entry.grade_answered and entry.protection_grade is None:
             row["protection_grade"] = "未定级"
         row["depends_on"] = "、".join(writer.system(ident) for ident in entry.depends_on) or None
+        row["database_owner"] = writer.system(entry.database_owner) if entry.database_owner else None
         department = next((d for d in inventory.departments if d.id == entry.department), None)
         row["department"] = writer.department(entry.department)
         if department:
@@ -223,6 +224,9 @@ _HINTS = {
     "minutes": ("时长和单位,如 30分钟、4小时、不可中断", "A duration with its unit, e.g. 30 min, 4 h"),
     "names": ("写本表中的系统名称或编码,多个用顿号隔开;没有写“无”", "Names or ids of systems in this form, separated by ;"),
     "grade": ("1–5 级,没有定级写“未定级”", "1–5, or 未定级 when not graded"),
+    "when": ("年、年月或日期,如 2015年6月", "A year, a month or a day, e.g. 2015-06"),
+    "domains": ("域名或访问地址,多个用顿号隔开", "Domain names or addresses, separated by ;"),
+    "ports": ("端口号,如 80、443、8080-8090", "Ports, e.g. 80; 443; 8080-8090"),
     "id": ("可留空,自动生成并保持不变", "May be left empty: generated and kept"),
 }
 EXAMPLE: dict[str, dict[str, Any]] = {
@@ -231,7 +235,9 @@ EXAMPLE: dict[str, dict[str, Any]] = {
         "classified": "否", "status": "已建", "protection_grade": "3", "architecture": "B/S", "os": "CentOS 7.6", "dbms": "MySQL 5.7", "data_gb": "500G",
         "servers": 3, "vcpus": "24核", "memory_gb": "96GB", "storage_gb": "2T", "virtualised": "是", "special_equipment": "否", "room": "市府大楼机房",
         "network": "政务外网", "depends_on": "统一身份认证系统", "users": "内部和公众", "service_hours": "工作日 08:30-17:30",
-        "max_interruption_minutes": "30分钟", "vendor": "某某公司", "installable": "是", "supported": "是",
+        "max_interruption_minutes": "30分钟", "middleware": "TongWeb 7.0", "domains": "sp.example.gov.cn", "user_count": 5000,
+        "in_service_since": "2015年6月", "runs_at": "自建机房", "file_gb": "200G", "backup": "每日全备", "operator": "某某公司",
+        "open_ports": "80、443", "vendor": "某某公司", "installable": "是", "supported": "是",
         "security_owner": "市某某局", "data_owner": "市某某局", "contact": "张三", "remark": "本行为示例,填报时可删除或保留,不会统计",
     },
     "en": {
@@ -239,7 +245,9 @@ EXAMPLE: dict[str, dict[str, Any]] = {
         "classified": "no", "status": "in_use", "protection_grade": "3", "architecture": "B/S", "os": "CentOS 7.6", "dbms": "MySQL 5.7", "data_gb": "500G",
         "servers": 3, "vcpus": "24 cores", "memory_gb": "96GB", "storage_gb": "2T", "virtualised": "yes", "special_equipment": "no", "room": "City hall",
         "network": "government_extranet", "depends_on": "Single sign-on", "users": "both", "service_hours": "workdays 08:30-17:30",
-        "max_interruption_minutes": "30 min", "vendor": "Example Ltd", "installable": "yes", "supported": "yes",
+        "max_interruption_minutes": "30 min", "middleware": "TongWeb 7.0", "domains": "permits.example.gov.cn", "user_count": 5000,
+        "in_service_since": "2015-06", "runs_at": "own_room", "file_gb": "200G", "backup": "full, daily", "operator": "Example Ltd",
+        "open_ports": "80; 443", "vendor": "Example Ltd", "installable": "yes", "supported": "yes",
         "security_owner": "Bureau of Examples", "data_owner": "Bureau of Examples", "contact": "N. N.", "remark": "An example: remove it or leave it, it is not counted",
     },
 }  # fmt: skip

@@ -61,3 +61,8 @@ def test_the_places_its_links_go_to_are_those_of_others() -> None:
 def test_the_ids_of_others_stay_countable() -> None:
     mine = system("mine", "本系统", name_en="hotline", databases=(Database(name="permits", engine="postgresql", host="h"),))
     assert words(mine, system("hotline", "热线"), system("permits", "许可")) == {"本系统"}
+
+
+def test_its_domains_are_its_words_unless_another_has_the_very_same() -> None:
+    mine = system("mine", "本系统", domains=("oa.example.gov.cn", "portal.example.gov.cn"))
+    assert words(mine, system("other", "他系统", domains=("portal.example.gov.cn",))) == {"本系统", "oa.example.gov.cn"}

@@ -1,0 +1,42 @@
+"""Dates as far as people know them: a day, a month, or a year (``2015年6月上线``)."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from typing import Any
+
+from orchestrator.inventory.cells import Unreadable, Value, as_date, plain, text_of
+
+_FORM = "填年、年月或日期,如 2015年6月 (a year, a month or a day)"
+_DATE = re.compile(r"((?:19|20)\d{2})(?:\s*[年./-]\s*(\d{1,2})(?:\s*[月./-]\s*(\d{1,2})\s*[日号]?|\s*月份?)?|\s*年度?)?(?!\d)")
+_ABOUT = re.compile(
+    r"正式|建成|建设完成|上线|投入|使用|运行|投运|启用|开通|完工|验收|计划|预计|拟|停用|停运|下线|淘汰|替代|到期|截止|截至"
+    r"|年?底|年?初|上半年|下半年|中旬|上旬|下旬|之?前|之?后|以前|约|左右|[起至于在的,。;()]"
+)
+"""Words beside a date that do not change it."""
+
+
+def when(raw: Any) -> Value:
+    """A day, a month or a year in ISO form, as precise as it was written. Two dates, or words that say something else, are unreadable."""
+    if isinstance(raw, int | float) and not isinstance(raw, bool) and 1900 <= raw <= 2099 and float(raw).is_integer():
+        return Value(str(int(raw)))
+    if isinstance(raw, dt.date | int | float):
+        day = as_date(raw)
+        if day is None:
+            raise Unreadable(_FORM)
+        return _said(day.isoformat(), raw)
+    text = plain(raw).replace(" ", "")
+    dates = list(_DATE.finditer(text))
+    if len(dates) != 1 or _ABOUT.sub("", text[: dates[0].start()] + text[dates[0].end() :]):
+        raise Unreadable(_FORM)
+    year, month, day_of_month = dates[0].groups()
+    try:
+        dt.date(int(year), int(month or 1), int(day_of_month or 1))
+    except ValueError:
+        raise Unreadable(_FORM) from None
+    return _said("-".join([year, *(part.zfill(2) for part in (month, day_of_month) if part)]), raw)
+
+
+def _said(date: str, raw: Any) -> Value:
+    return Value(date, "" if text_of(raw) == date else date)

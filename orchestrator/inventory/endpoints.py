@@ -1,0 +1,62 @@
+"""What users and firewalls know a system by: domain names, addresses, ports."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from orchestrator.inventory.cells import Unreadable, Value, plain, text_of
+
+_SPLIT = re.compile(r"[、,;\s]+|(?:及|和|或)")
+_NONE = {"无", "没有", "none", "无域名", "未开放", "不开放", "无端口"}
+_SCHEME = re.compile(r"^[a-z][a-z0-9+.-]{1,10}://", re.IGNORECASE)
+_HOST = re.compile(r"[0-9a-z]([0-9a-z-]{0,62}[0-9a-z])?(\.[0-9a-z]([0-9a-z-]{0,62}[0-9a-z])?)+|localhost", re.IGNORECASE)
+_PORT = re.compile(r"(?:(?:tcp|udp|https?|端口)[:/]?)?(\d{1,5})(?:[-~至到](\d{1,5}))?(?:/?(?:tcp|udp))?端?口?")
+
+
+def domains(raw: Any) -> Value:
+    """Names or addresses, without scheme, port and path: ``http://oa.example.gov.cn:8080/login`` is ``oa.example.gov.cn``."""
+    text = plain(raw)
+    if text.casefold() in _NONE:
+        return Value([])
+    hosts = [_host(part) for part in _SPLIT.split(text) if part]
+    return _listed(list(dict.fromkeys(hosts)), raw)
+
+
+def _host(part: str) -> str:
+    host = _SCHEME.sub("", part).split("/")[0].split("?")[0]
+    host = re.sub(r":\d{1,5}$", "", host)
+    try:
+        ascii_host = host.encode("idna").decode("ascii").casefold()
+    except UnicodeError:
+        ascii_host = ""
+    if not _HOST.fullmatch(ascii_host):
+        raise Unreadable("填域名或访问地址,如 oa.example.gov.cn (domain names or addresses)")
+    return ascii_host
+
+
+def ports(raw: Any) -> Value:
+    """Ports and ranges: ``80、443``, ``8080-8090``, ``TCP 22``."""
+    if isinstance(raw, float) and raw.is_integer():
+        raw = int(raw)
+    text = plain(raw).casefold()
+    if text in _NONE:
+        return Value([])
+    text = re.sub(r"(tcp|udp|https?|端口)[\s:/]+(?=\d)", r"\1", text)
+    found: list[str] = []
+    for part in _SPLIT.split(text.replace("(", ",").replace(")", ",")):
+        if part in {"", "http", "https", "tcp", "udp", "ssh", "web"}:
+            continue
+        port = _PORT.fullmatch(part)
+        numbers = [int(number) for number in port.groups() if number] if port else []
+        if not numbers or any(not 0 < number < 65536 for number in numbers) or numbers != sorted(numbers):
+            raise Unreadable("填端口号,如 80、443、8080-8090 (ports or ranges)")
+        found.append("-".join(map(str, numbers)))
+    if not found:
+        raise Unreadable("填端口号,如 80、443、8080-8090 (ports or ranges)")
+    return _listed(list(dict.fromkeys(found)), raw)
+
+
+def _listed(values: list[str], raw: Any) -> Value:
+    shown = "、".join(values)
+    return Value(values, "" if text_of(raw) == shown else shown)
