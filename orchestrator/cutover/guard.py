@@ -115,7 +115,7 @@ class Guard:
         """Reasons not to begin; nothing was touched."""
         found: list[str] = []
         for pair in self.pairs:
-            found += [f"{pair.spec.name}: {reason}" for reason in fence.obstacles(pair.live, pair.other, pair.spec.subscription)]
+            found += [f"{pair.spec.name}: {reason}" for reason in fence.obstacles(pair.live, pair.other, pair.spec.names, pair.spec.subscription)]
             if pair.spec.reverse_slot:
                 fence.drop_slot(pair.other, pair.spec.reverse_slot)  # left by an attempt whose abort did not end
             control = fence.control(pair.live, pair.spec.names)
@@ -186,11 +186,12 @@ class Guard:
     def _left(self) -> float:
         return self.spec.fence_ms / 1000 - (time.monotonic() - self._begin)
 
-    def _still_allowed(self) -> None:
+    def _still_allowed(self, waits_for: Callable[[], str] = str) -> None:
         if self._engine_gone.is_set():
             raise GiveUp("the engine is gone")
         if self._left() <= 0:
-            raise GiveUp(f"the fence's budget of {self.spec.fence_ms} ms is used up")
+            whom = waits_for()
+            raise GiveUp(f"the fence's budget of {self.spec.fence_ms} ms is used up" + (f"; {whom}" if whom else ""))
 
     def _pause(self) -> None:
         waiting = [self._pool.submit(g.pause) for g in self.gateways]
@@ -205,9 +206,15 @@ class Guard:
         self._closed = True
         for pair in self.pairs:
             fence.close(pair.live, pair.spec.names, self.spec.attempt, self.spec.token)
-        while any(fence.sessions(pair.live, pair.spec.names) for pair in self.pairs):
-            self._still_allowed()
+        while lingering := [p for p in self.pairs if fence.sessions(p.live, p.spec.names)]:
+            self._still_allowed(lambda: self._who_lingers(lingering))
+            for pair in lingering:  # one that was just starting came after the first time
+                fence.end_sessions(pair.live, pair.spec.names)
             time.sleep(0.001)
+
+    def _who_lingers(self, pairs: list[Pair]) -> str:
+        named = [f"{pair.spec.name}: {who}" for pair in pairs for who in fence.who_is_there(pair.live, pair.spec.names)]
+        return "still there: " + "; ".join(named) if named else ""
 
     def _drain(self) -> None:
         for pair in self.pairs:
@@ -241,7 +248,7 @@ class Guard:
         began = time.monotonic()
         first, *rest = self.pairs
         for pair in self.pairs:
-            if fence.sessions(pair.live, pair.spec.names) or not fence.observed_closed(pair.live, pair.spec.names):
+            if not fence.observed_closed(pair.live, pair.spec.names):
                 raise GiveUp(f"{pair.spec.name}: the live side is not observed closed")
         self._commit_opening(first)
         self._timings["decide"] = (time.monotonic() - began) * 1000

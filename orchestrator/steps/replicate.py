@@ -12,16 +12,17 @@ def run(ctx: Context) -> Facts:
     for database in ctx.world.movable_databases:
         names = ctx.world.names(database)
         source, target = ctx.world.sql(database, "source"), ctx.world.sql(database, "target", name="postgres")
-        dumps.create_database(target, database.name, like=source)
+        dumps.create_database(target, database.name, like=source, closed=True)
         target = ctx.world.sql(database, "target")
         roles = replication.copy_roles(source, target)
-        replication.install_schema(source, names, is_open=True, roles=roles, token=0)
+        limit = fence.connection_limit(source)
+        replication.install_schema(source, names, is_open=True, roles=roles, token=0, connection_limit=limit)
         identity = replication.give_identity(source, names)
         if not replication.tables(target, names):
             dumps.copy_schema(
                 ctx.world.dsn(database, "source"), ctx.world.dsn(database, "target"), names, ctx.world.folder, ctx.records.process
             )
-        replication.install_schema(target, names, is_open=False, roles=roles, token=0)
+        replication.install_schema(target, names, is_open=False, roles=roles, token=0, connection_limit=limit)
         replication.freeze_schema(source, names)
         replication.publish(source, names, names.forward)
         replication.publish(target, names, names.back)

@@ -200,7 +200,7 @@ class Story:
         return bool(row[0]), str(row[1])
 
     def may_log_in(self, side: str = "source") -> bool:
-        return bool(self.ask(side, "SELECT rolcanlogin FROM pg_roles WHERE rolname = %s", self.city.source_database(self.system).role)[0])
+        return bool(self.ask(side, "SELECT datconnlimit <> 0 FROM pg_database WHERE datname = current_database()")[0])
 
     def paused(self) -> list[str]:
         """Gateways that hold the system's clients."""

@@ -66,8 +66,9 @@ def database_exists(connection: Connection, name: str) -> bool:
     return bool(scalar(connection, "SELECT 1 FROM pg_database WHERE datname = %s", name))
 
 
-def create_database(connection: Connection, name: str, *, like: Connection | None = None) -> None:
-    """An empty database, encoding and collation as ``like``'s; one that is there already is fine."""
+def create_database(connection: Connection, name: str, *, like: Connection | None = None, closed: bool = False) -> None:
+    """An empty database, encoding and collation as ``like``'s; one that is there already is fine. ``closed``: only superusers
+    may connect from its first moment on."""
     if database_exists(connection, name):
         return
     options: sql.SQL | sql.Composed = sql.SQL("")
@@ -77,6 +78,8 @@ def create_database(connection: Connection, name: str, *, like: Connection | Non
         ).fetchone()
         assert row is not None  # noqa: S101 - the current database exists
         options = sql.SQL(" ENCODING {} LC_COLLATE {} LC_CTYPE {}").format(*(sql.Literal(v) for v in row))
+    if closed:
+        options += sql.SQL(" CONNECTION LIMIT 0")
     connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)) + options)
 
 

@@ -18,8 +18,25 @@ Connection = psycopg.Connection[Any]
 
 APPLICATION_NAME = "orchestrator"
 
-# Login roles a fence closes: every one but superusers (who cannot be fenced: a finding ahead) and replication helpers.
-FENCED = "rolcanlogin AND NOT rolsuper AND NOT rolreplication AND rolname !~ '^pg_'"
+# Sessions that a fence leaves alone: ours (a superuser's, by its application name), the workers of our subscriptions, and
+# autovacuum, which changes no row. Everything else in the database is foreign: it is ended, or, where it is a superuser's and
+# would come back at once, waited for until the deadline names it.
+_FOREIGN = """
+SELECT a.pid, coalesce(a.usename::text, a.backend_type) AS account, a.application_name, a.backend_type, a.backend_start,
+       coalesce(r.rolsuper, true) AS superuser, a.xact_start
+FROM pg_stat_activity a LEFT JOIN pg_roles r ON r.oid = a.usesysid
+WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND a.backend_type <> 'autovacuum worker'
+  AND NOT (coalesce(r.rolsuper, false) AND a.application_name LIKE 'orchestrator%%')
+  AND a.pid NOT IN (SELECT pid FROM pg_stat_subscription WHERE pid IS NOT NULL AND subname IN (%s, %s))
+"""
+
+# A backend that is still starting is not in pg_stat_activity, but holds this lock from before it reads the connection limit
+# until after it can be seen there.
+_STARTING = """
+SELECT count(*) FROM pg_locks
+WHERE locktype = 'object' AND classid = 'pg_database'::regclass AND granted AND pid IS DISTINCT FROM pg_backend_pid()
+  AND objid = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
 
 
 @dataclass(frozen=True)
@@ -68,7 +85,7 @@ def control(connection: Connection, names: Names) -> Control:
     return Control(*row)
 
 
-def obstacles(live: Connection, other: Connection, subscription: str) -> list[str]:
+def obstacles(live: Connection, other: Connection, names: Names, subscription: str) -> list[str]:
     """What forbids beginning. Reads only."""
     found: list[str] = []
     for name, side in (("live side", live), ("other side", other)):
@@ -82,11 +99,13 @@ def obstacles(live: Connection, other: Connection, subscription: str) -> list[st
     if xids:
         found.append(f"{xids} transactions hold an xid on the other side's cluster: the reverse slot would wait for them")
     supers = live.execute(
-        "SELECT DISTINCT usename::text FROM pg_stat_activity a JOIN pg_roles r ON r.oid = a.usesysid"
-        " WHERE r.rolsuper AND a.datname = current_database() AND a.backend_type = 'client backend' AND a.application_name NOT LIKE %s",
-        (APPLICATION_NAME + "%",),
+        f"SELECT pid, account, application_name FROM ({_FOREIGN}) AS f WHERE superuser", (names.forward, names.back)
     ).fetchall()
-    found += [f"superuser {name} has a session: superusers cannot be fenced; end it or give it an ordinary role" for (name,) in supers]
+    found += [
+        f"superuser {account} has a session (pid {pid}, {application or 'no application name'}):"
+        " superusers cannot be fenced; end it or give it an ordinary role"
+        for pid, account, application in supers
+    ]
     worker = scalar(
         other, "SELECT count(*) FROM pg_stat_subscription WHERE subname = %s AND pid IS NOT NULL AND relid IS NULL", subscription
     )
@@ -125,55 +144,99 @@ def marked(connection: Connection, names: Names, marker: str) -> bool:
     return connection.execute(query, (marker,)).fetchone() is not None
 
 
+
 def close(connection: Connection, names: Names, attempt: str, token: int) -> None:
-    """Closes this side: control row and every login role in one transaction, then all their sessions at once."""
+    """Closes this side: control row and connection limit in one transaction, then all its sessions at once.
+
+    ``CONNECTION LIMIT 0`` shuts out every role but superusers, whatever its attributes and whenever it was made,
+    survives a restart, and touches neither the roles nor the other databases of the cluster. Raises Fenced on an older
+    token."""
     with connection.transaction():
-        _take_control(connection, names, attempt, token, is_open=False)
-        for role in _roles(connection, FENCED):
-            connection.execute(sql.SQL("ALTER ROLE {} NOLOGIN").format(sql.Identifier(role)))
-            connection.execute(
-                sql.SQL("INSERT INTO {} (name) VALUES (%s) ON CONFLICT DO NOTHING").format(names.table("fenced_role")), (role,)
-            )
-    connection.execute(
-        sql.SQL(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
-            " AND usename IN (SELECT name FROM {}) AND pid <> pg_backend_pid()"
-        ).format(names.table("fenced_role"))
-    )
+        was_open = _take_control(connection, names, attempt, token, is_open=False)
+        if was_open:
+            query = sql.SQL("UPDATE {} SET connection_limit = %s").format(names.table("control"))
+            connection.execute(query, (connection_limit(connection),))
+        limit_connections(connection, 0)
+    end_sessions(connection, names)
 
 
 def open_side(connection: Connection, names: Names, attempt: str, token: int) -> None:
-    """Opens this side: control row and the fenced roles' login in one transaction. Raises Fenced on an older token."""
+    """Opens this side: control row and the recorded connection limit in one transaction. Raises Fenced on an older
+    token."""
     with connection.transaction():
-        _take_control(connection, names, attempt, token, is_open=True)
-        for role in connection.execute(sql.SQL("SELECT name FROM {}").format(names.table("fenced_role"))).fetchall():
-            connection.execute(sql.SQL("ALTER ROLE {} LOGIN").format(sql.Identifier(role[0])))
+        if not _take_control(connection, names, attempt, token, is_open=True):
+            query = sql.SQL("SELECT connection_limit FROM {}").format(names.table("control"))
+            limit_connections(connection, int(scalar(connection, query)))
 
 
-def _take_control(connection: Connection, names: Names, attempt: str, token: int, *, is_open: bool) -> None:
-    row = connection.execute(sql.SQL("SELECT token FROM {} FOR UPDATE").format(names.table("control"))).fetchone()
+def connection_limit(connection: Connection) -> int:
+    """How many sessions of ordinary roles this database takes; -1: any number."""
+    query = "SELECT datconnlimit FROM pg_database WHERE datname = current_database()"
+    return int(scalar(connection, query))
+
+
+def limit_connections(connection: Connection, limit: int) -> None:
+    """Sets what ``connection_limit`` answers."""
+    name = str(scalar(connection, "SELECT current_database()"))
+    query = sql.SQL("ALTER DATABASE {} CONNECTION LIMIT {}")
+    connection.execute(query.format(sql.Identifier(name), sql.Literal(limit)))
+
+
+def _take_control(
+    connection: Connection, names: Names, attempt: str, token: int, *, is_open: bool
+) -> bool:
+    """Writes the control row; whether it was open before."""
+    row = connection.execute(
+        sql.SQL("SELECT token, open FROM {} FOR UPDATE").format(names.table("control"))
+    ).fetchone()
     if row is None or row[0] > token:
-        raise Fenced(f"the control row holds token {row[0] if row else '?'}, ours is {token}: a newer engine was here")
-    query = sql.SQL("UPDATE {} SET open = %s, token = %s, attempt = %s, at = now()").format(names.table("control"))
-    connection.execute(query, (is_open, token, attempt))
+        holds = row[0] if row else "?"
+        raise Fenced(f"the control row holds token {holds}, ours is {token}: a newer engine was here")
+    query = sql.SQL("UPDATE {} SET open = %s, token = %s, attempt = %s, at = now()")
+    connection.execute(query.format(names.table("control")), (is_open, token, attempt))
+    return bool(row[1])
 
 
-def sessions(connection: Connection, names: Names) -> int:
-    """Sessions of fenced roles that are still there."""
-    return int(
-        scalar(
-            connection,
-            sql.SQL(
-                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-                " AND usename IN (SELECT name FROM {}) AND pid <> pg_backend_pid()"
-            ).format(names.table("fenced_role")),
-        )
+def end_sessions(connection: Connection, names: Names) -> None:
+    """Ends every foreign session but superusers', all at once and without waiting for them."""
+    connection.execute(
+        f"SELECT pg_terminate_backend(pid) FROM ({_FOREIGN}) AS f WHERE NOT superuser",
+        (names.forward, names.back),
     )
 
 
+def sessions(connection: Connection, names: Names) -> int:
+    """Who may still write: foreign sessions, those that are just starting, prepared transactions."""
+    starting = int(scalar(connection, _STARTING))
+    # after _STARTING: who starts is either seen there or, a moment later, here
+    foreign = int(
+        scalar(connection, f"SELECT count(*) FROM ({_FOREIGN}) AS f", names.forward, names.back)
+    )
+    prepared = "SELECT count(*) FROM pg_prepared_xacts WHERE database = current_database()"
+    return starting + foreign + int(scalar(connection, prepared))
+
+
+def who_is_there(connection: Connection, names: Names) -> list[str]:
+    """The foreign sessions, in words: pid, account, application, since when, how long in a transaction."""
+    rows = connection.execute(
+        "SELECT pid, account, application_name, to_char(backend_start, 'YYYY-MM-DD HH24:MI:SS'),"
+        " extract(epoch FROM clock_timestamp() - xact_start)::float, superuser"
+        f" FROM ({_FOREIGN}) AS f ORDER BY pid",
+        (names.forward, names.back),
+    ).fetchall()
+    words = []
+    for pid, account, application, since, in_transaction, superuser in rows:
+        text = f"pid {pid} of {account}" + (f" ({application})" if application else "")
+        text += f", there since {since}"
+        text += f", {in_transaction:.1f} s in a transaction" if in_transaction is not None else ""
+        words.append(text + (", a superuser's: it cannot be shut out" if superuser else ""))
+    return words
+
+
 def observed_closed(connection: Connection, names: Names) -> bool:
-    """No fenced role may log in, none has a session, and the control row says so."""
-    return not control(connection, names).open and not _roles(connection, FENCED) and sessions(connection, names) == 0
+    """The control row says so, no ordinary role may connect, and nobody is there who could write."""
+    is_open = control(connection, names).open
+    return not is_open and connection_limit(connection) == 0 and sessions(connection, names) == 0
 
 
 def read_sequences(connection: Connection, names: Names) -> list[tuple[str, str, int]]:
@@ -219,11 +282,6 @@ def create_slot(connection: Connection, name: str) -> None:
 def drop_slot(connection: Connection, name: str) -> None:
     """Drops a slot that nobody uses; none there is fine."""
     connection.execute("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = %s AND NOT active", (name,))
-
-
-def _roles(connection: Connection, condition: str) -> list[str]:
-    rows = connection.execute(f"SELECT rolname::text FROM pg_roles WHERE {condition} ORDER BY 1").fetchall()
-    return [r[0] for r in rows]
 
 
 def scalar(connection: Connection, query: str | sql.Composed, *values: object) -> Any:

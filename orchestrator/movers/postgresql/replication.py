@@ -1,6 +1,6 @@
 """Logical replication between two PostgreSQL databases, set up and taken down at leisure. Every act may be repeated.
 
-Both sides get a schema of ours (names.py: control row, marker, probe, fenced roles, a trigger against schema changes).
+Both sides get a schema of ours (names.py: control row, marker, probe, a trigger against schema changes).
 The application's tables flow by name, never ``FOR ALL TABLES``, so that nothing of ours flows except the marker.
 """
 
@@ -13,16 +13,16 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from orchestrator.movers.postgresql.fence import Connection, round_trip, scalar
+from orchestrator.movers.postgresql.fence import Connection, limit_connections, round_trip, scalar
 from orchestrator.movers.postgresql.names import Names
 
 _SCHEMA = """
 CREATE SCHEMA IF NOT EXISTS {schema};
 CREATE TABLE IF NOT EXISTS {schema}.control (
-  id int PRIMARY KEY DEFAULT 1 CHECK (id = 1), open boolean NOT NULL, token bigint NOT NULL, attempt text NOT NULL, at timestamptz NOT NULL DEFAULT now());
+  id int PRIMARY KEY DEFAULT 1 CHECK (id = 1), open boolean NOT NULL, token bigint NOT NULL, attempt text NOT NULL, at timestamptz NOT NULL DEFAULT now(),
+  connection_limit int NOT NULL DEFAULT -1);
 CREATE TABLE IF NOT EXISTS {schema}.marker (id text PRIMARY KEY, at timestamptz NOT NULL DEFAULT now());
 CREATE TABLE IF NOT EXISTS {schema}.probe (id int PRIMARY KEY, n bigint NOT NULL);
-CREATE TABLE IF NOT EXISTS {schema}.fenced_role (name text PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS {schema}.identity_given (schema_name text, table_name text, PRIMARY KEY (schema_name, table_name));
 INSERT INTO {schema}.probe SELECT i, 0 FROM generate_series(1, 16) AS i ON CONFLICT DO NOTHING;
 """
@@ -73,20 +73,24 @@ def what_would_be_lost(connection: Connection, names: Names) -> list[str]:
     ]
 
 
-def install_schema(connection: Connection, names: Names, *, is_open: bool, roles: list[str], token: int) -> None:
-    """Our own schema on one side, with its control row as observed: the source open, the target closed."""
+def install_schema(
+    connection: Connection, names: Names, *, is_open: bool, roles: list[str], token: int, connection_limit: int
+) -> None:
+    """Our own schema on one side, with its control row as observed: the source open, the target closed.
+
+    ``connection_limit`` is the application's own: what opening this side gives back. ``roles`` may use the probe's table."""
     with connection.transaction():
         connection.execute(_of_ours(_SCHEMA, names))
         connection.execute(
-            sql.SQL("INSERT INTO {} (open, token, attempt) VALUES (%s, %s, 'prepared') ON CONFLICT (id) DO NOTHING").format(
-                names.table("control")
-            ),
-            (is_open, token),
+            sql.SQL(
+                "INSERT INTO {} (open, token, attempt, connection_limit) VALUES (%s, %s, 'prepared', %s)"
+                " ON CONFLICT (id) DO NOTHING"
+            ).format(names.table("control")),
+            (is_open, token, connection_limit),
         )
+        if not scalar(connection, sql.SQL("SELECT open FROM {}").format(names.table("control"))):
+            limit_connections(connection, 0)
         for role in roles:
-            connection.execute(
-                sql.SQL("INSERT INTO {} (name) VALUES (%s) ON CONFLICT DO NOTHING").format(names.table("fenced_role")), (role,)
-            )
             connection.execute(sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(sql.Identifier(names.schema), sql.Identifier(role)))
             connection.execute(sql.SQL("GRANT SELECT, UPDATE ON {} TO {}").format(names.table("probe"), sql.Identifier(role)))
 
@@ -272,20 +276,15 @@ def refresh_derived(connection: Connection, names: Names) -> list[str]:
 
 
 def copy_roles(source: Connection, target: Connection) -> list[str]:
-    """The application's login roles with their verifiers and memberships, *without* login: the fence opens them."""
+    """The application's roles with their verifiers, log-in and memberships; returns those that may log in. The target
+    database itself is closed to them until the switch."""
     rows = source.execute(
-        "SELECT rolname::text, rolpassword, rolinherit, rolcreatedb, rolcreaterole, rolconnlimit FROM pg_authid"
-        " WHERE NOT rolsuper AND NOT rolreplication AND rolname !~ '^pg_' ORDER BY 1"
+        "SELECT rolname::text, rolpassword, rolinherit, rolcreatedb, rolcreaterole, rolconnlimit, rolcanlogin, rolreplication"
+        " FROM pg_authid WHERE NOT rolsuper AND rolname !~ '^pg_' ORDER BY 1"
     ).fetchall()
-    logins = [
-        r[0]
-        for r in source.execute(
-            "SELECT rolname::text FROM pg_roles WHERE rolcanlogin AND NOT rolsuper AND NOT rolreplication AND rolname !~ '^pg_'"
-        )
-    ]
     with target.transaction():
         target.execute("SET LOCAL log_min_error_statement = panic")
-        for name, verifier, inherit, createdb, createrole, limit in rows:
+        for name, verifier, inherit, createdb, createrole, limit, login, replicates in rows:
             role = sql.Identifier(name)
             if not scalar(target, "SELECT 1 FROM pg_roles WHERE rolname = %s", name):
                 target.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(role))
@@ -293,6 +292,8 @@ def copy_roles(source: Connection, target: Connection) -> list[str]:
                 "INHERIT" if inherit else "NOINHERIT",
                 "CREATEDB" if createdb else "NOCREATEDB",
                 "CREATEROLE" if createrole else "NOCREATEROLE",
+                "LOGIN" if login else "NOLOGIN",
+                "REPLICATION" if replicates else "NOREPLICATION",
             ]
             target.execute(
                 sql.SQL("ALTER ROLE {} WITH {} CONNECTION LIMIT {} PASSWORD {}").format(
@@ -305,7 +306,7 @@ def copy_roles(source: Connection, target: Connection) -> list[str]:
         ).fetchall()
         for role_name, member in members:
             target.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(role_name), sql.Identifier(member)))
-    return logins
+    return [row[0] for row in rows if row[6]]
 
 
 def same_verifiers(source: Connection, target: Connection, roles: list[str]) -> list[str]:
