@@ -22,6 +22,7 @@ from orchestrator.journal.decisions import Decisions
 from orchestrator.journal.states import Ending, MigrationState
 from orchestrator.journal.store import LEASE_SECONDS, Journal, Lease
 from orchestrator.models import Host, Inventory, Plan, Sites, Strategy, System, Verdict
+from orchestrator.movers.registry import movable_databases
 from orchestrator.planning.approval import changes_since
 from orchestrator.planning.calendar import Opening, approved_opening
 from orchestrator.planning.plan import make_plan
@@ -215,14 +216,14 @@ class Session:
         if verdict.no_source:
             return []
         gaps = [] if one.hosts else ["no hosts"]
-        if verdict.strategy != Strategy.HOSTING and not any(d.engine == "postgresql" for d in one.databases):
+        if verdict.strategy != Strategy.HOSTING and not movable_databases(one):
             gaps.append("no PostgreSQL database: there is no other mover yet, so its cutover is not ours to make")
         gaps += [
             f"database {d.name}: no role or secret of its own for the engine"
             for d in one.databases
             if not (d.admin_role and d.admin_secret)
         ]
-        gaps += [f"database {d.name}: no application role" for d in one.databases if d.engine == "postgresql" and not d.role]
+        gaps += [f"database {d.name}: no application role" for d in movable_databases(one) if not d.role]
         return gaps
 
     def _dependencies_moved(self, system: str) -> None:

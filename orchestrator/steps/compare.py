@@ -3,32 +3,26 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 from orchestrator.cutover import guarding
 from orchestrator.errors import CutoverAborted, NeedsPerson, StepFailed
-from orchestrator.movers.postgresql import comparison, fence
+from orchestrator.movers.contract import Direction
 from orchestrator.steps import cutover
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
+from orchestrator.steps.parts import parts
 
 TRIES = 3
 
 
-def _pair(ctx: Context, direction: str) -> Facts:
+def _pair(ctx: Context, direction: Direction) -> Facts:
     """Compares from the snapshots that the guard holds open."""
-    live, other = cutover.sides(direction)
     facts: Facts = {"tables": 0, "rows": 0, "differences": []}
-    for database in ctx.world.movable_databases:
-        one, two = ctx.world.snapshots[database.name]
-        names = ctx.world.names(database)
-        connections = [fence.connect(ctx.world.dsn(database, side)) for side in (live, other)]
-        with ThreadPoolExecutor(2) as pool:
-            here, there = pool.map(comparison.checksums, connections, (names, names), (one, two))
-        for connection in connections:
-            connection.close()
-        facts["tables"] += len(here)
-        facts["rows"] += sum(t.rows for t in here.values())
-        facts["differences"] += [f"{database.name}: {d}" for d in comparison.differences(here, there)]
+    for mover, part in parts(ctx):
+        live, other = ctx.world.snapshots[part.name]
+        comparison = mover.compare(part, direction, (live, other))
+        facts["tables"] += comparison.items
+        facts["rows"] += comparison.rows
+        facts["differences"] += [f"{part.name}: {difference}" for difference in comparison.differences]
     facts["equal"] = not facts["differences"]
     return facts
 
@@ -44,7 +38,7 @@ def at_fence(ctx: Context) -> Facts:
     if not ctx.world.snapshots:
         return now(ctx)
     try:
-        facts = _pair(ctx, "forward") | {"from": "fence"}
+        facts = _pair(ctx, Direction.FORWARD) | {"from": "fence"}
     finally:
         _release(ctx)
     _insist(facts)
@@ -68,7 +62,7 @@ def now(ctx: Context) -> Facts:
             if result["outcome"] != "seen":
                 ctx.say(f"no common point: {result['reason']}")
                 continue
-            facts = _pair(ctx, "back") | {"from": "hold", "hold_ms": result["timings_ms"]["total"]}
+            facts = _pair(ctx, Direction.BACK) | {"from": "hold", "hold_ms": result["timings_ms"]["total"]}
         finally:
             _release(ctx)
         break

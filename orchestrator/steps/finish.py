@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from orchestrator.errors import StepFailed
-from orchestrator.movers.postgresql import replication
-from orchestrator.steps import arm
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
+from orchestrator.steps.parts import parts
 
 
 def baseline(ctx: Context) -> Facts:
@@ -38,22 +37,15 @@ def compare_unchanged(ctx: Context) -> Facts:
 
 def end_way_back(ctx: Context) -> Facts:
     """ONE_WAY: from here on the source may be decommissioned. It is left as it stands, closed, for its quarantine time."""
-    arm.disarm(ctx)
-    for database in ctx.world.movable_databases:
-        names = ctx.world.names(database)
-        target = ctx.world.sql(database, "target")
-        replication.unpublish(target, names.back)
-        replication.unfreeze_schema(target, names)
-        source = ctx.world.sql(database, "source")
-        replication.unpublish(source, names.forward)
-    return {"databases": [d.name for d in ctx.world.movable_databases], "source": "closed, kept"}
+    ended = []
+    for mover, part in parts(ctx):
+        mover.finish(part)
+        ended.append(part.name)
+    return {"databases": ended, "source": "closed, kept"}
 
 
 def _ended(ctx: Context) -> Observed:
-    for database in ctx.world.movable_databases:
-        if replication.subscribed(ctx.world.sql(database, "source"), ctx.world.names(database).back):
-            return Observed.NOT_DONE
-    return Observed.DONE
+    return Observed.DONE if all(mover.finished(part) for mover, part in parts(ctx)) else Observed.NOT_DONE
 
 
 def register(ctx: Context) -> Facts:

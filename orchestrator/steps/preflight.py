@@ -6,13 +6,16 @@ from collections.abc import Sequence
 
 from orchestrator.errors import Finding, OrchestratorError, Refused
 from orchestrator.models import Device, Host
+from orchestrator.movers import registry
+from orchestrator.movers.contract import Moment
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
+from orchestrator.steps.parts import parts
 
 
 def run(ctx: Context) -> Facts:
     """Hosts answer, databases can be moved, files can be read, gateways know the databases. Raises Refused."""
     findings: list[Finding] = []
-    facts: Facts = {"hosts": {}, "databases": {}}
+    facts: Facts = {"hosts": {}}
     if ctx.settings.known_hosts is None or ctx.settings.ssh_key is None:
         raise Refused(
             "known_hosts and ssh_key are not set",
@@ -33,16 +36,16 @@ def run(ctx: Context) -> Facts:
                 _finding(ctx, "path-unreadable", f"{tree.path} on {tree.host} cannot be read", "correct the path or the account's rights")
             )
     for database in ctx.system.databases:
-        if database.engine != "postgresql":
-            findings.append(
-                _finding(
-                    ctx, "vendor-run", f"{database.name}: no mover for {database.engine}", "it is vendor-run: plan human tasks for its copy"
-                )
-            )
-            continue
-        facts["databases"][database.name] = _database(ctx, database, findings)
+        if not registry.movable(database):
+            message = f"{database.name}: no mover for {database.engine}"
+            remedy = "it is vendor-run: plan human tasks for its copy"
+            findings.append(_finding(ctx, "vendor-run", message, remedy))
+    if ctx.verdict.strategy != "hosting":
+        for mover, part in parts(ctx):
+            findings += mover.check(part, Moment.PREFLIGHT)
     findings += _services(ctx)
-    if findings:
+    facts["warnings"] = [finding.message for finding in findings if finding.severity == "warning"]
+    if any(finding.severity == "error" for finding in findings):
         raise Refused(f"{len(findings)} findings before the migration of {ctx.system.id}", findings=findings)
     return facts
 
@@ -67,64 +70,6 @@ def _services(ctx: Context) -> list[Finding]:
             message = f"{service.name}: nobody says where citizens reach {service.entry}"
             findings.append(_finding(ctx, "entry-port", message, "add it under entry.ports in sites.yaml"))
     return findings
-
-
-def _database(ctx: Context, database: object, findings: list[Finding]) -> Facts:
-    from orchestrator.models import Database
-    from orchestrator.movers.postgresql import fence, replication
-
-    assert isinstance(database, Database)  # noqa: S101 - narrows for the type checker
-    try:
-        source = ctx.world.sql(database, "source")
-    except Exception as error:  # noqa: BLE001 - any refusal of the server is one finding
-        findings.append(
-            _finding(ctx, "database-unreachable", f"{database.name}: {str(error).strip()}", "check address, role and secret reference")
-        )
-        return {}
-    if ctx.verdict.strategy != "hosting":
-        for lost in replication.what_would_be_lost(source, ctx.world.names(database)):
-            findings.append(
-                _finding(
-                    ctx,
-                    "not-replicated",
-                    f"{database.name} has {lost}",
-                    "logical replication does not carry them: move it by hand or remove them",
-                )
-            )
-        if fence.scalar(source, "SHOW wal_level") != "logical":
-            findings.append(
-                _finding(
-                    ctx, "wal-level", f"{database.name}: wal_level is not logical", "plan the restart that changes it in an earlier window"
-                )
-            )
-        others = fence.scalar(
-            source, "SELECT count(*) FROM pg_database WHERE NOT datistemplate AND datname NOT IN ('postgres', current_database())"
-        )
-        if others:
-            findings.append(
-                _finding(
-                    ctx,
-                    "shared-cluster",
-                    f"{database.name}: {others} other databases share its cluster",
-                    "their roles would be fenced too: move them together",
-                )
-            )
-        role_is_super = fence.scalar(source, "SELECT rolsuper FROM pg_roles WHERE rolname = %s", database.role)
-        if role_is_super is None or role_is_super:
-            findings.append(
-                _finding(
-                    ctx,
-                    "role",
-                    f"{database.name}: role {database.role} is missing or a superuser",
-                    "a superuser application cannot be fenced: give it an ordinary role",
-                )
-            )
-    size = fence.scalar(source, "SELECT pg_database_size(current_database())")
-    return {
-        "bytes": size,
-        "tables": len(replication.tables(source, ctx.world.names(database))),
-        "server": fence.scalar(source, "SHOW server_version"),
-    }
 
 
 def _finding(ctx: Context, code: str, message: str, remedy: str) -> Finding:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import Finding, Refused
 from orchestrator.models import Database, Host, Service, Site, Sites, System
+from orchestrator.movers import registry
 from orchestrator.settings import Settings
 
 if TYPE_CHECKING:
@@ -169,7 +170,7 @@ class World:
     @property
     def movable_databases(self) -> list[Database]:
         """Databases that a mover of ours moves; the others are vendor-run."""
-        return [d for d in self.system.databases if d.engine == "postgresql"]
+        return registry.movable_databases(self.system)
 
     # ------------------------------------------------------------ services on the target
 

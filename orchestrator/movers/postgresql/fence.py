@@ -144,7 +144,6 @@ def marked(connection: Connection, names: Names, marker: str) -> bool:
     return connection.execute(query, (marker,)).fetchone() is not None
 
 
-
 def close(connection: Connection, names: Names, attempt: str, token: int) -> None:
     """Closes this side: control row and connection limit in one transaction, then all its sessions at once.
 
@@ -182,13 +181,9 @@ def limit_connections(connection: Connection, limit: int) -> None:
     connection.execute(query.format(sql.Identifier(name), sql.Literal(limit)))
 
 
-def _take_control(
-    connection: Connection, names: Names, attempt: str, token: int, *, is_open: bool
-) -> bool:
+def _take_control(connection: Connection, names: Names, attempt: str, token: int, *, is_open: bool) -> bool:
     """Writes the control row; whether it was open before."""
-    row = connection.execute(
-        sql.SQL("SELECT token, open FROM {} FOR UPDATE").format(names.table("control"))
-    ).fetchone()
+    row = connection.execute(sql.SQL("SELECT token, open FROM {} FOR UPDATE").format(names.table("control"))).fetchone()
     if row is None or row[0] > token:
         holds = row[0] if row else "?"
         raise Fenced(f"the control row holds token {holds}, ours is {token}: a newer engine was here")
@@ -209,9 +204,7 @@ def sessions(connection: Connection, names: Names) -> int:
     """Who may still write: foreign sessions, those that are just starting, prepared transactions."""
     starting = int(scalar(connection, _STARTING))
     # after _STARTING: who starts is either seen there or, a moment later, here
-    foreign = int(
-        scalar(connection, f"SELECT count(*) FROM ({_FOREIGN}) AS f", names.forward, names.back)
-    )
+    foreign = int(scalar(connection, f"SELECT count(*) FROM ({_FOREIGN}) AS f", names.forward, names.back))
     prepared = "SELECT count(*) FROM pg_prepared_xacts WHERE database = current_database()"
     return starting + foreign + int(scalar(connection, prepared))
 

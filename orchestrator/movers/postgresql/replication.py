@@ -73,9 +73,7 @@ def what_would_be_lost(connection: Connection, names: Names) -> list[str]:
     ]
 
 
-def install_schema(
-    connection: Connection, names: Names, *, is_open: bool, roles: list[str], token: int, connection_limit: int
-) -> None:
+def install_schema(connection: Connection, names: Names, *, is_open: bool, roles: list[str], token: int, connection_limit: int) -> None:
     """Our own schema on one side, with its control row as observed: the source open, the target closed.
 
     ``connection_limit`` is the application's own: what opening this side gives back. ``roles`` may use the probe's table."""
@@ -83,8 +81,7 @@ def install_schema(
         connection.execute(_of_ours(_SCHEMA, names))
         connection.execute(
             sql.SQL(
-                "INSERT INTO {} (open, token, attempt, connection_limit) VALUES (%s, %s, 'prepared', %s)"
-                " ON CONFLICT (id) DO NOTHING"
+                "INSERT INTO {} (open, token, attempt, connection_limit) VALUES (%s, %s, 'prepared', %s) ON CONFLICT (id) DO NOTHING"
             ).format(names.table("control")),
             (is_open, token, connection_limit),
         )

@@ -1,0 +1,155 @@
+"""What a mover is: one kind of part (a database of some engine, a tree of files) brought from source to target.
+
+A step asks ``registry`` for the movers of a system and calls the same functions whatever the kind. A new
+engine is a folder with a class that keeps this contract, a row in ``registry`` and its row in the tables of
+cases under ``tests/contracts``; nothing else names it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol
+
+from orchestrator.errors import Finding
+from orchestrator.tools.process import Register
+
+Facts = dict[str, Any]
+
+
+class Direction(StrEnum):
+    """Which way live traffic switches."""
+
+    FORWARD = "forward"
+    BACK = "back"
+
+    @property
+    def live(self) -> str:
+        """The side that is closed: ``source`` or ``target``."""
+        return "source" if self is Direction.FORWARD else "target"
+
+    @property
+    def other(self) -> str:
+        """The side that is opened."""
+        return "target" if self is Direction.FORWARD else "source"
+
+
+class Moment(StrEnum):
+    """When a check is asked. The same facts every time; what is not there yet is not asked for."""
+
+    PREFLIGHT = "preflight"
+    """Before anything is prepared: the target may not exist."""
+    COPY = "copy"
+    """Right before the source is touched for the first time."""
+    GATE = "gate"
+    """Copied and in step: at a gate, in the guard before ``go``, in the trial run, before acceptance."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where one side of a part is served."""
+
+    address: str
+    port: int
+
+
+@dataclass(frozen=True)
+class Part:
+    """One movable thing of a system with its two sides. Plain values; the password is never printed."""
+
+    kind: str
+    system: str
+    name: str
+    source: Place
+    target: Place | None = None
+    """None until it is provisioned."""
+    role: str = ""
+    """The account that the application uses."""
+    admin: str = ""
+    """The account that the engine uses, on both sides."""
+    password: str = field(default="", repr=False)
+
+    def place(self, side: str) -> Place:
+        """``side``: ``source`` or ``target``. Raises LookupError when there is no target yet."""
+        if side == "source":
+            return self.source
+        if self.target is None:
+            raise LookupError(f"{self.name} of {self.system} has no target yet")
+        return self.target
+
+
+@dataclass(frozen=True)
+class Hands:
+    """What a mover may use of its surroundings."""
+
+    folder: Path
+    """The system's own folder on the controller."""
+    say: Callable[[str], None] = lambda _text: None
+    register: Register = lambda _record: None
+    """Every child process is registered, so that a later run can prove it dead."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two sides seen at one point. ``differences`` names each; empty: equal."""
+
+    items: int
+    rows: int
+    differences: tuple[str, ...] = ()
+
+
+class Mover(Protocol):
+    """Moves parts of one kind. Every act may be repeated after an interruption and then reaches the same end.
+
+    Example, what the step ``replicate`` does::
+
+        for mover, part in ctx.world.parts():
+            facts[part.name] = mover.prepare(part)
+    """
+
+    kind: str
+
+    def check(self, part: Part, moment: Moment) -> list[Finding]:
+        """Everything that any later step will need, on both sides, with numbers. Reads only; never raises for
+        what the world can do: a side that does not answer is a finding."""
+
+    def back_up(self, part: Part) -> Facts:
+        """R10: a backup, restored on the target into a throwaway copy, and that copy compared."""
+
+    def backed_up(self, part: Part) -> bool:
+        """Whether the throwaway copy stands."""
+
+    def drop_copy(self, part: Part) -> None:
+        """Removes the throwaway copy; none there is fine."""
+
+    def prepare(self, part: Part) -> Facts:
+        """Copies and keeps the target in step. The application must not notice."""
+
+    def prepared(self, part: Part) -> bool | None:
+        """What the world shows: True, False, or None for half done."""
+
+    def withdraw(self, part: Part) -> None:
+        """Leaves the source exactly as it was before ``prepare``. The target is best effort."""
+
+    def fence(self, part: Part, direction: Direction, *, snapshot_only: bool = False) -> Mapping[str, Any]:
+        """What the guard needs, as plain JSON."""
+
+    def arm(self, part: Part, marker: str) -> Facts:
+        """After the switch: what the target commits flows to the source."""
+
+    def armed(self, part: Part) -> bool:
+        """Whether it does."""
+
+    def disarm(self, part: Part) -> None:
+        """Nothing flows back any more."""
+
+    def finish(self, part: Part) -> None:
+        """The point of no return: nothing of ours is left at work on the target; the source stays closed."""
+
+    def finished(self, part: Part) -> bool:
+        """Whether the way back has ended."""
+
+    def compare(self, part: Part, direction: Direction, snapshots: tuple[str, str]) -> Comparison:
+        """Contents of both sides from (live, other) snapshots that the guard holds, and their definitions."""

@@ -1,0 +1,76 @@
+"""PostgreSQL by logical replication: the contract of ``movers/contract.py``, each act in the module that is named for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from orchestrator.errors import Finding
+from orchestrator.movers.contract import Comparison, Direction, Facts, Hands, Moment, Part
+from orchestrator.movers.postgresql import backup, check, comparison, following
+from orchestrator.movers.postgresql.reach import connect, dsn_of, names_of
+
+
+class PostgresMover:
+    """One database with its two sides, kept in step by a publication and a subscription each way."""
+
+    kind = "postgresql"
+
+    def __init__(self, hands: Hands) -> None:
+        self.hands = hands
+
+    def check(self, part: Part, moment: Moment) -> list[Finding]:
+        return check.findings(part, moment)
+
+    def back_up(self, part: Part) -> Facts:
+        return backup.back_up(part, self.hands)
+
+    def backed_up(self, part: Part) -> bool:
+        return backup.backed_up(part)
+
+    def drop_copy(self, part: Part) -> None:
+        backup.drop_copy(part)
+
+    def prepare(self, part: Part) -> Facts:
+        return following.prepare(part, self.hands)
+
+    def prepared(self, part: Part) -> bool | None:
+        return following.prepared(part)
+
+    def withdraw(self, part: Part) -> None:
+        following.withdraw(part, self.hands)
+
+    def fence(self, part: Part, direction: Direction, *, snapshot_only: bool = False) -> Mapping[str, Any]:
+        names = names_of(part)
+        forward = direction is Direction.FORWARD
+        return {
+            "system": part.system,
+            "name": part.name,
+            "live": dsn_of(part, direction.live),
+            "other": dsn_of(part, direction.other),
+            "subscription": names.forward if forward else names.back,
+            "reverse_slot": names.back if forward and not snapshot_only else None,
+        }
+
+    def arm(self, part: Part, marker: str) -> Facts:
+        return following.arm(part, marker)
+
+    def armed(self, part: Part) -> bool:
+        return following.armed(part)
+
+    def disarm(self, part: Part) -> None:
+        following.disarm(part)
+
+    def finish(self, part: Part) -> None:
+        following.finish(part)
+
+    def finished(self, part: Part) -> bool:
+        return following.finished(part)
+
+    def compare(self, part: Part, direction: Direction, snapshots: tuple[str, str]) -> Comparison:
+        names = names_of(part)
+        with connect(part, direction.live) as live, connect(part, direction.other) as other, ThreadPoolExecutor(2) as pool:
+            here, there = pool.map(comparison.checksums, (live, other), (names, names), snapshots)
+        rows = sum(table.rows for table in here.values())
+        return Comparison(len(here), rows, tuple(comparison.differences(here, there)))

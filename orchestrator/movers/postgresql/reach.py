@@ -1,0 +1,24 @@
+"""How the two sides of a database are reached: connection strings and open connections of the engine."""
+
+from __future__ import annotations
+
+from orchestrator.movers.contract import Part
+from orchestrator.movers.postgresql import dumps, fence
+from orchestrator.movers.postgresql.fence import Connection
+from orchestrator.movers.postgresql.names import Names
+
+
+def names_of(part: Part) -> Names:
+    """What our own things are called in this database, on both sides."""
+    return Names(part.system, part.name)
+
+
+def dsn_of(part: Part, side: str, *, database: str | None = None) -> str:
+    """The engine's connection string to one side, or to another database of that cluster."""
+    place = part.place(side)
+    return dumps.dsn(host=place.address, port=place.port, database=database or part.name, user=part.admin, password=part.password)
+
+
+def connect(part: Part, side: str, *, database: str | None = None) -> Connection:
+    """A new autocommit connection; the caller closes it (``with``)."""
+    return fence.connect(dsn_of(part, side, database=database))
