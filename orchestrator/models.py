@@ -130,6 +130,14 @@ class Host(Noun):
     address: Address
     ssh_port: Port = 22
     ssh_user: UserName = "root"
+    become: UserName | None = None
+    """Account that the work is done as, through sudo, when another one logs in. None: root where systemd runs, else who logs in."""
+    manager: Literal["systemd", "processes"] = "systemd"
+    """What keeps its services: systemd, or nothing (plain processes)."""
+    root: AbsolutePath | None = None
+    """Where its own files begin, when it is not a machine of its own: a folder of the one that it shares with other hosts."""
+    python: AbsolutePath | None = None
+    """Interpreter for what runs on it. None: the distribution's."""
     os: str | None = None
     vcpus: Annotated[int, Field(ge=1)] | None = None
     memory_gb: Annotated[float, Field(gt=0)] | None = None

@@ -42,8 +42,6 @@ class Settings(BaseSettings):
     ssh_key: Path | None = None
     prefect_api: str = ""
     """URL of a Prefect server; default: one of our own, started on loopback when first needed and reused."""
-    embedded: Path | None = None
-    """Folder of the embedded city, when the inventory is the embedded one."""
 
     fault_hold: str = ""
     """Fault tests only: ``stage:milliseconds`` that the guard stays inside the fence after a stage."""

@@ -26,7 +26,10 @@ def up(folder: Path | None) -> int:
     city = City(folder)
     city.up()
     file = Path("orchestrator.toml")
-    lines = [f"{name} = {json.dumps(str(value))}" for name, value in city.settings().items()]
+    settings = city.settings()
+    inputs = settings.pop("cloud")["inputs"]
+    lines = [f"{name} = {json.dumps(str(value))}" for name, value in settings.items()]
+    lines += ["", "[cloud.inputs]", *(f"{name} = {json.dumps(value)}" for name, value in inputs.items())]
     if not file.exists() or file.read_text(encoding="utf-8").startswith("# written by `orchestrator embedded up`"):
         file.write_text("# written by `orchestrator embedded up`\n" + "\n".join(lines) + "\n", encoding="utf-8")
         click.echo(f"the city is up; {file} leads `orchestrator plan`, `migrate`, … to it")

@@ -14,7 +14,7 @@ from typing import Any
 from orchestrator.cutover.guard import GuardSpec
 from orchestrator.errors import CutoverAborted, NeedsPerson
 from orchestrator.models import Host
-from orchestrator.tools import programs
+from orchestrator.tools import privilege, programs
 from orchestrator.tools.process import boot_id, start_time
 
 
@@ -30,7 +30,7 @@ def channel(host: Host, known_hosts: Path, key: Path) -> list[str]:
     ]
     return [
         str(programs.find("ssh")), "-T", "-F", "none", *(part for option in options for part in ("-o", option)), "-p", str(host.ssh_port),
-        f"{host.ssh_user}@{host.address}", "exec sh",
+        f"{host.ssh_user}@{host.address}", privilege.open_shell(host),
     ]  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import getpass
 import hashlib
+import json
 import os
 import secrets
 import shutil
@@ -85,13 +86,30 @@ class City:
         return Status(folder=str(self.folder), slot=slot, up=whole, alive=alive, dead=dead)
 
     def settings(self) -> dict[str, Any]:
-        """Keyword arguments for the engine's Settings."""
+        """Keyword arguments for the engine's Settings. Raises Refused when the city was never brought up."""
+        cloud = self.site("cloud")
         return {
             "inventory": self.folder / "inventory",
             "known_hosts": self.folder / "known_hosts",
             "ssh_key": self.folder / "ssh" / "id_ed25519",
             "terraform_module": "embedded",
-            "embedded": self.folder,
+            "cloud": {
+                "inputs": {
+                    "city": str(self.folder),
+                    "address_range": cloud["address_range"],
+                    "ssh_user": cloud["gateway"]["ssh_user"],
+                    "ssh_port": cloud["gateway"]["ssh_port"],
+                    "program": [sys.executable, "-m", "orchestrator.embedded.cloud"],
+                    "python": placement.host_python(),
+                }
+            },
+        }
+
+    def settings_environment(self) -> dict[str, str]:
+        """The same as environment variables."""
+        return {
+            f"ORCHESTRATOR_{name.upper()}": json.dumps(value) if isinstance(value, dict) else str(value)
+            for name, value in self.settings().items()
         }
 
     # ------------------------------------------------------------ looking things up

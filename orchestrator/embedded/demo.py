@@ -55,11 +55,13 @@ class Demo:
         began = time.monotonic()
         shutil.rmtree(self.out, ignore_errors=True)
         self.out.mkdir(parents=True)
-        settings = Settings(state=self.out / "state", **self.city.settings())
+        state = self.out / "state"
+        settings = Settings(state=state)
         try:
             if not self.direct:
                 server.start_ahead(settings)
             self._timed("city up", self.city.up)
+            settings = Settings(state=state, **self.city.settings())
             self.baselines = self._timed("baseline", lambda: citizens.baselines(self.city))
             session = Session(settings, OPERATOR)
             systems = self._systems(session)

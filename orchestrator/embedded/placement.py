@@ -9,8 +9,10 @@ import datetime as dt
 import errno
 import getpass
 import json
+import os
 import re
 import socket
+import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -110,6 +112,16 @@ def _in_host(city: Path, host: str, path: str) -> str:
     return str(host_folder(city, host)) + path if path.startswith("/") else path
 
 
+def _kind(city: Path, host: str) -> dict[str, str]:
+    """What distinguishes a host of the city from a machine: plain processes in a folder, all under one account."""
+    return {"ssh_user": getpass.getuser(), "manager": "processes", "root": str(host_folder(city, host)), "python": host_python()}
+
+
+def host_python() -> str:
+    """Python for what runs on the hosts: ours, without the virtual environment."""
+    return os.path.realpath(sys.executable)
+
+
 def _secret(city: Path, reference: str) -> str:
     kind, _, path = reference.partition(":")
     return f"file:{city}{path}" if kind == "file" and path.startswith("/secrets/") else reference
@@ -117,7 +129,7 @@ def _secret(city: Path, reference: str) -> str:
 
 def _place_system(system: dict[str, Any], city: Path) -> None:
     for host in system.get("hosts", ()):
-        host["ssh_user"] = getpass.getuser()
+        host.update(_kind(city, host["name"]))
     for tree in system.get("file_trees", ()):
         tree["path"] = _in_host(city, tree["host"], tree["path"])
     for service in system.get("services", ()):
@@ -134,7 +146,7 @@ def _place_system(system: dict[str, Any], city: Path) -> None:
 
 def _place_sites(document: dict[str, Any], city: Path) -> None:
     for site in document.get("sites", ()):
-        site["gateway"]["ssh_user"] = getpass.getuser()
+        site["gateway"].update(_kind(city, site["gateway"]["name"]))
         pool = site.get("pgbouncer")
         if pool:
             pool["databases_file"] = _in_host(city, pool["host"], pool["databases_file"])

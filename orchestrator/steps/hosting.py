@@ -14,6 +14,7 @@ from pathlib import Path
 from orchestrator.cutover.probing import Probe
 from orchestrator.errors import Refused, StepFailed
 from orchestrator.gateways.haproxy import Runtime
+from orchestrator.hosts import facts
 from orchestrator.models import Database, Host, Service
 from orchestrator.movers.files.trees import tree_hashes
 from orchestrator.steps import gates, people
@@ -106,10 +107,9 @@ def stop_service(ctx: Context, host: Host, service: Service) -> None:
 
 def _pg_ctl(ctx: Context, host: Host, database: Database, words: list[str]) -> None:
     from orchestrator.steps.prepare import run_as
-    from orchestrator.tools import programs
 
     data = _data(database)
-    argv = [*run_as(ctx), str(programs.find("pg_ctl")), "-D", data, "-s", *words]
+    argv = [*run_as(host), f"{facts.require_postgresql(ctx.world.ssh(host))}/pg_ctl", "-D", data, "-s", *words]
     log = f"{data}/../hosting.log"
     command = f"{shlex.join([*argv, '-l', log] if words[0] == 'start' else argv)} </dev/null >/dev/null 2>&1"
     if ctx.world.ssh(host).run(["sh", "-c", command], timeout=180).code != 0 and words[0] == "start":

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Any
 
+from orchestrator.hosts import facts
 from orchestrator.models import Host
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
 
 
 def play(
-    ctx: Context, playbook: str, hosts: dict[str, list[Host]], variables: dict[str, Any], secrets: dict[str, str] | None = None
+    ctx: Context,
+    playbook: str,
+    hosts: dict[str, list[Host]],
+    variables: dict[str, Any],
+    secrets: dict[str, str] | None = None,
+    host_variables: dict[str, dict[str, Any]] | None = None,
 ) -> Facts:
     """One playbook run; its counts go into the facts (and so into the report)."""
     from orchestrator.tools.ansible import run_playbook
@@ -18,7 +25,7 @@ def play(
     result = run_playbook(
         playbook, hosts, variables,
         secrets=secrets or {}, playbooks=ctx.settings.playbooks, artifacts=ctx.world.folder / "ansible", known_hosts=ctx.settings.known_hosts,
-        ssh_key=ctx.settings.ssh_key, register=ctx.records.process,
+        ssh_key=ctx.settings.ssh_key, host_variables=host_variables, register=ctx.records.process,
         on_event=lambda event: ctx.say(f"{playbook}: {event.task}") if event.kind == "started" else None,
     )  # fmt: skip
     return {"playbook": playbook, "changed": result.changed, "ansible_runs": 1, "seconds": round(result.seconds, 1)}
@@ -31,26 +38,26 @@ def targets(ctx: Context) -> dict[str, list[Host]]:
 
 
 def variables(ctx: Context) -> dict[str, Any]:
-    """What the roles prepare_host and install_postgresql are told."""
-    from orchestrator.tools import programs
-
-    embedded = ctx.settings.embedded is not None
-    values: dict[str, Any] = {"prepare_host_directories": ["var/lib/orchestrator"]}
+    """What the roles prepare_host and install_postgresql are told; see ``host_variables`` for what differs between hosts."""
     if not ctx.world.movable_databases:
-        return values
+        return {}
     database = ctx.world.movable_databases[0]
     host = ctx.world.target(database.host)
-    clients = ["127.0.0.0/8"] if embedded else [f"{a}/32" for a in client_addresses(ctx)]
-    return values | {
-        "install_postgresql_manager": "process" if embedded else "systemd",
-        "install_postgresql_bin_dir": str(programs.find("initdb").parent),
+    return {
+        "install_postgresql_manager": "process" if host.manager == "processes" else "systemd",
+        "install_postgresql_bin_dir": facts.require_postgresql(ctx.world.ssh(host)),
         "install_postgresql_data": ctx.world.home(host, "postgresql"),
         "install_postgresql_address": host.address,
         "install_postgresql_port": database.port,
         "install_postgresql_admin_role": database.admin_role or "orchestrator",
-        "install_postgresql_clients": clients,
-        "install_postgresql_run_as": run_as(ctx),
+        "install_postgresql_clients": clients(ctx, host),
+        "install_postgresql_run_as": run_as(host),
     }
+
+
+def host_variables(ctx: Context) -> dict[str, dict[str, Any]]:
+    """What differs between the target's hosts: where our own files are."""
+    return {host.name: {"prepare_host_directories": [ctx.world.home(host)]} for host in ctx.world.targets.values()}
 
 
 def admin_secret(ctx: Context) -> dict[str, str]:
@@ -59,27 +66,31 @@ def admin_secret(ctx: Context) -> dict[str, str]:
     return {"install_postgresql_admin_secret": ctx.world.secret(databases[0].admin_secret)} if databases else {}
 
 
-def run_as(ctx: Context) -> list[str]:
-    """argv prefix under which a database server runs where the account itself may not."""
-    if ctx.settings.embedded is None:
+def run_as(host: Host) -> list[str]:
+    """argv prefix under which a database server's programs run: a unit names its account itself, a process has ours or none."""
+    if host.manager == "systemd":
         return []
     from orchestrator.tools import unprivileged
 
     return list(unprivileged.prefix())
 
 
-def client_addresses(ctx: Context) -> list[str]:
-    """Who may connect to the target's database: both gateways, the source's database host, this controller as
+def clients(ctx: Context, database: Host) -> list[str]:
+    """Who may connect to the target's database, as ranges: both gateways, the source's database host, this controller as
     the target sees it, and the application's own hosts (they reach it directly in the rehearsal)."""
-    sites = [s.gateway.address for s in ctx.sites.sites]
+    if ipaddress.ip_address(database.address).is_loopback:  # whoever connects there comes from 127.0.0.1
+        return ["127.0.0.0/8"]
+    gateways = [site.gateway.address for site in ctx.sites.sites]
     hosts = [host.address for host in ctx.world.targets.values()]
-    here = [ctx.world.ssh(h).run(["sh", "-c", "echo $SSH_CONNECTION"]).stdout.split(" ")[0] for h in ctx.world.targets.values()]
-    return sorted({*sites, *hosts, *(h for h in here if h), *(ctx.world.source(d.host).address for d in ctx.world.movable_databases)})
+    here = [facts.client_address(ctx.world.ssh(host)) for host in ctx.world.targets.values()]
+    sources = [ctx.world.source(d.host).address for d in ctx.world.movable_databases]
+    addresses = {address for address in (*gateways, *hosts, *here, *sources) if address}
+    return sorted(str(ipaddress.ip_network(address)) for address in addresses)
 
 
 def run(ctx: Context) -> Facts:
     """One run for all hosts."""
-    return play(ctx, "prepare_target", targets(ctx), variables(ctx), admin_secret(ctx))
+    return play(ctx, "prepare_target", targets(ctx), variables(ctx), admin_secret(ctx), host_variables(ctx))
 
 
 def observe(ctx: Context) -> Observed:
@@ -101,7 +112,8 @@ def undo(ctx: Context) -> None:
     if not ctx.world.targets:
         return
     ctx.world.close()
-    play(ctx, "clean_target", targets(ctx), variables(ctx) | {"clean_target_quarantine": "var/lib/orchestrator/quarantine"})
+    quarantines = {h.name: {"clean_target_quarantine": ctx.world.home(h, "quarantine")} for h in ctx.world.targets.values()}
+    play(ctx, "clean_target", targets(ctx), variables(ctx), None, quarantines)
 
 
 STEP = Step(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 from orchestrator.errors import Refused
@@ -42,12 +41,6 @@ def inputs(settings: Settings, world: World) -> dict[str, Any]:
         },
         "links": [link.model_dump(include={"peer", "direction", "address", "port"}) for link in system.links],
     }
-    if settings.embedded:
-        values["address_range"] = world.cloud.address_range
-        values["program"] = [sys.executable, "-m", "orchestrator.embedded.cloud"]
-        values["ssh_user"] = world.cloud.gateway.ssh_user
-        values["city"] = str(settings.embedded)
-        values["ssh_port"] = world.cloud.gateway.ssh_port
     return values
 
 
@@ -66,7 +59,7 @@ def run(ctx: Context) -> Facts:
         cloud.apply(plan)
     servers = cloud.outputs()
     facts = {
-        name.removesuffix(SUFFIX): {"name": name, "address": s.address, "ssh_port": s.ssh_port, "ssh_user": s.ssh_user}
+        name.removesuffix(SUFFIX): {"name": name, "address": s.address, "ssh_port": s.ssh_port, "ssh_user": s.ssh_user, **s.kind}
         for name, s in servers.items()
     }
     adopt(ctx, facts)

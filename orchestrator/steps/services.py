@@ -19,7 +19,7 @@ def _moved(ctx: Context) -> list[Service]:
 
 def _variables(ctx: Context, services: list[dict[str, Any]], state: str) -> dict[str, Any]:
     return {
-        "deploy_service_manager": "process" if ctx.settings.embedded else "systemd",
+        "deploy_service_manager": "process" if any(h.manager == "processes" for h in ctx.world.targets.values()) else "systemd",
         "deploy_service_state": state,
         "deploy_service_services": services,
     }

@@ -1,7 +1,7 @@
 """Where a system's parts are, on either side, and the open hands to reach them.
 
 The same names on both sides: a source host ``portal-app`` becomes ``portal-app-cloud``; paths and ports stay as they
-were. The one exception is the embedded city, whose hosts share a kernel: there a path begins with its host's folder.
+were. On a host that is no machine of its own (``Host.root``) a path begins with its host's folder.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class World:
 
     def root(self, host: Host) -> str:
         """What stands before the path of everything on a host: empty on a machine of its own."""
-        return str(self.settings.embedded / "hosts" / host.name) if self.settings.embedded else ""
+        return host.root or ""
 
     def path(self, path: str, source: Host, target: Host) -> str:
         """A source host's path as it is on the target host."""

@@ -7,14 +7,13 @@ variables) must match a pattern that no template fits.
 
 from __future__ import annotations
 
-import os
 import re
-import sys
 from collections.abc import Mapping
 from pathlib import PurePath
 
 from orchestrator.errors import Finding, Refused
 from orchestrator.models import Host
+from orchestrator.tools import privilege
 
 GROUP = re.compile(r"[a-z][a-z0-9_]{0,62}")
 HOST = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
@@ -45,8 +44,8 @@ def variables(given: Mapping[str, object], place: str = "variables") -> dict[str
 
 
 def interpreter(host: Host) -> str:
-    """Python on a host: on loopback (the embedded city) ours, without the virtual environment; elsewhere the distribution's."""
-    return os.path.realpath(sys.executable) if host.address.startswith("127.") else "/usr/bin/python3"
+    """Python on a host: the one that the inventory names, else the distribution's."""
+    return host.python or "/usr/bin/python3"
 
 
 def inventory(
@@ -66,6 +65,7 @@ def inventory(
                     "ansible_host": _name(ADDRESS, host.address, "address", host.name),
                     "ansible_port": int(host.ssh_port),
                     "ansible_user": _name(USER, host.ssh_user, "ssh user", host.name),
+                    **privilege.ansible_variables(host),
                     "ansible_python_interpreter": _name(INTERPRETER, python or interpreter(host), "python interpreter", host.name),
                 }
                 for host in members

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import select
-import shlex
 import socket
 import threading
 import time
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Self
 
 from orchestrator.errors import ToolError
 from orchestrator.models import Host
+from orchestrator.tools import privilege
 from orchestrator.tools.process import Completed, Stopped, Stream
 from orchestrator.tools.secrets import MASKER
 
@@ -33,14 +33,15 @@ _WRITE = 'umask 077; t="$1.new.$$"; trap \'rm -f -- "$t"\' EXIT; cat >"$t" && ch
 
 
 def connect(host: Host, known_hosts: Path | None, key: Path | None, *, timeout: float = CONNECT_SECONDS) -> SshConnection:
-    """A connection to a host whose key ``known_hosts`` holds. ``key``: our private key; None: the agent's keys.
+    """A connection to a host whose key ``known_hosts`` holds, working there as the account that the host is worked on as
+    (``tools.privilege``). ``key``: our private key; None: the agent's keys.
 
     Raises ToolError: key unknown or changed (remedy: ``orchestrator hosts trust``), login refused, no answer (retryable).
     """
     client = open_client(
         host.name, host.address, host.ssh_port, host.ssh_user, known_hosts=known_hosts, key=key, password=None, timeout=timeout
     )
-    return SshConnection(host.name, client)
+    return SshConnection(host.name, client, become=privilege.account(host))
 
 
 def open_client(
@@ -126,10 +127,14 @@ def _load_host_keys(client: paramiko.SSHClient, known_hosts: Path) -> None:
 
 
 class SshConnection:
-    """One connection; several threads may run commands on it at once. A context manager."""
+    """One connection; several threads may run commands on it at once. A context manager.
 
-    def __init__(self, name: str, client: paramiko.SSHClient) -> None:
+    ``become``: the account that everything runs as, through sudo; None: the one that logged in.
+    """
+
+    def __init__(self, name: str, client: paramiko.SSHClient, *, become: str | None = None) -> None:
         self.name = name
+        self.become = become
         self._client = client
 
     def __enter__(self) -> Self:
@@ -230,7 +235,7 @@ class SshConnection:
         except (paramiko.SSHException, OSError, EOFError) as error:
             raise ToolError(f"no session: {error}", where=self.name, remedy="connect again", retryable=True) from error
         with channel:
-            channel.exec_command(shlex.join(argv))
+            channel.exec_command(privilege.command_line(self.become, argv))
             if given is None:
                 channel.shutdown_write()
             else:

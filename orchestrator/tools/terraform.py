@@ -24,6 +24,8 @@ from orchestrator.tools.terraform_cli import CHANGES, NO_CHANGES, Terraform, Ter
 
 __all__ = ["Change", "Server", "SystemTerraform", "TerraformEvent", "TerraformPlan"]
 
+KIND = ("become", "manager", "root", "python")
+"""Outputs that a module may give beside the contract's: fields of ``models.Host``."""
 SYSTEM_ID = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
 VARIABLE = re.compile(r"[a-z][a-z0-9_]{0,62}")
 PLAN_SECONDS = 180.0
@@ -38,6 +40,8 @@ class Server:
     ssh_user: str
     ssh_port: int
     zone: str
+    kind: Mapping[str, str] = field(default_factory=dict)
+    """What makes it another kind of host than a machine with systemd, where the module says so: ``KIND``."""
 
 
 @dataclass(frozen=True, order=True)
@@ -130,7 +134,14 @@ class SystemTerraform:
         servers = json.loads(text).get("servers", {}).get("value") or {}
         try:
             return {
-                name: Server(name, value["address"], value["ssh_user"], int(value["ssh_port"]), value["zone"])
+                name: Server(
+                    name,
+                    value["address"],
+                    value["ssh_user"],
+                    int(value["ssh_port"]),
+                    value["zone"],
+                    {part: str(value[part]) for part in KIND if value.get(part) is not None},
+                )
                 for name, value in sorted(servers.items())
             }
         except (KeyError, TypeError) as error:

@@ -77,8 +77,7 @@ class Story:
 
     def start(self, *arguments: str, fault_hold: str = "") -> subprocess.Popen[bytes]:
         """``orchestrator …`` in a process of its own."""
-        given = {f"ORCHESTRATOR_{name.upper()}": str(value) for name, value in self.city.settings().items()}
-        environment = os.environ | given | {
+        environment = os.environ | self.city.settings_environment() | {
             "ORCHESTRATOR_STATE": str(self.session.settings.state), "ORCHESTRATOR_FAULT_HOLD": fault_hold, "PYTHONPATH": str(CHECKOUT),
         }  # fmt: skip
         with self.log.open("ab") as log:

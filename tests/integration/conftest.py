@@ -20,6 +20,7 @@ import pytest
 
 from orchestrator.embedded import hosts
 from orchestrator.embedded.city import City
+from orchestrator.embedded.placement import host_python
 from orchestrator.models import Host
 from orchestrator.movers.files.trees import Rsync
 from orchestrator.tools import programs
@@ -101,7 +102,9 @@ def make_host(lab: Lab) -> Iterator[Callable[[str], Host]]:
         lab.count += 1
         address = f"127.{100 + os.getpid() % 100}.{os.getpid() // 100 % 250}.{lab.count}"
         port = free_port(address)
-        host = Host(name=name, address=address, ssh_port=port, ssh_user=getpass.getuser())
+        host = Host(
+            name=name, address=address, ssh_port=port, ssh_user=getpass.getuser(), manager="processes", python=host_python()
+        )  # fmt: skip
         folder = lab.root(host)
         folder.mkdir(parents=True)
         public = make_key(lab.folder / f"{name}.hostkey")

@@ -32,8 +32,8 @@ def discover(
 ) -> Callable[..., dict[str, Any]]:
     """``discover(code, *arguments)``: the command with ``--json`` on the city's inventory; its document."""
     monkeypatch.chdir(tmp_path)
-    for name, value in city.settings().items():
-        monkeypatch.setenv(f"ORCHESTRATOR_{name.upper()}", str(value))
+    for name, value in city.settings_environment().items():
+        monkeypatch.setenv(name, value)
 
     def run(code: int, *arguments: str) -> dict[str, Any]:
         assert main(["discover", *arguments, "--json"]) == code

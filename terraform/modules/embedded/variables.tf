@@ -118,6 +118,12 @@ variable "ssh_user" {
   default     = "root"
 }
 
+variable "python" {
+  description = "Python interpreter on the servers."
+  type        = string
+  default     = null
+}
+
 variable "program" {
   description = "What creates and deletes servers, as an argv. Called with: create|delete --city FOLDER --name NAME [--address ADDRESS --port PORT]."
   type        = list(string)

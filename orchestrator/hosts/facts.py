@@ -1,0 +1,31 @@
+"""What must be asked on a host itself: the controller's own paths and programs say nothing about it."""
+
+from __future__ import annotations
+
+from orchestrator.errors import ToolError
+from orchestrator.tools.ssh import SshConnection
+
+_POSTGRESQL_BIN = """
+found=$(ls -d /usr/lib/postgresql/*/bin /usr/pgsql-*/bin 2>/dev/null | sort -V | tail -n 1)
+[ -x "$found/initdb" ] || found=$(dirname -- "$(command -v initdb || echo /none/initdb)")
+[ -x "$found/initdb" ] && printf '%s' "$found"
+"""
+_CLIENT = 'printf %s "${SSH_CONNECTION%% *}"'
+
+
+def find_postgresql(connection: SshConnection) -> str:
+    """Folder of PostgreSQL's server programs on a host, the newest; empty when there are none."""
+    return connection.run(["sh", "-c", _POSTGRESQL_BIN], timeout=20).stdout.strip()
+
+
+def require_postgresql(connection: SshConnection) -> str:
+    """The same. Raises ToolError when the host has none."""
+    folder = find_postgresql(connection)
+    if not folder:
+        raise ToolError("no PostgreSQL server programs on the host", where=connection.name, remedy="install postgresql there, then resume")
+    return folder
+
+
+def client_address(connection: SshConnection) -> str:
+    """This controller's address as the host sees it; empty when the host does not say."""
+    return connection.run(["sh", "-c", _CLIENT], timeout=20).stdout.strip()
