@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import sys
 from typing import TYPE_CHECKING, Any
@@ -124,6 +125,33 @@ def trust(names: tuple[str, ...], yes: bool, json_: bool) -> int:
     if json_:
         as_json(found)
     return int(Exit.DONE if all(one["trusted"] or one["state"] == "known" for one in found) else Exit.NEEDS_A_PERSON)
+
+
+@hosts.command("sudoers")
+@click.argument("named", nargs=-1, required=True, metavar="NAME…")
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Last day that it is good for (UTC).")
+def sudoers_command(named: tuple[str, ...], until: dt.datetime | None) -> int:
+    """The sudoers file for hosts where an ordinary account logs in; gateways of sites.yaml too. Prints it, writes nothing."""
+    from orchestrator.hosts.sudoers import sudoers
+
+    texts = {sudoers(host, until=until.date() if until else None) for host in _known_hosts(named)}
+    for text in sorted(text for text in texts if text):
+        click.echo(safe(text), nl=False)
+    if texts == {""}:
+        click.echo("nothing is needed: the account that logs in does the work itself", err=True)
+    return int(Exit.DONE)
+
+
+def _known_hosts(named: tuple[str, ...]) -> list[Host]:
+    """Hosts of systems and gateways of sites, by name."""
+    from orchestrator.inventory.load import load_sites
+
+    settings, inventory = _configured()
+    known = {host.name: host for system in inventory.systems for host in system.hosts}
+    known |= {site.gateway.name: site.gateway for site in load_sites(settings.inventory).sites}
+    if strangers := sorted(set(named) - set(known)):
+        raise UsageError(f"no such host: {', '.join(strangers)}", remedy=f"known are {', '.join(sorted(known))}")
+    return [known[name] for name in named]
 
 
 def _configured() -> tuple[Settings, Inventory]:

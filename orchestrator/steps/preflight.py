@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from orchestrator.errors import Finding, OrchestratorError, Refused
+from orchestrator.errors import Finding, Refused
 from orchestrator.models import Device, Host
 from orchestrator.movers import registry
 from orchestrator.movers.contract import Moment
+from orchestrator.steps import preflight_hosts
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
 from orchestrator.steps.parts import parts
 
@@ -22,19 +23,9 @@ def run(ctx: Context) -> Facts:
             where="orchestrator.toml",
             remedy="set both; `orchestrator hosts trust` fills known_hosts",
         )
-    for host in ctx.system.hosts:
-        try:
-            answer = ctx.world.ssh(host).run(["uname", "-sm"], timeout=10)
-            facts["hosts"][host.name] = answer.stdout.strip()
-        except OrchestratorError as error:
-            findings.append(_finding(ctx, "host-unreachable", f"{host.name}: {error.what}", error.remedy))
+    problems, facts["hosts"] = preflight_hosts.find_source_problems(ctx)
+    findings += problems
     findings += _new_addresses(ctx)
-    for tree in ctx.system.file_trees:
-        answer = ctx.world.ssh(ctx.world.source(tree.host)).run(["test", "-r", tree.path], timeout=10)
-        if answer.code != 0:
-            findings.append(
-                _finding(ctx, "path-unreadable", f"{tree.path} on {tree.host} cannot be read", "correct the path or the account's rights")
-            )
     for database in ctx.system.databases:
         if not registry.movable(database):
             message = f"{database.name}: no mover for {database.engine}"

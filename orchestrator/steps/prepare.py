@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
 from typing import Any
 
+from orchestrator.errors import Refused
 from orchestrator.hosts import facts
 from orchestrator.models import Host
+from orchestrator.steps import preflight_hosts
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
 
 
@@ -78,18 +81,28 @@ def run_as(host: Host) -> list[str]:
 def clients(ctx: Context, database: Host) -> list[str]:
     """Who may connect to the target's database, as ranges: both gateways, the source's database host, this controller as
     the target sees it, and the application's own hosts (they reach it directly in the rehearsal)."""
-    if ipaddress.ip_address(database.address).is_loopback:  # whoever connects there comes from 127.0.0.1
+    if all(ipaddress.ip_address(address).is_loopback for address in addresses(database.address)):  # whoever connects there comes from 127.0.0.1
         return ["127.0.0.0/8"]
     gateways = [site.gateway.address for site in ctx.sites.sites]
     hosts = [host.address for host in ctx.world.targets.values()]
     here = [facts.client_address(ctx.world.ssh(host)) for host in ctx.world.targets.values()]
     sources = [ctx.world.source(d.host).address for d in ctx.world.movable_databases]
-    addresses = {address for address in (*gateways, *hosts, *here, *sources) if address}
-    return sorted(str(ipaddress.ip_network(address)) for address in addresses)
+    names = {name for name in (*gateways, *hosts, *here, *sources) if name}
+    return sorted({str(ipaddress.ip_network(address)) for name in names for address in addresses(name)})
+
+
+def addresses(name: str) -> list[str]:
+    """A host's addresses, as numbers. Raises Refused for a name that nobody knows."""
+    try:
+        return sorted({str(info[4][0]) for info in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)})
+    except OSError as error:
+        raise Refused(f"{name} has no address: {error}", where="inventory", remedy="give the host's address as a number") from error
 
 
 def run(ctx: Context) -> Facts:
-    """One run for all hosts."""
+    """One run for all hosts. Raises Refused with every finding when a server cannot do what will be asked of it."""
+    if problems := preflight_hosts.find_target_problems(ctx):
+        raise Refused(f"{len(problems)} findings on the cloud's servers of {ctx.system.id}", findings=problems)
     return play(ctx, "prepare_target", targets(ctx), variables(ctx), admin_secret(ctx), host_variables(ctx))
 
 

@@ -1,0 +1,123 @@
+"""Every host and gateway, asked at once for whatever a later step will need there. Reads only; all findings together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from orchestrator.errors import Finding, OrchestratorError
+from orchestrator.hosts import questions
+from orchestrator.hosts.questions import Answers
+from orchestrator.models import Host
+from orchestrator.steps.base import Context
+
+GB = 1_000_000_000
+OLDEST_PYTHON = (3, 8)
+"""For Ansible on the hosts that it prepares."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """What is asked of one host. ``role``: as people say it."""
+
+    host: Host
+    role: str
+    programs: tuple[str, ...] = ()
+    python: bool = False
+    readable: tuple[str, ...] = ()
+    """Paths that must be there."""
+    writable: tuple[str, ...] = ()
+    """Places that we write to, made where they are missing."""
+    space: int = 0
+    """Bytes that must be free at the first writable place."""
+
+
+def find_source_problems(ctx: Context) -> tuple[list[Finding], dict[str, str]]:
+    """The system's own hosts and every site's gateway: findings, and what each host that answered is."""
+    needs = [source_need(ctx, host) for host in ctx.system.hosts]
+    if ctx.verdict.strategy != "hosting":
+        needs += [gateway_need(ctx, site.gateway) for site in ctx.sites.sites]
+    return find_problems(ctx, needs)
+
+
+def find_target_problems(ctx: Context) -> list[Finding]:
+    """The servers on the cloud, as soon as they are there."""
+    return find_problems(ctx, [target_need(ctx, name) for name in ctx.world.targets])[0]
+
+
+def find_problems(ctx: Context, needs: list[Need]) -> tuple[list[Finding], dict[str, str]]:
+    """All hosts are asked at once; a host that does not answer costs one finding."""
+    with ThreadPoolExecutor(max_workers=max(1, min(16, len(needs)))) as pool:
+        answers = list(pool.map(lambda need: _ask(ctx, need), needs))
+    findings = [finding for need, answer in zip(needs, answers, strict=True) for finding in judge(ctx.system.id, need, answer)]
+    kinds = {need.host.name: _describe(answer) for need, answer in zip(needs, answers, strict=True) if not answer.problem}
+    return findings, kinds
+
+
+def _ask(ctx: Context, need: Need) -> Answers:
+    try:
+        connection = ctx.world.ssh(need.host)
+    except OrchestratorError as error:
+        return Answers(error.what, error.remedy)
+    return questions.ask(connection, [*need.readable, *need.writable], python=need.host.python or "/usr/bin/python3")
+
+
+def _describe(answer: Answers) -> str:
+    python = ".".join(map(str, answer.python)) if answer.python else "none"
+    return f"{'systemd' if answer.systemd else 'no systemd'}, Python {python}"
+
+
+def source_need(ctx: Context, host: Host) -> Need:
+    """A host of the old room: it is read, its services are stopped and started, files come back to it."""
+    trees = tuple(tree.path for tree in ctx.system.file_trees if tree.host == host.name)
+    files = ("rsync", "find", "sha256sum", "getfacl", "getfattr") if trees else ()
+    return Need(host, "source", programs=files, readable=trees, writable=(ctx.world.home(host),) if trees else ())
+
+
+def target_need(ctx: Context, name: str) -> Need:
+    """A server on the cloud that takes over from the source host ``name``."""
+    host = ctx.world.target(name)
+    trees = [tree for tree in ctx.system.file_trees if tree.host == name]
+    sizes = [tree.size_gb or 0 for tree in trees] + [d.size_gb or 0 for d in ctx.system.databases if d.host == name]
+    files = ("rsync", "find", "sha256sum", "getfacl", "getfattr") if trees else ()
+    return Need(host, "target", files, python=True, writable=(ctx.world.home(host),), space=int(sum(sizes) * GB))
+
+
+def gateway_need(ctx: Context, host: Host) -> Need:
+    """A gateway: its PgBouncer's files are changed under a lock."""
+    files = [s.pgbouncer.databases_file for s in ctx.sites.sites if s.pgbouncer and s.gateway.name == host.name]
+    if not ctx.world.movable_databases:
+        files = []
+    return Need(host, "gateway", programs=("flock", "sed") if files else (), readable=tuple(files), writable=tuple(files))
+
+
+def judge(system: str, need: Need, answer: Answers) -> Iterator[Finding]:
+    """What keeps a host from doing what will be asked of it. Pure."""
+    where = f"{need.host.name} ({need.role})"
+
+    def finding(code: str, message: str, remedy: str) -> Finding:
+        return Finding(code=code, severity="error", message=f"{where}: {message}", remedy=remedy, system=system)
+
+    if answer.problem:
+        yield finding("host-unusable", answer.problem, answer.remedy)
+        return
+    if need.host.manager == "systemd" and not answer.systemd:
+        yield finding("no-systemd", "systemd does not run there", "say `manager: processes` for the host, if that is what it is")
+    for name in need.programs:
+        if name not in answer.programs:
+            package = {"getfacl": "acl", "getfattr": "attr", "sha256sum": "coreutils", "flock": "util-linux"}.get(name, name)
+            yield finding("program-missing", f"{name} is not there", f"install the package {package} on the host")
+    if need.python and (answer.python is None or answer.python < OLDEST_PYTHON):
+        seen = ".".join(map(str, answer.python)) if answer.python else "no Python"
+        remedy = f"install Python {'.'.join(map(str, OLDEST_PYTHON))} or newer, and name it as the host's `python`"
+        yield finding("python-too-old", f"{seen} at {need.host.python or '/usr/bin/python3'}", remedy)
+    for place in answer.places[: len(need.readable)]:
+        if not place.exists:
+            yield finding("path-missing", f"{place.path} is not there", "correct the path, or the rights of the account")
+    for place in answer.places[len(need.readable) :]:
+        if not place.writable:
+            yield finding("place-unwritable", f"{place.path} cannot be written", "let the account write there, or name another to become")
+        if place.free_bytes is not None and place.free_bytes < need.space:
+            message = f"{place.free_bytes / GB:.1f} GB free at {place.path}, {need.space / GB:.1f} GB are needed"
+            yield finding("space", message, "enlarge the disk")
