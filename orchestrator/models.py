@@ -147,6 +147,8 @@ class Host(Noun):
     """Processor architecture as a department writes it, e.g. ``x86_64``, ``sparc``."""
     new_address: Address | None = None
     """At the cloud centre; only of a machine that is carried there (hosting)."""
+    target: HostName | None = None
+    """The server at the cloud centre that takes over from it, by name; where none is named, it is called as this one is, with a suffix."""
 
 
 class Database(Noun):
@@ -551,6 +553,8 @@ class Site(Noun):
     kind: Literal["room", "cloud"]
     address_range: str
     gateway: Host
+    servers: tuple[Host, ...] = ()
+    """Machines that stand there already, for the Terraform module ``existing``."""
     pgbouncer: PgBouncerGateway | None = None
     haproxy: HttpGateway | None = None
 

@@ -20,7 +20,7 @@ def inputs(settings: Settings, world: World) -> dict[str, Any]:
 
     Raises Refused, with every finding, when ``[cloud.inputs]`` names what the module does not have.
     """
-    from orchestrator.tools.terraform_module import find_undeclared
+    from orchestrator.tools.terraform_module import find_undeclared, variables_of
 
     system = world.system
     if findings := find_undeclared(settings.terraform, settings.cloud.inputs):
@@ -30,7 +30,7 @@ def inputs(settings: Settings, world: World) -> dict[str, Any]:
         "system_id": system.id,
         "protection_grade": system.protection_grade or 1,
         "servers": {
-            host.name + SUFFIX: {
+            server_name(host): {
                 "zone": (system.network or "government_extranet"),
                 "vcpus": host.vcpus or 2,
                 "memory_gb": host.memory_gb or 4,
@@ -41,7 +41,15 @@ def inputs(settings: Settings, world: World) -> dict[str, Any]:
         },
         "links": [link.model_dump(include={"peer", "direction", "address", "port"}) for link in system.links],
     }
+    if "machines" in variables_of(settings.terraform):
+        kept = {"address", "ssh_user", "ssh_port", "become", "manager", "root", "python"}
+        values["machines"] = {server.name: server.model_dump(include=kept, exclude_none=True) for server in world.cloud.servers}
     return values
+
+
+def server_name(host: Host) -> str:
+    """The server that takes over from a source host."""
+    return host.target or host.name + SUFFIX
 
 
 def terraform(ctx: Context) -> Any:
@@ -58,10 +66,11 @@ def run(ctx: Context) -> Facts:
     if plan.changes:
         cloud.apply(plan)
     servers = cloud.outputs()
-    facts = {
-        name.removesuffix(SUFFIX): {"name": name, "address": s.address, "ssh_port": s.ssh_port, "ssh_user": s.ssh_user, **s.kind}
-        for name, s in servers.items()
-    }
+    facts = {}
+    for host in ctx.system.hosts:
+        server = servers[server_name(host)]
+        place = {"name": server.name, "address": server.address, "ssh_port": server.ssh_port, "ssh_user": server.ssh_user}
+        facts[host.name] = place | dict(server.kind)
     adopt(ctx, facts)
     return {"servers": facts, "resources": len(cloud.resources()), "applies": 1 if plan.changes else 0}
 
