@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from orchestrator.inventory.cells import Unreadable, Value, plain
+from orchestrator.inventory.machines import machine_size, machines_said
 from orchestrator.inventory.units import CORES, DURATIONS, MONEY, PEOPLE, SIZES, THINGS
 
 _NUMBER = r"(\d{1,15}(?:,\d{3})*(?:\.\d+)?)"
@@ -15,6 +16,9 @@ _ONE = re.compile(
     rf"^(?:约|大约|近|≈|~|不超过|不大于|最长|小于|少于|≤|<=|<)?{_NUMBER}([^\d.,\s]*?)(?:左右|以上|以内|之内|内)?$", re.IGNORECASE
 )
 _PRODUCT = re.compile(rf"^{_NUMBER}([^\d.,\s×*]*?)[x×*]{_NUMBER}([^\d.,\s×*]*)$", re.IGNORECASE)
+_RATE = r"(?:增量|新增|增长|增加)(?:量|数据)?"
+_BYTES = r"约?[\d.,]+[ptgmk]i?b?"
+_GROWTH = re.compile(rf"(?:每年|每月|每天|年|月|日均?)(?:{_RATE})?{_BYTES}(?:左右)?|(?:{_RATE})?{_BYTES}(?:/|每)(?:年|月|天|日)|{_BYTES}(?:年|月){_RATE}")
 _LIMITS = re.compile(r"^(?:不超过|不大于|最长|小于|少于|≤|<)")
 _NEEDS_UNIT = "表头单位无法识别,请在数字后写明单位 (the header's unit is not understood: write the unit behind the number)"
 
@@ -28,6 +32,8 @@ def size(raw: Any, unit: str | None = "") -> Value:
     text = _text(raw)
     if _LIMITS.match(text):
         raise Unreadable("填数字和单位,如 500G、1.2T (a number with a unit)")
+    if _GROWTH.fullmatch(text):
+        return Value(None, "年增长量,不是现有量 (a rate of growth: not answered)")
     amount, bare, simple = _read(text, SIZES, "填数字和单位,如 500G、1.2T (a number with a unit)")
     if bare:
         amount *= _own_base(base, unit)
@@ -35,12 +41,16 @@ def size(raw: Any, unit: str | None = "") -> Value:
 
 
 def count(raw: Any, unit: str | None = "") -> Value:
-    """A number of machines: ``3台``."""
-    return _counted(raw, unit, THINGS, "填一个数字,如 3 (one number)")
+    """A number of machines: ``3台``, ``3台虚拟机``, ``物理机2台、虚拟机3台``."""
+    said, virtual = machines_said(raw) if isinstance(raw, str) else (raw, None)
+    value = _counted(said, unit, THINGS, "填一个数字,如 3 (one number)")
+    return value if virtual is None else Value(value.value, value.understood, {"virtualised": virtual})
 
 
 def cores(raw: Any, unit: str | None = "") -> Value:
-    """A number of cores: ``16核``, ``2×8核``. Processors (颗) are not cores."""
+    """A number of cores: ``16核``, ``2×8核``; with memory and disk beside it: ``4C8G``. Processors (颗) are not cores."""
+    if isinstance(raw, str) and (machine := machine_size(raw)) is not None:
+        return machine
     return _counted(raw, unit, CORES, "填核数,如 16 (the number of cores)")
 
 

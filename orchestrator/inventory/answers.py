@@ -147,10 +147,20 @@ _IS_NOT_CLASSIFIED = {
 }  # fmt: skip
 
 
+_SECRETS = r"(?:国家|党和国家)?(?:涉密|秘密|机密|绝密|密)"
+_HELD = r"(?:的|信息系统|信息|内容|数据|文件|资料|系统|网络|业务|事项)*"
+_TOUCHES_NO_SECRETS = re.compile(
+    rf"(?:否|不是|无)?[,、]?(?:本系统|系统|该系统)?(?:不涉及|未涉及|不涉|不属于|不含|不包含|没有|无|非)(?:任何)?{_SECRETS}{_HELD}"
+    r"|不涉及"
+)
+"""A whole sentence that says no, made of these parts and nothing else: 不涉及国家秘密."""
+_TOUCHES_SECRETS = re.compile(rf"(?:是|有)?[,、]?(?:本系统|系统|该系统)?(?:属于|为)?(?:涉及)?{_SECRETS}(?:级|及以上)*{_HELD}")
+
+
 def classified(raw: Any) -> bool | None:
     """The answer to 是否涉密, from a closed list of its own; None when it is none of them. Never a guess, never an interpretation:
     an empty tick box, 内部 or a word about maintenance is no answer."""
     text = re.sub(r"[()。.]", "", folded(plain(raw)))
-    if text in _IS_CLASSIFIED:
+    if text in _IS_CLASSIFIED or _TOUCHES_SECRETS.fullmatch(text):
         return True
-    return False if text in _IS_NOT_CLASSIFIED else None
+    return False if text in _IS_NOT_CLASSIFIED or _TOUCHES_NO_SECRETS.fullmatch(text) else None

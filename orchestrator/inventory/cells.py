@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import re
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -19,6 +20,8 @@ class Value:
 
     value: Any
     understood: str = ""
+    also: Mapping[str, Any] = field(default_factory=dict)
+    """Field → what the same cell says of other columns (``4C8G`` under CPU): taken where they are silent."""
 
 
 BLANK = {"", "/", "\\", "-", "--", "—", "——", "――", "n/a"}

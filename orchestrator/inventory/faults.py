@@ -85,6 +85,8 @@ def read_words(raw: Raw, findings: list[Finding], interpretations: list[Interpre
             raw.values[name] = read.value or None
         else:
             raw.values[name] = read.value
+            for field, more in read.also.items():
+                raw.values.setdefault(field, more)
 
 
 def _drop_not_known(raw: Raw, interpretations: list[Interpretation]) -> None:

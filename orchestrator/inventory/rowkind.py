@@ -7,10 +7,10 @@ from enum import StrEnum
 from typing import Any
 
 from orchestrator.inventory.answers import classified
-from orchestrator.inventory.cells import Unreadable, not_known, plain
+from orchestrator.inventory.cells import not_known, plain
 from orchestrator.inventory.forms import Column
 from orchestrator.inventory.header import Line, Table
-from orchestrator.inventory.values import choice
+from orchestrator.inventory.values import listed_choice
 
 
 class Kind(StrEnum):
@@ -112,11 +112,7 @@ def _is_full(table: Table, line: Line, own: list[int]) -> bool:
 def _answers(kind: str, line: Line, index: int | None, own: list[int]) -> bool:
     if index is None or index not in own:
         return False
-    try:
-        choice(kind, line.cells[index])
-    except Unreadable:
-        return False
-    return True
+    return listed_choice(kind, line.cells[index]) is not None
 
 
 def _numeric(cell: Any) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import string
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from orchestrator.inventory import cells
@@ -186,6 +186,7 @@ class _SheetReader:
     # ------------------------------------------------------------ one row
 
     def _fields(self, raw: Raw, number: int, row: Row) -> None:
+        also: dict[str, tuple[Any, str]] = {}
         for index, column in self.table.columns.items():
             cell = raw.at(column.field)
             value = _at(row, index)
@@ -205,16 +206,28 @@ class _SheetReader:
                 raw.interpretations.append(Interpretation(self.file, self.grid.name, cell, cells.text_of(value), read.understood))
             if read.value is not None:
                 self._put(raw, column, read.value, cells.text_of(value) if read.understood else "")
+                also |= {field: (more, cell) for field, more in read.also.items()}
+        self._take_also(raw, row, also)
         self._further(raw, number, row)
         for index, words in self.table.unknown.items():
             if not cells.is_blank(value := _at(row, index)):
                 raw.unknown[words[:200]] = self._unknown(raw, words, value, number, index)[:2000]
+        self._without_header(number, row)
+
+    def _without_header(self, number: int, row: Row) -> None:
         for index, value in enumerate(row):
             if index not in self.heads and not cells.is_blank(value) and self._first("cell-without-header", index):
                 self._finding(
                     "cell-without-header", "warning", number, index, "该列没有表头，未读取 (no header above this column; not read)",
                     "补上表头，或删除内容 (give the column a header, or remove what stands there)",
                 )  # fmt: skip
+
+    def _take_also(self, raw: Raw, row: Row, also: Mapping[str, tuple[Any, str]]) -> None:
+        """What cells said of other columns, where those are silent: ``4C8G`` under CPU."""
+        for field, (more, cell) in also.items():
+            if field not in raw.values and cells.is_blank(self._cell(row, field)):
+                raw.values[field] = more
+                raw.cells[field] = cell
 
     def _further(self, raw: Raw, number: int, row: Row) -> None:
         """Further columns of fields that have been read."""

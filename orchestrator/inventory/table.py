@@ -7,12 +7,12 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from orchestrator.inventory.cells import Unreadable, plain, text_of
+from orchestrator.inventory.cells import plain, text_of
 from orchestrator.inventory.forms import most_headers
 from orchestrator.inventory.header import Line, Table, looks_like_groups, looks_like_header, table_at
 from orchestrator.inventory.sheets import MAX_FILLED, Grid, Row
 from orchestrator.inventory.units import known_units
-from orchestrator.inventory.values import choice
+from orchestrator.inventory.values import listed_choice
 
 HEADER_WITHIN = 2000
 """Rows in which a sheet's first header is looked for."""
@@ -228,9 +228,6 @@ def _answers(words: Iterable[str]) -> int:
     kinds = set()
     for word in words:
         for kind in ("level", "organisation", "kind", "status"):
-            try:
-                choice(kind, word)
-            except Unreadable:
-                continue
-            kinds.add(kind)
+            if listed_choice(kind, word) is not None:
+                kinds.add(kind)
     return len(kinds)

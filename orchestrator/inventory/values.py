@@ -21,6 +21,8 @@ from orchestrator.inventory.answers import QUESTIONS
 from orchestrator.inventory.cells import BLANK, Unreadable, Value, as_date, folded, is_blank, not_known, plain, text_of
 from orchestrator.inventory.dates import when
 from orchestrator.inventory.endpoints import domains, ports
+from orchestrator.inventory.heads import value_by_head
+from orchestrator.inventory.statuses import status_by_date, status_said
 from orchestrator.inventory.yaml_in import documents_of
 
 _GRADES = {"一": 1, "二": 2, "三": 3, "四": 4, "五": 5, "壹": 1, "贰": 2, "叁": 3}
@@ -30,19 +32,24 @@ SPLIT = re.compile(r"[、;;\n\r]+|(?<![A-Za-z])/|/(?![A-Za-z])|[,,]")
 def grade(raw: Any) -> Value:
     """等保 1–5; 0 stands for 未定级."""
     text = plain(raw).upper().replace(" ", "")
-    if text in {"未定级", "未定", "无", "没有", "未备案", "否", "NONE", "0"}:
+    if text in _NOT_GRADED:
         return Value(0, "" if text == "未定级" else "未定级")
     levels = [int(digit) for digit in re.findall(r"[SAG](\d)", text)]
-    found = re.fullmatch(
-        r"(?:等保|信息系统|系统|安全)*(?:等级)?(?:第)?([1-5一二三四五])(?:级|級)?(?:等保|等级保护)?(?:\([SAG1-5]+\))?(?:\(?(?:已)?(?:备案|测评)\)?)?",
-        text,
-    )
-    if found:
-        value = int(found.group(1)) if found.group(1).isdigit() else _GRADES[found.group(1)]
-        return Value(value, "" if text == str(value) else f"{value} 级")
-    if levels and max(levels) in range(1, 6) and re.fullmatch(r"([SAG][1-5]){2,3}", text):
+    said = [_GRADES.get(found) or int(found) for found in re.findall(r"(?:(?<![A-Z\d.])[1-5]|[一二三四五壹贰叁])(?=级|級|$)", text)]
+    rest = _ABOUT_GRADE.sub("", text)
+    if levels and max(levels) in range(1, 6) and len(levels) >= 2 and set(said) <= {max(levels)} and not rest:
         return Value(max(levels), f"{max(levels)} 级")
+    if len(set(said)) == 1 and not levels and not rest:
+        return Value(said[0], "" if text == str(said[0]) else f"{said[0]} 级")
     raise Unreadable("填 1–5 级或“未定级” (grade 1–5, or 未定级)")
+
+
+_NOT_GRADED = {"未定级", "未定", "无", "没有", "未备案", "否", "NONE", "0", "尚未定级", "暂未定级", "未开展定级", "没有定级", "无定级", "未做定级", "未定级备案", "未定级未备案"}
+_ABOUT_GRADE = re.compile(
+    r"[1-5一二三四五壹贰叁](?:级|級|$)|[SAG]\d|等级保护|等保|网络安全|信息安全|信息系统|系统|安全|保护|定级|等级|备案证明|备案|测评|已|完成|通过|第|为|是|级|级别"
+    r"|(?:19|20)\d\d(?:年|[./-]\d{1,2})?(?:\d{1,2}月)?|[()、,,;:。/]"
+)
+"""What may stand beside a grade without changing it. 拟, 待 and 未 do."""
 
 
 @cache
@@ -74,14 +81,32 @@ def _table(kind: str, more: tuple[tuple[str, str, tuple[str, ...]], ...]) -> dic
     return own | {folded(word): value for value, words in choices()[kind].items() for word in (value, *words)}
 
 
-def choice(kind: str, raw: Any) -> Value:
-    """One of the words of ``words.yaml``."""
-    text = plain(raw).casefold().replace(" ", "")
-    value = _table(kind, _more_words.get()).get(text)
+def listed_choice(kind: str, raw: Any) -> str | None:
+    """The value of a word that is in ``words.yaml``, or that the city added; None for any other."""
+    return _table(kind, _more_words.get()).get(folded(plain(raw)))
+
+
+def choice(kind: str, raw: Any, today: dt.date | None = None) -> Value:
+    """One of the words of ``words.yaml``, else what its head-word says (``heads.yaml``)."""
+    text = folded(plain(raw))
+    value = listed_choice(kind, raw)
+    also: dict[str, Any] = {}
+    if value is None and kind == "status":
+        value, also = _status(text, today)
+    elif value is None:
+        value = value_by_head(kind, text)
     if value is None:
         raise Unreadable(f"可填 (one of): {'、'.join(words[0] for words in choices()[kind].values())}")
     word = choices()[kind][value][0]
-    return Value(value, "" if text in {value, word.casefold()} else word)
+    understood = "" if text in {value, word.casefold()} else word
+    return Value(value, f"{word}，拟停用" if also.get("retiring") else understood, also)
+
+
+def _status(text: str, today: dt.date | None) -> tuple[str | None, dict[str, Any]]:
+    value, also = status_said(text)
+    if value is None and (by_head := value_by_head("status", text)):
+        value, also = status_by_date(text, by_head, today)
+    return value, also
 
 
 _DAYS = {"每天": "daily", "每日": "daily", "工作日": "workday", "周末": "weekend", "节假日": "holiday"}
@@ -192,7 +217,7 @@ def read_value(kind: str, raw: Any, unit: str | None = "", today: dt.date | None
     if kind in QUESTIONS:
         return QUESTIONS[kind](raw, today)
     if kind in choices():
-        return choice(kind, raw)
+        return choice(kind, raw, today)
     if kind in _AMOUNTS:
         return _AMOUNTS[kind](raw, unit)
     reader = _READERS.get(kind, text)
