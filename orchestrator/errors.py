@@ -111,6 +111,15 @@ class NeedsPerson(OrchestratorError):
     exit_code = Exit.NEEDS_A_PERSON
 
 
+class TurnedBack(OrchestratorError):
+    """A person asked for cancel or rollback, and the step that ran was left. Not a failure of the step."""
+
+    exit_code = Exit.ROLLED_BACK
+
+    def __init__(self, *, where: str = "") -> None:
+        super().__init__("left, because a person asked to turn back", where=where, remedy="it goes back now")
+
+
 class StaleLease(OrchestratorError):
     """This process lost its lease on the migration to a newer one; it must stop without touching anything."""
 

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from orchestrator.cutover.probe import Interruption, read
+from orchestrator.tools.process import Register, record_of
 
 
 class Probe:
@@ -19,8 +20,11 @@ class Probe:
         self.samples = folder / f"{name}.samples"
         self._stop = folder / f"{name}.stop"
 
-    def start(self, *, kind: str, target: str, clients: int, every_ms: float, limit: float, schema: str = "") -> None:
-        """Begins asking; returns once the first answer is written (or after 10 s without one)."""
+    def start(
+        self, *, kind: str, target: str, clients: int, every_ms: float, limit: float, schema: str = "", register: Register | None = None
+    ) -> None:
+        """Begins asking; returns once the first answer is written (or after 10 s without one). ``register``: told which
+        process it is, so that whoever takes the migration up after the engine died can end it."""
         self._stop.unlink(missing_ok=True)
         size = self.samples.stat().st_size if self.samples.exists() else 0
         process = subprocess.Popen(
@@ -32,6 +36,8 @@ class Probe:
             start_new_session=True,
         )
         assert process.stdin is not None  # noqa: S101 - a pipe
+        if register:
+            register(record_of(process.pid, self.samples.name))
         process.stdin.write(
             json.dumps(
                 {

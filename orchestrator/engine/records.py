@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from orchestrator.journal.decisions import Decisions
+from orchestrator.journal.notes import Notes
 from orchestrator.journal.store import Journal, Lease
-from orchestrator.tools.process import ProcessRecord
+from orchestrator.tools.process import ProcessRecord, ask_to_end
+
+WITNESS = "witness"
+"""Stands for the step of a child that only measures."""
 
 
 class BoundRecords:
@@ -16,6 +21,8 @@ class BoundRecords:
     def __init__(self, journal: Journal, lease: Lease, system: str) -> None:
         self._journal, self._lease, self._system = journal, lease, system
         self._decisions = Decisions(journal)
+        self._notes = Notes(journal)
+        self._children: list[ProcessRecord] = []
 
     def gate(self, gate: str, digest: str) -> Mapping[str, Any]:
         """The gate's row, opened when it was not."""
@@ -56,6 +63,25 @@ class BoundRecords:
     def process(self, record: ProcessRecord) -> None:
         """Keeps a child that must be proved dead before anybody resumes."""
         self._journal.register_process(self._lease, "", record)
+        self._children.append(record)
+
+    def witness(self, record: ProcessRecord) -> None:
+        """Keeps a child that measures and outlives the engine: ended by whoever takes the migration up, once the switch that
+        it measured is settled."""
+        self._journal.register_process(self._lease, WITNESS, record)
+
+    def watched(self) -> AbstractContextManager[None]:
+        """Children are noted whenever they start."""
+        return nullcontext()
+
+    def interrupt(self) -> None:
+        """Asks every child of the running step to end."""
+        for record in list(self._children):
+            ask_to_end(record)
+
+    def go_on(self) -> None:
+        """The step is over, and its children with it."""
+        self._children.clear()
 
     def event(self, kind: str, payload: Mapping[str, Any]) -> None:
         """Puts a fact on the audit chain."""
@@ -78,6 +104,15 @@ class BoundRecords:
             if (event.payload or {}).get("live") == "target":
                 return event.at
         return None
+
+    def watch(self, problems: Mapping[str, str]) -> None:
+        """What watching sees now, code → sentence: new ones become alarms, those that are gone end theirs."""
+        self._notes.watch(self._lease, problems)
+
+    def stay_decided(self) -> str | None:
+        """Why a person wants this migration to stay where it is, whatever its health, or None."""
+        row = self._journal.flag(f"stay:{self._lease.migration}")
+        return str(row.value) if row else None
 
     def turn_back_asked(self) -> str | None:
         """Why a person wants this migration to go back, or None."""

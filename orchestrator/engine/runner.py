@@ -11,7 +11,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.errors import NeedsPerson, OrchestratorError, StaleLease, StepFailed, ToolError, Waiting
+from orchestrator.engine.interruption import Interruption
+from orchestrator.engine.records import WITNESS
+from orchestrator.errors import Finding, NeedsPerson, OrchestratorError, StaleLease, StepFailed, ToolError, TurnedBack, Waiting
+from orchestrator.journal.decisions import Decisions
+from orchestrator.journal.notes import Notes
 from orchestrator.journal.states import Ending, MigrationState, StepState
 from orchestrator.journal.store import Journal, Lease
 from orchestrator.runbooks import GOING_BACK, RUNBOOKS
@@ -25,6 +29,9 @@ def directly(_step: Step, act: Callable[[], Facts]) -> Facts:
     """Runs a step in this thread; a flow passes its own way of running tasks."""
     return act()
 
+
+CLEAN_UP = "bring the target back and `orchestrator resume` tries again; done by hand: `orchestrator task cleaned`"
+REMOVE_IT = "when nothing on its disks is wanted any more: `orchestrator resume` takes it away"
 
 Stopping = Callable[[], bool]
 
@@ -41,6 +48,8 @@ class Outcome:
     ending: Ending | None
     waiting: str = ""
     why: str = ""
+    untouched: bool = False
+    """It ended before anything was touched: a refusal, not a roll-back."""
 
 
 class Runner:
@@ -57,6 +66,10 @@ class Runner:
         self._stopping = stopping
         self._runbooks = runbooks
         self._going_back = going_back
+        self._notes = Notes(journal)
+        self._decisions = Decisions(journal)
+        self._interruption = Interruption(self._turn_back_waits, *context.interruptible)
+        context.should_stop = self._interruption.should_stop
 
     # ------------------------------------------------------------ the story
 
@@ -66,9 +79,10 @@ class Runner:
             row = self._migration()
             if row.state == MigrationState.ENDED:
                 return Outcome(Ending(row.ending), why=row.why or "")
-            self._prove_dead()
+            self._prove_dead(witnesses=False)
             self._load_facts()
             self._settle_switch()
+            self._prove_dead(witnesses=True)  # only now is what they measured on record
             if self._migration().state == MigrationState.FORWARD:
                 outcome = self._forward()
                 if outcome is not None:
@@ -95,6 +109,8 @@ class Runner:
             except (Waiting, NeedsPerson, StaleLease):
                 raise
             except OrchestratorError as error:
+                if isinstance(error, TurnedBack) and self._asked_to_turn_back():
+                    return None
                 return self._turn_back(step, error)
         # whatever the runbook, what was accepted runs on the cloud; without a source no step switched anything
         self._journal.set_migration(self._lease, state=MigrationState.ENDED, ending=Ending.ACCEPTED, live="target")
@@ -110,6 +126,13 @@ class Runner:
         state = MigrationState.GOING_BACK if row.live == "target" else MigrationState.UNDOING
         self._journal.set_migration(self._lease, state=state, why=why)
         return None
+
+    def _turn_back_waits(self) -> bool:
+        """Whether a person asked, and there is a step that goes forward and may be left for it."""
+        if self._journal.flag(f"turn_back:{self._lease.migration}") is None:
+            return False
+        row = self._migration()
+        return row.state == MigrationState.FORWARD and not self._journal.past_return(row.id)
 
     def _asked_to_turn_back(self) -> bool:
         """A person's rollback or cancel: seen before every step, and by the trial run. Only here, once an interrupted switch
@@ -138,17 +161,22 @@ class Runner:
         self._journal.set_step(self._lease, runbook, step.id, StepState.RUNNING)
         self._context.say(step.en)
         try:
-            facts = self._invoke(step, lambda: step.run(self._context))
-            self._verify(step)
+            with self._interruption.over(step):
+                facts = self._invoke(step, lambda: step.run(self._context))
+                self._verify(step)
         except Waiting:
             self._journal.set_step(self._lease, runbook, step.id, StepState.WAITING)
             raise
         except StaleLease:
             raise
-        except OrchestratorError as error:
-            self._journal.set_step(self._lease, runbook, step.id, StepState.FAILED, error=_describe(error))
-            raise
         except Exception as error:
+            if step.can_be_left and self._turn_back_waits():  # whatever it raised: it was told to stop
+                left = TurnedBack(where=step.id)
+                self._journal.set_step(self._lease, runbook, step.id, StepState.FAILED, error=_describe(left))
+                raise left from error
+            if isinstance(error, OrchestratorError):
+                self._journal.set_step(self._lease, runbook, step.id, StepState.FAILED, error=_describe(error), findings=_findings(error))
+                raise
             self._journal.set_step(self._lease, runbook, step.id, StepState.FAILED, error={"what": f"{error.__class__.__name__}: {error}"})
             raise StepFailed(
                 f"{error.__class__.__name__}: {error}".strip(),
@@ -210,7 +238,7 @@ class Runner:
         by_id = {s.id: s for s in self._runbook()}
         for owed in reversed(self._rows()):
             step = by_id.get(owed.step)
-            if step is None or step.undo is None or owed.state in (StepState.PENDING, StepState.UNDONE):
+            if step is None or not step.has_undo or owed.state in (StepState.PENDING, StepState.UNDONE):
                 continue
             self._undo(step, owed)
         state, why = self._first_cause()
@@ -222,7 +250,7 @@ class Runner:
             else Ending.ROLLED_BACK_BEFORE
         )
         self._journal.set_migration(self._lease, state=MigrationState.ENDED, ending=ending, live="source", why=why)
-        return Outcome(ending, why=why)
+        return Outcome(ending, why=why, untouched=self._journal.untouched(self._lease.migration))
 
     def _first_cause(self) -> tuple[str, str]:
         """Into which state it turned back, and why; what went wrong later on the way back does not replace it."""
@@ -233,21 +261,25 @@ class Runner:
         return MigrationState.UNDOING, self._migration().why or ""
 
     def _undo(self, step: Step, owed: Any) -> None:
-        assert step.undo is not None  # noqa: S101 - the caller looked
+        """The target's half first, so that nothing holds on to the source; then the source's, which must succeed."""
         state = StepState(owed.state)
         if state is StepState.RUNNING:
             self._journal.set_step(self._lease, owed.runbook, step.id, StepState.FAILED, error={"what": "interrupted; it is undone"})
         if state is not StepState.UNDOING:
             self._journal.set_step(self._lease, owed.runbook, step.id, StepState.UNDOING)
         self._context.say(f"undo: {step.en}")
-        undo = step.undo
+        clean = self._undo_target(step)
         try:
-            self._invoke(step, lambda: undo(self._context) or {})
-            self._verify_undone(step)
+            if step.undo_source is not None:
+                self._act(step, step.undo_source)
+            if clean and step.undo_source is not None:
+                self._verify_undone(step)
         except (StaleLease, Waiting):  # a person carries something back: the undoing goes on when it is done
             raise
         except Exception as error:
-            self._journal.set_step(self._lease, owed.runbook, step.id, StepState.UNDO_FAILED, error={"what": str(error)})
+            self._journal.set_step(
+                self._lease, owed.runbook, step.id, StepState.UNDO_FAILED, error=_describe(error), findings=_findings(error)
+            )
             raise NeedsPerson(
                 f"undoing “{step.en}” failed: {error}",
                 where=self._lease.migration,
@@ -255,11 +287,60 @@ class Runner:
             ) from error
         self._journal.set_step(self._lease, owed.runbook, step.id, StepState.UNDONE)
 
+    def _undo_target(self, step: Step) -> bool:
+        """Whether the target is clean of this step. A failure becomes clean-up that is owed: it never holds up the source."""
+        if step.undo_target is None:
+            return True
+        lost = self._decisions.target_lost(self._lease.migration)
+        if lost is not None:
+            if step.takes_target_away:
+                self._notes.owe(self._lease, step.id, f"the target was declared lost ({lost}) and was left as it is", REMOVE_IT)
+            return False
+        try:
+            self._act(step, step.undo_target)
+            self._verify_undone(step)
+        except (StaleLease, Waiting):
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a broken target does to us is said, kept, and tried again later
+            self._context.say(f"left to clean-up: {step.en}: {error}")
+            self._notes.owe(self._lease, step.id, f"{step.en}: {_describe(error)['what']}", CLEAN_UP)
+            return False
+        self._notes.settle(self._lease, step.id, "undone when it was tried again")
+        if step.takes_target_away:
+            for row in self._notes.owed(self._lease.migration):
+                self._notes.settle(self._lease, row.step, "the target itself was taken away")
+        return True
+
+    def clean_up(self) -> list[Any]:
+        """Tries once more what an ended migration still owes on its target, last first. Returns what is left."""
+        self._load_facts()
+        by_id = {step.id: step for step in self._runbook()}
+        owing = {row.step for row in self._notes.owed(self._lease.migration)}
+        for row in reversed(self._rows()):
+            step = by_id.get(row.step)
+            if step is not None and row.step in owing and self._still_owed(row.step):
+                self._context.say(f"clean up: {step.en}")
+                self._undo_target(step)
+        return self._notes.owed(self._lease.migration)
+
+    def _still_owed(self, step: str) -> bool:
+        return any(row.step == step for row in self._notes.owed(self._lease.migration))
+
+    def _act(self, step: Step, act: Callable[[Context], None]) -> None:
+        def undo() -> Facts:
+            act(self._context)
+            return {}
+
+        self._invoke(step, undo)
+
     # ------------------------------------------------------------ on start
 
-    def _prove_dead(self) -> None:
-        """Ends what a former run of this migration left alive, on this host; elsewhere it needs a person."""
+    def _prove_dead(self, *, witnesses: bool) -> None:
+        """Ends what a former run of this migration left alive, on this host; elsewhere it needs a person. ``witnesses``:
+        those that measure, or all the others."""
         for row in self._journal.processes(self._lease.migration):
+            if (row.step == WITNESS) is not witnesses:
+                continue
             record = ProcessRecord(row.pid, row.started, row.boot, row.label, row.mark)
             if row.host == socket.gethostname() and still_alive(record):
                 self._context.say(f"ending {row.label} (pid {row.pid}), left by a former run")
@@ -317,5 +398,11 @@ class Runner:
         return self._journal.steps(self._lease.migration, self._migration().runbook)
 
 
-def _describe(error: OrchestratorError) -> dict[str, Any]:
-    return {"what": error.what, "where": error.where, "remedy": error.remedy, "retryable": error.retryable}
+def _describe(error: Exception) -> dict[str, Any]:
+    if isinstance(error, OrchestratorError):
+        return {"what": error.what, "where": error.where, "remedy": error.remedy, "retryable": error.retryable}
+    return {"what": f"{error.__class__.__name__}: {error}".strip()}
+
+
+def _findings(error: Exception) -> tuple[Finding, ...]:
+    return tuple(getattr(error, "findings", ()))

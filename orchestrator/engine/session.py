@@ -12,13 +12,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from orchestrator.errors import Exit, Finding, Refused, StaleLease, UsageError
 from orchestrator.inventory.load import Reading, inventory_digest, load, load_sites
 from orchestrator.journal.actors import Actor, current_actor
 from orchestrator.journal.decisions import Decisions
+from orchestrator.journal.notes import Notes
 from orchestrator.journal.states import Ending, MigrationState
 from orchestrator.journal.store import LEASE_SECONDS, Journal, Lease
 from orchestrator.models import Host, Inventory, Plan, Sites, Strategy, System, Verdict
@@ -33,7 +34,7 @@ from orchestrator.policy.records import JournalAudit, overrides, with_overrides
 from orchestrator.settings import Settings
 
 if TYPE_CHECKING:  # whoever only looks or decides does not pay for the steps and their tools
-    from orchestrator.engine.runner import Invoke, Outcome, Stopping
+    from orchestrator.engine.runner import Invoke, Outcome, Runner, Stopping
     from orchestrator.steps.base import Context
     from orchestrator.steps.world import World
 
@@ -136,6 +137,10 @@ class Session:
     def decisions(self) -> Decisions:
         return Decisions(self.journal)
 
+    @cached_property
+    def notes(self) -> Notes:
+        return Notes(self.journal)
+
     def system(self, ident: str) -> System:
         """Raises UsageError when the inventory has no such system."""
         for system in self.inventory.systems:
@@ -167,6 +172,7 @@ class Session:
             findings = [Finding("not-movable", "error", gap, "fill in the technical sheet", system=system) for gap in gaps]
             raise Refused(f"{system} is not movable yet", findings=findings, where=system)
         self._dependencies_moved(system)
+        self._nothing_owed(system)
         ended = [m for m in self.journal.migrations(system=system) if m.ending == Ending.ACCEPTED]
         if ended:
             raise Refused(f"{system} was accepted on {ended[-1].ended}", where=system, remedy="there is nothing left to migrate")
@@ -243,6 +249,22 @@ class Session:
             ]  # fmt: skip
             raise Refused(f"{system} cannot move yet", findings=findings, where=system)
 
+    def _nothing_owed(self, system: str) -> None:
+        """A target that an earlier migration could not clean is no ground to build on."""
+        owed = [row for m in self.journal.migrations(system=system) for row in self.notes.owed(m.id)]
+        if owed:
+            findings = [
+                Finding("clean-up-owed", "error", f"{row.migration}, clean-up {row.id}: {row.what}", row.remedy, system=system)
+                for row in owed
+            ]
+            raise Refused(f"the target of {system} is not clean", findings=findings, where=system)
+
+    def clean_up(self, migration: str, *, say: Say) -> list[Any]:
+        """Tries once more what an ended migration owes on its target. Returns what is left."""
+        row = self.journal.migration(migration)
+        with self._runner(row, say=say) as runner:
+            return runner.clean_up()
+
     def ask_to_turn_back(self, migration: str, reason: str, *, cancelled: bool) -> None:
         """Whoever works on it, now or next, goes back before its next step. Raises Refused after the point of no return."""
         if self.journal.past_return(migration):
@@ -256,21 +278,26 @@ class Session:
 
     def run(self, migration: str, *, say: Say, invoke: Invoke | None = None, stopping: Stopping | None = None) -> Outcome:
         """Takes the lease and runs as far as it goes: forward, or back when a person asked for it."""
+        row = self.journal.migration(migration)
+        with self._runner(row, say=say, invoke=invoke, stopping=stopping) as runner:
+            return runner.run()
+
+    @contextmanager
+    def _runner(self, row: Any, *, say: Say, invoke: Invoke | None = None, stopping: Stopping | None = None) -> Iterator[Runner]:
+        """A runner with the migration's lease, renewed while it works. Raises Refused for an account that cannot go on."""
         from orchestrator.engine.runner import Runner, directly, never
         from orchestrator.steps.world import World
 
-        row = self.journal.migration(migration)
         world = World(self.settings, self.system(row.system), self.sites)
         if denied := world.denied():
-            raise Refused(f"{self.actor} cannot work on {row.system}: nothing was begun", where=migration, findings=denied)
-        lease = self.journal.acquire(migration, holder=f"{self.actor} {socket.gethostname()}:{os.getpid()}")
+            raise Refused(f"{self.actor} cannot work on {row.system}: nothing was begun", where=row.id, findings=denied)
+        lease = self.journal.acquire(row.id, holder=f"{self.actor} {socket.gethostname()}:{os.getpid()}")
         try:
             context = self._context(lease, world, row.system, row.plan_digest, lambda text: say(row.system, text))
-            runner = Runner(self.journal, lease, context, invoke=invoke or directly, stopping=stopping or never)
             if row.ending == Ending.NEEDS_A_PERSON:
                 self.journal.clear_needs_person(lease, actor=str(self.actor))
             with self._renewed(lease):
-                return runner.run()
+                yield Runner(self.journal, lease, context, invoke=invoke or directly, stopping=stopping or never)
         finally:
             world.close()
             self.journal.release(lease)

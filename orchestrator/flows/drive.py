@@ -12,7 +12,8 @@ import click
 from orchestrator.engine.runner import Outcome, directly
 from orchestrator.engine.session import ENDING_EXIT, Session
 from orchestrator.errors import Exit, LeaseHeld, OrchestratorError, Refused, Waiting
-from orchestrator.journal.states import ENDING_WORDS, Ending
+from orchestrator.journal.notes import Notes
+from orchestrator.journal.states import ENDING_WORDS, REFUSED_WORDS, Ending
 
 POLL_SECONDS = 0.5
 _printing = threading.Lock()
@@ -75,7 +76,7 @@ def _one(
             say(system, f"waits: {outcome.waiting}")
             _until_something_changed(session, ident)
             outcome = run(ident, system)
-        codes[system] = report(system, outcome)
+        codes[system] = report(session, ident, system, outcome)
     except OrchestratorError as error:
         say(system, f"{error}")
         for finding in error.findings if isinstance(error, Refused) else ():
@@ -135,15 +136,22 @@ def _runner(session: Session, *, direct: bool) -> Callable[..., Outcome]:
     return lambda ident, system: run_in_flow(session, ident, system, say, STOPPING.is_set)
 
 
-def report(system: str, outcome: Outcome) -> Exit:
-    """Says in the operator's words how it stands, and what to do next."""
+def report(session: Session, migration: str, system: str, outcome: Outcome) -> Exit:
+    """Says in the operator's words how it stands, every finding and all that is owed, and what to do next."""
+    notes = Notes(session.journal)
     if outcome.ending is None:
         say(system, f"waits: {outcome.waiting}")
         return Exit.WAITING
-    zh, en, following = ENDING_WORDS[Ending(outcome.ending)]
+    ending = Ending(outcome.ending)
+    refused = ending is Ending.ROLLED_BACK_BEFORE and outcome.untouched
+    zh, en, following = REFUSED_WORDS if refused else ENDING_WORDS[ending]
     say(system, f"{zh} / {en}{': ' + outcome.why if outcome.why else ''}")
+    for finding in notes.findings(migration) if ending is not Ending.ACCEPTED else ():
+        say(system, f"  {finding.code} {finding.place}: {finding.message} → {finding.remedy}")
+    for row in notes.owed(migration):
+        say(system, f"  owed clean-up {row.id}: {row.what} → {row.remedy}")
     say(system, f"→ {following}")
-    return ENDING_EXIT[Ending(outcome.ending)]
+    return Exit.REFUSED if refused else ENDING_EXIT[ending]
 
 
 def turn_back(session: Session, migration: str, system: str, reason: str, *, cancelled: bool, direct: bool) -> int:
@@ -155,5 +163,5 @@ def turn_back(session: Session, migration: str, system: str, reason: str, *, can
     except LeaseHeld:
         say(system, "the process that works on it goes back at its next step; `orchestrator status --watch` shows it")
         return int(Exit.DONE)
-    code = report(system, outcome)
-    return int(Exit.DONE if code is Exit.ROLLED_BACK else code)  # it was asked for: done
+    code = report(session, migration, system, outcome)
+    return int(Exit.DONE if code in (Exit.ROLLED_BACK, Exit.REFUSED) else code)  # it was asked for: done

@@ -12,6 +12,9 @@ from orchestrator.journal import schema as s
 from orchestrator.journal.actors import Actor
 from orchestrator.journal.store import Event, Journal, Lease, now
 
+TARGET_LOST = "target_lost"
+"""A gate that a person opens, not a step."""
+
 
 class Decisions:
     """What people decided and what was measured, on the same chain as everything else."""
@@ -96,6 +99,45 @@ class Decisions:
         """Gates, oldest first."""
         query = select(s.gates).order_by(s.gates.c.id)
         return self._rows(query.where(s.gates.c.migration == migration) if migration else query)
+
+    # ------------------------------------------------------------ the target is lost
+
+    def declare_lost(self, migration: str, *, actor: Actor, reason: str) -> bool:
+        """Two people say that the target will not come back: the first asks, another one confirms. Returns whether it is
+        decided now. Raises Refused when the same person says it twice, or when it was decided already."""
+        digest = self._journal.migration(migration).plan_digest
+        with self._journal._write() as tx:
+            where = (s.gates.c.migration == migration, s.gates.c.gate == TARGET_LOST)
+            row = tx.execute(select(s.gates).where(*where)).one_or_none()
+            if row is None:
+                values = {"migration": migration, "gate": TARGET_LOST, "digest": digest, "state": "open", "opened": now()}
+                tx.execute(insert(s.gates).values(asked_by=str(actor), asked_why=reason, **values))
+                self._event(tx, "target_lost_said", str(actor), migration, {"reason": reason})
+                return False
+            if row.state != "open":
+                raise Refused(
+                    f"the target of {migration} was declared lost by {row.asked_by} and {row.actor} already",
+                    where=migration,
+                    remedy="`orchestrator rollback` or `resume` goes on without it",
+                )
+            if row.asked_by == str(actor):
+                raise Refused(
+                    f"{actor} said already that the target is lost; it takes a second person",
+                    where=migration,
+                    remedy="another account runs the same command; until then nothing changes",
+                )
+            decided = {"state": "approved", "decided": now(), "actor": str(actor), "reason": reason}
+            tx.execute(update(s.gates).where(*where).values(**decided))
+            said = {"reason": reason, "said_by": row.asked_by}
+            self._event(tx, "target_lost_decided", str(actor), migration, said)
+            return True
+
+    def target_lost(self, migration: str) -> str | None:
+        """Who declared the target lost, once both did; None otherwise."""
+        for gate in self.gates(migration):
+            if gate.gate == TARGET_LOST and gate.state == "approved":
+                return f"{gate.asked_by}, {gate.actor}"
+        return None
 
     # ------------------------------------------------------------ the programme's plan
 

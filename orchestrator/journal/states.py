@@ -72,6 +72,10 @@ ENDING_WORDS: dict[Ending, tuple[str, str, str]] = {
 }
 
 
+REFUSED_WORDS = ("未开始：检查未通过", "refused, and nothing was touched", "mend every finding, then `orchestrator migrate` again")
+"""How *rolled back before cutover* is said of a migration that only looked: there was nothing to roll back."""
+
+
 def check_step(current: StepState, wanted: StepState, step: str) -> None:
     """Raises IllegalTransition unless the table allows it."""
     if wanted not in STEP_TRANSITIONS[current]:

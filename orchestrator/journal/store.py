@@ -290,6 +290,10 @@ class Journal:
         begun = (StepState.RUNNING, StepState.FAILED, StepState.DONE)
         return any(s.effect == "one_way" and s.state in begun for s in self.steps(migration))
 
+    def untouched(self, migration: str) -> bool:
+        """Whether nothing but looking was ever begun."""
+        return all(s.effect == "read_only" or s.state == StepState.PENDING for s in self.steps(migration))
+
     def set_migration(
         self,
         lease: Lease,

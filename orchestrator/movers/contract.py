@@ -130,8 +130,9 @@ class Mover(Protocol):
     def prepared(self, part: Part) -> bool | None:
         """What the world shows: True, False, or None for half done."""
 
-    def withdraw(self, part: Part) -> None:
-        """Leaves the source exactly as it was before ``prepare``. The target is best effort."""
+    def withdraw(self, part: Part, side: str) -> None:
+        """``source``: leaves it exactly as it was before ``prepare``, and needs no target for it. ``target``: takes back
+        what ``prepare`` made there; asked first, and allowed to fail."""
 
     def fence(self, part: Part, direction: Direction, *, snapshot_only: bool = False) -> Mapping[str, Any]:
         """What the guard needs, as plain JSON."""
@@ -142,8 +143,9 @@ class Mover(Protocol):
     def armed(self, part: Part) -> bool:
         """Whether it does."""
 
-    def disarm(self, part: Part) -> None:
-        """Nothing flows back any more."""
+    def disarm(self, part: Part, side: str) -> None:
+        """Nothing flows back any more. ``source``: it follows no more, and needs no target for it. ``target``: it keeps
+        nothing for the source any more; allowed to fail."""
 
     def finish(self, part: Part) -> None:
         """The point of no return: nothing of ours is left at work on the target; the source stays closed."""

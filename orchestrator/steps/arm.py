@@ -17,10 +17,16 @@ def observe(ctx: Context) -> Observed:
     return Observed.DONE if all(mover.armed(part) for mover, part in parts(ctx)) else Observed.NOT_DONE
 
 
-def disarm(ctx: Context) -> None:
-    """Nothing flows back any more."""
+def disarm_source(ctx: Context) -> None:
+    """The source follows the cloud no more."""
     for mover, part in parts(ctx):
-        mover.disarm(part)
+        mover.disarm(part, "source")
+
+
+def disarm_target(ctx: Context) -> None:
+    """The cloud keeps nothing for the source any more."""
+    for mover, part in parts(ctx):
+        mover.disarm(part, "target")
 
 
 STEP = Step(
@@ -30,7 +36,8 @@ STEP = Step(
     effect=Effect.REVERSIBLE,
     run=run,
     observe=observe,
-    undo=disarm,
+    undo_source=disarm_source,
+    undo_target=disarm_target,
 )
 FOR_GOING_BACK = Step(
     id="finish_arming",

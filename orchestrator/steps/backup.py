@@ -51,5 +51,5 @@ STEP = Step(
     effect=Effect.REVERSIBLE,
     run=run,
     observe=observe,
-    undo=undo,
+    undo_target=undo,
 )

@@ -6,11 +6,14 @@ returned. Everything here is plain data and protocols; the engine fills them.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
+from orchestrator.errors import TurnedBack
 from orchestrator.models import Plan, Sites, System, Verdict
 from orchestrator.settings import Settings
 
@@ -42,8 +45,8 @@ class Observed(StrEnum):
 class Step:
     """The smallest thing that is run, verified and, where it can be, undone. ``id`` is stable: the journal keeps it.
 
-    ``run`` may be called again after an interruption and must then reach the same end. ``undo`` must succeed on
-    something half done or not done at all.
+    ``run`` may be called again after an interruption and must then reach the same end. An undo has two halves, because
+    the target may be the very thing that is broken; each must succeed on something half done or not done at all.
     """
 
     id: str
@@ -52,7 +55,14 @@ class Step:
     effect: Effect
     run: Callable[[Context], Facts]
     observe: Callable[[Context], Observed]
-    undo: Callable[[Context], None] | None = None
+    undo_source: Callable[[Context], None] | None = None
+    """Takes back what was done to what citizens are served by, and works without the target. Its first failure stops the
+    way back and needs a person."""
+    undo_target: Callable[[Context], None] | None = None
+    """Takes back what was made on the target, before the source's half. Best effort: a failure is clean-up that is owed,
+    named in the ending and tried again by `resume`; left out where people declared the target lost."""
+    takes_target_away: bool = False
+    """Its ``undo_target`` removes the target itself, and with it whatever was still owed there."""
     switches: str | None = None
     """``target`` or ``source``: after this step citizens' writes go there. At most one such step a runbook."""
     settle: Callable[[Context], Facts | None] | None = None
@@ -60,9 +70,11 @@ class Step:
     completed or taken back. Facts when it had switched, None when citizens are where they were."""
 
     def __post_init__(self) -> None:
-        if self.effect is Effect.REVERSIBLE and self.undo is None and self.switches is None:
+        if self.effect is Effect.REVERSIBLE and not self.has_undo and self.switches is None:
             raise TypeError(f"step {self.id} is REVERSIBLE and has no undo")
-        if self.effect is not Effect.REVERSIBLE and self.undo is not None:
+        if self.takes_target_away and self.undo_target is None:
+            raise TypeError(f"step {self.id} takes no target away: it has no undo_target")
+        if self.effect is not Effect.REVERSIBLE and self.has_undo:
             raise TypeError(f"step {self.id} is {self.effect} and has an undo")
         if self.switches is not None and self.effect is not Effect.REVERSIBLE:
             raise TypeError(f"step {self.id} switches traffic and is {self.effect}: a switch has a way back")
@@ -70,6 +82,25 @@ class Step:
             raise TypeError(f"step {self.id} switches to {self.switches}: only source and target exist")
         if self.settle is not None and self.switches is None:
             raise TypeError(f"step {self.id} has nothing to settle: it switches nothing")
+
+    @property
+    def has_undo(self) -> bool:
+        """Whether going back has anything to do here."""
+        return self.undo_source is not None or self.undo_target is not None
+
+    @property
+    def can_be_left(self) -> bool:
+        """Whether a person's cancel or rollback may interrupt it while it runs. A switch is decided by its guard within
+        its budget, never left half way; and past the point of no return there is no way back."""
+        return self.switches is None and self.effect is not Effect.ONE_WAY
+
+
+class Interruptible(Protocol):
+    """What a step waits for, and what can be ended from another thread."""
+
+    def watched(self) -> AbstractContextManager[None]: ...
+    def interrupt(self) -> None: ...
+    def go_on(self) -> None: ...
 
 
 class Records(Protocol):
@@ -84,11 +115,17 @@ class Records(Protocol):
     def measure(self, **values: Any) -> None: ...
     def copied(self, *, what: str, source_state: str, size: int, items: int) -> None: ...
     def process(self, record: ProcessRecord) -> None: ...
+    def witness(self, record: ProcessRecord) -> None: ...
     def event(self, kind: str, payload: Mapping[str, Any]) -> None: ...
     def set_live(self, live: str) -> None: ...
     def held(self) -> str | None: ...
     def switch_time(self) -> str | None: ...
     def turn_back_asked(self) -> str | None: ...
+    def stay_decided(self) -> str | None: ...
+    def watch(self, problems: Mapping[str, str]) -> None: ...
+    def watched(self) -> AbstractContextManager[None]: ...
+    def interrupt(self) -> None: ...
+    def go_on(self) -> None: ...
 
 
 @dataclass
@@ -108,6 +145,29 @@ class Context:
     facts: dict[str, Facts] = field(default_factory=dict)
     digest: str = ""
     """The approved plan's digest for this system."""
+    should_stop: Callable[[], bool] = lambda: False
+    """Whether a person wants to turn back. Asked by every wait that is neither SQL, SSH nor a child process: those are
+    ended from outside (``engine/interruption.py``)."""
+
+    @property
+    def interruptible(self) -> tuple[Interruptible, ...]:
+        """What a running step may be waiting for."""
+        return (self.world, self.records)
+
+    def pause(self, seconds: float) -> None:
+        """Sleeps. Raises TurnedBack as soon as a person wants to turn back."""
+        until = time.monotonic() + seconds
+        while True:
+            self.stop_if_asked()
+            left = until - time.monotonic()
+            if left <= 0:
+                return
+            time.sleep(min(0.2, left))
+
+    def stop_if_asked(self) -> None:
+        """Raises TurnedBack when a person wants to turn back."""
+        if self.should_stop():
+            raise TurnedBack(where=self.migration)
 
     def fact(self, step: str, name: str) -> Any:
         """A fact of an earlier step. Raises KeyError: a runbook in the wrong order is a bug."""

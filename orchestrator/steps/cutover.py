@@ -102,7 +102,7 @@ def switch(ctx: Context, direction: str) -> Facts:
     citizen = dumps.dsn(
         host=entry.address, port=entry.port, database=database.name, user=database.role or "", password=ctx.world.secret(database.secret)
     )
-    probe.start(kind="sql", target=citizen, schema=ctx.world.names(database).schema, clients=2, every_ms=5, limit=600)
+    probe.start(kind="sql", target=citizen, schema=ctx.world.names(database).schema, clients=2, every_ms=5, limit=600, register=ctx.records.witness)
     try:
         time.sleep(0.5)
         result, attempts = _attempts(ctx, direction)
@@ -117,6 +117,7 @@ def switch(ctx: Context, direction: str) -> Facts:
 def _attempts(ctx: Context, direction: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     seen: list[dict[str, Any]] = []
     for number in range(1, TRIES + 1):
+        ctx.stop_if_asked()
         attempt = f"{ctx.migration}-{direction}-{ctx.token}-{number}"
         try:
             guard = guarding.GuardProcess(specification(ctx, direction, attempt))

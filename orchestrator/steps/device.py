@@ -188,7 +188,7 @@ ANNOUNCE = Step(
     observe=_done,
 )
 CARRIAGE = Step(
-    id="carry_device", zh="搬运设备", en="carry the device", effect=Effect.REVERSIBLE, run=carry, observe=_carried, undo=take_back
+    id="carry_device", zh="搬运设备", en="carry the device", effect=Effect.REVERSIBLE, run=carry, observe=_carried, undo_source=take_back
 )
 CONFIGURE = Step(
     id="configure_device",
@@ -197,5 +197,5 @@ CONFIGURE = Step(
     effect=Effect.REVERSIBLE,
     run=configure,
     observe=_configured,
-    undo=take_back,
+    undo_source=take_back,
 )

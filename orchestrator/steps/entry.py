@@ -108,7 +108,7 @@ STEP = Step(
     effect=Effect.REVERSIBLE,
     run=run,
     observe=_shifted,
-    undo=undo,
+    undo_source=undo,
 )
 BACK = Step(
     id="shift_entry_back",

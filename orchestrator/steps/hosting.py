@@ -353,13 +353,13 @@ SHUT_DOWN = Step(
     effect=Effect.REVERSIBLE,
     run=shut_down,
     observe=_is_down,
-    undo=start_where_it_is,
+    undo_source=start_where_it_is,
 )
 COLD_BACKUP = Step(
     id="cold_backup", zh="冷备份并核对", en="cold backup, compared", effect=Effect.READ_ONLY, run=cold_backup, observe=_backed_up
 )
 CARRIAGE = Step(
-    id="carry_machines", zh="整体搬运", en="carry the machines", effect=Effect.REVERSIBLE, run=carry, observe=_carried, undo=carry_back
+    id="carry_machines", zh="整体搬运", en="carry the machines", effect=Effect.REVERSIBLE, run=carry, observe=_carried, undo_source=carry_back
 )
 START = Step(
     id="start_there",
@@ -368,7 +368,7 @@ START = Step(
     effect=Effect.REVERSIBLE,
     run=start_there,
     observe=_runs_there,
-    undo=readdress_back,
+    undo_source=readdress_back,
 )
 ENTRY = Step(
     id="point_entry",
@@ -377,6 +377,6 @@ ENTRY = Step(
     effect=Effect.REVERSIBLE,
     run=point_entry,
     observe=_pointed,
-    undo=point_back,
+    undo_source=point_back,
     switches="target",
 )

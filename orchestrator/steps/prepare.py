@@ -131,5 +131,5 @@ def undo(ctx: Context) -> None:
 
 STEP = Step(
     id="prepare_hosts", zh="准备云上主机", en="prepare the target's hosts", effect=Effect.REVERSIBLE, run=run, observe=observe,
-    undo=undo,
+    undo_target=undo,
 )  # fmt: skip

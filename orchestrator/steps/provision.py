@@ -105,5 +105,6 @@ STEP = Step(
     effect=Effect.REVERSIBLE,
     run=run,
     observe=observe,
-    undo=undo,
+    undo_target=undo,
+    takes_target_away=True,
 )

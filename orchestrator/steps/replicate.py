@@ -30,10 +30,17 @@ def observe(ctx: Context) -> Observed:
     return Observed.NOT_DONE if not any(seen) and None not in seen else Observed.UNCLEAR
 
 
-def undo(ctx: Context) -> None:
-    """Leaves the source as it was; the target's copy goes with its server (to quarantine)."""
+def withdraw_target(ctx: Context) -> None:
+    """The target follows no more and offers nothing; its copy goes with its server (to quarantine)."""
     for mover, part in parts(ctx):
-        mover.withdraw(part)
+        if part.target is not None:
+            mover.withdraw(part, "target")
+
+
+def withdraw_source(ctx: Context) -> None:
+    """Leaves the source as it was, whether the target answers or not."""
+    for mover, part in parts(ctx):
+        mover.withdraw(part, "source")
 
 
 STEP = Step(
@@ -43,5 +50,6 @@ STEP = Step(
     effect=Effect.REVERSIBLE,
     run=run,
     observe=observe,
-    undo=undo,
+    undo_source=withdraw_source,
+    undo_target=withdraw_target,
 )

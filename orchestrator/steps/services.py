@@ -142,6 +142,6 @@ REHEARSE = Step(
     observe=_rehearsed,
 )
 DEPLOY = Step(
-    id="deploy_services", zh="部署应用（对外功能关闭）", en="deploy the services, outside effects off", effect=Effect.REVERSIBLE, run=deploy, observe=_deployed, undo=take_down,
+    id="deploy_services", zh="部署应用（对外功能关闭）", en="deploy the services, outside effects off", effect=Effect.REVERSIBLE, run=deploy, observe=_deployed, undo_target=take_down,
 )  # fmt: skip
 GO_LIVE = Step(id="go_live", zh="新应用启用", en="switch on the new services", effect=Effect.READ_ONLY, run=go_live, observe=_live)

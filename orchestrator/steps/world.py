@@ -9,11 +9,13 @@ from __future__ import annotations
 import os
 import re
 import secrets as random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.errors import Finding, Refused
+from orchestrator.errors import Finding, Refused, TurnedBack
 from orchestrator.models import Database, Host, Service, Site, Sites, System
 from orchestrator.movers import registry
 from orchestrator.settings import Settings
@@ -21,6 +23,7 @@ from orchestrator.settings import Settings
 if TYPE_CHECKING:
     from orchestrator.cutover.guarding import GuardProcess
     from orchestrator.movers.postgresql.fence import Connection
+    from orchestrator.movers.postgresql.interrupt import Held
     from orchestrator.movers.postgresql.names import Names
     from orchestrator.tools.ssh import SshConnection
 
@@ -42,6 +45,8 @@ class World:
         self.snapshots: dict[str, list[str]] = {}
         self._ssh: dict[str, SshConnection] = {}
         self._sql: list[Connection] = []
+        self._held: Held | None = None
+        self._interrupted = False
 
     # ------------------------------------------------------------ places
 
@@ -119,6 +124,7 @@ class World:
         """An open connection, host key verified."""
         from orchestrator.tools import ssh
 
+        self._must_go_on()
         key = f"{host.name}@{host.address}"
         if key not in self._ssh:
             assert self.settings.known_hosts is not None and self.settings.ssh_key is not None  # noqa: S101 - preflight looked
@@ -147,6 +153,35 @@ class World:
         connection = fence.connect(self.dsn(database, side, name=name))
         self._sql.append(connection)
         return connection
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """While a step runs inside, ``interrupt`` reaches what it opens."""
+        from orchestrator.movers.postgresql import interrupt
+
+        if self._held is None:
+            self._held = interrupt.Held()
+        with interrupt.gathered(self._held):
+            yield
+
+    def interrupt(self) -> None:
+        """From another thread: whatever a step waits for in SQL or over SSH ends with an error, and it gets nothing new."""
+        self._interrupted = True
+        if self._held is not None:
+            self._held.interrupt()
+        for ssh_connection in list(self._ssh.values()):
+            ssh_connection.close()
+
+    def go_on(self) -> None:
+        """The step is over: what is opened from now on is for the way back."""
+        if self._held is not None:
+            self._held.go_on()
+        if self._interrupted:
+            self._interrupted, self._ssh = False, {}
+
+    def _must_go_on(self) -> None:
+        if self._interrupted:
+            raise TurnedBack(where=self.system.id)
 
     def names(self, database: Database) -> Names:
         """What our own things are called in a database, on both sides."""

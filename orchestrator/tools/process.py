@@ -22,6 +22,7 @@ from orchestrator.errors import ToolError, ToolMissing
 from orchestrator.tools.process_records import (
     MARK,
     ProcessRecord,
+    ask_to_end,
     boot_id,
     descendants,
     end,
@@ -39,6 +40,7 @@ __all__ = [
     "ProcessRecord",
     "Register",
     "Stopped",
+    "ask_to_end",
     "boot_id",
     "end",
     "minder_argv",

@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from orchestrator.movers.postgresql import interrupt
 from orchestrator.movers.postgresql.names import Names
 
 Connection = psycopg.Connection[Any]
@@ -63,6 +64,7 @@ def connect(dsn: str, *, timeout: int = 5) -> Connection:
         keepalives_idle=5,
         tcp_user_timeout=5000,
     )
+    interrupt.note(connection)
     return connection
 
 

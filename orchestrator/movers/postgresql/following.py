@@ -55,27 +55,21 @@ def prepared(part: Part) -> bool | None:
         return False
 
 
-def withdraw(part: Part, hands: Hands) -> None:
-    """Leaves the source as it was; the target's copy goes with its server (to quarantine)."""
+def withdraw(part: Part, side: str) -> None:
+    """``source``: it is left as it was, whether the target answers or not. ``target``: it follows no more and offers
+    nothing; its copy goes with its server (to quarantine)."""
     names = names_of(part)
-    with ExitStack() as stack:
-        source = stack.enter_context(connect(part, "source"))
-        target = None
-        if part.target is not None:
-            try:
-                target = stack.enter_context(connect(part, "target"))
-            except Exception:  # noqa: BLE001 - a target that does not answer must not block the source's way home
-                hands.say(f"{part.name}: the target does not answer; it is left to clean-up")
-        if target is not None:
-            replication.unsubscribe(target, names.forward)
-        replication.unsubscribe(source, names.back)
-        replication.drop_slots(source, names.forward)
-        if target is not None:
-            replication.drop_slots(target, names.back)
-            replication.unpublish(target, names.back)
-        replication.unpublish(source, names.forward)
-        replication.take_identity(source, names)
-        replication.drop_schema(source, names)
+    with connect(part, side) as connection:
+        if side == "target":
+            replication.unsubscribe(connection, names.forward)
+            replication.drop_slots(connection, names.back)
+            replication.unpublish(connection, names.back)
+        else:
+            replication.unsubscribe(connection, names.back)
+            replication.drop_slots(connection, names.forward)
+            replication.unpublish(connection, names.forward)
+            replication.take_identity(connection, names)
+            replication.drop_schema(connection, names)
 
 
 def arm(part: Part, marker: str) -> Facts:
@@ -109,20 +103,23 @@ def armed(part: Part) -> bool:
         return not replication.subscribed(target, names.forward) and replication.works(source, names.back)
 
 
-def disarm(part: Part) -> None:
+def disarm(part: Part, side: str) -> None:
     """Nothing flows back any more; the slot on the cloud goes."""
     names = names_of(part)
-    with connect(part, "source") as source:
-        replication.unsubscribe(source, names.back)
-    if part.target is not None:
-        with connect(part, "target") as target:
-            replication.drop_slots(target, names.back)
+    if side == "target" and part.target is None:
+        return
+    with connect(part, side) as connection:
+        if side == "source":
+            replication.unsubscribe(connection, names.back)
+        else:
+            replication.drop_slots(connection, names.back)
 
 
 def finish(part: Part) -> None:
     """From here on the source may be decommissioned. It is left as it stands, closed, for its quarantine time."""
     names = names_of(part)
-    disarm(part)
+    disarm(part, "source")
+    disarm(part, "target")
     with connect(part, "target") as target:
         replication.unpublish(target, names.back)
         replication.unfreeze_schema(target, names)

@@ -38,8 +38,8 @@ class PostgresMover:
     def prepared(self, part: Part) -> bool | None:
         return following.prepared(part)
 
-    def withdraw(self, part: Part) -> None:
-        following.withdraw(part, self.hands)
+    def withdraw(self, part: Part, side: str) -> None:
+        following.withdraw(part, side)
 
     def fence(self, part: Part, direction: Direction, *, snapshot_only: bool = False) -> Mapping[str, Any]:
         names = names_of(part)
@@ -59,8 +59,8 @@ class PostgresMover:
     def armed(self, part: Part) -> bool:
         return following.armed(part)
 
-    def disarm(self, part: Part) -> None:
-        following.disarm(part)
+    def disarm(self, part: Part, side: str) -> None:
+        following.disarm(part, side)
 
     def finish(self, part: Part) -> None:
         following.finish(part)

@@ -220,15 +220,18 @@ def unsubscribe(connection: Connection, name: str) -> None:
 
 
 def drop_slots(connection: Connection, prefix: str, *, limit: float = 10.0) -> None:
-    """Drops our slots (and those of interrupted table copies), waiting for their walsenders to go. Raises TimeoutError."""
+    """Drops our slots (and those of interrupted table copies). What still holds one is ended: a subscriber that is lost or
+    only gone quiet, a slot that waits for an old transaction before it is made. Raises TimeoutError."""
     until = time.monotonic() + limit
     query = (
-        "SELECT slot_name::text, active FROM pg_replication_slots WHERE database = current_database()"
+        "SELECT slot_name::text, active_pid FROM pg_replication_slots WHERE database = current_database()"
         " AND (slot_name = %s OR slot_name LIKE 'pg\\_%%\\_sync\\_%%')"
     )
     while rows := connection.execute(query, (prefix,)).fetchall():
-        for name, active in rows:
-            if not active:
+        for name, holder in rows:
+            if holder is not None:
+                connection.execute("SELECT pg_terminate_backend(%s)", (holder,))
+            else:
                 connection.execute("SELECT pg_drop_replication_slot(%s)", (name,))
         if time.monotonic() > until:
             raise TimeoutError(f"slot {prefix} is still in use after {limit:.0f} s")

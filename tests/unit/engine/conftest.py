@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -35,6 +36,24 @@ def lease(journal: Journal, started: str) -> Lease:
     return journal.acquire(started, holder="engine")
 
 
+class Hands:
+    """What a fake step may wait for: notes that it was interrupted, and calls ``then``."""
+
+    def __init__(self) -> None:
+        self.interrupted = 0
+        self.then: Callable[[], None] = lambda: None
+
+    def watched(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def interrupt(self) -> None:
+        self.interrupted += 1
+        self.then()
+
+    def go_on(self) -> None:
+        self.then = lambda: None
+
+
 @dataclass
 class Play:
     """A migration of fake steps: what they did is in ``log``, what fails or waits next is told by ``faults``."""
@@ -50,9 +69,13 @@ class Play:
     back: tuple[Step, ...] = ()
     migration: str = ""
     on_run: Callable[[str], None] = lambda _step: None
+    hands: Hands = field(default_factory=Hands)
+    said: list[str] = field(default_factory=list)
+    context: Context | None = None
+    """Of the run that is under way, or was last."""
 
-    def step(self, name: str, effect: Effect = Effect.REVERSIBLE, *, switches: str | None = None) -> Step:
-        """A step that notes what is done with it."""
+    def step(self, name: str, effect: Effect = Effect.REVERSIBLE, *, switches: str | None = None, target: bool = False) -> Step:
+        """A step that notes what is done with it. ``target``: its undo has a half there, and this half alone."""
 
         def act(what: str, done: bool) -> None:
             self.log.append(what)
@@ -69,7 +92,8 @@ class Play:
         return Step(
             id=name, zh=name, en=name, effect=effect, run=run,
             observe=lambda _: Observed.DONE if self.world.get(name) else Observed.NOT_DONE,
-            undo=(lambda _: act(f"undo {name}", False)) if reversible else None,
+            undo_source=(lambda _: act(f"undo {name}", False)) if reversible and not target else None,
+            undo_target=(lambda _: act(f"undo {name}", False)) if reversible and target else None,
             switches=switches, settle=(lambda _: self.settled(name)) if switches else None,
         )  # fmt: skip
 
@@ -101,8 +125,9 @@ class Play:
         nothing: Any = SimpleNamespace()
         context = Context(
             system=nothing, verdict=nothing, plan=nothing, sites=nothing, settings=nothing, migration=self.migration, token=lease.token,
-            records=BoundRecords(self.journal, lease, "portal"), say=lambda _text: None, world=nothing,
+            records=BoundRecords(self.journal, lease, "portal"), say=self.said.append, world=cast(Any, self.hands),
         )  # fmt: skip
+        self.context = context
         return Runner(self.journal, lease, context, runbooks={"fake": self.runbook}, going_back={"fake": self.back})
 
     def states(self) -> dict[str, str]:

@@ -16,12 +16,12 @@ def shape(**more) -> Step:
     ("more", "why"),
     [
         ({"effect": Effect.REVERSIBLE}, "has no undo"),
-        ({"effect": Effect.READ_ONLY, "undo": lambda _: None}, "has an undo"),
-        ({"effect": Effect.ONE_WAY, "undo": lambda _: None}, "has an undo"),
+        ({"effect": Effect.READ_ONLY, "undo_source": lambda _: None}, "has an undo"),
+        ({"effect": Effect.ONE_WAY, "undo_source": lambda _: None}, "has an undo"),
         ({"effect": Effect.READ_ONLY, "switches": "target"}, "a switch has a way back"),
         ({"effect": Effect.ONE_WAY, "switches": "target"}, "a switch has a way back"),
         ({"effect": Effect.REVERSIBLE, "switches": "cloud"}, "only source and target exist"),
-        ({"effect": Effect.REVERSIBLE, "undo": lambda _: None, "settle": lambda _: None}, "it switches nothing"),
+        ({"effect": Effect.REVERSIBLE, "undo_source": lambda _: None, "settle": lambda _: None}, "it switches nothing"),
     ],
 )
 def test_an_illegal_shape_fails_at_construction(more, why):
@@ -47,11 +47,11 @@ def test_nothing_is_one_way_before_final_acceptance_and_acceptance_comes_once(na
 @pytest.mark.parametrize("name", ALL)
 def test_every_reversible_step_has_an_undo_or_switches_and_only_one_switches(name):
     for step in ALL[name]:
-        assert step.effect is not Effect.REVERSIBLE or step.undo is not None or step.switches is not None
+        assert step.effect is not Effect.REVERSIBLE or step.has_undo or step.switches is not None
     assert len([s for s in ALL[name] if s.switches]) <= 1
 
 
-@pytest.mark.parametrize("name", [n for n, steps in RUNBOOKS.items() if any(s.switches and s.undo is None for s in steps)])
+@pytest.mark.parametrize("name", [n for n, steps in RUNBOOKS.items() if any(s.switches and not s.has_undo for s in steps)])
 def test_a_switch_without_an_undo_has_a_way_back_that_switches_to_the_source_and_can_be_settled(name):
     assert name in GOING_BACK
     assert [s.switches for s in GOING_BACK[name] if s.switches] == ["source"]

@@ -1,14 +1,25 @@
 """The runner's promises: forward, back, and on again after anything; the journal alone says what is owed."""
 
+import threading
+import time
+from dataclasses import replace
+
 import pytest
 
-from orchestrator.errors import Exit, NeedsPerson, Refused, StaleLease, StepFailed, Waiting
+from orchestrator.errors import Exit, Finding, NeedsPerson, Refused, StaleLease, StepFailed, Waiting
 from orchestrator.journal.actors import Actor
+from orchestrator.journal.decisions import Decisions
+from orchestrator.journal.notes import Notes
 from orchestrator.journal.states import Ending
 from orchestrator.steps.base import Effect, Observed, Step
 
 READ, ONE_WAY = Effect.READ_ONLY, Effect.ONE_WAY
 CAUSE = StepFailed("no disk", where="host", remedy="add one")
+
+
+@pytest.fixture
+def notes(journal) -> Notes:
+    return Notes(journal)
 
 
 class Killed(BaseException):
@@ -104,7 +115,13 @@ def test_the_first_undo_that_fails_stops_the_way_back_needs_a_person_and_resume_
 
 def test_an_undo_that_left_the_world_as_it_was_has_failed(play):
     stays = Step(
-        id="stays", zh="", en="stays", effect=Effect.REVERSIBLE, run=lambda _: {}, observe=lambda _: Observed.DONE, undo=lambda _: None
+        id="stays",
+        zh="",
+        en="stays",
+        effect=Effect.REVERSIBLE,
+        run=lambda _: {},
+        observe=lambda _: Observed.DONE,
+        undo_source=lambda _: None,
     )
     play.begin(stays, play.step("two"))
     play.faults["two"] = CAUSE
@@ -334,3 +351,143 @@ def test_the_code_over_several_systems_is_the_highest_of_5_4_6_0(codes, worst):
 def test_every_code_but_done_shows(codes=tuple(Exit)):
     for code in codes:
         assert Exit.worst([Exit.DONE, code]) is code
+
+
+# ---------------------------------------------------------------- an undo has two halves
+
+
+def test_a_target_that_cannot_be_cleaned_holds_up_nothing_and_is_owed(play, notes):
+    play.begin(play.step("servers", target=True), play.step("copy", target=True), play.step("source"), play.step("two"))
+    play.faults |= {"two": CAUSE, "undo copy": StepFailed("disk full", remedy="free it")}
+    outcome = play.run()
+    assert outcome.ending is Ending.ROLLED_BACK_BEFORE
+    assert play.log[-4:] == ["undo two", "undo source", "undo copy", "undo servers"]
+    assert play.states()["copy"] == "undone"
+    assert [(row.step, row.what) for row in notes.owed(play.migration)] == [("copy", "copy: disk full")]
+
+
+def test_what_the_world_still_shows_on_the_target_is_owed_too(play, notes):
+    stays = Step(
+        id="stays",
+        zh="",
+        en="stays",
+        effect=Effect.REVERSIBLE,
+        run=lambda _: {},
+        observe=lambda _: Observed.DONE,
+        undo_target=lambda _: None,
+    )
+    play.begin(stays, play.step("two"))
+    play.faults["two"] = CAUSE
+    assert play.run().ending is Ending.ROLLED_BACK_BEFORE
+    assert [row.step for row in notes.owed(play.migration)] == ["stays"]
+
+
+def test_what_was_owed_on_a_target_that_is_taken_away_is_owed_no_more(play, notes):
+    servers = replace(play.step("servers", target=True), takes_target_away=True)
+    play.begin(servers, play.step("copy", target=True), play.step("two"))
+    play.faults |= {"two": CAUSE, "undo copy": StepFailed("disk full", remedy="free it")}
+    assert play.run().ending is Ending.ROLLED_BACK_BEFORE
+    assert notes.owed(play.migration) == []
+
+
+def test_owed_clean_up_is_tried_again_after_the_end(play):
+    play.begin(play.step("servers", target=True), play.step("copy", target=True), play.step("two"))
+    play.faults |= {"two": CAUSE, "undo copy": ConnectionError("away"), "undo servers": ConnectionError("away")}
+    play.run()
+    play.faults["undo servers"] = ConnectionError("still away")
+    lease = play.journal.acquire(play.migration, holder="later")
+    assert [row.step for row in play.runner(lease).clean_up()] == ["servers"]
+    assert play.runner(lease).clean_up() == []
+    assert play.log[-3:] == ["undo copy", "undo servers", "undo servers"]
+
+
+def test_of_a_target_that_two_people_declared_lost_nothing_is_touched(play, notes):
+    servers = replace(play.step("servers", target=True), takes_target_away=True)
+    play.begin(servers, play.step("copy", target=True), play.step("source"), play.step("gate", READ))
+    play.faults["gate"] = wait()
+    play.run()
+    decisions = Decisions(play.journal)
+    assert decisions.declare_lost(play.migration, actor=Actor("os", "chen"), reason="the hall burnt") is False
+    with pytest.raises(Refused, match="second person"):
+        decisions.declare_lost(play.migration, actor=Actor("os", "chen"), reason="it did")
+    assert decisions.target_lost(play.migration) is None
+    assert decisions.declare_lost(play.migration, actor=Actor("os", "zhou"), reason="seen")
+    ask(play)
+    assert play.run().ending is Ending.ROLLED_BACK_BEFORE
+    assert play.log[2:] == ["source", "gate", "undo source"]
+    assert [(row.step, "os:chen, os:zhou" in row.what) for row in notes.owed(play.migration)] == [("servers", True)]
+
+
+# ---------------------------------------------------------------- refusals
+
+
+def test_a_refusal_before_anything_was_touched_is_no_roll_back_and_keeps_every_finding(play, notes):
+    play.begin(play.step("preflight", READ), play.step("one"))
+    found = [Finding("unlogged", "error", f"table {name} is unlogged", "make it logged", system="portal") for name in "ab"]
+    play.faults["preflight"] = Refused("2 findings", findings=found)
+    outcome = play.run()
+    assert (outcome.ending, outcome.untouched) == (Ending.ROLLED_BACK_BEFORE, True)
+    assert [f.message for f in notes.findings(play.migration)] == ["table a is unlogged", "table b is unlogged"]
+    assert play.journal.open_migration("portal") is None
+
+
+def test_a_refusal_after_something_was_touched_is_a_roll_back(play, notes):
+    play.begin(play.step("one"), play.step("gate", READ))
+    play.faults["gate"] = Refused("1 finding", findings=[Finding("ddl", "error", "x changed", "take it over")])
+    outcome = play.run()
+    assert (outcome.ending, outcome.untouched) == (Ending.ROLLED_BACK_BEFORE, False)
+    assert [f.code for f in notes.findings(play.migration)] == ["ddl"]
+
+
+# ---------------------------------------------------------------- a step that runs is reached
+
+
+def test_a_running_step_is_left_within_seconds_when_a_person_turns_back(play):
+    """It hangs in something that only its connections' end can stop."""
+    released = threading.Event()
+    play.begin(play.step("one"), play.step("hangs"))
+
+    def hang(what: str) -> None:
+        if what == "hangs":
+            play.hands.then = released.set
+            ask(play)
+            if released.wait(60):
+                raise ConnectionError("the server closed the connection")
+
+    play.on_run = hang
+    outcome = play.run()
+    assert released.is_set()
+    assert (outcome.ending, outcome.why) == (Ending.ROLLED_BACK_BEFORE, "the department asks (os:chen)")
+    assert play.log == ["one", "hangs", "undo hangs", "undo one"]
+
+
+def test_a_step_that_only_sleeps_asks_whether_it_should_stop(play):
+    play.begin(play.step("one"), play.step("sleeps"))
+
+    def sleep(what: str) -> None:
+        if what == "sleeps":
+            ask(play)
+            play.context.pause(60)
+
+    play.on_run = sleep
+    assert play.run().ending is Ending.ROLLED_BACK_BEFORE
+    [failed] = [e.payload for e in play.journal.events(kind="step") if e.payload["state"] == "failed"]
+    assert failed["error"]["what"] == "left, because a person asked to turn back"
+
+
+def test_a_switch_is_never_interrupted_and_the_way_back_is_not_either(play):
+    switching(play)
+
+    def act(what: str) -> None:
+        if what == "switch":
+            ask(play)
+            until = time.monotonic() + 60
+            while not play.context.should_stop() and time.monotonic() < until:  # told, so that it tries no second time
+                time.sleep(0.05)
+        if what == "switch_back":
+            time.sleep(1.2)  # longer than the watcher looks away
+
+    play.on_run = act
+    assert play.run().ending is Ending.ROLLED_BACK_AFTER
+    assert play.hands.interrupted == 0
+    assert play.log == ["one", "switch", "arm", "switch_back", "undo one"]
