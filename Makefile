@@ -4,7 +4,7 @@ VENV := .venv
 STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo test test-idempotence test-faults lab-up lab-down test-lab test-lab-short lint types bench bench-plan bench-move check
+.PHONY: help setup lock demo test test-idempotence test-faults test-contracts docs-databases lab-up lab-down test-lab test-lab-short lint types bench bench-plan bench-move check
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,12 @@ test-lab: setup ## the engine on hosts that boot: systemd, sudo, owners, network
 
 test-lab-short: setup ## the part of it that every change must pass
 	@$(VENV)/bin/python -m pytest tests/lab -m 'lab and not long' $(ARGS)
+
+test-contracts: setup ## what movers carry, refuse, break: every case on real servers, as a table
+	@$(VENV)/bin/python -m pytest tests/contracts $(ARGS)
+
+docs-databases: setup ## write the table of cases into docs/databases.md
+	@$(VENV)/bin/python -m tests.contracts.table
 
 lint: setup ## ruff, ansible-lint (production profile), terraform fmt
 	@$(VENV)/bin/ruff check .

@@ -1,0 +1,148 @@
+"""A database as somebody sees it who shares no code with the mover: by pg_dump, pg_dumpall, COPY and plain queries."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import re
+import subprocess
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from orchestrator.tools import programs
+from tests.contracts.mover.servers import ADMIN, Servers
+
+OURS = re.compile(r"orchestrator_[0-9a-f]{10}")
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """Texts by what they describe; two photographs are equal when all of them are."""
+
+    schema: str
+    globals: str
+    database: dict[str, str]
+    rows: dict[str, str] = field(default_factory=dict)
+    sequences: dict[str, str] = field(default_factory=dict)
+    objects: str = ""
+
+    def sequences_that_differ(self, other: Photograph, moving: list[str]) -> list[str]:
+        """Sequences, less those that the application draws from meanwhile."""
+        names = sorted((self.sequences.keys() | other.sequences.keys()) - set(moving))
+        pairs = [(name, self.sequences.get(name), other.sequences.get(name)) for name in names]
+        return [f"sequence {name}: {here} | {there}" for name, here, there in pairs if here != there]
+
+    def differences(self, other: Photograph, *, contents: bool = True) -> list[str]:
+        """What differs but for sequences, as lines that a reader of a failed test needs."""
+        lines = _diff("schema", self.schema, other.schema) + _diff("globals", self.globals, other.globals)
+        pairs = [("database", self.database, other.database)]
+        if contents:
+            pairs.append(("rows", self.rows, other.rows))
+            lines += [] if self.objects == other.objects else ["large objects differ"]
+        for kind, here, there in pairs:
+            for name in sorted(here.keys() | there.keys()):
+                if here.get(name) != there.get(name):
+                    lines.append(f"{kind} {name}: {here.get(name)} | {there.get(name)}")
+        return lines
+
+
+def take(servers: Servers, side: str, database: str) -> Photograph:
+    """What is there now; what bears our name is left out."""
+    environment = servers.environment(side, database)
+    with servers.connect(side, database) as connection:
+        return Photograph(
+            schema=_schema(environment),
+            globals=_globals(environment),
+            database=_database(connection),
+            rows=_rows(connection),
+            sequences=_sequences(connection),
+            objects=_large_objects(connection),
+        )
+
+
+def _run(argv: list[str], environment: dict[str, str]) -> str:
+    done = subprocess.run(argv, env=environment, capture_output=True, check=True, timeout=300)
+    return done.stdout.decode("utf-8", "backslashreplace")
+
+
+def _schema(environment: dict[str, str]) -> str:
+    text = _run([str(programs.find("pg_dump")), "-s"], environment)
+    blocks = re.split(r"\n\n--\n(?=-- )", text)
+    blocks = [re.sub(r"^-- .*\n--\n", "", block) for block in blocks]
+    kept = [block for block in blocks[1:] if not OURS.search(block) and "dump complete" not in block]
+    kept = [re.sub(r"^\\(un)?restrict .*$", "", block, flags=re.M).strip() for block in kept]
+    return "\n\n".join(sorted(kept))
+
+
+def _globals(environment: dict[str, str]) -> str:
+    text = _run([str(programs.find("pg_dumpall")), "-g"], environment)
+    lines = [line for line in text.splitlines() if line and not line.startswith(("--", "\\", "SET "))]
+    return "\n".join(line for line in lines if ADMIN not in line and not OURS.search(line))
+
+
+def _database(connection: psycopg.Connection[Any]) -> dict[str, str]:
+    row = connection.execute(
+        "SELECT pg_get_userbyid(datdba) AS owner, pg_encoding_to_char(encoding) AS encoding, datcollate, datctype,"
+        " (SELECT string_agg(concat_ws(' ', grantor::regrole, grantee::regrole, privilege_type, is_grantable), ','"
+        "   ORDER BY grantor::regrole::text, grantee::regrole::text, privilege_type)"
+        "  FROM aclexplode(coalesce(datacl, acldefault('d', datdba)))) AS rights,"
+        " shobj_description(oid, 'pg_database') AS comment,"
+        " (SELECT string_agg(concat_ws(' ', coalesce(r.rolname, '(all)'), setting), ',' ORDER BY r.rolname, setting)"
+        "  FROM pg_db_role_setting s LEFT JOIN pg_roles r ON r.oid = setrole, unnest(setconfig) AS setting"
+        "  WHERE setdatabase = d.oid) AS settings,"
+        " (SELECT string_agg(format('%%s.%%s %%s', tgrelid::regclass, coalesce(conname, tgname), tgenabled), ','"
+        "   ORDER BY tgrelid::regclass::text, coalesce(conname, tgname), tgfoid::regproc::text, tgenabled)"
+        "  FROM pg_trigger LEFT JOIN pg_constraint k ON k.oid = tgconstraint"
+        "  WHERE tgenabled <> 'O') AS triggers_not_plain"
+        " FROM pg_database d WHERE datname = %s",
+        (connection.info.dbname,),
+    )
+    names = [column.name for column in row.description or ()]
+    return dict(zip(names, map(str, row.fetchall()[0]), strict=True))
+
+
+def _relations(connection: psycopg.Connection[Any], kinds: str) -> list[tuple[str, str]]:
+    query = (
+        "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE relkind::text = ANY(%s) AND nspname !~ '^(pg_|information_schema$|orchestrator_[0-9a-f]{10}$)' ORDER BY 1, 2"
+    )
+    return [(str(s), str(n)) for s, n in connection.execute(query, (list(kinds),)).fetchall()]
+
+
+def _rows(connection: psycopg.Connection[Any]) -> dict[str, str]:
+    seen = {}
+    for schema, name in _relations(connection, "rm"):
+        digest, count = hashlib.sha256(), 0
+        table = sql.Identifier(schema, name)
+        with connection.cursor() as cursor:
+            only = sql.SQL("COPY (SELECT t.* FROM {} AS t ORDER BY t::text) TO STDOUT").format(table)
+            try:
+                with cursor.copy(only) as rows:
+                    for block in rows:
+                        digest.update(block)
+                        count += bytes(block).count(b"\n")
+            except psycopg.errors.ObjectNotInPrerequisiteState:
+                digest.update(b"not populated")
+        seen[f"{schema}.{name}"] = f"{count} rows {digest.hexdigest()[:12]}"
+    return seen
+
+
+def _sequences(connection: psycopg.Connection[Any]) -> dict[str, str]:
+    seen = {}
+    for schema, name in _relations(connection, "S"):
+        query = sql.SQL("SELECT last_value, is_called FROM {}").format(sql.Identifier(schema, name))
+        seen[f"{schema}.{name}"] = str(connection.execute(query).fetchone())
+    return seen
+
+
+def _large_objects(connection: psycopg.Connection[Any]) -> str:
+    query = "SELECT count(*), sum(hashtext(m.oid::text || lo_get(m.oid)::text)) FROM pg_largeobject_metadata m"
+    return str(connection.execute(query).fetchone())
+
+
+def _diff(what: str, here: str, there: str) -> list[str]:
+    lines = difflib.unified_diff(here.splitlines(), there.splitlines(), "one", "other", lineterm="", n=1)
+    return [f"{what}: {line}" for line in lines][:40]

@@ -1,0 +1,145 @@
+"""Every case against every mover that has a folder: carried and equal both ways, or refused by name with nothing touched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from orchestrator.movers.contract import Direction, Moment
+from tests.contracts.mover.application import Application
+from tests.contracts.mover.cases import Case, all_cases
+from tests.contracts.mover.servers import APPLICATION, Servers
+from tests.contracts.mover.story import Story
+
+pytestmark = pytest.mark.servers
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    with Servers(tmp_path_factory.mktemp("movers")) as running:
+        yield running
+
+
+def _parameters() -> list[object]:
+    return [
+        pytest.param(
+            case,
+            id=f"{case.engine}-{case.name}",
+            marks=[pytest.mark.xfail(reason=case.broken)] if case.broken else [],
+        )
+        for case in all_cases()
+    ]
+
+
+@pytest.mark.parametrize("case", _parameters())
+def test_case(case: Case, servers: Servers, tmp_path: Path) -> None:
+    with servers.emptied():
+        story = Story(servers, case, tmp_path)
+        story.lay_out()
+        before = story.photograph("source")
+        with story.sessions(), Application(servers, case.database, case.live) as application:
+            if case.expect == "refused":
+                _refused(story, application)
+            else:
+                _carried(story, application)
+            application.rest()
+        after = story.photograph("source")
+        assert not application.harm, application.harm[:3]
+        if case.ends == "back":
+            changes_of_its_own = bool(case.after_copy or case.in_trial)
+            differ = [] if changes_of_its_own else before.differences(after, contents=False)
+            assert not differ, "the source is not as it was:\n" + "\n".join(differ)
+            _acknowledged_are_there(story, application, "source")
+
+
+def _refused(story: Story, application: Application) -> None:
+    case = story.case
+    if case.refused_at == "preflight":
+        _names(case, story.check(Moment.PREFLIGHT))
+        return
+    assert not story.check(Moment.PREFLIGHT)
+    if case.refused_at == "copy":
+        _names(case, story.check(Moment.COPY))
+        return
+    story.mover.back_up(story.part)
+    story.mover.drop_copy(story.part)
+    story.mover.prepare(story.part)
+    story.act("source", case.after_copy)
+    if case.refused_at == "going back":
+        story.switch(Direction.FORWARD, application)
+        story.mover.arm(story.part, "armed")
+        story.act("target", case.in_trial)
+    _names(case, story.check(Moment.GATE))
+    if case.refused_at == "gate":
+        story.mover.withdraw(story.part)
+
+
+def _names(case: Case, findings: list) -> None:
+    said = [f"{finding.code}: {finding.message}" for finding in findings]
+    of_its_kind = [finding.message for finding in findings if finding.code == case.code]
+    assert of_its_kind, f"no finding {case.code}, but {said}"
+    for name in case.names:
+        assert any(name in message for message in of_its_kind), f"nobody names {name}: {said}"
+
+
+def _carried(story: Story, application: Application) -> None:
+    case, mover, part = story.case, story.mover, story.part
+    for moment in (Moment.PREFLIGHT, Moment.COPY):
+        findings = mover.check(part, moment)
+        assert not [f for f in findings if f.severity == "error"], findings
+    assert not case.warns or case.warns in {f.code for f in findings}
+    mover.back_up(part)
+    assert mover.backed_up(part)
+    mover.drop_copy(part)
+    mover.prepare(part)
+    assert mover.prepared(part)
+    story.act("source", case.after_copy)
+    assert not story.check(Moment.GATE)
+    story.switch(Direction.FORWARD, application)
+    mover.arm(part, "armed")
+    assert mover.armed(part)
+    _sequences_stand_where_they_stood(story)
+    story.act("target", case.in_trial)
+    _afterwards(story, "target")
+    assert not story.check(Moment.GATE)
+    application.rest()
+    story.settle()
+    differ = story.photograph("source").differences(story.photograph("target"))
+    assert not differ, "the sides differ:\n" + "\n".join(differ)
+    _acknowledged_are_there(story, application, "target")
+    application.wake()
+    if case.ends == "accepted":
+        mover.finish(part)
+        assert mover.finished(part)
+        _afterwards(story, "target")
+        with story.servers.connect("target", case.database, user=APPLICATION) as owner:
+            for statement in case.accepted:
+                owner.execute(statement.encode())
+        return
+    story.switch(Direction.BACK, application)
+    _sequences_stand_where_they_stood(story)
+    _afterwards(story, "source")
+    mover.withdraw(part)
+    _afterwards(story, "source")
+
+
+def _sequences_stand_where_they_stood(story: Story) -> None:
+    moving = ["public.ledger_receipt", *story.case.moving]
+    differ = story.photograph("source").sequences_that_differ(story.photograph("target"), moving)
+    assert not differ, "\n".join(differ)
+
+
+def _afterwards(story: Story, side: str) -> None:
+    with story.servers.connect(side, story.case.database, user=APPLICATION) as owner:
+        for statement in story.case.afterwards:
+            owner.execute(statement.encode())
+
+
+def _acknowledged_are_there(story: Story, application: Application, side: str) -> None:
+    with story.servers.connect(side, story.case.database) as admin:
+        rows = {row[0] for row in admin.execute("SELECT n FROM ledger").fetchall()}
+    lost = [number for number in application.acknowledged if number not in rows]
+    assert application.acknowledged, "the application never wrote"
+    assert not lost, f"{len(lost)} of {len(application.acknowledged)} acknowledged writes are not on the {side}"
