@@ -65,7 +65,7 @@ def _cell(case: Case) -> str:
 
 def written(text: str) -> str:
     """The page with its table made anew."""
-    return text.split(MARK)[0] + page()
+    return text.split(MARK, maxsplit=1)[0] + page()
 
 
 if __name__ == "__main__":
