@@ -116,7 +116,8 @@ def few(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 HOST = st.builds(
     Host, name=HOSTS, address=st.sampled_from(["10.0.0.1", "fe80::1", "host.gov"]), ssh_port=PORTS, ssh_user=st.sampled_from(["root", "ops"]), os=maybe(answers()),
     vcpus=maybe(st.integers(1, 512)), memory_gb=maybe(POSITIVE), disk_gb=maybe(POSITIVE), room=maybe(st.sampled_from(["r-0", "elsewhere"])), processor=maybe(answers()),
-    new_address=maybe(st.just("10.9.0.1")),
+    new_address=maybe(st.just("10.9.0.1")), become=maybe(st.just("root")), manager=st.sampled_from(["systemd", "processes"]),
+    root=maybe(st.just("/srv/a b")), python=maybe(st.just("/usr/bin/python3")), target=maybe(HOSTS),
 )  # fmt: skip
 DATABASE = st.builds(
     Database, name=SQL, engine=words(), version=maybe(words()), host=HOSTS, port=PORTS, role=maybe(SQL), secret=maybe(st.just("env:X")), admin_role=maybe(SQL),
@@ -268,7 +269,8 @@ FULL = Inventory(
             middleware="TongWeb 7", domains=("a.gov.cn",), user_count=9, concurrent_users=3, in_service_since="2015-06", runs_at=RunsAt.OTHER_CLOUD,
             retiring=True, planned_end="2027", database_owner="base", file_gb=7.5, backup="每日全备", operator="乙公司", open_ports=("80", "8080-8090"),
             licence_binding=LicenceBinding.DONGLE, end_of_support="2020-11-30", annual_cost_wan=2.5, domestic="已完成",
-            hosts=(Host(name="h", address="10.0.0.1", ssh_port=2222, ssh_user="ops", os="AIX", vcpus=3, memory_gb=4.5, disk_gb=5.5, room="r-0", processor="ppc", new_address="10.9.0.1"),),
+            hosts=(Host(name="h", address="10.0.0.1", ssh_port=2222, ssh_user="ops", os="AIX", vcpus=3, memory_gb=4.5, disk_gb=5.5, room="r-0", processor="ppc", new_address="10.9.0.1",
+                become="ops", manager="processes", root="/srv", python="/usr/bin/python3", target="h-2"),),
             databases=(
                 Database(
                     name="db", engine="oracle", version="11g", host="h", port=1521, role="app", secret="env:A", admin_role="sys", admin_secret="env:B", size_gb=9.5,
