@@ -36,7 +36,13 @@ def big_form(path: Path, rows: int) -> None:
     sheet.append([column.zh for column in columns])
     example = EXAMPLE["zh"]
     for number in range(rows):
-        row = {**example, "row_no": number, "department": f"单位{number % 150}", "name": f"系统{number}", "depends_on": f"系统{number // 2}" if number else "无"}
+        row = {
+            **example,
+            "row_no": number,
+            "department": f"单位{number % 150}",
+            "name": f"系统{number}",
+            "depends_on": f"系统{number // 2}" if number else "无",
+        }
         sheet.append([row.get(column.field) for column in columns])
     workbook.save(path)
 
@@ -48,7 +54,9 @@ def test_rows_checked_a_second(rows: int, tmp_path: Path, capsys: pytest.Capture
     done = subprocess.run([sys.executable, "-c", CHECK, str(path)], check=True, capture_output=True, text=True)
     systems, seconds, memory = done.stdout.split()
     with capsys.disabled():
-        print(f"\ninventory check, {rows} rows: {float(seconds):.2f} s, {rows / float(seconds):.0f} rows/s, {float(memory):.0f} MB, {systems} systems")
+        print(
+            f"\ninventory check, {rows} rows: {float(seconds):.2f} s, {rows / float(seconds):.0f} rows/s, {float(memory):.0f} MB, {systems} systems"
+        )
     assert int(systems) == rows
 
 
@@ -76,7 +84,9 @@ def test_the_policy_over_a_thousand_systems(capsys: pytest.CaptureFixture[str]) 
     started = time.monotonic()
     verdicts = assess(inventory, load_policy(None))
     seconds = time.monotonic() - started
-    kinds = {strategy: sum(v.strategy == strategy for v in verdicts.values()) for strategy in sorted({v.strategy for v in verdicts.values()})}
+    kinds = {
+        strategy: sum(v.strategy == strategy for v in verdicts.values()) for strategy in sorted({v.strategy for v in verdicts.values()})
+    }
     with capsys.disabled():
         print(f"\npolicy over 1000 seeded systems: {seconds:.2f} s, {kinds}")
     assert len(verdicts) == 1000

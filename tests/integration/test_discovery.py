@@ -73,7 +73,10 @@ def herd(worker_folder: Path, make_host: Callable[[str], Host]) -> Iterator[Call
                 with contextlib.suppress(OSError), socket.create_connection((f"127.77.0.{number}", port), 1):
                     break
                 time.sleep(0.05)
-        hosts = [Host(name=f"h-{number}", address=f"127.77.0.{number}", ssh_port=port, ssh_user=getpass.getuser(), manager="processes") for number in numbers]
+        hosts = [
+            Host(name=f"h-{number}", address=f"127.77.0.{number}", ssh_port=port, ssh_user=getpass.getuser(), manager="processes")
+            for number in numbers
+        ]
         return hosts, folder / "known_hosts", folder / "key"
 
     yield start

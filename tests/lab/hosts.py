@@ -115,7 +115,7 @@ class LabHost:
     def greets(self) -> bool:
         """Whether its sshd answers, asked within its own network."""
         with (
-            _within_network(f"/run/netns/{self.networks.switch}"),
+            within_network(f"/run/netns/{self.networks.switch}"),
             contextlib.suppress(OSError),
             socket.create_connection((self.address, 22), timeout=2) as connection,
         ):
@@ -201,7 +201,7 @@ class LabHost:
 
 
 @contextlib.contextmanager
-def _within_network(path: str) -> Iterator[None]:
+def within_network(path: str) -> Iterator[None]:
     """This thread stands in another network namespace meanwhile."""
     import ctypes
 

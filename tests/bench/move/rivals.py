@@ -44,7 +44,19 @@ def physical_switchover(world: World) -> dict[str, Any]:
     data = world.data("standby")
     data.parent.mkdir(parents=True)
     unprivileged.give(data.parent)
-    base = [*unprivileged.prefix(), str(programs.find("pg_basebackup")), "-h", world.addresses["source"], "-D", str(data), "-R", "-c", "fast", "-X", "stream"]
+    base = [
+        *unprivileged.prefix(),
+        str(programs.find("pg_basebackup")),
+        "-h",
+        world.addresses["source"],
+        "-D",
+        str(data),
+        "-R",
+        "-c",
+        "fast",
+        "-X",
+        "stream",
+    ]
     subprocess.run(base, check=True, env=os.environ | SUPERUSER, stdin=subprocess.DEVNULL)
     conf = data / "postgresql.conf"
     conf.write_text(conf.read_text().replace(world.addresses["source"], world.addresses["standby"]))

@@ -49,7 +49,10 @@ def test_the_head_word_decides(kind: str, words: str, value: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "words"),
     [
-        ("status", "拟建 正常停用 已建未用 已建未上线 未投入使用 闲置 部分停用 未建 规划中 升级改造中 2017年停用 计划建设 运行不正常 曾运行"),
+        (
+            "status",
+            "拟建 正常停用 已建未用 已建未上线 未投入使用 闲置 部分停用 未建 规划中 升级改造中 2017年停用 计划建设 运行不正常 曾运行",
+        ),
         ("network", "互联网/政务外网 局域网 业务内网 非专网 政务外网、互联网 VPN 4G 未接入互联网"),
         ("kind", "办公类 硬件 数据库管理系统 服务器 信息化 非系统"),
         ("organisation", "市委直属事业单位 差额拨款 非政府部门 机关事业"),
@@ -98,7 +101,9 @@ def test_one_cell_may_say_more_than_its_column_asks(kind: str, cell: str, value:
     assert read.understood
 
 
-@pytest.mark.parametrize("word", ["拟定三级", "三级/二级", "待定级", "未测评", "二级(未备案)", "S2A2G3二级", "13级", "六级", "已备案", "2019"])
+@pytest.mark.parametrize(
+    "word", ["拟定三级", "三级/二级", "待定级", "未测评", "二级(未备案)", "S2A2G3二级", "13级", "六级", "已备案", "2019"]
+)
 def test_a_grade_is_not_guessed(word: str) -> None:
     with pytest.raises(Unreadable):
         read_value("grade", word)
@@ -107,7 +112,9 @@ def test_a_grade_is_not_guessed(word: str) -> None:
 def test_whole_sentences_about_secrets_are_answers_and_halves_are_not() -> None:
     no = "不涉及 不涉及国家秘密 非涉密信息系统 未涉及国家秘密 不含涉密信息 不属于涉密信息系统 否(不涉密) 无国家秘密"
     yes = "涉及国家秘密 秘密级 机密级信息系统 是,属于涉密系统"
-    open_ones = "不涉密,内部使用 不涉及工作秘密 不涉及个人信息 普通 内部 未定密 非非密 涉密资质 密码 无密级 不存储涉密信息 涉密程度低 部分涉密"
+    open_ones = (
+        "不涉密,内部使用 不涉及工作秘密 不涉及个人信息 普通 内部 未定密 非非密 涉密资质 密码 无密级 不存储涉密信息 涉密程度低 部分涉密"
+    )
     assert [classified(word) for word in no.split()] == [False] * 8
     assert [classified(word) for word in yes.split()] == [True] * 4
     assert {word: classified(word) for word in open_ones.split()} == dict.fromkeys(open_ones.split())

@@ -167,7 +167,9 @@ def test_the_commented_example_of_a_programme_is_valid() -> None:
 
 def test_what_if_shows_the_best_plan_of_both_sides_and_who_gets_a_date_only_on_one() -> None:
     inventory, verdicts, programme = demo_city()
-    poor = programme.model_copy(update={"teams": tuple(Teams(skill=one, teams=n) for one, n in (("cloud", 0.2), ("facility", 2), ("device", 2)))})
+    poor = programme.model_copy(
+        update={"teams": tuple(Teams(skill=one, teams=n) for one, n in (("cloud", 0.2), ("facility", 2), ("device", 2)))}
+    )
     found = what_if(inventory, verdicts, poor, [parse_team("cloud+4")])
     assert not found.before.feasible
     assert found.after.feasible
@@ -185,7 +187,9 @@ def test_what_if_says_which_changes_change_nothing() -> None:
     inventory, verdicts, programme = demo_city()
     changes = [parse_team("cloud+1"), parse_capacity("+8vcpu"), Change("replication", 10)]
     notes = what_if(inventory, verdicts, programme, changes).notes
-    assert [text in note for text, note in zip(("no team limit", "no cloud limit", "no replication limit"), notes, strict=True)] == [True] * 3
+    assert [text in note for text, note in zip(("no team limit", "no cloud limit", "no replication limit"), notes, strict=True)] == [
+        True
+    ] * 3
     skilled = programme.model_copy(update={"teams": tuple(Teams(skill=one, teams=9) for one in ("cloud", "facility", "device"))})
     (needless,) = what_if(inventory, verdicts, skilled, [parse_team("db+1")]).notes
     assert "nothing needs db" in needless

@@ -35,7 +35,9 @@ def test_a_team_that_is_too_small_is_no_proof_whatever_the_capacities() -> None:
     assert "team of cloud: at least 1 more for citizen-portal, which needs 1.2 at once, 0.2 are there at most" in text
     assert "0 %" not in text
     assert not any("lower `percent`" in one.remedy for one in found)
-    assert any(one.code == "shown-to-suffice" and "up to phase-1" in one.message for one in found)  # phase-2 wants all, and no team has `device`
+    assert any(
+        one.code == "shown-to-suffice" and "up to phase-1" in one.message for one in found
+    )  # phase-2 wants all, and no team has `device`
 
 
 def test_what_is_named_for_a_system_is_exactly_what_it_lacks() -> None:

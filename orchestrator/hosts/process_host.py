@@ -1,0 +1,277 @@
+"""Runs on a host without systemd: services as plain processes. Standard library only, and any Python from 3.6 on.
+
+One JSON document comes in by standard input (``act``, ``home``, ``service``), one goes out: the answer, or ``trouble`` with ``remedy``.
+A service is a process in a session of its own, with its pid and start time on record; one that somebody else started is found
+by its argv and, where several have the same, by the port that it listens on.
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+PASSED_ON = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "EMBEDDED_HOST")
+SETTLE_SECONDS = 0.5
+
+
+class Trouble(Exception):
+    """What is wrong, and what to do."""
+
+    def __init__(self, what, remedy):
+        super().__init__(what)
+        self.what, self.remedy = what, remedy
+
+
+def read(path):
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return None
+
+
+def started_at(pid):
+    """Start time of a living process, with the boot that it counts from; None when it is gone."""
+    text = read("/proc/%d/stat" % pid)
+    if text is None:
+        return None
+    fields = text.rpartition(b")")[2].split()
+    boot = (read("/proc/sys/kernel/random/boot_id") or b"").decode().strip()
+    return None if fields[0] == b"Z" else [int(fields[19]), boot]
+
+
+def session_of(pid):
+    text = read("/proc/%d/stat" % pid)
+    fields = text.rpartition(b")")[2].split() if text else [b"Z"]
+    return None if fields[0] == b"Z" else int(fields[3])
+
+
+def processes():
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def argv_of(pid):
+    text = read("/proc/%d/cmdline" % pid)
+    return [os.fsdecode(part) for part in text.split(b"\0")[:-1]] if text else []
+
+
+def environment_of(pid):
+    text = read("/proc/%d/environ" % pid) or b""
+    pairs = [os.fsdecode(part).partition("=") for part in text.split(b"\0") if b"=" in part]
+    return {name: value for name, _, value in pairs}
+
+
+def listens_at(pid, port):
+    """Whether a process holds a listening socket of that port."""
+    wanted = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        for line in (read(table) or b"").decode().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == port:
+                wanted.add("socket:[%s]" % fields[9])
+    try:
+        open_files = os.listdir("/proc/%d/fd" % pid)
+    except OSError:
+        return False
+    for name in open_files:
+        try:
+            if os.readlink("/proc/%d/fd/%s" % (pid, name)) in wanted:
+                return True
+        except OSError:
+            continue
+    return False
+
+
+class Service:
+    """One service on this host, and its files: environment, record, log, how it was before, whether it is held."""
+
+    def __init__(self, given, home):
+        self.name, self.argv = given["name"], given["argv"]
+        self.environment = given["environment"]
+        self.address, self.port = given["address"] or "127.0.0.1", int(given["port"])
+        self.seconds = float(given["start_seconds"])
+        self.home = home
+
+    def path(self, ending):
+        return os.path.join(self.home, self.name + ending)
+
+    def document(self, ending):
+        text = read(self.path(ending))
+        return json.loads(text.decode()) if text else {}
+
+    def write(self, ending, document):
+        os.makedirs(self.home, mode=0o755, exist_ok=True)
+        new = self.path(ending) + ".new"
+        if os.path.exists(new):
+            os.unlink(new)
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            json.dump(document, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.rename(new, self.path(ending))
+
+    def forget(self, ending):
+        if os.path.exists(self.path(ending)):
+            os.unlink(self.path(ending))
+
+    # ---- looking
+
+    def pids(self):
+        """Every living process of the service: of the session that we started, else those that its argv finds."""
+        record = self.document(".json")
+        if record and (started_at(record["pid"]) == record["started"] or self.left_over(record)):
+            return [pid for pid in processes() if session_of(pid) == record["pid"]]
+        found = [pid for pid in processes() if pid != os.getpid() and self.is_ours(argv_of(pid)) and started_at(pid)]
+        if self.port and len(found) > 1:
+            found = [pid for pid in found if listens_at(pid, self.port)]
+        return found
+
+    def left_over(self, record):
+        """Children live on in the session of a leader that is gone. Its pid is not given away while its session lives."""
+        same_boot = record["started"] and record["started"][1] == (read("/proc/sys/kernel/random/boot_id") or b"").decode().strip()
+        return same_boot and started_at(record["pid"]) is None
+
+    def is_ours(self, argv):
+        """Its own argv, or that behind an interpreter which its first line names."""
+        size = len(self.argv)
+        return bool(size) and any(argv[at : at + size] == self.argv for at in range(min(3, max(0, len(argv) - size) + 1)))
+
+    def listens(self):
+        with socket.socket(socket.AF_INET6 if ":" in self.address else socket.AF_INET) as probe:
+            probe.settimeout(0.5)
+            return probe.connect_ex((self.address, self.port)) == 0
+
+    def state(self):
+        active = bool(self.pids())
+        return {"present": active or bool(self.document(".place")), "active": active, "held": os.path.exists(self.path(".held"))}
+
+    # ---- how it was
+
+    def remember(self):
+        former = self.document(".former")
+        if not former:
+            former = self.state()
+            if former["active"]:
+                pid = min(self.pids())
+                former["argv"], former["environment"] = argv_of(pid), environment_of(pid)
+                former["folder"] = os.readlink("/proc/%d/cwd" % pid)
+            former["place"] = self.document(".place")
+            self.write(".former", former)
+        return {name: former[name] for name in ("present", "active", "held")}
+
+    def restore(self):
+        former = self.document(".former")
+        if not former:
+            return
+        self.forget(".held")
+        if not former["active"]:
+            self.stop()
+        elif not self.pids() or self.document(".json").get("argv") not in (None, former["argv"]) or self.changed(former):
+            self.stop()
+            self.launch(former["argv"], former["environment"], former["folder"])
+        if former["place"]:
+            self.write(".place", former["place"])
+        else:
+            self.forget(".place")
+        self.forget(".former")
+
+    def changed(self, former):
+        record = self.document(".json")
+        return bool(record) and any(former["environment"].get(name) != value for name, value in record["environment"].items())
+
+    # ---- changing
+
+    def place(self):
+        self.remember()
+        self.write(".place", {"argv": self.argv, "environment": self.environment})
+
+    def start(self):
+        if os.path.exists(self.path(".held")):
+            raise Trouble("%s is held: it runs at another site" % self.name, "go back first, or restore it")
+        if not self.argv:
+            raise Trouble("%s has no command" % self.name, "give it one in the inventory")
+        record = self.document(".json")
+        if self.pids():
+            if record.get("argv") == self.argv and record.get("environment") == self.environment:
+                return self.wait_up(record["pid"], None)
+            self.stop()
+        if self.port and self.listens():
+            raise Trouble("something else listens at %s:%d" % (self.address, self.port), "end it, or give %s another port" % self.name)
+        kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+        self.launch(self.argv, dict(kept, **self.environment), None, self.environment)
+
+    def launch(self, argv, environment, folder, given=None):
+        os.makedirs(self.home, mode=0o755, exist_ok=True)
+        with open(self.path(".log"), "ab") as log:
+            try:
+                process = subprocess.Popen(
+                    argv, env=environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                )
+            except OSError as error:
+                raise Trouble("%s cannot be started: %s" % (self.name, error.strerror), "see whether %s is there" % argv[0])
+        record = {"pid": process.pid, "started": started_at(process.pid), "argv": argv, "environment": given or environment}
+        self.write(".json", record)
+        self.wait_up(process.pid, process)
+
+    def wait_up(self, pid, process):
+        deadline, settled = time.time() + self.seconds, time.time() + SETTLE_SECONDS
+        while True:
+            if process is not None and process.poll() is not None:
+                raise Trouble("%s ended with %d: %s" % (self.name, process.returncode, self.last_words()), "mend what it says")
+            if (self.port and self.listens()) or (not self.port and time.time() > settled):
+                return
+            if time.time() > deadline:
+                what = "%s (pid %d) does not listen at %s:%d within %g s: %s"
+                values = (self.name, pid, self.address, self.port, self.seconds, self.last_words())
+                raise Trouble(what % values, "see %s" % self.path(".log"))
+            time.sleep(0.05)
+
+    def stop(self):
+        for number, seconds in ((signal.SIGTERM, self.seconds), (signal.SIGKILL, 5)):
+            deadline = time.time() + seconds
+            pids = self.pids()
+            while pids and time.time() < deadline:
+                for pid in pids:
+                    try:
+                        os.kill(pid, number)
+                    except ProcessLookupError:
+                        continue
+                    except PermissionError:
+                        raise Trouble("%s (pid %d) is another account's" % (self.name, pid), "name that account as the host's `become`")
+                time.sleep(0.1)
+                pids = self.pids()
+            if not pids:
+                self.forget(".json")
+                return
+        raise Trouble("%s does not end: pids %s" % (self.name, self.pids()), "end it by hand")
+
+    def hold(self):
+        self.remember()
+        self.write(".held", {"since": time.time()})
+        self.stop()
+
+    def last_words(self):
+        text = read(self.path(".log")) or b""
+        return text[-600:].decode("utf-8", "replace").strip() or "no word"
+
+
+ACTS = ("state", "remember", "place", "start", "stop", "hold", "restore", "last_words")
+
+
+def main():
+    asked = json.loads(sys.stdin.read())
+    service = Service(asked["service"], asked["home"])
+    try:
+        if asked["act"] not in ACTS:
+            raise Trouble("no act %s" % asked["act"], "one of %s" % ", ".join(ACTS))
+        answer = getattr(service, asked["act"])()
+    except Trouble as error:
+        answer = {"trouble": error.what, "remedy": error.remedy}
+    json.dump(answer, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
