@@ -65,9 +65,6 @@ class SharedHost:
         with suppress(Exception):
             self.manager().start(service)
 
-    def crash(self, service: Placed) -> None:
-        self.end_all()
-
     def restart_host(self) -> None:
         self.end_all()
 

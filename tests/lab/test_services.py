@@ -71,9 +71,6 @@ class BootedHost:
     def try_by_hand(self, service: Placed) -> None:
         self.host.run("systemctl", "start", f"{service.name}.service", check=False)
 
-    def crash(self, service: Placed) -> None:
-        self.host.run("systemctl", "kill", "--signal=KILL", f"{service.name}.service")
-
     def restart_host(self) -> None:
         self.host.cut_power()
         self.host.boot()

@@ -1,7 +1,7 @@
 """Tells one case of ``cases/*.yaml`` to a service manager: the same words for systemd on a booted host and for plain processes.
 
 A case has ``service`` (fields of ``Placed``; ``kind`` chooses the program) and ``story``, a list of words, each of which is an act
-of the contract or one of the surroundings (``start_by_hand``, ``crash``, ``foreign`` …), or an expectation.
+of the contract or one of the surroundings (``start_foreign``, ``try_by_hand``, ``restart_host``), or an expectation.
 """
 
 from __future__ import annotations
@@ -46,7 +46,6 @@ class Surroundings(Protocol):
     def get(self, port: int) -> str: ...
     def start_foreign(self, service: Placed) -> None: ...
     def try_by_hand(self, service: Placed) -> None: ...
-    def crash(self, service: Placed) -> None: ...
     def restart_host(self) -> None: ...
     def photograph(self) -> str: ...
 
@@ -82,7 +81,7 @@ def tell(case: Path, host: Surroundings) -> None:
 
 def _act(host: Surroundings, service: Placed, word: str) -> None:
     around: dict[str, Callable[..., object]] = {
-        "start_foreign": host.start_foreign, "try_by_hand": host.try_by_hand, "crash": host.crash,
+        "start_foreign": host.start_foreign, "try_by_hand": host.try_by_hand,
     }  # fmt: skip
     if word == "restart_host":
         host.restart_host()
