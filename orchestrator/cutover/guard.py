@@ -87,7 +87,7 @@ class Pair:
     live_snapshot: psycopg.Connection[Any]
     other_snapshot: psycopg.Connection[Any]
     snapshots: list[str] = field(default_factory=list)
-    sequences: list[tuple[str, str, int]] = field(default_factory=list)
+    sequences: list[tuple[str, str, int, bool]] = field(default_factory=list)
 
 
 class Guard:
@@ -219,7 +219,7 @@ class Guard:
     def _drain(self) -> None:
         for pair in self.pairs:
             fence.mark(pair.live, pair.spec.names, self.spec.attempt)
-            pair.sequences = fence.read_sequences(pair.live, pair.spec.names)
+            pair.sequences = list(fence.read_sequences(pair.live, pair.spec.names))
             pair.snapshots = [fence.export_snapshot(pair.live_snapshot)]
         for pair in self.pairs:
             while not fence.marked(pair.other, pair.spec.names, self.spec.attempt):

@@ -81,6 +81,19 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Progress:
+    """How far a copy is: structured, so that a terminal draws a bar and a log writes one line."""
+
+    tables_done: int
+    tables: int
+    bytes_done: int
+    bytes: int
+    """Of the source's tables: an estimate, since rows travel in another form than they lie on disk."""
+    rows_done: int
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Hands:
     """What a mover may use of its surroundings."""
 
@@ -89,6 +102,10 @@ class Hands:
     say: Callable[[str], None] = lambda _text: None
     register: Register = lambda _record: None
     """Every child process is registered, so that a later run can prove it dead."""
+    should_stop: Callable[[], bool] = lambda: False
+    """Asked in every wait: a person wants to turn back. The wait then ends with ``TurnedBack``."""
+    progress: Callable[[Progress], None] = lambda _progress: None
+    """Told of every look at a copy that is under way."""
 
 
 @dataclass(frozen=True)

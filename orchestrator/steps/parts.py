@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 
 def parts(ctx: Context) -> list[tuple[Mover, Part]]:
     """Every movable database with its mover, in the inventory's order."""
-    hands = Hands(folder=ctx.world.folder, say=ctx.say, register=ctx.records.process)
+    hands = Hands(
+        folder=ctx.world.folder,
+        say=ctx.say,
+        register=ctx.records.process,
+        should_stop=ctx.should_stop,
+    )
     pairs = []
     for database in registry.movable_databases(ctx.system):
         kind = registry.DATABASES[database.engine]

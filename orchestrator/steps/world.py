@@ -139,11 +139,11 @@ class World:
 
     def dsn(self, database: Database, side: str, *, name: str | None = None) -> str:
         """The engine's DSN to one side of a database (or another database of that cluster)."""
-        from orchestrator.movers.postgresql import dumps
+        from orchestrator.movers.postgresql import connections, dumps
 
         return dumps.dsn(
             host=self.host(database.host, side).address, port=database.port, database=name or database.name,
-            user=database.admin_role or "orchestrator", password=self.secret(database.admin_secret),
+            user=database.admin_role or "orchestrator", password=self.secret(database.admin_secret), options=connections.options(),
         )  # fmt: skip
 
     def sql(self, database: Database, side: str, *, name: str | None = None) -> Connection:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from orchestrator.errors import Finding
 from orchestrator.movers.contract import Moment, Part
-from orchestrator.movers.postgresql import fence
-from orchestrator.movers.postgresql.fence import Connection
+from orchestrator.movers.postgresql import following
+from orchestrator.movers.postgresql import target as target_side
+from orchestrator.movers.postgresql.connections import Connection
 from orchestrator.movers.postgresql.names import Names
 from orchestrator.movers.postgresql.questions import SOURCE, Question
 from orchestrator.movers.postgresql.reach import connect, names_of
@@ -19,13 +20,16 @@ def findings(part: Part, moment: Moment) -> list[Finding]:
         with connect(part, "source") as source:
             for question in SOURCE:
                 found += _ask(source, question, part, names)
+            found += following.refusals(part, source)
     except Exception as error:  # noqa: BLE001 - any refusal of the server is one finding
         found.append(_unreachable(part, "source", error))
     if moment is Moment.PREFLIGHT or part.target is None:
         return found
     try:
         with connect(part, "target", database="postgres") as target:
-            fence.scalar(target, "SELECT 1")
+            if moment is Moment.COPY:
+                with connect(part, "source") as source:
+                    found += target_side.refusals(part, source, target)
     except Exception as error:  # noqa: BLE001 - as above
         found.append(_unreachable(part, "target", error))
     return found

@@ -8,39 +8,22 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from orchestrator.movers.postgresql.fence import Connection, scalar
+from orchestrator.movers.postgresql import database_row
+from orchestrator.movers.postgresql.connections import Connection, scalar
 from orchestrator.movers.postgresql.names import Names
 from orchestrator.tools import process, programs
 from orchestrator.tools.process import Register
 
 
-def dsn(*, host: str, port: int, database: str, user: str, password: str) -> str:
+def dsn(*, host: str, port: int, database: str, user: str, password: str, **more: str) -> str:
     """A libpq connection string with every value quoted."""
-    return psycopg.conninfo.make_conninfo(host=host, port=port, dbname=database, user=user, password=password)
+    return psycopg.conninfo.make_conninfo(host=host, port=port, dbname=database, user=user, password=password, **more)
 
 
 def _environment(dsn_text: str) -> dict[str, str]:
     parts = psycopg.conninfo.conninfo_to_dict(dsn_text)
     names = {"host": "PGHOST", "port": "PGPORT", "dbname": "PGDATABASE", "user": "PGUSER", "password": "PGPASSWORD"}
     return dict(os.environ) | {env: str(parts[key]) for key, env in names.items() if key in parts} | {"PGCONNECT_TIMEOUT": "5"}
-
-
-def copy_schema(source: str, target: str, names: Names, folder: Path, register: Register) -> None:
-    """The application's schema, without ours, without publications; all or nothing. Raises ToolError."""
-    file = folder / "schema.sql"
-    process.run(
-        [programs.find("pg_dump"), "--schema-only", "--no-publications", "--no-subscriptions", f"--exclude-schema={names.schema}", "-f", file],
-        label="pg_dump schema", limit=300, env=_environment(source), register=register,
-    )  # fmt: skip
-    restore_sql(file, target, register)
-
-
-def restore_sql(file: Path, target: str, register: Register) -> None:
-    """Runs an SQL file in one transaction; the first error ends it."""
-    process.run(
-        [programs.find("psql"), "-X", "-q", "-1", "-v", "ON_ERROR_STOP=1", "-f", file],
-        label="psql", limit=600, env=_environment(target), register=register,
-    )  # fmt: skip
 
 
 def dump(source: str, names: Names, folder: Path, register: Register, *, snapshot: str, jobs: int = 2, limit: float = 6 * 3600) -> int:
@@ -66,21 +49,10 @@ def database_exists(connection: Connection, name: str) -> bool:
     return bool(scalar(connection, "SELECT 1 FROM pg_database WHERE datname = %s", name))
 
 
-def create_database(connection: Connection, name: str, *, like: Connection | None = None, closed: bool = False) -> None:
-    """An empty database, encoding and collation as ``like``'s; one that is there already is fine. ``closed``: only superusers
-    may connect from its first moment on."""
-    if database_exists(connection, name):
-        return
-    options: sql.SQL | sql.Composed = sql.SQL("")
-    if like is not None:
-        row = like.execute(
-            "SELECT pg_encoding_to_char(encoding), datcollate, datctype FROM pg_database WHERE datname = current_database()"
-        ).fetchone()
-        assert row is not None  # noqa: S101 - the current database exists
-        options = sql.SQL(" ENCODING {} LC_COLLATE {} LC_CTYPE {}").format(*(sql.Literal(v) for v in row))
-    if closed:
-        options += sql.SQL(" CONNECTION LIMIT 0")
-    connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)) + options)
+def create_database(connection: Connection, name: str, *, like: Connection) -> None:
+    """An empty database as ``like``'s, open to everybody who may log in; one that is there already is fine."""
+    if database_row.create_like(connection, name, database_row.read_row(like)):
+        connection.execute(sql.SQL("ALTER DATABASE {} CONNECTION LIMIT -1").format(sql.Identifier(name)))
 
 
 def drop_database(connection: Connection, name: str) -> None:

@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any
 
-import psycopg
 from psycopg import sql
 
-from orchestrator.movers.postgresql import interrupt
+from orchestrator.movers.postgresql.connections import Connection, connect, scalar
 from orchestrator.movers.postgresql.names import Names
+from orchestrator.movers.postgresql.sequences import read_sequences, set_sequences
+from orchestrator.movers.postgresql.triggers import free_triggers
 
-Connection = psycopg.Connection[Any]
-
-APPLICATION_NAME = "orchestrator"
+# what a side needs of other modules, for whoever speaks of sides only
+__all__ = ["Connection", "connect", "read_sequences", "scalar", "set_sequences"]
 
 # Sessions that a fence leaves alone: ours (a superuser's, by its application name), the workers of our subscriptions, and
 # autovacuum, which changes no row. Everything else in the database is foreign: it is ended, or, where it is a superuser's and
@@ -51,21 +50,6 @@ class Control:
 
 class Fenced(Exception):
     """The control row's token is newer than ours: another engine was here."""
-
-
-def connect(dsn: str, *, timeout: int = 5) -> Connection:
-    """An autocommit connection without server-side prepared statements."""
-    connection: Connection = psycopg.connect(
-        dsn,
-        autocommit=True,
-        prepare_threshold=None,
-        connect_timeout=timeout,
-        application_name=APPLICATION_NAME,
-        keepalives_idle=5,
-        tcp_user_timeout=5000,
-    )
-    interrupt.note(connection)
-    return connection
 
 
 def limit(connection: Connection, milliseconds: int) -> None:
@@ -162,9 +146,10 @@ def close(connection: Connection, names: Names, attempt: str, token: int) -> Non
 
 
 def open_side(connection: Connection, names: Names, attempt: str, token: int) -> None:
-    """Opens this side: control row and the recorded connection limit in one transaction. Raises Fenced on an older
-    token."""
+    """Opens this side: control row, the recorded connection limit and the triggers that were held still while it followed, in
+    one transaction. Raises Fenced on an older token."""
     with connection.transaction():
+        free_triggers(connection, names)
         if not _take_control(connection, names, attempt, token, is_open=True):
             query = sql.SQL("SELECT connection_limit FROM {}").format(names.table("control"))
             limit_connections(connection, int(scalar(connection, query)))
@@ -234,25 +219,6 @@ def observed_closed(connection: Connection, names: Names) -> bool:
     return not is_open and connection_limit(connection) == 0 and sessions(connection, names) == 0
 
 
-def read_sequences(connection: Connection, names: Names) -> list[tuple[str, str, int]]:
-    """(schema, name, last value) of every sequence that was used."""
-    rows = connection.execute(
-        "SELECT schemaname::text, sequencename::text, last_value FROM pg_sequences WHERE last_value IS NOT NULL AND schemaname <> %s",
-        (names.schema,),
-    ).fetchall()
-    return [(r[0], r[1], r[2]) for r in rows]
-
-
-def set_sequences(connection: Connection, values: list[tuple[str, str, int]]) -> None:
-    """Puts every sequence where the live side's stands: one statement."""
-    if values:
-        calls = [
-            sql.SQL("setval({}::regclass, {})").format(sql.Literal(sql.Identifier(schema, name).as_string(connection)), sql.Literal(value))
-            for schema, name, value in values
-        ]
-        connection.execute(sql.SQL("SELECT ") + sql.SQL(", ").join(calls))
-
-
 def export_snapshot(connection: Connection) -> str:
     """Begins a read-only REPEATABLE READ transaction and exports its snapshot; the transaction stays open."""
     connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -277,8 +243,3 @@ def create_slot(connection: Connection, name: str) -> None:
 def drop_slot(connection: Connection, name: str) -> None:
     """Drops a slot that nobody uses; none there is fine."""
     connection.execute("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = %s AND NOT active", (name,))
-
-
-def scalar(connection: Connection, query: str | sql.Composed, *values: object) -> Any:
-    row = connection.execute(query, values or None).fetchone()
-    return row[0] if row else None

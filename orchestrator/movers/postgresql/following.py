@@ -1,90 +1,170 @@
 """The target follows the source until the switch, the source follows the target after it.
 
-The order of each act is the promise; the small acts are in ``replication``, ``dumps`` and ``fence``.
+The order of each act is the promise; the small acts have modules of their own.
 """
 
 from __future__ import annotations
 
 from contextlib import ExitStack
 
-from orchestrator.errors import StepFailed
+from orchestrator.errors import Finding, Refused, StepFailed
 from orchestrator.movers.contract import Facts, Hands, Part
-from orchestrator.movers.postgresql import dumps, fence, replication
-from orchestrator.movers.postgresql.reach import connect, dsn_of, names_of
+from orchestrator.movers.postgresql import (
+    connections,
+    derived,
+    engine_limits,
+    fence,
+    freeze,
+    identity,
+    publication,
+    records,
+    subscription,
+    triggers,
+    waiting,
+)
+from orchestrator.movers.postgresql import target as target_side
+from orchestrator.movers.postgresql.connections import Connection, scalar
+from orchestrator.movers.postgresql.names import Names
+from orchestrator.movers.postgresql.reach import connect, conninfo_of, dsn_of, names_of
+from orchestrator.movers.postgresql.waiting import Patience
+
+COPY_SECONDS = 7 * 24 * 3600.0
+WRITERS_SECONDS = 900.0
+LAG_MS = 150
+
+
+def patience_of(hands: Hands) -> Patience:
+    """Who is told of waits, and who may end them."""
+    return Patience(say=hands.say, should_stop=hands.should_stop, progress=hands.progress)
+
+
+def refusals(part: Part, source: Connection) -> list[Finding]:
+    """Why the source cannot be copied: names of ours taken, tables whose changes cannot flow. Reads only."""
+    names = names_of(part)
+    return records.names_taken(source, names) + identity.plan_identities(source, names)[1]
 
 
 def prepare(part: Part, hands: Hands) -> Facts:
-    """Roles, schema, publications, the forward subscription; then the one that will flow back, prepared and
-    disabled."""
-    names = names_of(part)
+    """Source first frozen, then read: what is copied cannot change behind the copy. Nobody may connect to the target until the
+    switch. Raises Refused with nothing touched; otherwise what is half done is for ``withdraw``."""
+    names, patience = names_of(part), patience_of(hands)
     with ExitStack() as stack:
         source = stack.enter_context(connect(part, "source"))
-        with connect(part, "target", database="postgres") as server:
-            dumps.create_database(server, part.name, like=source, closed=True)
-        target = stack.enter_context(connect(part, "target"))
-        roles = replication.copy_roles(source, target)
+        server = stack.enter_context(connect(part, "target", database="postgres"))
+        found = refusals(part, source) + target_side.refusals(part, source, server)
+        if found:
+            raise Refused(f"{len(found)} reasons not to copy {part.name}", findings=found, where=part.name)
         limit = fence.connection_limit(source)
-        replication.install_schema(source, names, is_open=True, roles=roles, token=0, connection_limit=limit)
-        identity = replication.give_identity(source, names)
-        if not replication.tables(target, names):
-            dumps.copy_schema(dsn_of(part, "source"), dsn_of(part, "target"), names, hands.folder, hands.register)
-        replication.install_schema(target, names, is_open=False, roles=roles, token=0, connection_limit=limit)
-        replication.freeze_schema(source, names)
-        replication.publish(source, names, names.forward)
-        replication.publish(target, names, names.back)
-        replication.subscribe(target, names.forward, dsn_of(part, "source"), names.forward, copy=True)
-        lag = replication.wait_in_step(target, source, names, limit=6 * 3600, lag_ms=150, say=hands.say)
-        replication.subscribe(source, names.back, dsn_of(part, "target"), names.back, copy=False, slot=names.back)
+        _prepare_source(part, source, names, patience, limit)
+        target_side.make_database(part, source, server, connection_limit=limit)
+        target = stack.enter_context(connect(part, "target"))
+        carried = target_side.fill(part, hands, source, target, server)
+        given = _let_flow(part, source, target, names, patience)
+        in_step = subscription.wait_in_step(target, source, names, patience, limit=COPY_SECONDS, lag_ms=LAG_MS)
+        subscription.subscribe(source, names.back, conninfo_of(part, "target"), names.back, copy=False, slot=names.back)
+        views = derived.refresh_views(source, target, names, patience)
+        derived.gather_statistics(target, patience)
         return {
-            "roles": roles,
-            "identity": identity,
-            "views": replication.refresh_derived(target, names),
-            "tables": len(replication.tables(target, names)),
-            "bytes": fence.scalar(source, "SELECT pg_database_size(current_database())"),
-            "lsn": str(fence.scalar(source, "SELECT pg_current_wal_lsn()")),
-            **lag,
+            "roles": carried,
+            "identity": given,
+            "views": views,
+            "tables": int(scalar(source, "SELECT count(*) FROM pg_publication_tables WHERE pubname = %s", names.forward)) - 1,
+            "bytes": scalar(source, "SELECT pg_database_size(current_database())"),
+            "lsn": str(scalar(source, "SELECT pg_current_wal_lsn()")),
+            **in_step,
         }
 
 
+def _prepare_source(part: Part, source: Connection, names: Names, patience: Patience, limit: int) -> None:
+    records.install_schema(source, names, is_open=True, connection_limit=limit)
+    if part.role:
+        records.let_probe(source, names, part.role)
+    with connections.connect(conninfo_of(part, "source")) as plain:
+        engine_limits.lift_limits(source, plain, names)
+    if not freeze.is_frozen(source, names):
+        freeze.freeze_schema(source, names)
+    # a change of the schema that was begun before the freeze is not refused by it: it must have ended before the schema is read
+    waiting.wait_for_writers(source, patience, where=part.name, limit=WRITERS_SECONDS)
+
+
+def _let_flow(part: Part, source: Connection, target: Connection, names: Names, patience: Patience) -> list[str]:
+    """Identities, publications, slot, subscription. Returns the tables that were given an identity."""
+    if part.role:
+        records.let_probe(target, names, part.role)
+    with connections.connect(conninfo_of(part, "target")) as plain:
+        engine_limits.lift_limits(target, plain, names)
+    triggers.hold_triggers(target, names)
+    given = identity.give_identities(source, names, patience)
+    freeze.remember_definitions(source, names)
+    identity.give_identities(target, names, patience)
+    publication.publish(source, names, names.forward, patience)
+    publication.publish(target, names, names.back, patience)
+    if not subscription.is_subscribed(target, names.forward):
+        target_side.empty_configured(source, target, names)
+        records.remember(source, names, "made", [("follower", subscription.system_identifier(target))])
+        subscription.drop_slot(source, names.forward)  # an interrupted attempt's: it would begin at an older point
+        subscription.create_slot(dsn_of(part, "source"), names.forward, patience)
+        subscription.subscribe(target, names.forward, conninfo_of(part, "source"), names.forward, copy=True, slot=names.forward)
+    return given
+
+
 def prepared(part: Part) -> bool | None:
-    """Whether the target follows the source."""
+    """Whether the target follows the source, every table copied; None: on the way."""
+    names = names_of(part)
     try:
         with connect(part, "target") as target:
-            return replication.subscribed(target, names_of(part).forward)
+            if not subscription.is_subscribed(target, names.forward):
+                return False
+            return True if not subscription.tables_missing(target, names.forward) else None
     except Exception:  # noqa: BLE001 - no target, no server, no database, no login: not there
         return False
 
 
-def withdraw(part: Part, side: str) -> None:
-    """``source``: it is left as it was, whether the target answers or not. ``target``: it follows no more and offers
-    nothing; its copy goes with its server (to quarantine)."""
+def withdraw(part: Part, hands: Hands, side: str) -> None:
+    """``source``: it is left as it was, whether the target answers or not. ``target``: nothing flows into it or out of it any
+    more; the copy itself stays, closed, for its quarantine, and the next attempt drops it."""
     names = names_of(part)
     with connect(part, side) as connection:
-        if side == "target":
-            replication.unsubscribe(connection, names.forward)
-            replication.drop_slots(connection, names.back)
-            replication.unpublish(connection, names.back)
+        if side == "source":
+            withdraw_source(connection, names, Patience(say=hands.say))
         else:
-            replication.unsubscribe(connection, names.back)
-            replication.drop_slots(connection, names.forward)
-            replication.unpublish(connection, names.forward)
-            replication.take_identity(connection, names)
-            replication.drop_schema(connection, names)
+            subscription.unsubscribe(connection, names.forward)
+            subscription.drop_slot(connection, names.back)
+            publication.unpublish(connection, names, names.back)
+
+
+def withdraw_source(source: Connection, names: Names, patience: Patience) -> None:
+    """Leaves the source as it was. First all that needs no lock of the application's; its tables' identities last, each as soon
+    as nobody holds it. What is done is forgotten, so that an interrupted undo goes on. Raises StepFailed naming who blocks."""
+    if records.schema_is_ours(source, names):
+        subscription.unsubscribe(source, names.back)
+        subscription.drop_slot(source, names.forward)
+        for system in records.made(source, names, "follower"):
+            subscription.drop_copy_slots(source, system)
+    publication.unpublish(source, names, names.forward)
+    freeze.unfreeze_schema(source, names)
+    if records.schema_is_ours(source, names):
+        engine_limits.put_back_limits(source, names)
+        triggers.free_triggers(source, names)
+        identity.put_back_identities(source, names, patience)
+        records.drop_schema(source, names)
 
 
 def arm(part: Part, marker: str) -> Facts:
     """Forward off before reverse on (PostgreSQL 15 has no ``origin = none``: this order prevents loops)."""
     names = names_of(part)
     with connect(part, "source") as source, connect(part, "target") as target:
-        replication.unsubscribe(target, names.forward)
-        replication.drop_slots(source, names.forward)
-        replication.freeze_schema(target, names)
-        if not replication.has_slot(target, names.back):
+        subscription.unsubscribe(target, names.forward)
+        subscription.drop_slot(source, names.forward)
+        if not freeze.is_frozen(target, names):
+            freeze.freeze_schema(target, names)
+        if not subscription.has_slot(target, names.back):
             raise StepFailed(
                 f"{part.name}: the reverse slot is missing",
                 where=part.place("target").address,
                 remedy="the way back is lost: a person decides whether to stay",
             )
+        triggers.hold_triggers(source, names)
         fence.enable_subscription(source, names.back)
         lag = fence.round_trip(target, source, names, marker, limit=60)
         if lag is None:
@@ -93,6 +173,7 @@ def arm(part: Part, marker: str) -> Facts:
                 where=part.place("source").address,
                 remedy="look at the apply worker on the source",
             )
+        derived.refresh_views(source, target, names, Patience(), live=True)
     return {"lag_ms": round(lag * 1000, 1)}
 
 
@@ -100,34 +181,38 @@ def armed(part: Part) -> bool:
     """The reverse worker is at work on the source, the forward subscription is gone."""
     names = names_of(part)
     with connect(part, "source") as source, connect(part, "target") as target:
-        return not replication.subscribed(target, names.forward) and replication.works(source, names.back)
+        return not subscription.is_subscribed(target, names.forward) and subscription.is_at_work(source, names.back)
 
 
 def disarm(part: Part, side: str) -> None:
-    """Nothing flows back any more; the slot on the cloud goes."""
+    """``source``: it follows no more. ``target``: it keeps nothing for the source any more."""
     names = names_of(part)
     if side == "target" and part.target is None:
         return
     with connect(part, side) as connection:
         if side == "source":
-            replication.unsubscribe(connection, names.back)
+            subscription.unsubscribe(connection, names.back)
         else:
-            replication.drop_slots(connection, names.back)
+            subscription.drop_slot(connection, names.back)
 
 
 def finish(part: Part) -> None:
-    """From here on the source may be decommissioned. It is left as it stands, closed, for its quarantine time."""
-    names = names_of(part)
+    """From here on the source may be decommissioned. It is left as it stands, closed, for its quarantine time; the target keeps
+    nothing of ours: the application can do all that it could before."""
+    names, patience = names_of(part), Patience()
     disarm(part, "source")
     disarm(part, "target")
     with connect(part, "target") as target:
-        replication.unpublish(target, names.back)
-        replication.unfreeze_schema(target, names)
+        publication.unpublish(target, names, names.back)
+        freeze.unfreeze_schema(target, names)
+        if records.schema_is_ours(target, names):
+            engine_limits.put_back_limits(target, names)
+            identity.put_back_identities(target, names, patience)
     with connect(part, "source") as source:
-        replication.unpublish(source, names.forward)
+        publication.unpublish(source, names, names.forward)
 
 
 def finished(part: Part) -> bool:
     """Whether nothing flows back any more."""
     with connect(part, "source") as source:
-        return not replication.subscribed(source, names_of(part).back)
+        return not subscription.is_subscribed(source, names_of(part).back)

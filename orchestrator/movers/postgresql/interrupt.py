@@ -1,6 +1,6 @@
 """Ends what another thread waits for in SQL: the server's work first, then the wait itself.
 
-Every connection of ours is made in ``fence.connect``, which notes it here for the step that runs: ``gathered`` says whose.
+Every connection of ours is made in ``connections.connect``, which notes it here for the step that runs: ``gathered`` says whose.
 """
 
 from __future__ import annotations

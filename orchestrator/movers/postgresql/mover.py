@@ -39,7 +39,7 @@ class PostgresMover:
         return following.prepared(part)
 
     def withdraw(self, part: Part, side: str) -> None:
-        following.withdraw(part, side)
+        following.withdraw(part, self.hands, side)
 
     def fence(self, part: Part, direction: Direction, *, snapshot_only: bool = False) -> Mapping[str, Any]:
         names = names_of(part)

@@ -35,13 +35,6 @@ SOURCE: tuple[Question, ...] = (
         "its rows cannot be followed: ALTER TABLE … SET LOGGED, or drop it",
     ),
     Question(
-        "trigger-always",
-        "SELECT format('trigger %%I on %%I.%%I is ENABLE ALWAYS', t.tgname, n.nspname, c.relname)"
-        " FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
-        " WHERE t.tgenabled = 'A' AND NOT t.tgisinternal AND n.nspname <> %(ours)s ORDER BY 1",
-        "it would fire a second time for every row that is carried: ENABLE TRIGGER without ALWAYS",
-    ),
-    Question(
         "prepared-transaction",
         "SELECT format('transaction %%L was prepared by %%s on %%s and is left open', gid, owner, prepared::timestamp(0))"
         " FROM pg_prepared_xacts ORDER BY prepared",

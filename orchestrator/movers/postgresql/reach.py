@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from orchestrator.movers.contract import Part
-from orchestrator.movers.postgresql import dumps, fence
-from orchestrator.movers.postgresql.fence import Connection
+from orchestrator.movers.postgresql import connections, dumps
+from orchestrator.movers.postgresql.connections import Connection
 from orchestrator.movers.postgresql.names import Names
 
 
@@ -14,11 +14,20 @@ def names_of(part: Part) -> Names:
 
 
 def dsn_of(part: Part, side: str, *, database: str | None = None) -> str:
-    """The engine's connection string to one side, or to another database of that cluster."""
+    """The engine's connection string to one side, or to another database of that cluster: for sessions of our own."""
+    place = part.place(side)
+    return dumps.dsn(
+        host=place.address, port=place.port, database=database or part.name, user=part.admin, password=part.password,
+        options=connections.options(),
+    )  # fmt: skip
+
+
+def conninfo_of(part: Part, side: str, *, database: str | None = None) -> str:
+    """The same without options of ours: for a subscription, whose walsenders and workers set their own."""
     place = part.place(side)
     return dumps.dsn(host=place.address, port=place.port, database=database or part.name, user=part.admin, password=part.password)
 
 
 def connect(part: Part, side: str, *, database: str | None = None) -> Connection:
     """A new autocommit connection; the caller closes it (``with``)."""
-    return fence.connect(dsn_of(part, side, database=database))
+    return connections.connect(dsn_of(part, side, database=database))

@@ -76,6 +76,11 @@ class Story:
         """Errors of the mover's check."""
         return [finding for finding in self.mover.check(self.part, moment) if finding.severity == "error"]
 
+    def withdraw(self) -> None:
+        """Both halves of the undo, in the engine's order."""
+        for side in ("target", "source"):
+            self.mover.withdraw(self.part, side)
+
     def switch(self, direction: Direction, application: Application) -> None:
         """One switch by a guard, as often as five times. Raises AssertionError when it does not come to one."""
         reasons = []

@@ -73,7 +73,7 @@ def _refused(story: Story, application: Application) -> None:
         story.act("target", case.in_trial)
     _names(case, story.check(Moment.GATE))
     if case.refused_at == "gate":
-        story.mover.withdraw(story.part)
+        story.withdraw()
 
 
 def _names(case: Case, findings: list) -> None:
@@ -121,7 +121,7 @@ def _carried(story: Story, application: Application) -> None:
     story.switch(Direction.BACK, application)
     _sequences_stand_where_they_stood(story)
     _afterwards(story, "source")
-    mover.withdraw(part)
+    story.withdraw()
     _afterwards(story, "source")
 
 

@@ -1,0 +1,133 @@
+"""The schema, by pg_dump: all of the application's, nothing of ours, no publication and no subscription of anybody's.
+
+The dump is taken once the freeze is at work, goes through an archive (so that single entries of ours can be left out), and is
+restored in one transaction. What fails is said by object and cause, not in psql's words.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import psycopg
+
+from orchestrator.errors import StepFailed, ToolError
+from orchestrator.movers.postgresql.names import Names
+from orchestrator.tools import process, programs
+from orchestrator.tools.process import Register, Stopped
+
+_FAILED = re.compile(r"^psql:[^\n]*:(\d+): (?:ERROR|FATAL|错误|致命错误):\s+(.*)$", re.M)
+_NAMED = re.compile(r"^-- Name: (.*); Type: ([A-Z ]+); Schema: (.*); Owner: ")
+_UNKNOWN_TO_OLDER = ("SET transaction_timeout = 0;",)
+"""Lines that a newer pg_dump writes and an older server refuses."""
+
+
+def environment(dsn_text: str, **more: str) -> dict[str, str]:
+    """libpq's variables for a DSN, and nothing of the caller's own PG… variables; the password goes this way, never by argv."""
+    import os
+
+    parts = psycopg.conninfo.conninfo_to_dict(dsn_text)
+    variables = {"host": "PGHOST", "port": "PGPORT", "dbname": "PGDATABASE", "user": "PGUSER", "password": "PGPASSWORD"}
+    own = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    given = {variable: str(parts[key]) for key, variable in variables.items() if key in parts}
+    return own | given | {"PGCONNECT_TIMEOUT": "10", "LC_MESSAGES": "C"} | more
+
+
+def dump_schema(source: str, names: Names, folder: Path, register: Register, *, limit: float = 1800) -> Path:
+    """An archive of the schema. Raises ToolError in words."""
+    archive = folder / f"{names.schema}.schema"
+    shutil.rmtree(archive, ignore_errors=True)
+    archive.unlink(missing_ok=True)
+    try:
+        process.run(
+            [programs.find("pg_dump"), "--schema-only", "-Fc", "--no-publications", "--no-subscriptions", f"--exclude-schema={names.schema}", "-f", archive],
+            label="pg_dump schema", limit=limit, env=environment(source, PGOPTIONS="-c lock_timeout=60s"), register=register,
+        )  # fmt: skip
+    except Stopped:
+        raise
+    except ToolError as error:
+        raise _explain_dump(error, names) from error
+    return archive
+
+
+def _explain_dump(error: ToolError, names: Names) -> ToolError:
+    if "server version mismatch" in error.what:
+        return ToolError(
+            f"pg_dump is older than the server of {names.database}", where=names.database,
+            remedy="install PostgreSQL's client programs of the server's version or newer on the controller",
+        )  # fmt: skip
+    if "lock timeout" in error.what:
+        return ToolError(
+            f"the schema of {names.database} cannot be read: somebody holds a table: {error.what}", where=names.database,
+            remedy="have the exclusive lock ended (ALTER, VACUUM FULL, LOCK TABLE), then migrate again", retryable=True,
+        )  # fmt: skip
+    return error
+
+
+def restore_schema(archive: Path, target: str, names: Names, register: Register, *, server_version: int, limit: float = 1800) -> None:
+    """Makes the archive's schema in an empty database, all or nothing. Raises StepFailed with object and cause."""
+    listing = archive.with_suffix(".list")
+    listed = process.run([programs.find("pg_restore"), "-l", archive], label="pg_restore -l", limit=300, register=register, max_output=1 << 28)
+    kept = [line for line in listed.stdout.splitlines() if not _is_ours(line, names)]
+    listing.write_text("\n".join(kept) + "\n", encoding="utf-8")
+    script = archive.with_suffix(".sql")
+    process.run(
+        [programs.find("pg_restore"), "-L", listing, "-f", script, archive], label="pg_restore to SQL", limit=limit, register=register
+    )
+    _suit_server(script, server_version)
+    script.chmod(0o600)
+    options = "-c log_min_error_statement=panic -c log_statement=none -c log_min_duration_statement=-1"
+    try:
+        process.run(
+            [programs.find("psql"), "-X", "-q", "-1", "-v", "ON_ERROR_STOP=1", "-f", script],
+            label="psql", limit=limit, env=environment(target, PGOPTIONS=options), register=register,
+        )  # fmt: skip
+    except Stopped:
+        raise
+    except ToolError as error:
+        raise _explain_restore(error, script, names) from error
+    finally:
+        for file in (script, listing):  # user mappings hold passwords
+            file.unlink(missing_ok=True)
+
+
+def _is_ours(line: str, names: Names) -> bool:
+    """Whether a line of an archive's list is an event trigger of ours or its comment."""
+    words = line.split()
+    return "EVENT TRIGGER" in line and any(word == names.freeze or word.startswith(names.freeze + "_") for word in words)
+
+
+def _suit_server(script: Path, server_version: int) -> None:
+    if server_version >= 170000:
+        return
+    text = script.read_bytes()
+    for line in _UNKNOWN_TO_OLDER:
+        text = text.replace(b"\n" + line.encode() + b"\n", b"\n")
+    script.write_bytes(text)
+
+
+def _explain_restore(error: ToolError, script: Path, names: Names) -> StepFailed:
+    failed = _FAILED.search(error.what)
+    if failed is None:
+        return StepFailed(f"the schema of {names.database} cannot be made on the target: {error.what}", where=names.database, remedy=error.remedy)
+    object_name = _object_at(script, int(failed.group(1)))
+    cause = failed.group(2).strip()
+    remedy = "mend it on the target's server, then migrate again"
+    if "extension" in cause and ("control file" in cause or "not available" in cause):
+        remedy = "install the extension's package on the target's host, then migrate again"
+    return StepFailed(f"{object_name} of {names.database} cannot be made on the target: {cause}", where=names.database, remedy=remedy)
+
+
+def _object_at(script: Path, line: int) -> str:
+    """The object whose definition stands at a line of the script."""
+    found = "an object"
+    with script.open(encoding="utf-8", errors="replace") as lines:
+        for number, text in enumerate(lines, start=1):
+            match = _NAMED.match(text)
+            if match:
+                name, kind, schema = match.groups()
+                found = f"{kind.strip().lower()} {name}" if schema == "-" else f"{kind.strip().lower()} {schema}.{name}"
+            if number >= line:
+                break
+    return found

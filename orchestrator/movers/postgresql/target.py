@@ -1,0 +1,133 @@
+"""The target's database: made empty and closed, given the source's roles, row, settings and schema; nothing flows yet."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import psycopg
+from psycopg import sql
+
+from orchestrator.errors import Finding, Refused, StepFailed
+from orchestrator.movers.contract import Hands, Part
+from orchestrator.movers.postgresql import database_row, records, roles, schema_copy, settings_kept, subscription
+from orchestrator.movers.postgresql.connections import Connection, scalar
+from orchestrator.movers.postgresql.names import Names
+from orchestrator.movers.postgresql.reach import connect, dsn_of, names_of
+
+_CONFIGURED = "SELECT extname::text, extversion FROM pg_extension WHERE extconfig IS NOT NULL"
+READY = "schema"
+"""Kind of the record that says: the schema stands, whole."""
+
+
+def roles_to_carry(source: Connection, server: Connection, part: Part) -> list[str]:
+    """The roles that the target must have; the first superuser of both clusters, where they share its name, is each one's own."""
+    own = {roles.first_superuser(server)} & {roles.first_superuser(source)}
+    named = [part.role] if part.role else []
+    return [name for name in roles.depended_on(source, named=named, ours=[names_of(part).schema]) if name not in own]
+
+
+def refusals(part: Part, source: Connection, server: Connection) -> list[Finding]:
+    """Why the target cannot take this database. Reads only."""
+    names = names_of(part)
+    found: list[Finding] = []
+    mine = made_on_target(part, server)
+    strange = roles.strangers(source, server, roles_to_carry(source, server, part), mine)
+    for name, differ in strange.items():
+        message = f"{part.name}: the target has a role {name} of its own that differs in {', '.join(differ)}"
+        found.append(
+            Finding("role-differs", "error", message, "make both alike, or rename one: it is not overwritten", system=part.system)
+        )
+    if scalar(server, "SELECT 1 FROM pg_database WHERE datname = %s", part.name):
+        with connect(part, "target") as there:
+            if records.schema_is_ours(there, names) is not True:
+                message = f"the target has a database {part.name} that we did not make"
+                found.append(Finding("target-database-exists", "error", message, "rename it, or drop it", system=part.system))
+    return found
+
+
+def made_on_target(part: Part, server: Connection) -> list[str]:
+    """Roles that we created there in an earlier attempt: these may be made equal."""
+    if not scalar(server, "SELECT 1 FROM pg_database WHERE datname = %s", part.name):
+        return []
+    with connect(part, "target") as there:
+        return records.made(there, names_of(part), "role")
+
+
+def make_database(part: Part, source: Connection, server: Connection, *, connection_limit: int) -> None:
+    """The database, empty and closed, with our schema in it. One that an interrupted attempt of ours left unfinished is dropped
+    first; nothing of it was ever live."""
+    names = names_of(part)
+    if scalar(server, "SELECT 1 FROM pg_database WHERE datname = %s", part.name) and not _stands(part, names):
+        _drop_ours(part, server, names)
+    database_row.create_like(server, part.name, database_row.read_row(source))
+    with connect(part, "target") as target:
+        records.install_schema(target, names, is_open=False, connection_limit=connection_limit)
+
+
+def _stands(part: Part, names: Names) -> bool:
+    """Whether the schema was copied whole, and rows flow or have not begun to."""
+    with connect(part, "target") as target:
+        return bool(records.made(target, names, READY)) and subscription.is_subscribed(target, names.forward)
+
+
+def _drop_ours(part: Part, server: Connection, names: Names) -> None:
+    with connect(part, "target") as target:
+        empty = not scalar(target, "SELECT count(*) FROM pg_class WHERE oid >= 16384")  # created, and nothing more, by us
+        if not empty:
+            if records.schema_is_ours(target, names) is not True:
+                finding = Finding("target-database-exists", "error", f"the target has a database {part.name} that we did not make", "rename or drop it", system=part.system)
+                raise Refused(f"{part.name} stands on the target", findings=[finding], where=part.name)
+            if scalar(target, sql.SQL("SELECT open FROM {}").format(names.table("control"))):
+                raise StepFailed(f"{part.name} is open on the target", where=part.name, remedy="look who uses it; it is not dropped")
+        subscription.unsubscribe(target, names.forward)
+        subscription.drop_slot(target, names.back)
+    server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(part.name)))
+
+
+def fill(part: Part, hands: Hands, source: Connection, target: Connection, server: Connection) -> list[str]:
+    """Roles, schema, the database's row and settings; returns the roles. What was done in an earlier attempt is done again only
+    where it is cheap and may have changed."""
+    names = names_of(part)
+    carried = roles_to_carry(source, server, part)
+    existing = {role.name for role in roles.read_roles(target, carried)}
+    with target.transaction():
+        records.remember(target, names, "made", [("role", name) for name in carried if name not in existing])
+        roles.copy_roles(source, target, carried)
+    if not records.made(target, names, READY):
+        archive = schema_copy.dump_schema(dsn_of(part, "source"), names, hands.folder, hands.register)
+        schema_copy.restore_schema(
+            archive, dsn_of(part, "target"), names, hands.register, server_version=target.info.server_version
+        )
+        records.remember(target, names, "made", [(READY, "copied")])
+    database_row.copy_row(source, target)
+    copy_settings(source, target, carried, part)
+    return carried
+
+
+def copy_settings(source: Connection, target: Connection, carried: Collection[str], part: Part) -> None:
+    """The settings of the database and of the roles. Raises StepFailed naming what the target's server does not know."""
+    try:
+        settings_kept.copy_settings(source, target, carried, everybody=roles.is_alone_in_cluster(source))
+    except psycopg.Error as error:
+        raise StepFailed(
+            f"a setting of {part.name} cannot be given on the target: {error.diag.message_primary or error}", where=part.name,
+            remedy="reset it on the source, or install what it needs on the target's host, then migrate again",
+        ) from error  # fmt: skip
+
+
+def empty_configured(source: Connection, target: Connection, names: Names) -> None:
+    """Tables of extensions whose rows are the application's flow like any other, so they begin empty: what the extension itself
+    filled in comes from the source. Raises StepFailed where the two sides have different versions of it."""
+    theirs = dict(target.execute(_CONFIGURED).fetchall())
+    for name, version in source.execute(_CONFIGURED).fetchall():
+        if theirs.get(name) != version:
+            raise StepFailed(
+                f"extension {name} is {version} on the source and {theirs.get(name)} on the target: its own rows may differ",
+                where=names.database, remedy="install the same version on both, then migrate again",
+            )  # fmt: skip
+    rows = target.execute(
+        "SELECT n.nspname::text, c.relname::text FROM pg_extension e, unnest(e.extconfig) AS t(oid) JOIN pg_class c ON c.oid = t.oid"
+        " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r'"
+    ).fetchall()
+    for schema, table in rows:
+        target.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(schema, table)))

@@ -1,0 +1,157 @@
+"""Waiting in a database: always with a limit, always saying for whom, and left at once when a person asks to turn back.
+
+Locks on the application's tables are asked for briefly and again: a statement of ours that queues for one makes every
+client queue behind it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from orchestrator.errors import StepFailed, TurnedBack
+from orchestrator.movers.contract import Progress
+from orchestrator.movers.postgresql.connections import Connection
+
+Statement = sql.SQL | sql.Composed
+
+SAY_EVERY_SECONDS = 10.0
+
+
+def ignore_progress(_progress: Progress) -> None:
+    """Nobody draws a bar."""
+
+
+def never() -> bool:
+    """Nobody asks to turn back."""
+    return False
+
+
+def say_nothing(_text: str) -> None:
+    """Nobody listens."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """Who is told what is waited for, and who may end the waiting."""
+
+    say: Callable[[str], None] = say_nothing
+    should_stop: Callable[[], bool] = never
+    progress: Callable[[Progress], None] = ignore_progress
+
+    def look_up(self, where: str) -> None:
+        """Raises TurnedBack when a person asked to turn back."""
+        if self.should_stop():
+            raise TurnedBack(where=where)
+
+    def sleep(self, seconds: float, where: str) -> None:
+        """Sleeps, looking up several times a second. Raises TurnedBack."""
+        until = time.monotonic() + seconds
+        while True:
+            self.look_up(where)
+            left = until - time.monotonic()
+            if left <= 0:
+                return
+            time.sleep(min(left, 0.2))
+
+
+_HOLDERS = """
+SELECT DISTINCT a.pid, coalesce(a.usename::text, a.backend_type) AS account, a.application_name::text AS application,
+       to_char(coalesce(a.xact_start, a.backend_start), 'YYYY-MM-DD HH24:MI:SS') AS since, a.state::text AS state,
+       a.datname::text AS database, left(a.query, 200) AS statement
+FROM pg_stat_activity a
+"""
+_ON_TABLES = (
+    _HOLDERS
+    + """ JOIN pg_locks l ON l.pid = a.pid WHERE l.granted AND l.locktype = 'relation' AND a.pid <> pg_backend_pid()
+ AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND l.relation = ANY(%s::oid[]) ORDER BY 1"""
+)
+_WITH_XID = _HOLDERS + " WHERE a.backend_xid IS NOT NULL AND a.pid <> pg_backend_pid() ORDER BY 1"
+
+
+def describe_session(row: tuple[Any, ...]) -> str:
+    """A session in words. Of its statement only the beginning: the rest may hold citizens' data."""
+    pid, account, application, since, state, database, statement = row
+    named = f"{account}, {application}" if application else str(account)
+    verb = " ".join(str(statement or "").split()[:3])
+    return f"pid {pid} ({named}) in {database}, since {since}, {state or 'at work'}" + (f": {verb} …" if verb else "")
+
+
+def holders_of(connection: Connection, tables: Sequence[int]) -> list[str]:
+    """Who holds a lock on one of these tables (oids), in words."""
+    return [describe_session(row) for row in connection.execute(_ON_TABLES, (list(tables),)).fetchall()]
+
+
+def writers_of_cluster(connection: Connection) -> dict[str, str]:
+    """Every transaction of the cluster that has written: its name (stable while it lives) → it in words.
+
+    The creation of a slot, and any look at what will be committed, waits for exactly these.
+    """
+    found = {f"{row[0]} {row[3]}": describe_session(row) for row in connection.execute(_WITH_XID).fetchall()}
+    prepared = connection.execute(
+        "SELECT gid::text, owner::text, database::text, to_char(prepared, 'YYYY-MM-DD HH24:MI:SS') FROM pg_prepared_xacts"
+    ).fetchall()
+    for gid, owner, database, since in prepared:
+        found[f"prepared {gid}"] = f"prepared transaction {gid} of {owner} in {database}, since {since}"
+    return found
+
+
+def wait_for_writers(connection: Connection, patience: Patience, *, where: str, limit: float) -> None:
+    """Waits until every transaction that had written when this was called has ended. Raises StepFailed with their names."""
+    until = time.monotonic() + limit
+    waited_for = writers_of_cluster(connection)
+    said = time.monotonic()
+    while waited_for:
+        patience.sleep(0.2, where)
+        now = writers_of_cluster(connection)
+        waited_for = {name: text for name, text in waited_for.items() if name in now}
+        if waited_for and time.monotonic() > until:
+            raise StepFailed(
+                f"transactions are open and were waited for {limit:.0f} s: {'; '.join(waited_for.values())}",
+                where=where,
+                remedy="have them ended, then migrate again",
+            )
+        if waited_for and time.monotonic() - said > SAY_EVERY_SECONDS:
+            patience.say(f"{where}: waits for {'; '.join(waited_for.values())}")
+            said = time.monotonic()
+
+
+def with_short_lock(
+    connection: Connection, statements: Sequence[Statement], tables: Sequence[int], patience: Patience, *,
+    where: str, lock_seconds: float = 2.0, limit: float = 120.0, then: Callable[[], None] | None = None,
+) -> None:  # fmt: skip
+    """Runs statements (and ``then``) in one transaction, waiting for each lock ``lock_seconds`` at most, and again until
+    ``limit``. Less than ``deadlock_timeout`` (1 s) would be too short: only after it does autovacuum give way.
+
+    ``tables``: the oids whose locks they need, for the names. Raises StepFailed (retryable) saying who holds them.
+    """
+    until = time.monotonic() + limit
+    said = 0.0
+    while True:
+        try:
+            with connection.transaction():
+                connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(f"{int(lock_seconds * 1000)}ms")))
+                for statement in statements:
+                    connection.execute(statement)
+                if then is not None:
+                    then()
+        except psycopg.errors.LockNotAvailable:
+            holders = holders_of(connection, tables)
+            if time.monotonic() > until:
+                raise StepFailed(
+                    f"no lock within {limit:.0f} s; held by {'; '.join(holders) or 'somebody who has just gone'}",
+                    where=where,
+                    remedy="have these sessions ended, then `orchestrator resume`",
+                    retryable=True,
+                ) from None
+            if holders and time.monotonic() - said > SAY_EVERY_SECONDS:
+                patience.say(f"{where}: waits for a lock held by {'; '.join(holders)}")
+                said = time.monotonic()
+            patience.sleep(0.3, where)  # clients that queued behind us go first
+        else:
+            return
