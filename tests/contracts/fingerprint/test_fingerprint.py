@@ -83,9 +83,8 @@ def test_no_verifier_and_no_password_is_in_it(before: dict[tuple[str, str], str]
     assert before["role zoo_owner", "verifier"].startswith("#")
 
 
-def test_it_is_the_same_on_the_side_that_was_restored(
-    servers: Servers, zoo: psycopg.Connection[Any], before: dict[tuple[str, str], str]
-) -> None:
+@pytest.mark.usefixtures("zoo")
+def test_it_is_the_same_on_the_side_that_was_restored(servers: Servers, before: dict[tuple[str, str], str]) -> None:
     dump = subprocess.run(
         [str(programs.find("pg_dump")), "--no-subscriptions"],
         env=servers.environment("source", "zoo_db"), capture_output=True, check=True, timeout=120,
