@@ -4,7 +4,7 @@ VENV := .venv
 STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo test test-idempotence test-faults test-contracts docs-databases lab-up lab-down test-lab test-lab-short lint types bench bench-plan bench-move check
+.PHONY: help setup lock demo test test-idempotence test-faults test-contracts docs-databases lab-up lab-down test-lab test-lab-short lint types bench bench-plan bench-move bench-dryrun check
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ bench-plan: setup ## the planner's table on seeded instances
 
 bench-move: setup ## switches under load, beside backup and restore and a physical switchover (OUT=FILE keeps the figures as JSON)
 	@$(VENV)/bin/python -m tests.bench.move.bench_move $(if $(OUT),--out $(OUT)) $(ARGS)
+
+bench-dryrun: setup ## dry runs of 50, 200 and 1,000 systems, beside a shell loop of the same checks
+	@$(VENV)/bin/python -m tests.bench.bench_dryrun $(ARGS)
 
 check: lint types test ## what CI runs
 

@@ -83,6 +83,14 @@ class Refused(OrchestratorError):
         self.findings = tuple(findings)
 
 
+def findings_of(error: OrchestratorError, code: str, system: str = "") -> tuple[Finding, ...]:
+    """An error as findings: its own where it carries them, else one with its place and remedy."""
+    if isinstance(error, Refused) and error.findings:
+        return error.findings
+    place = f" [{error.where}]" if error.where else ""
+    return (Finding(code, "error", f"{error.what}{place}", error.remedy, system=system),)
+
+
 class ToolError(OrchestratorError):
     """An outside tool (Ansible, Terraform, SSH, a database) failed."""
 

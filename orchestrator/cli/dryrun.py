@@ -1,160 +1,125 @@
-"""dry-run: everything that can be done without touching anything, and what it did not cover."""
+"""dry-run: everything that can be done without touching anything, and what it did not cover. No logic: see ``orchestrator.dryrun``."""
 
 from __future__ import annotations
 
 import json
-import tempfile
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.errors import Exit, OrchestratorError, Refused
+from orchestrator.cli.listing import safe
+from orchestrator.errors import Exit, UsageError
 
 if TYPE_CHECKING:
-    from orchestrator.engine.session import Session
+    from orchestrator.dryrun.result import Result, SystemReport
+
+OUTPUT = click.Path(path_type=Path, dir_okay=False, writable=True)
 
 
 @click.command(name="dry-run")
+@click.argument("inventory", required=False, type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="[INVENTORY]")
 @click.option("--system", "systems", multiple=True, metavar="ID", help="Only this system; may be repeated. Default: the whole plan.")
-@click.option("--json", "as_json", is_flag=True)
-def dry_run(systems: tuple[str, ...], *, as_json: bool) -> int:
-    """Inventory, strategy, plan, every step with its variables, playbook syntax, `terraform plan`; touches nothing.
+@click.option("--wave", type=int, help="Only the systems of a wave.")
+@click.option("--phase", metavar="ID", help="Only the systems of a phase.")
+@click.option(
+    "--offline/--connect", "offline", default=True,
+    help="Whether nobody is asked (the default), or hosts, databases and gateways are, read-only.",
+)  # fmt: skip
+@click.option(
+    "--json",
+    "json_",
+    is_flag=False,
+    flag_value="-",
+    default=None,
+    metavar="[FILE]",
+    help="The whole result as JSON: printed, or into FILE.",
+)
+@click.option("--junit", type=OUTPUT, help="Write JUnit XML there.")
+@click.option("--sarif", type=OUTPUT, help="Write SARIF 2.1.0 there: findings at file and line, sheet and cell.")
+@click.option("--markdown", type=OUTPUT, help="Write Markdown there, for a comment on a change.")
+@click.option("--baseline", metavar="REF", help="A git revision of the inventory: what has changed since comes first.")
+@click.option(
+    "--require-coverage", type=click.FloatRange(0, 100), metavar="N", help="Refuse when fewer than N % of the steps were looked at."
+)
+@click.option("--again", is_flag=True, help="Check systems anew whose inputs are as they were.")
+def dry_run(
+    inventory: Path | None, systems: tuple[str, ...], wave: int | None, phase: str | None, json_: str | None, junit: Path | None,
+    sarif: Path | None, markdown: Path | None, baseline: str | None, require_coverage: float | None, *, offline: bool, again: bool,
+) -> int:  # fmt: skip
+    """Inventory, policy, plan, every step with its variables, templates, playbook syntax, `terraform plan`; touches nothing.
 
-    Says for every step whether it was checked read-only, planned, or not touched. Needs no host to answer. Exit 3 with findings.
+    Says for every step how far it was looked at. What `migrate` would refuse is refused in the same words. Systems whose technical
+    sheets are not filled in yet are warnings, unless they are named by --system, --wave or --phase. Exit 3 with errors.
     """
-    from orchestrator.cli.settings import open_session
+    from orchestrator.cli.settings import load_settings
+    from orchestrator.dryrun.changes import compare_with, coverage_finding
+    from orchestrator.dryrun.run import Asked, run
+    from orchestrator.engine.session import Session
 
-    session = open_session()
-    chosen = [session.system(s).id for s in systems] or [e.system for e in session.plan.entries]
-    seen = [_system(session, s) for s in chosen]
-    playbooks = _syntax(session)
-    total: dict[str, int] = {}
-    for one in seen:
-        for step in one["steps"]:
-            total[step["covered"]] = total.get(step["covered"], 0) + 1
-    problems = [p for one in seen for p in one["problems"]] + [f"{name}: {said}" for name, said in playbooks.items() if said != "ok"]
-    result = {
-        "plan": session.plan.digest,
-        "inventory": session.plan.inventory_digest,
-        "systems": seen,
-        "playbooks": playbooks,
-        "coverage": total,
-        "not_covered": [
-            "no host, database or device was asked: `orchestrator migrate` begins with a read-only preflight",
-            "no data was copied, no rehearsal was run, no cutover was timed",
-            "Terraform's plan was made against an empty state in a throwaway folder",
-        ],
-        "problems": problems,
-    }
-    click.echo(json.dumps(result, ensure_ascii=False)) if as_json else _print(result)
-    return int(Exit.REFUSED if problems else Exit.DONE)
+    if bool(systems) + (wave is not None) + (phase is not None) > 1:
+        raise UsageError("say one of --system, --wave, --phase", remedy="leave the others out")
+    settings = load_settings()
+    session = Session.open(settings.model_copy(update={"inventory": inventory}) if inventory else settings)
+    result = run(session, Asked(tuple(systems), wave, phase, connect=not offline, repeat=again))
+    if baseline is not None:
+        result = replace(result, changes=compare_with(session, result, baseline))
+    if require_coverage is not None and (short := coverage_finding(result, require_coverage)):
+        result = replace(result, findings=(*result.findings, short))
+    _write(result, session.settings.inventory, json_, junit, sarif, markdown)
+    return int(Exit.REFUSED if result.errors else Exit.DONE)
 
 
-def _system(session: Session, system: str) -> dict[str, Any]:
-    from orchestrator.runbooks import RUNBOOKS, runbook_for
+def _write(result: Result, inventory: Path, json_: str | None, junit: Path | None, sarif: Path | None, markdown: Path | None) -> None:
+    if junit:
+        from orchestrator.dryrun.junit import to_junit
 
-    verdict = session.verdicts[system]
-    entry = next((e for e in session.plan.entries if e.system == system), None)
-    if entry is None:
-        raise Refused(f"{system} is not in the plan", where=system, remedy="`orchestrator plan` says why")
-    runbook = runbook_for(verdict)
-    problems: list[str] = []
-    gaps = session.not_movable(system)
-    cloud = _terraform(session, system, problems) if not gaps and any(s.id == "provision" for s in RUNBOOKS[runbook]) else None
-    steps = []
-    for step in RUNBOOKS[runbook]:
-        covered = "not touched"
-        if step.id == "provision":
-            covered = str(cloud["covered"]) if cloud else "not touched"
-        elif step.id in ("prepare_hosts", "deploy_services"):
-            covered = "syntax checked"
-        elif step.id == "record_baseline":
-            covered = "checked read-only"
-        steps.append({"id": step.id, "zh": step.zh, "en": step.en, "effect": step.effect, "covered": covered})
-    services = [
-        {"name": s.name, "host": s.host, "command": list(s.command), "environment": dict(s.environment)}
-        for s in session.system(system).services
-    ]
-    return {
-        "system": system,
-        "strategy": verdict.strategy,
-        "runbook": runbook,
-        "wave": entry.wave,
-        "window": [entry.window_start.isoformat(), entry.window_end.isoformat(), entry.window_rule],
-        "services": services,
-        "terraform": cloud,
-        "steps": steps,
-        "not_movable": gaps,
-        "problems": problems,
-    }
+        junit.write_text(to_junit(result), encoding="utf-8", errors="replace")
+    if sarif:
+        from orchestrator.dryrun.sarif import to_sarif
+
+        sarif.write_text(to_sarif(result, root=str(inventory)), encoding="utf-8", errors="replace")
+    if markdown:
+        from orchestrator.dryrun.markdown import to_markdown
+
+        markdown.write_text(to_markdown(result), encoding="utf-8", errors="replace")
+    if json_ is not None:
+        from orchestrator.dryrun.result import as_json
+
+        text = json.dumps(as_json(result), ensure_ascii=False)
+        if json_ == "-":
+            click.echo(text)
+            return
+        Path(json_).write_text(text + "\n", encoding="utf-8", errors="replace")
+    _print(result)
 
 
-def _terraform(session: Session, system: str, problems: list[str]) -> dict[str, Any] | None:
-    """What Terraform would create, planned in a throwaway folder; of a module whose provider asks a cloud, its rules alone are tried."""
-    from orchestrator.models import Sites
-    from orchestrator.steps import provision
-    from orchestrator.steps.world import World
-    from orchestrator.tools.terraform import SystemTerraform
-    from orchestrator.tools.terraform_module import find_broken_rules, needs_provider
+def _print(result: Result) -> None:
+    from orchestrator.dryrun.result import describe
 
-    sites: Sites = session.sites
-    world = World(session.settings, session.system(system), sites)
-    module = session.settings.terraform
-    try:
-        variables = provision.inputs(session.settings, world)
-        broken = find_broken_rules(module, system, variables)
-    except OrchestratorError as error:
-        told = error.findings if isinstance(error, Refused) and error.findings else ()
-        problems += [f"{system}: {f.place()}: {f.message} → {f.remedy}" for f in told] or [f"{system}: terraform: {error}"]
-        return None
-    if broken:
-        problems += [f"{system}: module {module.name}: {finding.message} → {finding.remedy}" for finding in broken]
-        return None
-    if needs_provider(module):
-        return {"changes": [], "variables": variables, "covered": "rules checked"}
-    with tempfile.TemporaryDirectory(prefix="dry-run-") as folder:
-        try:
-            plan = SystemTerraform(session.settings.terraform, Path(folder), system).plan(variables)
-        except OrchestratorError as error:
-            problems.append(f"{system}: terraform plan: {error}")
-            return None
-        return {"changes": [{"address": c.address, "action": c.action} for c in plan.changes], "variables": variables, "covered": "planned"}
+    click.echo(f"plan {result.plan[:12] or '-'} of inventory {result.inventory[:12] or '-'} ({result.mode})\n")
+    if result.changes:
+        click.echo(f"since {safe(result.changes.reference)}:")
+        for line in result.changes.lines or ("no strategy, wave, window or target has moved",):
+            click.echo(f"  {safe(line)}")
+        click.echo(f"  {len(result.changes.new)} findings are new, {len(result.changes.gone)} have gone\n")
+    for system in result.systems:
+        _print_system(system)
+    click.echo("\nplaybook syntax: " + ", ".join(f"{name} {said}" for name, said in result.playbooks.items()))
+    counts = ", ".join(f"{count} {how.replace('_', ' ')}" for how, count in sorted(result.coverage().items()))
+    click.echo(f"steps: {counts or 'none'}; {result.percent():.0f} % were looked at")
+    click.echo("not covered:\n" + "\n".join(f"  - {line}" for line in result.not_covered))
+    for finding in result.all_findings():
+        colour = "red" if finding.severity == "error" else "yellow"
+        click.secho(safe(f"{finding.severity} {finding.code} {describe(finding)}"), fg=colour)
 
 
-def _syntax(session: Session) -> dict[str, str]:
-    """Every playbook's syntax, by Ansible itself."""
-    import sys
-
-    from orchestrator.tools import process
-
-    found: dict[str, str] = {}
-    program = str(Path(sys.executable).with_name("ansible-playbook"))
-    files = [str(f) for f in sorted(session.settings.playbooks.glob("*.yml"))]
-    try:
-        process.run([program, "--syntax-check", "-i", "targets,databases,", *files], label="ansible-playbook --syntax-check", limit=120)
-        found = {Path(f).name: "ok" for f in files}
-    except OrchestratorError as error:
-        found["playbooks"] = error.what
-    return found
-
-
-def _print(result: dict[str, Any]) -> None:
-    click.echo(f"plan {result['plan'][:12]} of inventory {result['inventory'][:12]}\n")
-    for one in result["systems"]:
-        click.echo(
-            f"{one['system']}  {one['strategy']}  wave {one['wave']}  window {one['window'][0]} – {one['window'][1]} ({one['window'][2]})"
-        )
-        for gap in one["not_movable"]:
-            click.secho(f"    not movable yet: {gap}", fg="yellow")
-        if one["terraform"] and one["terraform"]["covered"] == "planned":
-            click.echo(
-                f"    terraform would make {len(one['terraform']['changes'])} changes: {', '.join(c['address'] for c in one['terraform']['changes'])}"
-            )
-        for step in one["steps"]:
-            click.echo(f"    {step['covered']:<18} {step['effect']:<11} {step['id']:<22} {step['zh']} / {step['en']}")
-    click.echo("\nplaybook syntax: " + ", ".join(f"{n} {s}" for n, s in result["playbooks"].items()))
-    click.echo("steps: " + ", ".join(f"{count} {how}" for how, count in sorted(result["coverage"].items())))
-    click.echo("not covered:\n" + "\n".join(f"  - {line}" for line in result["not_covered"]))
-    for problem in result["problems"]:
-        click.secho(f"problem: {problem}", fg="red")
+def _print_system(system: SystemReport) -> None:
+    window = f"  window {system.window[0]} – {system.window[1]} ({system.window[2]})" if system.window else ""
+    click.echo(f"{system.system}  {system.strategy}  wave {system.wave if system.wave is not None else '-'}{window}")
+    changes = (system.terraform or {}).get("changes")
+    if changes:
+        click.echo(f"    terraform would make {len(changes)} changes: {', '.join(change['address'] for change in changes)}")
+    for step in system.steps:
+        click.echo(f"    {step.coverage.replace('_', ' '):<12} {step.effect:<11} {step.id:<22} {step.how}")

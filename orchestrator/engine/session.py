@@ -7,7 +7,7 @@ import datetime as dt
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -161,6 +161,20 @@ class Session:
         open_one = self.journal.open_migration(system)
         if open_one:
             return str(open_one.id)
+        plan, verdict = self.check_start(system)
+        self.journal.save_plan(plan.digest, plan.model_dump_json(), actor=str(self.actor))
+        name = runbook_for(verdict)
+        return self.journal.start_migration(
+            system=system, strategy=verdict.strategy, runbook=name, plan_digest=plan.digest, requested_by=str(self.actor),
+            steps=[(s.id, s.effect) for s in RUNBOOKS[name]],
+        )  # fmt: skip
+
+    def check_start(self, system: str, *, together: Collection[str] = ()) -> tuple[Plan, Verdict]:
+        """Everything that speaks against beginning a migration of this system now; writes nothing. The plan and the verdict that it
+        would begin under.
+
+        ``together``: systems that move in the same run, so that waiting for them is no refusal. Raises Refused, naming every
+        finding."""
         verdict = self.verdicts[self.system(system).id]
         plan = self.approved or self.plan
         if self.approved:
@@ -171,17 +185,13 @@ class Session:
         if gaps:
             findings = [Finding("not-movable", "error", gap, "fill in the technical sheet", system=system) for gap in gaps]
             raise Refused(f"{system} is not movable yet", findings=findings, where=system)
-        self._dependencies_moved(system)
+        self._dependencies_moved(system, together)
         self._nothing_owed(system)
-        ended = [m for m in self.journal.migrations(system=system) if m.ending == Ending.ACCEPTED]
+        rows = self.journal.migrations(system=system) if self._has_journal else []
+        ended = [m for m in rows if m.ending == Ending.ACCEPTED]
         if ended:
             raise Refused(f"{system} was accepted on {ended[-1].ended}", where=system, remedy="there is nothing left to migrate")
-        self.journal.save_plan(plan.digest, plan.model_dump_json(), actor=str(self.actor))
-        name = runbook_for(verdict)
-        return self.journal.start_migration(
-            system=system, strategy=verdict.strategy, runbook=name, plan_digest=plan.digest, requested_by=str(self.actor),
-            steps=[(s.id, s.effect) for s in RUNBOOKS[name]],
-        )  # fmt: skip
+        return plan, verdict
 
     def changes_since(self, plan: Plan, system: str | None = None) -> tuple[Finding, ...]:
         """What differs now from what this plan was made of."""
@@ -232,9 +242,10 @@ class Session:
         gaps += [f"database {d.name}: no application role" for d in movable_databases(one) if not d.role]
         return gaps
 
-    def _dependencies_moved(self, system: str) -> None:
+    def _dependencies_moved(self, system: str, together: Collection[str] = ()) -> None:
         """R4: no earlier than what it depends on."""
-        live = {m.system for m in self.journal.migrations() if m.live == "target" or m.ending == Ending.ACCEPTED}
+        rows = self.journal.migrations() if self._has_journal else []
+        live = {m.system for m in rows if m.live == "target" or m.ending == Ending.ACCEPTED} | set(together)
         known = {s.id for s in self.inventory.systems}
         waiting = [d for d in self.system(system).depends_on if d not in live and d not in self.programme.reachable]
         if waiting:
@@ -251,7 +262,8 @@ class Session:
 
     def _nothing_owed(self, system: str) -> None:
         """A target that an earlier migration could not clean is no ground to build on."""
-        owed = [row for m in self.journal.migrations(system=system) for row in self.notes.owed(m.id)]
+        rows = self.journal.migrations(system=system) if self._has_journal else []
+        owed = [row for m in rows for row in self.notes.owed(m.id)]
         if owed:
             findings = [
                 Finding("clean-up-owed", "error", f"{row.migration}, clean-up {row.id}: {row.what}", row.remedy, system=system)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
-from orchestrator.errors import TurnedBack
+from orchestrator.errors import Finding, TurnedBack
 from orchestrator.models import Plan, Sites, System, Verdict
 from orchestrator.settings import Settings
 
@@ -39,6 +39,31 @@ class Observed(StrEnum):
     """This system has no such part: done and undone are the same."""
     UNCLEAR = "unclear"
     """Partly there: running again must be safe, or undoing."""
+
+
+class Coverage(StrEnum):
+    """How far a dry run went into a step."""
+
+    EXECUTED = "executed"
+    """It ran: it only computes or reads."""
+    CHECKED = "checked"
+    """The world was asked, read-only, or its inputs were held to their rules."""
+    PLANNED = "planned"
+    """The tool itself said what it would do."""
+    SIMULATED = "simulated"
+    """Done on something made for it."""
+    NOT_TOUCHED = "not_touched"
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a dry run could do of a step. ``how``: in words; why not, where nothing could be done."""
+
+    coverage: Coverage
+    how: str
+    findings: tuple[Finding, ...] = ()
+    detail: Facts = field(default_factory=dict)
+    """For the outputs, e.g. what Terraform would make."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +93,8 @@ class Step:
     settle: Callable[[Context], Facts | None] | None = None
     """Of a step that switches under a guard: after an interruption, what the world says it came to, with what was half done
     completed or taken back. Facts when it had switched, None when citizens are where they were."""
+    preview: Callable[[Context, bool], Preview] | None = None
+    """What a dry run can do of it; the flag says whether hosts may be asked (read-only). None: nothing. Touches nothing."""
 
     def __post_init__(self) -> None:
         if self.effect is Effect.REVERSIBLE and not self.has_undo and self.switches is None:

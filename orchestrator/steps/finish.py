@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from orchestrator.errors import StepFailed
-from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
+from orchestrator.steps.base import Context, Coverage, Effect, Facts, Observed, Preview, Step
 from orchestrator.steps.parts import parts
 
 
 def baseline(ctx: Context) -> Facts:
     """R6: security owner, data owner and security standard, captured before. R8: the links it has."""
     return {**_unchanged(ctx), "links": [link.model_dump(mode="json", exclude={"address", "port"}) for link in ctx.system.links]}
+
+
+def preview_baseline(ctx: Context, _connect: bool) -> Preview:
+    """The step itself: it reads the inventory alone."""
+    baseline(ctx)
+    return Preview(Coverage.EXECUTED, "what the inventory says was captured")
 
 
 def _unchanged(ctx: Context) -> Facts:
@@ -68,6 +74,7 @@ BASELINE = Step(
     effect=Effect.READ_ONLY,
     run=baseline,
     observe=_done,
+    preview=preview_baseline,
 )
 UNCHANGED = Step(
     id="compare_unchanged", zh="核对三不变", en="compare the three unchanged", effect=Effect.READ_ONLY, run=compare_unchanged, observe=_done

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from orchestrator.errors import Finding, Refused
+from orchestrator.errors import Finding, OrchestratorError, Refused, findings_of
 from orchestrator.models import Device, Host
 from orchestrator.movers import registry
 from orchestrator.movers.contract import Moment
 from orchestrator.steps import preflight_hosts
-from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
+from orchestrator.steps.base import Context, Coverage, Effect, Facts, Observed, Preview, Step
 from orchestrator.steps.parts import parts
 
 
@@ -25,20 +25,38 @@ def run(ctx: Context) -> Facts:
         )
     problems, facts["hosts"] = preflight_hosts.find_source_problems(ctx)
     findings += problems
-    findings += _new_addresses(ctx)
+    if ctx.verdict.strategy != "hosting":
+        for mover, part in parts(ctx):
+            findings += mover.check(part, Moment.PREFLIGHT)
+    findings += find_inventory_problems(ctx)
+    facts["warnings"] = [finding.message for finding in findings if finding.severity == "warning"]
+    if any(finding.severity == "error" for finding in findings):
+        raise Refused(f"{len(findings)} findings before the migration of {ctx.system.id}", findings=findings)
+    return facts
+
+
+def find_inventory_problems(ctx: Context) -> list[Finding]:
+    """What the inventory itself leaves open or rules out; asks nobody."""
+    findings = _new_addresses(ctx)
     for database in ctx.system.databases:
         if not registry.movable(database):
             message = f"{database.name}: no mover for {database.engine}"
             remedy = "it is vendor-run: plan human tasks for its copy"
             findings.append(_finding(ctx, "vendor-run", message, remedy))
-    if ctx.verdict.strategy != "hosting":
-        for mover, part in parts(ctx):
-            findings += mover.check(part, Moment.PREFLIGHT)
-    findings += _services(ctx)
-    facts["warnings"] = [finding.message for finding in findings if finding.severity == "warning"]
-    if any(finding.severity == "error" for finding in findings):
-        raise Refused(f"{len(findings)} findings before the migration of {ctx.system.id}", findings=findings)
-    return facts
+    return findings + _services(ctx)
+
+
+def preview(ctx: Context, connect: bool) -> Preview:
+    """Offline what the inventory leaves open; with connections the whole preflight, which only reads."""
+    if not connect:
+        found = tuple(find_inventory_problems(ctx))
+        return Preview(Coverage.CHECKED, "what the inventory says; no host or database was asked", found)
+    try:
+        facts = run(ctx)
+    except OrchestratorError as error:
+        return Preview(Coverage.EXECUTED, "hosts, gateways and databases were asked", findings_of(error, "preflight", ctx.system.id))
+    warnings = tuple(Finding("preflight", "warning", words, "read it", system=ctx.system.id) for words in facts["warnings"])
+    return Preview(Coverage.EXECUTED, "hosts, gateways and databases were asked", warnings)
 
 
 def _new_addresses(ctx: Context) -> list[Finding]:
@@ -79,4 +97,5 @@ STEP = Step(
     effect=Effect.READ_ONLY,
     run=run,
     observe=observe,
+    preview=preview,
 )

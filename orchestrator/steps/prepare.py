@@ -10,7 +10,7 @@ from orchestrator.errors import Refused
 from orchestrator.hosts import facts
 from orchestrator.models import Host
 from orchestrator.steps import preflight_hosts
-from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
+from orchestrator.steps.base import Context, Coverage, Effect, Facts, Observed, Preview, Step
 
 
 def play(
@@ -44,16 +44,22 @@ def variables(ctx: Context) -> dict[str, Any]:
     """What the roles prepare_host and install_postgresql are told; see ``host_variables`` for what differs between hosts."""
     if not ctx.world.movable_databases:
         return {}
+    host = ctx.world.target(ctx.world.movable_databases[0].host)
+    return role_variables(ctx, programs=facts.require_postgresql(ctx.world.ssh(host)), ranges=clients(ctx, host))
+
+
+def role_variables(ctx: Context, *, programs: str, ranges: list[str]) -> dict[str, Any]:
+    """The same from answers that are there already: the folder of the server's programs, and who may connect."""
     database = ctx.world.movable_databases[0]
     host = ctx.world.target(database.host)
     return {
         "install_postgresql_manager": "process" if host.manager == "processes" else "systemd",
-        "install_postgresql_bin_dir": facts.require_postgresql(ctx.world.ssh(host)),
+        "install_postgresql_bin_dir": programs,
         "install_postgresql_data": ctx.world.home(host, "postgresql"),
         "install_postgresql_address": host.address,
         "install_postgresql_port": database.port,
         "install_postgresql_admin_role": database.admin_role or "orchestrator",
-        "install_postgresql_clients": clients(ctx, host),
+        "install_postgresql_clients": ranges,
         "install_postgresql_run_as": run_as(host),
     }
 
@@ -129,7 +135,18 @@ def undo(ctx: Context) -> None:
     play(ctx, "clean_target", targets(ctx), variables(ctx), None, quarantines)
 
 
+def preview(ctx: Context, _connect: bool) -> Preview:
+    """The roles' variables held to their argument specs, the templates rendered; what a host answers is filled in by example."""
+    from orchestrator.tools.ansible_check import check_variables
+
+    values: dict[str, Any] = {"prepare_host_directories": ["/var/lib/orchestrator"]}
+    if ctx.world.movable_databases:
+        values |= role_variables(ctx, programs="/usr/lib/postgresql/15/bin", ranges=["192.0.2.0/24"])
+    found = check_variables(ctx.settings.playbooks, "prepare_target", values, system=ctx.system.id)
+    return Preview(Coverage.CHECKED, "variables and templates; no host was prepared", tuple(found))
+
+
 STEP = Step(
     id="prepare_hosts", zh="准备云上主机", en="prepare the target's hosts", effect=Effect.REVERSIBLE, run=run, observe=observe,
-    undo_target=undo,
+    undo_target=undo, preview=preview,
 )  # fmt: skip

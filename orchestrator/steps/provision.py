@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import Any
 
-from orchestrator.errors import Refused
+from orchestrator.errors import OrchestratorError, Refused, ToolError, findings_of
 from orchestrator.models import Host, System
 from orchestrator.settings import Settings
-from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
+from orchestrator.steps.base import Context, Coverage, Effect, Facts, Observed, Preview, Step
 from orchestrator.steps.world import SUFFIX, World
 
 
@@ -98,6 +100,39 @@ def undo(ctx: Context) -> None:
     ctx.world.targets = {}
 
 
+def preview(ctx: Context, _connect: bool) -> Preview:
+    """What Terraform would create, planned in a throwaway folder; of a module whose provider asks a cloud, its rules alone."""
+    from orchestrator.tools.terraform_module import find_broken_rules, needs_provider
+
+    module, system = ctx.settings.terraform, ctx.system.id
+    try:
+        values = inputs(ctx.settings, ctx.world)
+        if not needs_provider(module):
+            return _preview_plan(module, system, values)
+        broken = tuple(find_broken_rules(module, system, values))
+    except OrchestratorError as error:
+        return Preview(Coverage.NOT_TOUCHED, "Terraform could not be asked", findings_of(error, "terraform", system))
+    how = f"the rules of module {module.name} {'refuse' if broken else 'hold'}; no cloud was asked"
+    return Preview(Coverage.CHECKED, how, broken, {"variables": values, "changes": []})
+
+
+def _preview_plan(module: Path, system: str, values: dict[str, Any]) -> Preview:
+    """The whole plan, against an empty state. Raises ToolError for what Terraform does not say of the inputs."""
+    from orchestrator.tools.terraform import SystemTerraform
+    from orchestrator.tools.terraform_module import told_findings
+
+    with tempfile.TemporaryDirectory(prefix="dry-run-") as folder:
+        terraform = SystemTerraform(module, Path(folder), system)
+        try:
+            plan = terraform.plan(values)
+        except ToolError:
+            if not terraform.reported:
+                raise
+            return Preview(Coverage.CHECKED, f"module {module.name} refuses", tuple(told_findings(terraform.reported, system)))
+    changes = [{"address": change.address, "action": change.action} for change in plan.changes]
+    return Preview(Coverage.PLANNED, f"Terraform would make {len(changes)} changes", detail={"variables": values, "changes": changes})
+
+
 STEP = Step(
     id="provision",
     zh="在云上创建服务器",
@@ -107,4 +142,5 @@ STEP = Step(
     observe=observe,
     undo_target=undo,
     takes_target_away=True,
+    preview=preview,
 )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from orchestrator.errors import StepFailed
+from orchestrator.errors import OrchestratorError, StepFailed, findings_of
 from orchestrator.models import Service
 from orchestrator.movers.postgresql import dumps
 from orchestrator.steps import backup
-from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
+from orchestrator.steps.base import Context, Coverage, Effect, Facts, Observed, Preview, Step
 from orchestrator.steps.prepare import play
 from orchestrator.tools import health
 
@@ -133,6 +133,21 @@ def _live(ctx: Context) -> Observed:
     return Observed.DONE
 
 
+def preview(ctx: Context, _connect: bool) -> Preview:
+    """Every service as the role would get it, held to its argument spec, units and environment files rendered."""
+    from orchestrator.tools.ansible_check import check_variables
+
+    try:
+        services = [ctx.world.service(s, effects=False) for s in _moved(ctx)]
+    except OrchestratorError as error:
+        found = findings_of(error, "service", ctx.system.id)
+        return Preview(Coverage.CHECKED, "a service cannot be described to its role", found)
+    values = _variables(ctx, services, "started")
+    found = tuple(check_variables(ctx.settings.playbooks, "deploy_services", values, services, system=ctx.system.id))
+    shown = {"services": services}
+    return Preview(Coverage.CHECKED, "variables and templates; no service was started", found, shown)
+
+
 REHEARSE = Step(
     id="rehearse",
     zh="演练",
@@ -142,6 +157,6 @@ REHEARSE = Step(
     observe=_rehearsed,
 )
 DEPLOY = Step(
-    id="deploy_services", zh="部署应用（对外功能关闭）", en="deploy the services, outside effects off", effect=Effect.REVERSIBLE, run=deploy, observe=_deployed, undo_target=take_down,
+    id="deploy_services", zh="部署应用（对外功能关闭）", en="deploy the services, outside effects off", effect=Effect.REVERSIBLE, run=deploy, observe=_deployed, undo_target=take_down, preview=preview,
 )  # fmt: skip
 GO_LIVE = Step(id="go_live", zh="新应用启用", en="switch on the new services", effect=Effect.READ_ONLY, run=go_live, observe=_live)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from orchestrator.errors import Finding, Refused, ToolError
@@ -74,11 +74,16 @@ def find_broken_rules(module: Path, system: str, inputs: Mapping[str, object]) -
         except ToolError:
             if not terraform.reported:
                 raise
-            return [
-                Finding("cloud-input-refused", "error", _without_place(said), _REMEDY, file="orchestrator.toml", system=system)
-                for said in dict.fromkeys(terraform.reported)
-            ]
+            return told_findings(terraform.reported, system)
     return []
+
+
+def told_findings(reported: Iterable[str], system: str) -> list[Finding]:
+    """What Terraform said of the inputs, each once, as findings."""
+    return [
+        Finding("cloud-input-refused", "error", _without_place(said), _REMEDY, file="orchestrator.toml", system=system)
+        for said in dict.fromkeys(reported)
+    ]
 
 
 def _without_place(said: str) -> str:

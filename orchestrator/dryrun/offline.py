@@ -1,0 +1,65 @@
+"""What a step sees in a dry run: the system and its plan as in a migration, a world that opens nothing, a journal that keeps nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from orchestrator.errors import OrchestratorError
+from orchestrator.models import Database, Host, Plan, Sites, System, Verdict
+from orchestrator.settings import Settings
+from orchestrator.steps.base import Context
+from orchestrator.steps.world import SUFFIX, World
+
+
+class NotAsked(OrchestratorError):
+    """A dry run without ``--connect`` asks nobody."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} is not asked offline", remedy="add --connect")
+
+
+class OfflineWorld(World):
+    """Hosts and databases are known by name only. The target's servers get addresses for documentation (RFC 5737)."""
+
+    def __init__(self, settings: Settings, system: System, sites: Sites) -> None:
+        super().__init__(settings, system, sites)
+        for number, host in enumerate(system.hosts, 1):
+            address = f"192.0.2.{number % 254 + 1}"
+            self.targets[host.name] = host.model_copy(update={"name": (host.name + SUFFIX)[:63], "address": address})
+
+    def ssh(self, host: Host) -> NoReturn:
+        raise NotAsked(host.name)
+
+    def sql(self, database: Database, side: str, *, name: str | None = None) -> NoReturn:  # noqa: ARG002 - the world's signature
+        raise NotAsked(database.name)
+
+    def secret(self, reference: str | None) -> str:  # noqa: ARG002 - the world's signature
+        """No secret is read."""
+        return ""
+
+
+class NoRecords:
+    """A journal in which nothing happens; whoever writes to it in a dry run has a bug."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(f"a dry run may not use the journal's {name}")
+
+
+def make_context(settings: Settings, system: System, verdict: Verdict, plan: Plan, sites: Sites, *, connect: bool) -> Context:
+    """What a step's ``preview`` is given. ``connect``: its world opens connections when it is asked to."""
+    world = World(settings, system, sites) if connect else OfflineWorld(settings, system, sites)
+    facts: dict[str, Mapping[str, Any]] = {}
+    return Context(
+        system=system,
+        verdict=verdict,
+        plan=plan,
+        sites=sites,
+        settings=settings,
+        migration=f"dry-run-{system.id}",
+        token=0,
+        records=NoRecords(),
+        say=lambda _text: None,
+        world=world,
+        facts={name: dict(values) for name, values in facts.items()},
+    )

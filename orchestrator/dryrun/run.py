@@ -1,0 +1,214 @@
+"""Runs a dry run: what is known first, then every chosen system's steps, each as far as its own ``preview`` goes.
+
+Nothing raises for what the inventory, the policy, the programme or the plan say: each refusal becomes its findings, and
+what can be done without it is done all the same. What ``migrate`` would refuse is asked of the same function as it asks.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from orchestrator.dryrun import cache
+from orchestrator.dryrun.offline import make_context
+from orchestrator.dryrun.result import Result, StepReport, SystemReport
+from orchestrator.engine.session import Session
+from orchestrator.errors import Finding, OrchestratorError, Refused, findings_of
+from orchestrator.inventory.load import inventory_digest, load
+from orchestrator.models import Plan
+from orchestrator.planning.plan import Unreached
+from orchestrator.policy.lint import check_policy
+from orchestrator.policy.policy import policy_digest
+from orchestrator.runbooks import RUNBOOKS, runbook_for
+from orchestrator.steps.base import Coverage, Preview
+
+T = TypeVar("T")
+AT_ONCE = 4
+"""Systems whose steps are previewed at the same time: most of it waits for Terraform."""
+NO_PREVIEW = {
+    "read_only": "it looks at what earlier steps made",
+    "reversible": "it changes hosts, databases or gateways",
+    "one_way": "it cannot be tried: it is past the point of no return",
+}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What to look at."""
+
+    systems: tuple[str, ...] = ()
+    """Ids; empty: the whole plan, or the wave or phase."""
+    wave: int | None = None
+    phase: str | None = None
+    connect: bool = False
+    repeat: bool = False
+    """Check again what an earlier run checked with the same inputs."""
+
+    @property
+    def named(self) -> bool:
+        """Somebody means to migrate exactly these: what is not movable yet is an error then, else a warning."""
+        return bool(self.systems) or self.wave is not None or self.phase is not None
+
+
+@dataclass
+class Known:
+    """What could be read, and what speaks against it."""
+
+    session: Session
+    findings: list[Finding] = field(default_factory=list)
+    plan: Plan | None = None
+    sited: bool = False
+    """Whether ``sites.yaml`` could be read: without it no step can say what it would do."""
+    policy: str = ""
+    inventory: str = ""
+
+    def attempt(self, code: str, act: Callable[[], T]) -> T | None:
+        """What ``act`` gives, or None with its refusal among the findings."""
+        try:
+            return act()
+        except OrchestratorError as error:
+            self.findings += findings_of(error, code)
+            return None
+
+
+def read_known(session: Session) -> Known:
+    """Inventory, policy, sites, programme and plan, every finding of each. Raises Refused where there is no inventory folder."""
+    known = Known(session)
+    if not session.settings.inventory.is_dir():
+        _ = session.inventory  # raises, in the words that migrate uses
+    known.findings += load([session.settings.inventory]).findings
+    policy = known.attempt("policy", lambda: session.policy)
+    if policy is not None:
+        known.policy = policy_digest(policy)
+        known.findings += check_policy(policy)
+    readable = not any(finding.severity == "error" for finding in known.findings)
+    known.sited = known.attempt("sites", lambda: session.sites) is not None
+    if readable:
+        known.inventory = inventory_digest(session.inventory)
+        _plan(known)
+    return known
+
+
+def _plan(known: Known) -> None:
+    """Today's plan; where a target is missed, the best that was found, and why."""
+    session = known.session
+    if known.attempt("programme", lambda: session.programme) is None:
+        return
+    try:
+        known.plan = session.plan
+    except Unreached as missed:
+        known.plan = missed.plan
+        known.findings += missed.findings
+    except OrchestratorError as error:
+        known.findings += findings_of(error, "plan")
+
+
+def run(session: Session, asked: Asked, *, say: Callable[[str], None] = lambda _text: None) -> Result:
+    """The whole dry run. Raises UsageError for a system, wave or phase that nobody knows."""
+    began = time.monotonic()
+    known = read_known(session)
+    mode = "connect" if asked.connect else "offline"
+    playbooks = cache.checked_syntax(session.settings, again=asked.repeat)
+    found = [
+        Finding("playbook-syntax", "error", said, "mend the playbook", file=f"playbooks/{name}")
+        for name, said in playbooks.items()
+        if said != "ok"
+    ]
+    systems: tuple[SystemReport, ...] = ()
+    if known.plan is not None and known.sited:
+        chosen = _choose(session, known.plan, asked)
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            systems = tuple(pool.map(lambda system: _system(known, system, chosen, asked, say), chosen))
+    return Result(
+        mode=mode,
+        inventory=known.inventory,
+        policy=known.policy,
+        plan=known.plan.digest if known.plan else "",
+        systems=systems,
+        playbooks=playbooks,
+        findings=(*known.findings, *found),
+        seconds=time.monotonic() - began,
+    )
+
+
+def _choose(session: Session, plan: Plan, asked: Asked) -> list[str]:
+    """Ids in the plan's order; what was accepted already is left out of a wave, a phase, a whole plan."""
+    if asked.systems:
+        return [session.system(system).id for system in asked.systems]
+    plan = session.approved or plan
+    entries = sorted(plan.entries, key=lambda entry: (entry.wave, entry.order, entry.system))
+    return [
+        entry.system
+        for entry in entries
+        if entry.state != "done" and asked.wave in (None, entry.wave) and asked.phase in (None, entry.phase)
+    ]
+
+
+def _system(known: Known, system: str, chosen: Sequence[str], asked: Asked, say: Callable[[str], None]) -> SystemReport:
+    session = known.session
+    plan = session.approved or known.plan
+    assert plan is not None  # noqa: S101 - the caller looked
+    entry = next((entry for entry in plan.entries if entry.system == system), None)
+    findings = list(_refusals(session, system, chosen, named=asked.named))
+    one, verdict = session.system(system), session.verdicts[system]
+    report = SystemReport(
+        system=system,
+        name=one.name,
+        department=one.department,
+        strategy=str(verdict.strategy),
+        runbook=runbook_for(verdict),
+        wave=entry.wave if entry else None,
+        window=(entry.window_start.isoformat(), entry.window_end.isoformat(), entry.window_rule) if entry else None,
+        services=tuple(
+            {"name": s.name, "host": s.host, "command": list(s.command), "environment": dict(s.environment)} for s in one.services
+        ),
+    )
+    if session.not_movable(system):
+        return replace(report, findings=tuple(findings), steps=_unlooked(report.runbook, "its technical sheets are not filled in yet"))
+    key = cache.key_of(session, system, plan) if not asked.connect else ""
+    kept = None if asked.repeat else cache.read(session.settings, key)
+    if kept is None:
+        kept = _previewed(session, report, plan, connect=asked.connect)
+        cache.write(session.settings, key, kept)
+        say(system)
+    return replace(report, steps=kept.steps, terraform=kept.terraform, findings=(*findings, *kept.findings), cached=kept.cached)
+
+
+def _refusals(session: Session, system: str, chosen: Sequence[str], *, named: bool) -> tuple[Finding, ...]:
+    """What ``migrate`` would refuse before it begins, in its own words."""
+    try:
+        session.check_start(system, together=chosen)
+    except Unreached:
+        return ()  # the plan's findings have it
+    except Refused as error:
+        found = findings_of(error, "refused", system)
+        if named or any(finding.code != "not-movable" for finding in found):
+            return found
+        return tuple(replace(finding, severity="warning") for finding in found)
+    return ()
+
+
+def _unlooked(runbook: str, why: str) -> tuple[StepReport, ...]:
+    return tuple(StepReport(s.id, s.zh, s.en, str(s.effect), Coverage.NOT_TOUCHED, why) for s in RUNBOOKS[runbook])
+
+
+def _previewed(session: Session, report: SystemReport, plan: Plan, *, connect: bool) -> SystemReport:
+    """Every step of the runbook as far as its own preview goes."""
+    one, verdict = session.system(report.system), session.verdicts[report.system]
+    context = make_context(session.settings, one, verdict, plan, session.sites, connect=connect)
+    steps: list[StepReport] = []
+    findings: list[Finding] = []
+    terraform = None
+    try:
+        for step in RUNBOOKS[report.runbook]:
+            seen = step.preview(context, connect) if step.preview else Preview(Coverage.NOT_TOUCHED, NO_PREVIEW[str(step.effect)])
+            steps.append(StepReport(step.id, step.zh, step.en, str(step.effect), seen.coverage, seen.how))
+            findings += seen.findings
+            if "changes" in seen.detail:
+                terraform = seen.detail
+    finally:
+        context.world.close()
+    return replace(report, steps=tuple(steps), terraform=terraform, findings=tuple(findings))

@@ -1,0 +1,222 @@
+"""`orchestrator dry-run` on the demo city's inventory, with one deliberate mistake at a time: each is found at its place."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from orchestrator.cli.main import main
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+MOVABLE = "citizen-portal"
+
+
+class City:
+    """A folder with the demo city's inventory and machines that stand already."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        shutil.copytree(CHECKOUT / "inventories/demo", folder / "inventory")
+        (folder / "orchestrator.toml").write_text('inventory = "inventory"\nterraform_module = "existing"\n', "utf-8")
+        names = ["portal-app", "portal-db", "register-app", "register-db", "weather-1"]
+        servers = [
+            {"name": f"{name}-cloud", "address": f"192.0.2.{number}", "ssh_user": "ops", "become": "sudo"}
+            for number, name in enumerate(names, 10)
+        ]
+        self.edit("sites.yaml", lambda text: _with_servers(text, servers))
+
+    def edit(self, file: str, change) -> None:
+        path = self.folder / "inventory" / file
+        before = path.read_text("utf-8")
+        after = change(before)
+        assert after != before, f"nothing to change in {file}"
+        path.write_text(after, "utf-8")
+
+    def replace(self, file: str, old: str, new: str) -> None:
+        self.edit(file, lambda text: re.sub(old, new, text, count=1))
+
+    def run(self, *arguments: str) -> tuple[int, dict]:
+        out = self.folder / "result.json"
+        code = main(["dry-run", "--json", str(out), *arguments])
+        return code, json.loads(out.read_text("utf-8"))
+
+
+def _with_servers(text: str, servers: list[dict]) -> str:
+
+    document = yaml.safe_load(text)
+    cloud = next(site for site in document["sites"] if site["kind"] == "cloud")
+    cloud["servers"] = servers
+    return yaml.safe_dump(document, allow_unicode=True, sort_keys=False)
+
+
+@pytest.fixture
+def city(tmp_path, monkeypatch) -> City:
+    monkeypatch.chdir(tmp_path)
+    return City(tmp_path)
+
+
+def codes(found: dict) -> dict[str, list[str]]:
+    """Code → places of every finding, those of systems too."""
+    every = [*found["findings"], *(f for system in found["systems"] for f in system["findings"])]
+    places: dict[str, list[str]] = {}
+    for finding in every:
+        if finding["severity"] == "error":
+            places.setdefault(finding["code"], []).append(f"{finding['file']} {finding['sheet']} {finding['cell']} {finding['system']}")
+    return places
+
+
+def test_a_city_in_order_passes_and_says_how_far_it_was_looked_at(city):
+    code, found = city.run()
+    assert codes(found) == {}
+    assert code == 0
+    steps = {step["id"]: step for system in found["systems"] if system["system"] == MOVABLE for step in system["steps"]}
+    assert steps["provision"]["coverage"] == "planned"
+    assert steps["deploy_services"]["coverage"] == "checked"
+    assert steps["cutover"]["coverage"] == "not_touched" and steps["cutover"]["how"]
+    assert found["coverage"]["percent"] > 10
+    warned = [f["code"] for system in found["systems"] for f in system["findings"]]
+    assert "not-movable" in warned, "the county's system has no technical sheet yet"
+
+
+def test_a_system_that_migrate_would_refuse_is_refused_when_it_is_named(city):
+    code, found = city.run("--system", "county-service-hall")
+    assert code == 3
+    assert "not-movable" in codes(found)
+
+
+def test_a_second_run_repeats_nothing_and_finds_the_same(city):
+    _, first = city.run()
+    code, second = city.run()
+    movable = [system for system in first["systems"] if not any(f["code"] == "not-movable" for f in system["findings"])]
+    assert code == 0
+    assert (first["cached"], second["cached"]) == (0, len(movable))
+    for found in (first, second):
+        found.pop("seconds"), found.pop("cached")
+        for system in found["systems"]:
+            system.pop("cached")
+    assert second == first
+    assert city.run("--again")[1]["cached"] == 0
+
+
+def test_an_unknown_dependency_is_found_at_its_line(city):
+    city.replace("natural-resources.yaml", r"depends_on: \[citizen-portal\]", "depends_on: [nobody]")
+    code, found = city.run()
+    assert code == 3
+    lines = (city.folder / "inventory/natural-resources.yaml").read_text("utf-8").splitlines()
+    line = next(number for number, text in enumerate(lines, 1) if "depends_on" in text)
+    assert codes(found)["dependency-unknown"] == [f"natural-resources.yaml  L{line} property-register"]
+
+
+def test_a_window_shorter_than_the_cutover_is_found_by_the_plan(city):
+    city.edit(
+        "human-resources.yaml",
+        lambda text: re.sub(r"windows:.*?(?=\n    \w)", "windows: [{days: daily, start: '01:00', end: '01:10'}]", text, flags=re.S),
+    )
+    code, found = city.run()
+    assert code == 3
+    assert any("social-insurance" in place for places in codes(found).values() for place in places) or found["problems"], found["problems"]
+
+
+def test_a_misspelt_input_of_the_terraform_module_is_found(city):
+    with (city.folder / "orchestrator.toml").open("a", encoding="utf-8") as file:
+        file.write("[cloud.inputs]\nmachnies = {}\n")
+    code, found = city.run("--system", MOVABLE)
+    assert code == 3
+    assert codes(found)["cloud-input-unknown"] == ["orchestrator.toml  [cloud.inputs] "]
+
+
+def test_a_reference_that_is_not_in_the_table_is_found_at_its_service(city):
+    city.edit(
+        "administrative-service.yaml",
+        lambda text: (
+            text.replace('"@database.name"', '"@database.nmae"')
+            .replace("'@database.name'", "'@database.nmae'")
+            .replace(": @database.name", ": '@database.nmae'")
+        ),
+    )
+    code, found = city.run("--system", MOVABLE)
+    assert code == 3
+    assert any("@database.nmae" in problem for problem in found["problems"]), found["problems"]
+
+
+def test_a_policy_with_a_strategy_that_is_never_chosen_is_found(city):
+    shipped = (CHECKOUT / "orchestrator/policy/policy.yaml").read_text("utf-8")
+    policy = re.sub(r"^precedence:.*$", "precedence: [cloud_deployment, device_relocation]", shipped, flags=re.M)
+    assert policy != shipped
+    (city.folder / "inventory/policy.yaml").write_text(policy, "utf-8")
+    code, found = city.run()
+    assert code == 3
+    assert codes(found)["not-in-precedence"] == ["policy.yaml  precedence "]
+
+
+def test_sites_that_cannot_be_read_are_findings_beside_the_plan(city):
+    city.replace("sites.yaml", "kind: room", "kind: cellar")
+    code, found = city.run()
+    assert code == 3
+    assert any(place.startswith("sites.yaml") for places in codes(found).values() for place in places)
+    assert found["plan"] and not found["systems"]
+
+
+def test_less_coverage_than_required_refuses(city):
+    code, found = city.run("--require-coverage", "95")
+    assert code == 3
+    assert "coverage" in codes(found)
+
+
+def test_every_output_is_written(city):
+    files = [city.folder / name for name in ("junit.xml", "findings.sarif", "comment.md")]
+    code, _ = city.run("--junit", str(files[0]), "--sarif", str(files[1]), "--markdown", str(files[2]))
+    assert code == 0
+    assert all(file.stat().st_size > 200 for file in files)
+
+
+def test_what_a_change_brought_is_told_beside_a_revision(city):
+    def git(*arguments: str) -> None:
+        options = ["-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false"]
+        subprocess.run(["git", *options, *arguments], cwd=city.folder, check=True, capture_output=True)
+
+    git("init", "-q", "-b", "main")
+    git("add", "inventory")
+    git("commit", "-q", "-m", "as it was")
+    city.replace("meteorology.yaml", "special_equipment: false", "special_equipment: true")
+    code, found = city.run("--baseline", "main")
+    assert code in (0, 3)
+    assert any(line.startswith("weather-bulletin: strategy cloud_deployment → ") for line in found["changes"]["lines"]), found["changes"]
+    assert main(["dry-run", "--baseline", "no-such-revision"]) == 2
+    assert main(["dry-run", "--baseline", "--output=/tmp/x"]) == 2
+
+
+def test_nothing_is_written_but_the_state_folder_and_the_outputs(city):
+    before = {path: path.stat().st_mtime_ns for path in (city.folder / "inventory").rglob("*")}
+    city.run()
+    after = {path: path.stat().st_mtime_ns for path in (city.folder / "inventory").rglob("*")}
+    assert after == before
+    assert {path.name for path in city.folder.iterdir()} == {"inventory", "orchestrator.toml", ".orchestrator", "result.json"}
+    assert [path.name for path in (city.folder / ".orchestrator").iterdir()] == ["dry-runs"], "no journal is made"
+
+
+def test_the_script_that_every_ci_calls_writes_its_files_and_hands_the_exit_code_on(city):
+    program = city.folder / "orchestrator"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m orchestrator.cli.main "$@"\n', "utf-8")
+    program.chmod(0o755)
+    given = {"ORCHESTRATOR": str(program), "INVENTORY": "inventory", "OUT": "made", "PYTHONPATH": str(CHECKOUT)}
+    script = ["sh", str(CHECKOUT / "scripts/ci-dry-run.sh")]
+    done = subprocess.run(script, cwd=city.folder, env={**os.environ, **given}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {file.name for file in (city.folder / "made").iterdir()} == {"dry-run.xml", "dry-run.sarif", "dry-run.md"}
+    short = {**given, "REQUIRE_COVERAGE": "99"}
+    done = subprocess.run(script, cwd=city.folder, env={**os.environ, **short}, capture_output=True, text=True, check=False)
+    assert done.returncode == 3
+
+
+@pytest.mark.parametrize("example", ["github.yml", "gitlab.yml", "pre-commit.yaml"])
+def test_an_example_is_yaml_and_calls_the_script(example):
+    text = (CHECKOUT / "docs/ci" / example).read_text("utf-8")
+    assert yaml.safe_load(text)
+    assert "scripts/ci-dry-run.sh" in text
