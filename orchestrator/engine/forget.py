@@ -40,7 +40,7 @@ def forget(settings: Settings, stored: System | None, system: str) -> list[str]:
     gone = [state / "systems" / system]
     resources = state / "terraform" / system / "terraform.tfstate"
     if not resources.exists() or '"resources": []' in resources.read_text(encoding="utf-8", errors="replace"):
-        gone.append(resources.parent)  # else it stays: servers that nothing knows of any more would be worse
+        gone += [resources.parent, state / "terraform-copies" / system]  # else it stays: servers that nothing knows of any more would be worse
     gone = [folder for folder in gone if folder.is_dir()]
     for folder in gone:
         shutil.rmtree(folder)

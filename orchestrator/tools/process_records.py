@@ -57,7 +57,11 @@ def still_alive(record: ProcessRecord) -> bool:
 
 
 def end(record: ProcessRecord, *, seconds: float = 15.0) -> None:
-    """End that very process and all that descends from it. Returns when they are gone; raises ToolError when they are not."""
+    """End that very process and all that descends from it. Returns when they are gone; raises ToolError when they are not.
+
+    A program whose minder gives it longer to end in order (Terraform: until its state is written) has that time first.
+    """
+    seconds = max(seconds, 2 * _grace_of(record) + 5)
     deadline = time.monotonic() + seconds
     if start_time(record.pid) == record.started and record.boot == boot_id():
         kill(record.pid, signal.SIGTERM)  # the minder ends the rest in order
@@ -82,6 +86,15 @@ def ask_to_end(record: ProcessRecord) -> None:
     """Tells that very process to end, and does not wait: its minder ends the rest in order, Terraform with time to save."""
     if record.boot == boot_id() and start_time(record.pid) == record.started:
         kill(record.pid, signal.SIGTERM)
+
+
+def _grace_of(record: ProcessRecord) -> float:
+    """The seconds that the minder of this record gives its program, from its own command line; 0 when it is gone."""
+    try:
+        words = Path(f"/proc/{record.pid}/cmdline").read_bytes().split(b"\0")
+        return float(words[words.index(b"--grace") + 1]) if start_time(record.pid) == record.started else 0.0
+    except (OSError, ValueError, IndexError):
+        return 0.0
 
 
 def kill(pid: int, number: int) -> None:

@@ -8,27 +8,31 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from python_terraform import IsFlagged
 
-from orchestrator.errors import Refused, ToolError
+from orchestrator.errors import Finding, Refused, ToolError
 from orchestrator.tools.process import Register
 from orchestrator.tools.terraform_cli import CHANGES, NO_CHANGES, Terraform, TerraformEvent
+from orchestrator.tools.terraform_state import KnownResource, StateCopies, read_known, state_serial, write_private
 
-__all__ = ["Change", "Server", "SystemTerraform", "TerraformEvent", "TerraformPlan"]
+__all__ = ["Change", "Check", "KnownResource", "Server", "SystemTerraform", "TerraformEvent", "TerraformPlan"]
 
 KIND = ("become", "manager", "root", "python")
 """Outputs that a module may give beside the contract's: fields of ``models.Host``."""
 SYSTEM_ID = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
 VARIABLE = re.compile(r"[a-z][a-z0-9_]{0,62}")
 PLAN_SECONDS = 180.0
+STOP_SECONDS = 300.0
+"""How long an apply that is asked to stop may go on until what it began on the cloud is in its state."""
+PROTECTED = "Instance cannot be destroyed"
+"""What Terraform says when a plan would destroy what the module protects."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +67,29 @@ class TerraformPlan:
     digest: str
     file: Path
     variables: Mapping[str, object] = field(repr=False)
+    shown: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """The plan as ``terraform show -json`` gives it: what is judged before it is applied. Holds values in clear."""
+    blocked: tuple[str, ...] = ()
+    """Why it could not be applied even if it were allowed: the module protects what it would destroy."""
 
     @property
     def empty(self) -> bool:
         return not self.changes
+
+
+Check = Callable[[TerraformPlan], None]
+"""Raises Refused for a plan that must not run."""
+
+
+def only_creates(plan: TerraformPlan) -> None:
+    """What may run when nobody who knows better has judged it: a plan that takes nothing away."""
+    taken = [change for change in plan.changes if change.action not in ("create", "update", "read")]
+    if taken:
+        findings = [
+            Finding("plan-takes-away", "error", f"{change.address} would be {change.action}d", "plan again", system=plan.system)
+            for change in taken
+        ]
+        raise Refused("the plan takes something away, and nobody judged it", findings=findings, where=plan.system)
 
 
 class SystemTerraform:
@@ -82,14 +105,22 @@ class SystemTerraform:
         register: Register | None = None,
         cancelled: Callable[[], bool] | None = None,
         limit: float = 1800,
+        stop_seconds: float = STOP_SECONDS,
+        check: Check = only_creates,
     ) -> None:
-        """``workdir`` is the folder of all systems; this one's is below it. ``limit``: seconds that an apply may take."""
+        """``workdir`` is the folder of all systems; this one's is below it. ``limit``: seconds that an apply may take.
+
+        ``check`` judges every plan before it is applied, one that was made again in place of a stale one included.
+        """
         if not SYSTEM_ID.fullmatch(system_id):
             raise Refused(f"{system_id[:80]!r} is no system id", remedy=f"the accepted form is {SYSTEM_ID.pattern}")
         self.module_dir = module_dir.resolve()
         self.folder = workdir.absolute() / system_id
         self.system_id = system_id
         self.limit = limit
+        self._copies = StateCopies(workdir.absolute().with_name(workdir.name + "-copies") / system_id)
+        self._check = check
+        self._stop_seconds = stop_seconds
         self.reported: list[str] = []
         """Errors of the last plan, one entry each, as Terraform said them."""
         self._handlers = {"on_event": on_event, "register": register, "cancelled": cancelled}
@@ -110,15 +141,25 @@ class SystemTerraform:
         if plan.digest != expected or not plan.file.is_file():
             plan = self._again(plan, expected)
         try:
+            self._allow(plan)
             terraform = self._terraform(self.limit)
             result = self._apply(terraform, plan)
             if result[0] != 0 and "stale" in "; ".join(terraform.reported):
+                plan = self._again(plan, expected)
+                self._allow(plan)
                 terraform = self._terraform(self.limit)
-                result = self._apply(terraform, self._again(plan, expected))
+                result = self._apply(terraform, plan)
         finally:
             self.discard(plan)
         terraform.must(result, what="apply")
         return self.outputs()
+
+    def _allow(self, plan: TerraformPlan) -> None:
+        self._check(plan)
+        if plan.blocked:
+            raise ToolError(
+                f"terraform plan: {'; '.join(plan.blocked)}", where=self.system_id, remedy="set back what the plan would take away"
+            )
 
     def discard(self, plan: TerraformPlan) -> None:
         """Remove the plan's file; it may hold values in clear."""
@@ -158,21 +199,56 @@ class SystemTerraform:
         terraform = self._terraform(PLAN_SECONDS)
         return tuple(sorted(terraform.must(terraform.cmd("state list"), what="state list").splitlines()))
 
+    def forget(self, addresses: Sequence[str]) -> None:
+        """Take resources out of the state; on the cloud they stay as they are. A copy of the state is kept first."""
+        if not addresses:
+            return
+        self.keep_copy()
+        terraform = self._terraform(PLAN_SECONDS)
+        terraform.must(terraform.cmd("state rm", *addresses, lock_timeout="60s"), what="state rm")
+        self._close()
+
+    def known(self) -> tuple[KnownResource, ...]:
+        """What the state holds, with ids and marks; nothing on the cloud is asked. Empty without a state."""
+        if not self._state().is_file():
+            return ()
+        terraform = self._terraform(PLAN_SECONDS)
+        shown = json.loads(terraform.must(terraform.show_cmd(json=IsFlagged), what="show"))
+        return read_known(shown)
+
+    @property
+    def has_state(self) -> bool:
+        """Whether there is a state that can be read as one."""
+        return state_serial(self._state()) is not None
+
+    def keep_copy(self) -> None:
+        """A copy of the state, beside the folder of all systems: whoever loses the one has the other."""
+        self._copies.keep(self._state())
+
+    def restore_copy(self) -> Path | None:
+        """Put the newest kept copy in the place of a state that is lost or cannot be read. None when there is no copy."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return self._copies.restore(self._state())
+
     def destroy(self) -> None:
         """Remove everything that the state knows from the cloud. Nothing to do is fine."""
         if not self.resources():
             return
+        self.keep_copy()
         self._prepare(None)
         terraform = self._terraform(self.limit)
         options: dict[str, Any] = {"force": None, "var": None, "target": None, "auto_approve": True, "json": IsFlagged}
-        result = terraform.destroy(var_file=str(self._inputs()), lock_timeout="60s", **options)
-        self._close()
+        try:
+            result = terraform.destroy(var_file=str(self._inputs()), lock_timeout="60s", **options)
+        finally:
+            self._close()
+            self.keep_copy()
         terraform.must(result, what="destroy")
 
     # ------------------------------------------------------------------ inside
 
     def _terraform(self, limit: float) -> Terraform:
-        return Terraform(self.folder, limit=limit, **self._handlers)  # type: ignore[arg-type]  # a dict of the three handlers
+        return Terraform(self.folder, limit=limit, stop_seconds=self._stop_seconds, **self._handlers)  # type: ignore[arg-type]  # a dict of the three handlers
 
     def _state(self) -> Path:
         return self.folder / "terraform.tfstate"
@@ -190,13 +266,13 @@ class SystemTerraform:
                     raise Refused(
                         f"{name[:80]!r} is no variable name", where=self.system_id, remedy=f"the accepted form is {VARIABLE.pattern}"
                     )
-            _write(self._inputs(), json.dumps(inputs, sort_keys=True))
+            write_private(self._inputs(), json.dumps(inputs, sort_keys=True))
         names = sorted(json.loads(self._inputs().read_text()))
         root = json.dumps(root_module(self.module_dir, names), indent=2)
         path = self.folder / "main.tf.json"
         if not (self.folder / ".terraform").is_dir() or not path.is_file() or path.read_text() != root:
             shutil.rmtree(self.folder / ".terraform", ignore_errors=True)
-            _write(path, root)
+            write_private(path, root)
             terraform = self._terraform(PLAN_SECONDS)
             terraform.must(terraform.init(no_color=IsFlagged, reconfigure=None, backend=None), what="init")
 
@@ -207,7 +283,9 @@ class SystemTerraform:
         result = terraform.plan(out=file.name, var=None, target=None, var_file=str(self._inputs()), json=IsFlagged, lock_timeout="60s")
         self._close()
         self.reported = list(terraform.reported)
-        terraform.must(result, what="plan", accepted=(NO_CHANGES, CHANGES))
+        blocked = self.reported and file.is_file() and all(said.startswith(PROTECTED) for said in self.reported)
+        if not blocked:
+            terraform.must(result, what="plan", accepted=(NO_CHANGES, CHANGES))
         shown = json.loads(terraform.must(terraform.show_cmd(file.name, json=IsFlagged), what="show"))
         changed = [item for item in shown.get("resource_changes", []) if item["change"]["actions"] != ["no-op"]]
         return TerraformPlan(
@@ -217,6 +295,8 @@ class SystemTerraform:
             digest=self._digest(changed, inputs),
             file=file,
             variables=inputs,
+            shown=shown,
+            blocked=tuple(self.reported) if blocked else (),
         )
 
     def _again(self, plan: TerraformPlan, expected: str) -> TerraformPlan:
@@ -235,6 +315,7 @@ class SystemTerraform:
             code, out, err = terraform.apply(plan.file.name, var=None, target=None, json=IsFlagged, lock_timeout="60s")
         finally:
             self._close()
+            self.keep_copy()  # also of an apply that failed or was stopped: it knows what was made
         return code, out, err
 
     def _digest(self, changed: list[dict[str, Any]], inputs: Mapping[str, object]) -> str:
@@ -243,6 +324,8 @@ class SystemTerraform:
             [item["address"], item["change"]["actions"], item["change"].get("before"), item["change"].get("after")] for item in changed
         ]
         text = json.dumps([sorted(changes, key=lambda change: str(change[0])), inputs, module], sort_keys=True)
+        if run := str(inputs.get("run") or ""):
+            text = text.replace(run, "")  # the mark of a run is another one each time, and changes nothing
         return hashlib.sha256(text.encode()).hexdigest()
 
     def _close(self) -> None:
@@ -270,11 +353,3 @@ def _action(actions: list[str]) -> str:
 def _count(module: Mapping[str, Any]) -> int:
     own = sum(1 for item in module.get("resources", ()) if item.get("mode") == "managed")
     return own + sum(_count(child) for child in module.get("child_modules", ()))
-
-
-def _write(path: Path, text: str) -> None:
-    temporary = path.with_name(path.name + ".new")
-    temporary.unlink(missing_ok=True)
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
-    temporary.rename(path)

@@ -43,12 +43,14 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]  # the packag
         working_dir: Path,
         *,
         limit: float,
+        stop_seconds: float = 20,
         on_event: Callable[[TerraformEvent], None] | None = None,
         register: Register | None = None,
         cancelled: Callable[[], bool] | None = None,
     ) -> None:
         super().__init__(working_dir=str(working_dir), terraform_bin_path=str(programs.find("terraform")))
         self.limit = limit
+        self.stop_seconds = stop_seconds
         self.on_event = on_event
         self.register = register
         self.cancelled = cancelled
@@ -75,7 +77,7 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]  # the packag
                 cancelled=self.cancelled,
                 daemons="spare",  # a provisioner of the embedded cloud starts machines, which stay
                 first="INT",  # asked gently, Terraform saves its state
-                grace=20,
+                grace=self.stop_seconds,
             )
         finally:
             self.temp_var_files.clean_up()
@@ -99,7 +101,9 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]  # the packag
         hook = line.get("hook") or {}
         diagnostic = line.get("diagnostic") or {}
         if diagnostic.get("severity") == "error":
-            self.reported.append(": ".join(part for part in (diagnostic.get("summary"), diagnostic.get("detail")) if part))
+            said = ": ".join(part for part in (diagnostic.get("summary"), diagnostic.get("detail")) if part)
+            where = diagnostic.get("address")  # without it "Your query returned no results" is nobody's
+            self.reported.append(MASKER(f"{said} [{where}]" if where else said))
         if self.on_event:
             address = (hook.get("resource") or {}).get("addr") or diagnostic.get("address") or ""
             message = MASKER(str(line.get("@message", "")))

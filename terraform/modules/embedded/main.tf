@@ -14,7 +14,7 @@ locals {
 resource "terraform_data" "server" {
   for_each = var.servers
 
-  input = merge(each.value, { system_id = var.system_id, protection_grade = var.protection_grade })
+  input = merge(each.value, { system_id = var.system_id, protection_grade = var.protection_grade, run = var.run })
 
   # What the destroy provisioner must know is kept in the state with the server; a change of it makes another server.
   triggers_replace = {
@@ -26,6 +26,8 @@ resource "terraform_data" "server" {
   }
 
   lifecycle {
+    ignore_changes = [input.run] # the mark of the run that made it stays
+
     precondition {
       condition     = length(distinct(values(local.addresses))) == length(local.addresses)
       error_message = "Two servers got the same address: set one of them in `addresses`, for example {\"${each.key}\" = \"${cidrhost(var.address_range, local.first)}\"}."
@@ -36,7 +38,7 @@ resource "terraform_data" "server" {
   provisioner "local-exec" {
     interpreter = concat(self.triggers_replace.program, [
       "create", "--city", self.triggers_replace.city, "--name", self.triggers_replace.name,
-      "--address", self.triggers_replace.address, "--port",
+      "--system", var.system_id, "--run", var.run, "--address", self.triggers_replace.address, "--port",
     ])
     command = tostring(self.triggers_replace.port)
   }

@@ -1,112 +1,113 @@
-# Servers of one system on OpenStack: an instance, a port and a boot volume each; one security group for the system.
-# Never run against a cloud: see README.md.
+# Servers of one system on OpenStack: each with a port, a boot volume of its own, and further disks and ports where asked for.
+# What holds data is protected twice: here, and by the engine, which reads every plan before it runs (terraform/README.md).
 
 locals {
-  openings = merge([
-    for name, server in var.servers : {
-      for pair in setproduct(server.ports, var.client_cidrs) : "${name} ${pair[0]} ${pair[1]}" => { port = pair[0], cidr = pair[1] }
-    }
-  ]...)
-  # Security groups know addresses, not names: a link without an address stays a matter of the network's own people.
-  links = { for number, link in var.links : "${number}-${link.peer}" => link if link.address != null }
+  # What is made says from its first moment whose it is: tags would come by a second call, and a kill between the two leaves a stray.
+  mark = "system:${var.system_id} run:${var.run}"
+
+  names = sort(keys(var.servers))
+  zones = { for number, name in local.names : name => length(var.availability_zones) > 0 ? var.availability_zones[number % length(var.availability_zones)] : null }
+
+  disks = merge([for server, disks in var.disks : { for name, disk in disks : "${server} ${name}" => merge(disk, { server = server, name = name }) }]...)
+  cards = merge([for server, networks in var.more_networks : { for network in networks : "${server} ${network}" => { server = server, network = network } }]...)
 }
 
-data "openstack_images_image_v2" "boot" {
-  name        = var.image
-  most_recent = true
-}
-
-data "openstack_compute_flavor_v2" "server" {
+# Terraform is told below to leave flavour, network and disk of a server as they are, or a flavour that the cloud made anew under
+# its name would replace every live server. This record shows the engine that somebody asked for another one.
+resource "terraform_data" "asked" {
   for_each = var.servers
 
-  name  = each.value.size
-  vcpus = each.value.size == null ? each.value.vcpus : null
-  ram   = each.value.size == null ? each.value.memory_gb * 1024 : null
-}
-
-data "openstack_networking_network_v2" "zone" {
-  for_each = toset([for server in values(var.servers) : server.zone])
-
-  name = var.networks[each.key]
-}
-
-resource "openstack_networking_secgroup_v2" "system" {
-  name                 = var.system_id
-  description          = "等保 ${var.protection_grade}"
-  delete_default_rules = true # the default lets everything out
-}
-
-resource "openstack_networking_secgroup_rule_v2" "within" {
-  for_each = toset(["ingress", "egress"])
-
-  security_group_id = openstack_networking_secgroup_v2.system.id
-  direction         = each.key
-  ethertype         = "IPv4"
-  remote_group_id   = openstack_networking_secgroup_v2.system.id
-}
-
-resource "openstack_networking_secgroup_rule_v2" "admin" {
-  for_each = toset(var.admin_cidrs)
-
-  security_group_id = openstack_networking_secgroup_v2.system.id
-  description       = "controller"
-  direction         = "ingress"
-  ethertype         = "IPv4"
-  protocol          = "tcp"
-  port_range_min    = 22
-  port_range_max    = 22
-  remote_ip_prefix  = each.key
-}
-
-resource "openstack_networking_secgroup_rule_v2" "client" {
-  for_each = { for opening in values(local.openings) : "${opening.port} ${opening.cidr}" => opening... }
-
-  security_group_id = openstack_networking_secgroup_v2.system.id
-  description       = "clients"
-  direction         = "ingress"
-  ethertype         = "IPv4"
-  protocol          = "tcp"
-  port_range_min    = each.value[0].port
-  port_range_max    = each.value[0].port
-  remote_ip_prefix  = each.value[0].cidr
-}
-
-resource "openstack_networking_secgroup_rule_v2" "link_out" {
-  for_each = { for name, link in local.links : name => link if link.direction != "in" }
-
-  security_group_id = openstack_networking_secgroup_v2.system.id
-  description       = each.value.peer
-  direction         = "egress"
-  ethertype         = "IPv4"
-  protocol          = "tcp"
-  port_range_min    = each.value.port
-  port_range_max    = each.value.port
-  remote_ip_prefix  = "${each.value.address}/32"
-}
-
-resource "openstack_networking_secgroup_rule_v2" "link_in" {
-  for_each = { for name, link in local.links : name => link if link.direction != "out" }
-
-  security_group_id = openstack_networking_secgroup_v2.system.id
-  description       = each.value.peer
-  direction         = "ingress"
-  ethertype         = "IPv4"
-  protocol          = "tcp"
-  port_range_min    = each.value.port
-  port_range_max    = each.value.port
-  remote_ip_prefix  = "${each.value.address}/32"
+  input = {
+    zone          = each.value.zone
+    network       = var.networks[each.value.zone]
+    more_networks = lookup(var.more_networks, each.key, [])
+    size          = each.value.size
+    vcpus         = each.value.vcpus
+    memory_gb     = each.value.memory_gb
+    disk_gb       = each.value.disk_gb
+    disks         = { for name, disk in lookup(var.disks, each.key, {}) : name => disk.size_gb }
+  }
 }
 
 resource "openstack_networking_port_v2" "server" {
   for_each = var.servers
 
   name               = each.key
-  network_id         = data.openstack_networking_network_v2.zone[each.value.zone].id
+  network_id         = var.settled ? "settled" : data.openstack_networking_network_v2.zone[var.networks[each.value.zone]].id
   security_group_ids = [openstack_networking_secgroup_v2.system.id]
   admin_state_up     = true
+  description        = local.mark
+
+  lifecycle {
+    ignore_changes = [description, fixed_ip, network_id]
+
+    precondition {
+      condition     = var.settled || try(length(data.openstack_networking_subnet_ids_v2.zone[var.networks[each.value.zone]].ids) > 0, false)
+      error_message = "Server ${each.key}: network ${var.networks[each.value.zone]} has no subnet, so the server would get no address."
+    }
+  }
+}
+
+resource "openstack_networking_port_v2" "more" {
+  for_each = local.cards
+
+  name               = "${each.value.server}-${each.value.network}"
+  network_id         = var.settled ? "settled" : data.openstack_networking_network_v2.zone[each.value.network].id
+  security_group_ids = [openstack_networking_secgroup_v2.system.id]
+  admin_state_up     = true
+  description        = local.mark
+
+  lifecycle {
+    ignore_changes = [description, fixed_ip, network_id]
+
+    precondition {
+      condition     = var.settled || try(length(data.openstack_networking_subnet_ids_v2.zone[each.value.network].ids) > 0, false)
+      error_message = "Server ${each.value.server}: network ${each.value.network} has no subnet, so the card would get no address."
+    }
+  }
+}
+
+resource "openstack_blockstorage_volume_v3" "boot" {
+  for_each = var.servers
+
+  name              = each.key
+  description       = "boot disk of ${each.key}"
+  size              = ceil(each.value.disk_gb)
+  image_id          = can(regex(local.uuid, var.image)) ? var.image : one(data.openstack_images_image_v2.boot[*].id)
+  volume_type       = var.volume_type == "" ? null : var.volume_type
+  availability_zone = var.volume_availability_zone == "" ? null : var.volume_availability_zone
+  metadata          = { system = var.system_id, run = var.run }
+
+  lifecycle {
+    prevent_destroy = true
+    ignore_changes  = [image_id, volume_type, availability_zone, metadata] # a newer image of the same name is for new servers
+
+    precondition {
+      condition     = var.settled || ceil(each.value.disk_gb) >= try(data.openstack_images_image_v2.boot[0].min_disk_gb, 0)
+      error_message = "Server ${each.key}: disk_gb is ${each.value.disk_gb}, and image ${var.image} asks for ${try(data.openstack_images_image_v2.boot[0].min_disk_gb, 0)} GB at least."
+    }
+  }
+}
+
+resource "openstack_blockstorage_volume_v3" "data" {
+  for_each = local.disks
+
+  name              = "${each.value.server}-${each.value.name}"
+  description       = "disk ${each.value.name} of ${each.value.server}"
+  size              = ceil(each.value.size_gb)
+  volume_type       = each.value.volume_type != null ? each.value.volume_type : var.volume_type == "" ? null : var.volume_type
+  availability_zone = var.volume_availability_zone == "" ? null : var.volume_availability_zone
+  metadata          = { system = var.system_id, run = var.run }
+
+  lifecycle {
+    prevent_destroy = true
+    ignore_changes  = [volume_type, availability_zone, metadata]
+  }
 }
 
 resource "openstack_compute_servergroup_v2" "system" {
+  count = length(var.servers) > 1 ? 1 : 0 # clouds give few of them
+
   name     = var.system_id
   policies = ["soft-anti-affinity"] # two instances of a service on two machines, where there are two
 }
@@ -114,29 +115,51 @@ resource "openstack_compute_servergroup_v2" "system" {
 resource "openstack_compute_instance_v2" "server" {
   for_each = var.servers
 
-  name      = each.key
-  flavor_id = data.openstack_compute_flavor_v2.server[each.key].id
-  key_pair  = var.key_pair
-  metadata  = { system = var.system_id, protection_grade = tostring(var.protection_grade) }
+  name              = each.key
+  flavor_id         = var.settled ? "settled" : data.openstack_compute_flavor_v2.server[each.key].id
+  key_pair          = var.settled ? var.key_pair : one(data.openstack_compute_keypair_v2.controller[*].name)
+  config_drive      = true # a server that cannot reach the metadata service knows its key all the same
+  availability_zone = local.zones[each.key]
+  metadata          = { system = var.system_id, run = var.run, protection_grade = tostring(var.protection_grade) }
 
   block_device {
-    uuid                  = data.openstack_images_image_v2.boot.id
-    source_type           = "image"
+    uuid                  = openstack_blockstorage_volume_v3.boot[each.key].id
+    source_type           = "volume"
     destination_type      = "volume"
-    volume_size           = each.value.disk_gb
     boot_index            = 0
-    delete_on_termination = true
+    delete_on_termination = false # the volume outlives its server, until a person releases it
   }
 
   network {
-    port = openstack_networking_port_v2.server[each.key].id
+    port           = openstack_networking_port_v2.server[each.key].id
+    access_network = true
   }
 
-  scheduler_hints {
-    group = openstack_compute_servergroup_v2.system.id
+  dynamic "network" {
+    for_each = lookup(var.more_networks, each.key, [])
+
+    content {
+      port = openstack_networking_port_v2.more["${each.key} ${network.value}"].id
+    }
+  }
+
+  dynamic "scheduler_hints" {
+    for_each = openstack_compute_servergroup_v2.system
+
+    content {
+      group = scheduler_hints.value.id
+    }
   }
 
   lifecycle {
-    ignore_changes = [block_device[0].uuid] # a newer image of the same name must not replace a live server
+    # Each of them would replace the server; `asked` shows the engine what was asked for.
+    ignore_changes = [availability_zone, block_device, config_drive, flavor_id, flavor_name, key_pair, metadata, network, scheduler_hints]
   }
+}
+
+resource "openstack_compute_volume_attach_v2" "data" {
+  for_each = local.disks
+
+  instance_id = openstack_compute_instance_v2.server[each.value.server].id
+  volume_id   = openstack_blockstorage_volume_v3.data[each.key].id
 }

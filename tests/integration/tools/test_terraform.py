@@ -181,7 +181,7 @@ def test_an_apply_that_fails_says_what_the_cloud_said_and_can_be_tried_again(clo
 
 def test_a_hung_apply_is_stopped_with_its_children_and_the_state_is_free(cloud: Cloud) -> None:
     (cloud.folder / "hang").touch()
-    terraform = cloud.terraform(cancelled=(cloud.folder / "hanging").exists)
+    terraform = cloud.terraform(cancelled=(cloud.folder / "hanging").exists, stop_seconds=20)
     plan = cloud.terraform().plan(cloud.variables("app"))
     began = time.monotonic()
     with pytest.raises(Stopped):

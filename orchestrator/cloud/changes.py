@@ -1,0 +1,158 @@
+"""What a Terraform plan would do, and what was changed behind our back, read from the plan's JSON. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from orchestrator.cloud.kinds import Kind, Kinds
+
+SHOWN = 80
+"""Characters of a value that are shown."""
+HIDDEN = "(not shown)"
+GENERATED = frozenset({"id", "updated_at", "created_at", "revision_number", "status", "all_metadata", "all_tags", "timeouts"})
+"""Attributes that the cloud changes by itself: no news."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One attribute, before and after, as text for people."""
+
+    attribute: str
+    before: str
+    after: str
+
+    def __str__(self) -> str:
+        return f"{self.attribute} {self.before} → {self.after}"
+
+
+@dataclass(frozen=True)
+class Action:
+    """What a plan does to one resource, or (drift) what was done to it outside."""
+
+    address: str
+    kind: Kind
+    resource_type: str
+    name: str
+    """What people call it: the server's name, or the resource's where there is one only."""
+    action: str
+    """``create``, ``update``, ``delete``, ``replace`` or ``forget``."""
+    reason: str = ""
+    """Terraform's own word for why, e.g. ``delete_because_each_key``."""
+    differences: tuple[Difference, ...] = ()
+    forced_by: tuple[Difference, ...] = ()
+    """Attributes that cannot be changed in place: they make it a replacement."""
+    run: str = ""
+    """The run of ours that made it, by its mark; empty: it bears none."""
+
+    @property
+    def label(self) -> str:
+        """Kind and name: ``server portal-db-cloud``."""
+        return f"{self.resource_type if self.kind is Kind.UNKNOWN else self.kind} {self.name}"
+
+
+@dataclass(frozen=True)
+class Changes:
+    """A plan's actions without reads and no-ops, and its drift."""
+
+    actions: tuple[Action, ...] = ()
+    drift: tuple[Action, ...] = field(default=())
+
+
+def read_changes(plan: Mapping[str, Any], kinds: Kinds) -> Changes:
+    """From ``terraform show -json`` of a plan. Data sources are read, never made: they are left out."""
+    return Changes(
+        tuple(_actions(plan.get("resource_changes") or (), kinds)),
+        tuple(_actions(plan.get("resource_drift") or (), kinds)),
+    )
+
+
+def _actions(rows: Sequence[Mapping[str, Any]], kinds: Kinds) -> Iterator[Action]:
+    for row in sorted(rows, key=lambda row: str(row.get("address"))):
+        change = row.get("change") or {}
+        action = name_action(change.get("actions") or ())
+        if row.get("mode", "managed") != "managed" or action in ("no-op", "read"):
+            continue
+        differences = tuple(_differences(change))
+        forced = {str(path[0]) for path in change.get("replace_paths") or () if path}
+        yield Action(
+            address=str(row.get("address")),
+            kind=kinds.kind_of(str(row.get("type")), str(row.get("name"))),
+            resource_type=str(row.get("type")),
+            name=str(row["index"] if row.get("index") is not None else row.get("name")),
+            action=action,
+            reason=str(row.get("action_reason") or ""),
+            differences=differences,
+            forced_by=tuple(item for item in differences if item.attribute in forced),
+            run=run_of(change.get("before")),
+        )
+
+
+def name_action(actions: Sequence[str]) -> str:
+    """One word for Terraform's list of them. A deed that this does not know keeps its own name, and is judged as harmful."""
+    if sorted(actions) == ["create", "delete"]:
+        return "replace"
+    return "+".join(actions) or "no-op"
+
+
+def run_of(values: object) -> str:
+    """The mark of the run that made a resource: in its metadata, its record's input, or the words of its description."""
+    if not isinstance(values, Mapping):
+        return ""
+    for name in ("metadata", "input"):
+        holder = values.get(name)
+        if isinstance(holder, Mapping) and holder.get("run"):
+            return str(holder["run"])
+    return read_mark(str(values.get("description") or ""), "run")
+
+
+def read_mark(text: str, name: str) -> str:
+    """``citizen-portal`` of ``等保 3 system:citizen-portal run:…``; empty when the text bears no such mark."""
+    for word in text.split():
+        if word.startswith(f"{name}:"):
+            return word.removeprefix(f"{name}:")
+    return ""
+
+
+def _differences(change: Mapping[str, Any]) -> Iterator[Difference]:
+    """Attributes that differ. What is not known before the apply is no difference unless it is what forces the replacement."""
+    before, after = _mapping(change.get("before")), _mapping(change.get("after"))
+    unknown = _mapping(change.get("after_unknown"))
+    secret = {**_mapping(change.get("before_sensitive")), **_mapping(change.get("after_sensitive"))}
+    forced = {str(path[0]) for path in change.get("replace_paths") or () if path}
+    if not before or (not after and not unknown):
+        return
+    for name in sorted({*before, *after}):
+        open_ended = unknown.get(name) is True
+        if open_ended and name not in forced:
+            continue
+        if before.get(name) == after.get(name) and not open_ended:
+            continue
+        if name in GENERATED and name not in forced:
+            continue
+        if secret.get(name) is True:
+            yield Difference(name, HIDDEN, HIDDEN)
+        else:
+            yield from _parts(name, before.get(name), "(known after the apply)" if open_ended else after.get(name))
+
+
+def _parts(name: str, before: object, after: object) -> Iterator[Difference]:
+    """A mapping's changed entries one by one: of a record of eight values the one that changed."""
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        for key in sorted({*before, *after}):
+            if before.get(key) != after.get(key):
+                yield Difference(f"{name}.{key}", shown(before.get(key)), shown(after.get(key)))
+        return
+    yield Difference(name, shown(before), shown(after))
+
+
+def shown(value: object) -> str:
+    """A value as text, cut where it is long."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

@@ -1,0 +1,94 @@
+"""What a cloud has against what the state knows: left by us, somebody else's, or lost. Pure; the caller removes and refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from orchestrator.cloud.kinds import Kind
+from orchestrator.cloud.listing import REMOVAL_ORDER, Thing
+from orchestrator.cloud.stand import Position, Stand
+from orchestrator.errors import Finding
+
+_BY_NAME = frozenset({Kind.PLACEMENT})
+"""Kinds that bear no mark: known by their system's name, and only while nothing hangs on them."""
+_HOLDERS = frozenset({Kind.SERVER, Kind.PORT, Kind.VOLUME})
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """``leftovers``: proved to be left by our own unfinished run, in the order in which they can be taken away. ``refusals``: what
+    nobody may touch until a person has said whose it is. ``notes``: what is named and left."""
+
+    leftovers: tuple[Thing, ...] = ()
+    refusals: tuple[Finding, ...] = ()
+    notes: tuple[Finding, ...] = ()
+
+
+def compare(things: Iterable[Thing], known: frozenset[str], position: Position, *, left: frozenset[str] = frozenset()) -> Comparison:
+    """``known``: ids that the state holds. ``left``: ids that stay by a person's word or are kept (volumes of an earlier migration).
+
+    A leftover is deletable only while nothing was handed over *and* its mark names this system and a run of ours that never came
+    to its end. A run's id is random and only in our journal and on what it made: that is the proof.
+    """
+    listed = sorted(things, key=lambda thing: (REMOVAL_ORDER.index(thing.kind), thing.name, thing.id))
+    leftovers: list[Thing] = []
+    refusals: list[Finding] = []
+    notes: list[Finding] = []
+    for thing in listed:
+        if thing.id in known or thing.id in left:
+            continue
+        if _is_leftover(thing, known | {item.id for item in leftovers}, position):
+            leftovers.append(thing)
+        elif thing.system and thing.system != position.system:
+            notes.append(_note(thing, position, f"belongs to {thing.system} by its mark: it is left as it is"))
+        elif thing.kind in _HOLDERS:
+            refusals.append(_refusal(thing, position))
+        elif thing.kind is Kind.RULE and thing.group in known:
+            notes.append(_note(thing, position, "was opened by somebody else: nothing asks for it"))
+        elif thing.kind is not Kind.RULE:
+            notes.append(_note(thing, position, "bears this system's name, and the state does not know it: it is left as it is"))
+    return Comparison(tuple(leftovers), tuple(refusals), tuple(notes))
+
+
+def _is_leftover(thing: Thing, ours: frozenset[str], position: Position) -> bool:
+    if position.stand is not Stand.NOTHING or not position.unfinished:
+        return False
+    if thing.kind is Kind.RULE:
+        return thing.group in ours
+    if thing.kind in _BY_NAME:
+        return thing.name == position.system and not set(thing.used_by) - ours
+    return thing.system == position.system and thing.run in position.unfinished - {""}
+
+
+def _refusal(thing: Thing, position: Position) -> Finding:
+    if thing.system:
+        who = f"bears the mark of run {thing.run or '(none)'} of {thing.system}, and the state does not know it"
+        remedy = "where the state was lost: `orchestrator cloud adopt`; else look at it and delete it on the cloud by hand"
+    else:
+        who = "bears a name of this system and no mark of ours"
+        remedy = f'rename or delete it on the cloud; or, if it may stay: not_ours = ["{thing.id}"] under [cloud] in orchestrator.toml'
+    told = f"{thing.label} {who}{f', status {thing.status}' if thing.status else ''}"
+    return Finding("cloud-unknown", "error", told, remedy, system=position.system)
+
+
+def _note(thing: Thing, position: Position, said: str) -> Finding:
+    return Finding("cloud-other", "warning", f"{thing.label} {said}", "nothing was done to it", system=position.system)
+
+
+def describe_missing(things: Iterable[Thing], wanted: Iterable[str], position: Position) -> list[Finding]:
+    """Servers that the journal says were handed over and that the cloud does not have, or has in error, with the cloud's own reason."""
+    servers = {thing.name: thing for thing in things if thing.kind is Kind.SERVER}
+    findings = []
+    for name in sorted(wanted):
+        thing = servers.get(name)
+        if thing is None:
+            remedy = "find out on the cloud who deleted it; `orchestrator rollback` while the way back is armed, or restore the backup"
+            findings.append(Finding("server-gone", "error", f"server {name} is gone from the cloud", remedy, system=position.system))
+        elif thing.status.upper() not in ("", "ACTIVE"):
+            why = f": {thing.why}" if thing.why else ""
+            remedy = "start or mend it on the cloud, with its people"
+            findings.append(
+                Finding("server-status", "error", f"server {name} is {thing.status}{why}", remedy, system=position.system)
+            )
+    return findings

@@ -1,0 +1,199 @@
+"""An OpenStack cloud, asked over its API with openstacksdk. Credentials come from the environment (OS_CLOUD or OS_*).
+
+Everything here reads, but ``remove``, which takes away one thing that its caller has proved to be a leftover of ours.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+from orchestrator.cloud.changes import read_mark
+from orchestrator.cloud.kinds import Kind
+from orchestrator.cloud.listing import Thing
+from orchestrator.errors import ToolError
+
+API_SECONDS = 20
+"""How long one call may take: a cloud that does not answer is said, and not waited for."""
+GONE_SECONDS = 300.0
+
+
+@contextmanager
+def api_errors(doing: str) -> Iterator[None]:
+    """The SDK's errors as ours: what was asked, and what to do. Raises ToolError."""
+    import keystoneauth1.exceptions as keystone
+    import openstack.exceptions as sdk
+
+    try:
+        yield
+    except keystone.ConnectFailure as error:
+        raise ToolError(
+            f"the cloud does not answer: {_brief(error)}", where=doing, remedy="check the network to it and OS_AUTH_URL", retryable=True
+        ) from error
+    except (keystone.Unauthorized, keystone.MissingRequiredOptions, keystone.MissingAuthPlugin) as error:
+        raise ToolError(f"the cloud refuses us: {_brief(error)}", where=doing, remedy="check OS_CLOUD, or OS_USERNAME and the rest") from error
+    except sdk.ConfigException as error:
+        raise ToolError(f"no cloud is configured: {_brief(error)}", where=doing, remedy="set OS_CLOUD and clouds.yaml, or OS_*") from error
+    except sdk.ForbiddenException as error:
+        raise ToolError(f"the cloud forbids it: {_brief(error)}", where=doing, remedy="docs/clouds.md lists the rights that are needed") from error
+    except (sdk.SDKException, keystone.ClientException) as error:
+        raise ToolError(f"the cloud said: {_brief(error)}", where=doing, remedy="look at it on the cloud, then resume", retryable=True) from error
+
+
+def _brief(error: Exception) -> str:
+    return " ".join(str(error).split())[:400]
+
+
+def connect() -> Any:
+    """A connection that has logged in. Raises ToolError within seconds when it cannot."""
+    import openstack
+
+    with api_errors("log in"):
+        connection = openstack.connect(api_timeout=API_SECONDS, app_name="orchestrator", compute_default_microversion="2.79")
+        connection.authorize()
+    return connection
+
+
+class OpenStackListing:
+    """See ``cloud.listing.CloudListing``. Sees the project that it is logged in to, and nothing else."""
+
+    def __init__(self, connection: Any = None) -> None:
+        self._given = connection
+
+    @cached_property
+    def connection(self) -> Any:
+        return self._given or connect()
+
+    def list_things(self, system: str, names: frozenset[str]) -> list[Thing]:
+        """Servers, ports, volumes, security groups with their rules, server groups, and further disks that are attached."""
+        with api_errors("list what the cloud has"):
+            servers = list(self._servers(system, names))
+            groups = list(self._groups(system))
+            things = [*servers, *self._attachments(servers), *self._ports(system, names), *self._volumes(system, names), *groups]
+            for group in groups:
+                things += self._rules(group)
+            return [*things, *self._placements(system)]
+
+    def _servers(self, system: str, names: frozenset[str]) -> Iterator[Thing]:
+        for server in self.connection.compute.servers(details=True):
+            marks = server.metadata or {}
+            if marks.get("system") == system or server.name in names:
+                fault = (server.to_dict().get("fault") or {}).get("message") or ""
+                yield Thing(
+                    Kind.SERVER, server.id, server.name, marks.get("system", ""), marks.get("run", ""), server.status, fault,
+                    address=_address_of(server), detail={"volumes": server.attached_volumes or [], "root": server.root_device_name, "locked": bool(server.is_locked)},
+                )  # fmt: skip
+
+    def _attachments(self, servers: list[Thing]) -> Iterator[Thing]:
+        """Further disks of our servers: an attachment has no mark, and belongs to its server."""
+        for server in servers:
+            if len(server.detail["volumes"]) < 2:
+                continue
+            for item in self.connection.compute.volume_attachments(server.id):
+                if item.device != server.detail["root"]:
+                    ident = f"{server.id}/{item.volume_id}"
+                    yield Thing(Kind.RULE, ident, f"disk {item.device} of {server.name}", group=server.id, detail={"attachment": True})
+
+    def _ports(self, system: str, names: frozenset[str]) -> Iterator[Thing]:
+        for port in self.connection.network.ports(project_id=self.connection.current_project_id):
+            marked = read_mark(port.description or "", "system")
+            if marked == system or port.name in names:
+                used_by = (port.device_id,) if port.device_id else ()
+                addresses = [item["ip_address"] for item in port.fixed_ips or ()]
+                yield Thing(
+                    Kind.PORT, port.id, port.name, marked, read_mark(port.description or "", "run"), port.status,
+                    used_by=used_by, address=", ".join(addresses),
+                )  # fmt: skip
+
+    def _volumes(self, system: str, names: frozenset[str]) -> Iterator[Thing]:
+        for volume in self.connection.block_storage.volumes(details=True):
+            marks = volume.metadata or {}
+            if marks.get("system") == system or volume.name in names:
+                used_by = tuple(item["server_id"] for item in volume.attachments or ())
+                yield Thing(
+                    Kind.VOLUME, volume.id, volume.name or volume.id, marks.get("system", ""), marks.get("run", ""), volume.status,
+                    used_by=used_by,
+                )  # fmt: skip
+
+    def _groups(self, system: str) -> Iterator[Thing]:
+        for group in self.connection.network.security_groups(project_id=self.connection.current_project_id):
+            marked = read_mark(group.description or "", "system")
+            if system in (marked, group.name):
+                yield Thing(Kind.ACCESS, group.id, group.name, marked, read_mark(group.description or "", "run"))
+
+    def _rules(self, group: Thing) -> Iterator[Thing]:
+        for rule in self.connection.network.security_group_rules(security_group_id=group.id):
+            yield Thing(Kind.RULE, rule.id, describe_rule(rule), group=group.id, detail=rule_key(rule))
+
+    def _placements(self, system: str) -> Iterator[Thing]:
+        for group in self.connection.compute.server_groups():
+            if group.name == system:
+                yield Thing(Kind.PLACEMENT, group.id, group.name, used_by=tuple(group.member_ids or ()))
+
+    def remove(self, thing: Thing) -> None:
+        """Take one thing away and wait until it is gone. A volume is waited for until its server has let it go."""
+        compute, network, volumes = self.connection.compute, self.connection.network, self.connection.block_storage
+        deeds: dict[Kind, tuple[Callable[[], Any], Callable[[], Any]]] = {
+            Kind.SERVER: (lambda: compute.delete_server(thing.id), lambda: compute.find_server(thing.id)),
+            Kind.PORT: (lambda: network.delete_port(thing.id), lambda: network.find_port(thing.id)),
+            Kind.VOLUME: (lambda: self._delete_volume(thing), lambda: volumes.find_volume(thing.id)),
+            Kind.ACCESS: (lambda: network.delete_security_group(thing.id), lambda: network.find_security_group(thing.id)),
+            Kind.PLACEMENT: (lambda: compute.delete_server_group(thing.id), lambda: compute.find_server_group(thing.id)),
+            Kind.RULE: (lambda: self._delete_rule(thing), lambda: None),
+        }
+        delete, find = deeds[thing.kind]
+        with api_errors(f"remove {thing.label}"):
+            delete()
+            self._wait(lambda: find() is None, f"{thing.label} to be gone")
+
+    def _delete_rule(self, thing: Thing) -> None:
+        if thing.detail.get("attachment"):
+            server, _, volume = thing.id.partition("/")
+            self.connection.compute.delete_volume_attachment(server, volume, ignore_missing=True)
+        else:
+            self.connection.network.delete_security_group_rule(thing.id)
+
+    def _delete_volume(self, thing: Thing) -> None:
+        volumes = self.connection.block_storage
+
+        def is_free() -> bool:
+            volume = volumes.find_volume(thing.id)
+            return volume is None or volumes.get_volume(thing.id).status in ("available", "error", "error_deleting")
+
+        self._wait(is_free, f"{thing.label} to be let go by its server")
+        volumes.delete_volume(thing.id, ignore_missing=True)
+
+    @staticmethod
+    def _wait(reached: Callable[[], bool], what: str) -> None:
+        deadline = time.monotonic() + GONE_SECONDS
+        while not reached():
+            if time.monotonic() > deadline:
+                raise ToolError(
+                    f"waited {GONE_SECONDS:.0f} s for {what}", where="OpenStack", remedy="look at it on the cloud, then resume", retryable=True
+                )
+            time.sleep(0.5)
+
+
+def _address_of(server: Any) -> str:
+    return ", ".join(item["addr"] for items in (server.addresses or {}).values() for item in items)
+
+
+def rule_key(rule: Any) -> dict[str, Any]:
+    """What makes two rules of a group the same, named as Terraform names it."""
+    return {
+        "direction": rule.direction, "ethertype": rule.ether_type, "protocol": rule.protocol or "",
+        "port_range_min": rule.port_range_min or 0, "port_range_max": rule.port_range_max or 0,
+        "remote_ip_prefix": rule.remote_ip_prefix or "", "remote_group": bool(rule.remote_group_id),
+    }  # fmt: skip
+
+
+def describe_rule(rule: Any) -> str:
+    """``in tcp 22 from 10.1.0.0/24``."""
+    ports = f" {rule.port_range_min}" if rule.port_range_min else " any port"
+    ports += f"–{rule.port_range_max}" if rule.port_range_max and rule.port_range_max != rule.port_range_min else ""
+    whom = rule.remote_ip_prefix or ("its own servers" if rule.remote_group_id else "everybody")
+    side, word = ("in", "from") if rule.direction == "ingress" else ("out", "to")
+    return f"{side} {rule.ether_type} {rule.protocol or 'any protocol'}{ports} {word} {whom}"

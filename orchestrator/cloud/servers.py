@@ -1,0 +1,234 @@
+"""The servers of one system on a cloud: made, taken back, looked at. The order of what is done here is what keeps them safe.
+
+Making: look at what the cloud has → take away what an unfinished run of ours left → run id into the journal → plan → judge →
+apply → the runs are finished. Taking back: volumes into the journal → out of the state → destroy → look again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from orchestrator.cloud.book import Book, KeptVolume
+from orchestrator.cloud.changes import read_changes
+from orchestrator.cloud.compare import Comparison, compare
+from orchestrator.cloud.judge import judge
+from orchestrator.cloud.kinds import Kind, Kinds, read_kinds
+from orchestrator.cloud.listing import CloudListing, Thing
+from orchestrator.cloud.stand import Position, Stand
+from orchestrator.errors import NeedsPerson, Refused, ToolError
+from orchestrator.tools.terraform import KnownResource, Server, SystemTerraform, TerraformPlan
+from orchestrator.tools.terraform_module import variables_of
+
+Say = Callable[[str], None]
+
+
+@dataclass
+class CloudServers:
+    """``inputs``: the module's, without what is added here (run, settled). ``not_ours``: ids that a person said are somebody else's."""
+
+    system: str
+    module: Path
+    inputs: Mapping[str, Any]
+    terraform: SystemTerraform
+    listing: CloudListing
+    book: Book
+    say: Say
+    not_ours: frozenset[str] = frozenset()
+
+    # ------------------------------------------------------------ making
+
+    def make(self) -> dict[str, Server]:
+        """The servers that the inputs ask for, and no others. Safe to call again after a kill at any moment.
+
+        Raises Refused (the plan would lose something, or the cloud has what is not known to be ours), ToolError, Stopped.
+        """
+        position = self.book.position()
+        self.find_state(position)
+        self._clear_leftovers(position)
+        if position.stand is Stand.NOTHING and self._must_start_over(position):
+            self.say("what an unfinished run made is not what is asked for now: it is taken away and made again")
+            self.take_back(expected=(), keep_volumes=False)
+        run = self.book.begin_run(self.module.name)
+        plan = self.plan(position, run)
+        if plan.changes or plan.blocked:
+            try:
+                self.terraform.apply(plan)
+            except ToolError as error:
+                raise self._explain(error) from error
+        else:
+            self.check(plan)
+            self.terraform.discard(plan)
+        self.book.finish_runs(position, run)
+        return self.terraform.outputs()
+
+    def plan(self, position: Position, run: str = "") -> TerraformPlan:
+        """What Terraform would do now. Changes nothing."""
+        return self.terraform.plan(self._all_inputs(position, run))
+
+    def _all_inputs(self, position: Position, run: str) -> dict[str, Any]:
+        declared = variables_of(self.module)
+        added: dict[str, Any] = {"run": run, "settled": position.stand is not Stand.NOTHING}
+        return {**self.inputs, **{name: value for name, value in added.items() if name in declared}}
+
+    def check(self, plan: TerraformPlan) -> None:
+        """Judges a plan; drift is said. Raises Refused with every finding."""
+        position = self.book.position()
+        judgement = judge(read_changes(plan.shown, self.kinds), position, self.kinds)
+        for note in judgement.notes:
+            self.say(f"{note.message}; {note.remedy}")
+        if judgement.refusals:
+            raise Refused(
+                f"Terraform's plan for {self.system} would lose what may hold data: nothing of it was run",
+                findings=judgement.refusals, where=self.system,
+            )  # fmt: skip
+
+    @property
+    def kinds(self) -> Kinds:
+        return read_kinds(self.module)
+
+    def _must_start_over(self, position: Position) -> bool:
+        """Whether what stands half made cannot become what is asked for: a volume is protected, and other attributes are ignored."""
+        if not self.terraform.resources():
+            return False
+        plan = self.plan(position)
+        self.terraform.discard(plan)
+        changes = read_changes(plan.shown, self.kinds).actions
+        other = any(action.kind is Kind.ASKED and action.action != "create" for action in changes)
+        broken = any(known.tainted and self._kind(known) is Kind.VOLUME for known in self.terraform.known())
+        if not (other or broken or plan.blocked):
+            return False
+        self.check(plan)  # what is not proved to be ours is refused by name, and nothing is taken away
+        return True
+
+    # ------------------------------------------------------------ looking
+
+    def find_state(self, position: Position) -> None:
+        """A lost or cut-off state is put back from its newest copy, and that is said. Raises NeedsPerson where there is none to put back."""
+        if self.terraform.has_state:
+            return
+        copy = self.terraform.restore_copy()
+        if copy is not None:
+            self.say(f"Terraform's state was lost: its copy {copy.name} was put back")
+        elif position.stand is not Stand.NOTHING:
+            raise NeedsPerson(
+                "Terraform's state is lost, and no copy of it was kept: it does not know the servers that were handed over",
+                where=str(self.terraform.folder),
+                remedy=f"`orchestrator cloud adopt {self.system}` takes them up again as they are; nothing was changed",
+            )
+
+    def compare(self, position: Position) -> Comparison:
+        """What the cloud has against what the state knows. Changes nothing."""
+        known = frozenset(resource.ident for resource in self.terraform.known())
+        left = self.not_ours | {volume.id for volume in self.book.kept()}
+        return compare(self.list_things(), known, position, left=left)
+
+    def list_things(self) -> list[Thing]:
+        """Everything on the cloud that bears this system's mark or one of its servers' names."""
+        return self.listing.list_things(self.system, frozenset(self.inputs["servers"]))
+
+    def _clear_leftovers(self, position: Position) -> None:
+        """Take away what our unfinished runs left. Raises Refused, naming all of it, where anything is not proved to be ours."""
+        comparison = self.compare(position)
+        for note in comparison.notes:
+            self.say(note.message)
+        if comparison.refusals:
+            raise Refused(
+                f"the cloud has what {self.system} does not know: nothing was made, and nothing taken away",
+                findings=comparison.refusals, where=self.system,
+            )  # fmt: skip
+        self._remove(comparison.leftovers)
+
+    def _remove(self, things: Sequence[Thing]) -> None:
+        for thing in things:
+            self.say(f"left by an unfinished run of ours, taken away: {thing.label}")
+            self.listing.remove(thing)
+            self.book.removed(thing.label, thing.id, thing.run)
+
+    def _explain(self, error: ToolError) -> ToolError:
+        """The cloud's own reason, of a server or volume in error, which Terraform does not pass on."""
+        try:
+            things = self.list_things()
+        except ToolError:
+            return error
+        reasons = [f"{thing.label} is {thing.status}: {thing.why or 'the cloud gives no reason'}" for thing in things if "ERROR" in thing.status.upper()]
+        if not reasons:
+            return error
+        return ToolError(f"{error.what}; {'; '.join(reasons)}", where=error.where, remedy=error.remedy, retryable=True)
+
+    # ------------------------------------------------------------ taking back
+
+    def take_back(self, *, expected: Sequence[str], keep_volumes: bool) -> None:
+        """Destroy the servers. ``expected``: names of those that the journal says were handed over.
+
+        With ``keep_volumes`` their volumes stay until a person releases them; without, what lay on them was never handed over.
+        Raises ToolError when there is nothing to destroy where servers are expected; NeedsPerson when something of ours is left.
+        """
+        position = self.book.position()
+        if not self.terraform.has_state:
+            copy = self.terraform.restore_copy()
+            if copy is not None:
+                self.say(f"Terraform's state was lost: its copy {copy.name} was put back")
+        things = self.list_things()
+        self._look_for_locks(things)
+        known = self.terraform.known()
+        if not known:
+            self._take_back_by_mark(things, expected)
+        volumes = [resource for resource in known if self._kind(resource) is Kind.VOLUME]
+        disks = [KeptVolume(resource.ident, str(resource.values.get("name") or resource.index)) for resource in volumes if "/" not in resource.ident]
+        self.book.keep(disks)
+        self.terraform.forget([resource.address for resource in volumes])
+        self.terraform.destroy()
+        self._look_again(position)
+        if keep_volumes:
+            if disks:
+                self.say(f"kept until released (`orchestrator cloud release`): {', '.join(disk.name for disk in disks)}")
+        else:
+            self._release(disks)
+
+    def _kind(self, resource: KnownResource) -> Kind:
+        return self.kinds.kind_of(resource.resource_type, resource.name)
+
+    def _look_for_locks(self, things: Sequence[Thing]) -> None:
+        """A locked server would be left standing, and the others destroyed: so it is asked for first."""
+        locked = [thing.label for thing in things if thing.kind is Kind.SERVER and thing.detail.get("locked")]
+        if locked:
+            raise ToolError(
+                f"locked on the cloud: {', '.join(locked)}; nothing was destroyed", where=self.system,
+                remedy="have it unlocked by whoever locked it, then resume",
+            )  # fmt: skip
+
+    def _take_back_by_mark(self, things: Sequence[Thing], expected: Sequence[str]) -> None:
+        """The state knows nothing. What bears the mark of a run of ours is taken away by it, its volumes kept."""
+        runs = self.book.runs()
+        ours = [thing for thing in things if thing.system == self.system and thing.run in runs]
+        missing = set(expected) - {thing.name for thing in ours if thing.kind is Kind.SERVER}
+        if missing and self.kinds.listing != "none":
+            raise ToolError(
+                f"the journal says that servers were handed over, and neither state nor cloud knows them: {', '.join(sorted(missing))}",
+                where=str(self.terraform.folder),
+                remedy="find out on the cloud what became of them (docs/clouds.md); nothing was destroyed",
+            )
+        self.book.keep(KeptVolume(thing.id, thing.name) for thing in ours if thing.kind is Kind.VOLUME)
+        self._remove([thing for thing in ours if thing.kind is not Kind.VOLUME])
+
+    def _look_again(self, position: Position) -> None:
+        """Terraform said that it destroyed everything: the cloud is asked whether that is so."""
+        stand = Position(self.system, Stand.NOTHING, position.unfinished)
+        known = frozenset(resource.ident for resource in self.terraform.known())
+        left = self.not_ours | {volume.id for volume in self.book.kept()}
+        comparison = compare(self.list_things(), known, stand, left=left)
+        self._remove(comparison.leftovers)
+        if comparison.refusals:
+            raise NeedsPerson(
+                f"destroyed, and the cloud still has: {'; '.join(finding.message for finding in comparison.refusals)}",
+                where=self.system,
+                remedy=comparison.refusals[0].remedy,
+            )
+
+    def _release(self, disks: Sequence[KeptVolume]) -> None:
+        for disk in disks:
+            self.listing.remove(Thing(Kind.VOLUME, disk.id, disk.name, self.system))
+            self.book.release(disk, "it was never handed over")
