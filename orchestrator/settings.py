@@ -22,6 +22,8 @@ class Cloud(BaseModel):
     inputs: dict[str, JsonValue] = {}
     """``[cloud.inputs]``: the Terraform module's own inputs, by name (its README lists them). Handed through as they stand: the
     module's own rules judge them, in the dry run and before every apply. No secrets: credentials come from the environment."""
+    not_ours: list[str] = []
+    """Ids of servers, ports and volumes on the cloud that bear a name of ours and are somebody else's: they are left as they are."""
 
 
 class Settings(BaseSettings):

@@ -26,6 +26,9 @@ class Chain(Protocol):
     def stand(self) -> Stand:
         """Where the system stands."""
 
+    def owing(self) -> Sequence[str]:
+        """Earlier migrations of the system that ended and still owe taking their servers away."""
+
 
 @dataclass(frozen=True)
 class KeptVolume:
@@ -46,6 +49,10 @@ class Book:
         """The stand, and the runs that never came to their end."""
         finished = {run for fact in self._chain.history(FINISHED) for run in fact["runs"]}
         return Position(self.system, self._chain.stand(), frozenset(self.runs() - finished))
+
+    def owing(self) -> Sequence[str]:
+        """Earlier migrations whose servers are still there."""
+        return self._chain.owing()
 
     def runs(self) -> set[str]:
         """Every run that was ever begun for this system."""

@@ -88,7 +88,5 @@ def describe_missing(things: Iterable[Thing], wanted: Iterable[str], position: P
         elif thing.status.upper() not in ("", "ACTIVE"):
             why = f": {thing.why}" if thing.why else ""
             remedy = "start or mend it on the cloud, with its people"
-            findings.append(
-                Finding("server-status", "error", f"server {name} is {thing.status}{why}", remedy, system=position.system)
-            )
+            findings.append(Finding("server-status", "error", f"server {name} is {thing.status}{why}", remedy, system=position.system))
     return findings

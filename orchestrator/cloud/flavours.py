@@ -41,7 +41,9 @@ def choose_flavour(server: str, offered: Iterable[Flavour], *, vcpus: float, mem
             return Choice(exact[0], f"size {size} was asked for by name")
         if exact:
             ids = ", ".join(flavour.id for flavour in exact)
-            return _finding("flavour-ambiguous", f"server {server}: the cloud has {len(exact)} flavours {size}: {ids}", "name one by its id")
+            return _finding(
+                "flavour-ambiguous", f"server {server}: the cloud has {len(exact)} flavours {size}: {ids}", "name one by its id"
+            )
         return _finding("flavour-missing", f"server {server}: the cloud has no flavour {size}", f"it has {_list(flavours)}")
     wanted_ram = math.ceil(memory_gb * 1024)
     wanted_vcpus = math.ceil(vcpus)
@@ -49,7 +51,9 @@ def choose_flavour(server: str, offered: Iterable[Flavour], *, vcpus: float, mem
     if not holding:
         asked = f"{wanted_vcpus} vCPUs and {memory_gb:g} GB"
         return _finding("flavour-missing", f"server {server}: no flavour holds {asked}", f"the cloud has {_list(flavours)}; have one made")
-    best = min(holding, key=lambda flavour: (flavour.ram_mb - wanted_ram, flavour.vcpus - wanted_vcpus, flavour.disk_gb, flavour.name, flavour.id))
+    best = min(
+        holding, key=lambda flavour: (flavour.ram_mb - wanted_ram, flavour.vcpus - wanted_vcpus, flavour.disk_gb, flavour.name, flavour.id)
+    )
     more = [
         text
         for text, difference in (

@@ -60,7 +60,9 @@ def _judge_before(action: Action, position: Position) -> Finding | None:
         return _refused(action, position, f"would be {action.action}: what that does is not known", "upgrade the orchestrator")
     if action.kind not in HOLDS_DATA or action.action not in TAKES_AWAY or action.run in position.unfinished - {""}:
         return None
-    made_by = f"it was made by run {action.run}, which is none of ours that never came to its end" if action.run else "nothing says who made it"
+    made_by = (
+        f"it was made by run {action.run}, which is none of ours that never came to its end" if action.run else "nothing says who made it"
+    )
     return _refused(
         action, position, f"would be {_word(action)}{_why(action)}, and {made_by}",
         "look at what lies on it; when nothing does, delete it on the cloud by hand, then resume",
@@ -143,7 +145,11 @@ def _changed(action: Action) -> str:
 
 def _refused(action: Action, position: Position, said: str, remedy: str) -> Finding:
     return Finding(
-        "plan-would-lose", "error", f"{action.label} {said} ({STAND_WORDS[position.stand]}) [{action.address}]", remedy, system=position.system
+        "plan-would-lose",
+        "error",
+        f"{action.label} {said} ({STAND_WORDS[position.stand]}) [{action.address}]",
+        remedy,
+        system=position.system,
     )
 
 

@@ -34,13 +34,19 @@ def api_errors(doing: str) -> Iterator[None]:
             f"the cloud does not answer: {_brief(error)}", where=doing, remedy="check the network to it and OS_AUTH_URL", retryable=True
         ) from error
     except (keystone.Unauthorized, keystone.MissingRequiredOptions, keystone.MissingAuthPlugin) as error:
-        raise ToolError(f"the cloud refuses us: {_brief(error)}", where=doing, remedy="check OS_CLOUD, or OS_USERNAME and the rest") from error
+        raise ToolError(
+            f"the cloud refuses us: {_brief(error)}", where=doing, remedy="check OS_CLOUD, or OS_USERNAME and the rest"
+        ) from error
     except sdk.ConfigException as error:
         raise ToolError(f"no cloud is configured: {_brief(error)}", where=doing, remedy="set OS_CLOUD and clouds.yaml, or OS_*") from error
     except sdk.ForbiddenException as error:
-        raise ToolError(f"the cloud forbids it: {_brief(error)}", where=doing, remedy="docs/clouds.md lists the rights that are needed") from error
+        raise ToolError(
+            f"the cloud forbids it: {_brief(error)}", where=doing, remedy="docs/clouds.md lists the rights that are needed"
+        ) from error
     except (sdk.SDKException, keystone.ClientException) as error:
-        raise ToolError(f"the cloud said: {_brief(error)}", where=doing, remedy="look at it on the cloud, then resume", retryable=True) from error
+        raise ToolError(
+            f"the cloud said: {_brief(error)}", where=doing, remedy="look at it on the cloud, then resume", retryable=True
+        ) from error
 
 
 def _brief(error: Exception) -> str:
@@ -172,7 +178,10 @@ class OpenStackListing:
         while not reached():
             if time.monotonic() > deadline:
                 raise ToolError(
-                    f"waited {GONE_SECONDS:.0f} s for {what}", where="OpenStack", remedy="look at it on the cloud, then resume", retryable=True
+                    f"waited {GONE_SECONDS:.0f} s for {what}",
+                    where="OpenStack",
+                    remedy="look at it on the cloud, then resume",
+                    retryable=True,
                 )
             time.sleep(0.5)
 

@@ -37,6 +37,8 @@ class CloudServers:
     book: Book
     say: Say
     not_ours: frozenset[str] = frozenset()
+    applies: int = 0
+    """How many were run by this object."""
 
     # ------------------------------------------------------------ making
 
@@ -45,6 +47,11 @@ class CloudServers:
 
         Raises Refused (the plan would lose something, or the cloud has what is not known to be ours), ToolError, Stopped.
         """
+        if owing := self.book.owing():
+            raise Refused(
+                f"servers of {', '.join(owing)} are still there: another migration would begin on what was left on them",
+                where=self.system, remedy=f"`orchestrator resume {owing[-1]}` takes them away",
+            )  # fmt: skip
         position = self.book.position()
         self.find_state(position)
         self._clear_leftovers(position)
@@ -56,6 +63,7 @@ class CloudServers:
         if plan.changes or plan.blocked:
             try:
                 self.terraform.apply(plan)
+                self.applies += 1
             except ToolError as error:
                 raise self._explain(error) from error
         else:
@@ -121,9 +129,14 @@ class CloudServers:
 
     def compare(self, position: Position) -> Comparison:
         """What the cloud has against what the state knows. Changes nothing."""
-        known = frozenset(resource.ident for resource in self.terraform.known())
         left = self.not_ours | {volume.id for volume in self.book.kept()}
-        return compare(self.list_things(), known, position, left=left)
+        return compare(self.list_things(), self._known_ids(), position, left=left)
+
+    def _known_ids(self) -> frozenset[str]:
+        """What the state holds, as the cloud calls it: of Terraform's own records of a server, the server's name."""
+        return frozenset(
+            resource.index if resource.resource_type == "terraform_data" else resource.ident for resource in self.terraform.known()
+        )
 
     def list_things(self) -> list[Thing]:
         """Everything on the cloud that bears this system's mark or one of its servers' names."""
@@ -153,7 +166,11 @@ class CloudServers:
             things = self.list_things()
         except ToolError:
             return error
-        reasons = [f"{thing.label} is {thing.status}: {thing.why or 'the cloud gives no reason'}" for thing in things if "ERROR" in thing.status.upper()]
+        reasons = [
+            f"{thing.label} is {thing.status}: {thing.why or 'the cloud gives no reason'}"
+            for thing in things
+            if "ERROR" in thing.status.upper()
+        ]
         if not reasons:
             return error
         return ToolError(f"{error.what}; {'; '.join(reasons)}", where=error.where, remedy=error.remedy, retryable=True)
@@ -177,7 +194,11 @@ class CloudServers:
         if not known:
             self._take_back_by_mark(things, expected)
         volumes = [resource for resource in known if self._kind(resource) is Kind.VOLUME]
-        disks = [KeptVolume(resource.ident, str(resource.values.get("name") or resource.index)) for resource in volumes if "/" not in resource.ident]
+        disks = [
+            KeptVolume(resource.ident, str(resource.values.get("name") or resource.index))
+            for resource in volumes
+            if "/" not in resource.ident
+        ]
         self.book.keep(disks)
         self.terraform.forget([resource.address for resource in volumes])
         self.terraform.destroy()
@@ -217,9 +238,7 @@ class CloudServers:
     def _look_again(self, position: Position) -> None:
         """Terraform said that it destroyed everything: the cloud is asked whether that is so."""
         stand = Position(self.system, Stand.NOTHING, position.unfinished)
-        known = frozenset(resource.ident for resource in self.terraform.known())
-        left = self.not_ours | {volume.id for volume in self.book.kept()}
-        comparison = compare(self.list_things(), known, stand, left=left)
+        comparison = self.compare(stand)
         self._remove(comparison.leftovers)
         if comparison.refusals:
             raise NeedsPerson(

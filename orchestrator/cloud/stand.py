@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -53,14 +53,15 @@ class StepRow(Protocol):
     def facts(self) -> object: ...
 
 
-def find_stand(migrations: Iterable[MigrationRow], steps: Iterable[StepRow]) -> Stand:
-    """The highest stand that any migration of the system gives it. ``steps``: their rows of the step that makes servers.
+def find_stand(migrations: Iterable[MigrationRow], steps: Iterable[StepRow], owed: Collection[str] = ()) -> Stand:
+    """The highest stand that any migration of the system gives it. ``steps``: their rows of the step that makes servers;
+    ``owed``: migrations that still owe taking their servers away.
 
     A step counts as handed over from the moment it was DONE (it left facts) until it is UNDONE: while it is being undone, or
     that failed, its servers may still hold something.
     """
     stand = Stand.NOTHING
-    handed_over = {row.migration for row in steps if row.facts and row.state != "undone"}
+    handed_over = {row.migration for row in steps if row.facts and (row.state != "undone" or row.migration in owed)}
     for migration in migrations:
         if migration.ending == "accepted":
             return Stand.ACCEPTED

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from orchestrator.errors import OrchestratorError, Refused, ToolError, findings_of
+from orchestrator.errors import NeedsPerson, OrchestratorError, Refused, ToolError, findings_of
 from orchestrator.models import Host, System
 from orchestrator.settings import Settings
 from orchestrator.steps.base import Context, Coverage, Effect, Facts, Observed, Preview, Step
 from orchestrator.steps.world import SUFFIX, World
+
+if TYPE_CHECKING:
+    from orchestrator.cloud.servers import CloudServers
+    from orchestrator.tools.terraform import SystemTerraform
 
 
 def _ports(system: System, host: str) -> list[int | None]:
@@ -54,7 +58,23 @@ def server_name(host: Host) -> str:
     return host.target or host.name + SUFFIX
 
 
-def terraform(ctx: Context) -> Any:
+def open_servers(ctx: Context) -> CloudServers:
+    """This system's servers, with a Terraform folder of its own. Asks nothing of the cloud yet."""
+    from orchestrator.cloud.book import Book
+    from orchestrator.cloud.kinds import read_kinds
+    from orchestrator.cloud.listing import open_listing
+    from orchestrator.cloud.servers import CloudServers
+
+    module, values = ctx.settings.terraform, inputs(ctx.settings, ctx.world)
+    servers = CloudServers(
+        system=ctx.system.id, module=module, inputs=values, terraform=terraform(ctx), book=Book(ctx.records, ctx.system.id), say=ctx.say,
+        listing=open_listing(read_kinds(module).listing, values), not_ours=frozenset(ctx.settings.cloud.not_ours),
+    )  # fmt: skip
+    servers.terraform.check = servers.check
+    return servers
+
+
+def terraform(ctx: Context) -> SystemTerraform:
     """This system's Terraform, in a folder of its own."""
     from orchestrator.tools.terraform import SystemTerraform
 
@@ -62,19 +82,16 @@ def terraform(ctx: Context) -> Any:
 
 
 def run(ctx: Context) -> Facts:
-    """Applies exactly the plan that was made a moment before."""
-    cloud = terraform(ctx)
-    plan = cloud.plan(inputs(ctx.settings, ctx.world))
-    if plan.changes:
-        cloud.apply(plan)
-    servers = cloud.outputs()
+    """Makes the servers, or goes on with what an interrupted run had begun."""
+    servers = open_servers(ctx)
+    made = servers.make()
     facts = {}
     for host in ctx.system.hosts:
-        server = servers[server_name(host)]
+        server = made[server_name(host)]
         place = {"name": server.name, "address": server.address, "ssh_port": server.ssh_port, "ssh_user": server.ssh_user}
         facts[host.name] = place | dict(server.kind)
     adopt(ctx, facts)
-    return {"servers": facts, "resources": len(cloud.resources()), "applies": 1 if plan.changes else 0}
+    return {"servers": facts, "resources": len(servers.terraform.resources()), "applies": servers.applies}
 
 
 def adopt(ctx: Context, servers: dict[str, Any]) -> None:
@@ -94,9 +111,18 @@ def observe(ctx: Context) -> Observed:
 
 
 def undo(ctx: Context) -> None:
-    """Destroys the servers; what lay on them was moved to quarantine before."""
+    """Takes the servers back. Their volumes stay until a person releases them, unless nothing was ever handed over."""
+    from orchestrator.cloud.stand import STAND_WORDS, Stand
+
+    stand = ctx.records.stand()
+    if stand in (Stand.LIVE, Stand.ACCEPTED):
+        raise NeedsPerson(
+            f"the servers are not taken away: {STAND_WORDS[stand]}", where=ctx.migration, remedy="go back first: `orchestrator rollback`"
+        )
     ctx.world.close()
-    terraform(ctx).destroy()
+    handed_over = ctx.facts.get("provision", {}).get("servers", {})
+    names = [str(server["name"]) for server in handed_over.values()]
+    open_servers(ctx).take_back(expected=names, keep_volumes=stand is not Stand.NOTHING)
     ctx.world.targets = {}
 
 

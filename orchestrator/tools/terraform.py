@@ -119,7 +119,7 @@ class SystemTerraform:
         self.system_id = system_id
         self.limit = limit
         self._copies = StateCopies(workdir.absolute().with_name(workdir.name + "-copies") / system_id)
-        self._check = check
+        self.check = check
         self._stop_seconds = stop_seconds
         self.reported: list[str] = []
         """Errors of the last plan, one entry each, as Terraform said them."""
@@ -155,7 +155,7 @@ class SystemTerraform:
         return self.outputs()
 
     def _allow(self, plan: TerraformPlan) -> None:
-        self._check(plan)
+        self.check(plan)
         if plan.blocked:
             raise ToolError(
                 f"terraform plan: {'; '.join(plan.blocked)}", where=self.system_id, remedy="set back what the plan would take away"
@@ -168,7 +168,7 @@ class SystemTerraform:
 
     def outputs(self) -> dict[str, Server]:
         """Server name → where it answers; empty before the first apply."""
-        if not self._state().is_file():
+        if not self.has_state:
             return {}
         terraform = self._terraform(PLAN_SECONDS)
         text = terraform.must(terraform.cmd("output", json=IsFlagged), what="output")
@@ -194,7 +194,7 @@ class SystemTerraform:
 
     def resources(self) -> tuple[str, ...]:
         """Addresses that the state knows."""
-        if not self._state().is_file():
+        if not self.has_state:
             return ()
         terraform = self._terraform(PLAN_SECONDS)
         return tuple(sorted(terraform.must(terraform.cmd("state list"), what="state list").splitlines()))
@@ -209,8 +209,8 @@ class SystemTerraform:
         self._close()
 
     def known(self) -> tuple[KnownResource, ...]:
-        """What the state holds, with ids and marks; nothing on the cloud is asked. Empty without a state."""
-        if not self._state().is_file():
+        """What the state holds, with ids and marks; nothing on the cloud is asked. Empty without a state that can be read."""
+        if not self.has_state:
             return ()
         terraform = self._terraform(PLAN_SECONDS)
         shown = json.loads(terraform.must(terraform.show_cmd(json=IsFlagged), what="show"))
@@ -226,7 +226,10 @@ class SystemTerraform:
         self._copies.keep(self._state())
 
     def restore_copy(self) -> Path | None:
-        """Put the newest kept copy in the place of a state that is lost or cannot be read. None when there is no copy."""
+        """Put the newest kept copy in the place of a state that is lost or cannot be read. None when there is no copy.
+
+        What could not be read stays beside it as ``terraform.unreadable``: also where no copy takes its place.
+        """
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return self._copies.restore(self._state())
 

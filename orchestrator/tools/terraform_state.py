@@ -79,10 +79,10 @@ class StateCopies:
     def restore(self, state: Path) -> Path | None:
         """Put the newest copy in a state's place; what stood there stays beside it as ``.unreadable``. None when there is no copy."""
         newest = self.newest()
-        if newest is None:
-            return None
         if state.exists():
             state.rename(state.with_suffix(".unreadable"))
+        if newest is None:
+            return None
         write_private(state, newest.read_text(encoding="utf-8"))
         return newest
 

@@ -8,6 +8,11 @@ resource "terraform_data" "server" {
     protection_grade = var.protection_grade
     zone             = each.value.zone
     machine          = var.machines[each.key]
+    run              = var.run
+  }
+
+  lifecycle {
+    ignore_changes = [input.run] # the mark of the run that took it into use stays
   }
 }
 

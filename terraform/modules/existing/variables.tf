@@ -72,6 +72,17 @@ variable "links" {
   }
 }
 
+variable "run" {
+  description = "Id of the run of Terraform that makes things: the engine's mark on them. A change of it changes nothing that is there."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = can(regex("^[a-z0-9-]{0,64}$", var.run))
+    error_message = "run: up to 64 of a-z, 0-9 and -."
+  }
+}
+
 # ---- this module's own
 
 variable "machines" {

@@ -151,6 +151,9 @@ resource "openstack_compute_instance_v2" "server" {
     }
   }
 
+  # So that a server is never up without its rules, and keeps them until it is gone.
+  depends_on = [openstack_networking_secgroup_rule_v2.opening, openstack_networking_secgroup_rule_v2.within]
+
   lifecycle {
     # Each of them would replace the server; `asked` shows the engine what was asked for.
     ignore_changes = [availability_zone, block_device, config_drive, flavor_id, flavor_name, key_pair, metadata, network, scheduler_hints]

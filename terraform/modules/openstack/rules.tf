@@ -2,7 +2,7 @@
 
 locals {
   opened_links = [for link in var.links : link if link.address != null && link.port != null && !contains(var.skip_links, link.peer)]
-  link_cidrs   = { for link in local.opened_links : link.address => "${link.address}/${strcontains(link.address, ":") ? 128 : 32}" }
+  link_cidrs   = { for address in distinct(local.opened_links[*].address) : address => "${address}/${strcontains(address, ":") ? 128 : 32}" }
 
   asked_rules = concat(
     [for cidr in var.admin_cidrs : { direction = "ingress", protocol = "tcp", port = 22, cidr = cidr, why = "controller" }],

@@ -210,9 +210,10 @@ variable "admin_cidrs" {
   }
   validation {
     # Counted together, so that two halves of everything are everything.
-    condition = !alltrue([for cidr in var.admin_cidrs : can(cidrhost(cidr, 0))]) || (
+    condition = try(
       sum(concat([0], [for cidr in var.admin_cidrs : pow(2, 32 - tonumber(split("/", cidr)[1])) if !strcontains(cidr, ":")])) <= pow(2, 16) &&
-      sum(concat([0], [for cidr in var.admin_cidrs : pow(2, 48 - tonumber(split("/", cidr)[1])) if strcontains(cidr, ":")])) <= 1
+      sum(concat([0], [for cidr in var.admin_cidrs : pow(2, 48 - tonumber(split("/", cidr)[1])) if strcontains(cidr, ":")])) <= 1,
+      true # a range that is none has its own message
     )
     error_message = "admin_cidrs: administration is for a few: together no more than a /16 (IPv6: a /48); name the controllers' own ranges."
   }
@@ -228,9 +229,10 @@ variable "client_cidrs" {
     error_message = "client_cidrs: address ranges, for example [\"10.0.0.0/8\"]; not so: ${join(", ", [for cidr in var.client_cidrs : cidr if !can(cidrhost(cidr, 0))])}."
   }
   validation {
-    condition = var.protection_grade < 3 || !alltrue([for cidr in var.client_cidrs : can(cidrhost(cidr, 0))]) || (
+    condition = var.protection_grade < 3 || try(
       sum(concat([0], [for cidr in var.client_cidrs : pow(2, 32 - tonumber(split("/", cidr)[1])) if !strcontains(cidr, ":")])) <= pow(2, 24) &&
-      sum(concat([0], [for cidr in var.client_cidrs : pow(2, 32 - tonumber(split("/", cidr)[1])) if strcontains(cidr, ":")])) <= 1
+      sum(concat([0], [for cidr in var.client_cidrs : pow(2, 32 - tonumber(split("/", cidr)[1])) if strcontains(cidr, ":")])) <= 1,
+      true
     )
     error_message = "client_cidrs: a system of grade 3 or higher is reached through its gateway; name the gateway's range: together no more than a /8 (IPv6: a /32)."
   }

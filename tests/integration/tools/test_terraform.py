@@ -17,7 +17,7 @@ from orchestrator.errors import Refused, ToolError
 from orchestrator.settings import HOME
 from orchestrator.tools import process, programs
 from orchestrator.tools.process import ProcessRecord, Stopped
-from orchestrator.tools.terraform import Change, SystemTerraform, TerraformEvent
+from orchestrator.tools.terraform import Change, SystemTerraform, TerraformEvent, only_creates
 
 pytestmark = pytest.mark.servers
 MODULE = HOME / "terraform" / "modules" / "embedded"
@@ -56,6 +56,8 @@ class Cloud:
         }
 
     def terraform(self, system: str = "portal", **options: Any) -> SystemTerraform:
+        """Every plan may run: what may is judged in tests/unit/cloud."""
+        options.setdefault("check", lambda _plan: None)
         return SystemTerraform(MODULE, self.workdir, system, on_event=self.events.append, register=self.records.append, **options)
 
     def calls(self) -> list[str]:
@@ -177,6 +179,57 @@ def test_an_apply_that_fails_says_what_the_cloud_said_and_can_be_tried_again(clo
         terraform.apply(terraform.plan(cloud.variables("app")))
     (cloud.folder / "fail").unlink()
     assert list(terraform.apply(terraform.plan(cloud.variables("app")))) == ["app"]
+
+
+def test_a_plan_that_takes_something_away_does_not_run_unless_somebody_judged_it(cloud: Cloud) -> None:
+    terraform = cloud.terraform(check=only_creates)
+    terraform.apply(terraform.plan(cloud.variables("app", "db")))
+    with pytest.raises(Refused, match="nobody judged it") as refused:
+        terraform.apply(terraform.plan(cloud.variables("app")))
+    assert [finding.message for finding in refused.value.findings] == ['module.system.terraform_data.server["db"] would be deleted']
+    assert sorted(cloud.calls()) == ["create app", "create db"]
+
+
+def test_a_stale_plan_that_is_made_again_is_judged_again(cloud: Cloud) -> None:
+    judged: list[str] = []
+    terraform = cloud.terraform(check=lambda plan: judged.append(plan.digest))
+    plan = terraform.plan(cloud.variables("app"))
+    terraform.discard(plan)
+    terraform.apply(plan)
+    assert judged == [plan.digest]
+
+
+def test_the_mark_of_a_run_makes_no_other_plan(cloud: Cloud) -> None:
+    terraform = cloud.terraform()
+    assert terraform.plan(cloud.variables("app", run="a1b2c3")).digest == terraform.plan(cloud.variables("app", run="d4e5f6")).digest
+    terraform.apply(terraform.plan(cloud.variables("app", run="a1b2c3")))
+    assert terraform.plan(cloud.variables("app", run="d4e5f6")).empty
+
+
+def test_a_state_that_was_lost_or_cut_off_is_put_back_from_its_copy(cloud: Cloud) -> None:
+    terraform = cloud.terraform()
+    terraform.apply(terraform.plan(cloud.variables("app")))
+    state = terraform.folder / "terraform.tfstate"
+    whole = state.read_text()
+    for broken in (None, "", whole[: len(whole) // 2]):
+        state.unlink() if broken is None else state.write_text(broken)
+        assert not terraform.has_state
+        assert terraform.restore_copy() is not None
+        assert terraform.plan(cloud.variables("app")).empty
+    terraform.destroy()
+    state.unlink()
+    terraform.restore_copy()
+    assert terraform.resources() == (), "the newest copy is that of the destroyed system"
+    assert {file.stat().st_mode & 0o777 for file in (cloud.workdir.with_name("work-copies") / "portal").iterdir()} == {0o600}
+
+
+def test_what_is_forgotten_stays_on_the_cloud(cloud: Cloud) -> None:
+    terraform = cloud.terraform()
+    terraform.apply(terraform.plan(cloud.variables("app", "db")))
+    app = next(known for known in terraform.known() if known.index == "app")
+    terraform.forget([app.address])
+    terraform.destroy()
+    assert cloud.calls()[2:] == ["delete db"]
 
 
 def test_a_hung_apply_is_stopped_with_its_children_and_the_state_is_free(cloud: Cloud) -> None:
