@@ -58,7 +58,7 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]  # the packag
         self.reported: list[str] = []
         """Errors of the last command, from its ``-json`` lines."""
 
-    def read_state_file(self, file_path: str | None = None) -> None:  # noqa: ARG002 - the package's signature
+    def read_state_file(self, file_path: str | None = None) -> None:
         """Nothing: the package would read the state in its constructor, and fail on the empty file that a killed Terraform leaves."""
 
     def cmd(self, cmd: str, *args: str, **kwargs: Any) -> tuple[int, str, str]:
