@@ -49,21 +49,6 @@ SETTINGS = Query(_settings("split_part(c, '=', 1) !~ '[.]'"))
 OWN_SETTINGS = Query(_settings("split_part(c, '=', 1) ~ '[.]'"), secret=("value",))
 # A parameter with a dot is the application's own: keys and passwords have been seen there.
 
-SERVER_DEFAULTS = Query(
-    """SELECT 'default of the server for a new session' AS object, """
-    + ", ".join(
-        f"(SELECT reset_val FROM pg_settings WHERE name = '{name}') AS \"{name}\""
-        for name in (
-            "TimeZone", "DateStyle", "IntervalStyle", "search_path", "default_text_search_config", "lc_monetary", "lc_numeric",
-            "lc_time", "standard_conforming_strings", "backslash_quote", "escape_string_warning", "array_nulls",
-            "transform_null_equals", "bytea_output", "extra_float_digits", "xmlbinary", "xmloption", "row_security",
-            "default_transaction_isolation", "default_transaction_read_only", "default_transaction_deferrable",
-            "default_table_access_method", "quote_all_identifiers", "lo_compat_privileges", "check_function_bodies",
-            "session_replication_role", "timezone_abbreviations", "password_encryption",
-        )
-    )
-)  # fmt: skip
-
 ROLES = Query(
     f"""SELECT 'role ' || quote_ident(r.rolname) AS object,
  concat_ws(' ', CASE WHEN r.rolsuper THEN 'superuser' END, CASE WHEN NOT r.rolinherit THEN 'noinherit' END,
@@ -104,5 +89,5 @@ PARAMETER_RIGHTS = Query(f"""SELECT 'parameter ' || p.parname AS object, {explic
 """From PostgreSQL 15 on."""
 
 SHARED_QUERIES = (
-    DATABASE, SETTINGS, OWN_SETTINGS, SERVER_DEFAULTS, ROLES, MEMBERSHIPS, PUBLICATIONS, SUBSCRIPTIONS,
+    DATABASE, SETTINGS, OWN_SETTINGS, ROLES, MEMBERSHIPS, PUBLICATIONS, SUBSCRIPTIONS,
 )  # fmt: skip

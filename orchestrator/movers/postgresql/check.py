@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from orchestrator.errors import Finding
 from orchestrator.movers.contract import Moment, Part
-from orchestrator.movers.postgresql import following
+from orchestrator.movers.postgresql import drift, following
 from orchestrator.movers.postgresql import target as target_side
 from orchestrator.movers.postgresql.connections import Connection
 from orchestrator.movers.postgresql.names import Names
@@ -30,6 +30,9 @@ def findings(part: Part, moment: Moment) -> list[Finding]:
             if moment is Moment.COPY:
                 with connect(part, "source") as source:
                     found += target_side.refusals(part, source, target)
+        if moment is Moment.GATE:
+            with connect(part, "source") as source, connect(part, "target") as target:
+                found += drift.findings(part, source, target)
     except Exception as error:  # noqa: BLE001 - as above
         found.append(_unreachable(part, "target", error))
     return found

@@ -130,7 +130,9 @@ def _copy_rights(target: Connection, row: DatabaseRow) -> None:
     while left:
         ready = [right for right in left if right[1] in able]
         if not ready:
-            raise StepFailed(f"rights on the database given by {left[0][1]} cannot be given again", where=row.name, remedy="grant them anew")
+            raise StepFailed(
+                f"rights on the database given by {left[0][1]} cannot be given again", where=row.name, remedy="grant them anew"
+            )
         for grantee, grantor, right, grantable in ready:
             whom = sql.Identifier(grantee) if grantee else sql.SQL("PUBLIC")
             statement = sql.SQL("GRANT {} ON DATABASE {} TO {}").format(sql.SQL(right), name, whom)

@@ -20,9 +20,9 @@ from orchestrator.movers.postgresql.catalog import Query
 from orchestrator.movers.postgresql.catalog_code import CODE_QUERIES
 from orchestrator.movers.postgresql.catalog_relations import RELATION_QUERIES
 from orchestrator.movers.postgresql.catalog_shared import SHARED_QUERIES
+from orchestrator.movers.postgresql.connections import Connection
 from orchestrator.movers.postgresql.names import Names
 
-Connection = psycopg.Connection[Any]
 Fingerprint = Mapping[tuple[str, str], str]
 """(object, part) → the part's text, or its digest where it is long or a secret."""
 

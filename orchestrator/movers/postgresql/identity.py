@@ -95,7 +95,9 @@ def _has_equality(connection: Connection, type_name: str) -> bool:
 
 
 def _refusal(connection: Connection, table: Table, columns: list[str], names: Names) -> Finding:
-    row = connection.execute("SELECT pg_size_pretty(pg_total_relation_size(%s)), reltuples::bigint FROM pg_class WHERE oid = %s", (table.oid, table.oid)).fetchone()
+    row = connection.execute(
+        "SELECT pg_size_pretty(pg_total_relation_size(%s)), reltuples::bigint FROM pg_class WHERE oid = %s", (table.oid, table.oid)
+    ).fetchone()
     size, rows = row or ("?", 0)
     about = f", about {rows} rows" if rows and rows > 0 else ""
     return Finding(

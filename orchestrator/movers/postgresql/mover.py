@@ -8,7 +8,7 @@ from typing import Any
 
 from orchestrator.errors import Finding
 from orchestrator.movers.contract import Comparison, Direction, Facts, Hands, Moment, Part
-from orchestrator.movers.postgresql import backup, check, comparison, following
+from orchestrator.movers.postgresql import backup, check, comparison, drift, following
 from orchestrator.movers.postgresql.reach import connect, dsn_of, names_of
 
 
@@ -33,7 +33,10 @@ class PostgresMover:
         backup.drop_copy(part)
 
     def prepare(self, part: Part) -> Facts:
-        return following.prepare(part, self.hands)
+        facts = following.prepare(part, self.hands)
+        with connect(part, "source") as source, connect(part, "target") as target:
+            drift.remember(part, source, target)
+        return facts
 
     def prepared(self, part: Part) -> bool | None:
         return following.prepared(part)

@@ -43,14 +43,22 @@ def names_taken(connection: Connection, names: Names) -> list[Finding]:
     taken = []
     if schema_is_ours(connection, names) is False:
         taken.append(f"schema {names.schema}")
-    publications = "SELECT pubname::text FROM pg_publication WHERE pubname = ANY(%s) AND obj_description(oid, 'pg_publication') IS DISTINCT FROM %s"
+    publications = (
+        "SELECT pubname::text FROM pg_publication WHERE pubname = ANY(%s) AND obj_description(oid, 'pg_publication') IS DISTINCT FROM %s"
+    )
     for (name,) in connection.execute(publications, ([names.forward, names.back], names.mark)).fetchall():
         taken.append(f"publication {name}")
     triggers = "SELECT evtname::text FROM pg_event_trigger WHERE starts_with(evtname, %s) AND obj_description(oid, 'pg_event_trigger') IS DISTINCT FROM %s"
     for (name,) in connection.execute(triggers, (names.freeze, names.mark)).fetchall():
         taken.append(f"event trigger {name}")
     return [
-        Finding("our-name-taken", "error", f"{names.database}: {what} does not bear our mark", "it is not ours: rename or drop it", system=names.system)
+        Finding(
+            "our-name-taken",
+            "error",
+            f"{names.database}: {what} does not bear our mark",
+            "it is not ours: rename or drop it",
+            system=names.system,
+        )
         for what in taken
     ]
 

@@ -203,9 +203,7 @@ def _copy_memberships(source: Connection, target: Connection, names: Collection[
     wanted, there = read_memberships(source, names), read_memberships(target, names)
     for membership in there:
         if membership not in wanted:
-            target.execute(
-                sql.SQL("REVOKE {} FROM {}").format(sql.Identifier(membership.group), sql.Identifier(membership.member))
-            )
+            target.execute(sql.SQL("REVOKE {} FROM {}").format(sql.Identifier(membership.group), sql.Identifier(membership.member)))
     there = read_memberships(target, names)
     for membership in wanted:
         if membership not in there:

@@ -68,7 +68,9 @@ def _explain_dump(error: ToolError, names: Names) -> ToolError:
 def restore_schema(archive: Path, target: str, names: Names, register: Register, *, server_version: int, limit: float = 1800) -> None:
     """Makes the archive's schema in an empty database, all or nothing. Raises StepFailed with object and cause."""
     listing = archive.with_suffix(".list")
-    listed = process.run([programs.find("pg_restore"), "-l", archive], label="pg_restore -l", limit=300, register=register, max_output=1 << 28)
+    listed = process.run(
+        [programs.find("pg_restore"), "-l", archive], label="pg_restore -l", limit=300, register=register, max_output=1 << 28
+    )
     kept = [line for line in listed.stdout.splitlines() if not _is_ours(line, names)]
     listing.write_text("\n".join(kept) + "\n", encoding="utf-8")
     script = archive.with_suffix(".sql")
@@ -110,7 +112,9 @@ def _suit_server(script: Path, server_version: int) -> None:
 def _explain_restore(error: ToolError, script: Path, names: Names) -> StepFailed:
     failed = _FAILED.search(error.what)
     if failed is None:
-        return StepFailed(f"the schema of {names.database} cannot be made on the target: {error.what}", where=names.database, remedy=error.remedy)
+        return StepFailed(
+            f"the schema of {names.database} cannot be made on the target: {error.what}", where=names.database, remedy=error.remedy
+        )
     object_name = _object_at(script, int(failed.group(1)))
     cause = failed.group(2).strip()
     remedy = "mend it on the target's server, then migrate again"

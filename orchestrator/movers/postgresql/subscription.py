@@ -18,9 +18,7 @@ from orchestrator.movers.postgresql.fence import round_trip
 from orchestrator.movers.postgresql.names import Names
 from orchestrator.movers.postgresql.waiting import SAY_EVERY_SECONDS, Patience, writers_of_cluster
 
-_SUBSCRIBED = (
-    "SELECT 1 FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid WHERE subname = %s AND datname = current_database()"
-)
+_SUBSCRIBED = "SELECT 1 FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid WHERE subname = %s AND datname = current_database()"
 _COPY_ERRORS_LIMIT = 5
 """A table's copy that failed so often (every 5 s) does not come right by itself."""
 
@@ -97,7 +95,9 @@ def drop_slot(connection: Connection, name: str, *, limit: float = 15.0) -> None
         except (psycopg.errors.ObjectInUse, psycopg.errors.UndefinedObject):
             pass  # taken, or gone, between the look and the act
         if time.monotonic() > until:
-            raise StepFailed(f"slot {name} is still in use after {limit:.0f} s", where=name, remedy="end its walsender, then resume", retryable=True)
+            raise StepFailed(
+                f"slot {name} is still in use after {limit:.0f} s", where=name, remedy="end its walsender, then resume", retryable=True
+            )
         time.sleep(0.05)
 
 
@@ -127,9 +127,9 @@ def subscribe(connection: Connection, name: str, conninfo: str, publication: str
         for parameter, value in (("log_min_error_statement", "panic"), ("log_statement", "none"), ("log_min_duration_statement", "-1")):
             connection.execute("SELECT set_config(%s, %s, true)", (parameter, value))
         connection.execute(
-            sql.SQL("CREATE SUBSCRIPTION {} CONNECTION {} PUBLICATION {} WITH (create_slot = false, slot_name = {}, binary = true, streaming = on, {})").format(
-                sql.Identifier(name), sql.Literal(conninfo), sql.Identifier(publication), sql.Identifier(slot), sql.SQL(options)
-            )
+            sql.SQL(
+                "CREATE SUBSCRIPTION {} CONNECTION {} PUBLICATION {} WITH (create_slot = false, slot_name = {}, binary = true, streaming = on, {})"
+            ).format(sql.Identifier(name), sql.Literal(conninfo), sql.Identifier(publication), sql.Identifier(slot), sql.SQL(options))
         )
 
 
@@ -239,9 +239,7 @@ def _say_how_far(source: Connection, look: Look, tables: int, done: int, whole: 
     if look.errors:
         text += f"; the copy of {_some(look.missing)} failed {look.errors} times: the target server's log names the cause"
     if not look.bytes_now:  # nothing moves: a table's slot may wait for a transaction
-        waiting = scalar(
-            source, "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'walsender' AND wait_event_type = 'Lock'"
-        )
+        waiting = scalar(source, "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'walsender' AND wait_event_type = 'Lock'")
         blockers = list(writers_of_cluster(source).values()) if waiting else []
         if blockers:
             text += f"; waits for open transactions: {'; '.join(blockers)}"

@@ -34,9 +34,7 @@ def refusals(part: Part, source: Connection, server: Connection) -> list[Finding
     strange = roles.strangers(source, server, roles_to_carry(source, server, part), mine)
     for name, differ in strange.items():
         message = f"{part.name}: the target has a role {name} of its own that differs in {', '.join(differ)}"
-        found.append(
-            Finding("role-differs", "error", message, "make both alike, or rename one: it is not overwritten", system=part.system)
-        )
+        found.append(Finding("role-differs", "error", message, "make both alike, or rename one: it is not overwritten", system=part.system))
     if scalar(server, "SELECT 1 FROM pg_database WHERE datname = %s", part.name):
         with connect(part, "target") as there:
             if records.schema_is_ours(there, names) is not True:
@@ -75,7 +73,13 @@ def _drop_ours(part: Part, server: Connection, names: Names) -> None:
         empty = not scalar(target, "SELECT count(*) FROM pg_class WHERE oid >= 16384")  # created, and nothing more, by us
         if not empty:
             if records.schema_is_ours(target, names) is not True:
-                finding = Finding("target-database-exists", "error", f"the target has a database {part.name} that we did not make", "rename or drop it", system=part.system)
+                finding = Finding(
+                    "target-database-exists",
+                    "error",
+                    f"the target has a database {part.name} that we did not make",
+                    "rename or drop it",
+                    system=part.system,
+                )
                 raise Refused(f"{part.name} stands on the target", findings=[finding], where=part.name)
             if scalar(target, sql.SQL("SELECT open FROM {}").format(names.table("control"))):
                 raise StepFailed(f"{part.name} is open on the target", where=part.name, remedy="look who uses it; it is not dropped")
@@ -95,9 +99,7 @@ def fill(part: Part, hands: Hands, source: Connection, target: Connection, serve
         roles.copy_roles(source, target, carried)
     if not records.made(target, names, READY):
         archive = schema_copy.dump_schema(dsn_of(part, "source"), names, hands.folder, hands.register)
-        schema_copy.restore_schema(
-            archive, dsn_of(part, "target"), names, hands.register, server_version=target.info.server_version
-        )
+        schema_copy.restore_schema(archive, dsn_of(part, "target"), names, hands.register, server_version=target.info.server_version)
         records.remember(target, names, "made", [(READY, "copied")])
     database_row.copy_row(source, target)
     copy_settings(source, target, carried, part)

@@ -1,0 +1,86 @@
+"""What was changed since the copy, on either side, and what the two sides do not share: each object by name.
+
+Event triggers refuse most of it, but not what a superuser does, nor roles, settings, large objects and rights on what
+the cluster shares. So the fingerprint that was taken at the copy is asked again by every later check.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from orchestrator.errors import Finding, StepFailed
+from orchestrator.movers.contract import Part
+from orchestrator.movers.postgresql import fingerprint, roles
+from orchestrator.movers.postgresql.connections import Connection
+from orchestrator.movers.postgresql.fingerprint import Change
+from orchestrator.movers.postgresql.reach import names_of
+
+SHOWN = 20
+_ROLES = re.compile(r"^(?:role (.*)|membership of (.*) in .*|setting .* of role (.*?)(?: in this database)?)$")
+_TAKEN_OVER = "take it over on the other side by hand and migrate the copy again, or undo it; `cancel` leaves the source as it was"
+
+
+def remember(part: Part, source: Connection, target: Connection) -> None:
+    """Right after the copy: both sides are the same, and each remembers how it was. Raises StepFailed with all that is not
+    the same."""
+    before, after = _both(part, source, target)
+    differ = across(before, after)
+    if differ:
+        listed = "; ".join(str(change) for change in differ[:SHOWN])
+        raise StepFailed(
+            f"the copy of {part.name} is not the same as its source in {len(differ)} points: {listed}",
+            where=part.name,
+            remedy="the source is left as it was; report it, this kind of object is not carried yet",
+        )
+    fingerprint.keep(source, names_of(part), before)
+    fingerprint.keep(target, names_of(part), after)
+
+
+def findings(part: Part, source: Connection, target: Connection) -> list[Finding]:
+    """Every change since the copy, and every difference between the sides that no change explains."""
+    names = names_of(part)
+    now = dict(zip(("source", "target"), _both(part, source, target), strict=True))
+    found: list[Finding] = []
+    explained: set[str] = set()
+    for side, connection in (("source", source), ("target", target)):
+        then = fingerprint.kept(connection, names)
+        if then is None:
+            continue
+        for change in fingerprint.changes(then, now[side]):
+            explained.add(change.object)
+            found.append(_finding(part, "changed", f"since the copy, on the {side}: {change}"))
+    for change in across(now["source"], now["target"]):
+        if change.object not in explained:
+            found.append(_finding(part, "sides-differ", f"source and target differ: {change}"))
+    return found
+
+
+def across(source: fingerprint.Fingerprint, target: fingerprint.Fingerprint) -> list[Change]:
+    """What the two sides do not share. Roles that only the target's cluster has are others'."""
+    known = {role for thing, _ in source if (role := _role_of(thing))}
+    of_ours = {key: value for key, value in target.items() if not (role := _role_of(key[0])) or role in known}
+    return [change for change in fingerprint.changes(source, of_ours) if change.part != "version" or "collation" not in change.object]
+
+
+def _role_of(thing: str) -> str | None:
+    match = _ROLES.match(thing)
+    return next((group for group in match.groups() if group), None) if match else None
+
+
+def _both(part: Part, source: Connection, target: Connection) -> tuple[Mapping[tuple[str, str], str], Mapping[tuple[str, str], str]]:
+    with ThreadPoolExecutor(2) as pool:
+        before, after = pool.map(_take, (part, part), (source, target))
+    return before, after
+
+
+def _take(part: Part, connection: Connection) -> Mapping[tuple[str, str], str]:
+    names = names_of(part)
+    named = [part.role] if part.role else []
+    listed = roles.depended_on(connection, named=named, ours=[names.schema])
+    return fingerprint.take(connection, names, roles=listed)
+
+
+def _finding(part: Part, code: str, message: str) -> Finding:
+    return Finding(code, "error", f"{part.name}: {message}", _TAKEN_OVER, system=part.system)
