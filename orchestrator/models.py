@@ -92,11 +92,18 @@ class LicenceBinding(StrEnum):
 
 
 class Strategy(StrEnum):
-    """R3, in order of preference."""
+    """What becomes of a system: one of the three ways of R3, in order of preference, or one of two in which nothing moves."""
 
     CLOUD_DEPLOYMENT = "cloud_deployment"  # 部署上云
     DEVICE_RELOCATION = "device_relocation"  # 设备迁移和云平台部署相结合
     HOSTING = "hosting"  # 整体搬迁、服务托管
+    RETIRE = "retire"  # 停用退出
+    ALREADY_ELSEWHERE = "already_elsewhere"  # 已在云上，或由上级、厂商运行
+
+    @property
+    def moves(self) -> bool:
+        """Whether there is something to migrate: it is planned, counted against the targets, and run."""
+        return self not in {Strategy.RETIRE, Strategy.ALREADY_ELSEWHERE}
 
 
 class Excluded(StrEnum):
@@ -393,18 +400,34 @@ class Reason(Noun):
     place: str = ""
 
 
+Score = Annotated[int, Field(ge=0, le=100)]
+
+
 class Verdict(Noun):
     system: SystemId
     strategy: Strategy
-    readiness: Annotated[int, Field(ge=0, le=100)]
-    complexity: Annotated[int, Field(ge=0, le=100)]
-    confidence: Annotated[int, Field(ge=0, le=100)] = 100
+    readiness: Score
+    """Missing answers count as bad ones: a system that nobody knows is not ripe."""
+    complexity: Score
+    """By what is known; ``complexity_range`` says how far missing answers could move it."""
+    readiness_range: tuple[Score, Score] | None = None
+    complexity_range: tuple[Score, Score] | None = None
+    """From every missing answer being good to every one being bad."""
+    ripe: bool = False
+    simple: bool = False
+    """条件成熟、架构相对简单, by the policy's thresholds."""
+    confidence: Score = 100
     reasons: tuple[Reason, ...] = ()
     would_change: tuple[Reason, ...] = ()
     missing: tuple[str, ...] = ()
+    doubts: tuple[Reason, ...] = ()
+    """What a remark or a note says against an answer. It never decides: the answer is open until somebody looks."""
     vendor_run: bool = False
     needs_restart: bool = False
     no_source: bool = False
+    end_of_support: bool = False
+    not_first: bool = False
+    """Never in the first wave, whatever its scores."""
     overridden_by: str | None = None
     policy_strategy: Strategy | None = None
     """What policy said before an override."""

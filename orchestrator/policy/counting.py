@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, Decimal
 from typing import Literal
 
 from orchestrator.errors import Finding, Refused
-from orchestrator.models import Inventory, Kind, Level, SystemId
+from orchestrator.models import Inventory, Kind, Level, Strategy, SystemId
 from orchestrator.policy.records import BASELINE, BASELINE_CHANGE, CITY, PURGED, Audit, day, line
 
 Reading = Literal["all_together", "per_kind", "per_department"]
 READINGS: tuple[Reading, ...] = ("all_together", "per_kind", "per_department")
 FIELD_ZH = {"department": "单位", "level": "层级", "kind": "类别"}
 READING_ZH = {"all_together": "全部合计", "per_kind": "按类别（数据库、应用系统）分别计算", "per_department": "按单位分别计算"}
-What = Literal["added", "moved", "retired", "classified"]
+What = Literal["added", "moved", "retired", "elsewhere", "classified"]
 CAME: tuple[What, ...] = ("added", "moved")
 """After these a system is counted, as the change says."""
 
@@ -53,6 +54,10 @@ class Baseline:
     changes: tuple[BaselineChange, ...]
     members: tuple[Member, ...]
     """The frozen ones with every recorded change applied, by id."""
+    apart: Mapping[str, tuple[SystemId, ...]] = field(default_factory=dict)
+    """What was counted apart on that day, by what becomes of it: to be retired, elsewhere already."""
+    unanswered: int = 0
+    """Rows that did not say on that day whether they are classified."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,8 @@ def needed(in_scope: int, percent: float | Decimal) -> int:
 
 
 def members_of(inventory: Inventory) -> tuple[Member, ...]:
-    """The counted systems of an inventory as baseline members."""
+    """The counted systems of an inventory as baseline members. Here as below it is one of systems that there is something to migrate of
+    (``assess.moving``): what is to be retired or runs elsewhere already is counted apart."""
     levels = {department.id: department.level for department in inventory.departments}
     return tuple(
         Member(system.id, system.department, levels.get(system.department, Level.MUNICIPAL), system.kind) for system in inventory.systems
@@ -125,10 +131,31 @@ def _counts(scope: list[Member], reading: Reading, accepted: Collection[SystemId
 # ---------------------------------------------------------------- the baseline
 
 
-def freeze(audit: Audit, inventory: Inventory, *, reason: str, actor: str) -> Baseline:
-    """Freeze today's count. Refused when there is a baseline: it changes system by system, never as a whole."""
+def unanswered(inventory: Inventory) -> dict[str, int]:
+    """By the name of the department, rows that do not say whether they are classified."""
+    names = {department.id: department.name for department in inventory.departments}
+    return dict(sorted(Counter(names.get(row.department, row.department) for row in inventory.excluded if not row.answered).items()))
+
+
+def freeze(
+    audit: Audit,
+    inventory: Inventory,
+    *,
+    reason: str,
+    actor: str,
+    apart: Mapping[Strategy, Sequence[SystemId]] | None = None,
+    left_open: int = 0,
+) -> Baseline:
+    """Freeze today's count. Refused when there is a baseline: it changes system by system, never as a whole.
+
+    ``apart``: what is counted by itself; ``left_open``: rows whose classification is not answered. Both stay on record beside it.
+    """
     systems = [[m.id, m.department, str(m.level), str(m.kind)] for m in members_of(inventory)]
-    payload = {"reason": line(reason, "reason"), "systems": systems}
+    payload: dict[str, object] = {"reason": line(reason, "reason"), "systems": systems}
+    if apart and any(apart.values()):
+        payload["apart"] = {str(strategy): list(ids) for strategy, ids in apart.items() if ids}
+    if left_open:
+        payload["unanswered"] = left_open
     with audit.alone() as trail:
         if baseline(trail) is not None:
             raise Refused("the baseline is frozen already", remedy="record single changes with `orchestrator baseline change`")
@@ -191,7 +218,12 @@ def baseline(audit: Audit) -> Baseline | None:
             members.pop(ident, None)
         changes.append(BaselineChange(record.at, record.actor, ident, said["what"], str(said["reason"])))
     ordered = tuple(members[ident] for ident in sorted(members))
-    return Baseline(first.at, first.actor, str(payload.get("reason", "")), frozen, tuple(changes), ordered)
+    apart, left_open = payload.get("apart"), payload.get("unanswered")
+    staying = {what: tuple(ids) for what, ids in apart.items()} if isinstance(apart, dict) else {}
+    return Baseline(
+        first.at, first.actor, str(payload.get("reason", "")), frozen, tuple(changes), ordered, staying,
+        left_open if isinstance(left_open, int) else 0,
+    )  # fmt: skip
 
 
 def unexplained(
@@ -205,7 +237,7 @@ def unexplained(
     found = []
     for ident in sorted(today.keys() - then.keys()):
         if ident in left:
-            said = {"retired": "停用", "classified": "涉密"}[left[ident].what]
+            said = {"retired": "停用", "elsewhere": "已在别处运行", "classified": "涉密"}[left[ident].what]
             words = f"{ident} 已于 {day(left[ident].at, zone)} 记为{said}，台账却仍将其计入 (recorded as {left[ident].what}, still counted by the inventory)"
             found.append(Finding("baseline-left", "warning", words, "更正台账的建设状态或是否涉密 (correct its row)", system=ident))
         else:

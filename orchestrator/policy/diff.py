@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import datetime as dt
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from orchestrator.models import Inventory, Strategy, SystemId, Verdict
-from orchestrator.policy.assess import DEFAULT_RULE, STRATEGY_EN, STRATEGY_ZH, Places, assess
+from orchestrator.policy.assess import DEFAULT_RULE, MARKS, STRATEGY_EN, STRATEGY_ZH, Places, assess
 from orchestrator.policy.policy import Policy
-
-MARKS = {"vendor_run": ("厂商实施", "vendor-run"), "needs_restart": ("需先重启", "needs a restart"), "no_source": ("无源端", "no source")}
 
 
 @dataclass(frozen=True)
@@ -26,12 +25,20 @@ class Difference:
     why_zh: tuple[str, ...]
     why_en: tuple[str, ...]
     marks: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
-    """Before and after: ``vendor_run``, ``needs_restart``, ``no_source``."""
+    """Before and after, as ``assess.MARKS`` names them."""
 
 
-def diff_policies(inventory: Inventory, old: Policy, new: Policy, places: Places | None = None) -> list[Difference]:
-    """Every system whose strategy, readiness, complexity or marks differ; those that change strategy first."""
-    before, after = assess(inventory, old, places), assess(inventory, new, places)
+def diff_policies(
+    inventory: Inventory,
+    old: Policy,
+    new: Policy,
+    places: Places | None = None,
+    *,
+    today: dt.date | None = None,
+    typed: Mapping[str, str] | None = None,
+) -> list[Difference]:
+    """Every system whose strategy, readiness, complexity or marks differ; those that change strategy first. The rest as in ``assess``."""
+    before, after = (assess(inventory, policy, places, today=today, typed=typed) for policy in (old, new))
     found: list[Difference] = []
     for ident, one in before.items():
         other = after[ident]

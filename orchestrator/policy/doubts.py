@@ -1,6 +1,7 @@
 """Warnings about what a policy makes of an inventory: texts that it does not understand, and answers of the form that a technical sheet contradicts.
 
-Nothing is settled here: facts take the worse of two answers, and what is not understood is open. A department is told at its cell.
+Nothing is settled here: facts take the worse of two answers, what is not understood is open, a remark only raises a doubt. A department is told
+at its cell.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from orchestrator.inventory.reading import Reading
 from orchestrator.models import System
 from orchestrator.policy.facts import ROWS, answered
 from orchestrator.policy.policy import Policy
+from orchestrator.policy.reader import FactReader
+from orchestrator.policy.remarks import Doubt, doubts_of, mentions
 from orchestrator.policy.words import Words
 
 TOLERANCE = 1.1
@@ -28,12 +31,16 @@ _LABELS = {
 
 def with_doubts(reading: Reading, policy: Policy) -> Reading:
     """The reading with these warnings after its own findings."""
-    words = Words(policy)
-    found = [finding for system in reading.inventory.systems for finding in _of_system(system, words, reading.places.get(system.id, {}))]
+    words, reader = Words(policy), FactReader(policy, reading.inventory)
+    found: list[Finding] = []
+    for system in reading.inventory.systems:
+        places = reading.places.get(system.id, {})
+        remarks = doubts_of(system, policy, reader.facts_of(system)) if mentions(system, policy) else []
+        found += _of_system(system, words, places, remarks)
     return replace(reading, findings=[*reading.findings, *found])
 
 
-def _of_system(system: System, words: Words, places: Mapping[str, str]) -> Iterator[Finding]:
+def _of_system(system: System, words: Words, places: Mapping[str, str], remarks: list[Doubt]) -> Iterator[Finding]:
     def tell(code: str, at: str, message: str, remedy: str) -> Finding:
         *file, cell = places.get(at, "").split(" › ")
         return Finding(
@@ -55,6 +62,14 @@ def _of_system(system: System, words: Words, places: Mapping[str, str]) -> Itera
             f"统计表与技术表不一致：{form}；{sheet}。判定时从严 (the form and the technical sheet disagree; the worse answer is taken)",
             "核对后更正其中一处 (check, and correct one of them)",
         )
+    for doubt in remarks:
+        if doubt.field != "dbms" or system.shared_storage_cluster is None:  # else it was told above
+            yield tell(
+                "remark-doubt",
+                doubt.field,
+                f"{doubt.label_zh}写有“{doubt.quote}”：{doubt.zh} ({doubt.en})",
+                "核实后在相应的列中填写；判定不以备注为准 (check, and answer it in its column: a remark decides nothing)",
+            )
 
 
 def _unread(system: System, words: Words) -> Iterator[tuple[str, str, str]]:

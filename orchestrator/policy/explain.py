@@ -6,17 +6,23 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from orchestrator.models import Department, Reason, System, Verdict
+from orchestrator.models import Department, Reason, Strategy, System, Verdict
 from orchestrator.policy.assess import STRATEGY_EN, STRATEGY_ZH
-from orchestrator.policy.facts import FactReader, Facts, field_of
+from orchestrator.policy.facts import Facts, field_of
 from orchestrator.policy.policy import Policy, Rule
+from orchestrator.policy.reader import FactReader
 
 BASIS = {"opinion": ("实施意见", "the implementation opinion"), "ours": ("本项目细则", "this programme's own rule")}
 
 
-def explain(system: System, department: Department | None, verdict: Verdict, policy: Policy) -> tuple[str, str]:
-    """(Chinese, English). Every sentence rests on a reason of the verdict, with the points it moved and where its fact came from."""
-    case = _Case(system, department, verdict, policy)
+def explain(
+    system: System, department: Department | None, verdict: Verdict, policy: Policy, facts: Facts | None = None
+) -> tuple[str, str]:
+    """(Chinese, English). Every sentence rests on a reason of the verdict, with the points it moved and where its fact came from.
+
+    ``facts``: those that the verdict was made from, where they were taken from a whole inventory; else they are read from the system alone.
+    """
+    case = _Case(system, department, verdict, policy, facts or FactReader(policy).facts_of(system))
     return _chinese(case), _english(case)
 
 
@@ -28,18 +34,15 @@ class _Case:
     department: Department | None
     verdict: Verdict
     policy: Policy
+    facts: Facts
 
     @cached_property
     def rules(self) -> dict[str, Rule]:
         return {rule.id: rule for rule in self.policy.rules}
 
-    @cached_property
-    def facts(self) -> Facts:
-        return FactReader(self.policy).facts_of(self.system)
-
     @property
     def deciding(self) -> list[Reason]:
-        said = self.verdict.policy_strategy or self.verdict.strategy
+        said = self.strategy
         return [
             one
             for one in self.verdict.reasons
@@ -59,14 +62,20 @@ class _Case:
         said = {one.rule for one in (*self.deciding, *self.marks, *self.overrides)}
         return [one for one in self.verdict.reasons if one.rule not in said]
 
-    def unanswered(self) -> tuple[int, int]:
-        """Points of readiness lost and of complexity added because facts are missing; 0 where a score stands at its limit."""
-        spoke = [self.rules[one.rule].effect for one in self.verdict.reasons if one.rule in self.rules]
-        readiness, complexity = 100 + sum(one.readiness for one in spoke), sum(one.complexity for one in spoke)
-        return (
-            readiness - self.verdict.readiness if self.verdict.readiness > 0 else 0,
-            self.verdict.complexity - complexity if 0 < self.verdict.complexity < 100 else 0,
-        )
+    @property
+    def strategy(self) -> Strategy:
+        """What policy said, before any override."""
+        return self.verdict.policy_strategy or self.verdict.strategy
+
+    def unanswered(self) -> int:
+        """Points of readiness lost because facts are missing; 0 where the score stands at its limit."""
+        spoke = [self.rules[reason.rule].effect for reason in self.verdict.reasons if reason.rule in self.rules]
+        return 100 + sum(effect.readiness for effect in spoke) - self.verdict.readiness if self.verdict.readiness > 0 else 0
+
+    def range(self) -> tuple[int, int] | None:
+        """What missing answers could make of the complexity; None where they could move nothing."""
+        found = self.verdict.complexity_range
+        return found if found and found[0] != found[1] else None
 
     def points(self, reason: Reason, words: tuple[str, str]) -> str:
         """``成熟度 −15，复杂度 +20``; empty for a rule that moves neither."""
@@ -84,6 +93,10 @@ class _Case:
                 if answer := self.facts.words(name, language):
                     label = self.label(field_of(self.policy, name), language)
                     found.setdefault(label, (label, answer))
+            for name in self.policy.conditions[self.rules[rule].when].facts if rule in self.rules else ():
+                if name in self.policy.limits:
+                    label = (self.policy.facts[name].zh, self.policy.facts[name].en)[language]
+                    found.setdefault(label, (label, f"{self.policy.limits[name]:g}"))
         return list(found.values())
 
     def label(self, field: str, language: Literal[0, 1]) -> str:
@@ -93,8 +106,49 @@ class _Case:
         )
 
 
+def _proposed_zh(strategy: Strategy) -> str:
+    if strategy.moves:
+        return f"按现行策略，建议的迁移方式为：{STRATEGY_ZH[strategy]}。"
+    until = "停用之前仍占用所在机房。" if strategy is Strategy.RETIRE else ""
+    return f"按现行策略，建议：{STRATEGY_ZH[strategy]}。该系统不列入迁移计划，不计入迁移目标，单独统计。{until}"
+
+
+def _proposed_en(strategy: Strategy) -> str:
+    apart = " It is in no plan and in no target, and is counted by itself."
+    until = " Until it is switched off, it keeps its room." if strategy is Strategy.RETIRE else ""
+    return f"Proposed by policy: {STRATEGY_EN[strategy]}." + ("" if strategy.moves else apart + until)
+
+
+def _scores_zh(case: _Case) -> list[str]:
+    verdict, limits, span = case.verdict, case.policy.thresholds, case.range()
+    known = f"，未填内容补齐后在 {span[0]}–{span[1]} 分之间" if span else ""
+    lines = [
+        f"条件成熟度 {verdict.readiness} 分（满分 100，{limits.ready} 分及以上为成熟）：{'成熟' if verdict.ripe else '尚不成熟'}。"
+        f"复杂度按已知内容为 {verdict.complexity} 分（{limits.simple} 分及以下为相对简单{known}）：{'相对简单' if verdict.simple else '较复杂'}。"
+    ]
+    if verdict.not_first:
+        return [*lines, "该类系统不放在首批。"]
+    if verdict.ripe and verdict.simple:
+        return [*lines, "符合“条件成熟、架构相对简单的优先”，可以先迁。"]
+    return [*lines, "按“条件成熟、架构相对简单的优先”，宜排在条件更成熟的系统之后。"]
+
+
+def _scores_en(case: _Case) -> list[str]:
+    verdict, limits, span = case.verdict, case.policy.thresholds, case.range()
+    known = f"; between {span[0]} and {span[1]} once everything is answered" if span else ""
+    lines = [
+        f"Readiness {verdict.readiness} of 100 (ripe from {limits.ready}): {'ripe' if verdict.ripe else 'not ripe yet'}. "
+        f"Complexity by what is known {verdict.complexity} (simple up to {limits.simple}{known}): "
+        f"{'relatively simple' if verdict.simple else 'rather complex'}."
+    ]
+    if verdict.not_first:
+        return [*lines, "Systems of this kind are not in the first wave."]
+    first = verdict.ripe and verdict.simple
+    return [*lines, "Ripe and relatively simple systems go first: " + ("this is one of them." if first else "it comes after those that are more so.")]
+
+
 def _chinese(case: _Case) -> str:
-    system, verdict, policy = case.system, case.verdict, case.policy
+    system, verdict = case.system, case.verdict
     owner = case.department.name if case.department else system.department
 
     def line(reason: Reason) -> str:
@@ -104,7 +158,7 @@ def _chinese(case: _Case) -> str:
         )
         return reason.zh + (f"（{behind}）" if behind else "")
 
-    lines = [f"{system.name}（{owner}）", "", f"按现行策略，建议的迁移方式为：{STRATEGY_ZH[verdict.policy_strategy or verdict.strategy]}。"]
+    lines = [f"{system.name}（{owner}）", "", _proposed_zh(case.strategy)]
     if verdict.overridden_by:
         lines.append(f"现已改定为：{STRATEGY_ZH[verdict.strategy]}。{'；'.join(one.zh for one in case.overrides)}。")
     elif case.overrides:
@@ -115,15 +169,11 @@ def _chinese(case: _Case) -> str:
         lines.append(f"  {number}. {line(reason)}" + (f"〔依据：{basis}〕" if basis else "") + "。")
     if case.marks:
         lines += ["", *(f"注意：{line(reason)}。" for reason in case.marks)]
-    ripe, simple = verdict.readiness >= policy.thresholds.ready, verdict.complexity <= policy.thresholds.simple
-    lines += [
-        "",
-        f"条件成熟度 {verdict.readiness} 分（满分 100，{policy.thresholds.ready} 分及以上为成熟）：{'成熟' if ripe else '尚不成熟'}。"
-        f"复杂度 {verdict.complexity} 分（{policy.thresholds.simple} 分及以下为相对简单）：{'相对简单' if simple else '较复杂'}。",
-        "符合“条件成熟、架构相对简单的优先”，可以先迁。"
-        if ripe and simple
-        else "按“条件成熟、架构相对简单的优先”，宜排在条件更成熟的系统之后。",
-    ]
+    if verdict.doubts:
+        lines += ["", "须核实（备注等文字与填报内容不一致，未据此改变结论）："]
+        lines += [f"  · {reason.zh}" + (f"（见 {reason.place}）" if reason.place else "") + "。" for reason in verdict.doubts]
+    if verdict.strategy.moves:
+        lines += ["", *_scores_zh(case)]
     if case.others:
         lines += ["计分时还考虑了：", *(f"  · {line(reason)}" for reason in case.others)]
     if verdict.would_change:
@@ -134,13 +184,10 @@ def _chinese(case: _Case) -> str:
         ]
     if verdict.missing:
         words = "、".join(dict.fromkeys(case.label(name, 0) for name in verdict.missing))
-        readiness, complexity = case.unanswered()
-        cost = [f"成熟度 −{readiness}" if readiness > 0 else "", f"复杂度 +{complexity}" if complexity > 0 else ""]
-        cost_words = f"（{'，'.join(part for part in cost if part)}）" if any(cost) else ""
-        lines += [
-            "",
-            f"尚未填报或无法识别：{words}。这些内容一律按不利情况计分{cost_words}，因此本结论的把握为 {verdict.confidence}%；补报或更正后将重新计算。",
-        ]
+        cost = f"（成熟度 −{case.unanswered()}）" if case.unanswered() > 0 else ""
+        lines += ["", f"尚未填报或无法识别：{words}。未填内容计入成熟度{cost}，不计入复杂度；补报或更正后将重新计算。"]
+    if verdict.confidence < 100:
+        lines.append(f"本结论的把握为 {verdict.confidence}%。")
     lines += [
         "",
         "对以上事实或结论有异议的，请向市智慧城市建设办公室提出：事实有误，更正台账即可；需要改定迁移方式的，由具名负责人说明理由，记录在案。",
@@ -149,7 +196,7 @@ def _chinese(case: _Case) -> str:
 
 
 def _english(case: _Case) -> str:
-    system, verdict, policy = case.system, case.verdict, case.policy
+    system, verdict = case.system, case.verdict
     owner = (case.department.name_en or case.department.name) if case.department else system.department
 
     def line(reason: Reason) -> str:
@@ -160,7 +207,7 @@ def _english(case: _Case) -> str:
     lines = [
         f"{system.name_en or system.name} ({owner})",
         "",
-        f"Proposed by policy: {STRATEGY_EN[verdict.policy_strategy or verdict.strategy]}.",
+        _proposed_en(case.strategy),
     ]
     if verdict.overridden_by:
         lines.append(f"Changed to: {STRATEGY_EN[verdict.strategy]}. {'; '.join(one.en for one in case.overrides)}.")
@@ -172,14 +219,11 @@ def _english(case: _Case) -> str:
         lines.append(f"  {number}. {line(reason)}" + (f" [from {basis}]" if basis else "") + ".")
     if case.marks:
         lines += ["", *(f"Note: {line(reason)}." for reason in case.marks)]
-    ripe, simple = verdict.readiness >= policy.thresholds.ready, verdict.complexity <= policy.thresholds.simple
-    lines += [
-        "",
-        f"Readiness {verdict.readiness} of 100 (ripe from {policy.thresholds.ready}): {'ripe' if ripe else 'not ripe yet'}. "
-        f"Complexity {verdict.complexity} (simple up to {policy.thresholds.simple}): {'relatively simple' if simple else 'rather complex'}.",
-        "Ripe and relatively simple systems go first: "
-        + ("this is one of them." if ripe and simple else "it comes after those that are more so."),
-    ]
+    if verdict.doubts:
+        lines += ["", "To be checked (a remark says otherwise than the form; it has not changed the verdict):"]
+        lines += [f"  - {reason.en}." + (f" ({reason.place})" if reason.place else "") for reason in verdict.doubts]
+    if verdict.strategy.moves:
+        lines += ["", *_scores_en(case)]
     if case.others:
         lines += ["Also counted:", *(f"  - {line(reason)}" for reason in case.others)]
     if verdict.would_change:
@@ -190,13 +234,10 @@ def _english(case: _Case) -> str:
         ]
     if verdict.missing:
         words = ", ".join(dict.fromkeys(case.label(name, 1) for name in verdict.missing))
-        readiness, complexity = case.unanswered()
-        cost = [f"readiness −{readiness}" if readiness > 0 else "", f"complexity +{complexity}" if complexity > 0 else ""]
-        cost_words = f" ({', '.join(part for part in cost if part)})" if any(cost) else ""
-        lines += [
-            "",
-            f"Not stated yet, or not understood: {words}. This counts as unfavourable{cost_words}, so that confidence is {verdict.confidence} %; answers are assessed anew.",
-        ]
+        cost = f" (−{case.unanswered()})" if case.unanswered() > 0 else ""
+        lines += ["", f"Not stated yet, or not understood: {words}. This lowers readiness{cost}, not complexity; answers are assessed anew."]
+    if verdict.confidence < 100:
+        lines.append(f"Confidence in this verdict: {verdict.confidence} %.")
     lines += [
         "",
         "To contest this, turn to the smart-city office. If a fact is wrong, correct it in the inventory; another strategy needs a named person and a reason, and stays on record.",

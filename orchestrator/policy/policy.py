@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
 from functools import cache, cached_property
@@ -28,7 +29,7 @@ class Effect(Part):
     strategy: Strategy | None = None
     readiness: Points = 0
     complexity: Points = 0
-    mark: Literal["vendor_run", "needs_restart", "no_source"] | None = None
+    mark: Literal["vendor_run", "needs_restart", "no_source", "end_of_support", "not_first"] | None = None
 
 
 class Rule(Part):
@@ -65,6 +66,22 @@ class Fact(Part):
     en: Words
 
 
+class Remark(Part):
+    """Words in a free text that put a fact in doubt. They never decide: the fact is open until somebody answers."""
+
+    fact: str
+    words: Annotated[tuple[Words, ...], Field(min_length=1)]
+    """``*`` stands for a few letters. Width, case and spaces do not matter."""
+    also_in: tuple[str, ...] = ()
+    """Fields that are looked at beside the free texts."""
+    against: bool = False
+    """The answer that is put in doubt. Where it is yes, the answer stands and the doubt is told beside it."""
+    weight: Annotated[int, Field(ge=0, le=100)] = 10
+    """Points of confidence."""
+    zh: Words
+    en: Words
+
+
 class Thresholds(Part):
     ready: Annotated[int, Field(ge=0, le=100)] = 70
     simple: Annotated[int, Field(ge=0, le=100)] = 40
@@ -80,7 +97,13 @@ class Policy(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", ignored_types=(cached_property,))
 
     version: Literal[1]
-    precedence: tuple[Strategy, ...] = (Strategy.HOSTING, Strategy.DEVICE_RELOCATION, Strategy.CLOUD_DEPLOYMENT)
+    precedence: tuple[Strategy, ...] = (
+        Strategy.RETIRE,
+        Strategy.ALREADY_ELSEWHERE,
+        Strategy.HOSTING,
+        Strategy.DEVICE_RELOCATION,
+        Strategy.CLOUD_DEPLOYMENT,
+    )
     default: Default
     thresholds: Thresholds = Thresholds()
     weights: Weights = Weights()
@@ -90,6 +113,9 @@ class Policy(BaseModel):
     cloud_processors: tuple[str, ...] = ()
     cloud_os: tuple[str, ...] = ()
     synonyms: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = Field(default_factory=dict)
+    end_of_support: tuple[tuple[dt.date, tuple[str, ...]], ...] = ()
+    """The last day of support, and the products that it is of as people write them."""
+    doubts: tuple[Remark, ...] = ()
     facts: dict[str, Fact]
     rules: tuple[Rule, ...]
 

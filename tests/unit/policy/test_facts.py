@@ -8,7 +8,7 @@ import pytest
 
 from orchestrator.models import Database, Device, Host, Strategy, Verdict
 from orchestrator.policy import load_policy
-from orchestrator.policy.facts import FactReader, around_the_clock
+from orchestrator.policy.reader import FactReader, around_the_clock
 from tests.support.one_system import full, verdict
 
 HOSTING, CLOUD, DEVICES = Strategy.HOSTING, Strategy.CLOUD_DEPLOYMENT, Strategy.DEVICE_RELOCATION
