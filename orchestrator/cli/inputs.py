@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from orchestrator.cli.settings import load_settings
 from orchestrator.errors import Refused, UsageError
@@ -13,8 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from orchestrator.inventory.reading import Reading
-    from orchestrator.models import Inventory, Verdict
+    from orchestrator.models import Inventory, System, Verdict
     from orchestrator.planning.programme import Programme
+    from orchestrator.policy.facts import Facts
     from orchestrator.policy.policy import Policy
     from orchestrator.policy.records import Audit
 
@@ -62,28 +64,82 @@ def doubted(reading: Reading, paths: Sequence[Path]) -> Reading:
 
 def assessed(paths: Sequence[Path], policy_file: Path | None = None) -> tuple[Reading, Policy, dict[str, Verdict]]:
     """The inventory, the policy, and verdicts with people's overrides laid over them."""
-    from orchestrator.policy.assess import assess
+    from orchestrator.policy.assess import assess_reading
     from orchestrator.policy.records import overrides, with_overrides
 
     reading = read_inventory(paths)
     rules = policy_for(paths, policy_file)
-    verdicts = assess(reading.inventory, rules, reading.places)
+    verdicts = assess_reading(reading, rules, policy_day(paths))
     decided = overrides(trail(write=False))
     return reading, rules, with_overrides(verdicts, decided, city_zone(paths)) if decided else verdicts
+
+
+def facts_behind(reading: Reading, policy: Policy, paths: Sequence[Path], system: System) -> Facts:
+    """What a verdict of ``assessed`` was made from: the system's facts, with what somebody typed and what the systems around it say."""
+    from orchestrator.policy.assess import typed_in
+    from orchestrator.policy.reader import FactReader
+
+    return FactReader(policy, reading.inventory, policy_day(paths), typed_in(reading)).facts_of(system, reading.places.get(system.id, {}))
+
+
+def to_migrate(paths: Sequence[Path], *, strict: bool = False) -> tuple[Reading, Inventory, dict[str, Verdict]]:
+    """What was read, the systems of it that there is something to migrate of, and the verdicts on all. ``strict``: see ``read_inventory``."""
+    from orchestrator.policy.assess import moving
+
+    reading, _, verdicts = assessed(paths)
+    if strict and reading.errors:
+        raise Refused(
+            "the inventory has errors", findings=reading.errors, where=", ".join(map(str, paths)), remedy="`orchestrator inventory check` lists them"
+        )
+    return reading, moving(reading.inventory, verdicts), verdicts
+
+
+def counted_apart(reading: Reading, paths: Sequence[Path]) -> dict[str, int]:
+    """How many of the systems in scope are to be retired, run elsewhere already, and are to be migrated: as policy or a person says."""
+    from orchestrator.models import Strategy
+    from orchestrator.policy.assess import apart_in
+    from orchestrator.policy.records import overrides
+
+    try:
+        said = {system: strategy for strategy, ids in apart_in(reading, policy_for(paths), policy_day(paths)).items() for system in ids}
+    except Refused:  # the policy cannot be read: ``doubted`` says so
+        said = {}
+    known = {system.id for system in reading.inventory.systems}
+    said |= {system: override.strategy for system, override in overrides(trail(write=False)).items() if system in known}
+    counts = {"to_retire": Strategy.RETIRE, "already_elsewhere": Strategy.ALREADY_ELSEWHERE}
+    found = {name: sum(strategy is one for strategy in said.values()) for name, one in counts.items()}
+    return {"to_migrate": len(known) - sum(found.values()), **found}
+
+
+def policy_day(paths: Sequence[Path] = ()) -> dt.date:
+    """The day that planned ends and ends of support are compared with: today, or the first day of the programme beside this inventory."""
+    from orchestrator.planning.programme import assessed_on
+
+    now = dt.datetime.now(dt.UTC)
+    programme = _programme(paths)
+    return assessed_on(programme, now) if programme else now.astimezone(city_zone(paths)).date()
 
 
 def city_zone(paths: Sequence[Path] = ()) -> ZoneInfo:
     """The clock that days are told by: that of the programme beside this inventory; where there is none that can be read, of the configured
     one's; else the default."""
-    from orchestrator.planning.programme import load_programme
     from orchestrator.policy.records import CITY
 
+    programme = _programme(paths)
+    return ZoneInfo(programme.timezone) if programme else CITY
+
+
+def _programme(paths: Sequence[Path]) -> Programme | None:
+    """The programme beside what is read, else the configured one; None where there is none that can be read: `plan` says what is wrong with it."""
+    from orchestrator.planning.programme import load_programme
+
     for folder in (*paths, load_settings().inventory):
-        try:
-            return ZoneInfo(load_programme(folder / "program.yaml").timezone)
-        except (Refused, ZoneInfoNotFoundError, ValueError):
-            continue  # `plan` names what is wrong with it
-    return CITY
+        if (folder / "program.yaml").is_file():
+            try:
+                return load_programme(folder / "program.yaml")
+            except (Refused, ValueError):
+                continue
+    return None
 
 
 def to_plan(folder: Path | None) -> tuple[Inventory, dict[str, Verdict], Programme, tuple[str, str]]:

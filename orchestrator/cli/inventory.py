@@ -50,20 +50,23 @@ def check(paths: tuple[Path, ...], json_: bool) -> int:
 
     Exit code 0 without errors, 3 with.
     """
-    from orchestrator.cli.inputs import doubted
+    from orchestrator.cli.inputs import counted_apart, doubted
     from orchestrator.inventory import check as checks
     from orchestrator.inventory.load import load
 
     given = _given(paths)
     reading = doubted(load(given), given)
+    staying = counted_apart(reading, given)
     if json_:
-        as_json(checks.as_json(reading))
+        report = checks.as_json(reading)
+        as_json({**report, "counts": {**report["counts"], **staying}})
         return _exit(reading)
     count = checks.counts(reading)
     click.echo(
         f"读取 {count['rows']} 行；统计范围 {count['in_scope']} 个（市直 {count['municipal']}、县市区 {count['county']}）；"
         f"范围外：涉密 {count['classified']}、党群 {count['party_mass']}、停用 {count['retired']}"
     )
+    click.echo(f"其中需迁移 {staying['to_migrate']} 个；拟停用 {staying['to_retire']} 个、已在别处运行 {staying['already_elsewhere']} 个，不迁移，单独统计")
     rows = []
     for standing in checks.standings(reading):
         if standing.id is None and standing.excluded:

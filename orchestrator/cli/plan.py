@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from orchestrator.planning.programme import Programme
     from orchestrator.planning.whatif import Difference, Outcome
 
-STRATEGY_ZH = {"cloud_deployment": "部署上云", "device_relocation": "设备迁移+上云", "hosting": "整体搬迁托管"}
-
 
 @click.group(invoke_without_command=True)
 @click.option("--json", "json_", is_flag=True, help="Print the plan as one JSON document.")
@@ -197,7 +195,9 @@ def what_if_command(
 def show(made: Plan, inventory: Inventory, verdicts: Mapping[str, Verdict], programme: Programme, *, reasons: bool = False) -> None:
     """The plan for people; a strategy that a person chose stands beside what policy said."""
     from orchestrator.planning.calendar import local
+    from orchestrator.planning.notes import STAYING_CODES
     from orchestrator.planning.shortfall import slack_of
+    from orchestrator.policy.assess import STRATEGY_ZH, apart
 
     names = {one.id: one.name for one in inventory.systems}
     rows = [
@@ -222,13 +222,17 @@ def show(made: Plan, inventory: Inventory, verdicts: Mapping[str, Verdict], prog
         "当前清单，尚未冻结基线 (today's inventory: no baseline is frozen)"
     )  # fmt: skip
     click.echo(f"  分母 (counted): {counted}")
+    for strategy, systems in apart(verdicts).items():
+        if systems:
+            words = "、".join(f"{names.get(system, system)}（{system}）" for system in systems[:20]) + (" …" if len(systems) > 20 else "")
+            click.echo(safe(f"  另计 {len(systems)} 个{STRATEGY_ZH[strategy]} (counted apart): {words}"))
     for phase in made.phases:
         kinds = ", ".join(f"{count.part} {count.planned}/{count.needed}" for count in phase.by_kind)
         departments = sum(1 for count in phase.by_department if count.planned >= count.needed)
         click.echo(f"  {phase.id}：按类别 {kinds}；{departments}/{len(phase.by_department)} 个单位各自达标（完成/需完成）")
     for moved in made.moved:
         click.echo(safe(f"承诺改变 {moved.system}: {moved.promised:%Y-%m-%d} → {moved.now and f'{moved.now:%Y-%m-%d}'} ({moved.why})"))
-    for note in made.notes:
+    for note in (note for note in made.notes if note.code not in STAYING_CODES):
         click.echo(safe(f"{note.code}: {note.message}" + (f" → {note.remedy}" if note.remedy else "")))
     now = local(dt.datetime.now(dt.UTC), programme)
     past = sum(local(one.window_end, programme) < now for one in made.entries)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orchestrator.cli.inputs import assessed, city_zone, configured_policy, read_inventory, trail
+from orchestrator.cli.inputs import assessed, city_zone, configured_policy, facts_behind, policy_day, read_inventory, to_migrate, trail
 from orchestrator.cli.listing import as_json, safe, table
-from orchestrator.errors import Exit, UsageError
+from orchestrator.errors import Exit, Finding, Refused, UsageError
 
 if TYPE_CHECKING:
     from orchestrator.inventory.reading import Reading
-    from orchestrator.models import System
+    from orchestrator.models import System, Verdict
 
 JSON = click.option("--json", "json_", is_flag=True, help="Print one JSON document.")
 INVENTORY = click.option(
@@ -33,11 +33,13 @@ POLICY = click.option("--policy", "policy_file", type=click.Path(path_type=Path,
 @JSON
 def assess_command(system: str | None, paths: tuple[Path, ...], policy_file: Path | None, json_: bool) -> int:
     """Strategy, readiness and complexity of every system (or of SYSTEM), with every rule that spoke and what would change it."""
-    from orchestrator.policy.assess import STRATEGY_ZH
+    from orchestrator.policy.assess import MARKS, STRATEGY_ZH, apart
 
     reading, rules, verdicts = assessed(paths, policy_file)
+    everything = verdicts
     if system is not None:
-        verdicts = {system: verdicts[_known(system, reading).id]}
+        known = _known(system, reading).id
+        verdicts = {known: verdicts[known]}
     if json_:
         from orchestrator.inventory.load import inventory_digest
         from orchestrator.policy.policy import policy_digest
@@ -46,38 +48,55 @@ def assess_command(system: str | None, paths: tuple[Path, ...], policy_file: Pat
             {
                 "inventory_digest": inventory_digest(reading.inventory),
                 "policy_digest": policy_digest(rules),
+                "counts": {
+                    "to_migrate": sum(verdict.strategy.moves for verdict in everything.values()),
+                    **{str(strategy): len(systems) for strategy, systems in apart(everything).items()},
+                },
                 "systems": [verdict.model_dump(mode="json") for verdict in verdicts.values()],
             }
         )
         return _exit(reading)
-    marks = {"vendor_run": "厂商实施", "needs_restart": "需先重启", "no_source": "无源端"}
+    names = {one.id: one.name for one in reading.inventory.systems}
     rows = []
     for verdict in verdicts.values():
-        noted = [zh for name, zh in marks.items() if getattr(verdict, name)]
+        noted = [zh for name, (zh, _) in MARKS.items() if getattr(verdict, name)]
+        noted += ["须核实"] * bool(verdict.doubts)
         if verdict.overridden_by and verdict.policy_strategy:
             noted.append(f"{verdict.overridden_by} 改定，原为{STRATEGY_ZH[verdict.policy_strategy]}")
         rows.append(
             (
                 verdict.system,
+                names.get(verdict.system, ""),
                 STRATEGY_ZH[verdict.strategy],
-                verdict.readiness,
-                verdict.complexity,
+                verdict.readiness if verdict.strategy.moves else "-",
+                _complexity(verdict) if verdict.strategy.moves else "-",
                 f"{verdict.confidence}%",
                 "、".join(noted) or "-",
             )
         )
-    table(("系统", "迁移方式", "成熟度", "复杂度", "把握", "标记"), rows)
+    table(("编码", "系统", "迁移方式", "成熟度", "复杂度", "把握", "标记"), rows)
     if system is not None:
         for verdict in verdicts.values():
             for reason in verdict.reasons:
                 click.echo(safe(f"  [{reason.rule}] {reason.zh} {reason.fact} {reason.place}".rstrip()))
+            for reason in verdict.doubts:
+                click.echo(safe(f"  须核实 → {reason.zh} {reason.place}".rstrip()))
             for reason in verdict.would_change:
                 click.echo(safe(f"  若 → {reason.zh} {reason.place}".rstrip()))
             if verdict.missing:
                 click.echo(f"  未填报：{'、'.join(verdict.missing)}")
     else:
-        click.echo("理由与改变结论的条件：orchestrator explain 系统编码")
+        moving = sum(verdict.strategy.moves for verdict in verdicts.values())
+        others = "".join(f"，{STRATEGY_ZH[strategy]} {len(systems)} 个" for strategy, systems in apart(verdicts).items())
+        click.echo(f"需迁移 {moving} 个{others}")
+        click.echo("理由与改变结论的条件：orchestrator explain 系统编码或名称")
     return _exit(reading)
+
+
+def _complexity(verdict: Verdict) -> str:
+    """By what is known, and how far missing answers could move it: ``25（25–95）``."""
+    span = verdict.complexity_range
+    return f"{verdict.complexity}（{span[0]}–{span[1]}）" if span and span[0] != span[1] else str(verdict.complexity)
 
 
 @click.command()
@@ -93,7 +112,8 @@ def explain(system: str, paths: tuple[Path, ...], policy_file: Path | None, lang
     reading, rules, verdicts = assessed(paths, policy_file)
     found = _known(system, reading)
     department = next((d for d in reading.inventory.departments if d.id == found.department), None)
-    zh, en = in_words(found, department, verdicts[found.id], rules)
+    facts = facts_behind(reading, rules, paths, found)
+    zh, en = in_words(found, department, verdicts[found.id], rules, facts)
     if json_:
         as_json({"system": found.id, "zh": zh, "en": en})
     else:
@@ -103,7 +123,11 @@ def explain(system: str, paths: tuple[Path, ...], policy_file: Path | None, lang
 
 @click.command()
 @click.argument("system")
-@click.option("--strategy", type=click.Choice(["cloud_deployment", "device_relocation", "hosting"]), help="What it shall be instead.")
+@click.option(
+    "--strategy",
+    type=click.Choice(["cloud_deployment", "device_relocation", "hosting", "retire", "already_elsewhere"]),
+    help="What it shall be instead.",
+)
 @click.option("--withdraw", is_flag=True, help="Take a former override back.")
 @click.option("--reason", required=True, help="One sentence; it stands in every report.")
 @click.option("--on-behalf-of", default="", help="The person who decided, when the account only records it.")
@@ -162,11 +186,14 @@ def policy_diff(old: Path, new: Path, paths: tuple[Path, ...], json_: bool) -> i
     """Which systems change between two policies, and why."""
     from dataclasses import asdict
 
+    from orchestrator.policy.assess import typed_in
     from orchestrator.policy.diff import diff_policies
     from orchestrator.policy.policy import load_policy
 
     reading = read_inventory(paths)
-    found = diff_policies(reading.inventory, load_policy(old), load_policy(new), reading.places)
+    found = diff_policies(
+        reading.inventory, load_policy(old), load_policy(new), reading.places, today=policy_day(paths), typed=typed_in(reading)
+    )
     if json_:
         as_json([asdict(one) for one in found])
         return _exit(reading)
@@ -198,20 +225,38 @@ def baseline() -> None:
 
 @baseline.command(name="freeze")
 @click.option("--reason", required=True, help="What fixes the scope, e.g. the document.")
+@click.option("--despite-unanswered", is_flag=True, help="Although rows do not say whether they are classified: they are not in it.")
 @INVENTORY
-def baseline_freeze(reason: str, paths: tuple[Path, ...]) -> None:
-    """Freeze today's count. It is done once."""
+def baseline_freeze(reason: str, paths: tuple[Path, ...], *, despite_unanswered: bool) -> None:
+    """Freeze today's count: the systems that there is something to migrate of. It is done once.
+
+    What is to be retired or runs elsewhere already is kept beside it, by itself.
+    """
     from orchestrator.journal.actors import current_actor
-    from orchestrator.policy.counting import freeze
+    from orchestrator.policy.assess import STRATEGY_ZH, apart
+    from orchestrator.policy.counting import freeze, unanswered
     from orchestrator.policy.records import day
 
-    frozen = freeze(trail(), read_inventory(paths, strict=True).inventory, reason=reason, actor=str(current_actor()))
-    click.echo(f"基线已冻结：{len(frozen.members)} 个系统，{day(frozen.at, city_zone(paths))}，{frozen.actor}")
+    reading, inventory, verdicts = to_migrate(paths, strict=True)
+    open_rows = unanswered(reading.inventory)
+    if open_rows and not despite_unanswered:
+        raise Refused(
+            f"有 {sum(open_rows.values())} 行未填是否涉密 (rows do not say whether they are classified)",
+            findings=[
+                Finding("unanswered", "error", f"{department}: {count} 行未填是否涉密 (rows not answered)", "请该单位填写 (ask the department)")
+                for department, count in open_rows.items()
+            ],
+            remedy="have them answered first, or freeze without them: --despite-unanswered",
+        )
+    staying = apart(verdicts)
+    frozen = freeze(trail(), inventory, reason=reason, actor=str(current_actor()), apart=staying, left_open=sum(open_rows.values()))
+    others = "".join(f"；另计{STRATEGY_ZH[strategy]} {len(systems)} 个" for strategy, systems in staying.items() if systems)
+    click.echo(f"基线已冻结：{len(frozen.members)} 个系统，{day(frozen.at, city_zone(paths))}，{frozen.actor}{others}")
 
 
 @baseline.command(name="change")
 @click.argument("system")
-@click.option("--what", required=True, type=click.Choice(["added", "moved", "retired", "classified"]))
+@click.option("--what", required=True, type=click.Choice(["added", "moved", "retired", "elsewhere", "classified"]))
 @click.option("--reason", required=True)
 @INVENTORY
 def baseline_change(system: str, what: Any, reason: str, paths: tuple[Path, ...]) -> None:
@@ -219,7 +264,7 @@ def baseline_change(system: str, what: Any, reason: str, paths: tuple[Path, ...]
     from orchestrator.journal.actors import current_actor
     from orchestrator.policy.counting import change
 
-    change(trail(), read_inventory(paths).inventory, system, what, reason=reason, actor=str(current_actor()))
+    change(trail(), to_migrate(paths)[1], system, what, reason=reason, actor=str(current_actor()))
     click.echo(f"已记录：{system} {what}")
 
 
@@ -230,6 +275,8 @@ def baseline_show(paths: tuple[Path, ...], json_: bool) -> int:
     """The baseline, its changes, and differences from today's inventory that nobody recorded."""
     from dataclasses import asdict
 
+    from orchestrator.models import Strategy
+    from orchestrator.policy.assess import STRATEGY_ZH
     from orchestrator.policy.counting import baseline as current
     from orchestrator.policy.counting import unexplained
     from orchestrator.policy.records import day
@@ -239,11 +286,15 @@ def baseline_show(paths: tuple[Path, ...], json_: bool) -> int:
         as_json(None) if json_ else click.echo("尚未冻结基线 (no baseline yet): orchestrator baseline freeze --reason …")
         return int(Exit.DONE)
     zone = city_zone(paths)
-    findings = unexplained(frozen.members, read_inventory(paths).inventory, frozen.changes, zone)
+    findings = unexplained(frozen.members, to_migrate(paths)[1], frozen.changes, zone)
     if json_:
         as_json({**asdict(frozen), "unexplained": [asdict(finding) for finding in findings]})
         return int(Exit.DONE)
     click.echo(safe(f"{day(frozen.at, zone)} {frozen.actor} 冻结 {len(frozen.frozen)} 个，现为 {len(frozen.members)} 个。依据：{frozen.reason}"))
+    for what, systems in frozen.apart.items():
+        click.echo(f"  冻结时另计{STRATEGY_ZH[Strategy(what)]} {len(systems)} 个")
+    if frozen.unanswered:
+        click.echo(f"  冻结时有 {frozen.unanswered} 行未填是否涉密，不在其中")
     for one in frozen.changes:
         click.echo(safe(f"  {day(one.at, zone)} {one.actor} {one.what} {one.system}: {one.reason}"))
     for finding in findings:

@@ -64,13 +64,16 @@ def facts_of(session: Session, *, example: bool = False) -> tuple[ReportFacts, I
 
     from orchestrator.errors import Refused
     from orchestrator.inventory.load import load_strict
-    from orchestrator.policy import assess, policy_digest
+    from orchestrator.planning.programme import assessed_on
+    from orchestrator.policy import policy_digest
+    from orchestrator.policy.assess import assess_reading
     from orchestrator.policy.records import JournalAudit, overrides, with_overrides
     from orchestrator.reports.collect import collect
 
     reading = load_strict([session.settings.inventory])
     journal = session.journal
-    said, zone = assess(reading.inventory, session.policy, reading.places), ZoneInfo(session.programme.timezone)
+    said = assess_reading(reading, session.policy, assessed_on(session.programme, dt.datetime.now(dt.UTC)))
+    zone = ZoneInfo(session.programme.timezone)
     verdicts = with_overrides(said, overrides(JournalAudit(journal)), zone)
     plan, problem = session.approved or saved_plan(journal), ""
     if plan is None:

@@ -27,8 +27,9 @@ from orchestrator.movers.registry import movable_databases
 from orchestrator.planning.approval import changes_since
 from orchestrator.planning.calendar import Opening, approved_opening
 from orchestrator.planning.plan import make_plan
-from orchestrator.planning.programme import Programme, load_programme, with_baseline, with_target
+from orchestrator.planning.programme import Programme, assessed_on, load_programme, with_baseline, with_target
 from orchestrator.policy import assess, load_policy, policy_digest
+from orchestrator.policy.assess import STRATEGY_EN, typed_in
 from orchestrator.policy.counting import baseline
 from orchestrator.policy.records import JournalAudit, overrides, with_overrides
 from orchestrator.settings import Settings
@@ -89,7 +90,10 @@ class Session:
     @cached_property
     def verdicts(self) -> dict[str, Verdict]:
         """What policy says, with people's overrides laid over it."""
-        said = assess(self.inventory, self.policy, self._reading.places)
+        said = assess(
+            self.inventory, self.policy, self._reading.places,
+            today=assessed_on(self.programme, dt.datetime.now(dt.UTC)), typed=typed_in(self._reading),
+        )  # fmt: skip
         decided = overrides(JournalAudit(self.journal)) if self._has_journal else {}
         return with_overrides(said, decided, ZoneInfo(self.programme.timezone)) if decided else said
 
@@ -176,6 +180,11 @@ class Session:
         ``together``: systems that move in the same run, so that waiting for them is no refusal. Raises Refused, naming every
         finding."""
         verdict = self.verdicts[self.system(system).id]
+        if not verdict.strategy.moves:
+            raise Refused(
+                f"nothing of {system} is to be migrated: {STRATEGY_EN[verdict.strategy]}", where=system,
+                remedy=f"`orchestrator explain {system}` says why; a named person may choose otherwise with `orchestrator override`",
+            )  # fmt: skip
         plan = self.approved or self.plan
         if self.approved:
             self._unchanged(plan, system, f"plan {plan.digest[:12]}, approved for the programme, does not cover {system} as it is now")
@@ -247,7 +256,9 @@ class Session:
         rows = self.journal.migrations() if self._has_journal else []
         live = {m.system for m in rows if m.live == "target" or m.ending == Ending.ACCEPTED} | set(together)
         known = {s.id for s in self.inventory.systems}
-        waiting = [d for d in self.system(system).depends_on if d not in live and d not in self.programme.reachable]
+        staying = {sid for sid, verdict in self.verdicts.items() if not verdict.strategy.moves}
+        reached = {*live, *staying, *self.programme.reachable}
+        waiting = [d for d in self.system(system).depends_on if d not in reached]
         if waiting:
             findings = [
                 Finding("dependency", "error", f"{system} depends on {d}, which has not moved", f"migrate {d} first", system=system)

@@ -8,6 +8,7 @@ from typing import Any
 
 from orchestrator.errors import Finding
 from orchestrator.models import Inventory, Plan, PlanEntry, Verdict
+from orchestrator.planning.notes import STAYING_CODES
 from orchestrator.planning.plan import baseline_of, facts_of
 from orchestrator.planning.programme import Programme
 
@@ -43,7 +44,9 @@ def changes_since(
         said = next((note.message for note in plan.notes if note.system == system), "it was not known to this plan")
         found.append(Finding("not-planned", "error", f"{system} is not in this plan: {said}", REMEDY, system=system))
     elif system is None:
-        known = planned | {note.system for note in plan.notes}
+        stayed = {note.system for note in plan.notes if note.code in STAYING_CODES}
+        moved_since = {sid for sid in stayed if sid in verdicts and verdicts[sid].strategy.moves}
+        known = (planned | {note.system for note in plan.notes}) - moved_since
         found += [
             Finding("new-since", "error", f"{sid} was not known to this plan", REMEDY, system=sid) for sid in sorted(set(systems) - known)
         ]

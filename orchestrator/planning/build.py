@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from zoneinfo import ZoneInfo
 
 from orchestrator.errors import Finding
-from orchestrator.models import Inventory, System, Verdict
+from orchestrator.models import Inventory, Strategy, System, Verdict
 from orchestrator.planning import graph
 from orchestrator.planning.capacity import cloud_of, phase_starts, resources_of
 from orchestrator.planning.demand import GroupFactory, impossible
 from orchestrator.planning.patterns import WEEK, PatternBook, minutes_between
 from orchestrator.planning.problem import OVERRUN_WEEKS, Group, Problem, Target, needed_of
 from orchestrator.planning.programme import Programme, Standing
+from orchestrator.policy.assess import moving
 from orchestrator.policy.counting import Member, unexplained
 
 LISTED = 20
@@ -23,7 +24,11 @@ LISTED = 20
 def build(
     inventory: Inventory, verdicts: Mapping[str, Verdict], programme: Programme, promised: Mapping[str, dt.datetime] | None = None
 ) -> Problem:  # fmt: skip
-    """The whole problem. Groups stand in topological order. What cannot be planned at all carries ``blocked`` with its reason."""
+    """The whole problem. Groups stand in topological order. What cannot be planned at all carries ``blocked`` with its reason.
+
+    Systems that do not move (to be retired, elsewhere already) are no part of it: nobody waits for them, they are reached where they are.
+    """
+    whole, inventory = inventory, moving(inventory, verdicts)
     base = programme.starts - dt.timedelta(days=programme.starts.weekday())
     opening_day = max(programme.starts, programme.as_of or programme.starts)
     horizon = (max(programme.phases[-1].due, opening_day) - base).days // 7 + 1 + OVERRUN_WEEKS
@@ -31,12 +36,14 @@ def build(
     stays = {row.system.id for row in inventory.excluded if row.system} - set(known)
     counted = programme.counted(inventory)
     phases_of = _phases(programme, inventory, counted)
-    wanted = _with_ancestors([sid for sid, phases in phases_of.items() if phases], known, set(programme.reachable))
+    reachable = set(programme.reachable) | _staying(whole, verdicts)
+    wanted = _with_ancestors([sid for sid, phases in phases_of.items() if phases], known, reachable)
     systems = sorted((known[sid] for sid in wanted), key=lambda one: one.id)
     index = {one.id: n for n, one in enumerate(systems)}
     states = {one.system: one for one in programme.under_way}
 
-    reachable, needs, dropped = set(programme.reachable), [], []
+    needs: list[list[int]] = []
+    dropped: list[tuple[str, str]] = []
     for one in systems:
         mine = sorted({index[other] for other in one.depends_on if other in index and other not in reachable and other != one.id})
         if (state := states.get(one.id)) and state.state in {"done", "under_way"}:
@@ -79,6 +86,7 @@ def build(
         for other in groups[number].needs:
             groups[other].feeds.append(number)
             groups[other].opens = min(groups[other].opens, groups[number].opens)  # also for what cannot move itself: it may be mended
+    _after_the_first(groups, systems, verdicts, (opening_day - base).days // 7, horizon)
     scope = [[n for n, one in enumerate(systems) if phase in phases_of[one.id]] for phase in range(len(programme.phases))]
     return Problem(
         systems=systems, verdicts=verdicts, programme=programme, base=base, first=(opening_day - base).days // 7, weeks=horizon,
@@ -86,8 +94,51 @@ def build(
         levels={one.id: str(one.level) for one in inventory.departments},
         targets=_targets(programme, counted, {sid: owner[n] for sid, n in index.items()}, base), scope=scope, counted=counted, phase_starts=begins,
         out_of_scope=sorted(set(known) - set(wanted)), dropped=dropped,
-        warnings=[*factory.warnings(), *_strangers(programme, inventory), *_uncounted(programme, inventory)],
+        warnings=[*factory.warnings(), *_warnings(programme, whole, inventory, verdicts)],
     )  # fmt: skip
+
+
+def _after_the_first(groups: Sequence[Group], systems: Sequence[System], verdicts: Mapping[str, Verdict], first: int, horizon: int) -> None:
+    """What is not to be in the first wave opens a week after the first of the others can move. Where something has moved already, the
+    first wave is over; where nothing else can move before it, it is first all the same."""
+    held = {n for n, group in enumerate(groups) if any(verdicts[systems[member].id].not_first for member in group.members)}
+    if not held or any(group.fixed is not None for group in groups):
+        return
+    behind = set(held)
+    for number, group in enumerate(groups):  # in topological order
+        if behind.intersection(group.needs):
+            behind.add(number)
+    weeks = [_earliest(group, first, horizon) for n, group in enumerate(groups) if n not in behind and group.blocked is None]
+    start = min((week for week in weeks if week is not None), default=None)
+    for number in held if start is not None else ():
+        groups[number].opens = max(groups[number].opens, ((start or 0) + 1) * WEEK)
+
+
+def _earliest(group: Group, first: int, horizon: int) -> int | None:
+    """The first week in which it could be cut over, whatever else is planned."""
+    return next((week for week in range(first + group.lead - 1, horizon) if group.opening(week, 0)), None)
+
+
+def _staying(inventory: Inventory, verdicts: Mapping[str, Verdict]) -> set[str]:
+    return {one.id for one in inventory.systems} - {one.id for one in moving(inventory, verdicts).systems}
+
+
+def _warnings(programme: Programme, whole: Inventory, inventory: Inventory, verdicts: Mapping[str, Verdict]) -> list[Finding]:
+    """``whole``: with the systems that do not move; ``inventory``: without."""
+    return [*_strangers(programme, whole), *_uncounted(programme, inventory), *_on_retiring(inventory, verdicts, _staying(whole, verdicts))]
+
+
+def _on_retiring(inventory: Inventory, verdicts: Mapping[str, Verdict], staying: set[str]) -> list[Finding]:
+    """Systems that move although something they need is to be switched off."""
+    return [
+        Finding(
+            "needs-retiring", "warning", f"{system.id} depends on {other}, which is to be switched off",
+            "settle what takes its place before the system moves", system=system.id,
+        )
+        for system in inventory.systems
+        for other in system.depends_on
+        if other in staying and verdicts[other].strategy is Strategy.RETIRE
+    ]  # fmt: skip
 
 
 def _phases(programme: Programme, inventory: Inventory, counted: Sequence[Sequence[Member]]) -> dict[str, list[int]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.errors import Finding
-from orchestrator.models import PlanNote
+from orchestrator.models import PlanNote, Strategy
 from orchestrator.planning.calendar import calendar_findings
 from orchestrator.planning.problem import Problem
 from orchestrator.planning.schedule import Schedule
@@ -12,7 +12,8 @@ from orchestrator.planning.why import no_room
 
 def notes_of(problem: Problem, schedule: Schedule) -> tuple[PlanNote, ...]:
     """What is not planned and why, what history broke, what had to be assumed."""
-    found = [
+    found = _staying(problem)
+    found += [
         PlanNote(code="out-of-scope", message=f"{sid} is in no phase's scope and nothing in scope needs it: not planned", system=sid)
         for sid in problem.out_of_scope
     ]
@@ -26,6 +27,23 @@ def notes_of(problem: Problem, schedule: Schedule) -> tuple[PlanNote, ...]:
     for one in (*problem.warnings, *calendar_warnings(problem)):
         found.append(PlanNote(code=one.code, message=one.message, remedy=one.remedy, system=one.system))
     return (*violations(problem), *found)
+
+
+STAYING = {
+    Strategy.RETIRE: ("to-retire", "is to be switched off and is not migrated"),
+    Strategy.ALREADY_ELSEWHERE: ("already-elsewhere", "runs elsewhere already: there is nothing to migrate"),
+}
+
+STAYING_CODES = {code for code, _ in STAYING.values()}
+
+
+def _staying(problem: Problem) -> list[PlanNote]:
+    """Systems that do not move, each with what becomes of it: no target counts them."""
+    return [
+        PlanNote(code=STAYING[verdict.strategy][0], message=f"{sid} {STAYING[verdict.strategy][1]}", system=sid)
+        for sid, verdict in sorted(problem.verdicts.items())
+        if verdict.strategy in STAYING
+    ]
 
 
 def calendar_warnings(problem: Problem) -> tuple[Finding, ...]:

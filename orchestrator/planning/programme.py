@@ -289,6 +289,11 @@ def _own(errors: Sequence[ErrorDetails]) -> list[ErrorDetails]:
     ]  # fmt: skip
 
 
+def assessed_on(programme: Programme, now: dt.datetime) -> dt.date:
+    """The day that planned ends and ends of support are compared with: today on the city's clock, or the programme's first day if that is later."""
+    return max(now.astimezone(ZoneInfo(programme.timezone)).date(), programme.starts)
+
+
 def programme_digest(programme: Programme) -> str:
     """SHA-256 over the canonical JSON of the programme's settings."""
     return hashlib.sha256(json.dumps(programme.settings(), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()).hexdigest()

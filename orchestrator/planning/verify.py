@@ -21,6 +21,8 @@ from orchestrator.planning.programme import Phase, Programme
 from orchestrator.planning.verify_capacity import capacity_faults
 
 ONE_DAY = dt.timedelta(days=1)
+STAYING = {Strategy.RETIRE, Strategy.ALREADY_ELSEWHERE}
+"""Verdicts by which nothing is migrated."""
 
 
 def verify(
@@ -31,18 +33,22 @@ def verify(
     What is done or under way is taken as it stands: its own date, window and dependencies are history. ``former``: the plan that a
     re-plan replaces; preparation that was to begin under it before the programme's present has begun, and is not begun anew.
     """
-    systems = {one.id: one for one in inventory.systems}
+    whole = {one.id: one for one in inventory.systems}
+    systems = {sid: one for sid, one in whole.items() if sid not in verdicts or verdicts[sid].strategy not in STAYING}
+    staying = whole.keys() - systems.keys()
     faults: list[Finding] = []
     entries: dict[str, PlanEntry] = {}
     for entry in plan.entries:
         if entry.system in entries:
             faults.append(_fault("twice", f"{entry.system} is planned twice", entry.system))
-        if entry.system not in systems:
+        if entry.system in staying:
+            faults.append(_fault("staying", f"{entry.system} is planned although nothing of it is to be migrated", entry.system))
+        elif entry.system not in systems:
             faults.append(_fault("stranger", f"{entry.system} is not in the inventory's count", entry.system))
         entries[entry.system] = entry
     known = {sid: entry for sid, entry in entries.items() if sid in systems}
     cycles = _cycles({sid: [other for other in systems[sid].depends_on if _binds(known, sid, other)] for sid in known}, programme.reachable)
-    faults += _dependency_faults(known, systems, cycles, programme)
+    faults += _dependency_faults(known, systems, cycles, {*programme.reachable, *staying})
     faults += _window_faults(known, systems, verdicts, programme)
     faults += _start_faults(known, systems, inventory, programme)
     faults += _count_faults(plan, known, systems, inventory, programme)
@@ -105,14 +111,15 @@ def _cycles(needs: Mapping[str, Sequence[str]], reachable: Iterable[str]) -> dic
 
 
 def _dependency_faults(
-    entries: Mapping[str, PlanEntry], systems: Mapping[str, System], cycles: Mapping[str, frozenset[str]], programme: Programme
+    entries: Mapping[str, PlanEntry], systems: Mapping[str, System], cycles: Mapping[str, frozenset[str]], reached: set[str]
 ) -> list[Finding]:
+    """``reached``: what stays where it is and is reached over a link: nobody waits for it."""
     faults = []
     for sid, entry in entries.items():
         if entry.state != "planned":
             continue
         for other in systems[sid].depends_on:
-            if other in programme.reachable or other == sid:
+            if other in reached or other == sid:
                 continue
             if other not in entries:
                 faults.append(_fault("needs-unplanned", f"{sid} is planned, {other}, which it needs, is not", sid))

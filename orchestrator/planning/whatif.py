@@ -13,6 +13,7 @@ from orchestrator.planning.programme import Programme, Standing
 from orchestrator.planning.relax import Change, apply
 from orchestrator.planning.replan import replan
 from orchestrator.planning.shortfall import short_of
+from orchestrator.policy.assess import moving
 from orchestrator.policy.counting import Member
 
 
@@ -140,7 +141,7 @@ def _outcome(
         return Outcome((), None, refused.findings, feasible=False), None
     phases = tuple(
         PhaseOutcome(one.id, one.needed, one.planned, one.due, reached_on(plan, one, members, plan.counting), short_of(one, plan.counting))
-        for one, members in zip(plan.phases, programme.counted(inventory), strict=True)
+        for one, members in zip(plan.phases, programme.counted(moving(inventory, verdicts)), strict=True)
     )
     last = max((entry.window_start.date() for entry in plan.entries), default=None)
     return Outcome(phases, last, findings, feasible=not findings), plan

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
-from orchestrator.models import Department, Inventory, Plan, PlanEntry, System, Verdict
+from orchestrator.models import Department, Inventory, Plan, PlanEntry, Strategy, System, Verdict
 from orchestrator.planning.programme import Programme
+from orchestrator.policy.assess import moving
 from orchestrator.policy.counting import Baseline, Member, baseline, members_of
 from orchestrator.policy.records import Audit
 from orchestrator.reports.privacy import Scrubber
@@ -59,10 +60,20 @@ class Given:
         return baseline(self.audit)
 
     @cached_property
+    def counted(self) -> Inventory:
+        """The inventory's systems of which there is something to migrate."""
+        return moving(self.inventory, self.verdicts)
+
+    def staying(self, system: str) -> Strategy | None:
+        """What becomes of a system of which nothing is migrated; None for all others."""
+        verdict = self.verdicts.get(system)
+        return verdict.strategy if verdict and not verdict.strategy.moves else None
+
+    @cached_property
     def members(self) -> tuple[Member, ...]:
         """The denominator: the frozen baseline as changed since, else today's inventory. Hidden systems that nobody took out
         of the baseline are still counted: a denominator never shrinks silently."""
-        return self.baseline.members if self.baseline else members_of(self.inventory)
+        return self.baseline.members if self.baseline else members_of(self.counted)
 
     @cached_property
     def members_source(self) -> Source:

@@ -11,7 +11,7 @@ from orchestrator.policy import counting
 from orchestrator.reports.facts import Baseline, BaselineChange, Count, Excluded, Phase, Reading
 from orchestrator.reports.given import Given
 from orchestrator.reports.values import Source, Sourced, Words
-from orchestrator.reports.words import CHANGES, EXCLUDED, KINDS, LEVELS, READINGS, mark, words
+from orchestrator.reports.words import APART, CHANGES, EXCLUDED, KINDS, LEVELS, READINGS, UNANSWERED, mark, words
 
 
 def phases(given: Given) -> tuple[Phase, ...]:
@@ -109,16 +109,18 @@ def baseline(given: Given) -> Baseline:
         systems=everything,
         changes=tuple(changes),
         unexplained=Sourced(
-            value=len(counting.unexplained(frozen.members, given.inventory, frozen.changes, given.zone)),
+            value=len(counting.unexplained(frozen.members, given.counted, frozen.changes, given.zone)),
             source=given.members_source + Source(rows=("inventory:*",))
         ),
     )
 
 
 def excluded(given: Given) -> tuple[Excluded, ...]:
-    """How many rows of each department are outside the count, and why. Nothing else about them (R2)."""
-    table = {str(k): v for k, v in EXCLUDED.items()}
-    found = Counter((str(row.reason), row.department) for row in given.inventory.excluded)
+    """How many rows of each department no target counts, and why: what is outside the count, of which nothing else is told (R2), and the
+    systems of which nothing is migrated. Rows whose classification nobody answered are not called classified."""
+    table = {str(k): v for k, v in EXCLUDED.items()} | APART
+    found = Counter((UNANSWERED if not row.answered else str(row.reason), row.department) for row in given.inventory.excluded)
+    found.update((str(staying), system.department) for system in given.inventory.systems if (staying := given.staying(system.id)))
     return tuple(
         Excluded(
             department=given.department(dept),

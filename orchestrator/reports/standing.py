@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from orchestrator.inventory.names import key
-from orchestrator.models import Room, System
+from orchestrator.models import PlanEntry, Room, Strategy, System
+from orchestrator.policy.lifetimes import last_day
 from orchestrator.reports.facts import Catalogue, CatalogueEntry, Conflict, RoomFacts, Wait
 from orchestrator.reports.given import Given
 from orchestrator.reports.privacy import who
@@ -102,7 +103,7 @@ def _hold(given: Given) -> Wait:
 
 def rooms(given: Given) -> tuple[RoomFacts, ...]:
     """Every registered room that is self-built or that systems stand in, then rooms that only systems name."""
-    counted = [(s, True) for s in given.inventory.systems]
+    counted = [(s, True) for s in given.inventory.systems if given.staying(s.id) is not Strategy.ALREADY_ELSEWHERE]
     counted += [(row.system, False) for row in given.inventory.excluded if row.system and row.system.status != "retired"]
     known = {key for room in given.inventory.rooms for key in (room.id, room.name)}
     loose = sorted({s.room for s, _ in counted if s.room and s.room not in known})
@@ -121,9 +122,10 @@ def _room(given: Given, room: Room | str, inside: list[tuple[System, bool]]) -> 
     source = Source(rows=tuple(f"inventory:{s.id}" for s, _ in inside) or ("inventory:*",))
     moved = Source.of(given.accepted[s.id] for s, _ in inside if s.id in given.accepted)
     entries = {s.id: given.entry(s.id) if counted else None for s, counted in holders}
-    dates = [e[0].accepted_by for e in entries.values() if e and e[0].accepted_by]
-    unplanned = tuple(sorted(s for s, e in entries.items() if e is None or e[0].accepted_by is None))
-    close = given.local(max(dates))[:10] if dates and not unplanned else None
+    leaves = {s.id: _leaves(given, s, entries[s.id]) for s, _ in holders}
+    dates = [day for day in leaves.values() if day]
+    unplanned = tuple(sorted(s for s, day in leaves.items() if not day))
+    close = max(dates) if dates and not unplanned else None
     plan_rows = tuple(f"plan:{digest}" for digest in sorted({e[1] for e in entries.values() if e}))
     registered = isinstance(room, Room)
     return RoomFacts(
@@ -138,6 +140,13 @@ def _room(given: Given, room: Room | str, inside: list[tuple[System, bool]]) -> 
         unplanned=unplanned,
         can_close=Sourced(value=close, source=Source(rows=plan_rows or (() if registered else ("inventory:*",))) + source),
     )
+
+
+def _leaves(given: Given, system: System, entry: tuple[PlanEntry, str] | None) -> str:
+    """The day on which a system leaves its room: finally accepted on the cloud, or switched off; empty where nobody said when."""
+    if given.staying(system.id) is Strategy.RETIRE:
+        return last_day(system.planned_end).isoformat() if system.planned_end else ""
+    return given.local(entry[0].accepted_by)[:10] if entry and entry[0].accepted_by else ""
 
 
 # ---------------------------------------------------------------- catalogue

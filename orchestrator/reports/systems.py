@@ -85,6 +85,8 @@ def _system(given: Given, one: System, rows: list[Any], phases: tuple[str, ...])
 
 def _state(given: Given, one: System, latest: Any) -> tuple[Sourced[Mark], str, Mark | None]:
     trail = given.trail
+    if latest is None and (staying := given.staying(one.id)):
+        return Sourced(value=mark(STATES, str(staying)), source=Source(rows=(f"inventory:{one.id}", "policy:*"))), "", None
     if latest is None:
         found = given.entry(one.id)
         if found:

@@ -18,6 +18,9 @@ STATES: dict[str, tuple[str, str]] = {
     "trial_run": ("试运行", "trial run"),
     "going_back": ("正在回切", "going back"),
     "undoing": ("正在撤销", "undoing"),
+    # nothing is migrated
+    "retire": ("拟停用，不迁移", "to be retired, not migrated"),
+    "already_elsewhere": ("已在别处运行，无需迁移", "elsewhere already, nothing to migrate"),
     # not begun
     "planned": ("已列入计划", "planned"),
     "not_planned": ("未列入计划", "not planned"),
@@ -44,6 +47,13 @@ EXCLUDED = {
     Excluded.PARTY_MASS: ("党群部门（不计入）", "party and mass organisations (not counted)"),
     Excluded.RETIRED: ("停用", "retired"),
 }
+UNANSWERED = "unanswered"
+"""A row whose classification nobody answered: handled as a classified one, never called one."""
+APART = {
+    UNANSWERED: ("是否涉密未填（答复前不计入）", "classification not answered (not counted until it is)"),
+    "retire": ("拟停用（不迁移）", "to be retired (not migrated)"),
+    "already_elsewhere": ("已在别处运行（无需迁移）", "elsewhere already (nothing to migrate)"),
+}
 READINGS = {
     "all_together": ("全部合计", "all together"),
     "per_kind": ("按类别分别计算", "per kind"),
@@ -54,6 +64,7 @@ CHANGES = {
     "moved": ("统计口径变更", "counted otherwise"),
     "retired": ("停用", "retired"),
     "classified": ("认定为涉密", "found classified"),
+    "elsewhere": ("已在别处运行", "elsewhere already"),
 }
 CATEGORIES = {
     "population": ("人口", "population"),

@@ -84,7 +84,7 @@ def work_plan(
     left = [one for one in systems if one.id not in entries]
     if left:
         notes = {note.system: note.message for note in plan.notes if note.system}
-        rows = tuple((_name(one, lang), one.id, notes.get(one.id, "")) for one in left)
+        rows = tuple((_name(one, lang), one.id, _why_not(verdicts.get(one.id), notes.get(one.id, ""), lang)) for one in left)
         blocks += [Heading(1, words["not_planned"]), Grid((words["system"], words["code"], words["why"]), rows, (3, 2, 5))]
     blocks += [Heading(1, words["duties"]), Grid((words["role"], words["duty"]), words["duty_rows"], (2, 6))]
     blocks += [Heading(1, words["sign"]), _signatures(planned, words, lang)]
@@ -163,6 +163,14 @@ def _why_strategy(verdict: Verdict, lang: str) -> list[Block]:
     policy = strategy[verdict.policy_strategy]
     overridden = words["overridden"].format(name=verdict.overridden_by, strategy=strategy[verdict.strategy], policy=policy)
     return [Text(overridden), *map(Text, chosen), Text(words["policy_reasons"].format(policy=policy)), Items(said or (words["default"],))]
+
+
+def _why_not(verdict: Verdict | None, note: str, lang: str) -> str:
+    """Why a system is not in the plan: nothing of it is migrated, by policy's reasons or a person's; else what the plan noted."""
+    if verdict is None or verdict.strategy.moves:
+        return note
+    said = [reason.zh if lang == "zh" else reason.en for reason in verdict.reasons if reason.rule in ("retires", "runs-elsewhere", OVERRIDE)]
+    return "; ".join([STRATEGY[lang][verdict.strategy], *said])
 
 
 def _beside(verdict: Verdict, lang: str) -> str:

@@ -6,19 +6,9 @@ import re
 from typing import Any
 
 from orchestrator.models import Strategy, Verdict
+from orchestrator.policy.assess import STRATEGY_EN, STRATEGY_ZH
 
-STRATEGY = {
-    "zh": {
-        Strategy.CLOUD_DEPLOYMENT: "部署上云",
-        Strategy.DEVICE_RELOCATION: "设备迁移和云平台部署相结合",
-        Strategy.HOSTING: "整体搬迁、服务托管",
-    },
-    "en": {
-        Strategy.CLOUD_DEPLOYMENT: "cloud deployment",
-        Strategy.DEVICE_RELOCATION: "device relocation combined with cloud deployment",
-        Strategy.HOSTING: "whole relocation with hosting",
-    },
-}
+STRATEGY = {"zh": STRATEGY_ZH, "en": STRATEGY_EN}
 DEMANDED = {
     "zh": (
         "涉密系统不迁移。",

@@ -36,6 +36,7 @@ def city(rows: list[dict[str, Any]]) -> tuple[Inventory, dict[str, Verdict]]:
             strategy=row.get("strategy", "cloud_deployment"),
             readiness=row.get("readiness", 80),
             complexity=row.get("complexity", 0),
+            not_first=row.get("not_first", False),
         )
     departments = tuple(Department(id=one, name=one) for one in sorted({one.department for one in systems}))
     return Inventory(departments=departments, systems=tuple(sorted(systems, key=lambda one: one.id))), verdicts
@@ -68,6 +69,8 @@ def test_case(file: Path) -> None:
     for sid in expect.get("together", []):
         assert set(entries[sid].together_with) == set(expect["together"]) - {sid}
         assert entries[sid].order == 1
+    counts = {one.id: [one.in_scope, one.needed, one.planned] for one in plan.phases}
+    assert {phase: counts[phase] for phase in expect.get("counted", {})} == expect.get("counted", {})
     for code, text in expect.get("notes", {}).items():
         assert any(note.code == code and text in note.message for note in plan.notes)
 
