@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from orchestrator.errors import ToolError
 from orchestrator.settings import Settings
@@ -26,7 +31,9 @@ QUIET = {
     "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "false",
     "NO_PROXY": "127.0.0.1,localhost",
 }
-START_SECONDS = 90
+START_SECONDS = 180
+"""A cold start on a small, busy machine; on an idle one it takes seconds."""
+_starting = threading.Lock()
 
 
 def ensure(settings: Settings) -> str:
@@ -35,7 +42,7 @@ def ensure(settings: Settings) -> str:
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     os.environ.setdefault("PREFECT_HOME", str(folder))
-    url = settings.prefect_api or _running(folder) or _start(folder)
+    url = settings.prefect_api or _own(folder)
     os.environ["PREFECT_API_URL"] = url
     return url
 
@@ -44,36 +51,56 @@ def _record(folder: Path) -> Path:
     return folder / "server.json"
 
 
-def _running(folder: Path) -> str | None:
+def _own(folder: Path) -> str:
+    """The URL of our own server; one is started where none lives. Several threads and commands ask at once: one starts it, the
+    others wait for that one, however slow the machine is."""
+    with _alone(folder):
+        kept = _living(folder)
+        if kept and _healthy(str(kept["url"]), limit=START_SECONDS):
+            return str(kept["url"])
+        if kept:
+            _end(folder, kept)
+        kept = _launch(folder)
+        if _healthy(str(kept["url"]), limit=START_SECONDS):
+            return str(kept["url"])
+        _end(folder, kept)
+    raise ToolError(
+        "the Prefect server does not come up",
+        where=str(folder / "server.log"),
+        remedy="read that log; or set prefect_api to a server of yours",
+        retryable=True,
+    )
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One of all threads and processes that use this state folder."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _starting, (folder / "server.lock").open("w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _living(folder: Path) -> dict[str, Any] | None:
+    """The record of our server, if its process is the one that was started."""
     try:
-        kept = json.loads(_record(folder).read_text(encoding="utf-8"))
+        kept = dict(json.loads(_record(folder).read_text(encoding="utf-8")))
     except (OSError, ValueError):
         return None
-    alive = kept["boot"] == boot_id() and start_time(kept["pid"]) == kept["started"]
-    return str(kept["url"]) if alive and _healthy(kept["url"], limit=30) else None
+    return kept if kept["boot"] == boot_id() and start_time(kept["pid"]) == kept["started"] else None
 
 
 def start_ahead(settings: Settings) -> None:
     """Starts the server without waiting for it, so that other work can go on meanwhile."""
     folder = (settings.state / "prefect").resolve()
-    if not settings.prefect_api and not _record(folder).exists():
-        _launch(folder)
+    if settings.prefect_api:
+        return
+    with _alone(folder):
+        if _living(folder) is None:
+            _launch(folder)
 
 
-def _start(folder: Path) -> str:
-    kept = _launch(folder)
-    if not _healthy(str(kept["url"]), limit=START_SECONDS):
-        raise ToolError(
-            "the Prefect server does not come up",
-            where=str(folder / "server.log"),
-            remedy="read that log; or set prefect_api to a server of yours",
-            retryable=True,
-        )
-    return str(kept["url"])
-
-
-def _launch(folder: Path) -> dict[str, object]:
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+def _launch(folder: Path) -> dict[str, Any]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -88,7 +115,7 @@ def _launch(folder: Path) -> dict[str, object]:
             [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port), "--no-ui"],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True, cwd=folder,
         )  # fmt: skip
-    kept: dict[str, object] = {
+    kept: dict[str, Any] = {
         "pid": process.pid,
         "started": start_time(process.pid),
         "boot": boot_id(),
@@ -112,12 +139,14 @@ def _healthy(url: str, *, limit: float) -> bool:
 
 def stop(settings: Settings) -> None:
     """Ends our own server, if one runs."""
+    folder = (settings.state / "prefect").resolve()
+    kept = _living(folder)
+    if kept:
+        _end(folder, kept)
+
+
+def _end(folder: Path, kept: dict[str, Any]) -> None:
     from orchestrator.tools.process import ProcessRecord, end
 
-    folder = (settings.state / "prefect").resolve()
-    try:
-        kept = json.loads(_record(folder).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return
     end(ProcessRecord(kept["pid"], kept["started"], kept["boot"], "prefect server"))
     _record(folder).unlink(missing_ok=True)
