@@ -20,7 +20,7 @@ _DIGEST = click.option(
 
 def _decide(system: str, gates: tuple[str, ...], *, approve: bool, digest: str, reason: str) -> int:
     session = open_session()
-    session.system(system)
+    system = session.system(system).id
     row = session.journal.open_migration(system)
     waiting = [g for g in session.decisions.gates(row.id) if g.state == "open" and g.gate in gates] if row else []
     if row is None or not waiting:

@@ -166,16 +166,13 @@ def _configured() -> tuple[Settings, Inventory]:
 def _chosen(inventory: Inventory, named: tuple[str, ...], systems: tuple[str, ...], everything: bool, user: str) -> list[Host]:
     from pydantic import ValidationError
 
+    from orchestrator.inventory.find import find_system
     from orchestrator.models import Host
 
     known = {host.name: host for system in inventory.systems for host in system.hosts}
     chosen: dict[str, Host] = {}
-    for system in inventory.systems:
-        if everything or system.id in systems:
-            chosen.update({host.name: host for host in system.hosts})
-    strangers = [ident for ident in systems if ident not in {system.id for system in inventory.systems}]
-    if strangers:
-        raise UsageError("no such system in the inventory", remedy="`orchestrator inventory show` lists them")
+    for system in inventory.systems if everything else [find_system(inventory, name) for name in systems]:
+        chosen.update({host.name: host for host in system.hosts})
     for name in named:
         if name in known:
             chosen[name] = known[name]

@@ -135,6 +135,7 @@ def import_(
         raise UsageError("nothing to import", remedy="name at least one file or folder")
     if not dry_run:
         complete(into)
+    keep, remove = _ids(into, keep), _ids(into, remove)
     prepared = prepare(list(paths), into, partial=partial, keep=keep, remove=remove)
     if not json_:
         for change in prepared.changes:
@@ -192,6 +193,17 @@ def show(paths: tuple[Path, ...], json_: bool) -> int:
             click.echo(f"不计入：{REASON_ZH[reason]} {outside} 个")
     _print_findings(reading.errors)
     return _exit(reading)
+
+
+def _ids(folder: Path, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Ids, or names of systems and departments in ``folder``, as ids."""
+    from orchestrator.inventory.find import ids_of
+    from orchestrator.inventory.load import load
+    from orchestrator.inventory.names import is_id
+
+    if all(is_id(name) for name in names) or not folder.is_dir():
+        return names
+    return ids_of(load([folder]).inventory, names)
 
 
 def _given(paths: tuple[Path, ...]) -> list[Path]:

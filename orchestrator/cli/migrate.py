@@ -37,10 +37,8 @@ def migrate(systems: tuple[str, ...], wave: int | None, phase: str | None, *, wa
 def _choose(session: Session, systems: tuple[str, ...], wave: int | None, phase: str | None) -> list[str]:
     if sum(bool(x) for x in (systems, wave is not None, phase)) != 1:
         raise UsageError("say what to migrate", remedy="one of --system ID, --wave N, --phase P")
-    for system in systems:
-        session.system(system)
     if systems:
-        return list(systems)
+        return list(dict.fromkeys(session.system(system).id for system in systems))
     if session.approved is None:
         raise Refused(
             "no plan is approved for the programme, and a wave or phase is one of a plan",
@@ -66,7 +64,10 @@ def resume(systems: tuple[str, ...], *, wait: bool, direct: bool) -> int:
     session = open_session()
     from orchestrator.flows.drive import drive
 
-    rows = [m for m in session.journal.migrations() if m.state != "ended" and (not systems or m.system in systems)]
+    rows = [m for m in session.journal.migrations() if m.state != "ended"]
+    if systems:
+        ids = {system if any(m.system == system for m in rows) else session.system(system).id for system in systems}
+        rows = [m for m in rows if m.system in ids]
     if not rows:
         click.echo("nothing to resume")
         return int(Exit.DONE)
@@ -89,6 +90,7 @@ def rollback(system: str, reason: str, *, direct: bool) -> int:
 def cancel(system: str, reason: str, *, direct: bool) -> int:
     """Give the migration of SYSTEM up before the switch and undo what was done. After the switch it refuses and asks: go back, or stay."""
     session = open_session()
+    system = session.system(system).id
     row = session.journal.open_migration(system)
     if row is not None and row.live == "target":
         raise Refused(
@@ -101,7 +103,7 @@ def cancel(system: str, reason: str, *, direct: bool) -> int:
 
 def _turn_back(system: str, reason: str, *, direct: bool, cancelled: bool) -> int:
     session = open_session()
-    session.system(system)
+    system = session.system(system).id
     row = session.journal.open_migration(system)
     if row is None:
         raise Refused(

@@ -10,10 +10,12 @@ import click
 from orchestrator.cli.inputs import assessed, city_zone, configured_policy, facts_behind, policy_day, read_inventory, to_migrate, trail
 from orchestrator.cli.listing import as_json, safe, table
 from orchestrator.errors import Exit, Finding, Refused, UsageError
+from orchestrator.inventory.find import find_system
+from orchestrator.inventory.names import is_id
 
 if TYPE_CHECKING:
     from orchestrator.inventory.reading import Reading
-    from orchestrator.models import System, Verdict
+    from orchestrator.models import Verdict
 
 JSON = click.option("--json", "json_", is_flag=True, help="Print one JSON document.")
 INVENTORY = click.option(
@@ -38,7 +40,7 @@ def assess_command(system: str | None, paths: tuple[Path, ...], policy_file: Pat
     reading, rules, verdicts = assessed(paths, policy_file)
     everything = verdicts
     if system is not None:
-        known = _known(system, reading).id
+        known = find_system(reading.inventory, system).id
         verdicts = {known: verdicts[known]}
     if json_:
         from orchestrator.inventory.load import inventory_digest
@@ -110,7 +112,7 @@ def explain(system: str, paths: tuple[Path, ...], policy_file: Path | None, lang
     from orchestrator.policy.explain import explain as in_words
 
     reading, rules, verdicts = assessed(paths, policy_file)
-    found = _known(system, reading)
+    found = find_system(reading.inventory, system)
     department = next((d for d in reading.inventory.departments if d.id == found.department), None)
     facts = facts_behind(reading, rules, paths, found)
     zh, en = in_words(found, department, verdicts[found.id], rules, facts)
@@ -141,7 +143,7 @@ def override(system: str, strategy: str | None, withdraw: bool, reason: str, on_
     if (strategy is None) is not withdraw:
         raise UsageError("give either --strategy or --withdraw", remedy="see `orchestrator override --help`")
     reading, _, verdicts = assessed(paths)
-    verdict = verdicts[_known(system, reading).id]
+    verdict = verdicts[find_system(reading.inventory, system).id]
     actor = str(current_actor())
     if strategy is None:
         withdraw_override(trail(), verdict.system, reason=reason, actor=actor, on_behalf_of=on_behalf_of)
@@ -264,7 +266,10 @@ def baseline_change(system: str, what: Any, reason: str, paths: tuple[Path, ...]
     from orchestrator.journal.actors import current_actor
     from orchestrator.policy.counting import change
 
-    change(trail(), to_migrate(paths)[1], system, what, reason=reason, actor=str(current_actor()))
+    reading, inventory, _ = to_migrate(paths)
+    if not is_id(system):  # what left the inventory is known by its id alone
+        system = find_system(reading.inventory, system, outside=True).id
+    change(trail(), inventory, system, what, reason=reason, actor=str(current_actor()))
     click.echo(f"已记录：{system} {what}")
 
 
@@ -300,17 +305,6 @@ def baseline_show(paths: tuple[Path, ...], json_: bool) -> int:
     for finding in findings:
         click.echo(safe(f"  未记录的差异：{finding.message} → {finding.remedy}"))
     return int(Exit.DONE)
-
-
-def _known(system: str, reading: Reading) -> System:
-    found = next((one for one in reading.inventory.systems if one.id == system), None)
-    if found is None:
-        from orchestrator.inventory.names import near
-
-        alike = near(system, [one.id for one in reading.inventory.systems])
-        hint = f"did you mean {', '.join(alike)}?" if alike else "`orchestrator inventory show` lists them"
-        raise UsageError("no such system in the count", remedy=hint)
-    return found
 
 
 def _exit(reading: Reading) -> int:

@@ -50,6 +50,7 @@ def purge(system: str, reason: str, yes: bool, cleaned: tuple[Path, ...], json_:
     settings = load_settings()
     reading = load([settings.inventory]) if settings.inventory.is_dir() else None
     stored = _stored(system, reading)
+    system = stored.id if stored else system
     if stored is None and not (_has_journal(settings) and Journal(settings.journal_url).events(system=system)):
         raise UsageError("neither the inventory nor the journal knows this system", remedy="`orchestrator inventory show` lists systems")
     if not yes:
@@ -91,8 +92,13 @@ def purge(system: str, reason: str, yes: bool, cleaned: tuple[Path, ...], json_:
 
 
 def _stored(system: str, reading: Reading | None) -> System | None:
+    from orchestrator.inventory.find import find_system
+    from orchestrator.inventory.names import is_id
+
     if reading is None:
         return None
+    if not is_id(system):
+        return find_system(reading.inventory, system, outside=True)
     rows = [*reading.inventory.systems, *(row.system for row in reading.inventory.excluded if row.system)]
     return next((one for one in rows if one.id == system), None)
 

@@ -19,10 +19,17 @@ from orchestrator.errors import Exit
 def status(system: str | None, *, watch: bool, as_json: bool) -> int:
     """Every migration: its state, its step, since when, what it waits for and what to do next."""
     from orchestrator.cli.settings import load_settings
+    from orchestrator.inventory.names import is_id
     from orchestrator.journal.decisions import Decisions
     from orchestrator.journal.store import Journal
 
-    journal = Journal(load_settings().journal_url, create=False)
+    settings = load_settings()
+    if system and not is_id(system):
+        from orchestrator.inventory.find import find_system
+        from orchestrator.inventory.load import load
+
+        system = find_system(load([settings.inventory]).inventory, system, outside=True).id
+    journal = Journal(settings.journal_url, create=False)
     decisions = Decisions(journal)
     while True:
         rows = [describe(journal, decisions, m) for m in journal.migrations(system=system)]

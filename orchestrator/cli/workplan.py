@@ -27,6 +27,7 @@ def workplan(department: str, form: str, lang: str, out: Path | None, plan_file:
     """A department's migration work plan (迁移接入工作方案): each system, how, when, by whom, how it goes back, sign-off."""
     from orchestrator.cli.inputs import to_plan
     from orchestrator.cli.standing import approved_plan, keep, last_plan
+    from orchestrator.inventory.find import find_department
     from orchestrator.planning.plan import make_plan
     from orchestrator.reports.workplan import work_plan
 
@@ -37,7 +38,7 @@ def workplan(department: str, form: str, lang: str, out: Path | None, plan_file:
     made = work_plan(inventory, verdicts, plan, department, lang, draft=draft)
     if folder is None:
         keep(plan)  # the document names its digest: it can be shown and approved
-    owner = next(one.id for one in inventory.departments if department in {one.id, one.name, one.name_en})
+    owner = find_department(inventory.departments, department).id
     file = out or Path(f"workplan-{owner}.{form}")
     if form == "docx":
         from orchestrator.reports.workplan_docx import write_docx

@@ -166,6 +166,8 @@ def _system(known: Known, system: str, chosen: Sequence[str], asked: Asked, say:
             {"name": s.name, "host": s.host, "command": list(s.command), "environment": dict(s.environment)} for s in one.services
         ),
     )
+    if not verdict.strategy.moves:
+        return replace(report, runbook="", findings=tuple(findings))
     if session.not_movable(system):
         return replace(report, findings=tuple(findings), steps=_unlooked(report.runbook, "its technical sheets are not filled in yet"))
     key = cache.key_of(session, system, plan) if not asked.connect else ""

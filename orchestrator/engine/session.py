@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from orchestrator.errors import Exit, Finding, Refused, StaleLease, UsageError
+from orchestrator.errors import Exit, Finding, Refused, StaleLease
+from orchestrator.inventory.find import find_system
 from orchestrator.inventory.load import Reading, inventory_digest, load, load_sites
 from orchestrator.journal.actors import Actor, current_actor
 from orchestrator.journal.decisions import Decisions
@@ -145,14 +146,9 @@ class Session:
     def notes(self) -> Notes:
         return Notes(self.journal)
 
-    def system(self, ident: str) -> System:
-        """Raises UsageError when the inventory has no such system."""
-        for system in self.inventory.systems:
-            if system.id == ident:
-                return system
-        raise UsageError(
-            f"there is no system {ident}", where=str(self.settings.inventory), remedy="`orchestrator inventory show` lists them"
-        )
+    def system(self, said: str) -> System:
+        """The system with this id or name. Raises UsageError when the inventory has none, or several of that name."""
+        return find_system(self.inventory, said)
 
     # ------------------------------------------------------------ migrating
 

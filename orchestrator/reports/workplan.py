@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from orchestrator.errors import UsageError
+from orchestrator.inventory.find import find_department
 from orchestrator.models import Department, Inventory, Plan, PlanEntry, System, Verdict
 from orchestrator.reports.workplan_words import DEMANDED, STRATEGY, WORDS, checks_of, going_back, rule_of, steps_of
 
@@ -62,10 +62,7 @@ def work_plan(
     """The work plan of one department, from the plan alone; ``draft``: nobody approved that plan, and it says so.
 
     Raises ``UsageError`` for a department that the inventory does not have."""
-    owner = next((one for one in inventory.departments if department in {one.id, one.name, one.name_en}), None)
-    if owner is None:
-        known = ", ".join(one.id for one in inventory.departments[:20])
-        raise UsageError(f"there is no department {department}", remedy=f"name one of: {known}")
+    owner = find_department(inventory.departments, department)
     words = WORDS[lang]
     name = owner.name if lang == "zh" else owner.name_en or owner.name
     systems = [one for one in inventory.systems if one.department == owner.id]

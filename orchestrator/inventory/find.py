@@ -1,0 +1,74 @@
+"""Which system or department somebody means: by id, or by name as people write it. What has two meanings is asked back, never guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+from orchestrator.errors import UsageError
+from orchestrator.inventory.names import is_id, key, near
+from orchestrator.models import Department, Inventory, System
+
+Named = TypeVar("Named", System, Department)
+LISTED = 10
+"""Candidates that are named."""
+
+
+def find_system(inventory: Inventory, said: str, *, outside: bool = False) -> System:
+    """The system with this id, or else with this name (width, case, spaces and brackets do not matter), Chinese or English.
+
+    ``outside``: also those outside the count. Raises ``UsageError``: nobody bears it (with what looks like it), or several do (with their
+    ids and departments).
+    """
+    systems = [*inventory.systems, *(row.system for row in inventory.excluded if outside and row.system)]
+    owners = {department.id: department.name for department in inventory.departments}
+    found = _find(systems, said)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        told = "; ".join(f"{one.id}（{owners.get(one.department, one.department)}）" for one in found[:LISTED])
+        raise UsageError(f"several systems are called {said} ({len(found)})", remedy=f"name one by its id: {told}")
+    raise UsageError(f"no such system in the count: {said}", remedy=_alike(systems, said, "`orchestrator inventory show` lists them"))
+
+
+def find_department(departments: Sequence[Department], said: str) -> Department:
+    """The same for a department."""
+    found = _find(departments, said)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        told = ", ".join(one.id for one in found[:LISTED])
+        raise UsageError(f"several departments are called {said}", remedy=f"name one by its id: {told}")
+    known = ", ".join(f"{one.name}（{one.id}）" for one in departments[:LISTED]) or "there is none in the inventory"
+    raise UsageError(f"there is no department {said}", remedy=_alike(departments, said, f"name one of: {known}"))
+
+
+def ids_of(inventory: Inventory, names: Iterable[str]) -> tuple[str, ...]:
+    """Ids as they are, names of systems or departments as their ids. Raises ``UsageError`` as above."""
+    found = []
+    for name in names:
+        ident = name
+        if not is_id(name):
+            departments = _find(inventory.departments, name)
+            ident = departments[0].id if len(departments) == 1 else find_system(inventory, name, outside=True).id
+        found.append(ident)
+    return tuple(found)
+
+
+def _find(known: Iterable[Named], said: str) -> list[Named]:
+    """Those with this id; else those with this name."""
+    everything = list(known)
+    by_id = [one for one in everything if one.id == said]
+    if by_id:
+        return by_id[:1]
+    wanted = key(said)
+    return [one for one in everything if wanted and wanted in {key(one.name), key(one.name_en or "")}]
+
+
+def _alike(known: Iterable[System] | Iterable[Department], said: str, otherwise: str) -> str:
+    """``did you mean``: those whose id or name looks like it."""
+    words: dict[str, str] = {}
+    for one in known:
+        words |= dict.fromkeys((one.id, one.name), f"{one.id}（{one.name}）")
+    alike = dict.fromkeys(words[word] for word in near(said, words))
+    return f"did you mean {', '.join(alike)}?" if alike else otherwise

@@ -1,0 +1,67 @@
+"""Systems and departments by id or by name; what two bear is asked back."""
+
+from __future__ import annotations
+
+import pytest
+
+from orchestrator.errors import UsageError
+from orchestrator.inventory.find import find_department, find_system, ids_of
+from orchestrator.models import Department, Excluded, ExcludedRow, Inventory, System
+
+
+def system(ident: str, name: str, department: str = "d-1", **fields: str) -> System:
+    return System.model_validate({"id": ident, "name": name, "department": department, "kind": "application", "status": "in_use", **fields})
+
+
+CITY = Inventory(
+    departments=(Department(id="d-1", name="市档案局", name_en="Archives"), Department(id="d-2", name="市财政局")),
+    systems=(
+        system("oa-1", "办公自动化（OA）系统"), system("oa-2", "办公自动化(OA)系统", "d-2"), system("portal", "门户网站", name_en="Portal"),
+        system("oa", "别的系统"), system("plain", "oa-1"),
+    ),
+    excluded=(ExcludedRow(department="d-1", reason=Excluded.RETIRED, system=system("old", "老系统")),),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("said", ["portal", "门户网站", " 门户 网站 ", "Portal", "ＰＯＲＴＡＬ", "「门户网站」".strip("「」")])
+def test_an_id_or_a_name_as_people_write_it(said: str) -> None:
+    assert find_system(CITY, said).id == "portal"
+
+
+def test_an_id_comes_before_a_name() -> None:
+    assert find_system(CITY, "oa-1").name == "办公自动化（OA）系统"
+
+
+def test_a_name_that_two_bear_is_refused_with_the_candidates() -> None:
+    with pytest.raises(UsageError) as refused:
+        find_system(CITY, "办公自动化(OA)系统")
+    assert "oa-1（市档案局）; oa-2（市财政局）" in refused.value.remedy
+
+
+def test_what_nobody_bears_is_refused_with_what_looks_like_it() -> None:
+    with pytest.raises(UsageError) as refused:
+        find_system(CITY, "门户网页")
+    assert "portal（门户网站）" in refused.value.remedy
+    with pytest.raises(UsageError) as refused:
+        find_system(CITY, "气象")
+    assert "inventory show" in refused.value.remedy
+    for nothing in ("", "  ", "（）"):
+        with pytest.raises(UsageError):
+            find_system(CITY, nothing)
+
+
+def test_what_is_outside_the_count_is_found_only_where_it_is_asked_for() -> None:
+    assert find_system(CITY, "老系统", outside=True).id == "old"
+    with pytest.raises(UsageError):
+        find_system(CITY, "老系统")
+
+
+def test_departments_by_either_name() -> None:
+    assert {find_department(CITY.departments, said).id for said in ("d-1", "市档案局", "archives")} == {"d-1"}
+    with pytest.raises(UsageError) as refused:
+        find_department(CITY.departments, "市档案馆")
+    assert "d-1（市档案局）" in refused.value.remedy
+
+
+def test_names_among_ids() -> None:
+    assert ids_of(CITY, ["portal", "老系统", "市财政局", "not-there"]) == ("portal", "old", "d-2", "not-there")
