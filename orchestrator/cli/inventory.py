@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import sys
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,11 +14,14 @@ from orchestrator.cli.listing import as_json, safe, table
 from orchestrator.errors import Exit, Finding, UsageError
 
 if TYPE_CHECKING:
+    from orchestrator.inventory.questions import Question
     from orchestrator.inventory.reading import Reading
 
 PATHS = click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 JSON = click.option("--json", "json_", is_flag=True, help="Print one JSON document.")
 STAGE_ZH = {"countable": "可统计", "plannable": "可计划", "movable": "可迁移", None: "不可统计"}
+ASKED_CODES = {"unreadable", "missing", "classified-unanswered", "classified-column-missing"}
+"""Findings at a cell that a question tells of."""
 REASON_ZH = {"classified": "涉密", "party_mass": "党群", "retired": "停用"}
 
 
@@ -53,9 +58,10 @@ def check(paths: tuple[Path, ...], json_: bool) -> int:
     from orchestrator.cli.inputs import counted_apart, doubted
     from orchestrator.inventory import check as checks
     from orchestrator.inventory.load import load
+    from orchestrator.inventory.questions import decided_places
 
     given = _given(paths)
-    reading = doubted(load(given), given)
+    reading = doubted(load(given, beside=_inventory_folder()), given)
     staying = counted_apart(reading, given)
     if json_:
         report = checks.as_json(reading)
@@ -64,7 +70,8 @@ def check(paths: tuple[Path, ...], json_: bool) -> int:
     count = checks.counts(reading)
     click.echo(
         f"读取 {count['rows']} 行；统计范围 {count['in_scope']} 个（市直 {count['municipal']}、县市区 {count['county']}）；"
-        f"范围外：涉密 {count['classified']}、党群 {count['party_mass']}、停用 {count['retired']}"
+        f"范围外：涉密 {count['classified']}、是否涉密未答 {count['unanswered']}、党群 {count['party_mass']}、停用 {count['retired']}；"
+        f"尚不可统计 {count['uncounted']} 行"
     )
     click.echo(f"其中需迁移 {staying['to_migrate']} 个；拟停用 {staying['to_retire']} 个、已在别处运行 {staying['already_elsewhere']} 个，不迁移，单独统计")
     rows = []
@@ -88,7 +95,7 @@ def check(paths: tuple[Path, ...], json_: bool) -> int:
     table(("编码", "系统", "达到", "不计入", "下一步尚缺"), rows)
     if len(reading.uncounted) > checks.UNCOUNTED:
         click.echo(f"另有 {len(reading.uncounted) - checks.UNCOUNTED:,} 行不可统计，未逐一列出 (more rows that cannot be counted)")
-    _print_findings(reading.findings)
+    _print_findings(reading.findings, asked=decided_places(reading.questions))
     if reading.interpretations:
         click.echo(f"\n需要理解后才能读取的内容 {len(reading.interpretations)} 处 (readings that took interpretation):")
         for one in reading.interpretations:
@@ -96,7 +103,56 @@ def check(paths: tuple[Path, ...], json_: bool) -> int:
             click.echo(safe(f"  {place}: “{one.read}” → {one.understood}"))
     if reading.unknown_columns:
         click.echo(safe(f"\n不认识的列（原样保留）：{'、'.join(reading.unknown_columns)}"))
+    _print_questions(reading.questions)
     return _exit(reading)
+
+
+@inventory.command()
+@click.argument("out", type=click.Path(path_type=Path, dir_okay=False))
+@PATHS
+def ask(out: Path, paths: tuple[Path, ...]) -> int:
+    """Write the questions that remain after reading PATHS to OUT.xlsx, prefilled with proposals: the sheet goes back to the office."""
+    from orchestrator.inventory.answersheet import write_questions
+    from orchestrator.inventory.load import load
+
+    if out.suffix.lower() != ".xlsx":
+        raise UsageError("the answer sheet is an .xlsx file", where=out.name, remedy="give a name that ends in .xlsx")
+    if not out.parent.is_dir():
+        raise UsageError(f"there is no folder {out.parent}", where=str(out), remedy="make it first, or name another")
+    questions = load(_given(paths), beside=_inventory_folder()).questions
+    write_questions(out, questions)
+    click.echo(f"已生成 {out.name}，共 {len(questions)} 个问题 (written; questions)")
+    return int(Exit.DONE)
+
+
+@inventory.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.option("--into", type=click.Path(path_type=Path, file_okay=False), help="Folder that keeps the answers; default: the inventory folder.")
+@JSON
+def answer(file: Path, into: Path | None, json_: bool) -> int:
+    """Take in an answer sheet that came back. Every later reading uses its answers; nothing is kept if one of them cannot be used."""
+    from dataclasses import asdict
+
+    from orchestrator.cli.settings import load_settings
+    from orchestrator.inventory.answerbook import FILE, answers_text, read_answers
+    from orchestrator.inventory.answersheet import merged, read_answersheet
+    from orchestrator.inventory.write import write_whole
+
+    folder = into or load_settings().inventory
+    answers, findings, still_open = read_answersheet(file, dt.datetime.now().astimezone().date())
+    before = read_answers([folder], findings)
+    if not findings and answers:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(folder / FILE, answers_text(merged(before.all(), answers)))
+    if json_:
+        as_json(
+            {"answers": len(answers), "open": still_open, "written": bool(answers) and not findings, "findings": [asdict(one) for one in findings]}
+        )
+    else:
+        _print_findings(findings)
+        kept = f"已记入 {folder / FILE}：{len(answers)} 条答复 (kept)" if not findings else "未记入：请更正后重来 (nothing was kept)"
+        click.echo(f"{kept}；尚无答复 {still_open} 个 (still open)")
+    return int(Exit.REFUSED if findings else Exit.DONE)
 
 
 @inventory.command(name="import")
@@ -218,15 +274,39 @@ def _given(paths: tuple[Path, ...]) -> list[Path]:
     return [folder]
 
 
+def _inventory_folder() -> list[Path]:
+    """The inventory folder of the configuration, whose answers and words every reading uses; none where there is none."""
+    from orchestrator.cli.settings import load_settings
+
+    folder = load_settings().inventory
+    return [folder] if folder.is_dir() else []
+
+
 def _exit(reading: Reading) -> int:
     return int(Exit.REFUSED if reading.errors else Exit.DONE)
 
 
-def _print_findings(findings: list[Finding]) -> None:
+def _print_findings(findings: list[Finding], asked: Collection[str] = ()) -> None:
+    """``asked``: places of which a question tells: they are not listed one by one."""
+    shown = [finding for finding in findings if finding.place() not in asked or finding.code not in ASKED_CODES]
     if not findings:
         return
-    errors = sum(finding.severity == "error" for finding in findings)
-    click.echo(f"\n列出 {len(findings)} 条，其中错误 {errors} 条 (findings that are listed, of which errors):")
-    for finding in findings:
+    errors = sum(finding.severity == "error" for finding in shown)
+    told = len(findings) - len(shown)
+    click.echo(f"\n列出 {len(shown)} 条，其中错误 {errors} 条 (findings that are listed, of which errors)" + (f"；另有 {told} 处由末尾的问题决定" * bool(told)) + ":")
+    for finding in shown:
         mark = "错误" if finding.severity == "error" else "提醒"
         click.echo(safe(f"  {mark} {finding.place()} [{finding.code}] {finding.message}\n        → {finding.remedy}"))
+
+
+def _print_questions(questions: Sequence[Question]) -> None:
+    if not questions:
+        return
+    click.echo(f"\n待答问题 {len(questions)} 个 (questions that remain):")
+    for number, question in enumerate(questions, start=1):
+        click.echo(safe(f"  {number}. {question.asks}  [{question.id}]"))
+        if question.proposed or question.evidence:
+            click.echo(safe(f"        建议 (proposed)：{question.proposed or '—'}  依据 (evidence)：{question.evidence or '—'}"))
+        more = f" 等 {question.count} 处" if question.count > 1 else ""
+        click.echo(safe(f"        决定 (decides)：{question.rows[0] if question.rows else '-'}{more}"))
+    click.echo("  → orchestrator inventory ask 答复表.xlsx 文件… 生成答复表；填好后 orchestrator inventory answer 答复表.xlsx")

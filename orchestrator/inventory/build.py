@@ -8,10 +8,13 @@ from typing import Any
 
 from orchestrator.errors import Finding
 from orchestrator.inventory import faults, link
+from orchestrator.inventory.answerbook import Answers
 from orchestrator.inventory.departments import Departments
+from orchestrator.inventory.gaps import Gaps
 from orchestrator.inventory.hours import hours_unread
 from orchestrator.inventory.listed import Findings
 from orchestrator.inventory.names import key
+from orchestrator.inventory.questions import Asked
 from orchestrator.inventory.reading import Interpretation, Places, Raw, Reading, Uncounted, Withheld
 from orchestrator.models import Department, Excluded, ExcludedRow, Inventory, OrganisationType, Room, Status, System
 
@@ -26,11 +29,15 @@ _MARK = {"department", "row_no", "classified"}
 class Builder:
     """Collects raw records, then ``finish``es once. ``findings`` and ``interpretations`` may be appended to by whoever reads."""
 
-    def __init__(self, known: Inventory | None = None, tables: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, known: Inventory | None = None, tables: Mapping[str, str] | None = None, answers: Answers | None = None
+    ) -> None:
+        self.answers = answers or Answers()
+        self.asked = Asked()
         self.findings = Findings()
         self.interpretations: list[Interpretation] = []
         self.unknown_columns: list[str] = []
-        self.departments = Departments(self.findings, self.interpretations, known)
+        self.departments = Departments(self.findings, self.interpretations, known, self.answers)
         self.rooms: dict[str, Room] = {}
         self.systems: list[Raw] = []
         self.parts: list[tuple[str, Raw]] = []
@@ -123,11 +130,14 @@ class Builder:
 
     def finish(self) -> Reading:
         rows = len(self.systems) + len(self.withheld)
+        gaps = Gaps(self.answers, self.asked)
         for raw in self.systems:
+            gaps.owner(raw)
             self.departments.hear(raw)
         self.departments.settle()
         uncounted: list[Uncounted] = []
-        identified = [raw for raw in self.systems if self._identify(raw, uncounted)]
+        gaps.fill(self.systems, self.interpretations)
+        identified = [raw for raw in self.systems if self._identify(raw, uncounted, gaps)]
         self._ids.give(identified)
         self._distinct(identified)
         alone = (
@@ -182,9 +192,10 @@ class Builder:
             rows=rows,
             unanswered=sum(not row.answered for row in withheld),
             unknown_columns=tuple(dict.fromkeys(self.unknown_columns)),
+            questions=tuple(self.asked.questions()),
         )
 
-    def _identify(self, raw: Raw, uncounted: list[Uncounted]) -> bool:
+    def _identify(self, raw: Raw, uncounted: list[Uncounted], gaps: Gaps) -> bool:
         """Its department by id. False when what the count needs is missing."""
         values = raw.values
         missing = [name for name in NEEDED_TO_COUNT if values.get(name) in (None, "")]
@@ -193,7 +204,10 @@ class Builder:
         name = values.get("department")
         if isinstance(name, str) and name:
             values["department"] = self.departments.id_of(name)
-            missing += self.departments.lacks(values["department"])
+            lacks = self.departments.lacks(values["department"])
+            missing += lacks
+            if lacks:
+                gaps.department(name, raw)
         for field in missing:
             if field in NEEDED_TO_COUNT or not self.departments.told(str(values.get("department")), field):
                 self.findings.append(

@@ -52,7 +52,8 @@ def standings(reading: Reading) -> list[Standing]:
 
 
 def counts(reading: Reading) -> dict[str, int]:
-    """``municipal`` and ``county`` are the systems in scope by level; ``classified`` includes rows whose classification is not answered."""
+    """``municipal`` and ``county`` are the systems in scope by level. ``classified`` are the rows that say so; ``unanswered`` ones do not say
+    whether they are: both are outside the count, and one is never told as the other."""
     levels = {department.id: department.level for department in reading.inventory.departments}
     systems, excluded = reading.inventory.systems, reading.inventory.excluded
     return {
@@ -60,9 +61,11 @@ def counts(reading: Reading) -> dict[str, int]:
         "municipal": sum(levels.get(system.department) == Level.MUNICIPAL for system in systems),
         "county": sum(levels.get(system.department) == Level.COUNTY for system in systems),
         "in_scope": len(systems),
-        "classified": sum(row.reason is Excluded.CLASSIFIED for row in excluded),
+        "classified": sum(row.reason is Excluded.CLASSIFIED and row.answered for row in excluded),
+        "unanswered": sum(row.reason is Excluded.CLASSIFIED and not row.answered for row in excluded),
         "party_mass": sum(row.reason is Excluded.PARTY_MASS for row in excluded),
         "retired": sum(row.reason is Excluded.RETIRED for row in excluded),
+        "uncounted": len(reading.uncounted),
     }
 
 
@@ -91,6 +94,7 @@ def as_json(reading: Reading) -> dict[str, Any]:
         "unknown_columns": list(reading.unknown_columns),
         "unanswered": reading.unanswered,
         "uncounted": len(reading.uncounted),
+        "questions": [asdict(question) for question in reading.questions],
     }
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from orchestrator.errors import Finding
+from orchestrator.inventory.answerbook import Answers
+from orchestrator.inventory.gaps import department_facts
 from orchestrator.inventory.names import Names, is_id, key, make_id
 from orchestrator.inventory.reading import Interpretation, Raw
 from orchestrator.models import Department, Inventory, Level, OrganisationType
@@ -15,8 +17,10 @@ WORDS = {"municipal": "市直", "county": "县市区", "government": "政府", "
 class Departments:
     """``listed``: from a list of departments; the others are made of what the rows say of them."""
 
-    def __init__(self, findings: list[Finding], interpretations: list[Interpretation], known: Inventory | None) -> None:
-        self.findings, self.interpretations = findings, interpretations
+    def __init__(
+        self, findings: list[Finding], interpretations: list[Interpretation], known: Inventory | None, answers: Answers | None = None
+    ) -> None:
+        self.findings, self.interpretations, self._answers = findings, interpretations, answers or Answers()
         self.listed: dict[str, Department] = {}
         self._known = {key(d.name): d for d in known.departments} if known else {}
         """Those of the folder that is imported into."""
@@ -89,11 +93,15 @@ class Departments:
         known = self._known.get(at)
         ident = known.id if known else name if is_id(name) else make_id("dept", name)
         values: dict[str, str] = {}
+        answer = self._answers.get("department", about=name)
+        answered = department_facts(answer.answer) if answer else {}
         for field in ("level", "organisation_type"):
             if field in heard:
                 values[field] = heard[field][0]
             elif known:
                 values[field] = getattr(known, field)
+            elif field in answered:
+                values[field] = answered[field]
             else:
                 self._lacks.setdefault(ident, []).append(field)
                 continue

@@ -53,6 +53,8 @@ class Table:
     """Every column that answers 是否涉密, on a technical sheet too."""
     title_units: set[str] = field(default_factory=set)
     """计量单位 of a title row."""
+    title: str = ""
+    """What stands in the rows above the header."""
     owner: str = ""
     """填报单位 of a title row."""
     owner_at: tuple[int, int] = (0, 0)

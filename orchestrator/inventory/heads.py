@@ -58,6 +58,14 @@ def value_by_head(kind: str, text: str) -> str | None:
     return None if _says_any(rest, doubts) else value
 
 
+def values_hinted(kind: str, text: str) -> dict[str, str]:
+    """Values of which a word stands in the text, each with the word, whatever else it says: what to propose, not what to read."""
+    heads = _data()[0].get(kind)
+    words = {**heads.has, **heads.ends} if heads else {}
+    matched = [word for word in words if word in text]
+    return {words[word]: word for word in sorted(matched, key=len) if not _is_within_longer(word, matched, text)}
+
+
 def _decided(heads: Heads, text: str) -> tuple[str | None, list[str]]:
     """The value, and the words that decided it. A head-word at the end outweighs words elsewhere."""
     head = _REMARK.sub("", text)

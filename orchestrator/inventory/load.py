@@ -13,6 +13,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from orchestrator.errors import Finding, Refused
+from orchestrator.inventory.answerbook import FILE as ANSWERS
+from orchestrator.inventory.answerbook import read_answers
 from orchestrator.inventory.build import Builder
 from orchestrator.inventory.origins import read_origins, with_origins
 from orchestrator.inventory.reading import YAML_SUFFIXES, Interpretation, Raw, Reading
@@ -34,17 +36,25 @@ INTERRUPTED = ".import-staged"
 
 
 def load(
-    paths: Sequence[Path], *, known: Inventory | None = None, tables: Mapping[str, str] | None = None, today: dt.date | None = None
+    paths: Sequence[Path],
+    *,
+    known: Inventory | None = None,
+    tables: Mapping[str, str] | None = None,
+    today: dt.date | None = None,
+    beside: Sequence[Path] = (),
 ) -> Reading:
     """Read files and folders: YAML, xlsx, csv, in any mixture. Never raises for content: everything wrong is a finding.
 
     ``known``: an inventory whose ids are kept for the systems and departments that are recognised again; ``tables``: the tables they came from
-    (system id → key). ``today``: the day against which 「维保至…」 is read; default: the clock's.
+    (system id → key). ``today``: the day against which 「维保至…」 is read; default: the clock's. ``beside``: further folders whose answers and
+    words are used (the inventory folder, when forms are read that lie elsewhere).
     """
-    builder = Builder(known, tables)
-    with city_words(paths, builder.findings):
+    found: list[Finding] = []
+    builder = Builder(known, tables, read_answers([*beside, *_folders(paths)], found))
+    builder.findings.extend(found)
+    with city_words([*beside, *paths], builder.findings):
         for file, name, named in _told_apart([(file, name, file == path) for path in paths for file, name in _files(path, builder)]):
-            if file.name != CITY_WORDS:
+            if file.name not in {CITY_WORDS, ANSWERS}:
                 _read(file, name, builder, today or dt.datetime.now().astimezone().date(), named=named)
         reading = builder.finish()
     kept = {ident: lines for folder in _folders(paths) for ident, lines in read_origins(folder).items() if reading.from_yaml(ident)}

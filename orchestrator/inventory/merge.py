@@ -56,7 +56,7 @@ def prepare(
     such systems (see ``tables``). Raises ``UsageError`` for one that is not stored.
     """
     folder = Folder.read(into)
-    reading = load(paths, known=folder.inventory, tables=folder.tables.systems)
+    reading = load(paths, known=folder.inventory, tables=folder.tables.systems, beside=[into])
     folder.know(keep, remove, {department.id for department in reading.inventory.departments})
     if reading.errors and not partial:
         raise _has_errors(reading, paths)

@@ -8,6 +8,7 @@ from typing import Any
 
 from orchestrator.errors import Finding
 from orchestrator.inventory.personal import hidden
+from orchestrator.inventory.questions import Question
 from orchestrator.models import Excluded, ExcludedRow, Inventory, System
 
 YAML_SUFFIXES = (".yaml", ".yml")
@@ -49,6 +50,12 @@ class Raw:
     """What repeats words of this row: told only then too."""
     name: str = ""
     """Of a technical row, what it calls itself within its system."""
+    unread: set[str] = field(default_factory=set)
+    """Fields whose cell was filled and could not be read."""
+    source: str = ""
+    """Digest of the headers of its table (see ``questions``)."""
+    contexts: Mapping[str, str] = field(default_factory=dict)
+    """Where it stands, in words: sheet, title, file. One mapping for all rows of a table."""
     stored: bool = False
     """It stands for a system of an earlier import, of which only technical rows were read."""
 
@@ -173,6 +180,8 @@ class Reading:
     unanswered: int = 0
     """Rows among the classified ones whose classification is not answered: treated the same until it is (R2)."""
     unknown_columns: tuple[str, ...] = ()
+    questions: tuple[Question, ...] = ()
+    """What remains to be asked of the offices; their findings are among ``findings`` until it is answered."""
 
     def all_systems(self) -> list[System]:
         """Systems in the count and out of it."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 import datetime as dt
 import string
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.inventory import cells
 from orchestrator.inventory.answers import classified
 from orchestrator.inventory.archive import column_of
+from orchestrator.inventory.asking import BareNumbers, Source, Unanswered, answered_wording, ask_wording
 from orchestrator.inventory.build import Builder
+from orchestrator.inventory.cells import Value
 from orchestrator.inventory.forms import Column
 from orchestrator.inventory.header import Line, Table
 from orchestrator.inventory.headings import about_header, compared
@@ -65,6 +68,16 @@ def _unrecognised(part: Unrecognised, grid: Grid, file: str, builder: Builder) -
     )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class _Kept:
+    """A row that does not say whether it is classified, in memory only until the sheet has ended."""
+
+    table: Table
+    bare: BareNumbers
+    line: Line
+    comments: tuple[str, ...]
+
+
 class _SheetReader:
     """Reads the rows of one sheet's tables. ``begin`` with a header, ``read`` each row below it, ``finish`` once."""
 
@@ -73,6 +86,9 @@ class _SheetReader:
     def __init__(self, grid: Grid, file: str, builder: Builder, today: dt.date) -> None:
         self.grid, self.file, self.builder, self.today = grid, file, builder, today
         self.began = False
+        self.unanswered = Unanswered(file, grid.name, builder.answers, builder.asked)
+        self.kept: list[_Kept] = []
+        """Rows that do not say whether they are classified, where somebody's statement may say it."""
         self.counts: dict[tuple[str, int], int] = {}
         self.told: set[tuple[str, int]] = set()
         """What is said once of a column."""
@@ -93,22 +109,31 @@ class _SheetReader:
                     "如不应统计，请删除 (remove it if it is not meant to count)",
                 )
             )
+        if self.began:
+            self._settle_numbers()
         self.began = True
-        self.table, self.by_field, self.systems = table, table.by_field, table.form.id == "systems"
-        self.letters = {field: address(0, index)[:-1] for field, index in self.by_field.items()}
-        for field, letters in list(self.letters.items()):
-            self.letters.setdefault(field.split(".")[0], letters)
-        if self.systems:
-            self.builder.forms.add((self.file, self.grid.name))
-        self.heads = {*table.columns, *table.unknown, *table.classified, *(index for index, _ in (*table.repeated, *table.joined))}
+        self._use(table)
+        self.source = Source(self.file, self.grid.name, table)
+        self.bare = BareNumbers(self.source, self.builder.answers, self.builder.asked)
         self.builder.findings.extend(about_header(table, self.file, self.grid.name))
         self.builder.unknown_columns.extend(words[:200] for words in table.unknown.values())
+        if self.systems:
+            self.builder.forms.add((self.file, self.grid.name))
         if self.systems and "department" not in self.by_field and table.owner:
             self.builder.interpretations.append(
                 Interpretation(self.file, self.grid.name, address(*table.owner_at), "填报单位", f"全表单位：{table.owner}")
             )
 
+    def _use(self, table: Table) -> None:
+        """Read rows by this header from here on."""
+        self.table, self.by_field, self.systems = table, table.by_field, table.form.id == "systems"
+        self.letters = {field: address(0, index)[:-1] for field, index in self.by_field.items()}
+        for field, letters in list(self.letters.items()):
+            self.letters.setdefault(field.split(".")[0], letters)
+        self.heads = {*table.columns, *table.unknown, *table.classified, *(index for index, _ in (*table.repeated, *table.joined))}
+
     def read(self, line: Line) -> None:
+        self.unanswered.saw(line)
         what = kind_of_row(self.table, line)
         if what is Kind.ODD:
             self._warn(
@@ -124,14 +149,18 @@ class _SheetReader:
             self.builder.interpretations.append(Interpretation(self.file, self.grid.name, at, said, understood))
         if what is not Kind.DATA:
             return
-        raw = Raw(self.file, self.grid.name, f"A{line.number + 1}", columns=self.letters)
+        raw = self._raw(line)
         comments = self.comments.pop(line.number, ())  # on a classified row they go where the row goes
         answer, told = self._answer(line)
         if answer is False:
             self._comments(raw, comments)
             self._fields(raw, line.number, line.cells)
             self._take(raw)
+        elif self.systems and answer is None and self.unanswered.may_be_stated and not self._says_yes(line):
+            self.kept.append(_Kept(self.table, self.bare, line, tuple(comments)))
         elif self.systems:
+            if answer is None:
+                self.unanswered.lacks(line.number, self._place(line))
             self._classified(raw, line.cells, answered=answer is True, told=told)
         elif not told:
             self._finding(
@@ -140,11 +169,53 @@ class _SheetReader:
                 "确认后填“否”；涉密系统的行请删除 (answer no once that is confirmed; remove rows of classified systems)",
             )  # fmt: skip
 
+    def _raw(self, line: Line) -> Raw:
+        at = f"A{line.number + 1}"
+        return Raw(self.file, self.grid.name, at, columns=self.letters, source=self.source.id, contexts=self.source.contexts)
+
+    def _place(self, line: Line) -> str:
+        """The cell that should say whether the row is classified."""
+        return self.source.place(line.number, self.table.classified[0] if self.table.classified else 0)
+
+    def _settle_kept(self) -> None:
+        """Rows that waited for what a statement says of the sheet, now that all of it was seen."""
+        statement = self.unanswered.statement()
+        last, bare = self.table, self.bare
+        for kept in self.kept:
+            self._use(kept.table)
+            self.bare = kept.bare
+            raw = self._raw(kept.line)
+            if statement is not None and kept.line.number + 1 not in statement.classified:
+                self._comments(raw, kept.comments)
+                self._fields(raw, kept.line.number, kept.line.cells)
+                self._take(raw)
+                continue
+            if statement is None:
+                self.unanswered.lacks(kept.line.number, self._place(kept.line))
+            self._classified(raw, kept.line.cells, answered=statement is not None, told="classified" not in self.by_field)
+        if statement is not None and self.kept:
+            first = self._place(self.kept[0].line).rpartition(" › ")[2]
+            said = f"非涉密（{statement.who} 声明），{len(self.kept) - len(statement.classified)} 行"
+            self.builder.interpretations.append(Interpretation(self.file, self.grid.name, first, "", said))
+        self._use(last)
+        self.bare = bare
+
+    def _settle_numbers(self) -> None:
+        for number, index, column in self.bare.settle():
+            self._error(number, index, column, "该列没有写单位，数值不合常理：见问题 (no unit, and no machine has as much: see the questions)")
+
     def finish(self) -> None:
+        self._settle_kept()
+        self._settle_numbers()
+        self.unanswered.ask(self.source.contexts)
         self._comments(Raw(self.file, self.grid.name), [cell for row in self.comments.values() for cell in row], on_a_row=False)
         self._leftover_counts()
 
     # ------------------------------------------------------------ is it classified?
+
+    def _says_yes(self, line: Line) -> bool:
+        """Whether any column says that it is: no statement about a sheet outweighs that."""
+        return any(classified(_at(line.cells, index)) is True for index in self.table.classified)
 
     def _answer(self, line: Line) -> tuple[bool | None, bool]:
         """What all columns that ask it say together, False only where one says so and none says otherwise; and whether all that there is to
@@ -200,12 +271,17 @@ class _SheetReader:
             try:
                 read = read_value(column.type, value, self.table.units.get(index, ""), self.today)
             except cells.Unreadable as why:
-                self._error(number, index, column, str(why))
-                continue
+                answered = self._answered(column, value, number, index)
+                if answered is None:
+                    raw.unread.add(column.field)
+                    self._error(number, index, column, str(why))
+                    continue
+                read = answered
             if read.understood:
                 raw.interpretations.append(Interpretation(self.file, self.grid.name, cell, cells.text_of(value), read.understood))
             if read.value is not None:
                 self._put(raw, column, read.value, cells.text_of(value) if read.understood else "")
+                self.bare.took(raw, index, number, value, read.value)
                 also |= {field: (more, cell) for field, more in read.also.items()}
         self._take_also(raw, row, also)
         self._further(raw, number, row)
@@ -221,6 +297,14 @@ class _SheetReader:
                     "cell-without-header", "warning", number, index, "该列没有表头，未读取 (no header above this column; not read)",
                     "补上表头，或删除内容 (give the column a header, or remove what stands there)",
                 )  # fmt: skip
+
+    def _answered(self, column: Column, value: Any, number: int, index: int) -> Value | None:
+        """What somebody answered this wording means; where nobody did, it is asked about."""
+        form = self.table.form.id
+        read = answered_wording(self.builder.answers, column, form, value)
+        if read is None:
+            ask_wording(self.builder.asked, column, form, value, self.source.place(number, index))
+        return read
 
     def _take_also(self, raw: Raw, row: Row, also: Mapping[str, tuple[Any, str]]) -> None:
         """What cells said of other columns, where those are silent: ``4C8G`` under CPU."""

@@ -107,6 +107,7 @@ def read_tables(grid: Grid) -> Iterator[Table | Line | Unclear | Unrecognised]:
             above = _titles(titles, table)
             _take_title_units(found, above, table)
             _find_owner(found, above, table)
+            found.title = " ".join(text_of(cell) for line in above for cell in line.cells if isinstance(cell, str))[:500]
             if table is None or not table.says_the_same(found):
                 table = found
                 yield table

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -11,7 +13,7 @@ from orchestrator.inventory.yaml_in import plain_scalar
 from orchestrator.models import Department, ExcludedRow, Inventory, Noun, Room, System
 
 REFERENCE_FILE = "departments.yaml"
-RESERVED = {REFERENCE_FILE, "headers.yaml", "sites.yaml", "program.yaml", "policy.yaml"}
+RESERVED = {REFERENCE_FILE, "headers.yaml", "answers.yaml", "columns.yaml", "sites.yaml", "program.yaml", "policy.yaml"}
 """File names that mean something else in an inventory folder: no department's systems go there."""
 _FIRST = ("id", "name", "name_en", "department", "kind", "status", "classified", "row_no")
 _INLINE = {"hosts", "databases", "file_trees", "devices", "links", "windows", "data_resources"}
@@ -144,3 +146,16 @@ def _pruned(noun: Noun, dumped: dict[str, Any]) -> dict[str, Any]:
 
 def _dump(content: dict[str, Any]) -> str:
     return yaml.dump(content, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=4096)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    staged = path.with_name(f".{path.name}.part")
+    try:
+        with staged.open("w", encoding="utf-8") as out:
+            out.write(text)
+            out.flush()
+            os.fsync(out.fileno())
+        staged.replace(path)
+    finally:
+        staged.unlink(missing_ok=True)

@@ -1,0 +1,145 @@
+"""The questions as an xlsx that goes to the office, prefilled with proposals, and the answers that come back in it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from orchestrator.errors import Finding
+from orchestrator.inventory.answerbook import Answer
+from orchestrator.inventory.archive import BadFile
+from orchestrator.inventory.asking import read_statement
+from orchestrator.inventory.cells import Unreadable, plain, text_of
+from orchestrator.inventory.forms import Column, forms
+from orchestrator.inventory.gaps import BY_NAME, department_facts
+from orchestrator.inventory.questions import Key, Question
+from orchestrator.inventory.sheets import address, grids
+from orchestrator.inventory.units import known_units
+from orchestrator.inventory.values import read_value
+from orchestrator.inventory.workbook import put
+
+SHEET = "待答问题"
+_WHO = "答复人"
+_HEADERS = (
+    ("编号", 22), ("问题", 60), ("依据", 30), ("可填", 36), ("涉及行数", 10), ("涉及位置", 40), ("答复", 30), (_WHO, 14), ("类型", 12), ("列", 18), ("对象", 24), ("范围", 24),
+)  # fmt: skip
+_HINT = (
+    "请在“答复”中核对或填写，并写明答复人（可只填第一行，其下空白的视为同一人）。已填的答复是按依据所作的推测，未经答复人确认不会采用；"
+    "不清楚的清空或写“不详”。“类型”以后的列请勿改动。"
+)
+_SHOWN = 5
+
+
+def write_questions(path: Path, questions: Sequence[Question]) -> None:
+    """Write the answer sheet. Replaces ``path`` whole or not at all."""
+    from openpyxl import Workbook
+    from openpyxl.styles import Alignment, Font, PatternFill
+    from openpyxl.utils import get_column_letter
+    from openpyxl.worksheet.datavalidation import DataValidation
+
+    workbook = Workbook()
+    del workbook[workbook.sheetnames[0]]
+    sheet = workbook.create_sheet(SHEET)
+    put(sheet.cell(1, 1), _HINT)
+    for number, (words, width) in enumerate(_HEADERS, start=1):
+        put(sheet.cell(2, number), words)
+        sheet.cell(2, number).font = Font(bold=True)
+        sheet.column_dimensions[get_column_letter(number)].width = width
+    for row, question in enumerate(questions, start=3):
+        shown = "\n".join(question.rows[:_SHOWN]) + (f"\n等 {question.count} 处" if question.count > _SHOWN else "")
+        cells = (
+            question.id, question.asks, question.evidence, "、".join(question.choices), question.count, shown, question.proposed, None,
+            *question.key,
+        )  # fmt: skip
+        for number, value in enumerate(cells, start=1):
+            put(sheet.cell(row, number), value)
+            sheet.cell(row, number).alignment = Alignment(wrap_text=True, vertical="top")
+        for number in (7, 8):
+            sheet.cell(row, number).fill = PatternFill("solid", start_color="FFFFE699")
+        offered = ",".join(question.choices)
+        if question.choices and question.kind == "wording" and len(offered) < 250:
+            check = DataValidation(type="list", formula1=f'"{offered}"', allow_blank=True, showErrorMessage=False)
+            check.add(f"G{row}")
+            sheet.add_data_validation(check)
+    sheet.freeze_panes = "A3"
+    staged = path.with_name(f".{path.name}.part")
+    try:
+        workbook.save(staged)
+        staged.replace(path)
+    finally:
+        staged.unlink(missing_ok=True)
+
+
+def read_answersheet(path: Path, today: dt.date) -> tuple[list[Answer], list[Finding], int]:
+    """The answers of a sheet that came back; a finding for each that cannot be used; and how many questions are still without one."""
+    findings: list[Finding] = []
+    answers: list[Answer] = []
+    still_open = 0
+    try:
+        rows = next((list(grid.rows) for grid in grids(path) if grid.name == SHEET), None)
+    except BadFile as bad:
+        return [], [Finding(bad.code, "error", bad.what, bad.remedy, file=path.name)], 0
+    head = next((number for number, row in enumerate(rows or ()) if {"编号", "答复"} <= {text_of(cell) for cell in row}), None)
+    if rows is None or head is None:
+        what = "不是答复表 (not an answer sheet)"
+        return [], [Finding("not-an-answer-sheet", "error", what, "用 orchestrator inventory ask 生成 (make one with it)", file=path.name)], 0
+    at = {text_of(cell): index for index, cell in enumerate(rows[head])}
+    who = ""
+    for number, row in enumerate(rows[head + 1 :], start=head + 1):
+        cell = {words: text_of(row[index]) if index < len(row) else "" for words, index in at.items()}
+        who = cell.get(_WHO) or who
+        key = Key(cell.get("类型", ""), cell.get("列", ""), cell.get("对象", ""), cell.get("范围", ""))
+        if not cell.get("编号"):
+            continue
+        said = cell.get("答复", "")
+        if not said or plain(said) == "不详":
+            still_open += 1
+            continue
+        why = _unusable(key, cell["编号"], said, who)
+        if why:
+            findings.append(
+                Finding("answer-unreadable", "error", f"该答复无法使用 (this answer cannot be used): {cell['编号']}", why, path.name, SHEET, address(number, at["答复"]))
+            )
+        else:
+            answers.append(Answer(*key, answer=said, by=who, on=today.isoformat()))
+    return answers, findings, still_open
+
+
+def _unusable(key: Key, ident: str, said: str, who: str) -> str:
+    """Why an answer cannot be used; empty where it can."""
+    if key.id != ident:
+        return "“类型”以后的列被改动，请重新生成答复表 (the hidden columns were changed: make the sheet again)"
+    if not who:
+        return "写明答复人 (say who answers)"
+    try:
+        return _checked(key, said)
+    except Unreadable as why:
+        return str(why)
+
+
+def _checked(key: Key, said: str) -> str:
+    if key.kind == "sheet" and read_statement(said) is None:
+        return "填“均非涉密”，或“涉密行：5、9；其余非涉密” (all rows are not classified, or which are)"
+    if key.kind == "department" and set(department_facts(said)) != {"level", "organisation_type"}:
+        return "填层级和性质，如 市直、政府 (its level and its kind)"
+    if key.kind == "unit" and plain(said).casefold() not in known_units(_column(key.column)):
+        return "填单位，如 MB、GB (a unit)"
+    if key.kind == "blank" and not (said == BY_NAME and key.column == "kind"):
+        read_value(key.column, said)
+    if key.kind == "wording":
+        read_value(_column(key.column).type, said)
+    return ""
+
+
+def _column(field: str) -> Column:
+    """The column of a field, ``hosts.os`` for one of a technical sheet."""
+    form, _, inner = field.partition(".")
+    known: dict[str, Any] = dict(forms())
+    return known[form].column(inner) if inner and form in known else known["systems"].column(field)  # type: ignore[no-any-return]
+
+
+def merged(before: Iterable[Answer], new: Iterable[Answer]) -> list[Answer]:
+    """The answers of both; of two to one question the newer."""
+    return list({answer.key: answer for answer in [*before, *new]}.values())

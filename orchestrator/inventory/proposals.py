@@ -1,0 +1,42 @@
+"""What a wording that was not read probably means: a proposal with its evidence, for a person to confirm."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from orchestrator.inventory.cells import Unreadable, folded, plain, text_of
+from orchestrator.inventory.heads import values_hinted
+from orchestrator.inventory.values import choices, read_value
+
+_NOT_BUILT = re.compile(r"^(?:拟建|待建|筹建|规划中?|计划建设|未建|尚未建设|立项|招标中?|采购中?)")
+_SLIPS = str.maketrans({"O": "0", "o": "0", "l": "1", "I": "1", "。": ".", "，": "."})
+_RANGE = re.compile(r"(\d+(?:\.\d+)?)\s*(\D{0,3}?)\s*[-~至到]\s*(\d+(?:\.\d+)?)\s*(\D{0,4})")
+
+
+def proposal(kind: str, raw: Any) -> tuple[str, str]:
+    """What to propose as the answer, and from what evidence; both empty where nothing points anywhere."""
+    text = folded(plain(raw))
+    if kind == "status" and _NOT_BUILT.match(text):
+        return choices()["status"]["under_construction"][0], "尚未建成"
+    if kind in choices():
+        hints = values_hinted(kind, text)
+        if len(hints) == 1:
+            value, word = next(iter(hints.items()))
+            return choices()[kind][value][0], f"含“{word}”"
+        return "", "、".join(f"含“{word}”" for word in hints.values())
+    said = text_of(raw)
+    mended = said.translate(_SLIPS)
+    if mended != said and re.search(r"\d", mended) and _reads(kind, mended):
+        return mended, "字母与数字易混"
+    found = _RANGE.fullmatch(plain(raw))
+    if found and _reads(kind, upper := found.group(3) + (found.group(4) or found.group(2))):
+        return upper, "取范围上限"
+    return "", ""
+
+
+def _reads(kind: str, text: str) -> bool:
+    try:
+        return read_value(kind, text).value is not None
+    except Unreadable:
+        return False

@@ -1,0 +1,114 @@
+"""What remains to be asked of a reading: each question once, where it is decided, with what was inferred and from what evidence."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+ROWS = 1000
+"""Places that one question lists; the rest are counted."""
+
+
+class Key(NamedTuple):
+    """What a question is about; an answer to it is found again by the same key."""
+
+    kind: str
+    """``department``, ``wording``, ``unit``, ``blank``, ``owner``, ``sheet``, ``columns``, ``grouping``."""
+    column: str = ""
+    """Field that is asked for, where it is one."""
+    about: str = ""
+    """Whom or what: the department, the word, the header."""
+    scope: str = ""
+    """Where it holds: a digest of a table's headers or of a sheet, ``file › sheet``; empty: everywhere."""
+
+    @property
+    def id(self) -> str:
+        return f"{self.kind}-{digest(*self)}"
+
+
+@dataclass(frozen=True)
+class Question:
+    """``proposed`` is a proposal only: nothing follows from it until a named person has answered."""
+
+    id: str
+    kind: str
+    column: str
+    about: str
+    scope: str
+    asks: str
+    evidence: str
+    proposed: str
+    choices: tuple[str, ...]
+    """Answers that can be given; empty: as the column is filled in."""
+    rows: tuple[str, ...]
+    """``file › sheet › cell`` of what it decides, at most ``ROWS`` of them."""
+    count: int
+    needs_name: bool
+    """Only a named person's statement answers it."""
+
+    @property
+    def key(self) -> Key:
+        return Key(self.kind, self.column, self.about, self.scope)
+
+
+@dataclass
+class _Draft:
+    asks: str
+    choices: tuple[str, ...]
+    needs_name: bool
+    proposals: dict[str, str] = field(default_factory=dict)
+    """Proposal → its evidence."""
+    unsure: bool = False
+    """Something that it decides gave no proposal."""
+    rows: list[str] = field(default_factory=list)
+    count: int = 0
+
+
+class Asked:
+    """Collects questions; each of them once, however many rows raise it."""
+
+    def __init__(self) -> None:
+        self._drafts: dict[Key, _Draft] = {}
+
+    def ask(
+        self, key: Key, asks: str, *, place: str = "", proposed: str = "", evidence: str = "", choices: Sequence[str] = (), needs_name: bool = False
+    ) -> None:
+        """Raise a question, or add a place to one that was raised. Where the places propose different answers, none is proposed."""
+        draft = self._drafts.setdefault(key, _Draft(asks, tuple(choices), needs_name))
+        draft.count += 1
+        if place and len(draft.rows) < ROWS and place not in draft.rows[-1:]:
+            draft.rows.append(place)
+        if proposed:
+            draft.proposals.setdefault(proposed, evidence)
+        else:
+            draft.unsure = True
+
+    def questions(self) -> list[Question]:
+        """In the order in which they matter: what keeps whole sheets and departments out of the count first."""
+        found = [self._question(key, draft) for key, draft in self._drafts.items()]
+        return sorted(found, key=lambda question: (_ORDER.get(question.kind, len(_ORDER)), -question.count, question.asks, question.id))
+
+    @staticmethod
+    def _question(key: Key, draft: _Draft) -> Question:
+        agreed = len(draft.proposals) == 1 and not draft.unsure
+        proposed, evidence = next(iter(draft.proposals.items())) if agreed else ("", "；".join(sorted({*draft.proposals.values()}))[:200])
+        return Question(
+            key.id, *key, draft.asks, evidence, proposed, draft.choices, tuple(draft.rows), draft.count, draft.needs_name
+        )
+
+
+_ORDER: Mapping[str, int] = {
+    kind: number for number, kind in enumerate(("columns", "sheet", "owner", "grouping", "department", "blank", "unit", "wording"))
+}
+
+
+def digest(*parts: str) -> str:
+    """Ten characters that stand for these texts."""
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:10]
+
+
+def decided_places(questions: Iterable[Question]) -> set[str]:
+    """``file › sheet › cell`` of everything that a question decides."""
+    return {place for question in questions for place in question.rows}

@@ -1,0 +1,63 @@
+"""What a department's name, sheet, title or file lets suppose of it (``signs.yaml``). Evidence for a question, never an answer."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+from orchestrator.inventory.yaml_in import documents_of
+
+_OFFICE = re.compile(r"([^\s_\-—()（）]{2,20}?(?:局|委员会|委|办公室|办|中心|医院|学校|学院|院|馆|站|政府|联合会|协会|总工会|集团|公司|支队|大队|管委会))")
+_NO_OFFICE = re.compile(r"系统|统计|清单|台账|登记|市直|县市区|单位|部门|汇总|调查|信息")
+
+
+@dataclass(frozen=True)
+class Sign:
+    value: str
+    evidence: str
+
+
+@cache
+def _data() -> Mapping[str, Mapping[str, tuple[tuple[re.Pattern[str], ...], tuple[str, ...]]]]:
+    text = (resources.files("orchestrator.inventory") / "signs.yaml").read_text("utf-8")
+    return {
+        kind: {
+            value: (tuple(map(re.compile, signs.get("names", ()))), tuple(signs.get("contexts", ()))) for value, signs in values.items()
+        }
+        for kind, values in documents_of(text, "signs.yaml")[0].items()
+    }
+
+
+def sign_of(kind: str, department: str, contexts: Mapping[str, str]) -> Sign | None:
+    """The one value that everything points to. ``contexts``: where a text comes from (工作表名称, 标题, 文件名) → the text.
+
+    The first sign decides: the name itself, else where it stands. Signs of two values in one text are none.
+    """
+    texts = {"名称": unicodedata.normalize("NFKC", department), **contexts}
+    for place, text in texts.items():
+        values: dict[str, str] = {}
+        for value, (patterns, words) in _data()[kind].items():
+            found = next((match for pattern in patterns if place == "名称" and (match := pattern.search(text))), None)
+            word = found.group(0)[:10] if found else next((word for word in words if place != "名称" and word in text), "")
+            if word and not re.search(rf"(?:不含|除|不包括)[^，。;；]*{re.escape(word)}", text):
+                values[value] = word
+        if place == "名称" and "party_mass" in values:
+            values = {"party_mass": values["party_mass"]}  # 市委老干部局 is one, though it ends like an office of the government
+        if len(values) == 1:
+            value, word = next(iter(values.items()))
+            return Sign(value, f"{place}中有“{word}”")
+        if values:
+            return None
+    return None
+
+
+def office_named(text: str) -> str:
+    """The department that a sheet or file is named after; empty where it is none."""
+    plain = unicodedata.normalize("NFKC", text).rsplit("/", 1)[-1]
+    plain = re.sub(r"\.(?:xlsx|xlsm|csv|xls)$", "", plain, flags=re.IGNORECASE)
+    found = _OFFICE.match(re.sub(r"^[\d.、\s]+", "", plain))
+    return found.group(1) if found and not _NO_OFFICE.search(found.group(1)) else ""
