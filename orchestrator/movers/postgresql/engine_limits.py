@@ -23,7 +23,7 @@ def lift_limits(connection: Connection, plain: Connection, names: Names) -> list
     """Gives the engine's account in this database what ``plain`` (a session as PostgreSQL's own workers get it) shows to be in
     the way; returns the names. Nothing is changed where nothing is."""
     database, account = (str(scalar(connection, f"SELECT {what}")) for what in ("current_database()", "session_user"))
-    rows = plain.execute("SELECT name, setting FROM pg_settings WHERE name = ANY(%s)", (list(LIMITS),)).fetchall()
+    rows = plain.execute("SELECT name, setting FROM pg_catalog.pg_settings WHERE name = ANY(%s)", (list(LIMITS),)).fetchall()
     hindering = sorted(name for name, value in rows if value != LIMITS[name])
     before = {s.name: s.value for s in read_settings(connection) if s.role == account and s.in_database}
     with connection.transaction():

@@ -25,7 +25,7 @@ from orchestrator.movers.postgresql import (
 from orchestrator.movers.postgresql import target as target_side
 from orchestrator.movers.postgresql.connections import Connection, scalar
 from orchestrator.movers.postgresql.names import Names
-from orchestrator.movers.postgresql.reach import connect, conninfo_of, dsn_of, names_of
+from orchestrator.movers.postgresql.reach import connect, conninfo_of, dsn_of, names_of, plain_dsn_of
 from orchestrator.movers.postgresql.waiting import Patience
 
 COPY_SECONDS = 7 * 24 * 3600.0
@@ -79,7 +79,7 @@ def _prepare_source(part: Part, source: Connection, names: Names, patience: Pati
     records.install_schema(source, names, is_open=True, connection_limit=limit)
     if part.role:
         records.let_probe(source, names, part.role)
-    with connections.connect(conninfo_of(part, "source")) as plain:
+    with connections.connect(plain_dsn_of(part, "source")) as plain:
         engine_limits.lift_limits(source, plain, names)
     if not freeze.is_frozen(source, names):
         freeze.freeze_schema(source, names)
@@ -91,7 +91,7 @@ def _let_flow(part: Part, source: Connection, target: Connection, names: Names, 
     """Identities, publications, slot, subscription. Returns the tables that were given an identity."""
     if part.role:
         records.let_probe(target, names, part.role)
-    with connections.connect(conninfo_of(part, "target")) as plain:
+    with connections.connect(plain_dsn_of(part, "target")) as plain:
         engine_limits.lift_limits(target, plain, names)
     triggers.hold_triggers(target, names)
     given = identity.give_identities(source, names, patience)

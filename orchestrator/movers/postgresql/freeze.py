@@ -123,9 +123,13 @@ END $body$;
 -- CONCURRENTLY commits on its way: refused at its end it would leave an invalid index behind, so it is refused at its beginning
 CREATE OR REPLACE FUNCTION {schema}.refuse_begun() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $body$
-DECLARE named text := substring(current_query() FROM '(?i)\mif\s+not\s+exists\s+("(?:[^"]|"")+"|[^\s"(]+)\s+on\M');
+DECLARE
+  gap text := '(?:\s|/\*.*?\*/|--[^\n]*\n)+';
+  named text := substring(current_query() FROM '(?i)\mif\s+not\s+exists\s+("(?:[^"]|"")+"|[^\s"(]+)\s+on\M');
 BEGIN
-  IF (SELECT rolsuper FROM pg_roles WHERE rolname = session_user) OR current_query() !~* '\mconcurrently\M' THEN RETURN; END IF;
+  IF (SELECT rolsuper FROM pg_roles WHERE rolname = session_user) THEN RETURN; END IF;
+  -- the very words: REFRESH … CONCURRENTLY alters a temporary table inside
+  IF current_query() !~* ('\mindex' || gap || 'concurrently\M|\mdetach\M.*\mconcurrently\M') THEN RETURN; END IF;
   IF named IS NOT NULL AND EXISTS (SELECT 1 FROM pg_class WHERE relkind IN ('i', 'I')
       AND relname = CASE WHEN named LIKE '"%' THEN replace(trim(both '"' FROM named), '""', '"') ELSE lower(named) END) THEN RETURN; END IF;
   PERFORM {schema}.refuse_change(coalesce(named, 'an index or a partition'), tg_tag || ' CONCURRENTLY');
@@ -153,7 +157,6 @@ def freeze_schema(connection: Connection, names: Names) -> None:
         connection.execute(sql.SQL(_DEFINED).format(**values))
         connection.execute(sql.SQL(_MEMORY).format(**values))
         connection.execute(sql.SQL(_REFUSE).format(**values))
-        connection.execute(sql.SQL("REVOKE ALL ON {} FROM PUBLIC").format(names.table("frozen")))
         for kind in KINDS:
             connection.execute(
                 sql.SQL("COMMENT ON EVENT TRIGGER {} IS {}").format(sql.Identifier(names.freeze + kind), sql.Literal(names.mark))

@@ -36,10 +36,12 @@ WHERE a.attrelid = ANY(%s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped AND a.
 
 @dataclass(frozen=True)
 class Given:
-    """What a table needs before it may be published: ``index`` None means the whole row."""
+    """What a table needs before it may be published."""
 
     table: Table
-    index: str | None
+    by: str
+    """``DEFAULT`` (its key), ``FULL`` (the whole row) or ``USING INDEX``."""
+    index: str = ""
 
 
 def plan_identities(connection: Connection, names: Names) -> tuple[list[Given], list[Finding]]:
@@ -54,12 +56,14 @@ def plan_identities(connection: Connection, names: Names) -> tuple[list[Given], 
         has_index = any(identity for _, _, identity in usable)
         if (table.identity == "d" and has_key) or (table.identity == "i" and has_index):
             continue
-        if usable:
-            given.append(Given(table, usable[0][0]))
+        if has_key:  # not by the key's index: both sides shall look the same, whatever a dump carries of the old identity
+            given.append(Given(table, "DEFAULT"))
+        elif usable:
+            given.append(Given(table, "USING INDEX", usable[0][0]))
         else:
             without.append(table)
     unequal = _without_equality(connection, [table.oid for table in without])
-    given += [Given(table, None) for table in without if table.oid not in unequal and table.identity != "f"]
+    given += [Given(table, "FULL") for table in without if table.oid not in unequal and table.identity != "f"]
     findings = [_refusal(connection, table, unequal[table.oid], names) for table in without if table.oid in unequal]
     return given, findings
 
@@ -127,8 +131,9 @@ def _before(connection: Connection, table: Table) -> tuple[str, str, str, str | 
 
 
 def _statement(given: Given) -> sql.Composed:
-    which = sql.SQL("USING INDEX {}").format(sql.Identifier(given.index)) if given.index else sql.SQL("FULL")
-    return sql.SQL("ALTER TABLE {} REPLICA IDENTITY {}").format(sql.Identifier(given.table.schema, given.table.name), which)
+    index = sql.Identifier(given.index) if given.index else sql.SQL("")
+    table = sql.Identifier(given.table.schema, given.table.name)
+    return sql.SQL("ALTER TABLE {} REPLICA IDENTITY {} {}").format(table, sql.SQL(given.by), index)
 
 
 def put_back_identities(connection: Connection, names: Names, patience: Patience, *, limit: float = 120.0) -> None:

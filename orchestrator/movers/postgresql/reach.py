@@ -28,6 +28,14 @@ def conninfo_of(part: Part, side: str, *, database: str | None = None) -> str:
     return dumps.dsn(host=place.address, port=place.port, database=database or part.name, user=part.admin, password=part.password)
 
 
+def plain_dsn_of(part: Part, side: str) -> str:
+    """As a worker of PostgreSQL's own sees the database: every limit and setting of administrators at work."""
+    place = part.place(side)
+    return dumps.dsn(
+        host=place.address, port=place.port, database=part.name, user=part.admin, password=part.password, client_encoding="UTF8"
+    )
+
+
 def connect(part: Part, side: str, *, database: str | None = None) -> Connection:
     """A new autocommit connection; the caller closes it (``with``)."""
     return connections.connect(dsn_of(part, side, database=database))

@@ -80,7 +80,7 @@ direct AS (
   UNION SELECT a.usesysid FROM pg_stat_activity a JOIN pg_roles r ON r.oid = a.usesysid, this WHERE a.datid = this.oid AND NOT r.rolsuper
   UNION SELECT u.umuser FROM pg_user_mapping u WHERE u.umuser <> 0
   UNION SELECT oid FROM pg_roles WHERE rolname = ANY(%(named)s)
-  UNION SELECT oid FROM pg_roles WHERE %(all)s AND NOT rolsuper
+  UNION SELECT oid FROM pg_roles WHERE %(all)s AND oid <> 10
 ), down AS (
   SELECT role FROM direct
   UNION SELECT m.member FROM pg_auth_members m JOIN down ON m.roleid = down.role
@@ -108,9 +108,10 @@ def is_alone_in_cluster(connection: Connection) -> bool:
 
 def depended_on(connection: Connection, *, named: Collection[str] = (), ours: Collection[str] = ()) -> list[str]:
     """Names of the roles that this database depends on: owners, grantees, roles with settings or sessions in it, roles that
-    the inventory named, all their members, and the groups and grantors of those. Alone in its cluster: every role.
+    the inventory named, all their members, and the groups and grantors of those. Alone in its cluster: every role, the
+    cluster's first superuser only where it owns something here.
 
-    ``ours``: schemas of our own, which count for nothing. Superusers only where something here depends on them.
+    ``ours``: schemas of our own, which count for nothing.
     """
     schemas = [row[0] for row in connection.execute("SELECT oid FROM pg_namespace WHERE nspname = ANY(%s)", (list(ours),)).fetchall()]
     inside = [

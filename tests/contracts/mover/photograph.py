@@ -53,14 +53,34 @@ def take(servers: Servers, side: str, database: str) -> Photograph:
     """What is there now; what bears our name is left out."""
     environment = servers.environment(side, database)
     with servers.connect(side, database) as connection:
+        held = _held(connection)
         return Photograph(
-            schema=_schema(environment),
+            schema=_with_triggers_as_they_were(_schema(environment), held),
             globals=_globals(environment),
-            database=_database(connection),
+            database=_database(connection, [row[2] for row in held]),
             rows=_rows(connection),
             sequences=_sequences(connection),
             objects=_large_objects(connection),
         )
+
+
+def _held(connection: psycopg.Connection[Any]) -> list[tuple[str, str, str, str]]:
+    """(schema, table, trigger, state) of what is held still while this side follows: it is not at work by intent."""
+    query = "SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE relname = 'trigger_held'"
+    found = []
+    for (schema,) in connection.execute(query).fetchall():
+        if OURS.search(schema):
+            found += connection.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(schema, "trigger_held"))).fetchall()
+    return found
+
+
+def _with_triggers_as_they_were(schema: str, held: list[tuple[str, str, str, str]]) -> str:
+    for of_schema, table, trigger, state in held:
+        word = {"A": "ENABLE ALWAYS", "R": "ENABLE REPLICA"}[state]
+        schema = schema.replace(
+            f"ALTER TABLE {of_schema}.{table} DISABLE TRIGGER {trigger};", f"ALTER TABLE {of_schema}.{table} {word} TRIGGER {trigger};"
+        )
+    return schema
 
 
 def _run(argv: list[str], environment: dict[str, str]) -> str:
@@ -83,7 +103,7 @@ def _globals(environment: dict[str, str]) -> str:
     return "\n".join(line for line in lines if ADMIN not in line and not OURS.search(line))
 
 
-def _database(connection: psycopg.Connection[Any]) -> dict[str, str]:
+def _database(connection: psycopg.Connection[Any], held: list[str]) -> dict[str, str]:
     row = connection.execute(
         "SELECT pg_get_userbyid(datdba) AS owner, pg_encoding_to_char(encoding) AS encoding, datcollate, datctype,"
         " (SELECT string_agg(concat_ws(' ', grantor::regrole, grantee::regrole, privilege_type, is_grantable), ','"
@@ -96,9 +116,9 @@ def _database(connection: psycopg.Connection[Any]) -> dict[str, str]:
         " (SELECT string_agg(format('%%s.%%s %%s', tgrelid::regclass, coalesce(conname, tgname), tgenabled), ','"
         "   ORDER BY tgrelid::regclass::text, coalesce(conname, tgname), tgfoid::regproc::text, tgenabled)"
         "  FROM pg_trigger LEFT JOIN pg_constraint k ON k.oid = tgconstraint"
-        "  WHERE tgenabled <> 'O') AS triggers_not_plain"
+        "  WHERE tgenabled <> 'O' AND (tgisinternal OR tgenabled = 'D') AND tgname <> ALL(%s)) AS triggers_not_plain"
         " FROM pg_database d WHERE datname = %s",
-        (connection.info.dbname,),
+        (held, connection.info.dbname),
     )
     names = [column.name for column in row.description or ()]
     return dict(zip(names, map(str, row.fetchall()[0]), strict=True))
@@ -118,7 +138,7 @@ def _rows(connection: psycopg.Connection[Any]) -> dict[str, str]:
         digest, count = hashlib.sha256(), 0
         table = sql.Identifier(schema, name)
         with connection.cursor() as cursor:
-            only = sql.SQL("COPY (SELECT t.* FROM {} AS t ORDER BY t::text) TO STDOUT").format(table)
+            only = sql.SQL("COPY (SELECT t.* FROM ONLY {} AS t ORDER BY t::text) TO STDOUT").format(table)
             try:
                 with cursor.copy(only) as rows:
                     for block in rows:

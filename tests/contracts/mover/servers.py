@@ -69,7 +69,8 @@ class Servers:
         secret = "secret-of-the-engine" if user == ADMIN else password or PASSWORD
         return psycopg.connect(
             host=self.addresses[side], port=PORT, dbname=database, user=user, password=secret, autocommit=True,
-            connect_timeout=10, application_name=f"test of {user}",
+            connect_timeout=10, application_name=f"test of {user}", client_encoding="utf8",
+            options="-c search_path=public" if user == ADMIN else "",
         )  # fmt: skip
 
     def environment(self, side: str, database: str) -> dict[str, str]:
