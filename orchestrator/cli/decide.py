@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from orchestrator.cli.settings import open_session
 from orchestrator.errors import Exit, Refused
+
+if TYPE_CHECKING:
+    from orchestrator.engine.session import Session
 
 _DIGEST = click.option(
     "--digest",
@@ -99,6 +102,70 @@ def finish_task(number: int, evidence: str) -> int:
     session.decisions.finish_task(number, actor=session.actor, evidence=evidence)
     click.echo(f"task {number} done by {session.actor}")
     return int(Exit.DONE)
+
+
+@task.command("cleaned")
+@click.argument("number", type=int)
+@click.option("--evidence", required=True, help="What shows it: a ticket, a reading.")
+def finish_clean_up(number: int, evidence: str) -> int:
+    """Say that owed clean-up NUMBER (`orchestrator status` shows it) was done by hand."""
+    session = open_session()
+    session.notes.settle_by_hand(number, actor=session.actor, evidence=evidence)
+    click.echo(f"clean-up {number} done by {session.actor}")
+    return int(Exit.DONE)
+
+
+@click.command()
+@click.argument("system")
+@click.option("--reason", help="Goes on the audit trail.")
+@click.option("--off", is_flag=True, help="Let its health decide again.")
+def stay(system: str, reason: str | None, *, off: bool) -> int:
+    """Keep SYSTEM where it is in its trial run, whatever its health: it does not go back by itself; watching goes on.
+
+    `orchestrator rollback` still takes it back.
+    """
+    session = open_session()
+    system = session.system(system).id
+    row = _switched(session, system)
+    if not off and not reason:
+        raise Refused("to stay needs a reason", where=system, remedy=f"`orchestrator stay {system} --reason …`")
+    said = "" if off else f"{reason} ({session.actor})"
+    session.journal.set_flag(f"stay:{row.id}", said, actor=str(session.actor))
+    click.echo(f"{system} goes back by itself again when it stays unhealthy" if off else f"{system} stays: {reason}")
+    return int(Exit.DONE)
+
+
+def _switched(session: Session, system: str) -> Any:
+    row = session.journal.open_migration(system)
+    if row is None or row.live != "target":
+        raise Refused(f"{system} is not in its trial run", where=system, remedy="`orchestrator status` shows where it stands")
+    return row
+
+
+@click.command("target-lost")
+@click.argument("system")
+@click.option("--reason", required=True, help="What you saw; goes on the audit trail.")
+def target_lost(system: str, reason: str) -> int:
+    """Say that the target of SYSTEM will not come back. It is decided once a second account says so too.
+
+    From then on nothing on it is asked or touched; before the switch the migration can then be taken back without it.
+    """
+    session = open_session()
+    system = session.system(system).id
+    row = session.journal.open_migration(system)
+    if row is None:
+        raise Refused(f"{system} has no open migration", where=system, remedy="`orchestrator status` shows how the last one ended")
+    if row.live == "target":
+        raise Refused(
+            f"{system} is live on its target: going back without it would lose what only the target has",
+            where=system,
+            remedy="restore the target from its disks or its backup; the source stands as it last followed",
+        )
+    decided = session.decisions.declare_lost(row.id, actor=session.actor, reason=reason)
+    waits = f"another account confirms: `orchestrator target-lost {system} --reason …`"
+    on = f"decided: `orchestrator rollback {system} --reason …` takes it back without its target"
+    click.echo(on if decided else waits)
+    return int(Exit.DONE if decided else Exit.WAITING)
 
 
 @click.command()

@@ -33,13 +33,16 @@ def demo(file: Path | None, fault: str | None, only: tuple[str, ...], folder: Pa
 
     Exit code 0 when the judge found nothing wrong and every system of phase 1 was accepted, else 4.
     """
+    from orchestrator.cli.console import observer
     from orchestrator.cli.report import write_html
     from orchestrator.embedded.demo import Demo, write
 
     def write_report(session: Session, target: Path) -> None:
         write_html(session, target, "zh")
 
-    result = Demo(folder, write_report=write_report, only=only, fault=fault or "", direct=direct, keep=keep).run()
+    with observer("lines") as shown:
+        demo_city = Demo(folder, write_report=write_report, observer=shown, only=only, fault=fault or "", direct=direct, keep=keep)
+        result = demo_city.run()
     if file:
         write(result, file)
     _print(result)

@@ -38,6 +38,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "task": ("orchestrator.cli.decide:task", "List human tasks, or say that one is done, with evidence."),
     "rollback": ("orchestrator.cli.migrate:rollback", "Take a system back to its source; nothing is lost."),
     "cancel": ("orchestrator.cli.migrate:cancel", "Give a migration up before the switch; undoes what was done."),
+    "stay": ("orchestrator.cli.decide:stay", "Keep a system where it is in its trial run, whatever its health."),
+    "target-lost": ("orchestrator.cli.decide:target_lost", "Say, as one of two people, that a target will not come back."),
     "resume": ("orchestrator.cli.migrate:resume", "Take up whatever was interrupted or waits."),
     "status": ("orchestrator.cli.status:status", "What runs, how long it has, what it waits for."),
     "report": ("orchestrator.cli.report:report", "The progress report as one HTML file, Chinese or English."),

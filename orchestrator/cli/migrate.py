@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from orchestrator import texts
+from orchestrator.cli.options import shows, speaks
 from orchestrator.cli.settings import open_session
-from orchestrator.errors import Exit, Refused, UsageError
+from orchestrator.errors import Exit, OrchestratorError, Refused, UsageError
 
 if TYPE_CHECKING:
     from orchestrator.engine.session import Session
@@ -20,8 +22,10 @@ if TYPE_CHECKING:
 @click.option(
     "--wait", is_flag=True, help="Stay at gates, windows and human tasks until they are decided, instead of ending with exit code 6."
 )
-@click.option("--direct", is_flag=True, help="Without Prefect: the same steps in this process (for going on when its server is away).")
-def migrate(systems: tuple[str, ...], wave: int | None, phase: str | None, *, wait: bool, direct: bool) -> int:
+@click.option("--direct", is_flag=True, help="Without Prefect, which then shows nothing of it.")
+@shows
+@speaks
+def migrate(systems: tuple[str, ...], wave: int | None, phase: str | None, *, wait: bool, direct: bool, log: str) -> int:
     """Move systems: a system, or a wave or phase of the plan approved for the programme (`orchestrator plan approve`).
 
     One Prefect flow run a system, steps as tasks. What a system depends on goes first. Stops at gates (exit code 6): another
@@ -29,9 +33,15 @@ def migrate(systems: tuple[str, ...], wave: int | None, phase: str | None, *, wa
     """
     session = open_session()
     chosen = _choose(session, systems, wave, phase)
-    from orchestrator.flows.drive import drive
+    return _drive(session, chosen, chosen, wait=wait, direct=direct, log=log)
 
-    return drive(session, chosen, chosen, wait=wait, direct=direct)
+
+def _drive(session: Session, migrations: list[str], systems: list[str], *, wait: bool, direct: bool, log: str) -> int:
+    from orchestrator.cli.console import observer
+    from orchestrator.flows.drive import Drive
+
+    with observer(log) as shown:
+        return Drive(session, shown, wait=wait, direct=direct).all(migrations, systems)
 
 
 def _choose(session: Session, systems: tuple[str, ...], wave: int | None, phase: str | None) -> list[str]:
@@ -56,39 +66,76 @@ def _choose(session: Session, systems: tuple[str, ...], wave: int | None, phase:
 @click.argument("systems", nargs=-1, metavar="[SYSTEM]...")
 @click.option("--wait", is_flag=True, help="Stay at gates until they are decided.")
 @click.option("--direct", is_flag=True, help="Without Prefect.")
-def resume(systems: tuple[str, ...], *, wait: bool, direct: bool) -> int:
+@shows
+@speaks
+def resume(systems: tuple[str, ...], *, wait: bool, direct: bool, log: str) -> int:
     """Take up what was interrupted, failed to undo, or waits: the given systems, or all.
 
-    Proves that former processes are dead, looks at the world, then goes on or back.
+    Proves that former processes are dead, looks at the world, then goes on or back. Of a migration that has ended, what it
+    still owes on its target is tried again.
     """
     session = open_session()
-    from orchestrator.flows.drive import drive
-
-    rows = [m for m in session.journal.migrations() if m.state != "ended"]
+    rows = session.journal.migrations()
     if systems:
-        ids = {system if any(m.system == system for m in rows) else session.system(system).id for system in systems}
-        rows = [m for m in rows if m.system in ids]
-    if not rows:
-        click.echo("nothing to resume")
-        return int(Exit.DONE)
-    return drive(session, [m.id for m in rows], [m.system for m in rows], wait=wait, direct=direct)
+        named = {system if any(m.system == system for m in rows) else session.system(system).id for system in systems}
+        rows = [m for m in rows if m.system in named]
+    code = _clean_up(session, [m for m in rows if m.state == "ended" and session.notes.owed(m.id)], log=log)
+    under_way = [m for m in rows if m.state != "ended"]
+    if under_way:
+        ids = [m.id for m in under_way]
+        code = _drive(session, ids, [m.system for m in under_way], wait=wait, direct=direct, log=log) or code
+    elif code is None:
+        click.echo(texts.text("say.nothing_to_resume"))
+    return code or int(Exit.DONE)
+
+
+def _clean_up(session: Session, owing: list[Any], *, log: str) -> int | None:
+    """Tries again what ended migrations owe. None: nothing was owed."""
+    from orchestrator.cli.console import observer
+
+    code = None
+    with observer(log) as shown:
+        for migration in owing:
+            try:
+                left = session.clean_up(migration.id, observer=shown)
+            except OrchestratorError as error:
+                shown.said(migration.system, str(error))
+                code = max(code or 0, int(error.exit_code))
+                continue
+            code = max(code or 0, int(Exit.NEEDS_A_PERSON if left else Exit.DONE))
+            if not left:
+                shown.said(migration.system, texts.text("say.cleaned"))
+            for row in left:
+                shown.said(migration.system, texts.text("say.owed_row", number=row.id, what=row.what, remedy=row.remedy))
+    return code
 
 
 @click.command()
 @click.argument("system")
 @click.option("--reason", required=True, help="Goes on the audit trail.")
 @click.option("--direct", is_flag=True, help="Without Prefect.")
-def rollback(system: str, reason: str, *, direct: bool) -> int:
-    """Take SYSTEM back to its source, before or after the switch, with every committed write kept. Refused after final acceptance."""
-    return _turn_back(system, reason, direct=direct, cancelled=False)
+@shows
+@speaks
+def rollback(system: str, reason: str, *, direct: bool, log: str) -> int:
+    """Take SYSTEM back to its source, before or after the switch, with every committed write kept. Refused after final acceptance.
+
+    Reaches an engine that works on it elsewhere on this journal: a step that runs is left within seconds, a switch is decided
+    first. Exit code 6: it was told and has not turned round yet.
+    """
+    return _turn_back(system, reason, direct=direct, cancelled=False, log=log)
 
 
 @click.command()
 @click.argument("system")
 @click.option("--reason", default="", help="Goes on the audit trail.")
 @click.option("--direct", is_flag=True, help="Without Prefect.")
-def cancel(system: str, reason: str, *, direct: bool) -> int:
-    """Give the migration of SYSTEM up before the switch and undo what was done. After the switch it refuses and asks: go back, or stay."""
+@shows
+@speaks
+def cancel(system: str, reason: str, *, direct: bool, log: str) -> int:
+    """Give the migration of SYSTEM up before the switch and undo what was done. After the switch it refuses and asks: go back, or stay.
+
+    Reaches a running step as `rollback` does.
+    """
     session = open_session()
     system = session.system(system).id
     row = session.journal.open_migration(system)
@@ -96,12 +143,12 @@ def cancel(system: str, reason: str, *, direct: bool) -> int:
         raise Refused(
             f"{system} has been switched to the cloud already",
             where=system,
-            remedy=f"go back: `orchestrator rollback {system} --reason …`; or stay: do nothing",
+            remedy=f"go back: `orchestrator rollback {system} --reason …`; or stay: `orchestrator stay {system} --reason …`",
         )
-    return _turn_back(system, reason or "cancelled by its operator", direct=direct, cancelled=True)
+    return _turn_back(system, reason or "cancelled by its operator", direct=direct, cancelled=True, log=log)
 
 
-def _turn_back(system: str, reason: str, *, direct: bool, cancelled: bool) -> int:
+def _turn_back(system: str, reason: str, *, direct: bool, cancelled: bool, log: str) -> int:
     session = open_session()
     system = session.system(system).id
     row = session.journal.open_migration(system)
@@ -111,6 +158,9 @@ def _turn_back(system: str, reason: str, *, direct: bool, cancelled: bool) -> in
             where=system,
             remedy="`orchestrator status` shows how the last one ended; an accepted one has no way back",
         )
-    from orchestrator.flows.drive import turn_back
+    from orchestrator.cli.console import observer
+    from orchestrator.flows.drive import Drive
+    from orchestrator.flows.turning import turn_back
 
-    return turn_back(session, row.id, system, reason, cancelled=cancelled, direct=direct)
+    with observer(log) as shown:
+        return turn_back(Drive(session, shown, wait=False, direct=direct), row.id, system, reason, cancelled=cancelled)

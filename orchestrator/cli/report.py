@@ -110,9 +110,10 @@ def saved_plan(journal: Journal) -> Plan | None:
 
 def step_names() -> dict[str, tuple[str, str]]:
     """Every step's words."""
+    from orchestrator import texts
     from orchestrator.runbooks import GOING_BACK, RUNBOOKS
 
-    return {step.id: (step.zh, step.en) for book in (*RUNBOOKS.values(), *GOING_BACK.values()) for step in book}
+    return {step.id: texts.both(f"step.{step.id}") for book in (*RUNBOOKS.values(), *GOING_BACK.values()) for step in book}
 
 
 def _picture(session: Session, inventory: Inventory, plan: Plan | None, lang: Lang) -> Markup | None:

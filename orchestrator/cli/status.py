@@ -1,4 +1,4 @@
-"""status: what runs, how long it has, what it waits for. Reads the journal, nothing else."""
+"""status: where every migration stands, whether an engine works on it, and what to type next. Reads the journal, nothing else."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from typing import Any
 
 import click
 
+from orchestrator import texts
+from orchestrator.cli.listing import safe
+from orchestrator.cli.options import speaks
 from orchestrator.errors import Exit
 
 
@@ -16,11 +19,12 @@ from orchestrator.errors import Exit
 @click.argument("system", required=False)
 @click.option("--watch", is_flag=True, help="Again every second, until Ctrl-C or until everything has ended.")
 @click.option("--json", "as_json", is_flag=True)
+@speaks
 def status(system: str | None, *, watch: bool, as_json: bool) -> int:
-    """Every migration: its state, its step, since when, what it waits for and what to do next."""
+    """Every migration: its step, since when, whether an engine lives, which side is live, what is found and owed, what to type."""
     from orchestrator.cli.settings import load_settings
     from orchestrator.inventory.names import is_id
-    from orchestrator.journal.decisions import Decisions
+    from orchestrator.journal.standing import describe
     from orchestrator.journal.store import Journal
 
     settings = load_settings()
@@ -30,9 +34,8 @@ def status(system: str | None, *, watch: bool, as_json: bool) -> int:
 
         system = find_system(load([settings.inventory]).inventory, system, outside=True).id
     journal = Journal(settings.journal_url, create=False)
-    decisions = Decisions(journal)
     while True:
-        rows = [describe(journal, decisions, m) for m in journal.migrations(system=system)]
+        rows = [describe(journal, m) for m in journal.migrations(system=system)]
         if as_json:
             click.echo(json.dumps(rows, ensure_ascii=False))
         else:
@@ -44,58 +47,76 @@ def status(system: str | None, *, watch: bool, as_json: bool) -> int:
         time.sleep(1.0)
 
 
-def describe(journal: Any, decisions: Any, m: Any) -> dict[str, Any]:
-    """One migration as a plain dictionary."""
-    from orchestrator.journal.states import ENDING_WORDS, Ending
-
-    steps = journal.steps(m.id)
-    current = next((s for s in reversed(steps) if s.state in ("running", "undoing", "waiting", "failed", "undo_failed")), None)
-    gates = [g for g in decisions.gates(m.id) if g.state == "open"]
-    tasks = decisions.tasks(m.id, state="open")
-    waits = [f"gate {g.gate} (digest {g.digest[:12]})" for g in gates] + [f"task {t.id}: {t.title_zh} / {t.title_en}" for t in tasks]
-    if current is not None and current.state == "waiting" and not waits:
-        waits = [f"{current.step}"]
-    words = ENDING_WORDS[Ending(m.ending)] if m.ending else None
-    return {
-        "migration": m.id,
-        "system": m.system,
-        "strategy": m.strategy,
-        "state": m.state,
-        "live": m.live,
-        "ending": m.ending,
-        "ending_zh": words[0] if words else None,
-        "why": m.why,
-        "next": words[2] if words else None,
-        "done": sum(s.state == "done" for s in steps if s.runbook == m.runbook),
-        "steps": sum(s.runbook == m.runbook for s in steps),
-        "step": current.step if current is not None else None,
-        "step_state": current.state if current is not None else None,
-        "since": current.started if current is not None else None,
-        "waits_for": waits,
-        "error": current.error if current is not None else None,
-    }
-
-
 def _print(rows: list[dict[str, Any]]) -> None:
     if not rows:
-        click.echo("no migrations yet: `orchestrator migrate --system ID` starts one")
-    for r in rows:
-        head = f"{r['migration']:<24} {r['strategy']:<18} {r['done']}/{r['steps']}  live: {r['live']}"
-        if r["ending"]:
-            click.echo(f"{head}  {r['ending_zh']} / {r['ending'].replace('_', ' ')}")
-            if r["why"]:
-                click.echo(f"    why: {r['why']}")
-            if r["ending"] != "accepted":
-                click.echo(f"    → {r['next']}")
-            continue
-        since = f" since {_ago(r['since'])}" if r["since"] else ""
-        click.echo(f"{head}  {r['state'].replace('_', ' ')}: {r['step'] or 'between steps'} ({r['step_state'] or '-'}{since})")
-        for wait in r["waits_for"]:
-            click.echo(f"    waits for {wait}")
-        if r["error"]:
-            click.echo(f"    {r['error'].get('what', '')}")
+        click.echo(texts.text("say.no_migrations"))
+    for row in rows:
+        head, *lines = _lines(row)
+        click.echo(safe(head))
+        for line in lines:
+            click.echo(safe(f"    {line}"))
 
 
-def _ago(at: str) -> str:
+def _lines(row: dict[str, Any]) -> list[str]:
+    head = f"{row['migration']:<24} {row['strategy']:<18} {row['done']}/{row['steps']}  "
+    head += texts.text("status.live", side=texts.text(f"side.{row['live']}"))
+    ended = row["state"] == "ended"
+    if row["ending"]:
+        name = "refused" if row["refused"] else row["ending"]
+        head += "  " + texts.text(f"ending.{name}")
+    lines = [head]
+    if not ended:
+        lines += [_now(row), _engine(row)]
+    if row["why"] and (row["ending"] or row["state"] != "forward"):
+        lines.append(texts.text("status.why", why=row["why"]))
+    if row["turn_back"]:
+        lines.append(texts.text("status.asked", why=row["turn_back"]))
+    if row["stay"]:
+        lines.append(texts.text("status.stay", why=row["stay"]))
+    lines += [_wait(row, wait) for wait in row["waits_for"]]
+    if row["error"] and not ended:
+        lines.append(texts.text("status.error", what=row["error"].get("what", "")))
+    if row["ending"] != "accepted":
+        lines += [texts.text("say.finding", **finding) for finding in row["findings"]]
+    if not ended:
+        lines += [texts.text("status.alarm", since=_ago(a["since"]), message=a["message"]) for a in row["alarms"]]
+    lines += [texts.text("say.owed_row", **owed) for owed in row["owed"]]
+    lines += [texts.text("status.type", command=command) for command in row["next"]]
+    return lines
+
+
+def _now(row: dict[str, Any]) -> str:
+    state = texts.text(f"state.{row['state']}")
+    if row["step"] is None:
+        return texts.text("status.between", state=state)
+    title = texts.text(f"step.{row['step']}") if texts.knows(f"step.{row['step']}") else row["step"]
+    step_state = texts.text(f"step_state.{row['step_state']}")
+    return texts.text("status.now", state=state, step=title, step_state=step_state, since=_ago(row["since"]))
+
+
+def _engine(row: dict[str, Any]) -> str:
+    engine = row["engine"]
+    if engine["alive"]:
+        return texts.text("status.engine_lives", holder=engine["holder"], seen=engine["heard_seconds_ago"])
+    return texts.text("status.engine_dead", command=f"`orchestrator resume {row['system']}`")
+
+
+def _wait(row: dict[str, Any], wait: dict[str, Any]) -> str:
+    kind = wait["kind"]
+    if kind == "gate":
+        name = texts.text(f"gate.{wait['gate']}")
+        asked = {"gate": name, "digest": wait["digest"][:12], "command": wait["command"], "system": row["system"]}
+        return texts.text("status.waits_gate", **asked)
+    if kind == "target_lost":
+        return texts.text("status.waits_lost", who=wait["by"], why=wait["why"], system=row["system"])
+    if kind == "task":
+        return texts.text("status.waits_task", number=wait["number"], title=wait[f"title_{texts.language()}"])
+    step = wait["step"]
+    return texts.text("status.waits", what=texts.text(f"step.{step}") if texts.knows(f"step.{step}") else step)
+
+
+def _ago(at: str | None) -> str:
+    if at is None:
+        return "-"
     seconds = (dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(at)).total_seconds()
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

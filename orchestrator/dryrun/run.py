@@ -194,7 +194,7 @@ def _refusals(session: Session, system: str, chosen: Sequence[str], *, named: bo
 
 
 def _unlooked(runbook: str, why: str) -> tuple[StepReport, ...]:
-    return tuple(StepReport(s.id, s.zh, s.en, str(s.effect), Coverage.NOT_TOUCHED, why) for s in RUNBOOKS[runbook])
+    return tuple(StepReport(s.id, *s.names, str(s.effect), Coverage.NOT_TOUCHED, why) for s in RUNBOOKS[runbook])
 
 
 def _previewed(session: Session, report: SystemReport, plan: Plan, *, connect: bool) -> SystemReport:
@@ -207,7 +207,7 @@ def _previewed(session: Session, report: SystemReport, plan: Plan, *, connect: b
     try:
         for step in RUNBOOKS[report.runbook]:
             seen = step.preview(context, connect) if step.preview else Preview(Coverage.NOT_TOUCHED, NO_PREVIEW[str(step.effect)])
-            steps.append(StepReport(step.id, step.zh, step.en, str(step.effect), seen.coverage, seen.how))
+            steps.append(StepReport(step.id, *step.names, str(step.effect), seen.coverage, seen.how))
             findings += seen.findings
             if "changes" in seen.detail:
                 terraform = seen.detail

@@ -18,8 +18,9 @@ from typing import Any
 from orchestrator.embedded import citizens, judge, sabotage
 from orchestrator.embedded.city import City
 from orchestrator.embedded.people import ENGINEER, OPERATOR, People
+from orchestrator.engine.observer import Observer
 from orchestrator.engine.session import Session
-from orchestrator.flows import drive as driving
+from orchestrator.flows.drive import Drive
 from orchestrator.settings import Settings
 from orchestrator.steps.world import SUFFIX
 from orchestrator.tools import prefect_server as server
@@ -33,10 +34,12 @@ class Demo:
     """One run. ``only``: these systems and what they depend on."""
 
     def __init__(
-        self, folder: Path | None = None, *, write_report: Callable[[Session, Path], None], only: tuple[str, ...] = (), fault: str = "",
+        self, folder: Path | None = None, *, write_report: Callable[[Session, Path], None], observer: Observer, only: tuple[str, ...] = (), fault: str = "",
         direct: bool = False, keep: bool = False,
     ) -> None:  # fmt: skip
         self._write_report = write_report
+        self._observer = observer
+        self._stop = threading.Event()
         self.city = City(folder)
         self.only = only or ((REGISTER,) if fault == "unsigned" else (PORTAL,) if fault else ())
         self.fault, self.direct, self.keep = fault, direct, keep
@@ -67,7 +70,7 @@ class Demo:
             systems = self._systems(session)
             citizens.start(self.city, self.out / "ledgers", only=[s for s in systems if s in citizens.KINDS], max_seconds=1200)
             slow = sabotage.Slow(citizens.pooled_dsn(self.city, PORTAL)).start() if self.fault == "slow" else None
-            with People(session, self.city, lambda system: self._may_accept(session, system)) as people:
+            with People(session, self.city, lambda system: self._may_accept(session, system), self._stop.set) as people:
                 self._timed("migrations", lambda: self._migrate(session, systems))
             if slow:
                 slow.stop()
@@ -102,14 +105,16 @@ class Demo:
 
     def _migrate(self, session: Session, systems: list[str]) -> None:
         """The phase; what came back is mended by the simulated engineer and migrated again, while the others go on."""
-        driving.STOPPING.clear()
         again = threading.Thread(target=self._migrate_weather_again, args=(session, systems), name="again")
         again.start()
-        driving.drive(session, list(systems), systems, wait=True, direct=self.direct)
+        self._drive(session).all(systems, systems)
         again.join(600)
 
+    def _drive(self, session: Session) -> Drive:
+        return Drive(session, self._observer, wait=True, direct=self.direct, stop=self._stop)
+
     def _migrate_weather_again(self, session: Session, systems: list[str]) -> None:
-        while WEATHER in systems and not driving.STOPPING.is_set():
+        while WEATHER in systems and not self._stop.is_set():
             time.sleep(0.5)
             ended = [m for m in session.journal.migrations(system=WEATHER) if m.state == "ended"]
             if not ended:
@@ -119,7 +124,7 @@ class Demo:
             done = "the outbox folder is created on the new host"
             session.journal.append_event("mended", actor=str(ENGINEER), system=WEATHER, payload={"cause": ended[-1].why, "done": done})
             self.mend_when_created()
-            driving.drive(session, [WEATHER], [WEATHER], wait=True, direct=self.direct)
+            self._drive(session).all([WEATHER], [WEATHER])
             return
 
     def mend_when_created(self) -> None:
@@ -153,7 +158,7 @@ class Demo:
             self.verdicts[system] = verdict
             session.journal.append_event("judged", actor="simulated:judge", system=system, payload=asdict(verdict))
             if verdict.faults or self._planted:
-                driving.STOPPING.set()
+                self._stop.set()
                 return False
             self._cleared.add(system)
             return True

@@ -10,7 +10,6 @@ from typing import Any
 from orchestrator.embedded.city import City
 from orchestrator.engine.session import Session
 from orchestrator.errors import OrchestratorError
-from orchestrator.flows import drive as driving
 from orchestrator.journal.actors import Actor, simulated
 
 OPERATOR = simulated("运维值班员（模拟）")
@@ -25,10 +24,12 @@ ENGINEER = simulated("系统工程师（模拟）")
 
 
 class People:
-    """A thread that looks at the journal as people look at their screens. ``may_accept`` is asked before final acceptance."""
+    """A thread that looks at the journal as people look at their screens. ``may_accept`` is asked before final acceptance;
+    ``give_up`` is called when one of them falls over."""
 
-    def __init__(self, session: Session, city: City, may_accept: Callable[[str], bool]) -> None:
+    def __init__(self, session: Session, city: City, may_accept: Callable[[str], bool], give_up: Callable[[], None]) -> None:
         self._session, self._city, self._may_accept = session, city, may_accept
+        self._give_up = give_up
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._live, name="people", daemon=True)
         self.problems: list[str] = []
@@ -53,7 +54,7 @@ class People:
                     self.problems.append(str(error))
                 except Exception as error:  # noqa: BLE001 - a person who falls over ends the demo, and is named in its result
                     self.problems.append(f"{type(error).__name__}: {error}")
-                    driving.STOPPING.set()
+                    self._give_up()
 
     def _decide(self, migration: Any) -> None:
         for gate in self._session.decisions.gates(migration.id):

@@ -11,7 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator import texts
 from orchestrator.engine.interruption import Interruption
+from orchestrator.engine.observer import Observer, Silent
 from orchestrator.engine.records import WITNESS
 from orchestrator.errors import Finding, NeedsPerson, OrchestratorError, StaleLease, StepFailed, ToolError, TurnedBack, Waiting
 from orchestrator.journal.decisions import Decisions
@@ -56,7 +58,7 @@ class Runner:
     """One migration in the hands of one process that holds its lease."""
 
     def __init__(
-        self, journal: Journal, lease: Lease, context: Context, *, invoke: Invoke = directly, stopping: Stopping = never,
+        self, journal: Journal, lease: Lease, context: Context, observer: Observer | None = None, *, invoke: Invoke = directly, stopping: Stopping = never,
         runbooks: Mapping[str, tuple[Step, ...]] = RUNBOOKS, going_back: Mapping[str, tuple[Step, ...]] = GOING_BACK,
     ) -> None:  # fmt: skip
         self._journal = journal
@@ -66,6 +68,8 @@ class Runner:
         self._stopping = stopping
         self._runbooks = runbooks
         self._going_back = going_back
+        self._observer: Observer = observer or Silent()
+        self._system = str(journal.migration(lease.migration).system)
         self._notes = Notes(journal)
         self._decisions = Decisions(journal)
         self._interruption = Interruption(self._turn_back_waits, *context.interruptible)
@@ -119,10 +123,10 @@ class Runner:
     def _turn_back(self, step: Step, error: OrchestratorError) -> Outcome | None:
         """A step failed for good: before the switch undo, after it go back. Once the source was given up: a person."""
         row = self._migration()
-        why = f"{step.en}: {error}"
+        why = f"{step.kept_title}: {error}"
         if self._journal.past_return(row.id):
             raise NeedsPerson(why, where=row.id, remedy="it is past the point of no return: mend the cause and `orchestrator resume`")
-        self._context.say(f"failed, going back: {why}")
+        self._context.say(texts.text("say.failed_back", why=why))
         state = MigrationState.GOING_BACK if row.live == "target" else MigrationState.UNDOING
         self._journal.set_migration(self._lease, state=state, why=why)
         return None
@@ -142,9 +146,9 @@ class Runner:
             return False
         row = self._migration()
         if self._journal.past_return(row.id):
-            self._context.say("asked to go back, but the point of no return is past")
+            self._context.say(texts.text("say.asked_past"))
             return False
-        self._context.say(f"asked to go back: {asked.value}")
+        self._context.say(texts.text("say.asked", why=asked.value))
         state = MigrationState.GOING_BACK if row.live == "target" else MigrationState.UNDOING
         self._journal.set_migration(self._lease, state=state, why=asked.value)
         return True
@@ -158,26 +162,25 @@ class Runner:
             return
         if row.state == StepState.RUNNING and not self._recover(step, runbook):
             return
-        self._journal.set_step(self._lease, runbook, step.id, StepState.RUNNING)
-        self._context.say(step.en)
+        self._set(runbook, step.id, StepState.RUNNING)
         try:
             with self._interruption.over(step):
                 facts = self._invoke(step, lambda: step.run(self._context))
                 self._verify(step)
         except Waiting:
-            self._journal.set_step(self._lease, runbook, step.id, StepState.WAITING)
+            self._set(runbook, step.id, StepState.WAITING)
             raise
         except StaleLease:
             raise
         except Exception as error:
             if step.can_be_left and self._turn_back_waits():  # whatever it raised: it was told to stop
                 left = TurnedBack(where=step.id)
-                self._journal.set_step(self._lease, runbook, step.id, StepState.FAILED, error=_describe(left))
+                self._set(runbook, step.id, StepState.FAILED, error=_describe(left))
                 raise left from error
             if isinstance(error, OrchestratorError):
-                self._journal.set_step(self._lease, runbook, step.id, StepState.FAILED, error=_describe(error), findings=_findings(error))
+                self._set(runbook, step.id, StepState.FAILED, error=_describe(error), findings=_findings(error))
                 raise
-            self._journal.set_step(self._lease, runbook, step.id, StepState.FAILED, error={"what": f"{error.__class__.__name__}: {error}"})
+            self._set(runbook, step.id, StepState.FAILED, error={"what": f"{error.__class__.__name__}: {error}"})
             raise StepFailed(
                 f"{error.__class__.__name__}: {error}".strip(),
                 where=step.id,
@@ -189,7 +192,7 @@ class Runner:
         if step.switches:
             self._journal.set_migration(self._lease, live=step.switches)
         self._context.facts[step.id] = facts
-        self._journal.set_step(self._lease, runbook, step.id, StepState.DONE, facts=facts)
+        self._set(runbook, step.id, StepState.DONE, facts=facts)
 
     def _verify(self, step: Step) -> None:
         seen = step.observe(self._context)
@@ -206,12 +209,12 @@ class Runner:
 
     def _recover(self, step: Step, runbook: str) -> bool:
         """A step found RUNNING: its process is dead, so the world decides. False: it is done after all."""
-        self._context.say(f"found interrupted: {step.en}; looking at what it left")
+        self._context.say(texts.text("say.found", step=step.title))
         facts = self._context.facts.get(step.id)
         if facts is not None and step.observe(self._context) is Observed.DONE:
             self._finish(step, runbook, facts)
             return False
-        self._journal.set_step(self._lease, runbook, step.id, StepState.FAILED, error={"what": "interrupted; it is run again"})
+        self._set(runbook, step.id, StepState.FAILED, error={"what": "interrupted; it is run again"})
         return True
 
     # ------------------------------------------------------------ back
@@ -227,7 +230,7 @@ class Runner:
                 raise
             except OrchestratorError as error:
                 raise NeedsPerson(
-                    f"going back failed at “{step.en}”: {error}",
+                    f"going back failed at “{step.kept_title}”: {error}",
                     where=self._lease.migration,
                     remedy="citizens are served by the side shown as live; mend the cause and `orchestrator resume`",
                 ) from error
@@ -264,10 +267,9 @@ class Runner:
         """The target's half first, so that nothing holds on to the source; then the source's, which must succeed."""
         state = StepState(owed.state)
         if state is StepState.RUNNING:
-            self._journal.set_step(self._lease, owed.runbook, step.id, StepState.FAILED, error={"what": "interrupted; it is undone"})
+            self._set(owed.runbook, step.id, StepState.FAILED, error={"what": "interrupted; it is undone"})
         if state is not StepState.UNDOING:
-            self._journal.set_step(self._lease, owed.runbook, step.id, StepState.UNDOING)
-        self._context.say(f"undo: {step.en}")
+            self._set(owed.runbook, step.id, StepState.UNDOING)
         clean = self._undo_target(step)
         try:
             if step.undo_source is not None:
@@ -277,15 +279,13 @@ class Runner:
         except (StaleLease, Waiting):  # a person carries something back: the undoing goes on when it is done
             raise
         except Exception as error:
-            self._journal.set_step(
-                self._lease, owed.runbook, step.id, StepState.UNDO_FAILED, error=_describe(error), findings=_findings(error)
-            )
+            self._set(owed.runbook, step.id, StepState.UNDO_FAILED, error=_describe(error), findings=_findings(error))
             raise NeedsPerson(
-                f"undoing “{step.en}” failed: {error}",
+                f"undoing “{step.kept_title}” failed: {error}",
                 where=self._lease.migration,
                 remedy="mend the cause and `orchestrator resume`; nothing is skipped",
             ) from error
-        self._journal.set_step(self._lease, owed.runbook, step.id, StepState.UNDONE)
+        self._set(owed.runbook, step.id, StepState.UNDONE)
 
     def _undo_target(self, step: Step) -> bool:
         """Whether the target is clean of this step. A failure becomes clean-up that is owed: it never holds up the source."""
@@ -302,8 +302,8 @@ class Runner:
         except (StaleLease, Waiting):
             raise
         except Exception as error:  # noqa: BLE001 - whatever a broken target does to us is said, kept, and tried again later
-            self._context.say(f"left to clean-up: {step.en}: {error}")
-            self._notes.owe(self._lease, step.id, f"{step.en}: {_describe(error)['what']}", CLEAN_UP)
+            self._context.say(texts.text("say.owed", step=step.title, error=error))
+            self._notes.owe(self._lease, step.id, f"{step.kept_title}: {_describe(error)['what']}", CLEAN_UP)
             return False
         self._notes.settle(self._lease, step.id, "undone when it was tried again")
         if step.takes_target_away:
@@ -319,7 +319,7 @@ class Runner:
         for row in reversed(self._rows()):
             step = by_id.get(row.step)
             if step is not None and row.step in owing and self._still_owed(row.step):
-                self._context.say(f"clean up: {step.en}")
+                self._context.say(texts.text("say.clean_up", step=step.title))
                 self._undo_target(step)
         return self._notes.owed(self._lease.migration)
 
@@ -343,7 +343,7 @@ class Runner:
                 continue
             record = ProcessRecord(row.pid, row.started, row.boot, row.label, row.mark)
             if row.host == socket.gethostname() and still_alive(record):
-                self._context.say(f"ending {row.label} (pid {row.pid}), left by a former run")
+                self._context.say(texts.text("say.ending_child", label=row.label, pid=row.pid))
                 try:
                     end(record)
                 except ToolError as error:
@@ -365,25 +365,32 @@ class Runner:
                 self._settle(*settling[row.step], row)
 
     def _settle(self, step: Step, settle: Callable[[Context], Facts | None], row: Any) -> None:
-        self._context.say(f"reading what became of: {step.en}")
+        self._context.say(texts.text("say.settling", step=step.title))
         try:
             facts = settle(self._context)
         except OrchestratorError:
             raise
         except Exception as error:
             raise NeedsPerson(
-                f"what became of “{step.en}” cannot be read: {str(error).strip()}",
+                f"what became of “{step.kept_title}” cannot be read: {str(error).strip()}",
                 where=row.migration,
                 remedy="bring both databases and the gateways back, then `orchestrator resume`",
             ) from error
         if facts is not None:
             if row.state == StepState.FAILED:
-                self._journal.set_step(self._lease, row.runbook, step.id, StepState.RUNNING)
+                self._set(row.runbook, step.id, StepState.RUNNING)
             self._finish(step, row.runbook, facts)
         elif row.state == StepState.RUNNING:
-            self._journal.set_step(self._lease, row.runbook, step.id, StepState.FAILED, error={"what": "interrupted before the switch"})
+            self._set(row.runbook, step.id, StepState.FAILED, error={"what": "interrupted before the switch"})
 
     # ------------------------------------------------------------ helpers
+
+    def _set(self, runbook: str, step: str, state: StepState, **more: Any) -> None:
+        """The journal first; only then is anybody told."""
+        self._journal.set_step(self._lease, runbook, step, state, **more)
+        rows = self._journal.steps(self._lease.migration, runbook)
+        number = next(i for i, row in enumerate(rows, start=1) if row.step == step)
+        self._observer.advanced(self._system, step, str(state), number, len(rows))
 
     def _migration(self) -> Any:
         return self._journal.migration(self._lease.migration)

@@ -7,7 +7,7 @@ import datetime as dt
 import os
 import socket
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -36,6 +36,7 @@ from orchestrator.policy.records import JournalAudit, overrides, with_overrides
 from orchestrator.settings import Settings
 
 if TYPE_CHECKING:  # whoever only looks or decides does not pay for the steps and their tools
+    from orchestrator.engine.observer import Observer
     from orchestrator.engine.runner import Invoke, Outcome, Runner, Stopping
     from orchestrator.steps.base import Context
     from orchestrator.steps.world import World
@@ -47,9 +48,6 @@ ENDING_EXIT = {
     Ending.ROLLED_BACK_AFTER: Exit.ROLLED_BACK,
     Ending.NEEDS_A_PERSON: Exit.NEEDS_A_PERSON,
 }
-
-Say = Callable[[str, str], None]
-"""(system id, what happens now)."""
 
 
 @dataclass
@@ -278,10 +276,10 @@ class Session:
             ]
             raise Refused(f"the target of {system} is not clean", findings=findings, where=system)
 
-    def clean_up(self, migration: str, *, say: Say) -> list[Any]:
+    def clean_up(self, migration: str, *, observer: Observer) -> list[Any]:
         """Tries once more what an ended migration owes on its target. Returns what is left."""
         row = self.journal.migration(migration)
-        with self._runner(row, say=say) as runner:
+        with self._runner(row, observer) as runner:
             return runner.clean_up()
 
     def ask_to_turn_back(self, migration: str, reason: str, *, cancelled: bool) -> None:
@@ -295,14 +293,14 @@ class Session:
         text = ("cancelled: " if cancelled else "") + f"{reason} ({self.actor})"
         self.journal.set_flag(f"turn_back:{migration}", text, actor=str(self.actor))
 
-    def run(self, migration: str, *, say: Say, invoke: Invoke | None = None, stopping: Stopping | None = None) -> Outcome:
+    def run(self, migration: str, *, observer: Observer, invoke: Invoke | None = None, stopping: Stopping | None = None) -> Outcome:
         """Takes the lease and runs as far as it goes: forward, or back when a person asked for it."""
         row = self.journal.migration(migration)
-        with self._runner(row, say=say, invoke=invoke, stopping=stopping) as runner:
+        with self._runner(row, observer, invoke=invoke, stopping=stopping) as runner:
             return runner.run()
 
     @contextmanager
-    def _runner(self, row: Any, *, say: Say, invoke: Invoke | None = None, stopping: Stopping | None = None) -> Iterator[Runner]:
+    def _runner(self, row: Any, observer: Observer, *, invoke: Invoke | None = None, stopping: Stopping | None = None) -> Iterator[Runner]:
         """A runner with the migration's lease, renewed while it works. Raises Refused for an account that cannot go on."""
         from orchestrator.engine.runner import Runner, directly, never
         from orchestrator.steps.world import World
@@ -312,11 +310,11 @@ class Session:
             raise Refused(f"{self.actor} cannot work on {row.system}: nothing was begun", where=row.id, findings=denied)
         lease = self.journal.acquire(row.id, holder=f"{self.actor} {socket.gethostname()}:{os.getpid()}")
         try:
-            context = self._context(lease, world, row.system, row.plan_digest, lambda text: say(row.system, text))
+            context = self._context(lease, world, row.system, row.plan_digest, observer)
             if row.ending == Ending.NEEDS_A_PERSON:
                 self.journal.clear_needs_person(lease, actor=str(self.actor))
             with self._renewed(lease):
-                yield Runner(self.journal, lease, context, invoke=invoke or directly, stopping=stopping or never)
+                yield Runner(self.journal, lease, context, observer, invoke=invoke or directly, stopping=stopping or never)
         finally:
             world.close()
             self.journal.release(lease)
@@ -339,7 +337,7 @@ class Session:
             stop.set()
             thread.join()
 
-    def _context(self, lease: Lease, world: World, system: str, digest: str, say: Callable[[str], None]) -> Context:
+    def _context(self, lease: Lease, world: World, system: str, digest: str, observer: Observer) -> Context:
         kept = self.journal.plan(digest)
         plan = Plan.model_validate_json(kept) if kept else self.plan
         if (
@@ -356,5 +354,6 @@ class Session:
 
         return Context(
             system=self.system(system), verdict=self.verdicts[system], plan=plan, sites=self.sites, settings=self.settings, migration=lease.migration,
-            token=lease.token, records=BoundRecords(self.journal, lease, system), say=say, world=world,
+            token=lease.token, records=BoundRecords(self.journal, lease, system), say=lambda text: observer.said(system, text), world=world,
+            progress=lambda progress: observer.progressed(system, progress),
         )  # fmt: skip

@@ -1,68 +1,144 @@
-"""Thin Prefect shells: one flow run a migration, one task run a step. State is the journal's; Prefect shows and limits."""
+"""Prefect shows the migration: a flow run that follows it, a task run a step. It is told what happens and decides nothing.
+
+The migration never waits for Prefect: not for its import, not for its server, not for an answer. A server that dies costs its
+pages and nothing else (docs/decisions/0005).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, cast
+import logging
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
 
-from orchestrator.engine.runner import Outcome, Stopping, never
-from orchestrator.engine.session import Say, Session
-from orchestrator.errors import OrchestratorError, Waiting
+from orchestrator.settings import Settings
 from orchestrator.steps.base import Facts, Step
 from orchestrator.tools import prefect_server as server
 
+LOOK_SECONDS = 2.0
+MISSED_LOOKS = 2
+"""So many failed looks in a row, and the server is away: about five seconds."""
+LEAVE_SECONDS = 10.0
+"""How long the end of a run waits for Prefect's last page."""
 
-def run_in_flow(session: Session, migration: str, system: str, say: Say, stopping: Stopping = never) -> Outcome:
-    """Runs the migration inside a flow run named after it. The server is started when it is needed and reused."""
-    server.ensure(session.settings)
 
-    from prefect import flow, task
-    from prefect.cache_policies import NO_CACHE
+@dataclass
+class Told:
+    """One step that runs or ran, as Prefect is told of it."""
+
+    step: Step
+    over: threading.Event = field(default_factory=threading.Event)
+    error: BaseException | None = None
+
+    def wait(self) -> None:
+        """The task's body: as long as the step, and failed when the step failed."""
+        self.over.wait()
+        if self.error is not None:
+            raise self.error
+
+
+_FOLLOWED: dict[str, queue.SimpleQueue[Told | None]] = {}
+"""By migration: what its flow run is still to show."""
+
+
+class Follower:
+    """Hands steps to the flow run of one migration. ``away`` is called once, when Prefect cannot show any more."""
+
+    def __init__(self, settings: Settings, migration: str, system: str, away: Callable[[], None]) -> None:
+        self._settings, self._migration, self._system = settings, migration, system
+        self._tell_away = away
+        self._away = threading.Event()
+        self._left = threading.Event()
+        self._up = threading.Event()
+        self._queue: queue.SimpleQueue[Told | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._follow, name=f"prefect {migration}", daemon=True)
+
+    def invoke(self, step: Step, act: Callable[[], Facts]) -> Facts:
+        """Runs the step here; Prefect is told when it begins and when it is over."""
+        told = Told(step)
+        self._queue.put(told)
+        try:
+            return act()
+        except BaseException as error:
+            told.error = error
+            raise
+        finally:
+            told.over.set()
+
+    def start(self) -> None:
+        """Begins to follow; returns at once."""
+        _FOLLOWED[self._migration] = self._queue
+        self._thread.start()
+        threading.Thread(target=self._look, name=f"prefect health {self._migration}", daemon=True).start()
+
+    def leave(self) -> None:
+        """The run is over: the last page is waited for, unless Prefect is away."""
+        self._queue.put(None)
+        if not self._away.is_set():
+            self._thread.join(LEAVE_SECONDS)
+        self._left.set()
+        _FOLLOWED.pop(self._migration, None)
+
+    def _follow(self) -> None:
+        try:
+            self._url = server.ensure(self._settings)
+            self._up.set()
+            show(self._migration, self._system)
+        except Exception as error:  # noqa: BLE001 - whatever Prefect does to itself is no business of the migration
+            logging.getLogger(__name__).debug("prefect: %s", error)
+            self._gone()
+
+    def _look(self) -> None:
+        """Asks whether the server lives, since Prefect's own client goes on trying for minutes before it says anything."""
+        missed = 0
+        while self._thread.is_alive() and not self._left.wait(LOOK_SECONDS):
+            if self._up.is_set():
+                missed = 0 if server.answers(self._url) else missed + 1
+            if missed >= MISSED_LOOKS:
+                self._gone()
+                return
+
+    def _gone(self) -> None:
+        if not self._away.is_set() and not self._left.is_set():
+            self._away.set()
+            self._tell_away()
+
+
+@contextmanager
+def followed(settings: Settings, migration: str, system: str, away: Callable[[], None]) -> Iterator[Follower]:
+    """While the migration runs inside, Prefect shows it."""
+    follower = Follower(settings, migration, system, away)
+    follower.start()
+    try:
+        yield follower
+    finally:
+        follower.leave()
+
+
+def show(migration: str, system: str) -> None:
+    """The flow run, from its first step to its last. Raises what Prefect raises when its server is away."""
+    from prefect import flow
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
-    raised: list[OrchestratorError] = []
-
-    def invoke(step: Step, act: Callable[[], Facts]) -> Facts:
-        """The step as a task run. A wait is no failure, so it leaves the task as a value."""
-
-        done: list[Any] = []
-        act_began: list[bool] = []
-
-        def body() -> Any:
-            act_began.append(True)
-            try:
-                done.append(act())
-            except Waiting as waiting:
-                done.append(waiting)
-            return done[0]
-
-        options = {"description": step.zh, "cache_policy": NO_CACHE, "persist_result": False, "retries": 0}
-        try:
-            task(name=step.id, task_run_name=f"{migration} {step.id}", **options)(body)()  # type: ignore[call-overload]  # options of several types in one mapping
-        except OrchestratorError:
-            raise
-        except Exception:
-            if not done and act_began:
-                raise
-            # Prefect itself failed, its server is away: the step's own outcome counts, or it is run without Prefect
-            if not done:
-                body()
-        if isinstance(done[0], Waiting):
-            raise done[0]
-        return cast(Facts, dict(done[0] or {}))
-
-    @flow(name="migrate-system", flow_run_name=migration, persist_result=False, retries=0, validate_parameters=False)
-    def migrate_system(migration: str, system: str) -> Outcome | None:  # noqa: ARG001 - shown by Prefect
-        try:
-            return session.run(migration, say=say, invoke=invoke, stopping=stopping)
-        except OrchestratorError as error:
-            raised.append(error)
-            raise
-
+    made = flow(name="migrate-system", flow_run_name=migration, persist_result=False, retries=0, validate_parameters=False)(show_steps)
     with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        made(migration, system)
+
+
+def show_steps(migration: str, system: str) -> None:  # noqa: ARG001 - shown by Prefect
+    """The flow's body: a task run for each step, as long as that step."""
+    from prefect import task
+    from prefect.cache_policies import NO_CACHE
+
+    following = _FOLLOWED[migration]
+    while (told := following.get()) is not None:
+        options: dict[str, Any] = {"description": told.step.title, "cache_policy": NO_CACHE, "persist_result": False, "retries": 0}
+        shown = task(name=told.step.id, task_run_name=f"{migration} {told.step.id}", **options)(told.wait)
         try:
-            outcome = migrate_system(migration, system)
-        except OrchestratorError:
-            raise raised[0] from None
-    assert outcome is not None  # noqa: S101 - the flow returned or raised
-    return outcome
+            shown()
+        except Exception:
+            if told.error is None:  # not the step: Prefect itself
+                raise

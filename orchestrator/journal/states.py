@@ -55,27 +55,6 @@ class Ending(StrEnum):
     NEEDS_A_PERSON = "needs_a_person"
 
 
-ENDING_WORDS: dict[Ending, tuple[str, str, str]] = {
-    Ending.ACCEPTED: ("已终验", "accepted", "the source may be decommissioned when its quarantine time is over"),
-    Ending.ROLLED_BACK_BEFORE: ("切换前已回退", "rolled back before cutover", "mend the cause shown, then `orchestrator migrate` again"),
-    Ending.ROLLED_BACK_AFTER: (
-        "切换后已回退（无数据丢失）",
-        "rolled back after cutover (nothing lost)",
-        "mend the cause shown, then `orchestrator migrate` again",
-    ),
-    Ending.CANCELLED: ("已取消", "cancelled", "nothing is owed; `orchestrator migrate` starts anew"),
-    Ending.NEEDS_A_PERSON: (
-        "需人工处理",
-        "needs a person",
-        "read the error, mend it, then `orchestrator resume`, or `orchestrator rollback`",
-    ),
-}
-
-
-REFUSED_WORDS = ("未开始：检查未通过", "refused, and nothing was touched", "mend every finding, then `orchestrator migrate` again")
-"""How *rolled back before cutover* is said of a migration that only looked: there was nothing to roll back."""
-
-
 def check_step(current: StepState, wanted: StepState, step: str) -> None:
     """Raises IllegalTransition unless the table allows it."""
     if wanted not in STEP_TRANSITIONS[current]:

@@ -153,6 +153,8 @@ class Programme(Noun):
     waves: Waves = Waves()
     trial_run_days: Annotated[float, Field(ge=0, le=3650, allow_inf_nan=False)] = 14
     """Between cutover and final acceptance, for systems that declare no trial run of their own."""
+    trial_grace_minutes: Annotated[float, Field(ge=0, le=14_400, allow_inf_nan=False)] = 15
+    """In the trial run: so long services may be unhealthy, a restart or a repair, before the system goes back by itself."""
     reachable: tuple[SystemId, ...] = ()
     """Dependencies that stay where they are and are reached over a link: nobody waits for them."""
     under_way: tuple[Standing, ...] = ()
@@ -201,8 +203,9 @@ class Programme(Noun):
 
     def settings(self) -> dict[str, Any]:
         """What the file says, as canonical JSON holds it: without what moves with time (the present, what is under way, the baseline) and what
-        stands elsewhere (where servers are made)."""
-        return self.model_dump(mode="json", exclude={"as_of", "under_way", "baseline", "target"})
+        stands elsewhere (where servers are made, how patient the trial run is: no plan hangs on it)."""
+        elsewhere = {"target", "trial_grace_minutes"}
+        return self.model_dump(mode="json", exclude={"as_of", "under_way", "baseline"} | elsewhere)
 
 
 DEFAULT_WORK = {

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from orchestrator import texts
 from orchestrator.models import Excluded, Kind, Level, Status
 from orchestrator.policy.assess import STRATEGY_EN, STRATEGY_ZH
 from orchestrator.reports.values import Mark, Words
 
+ENDINGS = ("accepted", "rolled_back_before_cutover", "rolled_back_after_cutover", "cancelled", "needs_a_person")
 STATES: dict[str, tuple[str, str]] = {
     # the five endings
-    "accepted": ("已终验", "accepted"),
-    "rolled_back_before_cutover": ("切换前已回退", "rolled back before cutover"),
-    "rolled_back_after_cutover": ("切换后已回退（无数据丢失）", "rolled back after cutover (nothing lost)"),
-    "cancelled": ("已取消", "cancelled"),
-    "needs_a_person": ("需人工处理", "needs a person"),
+    **{ending: texts.both(f"ending.{ending}") for ending in ENDINGS},
     # under way
     "forward": ("迁移中", "under way"),
     "trial_run": ("试运行", "trial run"),
@@ -26,11 +24,7 @@ STATES: dict[str, tuple[str, str]] = {
     "not_planned": ("未列入计划", "not planned"),
 }
 STRATEGIES = {str(key): (zh, STRATEGY_EN[key]) for key, zh in STRATEGY_ZH.items()}
-GATES = {
-    "initial_acceptance": ("初验", "initial acceptance"),
-    "approve_cutover": ("批准切换", "approval of the cutover"),
-    "final_acceptance": ("终验", "final acceptance"),
-}
+GATES = {name: texts.both(f"gate.{name}") for name in ("initial_acceptance", "approve_cutover", "final_acceptance", "target_lost")}
 OUTCOMES = {"approved": ("同意", "approved"), "refused": ("不同意", "refused"), "done": ("完成", "done")}
 GATE_COMMANDS = {"initial_acceptance": "accept", "approve_cutover": "approve", "final_acceptance": "accept"}
 DIRECTIONS = {"forward": ("切换上云", "to the cloud"), "back": ("回切", "back to the source")}

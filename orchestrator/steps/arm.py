@@ -31,8 +31,6 @@ def disarm_target(ctx: Context) -> None:
 
 STEP = Step(
     id="arm_way_back",
-    zh="启用反向复制",
-    en="arm the way back",
     effect=Effect.REVERSIBLE,
     run=run,
     observe=observe,
@@ -41,8 +39,6 @@ STEP = Step(
 )
 FOR_GOING_BACK = Step(
     id="finish_arming",
-    zh="确认反向复制",
-    en="finish arming the way back",
     effect=Effect.READ_ONLY,
     run=run,
     observe=observe,

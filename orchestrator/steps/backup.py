@@ -46,8 +46,6 @@ def undo(ctx: Context) -> None:
 
 STEP = Step(
     id="verify_backup",
-    zh="备份并以恢复验证",
-    en="back up, and verify the backup by a restore",
     effect=Effect.REVERSIBLE,
     run=run,
     observe=observe,

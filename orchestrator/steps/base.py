@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
+from orchestrator import texts
 from orchestrator.cloud.stand import Stand
 from orchestrator.errors import Finding, TurnedBack
 from orchestrator.models import Plan, Sites, System, Verdict
+from orchestrator.progress import Progress
 from orchestrator.settings import Settings
 
 if TYPE_CHECKING:
@@ -76,8 +78,6 @@ class Step:
     """
 
     id: str
-    zh: str
-    en: str
     effect: Effect
     run: Callable[[Context], Facts]
     observe: Callable[[Context], Observed]
@@ -110,6 +110,21 @@ class Step:
             raise TypeError(f"step {self.id} switches to {self.switches}: only source and target exist")
         if self.settle is not None and self.switches is None:
             raise TypeError(f"step {self.id} has nothing to settle: it switches nothing")
+
+    @property
+    def title(self) -> str:
+        """Its name in the language of this process (``texts``, table ``step``)."""
+        return texts.text(f"step.{self.id}") if texts.knows(f"step.{self.id}") else self.id
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """Chinese and English, for a document that has both."""
+        return texts.both(f"step.{self.id}")
+
+    @property
+    def kept_title(self) -> str:
+        """Its name as it is kept on record."""
+        return texts.english(f"step.{self.id}") if texts.knows(f"step.{self.id}") else self.id
 
     @property
     def has_undo(self) -> bool:
@@ -173,6 +188,8 @@ class Context:
     records: Records
     say: Callable[[str], None]
     world: World
+    progress: Callable[[Progress], None] = lambda _progress: None
+    """How far something long has come; told as often as there is news."""
     facts: dict[str, Facts] = field(default_factory=dict)
     digest: str = ""
     """The approved plan's digest for this system."""

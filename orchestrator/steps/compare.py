@@ -91,12 +91,8 @@ def _done(_: Context) -> Observed:
 
 AT_FENCE = Step(
     id="compare",
-    zh="核对两侧数据",
-    en="compare both sides as they stood in the fence",
     effect=Effect.READ_ONLY,
     run=at_fence,
     observe=_done,
 )
-BEFORE_ACCEPTANCE = Step(
-    id="compare_again", zh="终验前再次核对", en="compare both sides before acceptance", effect=Effect.READ_ONLY, run=now, observe=_done
-)
+BEFORE_ACCEPTANCE = Step(id="compare_again", effect=Effect.READ_ONLY, run=now, observe=_done)

@@ -102,7 +102,9 @@ def switch(ctx: Context, direction: str) -> Facts:
     citizen = dumps.dsn(
         host=entry.address, port=entry.port, database=database.name, user=database.role or "", password=ctx.world.secret(database.secret)
     )
-    probe.start(kind="sql", target=citizen, schema=ctx.world.names(database).schema, clients=2, every_ms=5, limit=600, register=ctx.records.witness)
+    probe.start(
+        kind="sql", target=citizen, schema=ctx.world.names(database).schema, clients=2, every_ms=5, limit=600, register=ctx.records.witness
+    )
     try:
         time.sleep(0.5)
         result, attempts = _attempts(ctx, direction)
@@ -322,10 +324,10 @@ def _back(ctx: Context) -> Facts:
 
 
 FORWARD = Step(
-    id="cutover", zh="切换业务到云上", en="cutover: switch live traffic to the cloud", effect=Effect.REVERSIBLE, run=_forward, observe=observed("forward"), switches="target",
+    id="cutover", effect=Effect.REVERSIBLE, run=_forward, observe=observed("forward"), switches="target",
     settle=lambda ctx: settle(ctx, "forward"),
 )  # fmt: skip
 BACK = Step(
-    id="cutover_back", zh="切换业务回原址", en="switch live traffic back to the source", effect=Effect.REVERSIBLE, run=_back, observe=observed("back"), switches="source",
+    id="cutover_back", effect=Effect.REVERSIBLE, run=_back, observe=observed("back"), switches="source",
     settle=lambda ctx: settle(ctx, "back"),
 )  # fmt: skip

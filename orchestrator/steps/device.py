@@ -173,27 +173,19 @@ def _done(_: Context) -> Observed:
 
 LINK = Step(
     id="check_device_link",
-    zh="检查设备链路",
-    en="check that either site reaches the device",
     effect=Effect.READ_ONLY,
     run=check_link,
     observe=_done,
 )
 ANNOUNCE = Step(
     id="announce_device_outage",
-    zh="公告设备搬迁停用时间",
-    en="announce the device's outage",
     effect=Effect.READ_ONLY,
     run=announce,
     observe=_done,
 )
-CARRIAGE = Step(
-    id="carry_device", zh="搬运设备", en="carry the device", effect=Effect.REVERSIBLE, run=carry, observe=_carried, undo_source=take_back
-)
+CARRIAGE = Step(id="carry_device", effect=Effect.REVERSIBLE, run=carry, observe=_carried, undo_source=take_back)
 CONFIGURE = Step(
     id="configure_device",
-    zh="配置设备并切换链路",
-    en="configure the device and point the links at it",
     effect=Effect.REVERSIBLE,
     run=configure,
     observe=_configured,

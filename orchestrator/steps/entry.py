@@ -103,8 +103,6 @@ def _shifted(ctx: Context) -> Observed:
 
 STEP = Step(
     id="shift_entry",
-    zh="访问入口切到新应用",
-    en="let requests follow to the new instances",
     effect=Effect.REVERSIBLE,
     run=run,
     observe=_shifted,
@@ -112,8 +110,6 @@ STEP = Step(
 )
 BACK = Step(
     id="shift_entry_back",
-    zh="访问入口切回原应用",
-    en="let requests go back to the old instances",
     effect=Effect.READ_ONLY,
     run=back,
     observe=is_back,

@@ -73,7 +73,7 @@ def differences(ctx: Context) -> list[str]:
     return found
 
 
-STEP = Step(id="copy_files", zh="复制文件", en="copy the files", effect=Effect.REVERSIBLE, run=run, observe=observe, undo_target=undo)
+STEP = Step(id="copy_files", effect=Effect.REVERSIBLE, run=run, observe=observe, undo_target=undo)
 
 
 def merge(ctx: Context, tree: FileTree, *, back: bool) -> Facts:

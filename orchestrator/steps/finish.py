@@ -69,24 +69,16 @@ def _done(_: Context) -> Observed:
 
 BASELINE = Step(
     id="record_baseline",
-    zh="记录三不变基线",
-    en="record what must stay unchanged",
     effect=Effect.READ_ONLY,
     run=baseline,
     observe=_done,
     preview=preview_baseline,
 )
-UNCHANGED = Step(
-    id="compare_unchanged", zh="核对三不变", en="compare the three unchanged", effect=Effect.READ_ONLY, run=compare_unchanged, observe=_done
-)
+UNCHANGED = Step(id="compare_unchanged", effect=Effect.READ_ONLY, run=compare_unchanged, observe=_done)
 END_WAY_BACK = Step(
     id="end_way_back",
-    zh="结束反向复制（不可回退点）",
-    en="end the way back: the point of no return",
     effect=Effect.ONE_WAY,
     run=end_way_back,
     observe=_ended,
 )
-CATALOGUE = Step(
-    id="register_catalogue", zh="登记政务信息资源目录", en="register in the catalogue", effect=Effect.READ_ONLY, run=register, observe=_done
-)
+CATALOGUE = Step(id="register_catalogue", effect=Effect.READ_ONLY, run=register, observe=_done)

@@ -6,17 +6,15 @@ import datetime as dt
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from orchestrator import texts
 from orchestrator.errors import NeedsPerson, Refused, Waiting
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
 
 if TYPE_CHECKING:
     from orchestrator.planning.programme import Programme
 
-GATES = {
-    "initial_acceptance": ("初验", "initial acceptance", "accept"),
-    "approve_cutover": ("批准切换", "approval of the cutover", "approve"),
-    "final_acceptance": ("终验", "final acceptance", "accept"),
-}
+COMMANDS = {"initial_acceptance": "accept", "approve_cutover": "approve", "final_acceptance": "accept"}
+"""With which command another person decides at a gate."""
 
 
 def _done(_: Context) -> Observed:
@@ -26,27 +24,29 @@ def _done(_: Context) -> Observed:
 def gate(name: str, before: Callable[[Context], None] | None = None) -> Step:
     """A gate step. ``before`` is asked before the gate opens and again after it was approved: it raises when acceptance
     is not allowed (way back not armed, lag, a comparison that differs)."""
-    zh, en, verb = GATES[name]
+    verb = COMMANDS[name]
 
     def run(ctx: Context) -> Facts:
         if before:
             before(ctx)
         row = ctx.records.gate(name, ctx.plan.digest)
         if row["state"] == "open":
+            digest = ctx.plan.digest[:12]
             raise Waiting(
-                f"{en} of plan {ctx.plan.digest[:12]}",
+                texts.text("say.waits_gate", gate=texts.text(f"gate.{name}"), digest=digest),
                 where=ctx.system.id,
-                remedy=f"another person runs `orchestrator {verb} {ctx.system.id} --digest {ctx.plan.digest[:12]}`",
+                remedy=texts.text("say.decide", command=verb, system=ctx.system.id, digest=digest),
             )
         if row["state"] == "refused":
+            gate_name = texts.english(f"gate.{name}")
             raise Refused(
-                f"{en} was refused by {row['actor']}: {row['reason']}",
+                f"{gate_name} was refused by {row['actor']}: {row['reason']}",
                 where=ctx.system.id,
                 remedy="mend what they name, then migrate again",
             )
         return {"actor": row["actor"], "decided": row["decided"], "digest": row["digest"]}
 
-    return Step(id=name, zh=zh, en=en, effect=Effect.READ_ONLY, run=run, observe=_done)
+    return Step(id=name, effect=Effect.READ_ONLY, run=run, observe=_done)
 
 
 def now() -> dt.datetime:
@@ -88,7 +88,7 @@ def wait_window(ctx: Context) -> Facts:
     if here >= opening.end or approved >= opening.end:
         ctx.records.ask_again("approve_cutover")
         raise Waiting(
-            f"{GATES['approve_cutover'][1]} of plan {ctx.plan.digest[:12]} for another window: the approved one is over ({span})",
+            f"{texts.english('gate.approve_cutover')} of plan {ctx.plan.digest[:12]} for another window: the approved one is over ({span})",
             where=ctx.system.id,
             remedy=f"another person runs `orchestrator approve {ctx.system.id} --digest {ctx.plan.digest[:12]}`: it is for the next opening",
         )
@@ -108,6 +108,11 @@ def trial_seconds(ctx: Context) -> float:
     return own if own is not None else _programme(ctx).trial_run_days * 86_400
 
 
+def grace_seconds(ctx: Context) -> float:
+    """For how long services may be unhealthy in the trial run before the system goes back by itself."""
+    return _programme(ctx).trial_grace_minutes * 60
+
+
 def _programme(ctx: Context) -> Programme:
     from orchestrator.planning.programme import load_programme
 
@@ -121,7 +126,7 @@ def trial_run_over(ctx: Context) -> Facts:
     return watch.trial_run(ctx)
 
 
-WINDOW = Step(id="window", zh="等待切换窗口", en="wait for the cutover window", effect=Effect.READ_ONLY, run=wait_window, observe=_done)
+WINDOW = Step(id="window", effect=Effect.READ_ONLY, run=wait_window, observe=_done)
 INITIAL = gate("initial_acceptance")
 APPROVAL = gate("approve_cutover")
 
@@ -140,6 +145,4 @@ def _may_be_accepted(ctx: Context) -> None:
 
 FINAL = gate("final_acceptance", _may_be_accepted)
 FINAL_WITHOUT_WAY_BACK = gate("final_acceptance")
-TRIAL = Step(
-    id="trial_run", zh="试运行", en="trial run, with the way back armed", effect=Effect.READ_ONLY, run=trial_run_over, observe=_done
-)
+TRIAL = Step(id="trial_run", effect=Effect.READ_ONLY, run=trial_run_over, observe=_done)

@@ -68,5 +68,5 @@ def undo(ctx: Context) -> None:
 
 
 STEP = Step(
-    id="prepare_gateway", zh="配置云上数据库网关", en="make the cloud's gateway know the databases", effect=Effect.REVERSIBLE, run=run, observe=observe, undo_target=undo,
+    id="prepare_gateway", effect=Effect.REVERSIBLE, run=run, observe=observe, undo_target=undo,
 )  # fmt: skip

@@ -348,23 +348,15 @@ def _pointed(ctx: Context) -> Observed:
 
 SHUT_DOWN = Step(
     id="shut_down",
-    zh="公告停机并正常关机",
-    en="announce, then shut down cleanly",
     effect=Effect.REVERSIBLE,
     run=shut_down,
     observe=_is_down,
     undo_source=start_where_it_is,
 )
-COLD_BACKUP = Step(
-    id="cold_backup", zh="冷备份并核对", en="cold backup, compared", effect=Effect.READ_ONLY, run=cold_backup, observe=_backed_up
-)
-CARRIAGE = Step(
-    id="carry_machines", zh="整体搬运", en="carry the machines", effect=Effect.REVERSIBLE, run=carry, observe=_carried, undo_source=carry_back
-)
+COLD_BACKUP = Step(id="cold_backup", effect=Effect.READ_ONLY, run=cold_backup, observe=_backed_up)
+CARRIAGE = Step(id="carry_machines", effect=Effect.REVERSIBLE, run=carry, observe=_carried, undo_source=carry_back)
 START = Step(
     id="start_there",
-    zh="在云中心启动并核验",
-    en="re-address, start and verify at the cloud centre",
     effect=Effect.REVERSIBLE,
     run=start_there,
     observe=_runs_there,
@@ -372,8 +364,6 @@ START = Step(
 )
 ENTRY = Step(
     id="point_entry",
-    zh="访问入口切到新址",
-    en="let requests follow the machines",
     effect=Effect.REVERSIBLE,
     run=point_entry,
     observe=_pointed,

@@ -54,8 +54,6 @@ def observe(_ctx: Context) -> Observed:
 
 STEP = Step(
     id="check_links",
-    zh="核对互联互通",
-    en="check that the cloud reaches what the old room reaches",
     effect=Effect.READ_ONLY,
     run=run,
     observe=observe,

@@ -32,5 +32,5 @@ def _done(_: Context) -> Observed:
     return Observed.DONE
 
 
-BRING = Step(id="bring_onto_cloud", zh="接入云平台", en="bring it onto the cloud", effect=Effect.READ_ONLY, run=bring, observe=_done)
-TRIAL = Step(id="trial_use", zh="试运行", en="trial run", effect=Effect.READ_ONLY, run=trial, observe=_done)
+BRING = Step(id="bring_onto_cloud", effect=Effect.READ_ONLY, run=bring, observe=_done)
+TRIAL = Step(id="trial_use", effect=Effect.READ_ONLY, run=trial, observe=_done)

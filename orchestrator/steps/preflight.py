@@ -92,8 +92,6 @@ def observe(_ctx: Context) -> Observed:
 
 STEP = Step(
     id="preflight",
-    zh="迁移前检查",
-    en="check the source before anything is prepared",
     effect=Effect.READ_ONLY,
     run=run,
     observe=observe,

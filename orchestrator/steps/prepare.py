@@ -87,7 +87,9 @@ def run_as(host: Host) -> list[str]:
 def clients(ctx: Context, database: Host) -> list[str]:
     """Who may connect to the target's database, as ranges: both gateways, the source's database host, this controller as
     the target sees it, and the application's own hosts (they reach it directly in the rehearsal)."""
-    if all(ipaddress.ip_address(address).is_loopback for address in addresses(database.address)):  # whoever connects there comes from 127.0.0.1
+    if all(
+        ipaddress.ip_address(address).is_loopback for address in addresses(database.address)
+    ):  # whoever connects there comes from 127.0.0.1
         return ["127.0.0.0/8"]
     gateways = [site.gateway.address for site in ctx.sites.sites]
     hosts = [host.address for host in ctx.world.targets.values()]
@@ -147,6 +149,6 @@ def preview(ctx: Context, _connect: bool) -> Preview:
 
 
 STEP = Step(
-    id="prepare_hosts", zh="准备云上主机", en="prepare the target's hosts", effect=Effect.REVERSIBLE, run=run, observe=observe,
+    id="prepare_hosts", effect=Effect.REVERSIBLE, run=run, observe=observe,
     undo_target=undo, preview=preview,
 )  # fmt: skip

@@ -161,8 +161,6 @@ def _preview_plan(module: Path, system: str, values: dict[str, Any]) -> Preview:
 
 STEP = Step(
     id="provision",
-    zh="在云上创建服务器",
-    en="create the servers on the cloud",
     effect=Effect.REVERSIBLE,
     run=run,
     observe=observe,

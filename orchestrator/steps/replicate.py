@@ -45,8 +45,6 @@ def withdraw_source(ctx: Context) -> None:
 
 STEP = Step(
     id="replicate",
-    zh="复制数据库并保持同步",
-    en="copy the databases and keep them in step",
     effect=Effect.REVERSIBLE,
     run=run,
     observe=observe,

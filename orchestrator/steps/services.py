@@ -150,13 +150,11 @@ def preview(ctx: Context, _connect: bool) -> Preview:
 
 REHEARSE = Step(
     id="rehearse",
-    zh="演练",
-    en="rehearsal on a throwaway copy",
     effect=Effect.READ_ONLY,
     run=rehearse,
     observe=_rehearsed,
 )
 DEPLOY = Step(
-    id="deploy_services", zh="部署应用（对外功能关闭）", en="deploy the services, outside effects off", effect=Effect.REVERSIBLE, run=deploy, observe=_deployed, undo_target=take_down, preview=preview,
+    id="deploy_services", effect=Effect.REVERSIBLE, run=deploy, observe=_deployed, undo_target=take_down, preview=preview,
 )  # fmt: skip
-GO_LIVE = Step(id="go_live", zh="新应用启用", en="switch on the new services", effect=Effect.READ_ONLY, run=go_live, observe=_live)
+GO_LIVE = Step(id="go_live", effect=Effect.READ_ONLY, run=go_live, observe=_live)

@@ -1,46 +1,56 @@
-"""The trial run: the way back is watched, and health; failure that goes on makes the system go back, once."""
+"""The trial run: the way back is watched, and health. Restarts are outlived; what stays unhealthy goes back, once, if it can."""
 
 from __future__ import annotations
 
 import datetime as dt
 import time
+from dataclasses import dataclass
 
-from orchestrator.errors import StepFailed
+from orchestrator import texts
+from orchestrator.errors import StepFailed, TurnedBack
 from orchestrator.models import Database
 from orchestrator.movers.postgresql import fence, replication
+from orchestrator.progress import Progress
 from orchestrator.steps import files, gates
 from orchestrator.steps.base import Context, Facts
 from orchestrator.tools import health
 
 LAG_LIMIT_SECONDS = 5.0
-BAD_IN_A_ROW = 3
 SLOT_ALARM_BYTES = 1 << 30
 FILES_EVERY_SECONDS = 30.0
+LOOK_SECONDS = 1.0
 
 
 def way_back_problems(ctx: Context) -> list[str]:
     """Why going back would not be safe now: worker, lag, retained WAL on the live side. Empty: armed."""
-    problems: list[str] = []
+    return list(_way_back(ctx).values())
+
+
+def _way_back(ctx: Context) -> dict[str, str]:
+    """The same as alarms: code → sentence."""
+    problems: dict[str, str] = {}
     for database in ctx.world.movable_databases if _replicated(ctx) else []:
         try:
-            problems += _watch(ctx, database)
+            problems |= _watch(ctx, database)
+        except TurnedBack:
+            raise
         except Exception as error:  # noqa: BLE001 - a side that is away for a moment is an alarm, no reason to move citizens
-            problems.append(f"{database.name}: a side cannot be seen: {str(error).strip()}")
+            problems[f"{database.name} side"] = f"{database.name}: a side cannot be seen: {str(error).strip()}"
     return problems
 
 
-def _watch(ctx: Context, database: Database) -> list[str]:
-    problems: list[str] = []
+def _watch(ctx: Context, database: Database) -> dict[str, str]:
+    name, names = database.name, ctx.world.names(database)
+    problems: dict[str, str] = {}
     with fence.connect(ctx.world.dsn(database, "source")) as source, fence.connect(ctx.world.dsn(database, "target")) as target:
-        names = ctx.world.names(database)
         if not replication.works(source, names.back):
-            return [f"{database.name}: the reverse worker is not at work"]
+            return {f"{name} worker": f"{name}: the reverse worker is not at work"}
         lag = fence.round_trip(target, source, names, f"{ctx.migration}-watch-{time.time_ns()}", limit=LAG_LIMIT_SECONDS)
         if lag is None:
-            problems.append(f"{database.name}: the source is more than {LAG_LIMIT_SECONDS:.0f} s behind")
+            problems[f"{name} lag"] = f"{name}: the source is more than {LAG_LIMIT_SECONDS:.0f} s behind"
         retained = replication.retained_bytes(target, names.back)
         if retained > SLOT_ALARM_BYTES:
-            problems.append(f"{database.name}: the slot keeps {retained >> 20} MB on the live side's disk")
+            problems[f"{name} slot"] = f"{name}: the slot keeps {retained >> 20} MB on the live side's disk"
     return problems
 
 
@@ -66,42 +76,67 @@ def unhealthy(ctx: Context) -> list[str]:
     return found
 
 
+@dataclass
+class Illness:
+    """For how long the services have been unhealthy while going back was possible. A target that is away (a restart, a
+    repair) cannot be left: its last writes are there. So that time does not count, and nothing is decided in it."""
+
+    since: float | None = None
+
+    def look(self, *, sick: bool, can_go_back: bool, now: float) -> float:
+        """Seconds so far; 0 when it is well or cannot go back."""
+        if not sick or not can_go_back:
+            self.since = None
+            return 0.0
+        if self.since is None:
+            self.since = now
+        return now - self.since
+
+
 def trial_run(ctx: Context) -> Facts:
-    """Lasts as long as the inventory or else the programme says, counted from the switch and only while the way back is armed."""
-    length = gates.trial_seconds(ctx)
+    """Lasts as long as the inventory or else the programme says, counted from the switch and only while the way back is armed.
+    Goes back by itself when the services stay unhealthy for the programme's grace time, unless a person decided to stay."""
+    length, grace = gates.trial_seconds(ctx), gates.grace_seconds(ctx)
     began = time.monotonic()
     switched = ctx.records.switch_time()
     if switched:
         began -= (dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(switched)).total_seconds()
-    bad, looks, worst_lag = 0, 0, 0.0
-    counted = time.monotonic()
-    files_due = time.monotonic()
+    illness, looks, worst_look = Illness(), 0, 0.0
+    counted = files_due = time.monotonic()
     while True:
-        if asked := ctx.records.turn_back_asked():
-            raise StepFailed(f"rollback asked for: {asked}", where=ctx.system.id, remedy="it goes back now")
-        problems = unhealthy(ctx)
-        bad = bad + 1 if problems else 0
-        if bad >= BAD_IN_A_ROW:
+        ctx.stop_if_asked()
+        before = time.monotonic()
+        sick, broken = unhealthy(ctx), _way_back(ctx)
+        worst_look = max(worst_look, time.monotonic() - before)
+        ctx.records.watch(broken | ({"health": "; ".join(sick)} if sick else {}))
+        ill = illness.look(sick=bool(sick), can_go_back=not broken, now=time.monotonic())
+        stay = ctx.records.stay_decided()
+        if ill >= grace and sick and not broken and not stay:
             raise StepFailed(
-                f"the trial run fails: {'; '.join(problems)}",
+                f"the trial run fails: for {ill:.0f} s {'; '.join(sick)}",
                 where=ctx.system.id,
                 remedy="traffic goes back by itself; mend it and migrate again",
             )
-        before = time.monotonic()
-        broken = way_back_problems(ctx)
-        worst_lag = max(worst_lag, time.monotonic() - before)
-        if broken:
-            ctx.records.event("way_back_alarm", {"problems": broken})
-            ctx.say(f"way back: {'; '.join(broken)}")
+        _say_what_is_wrong(ctx, sick, broken, stay, grace - ill)
         looks += 1
         if broken:  # neither this look nor the pause before it: the way back was not known to be armed
             began += time.monotonic() - counted
         counted = time.monotonic()
         left = length - (time.monotonic() - began)
-        if (time.monotonic() > files_due or left <= 0) and _replicated(ctx):
+        if (time.monotonic() > files_due or left <= 0) and _replicated(ctx) and not broken:
             files_back(ctx)
             files_due = time.monotonic() + FILES_EVERY_SECONDS
-        if left <= 0 and not bad and not broken:
-            return {"seconds": length, "looks": looks, "worst_look_seconds": round(worst_lag, 2)}
-        ctx.say(f"trial run: {max(0, left):.0f} s left")
-        time.sleep(min(1.0, max(0.2, left)))
+        if left <= 0 and not sick and not broken:
+            return {"seconds": length, "looks": looks, "worst_look_seconds": round(worst_look, 2)}
+        ctx.progress(Progress("trial run", length - max(0.0, left), length, "s"))
+        ctx.pause(min(LOOK_SECONDS, max(0.2, left)))
+
+
+def _say_what_is_wrong(ctx: Context, sick: list[str], broken: dict[str, str], stay: str | None, grace_left: float) -> None:
+    if broken:
+        ctx.say(texts.text("trial.cannot_go_back", problems="; ".join([*broken.values(), *sick])))
+    elif sick and stay:
+        ctx.say(texts.text("trial.stays", problems="; ".join(sick), why=stay))
+    elif sick:
+        minutes = max(1, round(grace_left / 60))  # a new line only each minute
+        ctx.say(texts.text("trial.goes_back", problems="; ".join(sick), minutes=minutes, system=ctx.system.id))

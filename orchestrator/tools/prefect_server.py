@@ -128,13 +128,19 @@ def _launch(folder: Path) -> dict[str, Any]:
 def _healthy(url: str, *, limit: float) -> bool:
     until = time.monotonic() + limit
     while time.monotonic() < until:
-        try:
-            with urllib.request.urlopen(f"{url}/health", timeout=2) as answer:  # noqa: S310 - our own http URL
-                if answer.status == 200:
-                    return True
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.2)
+        if answers(url):
+            return True
+        time.sleep(0.2)
     return False
+
+
+def answers(url: str) -> bool:
+    """Whether the server behind this API answers now; looked at for two seconds."""
+    try:
+        with urllib.request.urlopen(f"{url}/health", timeout=2) as answer:  # noqa: S310 - our own http URL
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError, ValueError):
+        return False
 
 
 def stop(settings: Settings) -> None:

@@ -121,7 +121,7 @@ class Story:
     def step(self, name: str) -> Any:
         return next((s for s in self.session.journal.steps(self.row.id) if s.step == name), None)
 
-    def until_step(self, name: str, state: str = "running", seconds: float = 120) -> None:
+    def until_step(self, name: str, state: str = "running", seconds: float = 400) -> None:
         def reached() -> bool:
             rows = self.session.journal.migrations(system=self.system)
             step = self.step(name) if rows else None
@@ -277,7 +277,7 @@ def begin(city: City, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Call
         story = Story(city, session, system, out)
         citizens.start(city, out, only=[system], max_seconds=600)
         stack = contextlib.ExitStack()
-        stack.enter_context(People(session, city, lambda _system: story.accepting))
+        stack.enter_context(People(session, city, lambda _system: story.accepting, lambda: None))
         stories.append((story, stack))
         return story
 

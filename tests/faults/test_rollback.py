@@ -11,7 +11,7 @@ from orchestrator.embedded import citizens, judge
 from orchestrator.steps.world import SUFFIX
 from tests.faults.conftest import WEATHER, Story, wait_until
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
@@ -30,15 +30,15 @@ def test_a_rollback_by_command_during_the_trial_run_loses_nothing(story, baselin
     folder = story.city.host_folder("weather-1" + SUFFIX)
 
     def mend() -> None:
-        wait_until("the new host has its application", (folder / "srv/weather/app").is_dir, 120, every=0.2)
+        wait_until("the new host has its application", (folder / "srv/weather/app").is_dir, 400, every=0.2)
         story.city.mend_weather(folder)
 
     threading.Thread(target=mend, daemon=True).start()
     story.until_step("trial_run")
     story.write()
     time.sleep(1)
-    assert story.run("rollback", WEATHER, "--reason", "the department asks", "--direct", seconds=60) == 0, story.said()
-    assert engine.wait(90) == 4, story.said()
+    assert story.run("rollback", WEATHER, "--reason", "the department asks", "--direct", seconds=200) == 0, story.said()
+    assert engine.wait(200) == 4, story.said()
     assert (story.row.state, story.row.ending, story.row.live) == ("ended", "rolled_back_after_cutover", "source")
     assert "the department asks" in story.row.why
     story.write()

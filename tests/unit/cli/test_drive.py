@@ -4,8 +4,9 @@ import threading
 from types import SimpleNamespace
 from typing import Any
 
+from orchestrator.engine.observer import Silent
 from orchestrator.errors import Exit, Refused
-from orchestrator.flows import drive as driving
+from orchestrator.flows.drive import Drive
 
 
 class City:
@@ -29,7 +30,7 @@ def test_a_system_whose_dependency_was_refused_is_not_waited_for():
     codes: list[int] = []
     systems = ["portal", "register"]
     run = threading.Thread(
-        target=lambda: codes.append(driving.drive(City(), systems, systems, wait=True, direct=True)),  # type: ignore[arg-type]
+        target=lambda: codes.append(Drive(City(), Silent(), wait=True, direct=True).all(systems, systems)),  # type: ignore[arg-type]
         daemon=True,
     )
     run.start()

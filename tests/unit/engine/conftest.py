@@ -90,7 +90,7 @@ class Play:
 
         reversible = effect is Effect.REVERSIBLE and switches is None
         return Step(
-            id=name, zh=name, en=name, effect=effect, run=run,
+            id=name, effect=effect, run=run,
             observe=lambda _: Observed.DONE if self.world.get(name) else Observed.NOT_DONE,
             undo_source=(lambda _: act(f"undo {name}", False)) if reversible and not target else None,
             undo_target=(lambda _: act(f"undo {name}", False)) if reversible and target else None,

@@ -70,7 +70,7 @@ def test_the_intent_is_on_record_before_the_step_touches_anything(play, journal)
 
 
 def test_a_step_that_ran_is_done_only_when_the_world_shows_it(play):
-    blind = Step(id="blind", zh="", en="blind", effect=READ, run=lambda _: {}, observe=lambda _: Observed.UNCLEAR)
+    blind = Step(id="blind", effect=READ, run=lambda _: {}, observe=lambda _: Observed.UNCLEAR)
     play.begin(play.step("one"), blind)
     outcome = play.run()
     assert outcome.ending is Ending.ROLLED_BACK_BEFORE
@@ -116,8 +116,6 @@ def test_the_first_undo_that_fails_stops_the_way_back_needs_a_person_and_resume_
 def test_an_undo_that_left_the_world_as_it_was_has_failed(play):
     stays = Step(
         id="stays",
-        zh="",
-        en="stays",
         effect=Effect.REVERSIBLE,
         run=lambda _: {},
         observe=lambda _: Observed.DONE,
@@ -369,8 +367,6 @@ def test_a_target_that_cannot_be_cleaned_holds_up_nothing_and_is_owed(play, note
 def test_what_the_world_still_shows_on_the_target_is_owed_too(play, notes):
     stays = Step(
         id="stays",
-        zh="",
-        en="stays",
         effect=Effect.REVERSIBLE,
         run=lambda _: {},
         observe=lambda _: Observed.DONE,

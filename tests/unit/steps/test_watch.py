@@ -1,54 +1,137 @@
-"""The trial run's watch: a side that is away for a moment is an alarm, never by itself a reason to move citizens."""
+"""The trial run's watch: restarts are outlived, nobody is moved while going back is impossible, a person may say stay."""
 
 from types import SimpleNamespace
 
 import pytest
 
-from orchestrator.errors import StepFailed
+from orchestrator import texts
+from orchestrator.errors import StepFailed, TurnedBack
 from orchestrator.steps import watch
 
 
+@pytest.fixture(autouse=True)
+def english():
+    texts.use("en")
+    yield
+    texts.use(None)
+
+
 class Records:
-    """Notes alarms; ``asked`` after so many looks."""
+    """Notes what watching saw."""
 
     def __init__(self) -> None:
-        self.alarms: list[list[str]] = []
+        self.seen: list[dict[str, str]] = []
+        self.stay: str | None = None
 
     def switch_time(self) -> None:
         return None
 
-    def turn_back_asked(self) -> str | None:
-        return "enough (os:chen)" if len(self.alarms) >= 2 else None
+    def stay_decided(self) -> str | None:
+        return self.stay
 
-    def event(self, kind: str, payload: dict) -> None:
-        assert kind == "way_back_alarm"
-        self.alarms.append(payload["problems"])
+    def watch(self, problems: dict[str, str]) -> None:
+        self.seen.append(dict(problems))
+
+
+class Trial:
+    """A trial run of half a second whose services and way back do what ``sick`` and ``broken`` say, look by look."""
+
+    def __init__(self, monkeypatch, tmp_path) -> None:
+        self.sick: list[bool] = []
+        self.broken: list[bool] = []
+        self.looks = 0
+        self.ask_after = 1000
+        self.said: list[str] = []
+        self.records = Records()
+        (tmp_path / "program.yaml").write_text(
+            "timezone: Asia/Shanghai\nstarts: 2026-01-01\nphases: [{id: p1, name: p1, due: 2027-01-01, percent: 100}]\ntrial_grace_minutes: 0\n"
+        )
+        system = SimpleNamespace(id="portal", services=(), file_trees=(), trial_run_seconds=0.5)
+        self.ctx = SimpleNamespace(
+            system=system, records=self.records, facts={"replicate": {}}, say=self.said.append, migration="portal-1",
+            world=SimpleNamespace(movable_databases=[], targets={}), settings=SimpleNamespace(inventory=tmp_path),
+            progress=lambda _progress: None, pause=lambda _seconds: self.turn(), stop_if_asked=self.stop_if_asked,
+        )  # fmt: skip
+        monkeypatch.setattr(watch, "unhealthy", lambda _ctx: ["web: no answer"] if self.now(self.sick) else [])
+        monkeypatch.setattr(watch, "_way_back", lambda _ctx: {"portal side": "portal: away"} if self.now(self.broken) else {})
+
+    def now(self, states: list[bool]) -> bool:
+        return states[min(self.looks, len(states) - 1)] if states else False
+
+    def turn(self) -> None:
+        self.looks += 1
+        if self.looks >= 60:
+            pytest.fail("it watches for ever")
+
+    def stop_if_asked(self) -> None:
+        if self.looks >= self.ask_after:
+            raise TurnedBack(where="portal-1")
+
+    def grace(self, minutes: float) -> None:
+        file = self.ctx.settings.inventory / "program.yaml"
+        file.write_text(file.read_text().replace("trial_grace_minutes: 0", f"trial_grace_minutes: {minutes}"))
 
 
 @pytest.fixture
-def ctx():
+def trial(monkeypatch, tmp_path) -> Trial:
+    return Trial(monkeypatch, tmp_path)
+
+
+def test_a_side_that_cannot_be_seen_is_named():
     def away(_database, _side):
         raise ConnectionError("no route to host\n")
 
-    database = SimpleNamespace(name="portal")
-    world = SimpleNamespace(movable_databases=[database], dsn=away, targets={})
-    system = SimpleNamespace(id="portal", services=(), file_trees=(), trial_run_seconds=0.5)
-    return SimpleNamespace(
-        world=world, system=system, records=Records(), facts={"replicate": {}}, say=lambda _text: None, migration="portal-1"
-    )
-
-
-def test_a_side_that_cannot_be_seen_is_named(ctx):
+    world = SimpleNamespace(movable_databases=[SimpleNamespace(name="portal")], dsn=away, names=lambda _d: SimpleNamespace(back="b"))
+    ctx = SimpleNamespace(world=world, facts={"replicate": {}})
     assert watch.way_back_problems(ctx) == ["portal: a side cannot be seen: no route to host"]
-
-
-def test_the_time_without_a_way_back_does_not_count_and_a_person_decides(ctx):
-    with pytest.raises(StepFailed, match="rollback asked for: enough"):
-        watch.trial_run(ctx)
-    assert len(ctx.records.alarms) == 2  # half a second long, and not over after more than that without a way back
-
-
-def test_a_hosted_system_has_no_way_back_to_watch(ctx):
     ctx.facts.clear()
-    assert watch.way_back_problems(ctx) == []
-    assert watch.trial_run(ctx)["looks"] >= 1
+    assert watch.way_back_problems(ctx) == []  # a hosted system's data travelled with it
+
+
+def test_what_stays_unhealthy_goes_back_when_it_can(trial):
+    trial.sick = [True]
+    with pytest.raises(StepFailed, match="web: no answer"):
+        watch.trial_run(trial.ctx)
+    assert trial.records.seen == [{"health": "web: no answer"}]
+
+
+def test_a_restart_within_the_grace_time_is_outlived(trial):
+    trial.grace(15)
+    trial.sick = [True, True, True, False]
+    trial.ask_after = 5
+    with pytest.raises(TurnedBack):
+        watch.trial_run(trial.ctx)
+    assert trial.records.seen == [{"health": "web: no answer"}] * 3 + [{}] * 2
+
+
+def test_nobody_is_moved_while_going_back_is_impossible_and_the_grace_time_begins_when_it_is_possible_again(trial):
+    trial.grace(15)
+    trial.sick, trial.broken = [True], [True] * 10 + [False]
+    trial.ask_after = 12
+    with pytest.raises(TurnedBack):
+        watch.trial_run(trial.ctx)
+    assert len(trial.records.seen) == 12
+    assert "it cannot go back now and stays, watched: portal: away" in trial.said[0]
+    assert "goes back by itself if that lasts 15 min more" in trial.said[-1]
+
+
+def test_even_without_any_grace_nobody_is_moved_while_going_back_is_impossible(trial):
+    trial.sick, trial.broken = [True], [True, True, True, False]
+    with pytest.raises(StepFailed):
+        watch.trial_run(trial.ctx)
+    assert trial.looks == 3
+
+
+def test_who_decided_to_stay_stays_and_is_watched_on(trial):
+    trial.sick, trial.ask_after = [True], 4
+    trial.records.stay = "the fix comes at noon (os:chen)"
+    with pytest.raises(TurnedBack):
+        watch.trial_run(trial.ctx)
+    assert len(trial.records.seen) == 4
+    assert "a person decided to stay: the fix comes at noon (os:chen)" in trial.said[0]
+
+
+def test_illness_counts_only_while_going_back_is_possible():
+    illness = watch.Illness()
+    looks = [(True, True, 0), (True, True, 5), (True, False, 9), (True, True, 20), (True, True, 26), (False, True, 30), (True, True, 40)]
+    assert [illness.look(sick=s, can_go_back=c, now=n) for s, c, n in looks] == [0, 5, 0, 0, 6, 0, 0]
