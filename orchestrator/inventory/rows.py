@@ -17,6 +17,7 @@ from orchestrator.inventory.cells import Value
 from orchestrator.inventory.forms import Column
 from orchestrator.inventory.header import Line, Table
 from orchestrator.inventory.headings import about_header, compared
+from orchestrator.inventory.lost import Lost, Tally, in_one_cell, is_secret_heading, speaks_of_secrets, swallowed
 from orchestrator.inventory.reading import Interpretation, Raw
 from orchestrator.inventory.rowkind import Kind, kind_of_row
 from orchestrator.inventory.sheets import Grid, Row, address
@@ -110,11 +111,13 @@ class _SheetReader:
                 )
             )
         if self.began:
-            self._settle_numbers()
+            self._settle_table()
         self.began = True
         self._use(table)
         self.source = Source(self.file, self.grid.name, table)
         self.bare = BareNumbers(self.source, self.builder.answers, self.builder.asked)
+        self.tally = Tally(table)
+        self.secret_section = False
         self.builder.findings.extend(about_header(table, self.file, self.grid.name))
         self.builder.unknown_columns.extend(words[:200] for words in table.unknown.values())
         if self.systems:
@@ -135,6 +138,8 @@ class _SheetReader:
     def read(self, line: Line) -> None:
         self.unanswered.saw(line)
         what = kind_of_row(self.table, line)
+        if what is not Kind.BLANK and self._holds_rows(line):
+            return
         if what is Kind.ODD:
             self._warn(
                 "row-skipped",
@@ -147,8 +152,13 @@ class _SheetReader:
             said, understood = _PASSED[what]
             at = address(line.number, (line.own() or [0])[0])
             self.builder.interpretations.append(Interpretation(self.file, self.grid.name, at, said, understood))
+        if what is Kind.TOTAL and self.systems and (lost := self.tally.total(line)):
+            self._lost(lost)
+        if what in {Kind.NOTE, Kind.ODD} and (secret := is_secret_heading(line)) is not None:
+            self.secret_section = secret
         if what is not Kind.DATA:
             return
+        self.tally.row(line)
         raw = self._raw(line)
         comments = self.comments.pop(line.number, ())  # on a classified row they go where the row goes
         answer, told = self._answer(line)
@@ -168,6 +178,24 @@ class _SheetReader:
                 "该行“是否涉密”不是“否”，未读取 (the row does not say that it is not classified; not read)",
                 "确认后填“否”；涉密系统的行请删除 (answer no once that is confirmed; remove rows of classified systems)",
             )  # fmt: skip
+
+    def _holds_rows(self, line: Line) -> bool:
+        """Whether a cell holds a whole row, or rows: an error, for they would be gone. Nothing of it is repeated: it may be a classified one."""
+        whole, within = in_one_cell(self.table, line), swallowed(line)
+        if whole is not None:
+            self._finding(
+                "row-in-one-cell", "error", line.number, whole, "整行内容在一个单元格中，未读取 (a whole row stands in one cell; not read)",
+                "按列拆开：检查该行的分隔符或引号 (put it into its columns: see the separators and quotation marks)",
+            )  # fmt: skip
+        elif within is not None:
+            self._finding(
+                "rows-in-a-cell", "error", line.number, within, "单元格中还有其他行的内容，该行未读取 (further rows stand within this cell; the row is not read)",
+                "检查该处的引号 (see the quotation marks there)",
+            )  # fmt: skip
+        return whole is not None or within is not None
+
+    def _lost(self, lost: Lost) -> None:
+        self._finding(lost.code, lost.severity, lost.row, lost.column, lost.message, lost.remedy)
 
     def _raw(self, line: Line) -> Raw:
         at = f"A{line.number + 1}"
@@ -200,13 +228,16 @@ class _SheetReader:
         self._use(last)
         self.bare = bare
 
-    def _settle_numbers(self) -> None:
+    def _settle_table(self) -> None:
+        """What is known of a table once its last row was read."""
+        for lost in self.tally.gaps() if self.systems else ():
+            self._lost(lost)
         for number, index, column in self.bare.settle():
             self._error(number, index, column, "该列没有写单位，数值不合常理：见问题 (no unit, and no machine has as much: see the questions)")
 
     def finish(self) -> None:
         self._settle_kept()
-        self._settle_numbers()
+        self._settle_table()
         self.unanswered.ask(self.source.contexts)
         self._comments(Raw(self.file, self.grid.name), [cell for row in self.comments.values() for cell in row], on_a_row=False)
         self._leftover_counts()
@@ -233,8 +264,23 @@ class _SheetReader:
             )  # fmt: skip
             return None, True
         if answers == {False} and (asked or not self.systems):
-            return False, True
+            if not self._speaks_of_secrets(line):
+                return False, True
+            self._finding(
+                "classified-doubt", "error", line.number, max(said),
+                "答“否”，而该行或所在分节写有涉密字样，按未答处理，未读取该行 (answered no, while the row or its section speaks of secrets: taken as not answered)",
+                "由该单位确认：确非涉密的，更正文字或由其声明 (have the department confirm it)",
+            )  # fmt: skip
+            return None, True
         return (True if answers == {True} else None), self.systems and not asked
+
+    def _speaks_of_secrets(self, line: Line) -> bool:
+        if not self.systems:
+            return False
+        asked = set(self.table.classified)
+        return self.secret_section or any(
+            isinstance(cell, str) and speaks_of_secrets(cell) for index, cell in enumerate(line.cells) if index not in asked
+        )
 
     def _classified(self, raw: Raw, row: Row, *, answered: bool, told: bool) -> None:
         department = cells.text_of(self._cell(row, "department")) or self.table.owner

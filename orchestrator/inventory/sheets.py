@@ -126,13 +126,18 @@ def _text(data: bytes) -> str:
 
 
 def _csv_rows(text: str, delimiter: str) -> Iterator[Row]:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    began = 1
     try:
         for number, row in enumerate(reader):
+            began = reader.line_num + 1
             if number >= MAX_ROWS or len(row) > MAX_COLUMNS:
                 raise BadFile(
                     "sheet-too-large", f"超过 {MAX_ROWS} 行或 {MAX_COLUMNS} 列 (too many rows or columns)", "拆分文件 (split the file)"
                 )
             yield list(row)
-    except csv.Error:
-        raise BadFile("bad-csv", "csv 格式有误 (malformed csv)", "检查引号，或另存为 xlsx (check the quotes, or save it as xlsx)") from None
+    except csv.Error:  # a file that ends inside a quotation mark too: what stands behind the mark would be gone
+        raise BadFile(
+            "bad-csv", f"csv 格式有误：自第 {began} 行起引号不成对或字段过长，其后未读取 (malformed csv from line {began} on; nothing behind it was read)",
+            "检查该行的引号，或另存为 xlsx (check the quotation marks there, or save it as xlsx)",
+        ) from None  # fmt: skip
