@@ -56,9 +56,12 @@ def prepare(part: Part, hands: Hands) -> Facts:
             raise Refused(f"{len(found)} reasons not to copy {part.name}", findings=found, where=part.name)
         limit = fence.connection_limit(source)
         _prepare_source(part, source, names, patience, limit)
+        patience.look_up(part.name)
         target_side.make_database(part, source, server, connection_limit=limit)
         target = stack.enter_context(connect(part, "target"))
-        carried = target_side.fill(part, hands, source, target, server)
+        patience.look_up(part.name)
+        carried = target_side.fill(part, hands, source, target)
+        patience.look_up(part.name)
         given = _let_flow(part, source, target, names, patience)
         in_step = subscription.wait_in_step(target, source, names, patience, limit=COPY_SECONDS, lag_ms=LAG_MS)
         subscription.subscribe(source, names.back, conninfo_of(part, "target"), names.back, copy=False, slot=names.back)
@@ -77,6 +80,7 @@ def prepare(part: Part, hands: Hands) -> Facts:
 
 def _prepare_source(part: Part, source: Connection, names: Names, patience: Patience, limit: int) -> None:
     records.install_schema(source, names, is_open=True, connection_limit=limit)
+    patience.look_up(part.name)
     if part.role:
         records.let_probe(source, names, part.role)
     with connections.connect(plain_dsn_of(part, "source")) as plain:
@@ -99,11 +103,13 @@ def _let_flow(part: Part, source: Connection, target: Connection, names: Names, 
     identity.give_identities(target, names, patience)
     publication.publish(source, names, names.forward, patience)
     publication.publish(target, names, names.back, patience)
+    patience.look_up(part.name)
     if not subscription.is_subscribed(target, names.forward):
         target_side.empty_configured(source, target, names)
         records.remember(source, names, "made", [("follower", subscription.system_identifier(target))])
         subscription.drop_slot(source, names.forward)  # an interrupted attempt's: it would begin at an older point
         subscription.create_slot(dsn_of(part, "source"), names.forward, patience)
+        patience.look_up(part.name)
         subscription.subscribe(target, names.forward, conninfo_of(part, "source"), names.forward, copy=True, slot=names.forward)
     return given
 
@@ -124,6 +130,8 @@ def withdraw(part: Part, hands: Hands, side: str) -> None:
     """``source``: it is left as it was, whether the target answers or not. ``target``: nothing flows into it or out of it any
     more; the copy itself stays, closed, for its quarantine, and the next attempt drops it."""
     names = names_of(part)
+    if side == "target" and not target_side.is_there(part):
+        return
     with connect(part, side) as connection:
         if side == "source":
             withdraw_source(connection, names, Patience(say=hands.say))
@@ -133,7 +141,7 @@ def withdraw(part: Part, hands: Hands, side: str) -> None:
             publication.unpublish(connection, names, names.back)
 
 
-def withdraw_source(source: Connection, names: Names, patience: Patience) -> None:
+def withdraw_source(source: Connection, names: Names, patience: Patience, *, lock_limit: float = 120.0) -> None:
     """Leaves the source as it was. First all that needs no lock of the application's; its tables' identities last, each as soon
     as nobody holds it. What is done is forgotten, so that an interrupted undo goes on. Raises StepFailed naming who blocks."""
     if records.schema_is_ours(source, names):
@@ -146,7 +154,7 @@ def withdraw_source(source: Connection, names: Names, patience: Patience) -> Non
     if records.schema_is_ours(source, names):
         engine_limits.put_back_limits(source, names)
         triggers.free_triggers(source, names)
-        identity.put_back_identities(source, names, patience)
+        identity.put_back_identities(source, names, patience, limit=lock_limit)
         records.drop_schema(source, names)
 
 
@@ -187,7 +195,7 @@ def armed(part: Part) -> bool:
 def disarm(part: Part, side: str) -> None:
     """``source``: it follows no more. ``target``: it keeps nothing for the source any more."""
     names = names_of(part)
-    if side == "target" and part.target is None:
+    if side == "target" and not target_side.is_there(part):
         return
     with connect(part, side) as connection:
         if side == "source":

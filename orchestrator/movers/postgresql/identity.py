@@ -117,6 +117,7 @@ def give_identities(connection: Connection, names: Names, patience: Patience) ->
     """Gives what ``plan_identities`` says, one table at a time under a short lock; returns all that were given one so far."""
     given, _ = plan_identities(connection, names)
     for one in given:
+        patience.look_up(f"replica identity of {one.table}")
         records.remember(connection, names, "identity_before", [_before(connection, one.table)])
         with_short_lock(connection, [_statement(one)], [one.table.oid], patience, where=f"replica identity of {one.table}")
     return [f"{row[0]}.{row[1]}" for row in records.remembered(connection, names, "identity_before")]

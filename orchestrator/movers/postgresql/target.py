@@ -88,11 +88,19 @@ def _drop_ours(part: Part, server: Connection, names: Names) -> None:
     server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(part.name)))
 
 
-def fill(part: Part, hands: Hands, source: Connection, target: Connection, server: Connection) -> list[str]:
+def is_there(part: Part) -> bool:
+    """Whether the target has a database of this name. Raises what its server answers when it does not answer."""
+    if part.target is None:
+        return False
+    with connect(part, "target", database="postgres") as server:
+        return scalar(server, "SELECT 1 FROM pg_database WHERE datname = %s", part.name) is not None
+
+
+def fill(part: Part, hands: Hands, source: Connection, target: Connection) -> list[str]:
     """Roles, schema, the database's row and settings; returns the roles. What was done in an earlier attempt is done again only
     where it is cheap and may have changed."""
     names = names_of(part)
-    carried = roles_to_carry(source, server, part)
+    carried = roles_to_carry(source, target, part)
     existing = {role.name for role in roles.read_roles(target, carried)}
     with target.transaction():
         records.remember(target, names, "made", [("role", name) for name in carried if name not in existing])

@@ -1,0 +1,176 @@
+"""What a table of cases cannot say of PostgreSQL's copy: for whom it waits, that it can be left and begun again anywhere, and
+that its undo gets home whoever is in the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from orchestrator.errors import Refused, StepFailed, TurnedBack
+from orchestrator.movers.contract import Hands, Progress
+from orchestrator.movers.postgresql import following, publication, subscription, waiting
+from orchestrator.movers.postgresql.reach import connect, dsn_of, names_of
+from orchestrator.movers.postgresql.waiting import Patience
+from tests.contracts.mover.cases import Case
+from tests.contracts.mover.servers import APPLICATION, Servers
+from tests.contracts.mover.story import Story
+
+pytestmark = pytest.mark.servers
+
+TABLES = """
+CREATE TABLE papers (id int PRIMARY KEY, v text);
+INSERT INTO papers SELECT i, repeat('x', 100) FROM generate_series(1, 20000) AS i;
+CREATE TABLE log (what text);
+CREATE TABLE cards (id int NOT NULL UNIQUE, v text);
+CREATE TABLE deferred (id int PRIMARY KEY DEFERRABLE, v text);
+INSERT INTO log VALUES ('a')
+"""
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    with Servers(tmp_path_factory.mktemp("copies")) as running:
+        yield running
+
+
+@pytest.fixture
+def story(servers: Servers, tmp_path: Path) -> Iterator[Story]:
+    case = Case("copy", "postgresql", "", "tables and keys", "carried", source=TABLES, server="CREATE ROLE clerk LOGIN CREATEROLE")
+    with servers.emptied():
+        story = Story(servers, case, tmp_path)
+        story.lay_out()
+        yield story
+
+
+def _clients(story: Story) -> psycopg.Connection:
+    return story.servers.connect("source", "records", user=APPLICATION)
+
+
+def _ours(story: Story) -> dict[str, int]:
+    """What of ours can hinder anybody on the source."""
+    query = "SELECT (SELECT count(*) FROM pg_publication), (SELECT count(*) FROM pg_subscription), (SELECT count(*) FROM pg_replication_slots), (SELECT count(*) FROM pg_event_trigger)"
+    with story.servers.connect("source", "records") as admin:
+        row = admin.execute(query).fetchone()
+    return dict(zip(("publications", "subscriptions", "slots", "triggers"), row or (), strict=True))
+
+
+def test_whoever_keeps_a_transaction_open_is_named(story):
+    with _clients(story) as client, connect(story.part, "source") as source:
+        client.execute("BEGIN")
+        client.execute("UPDATE papers SET v = 'secret' WHERE id = 1")
+        with pytest.raises(StepFailed) as waited:
+            waiting.wait_for_writers(source, Patience(), where="records", limit=0.3)
+        with pytest.raises(StepFailed) as created:
+            subscription.create_slot(dsn_of(story.part, "source"), "orchestrator_trial", Patience(), limit=0.3)
+        for error in (waited.value, created.value):
+            assert f"pid {client.info.backend_pid}" in error.what
+            assert APPLICATION in error.what and "since" in error.what
+            assert "secret" not in error.what
+    assert _ours(story)["slots"] == 0
+
+
+def test_a_prepared_transaction_is_named(story):
+    with _clients(story) as client, connect(story.part, "source") as source:
+        client.execute("BEGIN; UPDATE papers SET v = '' WHERE id = 1; PREPARE TRANSACTION 'monthly run'")
+        with pytest.raises(StepFailed, match=f"prepared transaction monthly run of {APPLICATION} in records"):
+            waiting.wait_for_writers(source, Patience(), where="records", limit=0.3)
+
+
+def test_a_person_who_turns_back_is_heard_while_the_copy_waits(story):
+    before = story.photograph("source")
+    asked: list[int] = []
+    story.mover = type(story.mover)(Hands(folder=story.folder, should_stop=lambda: len(asked) > 3 or asked.append(1) is not None))
+    with _clients(story) as client:
+        client.execute("BEGIN")
+        client.execute("UPDATE papers SET v = '' WHERE id = 1")
+        with pytest.raises(TurnedBack):
+            story.mover.prepare(story.part)
+    story.withdraw()
+    assert before.differences(story.photograph("source"), contents=False) == []
+
+
+def test_a_copy_that_was_left_anywhere_is_begun_again_or_taken_back(story):
+    before = story.photograph("source")
+    for looks in range(12):
+        left = looks
+
+        def leave() -> bool:
+            nonlocal left
+            left -= 1
+            return left < 0
+
+        story.mover = type(story.mover)(Hands(folder=story.folder, should_stop=leave))
+        with pytest.raises(TurnedBack):
+            story.mover.prepare(story.part)
+        with _clients(story) as client:
+            client.execute("UPDATE log SET what = what; UPDATE cards SET v = v; UPDATE deferred SET v = v; DELETE FROM log WHERE what = 'z'")
+        if looks % 2:
+            story.withdraw()
+            assert before.differences(story.photograph("source")) == [], f"left after {looks} looks"
+    story.mover = type(story.mover)(Hands(folder=story.folder))
+    story.mover.prepare(story.part)
+    assert story.mover.prepared(story.part)
+    story.mover.prepare(story.part)  # again is fine
+    assert before.differences(story.photograph("source"), contents=False) != []  # an identity was given
+    story.withdraw()
+    assert before.differences(story.photograph("source")) == []
+
+
+def test_an_undo_gets_home_whoever_reads(story):
+    before = story.photograph("source")
+    story.mover.prepare(story.part)
+    with _clients(story) as reader, connect(story.part, "source") as source:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM log")
+        with pytest.raises(StepFailed, match=f"pid {reader.info.backend_pid} .{APPLICATION}") as blocked:
+            following.withdraw_source(source, names_of(story.part), Patience(), lock_limit=0.5)
+        assert blocked.value.retryable
+        assert set(_ours(story).values()) == {0}
+        with _clients(story) as other:  # nobody but the reader's own table waits for anything
+            other.execute("UPDATE log SET what = 'b'")
+            other.execute("CREATE TABLE again_allowed (id int PRIMARY KEY)")
+            other.execute("DROP TABLE again_allowed")
+            other.execute("UPDATE log SET what = 'a'")
+    story.withdraw()
+    assert before.differences(story.photograph("source")) == []
+    story.withdraw()  # on what was never there
+
+
+def test_what_would_break_the_applications_writes_is_never_published(story):
+    names = names_of(story.part)
+    with connect(story.part, "source") as source:
+        following.records.install_schema(source, names, is_open=True, connection_limit=-1)
+        with pytest.raises(Refused) as refused:
+            publication.publish(source, names, names.forward, Patience())
+    assert {finding.message.split(":")[0] for finding in refused.value.findings} == {"public.log", "public.cards", "public.deferred"}
+    assert _ours(story)["publications"] == 0
+    with _clients(story) as client:
+        client.execute("UPDATE log SET what = 'b'; DELETE FROM deferred")
+
+
+def test_how_far_the_copy_is_can_be_seen(story):
+    with _clients(story) as client:
+        client.execute("INSERT INTO papers SELECT i, repeat('y', 300) FROM generate_series(20001, 200000) AS i")
+    seen: list[Progress] = []
+    said: list[str] = []
+    story.mover = type(story.mover)(Hands(folder=story.folder, say=said.append, progress=seen.append))
+    story.mover.prepare(story.part)
+    assert seen[-1].tables_done == seen[-1].tables > 3
+    assert seen[-1].bytes_done == seen[-1].bytes > 50_000_000
+    assert all(look.bytes_done <= look.bytes for look in seen)
+    assert len(said) < 5
+
+
+def test_roles_that_only_another_database_uses_stay_where_they_are(story):
+    with story.servers.connect("source", "postgres") as admin:
+        admin.execute("CREATE ROLE stranger LOGIN")
+        admin.execute("CREATE ROLE staff")
+        admin.execute("CREATE ROLE intern LOGIN IN ROLE staff")
+        admin.execute("CREATE DATABASE others OWNER stranger")
+        admin.execute(f"GRANT staff TO {APPLICATION}")
+    facts = story.mover.prepare(story.part)
+    assert facts["roles"] == [APPLICATION, "staff"]
+    story.withdraw()
