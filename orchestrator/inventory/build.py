@@ -10,9 +10,11 @@ from orchestrator.errors import Finding
 from orchestrator.inventory import faults, link
 from orchestrator.inventory.answerbook import Answers
 from orchestrator.inventory.departments import Departments
+from orchestrator.inventory.foreign import Source, shipped
 from orchestrator.inventory.gaps import Gaps
 from orchestrator.inventory.hours import hours_unread
 from orchestrator.inventory.listed import Findings
+from orchestrator.inventory.machine_lists import MachineGroup
 from orchestrator.inventory.names import key
 from orchestrator.inventory.questions import Asked
 from orchestrator.inventory.reading import Interpretation, Places, Raw, Reading, Uncounted, Withheld
@@ -33,6 +35,9 @@ class Builder:
         self, known: Inventory | None = None, tables: Mapping[str, str] | None = None, answers: Answers | None = None
     ) -> None:
         self.answers = answers or Answers()
+        self.ignored: dict[str, str] = {}
+        """Files of a tool whose other sheets say nothing of systems → the tool."""
+        self.foreign: tuple[Source, ...] = shipped()
         self.asked = Asked()
         self.findings = Findings()
         self.interpretations: list[Interpretation] = []
@@ -41,6 +46,8 @@ class Builder:
         self.rooms: dict[str, Room] = {}
         self.systems: list[Raw] = []
         self.parts: list[tuple[str, Raw]] = []
+        self.groups: list[MachineGroup] = []
+        """Machines of lists that somebody said how to group."""
         self.withheld: list[Withheld] = []
         """Their department as it was written, until ``finish``."""
         self.files: dict[str, str] = {}
@@ -128,7 +135,25 @@ class Builder:
 
     # ------------------------------------------------------------ putting together
 
+    def _take_groups(self) -> None:
+        """Groups of machines: those of a system that other rows or the folder know add to it, others are systems once they are known not to be
+        classified."""
+        known = {key(str(raw.values.get("name"))): raw for raw in self.systems}
+        for group in self.groups:
+            system = known.get(key(group.name))
+            if system is None and not self._ids.stored.get(key(group.name)):
+                if not group.stated:
+                    continue
+                self.systems.append(group.system)
+                known[key(group.name)] = group.system
+            elif system is not None:
+                for field, value in group.system.values.items():  # what the statistics row leaves open
+                    if system.values.get(field) in (None, "") and field not in system.unread:
+                        system.values[field] = value
+            self.parts += [("hosts", part) for part in group.parts]
+
     def finish(self) -> Reading:
+        self._take_groups()
         rows = len(self.systems) + len(self.withheld)
         gaps = Gaps(self.answers, self.asked)
         for raw in self.systems:

@@ -16,6 +16,8 @@ from orchestrator.errors import Finding, Refused
 from orchestrator.inventory.answerbook import FILE as ANSWERS
 from orchestrator.inventory.answerbook import read_answers
 from orchestrator.inventory.build import Builder
+from orchestrator.inventory.foreign import FILE as COLUMNS
+from orchestrator.inventory.foreign import read_columns
 from orchestrator.inventory.origins import read_origins, with_origins
 from orchestrator.inventory.reading import YAML_SUFFIXES, Interpretation, Raw, Reading
 from orchestrator.inventory.yaml_in import Map, Seq, read_yaml
@@ -51,10 +53,11 @@ def load(
     """
     found: list[Finding] = []
     builder = Builder(known, tables, read_answers([*beside, *_folders(paths)], found))
+    builder.foreign = read_columns([*beside, *_folders(paths)], found)
     builder.findings.extend(found)
     with city_words([*beside, *paths], builder.findings):
         for file, name, named in _told_apart([(file, name, file == path) for path in paths for file, name in _files(path, builder)]):
-            if file.name not in {CITY_WORDS, ANSWERS}:
+            if file.name not in {CITY_WORDS, ANSWERS, COLUMNS}:
                 _read(file, name, builder, today or dt.datetime.now().astimezone().date(), named=named)
         reading = builder.finish()
     kept = {ident: lines for folder in _folders(paths) for ident, lines in read_origins(folder).items() if reading.from_yaml(ident)}
@@ -181,14 +184,14 @@ def _read(file: Path, name: str, builder: Builder, today: dt.date, *, named: boo
 
 def _read_sheets(file: Path, name: str, builder: Builder, today: dt.date) -> None:
     from orchestrator.inventory.archive import BadFile
-    from orchestrator.inventory.rows import read_grid
+    from orchestrator.inventory.rows import read_sheet
     from orchestrator.inventory.sheets import csv_grid, grids
 
     recognised = False
     before = len(builder.findings)
     try:
         for grid in [csv_grid(file)] if file.suffix.lower() == ".csv" else grids(file):
-            recognised |= read_grid(grid, name, builder, today)
+            recognised |= read_sheet(grid, name, builder, today)
     except BadFile as bad:
         builder.findings.append(Finding(bad.code, "error", bad.what, bad.remedy, file=name))
     except OSError as error:

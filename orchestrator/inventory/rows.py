@@ -14,10 +14,12 @@ from orchestrator.inventory.archive import column_of
 from orchestrator.inventory.asking import BareNumbers, Source, Unanswered, answered_wording, ask_wording
 from orchestrator.inventory.build import Builder
 from orchestrator.inventory.cells import Value
+from orchestrator.inventory.foreign import ahead, in_our_words, recognise
 from orchestrator.inventory.forms import Column
 from orchestrator.inventory.header import Line, Table
 from orchestrator.inventory.headings import about_header, compared
 from orchestrator.inventory.lost import Lost, Tally, in_one_cell, is_secret_heading, speaks_of_secrets, swallowed
+from orchestrator.inventory.machine_lists import read_machines
 from orchestrator.inventory.reading import Interpretation, Raw
 from orchestrator.inventory.rowkind import Kind, kind_of_row
 from orchestrator.inventory.sheets import Grid, Row, address
@@ -34,6 +36,21 @@ _PASSED = {
     Kind.EXAMPLE: ("示例", "示例行，未统计 (an example; not counted)"),
 }
 """What is listed of a row that is nobody's: none of its words, for they may be about anyone."""
+
+
+def read_sheet(grid: Grid, file: str, builder: Builder, today: dt.date) -> bool:
+    """Read one sheet, whoever's table it is. False when nothing was recognised on it. Raises ``BadFile`` from the grid's rows."""
+    first, grid = ahead(grid)
+    found = recognise(builder.foreign, grid.name, first)
+    if found is None:
+        tool = builder.ignored.get(file)
+        return tool is not None or read_grid(grid, file, builder, today)
+    if found.source.ignore_other_sheets:
+        builder.ignored[file] = found.source.name
+    if found.source.about == "machines":
+        read_machines(grid, found, file, builder)
+        return True
+    return read_grid(in_our_words(grid, found), file, builder, today)
 
 
 def read_grid(grid: Grid, file: str, builder: Builder, today: dt.date) -> bool:

@@ -1,0 +1,128 @@
+"""Lists of machines are no lists of systems: a person says how they are grouped, and that none is classified."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from openpyxl import Workbook
+
+from orchestrator.inventory.check import counts
+from orchestrator.inventory.load import load
+from tests.unit.inventory.test_questions import answer, read
+
+RVTOOLS = ["VM", "Powerstate", "Template", "CPUs", "Memory", "Primary IP Address", "Folder", "Provisioned MiB",
+    "OS according to the configuration file", "OS according to the VMware Tools", "Cluster", "Host"]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "inventory").mkdir()
+
+
+def rvtools(machines: int = 12, *, extra: int = 0) -> Path:
+    """Folders of three machines; every sixth is off, and there are templates and further tabs."""
+    workbook = Workbook()
+    sheet = workbook.active
+    assert sheet is not None
+    sheet.title = "vInfo"
+    sheet.append(RVTOOLS)
+    for number in range(machines):
+        on = number % 6 != 5
+        sheet.append([f"VM_{number:04}", "poweredOn" if on else "poweredOff", "False", 4, "8,192", f"10.1.{number // 250}.{number % 250 + 1}" if on else None,
+            f"/DC/vm/业务系统{number // 3}", "102,400", "CentOS 7 (64-bit)", None, "C1", "esx1"])  # fmt: skip
+    for number in range(extra):
+        sheet.append([f"tpl-{number}", "poweredOff", "True", 4, 8192, None, "/DC/vm/模板", 1, "CentOS 7 (64-bit)", None, "C1", "esx1"])
+    for tab in ("vCPU", "vDisk", "vHost"):
+        other = workbook.create_sheet(tab)
+        other.append(["VM", "Powerstate", "Template", "CPUs"])
+        other.append(["VM_0000", "poweredOn", "False", 4])
+    path = Path("RVTools_export.xlsx")
+    workbook.save(path)
+    return path
+
+
+def test_machines_become_systems_only_after_both_answers() -> None:
+    path = rvtools(extra=3)
+    reading = read(path)
+    assert [(question.kind, question.proposed) for question in reading.questions] == [("sheet", ""), ("grouping", "Folder")]
+    assert (counts(reading)["rows"], [finding.code for finding in reading.errors]) == (0, ["machines-not-grouped"])
+    assert "VM_0001" not in str(reading) and "业务系统" not in str(reading)
+    answer(path, {"是否均非涉密": "均非涉密"})
+    assert {question.kind for question in read(path).questions} == {"owner", "blank"}
+    answer(path, {"哪个单位": "市大数据局", "“建设状态”": "已建", "“类别”": "应用系统"})
+    answer(path, {"单位层级": "市直、政府"})
+    reading = read(path)
+    assert (reading.questions, reading.errors, counts(reading)["in_scope"]) == ((), [], 4)
+    first = next(system for system in reading.inventory.systems if system.name == "业务系统0")
+    assert (first.servers, first.vcpus, first.memory_gb, first.storage_gb, first.virtualised) == (3, 12.0, 24.0, 300.0, True)
+    second = next(system for system in reading.inventory.systems if system.name == "业务系统1")
+    assert (second.servers, [host.name for host in second.hosts]) == (2, ["vm-0003", "vm-0004"])
+
+
+def test_a_list_of_machines_adds_to_systems_that_a_form_names() -> None:
+    path = rvtools()
+    form = Path("统计表.csv")
+    form.write_text(
+        "单位名称,单位层级,单位性质,系统名称,类别,是否涉密,建设状态,服务器数量\n市水务局,市直,政府,业务系统0,应用系统,否,已建,9\n", encoding="utf-8"
+    )
+    answer(path, {"是否均非涉密": ""})
+    reading = load([path, form], beside=[Path("inventory")])
+    (system,) = reading.inventory.systems
+    assert (system.servers, system.vcpus, len(system.hosts)) == (9, 12.0, 3)
+    assert reading.places[system.id]["hosts/vm-0000/address"].startswith("RVTools_export.xlsx › vInfo › A2")
+
+
+def test_another_machine_in_the_list_and_the_statement_is_asked_for_again() -> None:
+    path = rvtools()
+    answer(path, {"是否均非涉密": "均非涉密"})
+    assert "sheet" not in {question.kind for question in read(path).questions}
+    assert [question.kind for question in read(rvtools(13)).questions] == ["sheet"]
+
+
+OTHERS = {
+    "netbox.csv": "name,status,site,cluster,role,tenant,platform,vcpus,memory,disk,primary_ip4,comments\n"
+    "oa-1,active,A,C,web,办公系统,debian,2,4096,50,10.1.1.1/24,\noa-2,offline,A,C,db,办公系统,debian,2,4096,50,10.1.1.2/24,\n"
+    "gh-1,active,A,C,web,工会系统,debian,2,4096,50,10.1.1.3/24,\ngh-2,active,A,C,web,工会系统,debian,2,4096,50,10.1.1.4/24,\n",
+    "servicenow.csv": "name,sys_class_name,ip_address,os,cpu_count,ram,disk_space,u_application\n"
+    "oa-1,cmdb_ci_linux_server,10.1.1.1,Linux,2,4096,50,办公系统\noa-2,cmdb_ci_linux_server,10.1.1.2,Linux,2,4096,50,办公系统\n"
+    "gh-1,cmdb_ci_linux_server,10.1.1.3,Linux,2,4096,50,工会系统\ngh-2,cmdb_ci_linux_server,10.1.1.4,Linux,2,4096,50,工会系统\n",
+    "glpi.csv": "Name;Entity;Status;Operating System;Number of cores;Memory (MB);IP;Group\n"
+    "oa-1;市;生产;Linux;2;4096;10.1.1.1;办公系统\noa-2;市;生产;Linux;2;4096;10.1.1.2;办公系统\n"
+    "gh-1;市;生产;Linux;2;4096;10.1.1.3;工会系统\ngh-2;市;生产;Linux;2;4096;10.1.1.4;工会系统\n",
+    "azure.csv": "*Server name,IP addresses,*Cores,*Memory (In MB),*OS name,OS version,Number of disks,Disk 1 size (In GB)\n"
+    "oa-1,10.1.1.1,2,4096,Linux,,1,50\noa-2,10.1.1.2,2,4096,Linux,,1,50\ngh-1,10.1.1.3,2,4096,Linux,,1,50\ngh-2,10.1.1.4,2,4096,Linux,,1,50\n",
+    "aws.csv": "ExternalId,IPAddress,HostName,CPU.NumberOfCores,OS.Name,RAM.TotalSizeInMB,Applications\n"
+    "1,10.1.1.1,oa-1,2,Linux,4096,办公系统\n2,10.1.1.2,oa-2,2,Linux,4096,办公系统\n3,10.1.1.3,gh-1,2,Linux,4096,工会系统\n4,10.1.1.4,gh-2,2,Linux,4096,工会系统\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", list(OTHERS))
+def test_shipped_mappings_read_what_the_tools_export(name: str) -> None:
+    path = Path(name)
+    path.write_text(OTHERS[name], encoding="utf-8")
+    reading = read(path)
+    assert [question.kind for question in reading.questions] == ["sheet", "grouping"]
+    assert reading.questions[1].proposed
+    answer(path, {"是否均非涉密": "均非涉密"})
+    answer(path, {"哪个单位": "市大数据局", "“建设状态”": "已建", "“类别”": "应用系统"})
+    answer(path, {"单位层级": "市直、政府"})
+    reading = read(path)
+    assert (reading.questions, reading.errors, counts(reading)["in_scope"]) == ((), [], 2)
+    assert {system.memory_gb for system in reading.inventory.systems} <= {8.0, 4.0}
+    assert sum(len(system.hosts) for system in reading.inventory.systems) >= 3
+
+
+def test_a_citys_own_mapping_is_data() -> None:
+    (Path("inventory") / "columns.yaml").write_text(
+        "sources:\n  - {name: cmdb, about: systems, known_by: [[业务], [阶段]], columns: [{headers: [业务], field: name},"
+        " {headers: [阶段], field: status, words: {已建: [生产], 停用: [下架]}}, {headers: [密], field: classified}, {headers: [内存容量M], field: memory_gb, unit: MB}]}\n"
+        "  - {name: broken, about: systems, known_by: [[甲]], columns: [{headers: [甲], field: nonsense}]}\n",
+        encoding="utf-8",
+    )
+    path = Path("cmdb.csv")
+    path.write_text("业务,阶段,密,内存容量M\n水费系统,生产,否,2048\n旧系统,下架,否,1024\n", encoding="utf-8")
+    reading = read(path)
+    assert [finding.code for finding in reading.errors if finding.file == "columns.yaml"] == ["mapping-unusable"]
+    assert {question.kind for question in reading.questions} == {"owner", "blank"}
