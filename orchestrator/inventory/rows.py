@@ -18,6 +18,7 @@ from orchestrator.inventory.foreign import ahead, in_our_words, recognise
 from orchestrator.inventory.forms import Column
 from orchestrator.inventory.header import Line, Table
 from orchestrator.inventory.headings import about_header, compared
+from orchestrator.inventory.label_forms import is_label_form, read_label_forms
 from orchestrator.inventory.lost import Lost, Tally, in_one_cell, is_secret_heading, speaks_of_secrets, swallowed
 from orchestrator.inventory.machine_lists import read_machines
 from orchestrator.inventory.reading import Interpretation, Raw
@@ -43,8 +44,12 @@ def read_sheet(grid: Grid, file: str, builder: Builder, today: dt.date) -> bool:
     first, grid = ahead(grid)
     found = recognise(builder.foreign, grid.name, first)
     if found is None:
-        tool = builder.ignored.get(file)
-        return tool is not None or read_grid(grid, file, builder, today)
+        if file in builder.ignored:
+            return True
+        if grid.name.casefold() not in QUIET_SHEETS and is_label_form(builder.foreign, first):
+            read_label_forms(grid, file, builder, today)
+            return True
+        return read_grid(grid, file, builder, today)
     if found.source.ignore_other_sheets:
         builder.ignored[file] = found.source.name
     if found.source.about == "machines":
