@@ -4,7 +4,7 @@ VENV := .venv
 STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo test test-idempotence test-faults test-contracts docs-databases lab-up lab-down test-lab test-lab-short lint types bench bench-plan bench-move bench-dryrun check
+.PHONY: help setup lock demo test test-idempotence test-faults test-contracts docs-databases lab-up lab-down test-lab test-lab-short test-openstack test-openstack-short lint types bench bench-plan bench-move bench-dryrun check
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,12 @@ test-lab: setup ## the engine on hosts that boot: systemd, sudo, owners, network
 
 test-lab-short: setup ## the part of it that every change must pass
 	@$(VENV)/bin/python -m pytest tests/lab -m 'lab and not long' $(ARGS)
+
+test-openstack: setup ## the module, the engine and a real OpenStack (root on Debian; the first time it is built, minutes)
+	@OPENSTACK_LAB_MOMENTS=10 $(VENV)/bin/python -m pytest tests/openstack -m openstack $(ARGS)
+
+test-openstack-short: setup ## the part of it with the fake compute driver
+	@$(VENV)/bin/python -m pytest tests/openstack/test_standing.py tests/openstack/test_making.py tests/openstack/test_module.py -m openstack $(ARGS)
 
 test-contracts: setup ## what movers carry, refuse, break: every case on real servers, as a table
 	@$(VENV)/bin/python -m pytest tests/contracts $(ARGS)

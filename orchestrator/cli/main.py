@@ -42,6 +42,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "target-lost": ("orchestrator.cli.decide:target_lost", "Say, as one of two people, that a target will not come back."),
     "resume": ("orchestrator.cli.migrate:resume", "Take up whatever was interrupted or waits."),
     "status": ("orchestrator.cli.status:status", "What runs, how long it has, what it waits for."),
+    "cloud": ("orchestrator.cli.cloud:cloud", "What was changed on the cloud outside; kept volumes; a lost state."),
     "report": ("orchestrator.cli.report:report", "The progress report as one HTML file, Chinese or English."),
     "hold": ("orchestrator.cli.decide:hold", "Stop the whole city's cutovers at once, or let them go on."),
     "purge": ("orchestrator.cli.purge:purge", "Remove what is stored about a system found classified later."),

@@ -12,21 +12,25 @@ import click
 from orchestrator import texts
 from orchestrator.cli.listing import safe
 from orchestrator.cli.options import speaks
-from orchestrator.errors import Exit
+from orchestrator.errors import Exit, UsageError
 
 
 @click.command()
 @click.argument("system", required=False)
 @click.option("--watch", is_flag=True, help="Again every second, until Ctrl-C or until everything has ended.")
+@click.option("--connect", is_flag=True, help="Ask the cloud as well what was changed outside since; reads only.")
 @click.option("--json", "as_json", is_flag=True)
 @speaks
-def status(system: str | None, *, watch: bool, as_json: bool) -> int:
+def status(system: str | None, *, watch: bool, connect: bool, as_json: bool) -> int:
     """Every migration: its step, since when, whether an engine lives, which side is live, what is found and owed, what to type."""
+    from orchestrator.cli.cloud import look_at, print_findings
     from orchestrator.cli.settings import load_settings
     from orchestrator.inventory.names import is_id
     from orchestrator.journal.standing import describe
     from orchestrator.journal.store import Journal
 
+    if watch and connect:
+        raise UsageError("--watch looks every second, and a cloud is not to be asked so often", remedy="leave one of --watch and --connect out")
     settings = load_settings()
     if system and not is_id(system):
         from orchestrator.inventory.find import find_system
@@ -36,12 +40,17 @@ def status(system: str | None, *, watch: bool, as_json: bool) -> int:
     journal = Journal(settings.journal_url, create=False)
     while True:
         rows = [describe(journal, m) for m in journal.migrations(system=system)]
-        if as_json:
+        if as_json and connect:
+            outside = [finding.__dict__ for finding in look_at((system,) if system else ())]
+            click.echo(json.dumps({"migrations": rows, "cloud": outside}, ensure_ascii=False))
+        elif as_json:
             click.echo(json.dumps(rows, ensure_ascii=False))
         else:
             if watch:
                 click.clear()
             _print(rows)
+            if connect:
+                print_findings(look_at((system,) if system else ()))
         if not watch or all(r["state"] == "ended" for r in rows):
             return int(Exit.DONE)
         time.sleep(1.0)

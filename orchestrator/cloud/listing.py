@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from orchestrator.cloud.kinds import Kind
+from orchestrator.cloud.questions import CloudOffer
 from orchestrator.errors import ToolError
 from orchestrator.tools import process
 
@@ -103,3 +104,12 @@ def open_listing(kind: str, inputs: Mapping[str, Any]) -> CloudListing:
     if kind == "program":
         return ProgramListing(inputs["program"], Path(inputs["city"]))
     return NothingToList()
+
+
+def open_offer(kind: str) -> CloudOffer | None:
+    """Of a cloud that can be asked what it offers and what is left of it; None: whatever is asked for is made."""
+    if kind == "openstack":
+        from orchestrator.cloud.openstack_offer import OpenStackOffer
+
+        return OpenStackOffer()
+    return None

@@ -7,18 +7,20 @@ apply → the runs are finished. Taking back: volumes into the journal → out o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from orchestrator.cloud.adopt import find_imports
 from orchestrator.cloud.book import Book, KeptVolume
 from orchestrator.cloud.changes import read_changes
-from orchestrator.cloud.compare import Comparison, compare
+from orchestrator.cloud.compare import Comparison, compare, describe_missing
 from orchestrator.cloud.judge import judge
 from orchestrator.cloud.kinds import Kind, Kinds, read_kinds
 from orchestrator.cloud.listing import CloudListing, Thing
+from orchestrator.cloud.questions import CloudOffer, Demand, choose_flavours
 from orchestrator.cloud.stand import Position, Stand
-from orchestrator.errors import NeedsPerson, Refused, ToolError
+from orchestrator.errors import Finding, NeedsPerson, Refused, ToolError
 from orchestrator.tools.terraform import KnownResource, Server, SystemTerraform, TerraformPlan
 from orchestrator.tools.terraform_module import variables_of
 
@@ -37,8 +39,11 @@ class CloudServers:
     book: Book
     say: Say
     not_ours: frozenset[str] = frozenset()
+    offer: CloudOffer | None = None
+    """Of a cloud that can be asked what sizes it has: the engine chooses them."""
     applies: int = 0
     """How many were run by this object."""
+    _chosen: dict[str, str] = field(default_factory=dict)
 
     # ------------------------------------------------------------ making
 
@@ -79,7 +84,23 @@ class CloudServers:
     def _all_inputs(self, position: Position, run: str) -> dict[str, Any]:
         declared = variables_of(self.module)
         added: dict[str, Any] = {"run": run, "settled": position.stand is not Stand.NOTHING}
+        if self.offer is not None and position.stand is Stand.NOTHING and "flavors" in declared:
+            added["flavors"] = self._flavours(self.offer)
         return {**self.inputs, **{name: value for name, value in added.items() if name in declared}}
+
+    def _flavours(self, offer: CloudOffer) -> dict[str, str]:
+        """Chosen once for this object; said with the reason, and put into the journal. Raises Refused where none fits."""
+        if not self._chosen:
+            chosen, findings = choose_flavours(Demand(self.system, self.inputs), offer.flavours())
+            if findings:
+                raise Refused(f"the cloud has no size for {len(findings)} servers", findings=findings, where=self.system)
+            for name, choice in chosen.items():
+                self.say(f"server {name}: flavour {choice.flavour.name}, {choice.why}")
+            self.book.choose_flavours({
+                name: {"flavour": choice.flavour.name, "id": choice.flavour.id, "why": choice.why} for name, choice in chosen.items()
+            })  # fmt: skip
+            self._chosen = {name: choice.flavour.id for name, choice in chosen.items()}
+        return self._chosen
 
     def check(self, plan: TerraformPlan) -> None:
         """Judges a plan; drift is said. Raises Refused with every finding."""
@@ -126,6 +147,54 @@ class CloudServers:
                 where=str(self.terraform.folder),
                 remedy=f"`orchestrator cloud adopt {self.system}` takes them up again as they are; nothing was changed",
             )
+
+    def adopt(self) -> list[str]:
+        """Servers that were handed over, whose state is lost, taken up again as they are. Returns the adopted addresses.
+
+        Nothing is made but records in the state. Raises Refused where the state is not lost or a resource has no match on the
+        cloud; NeedsPerson when it did not end in a plan without changes.
+        """
+        position = self.book.position()
+        if self.terraform.resources():
+            raise Refused(f"the state of {self.system} knows its servers", where=self.system, remedy="there is nothing to adopt")
+        if position.stand is Stand.NOTHING:
+            raise Refused(f"no server of {self.system} was handed over", where=self.system, remedy="`orchestrator migrate` makes them")
+        plan = self.plan(position)
+        imports = find_imports(plan.shown, self.list_things(), self.kinds, self.system)
+        adopting = self.terraform.plan(self._all_inputs(position, ""), imports=imports)
+        self.terraform.apply(adopting)
+        again = self.plan(position)
+        self.terraform.discard(again)
+        if again.changes:
+            raise NeedsPerson(
+                f"adopted, and Terraform would still change {', '.join(change.address for change in again.changes)}",
+                where=str(self.terraform.folder), remedy="read its plan in that folder; nothing of it is run",
+            )  # fmt: skip
+        return sorted(imports)
+
+    def look(self, expected: Sequence[str]) -> list[Finding]:
+        """What was changed outside since the servers were handed over, and what the cloud says of them. Changes nothing."""
+        position = self.book.position()
+        plan = self.plan(position)
+        self.terraform.discard(plan)
+        judgement = judge(read_changes(plan.shown, self.kinds), position, self.kinds)
+        comparison = self.compare(position)
+        missing = describe_missing(self.list_things(), expected, position) if self.kinds.listing != "none" else []
+        return [*missing, *judgement.refusals, *judgement.notes, *comparison.refusals, *comparison.notes]
+
+    def release(self, ids: Sequence[str], why: str) -> list[KeptVolume]:
+        """Delete volumes that were kept, by a person's word. Raises Refused for any that is not kept for this system."""
+        kept = {volume.id: volume for volume in self.book.kept()}
+        unknown = [ident for ident in ids if ident not in kept]
+        if unknown:
+            raise Refused(
+                f"not kept for {self.system}: {', '.join(unknown)}", where=self.system, remedy="`orchestrator cloud kept` lists what is"
+            )
+        volumes = [kept[ident] for ident in (ids or kept)]
+        for volume in volumes:
+            self.listing.remove(Thing(Kind.VOLUME, volume.id, volume.name, self.system))
+            self.book.release(volume, why)
+        return volumes
 
     def compare(self, position: Position) -> Comparison:
         """What the cloud has against what the state knows. Changes nothing."""

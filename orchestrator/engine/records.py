@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from orchestrator.cloud.stand import Stand, find_stand
+from orchestrator.cloud.stand import Stand
+from orchestrator.engine.cloud_chain import CloudChain
 from orchestrator.journal.decisions import Decisions
 from orchestrator.journal.notes import Notes
 from orchestrator.journal.store import Journal, Lease
 from orchestrator.tools.process import ProcessRecord, ask_to_end
 
-PROVISION = "provision"
-"""The step that makes servers."""
 WITNESS = "witness"
 """Stands for the step of a child that only measures."""
 
@@ -25,6 +24,7 @@ class BoundRecords:
         self._journal, self._lease, self._system = journal, lease, system
         self._decisions = Decisions(journal)
         self._notes = Notes(journal)
+        self._cloud = CloudChain(journal, system, actor=lease.holder, lease=lease)
         self._children: list[ProcessRecord] = []
 
     def gate(self, gate: str, digest: str) -> Mapping[str, Any]:
@@ -44,22 +44,16 @@ class BoundRecords:
         return bool(self._journal.events(kind=kind, migration=self._lease.migration))
 
     def history(self, kind: str) -> list[Mapping[str, Any]]:
-        """The facts of this kind that any migration of this system put on the chain, in order; what was purged is left out."""
-        return [event.payload for event in self._journal.events(kind=kind, system=self._system) if event.payload is not None]
+        """The facts of this kind that any migration of this system put on the chain, in order."""
+        return self._cloud.history(kind)
 
     def stand(self) -> Stand:
         """Where this system stands on the cloud: what its servers may hold."""
-        migrations = self._journal.migrations(system=self._system)
-        rows = [row for migration in migrations for row in self._journal.steps(migration.id) if row.step == PROVISION]
-        return find_stand(migrations, rows, {migration.id for migration in migrations if self._owes_servers(migration.id)})
+        return self._cloud.stand()
 
     def owing(self) -> list[str]:
         """Other migrations of this system that still owe taking their servers away."""
-        others = [row.id for row in self._journal.migrations(system=self._system) if row.id != self._lease.migration]
-        return [migration for migration in others if self._owes_servers(migration)]
-
-    def _owes_servers(self, migration: str) -> bool:
-        return any(row.step == PROVISION for row in self._notes.owed(migration))
+        return self._cloud.owing()
 
     def ask_again(self, gate: str) -> None:
         """The gate is open again: what was decided there no longer holds."""

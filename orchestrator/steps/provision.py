@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.errors import NeedsPerson, OrchestratorError, Refused, ToolError, findings_of
+from orchestrator.errors import Finding, NeedsPerson, OrchestratorError, Refused, ToolError, findings_of
 from orchestrator.models import Host, System
 from orchestrator.settings import Settings
 from orchestrator.steps.base import Context, Coverage, Effect, Facts, Observed, Preview, Step
 from orchestrator.steps.world import SUFFIX, World
 
 if TYPE_CHECKING:
+    from orchestrator.cloud.book import Book
     from orchestrator.cloud.servers import CloudServers
+    from orchestrator.tools.process import Register
     from orchestrator.tools.terraform import SystemTerraform
 
 
@@ -59,26 +62,35 @@ def server_name(host: Host) -> str:
 
 
 def open_servers(ctx: Context) -> CloudServers:
-    """This system's servers, with a Terraform folder of its own. Asks nothing of the cloud yet."""
+    """This system's servers as a migration of it has them. Asks nothing of the cloud yet."""
     from orchestrator.cloud.book import Book
+
+    return assemble(ctx.settings, ctx.world, Book(ctx.records, ctx.system.id), ctx.say, register=ctx.records.process)
+
+
+def assemble(
+    settings: Settings, world: World, book: Book, say: Callable[[str], None], *, register: Register | None = None
+) -> CloudServers:  # fmt: skip
+    """Servers, their Terraform folder, and how their cloud is asked, from the configuration."""
     from orchestrator.cloud.kinds import read_kinds
-    from orchestrator.cloud.listing import open_listing
+    from orchestrator.cloud.listing import open_listing, open_offer
     from orchestrator.cloud.servers import CloudServers
 
-    module, values = ctx.settings.terraform, inputs(ctx.settings, ctx.world)
+    module, values, system = settings.terraform, inputs(settings, world), world.system.id
+    kinds = read_kinds(module)
     servers = CloudServers(
-        system=ctx.system.id, module=module, inputs=values, terraform=terraform(ctx), book=Book(ctx.records, ctx.system.id), say=ctx.say,
-        listing=open_listing(read_kinds(module).listing, values), not_ours=frozenset(ctx.settings.cloud.not_ours),
+        system=system, module=module, inputs=values, terraform=open_terraform(settings, system, register), book=book, say=say,
+        listing=open_listing(kinds.listing, values), offer=open_offer(kinds.listing), not_ours=frozenset(settings.cloud.not_ours),
     )  # fmt: skip
     servers.terraform.check = servers.check
     return servers
 
 
-def terraform(ctx: Context) -> SystemTerraform:
-    """This system's Terraform, in a folder of its own."""
+def open_terraform(settings: Settings, system: str, register: Register | None = None) -> SystemTerraform:
+    """A system's Terraform, in a folder of its own."""
     from orchestrator.tools.terraform import SystemTerraform
 
-    return SystemTerraform(ctx.settings.terraform, ctx.settings.state.resolve() / "terraform", ctx.system.id, register=ctx.records.process)
+    return SystemTerraform(settings.terraform, settings.state.resolve() / "terraform", system, register=register)
 
 
 def run(ctx: Context) -> Facts:
@@ -101,7 +113,7 @@ def adopt(ctx: Context, servers: dict[str, Any]) -> None:
 
 def observe(ctx: Context) -> Observed:
     """The state holds the servers, and each of them answers."""
-    resources = terraform(ctx).resources()
+    resources = open_terraform(ctx.settings, ctx.system.id, ctx.records.process).resources()
     if not resources:
         return Observed.NOT_DONE
     for host in ctx.world.targets.values():
@@ -126,8 +138,27 @@ def undo(ctx: Context) -> None:
     ctx.world.targets = {}
 
 
-def preview(ctx: Context, _connect: bool) -> Preview:
-    """What Terraform would create, planned in a throwaway folder; of a module whose provider asks a cloud, its rules alone."""
+def ask_wave(settings: Settings, worlds: Iterable[World]) -> list[Finding]:
+    """Everything that the servers of these systems together will need of the cloud, asked of it; empty: it has it, or cannot be asked.
+
+    Reads only. A cloud that does not answer is a finding.
+    """
+    from orchestrator.cloud.kinds import read_kinds
+    from orchestrator.cloud.listing import open_offer
+    from orchestrator.cloud.questions import Demand, judge_answers
+
+    try:
+        offer = open_offer(read_kinds(settings.terraform).listing)
+        if offer is None:
+            return []
+        return judge_answers([Demand(world.system.id, inputs(settings, world)) for world in worlds], offer.ask())
+    except OrchestratorError as error:
+        return list(findings_of(error, "cloud"))
+
+
+def preview(ctx: Context, connect: bool) -> Preview:
+    """What Terraform would create, planned in a throwaway folder. A module whose provider asks a cloud is planned whole only when
+    connected; else its rules alone are tried."""
     from orchestrator.tools.terraform_module import find_broken_rules, needs_provider
 
     module, system = ctx.settings.terraform, ctx.system.id
@@ -136,6 +167,8 @@ def preview(ctx: Context, _connect: bool) -> Preview:
         if not needs_provider(module):
             return _preview_plan(module, system, values)
         broken = tuple(find_broken_rules(module, system, values))
+        if connect and not broken:
+            return _preview_plan(module, system, values)
     except OrchestratorError as error:
         return Preview(Coverage.NOT_TOUCHED, "Terraform could not be asked", findings_of(error, "terraform", system))
     how = f"the rules of module {module.name} {'refuse' if broken else 'hold'}; no cloud was asked"

@@ -125,10 +125,19 @@ class SystemTerraform:
         """Errors of the last plan, one entry each, as Terraform said them."""
         self._handlers = {"on_event": on_event, "register": register, "cancelled": cancelled}
 
-    def plan(self, variables: Mapping[str, object]) -> TerraformPlan:
-        """Plan to a file. ``variables`` are the module's inputs (``system_id`` is added). Changes nothing on the cloud."""
+    def plan(self, variables: Mapping[str, object], *, imports: Mapping[str, str] | None = None) -> TerraformPlan:
+        """Plan to a file. ``variables`` are the module's inputs (``system_id`` is added). Changes nothing on the cloud.
+
+        ``imports``: address → the cloud's id, of what is there and the state does not know.
+        """
         inputs = {**variables, "system_id": self.system_id}
         self._prepare(inputs)
+        blocks = [{"to": address, "id": ident} for address, ident in sorted((imports or {}).items())]
+        file = self.folder / "imports.tf.json"
+        if blocks:
+            write_private(file, json.dumps({"import": blocks}))
+        else:
+            file.unlink(missing_ok=True)
         return self._plan(inputs)
 
     def apply(self, plan: TerraformPlan, *, approved_digest: str | None = None) -> dict[str, Server]:

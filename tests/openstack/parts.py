@@ -108,24 +108,23 @@ def terraform_rc() -> Path:
 
     Where Terraform's own registry is reached nothing of this is needed: set ``OPENSTACK_LAB_REGISTRY=1``.
     """
-    mirror = HOME / "terraform-mirror"
     if os.environ.get("OPENSTACK_LAB_REGISTRY"):
         return Path(os.devnull)
-    place = mirror / "registry.terraform.io/terraform-provider-openstack/openstack" / PROVIDER / "linux_amd64"
-    program = place / f"terraform-provider-openstack_v{PROVIDER}"
+    name = f"terraform-provider-openstack_v{PROVIDER}"
+    place = Path("registry.terraform.io/terraform-provider-openstack/openstack") / PROVIDER / "linux_amd64"
     with made_once("provider", f"{PROVIDER_MODULE} {PROVIDER}") as (folder, staged):
         if staged is not None:
             go = shutil.which("go")
             if go is None:
-                raise LabError("Go is needed to build the provider: install it, or set OPENSTACK_LAB_REGISTRY=1 where the registry is reached")
-            run(["env", f"GOBIN={staged}", "GOFLAGS=-p=2", "CGO_ENABLED=0", go, "install", "-trimpath", f"{PROVIDER_MODULE}@v{PROVIDER}"], limit=900)
-            built = staged / "terraform-provider-openstack"
-            (staged / "sha256").write_text(hashlib.sha256(built.read_bytes()).hexdigest() + "\n")
-    if not program.exists():
-        place.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(folder / "terraform-provider-openstack", program)
+                raise LabError("Go is needed to build the provider; or set OPENSTACK_LAB_REGISTRY=1 where Terraform's registry is reached")
+            (staged / place).mkdir(parents=True)
+            built = staged / place / "terraform-provider-openstack"
+            source = f"{PROVIDER_MODULE}@v{PROVIDER}"
+            run(["env", f"GOBIN={built.parent}", "CGO_ENABLED=0", go, "install", "-trimpath", source], limit=1800)
+            built.rename(built.with_name(name))
+            (staged / "sha256").write_text(hashlib.sha256(built.with_name(name).read_bytes()).hexdigest() + "\n")
+            (staged / "terraform.rc").write_text(f'provider_installation {{\n  filesystem_mirror {{\n    path = "{folder}"\n  }}\n}}\n')
+    program = folder / place / name
     if hashlib.sha256(program.read_bytes()).hexdigest() != (folder / "sha256").read_text().strip():
-        raise LabError(f"{program} is not what was built: remove {mirror} and {folder}")
-    configuration = mirror / "terraform.rc"
-    configuration.write_text(f'provider_installation {{\n  filesystem_mirror {{\n    path = "{mirror}"\n  }}\n}}\n')
-    return configuration
+        raise LabError(f"{program} is not what was built: remove {folder}, and it is built again")
+    return folder / "terraform.rc"
