@@ -139,6 +139,13 @@ class OpenStackListing:
             if group.name == system:
                 yield Thing(Kind.PLACEMENT, group.id, group.name, used_by=tuple(group.member_ids or ()))
 
+    def console_of(self, server: str) -> str:
+        """See ``cloud.host_keys.Console``."""
+        with api_errors(f"read the console of {server}"):
+            found = self.connection.compute.find_server(server, ignore_missing=False)
+            answer = self.connection.compute.get_server_console_output(found) or {}
+            return str(answer.get("output") or "")
+
     def remove(self, thing: Thing) -> None:
         """Take one thing away and wait until it is gone. A volume is waited for until its server has let it go."""
         compute, network, volumes = self.connection.compute, self.connection.network, self.connection.block_storage

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from orchestrator.cloud.book import Book
     from orchestrator.cloud.servers import CloudServers
     from orchestrator.tools.process import Register
-    from orchestrator.tools.terraform import SystemTerraform
+    from orchestrator.tools.terraform import Server, SystemTerraform
 
 
 def _ports(system: System, host: str) -> list[int | None]:
@@ -97,6 +97,7 @@ def run(ctx: Context) -> Facts:
     """Makes the servers, or goes on with what an interrupted run had begun."""
     servers = open_servers(ctx)
     made = servers.make()
+    pin_keys(ctx, servers, list(made.values()))
     facts = {}
     for host in ctx.system.hosts:
         server = made[server_name(host)]
@@ -104,6 +105,14 @@ def run(ctx: Context) -> Facts:
         facts[host.name] = place | dict(server.kind)
     adopt(ctx, facts)
     return {"servers": facts, "resources": len(servers.terraform.resources()), "applies": servers.applies}
+
+
+def pin_keys(ctx: Context, servers: CloudServers, made: list[Server]) -> None:
+    """Host keys come from the cloud's console where there is one; of other clouds they are on record already."""
+    from orchestrator.cloud.host_keys import Console, pin_host_keys
+
+    if isinstance(servers.listing, Console) and ctx.settings.known_hosts is not None:
+        pin_host_keys(servers.listing, made, ctx.settings.known_hosts, ctx.say)
 
 
 def adopt(ctx: Context, servers: dict[str, Any]) -> None:

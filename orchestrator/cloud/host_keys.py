@@ -1,0 +1,80 @@
+"""A new server's host key, from the cloud's own console log: another way than the network on which somebody could stand in between."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from orchestrator.errors import NeedsPerson
+from orchestrator.tools.known_hosts import remember, remembered
+from orchestrator.tools.terraform import Server
+
+BEGIN, END = "BEGIN SSH HOST KEY KEYS", "END SSH HOST KEY KEYS"
+KINDS = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ssh-rsa")
+"""Accepted kinds, the preferred first."""
+BOOT_SECONDS = 600.0
+
+
+@runtime_checkable
+class Console(Protocol):
+    """A cloud that shows what a server writes on its console. Reading changes nothing."""
+
+    def console_of(self, server: str) -> str:
+        """What the server of this name wrote so far. Raises ToolError when the cloud does not show it."""
+
+
+def read_host_keys(console: str) -> list[tuple[str, str]]:
+    """(kind, base64 key) between the lines that cloud-init prints, of the last boot that printed them; accepted kinds only, the
+    preferred first. Empty while the block is not there whole."""
+    _, begun, block = console.rpartition(BEGIN)
+    block, ended, _ = block.partition(END)
+    if not begun or not ended:
+        return []
+    found: dict[str, str] = {}
+    for line in block.splitlines():
+        words = line.split()
+        while words and words[0] not in KINDS:  # a console may put a time or a name before what is written on it
+            words = words[1:]
+        if len(words) >= 2:
+            found[words[0]] = words[1]
+    return [(kind, found[kind]) for kind in KINDS if kind in found]
+
+
+def pin_host_keys(
+    console: Console, servers: list[Server], known_hosts: Path, say: Callable[[str], None], *, seconds: float = BOOT_SECONDS
+) -> None:
+    """Put the key of every server on record, or compare it with the one that is.
+
+    Raises NeedsPerson where a server shows another key than the one on record, or none within ``seconds``: a person compares
+    it then; it is never trusted blindly.
+    """
+    deadline = time.monotonic() + seconds
+    for server in servers:
+        keys = read_host_keys(console.console_of(server.name))
+        while not keys and not remembered(known_hosts, server.address, server.ssh_port):
+            if time.monotonic() > deadline:
+                raise NeedsPerson(
+                    f"server {server.name} showed no host key on its console within {seconds:.0f} s", where=server.address,
+                    remedy="compare its key on the cloud's console and trust it (`orchestrator hosts trust`), then `orchestrator resume`",
+                )  # fmt: skip
+            time.sleep(2.0)
+            keys = read_host_keys(console.console_of(server.name))
+        _compare(server, keys, known_hosts, say)
+
+
+def _compare(server: Server, keys: list[tuple[str, str]], known_hosts: Path, say: Callable[[str], None]) -> None:
+    on_record = remembered(known_hosts, server.address, server.ssh_port)
+    if not keys:
+        return  # a person trusted it; its console shows nothing to compare
+    if not on_record:
+        kind, key = keys[0]
+        remember(known_hosts, server.address, server.ssh_port, kind, key)
+        say(f"host key of {server.name} ({kind}) taken from its console")
+    elif not set(on_record) & set(keys):
+        raise NeedsPerson(
+            f"server {server.name} shows another host key on its console than the one on record for {server.address}",
+            where=str(known_hosts),
+            remedy="find out why: an address that another server had before, or somebody in between; then remove that line and resume",
+        )
