@@ -4,7 +4,7 @@ VENV := .venv
 STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo test test-idempotence test-faults test-contracts docs-databases lab-up lab-down test-lab test-lab-short test-openstack test-openstack-short lint types bench bench-plan bench-move bench-dryrun check
+.PHONY: help setup lock demo test test-idempotence test-faults test-contracts docs-databases lab-up lab-down test-lab test-lab-short test-openstack test-openstack-short lint types bench bench-plan bench-forms bench-move bench-dryrun check
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,6 +71,9 @@ bench-move: setup ## switches under load, beside backup and restore and a physic
 
 bench-dryrun: setup ## dry runs of 50, 200 and 1,000 systems, beside a shell loop of the same checks
 	@$(VENV)/bin/python -m tests.bench.bench_dryrun $(ARGS)
+
+bench-forms: setup ## what is asked and understood of each shipped mapping and of ten office forms
+	@$(VENV)/bin/python -m tests.bench.bench_forms
 
 check: lint types test ## what CI runs
 

@@ -33,11 +33,16 @@ def about_header(table: Table, file: str, sheet: str) -> Iterator[Finding]:
                 index, "unit-unknown", "warning", "表头中的单位无法识别，该列没有写单位的数字不读取 (the header's unit is not understood: numbers without a unit of their own are not read)",
                 "表头改用 GB、TB、核、台、分钟、小时等单位 (use a unit such as GB, TB, cores, minutes, hours)",
             )  # fmt: skip
-    if table.form.id == "systems" and "classified" not in table.by_field:
-        yield at(
-            0, "classified-column-missing", "error", "没有“是否涉密”列，全部按涉密处理，未读取 (no column for 是否涉密: every row is treated as classified)",
-            "增加“是否涉密”列并逐行填写 (add the column and answer it on every row)",
-        )  # fmt: skip
+
+
+def nothing_on_classification(table: Table, file: str, sheet: str) -> Finding | None:
+    """The finding that a statistics form has no column for 是否涉密: nothing of it is read unless somebody states it of the whole sheet."""
+    if table.form.id != "systems" or "classified" in table.by_field:
+        return None
+    return Raw(file, sheet, address(table.header, 0)).finding(
+        "classified-column-missing", "error", "没有“是否涉密”列，全部按涉密处理，未读取 (no column for 是否涉密: every row is treated as classified)",
+        "增加“是否涉密”列并逐行填写，或由责任人对整张表作出声明（见末尾的问题）(add the column and answer it on every row, or state it of the sheet)",
+    )  # fmt: skip
 
 
 def compared(column: Column) -> bool:

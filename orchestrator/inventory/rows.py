@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrator.errors import Finding
 from orchestrator.inventory import cells
 from orchestrator.inventory.answers import classified
 from orchestrator.inventory.archive import column_of
@@ -17,7 +18,7 @@ from orchestrator.inventory.cells import Value
 from orchestrator.inventory.foreign import ahead, in_our_words, recognise
 from orchestrator.inventory.forms import Column
 from orchestrator.inventory.header import Line, Table
-from orchestrator.inventory.headings import about_header, compared
+from orchestrator.inventory.headings import about_header, compared, nothing_on_classification
 from orchestrator.inventory.label_forms import is_label_form, read_label_forms
 from orchestrator.inventory.lost import Lost, Tally, in_one_cell, is_secret_heading, speaks_of_secrets, swallowed
 from orchestrator.inventory.machine_lists import read_machines
@@ -112,6 +113,8 @@ class _SheetReader:
         self.unanswered = Unanswered(file, grid.name, builder.answers, builder.asked)
         self.kept: list[_Kept] = []
         """Rows that do not say whether they are classified, where somebody's statement may say it."""
+        self.unsaid: list[Finding | None] = []
+        """Of each table, that it has no column on classification."""
         self.counts: dict[tuple[str, int], int] = {}
         self.told: set[tuple[str, int]] = set()
         """What is said once of a column."""
@@ -141,6 +144,7 @@ class _SheetReader:
         self.tally = Tally(table)
         self.secret_section = False
         self.builder.findings.extend(about_header(table, self.file, self.grid.name))
+        self.unsaid.append(nothing_on_classification(table, self.file, self.grid.name))
         self.builder.unknown_columns.extend(words[:200] for words in table.unknown.values())
         if self.systems:
             self.builder.forms.add((self.file, self.grid.name))
@@ -230,6 +234,8 @@ class _SheetReader:
     def _settle_kept(self) -> None:
         """Rows that waited for what a statement says of the sheet, now that all of it was seen."""
         statement = self.unanswered.statement()
+        if statement is None:
+            self.builder.findings.extend(finding for finding in self.unsaid if finding is not None)
         last, bare = self.table, self.bare
         for kept in self.kept:
             self._use(kept.table)

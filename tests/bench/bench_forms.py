@@ -1,0 +1,69 @@
+"""``make bench-forms``: for each shipped mapping and ten forms in the manner of real offices, what is asked, understood and countable.
+
+Every question is answered as a patient office would: by the proposal where there is one, else by a plain answer. Prints; asserts nothing.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+
+from orchestrator.cli.listing import table
+from orchestrator.inventory.answerbook import FILE, Answer, answers_text
+from orchestrator.inventory.check import counts
+from orchestrator.inventory.load import load
+from orchestrator.inventory.questions import Question
+from orchestrator.inventory.reading import Reading
+
+SAMPLES = Path(__file__).parents[1] / "fixtures"
+
+PLAIN = {"sheet": "均非涉密", "owner": "市大数据局", "department": "市直、政府", "kind": "应用系统", "status": "已建"}
+
+
+def answer_to(question: Question) -> str:
+    return question.proposed or PLAIN.get(question.kind) or PLAIN.get(question.column, "不详")
+
+
+def answered(path: Path, folder: Path) -> tuple[list[Reading], list[Question]]:
+    """Every reading until nothing is asked any more, and all that was asked."""
+    readings = [load([path], beside=[folder])]
+    asked: list[Question] = []
+    answers: list[Answer] = []
+    while readings[-1].questions and len(readings) < 6:
+        for question in readings[-1].questions:
+            asked.append(question)
+            answers.append(Answer(*question.key, answer=answer_to(question), by="张三", on="2017-06-30"))
+        (folder / FILE).write_text(answers_text(answers), encoding="utf-8")
+        readings.append(load([path], beside=[folder]))
+    return readings, asked
+
+
+def samples() -> list[Path]:
+    """One export of each tool with a mapping, then the forms of offices."""
+    return [*sorted((SAMPLES / "exports").glob("*.csv")), *sorted((SAMPLES / "forms").glob("*.csv"))]
+
+
+def measure(path: Path) -> tuple[object, ...]:
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "inventory"
+        folder.mkdir()
+        began = time.process_time()
+        readings, asked = answered(path, folder)
+        seconds = time.process_time() - began
+    kinds = {kind: sum(question.kind == kind for question in asked) for kind in dict.fromkeys(question.kind for question in asked)}
+    first, last = counts(readings[0]), counts(readings[-1])
+    outside = last["classified"] + last["unanswered"] + last["party_mass"] + last["retired"]
+    return (
+        path.stem, len(asked), sum(bool(question.proposed) for question in asked), " ".join(f"{kind} {number}" for kind, number in kinds.items()),
+        first["in_scope"], last["in_scope"], outside, last["uncounted"], len(readings[-1].errors), f"{seconds:.2f}",
+    )  # fmt: skip
+
+
+def main() -> None:
+    rows = [measure(path) for path in samples()]
+    table(("table", "asked", "proposed", "of which", "countable before", "after", "outside", "uncounted", "errors left", "s"), rows)
+
+
+if __name__ == "__main__":
+    main()
