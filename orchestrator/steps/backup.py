@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from orchestrator.models import Database
+from orchestrator.movers.contract import Moment
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
-from orchestrator.steps.parts import parts
+from orchestrator.steps.parts import parts, refuse_on
 
 
 def copy_name(ctx: Context, database: Database) -> str:
@@ -13,7 +14,9 @@ def copy_name(ctx: Context, database: Database) -> str:
 
 
 def run(ctx: Context) -> Facts:
-    """Backs every part up and restores it on the target; the restored copy is compared with what was backed up."""
+    """Every part is checked on both sides first. Then backs each up and restores it on the target; the restored copy is
+    compared with what was backed up. Raises Refused with nothing touched."""
+    refuse_on(ctx, Moment.COPY)
     facts: Facts = {"databases": {}}
     for mover, part in parts(ctx):
         made = mover.back_up(part)

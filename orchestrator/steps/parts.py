@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from orchestrator.errors import Finding, NeedsPerson, Refused
 from orchestrator.movers import registry
-from orchestrator.movers.contract import Hands, Mover, Part, Place
+from orchestrator.movers.contract import Hands, Moment, Mover, Part, Place
 from orchestrator.steps.base import Context
 
 if TYPE_CHECKING:
@@ -42,3 +43,44 @@ def part_of(ctx: Context, database: Database) -> Part:
         admin=database.admin_role or "orchestrator",
         password=ctx.world.secret(database.admin_secret),
     )
+
+
+def refuse_on(ctx: Context, moment: Moment) -> None:
+    """Asks every mover's check; warnings are said once. Raises Refused with all findings of all parts."""
+    findings = [finding for mover, part in parts(ctx) for finding in mover.check(part, moment)]
+    errors = [finding for finding in findings if finding.severity == "error"]
+    for finding in findings:
+        if finding.severity != "error":
+            ctx.say(f"warning: {finding.message}: {finding.remedy}")
+    if errors:
+        raise Refused(f"{len(errors)} findings at the {moment} of {ctx.system.id}", findings=findings, where=ctx.system.id)
+
+
+def insist_unchanged(ctx: Context) -> None:
+    """At a gate before the switch: both sides still are as they were copied, and can do what the switch needs. Raises
+    NeedsPerson naming everything that is not; nothing is touched."""
+    errors = [finding for finding in _at_gate(ctx) if finding.severity == "error"]
+    if errors:
+        named = "; ".join(f"{finding.message} ({finding.remedy})" for finding in errors)
+        raise NeedsPerson(
+            f"{len(errors)} findings before the switch: {named}",
+            where=ctx.system.id,
+            remedy="mend them and `orchestrator resume`, or `orchestrator cancel`: the source is left as it was",
+        )
+
+
+def name_changes(ctx: Context) -> list[str]:
+    """In the trial run: what was changed on either side since the copy. It is told and put on record, and stops nobody:
+    whether to accept, or to go back without it, is a person's choice."""
+    changes = [finding.message for finding in _at_gate(ctx) if finding.code in ("changed", "sides-differ")]
+    if changes:
+        ctx.records.event("changed_since_the_copy", {"changes": changes})
+        for change in changes:
+            ctx.say(f"not on both sides: {change}")
+    return changes
+
+
+def _at_gate(ctx: Context) -> list[Finding]:
+    if "replicate" not in ctx.facts:
+        return []
+    return [finding for mover, part in parts(ctx) for finding in mover.check(part, Moment.GATE)]

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from orchestrator.errors import Refused
 from orchestrator.movers.contract import Moment
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
-from orchestrator.steps.parts import parts
+from orchestrator.steps.parts import parts, refuse_on
 
 
 def run(ctx: Context) -> Facts:
     """Every part is checked once more, on both sides, before the first one is touched. Raises Refused."""
-    findings = [finding for mover, part in parts(ctx) for finding in mover.check(part, Moment.COPY)]
-    errors = [finding for finding in findings if finding.severity == "error"]
-    if errors:
-        raise Refused(f"{len(errors)} findings before {ctx.system.id} is copied", findings=findings, where=ctx.system.id)
+    refuse_on(ctx, Moment.COPY)
     facts: Facts = {"databases": {}}
     for mover, part in parts(ctx):
         copied = mover.prepare(part)

@@ -52,8 +52,8 @@ class LabCloud:
         upper = self.folder / "upper"
         self._install(upper)
         self.process = self._enter(f"{databases}:{root}", upper, "run", self.folder / "init.log")
-        self._wait_for("all started", 1500)
-        self.execute("python3", "/lab/wait.py", limit=700)
+        self._wait_for("all started", 300)
+        self.execute("python3", "/lab/wait.py", limit=240)
         self._seed()
 
     def down(self) -> None:
@@ -107,7 +107,7 @@ class LabCloud:
             self._install(upper)
             log = self.folder / "build.log"
             process = self._enter(str(root), upper, "build", log, namespace)
-            process.wait(1800)
+            process.wait(600)
             if "built" not in log.read_text(errors="replace"):
                 raise LabError(f"the databases could not be made: {log.read_text(errors='replace')[-2000:]}")
         finally:

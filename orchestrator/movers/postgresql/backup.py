@@ -1,45 +1,147 @@
-"""R10: a backup that was verified by a restore. The restored copy is the one the rehearsal runs on."""
+"""R10: a backup that was verified by a restore. The restored copy is the one the rehearsal runs on.
+
+The copy is whole: owners, rights, roles and settings as the source has them, so that what a rehearsal shows is what the
+application will meet. Rows and definitions are compared with the snapshot that was backed up.
+"""
 
 from __future__ import annotations
 
+import re
 import secrets
 import shutil
+from collections.abc import Collection
+from pathlib import Path
 
-from orchestrator.errors import StepFailed
+import psycopg
+from psycopg import sql
+
+from orchestrator.errors import StepFailed, ToolError
 from orchestrator.movers.contract import Facts, Hands, Part
-from orchestrator.movers.postgresql import comparison, dumps, fence
+from orchestrator.movers.postgresql import comparison, dumps, fingerprint, records, roles, settings_kept
+from orchestrator.movers.postgresql import target as target_side
+from orchestrator.movers.postgresql.connections import Connection, scalar
+from orchestrator.movers.postgresql.fingerprint import Change
 from orchestrator.movers.postgresql.reach import connect, dsn_of, names_of
+from orchestrator.movers.postgresql.settings_kept import Setting
+from orchestrator.tools.process import Stopped
+
+SHOWN = 20
+_OF_THE_CLUSTER = re.compile(r"^(database$|setting |role |membership |publication |subscription |parameter )")
+# pg_dump says nothing of foreign keys whose triggers a superuser disabled
+_NOT_IN_A_DUMP = ("not enforced as usual",)
+_CAUSE = re.compile(r"(?:ERROR|FATAL|错误|致命错误):\s+(.*)")
 
 
 def back_up(part: Part, hands: Hands) -> Facts:
-    """Dumps from one snapshot of the source, restores on the target, compares the restored rows with that
-    snapshot. Raises StepFailed with every difference, ToolError with the program's words."""
+    """Dumps from one snapshot of the source, restores on the target, compares rows and definitions with that snapshot.
+    Raises StepFailed with every difference or with the cause, in words, of what a program could not do."""
     names = names_of(part)
-    folder = hands.folder / "backup" / part.name
+    folder = hands.folder / "backup" / part.name.encode("utf-8").hex() if "/" in part.name else hands.folder / "backup" / part.name
     shutil.rmtree(folder, ignore_errors=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with connect(part, "source") as holder, connect(part, "source") as source:
         holder.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        snapshot = str(fence.scalar(holder, "SELECT pg_export_snapshot()"))
-        size = dumps.dump(dsn_of(part, "source"), names, folder, hands.register, snapshot=snapshot)
+        snapshot = str(scalar(holder, "SELECT pg_export_snapshot()"))
+        size = _dump(part, hands, folder, snapshot, holder)
         expected = comparison.checksums(source, names, snapshot)
+        definitions = fingerprint.read(holder, names)
         holder.execute("COMMIT")
-        with connect(part, "target", database="postgres") as server:
-            dumps.drop_database(server, names.rehearsal)
-            dumps.create_throwaway_role(server, names.rehearsal, secrets.token_urlsafe(24))
-            dumps.create_database(server, names.rehearsal, like=source)
-            server.execute(dumps.grant_create(names.rehearsal, names.rehearsal))
-    dumps.restore(folder, dsn_of(part, "target", database=names.rehearsal), names.rehearsal, hands.register)
-    with connect(part, "target", database=names.rehearsal) as copy:
-        differ = comparison.differences(expected, comparison.checksums(copy, names))
+        carried = _make_copy(part, source)
+        _restore(part, hands, folder)
+        with connect(part, "target", database=names.rehearsal) as copy:
+            _let_rehearse(part, source, copy, carried)
+            differ = comparison.differences(expected, comparison.checksums(copy, names))
+            differ += [str(change) for change in _changes(definitions, fingerprint.take(copy, names))]
     if differ:
         raise StepFailed(
-            f"the restored backup differs: {'; '.join(differ)}",
+            f"the restored backup differs in {len(differ)} points: {'; '.join(differ[:SHOWN])}",
             where=part.name,
-            remedy="look at the source's disk and at pg_dump's messages",
+            remedy="a backup that is not the same is none: report what differs; nothing of the source was touched",
         )
     rows = sum(table.rows for table in expected.values())
     return {"bytes": size, "tables": len(expected), "rows": rows, "folder": str(folder), "snapshot": snapshot}
+
+
+def _dump(part: Part, hands: Hands, folder: Path, snapshot: str, holder: Connection) -> int:
+    try:
+        return dumps.dump(dsn_of(part, "source"), names_of(part), folder, hands.register, snapshot=snapshot)
+    except Stopped:
+        raise
+    except ToolError as error:
+        raise StepFailed(
+            f"{part.name} cannot be backed up: {_why(error, holder)}", where=part.name, remedy="mend that, then migrate again"
+        ) from error
+
+
+def _why(error: ToolError, holder: Connection) -> str:
+    """The cause instead of its consequence: a snapshot is invalid because its session was ended."""
+    try:
+        holder.execute("SELECT 1")
+    except psycopg.Error as ended:
+        return f"the server ended the session that held the snapshot: {str(ended).strip()}"
+    return _cause(error)
+
+
+def _cause(error: ToolError) -> str:
+    causes = list(dict.fromkeys(match.group(1).strip() for match in _CAUSE.finditer(error.what)))
+    return "; ".join(causes) or error.what
+
+
+def _make_copy(part: Part, source: Connection) -> list[str]:
+    """The empty throwaway database, and the roles that it needs."""
+    names = names_of(part)
+    with connect(part, "target", database="postgres") as server:
+        drop_copy(part)
+        carried = target_side.roles_to_carry(source, server, part)
+        existing = {role.name for role in roles.read_roles(server, carried)}
+        dumps.create_throwaway_role(server, names.rehearsal, secrets.token_urlsafe(24))
+        dumps.create_database(server, names.rehearsal, like=source)
+        owner = scalar(source, "SELECT pg_get_userbyid(datdba)::text FROM pg_database WHERE datname = current_database()")
+    with connect(part, "target", database=names.rehearsal) as copy:
+        records.install_schema(copy, names, is_open=True, connection_limit=-1)
+        with copy.transaction():
+            records.remember(copy, names, "made", [("role", name) for name in carried if name not in existing])
+            roles.copy_roles(source, copy, carried)
+        if owner in carried:
+            copy.execute(sql.SQL("ALTER DATABASE {} OWNER TO {}").format(sql.Identifier(names.rehearsal), sql.Identifier(owner)))
+    return carried
+
+
+def _restore(part: Part, hands: Hands, folder: Path) -> None:
+    try:
+        dumps.restore(folder, dsn_of(part, "target", database=names_of(part).rehearsal), hands.register)
+    except Stopped:
+        raise
+    except ToolError as error:
+        raise StepFailed(
+            f"the backup of {part.name} cannot be restored: {_cause(error)}",
+            where=part.name,
+            remedy="mend it on the target's server, then migrate again; nothing of the source was touched",
+        ) from error
+
+
+def _let_rehearse(part: Part, source: Connection, copy: Connection, carried: Collection[str]) -> None:
+    """The throwaway role works with the application's rights and settings, under a password of its own."""
+    names = names_of(part)
+    settings_kept.copy_settings(source, copy, carried, everybody=False)
+    if not part.role:
+        return
+    rehearsal = sql.Identifier(names.rehearsal)
+    copy.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(part.role), rehearsal))
+    own = [setting for setting in settings_kept.read_settings(source) if setting.role == part.role]
+    for setting in sorted(own, key=lambda setting: setting.in_database):
+        copied = Setting(names.rehearsal, True, setting.name, setting.value)
+        copy.execute(settings_kept.set_statement(names.rehearsal, copied))
+    become = sql.SQL("ALTER ROLE {} IN DATABASE {} SET role TO {}")
+    copy.execute(become.format(rehearsal, rehearsal, sql.Identifier(part.role)))
+
+
+def _changes(before: fingerprint.Fingerprint, after: fingerprint.Fingerprint) -> list[Change]:
+    return [
+        change
+        for change in fingerprint.changes(before, after)
+        if not _OF_THE_CLUSTER.match(change.object) and change.part not in _NOT_IN_A_DUMP
+    ]
 
 
 def backed_up(part: Part) -> bool:
@@ -52,8 +154,15 @@ def backed_up(part: Part) -> bool:
 
 
 def drop_copy(part: Part) -> None:
-    """Removes the throwaway database and its role."""
+    """Removes the throwaway database, its role, and roles that were made for it and that the copy proper does not use."""
     names = names_of(part)
     with connect(part, "target", database="postgres") as server:
+        made: list[str] = []
+        if dumps.database_exists(server, names.rehearsal):
+            with connect(part, "target", database=names.rehearsal) as copy:
+                made = records.made(copy, names, "role")
         dumps.drop_database(server, names.rehearsal)
         dumps.drop_role(server, names.rehearsal)
+        if not dumps.database_exists(server, part.name):
+            for name in made:
+                dumps.drop_role(server, name)

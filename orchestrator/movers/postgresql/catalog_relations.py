@@ -39,10 +39,13 @@ RELATIONS = Query(
 
 IDENTITIES = Query(
     f"""SELECT {_KIND} || ' ' || {_NAME} AS object,
- concat(c.relreplident, ' ', (SELECT x.relname FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
-  WHERE i.indrelid = c.oid AND i.indisreplident AND c.relreplident = 'i')) AS "replica identity"
+ CASE c.relreplident WHEN 'f' THEN 'full' WHEN 'n' THEN 'nothing' WHEN 'i' THEN
+  (SELECT 'index ' || x.relname FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
+   WHERE i.indrelid = c.oid AND i.indisreplident) END AS "replica identity"
  {_FROM} WHERE c.relkind IN ('r', 'p') AND {_OWN}"""
 )
+
+# An identity by an index that was dropped since reads as none: no dump can say it, and the drop itself is named.
 
 COLUMNS = Query(
     f"""SELECT concat('column ', {_NAME}, '.', quote_ident(a.attname)) AS object,
@@ -68,7 +71,7 @@ CONSTRAINTS = Query(
     f"""SELECT concat('constraint ', quote_ident(k.conname), ' on ', CASE WHEN c.oid IS NULL THEN k.contypid::regtype::text
   ELSE {_NAME} END) AS object,
  pg_get_constraintdef(k.oid) AS definition, CASE WHEN NOT k.convalidated THEN 'not validated' END AS validity,
- CASE WHEN k.connoinherit THEN 'no inherit' END AS "no inherit",
+ CASE WHEN k.connoinherit AND k.contype = 'c' THEN 'no inherit' END AS "no inherit",
  CASE WHEN k.coninhcount > 0 THEN concat(k.coninhcount, ' parents', CASE WHEN k.conislocal THEN ', its own' END) END
   AS inherited,
  (SELECT x.relname::text FROM pg_class x WHERE x.oid = k.conindid AND k.contype IN ('p', 'u', 'x')) AS index

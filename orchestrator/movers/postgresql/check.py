@@ -1,55 +1,105 @@
-"""Everything that any later step needs, asked on both sides; each finding names its object. Reads only."""
+"""Everything that any later step needs, asked on both sides; each finding names its object. Reads only.
+
+The same function answers at preflight, before the copy, at each gate and in the guard before ``go``: what is asked changes
+only with what is there to be asked.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from orchestrator.errors import Finding
 from orchestrator.movers.contract import Moment, Part
-from orchestrator.movers.postgresql import drift, following
+from orchestrator.movers.postgresql import capacity, drift, following, session_defaults, suitability
 from orchestrator.movers.postgresql import target as target_side
 from orchestrator.movers.postgresql.connections import Connection
-from orchestrator.movers.postgresql.names import Names
-from orchestrator.movers.postgresql.questions import SOURCE, Question
+from orchestrator.movers.postgresql.questions import EITHER_SIDE, SOURCE, Question
 from orchestrator.movers.postgresql.reach import connect, names_of
 
 
 def findings(part: Part, moment: Moment) -> list[Finding]:
     """All findings at once. A side that does not answer is a finding, too."""
-    found: list[Finding] = []
-    names = names_of(part)
     try:
         with connect(part, "source") as source:
-            for question in SOURCE:
-                found += _ask(source, question, part, names)
-            found += following.refusals(part, source)
+            found = source_findings(part, source, moment)
+            if moment is not Moment.PREFLIGHT and part.target is not None:
+                found += _target_findings(part, source, moment)
+            return found
     except Exception as error:  # noqa: BLE001 - any refusal of the server is one finding
-        found.append(_unreachable(part, "source", error))
-    if moment is Moment.PREFLIGHT or part.target is None:
-        return found
-    try:
-        with connect(part, "target", database="postgres") as target:
-            if moment is Moment.COPY:
-                with connect(part, "source") as source:
-                    found += target_side.refusals(part, source, target)
-        if moment is Moment.GATE:
-            with connect(part, "source") as source, connect(part, "target") as target:
-                found += drift.findings(part, source, target)
-    except Exception as error:  # noqa: BLE001 - as above
-        found.append(_unreachable(part, "target", error))
+        return [_unreachable(part, "source", error)]
+
+
+def source_findings(part: Part, source: Connection, moment: Moment) -> list[Finding]:
+    """What the source alone says."""
+    found = _ask(part, source, "source", (*EITHER_SIDE, *SOURCE))
+    if moment is not Moment.GATE:
+        found += following.refusals(part, source)
     return found
 
 
-def _ask(connection: Connection, question: Question, part: Part, names: Names) -> list[Finding]:
-    values = {"ours": names.schema, "role": part.role}
-    rows = connection.execute(question.query, values).fetchall()
-    return [Finding(question.code, question.severity, f"{part.name}: {row[0]}", question.remedy, system=part.system) for row in rows]
+def between(part: Part, source: Connection, target: Connection) -> list[Finding]:
+    """Both sides copied and in step, over connections that are open already: for gates and for the guard before ``go``."""
+    found = source_findings(part, source, Moment.GATE) + _ask(part, target, "target", EITHER_SIDE)
+    return found + drift.findings(part, source, target)
+
+
+def _target_findings(part: Part, source: Connection, moment: Moment) -> list[Finding]:
+    try:
+        with connect(part, "target", database="postgres") as server:
+            found = _ask(part, server, "target", EITHER_SIDE)
+            found += _fits(part, source, server)
+            if moment is Moment.COPY:
+                found += target_side.refusals(part, source, server)
+                found += _session_defaults(part, server)
+        if moment is Moment.GATE:
+            with connect(part, "target") as target:
+                found += drift.findings(part, source, target)
+    except Exception as error:  # noqa: BLE001 - as above
+        return [_unreachable(part, "target", error)]
+    return found
+
+
+def _fits(part: Part, source: Connection, server: Connection) -> list[Finding]:
+    names = names_of(part)
+    found = []
+    for code, sentence, remedy in capacity.shortages(capacity.read_server(source, names), capacity.read_server(server, names)):
+        found.append(_finding(part, code, "error", sentence, remedy))
+    for code, severity, sentence, remedy in suitability.misfits(source, server):
+        found.append(_finding(part, code, severity, sentence, remedy))
+    for side, connection, other in (("source", source, "target"), ("target", server, "source")):
+        address = part.place(other).address
+        against = suitability.may_connect(connection, database=part.name, user=part.admin, address=address)
+        if against:
+            remedy = f"let the {other} in: host {part.name} {part.admin} {address}/32 scram-sha-256, then reload"
+            found.append(_finding(part, "pg-hba", "error", f"on the {side}: {against}", remedy))
+    return found
+
+
+def _session_defaults(part: Part, server: Connection) -> list[Finding]:
+    if not session_defaults.is_shared(server, part):
+        return []  # the copy sets them there
+    found = []
+    for name, (here, there) in session_defaults.find_differences(part).items():
+        sentence = f"a new session has {name} = {here!r} on the source and {there!r} on the target, which others use, too"
+        found.append(_finding(part, "session-default", "error", sentence, f"ALTER DATABASE {part.name} SET {name} on the source"))
+    return found
+
+
+def _ask(part: Part, connection: Connection, side: str, questions: Iterable[Question]) -> list[Finding]:
+    values = {"ours": names_of(part).schema, "role": part.role}
+    found = []
+    for question in questions:
+        for (sentence,) in connection.execute(question.query, values).fetchall():
+            text = sentence if side == "source" else f"on the {side}: {sentence}"
+            found.append(_finding(part, question.code, question.severity, text, question.remedy))
+    return found
+
+
+def _finding(part: Part, code: str, severity: str, sentence: str, remedy: str) -> Finding:
+    return Finding(code, severity, f"{part.name}: {sentence}", remedy, system=part.system)
 
 
 def _unreachable(part: Part, side: str, error: Exception) -> Finding:
     place = part.place(side)
-    return Finding(
-        "database-unreachable",
-        "error",
-        f"{part.name}: the {side} at {place.address}:{place.port} refuses us: {str(error).strip()}",
-        "check address, role, secret reference and pg_hba.conf",
-        system=part.system,
-    )
+    sentence = f"the {side} at {place.address}:{place.port} refuses us: {str(error).strip()}"
+    return _finding(part, "database-unreachable", "error", sentence, "check address, role, secret reference and pg_hba.conf")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import psycopg
@@ -11,8 +10,11 @@ from psycopg import sql
 from orchestrator.movers.postgresql import database_row
 from orchestrator.movers.postgresql.connections import Connection, scalar
 from orchestrator.movers.postgresql.names import Names
+from orchestrator.movers.postgresql.schema_copy import environment
 from orchestrator.tools import process, programs
 from orchestrator.tools.process import Register
+
+_NOT_LOGGED = "-c log_min_error_statement=panic -c log_statement=none -c log_min_duration_statement=-1"
 
 
 def dsn(*, host: str, port: int, database: str, user: str, password: str, **more: str) -> str:
@@ -20,26 +22,20 @@ def dsn(*, host: str, port: int, database: str, user: str, password: str, **more
     return psycopg.conninfo.make_conninfo(host=host, port=port, dbname=database, user=user, password=password, **more)
 
 
-def _environment(dsn_text: str) -> dict[str, str]:
-    parts = psycopg.conninfo.conninfo_to_dict(dsn_text)
-    names = {"host": "PGHOST", "port": "PGPORT", "dbname": "PGDATABASE", "user": "PGUSER", "password": "PGPASSWORD"}
-    return dict(os.environ) | {env: str(parts[key]) for key, env in names.items() if key in parts} | {"PGCONNECT_TIMEOUT": "5"}
-
-
 def dump(source: str, names: Names, folder: Path, register: Register, *, snapshot: str, jobs: int = 2, limit: float = 6 * 3600) -> int:
     """A dump in directory format without our schema, from an exported snapshot; returns its bytes."""
     process.run(
         [programs.find("pg_dump"), "-Fd", "-j", str(jobs), "--no-publications", "--no-subscriptions", f"--exclude-schema={names.schema}", f"--snapshot={snapshot}", "-f", folder],
-        label="pg_dump", limit=limit, env=_environment(source), register=register,
+        label="pg_dump", limit=limit, env=environment(source), register=register,
     )  # fmt: skip
     return sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
 
 
-def restore(folder: Path, target: str, role: str, register: Register, *, jobs: int = 2, limit: float = 6 * 3600) -> None:
-    """Restores a directory dump into an empty database, everything owned by ``role``. Raises ToolError on any error."""
-    env = _environment(target)
+def restore(folder: Path, target: str, register: Register, *, jobs: int = 2, limit: float = 6 * 3600) -> None:
+    """Restores a directory dump into an empty database, owners and rights as they were. Raises ToolError on any error."""
+    env = environment(target, PGOPTIONS=_NOT_LOGGED)
     process.run(
-        [programs.find("pg_restore"), "-j", str(jobs), "--no-owner", "--no-privileges", f"--role={role}", "-d", env["PGDATABASE"], "--exit-on-error", folder],
+        [programs.find("pg_restore"), "-j", str(jobs), "-d", env["PGDATABASE"], "--exit-on-error", folder],
         label="pg_restore", limit=limit, env=env, register=register,
     )  # fmt: skip
 
@@ -72,8 +68,3 @@ def create_throwaway_role(connection: Connection, name: str, password: str) -> N
 def drop_role(connection: Connection, name: str) -> None:
     """Drops a throwaway role that owns nothing any more."""
     connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(name)))
-
-
-def grant_create(database: str, role: str) -> sql.Composed:
-    """The statement that lets a throwaway role make what it wants in a throwaway database."""
-    return sql.SQL("ALTER DATABASE {} OWNER TO {}").format(sql.Identifier(database), sql.Identifier(role))

@@ -163,9 +163,13 @@ def _has_table(connection: Connection, names: Names, table: str) -> bool:
 def _identities_before(connection: Connection, names: Names, seen: dict[tuple[str, str], str]) -> None:
     if not _has_table(connection, names, "identity_before"):
         return
-    query = "SELECT format('table %I.%I', schema_name, table_name), concat(identity, ' ', index_name) FROM {}"
+    query = (
+        "SELECT format('table %I.%I', schema_name, table_name),"
+        " CASE identity WHEN 'f' THEN 'full' WHEN 'n' THEN 'nothing' WHEN 'i' THEN 'index ' || index_name END FROM {}"
+    )
     for thing, identity in connection.execute(sql.SQL(query).format(names.table("identity_before"))).fetchall():
-        if (thing, EXISTS) in seen:
+        seen.pop((thing, "replica identity"), None)
+        if (thing, EXISTS) in seen and identity is not None:
             seen[thing, "replica identity"] = identity
 
 

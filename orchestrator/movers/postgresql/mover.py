@@ -8,7 +8,7 @@ from typing import Any
 
 from orchestrator.errors import Finding
 from orchestrator.movers.contract import Comparison, Direction, Facts, Hands, Moment, Part
-from orchestrator.movers.postgresql import backup, check, comparison, drift, following
+from orchestrator.movers.postgresql import backup, check, comparison, drift, following, session_defaults
 from orchestrator.movers.postgresql.reach import connect, dsn_of, names_of
 
 
@@ -33,7 +33,9 @@ class PostgresMover:
         backup.drop_copy(part)
 
     def prepare(self, part: Part) -> Facts:
-        facts = following.prepare(part, self.hands)
+        with connect(part, "target", database="postgres") as server:
+            given = [] if session_defaults.is_shared(server, part) else session_defaults.give_to_target(part)
+        facts = following.prepare(part, self.hands) | {"session_defaults": given}
         with connect(part, "source") as source, connect(part, "target") as target:
             drift.remember(part, source, target)
         return facts

@@ -1,4 +1,4 @@
-"""The schema, by pg_dump: all of the application's, nothing of ours, no publication and no subscription of anybody's.
+"""The schema, by pg_dump: all of the application's, its publications too, nothing of ours, no subscription of anybody's.
 
 The dump is taken once the freeze is at work, goes through an archive (so that single entries of ours can be left out), and is
 restored in one transaction. What fails is said by object and cause, not in psql's words.
@@ -41,7 +41,7 @@ def dump_schema(source: str, names: Names, folder: Path, register: Register, *, 
     archive.unlink(missing_ok=True)
     try:
         process.run(
-            [programs.find("pg_dump"), "--schema-only", "-Fc", "--no-publications", "--no-subscriptions", f"--exclude-schema={names.schema}", "-f", archive],
+            [programs.find("pg_dump"), "--schema-only", "-Fc", "--no-subscriptions", f"--exclude-schema={names.schema}", "-f", archive],
             label="pg_dump schema", limit=limit, env=environment(source, PGOPTIONS="-c lock_timeout=60s"), register=register,
         )  # fmt: skip
     except Stopped:
@@ -95,9 +95,11 @@ def restore_schema(archive: Path, target: str, names: Names, register: Register,
 
 
 def _is_ours(line: str, names: Names) -> bool:
-    """Whether a line of an archive's list is an event trigger of ours or its comment."""
-    words = line.split()
-    return "EVENT TRIGGER" in line and any(word == names.freeze or word.startswith(names.freeze + "_") for word in words)
+    """Whether a line of an archive's list is an event trigger or a publication of ours, or its comment."""
+    if "EVENT TRIGGER" not in line and "PUBLICATION" not in line:
+        return False
+    stems = (names.freeze, names.forward, names.back)
+    return any(word == stem or word.startswith(stem + "_") for word in line.split() for stem in stems)
 
 
 def _suit_server(script: Path, server_version: int) -> None:

@@ -44,11 +44,14 @@ def refusals(part: Part, source: Connection, server: Connection) -> list[Finding
 
 
 def made_on_target(part: Part, server: Connection) -> list[str]:
-    """Roles that we created there in an earlier attempt: these may be made equal."""
-    if not scalar(server, "SELECT 1 FROM pg_database WHERE datname = %s", part.name):
-        return []
-    with connect(part, "target") as there:
-        return records.made(there, names_of(part), "role")
+    """Roles that we created there in an earlier attempt, or for the restored backup: these may be made equal."""
+    names = names_of(part)
+    made: list[str] = []
+    for database in (part.name, names.rehearsal):
+        if scalar(server, "SELECT 1 FROM pg_database WHERE datname = %s", database):
+            with connect(part, "target", database=database) as there:
+                made += records.made(there, names, "role")
+    return made
 
 
 def make_database(part: Part, source: Connection, server: Connection, *, connection_limit: int) -> None:
@@ -101,7 +104,8 @@ def fill(part: Part, hands: Hands, source: Connection, target: Connection) -> li
     where it is cheap and may have changed."""
     names = names_of(part)
     carried = roles_to_carry(source, target, part)
-    existing = {role.name for role in roles.read_roles(target, carried)}
+    mine = set(made_on_target(part, target))
+    existing = {role.name for role in roles.read_roles(target, carried)} - mine
     with target.transaction():
         records.remember(target, names, "made", [("role", name) for name in carried if name not in existing])
         roles.copy_roles(source, target, carried)

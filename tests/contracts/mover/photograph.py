@@ -13,7 +13,7 @@ import psycopg
 from psycopg import sql
 
 from orchestrator.tools import programs
-from tests.contracts.mover.servers import ADMIN, Servers
+from tests.contracts.mover.servers import ADMIN, SIDES, Servers
 
 OURS = re.compile(r"orchestrator_[0-9a-f]{10}")
 
@@ -26,14 +26,7 @@ class Photograph:
     globals: str
     database: dict[str, str]
     rows: dict[str, str] = field(default_factory=dict)
-    sequences: dict[str, str] = field(default_factory=dict)
     objects: str = ""
-
-    def sequences_that_differ(self, other: Photograph, moving: list[str]) -> list[str]:
-        """Sequences, less those that the application draws from meanwhile."""
-        names = sorted((self.sequences.keys() | other.sequences.keys()) - set(moving))
-        pairs = [(name, self.sequences.get(name), other.sequences.get(name)) for name in names]
-        return [f"sequence {name}: {here} | {there}" for name, here, there in pairs if here != there]
 
     def differences(self, other: Photograph, *, contents: bool = True) -> list[str]:
         """What differs but for sequences, as lines that a reader of a failed test needs."""
@@ -59,7 +52,6 @@ def take(servers: Servers, side: str, database: str) -> Photograph:
             globals=_globals(environment),
             database=_database(connection, [row[2] for row in held]),
             rows=_rows(connection),
-            sequences=_sequences(connection),
             objects=_large_objects(connection),
         )
 
@@ -81,6 +73,17 @@ def _with_triggers_as_they_were(schema: str, held: list[tuple[str, str, str, str
             f"ALTER TABLE {of_schema}.{table} DISABLE TRIGGER {trigger};", f"ALTER TABLE {of_schema}.{table} {word} TRIGGER {trigger};"
         )
     return schema
+
+
+def sequences_that_differ(servers: Servers, database: str, moving: list[str]) -> list[str]:
+    """Sequences of the two sides, less those that the application draws from meanwhile."""
+    sides = []
+    for side in SIDES:
+        with servers.connect(side, database) as connection:
+            sides.append(_sequences(connection))
+    here, there = sides
+    names = sorted((here.keys() | there.keys()) - set(moving))
+    return [f"sequence {name}: {here.get(name)} | {there.get(name)}" for name in names if here.get(name) != there.get(name)]
 
 
 def _run(argv: list[str], environment: dict[str, str]) -> str:

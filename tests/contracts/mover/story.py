@@ -16,6 +16,7 @@ from orchestrator.cutover.guarding import GuardProcess
 from orchestrator.errors import CutoverAborted, Finding
 from orchestrator.movers import registry
 from orchestrator.movers.contract import Direction, Hands, Moment
+from orchestrator.movers.postgresql.reach import names_of
 from tests.contracts.mover import photograph
 from tests.contracts.mover.application import LEDGER, Application
 from tests.contracts.mover.cases import Act, Case
@@ -48,7 +49,8 @@ class Story:
             admin.execute(create)
             _each(admin, [self.case.server])
         with self.servers.connect("source", self.case.database) as admin:
-            _each(admin, [self.case.superuser])
+            stem = names_of(self.part).schema.removeprefix("orchestrator_")
+            _each(admin, [self.case.superuser.replace("{stem}", stem)])
         with self.servers.connect("source", self.case.database, user=APPLICATION) as owner:
             _each(owner, [LEDGER, self.case.source])
         with self.servers.connect("target", "postgres") as admin:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from orchestrator.movers.contract import Direction, Moment
+from tests.contracts.mover import photograph
 from tests.contracts.mover.application import Application
 from tests.contracts.mover.cases import Case, all_cases
 from tests.contracts.mover.servers import APPLICATION, Servers
 from tests.contracts.mover.story import Story
+from tests.contracts.mover.together import Together
 
 pytestmark = pytest.mark.servers
 
@@ -33,10 +36,32 @@ def _parameters() -> list[object]:
     ]
 
 
+@pytest.fixture(scope="session")
+def together(servers: Servers, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Together:
+    """Only the cases of this run: a single one that is asked for runs by itself."""
+    asked = [item.callspec.params["case"] for item in request.session.items if "case" in getattr(item, "callspec", _None).params]
+    return Together(
+        [case for case in asked if isinstance(case, Case)], lambda case: _run(case, servers, tmp_path_factory.mktemp("together"))
+    )
+
+
+class _None:
+    params: ClassVar[dict[str, object]] = {}
+
+
 @pytest.mark.parametrize("case", _parameters())
-def test_case(case: Case, servers: Servers, tmp_path: Path) -> None:
+def test_case(case: Case, servers: Servers, together: Together, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    if together.held(case):
+        return
+    with capsys.disabled():
+        while together.failures:
+            print(f"\n  one by one: {together.failures.pop()[:1500]}")
+    _run(case, servers, tmp_path)
+
+
+def _run(case: Case, servers: Servers, folder: Path) -> None:
     with servers.emptied():
-        story = Story(servers, case, tmp_path)
+        story = Story(servers, case, folder)
         story.lay_out()
         before = story.photograph("source")
         with story.sessions(), Application(servers, case.database, case.live) as application:
@@ -127,7 +152,7 @@ def _carried(story: Story, application: Application) -> None:
 
 def _sequences_stand_where_they_stood(story: Story) -> None:
     moving = ["public.ledger_receipt", *story.case.moving]
-    differ = story.photograph("source").sequences_that_differ(story.photograph("target"), moving)
+    differ = photograph.sequences_that_differ(story.servers, story.case.database, moving)
     assert not differ, "\n".join(differ)
 
 

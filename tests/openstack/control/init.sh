@@ -42,9 +42,9 @@ start() { # NAME ARGV…
     echo $! > "/lab/pid/$name"
 }
 
-wait_port() { # ADDRESS PORT, at most five minutes: the machine may be busy with other things
+wait_port() { # ADDRESS PORT, at most a minute
     local try
-    for try in $(seq 1 3000); do
+    for try in $(seq 1 600); do
         (exec 3<> "/dev/tcp/$1/$2") 2> /dev/null && return 0
         sleep 0.1
     done
@@ -68,7 +68,7 @@ start_base() {
         RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="-kernel inet_dist_use_interface {127,0,0,1} +S 1:1 +sbwt none +sbwtdcpu none +sbwtdio none" \
         start rabbitmq /usr/lib/rabbitmq/bin/rabbitmq-server
     local try
-    for try in $(seq 1 3000); do mariadb -uroot -e 'select 1' > /dev/null 2>&1 && break; sleep 0.1; done
+    for try in $(seq 1 600); do mariadb -uroot -e 'select 1' > /dev/null 2>&1 && break; sleep 0.1; done
     say "mariadb answers after $try tries"
 }
 

@@ -5,7 +5,7 @@ import time
 
 import openstack
 
-LIMIT = 600.0
+LIMIT = 180.0
 cloud = openstack.connect(
     auth_url="http://10.70.0.1:5000/v3", username="admin", password="admin", project_name="admin",
     user_domain_name="Default", project_domain_name="Default", region_name="RegionOne",

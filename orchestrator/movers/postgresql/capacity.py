@@ -1,0 +1,81 @@
+"""What both servers must have free, in numbers: for the copy, for following, and for the way back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from orchestrator.movers.postgresql.connections import Connection
+from orchestrator.movers.postgresql.names import Names
+
+
+@dataclass(frozen=True)
+class Server:
+    """One side's limits and what is used of them by others than us."""
+
+    slots: int
+    slots_used: int
+    senders: int
+    senders_used: int
+    apply_workers: int
+    apply_workers_used: int
+    sync_workers: int
+    processes: int
+    connections: int
+    connections_used: int
+    reserved: int
+    version: int
+
+
+_SERVER = """
+SELECT (SELECT setting::int FROM pg_settings WHERE name = 'max_replication_slots'),
+ (SELECT count(*) FROM pg_replication_slots WHERE NOT starts_with(slot_name, %(ours)s) AND slot_name !~ '^pg_[0-9]+_sync_'),
+ (SELECT setting::int FROM pg_settings WHERE name = 'max_wal_senders'),
+ (SELECT count(*) FROM pg_stat_replication WHERE NOT starts_with(application_name, %(ours)s)
+  AND application_name !~ '^pg_[0-9]+_sync_'),
+ (SELECT setting::int FROM pg_settings WHERE name = 'max_logical_replication_workers'),
+ (SELECT count(*) FROM pg_stat_subscription WHERE pid IS NOT NULL AND NOT starts_with(subname, %(ours)s)),
+ (SELECT setting::int FROM pg_settings WHERE name = 'max_sync_workers_per_subscription'),
+ (SELECT setting::int FROM pg_settings WHERE name = 'max_worker_processes'),
+ (SELECT setting::int FROM pg_settings WHERE name = 'max_connections'),
+ (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND application_name NOT LIKE 'orchestrator%%'),
+ (SELECT setting::int FROM pg_settings WHERE name = 'superuser_reserved_connections'),
+ (SELECT setting::int FROM pg_settings WHERE name = 'server_version_num')
+"""
+OUR_SESSIONS = 12
+"""What engine, guard, probe and the copies of tables hold open on a side at most."""
+
+
+def read_server(connection: Connection, names: Names) -> Server:
+    """A side's numbers."""
+    row = connection.execute(_SERVER, {"ours": names.schema}).fetchone()
+    assert row is not None  # noqa: S101 - a row of scalars
+    return Server(*(int(value) for value in row))
+
+
+def shortages(source: Server, target: Server) -> Iterator[tuple[str, str, str]]:
+    """(code, sentence, remedy) of everything that is short. Forward the source sends, one stream and one more for each table
+    that is copied at the same time, and the target applies; back it is one stream the other way."""
+    copying = target.sync_workers
+    needs = (
+        ("source", "max_replication_slots", source.slots, source.slots_used, 1 + copying),
+        ("target", "max_replication_slots", target.slots, target.slots_used, 1 + copying),
+        ("source", "max_wal_senders", source.senders, source.senders_used, 1 + copying),
+        ("target", "max_wal_senders", target.senders, target.senders_used, 1),
+        ("source", "max_logical_replication_workers", source.apply_workers, source.apply_workers_used, 1),
+        ("target", "max_logical_replication_workers", target.apply_workers, target.apply_workers_used, 2),
+        ("source", "max_worker_processes", source.processes, source.apply_workers_used, 2),
+        ("target", "max_worker_processes", target.processes, target.apply_workers_used, 3),
+        ("source", "max_connections", source.connections - source.reserved, source.connections_used, OUR_SESSIONS),
+        ("target", "max_connections", target.connections - target.reserved, target.connections_used, OUR_SESSIONS),
+    )
+    for side, name, setting, used, needed in needs:
+        if setting - used < needed:
+            sentence = f"{name} of the {side} is {setting}, {used} in use, and the move needs {needed} more"
+            yield "capacity", sentence, f"raise {name} on the {side}; it takes a restart: plan it in an earlier window"
+    if target.connections < source.connections_used + OUR_SESSIONS:
+        sentence = f"max_connections of the target is {target.connections}; the source has {source.connections_used} sessions now"
+        yield "capacity", sentence, "raise max_connections on the target"
+    if target.version // 10000 < source.version // 10000:
+        sentence = f"the target is PostgreSQL {target.version // 10000}, older than the source's {source.version // 10000}"
+        yield "version-older", sentence, "install the source's version or a newer one on the target"
