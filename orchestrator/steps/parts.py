@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import Finding, NeedsPerson, Refused
-from orchestrator.movers import registry
+from orchestrator.movers import contract, registry
 from orchestrator.movers.contract import Hands, Moment, Mover, Part, Place
+from orchestrator.progress import Progress
 from orchestrator.steps.base import Context
 
 if TYPE_CHECKING:
@@ -24,8 +27,13 @@ def parts(ctx: Context) -> list[tuple[Mover, Part]]:
     pairs = []
     for database in registry.movable_databases(ctx.system):
         kind = registry.DATABASES[database.engine]
-        pairs.append((registry.make_mover(kind, hands), part_of(ctx, database)))
+        own = replace(hands, progress=partial(_tell_progress, ctx, database.name))
+        pairs.append((registry.make_mover(kind, own), part_of(ctx, database)))
     return pairs
+
+
+def _tell_progress(ctx: Context, name: str, copied: contract.Progress) -> None:
+    ctx.progress(Progress(name, copied.bytes_done, copied.bytes, "bytes"))
 
 
 def part_of(ctx: Context, database: Database) -> Part:

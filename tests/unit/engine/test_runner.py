@@ -1,17 +1,22 @@
 """The runner's promises: forward, back, and on again after anything; the journal alone says what is owed."""
 
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import replace
 
 import pytest
 
+from orchestrator.engine.records import WITNESS
 from orchestrator.errors import Exit, Finding, NeedsPerson, Refused, StaleLease, StepFailed, Waiting
 from orchestrator.journal.actors import Actor
 from orchestrator.journal.decisions import Decisions
 from orchestrator.journal.notes import Notes
 from orchestrator.journal.states import Ending
+from orchestrator.journal.store import Lease
 from orchestrator.steps.base import Effect, Observed, Step
+from orchestrator.tools import process
 
 READ, ONE_WAY = Effect.READ_ONLY, Effect.ONE_WAY
 CAUSE = StepFailed("no disk", where="host", remedy="add one")
@@ -487,3 +492,37 @@ def test_a_switch_is_never_interrupted_and_the_way_back_is_not_either(play):
     assert play.run().ending is Ending.ROLLED_BACK_AFTER
     assert play.hands.interrupted == 0
     assert play.log == ["one", "switch", "arm", "switch_back", "undo one"]
+
+
+# ---------------------------------------------------------------- what a killed engine left alive
+
+
+@pytest.mark.parametrize("asked", [False, True], ids=["resume", "cancel"])
+def test_a_probe_that_outlived_its_engine_ends_once_the_switch_is_settled(play, asked):
+    """It measured the interruption to its end; afterwards it must not go on knocking at production's door."""
+    probe = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    try:
+        switching(play)
+        alive_at_settling = []
+
+        def start(what: str) -> None:
+            if what == "switch":
+                lease = play.journal.lease_holder(play.migration)
+                play.journal.register_process(
+                    Lease(play.migration, lease.token, lease.holder), WITNESS, process.record_of(probe.pid, "portal-1-forward.samples")
+                )
+
+        play.on_run = start
+        play.faults["switch"] = Killed()
+        with pytest.raises(Killed):
+            play.run()
+        play.settled = lambda _name: alive_at_settling.append(probe.poll() is None)
+        play.on_run = lambda what: alive_at_settling.append(probe.poll() is None) if what == "switch" else None
+        if asked:
+            ask(play)
+        assert play.run().ending is (Ending.ROLLED_BACK_BEFORE if asked else Ending.ACCEPTED)
+        assert alive_at_settling == [True] if asked else [True, False]
+        assert probe.wait(30) is not None
+    finally:
+        probe.kill()
+        probe.wait()
