@@ -36,7 +36,10 @@ def _told(drive: Drive, migration: str, system: str) -> Exit:
     while time.monotonic() - began < OBEYED_SECONDS and not drive.stop.is_set():
         if journal.migration(migration).state != MigrationState.FORWARD:
             seconds = f"{time.monotonic() - began:.1f}"
-            drive.observer.said(system, texts.text("turn.obeyed", step=_title(running), seconds=seconds))
+            if running is None:
+                drive.observer.said(system, texts.text("turn.turned", seconds=seconds))
+            else:
+                drive.observer.said(system, texts.text("turn.obeyed", step=running.title, seconds=seconds))
             return Exit.DONE
         time.sleep(0.2)
     now = _running(drive, migration)
