@@ -122,7 +122,9 @@ def rollback(system: str, reason: str, *, direct: bool, log: str) -> int:
     Reaches an engine that works on it elsewhere on this journal: a step that runs is left within seconds, a switch is decided
     first. Exit code 6: it was told and has not turned round yet.
     """
-    return _turn_back(system, reason, direct=direct, cancelled=False, log=log)
+    session = open_session()
+    system, row = _under_way(session, system)
+    return _turn_back(session, system, row, reason, direct=direct, cancelled=False, log=log)
 
 
 @click.command()
@@ -137,21 +139,27 @@ def cancel(system: str, reason: str, *, direct: bool, log: str) -> int:
     Reaches a running step as `rollback` does.
     """
     session = open_session()
-    system = session.system(system).id
-    row = session.journal.open_migration(system)
+    system, row = _under_way(session, system)
     if row is not None and row.live == "target":
         raise Refused(
             f"{system} has been switched to the cloud already",
             where=system,
             remedy=f"go back: `orchestrator rollback {system} --reason …`; or stay: `orchestrator stay {system} --reason …`",
         )
-    return _turn_back(system, reason or "cancelled by its operator", direct=direct, cancelled=True, log=log)
+    return _turn_back(session, system, row, reason or "cancelled by its operator", direct=direct, cancelled=True, log=log)
 
 
-def _turn_back(system: str, reason: str, *, direct: bool, cancelled: bool, log: str) -> int:
-    session = open_session()
-    system = session.system(system).id
-    row = session.journal.open_migration(system)
+def _under_way(session: Session, said: str) -> tuple[str, Any]:
+    """The system's id and its open migration. An id that the journal knows is not looked up in the inventory: whoever wants to
+    turn back does not wait for ten thousand rows to be read."""
+    row = session.journal.open_migration(said)
+    if row is not None:
+        return said, row
+    system = session.system(said).id
+    return system, session.journal.open_migration(system)
+
+
+def _turn_back(session: Session, system: str, row: Any, reason: str, *, direct: bool, cancelled: bool, log: str) -> int:
     if row is None:
         raise Refused(
             f"{system} has no open migration",

@@ -35,6 +35,9 @@ def directly(_step: Step, act: Callable[[], Facts]) -> Facts:
 CLEAN_UP = "bring the target back and `orchestrator resume` tries again; done by hand: `orchestrator task cleaned`"
 REMOVE_IT = "when nothing on its disks is wanted any more: `orchestrator resume` takes it away"
 
+CANCELLED = "cancelled: "
+"""How a wish to turn back begins that gives the migration up."""
+
 Stopping = Callable[[], bool]
 
 
@@ -249,9 +252,10 @@ class Runner:
             Ending.ROLLED_BACK_AFTER
             if state == MigrationState.GOING_BACK
             else Ending.CANCELLED
-            if why.startswith("cancelled: ")
+            if why.startswith(CANCELLED)
             else Ending.ROLLED_BACK_BEFORE
         )
+        why = why.removeprefix(CANCELLED)
         self._journal.set_migration(self._lease, state=MigrationState.ENDED, ending=ending, live="source", why=why)
         return Outcome(ending, why=why, untouched=self._journal.untouched(self._lease.migration))
 

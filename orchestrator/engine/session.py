@@ -10,30 +10,18 @@ import threading
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 from orchestrator.errors import Exit, Finding, Refused, StaleLease
-from orchestrator.inventory.find import find_system
-from orchestrator.inventory.load import Reading, inventory_digest, load, load_sites
 from orchestrator.journal.actors import Actor, current_actor
-from orchestrator.journal.decisions import Decisions
-from orchestrator.journal.notes import Notes
 from orchestrator.journal.states import Ending, MigrationState
-from orchestrator.journal.store import LEASE_SECONDS, Journal, Lease
-from orchestrator.models import Host, Inventory, Plan, Sites, Strategy, System, Verdict
+from orchestrator.journal.store import LEASE_SECONDS, Lease
+from orchestrator.models import Host, Plan, Strategy, Verdict
 from orchestrator.movers.registry import movable_databases
-from orchestrator.planning.approval import changes_since
 from orchestrator.planning.calendar import Opening, approved_opening
-from orchestrator.planning.plan import make_plan
-from orchestrator.planning.programme import Programme, assessed_on, load_programme, with_baseline, with_target
-from orchestrator.policy import assess, load_policy, policy_digest
-from orchestrator.policy.assess import STRATEGY_EN, typed_in
-from orchestrator.policy.counting import baseline
-from orchestrator.policy.records import JournalAudit, overrides, with_overrides
+from orchestrator.policy.assess import STRATEGY_EN
 from orchestrator.settings import Settings
+from orchestrator.workspace import Workspace
 
 if TYPE_CHECKING:  # whoever only looks or decides does not pay for the steps and their tools
     from orchestrator.engine.observer import Observer
@@ -51,102 +39,15 @@ ENDING_EXIT = {
 
 
 @dataclass
-class Session:
-    """One configuration in one process. Everything is loaded when it is first asked for."""
+class Session(Workspace):
+    """What is known (``Workspace``), and somebody who works with it in this process."""
 
-    settings: Settings
     actor: Actor
 
     @classmethod
     def open(cls, settings: Settings | None = None, actor: Actor | None = None) -> Session:
         """With the account's identity, unless the embedded city simulates one."""
         return cls(settings or Settings(), actor or current_actor())
-
-    # ------------------------------------------------------------ what is known
-
-    @cached_property
-    def inventory(self) -> Inventory:
-        """Raises Refused with every finding when the inventory has errors."""
-        if not self.settings.inventory.is_dir():
-            raise Refused(
-                f"there is no inventory folder {self.settings.inventory}",
-                remedy="set `inventory` in orchestrator.toml, or try the demo city: `orchestrator embedded up`",
-            )
-        reading = self._reading
-        errors = [f for f in reading.findings if f.severity == "error"]
-        if errors:
-            raise Refused(f"the inventory has {len(errors)} errors", findings=errors, where=str(self.settings.inventory))
-        return reading.inventory
-
-    @cached_property
-    def _reading(self) -> Reading:
-        return load([self.settings.inventory])
-
-    @cached_property
-    def sites(self) -> Sites:
-        return load_sites(self.settings.inventory / "sites.yaml")
-
-    @cached_property
-    def verdicts(self) -> dict[str, Verdict]:
-        """What policy says, with people's overrides laid over it."""
-        said = assess(
-            self.inventory, self.policy, self._reading.places,
-            today=assessed_on(self.programme, dt.datetime.now(dt.UTC)), typed=typed_in(self._reading),
-        )  # fmt: skip
-        decided = overrides(JournalAudit(self.journal)) if self._has_journal else {}
-        return with_overrides(said, decided, ZoneInfo(self.programme.timezone)) if decided else said
-
-    @property
-    def _has_journal(self) -> bool:
-        """Where there is none yet, nobody decided anything, and looking makes none."""
-        file = self.settings.journal_url.removeprefix("sqlite:///")
-        return file == self.settings.journal_url or Path(file).exists()
-
-    @cached_property
-    def policy(self):  # type: ignore[no-untyped-def]  # the policy's own type stays the policy's
-        file = self.settings.inventory / "policy.yaml"
-        return load_policy(file if file.exists() else None)
-
-    @cached_property
-    def programme(self) -> Programme:
-        """``program.yaml`` with the denominator that the journal holds and the cloud that the configuration names."""
-        programme = load_programme(self.settings.inventory / "program.yaml")
-        programme = with_target(programme, self.settings.target)
-        return with_baseline(programme, baseline(JournalAudit(self.journal)) if self._has_journal else None)
-
-    @cached_property
-    def plan(self) -> Plan:
-        """The plan of today's inventory and policy. Raises Refused with reasons when there is none."""
-        return make_plan(
-            self.inventory,
-            self.verdicts,
-            self.programme,
-            inventory_digest=inventory_digest(self.inventory),
-            policy_digest=policy_digest(self.policy),
-        )
-
-    @cached_property
-    def approved(self) -> Plan | None:
-        """The plan that a person approved for the programme, the last one; None: nobody approved any."""
-        approvals = self.decisions.approvals() if self._has_journal else []
-        kept = self.journal.plan(approvals[-1].payload["digest"]) if approvals and approvals[-1].payload else None
-        return Plan.model_validate_json(kept) if kept else None
-
-    @cached_property
-    def journal(self) -> Journal:
-        return Journal(self.settings.journal_url)
-
-    @cached_property
-    def decisions(self) -> Decisions:
-        return Decisions(self.journal)
-
-    @cached_property
-    def notes(self) -> Notes:
-        return Notes(self.journal)
-
-    def system(self, said: str) -> System:
-        """The system with this id or name. Raises UsageError when the inventory has none, or several of that name."""
-        return find_system(self.inventory, said)
 
     # ------------------------------------------------------------ migrating
 
@@ -190,18 +91,11 @@ class Session:
             raise Refused(f"{system} is not movable yet", findings=findings, where=system)
         self._dependencies_moved(system, together)
         self._nothing_owed(system)
-        rows = self.journal.migrations(system=system) if self._has_journal else []
+        rows = self.journal.migrations(system=system) if self.has_journal else []
         ended = [m for m in rows if m.ending == Ending.ACCEPTED]
         if ended:
             raise Refused(f"{system} was accepted on {ended[-1].ended}", where=system, remedy="there is nothing left to migrate")
         return plan, verdict
-
-    def changes_since(self, plan: Plan, system: str | None = None) -> tuple[Finding, ...]:
-        """What differs now from what this plan was made of."""
-        return changes_since(
-            plan, self.inventory, self.verdicts, self.programme,
-            inventory_digest=inventory_digest(self.inventory), policy_digest=policy_digest(self.policy), system=system,
-        )  # fmt: skip
 
     def decide(
         self, migration: str, gate: str, *, approve: bool, digest: str, reason: str = "", actor: Actor | None = None
@@ -247,7 +141,7 @@ class Session:
 
     def _dependencies_moved(self, system: str, together: Collection[str] = ()) -> None:
         """R4: no earlier than what it depends on."""
-        rows = self.journal.migrations() if self._has_journal else []
+        rows = self.journal.migrations() if self.has_journal else []
         live = {m.system for m in rows if m.live == "target" or m.ending == Ending.ACCEPTED} | set(together)
         known = {s.id for s in self.inventory.systems}
         staying = {sid for sid, verdict in self.verdicts.items() if not verdict.strategy.moves}
@@ -267,7 +161,7 @@ class Session:
 
     def _nothing_owed(self, system: str) -> None:
         """A target that an earlier migration could not clean is no ground to build on."""
-        rows = self.journal.migrations(system=system) if self._has_journal else []
+        rows = self.journal.migrations(system=system) if self.has_journal else []
         owed = [row for m in rows for row in self.notes.owed(m.id)]
         if owed:
             findings = [

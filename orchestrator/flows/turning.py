@@ -8,6 +8,7 @@ from typing import Any
 from orchestrator import texts
 from orchestrator.errors import Exit, LeaseHeld
 from orchestrator.flows.drive import Drive
+from orchestrator.journal.standing import engine
 from orchestrator.journal.states import MigrationState, StepState
 from orchestrator.steps.base import Step
 
@@ -19,6 +20,8 @@ def turn_back(drive: Drive, migration: str, system: str, reason: str, *, cancell
     """Returns 0 when it went back or the engine that works on it turned round, 6 when that engine is still in its step."""
     session = drive.session
     session.ask_to_turn_back(migration, reason, cancelled=cancelled)
+    if engine(session.journal, migration)["alive"]:  # seen ahead: the answer does not wait for all that a run loads
+        return int(_told(drive, migration, system))
     try:
         outcome = drive.run(migration, system)
     except LeaseHeld:
