@@ -7,6 +7,7 @@ streams: memory stays within a few megabytes whatever the file says of itself.
 from __future__ import annotations
 
 import functools
+import html
 import re
 import struct
 import zipfile
@@ -33,6 +34,9 @@ _CHUNK = 2**20
 _CELL = re.compile(
     rb"<(?:\w+:)?c\s(?:[^>]*?\s)?r\s*=\s*[\"']([A-Z]{1,3})([0-9]{1,7})[\"'][^>]*(?<!/)>(\s*<(?:\w+:)?f[\s>/])?|(<(?:\w+:)?c(?:\s[^>]*)?(?<!/)>)"
 )
+_FORMULA = re.compile(
+    rb"<(?:\w+:)?c\s(?:[^>]*?\s)?r\s*=\s*[\"']([A-Z]{1,3}[0-9]{1,7})[\"'][^>]*(?<!/)>\s*<(?:\w+:)?f(?:\s[^>]*)?(?<!/)>([^<]{1,2000})<"
+)
 _ERROR = re.compile(rb"<(?:\w+:)?c\s(?=[^>]*?\bt\s*=\s*[\"']e[\"'])[^>]*?\br\s*=\s*[\"']([A-Z]{1,3}[0-9]{1,7})[\"']")
 _CLOSED = re.compile(rb"</(?:\w+:)?(?:worksheet|sst)\s*>\s*(?:<!--[^<]*-->\s*)?$|<(?:\w+:)?sst[^<>]*/>\s*$")
 _SHEET = re.compile(r"<(?:\w+:)?sheet\s([^>]*)>")
@@ -56,7 +60,8 @@ class Part:
     columns: int = 0
     unplaced: bool = False
     """Cells without an address were seen (legal, rare): their reach is not known."""
-    formulas: set[str] = field(default_factory=set)
+    formulas: dict[str, str] = field(default_factory=dict)
+    """Cells with a formula → its text, as far as the cell itself says it."""
     comments: set[str] = field(default_factory=set)
     """Cells with a comment."""
     errors: set[str] = field(default_factory=set)
@@ -150,8 +155,9 @@ def _stream(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, part: Part | None,
             text = carry + chunk
             if len(carry) > 4 * _CHUNK:
                 raise BadFile("xlsx-broken", "工作表内容异常 (strange sheet content)", "用 Excel 或 WPS 重新另存 (save it again)")
-            cut = text.rfind(b"<", 0, max(len(text) - 4096, 0))
-            cut = cut if cut > 0 else 0
+            until = max(len(text) - 4096, 0)
+            cut = max(text.rfind(b"</c>", 0, until), text.rfind(b":c>", 0, until) - 1)  # never between a cell and its formula
+            cut = cut if cut > 0 else max(text.rfind(b"<", 0, until), 0)
             _look(text[:cut], part)
             carry = text[cut:]
     if part is not None and carry:
@@ -172,7 +178,11 @@ def _look(text: bytes, part: Part) -> None:
         column = column_of(letters)
         columns = max(columns, column)
         if formula and len(part.formulas) < 100_000:
-            part.formulas.add((letters + digits).decode())
+            part.formulas.setdefault((letters + digits).decode(), "")
+    if b"<f" in text or b":f" in text:
+        for cell, formula in _FORMULA.findall(text):
+            if cell.decode() in part.formulas:
+                part.formulas[cell.decode()] = html.unescape(formula.decode("utf-8", "replace"))
     if b't="e"' in text or b"t='e'" in text:
         part.errors.update(found.decode() for found in _ERROR.findall(text)[:100_000])
     part.columns, part.rows = columns, rows

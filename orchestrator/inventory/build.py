@@ -18,6 +18,7 @@ from orchestrator.inventory.machine_lists import MachineGroup
 from orchestrator.inventory.names import key
 from orchestrator.inventory.questions import Asked
 from orchestrator.inventory.reading import Interpretation, Places, Raw, Reading, Uncounted, Withheld
+from orchestrator.inventory.wall import Secrets, struck_finding, struck_interpretation
 from orchestrator.models import Department, Excluded, ExcludedRow, Inventory, OrganisationType, Room, Status, System
 
 NEEDED_TO_COUNT = ("name", "department", "kind", "status")
@@ -39,6 +40,7 @@ class Builder:
         """Files of a tool whose other sheets say nothing of systems → the tool."""
         self.foreign: tuple[Source, ...] = shipped()
         self.asked = Asked()
+        self.secrets = Secrets()
         self.findings = Findings()
         self.interpretations: list[Interpretation] = []
         self.unknown_columns: list[str] = []
@@ -152,8 +154,20 @@ class Builder:
                         system.values[field] = value
             self.parts += [("hosts", part) for part in group.parts]
 
+    def _strike_secrets(self) -> None:
+        """What classified rows are called stands in no text of others."""
+        raws = [*self.systems, *(part for _, part in self.parts)]
+        pattern = self.secrets.strike(raws, [str(raw.values.get("name")) for raw in self.systems])
+        if pattern is not None:
+            self.interpretations[:] = [struck_interpretation(pattern, one) for one in self.interpretations]
+            self.findings[:] = [struck_finding(pattern, one) for one in self.findings]
+            for raw in raws:
+                raw.interpretations = [struck_interpretation(pattern, one) for one in raw.interpretations]
+                raw.findings = [struck_finding(pattern, one) for one in raw.findings]
+
     def finish(self) -> Reading:
         self._take_groups()
+        self._strike_secrets()
         rows = len(self.systems) + len(self.withheld)
         gaps = Gaps(self.answers, self.asked)
         for raw in self.systems:

@@ -26,6 +26,8 @@ class Line:
     """With what merged cells above put into it."""
     filled: set[int] = field(default_factory=set)
     """Columns that merged cells above filled."""
+    origins: dict[int, int] = field(default_factory=dict)
+    """Column → the row on which the merged cell that filled it begins."""
     across: Row = field(default_factory=list)
     """With horizontally merged cells repeated: how a header is read."""
 

@@ -27,6 +27,7 @@ from orchestrator.inventory.rowkind import Kind, kind_of_row
 from orchestrator.inventory.sheets import Grid, Row, address
 from orchestrator.inventory.table import Unclear, Unrecognised, read_tables
 from orchestrator.inventory.values import date, read_value
+from orchestrator.inventory.wall import Wall
 
 QUIET_SHEETS = {"填表说明", "填报说明", "说明", "instructions", "封面", "目录"}
 _LETTERS, _DIGITS = string.ascii_uppercase, string.digits
@@ -97,6 +98,7 @@ class _Kept:
     """A row that does not say whether it is classified, in memory only until the sheet has ended."""
 
     table: Table
+    source: Source
     bare: BareNumbers
     line: Line
     comments: tuple[str, ...]
@@ -113,6 +115,7 @@ class _SheetReader:
         self.unanswered = Unanswered(file, grid.name, builder.answers, builder.asked)
         self.kept: list[_Kept] = []
         """Rows that do not say whether they are classified, where somebody's statement may say it."""
+        self.wall = Wall()
         self.unsaid: list[Finding | None] = []
         """Of each table, that it has no column on classification."""
         self.counts: dict[tuple[str, int], int] = {}
@@ -163,6 +166,7 @@ class _SheetReader:
 
     def read(self, line: Line) -> None:
         self.unanswered.saw(line)
+        line = self.wall.without_its_cells(line, self.table)
         what = kind_of_row(self.table, line)
         if what is not Kind.BLANK and self._holds_rows(line):
             return
@@ -193,11 +197,12 @@ class _SheetReader:
             self._fields(raw, line.number, line.cells)
             self._take(raw)
         elif self.systems and answer is None and self.unanswered.may_be_stated and not self._says_yes(line):
-            self.kept.append(_Kept(self.table, self.bare, line, tuple(comments)))
+            self.wall.add(line)
+            self.kept.append(_Kept(self.table, self.source, self.bare, line, tuple(comments)))
         elif self.systems:
             if answer is None:
                 self.unanswered.lacks(line.number, self._place(line))
-            self._classified(raw, line.cells, answered=answer is True, told=told)
+            self._classified(raw, line, answered=answer is True, told=told)
         elif not told:
             self._finding(
                 "technical-row-classified", "error", line.number, self.table.classified[0],
@@ -236,25 +241,26 @@ class _SheetReader:
         statement = self.unanswered.statement()
         if statement is None:
             self.builder.findings.extend(finding for finding in self.unsaid if finding is not None)
-        last, bare = self.table, self.bare
+        last, source, bare = self.table, self.source, self.bare
         for kept in self.kept:
             self._use(kept.table)
-            self.bare = kept.bare
+            self.source, self.bare = kept.source, kept.bare
             raw = self._raw(kept.line)
             if statement is not None and kept.line.number + 1 not in statement.classified:
+                self.wall.rows.discard(kept.line.number + 1)
                 self._comments(raw, kept.comments)
                 self._fields(raw, kept.line.number, kept.line.cells)
                 self._take(raw)
                 continue
             if statement is None:
                 self.unanswered.lacks(kept.line.number, self._place(kept.line))
-            self._classified(raw, kept.line.cells, answered=statement is not None, told="classified" not in self.by_field)
+            self._classified(raw, kept.line, answered=statement is not None, told="classified" not in self.by_field)
         if statement is not None and self.kept:
             first = self._place(self.kept[0].line).rpartition(" › ")[2]
             said = f"非涉密（{statement.who} 声明），{len(self.kept) - len(statement.classified)} 行"
             self.builder.interpretations.append(Interpretation(self.file, self.grid.name, first, "", said))
         self._use(last)
-        self.bare = bare
+        self.source, self.bare = source, bare
 
     def _settle_table(self) -> None:
         """What is known of a table once its last row was read."""
@@ -266,6 +272,7 @@ class _SheetReader:
     def finish(self) -> None:
         self._settle_kept()
         self._settle_table()
+        self.builder.findings.extend(self.wall.take_back())
         self.unanswered.ask(self.source.contexts)
         self._comments(Raw(self.file, self.grid.name), [cell for row in self.comments.values() for cell in row], on_a_row=False)
         self._leftover_counts()
@@ -310,7 +317,11 @@ class _SheetReader:
             isinstance(cell, str) and speaks_of_secrets(cell) for index, cell in enumerate(line.cells) if index not in asked
         )
 
-    def _classified(self, raw: Raw, row: Row, *, answered: bool, told: bool) -> None:
+    def _classified(self, raw: Raw, line: Line, *, answered: bool, told: bool) -> None:
+        row = line.cells
+        self.wall.add(line)
+        if self.by_field.get("name") not in line.filled:
+            self.builder.secrets.add(self._cell(row, "name"))
         department = cells.text_of(self._cell(row, "department")) or self.table.owner
         try:
             row_no = read_value("integer", self._cell(row, "row_no")).value
@@ -337,6 +348,7 @@ class _SheetReader:
             value = _at(row, index)
             if cell in self.grid.formulas:
                 self._formula(number, index, value)
+                self.wall.saw_formula(raw, column.field, cell, self.grid.formulas[cell])
             if cell in self.grid.errors:
                 self._error(number, index, column, "公式出错 (a formula's error value)")
                 continue
@@ -362,6 +374,8 @@ class _SheetReader:
         for index, words in self.table.unknown.items():
             if not cells.is_blank(value := _at(row, index)):
                 raw.unknown[words[:200]] = self._unknown(raw, words, value, number, index)[:2000]
+                if (cell := address(number, index)) in self.grid.formulas:
+                    self.wall.saw_formula(raw, words[:200], cell, self.grid.formulas[cell])
         self._without_header(number, row)
 
     def _without_header(self, number: int, row: Row) -> None:

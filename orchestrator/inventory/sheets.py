@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from orchestrator.inventory.archive import MAX_COLUMNS, MAX_ROWS, BadFile, survey
+from orchestrator.inventory.archive import MAX_COLUMNS, MAX_ROWS, BadFile, column_of, survey
 
 MAX_CSV = 64 * 2**20
 MAX_FILLED = 200_000
@@ -27,7 +28,7 @@ class Grid:
     """Every row from the first on, blank ones included."""
     merged: list[tuple[int, int, int, int]] = field(default_factory=list)
     """(first row, first column, last row, last column)"""
-    formulas: set[str] = field(default_factory=set)
+    formulas: dict[str, str] = field(default_factory=dict)
     comments: set[str] = field(default_factory=set)
     """Cells with a comment."""
     errors: set[str] = field(default_factory=set)
@@ -61,7 +62,8 @@ def grids(path: Path) -> Iterator[Grid]:
             merged = [(*first, *last) for first, last in (sheet.merged_cell_ranges or [])[:MAX_FILLED]]
             hidden = meta.visible is not calamine.SheetVisibleEnum.Visible
             left = sheet.start[1] if sheet.start else 0
-            yield Grid(meta.name, _rows(sheet, left), merged, part.formulas, part.comments, part.errors, hidden)
+            links = _link_texts(part.formulas)
+            yield Grid(meta.name, _rows(sheet, left, links), merged, part.formulas, part.comments, part.errors, hidden)
     except calamine.PasswordError:
         raise BadFile("xlsx-password", "文件有打开密码 (password-protected)", "去掉密码后另存 (save it without a password)") from None
     except (calamine.CalamineError, OSError, ValueError, OverflowError):
@@ -70,11 +72,32 @@ def grids(path: Path) -> Iterator[Grid]:
         ) from None
 
 
-def _rows(sheet: Any, left: int) -> Iterator[Row]:
+_HYPERLINK = re.compile(r'\s*HYPERLINK\(\s*"[^"]*"\s*,\s*"((?:[^"]|"")*)"\s*\)\s*', re.IGNORECASE)
+_CELL = re.compile(r"([A-Z]{1,3})(\d{1,7})")
+
+
+def _link_texts(formulas: dict[str, str]) -> dict[int, dict[int, str]]:
+    """Row → column → the text of ``=HYPERLINK("…","name")``: a name like any other, and no formula. Takes them out of ``formulas``."""
+    links: dict[int, dict[int, str]] = {}
+    for cell in list(formulas):
+        link, at = _HYPERLINK.fullmatch(formulas[cell]), _CELL.fullmatch(cell)
+        if link and at:
+            del formulas[cell]
+            links.setdefault(int(at[2]) - 1, {})[column_of(at[1].encode()) - 1] = link[1].replace('""', '"')
+    return links
+
+
+def _rows(sheet: Any, left: int, links: dict[int, dict[int, str]]) -> Iterator[Row]:
     if sheet.start is None:
         return
-    for row in sheet.iter_rows():
-        yield [None] * left + row if left else row
+    for number, row in enumerate(sheet.iter_rows()):
+        line = [None] * left + row if left else row
+        if number in links:
+            line = list(line)
+            for column, text in links[number].items():
+                line.extend([None] * (column + 1 - len(line)))
+                line[column] = text
+        yield line
 
 
 def csv_grid(path: Path) -> Grid:

@@ -55,24 +55,26 @@ class Merges:
             budget -= bottom - top + 1
             if budget >= 0 and bottom >= top and right >= left:
                 self.starts.setdefault(top, []).append((top, left, bottom, right))
-        self.open: list[tuple[int, int, object]] = []
-        """(last row, column, value)"""
+        self.open: list[tuple[int, int, object, int]] = []
+        """(last row, column, value, first row)"""
 
     def line(self, number: int, row: Row) -> Line:
         """The row with what merged cells put into it. Call once a row, in order."""
         filled: set[int] = set()
         self.open = [entry for entry in self.open if entry[0] >= number]
         if not self.open and number not in self.starts:
-            return Line(number, row, filled, row)
+            return Line(number, row, filled, across=row)
         row = list(row)
-        for _, column, value in self.open:
+        origins: dict[int, int] = {}
+        for _, column, value, first in self.open:
             row.extend([None] * (column + 1 - len(row)))
             row[column] = value
             filled.add(column)
+            origins[column] = first
         for _, left, bottom, _right in self.starts.get(number, []):
             if bottom > number and left < len(row):
-                self.open.append((bottom, left, row[left]))
-        return Line(number, row, filled, self._across(number, row))
+                self.open.append((bottom, left, row[left], number))
+        return Line(number, row, filled, origins, self._across(number, row))
 
     def _across(self, number: int, row: Row) -> Row:
         row = list(row)
