@@ -36,7 +36,8 @@ def city(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: " ".join(command[:2]))
-def test_a_name_does_what_the_id_does(command: list[str], city: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.usefixtures("city")
+def test_a_name_does_what_the_id_does(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     answers = []
     for said in (SYSTEM, NAME):
         code = main([said if word == SYSTEM else word for word in command])
@@ -47,8 +48,9 @@ def test_a_name_does_what_the_id_does(command: list[str], city: Path, capsys: py
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: " ".join(command[:2]))
+@pytest.mark.usefixtures("city")
 def test_a_name_that_nobody_bears_is_a_wrong_use_that_says_what_to_do(
-    command: list[str], city: Path, capsys: pytest.CaptureFixture[str]
+    command: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["气象公报数据库" if word == SYSTEM else word for word in command]) == 2
     printed = capsys.readouterr().err
