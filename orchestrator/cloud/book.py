@@ -36,6 +36,8 @@ class KeptVolume:
 
     id: str
     name: str
+    handed_over: bool = True
+    """False: nothing was ever put on it, and it goes as soon as its server is gone."""
 
 
 class Book:
@@ -70,7 +72,7 @@ class Book:
 
     def keep(self, volumes: Iterable[KeptVolume]) -> None:
         """These volumes stay when their servers go. On the chain before the state forgets them."""
-        rows = [{"id": volume.id, "name": volume.name} for volume in volumes]
+        rows = [{"id": volume.id, "name": volume.name, "handed_over": volume.handed_over} for volume in volumes]
         if rows:
             self._chain.event(KEPT, {"volumes": rows})
 
@@ -78,7 +80,7 @@ class Book:
         """Volumes that are kept and were not released."""
         released = {ident for fact in self._chain.history(RELEASED) for ident in fact["volumes"]}
         rows = [row for fact in self._chain.history(KEPT) for row in fact["volumes"] if row["id"] not in released]
-        return [KeptVolume(str(row["id"]), str(row["name"])) for row in {row["id"]: row for row in rows}.values()]
+        return [KeptVolume(str(row["id"]), str(row["name"]), bool(row["handed_over"])) for row in {row["id"]: row for row in rows}.values()]
 
     def release(self, volume: KeptVolume, why: str) -> None:
         """It is gone, and by whose word."""

@@ -59,6 +59,9 @@ class CloudServers:
             )  # fmt: skip
         position = self.book.position()
         self.find_state(position)
+        if position.stand is Stand.NOTHING and self._half_taken_back():
+            self.say("what was being taken away when an earlier run was interrupted goes first")
+            self.take_back(expected=(), keep_volumes=False)
         self._clear_leftovers(position)
         if position.stand is Stand.NOTHING and self._must_start_over(position):
             self.say("what an unfinished run made is not what is asked for now: it is taken away and made again")
@@ -117,6 +120,10 @@ class CloudServers:
     @property
     def kinds(self) -> Kinds:
         return read_kinds(self.module)
+
+    def _half_taken_back(self) -> list[KeptVolume]:
+        """Volumes that were taken out of the state to go with their servers, and are still there: the taking back was cut short."""
+        return [volume for volume in self.book.kept() if not volume.handed_over]
 
     def _must_start_over(self, position: Position) -> bool:
         """Whether what stands half made cannot become what is asked for: a volume is protected, and other attributes are ignored."""
@@ -261,22 +268,22 @@ class CloudServers:
         self._look_for_locks(things)
         known = self.terraform.known()
         if not known:
-            self._take_back_by_mark(things, expected)
+            self._take_back_by_mark(things, expected, keep_volumes=keep_volumes)
         volumes = [resource for resource in known if self._kind(resource) is Kind.VOLUME]
         disks = [
-            KeptVolume(resource.ident, str(resource.values.get("name") or resource.index))
+            KeptVolume(resource.ident, str(resource.values.get("name") or resource.index), handed_over=keep_volumes)
             for resource in volumes
             if "/" not in resource.ident
         ]
         self.book.keep(disks)
         self.terraform.forget([resource.address for resource in volumes])
-        self.terraform.destroy()
+        self.terraform.destroy(self._inputs_to_destroy())
         self._look_again(position)
         if keep_volumes:
             if disks:
                 self.say(f"kept until released (`orchestrator cloud release`): {', '.join(disk.name for disk in disks)}")
         else:
-            self._release(disks)
+            self._release(self._half_taken_back())
 
     def _kind(self, resource: KnownResource) -> Kind:
         return self.kinds.kind_of(resource.resource_type, resource.name)
@@ -290,8 +297,13 @@ class CloudServers:
                 remedy="have it unlocked by whoever locked it, then resume",
             )  # fmt: skip
 
-    def _take_back_by_mark(self, things: Sequence[Thing], expected: Sequence[str]) -> None:
-        """The state knows nothing. What bears the mark of a run of ours is taken away by it, its volumes kept."""
+    def _inputs_to_destroy(self) -> dict[str, Any]:
+        """Those of the last plan, since today's may be refused; and nothing is looked up by name, since it may be retired."""
+        last = self.terraform.last_inputs() or dict(self.inputs)
+        return {**last, "settled": True} if "settled" in variables_of(self.module) else last
+
+    def _take_back_by_mark(self, things: Sequence[Thing], expected: Sequence[str], *, keep_volumes: bool) -> None:
+        """The state knows nothing. What bears the mark of a run of ours is taken away by it; its volumes as ``take_back`` says."""
         runs = self.book.runs()
         ours = [thing for thing in things if thing.system == self.system and thing.run in runs]
         missing = set(expected) - {thing.name for thing in ours if thing.kind is Kind.SERVER}
@@ -301,7 +313,9 @@ class CloudServers:
                 where=str(self.terraform.folder),
                 remedy="find out on the cloud what became of them (docs/clouds.md); nothing was destroyed",
             )
-        self.book.keep(KeptVolume(thing.id, thing.name) for thing in ours if thing.kind is Kind.VOLUME)
+        kept = {volume.id for volume in self.book.kept()}
+        volumes = [thing for thing in ours if thing.kind is Kind.VOLUME and thing.id not in kept]
+        self.book.keep(KeptVolume(thing.id, thing.name, handed_over=keep_volumes) for thing in volumes)
         self._remove([thing for thing in ours if thing.kind is not Kind.VOLUME])
 
     def _look_again(self, position: Position) -> None:

@@ -242,12 +242,16 @@ class SystemTerraform:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return self._copies.restore(self._state())
 
-    def destroy(self) -> None:
-        """Remove everything that the state knows from the cloud. Nothing to do is fine."""
+    def last_inputs(self) -> dict[str, Any]:
+        """The inputs of the last plan; empty when there was none."""
+        return dict(json.loads(self._inputs().read_text(encoding="utf-8"))) if self._inputs().is_file() else {}
+
+    def destroy(self, variables: Mapping[str, object] | None = None) -> None:
+        """Remove everything that the state knows from the cloud. Nothing to do is fine. ``variables``: default those of the last plan."""
         if not self.resources():
             return
         self.keep_copy()
-        self._prepare(None)
+        self._prepare({**variables, "system_id": self.system_id} if variables else None)
         terraform = self._terraform(self.limit)
         options: dict[str, Any] = {"force": None, "var": None, "target": None, "auto_approve": True, "json": IsFlagged}
         try:
