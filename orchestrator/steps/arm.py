@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
-from orchestrator.steps.parts import parts
+from orchestrator.steps.parts import name_changes, parts
 
 
 def run(ctx: Context) -> Facts:
     """Every part's way back, with how long a mark needed for it."""
     marker = f"{ctx.migration}-armed-{ctx.token}"
     return {"lag_ms": {part.name: mover.arm(part, marker)["lag_ms"] for mover, part in parts(ctx)}}
+
+
+def finish_arming(ctx: Context) -> Facts:
+    """Before going back: the way back works, and what was made on the cloud and is not on the source is named."""
+    return run(ctx) | {"not_on_both_sides": name_changes(ctx)}
 
 
 def observe(ctx: Context) -> Observed:
@@ -40,6 +45,6 @@ STEP = Step(
 FOR_GOING_BACK = Step(
     id="finish_arming",
     effect=Effect.READ_ONLY,
-    run=run,
+    run=finish_arming,
     observe=observe,
 )

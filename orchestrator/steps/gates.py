@@ -127,13 +127,22 @@ def trial_run_over(ctx: Context) -> Facts:
 
 
 WINDOW = Step(id="window", effect=Effect.READ_ONLY, run=wait_window, observe=_done)
-INITIAL = gate("initial_acceptance")
-APPROVAL = gate("approve_cutover")
+
+
+def _still_as_copied(ctx: Context) -> None:
+    from orchestrator.steps import parts
+
+    parts.insist_unchanged(ctx)
+
+
+INITIAL = gate("initial_acceptance", _still_as_copied)
+APPROVAL = gate("approve_cutover", _still_as_copied)
 
 
 def _may_be_accepted(ctx: Context) -> None:
-    from orchestrator.steps import watch
+    from orchestrator.steps import parts, watch
 
+    parts.name_changes(ctx)
     problems = watch.way_back_problems(ctx)
     if problems:
         raise NeedsPerson(

@@ -102,7 +102,11 @@ WHERE m.rolname = ANY(%(names)s) AND (g.rolname = ANY(%(names)s) OR g.rolname ~ 
 
 def is_alone_in_cluster(connection: Connection) -> bool:
     """Whether this database has its cluster for itself: then every role of it is the application's."""
-    others = "SELECT count(*) FROM pg_database WHERE NOT datistemplate AND datname NOT IN ('postgres', current_database())"
+    # a restored backup of ours comes and goes; it is nobody else's
+    others = (
+        "SELECT count(*) FROM pg_database WHERE NOT datistemplate AND datname NOT IN ('postgres', current_database())"
+        " AND datname !~ '^orchestrator_[0-9a-f]{10}_rehearsal$'"
+    )
     return not scalar(connection, others)
 
 

@@ -51,7 +51,7 @@ class Night:
         )  # fmt: skip
         system = System(id="tax", name="税务", department="tax-office", kind="application", status="in_use", windows=windows)
         self.context: Any = SimpleNamespace(
-            system=system, plan=SimpleNamespace(digest=DIGEST, entries=[entry]), settings=SimpleNamespace(inventory=folder),
+            facts={}, system=system, plan=SimpleNamespace(digest=DIGEST, entries=[entry]), settings=SimpleNamespace(inventory=folder),
             records=BoundRecords(journal, self.lease, "tax"),
         )  # fmt: skip
 
