@@ -208,7 +208,8 @@ class Service(Noun):
     environment: dict[EnvName, str] = Field(default_factory=dict)
     """Environment of the process. A value is a literal, or exactly one of the references listed in docs/inventory.md
     (``@listen.address``, ``@listen.port``, ``@database.host``, ``@database.port``, ``@database.name``,
-    ``@database.role``, ``@database.secret_file``, ``@device.host``, ``@device.port``), looked up in a table: never evaluated."""
+    ``@database.role``, ``@database.secret_file``, ``@device.host``, ``@device.port``; with several of a kind ``@database.NAME.host`` …), looked up in a table: never
+    evaluated."""
     entry: HostName | None = None
     """Name of the public entry (HTTP load balancer backend) that citizens reach it by."""
 
@@ -562,11 +563,17 @@ class PgBouncerGateway(Noun):
 
 
 class HttpGateway(Noun):
-    """HAProxy with its runtime API on TCP."""
+    """HAProxy with its runtime API, on TCP or as a socket file on its host."""
 
     host: HostName
     address: Address
-    runtime_port: Port
+    runtime_port: Port | None = None
+    runtime_socket: AbsolutePath | None = None
+    """Where there is no ``runtime_port``; needs ``ssh``."""
+    ssh: Host | None = None
+    """How its host is reached: for the socket file, and for a switch that outlives its restart."""
+    config_file: AbsolutePath | None = None
+    """What HAProxy reads when it starts; needs ``ssh``. Without it a restart forgets a switch."""
 
 
 class Site(Noun):

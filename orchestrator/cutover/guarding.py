@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
+import os
 import subprocess
 import sys
 import time
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from orchestrator.cutover.guard import GuardSpec
+from orchestrator.cutover.specification import GuardSpec
 from orchestrator.errors import CutoverAborted, NeedsPerson
 from orchestrator.models import Host
 from orchestrator.tools import privilege, programs
@@ -42,7 +42,8 @@ class GuardProcess:
         self.spec = spec
         self._errors = Path(spec.record).with_suffix(".log").open("ab")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "orchestrator.cutover.guard"],
+            [sys.executable, "-m", "orchestrator.cutover"],
+            env=_environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -50,7 +51,7 @@ class GuardProcess:
             start_new_session=True,
         )
         _pid_file(Path(spec.record)).write_text(f"{self._process.pid} {start_time(self._process.pid)} {boot_id()}", encoding="ascii")
-        self._say(json.dumps(dataclasses.asdict(spec)))
+        self._say(spec.write())
         answer = self._hear()
         if answer.get("event") != "ready":
             self._process.wait(timeout=30)
@@ -95,6 +96,11 @@ class GuardProcess:
         assert self._process.stdout is not None  # noqa: S101 - a pipe
         line = self._process.stdout.readline()
         return dict(json.loads(line)) if line else {}
+
+
+def _environment() -> dict[str, str]:
+    """Ours without what would lead libpq elsewhere: everything the guard connects to is in its specification."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PG")}
 
 
 def _pid_file(record: Path) -> Path:

@@ -1,30 +1,42 @@
-"""Starts and stops the probe process."""
+"""Starts and stops the probe process, and asks what it saw."""
 
 from __future__ import annotations
 
-import json
+import os
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-from orchestrator.cutover.probe import Interruption, read
-from orchestrator.tools.process import Register, record_of
+from orchestrator.cutover.probe import Interruption, Samples, Spec, find_problem, write_spec
+from orchestrator.tools.process import Register, record_of, start_time
 
 
 class Probe:
-    """A probe that writes ``samples`` until it is stopped, its limit (seconds) has passed, or its stop file appears; it
-    outlives the engine, so that an interruption is measured even when the engine dies."""
+    """A probe that writes ``samples`` until it is stopped, its limit (seconds) has passed, or engine and guard are gone for two
+    minutes; it outlives the engine, so that an interruption is measured even when the engine dies."""
 
     def __init__(self, folder: Path, name: str) -> None:
+        self._folder = folder
         self.samples = folder / f"{name}.samples"
         self._stop = folder / f"{name}.stop"
 
     def start(
-        self, *, kind: str, target: str, clients: int, every_ms: float, limit: float, schema: str = "", register: Register | None = None
+        self,
+        *,
+        kind: str,
+        target: str,
+        clients: int,
+        every_ms: float,
+        limit: float,
+        schema: str = "",
+        expect: int = 0,
+        alone: bool = False,
+        register: Register | None = None,
     ) -> None:
         """Begins asking; returns once the first answer is written (or after 10 s without one). ``register``: told which
-        process it is, so that whoever takes the migration up after the engine died can end it."""
+        process it is, so that whoever takes the migration up after the engine died can end it. ``alone``: it goes on without
+        an engine, as long as machines are carried."""
         self._stop.unlink(missing_ok=True)
         size = self.samples.stat().st_size if self.samples.exists() else 0
         process = subprocess.Popen(
@@ -38,32 +50,50 @@ class Probe:
         assert process.stdin is not None  # noqa: S101 - a pipe
         if register:
             register(record_of(process.pid, self.samples.name))
-        process.stdin.write(
-            json.dumps(
-                {
-                    "kind": kind,
-                    "target": target,
-                    "schema": schema,
-                    "clients": clients,
-                    "every_ms": every_ms,
-                    "limit": limit,
-                    "samples": str(self.samples),
-                    "stop": str(self._stop),
-                }
-            )
-            + "\n"
+        spec = Spec(
+            kind=kind,
+            target=target,
+            clients=clients,
+            every_ms=every_ms,
+            limit=limit,
+            samples=str(self.samples),
+            stop=str(self._stop),
+            schema=schema,
+            expect=expect,
+            serves=[] if alone else [[os.getpid(), start_time(os.getpid()) or 0]],
+            guard=str(self._folder / "guard.pid"),
         )
+        process.stdin.write(write_spec(spec))
         process.stdin.close()
         until = time.monotonic() + 10
-        while time.monotonic() < until and not (self.samples.exists() and self.samples.stat().st_size > size):
+        while time.monotonic() < until and not self._has_written_since(size):
             time.sleep(0.02)
+
+    def _has_written_since(self, size: int) -> bool:
+        """More than its first line."""
+        return self.samples.exists() and self.samples.stat().st_size > size + 100
 
     def stop(self) -> None:
         """Asks it to end; its samples stay."""
         self._stop.touch()
 
+    def problem(self) -> str | None:
+        """Why nobody is answered now; None when all are."""
+        return find_problem(self.samples)
+
     def between(self, begin: float, end: float) -> Interruption:
         """What it saw between two wall-clock times."""
         if not self.samples.exists():
             return Interruption(round((end - begin) * 1000, 1), 0, 0)  # nobody was seen answered
-        return read(self.samples, begin, end)
+        return Samples(self.samples).between(begin, end)
+
+    def since(self, begin: float, monotonic: float | None = None) -> tuple[Interruption, float]:
+        """What it saw since a wall-clock time, and until when it looked; ``monotonic``: the same moment by that clock, where it
+        is known."""
+        now = time.time()
+        if not self.samples.exists():
+            return Interruption(round((now - begin) * 1000, 1), 0, 0), now
+        samples = Samples(self.samples)
+        first = samples.place(begin, monotonic)
+        last = max((sample.end for sample in samples.read()), default=now)
+        return samples.between(first, max(first, last)), begin + max(0.0, last - first)

@@ -1,38 +1,86 @@
-"""HAProxy's runtime API over TCP: servers are added, drained and re-pointed without a reload."""
+"""HAProxy's runtime API, over TCP or a socket file on its host: servers are added, drained and re-pointed without a reload."""
 
 from __future__ import annotations
 
 import re
+import shlex
 import socket
 import time
+from dataclasses import dataclass
 
 from orchestrator.errors import ToolError
+from orchestrator.gateways.shell import Shell
 from orchestrator.models import HttpGateway
+
+_ASK = """
+import socket, sys
+with socket.socket(socket.AF_UNIX) as connection:
+    connection.settimeout(5)
+    connection.connect(sys.argv[1])
+    connection.sendall(sys.argv[2].encode() + b"\\n")
+    connection.shutdown(socket.SHUT_WR)
+    while chunk := connection.recv(65536):
+        sys.stdout.buffer.write(chunk)
+"""
 
 _NAME = re.compile(r"^[A-Za-z0-9_.:-]{1,100}$")
 
 
-class Runtime:
-    """One HAProxy. Each command is a connection of its own; raises ToolError with HAProxy's words."""
+@dataclass(frozen=True)
+class Server:
+    """One server as HAProxy has it."""
 
-    def __init__(self, gateway: HttpGateway) -> None:
-        self._at = (gateway.address, gateway.runtime_port)
-        self._where = f"{gateway.host} {gateway.address}:{gateway.runtime_port}"
+    backend: str
+    name: str
+    address: str
+    port: int
+
+
+class Runtime:
+    """One HAProxy. Each command is a connection of its own; raises ToolError with HAProxy's words.
+
+    ``shell``: where the runtime API is a socket file, a shell on its host."""
+
+    def __init__(self, gateway: HttpGateway, shell: Shell | None = None) -> None:
+        self._at = (gateway.address, gateway.runtime_port or 0)
+        self._socket = gateway.runtime_socket
+        self._shell = shell
+        self._where = f"{gateway.host} {gateway.runtime_socket or f'{gateway.address}:{gateway.runtime_port}'}"
 
     def command(self, text: str) -> str:
         """HAProxy's answer to one command."""
+        if "\n" in text or ";" in text:
+            raise ToolError(f"{text!r} is more than one command", where=self._where, remedy="use plain names")
         try:
-            with socket.create_connection(self._at, timeout=5) as connection:
-                connection.sendall(text.encode() + b"\n")
-                connection.shutdown(socket.SHUT_WR)
-                answer = b""
-                while chunk := connection.recv(65536):
-                    answer += chunk
+            answer = self._ask_socket(text) if self._socket else self._ask_port(text)
         except OSError as error:
             raise ToolError(
                 f"HAProxy does not answer: {error}", where=self._where, remedy="start it, or correct sites.yaml", retryable=True
             ) from error
         return answer.decode(errors="replace").strip()
+
+    def _ask_port(self, text: str) -> bytes:
+        with socket.create_connection(self._at, timeout=5) as connection:
+            connection.sendall(text.encode() + b"\n")
+            connection.shutdown(socket.SHUT_WR)
+            answer = b""
+            while chunk := connection.recv(65536):
+                answer += chunk
+        return answer
+
+    def _ask_socket(self, text: str) -> bytes:
+        if self._shell is None or self._socket is None:
+            raise OSError("its runtime API is a socket file, and nobody says how its host is reached (`ssh` of the entry)")
+        return self._shell.run(f"python3 -c {shlex.quote(_ASK)} {shlex.quote(self._socket)} {shlex.quote(text)}")
+
+    def list_servers(self) -> list[Server]:
+        """Every server of every backend, with the address that it has now."""
+        found = []
+        for line in self.command("show servers state").splitlines():
+            parts = line.split()
+            if len(parts) > 18 and parts[0].isdigit():
+                found.append(Server(parts[1], parts[3], parts[4], int(parts[18]) if parts[18].isdigit() else 0))
+        return found
 
     def _do(self, text: str, *, fine: tuple[str, ...] = ()) -> None:
         answer = self.command(text)
@@ -50,13 +98,14 @@ class Runtime:
                 found[row["svname"]] = row["status"]
         return found
 
-    def add(self, backend: str, server: str, address: str, port: int) -> None:
-        """Adds a checked server, not yet taking traffic; one that is there already is fine."""
+    def add(self, backend: str, server: str, address: str, port: int, options: str = "") -> None:
+        """Adds a checked server, not yet taking traffic; one that is there already is fine. ``options`` as its neighbour has
+        them in the configuration."""
         for name in (backend, server, address):
             if not _NAME.match(name):
                 raise ToolError(f"{name!r} is no name for HAProxy", where=self._where, remedy="use letters, digits, dots and hyphens")
         self._do(
-            f"add server {backend}/{server} {address}:{int(port)} check inter 200ms fall 5 rise 1",
+            f"add server {backend}/{server} {address}:{int(port)} {options or 'check inter 200ms fall 5 rise 1'}",
             fine=("New server registered", "Already exists"),
         )
         self._do(f"enable health {backend}/{server}")
@@ -75,8 +124,8 @@ class Runtime:
         return False
 
     def drain(self, backend: str, server: str) -> None:
-        """No new requests; those under way end. One that is not there is fine."""
-        self._do(f"set server {backend}/{server} state drain", fine=("No such server",))
+        """No new requests; those under way end. One that is not there is an error: nobody would know where its clients are."""
+        self._do(f"set server {backend}/{server} state drain")
 
     def maintenance(self, backend: str, server: str) -> None:
         """Takes it out. One that is not there is fine."""
@@ -105,7 +154,7 @@ class Runtime:
             row = dict(zip(header, line.split(","), strict=False))
             if row.get("pxname") == backend and row.get("svname") == server:
                 return row.get("scur") == "0"
-        return True
+        raise ToolError(f"{backend} has no server {server}", where=self._where, remedy="look at its configuration, then resume")
 
     def point(self, backend: str, server: str, address: str, port: int) -> None:
         """Moves a server to another address (the link to a device, a machine that was carried)."""

@@ -1,120 +1,373 @@
-"""PgBouncer as the place where sessions are held: pause, point elsewhere, resume.
+"""PgBouncer as a holder (``holder.py``): pause, serve another server, resume.
 
 The pause blocks its connection until the last open transaction ends, and that connection may hang after a resume from
-another one (PgBouncer 1.18), so each gateway has two admin connections. The databases file is changed over a channel
-that is open already: one `sh` on the gateway host (over SSH), fed with prepared commands.
+another one (PgBouncer 1.18), so each gateway has two consoles. The databases file is changed before anybody is paused,
+over a shell that is open already; what comes after the decision needs a console only.
 """
 
 from __future__ import annotations
 
-import shlex
-import subprocess
+import contextlib
+import socket
 import threading
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+from psycopg import sql
 
-Connection = psycopg.Connection[Any]
+from orchestrator.gateways import pgbouncer_files as files
+from orchestrator.gateways.holder import NotFollowed, Place
+from orchestrator.gateways.shell import Shell, read_file, write_file
+
+KIND = "pgbouncer"
+Console = psycopg.Connection[Any]
+
+PROOF = "orchestrator_reads_this_file"
+"""An entry that is there for a moment, to see whether PgBouncer reads the file that we write."""
 
 
 @dataclass(frozen=True)
-class GatewaySpec:
-    """One PgBouncer. ``channel`` is the argv of an open shell on its host; lines are whole ``name = …`` lines."""
+class Lead:
+    """One database behind the gateway: where it is served now or will be, and where it shall lead."""
 
-    admin: str
-    channel: list[str]
-    databases_file: str
-    databases: list[str]
-    new_lines: list[str]
+    part: str
+    """The guard's name of it, and the gateway's where no entry leads to one of its places."""
+    database: str
+    source: Place
+    target: Place
+    to: str
+    """``source`` or ``target``."""
+
+    @property
+    def there(self) -> Place:
+        return self.target if self.to == "target" else self.source
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any]) -> Lead:
+        places = {side: Place(**data[side]) for side in ("source", "target")}
+        return cls(part=data["part"], database=data["database"], to=data["to"], **places)
 
 
-class Gateway:
-    """A gateway with its connections open."""
+@dataclass(frozen=True)
+class Served:
+    """A line of SHOW DATABASES."""
 
-    def __init__(self, spec: GatewaySpec) -> None:
-        self.spec = spec
-        self._pausing = admin(spec.admin)
-        self._control = admin(spec.admin)
-        self._shell = Shell(spec.channel)
+    name: str
+    place: Place
+    database: str
+    paused: bool
+
+
+def specify(*, admin: str, channel: Sequence[str], databases_file: str, leads: Sequence[Lead]) -> dict[str, Any]:
+    """The guard's plain description of one PgBouncer. ``channel``: the argv of an open shell on its host."""
+    described = [
+        {
+            "part": lead.part,
+            "database": lead.database,
+            "source": vars(lead.source),
+            "target": vars(lead.target),
+            "to": lead.to,
+        }
+        for lead in leads
+    ]
+    return {
+        "kind": KIND,
+        "admin": admin,
+        "channel": list(channel),
+        "databases_file": databases_file,
+        "leads": described,
+    }
+
+
+class PgBouncer:
+    """One PgBouncer with its consoles and its shell open. ``leads`` as ``Lead.parse`` takes them."""
+
+    holds = True
+
+    def __init__(
+        self, *, admin: str, channel: Sequence[str], databases_file: str, leads: Sequence[Mapping[str, Any]]
+    ) -> None:
+        parts = psycopg.conninfo.conninfo_to_dict(admin)
+        self._where = f"PgBouncer on {parts.get('host')}:{parts.get('port')}"
+        self._leads = [Lead.parse(lead) for lead in leads]
+        self._file = databases_file
+        self._admin, self._channel = admin, list(channel)
+        self._opened_shell: Shell | None = None
+        self._pausing = open_console(admin)
+        self._control = open_console(admin)
+        self._names: dict[str, list[str]] = {}
+        self._former: bytes | None = None
+        self._before: dict[str, Place] = {}
+        self._staged: dict[str, Place] = {}
+
+    @property
+    def _shell(self) -> Shell:
+        """Opened when the file is first looked at: who only lets clients go on must not need it."""
+        if self._opened_shell is None:
+            self._opened_shell = Shell(self._channel)
+        return self._opened_shell
+
+    @property
+    def where(self) -> str:
+        return self._where
+
+    def is_there(self) -> None:
+        self._control.execute("SHOW VERSION")
+
+    # ------------------------------------------------------------ what it serves
+
+    def list_served(self) -> list[Served]:
+        """SHOW DATABASES, without the console itself."""
+        answer = self._control.execute("SHOW DATABASES")
+        columns = [column.name for column in answer.description or ()]
+        served = []
+        for line in answer.fetchall():
+            row = dict(zip(columns, line, strict=True))
+            if row["name"] == "pgbouncer":
+                continue
+            place = Place(row["host"] or "", int(row["port"]))
+            served.append(Served(row["name"], place, row["database"], bool(int(row["paused"]))))
+        return served
+
+    def list_names(self, lead: Lead) -> list[str]:
+        """Every name that leads to this database: by its places, else by its name; and each further name for the same place."""
+        served = [one for one in self.list_served() if one.database == lead.database]
+        ways_in = [one.place for one in served if _same(one.place, lead.source) or _same(one.place, lead.target)]
+        if not ways_in:
+            ways_in = [one.place for one in served if one.name == lead.part]
+        return sorted(one.name for one in served if one.place in ways_in)
+
+    def knows(self, name: str) -> bool:
+        return any(one.name == name for one in self.list_served())
+
+    def serves(self) -> dict[str, Place]:
+        ours = {name for names in self._find_names().values() for name in names}
+        return {one.name: one.place for one in self.list_served() if one.name in ours}
+
+    def _find_names(self) -> dict[str, list[str]]:
+        """By part. Found once: after the decision nothing may ask a name server."""
+        if not self._names:
+            self._names = {lead.part: self.list_names(lead) for lead in self._leads}
+        return self._names
+
+    def is_led(self) -> bool:
+        """Whether every name leads to where it shall, however that place is called here."""
+        now = self.serves()
+        return bool(now) and all(
+            _same(now[name], lead.target) == (lead.to == "target")
+            for lead in self._leads
+            for name in self._find_names()[lead.part]
+            if name in now
+        )
+
+    # ------------------------------------------------------------ before anything is paused
+
+    def obstacles(self) -> list[str]:
+        return self.find_problems() or self._find_unread()
+
+    def find_problems(self) -> list[str]:
+        """What can be seen without writing anything."""
+        found: list[str] = []
+        try:
+            text = read_file(self._shell, self._file)
+            entries = {entry.name: entry for entry in files.read_entries(text)}
+        except (OSError, files.NotUnderstood) as error:
+            return [f"{self.where}: {self._file}: {error}"]
+        served = {one.name: one for one in self.list_served()}
+        for lead in self._leads:
+            names = self.list_names(lead)
+            if not names:
+                found.append(f"{self.where} serves no database {lead.database} (as {lead.part})")
+            for name in names:
+                if name not in entries:
+                    found.append(
+                        f"{self.where} serves {name}, but {self._file} has no line of its own for it:"
+                        " give it one there (not by `*` or an included file), and RELOAD"
+                    )
+                elif _place_of(entries[name]) != served[name].place:
+                    found.append(
+                        f"{self.where} serves {name} from {served[name].place.host}:{served[name].place.port},"
+                        f" {self._file} says something else: RELOAD it or put the line back first"
+                    )
+        return found
+
+    def _find_unread(self) -> list[str]:
+        """Whether PgBouncer reads the file that we write, tried with an entry of our own."""
+        text = read_file(self._shell, self._file)
+        proof = files.add_entry(text, PROOF, "127.0.0.1", 1, PROOF)
+        try:
+            write_file(self._shell, self._file, text, proof)
+        except OSError as error:
+            return [f"{self.where}: {error}"]
+        try:
+            self._control.execute("RELOAD")
+            read = self.knows(PROOF)
+        finally:
+            write_file(self._shell, self._file, proof, text)
+            self._control.execute("RELOAD")
+        if read:
+            return []
+        return [f"{self.where} does not read {self._file}: its RELOAD changes nothing (path, rights, or an error in its log)"]
+
+    # ------------------------------------------------------------ entries of our own
+
+    def learn(self, name: str, place: Place) -> None:
+        lead = next((lead for lead in self._leads if lead.part == name), None)
+        database = lead.database if lead else name
+        for one in self.list_served():
+            if one.name == name:
+                leads_there = name in self.list_names(lead) if lead else _same(one.place, place)
+                if one.database == database and leads_there:
+                    return
+                raise NotFollowed(f"{self.where} serves {name} already, from {one.place.host}:{one.place.port}")
+        self._rewrite(lambda text: files.add_entry(text, name, place.host, place.port, database))
+        self._control.execute("RELOAD")
+        if not self.knows(name):
+            raise NotFollowed(f"{self.where} does not serve {name} after RELOAD: does it read {self._file}?")
+
+    def unlearn(self, name: str) -> None:
+        self._rewrite(lambda text: files.remove_entry(text, name))
+        self._control.execute("RELOAD")
+
+    def find_auth_file(self) -> str:
+        """Where PgBouncer has its accounts, by itself."""
+        rows = self._control.execute("SHOW CONFIG").fetchall()
+        return str(next(row[1] for row in rows if row[0] == "auth_file") or "")
+
+    def learn_user(self, role: str, verifier: str) -> None:
+        """Knows an account by this verifier."""
+        path = self.find_auth_file()
+        text = read_file(self._shell, path)
+        write_file(self._shell, path, text, files.put_user(text, role, verifier))
+        self._control.execute("RELOAD")
+
+    def _rewrite(self, change: Callable[[bytes], bytes]) -> None:
+        text = read_file(self._shell, self._file)
+        write_file(self._shell, self._file, text, change(text))
+
+    # ------------------------------------------------------------ the switch
+
+    def stage(self) -> None:
+        text = read_file(self._shell, self._file)
+        new = text
+        names = self._find_names()
+        for lead in self._leads:
+            for name in names[lead.part]:
+                point = files.point_entry if lead.to == "target" else files.restore_entry
+                new = point(new, name, lead.there.host, lead.there.port)
+        before = self.serves()
+        write_file(self._shell, self._file, text, new)
+        if self._former is None:  # staged once more after the decision, it stays what it was
+            self._former, self._before = text, before
+        self._staged = {entry.name: _place_of(entry) for entry in files.read_entries(new) if entry.name in before}
+
+    def unstage(self) -> None:
+        if self._former is None:
+            return
+        now = read_file(self._shell, self._file)
+        if now != self._former:
+            write_file(self._shell, self._file, now, self._former)
+        self._former = None
 
     def pause(self) -> None:
-        """Holds new transactions; returns when the last open one has ended."""
-        for database in self.spec.databases:
-            self._pausing.execute(f'PAUSE "{database}"')
+        for name in (name for names in self._find_names().values() for name in names):
+            self._pausing.execute(sql.SQL("PAUSE {}").format(sql.Identifier(name)))
+
+    def prove(self) -> None:
+        ours = self.serves()
+        loose = [one.name for one in self.list_served() if one.name in ours and not one.paused]
+        if loose:
+            raise NotFollowed(f"{self.where} does not hold {', '.join(loose)} any more: somebody resumed it, or it restarted")
 
     def resume(self) -> None:
-        """Lets the clients go on where the file points now; a database that is not paused is fine."""
-        for database in self.spec.databases:
-            try:
-                self._control.execute(f'RESUME "{database}"')
-            except psycopg.Error as error:
-                if "not paused" not in str(error):
-                    raise
+        if self._before and self.serves() != self._before:
+            # somebody's reload read what was staged: what the file says now must be what was before
+            self.unstage()
+            self._control.execute("RELOAD")
+            if self.serves() != self._before:
+                raise NotFollowed(f"{self.where} does not serve what it served before")
+        self._let_go(())
 
-    def switch_and_resume(self) -> None:
-        """Points the databases at their new hosts, durably, and lets the clients go on. May be repeated."""
-        for database, line in zip(self.spec.databases, self.spec.new_lines, strict=True):
-            self._shell.run(replace_line(self.spec.databases_file, database, line))
+    def switch_and_resume(self, but: Collection[str] = ()) -> None:
+        if not self._staged and self.is_led():
+            self._let_go(but)  # first: nobody must wait for the file
+            self.stage()
+            return
+        if not self._staged:
+            self.stage()
         self._control.execute("RELOAD")
-        self.resume()
+        if self.serves() != self._staged:  # somebody wrote the file since: once more
+            self.stage()
+            self._control.execute("RELOAD")
+        now = self.serves()
+        if not now or now != self._staged:
+            said = ", ".join(f"{name} from {place.host}:{place.port}" for name, place in now.items())
+            raise NotFollowed(
+                f"{self.where} said yes to RELOAD and serves {said or 'none of it'}: does it read {self._file}?"
+            )
+        self._let_go(but)
 
-    def close(self) -> None:
-        """Ends the connections. The pausing one may hang: it is only dropped."""
-        self._control.close()
-        threading.Thread(target=self._pausing.close, daemon=True).start()
-        self._shell.close()
+    def _let_go(self, but: Collection[str]) -> None:
+        for part, names in self._find_names().items():
+            if part in but:
+                continue
+            for name in names:
+                try:
+                    self._control.execute(sql.SQL("RESUME {}").format(sql.Identifier(name)))
+                except psycopg.Error as error:
+                    if "not paused" not in str(error):
+                        raise
+
+    def reconnect(self) -> None:
+        """The console first: a shell that is gone must not keep clients waiting."""
+        self._control = open_console(self._admin)
+        self._pausing = open_console(self._admin)
+        if self._opened_shell is None:
+            return
+        try:
+            self._opened_shell.run("true", limit=2)
+        except OSError:
+            threading.Thread(target=self._opened_shell.close, daemon=True).start()
+            self._opened_shell = None
+
+    def disconnect(self) -> None:
+        # the one that said PAUSE may hang: it is only dropped
+        for console in (self._control, self._pausing):
+            threading.Thread(target=console.close, daemon=True).start()
+        if self._opened_shell is not None:
+            self._opened_shell.close()
 
 
-def admin(dsn: str) -> Connection:
+def open_console(dsn: str) -> Console:
     """A connection to PgBouncer's console (simple query protocol)."""
-    connection: Connection = psycopg.connect(
-        dsn, autocommit=True, prepare_threshold=None, cursor_factory=psycopg.ClientCursor, connect_timeout=5
+    connection: Console = psycopg.connect(
+        dsn,
+        autocommit=True,
+        prepare_threshold=None,
+        cursor_factory=psycopg.ClientCursor,
+        connect_timeout=5,
+        tcp_user_timeout=5000,
     )
     return connection
 
 
-def replace_line(path: str, database: str, line: str) -> str:
-    """The shell command that puts exactly one ``database = …`` line into the file, atomically, one writer at a time."""
-    quoted, lock, new = shlex.quote(path), shlex.quote(path + ".lock"), shlex.quote(path + ".new")
-    keep = shlex.quote(f"^{database} = ")
-    add = f"printf '%s\\n' {shlex.quote(line)}; " if line else ""
-    return f"( flock 9 && {{ grep -v {keep} {quoted}; {add}}} > {new}; sync {new} && mv {new} {quoted} ) 9>{lock}"
+def _place_of(entry: files.Entry) -> Place:
+    return Place(entry.options.get("host", ""), int(entry.options.get("port") or 5432))
 
 
-def replace_user(path: str, role: str, verifier: str) -> str:
-    """The shell command that puts exactly one ``"role" "verifier"`` line into PgBouncer's auth_file; mode 0600."""
-    quoted, lock, new = shlex.quote(path), shlex.quote(path + ".lock"), shlex.quote(path + ".new")
-    keep, line = shlex.quote(f'^"{role}" '), shlex.quote(f'"{role}" "{verifier}"')
-    return f"( flock 9 && umask 077 && {{ grep -v {keep} {quoted}; printf '%s\\n' {line}; }} > {new}; sync {new} && mv {new} {quoted} ) 9>{lock}"
+def _same(one: Place, other: Place) -> bool:
+    """The same place, under the name or the address that each was given."""
+    if one.port != other.port:
+        return False
+    return one.host == other.host or bool(_addresses(one.host) & _addresses(other.host))
 
 
-class Shell:
-    """A shell that waits for commands on a host, so that a command costs one round trip."""
-
-    def __init__(self, argv: list[str]) -> None:
-        self._process = subprocess.Popen(
-            argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1
-        )
-        self.run("true")
-
-    def run(self, command: str) -> str:
-        """Runs one command; raises OSError with its output when it fails."""
-        assert self._process.stdin is not None and self._process.stdout is not None  # noqa: S101 - both are pipes
-        self._process.stdin.write(command + '; echo "@@ $?"\n')
-        self._process.stdin.flush()
-        lines: list[str] = []
-        for line in self._process.stdout:
-            if line.startswith("@@ "):
-                status = int(line[3:])
-                if status:
-                    raise OSError(f"the gateway's shell answered {status}: {''.join(lines).strip()}")
-                return "".join(lines)
-            lines.append(line)
-        raise OSError(f"the gateway's shell ended: {''.join(lines).strip()}")
-
-    def close(self) -> None:
-        """Ends the shell."""
-        if self._process.stdin:
-            self._process.stdin.close()
-        self._process.wait(timeout=5)
+def _addresses(host: str) -> set[str]:
+    found: set[str] = set()
+    for name in host.split(","):
+        if name and not name.startswith("/"):
+            with contextlib.suppress(OSError):
+                found |= {str(answer[4][0]) for answer in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)}
+    return found

@@ -3,109 +3,173 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from orchestrator.errors import StepFailed
-from orchestrator.gateways.haproxy import Runtime
-from orchestrator.models import HttpGateway, Service
+from orchestrator.cutover import guarding
+from orchestrator.errors import Finding, OrchestratorError, StepFailed
+from orchestrator.gateways.haproxy_entry import HaproxyEntry
+from orchestrator.gateways.holder import NotFollowed
+from orchestrator.models import Service
 from orchestrator.steps import files
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
-from orchestrator.steps.world import SUFFIX
+from orchestrator.steps.citizens import Probes
+from orchestrator.tools import health
+
+IDLE_SECONDS = 10.0
 
 
-def _entries(ctx: Context) -> list[tuple[str, Service]]:
-    return [(s.entry, s) for s in ctx.system.services if s.entry and s.port]
+def _services(ctx: Context) -> list[Service]:
+    return [service for service in ctx.system.services if service.entry and service.port]
 
 
-def _runtime(ctx: Context) -> Runtime:
-    gateway: HttpGateway | None = ctx.sites.entry
+@contextmanager
+def opened_entry(ctx: Context, to: str) -> Iterator[HaproxyEntry]:
+    """The entry with its channels, leading every service of the system to ``to`` (``source`` or ``target``)."""
+    gateway = ctx.sites.entry
     if gateway is None:
         raise StepFailed("sites.yaml names no entry", where="sites.yaml", remedy="add the load balancer by which citizens come in")
-    return Runtime(gateway)
+    channel = []
+    if gateway.ssh is not None and ctx.settings.known_hosts is not None and ctx.settings.ssh_key is not None:
+        channel = guarding.channel(gateway.ssh, ctx.settings.known_hosts, ctx.settings.ssh_key)
+    leads = []
+    for service in _services(ctx):
+        source = {"host": ctx.world.source(service.host).address, "port": service.port}
+        known = service.host in ctx.world.targets
+        target = {"host": ctx.world.target(service.host).address, "port": service.port} if known else {"host": "", "port": 0}
+        leads.append({"part": service.name, "source": source, "target": target, "to": to})
+    entry = HaproxyEntry(gateway=gateway.model_dump(mode="json", exclude={"ports"}), channel=channel, leads=leads)
+    try:
+        yield entry
+    finally:
+        entry.disconnect()
 
 
 def run(ctx: Context) -> Facts:
-    """New servers join and pass their check, old ones drain; then the files that were written meanwhile follow."""
-    runtime = _runtime(ctx)
-    for backend, service in _entries(ctx):
-        new = service.name + SUFFIX
-        runtime.add(backend, new, ctx.world.target(service.host).address, service.port or 0)
-        runtime.ready(backend, new)
-        if not runtime.wait_up(backend, new, limit=10):
-            raise StepFailed(
-                f"the entry {backend} does not find {service.name} healthy on the cloud",
-                where=new,
-                remedy="traffic stays or goes back; look at the service",
-            )
-    for backend, service in _entries(ctx):
-        runtime.drain(backend, service.name)
-    passes = _settle_files(ctx, back=False)
-    return {"entries": [b for b, _ in _entries(ctx)], "files": passes}
+    """New servers join and pass their check, old ones are left; then the files that were written meanwhile follow. Written into
+    the entry's configuration first, where that is known."""
+    if not _services(ctx):
+        return {"entries": [], "files": _pass_files(ctx, back=False)}
+    probes = Probes.of_entries(ctx, "entry")
+    probes.start()
+    began = time.time()
+    try:
+        with opened_entry(ctx, "target") as entry:
+            entry.stage()
+            entry.switch_and_resume()
+        passes = _settle_files(ctx, back=False)
+        unconfirmed = probes.wait_healthy()
+    except (NotFollowed, OSError) as error:
+        raise StepFailed(str(error), where="entry", remedy="traffic stays or goes back; look at the service") from error
+    finally:
+        probes.stop()
+    facts: Facts = {"entries": [service.entry for service in _services(ctx)], "files": passes}
+    if probes.probes:
+        seen, _ = probes.since(began, None)
+        measured = {"gap_ms": seen.longest_gap_ms, "requests": seen.requests, "failed": seen.failed, "not_confirmed": unconfirmed}
+        ctx.records.event("entry_shifted", measured)
+        facts |= measured
+    return facts
 
 
 def _settle_files(ctx: Context, *, back: bool) -> Facts:
-    """Waits until the drained side has no request under way, then one pass that reads everything."""
-    runtime = _runtime(ctx)
-    until = time.monotonic() + 10
-    while time.monotonic() < until and not all(runtime.idle(b, s.name + (SUFFIX if back else "")) for b, s in _entries(ctx)):
-        time.sleep(0.05)
-    seen = {}
-    for tree in ctx.system.file_trees:
-        seen[tree.path] = files.merge(ctx, tree, back=back)
-    return seen
+    """Waits until the side that was left has no request under way, then one pass that reads everything."""
+    with opened_entry(ctx, "source" if back else "target") as entry:
+        until = time.monotonic() + IDLE_SECONDS
+        while time.monotonic() < until and not entry.is_idle():
+            time.sleep(0.05)
+    return _pass_files(ctx, back=back)
+
+
+def _pass_files(ctx: Context, *, back: bool) -> Facts:
+    return {tree.path: files.merge(ctx, tree, back=back) for tree in ctx.system.file_trees}
 
 
 def observe(ctx: Context) -> Observed:
     """HAProxy itself: new servers up, old ones without traffic."""
-    runtime = _runtime(ctx)
-    good = []
-    for backend, service in _entries(ctx):
-        status = runtime.servers(backend)
-        good.append(status.get(service.name + SUFFIX, "").startswith("UP") and not status.get(service.name, "").startswith("UP"))
-    return Observed.DONE if all(good) else Observed.UNCLEAR if any(good) else Observed.NOT_DONE
+    if not _services(ctx):
+        return Observed.NOTHING
+    with opened_entry(ctx, "target") as entry:
+        if entry.is_led():
+            return Observed.DONE
+    return Observed.NOT_DONE if is_back(ctx) is Observed.DONE else Observed.UNCLEAR
 
 
 def back(ctx: Context) -> Facts:
     """Old servers take traffic again, new ones leave; files written on the cloud follow to the source."""
-    runtime = _runtime(ctx)
-    for backend, service in _entries(ctx):
-        runtime.ready(backend, service.name)
-        if not runtime.wait_up(backend, service.name, limit=10):
+    if not _services(ctx):
+        return {"files": _pass_files(ctx, back=True) if ctx.world.targets else {}}
+    for service in _services(ctx):
+        if problem := health.check(service, ctx.world.source(service.host).address, service.port or 0, limit=10):
             raise StepFailed(
-                f"the old instance {service.name} is not healthy", where=backend, remedy="start it, then `orchestrator resume`"
+                f"the old instance {service.name} is not healthy: {problem}", where=service.host, remedy="start it, then `orchestrator resume`"
             )
-    for backend, service in _entries(ctx):
-        runtime.drain(backend, service.name + SUFFIX)
+    with opened_entry(ctx, "source") as entry:
+        try:
+            entry.stage()
+            entry.switch_and_resume()
+        except (NotFollowed, OSError) as error:
+            raise StepFailed(str(error), where="entry", remedy="look at the old instances, then `orchestrator resume`") from error
     passes = _settle_files(ctx, back=True) if ctx.world.targets else {}
-    for backend, service in _entries(ctx):
-        runtime.remove(backend, service.name + SUFFIX)
+    with opened_entry(ctx, "source") as entry:
+        for service in _services(ctx):
+            entry.unlearn(service.name)
     return {"files": passes}
 
 
 def is_back(ctx: Context) -> Observed:
     """HAProxy itself: old servers up, no new ones."""
-    runtime = _runtime(ctx)
-    for backend, service in _entries(ctx):
-        status = runtime.servers(backend)
-        if not status.get(service.name, "").startswith("UP") or service.name + SUFFIX in status:
-            return Observed.NOT_DONE
-    return Observed.DONE
+    if not _services(ctx):
+        return Observed.DONE
+    with opened_entry(ctx, "source") as entry:
+        led = entry.is_led()
+        left = [service for service in _services(ctx) if service.host in ctx.world.targets and entry.find_servers(service.name, "target")]
+    return Observed.DONE if led and not left else Observed.NOT_DONE
 
 
 def undo(ctx: Context) -> None:
     """The same as going back; nothing to do when it was done there."""
-    if is_back(ctx) is not Observed.DONE:
+    if _services(ctx) and is_back(ctx) is not Observed.DONE:
         back(ctx)
 
 
-def _shifted(ctx: Context) -> Observed:
-    return observe(ctx) if _entries(ctx) else Observed.NOTHING
+def keep_led(ctx: Context) -> list[str]:
+    """For the trial run and acceptance: the entry as it was switched. Where it is not (restarted, changed by hand) it is switched
+    again, with a word about it; what cannot be mended is returned."""
+    if not _services(ctx) or not ctx.world.targets:
+        return []
+    try:
+        with opened_entry(ctx, "target") as entry:
+            problems = entry.find_problems()
+            if not problems:
+                return []
+            entry.stage()
+            entry.switch_and_resume()
+    except (NotFollowed, OrchestratorError, OSError) as error:
+        return [f"the entry: {str(error).strip()}"]
+    ctx.records.event("entry_led_again", {"problems": problems})
+    ctx.say(f"the entry was not as it was switched ({'; '.join(problems)}): led again")
+    return []
+
+
+def find_problems(ctx: Context) -> list[Finding]:
+    """For preflight: what the entry cannot do for this system, and what a person should know."""
+    if not _services(ctx) or ctx.sites.entry is None:
+        return []
+    remedy = "mend it on the entry, or correct sites.yaml"
+    try:
+        with opened_entry(ctx, "source") as entry:
+            found = [Finding("entry", "error", problem, remedy, system=ctx.system.id) for problem in entry.obstacles()]
+            return found + [Finding("entry-note", "warning", note, remedy, system=ctx.system.id) for note in entry.find_warnings()]
+    except (OrchestratorError, OSError) as error:
+        return [Finding("entry", "error", f"the entry cannot be asked: {str(error).strip()}", remedy, system=ctx.system.id)]
 
 
 STEP = Step(
     id="shift_entry",
     effect=Effect.REVERSIBLE,
     run=run,
-    observe=_shifted,
+    observe=observe,
     undo_source=undo,
 )
 BACK = Step(

@@ -2,69 +2,64 @@
 
 from __future__ import annotations
 
-from orchestrator.errors import StepFailed
-from orchestrator.gateways import pgbouncer
-from orchestrator.models import Database, Site
+from orchestrator.errors import Finding, Refused
+from orchestrator.gateways.holder import Place
 from orchestrator.movers.postgresql import fence
-from orchestrator.steps import cutover
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
+from orchestrator.steps.holders import opened_pgbouncer, sites_with_pgbouncer
+
+VERIFIER = "SELECT rolpassword FROM pg_authid WHERE rolname = %s"
 
 
 def run(ctx: Context) -> Facts:
-    """Verifier and line on the cloud's gateway; the room's must know the databases already."""
-    missing = [d.name for d in ctx.world.movable_databases if d.name not in _known(ctx, ctx.world.room)]
-    if missing:
-        raise StepFailed(
-            f"the old room's gateway does not hold {', '.join(missing)}",
-            where=ctx.world.room.gateway.name,
-            remedy="bring the gateway in front first (docs/gateway.md)",
-        )
-    for database in ctx.world.movable_databases:
-        _learn(ctx, ctx.world.cloud, database)
-    return {"databases": [d.name for d in ctx.world.movable_databases]}
+    """Verifier and line on the cloud's gateway; the room's must know the databases already. Raises Refused with what either
+    gateway cannot do."""
+    with opened_pgbouncer(ctx, ctx.world.cloud, "source") as gateway:
+        for database in ctx.world.movable_databases:
+            verifier = fence.scalar(ctx.world.sql(database, "source"), VERIFIER, database.role)
+            gateway.learn_user(str(database.role), str(verifier))
+            gateway.learn(database.name, Place(ctx.world.source(database.host).address, database.port))
+    if problems := find_problems(ctx):
+        raise Refused(f"{len(problems)} findings on the gateways of {ctx.system.id}", findings=problems)
+    return {"databases": [database.name for database in ctx.world.movable_databases]}
 
 
-def _learn(ctx: Context, site: Site, database: Database) -> None:
-    source = ctx.world.sql(database, "source")
-    verifier = fence.scalar(source, "SELECT rolpassword FROM pg_authid WHERE rolname = %s", database.role)
-    assert site.pgbouncer is not None  # noqa: S101 - preflight looked
-    users = site.pgbouncer.databases_file.rpartition("/")[0] + "/userlist.txt"
-    shell = pgbouncer.Shell(cutover.gateways(ctx, "source")[-1].channel)
+def find_problems(ctx: Context) -> list[Finding]:
+    """What a gateway that knows the databases cannot do for a switch: each named. An entry of ours comes and goes in its file."""
+    problems = []
+    for site in sites_with_pgbouncer(ctx):
+        with opened_pgbouncer(ctx, site, "source") as gateway:
+            for problem in gateway.obstacles():
+                remedy = "mend it on the gateway, then resume (docs/gateway.md)"
+                problems.append(Finding("gateway", "error", problem, remedy, system=ctx.system.id))
+    return problems
+
+
+def find_room_problems(ctx: Context) -> list[Finding]:
+    """For preflight: whether the old room's gateway holds the databases, and its file can be changed. Reads only."""
+    if not ctx.world.movable_databases:
+        return []
+    remedy = "bring the gateway in front first, or correct its file (docs/gateway.md)"
     try:
-        shell.run(pgbouncer.replace_user(users, str(database.role), str(verifier)))
-        shell.run(pgbouncer.replace_line(site.pgbouncer.databases_file, database.name, cutover.line(ctx, database, "source")))
-    finally:
-        shell.close()
-    _reload(ctx, site)
-
-
-def _reload(ctx: Context, site: Site) -> None:
-    with pgbouncer.admin(cutover.admin_dsn(ctx, site)) as admin:
-        admin.execute("RELOAD")
-
-
-def _known(ctx: Context, site: Site) -> set[str]:
-    with pgbouncer.admin(cutover.admin_dsn(ctx, site)) as admin:
-        return {str(row[0]) for row in admin.execute("SHOW DATABASES").fetchall()}
+        with opened_pgbouncer(ctx, ctx.world.room, "source") as gateway:
+            found = gateway.find_problems()
+    except Exception as error:  # noqa: BLE001 - whatever keeps us from asking it is one finding
+        found = [f"the gateway cannot be asked: {str(error).strip()}"]
+    return [Finding("gateway", "error", problem, remedy, system=ctx.system.id) for problem in found]
 
 
 def observe(ctx: Context) -> Observed:
     """PgBouncer itself lists the databases."""
-    known = _known(ctx, ctx.world.cloud)
-    return Observed.DONE if all(d.name in known for d in ctx.world.movable_databases) else Observed.NOT_DONE
+    with opened_pgbouncer(ctx, ctx.world.cloud, "source") as gateway:
+        known = [gateway.knows(database.name) for database in ctx.world.movable_databases]
+    return Observed.DONE if all(known) else Observed.NOT_DONE
 
 
 def undo(ctx: Context) -> None:
-    """Takes the lines out of the cloud's gateway again."""
-    site = ctx.world.cloud
-    assert site.pgbouncer is not None  # noqa: S101 - preflight looked
-    shell = pgbouncer.Shell(cutover.gateways(ctx, "source")[-1].channel)
-    try:
+    """Takes our lines out of the cloud's gateway again; one that stood there before us stays."""
+    with opened_pgbouncer(ctx, ctx.world.cloud, "source") as gateway:
         for database in ctx.world.movable_databases:
-            shell.run(pgbouncer.replace_line(site.pgbouncer.databases_file, database.name, ""))
-    finally:
-        shell.close()
-    _reload(ctx, site)
+            gateway.unlearn(database.name)
 
 
 STEP = Step(

@@ -19,6 +19,7 @@ from orchestrator.models import Database, Host, Service
 from orchestrator.movers.files.trees import tree_hashes
 from orchestrator.steps import gates, people
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
+from orchestrator.steps.references import Reached, make_table
 from orchestrator.tools import health
 
 ANNOUNCED = "outage_announced"
@@ -75,7 +76,7 @@ def shut_down(ctx: Context) -> Facts:
     ctx.records.event(ANNOUNCED, {"minutes": budget})
     entry = next((s for s in ctx.system.services if s.entry), None)
     if entry is not None and ctx.sites.entry is not None:
-        _probe(ctx).start(kind="http", target=_url(ctx, entry), clients=1, every_ms=100, limit=86_400)
+        _probe(ctx).start(kind="http", target=_url(ctx, entry), clients=1, every_ms=100, limit=86_400, alone=True)
     began = time.time()
     for service in ctx.system.services:
         stop_service(ctx, ctx.world.source(service.host), service)
@@ -157,12 +158,17 @@ def _start(ctx: Context, host: Host) -> None:
 
 
 def _environment(ctx: Context, host: Host, service: Service) -> dict[str, str]:
-    table = {"@listen.address": host.address, "@listen.port": str(service.port)}
+    databases = []
     for database in ctx.system.databases:
-        table |= {
-            "@database.host": host.address, "@database.port": str(database.port), "@database.name": database.name,
-            "@database.role": database.role or "", "@database.secret_file": (database.secret or "").removeprefix("file:"),
-        }  # fmt: skip
+        values = {
+            "host": ctx.world.target(database.host).address if database.host in ctx.world.targets else host.address,
+            "port": str(database.port),
+            "name": database.name,
+            "role": database.role or "",
+            "secret_file": (database.secret or "").removeprefix("file:"),
+        }
+        databases.append(Reached(database.name, values))
+    table = make_table({"address": host.address, "port": str(service.port)}, databases, [])
     return {name: table.get(value, value) for name, value in service.environment.items()}
 
 

@@ -8,7 +8,7 @@ from orchestrator.errors import Finding, OrchestratorError, Refused, findings_of
 from orchestrator.models import Device, Host
 from orchestrator.movers import registry
 from orchestrator.movers.contract import Moment
-from orchestrator.steps import preflight_hosts
+from orchestrator.steps import entry, gateway, preflight_hosts, references
 from orchestrator.steps.base import Context, Coverage, Effect, Facts, Observed, Preview, Step
 from orchestrator.steps.parts import parts
 
@@ -28,6 +28,7 @@ def run(ctx: Context) -> Facts:
     if ctx.verdict.strategy != "hosting":
         for mover, part in parts(ctx):
             findings += mover.check(part, Moment.PREFLIGHT)
+        findings += entry.find_problems(ctx) + gateway.find_room_problems(ctx)
     findings += find_inventory_problems(ctx)
     facts["warnings"] = [finding.message for finding in findings if finding.severity == "warning"]
     if any(finding.severity == "error" for finding in findings):
@@ -43,7 +44,19 @@ def find_inventory_problems(ctx: Context) -> list[Finding]:
             message = f"{database.name}: no mover for {database.engine}"
             remedy = "it is vendor-run: plan human tasks for its copy"
             findings.append(_finding(ctx, "vendor-run", message, remedy))
-    return findings + _services(ctx)
+    return findings + _services(ctx) + _references(ctx)
+
+
+def _references(ctx: Context) -> list[Finding]:
+    findings = []
+    names = [database.name for database in registry.movable_databases(ctx.system)]
+    for service, variable, value, known in references.find_unknown(ctx.system, names):
+        message = f"{service}: {variable} refers to {value}, which nothing stands for"
+        findings.append(_finding(ctx, "reference", message, f"use one of {', '.join(known)}"))
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        message = f"two databases are called {name}: a gateway has one name for each"
+        findings.append(_finding(ctx, "same-name", message, "migrate them one after the other, as two systems"))
+    return findings
 
 
 def preview(ctx: Context, connect: bool) -> Preview:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from orchestrator.errors import OrchestratorError, StepFailed, findings_of
@@ -41,20 +42,13 @@ def _place_secrets(ctx: Context) -> None:
 def rehearse(ctx: Context) -> Facts:
     """Starts every service on the target against the restored copy, outside effects off; its health must be good."""
     services: list[dict[str, Any]] = []
-    if ctx.world.movable_databases:
-        database = ctx.world.movable_databases[0]
-        password = ctx.world.throwaway_password()
-        dumps.create_throwaway_role(ctx.world.sql(database, "target", name="postgres"), backup.copy_name(ctx, database), password)
-        for service in _moved(ctx):
-            host = ctx.world.target(service.host)
-            secret = ctx.world.home(host, "secrets", "rehearsal")
-            ctx.world.ssh(host).run(["mkdir", "-p", "-m", "0700", ctx.world.home(host, "secrets")], check=True)
-            ctx.world.ssh(host).write_file(secret, password.encode())
-            services.append(
-                ctx.world.service(
-                    service, effects=False, rehearsal=(backup.copy_name(ctx, database), backup.copy_name(ctx, database), secret)
-                )
-            )
+    passwords = {}
+    for database in ctx.world.movable_databases:
+        passwords[database.name] = ctx.world.throwaway_password()
+        copy = backup.copy_name(ctx, database)
+        dumps.create_throwaway_role(ctx.world.sql(database, "target", name="postgres"), copy, passwords[database.name])
+    for service in _moved(ctx) if passwords else []:
+        services.append(ctx.world.service(service, effects=False, rehearsal=_write_copies(ctx, service, passwords)))
     runs = 0
     seen: dict[str, str] = {}
     try:
@@ -75,6 +69,20 @@ def rehearse(ctx: Context) -> Facts:
             f"rehearsal: {bad}", where=ctx.system.id, remedy="look at the service's log on the target host; the source was not touched"
         )
     return {"services": seen, "ansible_runs": runs, "outside_effects": "off"}
+
+
+def _write_copies(ctx: Context, service: Service, passwords: Mapping[str, str]) -> dict[str, tuple[str, str, str]]:
+    """Each database's throwaway copy as a service on its host reaches it: name, role, and where the password lies."""
+    host = ctx.world.target(service.host)
+    connection = ctx.world.ssh(host)
+    connection.run(["mkdir", "-p", "-m", "0700", ctx.world.home(host, "secrets")], check=True)
+    copies = {}
+    for database in ctx.world.movable_databases:
+        copy = backup.copy_name(ctx, database)
+        secret = ctx.world.home(host, "secrets", f"rehearsal-{copy}")
+        connection.write_file(secret, passwords[database.name].encode())
+        copies[database.name] = (copy, copy, secret)
+    return copies
 
 
 def _rehearsed(_: Context) -> Observed:

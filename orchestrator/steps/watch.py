@@ -11,7 +11,7 @@ from orchestrator.errors import StepFailed, TurnedBack
 from orchestrator.models import Database
 from orchestrator.movers.postgresql import fence, replication
 from orchestrator.progress import Progress
-from orchestrator.steps import files, gates
+from orchestrator.steps import entry, files, gates
 from orchestrator.steps.base import Context, Facts
 from orchestrator.tools import health
 
@@ -65,6 +65,11 @@ def files_back(ctx: Context) -> None:
         files.copy(ctx, tree, back=True)
 
 
+def _entry_problems(ctx: Context) -> list[str]:
+    """The entry leads as it was switched; one that was restarted or changed is led again. Empty before it was switched."""
+    return entry.keep_led(ctx) if "shift_entry" in ctx.facts else []
+
+
 def unhealthy(ctx: Context) -> list[str]:
     """Services on the target that do not answer as they should."""
     found = []
@@ -106,7 +111,7 @@ def trial_run(ctx: Context) -> Facts:
     while True:
         ctx.stop_if_asked()
         before = time.monotonic()
-        sick, broken = unhealthy(ctx), _way_back(ctx)
+        sick, broken = unhealthy(ctx) + _entry_problems(ctx), _way_back(ctx)
         worst_look = max(worst_look, time.monotonic() - before)
         ctx.records.watch(broken | ({"health": "; ".join(sick)} if sick else {}))
         ill = illness.look(sick=bool(sick), can_go_back=not broken, now=time.monotonic())

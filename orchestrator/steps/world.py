@@ -7,9 +7,8 @@ were. On a host that is no machine of its own (``Host.root``) a path begins with
 from __future__ import annotations
 
 import os
-import re
 import secrets as random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +18,7 @@ from orchestrator.errors import Finding, Refused, TurnedBack
 from orchestrator.models import Database, Host, Service, Site, Sites, System
 from orchestrator.movers import registry
 from orchestrator.settings import Settings
+from orchestrator.steps.references import REFERENCE, Reached, make_table
 
 if TYPE_CHECKING:
     from orchestrator.cutover.guarding import GuardProcess
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from orchestrator.tools.ssh import SshConnection
 
 SUFFIX = "-cloud"
-_REFERENCE = re.compile(r"^@[a-z_.]+$")
 
 
 class World:
@@ -209,9 +208,11 @@ class World:
 
     # ------------------------------------------------------------ services on the target
 
-    def service(self, service: Service, *, effects: bool, rehearsal: tuple[str, str, str] | None = None) -> dict[str, Any]:
-        """A service as the role deploy_service takes it, on its target host. ``rehearsal``: (database, role, secret file
-        on the host) of a throwaway copy, reached directly, on a port of its own."""
+    def service(
+        self, service: Service, *, effects: bool, rehearsal: Mapping[str, tuple[str, str, str]] | None = None
+    ) -> dict[str, Any]:
+        """A service as the role deploy_service takes it, on its target host. ``rehearsal``: by database, (name, role, secret
+        file on the host) of a throwaway copy, reached directly, on a port of its own."""
         source, target = self.source(service.host), self.target(service.host)
         port = service.port or 0
         if rehearsal:
@@ -219,7 +220,7 @@ class World:
         table = self._references(target, port, rehearsal)
         environment = {}
         for name, value in service.environment.items():
-            if _REFERENCE.match(value):
+            if REFERENCE.match(value):
                 if value not in table:
                     raise Refused(
                         f"{name} refers to {value}, which is not in the table",
@@ -239,24 +240,26 @@ class World:
             "host": target.name,
         }
 
-    def _references(self, target: Host, port: int, rehearsal: tuple[str, str, str] | None) -> dict[str, str]:
-        table = {"@listen.address": target.address, "@listen.port": str(port)}
-        if self.movable_databases:
-            database = self.movable_databases[0]
-            gateway = self.cloud.pgbouncer
-            direct = self.target(database.host)
-            name, role, secret = rehearsal or (database.name, database.role or "", self.secret_path(target, database))
-            address, at = (gateway.address, gateway.port) if gateway and not rehearsal else (direct.address, database.port)
-            table |= {
-                "@database.host": address,
-                "@database.port": str(at),
-                "@database.name": name,
-                "@database.role": role,
-                "@database.secret_file": secret,
+    def _references(
+        self, target: Host, port: int, rehearsal: Mapping[str, tuple[str, str, str]] | None
+    ) -> dict[str, str]:
+        databases = []
+        for database in self.movable_databases:
+            copy = rehearsal[database.name] if rehearsal else None
+            gateway = self.cloud.pgbouncer if copy is None else None
+            name, role, secret = copy or (database.name, database.role or "", self.secret_path(target, database))
+            values = {
+                "host": gateway.address if gateway else self.target(database.host).address,
+                "port": str(gateway.port if gateway else database.port),
+                "name": name,
+                "role": role,
+                "secret_file": secret,
             }
-        if self.system.devices:
-            table |= {"@device.host": self.cloud.gateway.address, "@device.port": str(self.system.devices[0].port)}
-        return table
+            databases.append(Reached(database.name, values))
+        devices = [
+            Reached(device.name, {"host": self.cloud.gateway.address, "port": str(device.port)}) for device in self.system.devices
+        ]
+        return make_table({"address": target.address, "port": str(port)}, databases, devices)
 
     def secret_path(self, host: Host, database: Database) -> str:
         """Where the application's password lies on a target host (mode 0600)."""

@@ -92,7 +92,7 @@ class Story:
         self.engines.append(engine)
         return engine
 
-    def run(self, *arguments: str, seconds: float = 150, fault_hold: str = "") -> int:
+    def run(self, *arguments: str, seconds: float = 400, fault_hold: str = "") -> int:
         """``orchestrator …`` to its end; its exit code."""
         try:
             return self.start(*arguments, fault_hold=fault_hold).wait(seconds)
@@ -146,7 +146,7 @@ class Story:
                     entries.append(json.loads(line))
         return [e for e in entries if e["event"] == event]
 
-    def until_closed(self, engine: subprocess.Popen[bytes], seconds: float = 60) -> None:
+    def until_closed(self, engine: subprocess.Popen[bytes], seconds: float = 400) -> None:
         """Until a guard has just closed the source and stays inside the fence."""
         before = len(self.record("closing"))
 

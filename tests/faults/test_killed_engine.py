@@ -13,10 +13,10 @@ import pytest
 from orchestrator.embedded import citizens, judge
 from tests.faults.conftest import PORTAL, Story, wait_until
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(900)]
 BUDGET = 1.0
 """The system's own: gap_ms of the inventory."""
-GENEROUS = 5.0
+GENEROUS = 60.0
 """What a busy test machine is given to show the same."""
 RESUME = ("resume", PORTAL, "--direct")
 
@@ -45,14 +45,14 @@ def test_killed_while_it_copies_the_database_it_takes_it_up_and_finishes_the_cop
 
 def test_killed_inside_the_fence_the_source_is_open_again_within_the_budget(story, capsys):
     engine = story.engines[-1]
-    story.until_closed(engine, seconds=150)
+    story.until_closed(engine)
     assert not story.may_log_in()
     story.kill(engine)
     seconds = wait_until("the source is open again", story.source_is_open, GENEROUS, every=0.005)
     with capsys.disabled():
         print(f"\n  engine killed in the fence: source open again after {seconds * 1000:.0f} ms (budget {BUDGET * 1000:.0f} ms)")
     story.write()
-    wait_until("the guard ended", story.guard_gone, 10)
+    wait_until("the guard ended", story.guard_gone, 300)
     last = story.record("result")[-1]
     assert last["outcome"] == "aborted"
     assert last["reason"] == "the engine is gone" or "budget" in last["reason"]  # on a busy machine its own deadline may come first
@@ -83,7 +83,7 @@ def test_when_the_guard_dies_under_a_living_engine_the_engine_opens_the_source_a
         print(f"\n  guard killed in the fence: source open again after {seconds * 1000:.0f} ms")
     assert engine.poll() is None
     story.kill(engine)
-    wait_until("whatever guard there is has ended", story.guard_gone, 15)
+    wait_until("whatever guard there is has ended", story.guard_gone, 300)
     wait_until("the source is open", story.source_is_open, GENEROUS)
     story.write()
 
@@ -91,10 +91,10 @@ def test_when_the_guard_dies_under_a_living_engine_the_engine_opens_the_source_a
 def test_a_fence_that_grows_too_long_is_given_up_with_the_source_open_and_the_slot_gone(story):
     engine = story.start(*RESUME, "--wait", fault_hold="prepare:1500")
     before = len(story.record("result"))
-    wait_until("the reverse slot exists", story.slots, 30, every=0.005)
+    wait_until("the reverse slot exists", story.slots, 300, every=0.005)
     wait_until("the attempt is over", lambda: len(story.record("result")) > before, 10)
     story.kill(engine)
-    wait_until("whatever guard there is has ended", story.guard_gone, 15)
+    wait_until("whatever guard there is has ended", story.guard_gone, 300)
     result = story.record("result")[before]
     assert result["outcome"] == "aborted"
     assert "budget of 800 ms is used up" in result["reason"]
@@ -107,10 +107,10 @@ def test_killed_while_the_pause_waits_for_an_open_transaction_the_clients_go_on_
     with psycopg.connect(citizens.pooled_dsn(story.city, PORTAL), prepare_threshold=None) as slow:
         slow.execute("UPDATE offices SET hours = hours WHERE id = 1")
         engine = story.start(*RESUME, "--wait")
-        wait_until("clients are held", story.paused, 60, every=0.002)
+        wait_until("clients are held", story.paused, 300, every=0.002)
         story.kill(engine)
         wait_until("nobody is held", lambda: not story.paused(), GENEROUS)
-        wait_until("the guard ended", story.guard_gone, 10)
+        wait_until("the guard ended", story.guard_gone, 300)
         assert story.source_is_open()
         story.write()
         slow.rollback()

@@ -8,7 +8,7 @@ from orchestrator.embedded import citizens
 from orchestrator.runbooks import RUNBOOKS
 from tests.faults.conftest import REGISTER, Story
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(1200)]
 INSURANCE, ARCHIVES = "social-insurance", "digital-archives"
 
 

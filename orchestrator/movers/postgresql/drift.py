@@ -15,6 +15,7 @@ from orchestrator.movers.contract import Part
 from orchestrator.movers.postgresql import fingerprint, roles
 from orchestrator.movers.postgresql.connections import Connection
 from orchestrator.movers.postgresql.fingerprint import Change
+from orchestrator.movers.postgresql.names import Names
 from orchestrator.movers.postgresql.reach import names_of
 
 SHOWN = 20
@@ -57,6 +58,12 @@ def findings(part: Part, source: Connection, target: Connection) -> list[Finding
     return found
 
 
+def changes_since_copy(connection: Connection, names: Names, role: str) -> list[Change]:
+    """What was changed on one side; for the guard, which sees each side by itself. Nothing remembered: nothing changed."""
+    then = fingerprint.kept(connection, names)
+    return fingerprint.changes(then, _take(names, role, connection)) if then is not None else []
+
+
 def across(source: fingerprint.Fingerprint, target: fingerprint.Fingerprint) -> list[Change]:
     """What the two sides do not share. Roles that only the target's cluster has are others'."""
     known = {role for thing, _ in source if (role := _role_of(thing))}
@@ -70,14 +77,14 @@ def _role_of(thing: str) -> str | None:
 
 
 def _both(part: Part, source: Connection, target: Connection) -> tuple[Mapping[tuple[str, str], str], Mapping[tuple[str, str], str]]:
+    names = names_of(part)
     with ThreadPoolExecutor(2) as pool:
-        before, after = pool.map(_take, (part, part), (source, target))
+        before, after = pool.map(_take, (names, names), (part.role, part.role), (source, target))
     return before, after
 
 
-def _take(part: Part, connection: Connection) -> Mapping[tuple[str, str], str]:
-    names = names_of(part)
-    named = [part.role] if part.role else []
+def _take(names: Names, role: str, connection: Connection) -> Mapping[tuple[str, str], str]:
+    named = [role] if role else []
     listed = roles.depended_on(connection, named=named, ours=[names.schema])
     return fingerprint.take(connection, names, roles=listed)
 

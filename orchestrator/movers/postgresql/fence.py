@@ -5,8 +5,9 @@ PostgreSQL 15, logical replication; the order and the reasons are in docs/cutove
 
 from __future__ import annotations
 
+import os
+import socket
 import time
-from dataclasses import dataclass
 
 from psycopg import sql
 
@@ -14,6 +15,7 @@ from orchestrator.movers.postgresql.connections import Connection, connect, scal
 from orchestrator.movers.postgresql.names import Names
 from orchestrator.movers.postgresql.sequences import read_sequences, set_sequences
 from orchestrator.movers.postgresql.triggers import free_triggers
+from orchestrator.movers.side import Control, Fenced
 
 # what a side needs of other modules, for whoever speaks of sides only
 __all__ = ["Connection", "connect", "read_sequences", "scalar", "set_sequences"]
@@ -39,17 +41,15 @@ WHERE locktype = 'object' AND classid = 'pg_database'::regclass AND granted AND 
 """
 
 
-@dataclass(frozen=True)
-class Control:
-    """A side's control row: what was decided last, by whom."""
-
-    open: bool
-    token: int
-    attempt: str
-
-
-class Fenced(Exception):
-    """The control row's token is newer than ours: another engine was here."""
+def drop(connection: Connection) -> None:
+    """Ends a connection, also one on which another thread waits for a server that hangs."""
+    if connection.closed:
+        return
+    if not connection.lock.locked():
+        connection.close()
+        return
+    with socket.socket(fileno=os.dup(connection.fileno())) as waiting:
+        waiting.shutdown(socket.SHUT_RDWR)
 
 
 def limit(connection: Connection, milliseconds: int) -> None:
@@ -57,54 +57,87 @@ def limit(connection: Connection, milliseconds: int) -> None:
     connection.execute(sql.SQL("SET statement_timeout = {}").format(sql.Literal(f"{milliseconds}ms")))
 
 
-def revived(connection: Connection, dsn: str) -> Connection:
-    """The same connection, or a new one when it is broken."""
-    if connection.closed or connection.broken:
-        return connect(dsn)
-    return connection
-
-
-def control(connection: Connection, names: Names) -> Control:
-    """This side's control row."""
-    row = connection.execute(sql.SQL("SELECT open, token, attempt FROM {}").format(names.table("control"))).fetchone()
+def control(connection: Connection, names: Names, *, settled: bool = False) -> Control:
+    """This side's control row. ``settled``: after every transaction that holds it; one whose answer was lost may still commit."""
+    query = sql.SQL("SELECT open, token, attempt FROM {}").format(names.table("control"))
+    row = connection.execute(query + sql.SQL(" FOR SHARE") if settled else query).fetchone()
     assert row is not None  # noqa: S101 - the row is made together with the table
     return Control(*row)
 
 
-def obstacles(live: Connection, other: Connection, names: Names, subscription: str) -> list[str]:
-    """What forbids beginning. Reads only."""
-    found: list[str] = []
-    for name, side in (("live side", live), ("other side", other)):
-        count = scalar(side, "SELECT count(*) FROM pg_prepared_xacts")
-        if count:
-            found.append(f"{count} prepared transactions on the {name}: commit or roll them back")
-    xids = scalar(
-        other,
-        "SELECT count(*) FROM pg_stat_activity WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid() AND backend_type = 'client backend'",
-    )
-    if xids:
-        found.append(f"{xids} transactions hold an xid on the other side's cluster: the reverse slot would wait for them")
-    supers = live.execute(
-        f"SELECT pid, account, application_name FROM ({_FOREIGN}) AS f WHERE superuser", (names.forward, names.back)
+def live_obstacles(connection: Connection, names: Names) -> list[str]:
+    """What on the live side forbids beginning. Reads only."""
+    found = prepared_transactions(connection, "datname = current_database()")
+    supers = connection.execute(
+        f"SELECT pid, account, application_name, to_char(backend_start, 'YYYY-MM-DD HH24:MI:SS')"
+        f" FROM ({_FOREIGN}) AS f WHERE superuser",
+        (names.forward, names.back),
     ).fetchall()
-    found += [
-        f"superuser {account} has a session (pid {pid}, {application or 'no application name'}):"
-        " superusers cannot be fenced; end it or give it an ordinary role"
-        for pid, account, application in supers
-    ]
-    worker = scalar(
-        other, "SELECT count(*) FROM pg_stat_subscription WHERE subname = %s AND pid IS NOT NULL AND relid IS NULL", subscription
-    )
-    if not worker:
-        found.append(f"the apply worker of {subscription} is not running")
-    unready = scalar(
-        other,
-        "SELECT count(*) FROM pg_subscription_rel r JOIN pg_subscription s ON s.oid = r.srsubid WHERE s.subname = %s AND srsubstate <> 'r'",
-        subscription,
-    )
-    if unready:
-        found.append(f"{unready} tables are not yet in step")
+    for pid, account, application, since in supers:
+        program = application or "no application name"
+        found.append(
+            f"superuser {account} has a session (pid {pid}, {program}, since {since}):"
+            " superusers cannot be fenced; end it or give it an ordinary role"
+        )
     return found
+
+
+def other_obstacles(connection: Connection, names: Names, subscription: str) -> list[str]:
+    """What on the side that is to open forbids beginning. Reads only."""
+    found = prepared_transactions(connection, "datname = current_database()")
+    if not is_following(connection, subscription):
+        found.append(f"the apply worker of {subscription} is not running")
+    unready = connection.execute(
+        "SELECT srrelid::regclass::text FROM pg_subscription_rel r JOIN pg_subscription s ON s.oid = r.srsubid"
+        " WHERE s.subname = %s AND srsubstate <> 'r' ORDER BY 1",
+        (subscription,),
+    ).fetchall()
+    if unready:
+        named = ", ".join(row[0] for row in unready[:10]) + (" …" if len(unready) > 10 else "")
+        found.append(f"{len(unready)} tables are not yet in step: {named}")
+    if foreign := _describe_foreign(connection, names, "NOT superuser"):
+        found.append(f"somebody is on the side that must be closed: {'; '.join(foreign)}")
+    return found
+
+
+def is_following(connection: Connection, subscription: str) -> bool:
+    """Whether the subscription's apply worker is at work."""
+    query = "SELECT pid FROM pg_stat_subscription WHERE subname = %s AND relid IS NULL"
+    return scalar(connection, query, subscription) is not None
+
+
+def slot_obstacles(connection: Connection) -> list[str]:
+    """Whom the creation of a slot would wait for: every transaction of the cluster, whatever its database."""
+    found = prepared_transactions(connection, "datname <> current_database()")
+    for holder in who_holds_an_xid(connection, older_than=1.0):
+        found.append(f"{holder}: the slot for the way back would wait for it; end it")
+    return found
+
+
+def prepared_transactions(connection: Connection, where: str) -> list[str]:
+    """Transactions prepared and left open, named; ``where`` is a condition of ours."""
+    rows = connection.execute(
+        "SELECT gid, owner::text, database::text, to_char(prepared, 'YYYY-MM-DD HH24:MI:SS')"
+        f" FROM (SELECT *, database AS datname FROM pg_prepared_xacts) AS p WHERE {where} ORDER BY prepared"
+    ).fetchall()
+    return [
+        f"prepared transaction {gid} of {owner} in {database}, since {since}: commit it or roll it back"
+        for gid, owner, database, since in rows
+    ]
+
+
+def who_holds_an_xid(connection: Connection, *, older_than: float = 0.0) -> list[str]:
+    """Transactions anywhere in the cluster that have written, in words: pid, account, database, since when."""
+    rows = connection.execute(
+        "SELECT pid, coalesce(usename::text, backend_type), datname::text, to_char(xact_start, 'YYYY-MM-DD HH24:MI:SS')"
+        " FROM pg_stat_activity WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid()"
+        " AND xact_start < clock_timestamp() - make_interval(secs => %s) ORDER BY xact_start",
+        (older_than,),
+    ).fetchall()
+    return [
+        f"pid {pid} of {account} in database {database} has a transaction open since {since}"
+        for pid, account, database, since in rows
+    ]
 
 
 def round_trip(live: Connection, other: Connection, names: Names, marker: str, *, limit: float) -> float | None:
@@ -196,12 +229,18 @@ def sessions(connection: Connection, names: Names) -> int:
     return starting + foreign + int(scalar(connection, prepared))
 
 
-def who_is_there(connection: Connection, names: Names) -> list[str]:
-    """The foreign sessions, in words: pid, account, application, since when, how long in a transaction."""
+def who_is_there(connection: Connection, names: Names, *, busy: bool = False) -> list[str]:
+    """The foreign sessions, in words: pid, account, application, since when, how long in a transaction. ``busy``: only those
+    that are in one."""
+    return _describe_foreign(connection, names, "xact_start IS NOT NULL" if busy else "true")
+
+
+def _describe_foreign(connection: Connection, names: Names, condition: str) -> list[str]:
+    """Foreign sessions in words; ``condition`` is one of ours."""
     rows = connection.execute(
         "SELECT pid, account, application_name, to_char(backend_start, 'YYYY-MM-DD HH24:MI:SS'),"
         " extract(epoch FROM clock_timestamp() - xact_start)::float, superuser"
-        f" FROM ({_FOREIGN}) AS f ORDER BY pid",
+        f" FROM ({_FOREIGN}) AS f WHERE {condition} ORDER BY pid",
         (names.forward, names.back),
     ).fetchall()
     words = []

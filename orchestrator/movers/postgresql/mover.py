@@ -8,7 +8,7 @@ from typing import Any
 
 from orchestrator.errors import Finding
 from orchestrator.movers.contract import Comparison, Direction, Facts, Hands, Moment, Part
-from orchestrator.movers.postgresql import backup, check, comparison, drift, following, session_defaults
+from orchestrator.movers.postgresql import backup, check, comparison, drift, following, session_defaults, side
 from orchestrator.movers.postgresql.reach import connect, dsn_of, names_of
 
 
@@ -47,16 +47,16 @@ class PostgresMover:
         following.withdraw(part, self.hands, side)
 
     def fence(self, part: Part, direction: Direction, *, snapshot_only: bool = False) -> Mapping[str, Any]:
-        names = names_of(part)
-        forward = direction is Direction.FORWARD
-        return {
-            "system": part.system,
-            "name": part.name,
-            "live": dsn_of(part, direction.live),
-            "other": dsn_of(part, direction.other),
-            "subscription": names.forward if forward else names.back,
-            "reverse_slot": names.back if forward and not snapshot_only else None,
-        }
+        sides = {
+            role: side.specify(
+                dsn=dsn_of(part, place), system=part.system, database=part.name, place=place, role=part.role,
+                # going back must stay possible, whatever the application made in the trial run: that is named elsewhere
+                unchanged=direction is Direction.FORWARD and not snapshot_only,
+            )
+            for role, place in (("live", direction.live), ("other", direction.other))
+        }  # fmt: skip
+        # going back keeps nothing: it is the end of this migration, and the next one copies anew
+        return {"name": part.name, "keeps": direction is Direction.FORWARD and not snapshot_only, **sides}
 
     def arm(self, part: Part, marker: str) -> Facts:
         return following.arm(part, marker)

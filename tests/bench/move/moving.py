@@ -5,18 +5,20 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from orchestrator.cutover.guard import DatabaseSpec, GuardSpec
 from orchestrator.cutover.guarding import GuardProcess
-from orchestrator.gateways.pgbouncer import GatewaySpec
-from orchestrator.movers.postgresql import dumps, fence, replication
-from tests.bench.move.world import NAME, World
+from orchestrator.cutover.specification import GuardSpec, PartSpec
+from orchestrator.gateways import pgbouncer
+from orchestrator.gateways.holder import Place as Served
+from orchestrator.movers import registry
+from orchestrator.movers.contract import Hands, Part, Place
+from orchestrator.movers.postgresql import fence, side, subscription, triggers
+from orchestrator.movers.postgresql.connections import connect
+from orchestrator.movers.postgresql.names import Names
+from orchestrator.movers.postgresql.reach import conninfo_of, dsn_of
+from tests.bench.move.world import ADMIN, NAME, PORT, ROLE, SYSTEM, World
 
 FENCE_MS = 800
 TRIES = 5
-
-
-def _nobody(_record: object) -> None:
-    """Child processes end with the bench; nobody keeps a record."""
 
 
 class Moving:
@@ -25,33 +27,25 @@ class Moving:
     def __init__(self, world: World) -> None:
         self.world = world
         self.number = 0
+        places = [Place(world.addresses[name], PORT) for name in ("source", "target")]
+        self.part = Part("postgresql", SYSTEM, NAME, *places, ROLE, ADMIN, f"secret-of-{ADMIN}")
+        self.names = Names(SYSTEM, NAME)
 
     def __enter__(self) -> Moving:
-        self.source = fence.connect(self.world.cluster("source").dsn())
+        self.sides = {"source": connect(dsn_of(self.part, "source"))}
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.source.close()
+        for connection in self.sides.values():
+            connection.close()
 
     def copy(self) -> float:
         """Roles, schema, rows, and both ways prepared; seconds until the target is in step."""
         began = time.monotonic()
-        source_dsn, target_dsn = (self.world.cluster(side).dsn() for side in ("source", "target"))
-        server = fence.connect(target_dsn.replace(f"dbname={NAME}", "dbname=postgres"))
-        dumps.create_database(server, NAME, like=self.source)
-        server.close()
-        self.target = fence.connect(target_dsn)
-        roles = replication.copy_roles(self.source, self.target)
-        replication.install_schema(self.source, is_open=True, roles=roles, token=0)
-        replication.give_identity(self.source)
-        dumps.copy_schema(source_dsn, target_dsn, self.world.folder, _nobody)
-        replication.install_schema(self.target, is_open=False, roles=roles, token=0)
-        replication.publish(self.source, replication.FORWARD)
-        replication.publish(self.target, replication.BACK)
-        replication.subscribe(self.target, replication.FORWARD, source_dsn, replication.FORWARD, copy=True)
-        replication.wait_in_step(self.target, self.source, replication.FORWARD, limit=3600, lag_ms=150, say=lambda _: None)
-        replication.subscribe(self.source, replication.BACK, target_dsn, replication.BACK, copy=False, slot=replication.BACK)
-        return time.monotonic() - began
+        registry.make_mover("postgresql", Hands(folder=self.world.folder)).prepare(self.part)
+        seconds = time.monotonic() - began
+        self.sides["target"] = connect(dsn_of(self.part, "target"))
+        return seconds
 
     def switch(self, direction: str) -> dict[str, Any]:
         """One switch by a guard of its own, tried until it fits; then the way back is armed. Wall-clock span and ms in the fence."""
@@ -70,42 +64,41 @@ class Moving:
         raise RuntimeError(f"no switch in {TRIES} tries: {result}")
 
     def _specification(self, direction: str, live: str, other: str) -> GuardSpec:
-        database = DatabaseSpec(
-            name=NAME,
-            live=self.world.cluster(live).dsn(),
-            other=self.world.cluster(other).dsn(),
-            subscription=_name(live),
-            reverse_slot=_name(other),
-        )
-        gateway = GatewaySpec(
-            admin=self.world.console_dsn(),
-            channel=["sh"],
-            databases_file=str(self.world.databases_file),
-            databases=[NAME],
-            new_lines=[self.world.line(other)],
-        )
+        described = {
+            role: side.specify(dsn=dsn_of(self.part, place), system=SYSTEM, database=NAME, place=place, role=ROLE)
+            for role, place in (("live", live), ("other", other))
+        }
+        served = {name: Served(self.world.addresses[name], PORT) for name in ("source", "target")}
+        lead = pgbouncer.Lead(NAME, NAME, served["source"], served["target"], other)
         return GuardSpec(
             attempt=f"bench-{direction}-{self.number}",
             token=self.number,
             record=str(self.world.folder / "guard.jsonl"),
             fence_ms=FENCE_MS,
-            databases=[database],
-            gateways=[gateway],
+            # both ways: the next switch needs no new copy
+            parts=[PartSpec(name=NAME, keeps=True, **described)],
+            holders=[
+                pgbouncer.specify(
+                    admin=self.world.console_dsn(), channel=["sh"], databases_file=str(self.world.databases_file), leads=[lead]
+                )
+            ],
         )
 
     def _arm(self, was_live: str, is_live: str) -> None:
         """What the new live side commits flows to the former one, from the slot that the fence made; then both are in step."""
-        sides = {"source": self.source, "target": self.target}
-        replication.unsubscribe(sides[is_live], _name(was_live))
-        replication.drop_slots(sides[was_live], _name(was_live))
-        name = _name(is_live)
-        if not replication.subscribed(sides[was_live], name):
-            publication = replication.FORWARD if is_live == "source" else replication.BACK
-            replication.subscribe(sides[was_live], name, self.world.cluster(is_live).dsn(), publication, copy=False, slot=name)
-        fence.enable_subscription(sides[was_live], name)
-        replication.wait_in_step(sides[was_live], sides[is_live], name, limit=120, lag_ms=150, say=lambda _: None)
+        former, now = self.sides[was_live], self.sides[is_live]
+        subscription.unsubscribe(now, self._carrier(was_live))
+        subscription.drop_slot(former, self._carrier(was_live))
+        name = self._carrier(is_live)
+        if not subscription.is_subscribed(former, name):
+            subscription.subscribe(former, name, conninfo_of(self.part, is_live), name, copy=False, slot=name)
+        triggers.hold_triggers(former, self.names)
+        fence.enable_subscription(former, name)
+        until = time.monotonic() + 120
+        while (lag := fence.round_trip(now, former, self.names, f"armed-{time.time_ns()}", limit=5.0)) is None or lag > 0.15:
+            if time.monotonic() > until:
+                raise TimeoutError(f"{was_live} does not follow {is_live}")
 
-
-def _name(live: str) -> str:
-    """Of the slot on the live side and of the subscription that carries what it commits to the other."""
-    return replication.FORWARD if live == "source" else replication.BACK
+    def _carrier(self, live: str) -> str:
+        """Of the slot on the live side and of the subscription that carries what it commits to the other."""
+        return self.names.forward if live == "source" else self.names.back

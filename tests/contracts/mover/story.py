@@ -11,8 +11,8 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from orchestrator.cutover.guard import DatabaseSpec, GuardSpec
 from orchestrator.cutover.guarding import GuardProcess
+from orchestrator.cutover.specification import GuardSpec, PartSpec
 from orchestrator.errors import CutoverAborted, Finding
 from orchestrator.movers import registry
 from orchestrator.movers.contract import Direction, Hands, Moment
@@ -105,10 +105,10 @@ class Story:
         raise AssertionError(f"no switch {direction} in five attempts: {reasons}")
 
     def _specification(self, direction: Direction) -> GuardSpec:
-        database = DatabaseSpec(**self.mover.fence(self.part, direction))
+        part = PartSpec(**self.mover.fence(self.part, direction))
         return GuardSpec(
             attempt=f"case-{direction}-{self.token}", token=self.token, record=str(self.folder / "guard.jsonl"),
-            fence_ms=FENCE_MS, databases=[database], gateways=[],
+            fence_ms=FENCE_MS, parts=[part], holders=[],
         )  # fmt: skip
 
     def act(self, side: str, acts: Iterable[Act]) -> None:

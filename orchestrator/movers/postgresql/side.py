@@ -1,0 +1,199 @@
+"""PostgreSQL's side of a fence (``movers/side.py``): the acts of ``fence.py`` on connections that are open already."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import psycopg
+
+from orchestrator.movers.postgresql import drift, fence
+from orchestrator.movers.postgresql.names import Names
+from orchestrator.movers.side import Control, Lost, Role
+
+KIND = "postgresql"
+WORKER_SECONDS = 8.0
+"""How long a subscription's worker that is not there may just be starting."""
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def specify(
+    *, dsn: str, system: str, database: str, place: str, role: str = "", unchanged: bool = False
+) -> dict[str, Any]:
+    """The guard's plain description of one side. ``place``: ``source`` or ``target``; ``role``: the application's account;
+    ``unchanged``: what was changed here since the copy is an obstacle."""
+    return {
+        "kind": KIND,
+        "dsn": dsn,
+        "system": system,
+        "database": database,
+        "place": place,
+        "role": role,
+        "unchanged": unchanged,
+    }
+
+
+def _asked(act: Callable[Concatenate[PostgresSide, P], T]) -> Callable[Concatenate[PostgresSide, P], T]:
+    """A broken connection is Lost: nobody knows whether it happened. A refusal of the server stays what it is."""
+
+    @functools.wraps(act)
+    def asked(self: PostgresSide, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return act(self, *args, **kwargs)
+        except psycopg.Error as error:
+            if self.is_broken():
+                raise Lost(f"{self.where} does not answer: {str(error).strip()}") from error
+            raise
+
+    return asked
+
+
+class PostgresSide:
+    """One database of one cluster. ``place`` says which of our subscriptions and slots live here."""
+
+    def __init__(
+        self, *, dsn: str, system: str, database: str, place: str, role: str = "", unchanged: bool = False
+    ) -> None:
+        self._dsn = dsn
+        self._role = role
+        self._unchanged = unchanged
+        self._names = Names(system, database)
+        self._subscription = self._names.forward if place == "target" else self._names.back
+        self._slot = self._names.back if place == "target" else self._names.forward
+        self._limit = 0.0
+        parts = psycopg.conninfo.conninfo_to_dict(dsn)
+        self._where = f"{database} on {parts.get('host')}:{parts.get('port')}"
+        self._connect()
+
+    def _connect(self) -> None:
+        try:
+            self._acting = fence.connect(self._dsn)
+            # kept apart: an open snapshot must not hold back what the other connection does
+            self._watching = fence.connect(self._dsn)
+        except psycopg.Error as error:
+            raise Lost(f"{self._where} does not answer: {str(error).strip()}") from error
+        if self._limit:
+            self.set_limit(self._limit)
+
+    @property
+    def where(self) -> str:
+        return self._where
+
+    def is_broken(self) -> bool:
+        """Whether a connection of ours cannot be used any more."""
+        return any(c.closed or c.broken for c in (self._acting, self._watching))
+
+    @_asked
+    def is_there(self) -> None:
+        for connection in (self._acting, self._watching):
+            connection.execute("SELECT 1")
+
+    # ------------------------------------------------------------ before anything is paused
+
+    @_asked
+    def obstacles(self, role: Role, *, keeps: bool = False) -> list[str]:
+        changes = drift.changes_since_copy(self._acting, self._names, self._role) if self._unchanged else []
+        changed = [f"changed since the copy: {change}" for change in changes[: drift.SHOWN]]
+        if role == "live":
+            return changed + fence.live_obstacles(self._acting, self._names)
+        self._wait_for_worker()
+        found = changed + fence.other_obstacles(self._acting, self._names, self._subscription)
+        return found + (fence.slot_obstacles(self._acting) if keeps else [])
+
+    def _wait_for_worker(self) -> None:
+        """PostgreSQL starts an apply worker again only some seconds after its last start (``wal_retrieve_retry_interval``)."""
+        until = time.monotonic() + WORKER_SECONDS
+        while not fence.is_following(self._acting, self._subscription) and time.monotonic() < until:
+            time.sleep(0.1)
+
+    @_asked
+    def control(self, *, settled: bool = False) -> Control:
+        return fence.control(self._acting, self._names, settled=settled)
+
+    @_asked
+    def set_limit(self, seconds: float) -> None:
+        self._limit = seconds
+        fence.limit(self._acting, int(seconds * 1000))
+
+    # ------------------------------------------------------------ closing
+
+    @_asked
+    def close(self, attempt: str, token: int) -> None:
+        fence.close(self._acting, self._names, attempt, token)
+
+    @_asked
+    def sessions(self) -> int:
+        return fence.sessions(self._acting, self._names)
+
+    @_asked
+    def end_sessions(self) -> None:
+        fence.end_sessions(self._acting, self._names)
+
+    @_asked
+    def who_is_there(self, *, busy: bool = False) -> list[str]:
+        return fence.who_is_there(self._acting, self._names, busy=busy)
+
+    @_asked
+    def observed_closed(self) -> bool:
+        return fence.observed_closed(self._acting, self._names)
+
+    # ------------------------------------------------------------ bringing the other one level
+
+    @_asked
+    def mark(self, name: str) -> None:
+        fence.mark(self._acting, self._names, name)
+
+    @_asked
+    def marked(self, name: str) -> bool:
+        return fence.marked(self._acting, self._names, name)
+
+    @_asked
+    def snapshot(self) -> str:
+        return fence.export_snapshot(self._watching)
+
+    @_asked
+    def hand_over(self) -> dict[str, Any]:
+        return {"sequences": fence.read_sequences(self._acting, self._names)}
+
+    @_asked
+    def take_over(self, left: dict[str, Any]) -> None:
+        fence.set_sequences(self._acting, left.get("sequences", []))
+
+    @_asked
+    def stop_following(self) -> None:
+        fence.disable_subscription(self._acting, self._subscription)
+
+    @_asked
+    def follow(self) -> None:
+        fence.enable_subscription(self._acting, self._subscription)
+
+    @_asked
+    def keep_from_here(self) -> None:
+        try:
+            fence.create_slot(self._acting, self._slot)
+        except psycopg.errors.QueryCanceled as error:
+            named = fence.who_holds_an_xid(self._acting)
+            raise psycopg.errors.QueryCanceled(f"the slot waits for {'; '.join(named)}") from error
+
+    @_asked
+    def forget(self) -> None:
+        fence.drop_slot(self._acting, self._slot)
+
+    # ------------------------------------------------------------ opening
+
+    @_asked
+    def open(self, attempt: str, token: int) -> None:
+        fence.open_side(self._acting, self._names, attempt, token)
+
+    def reconnect(self) -> None:
+        self.disconnect()
+        self._connect()
+
+    def disconnect(self) -> None:
+        for connection in (self._acting, self._watching):
+            # not by a polite message: the server may hang, and another thread may still wait on it
+            fence.drop(connection)

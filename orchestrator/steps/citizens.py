@@ -1,0 +1,124 @@
+"""How a citizen would ask during a switch: through the real entry and through the gateways, until the system is confirmed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator.cutover.probe import Interruption
+from orchestrator.cutover.probing import Probe
+from orchestrator.models import Service
+from orchestrator.movers.postgresql import dumps
+from orchestrator.steps.base import Context
+
+LIMIT_SECONDS = 3600.0
+HEALTHY_SECONDS = 3.0
+"""How long every request must have been answered before the system counts as confirmed."""
+CONFIRM_SECONDS = 120.0
+"""How long that is waited for; what clients had until then is on record either way."""
+
+
+@dataclass
+class Probes:
+    """Every probe of one switch."""
+
+    ctx: Context
+    probes: dict[str, Probe]
+
+    @classmethod
+    def of(cls, ctx: Context, direction: str) -> Probes:
+        """One for each database's gateway, one for each entry. Nothing is started."""
+        names = [f"sql-{database.name}" for database in ctx.world.movable_databases]
+        names += [f"http-{service.entry}" for service in _entries(ctx)]
+        stem = f"{ctx.migration}-{direction}"
+        return cls(ctx, {name: Probe(ctx.world.folder, f"{stem}-{number}") for number, name in enumerate(names)})
+
+    @classmethod
+    def of_entries(cls, ctx: Context, name: str) -> Probes:
+        """Those of the entries alone."""
+        stem = f"{ctx.migration}-{name}"
+        entries = enumerate(_entries(ctx))
+        return cls(ctx, {f"http-{service.entry}": Probe(ctx.world.folder, f"{stem}-{number}") for number, service in entries})
+
+    def start(self) -> None:
+        """Begins asking through the old room's gateway and the entry."""
+        for database in self.ctx.world.movable_databases:
+            if f"sql-{database.name}" not in self.probes:
+                continue
+            gateway = self.ctx.world.room.pgbouncer
+            assert gateway is not None  # noqa: S101 - preflight looked
+            citizen = dumps.dsn(
+                host=gateway.address,
+                port=gateway.port,
+                database=database.name,
+                user=database.role or "",
+                password=self.ctx.world.secret(database.secret),
+            )
+            self.probes[f"sql-{database.name}"].start(
+                kind="sql",
+                target=citizen,
+                schema=self.ctx.world.names(database).schema,
+                clients=2,
+                every_ms=5,
+                limit=LIMIT_SECONDS,
+                register=self.ctx.records.witness,
+            )
+        for service in _entries(self.ctx):
+            self.probes[f"http-{service.entry}"].start(
+                kind="http",
+                target=_url(self.ctx, service),
+                expect=_expected(service),
+                clients=1,
+                every_ms=20,
+                limit=LIMIT_SECONDS,
+                register=self.ctx.records.witness,
+            )
+
+    def stop(self) -> None:
+        """Asks every one to end; the samples stay."""
+        for probe in self.probes.values():
+            probe.stop()
+
+    def samples(self) -> list[str]:
+        """What the guard looks into before it decides."""
+        return [str(probe.samples) for probe in self.probes.values()]
+
+    def problems(self) -> list[str]:
+        """Who is not answered now, and why."""
+        return [f"{name}: {problem}" for name, probe in self.probes.items() if (problem := probe.problem())]
+
+    def wait_healthy(self) -> list[str]:
+        """Waits until everybody has been answered for a while; what is still wrong when that does not come."""
+        waited = 0.0
+        if not self.probes:
+            return []
+        self.ctx.pause(HEALTHY_SECONDS)  # a probe looks back as far
+        while (problems := self.problems()) and waited < CONFIRM_SECONDS:
+            self.ctx.say(f"not confirmed yet: {'; '.join(problems)}")
+            self.ctx.pause(1.0)
+            waited += 1.0
+        return problems
+
+    def since(self, begin: float, monotonic: float | None) -> tuple[Interruption, float]:
+        """What clients had since a moment, the worst of all ways in, and until when that was seen (wall clock): no longer than
+        the probes lived."""
+        seen = [probe.since(begin, monotonic) for probe in self.probes.values()]
+        gap = max(each.longest_gap_ms for each, _ in seen)
+        requests, failed = sum(each.requests for each, _ in seen), sum(each.failed for each, _ in seen)
+        return Interruption(gap, requests, failed), max(until for _, until in seen)
+
+
+def _entries(ctx: Context) -> list[Service]:
+    ports = ctx.sites.entry.ports if ctx.sites.entry else {}
+    return [service for service in ctx.system.services if service.entry in ports]
+
+
+def _url(ctx: Context, service: Service) -> str:
+    entry = ctx.sites.entry
+    assert entry is not None and service.entry  # noqa: S101 - only services of the entry come here
+    path = service.health.target if service.health and service.health.kind == "http" else "/"
+    return f"http://{entry.address}:{entry.ports[service.entry]}/{path.lstrip('/')}"
+
+
+def _expected(service: Service) -> int:
+    word = service.health.expected if service.health and service.health.kind == "http" else None
+    return int(word) if word and word.isdigit() else 0

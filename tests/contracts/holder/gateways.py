@@ -1,0 +1,220 @@
+"""The two kinds of gateway as the table of promises wants them: started with a configuration of somebody else's, asked by a
+client, restarted, broken."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import http.server
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+from pathlib import Path
+from typing import Any, Protocol
+
+from psycopg import sql
+
+from orchestrator.gateways.haproxy_entry import HaproxyEntry
+from orchestrator.gateways.holder import Holder
+from orchestrator.gateways.pgbouncer import PgBouncer
+from orchestrator.tools import programs
+from tests.contracts.guard.servers import APPLICATION, PORT, Servers
+
+
+class Gateway(Protocol):
+    """What a promise needs of an implementation's world."""
+
+    name: str
+
+    def holder(self, to: str, part: str = "records") -> Holder: ...
+    def answered_by(self) -> str: ...
+    def restart(self) -> None: ...
+    def file(self) -> Path: ...
+    def break_reading(self) -> None: ...
+    def mend_reading(self) -> None: ...
+    def others(self) -> Any: ...
+
+
+class PgBouncerWorld:
+    """Database ``records`` on both clusters, each answering with its own name; PgBouncer's file is somebody else's."""
+
+    name = "pgbouncer"
+
+    def __init__(self, servers: Servers) -> None:
+        self.servers = servers
+        self.main = servers.databases_file.with_name("pgbouncer.ini")
+        for side in ("source", "target"):
+            with servers.connect(side, "postgres") as admin:
+                role = sql.Identifier(APPLICATION)
+                if not admin.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (APPLICATION,)).fetchone():
+                    with servers.connect("source", "postgres") as source:
+                        verifier = source.execute("SELECT rolpassword FROM pg_authid WHERE rolname = %s", (APPLICATION,)).fetchone()
+                    assert verifier is not None
+                    admin.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(role, sql.Literal(verifier[0])))
+                admin.execute("CREATE DATABASE records")
+            with servers.connect(side, "records") as admin:
+                admin.execute("CREATE TABLE here (side text)")
+                admin.execute("INSERT INTO here VALUES (%s)", (side,))
+                admin.execute("GRANT SELECT ON here TO PUBLIC")
+        source = servers.addresses["source"]
+        self.servers.lead([
+            "; of the operations office",
+            f"my.db =   host={source} port={PORT} dbname=postgres pool_size=7",
+            f"records = host={source} port={PORT} pool_mode=transaction connect_query='select ''a'''",
+            f"old-name=dbname=records host={source}",
+            "my1db = host=10.9.9.9 port=1",
+        ])  # fmt: skip
+
+    def holder(self, to: str, part: str = "records") -> PgBouncer:
+        places = {side: {"host": self.servers.addresses[side], "port": PORT} for side in ("source", "target")}
+        lead = {"part": part, "database": part, "to": to, **places}
+        return PgBouncer(admin=self.servers.console_dsn(), channel=["sh"], databases_file=str(self.file()), leads=[lead])
+
+    def answered_by(self) -> str:
+        with self.servers.pooled("records") as client:
+            row = client.execute("SELECT side FROM here").fetchone()
+        assert row is not None
+        with self.servers.pooled("old-name") as client:
+            assert client.execute("SELECT side FROM here").fetchone() == row, "the second name leads elsewhere"
+        return str(row[0])
+
+    def restart(self) -> None:
+        os.kill(self.servers.pid("gateway"), signal.SIGKILL)
+        time.sleep(0.2)
+        lines = self.file().read_bytes()
+        self.servers.start("gateway")
+        self.file().write_bytes(lines)
+
+    def file(self) -> Path:
+        return self.servers.databases_file
+
+    def break_reading(self) -> None:
+        self.main.write_text("nonsense\n" + self.main.read_text("utf-8"), encoding="utf-8")
+
+    def mend_reading(self) -> None:
+        self.main.write_text(self.main.read_text("utf-8").removeprefix("nonsense\n"), encoding="utf-8")
+
+    def others(self) -> Any:
+        shown = self.servers.shown()
+        return {name: (shown[name]["host"], shown[name]["pool_size"]) for name in ("my.db", "my1db")}
+
+
+_CONFIG = """\
+# of the operations office
+global
+    stats socket {folder}/admin.sock mode 600 level admin
+    stats timeout 1h
+defaults
+    mode http
+    timeout connect 2s
+    timeout client 1h
+    timeout server 1h
+    option httpchk GET /
+frontend web
+    bind {address}:8080
+    default_backend be_portal
+backend be_portal
+    balance roundrobin
+    server office-1 {address}:8081 check inter 200ms weight 7   # in the cellar
+backend be_other
+    server theirs 10.9.9.9:80
+"""
+
+
+class HaproxyWorld:
+    """A service on both sides that answers with its side's name; the server's name is not ours."""
+
+    name = "haproxy"
+
+    def __init__(self, folder: Path, address: str) -> None:
+        self.folder = folder
+        self.address = address
+        self.config = folder / "haproxy.cfg"
+        self.config.write_text(_CONFIG.format(folder=folder, address=address), encoding="utf-8")
+        self.config.chmod(0o640)
+        self.ports = {"source": 8081, "target": 8082}
+        self.services = [_serve(address, port, side) for side, port in self.ports.items()]
+        self.process: subprocess.Popen[bytes] | None = None
+        self.start()
+
+    def start(self) -> None:
+        self.process = subprocess.Popen([str(programs.find("haproxy")), "-db", "-f", str(self.config)], stderr=subprocess.DEVNULL)
+        until = time.monotonic() + 20
+        while time.monotonic() < until:
+            try:
+                socket.create_connection((self.address, 8080), timeout=1).close()
+            except OSError:
+                time.sleep(0.05)
+            else:
+                return
+        raise AssertionError("HAProxy does not listen")
+
+    def close(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+        for service in self.services:
+            service.shutdown()
+            service.server_close()
+
+    def holder(self, to: str, part: str = "records") -> HaproxyEntry:
+        places = {side: {"host": self.address, "port": port} for side, port in self.ports.items()}
+        if part != "records":
+            places["source"] = {"host": "10.1.1.1", "port": 1}
+        gateway = {
+            "host": "edge", "address": self.address, "runtime_socket": str(self.folder / "admin.sock"), "config_file": str(self.config),
+        }  # fmt: skip
+        return HaproxyEntry(gateway=gateway, channel=["sh"], leads=[{"part": part, "to": to, **places}])
+
+    def answered_by(self) -> str:
+        seen = set()
+        for _ in range(4):
+            connection = http.client.HTTPConnection(self.address, 8080, timeout=10)
+            connection.request("GET", "/")
+            seen.add(connection.getresponse().read().decode())
+            connection.close()
+        return ", ".join(sorted(seen))
+
+    def restart(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+        self.start()
+        time.sleep(1)  # its first checks
+
+    def file(self) -> Path:
+        return self.config
+
+    def break_reading(self) -> None:
+        """The new instance is not healthy: HAProxy says yes to `ready` and serves nobody from it."""
+        self.services[1].shutdown()
+        self.services[1].server_close()
+
+    def mend_reading(self) -> None:
+        self.services[1] = _serve(self.address, self.ports["target"], "target")
+
+    def others(self) -> Any:
+        return [server for server in self.holder("source")._runtime.list_servers() if server.backend == "be_other"]
+
+
+def _serve(address: str, port: int, side: str) -> http.server.ThreadingHTTPServer:
+    class Answer(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(side)))
+            self.end_headers()
+            with contextlib.suppress(ConnectionError):  # a health check that has read enough
+                self.wfile.write(side.encode())
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Nothing."""
+
+    http.server.ThreadingHTTPServer.allow_reuse_address = True
+    service = http.server.ThreadingHTTPServer((address, port), Answer)
+    threading.Thread(target=service.serve_forever, daemon=True).start()
+    return service
+
+
