@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from orchestrator.cli.output import writes_unicode
 from orchestrator.cli.settings import open_session
 from orchestrator.errors import Exit, Refused
 
@@ -79,7 +80,7 @@ def list_tasks(*, everything: bool, as_json: bool) -> int:
     session = open_session()
     rows = session.decisions.tasks(state=None if everything else "open")
     if as_json:
-        click.echo(json.dumps([_plain(r) for r in rows], ensure_ascii=False, default=str))
+        click.echo(json.dumps([_plain(r) for r in rows], ensure_ascii=not writes_unicode(), default=str))
         return int(Exit.DONE)
     for r in rows:
         done = f"done by {r.actor}: {r.evidence}" if r.state == "done" else f"open since {r.opened}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator.cli.listing import safe
+from orchestrator.cli.output import writes_unicode
 from orchestrator.errors import Exit, UsageError
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def _write(result: Result, inventory: Path, json_: str | None, junit: Path | Non
     if json_ is not None:
         from orchestrator.dryrun.result import as_json
 
-        text = json.dumps(as_json(result), ensure_ascii=False)
+        text = json.dumps(as_json(result), ensure_ascii=json_ == "-" and not writes_unicode())
         if json_ == "-":
             click.echo(text)
             return

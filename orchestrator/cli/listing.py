@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from orchestrator.cli.output import writes_unicode
+
 
 def safe(text: object) -> str:
     """A text from outside without control characters: no escape sequence reaches the terminal."""
@@ -30,5 +32,5 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
 
 
 def as_json(value: Any) -> None:
-    """Print one JSON document."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=1, default=str))
+    """Print one JSON document: readable where the terminal has the characters, escaped where it has not."""
+    click.echo(json.dumps(value, ensure_ascii=not writes_unicode(), indent=1, default=str))

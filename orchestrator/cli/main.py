@@ -14,11 +14,13 @@ import click
 
 from orchestrator import __version__
 from orchestrator.cli.listing import safe
+from orchestrator.cli.output import drop_output, flush_output, prepare_output, writes_unicode
 from orchestrator.errors import Exit, OrchestratorError, Refused
 
 COMMANDS: dict[str, tuple[str, str]] = {
     # name: (module:object, one line of help); the module is imported only when the command runs
     "doctor": ("orchestrator.cli.doctor:doctor", "Say what is missing on this machine, and how to get it."),
+    "init": ("orchestrator.cli.init:init", "A folder to begin with: settings, programme, departments, the form."),
     "embedded": ("orchestrator.cli.embedded:embedded", "Bring the demo city up or down on loopback."),
     "inventory": ("orchestrator.cli.inventory:inventory", "Check, show, import inventories; make the empty form."),
     "discover": ("orchestrator.cli.discover:discover", "Read-only facts from hosts, offered as a diff."),
@@ -105,13 +107,15 @@ def print_error(error: OrchestratorError) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command. No traceback reaches a user, except with ORCHESTRATOR_DEBUG set, or for a bug's report file."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    prepare_output()
     gc.set_threshold(50_000, 20, 20)  # most commands are over before anything is garbage: a sixth of their time
     try:
         result = cli.main(args=arguments, prog_name="orchestrator", standalone_mode=False)
         code = int(result) if isinstance(result, int) else 0
+        flush_output()
     except OrchestratorError as error:
         if "--json" in arguments:
-            click.echo(json.dumps(describe(error), ensure_ascii=False))
+            click.echo(json.dumps(describe(error), ensure_ascii=not writes_unicode()))
         print_error(error)
         code = int(error.exit_code)
     except click.exceptions.Exit as stop:
@@ -122,12 +126,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.secho("interrupted: nothing is lost; `orchestrator resume` goes on", fg="yellow", err=True)
         code = 130
-    except BrokenPipeError:
-        code = 0
+    except (BrokenPipeError, SystemExit):  # a reader went away, it has seen enough: click leaves so, and for no other reason here
+        code = int(Exit.DONE)
     except Exception as error:
         if os.environ.get("ORCHESTRATOR_DEBUG"):
             raise
         code = _bug(error)
+    drop_output()
     if argv is None:
         sys.exit(code)
     return code
@@ -135,7 +140,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _bug(error: Exception) -> int:
     """A bug of ours: a short line for the user; types, places and no values go to a file for the maintainers."""
-    from orchestrator.cli.settings import expected_problem
+    from orchestrator.cli.problems import expected_problem
 
     known = expected_problem(error)
     if known is not None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import tomllib
 from typing import TYPE_CHECKING
 
-from orchestrator.errors import OrchestratorError, UsageError
+from orchestrator.errors import UsageError
 
 if TYPE_CHECKING:
     from orchestrator.engine.session import Session
     from orchestrator.settings import Settings
+
+FILE = "orchestrator.toml"
+FIRST = "`orchestrator init DIR` writes one to begin with"
 
 
 def load_settings() -> Settings:
@@ -19,6 +23,10 @@ def load_settings() -> Settings:
 
     try:
         return Settings()
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"it is not TOML: {error}", where=FILE, remedy=f"mend that line; {FIRST}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError("it is not text in UTF-8", where=FILE, remedy=f"save it as UTF-8; {FIRST}") from error
     except pydantic.ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False, include_url=False))
         raise UsageError(problems, where="orchestrator.toml or ORCHESTRATOR_*", remedy="correct these settings") from error
@@ -29,12 +37,3 @@ def open_session() -> Session:
     from orchestrator.engine.session import Session
 
     return Session.open(load_settings())
-
-
-def expected_problem(error: Exception) -> OrchestratorError | None:
-    """Errors of the file system are the user's world, not bugs of ours."""
-    if isinstance(error, PermissionError | FileNotFoundError | IsADirectoryError | NotADirectoryError):
-        return UsageError(f"{error.strerror}: {error.filename}", remedy="check the path and its permissions")
-    if isinstance(error, OSError) and error.errno == 28:
-        return UsageError("the disk is full", where=str(error.filename or ""), remedy="free some space and run it again")
-    return None

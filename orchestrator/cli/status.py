@@ -12,6 +12,7 @@ import click
 from orchestrator import texts
 from orchestrator.cli.listing import safe
 from orchestrator.cli.options import speaks
+from orchestrator.cli.output import writes_unicode
 from orchestrator.errors import Exit, UsageError
 
 
@@ -42,9 +43,9 @@ def status(system: str | None, *, watch: bool, connect: bool, as_json: bool) -> 
         rows = [describe(journal, m) for m in journal.migrations(system=system)]
         if as_json and connect:
             outside = [finding.__dict__ for finding in look_at((system,) if system else ())]
-            click.echo(json.dumps({"migrations": rows, "cloud": outside}, ensure_ascii=False))
+            click.echo(json.dumps({"migrations": rows, "cloud": outside}, ensure_ascii=not writes_unicode()))
         elif as_json:
-            click.echo(json.dumps(rows, ensure_ascii=False))
+            click.echo(json.dumps(rows, ensure_ascii=not writes_unicode()))
         else:
             if watch:
                 click.clear()

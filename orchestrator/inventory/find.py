@@ -57,12 +57,25 @@ def ids_of(inventory: Inventory, names: Iterable[str]) -> tuple[str, ...]:
 
 def _find(known: Iterable[Named], said: str) -> list[Named]:
     """Those with this id; else those with this name."""
-    everything = list(known)
+    everything, said = list(known), _as_typed(said)
     by_id = [one for one in everything if one.id == said]
     if by_id:
         return by_id[:1]
     wanted = key(said)
     return [one for one in everything if wanted and wanted in {key(one.name), key(one.name_en or "")}]
+
+
+def _as_typed(said: str) -> str:
+    """What somebody typed in a locale of which the interpreter does not know the letters: it hands on the bytes as they came."""
+    if said.isprintable():
+        return said
+    raw = said.encode("utf-8", "surrogateescape")
+    for encoding in ("utf-8", "gb18030"):
+        try:
+            return raw.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return said
 
 
 def _alike(known: Iterable[System] | Iterable[Department], said: str, otherwise: str) -> str:

@@ -35,8 +35,8 @@ def city(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: " ".join(command[:2]))
 @pytest.mark.usefixtures("city")
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: " ".join(command[:2]))
 def test_a_name_does_what_the_id_does(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     answers = []
     for said in (SYSTEM, NAME):
@@ -47,8 +47,8 @@ def test_a_name_does_what_the_id_does(command: list[str], capsys: pytest.Capture
     assert "no such system" not in answers[0][2]
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: " ".join(command[:2]))
 @pytest.mark.usefixtures("city")
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: " ".join(command[:2]))
 def test_a_name_that_nobody_bears_is_a_wrong_use_that_says_what_to_do(
     command: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -28,6 +28,14 @@ def test_an_id_or_a_name_as_people_write_it(said: str) -> None:
     assert find_system(CITY, said).id == "portal"
 
 
+def test_a_name_typed_in_a_terminal_whose_letters_the_interpreter_does_not_know() -> None:
+    for encoding in ("utf-8", "gbk"):
+        said = "门户网站".encode(encoding).decode("ascii", "surrogateescape")
+        assert find_system(CITY, said).id == "portal"
+    with pytest.raises(UsageError):
+        find_system(CITY, b"\xff\xff".decode("ascii", "surrogateescape"))
+
+
 def test_an_id_comes_before_a_name() -> None:
     assert find_system(CITY, "oa-1").name == "办公自动化（OA）系统"
 
