@@ -151,6 +151,9 @@ class Mover(Protocol):
         """``source``: leaves it exactly as it was before ``prepare``, and needs no target for it. ``target``: takes back
         what ``prepare`` made there; asked first, and allowed to fail."""
 
+    def freshen(self, part: Part, direction: Direction) -> None:
+        """Right before a switch: what does not flow by itself is worked out anew on the side that will open."""
+
     def fence(self, part: Part, direction: Direction, *, snapshot_only: bool = False) -> Mapping[str, Any]:
         """What the guard needs, as plain JSON."""
 

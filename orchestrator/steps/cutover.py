@@ -54,6 +54,8 @@ def switch(ctx: Context, direction: str) -> Facts:
     """Tries until the guard switched. Raises Waiting outside the approved window, NeedsPerson when it never fits or is stuck."""
     if direction == "forward":
         gates.wait_window(ctx)
+    for mover, part in parts(ctx):
+        mover.freshen(part, Direction(direction))
     probes = Probes.of(ctx, direction)
     probes.start()
     try:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import psycopg
 from psycopg import sql
 
+from orchestrator.errors import ToolError
 from orchestrator.movers.postgresql import database_row
 from orchestrator.movers.postgresql.connections import Connection, scalar
 from orchestrator.movers.postgresql.names import Names
@@ -24,10 +26,18 @@ def dsn(*, host: str, port: int, database: str, user: str, password: str, **more
 
 def dump(source: str, names: Names, folder: Path, register: Register, *, snapshot: str, jobs: int = 2, limit: float = 6 * 3600) -> int:
     """A dump in directory format without our schema, from an exported snapshot; returns its bytes."""
-    process.run(
-        [programs.find("pg_dump"), "-Fd", "-j", str(jobs), "--no-publications", "--no-subscriptions", f"--exclude-schema={names.schema}", f"--snapshot={snapshot}", "-f", folder],
-        label="pg_dump", limit=limit, env=environment(source), register=register,
-    )  # fmt: skip
+    command: list[str | Path] = [
+        programs.find("pg_dump"), "-Fd", "--no-publications", "--no-subscriptions", f"--exclude-schema={names.schema}",
+        f"--snapshot={snapshot}", "-f", folder,
+    ]  # fmt: skip
+    try:
+        process.run([*command, "-j", str(jobs)], label="pg_dump", limit=limit, env=environment(source), register=register)
+    except ToolError as error:
+        if "could not obtain lock on relation" not in error.what:
+            raise
+        # several workers take no lock behind somebody's TRUNCATE; one alone waits for its turn
+        shutil.rmtree(folder, ignore_errors=True)
+        process.run([*command, "-j", "1"], label="pg_dump", limit=limit, env=environment(source), register=register)
     return sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
 
 

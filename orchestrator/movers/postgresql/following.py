@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from orchestrator.errors import Finding, Refused, StepFailed
-from orchestrator.movers.contract import Facts, Hands, Part
+from orchestrator.movers.contract import Direction, Facts, Hands, Part
 from orchestrator.movers.postgresql import (
     connections,
     derived,
@@ -41,7 +41,8 @@ def patience_of(hands: Hands) -> Patience:
 def refusals(part: Part, source: Connection) -> list[Finding]:
     """Why the source cannot be copied: names of ours taken, tables whose changes cannot flow. Reads only."""
     names = names_of(part)
-    return records.names_taken(source, names) + identity.plan_identities(source, names)[1]
+    found = records.names_taken(source, names) + freeze.answering_triggers(source, names)
+    return found + identity.plan_identities(source, names)[1]
 
 
 def prepare(part: Part, hands: Hands) -> Facts:
@@ -67,6 +68,8 @@ def prepare(part: Part, hands: Hands) -> Facts:
         subscription.subscribe(source, names.back, conninfo_of(part, "target"), names.back, copy=False, slot=names.back)
         views = derived.refresh_views(source, target, names, patience)
         derived.gather_statistics(target, patience)
+        if not freeze.is_frozen(target, names):  # not after the switch only: from its first moment on nothing may slip through
+            freeze.freeze_schema(target, names)
         return {
             "roles": carried,
             "identity": given,
@@ -158,13 +161,21 @@ def withdraw_source(source: Connection, names: Names, patience: Patience, *, loc
         records.drop_schema(source, names)
 
 
-def arm(part: Part, marker: str) -> Facts:
+def freshen(part: Part, hands: Hands, direction: Direction) -> None:
+    """Materialized views of the side that will open: a live application may have refreshed its own since the copy."""
+    with connect(part, direction.live) as live, connect(part, direction.other) as other:
+        derived.refresh_views(live, other, names_of(part), patience_of(hands))
+
+
+def arm(part: Part, hands: Hands, marker: str) -> Facts:
     """Forward off before reverse on (PostgreSQL 15 has no ``origin = none``: this order prevents loops)."""
     names = names_of(part)
     with connect(part, "source") as source, connect(part, "target") as target:
         subscription.unsubscribe(target, names.forward)
         subscription.drop_slot(source, names.forward)
-        if not freeze.is_frozen(target, names):
+        if freeze.is_frozen(target, names):
+            freeze.remember_definitions(target, names)  # triggers that were held are themselves again
+        else:
             freeze.freeze_schema(target, names)
         if not subscription.has_slot(target, names.back):
             raise StepFailed(
@@ -181,7 +192,7 @@ def arm(part: Part, marker: str) -> Facts:
                 where=part.place("source").address,
                 remedy="look at the apply worker on the source",
             )
-        derived.refresh_views(source, target, names, Patience(), live=True)
+        derived.refresh_views(source, target, names, patience_of(hands), live=True)
     return {"lag_ms": round(lag * 1000, 1)}
 
 
@@ -216,6 +227,7 @@ def finish(part: Part) -> None:
         if records.schema_is_ours(target, names):
             engine_limits.put_back_limits(target, names)
             identity.put_back_identities(target, names, patience)
+            records.drop_schema(target, names)
     with connect(part, "source") as source:
         publication.unpublish(source, names, names.forward)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from psycopg import sql
 
+from orchestrator.errors import Finding
 from orchestrator.movers.postgresql.connections import Connection, scalar
 from orchestrator.movers.postgresql.names import Names
 
@@ -167,6 +168,23 @@ def remember_definitions(connection: Connection, names: Names) -> None:
     """Takes what stands now as what may be said again: after a change of our own."""
     with connection.transaction():
         connection.execute(sql.SQL(_MEMORY).format(schema=sql.Identifier(names.schema), schema_name=sql.Literal(names.schema)))
+
+
+def answering_triggers(connection: Connection, names: Names) -> list[Finding]:
+    """Event triggers that answer to our own changes of the schema, too. Reads only. Ordinary ones do not: our sessions are
+    replicas to them; and from PostgreSQL 17 on we switch all of them off."""
+    if connection.info.server_version >= 170000:
+        return []
+    query = (
+        "SELECT evtname::text FROM pg_event_trigger e WHERE evtenabled IN ('A', 'R') AND obj_description(oid, 'pg_event_trigger') IS DISTINCT FROM %s"
+        " AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_event_trigger'::regclass AND d.objid = e.oid AND d.deptype = 'e') ORDER BY 1"
+    )
+    remedy = "it would answer to what the migration makes: ALTER EVENT TRIGGER … ENABLE"
+    found = []
+    for (name,) in connection.execute(query, (names.mark,)).fetchall():
+        message = f"{names.database}: event trigger {name} is ENABLE ALWAYS or ENABLE REPLICA"
+        found.append(Finding("event-trigger-always", "error", message, remedy, system=names.system))
+    return found
 
 
 def is_frozen(connection: Connection, names: Names) -> bool:

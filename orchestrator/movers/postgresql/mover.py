@@ -46,6 +46,9 @@ class PostgresMover:
     def withdraw(self, part: Part, side: str) -> None:
         following.withdraw(part, self.hands, side)
 
+    def freshen(self, part: Part, direction: Direction) -> None:
+        following.freshen(part, self.hands, direction)
+
     def fence(self, part: Part, direction: Direction, *, snapshot_only: bool = False) -> Mapping[str, Any]:
         sides = {
             role: side.specify(
@@ -59,7 +62,7 @@ class PostgresMover:
         return {"name": part.name, "keeps": direction is Direction.FORWARD and not snapshot_only, **sides}
 
     def arm(self, part: Part, marker: str) -> Facts:
-        return following.arm(part, marker)
+        return following.arm(part, self.hands, marker)
 
     def armed(self, part: Part) -> bool:
         return following.armed(part)

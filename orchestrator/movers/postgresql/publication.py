@@ -18,6 +18,11 @@ from orchestrator.movers.postgresql.waiting import Patience, with_short_lock
 
 _MARKED = "SELECT coalesce(obj_description(oid, 'pg_publication'), '') = %s FROM pg_publication WHERE pubname = %s"
 
+_FIRST_COLUMNS = """
+SELECT attrelid, (array_agg(attname::text ORDER BY attnum))[1] FROM pg_attribute
+WHERE attrelid = ANY(%s::oid[]) AND attnum > 0 AND NOT attisdropped GROUP BY attrelid
+"""
+
 
 def is_published(connection: Connection, names: Names, name: str) -> bool:
     """Whether our publication is there, with our mark."""
@@ -54,25 +59,20 @@ def try_writing(connection: Connection, tables: list[Table], names: Names) -> li
     published table can be written, while no row is touched and no trigger or rule fires. Call it in a transaction."""
     findings = []
     connection.execute("SET LOCAL session_replication_role = replica")  # a rule would hide the table itself
+    first_columns = dict(connection.execute(_FIRST_COLUMNS, ([table.oid for table in tables],)).fetchall())
     for table in tables:
         target = sql.Identifier(table.schema, table.name)
-        column = scalar(
-            connection,
-            "SELECT attname::text FROM pg_attribute WHERE attrelid = %s AND attnum > 0 AND NOT attisdropped ORDER BY attnum LIMIT 1",
-            table.oid,
-        )
-        trials = [sql.SQL("EXPLAIN DELETE FROM ONLY {}").format(target)]
-        if column is not None:
-            trials.append(sql.SQL("EXPLAIN UPDATE ONLY {} SET {} = DEFAULT").format(target, sql.Identifier(column)))
-        for trial in trials:
-            try:
-                with connection.transaction():
-                    connection.execute(trial)
-            except psycopg.errors.ObjectNotInPrerequisiteState as error:
-                message = f"{table}: {error.diag.message_primary}"
-                remedy = "give it a primary key that is not deferrable, or a unique index on columns that are NOT NULL"
-                findings.append(Finding("write-would-fail", "error", message, remedy, system=names.system))
-                break
+        trial = sql.SQL("EXPLAIN DELETE FROM ONLY {}").format(target)
+        if table.oid in first_columns:
+            column = sql.Identifier(first_columns[table.oid])
+            trial += sql.SQL("; EXPLAIN UPDATE ONLY {} SET {} = DEFAULT").format(target, column)
+        try:
+            with connection.transaction():
+                connection.execute(trial)
+        except psycopg.errors.ObjectNotInPrerequisiteState as error:
+            message = f"{table}: {error.diag.message_primary}"
+            remedy = "give it a primary key that is not deferrable, or a unique index on columns that are NOT NULL"
+            findings.append(Finding("write-would-fail", "error", message, remedy, system=names.system))
     return findings
 
 

@@ -74,6 +74,21 @@ def install_schema(connection: Connection, names: Names, *, is_open: bool, conne
             ).format(names.table("control")),
             (is_open, connection_limit),
         )
+        _take_rights(connection, names)
+
+
+def _take_rights(connection: Connection, names: Names) -> None:
+    """Default privileges of our own account may have given our tables to the application: who may write the control row opens
+    a side."""
+    given = connection.execute(
+        "SELECT DISTINCT c.relname::text, a.grantee = 0, g.rolname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace,"
+        " aclexplode(c.relacl) a LEFT JOIN pg_roles g ON g.oid = a.grantee"
+        " WHERE n.nspname = %s AND c.relkind = 'r' AND a.grantee <> c.relowner AND c.relname <> 'probe'",
+        (names.schema,),
+    ).fetchall()
+    for table, everybody, role in given:
+        whom = sql.SQL("PUBLIC") if everybody else sql.Identifier(role)
+        connection.execute(sql.SQL("REVOKE ALL ON {} FROM {}").format(names.table(table), whom))
 
 
 def let_probe(connection: Connection, names: Names, role: str) -> None:

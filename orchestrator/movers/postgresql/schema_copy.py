@@ -79,7 +79,7 @@ def restore_schema(archive: Path, target: str, names: Names, register: Register,
     )
     _suit_server(script, server_version)
     script.chmod(0o600)
-    options = "-c log_min_error_statement=panic -c log_statement=none -c log_min_duration_statement=-1"
+    options = "-c default_transaction_read_only=off -c log_min_error_statement=panic -c log_statement=none -c log_min_duration_statement=-1"
     try:
         process.run(
             [programs.find("psql"), "-X", "-q", "-1", "-v", "ON_ERROR_STOP=1", "-f", script],
@@ -90,7 +90,7 @@ def restore_schema(archive: Path, target: str, names: Names, register: Register,
     except ToolError as error:
         raise _explain_restore(error, script, names) from error
     finally:
-        for file in (script, listing):  # user mappings hold passwords
+        for file in (archive, script, listing):  # user mappings hold passwords
             file.unlink(missing_ok=True)
 
 

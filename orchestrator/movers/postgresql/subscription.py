@@ -236,6 +236,7 @@ def _say_how_far(source: Connection, look: Look, tables: int, done: int, whole: 
     if not look.missing:
         return "every table is copied; what was written meanwhile is caught up"
     text = f"{tables - len(look.missing)} of {tables} tables, {done / 1e6:.0f} of {whole / 1e6:.0f} MB"
+    text += f", {look.rows_now} rows of those under way" if look.rows_now else ""
     if look.errors:
         text += f"; the copy of {_some(look.missing)} failed {look.errors} times: the target server's log names the cause"
     if not look.bytes_now:  # nothing moves: a table's slot may wait for a transaction

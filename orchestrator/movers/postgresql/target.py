@@ -58,11 +58,13 @@ def make_database(part: Part, source: Connection, server: Connection, *, connect
     """The database, empty and closed, with our schema in it. One that an interrupted attempt of ours left unfinished is dropped
     first; nothing of it was ever live."""
     names = names_of(part)
+    of_ours = made_on_target(part, server)
     if scalar(server, "SELECT 1 FROM pg_database WHERE datname = %s", part.name) and not _stands(part, names):
         _drop_ours(part, server, names)
     database_row.create_like(server, part.name, database_row.read_row(source))
     with connect(part, "target") as target:
         records.install_schema(target, names, is_open=False, connection_limit=connection_limit)
+        records.remember(target, names, "made", [("role", name) for name in of_ours])
 
 
 def _stands(part: Part, names: Names) -> bool:

@@ -11,7 +11,7 @@ import pytest
 
 from orchestrator.errors import Refused, StepFailed, TurnedBack
 from orchestrator.movers.contract import Hands, Progress
-from orchestrator.movers.postgresql import following, publication, subscription, waiting
+from orchestrator.movers.postgresql import following, publication, records, subscription, waiting
 from orchestrator.movers.postgresql.reach import connect, dsn_of, names_of
 from orchestrator.movers.postgresql.waiting import Patience
 from tests.contracts.mover.cases import Case
@@ -142,7 +142,7 @@ def test_an_undo_gets_home_whoever_reads(story):
 def test_what_would_break_the_applications_writes_is_never_published(story):
     names = names_of(story.part)
     with connect(story.part, "source") as source:
-        following.records.install_schema(source, names, is_open=True, connection_limit=-1)
+        records.install_schema(source, names, is_open=True, connection_limit=-1)
         with pytest.raises(Refused) as refused:
             publication.publish(source, names, names.forward, Patience())
     assert {finding.message.split(":")[0] for finding in refused.value.findings} == {"public.log", "public.cards", "public.deferred"}
@@ -158,8 +158,9 @@ def test_how_far_the_copy_is_can_be_seen(story):
     said: list[str] = []
     story.mover = type(story.mover)(Hands(folder=story.folder, say=said.append, progress=seen.append))
     story.mover.prepare(story.part)
-    assert seen[-1].tables_done == seen[-1].tables > 3
-    assert seen[-1].bytes_done == seen[-1].bytes > 50_000_000
+    last = seen[-1]
+    assert last.tables_done == last.tables > 3
+    assert last.bytes_done == last.bytes > 50_000_000
     assert all(look.bytes_done <= look.bytes for look in seen)
     assert len(said) < 5
 
