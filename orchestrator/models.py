@@ -17,6 +17,8 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 SqlName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_$]{0,62}$")]
 UserName = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_-]{0,31}$")]
 AbsolutePath = Annotated[str, StringConstraints(pattern=r"^/[^\x00\n\r]{1,1000}$")]
+UnitName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9:_.\\@-]{0,250}$")]
+"""A unit of systemd, ``queue@3.service``; without a suffix a service."""
 SecretRef = Annotated[str, StringConstraints(pattern=r"^(env|file|vault|prefect):[^\x00\n\r]{1,500}$")]
 """``env:NAME``, ``file:/path``, ``vault:/path#key``, ``prefect:block-name``: a reference, never a value."""
 EnvName = Annotated[str, StringConstraints(pattern=r"^[A-Z_][A-Z0-9_]{0,63}$")]
@@ -192,6 +194,10 @@ class HealthCheck(Noun):
     target: str
     """HTTP: path (``/health``); TCP: empty; SQL: a statement that must return one row."""
     expected: str | None = None
+    host_name: Address | None = None
+    """HTTP: the Host header, where one web server answers for several names."""
+    on_host: bool = False
+    """Asked from the host itself: it listens on the host's own loopback only."""
 
 
 class Service(Noun):
@@ -199,8 +205,14 @@ class Service(Noun):
     host: HostName
     command: tuple[str, ...] = ()
     """argv that starts it; never a shell line."""
-    unit: str | None = None
-    """systemd unit, instead of ``command``."""
+    unit: UnitName | None = None
+    """Unit of systemd, instead of ``command``: a service, a template's instance, a timer."""
+    account: UserName | None = None
+    """Account that ``command`` runs as. A unit says it itself."""
+    shared: bool = False
+    """Other systems use it too (a web server): it is reloaded, never stopped."""
+    start_seconds: Annotated[float, Field(gt=0)] | None = None
+    """How long it takes until it answers. None: 20."""
     port: Port | None = None
     health: HealthCheck | None = None
     singleton: bool | None = None

@@ -250,4 +250,5 @@ class Session(Workspace):
             system=self.system(system), verdict=self.verdicts[system], plan=plan, sites=self.sites, settings=self.settings, migration=lease.migration,
             token=lease.token, records=BoundRecords(self.journal, lease, system), say=lambda text: observer.said(system, text), world=world,
             progress=lambda progress: observer.progressed(system, progress),
+            target_is_lost=lambda: self.decisions.target_lost(lease.migration) is not None,
         )  # fmt: skip

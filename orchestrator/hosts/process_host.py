@@ -14,7 +14,8 @@ import sys
 import time
 
 PASSED_ON = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "EMBEDDED_HOST")
-SETTLE_SECONDS = 0.5
+SETTLE_SECONDS, SETTLED_AT_LAST = 0.5, 5.0
+"""What listens nowhere counts as up when it lived so long and waits for work; or lived so much longer, busy or not."""
 
 
 class Trouble(Exception):
@@ -217,17 +218,23 @@ class Service:
         self.wait_up(process.pid, process)
 
     def wait_up(self, pid, process):
-        deadline, settled = time.time() + self.seconds, time.time() + SETTLE_SECONDS
+        began, deadline = time.time(), time.time() + self.seconds
         while True:
             if process is not None and process.poll() is not None:
                 raise Trouble("%s ended with %d: %s" % (self.name, process.returncode, self.last_words()), "mend what it says")
-            if (self.port and self.listens()) or (not self.port and time.time() > settled):
+            if self.listens() if self.port else self.has_settled(pid, time.time() - began):
                 return
             if time.time() > deadline:
                 what = "%s (pid %d) does not listen at %s:%d within %g s: %s"
                 values = (self.name, pid, self.address, self.port, self.seconds, self.last_words())
                 raise Trouble(what % values, "see %s" % self.path(".log"))
             time.sleep(0.05)
+
+    def has_settled(self, pid, seconds):
+        if seconds < SETTLE_SECONDS:
+            return False
+        fields = (read("/proc/%d/stat" % pid) or b"").rpartition(b")")[2].split()
+        return bool(fields) and (fields[0] == b"S" or seconds > SETTLED_AT_LAST)
 
     def stop(self):
         for number, seconds in ((signal.SIGTERM, self.seconds), (signal.SIGKILL, 5)):
@@ -253,12 +260,15 @@ class Service:
         self.write(".held", {"since": time.time()})
         self.stop()
 
+    def release(self):
+        self.forget(".held")
+
     def last_words(self):
         text = read(self.path(".log")) or b""
         return text[-600:].decode("utf-8", "replace").strip() or "no word"
 
 
-ACTS = ("state", "remember", "place", "start", "stop", "hold", "restore", "last_words")
+ACTS = ("state", "remember", "place", "start", "stop", "hold", "release", "restore", "last_words")
 
 
 def main():

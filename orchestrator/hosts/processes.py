@@ -55,6 +55,9 @@ class Processes:
         self._not_shared(service)
         self._act("hold", service)
 
+    def release(self, service: Placed) -> None:
+        self._act("release", service)
+
     def restore(self, service: Placed) -> None:
         self._act("restore", service)
 

@@ -23,18 +23,21 @@ _HELD_TEXT = """# This service runs at another site meanwhile. It must not run t
 [Unit]
 ConditionPathExists=/proc/nowhere/held-by-the-orchestrator
 """
-SETTLE_SECONDS = 1.5
+SETTLE_SECONDS, SETTLED_AT_LAST = 1.0, 5.0
+"""What listens nowhere counts as up when it lived so long and waits for work; or lived so much longer, busy or not."""
 _SAVE = 'mkdir -p -m 0700 -- "$1" && if [ -e "$2" ] || [ -L "$2" ]; then cp -a --no-target-directory -- "$2" "$1/$3"; fi'
 _PUT_BACK = """
 if [ -e "$1" ] || [ -L "$1" ]; then cp -a --remove-destination --no-target-directory -- "$1" "$2"
 else rm -f -- "$2"; rmdir --ignore-fail-on-non-empty -- "$(dirname -- "$2")" 2>/dev/null || :; fi
 """
+_TAKE_AWAY = 'rm -f -- "$1"; rmdir --ignore-fail-on-non-empty -- "$(dirname -- "$1")" 2>/dev/null || :'
 _INSTALL = """
 umask 077; folder=$(dirname -- "$1"); [ -d "$folder" ] || mkdir -p -m 0755 -- "$folder"
 new="$1.new.$$"; trap 'rm -f -- "$new"' EXIT
 cat >"$new" && chown -- "$3" "$new" && chmod -- "$2" "$new" && sync -- "$new" && mv -f -- "$new" "$1"
 """
 _LISTENS = 'cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | grep -Eq "^ *[0-9]+: [0-9A-F]+:$1 [0-9A-F]+:[0-9A-F]+ 0A "'
+_SLEEPS = "grep -q '^State:.S' \"/proc/$1/status\""
 _LEFT = """
 for place in "/sys/fs/cgroup$1" "/sys/fs/cgroup/systemd$1"; do
     [ ! -d "$place" ] || find "$place" -name cgroup.procs -exec cat {} +
@@ -95,7 +98,9 @@ class Systemd:
         self._systemctl("daemon-reload")
         if former["present"]:
             self._set_enabled(unit, str(former["enabled"]))
-            if former["active"]:
+            if former["active"] and service.shared and now.active:
+                self._systemctl("reload", unit)
+            elif former["active"]:
                 if self._started_with(service) and not service.shared:
                     self.stop(service)  # it runs with what was set for it meanwhile
                 self._bring_up(service)
@@ -171,6 +176,11 @@ class Systemd:
         self._systemctl("daemon-reload")  # before the stop: a unit that restarts itself finds the condition
         self.stop(service)
 
+    def release(self, service: Placed) -> None:
+        for unit in self._with_triggered(service):
+            self._sh(_TAKE_AWAY, _dropin(unit, HELD))
+        self._systemctl("daemon-reload")
+
     # ------------------------------------------------------------ inside
 
     def _bring_up(self, service: Placed) -> None:
@@ -188,22 +198,30 @@ class Systemd:
             raise self._did_not_start(service, done.stderr.strip())
         self._connection.write_file(f"{self._folder(service)}/started-with", wanted.encode())
         deadline = time.monotonic() + service.start_seconds
-        settled = time.monotonic() + SETTLE_SECONDS
+        began = time.monotonic()
         while True:
             now = self.facts(unit)
             if now.failed or now.restarts > restarts:
                 raise self._did_not_start(service, f"it is {now.word}")
-            settled_down = service.port or time.monotonic() > settled or not unit.endswith(".service")
-            if now.active and not now.starting and settled_down and self._listens(service.port):
+            up = now.active and not now.starting
+            if up and (self._listens(service.port) if service.port else self._has_settled(now, time.monotonic() - began)):
                 return
             if time.monotonic() > deadline:
                 listening = f", and nothing listens at port {service.port}" if service.port else ""
                 raise self._did_not_start(service, f"it is {now.word} after {service.start_seconds:g} s{listening}")
             time.sleep(0.1)
 
+    def _has_settled(self, facts: UnitFacts, seconds: float) -> bool:
+        if not facts.unit.endswith(".service") or facts.main_pid == 0:
+            return True
+        if seconds < SETTLE_SECONDS:
+            return False
+        state = self._connection.run(["sh", "-c", _SLEEPS, "sleeps", str(facts.main_pid)], timeout=20)
+        return state.code == 0 or seconds > SETTLED_AT_LAST
+
     def _listens(self, port: int) -> bool:
-        """Whether anything on the host listens there, whatever address it is bound to; true when nothing is to listen."""
-        return not port or self._connection.run(["sh", "-c", _LISTENS, "listens", f"{port:04X}"], timeout=20).code == 0
+        """Whether anything on the host listens there, whatever address it is bound to."""
+        return self._connection.run(["sh", "-c", _LISTENS, "listens", f"{port:04X}"], timeout=20).code == 0
 
     def _did_not_start(self, service: Placed, why: str) -> ToolError:
         words = self.last_words(service) or "no word in its journal"

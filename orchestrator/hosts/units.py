@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from orchestrator.tools.ssh import SshConnection
 
 PROPERTIES = (
-    *("Id", "LoadState", "ActiveState", "SubState", "UnitFileState", "Type", "RemainAfterExit", "NRestarts", "ControlGroup"),
+    *("Id", "LoadState", "ActiveState", "SubState", "UnitFileState", "Type", "RemainAfterExit", "NRestarts", "ControlGroup", "MainPID"),
     *("FragmentPath", "DropInPaths", "EnvironmentFiles", "User", "Group", "Triggers", "CanReload", "WorkingDirectory"),
 )
 
@@ -27,6 +27,7 @@ class UnitFacts:
     """Type= of a service."""
     remains: bool
     restarts: int
+    main_pid: int
     control_group: str
     """Where its processes are, also those that outlived it; empty when there are none."""
     fragment: str
@@ -77,6 +78,7 @@ def parse_unit(unit: str, text: str) -> UnitFacts:
         kind=values.get("Type", ""),
         remains=values.get("RemainAfterExit") == "yes",
         restarts=_number(values.get("NRestarts")),
+        main_pid=_number(values.get("MainPID")),
         control_group=values.get("ControlGroup", ""),
         fragment=values.get("FragmentPath", ""),
         dropins=tuple(values.get("DropInPaths", "").split()),

@@ -96,6 +96,7 @@ RUNBOOKS: dict[str, tuple[Step, ...]] = {
 _BACK: tuple[Step, ...] = (
     arm.FOR_GOING_BACK,
     cutover.BACK,  # live traffic switches back here
+    services.HAND_BACK,
     entry.BACK,
 )
 

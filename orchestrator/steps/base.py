@@ -197,6 +197,9 @@ class Context:
     """Whether a person wants to turn back. Asked by every wait that is neither SQL, SSH nor a child process: those are
     ended from outside (``engine/interruption.py``)."""
 
+    target_is_lost: Callable[[], bool] = lambda: False
+    """Whether people declared that the target is gone: what cannot be asked of it is then taken as ended."""
+
     @property
     def interruptible(self) -> tuple[Interruptible, ...]:
         """What a running step may be waiting for."""

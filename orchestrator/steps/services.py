@@ -1,39 +1,104 @@
-"""Puts the system's services onto the target: in a rehearsal on a throwaway copy, ahead with outside effects off, then live."""
+"""The system's services on the target: rehearsed on a throwaway copy, placed ahead with outside effects off, then live.
+
+What runs once only (singletons, timers) is *handed over*: observed stopped and held on one side before it starts on the
+other, both ways. Services start in the inventory's order and are stopped in the opposite one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import dataclasses
+import posixpath
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from urllib.parse import quote
 
-from orchestrator.errors import OrchestratorError, StepFailed, findings_of
+from orchestrator.errors import NeedsPerson, OrchestratorError, StepFailed, findings_of
+from orchestrator.hosts.carried import Carriage, read_carriage
+from orchestrator.hosts.services import Placed, ServiceManager
 from orchestrator.models import Service
 from orchestrator.movers.postgresql import dumps
 from orchestrator.steps import backup
 from orchestrator.steps.base import Context, Coverage, Effect, Facts, Observed, Preview, Step
-from orchestrator.steps.prepare import play
+from orchestrator.steps.world import unit_name
 from orchestrator.tools import health
+from orchestrator.tools.ssh import SshConnection
+
+_LAY_DOWN = """
+umask 077; parent=$(dirname -- "$1"); grandparent=$(dirname -- "$parent")
+mkdir -p -- "$parent" && chmod 0711 -- "$grandparent" "$parent" && cat >"$1.new" && chmod 0400 -- "$1.new"
+[ -z "$2" ] || chown -- "$2" "$1.new"
+mv -f -- "$1.new" "$1"
+"""
+"""A constant; the path and the account come as its arguments, the secret by its input."""
 
 
-def _moved(ctx: Context) -> list[Service]:
-    return [s for s in ctx.system.services if s.command or s.unit]
+@dataclass(frozen=True)
+class Standing:
+    """One service on its target host, with what is needed to work on it."""
+
+    service: Service
+    placed: Placed
+    manager: ServiceManager
+    connection: SshConnection
+
+    @property
+    def listens(self) -> bool:
+        return self.service.port is not None
+
+    @property
+    def triggered(self) -> bool:
+        """A timer and its like: it is up when it waits, and nothing is asked of it."""
+        return bool(self.placed.unit) and not self.placed.unit.endswith(".service")
 
 
-def _variables(ctx: Context, services: list[dict[str, Any]], state: str) -> dict[str, Any]:
-    return {
-        "deploy_service_manager": "process" if any(h.manager == "processes" for h in ctx.world.targets.values()) else "systemd",
-        "deploy_service_state": state,
-        "deploy_service_services": services,
-    }
+def moved(ctx: Context) -> list[Service]:
+    """Services that the engine places: those of which it is known how they run."""
+    return [service for service in ctx.system.services if service.command or service.unit]
 
 
-def _place_secrets(ctx: Context) -> None:
-    """The application's passwords, on the hosts of its services, mode 0600."""
-    for database in ctx.world.movable_databases:
-        for service in _moved(ctx):
-            host = ctx.world.target(service.host)
-            connection = ctx.world.ssh(host)
-            connection.run(["mkdir", "-p", "-m", "0700", ctx.world.home(host, "secrets")], check=True)
-            connection.write_file(ctx.world.secret_path(host, database), ctx.world.secret(database.secret).encode())
+def standing(ctx: Context, service: Service, *, effects: bool, rehearsal: Mapping[str, tuple[str, str, str]] | None = None) -> Standing:
+    """A service as it is to stand on its target host."""
+    host = ctx.world.target(service.host)
+    placed = ctx.world.service(service, effects=effects, rehearsal=rehearsal)
+    return Standing(service, placed, ctx.world.manager(host), ctx.world.ssh(host))
+
+
+def carriage(ctx: Context, service: Service) -> Carriage | None:
+    """The files that a unit brings along from its source host; None for a service that is a command."""
+    if not service.unit:
+        return None
+    trees = [tree.path for tree in ctx.system.file_trees if tree.host == service.host]
+    return read_carriage(ctx.world.ssh(ctx.world.source(service.host)), unit_name(service), inside=trees)
+
+
+def with_files(one: Standing, brought: Carriage | None) -> Standing:
+    """The same, with its unit's own files."""
+    if brought is None:
+        return one
+    return dataclasses.replace(one, placed=dataclasses.replace(one.placed, files=brought.files, enabled=brought.enabled))
+
+
+def give_secret(ctx: Context, one: Standing, path: str, value: str, brought: Carriage | None) -> None:
+    """A password on the service's host, readable for the account that the service runs as and nobody else."""
+    accounts = brought.accounts if brought else {one.service.account} - {None}
+    owner = next(iter(sorted(str(account) for account in accounts)), "")
+    if ctx.world.target(one.service.host).manager == "processes":
+        owner = ""
+    one.connection.run(["sh", "-euc", _LAY_DOWN, "give-secret", path, owner], input=value.encode(), check=True)
+
+
+def problem_of(one: Standing) -> str:
+    """What keeps a started service from being healthy; empty when nothing does."""
+    if one.triggered or not one.listens:
+        return "" if one.manager.state(one.placed).active or _ends_by_itself(one) else "it does not run"
+    limit = one.placed.start_seconds
+    return health.check(one.service, one.placed.address, one.placed.port, limit=limit, connection=one.connection) or ""
+
+
+def _ends_by_itself(one: Standing) -> bool:
+    """A job without a port that a timer or a person starts: it need not run now."""
+    return bool(one.placed.unit) and one.placed.unit.endswith(".service") and one.service.health is None and not one.service.singleton
 
 
 # ---------------------------------------------------------------- rehearsal
@@ -41,48 +106,60 @@ def _place_secrets(ctx: Context) -> None:
 
 def rehearse(ctx: Context) -> Facts:
     """Starts every service on the target against the restored copy, outside effects off; its health must be good."""
-    services: list[dict[str, Any]] = []
+    began = time.monotonic()
     passwords = {}
     for database in ctx.world.movable_databases:
         passwords[database.name] = ctx.world.throwaway_password()
         copy = backup.copy_name(ctx, database)
         dumps.create_throwaway_role(ctx.world.sql(database, "target", name="postgres"), copy, passwords[database.name])
-    for service in _moved(ctx) if passwords else []:
-        services.append(ctx.world.service(service, effects=False, rehearsal=_write_copies(ctx, service, passwords)))
-    runs = 0
     seen: dict[str, str] = {}
+    placed: list[Standing] = []
     try:
-        if services:
-            play(ctx, "deploy_services", {"targets": list(ctx.world.targets.values())}, _variables(ctx, services, "started"))
-            runs += 1
-        for service, deployed in zip(_moved(ctx), services, strict=True):
-            problem = health.check(service, deployed["address"], deployed["port"], limit=15)
-            seen[service.name] = problem or "healthy"
+        for service in moved(ctx):
+            if service.shared:
+                continue
+            brought, copies = carriage(ctx, service), _copies(ctx, service)
+            one = with_files(standing(ctx, service, effects=False, rehearsal=copies or None), brought)
+            placed.append(one)
+            one.manager.place(dataclasses.replace(one.placed, enabled=False))
+            for name, (_, _, secret) in copies.items():
+                give_secret(ctx, one, secret, passwords[name], brought)
+            if one.triggered:
+                seen[service.name] = "placed"
+                continue
+            seen[service.name] = _try(one)
     finally:
-        if services:
-            play(ctx, "stop_services", {"targets": list(ctx.world.targets.values())}, _variables(ctx, services, "absent"))
-            runs += 1
-        backup.drop_copies(ctx)
-    bad = {name: problem for name, problem in seen.items() if problem != "healthy"}
+        for one in reversed(placed):
+            one.manager.restore(one.placed)
+            one.connection.run(
+                ["rm", "-rf", "--", posixpath.dirname(ctx.world.home(ctx.world.target(one.service.host), "secrets", one.service.name, "x"))]
+            )
+        if passwords:
+            backup.drop_copies(ctx)
+    bad = {name: problem for name, problem in seen.items() if problem not in ("healthy", "placed")}
     if bad:
-        raise StepFailed(
-            f"rehearsal: {bad}", where=ctx.system.id, remedy="look at the service's log on the target host; the source was not touched"
-        )
-    return {"services": seen, "ansible_runs": runs, "outside_effects": "off"}
+        told = "; ".join(f"{name}: {problem}" for name, problem in bad.items())
+        raise StepFailed(f"rehearsal: {told}", where=ctx.system.id, remedy="mend it on the target host; the source was not touched")
+    return {"services": seen, "outside_effects": "off", "seconds": round(time.monotonic() - began, 1)}
 
 
-def _write_copies(ctx: Context, service: Service, passwords: Mapping[str, str]) -> dict[str, tuple[str, str, str]]:
-    """Each database's throwaway copy as a service on its host reaches it: name, role, and where the password lies."""
-    host = ctx.world.target(service.host)
-    connection = ctx.world.ssh(host)
-    connection.run(["mkdir", "-p", "-m", "0700", ctx.world.home(host, "secrets")], check=True)
-    copies = {}
+def _copies(ctx: Context, service: Service) -> dict[str, tuple[str, str, str]]:
+    """Each database's throwaway copy as a service reaches it: name, role, and where the password lies on its host."""
+    found = {}
     for database in ctx.world.movable_databases:
         copy = backup.copy_name(ctx, database)
-        secret = ctx.world.home(host, "secrets", f"rehearsal-{copy}")
-        connection.write_file(secret, passwords[database.name].encode())
-        copies[database.name] = (copy, copy, secret)
-    return copies
+        secret = ctx.world.home(ctx.world.target(service.host), "secrets", service.name, f"rehearsal-{quote(copy, safe='')}")
+        found[database.name] = (copy, copy, secret)
+    return found
+
+
+def _try(one: Standing) -> str:
+    """``healthy``, or what it says."""
+    try:
+        one.manager.start(one.placed)
+    except OrchestratorError as error:
+        return error.what
+    return problem_of(one) or "healthy"
 
 
 def _rehearsed(_: Context) -> Observed:
@@ -93,67 +170,183 @@ def _rehearsed(_: Context) -> Observed:
 
 
 def deploy(ctx: Context) -> Facts:
-    """New instances beside the old ones, through the cloud's gateway, outside effects off. Singletons are only laid out."""
-    _place_secrets(ctx)
-    services = [ctx.world.service(s, effects=False) for s in _moved(ctx) if not s.singleton]
-    facts = play(ctx, "deploy_services", {"targets": list(ctx.world.targets.values())}, _variables(ctx, services, "started"))
-    return facts | {"services": [s["name"] for s in services]}
+    """New instances beside the old ones, through the cloud's gateway, outside effects off: they are up and warm before the
+    switch. What may run once only is laid out and held."""
+    began = time.monotonic()
+    seconds: dict[str, float] = {}
+    for service in moved(ctx):
+        at = time.monotonic()
+        brought = carriage(ctx, service)
+        one = with_files(standing(ctx, service, effects=False), brought)
+        one.manager.place(one.placed)
+        for database in ctx.world.movable_databases:
+            path = ctx.world.secret_path(ctx.world.target(service.host), service, database)
+            give_secret(ctx, one, path, ctx.world.secret(database.secret), brought)
+        if _runs_once(one):
+            one.manager.hold(one.placed)
+        elif one.placed.shared and one.manager.state(one.placed).active:
+            one.manager.reload(one.placed)
+        else:
+            one.manager.start(one.placed)
+        seconds[service.name] = round(time.monotonic() - at, 1)
+        ctx.say(f"{service.name}: {'held until the switch' if _runs_once(one) else 'up, outside effects off'}")
+    return {"services": seconds, "seconds": round(time.monotonic() - began, 1)}
+
+
+def _runs_once(one: Standing) -> bool:
+    return bool(one.service.singleton)
 
 
 def _deployed(ctx: Context) -> Observed:
-    if all(s.singleton for s in _moved(ctx)):
+    if not moved(ctx):
         return Observed.NOTHING
     if not ctx.world.targets:
         return Observed.NOT_DONE
-    up = [health.answers(ctx.world.target(s.host).address, s.port or 0) for s in _moved(ctx) if not s.singleton]
-    return Observed.DONE if all(up) else Observed.UNCLEAR if any(up) else Observed.NOT_DONE
+    placed = []
+    for service in moved(ctx):
+        one = standing(ctx, service, effects=False)
+        state = one.manager.state(one.placed)
+        placed.append(state.held if _runs_once(one) else state.active or (state.present and _ends_by_itself(one)))
+    return Observed.DONE if all(placed) else Observed.UNCLEAR if any(placed) else Observed.NOT_DONE
 
 
 def take_down(ctx: Context) -> None:
-    """Ends the target's instances."""
+    """Ends the target's instances and gives the host back what stood there before."""
     if not ctx.world.targets:
         return
-    services = [ctx.world.service(s, effects=False) for s in _moved(ctx)]
-    play(ctx, "stop_services", {"targets": list(ctx.world.targets.values())}, _variables(ctx, services, "absent"))
+    for service in reversed(moved(ctx)):
+        one = standing(ctx, service, effects=False)
+        one.manager.restore(one.placed)
+        secrets = posixpath.dirname(ctx.world.home(ctx.world.target(service.host), "secrets", service.name, "x"))
+        one.connection.run(["rm", "-rf", "--", secrets], check=True)
 
 
 # ---------------------------------------------------------------- after the switch
 
 
 def go_live(ctx: Context) -> Facts:
-    """The target's instances with outside effects on; their health is asked on the host and must be good."""
-    services = [ctx.world.service(s, effects=True) for s in _moved(ctx)]
-    facts = play(ctx, "deploy_services", {"targets": list(ctx.world.targets.values())}, _variables(ctx, services, "started"))
-    for service, deployed in zip(_moved(ctx), services, strict=True):
-        problem = health.check(service, deployed["address"], deployed["port"], limit=8)
+    """The target's instances with outside effects on, what runs once handed over; their health must be good."""
+    seconds: dict[str, float] = {}
+    for service in moved(ctx):
+        at = time.monotonic()
+        one = standing(ctx, service, effects=True)
+        if _runs_once(one):
+            _before(ctx, service).hold(ctx.world.service_before(service))  # observed stopped, or it raises
+            one.manager.release(one.placed)
+        one.manager.place(one.placed)
+        if not one.placed.shared or not one.manager.state(one.placed).active:
+            one.manager.start(one.placed)
+        problem = problem_of(one)
         if problem:
             raise StepFailed(
-                f"{service.name} is not healthy after the switch: {problem}", where=f"{deployed['host']} {deployed['address']}:{deployed['port']}",
+                f"{service.name} is not healthy after the switch: {problem}",
+                where=f"{one.connection.name} {one.placed.address}:{one.placed.port}",
                 remedy="traffic goes back by itself; read the service's log on the target host",
-            )  # fmt: skip
-    return facts | {"services": {s["name"]: "healthy" for s in services}}
+            )
+        seconds[service.name] = round(time.monotonic() - at, 1)
+    return {"services": dict.fromkeys(seconds, "healthy"), "took": seconds, "handed_over": [s.name for s in _once(ctx)]}
+
+
+def _once(ctx: Context) -> list[Service]:
+    return [service for service in moved(ctx) if service.singleton]
+
+
+def _before(ctx: Context, service: Service) -> ServiceManager:
+    """What keeps a service on its source host."""
+    return ctx.world.manager(ctx.world.source(service.host))
 
 
 def _live(ctx: Context) -> Observed:
-    for service in _moved(ctx):
-        if health.check(service, ctx.world.target(service.host).address, service.port or 0, limit=2):
-            return Observed.NOT_DONE
-    return Observed.DONE
+    if not ctx.world.targets:
+        return Observed.NOT_DONE
+    good = list(_good(ctx))
+    return Observed.DONE if all(good) else Observed.UNCLEAR if any(good) else Observed.NOT_DONE
+
+
+def _good(ctx: Context) -> Iterator[bool]:
+    """For every service: it is healthy on the target, and what runs once is held at the source."""
+    for service in moved(ctx):
+        one = standing(ctx, service, effects=True)
+        up = one.manager.state(one.placed).active or _ends_by_itself(one)
+        yield up and (not _runs_once(one) or _before(ctx, service).state(ctx.world.service_before(service)).held)
+
+
+# ---------------------------------------------------------------- back
+
+
+def hand_back(ctx: Context) -> Facts:
+    """What runs once: observed stopped and held on the target, then as it was at the source. Citizens' services go on."""
+    silence_target(ctx, _once(ctx))
+    give_back(ctx)
+    return {"handed_back": [service.name for service in _once(ctx)]}
+
+
+def silence_target(ctx: Context, services: list[Service]) -> None:
+    """Stopped and held, the last one first."""
+    for service in reversed(services):
+        one = standing(ctx, service, effects=False)
+        if not one.placed.shared:
+            one.manager.hold(one.placed)
+
+
+def give_back(ctx: Context) -> None:
+    """What was held at the source is as it was. Raises NeedsPerson while the target may still run it."""
+    held = [service for service in _once(ctx) if _before(ctx, service).state(ctx.world.service_before(service)).held]
+    for service in held:
+        if not ctx.target_is_lost() and not _observed_still(ctx, service):
+            raise NeedsPerson(
+                f"{service.name} may still run on the target, and must not run twice",
+                where=ctx.system.id,
+                remedy="stop it there, or say that the target is lost; then resume",
+            )
+        _before(ctx, service).restore(ctx.world.service_before(service))
+
+
+def _observed_still(ctx: Context, service: Service) -> bool:
+    """Whether the target was seen, and seen without it."""
+    if service.host not in ctx.world.targets:
+        return True
+    try:
+        one = standing(ctx, service, effects=False)
+        return not one.manager.state(one.placed).active
+    except OrchestratorError:
+        return False
+
+
+def is_handed_back(ctx: Context) -> Observed:
+    """Nothing is held at the source any more."""
+    if not _once(ctx):
+        return Observed.NOTHING
+    held = [_before(ctx, service).state(ctx.world.service_before(service)).held for service in _once(ctx)]
+    return Observed.NOT_DONE if any(held) else Observed.DONE
+
+
+def silence(ctx: Context) -> None:
+    """The target's half of taking it back: nothing with outside effects runs there any more."""
+    if ctx.world.targets:
+        silence_target(ctx, moved(ctx))
 
 
 def preview(ctx: Context, _connect: bool) -> Preview:
-    """Every service as the role would get it, held to its argument spec, units and environment files rendered."""
-    from orchestrator.tools.ansible_check import check_variables
-
+    """Every service as it would stand on its target host, references looked up."""
     try:
-        services = [ctx.world.service(s, effects=False) for s in _moved(ctx)]
+        shown = [describe(ctx, service) for service in moved(ctx)]
     except OrchestratorError as error:
-        found = findings_of(error, "service", ctx.system.id)
-        return Preview(Coverage.CHECKED, "a service cannot be described to its role", found)
-    values = _variables(ctx, services, "started")
-    found = tuple(check_variables(ctx.settings.playbooks, "deploy_services", values, services, system=ctx.system.id))
-    shown = {"services": services}
-    return Preview(Coverage.CHECKED, "variables and templates; no service was started", found, shown)
+        return Preview(Coverage.CHECKED, "a service cannot be described", findings_of(error, "service", ctx.system.id))
+    return Preview(Coverage.CHECKED, "commands, units and environment; no service was started", (), {"services": shown})
+
+
+def describe(ctx: Context, service: Service) -> Facts:
+    """What a person reads of a service before it is placed. Passwords are paths here, never values."""
+    placed = ctx.world.service(service, effects=False)
+    return {
+        "name": placed.name,
+        "host": ctx.world.target(service.host).name,
+        "unit": placed.unit,
+        "argv": list(placed.argv),
+        "environment": dict(placed.environment),
+        "port": placed.port,
+    }
 
 
 REHEARSE = Step(
@@ -163,6 +356,24 @@ REHEARSE = Step(
     observe=_rehearsed,
 )
 DEPLOY = Step(
-    id="deploy_services", effect=Effect.REVERSIBLE, run=deploy, observe=_deployed, undo_target=take_down, preview=preview,
-)  # fmt: skip
-GO_LIVE = Step(id="go_live", effect=Effect.READ_ONLY, run=go_live, observe=_live)
+    id="deploy_services",
+    effect=Effect.REVERSIBLE,
+    run=deploy,
+    observe=_deployed,
+    undo_target=take_down,
+    preview=preview,
+)
+GO_LIVE = Step(
+    id="go_live",
+    effect=Effect.REVERSIBLE,
+    run=go_live,
+    observe=_live,
+    undo_target=silence,
+    undo_source=give_back,
+)
+HAND_BACK = Step(
+    id="hand_back",
+    effect=Effect.READ_ONLY,
+    run=hand_back,
+    observe=is_handed_back,
+)

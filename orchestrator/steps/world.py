@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from orchestrator.errors import Finding, Refused, TurnedBack
 from orchestrator.models import Database, Host, Service, Site, Sites, System
@@ -22,12 +23,23 @@ from orchestrator.steps.references import REFERENCE, Reached, make_table
 
 if TYPE_CHECKING:
     from orchestrator.cutover.guarding import GuardProcess
+    from orchestrator.hosts.services import Placed, ServiceManager
     from orchestrator.movers.postgresql.fence import Connection
     from orchestrator.movers.postgresql.interrupt import Held
     from orchestrator.movers.postgresql.names import Names
     from orchestrator.tools.ssh import SshConnection
 
 SUFFIX = "-cloud"
+START_SECONDS = 20.0
+"""How long a service may take until it is up, where the inventory says nothing."""
+
+
+def unit_name(service: Service) -> str:
+    """With its suffix; empty when the service has a command instead."""
+    if service.unit is None:
+        return ""
+    known = ("service", "timer", "socket", "path", "target")
+    return service.unit if service.unit.rpartition(".")[2] in known else f"{service.unit}.service"
 
 
 class World:
@@ -208,16 +220,30 @@ class World:
 
     # ------------------------------------------------------------ services on the target
 
-    def service(
-        self, service: Service, *, effects: bool, rehearsal: Mapping[str, tuple[str, str, str]] | None = None
-    ) -> dict[str, Any]:
-        """A service as the role deploy_service takes it, on its target host. ``rehearsal``: by database, (name, role, secret
-        file on the host) of a throwaway copy, reached directly, on a port of its own."""
+    def manager(self, host: Host) -> ServiceManager:
+        """What keeps the services of a host."""
+        from orchestrator.hosts.services import manager_of
+
+        return manager_of(host, self.ssh(host), self.home(host))
+
+    def service_before(self, service: Service) -> Placed:
+        """A service as it stands on its source host; what it is run with is its own affair."""
+        from orchestrator.hosts.services import Placed
+
+        source = self.source(service.host)
+        return Placed(
+            service.name, unit=unit_name(service), argv=tuple(service.command), address=source.address, port=service.port or 0,
+            shared=service.shared, start_seconds=service.start_seconds or START_SECONDS,
+        )  # fmt: skip
+
+    def service(self, service: Service, *, effects: bool, rehearsal: Mapping[str, tuple[str, str, str]] | None = None) -> Placed:
+        """A service as it is to stand on its target host. ``rehearsal``: by database, (name, role, secret
+        file on the host) of a throwaway copy, reached directly."""
+        from orchestrator.hosts.services import Placed
+
         source, target = self.source(service.host), self.target(service.host)
         port = service.port or 0
-        if rehearsal:
-            port += 1000
-        table = self._references(target, port, rehearsal)
+        table = self._references(service, target, port, rehearsal)
         environment = {}
         for name, value in service.environment.items():
             if REFERENCE.match(value):
@@ -231,23 +257,20 @@ class World:
             else:
                 environment[name] = self.path(value, source, target)
         environment["OUTSIDE_EFFECTS"] = "on" if effects else "off"
-        return {
-            "name": service.name + ("-rehearsal" if rehearsal else ""),
-            "argv": [self.path(part, source, target) for part in service.command],
-            "environment": environment,
-            "port": port,
-            "address": target.address,
-            "host": target.name,
-        }
+        return Placed(
+            service.name, unit=unit_name(service), argv=tuple(self.path(part, source, target) for part in service.command),
+            environment=environment, account=service.account or "", address=target.address, port=port, shared=service.shared,
+            start_seconds=service.start_seconds or START_SECONDS,
+        )  # fmt: skip
 
     def _references(
-        self, target: Host, port: int, rehearsal: Mapping[str, tuple[str, str, str]] | None
+        self, service: Service, target: Host, port: int, rehearsal: Mapping[str, tuple[str, str, str]] | None
     ) -> dict[str, str]:
         databases = []
         for database in self.movable_databases:
             copy = rehearsal[database.name] if rehearsal else None
             gateway = self.cloud.pgbouncer if copy is None else None
-            name, role, secret = copy or (database.name, database.role or "", self.secret_path(target, database))
+            name, role, secret = copy or (database.name, database.role or "", self.secret_path(target, service, database))
             values = {
                 "host": gateway.address if gateway else self.target(database.host).address,
                 "port": str(gateway.port if gateway else database.port),
@@ -256,14 +279,12 @@ class World:
                 "secret_file": secret,
             }
             databases.append(Reached(database.name, values))
-        devices = [
-            Reached(device.name, {"host": self.cloud.gateway.address, "port": str(device.port)}) for device in self.system.devices
-        ]
+        devices = [Reached(device.name, {"host": self.cloud.gateway.address, "port": str(device.port)}) for device in self.system.devices]
         return make_table({"address": target.address, "port": str(port)}, databases, devices)
 
-    def secret_path(self, host: Host, database: Database) -> str:
-        """Where the application's password lies on a target host (mode 0600)."""
-        return self.home(host, "secrets", database.role or database.name)
+    def secret_path(self, host: Host, service: Service, database: Database) -> str:
+        """Where a service finds the application's password on a target host; readable for its account only."""
+        return self.home(host, "secrets", service.name, quote(database.role or database.name, safe=""))
 
     @staticmethod
     def throwaway_password() -> str:

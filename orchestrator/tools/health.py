@@ -5,8 +5,10 @@ from __future__ import annotations
 import http.client
 import socket
 import time
+from collections.abc import Callable
 
 from orchestrator.models import Service
+from orchestrator.tools.ssh import SshConnection
 
 
 def answers(address: str, port: int, *, timeout: float = 2.0) -> bool:
@@ -18,12 +20,23 @@ def answers(address: str, port: int, *, timeout: float = 2.0) -> bool:
         return False
 
 
-def check(service: Service, address: str, port: int, *, limit: float) -> str | None:
-    """None when the service is healthy within ``limit`` seconds, else what it last said."""
+def check(service: Service, address: str, port: int, *, limit: float, connection: SshConnection | None = None) -> str | None:
+    """None when the service is healthy within ``limit`` seconds, else what it last said. ``connection``: to its host, for
+    a service that only the host itself can ask (``HealthCheck.on_host``)."""
+    if service.health is not None and service.health.on_host and connection is not None:
+        with connection.tunnel("127.0.0.1", port) as here:  # accepts whoever comes: whether the far side does is asked apart
+            return _until_healthy(service, "127.0.0.1", here, limit, lambda: connection.reaches("127.0.0.1", port))
+    return _until_healthy(service, address, port, limit)
+
+
+def _until_healthy(service: Service, address: str, port: int, limit: float, listens: Callable[[], bool] | None = None) -> str | None:
     until = time.monotonic() + limit
     problem: str | None = "not asked"
     while True:
-        problem = _ask(service, address, port)
+        if listens is None or listens():
+            problem = _ask(service, address, port)
+        else:
+            problem = f"nothing listens on the host's own port {port}"
         if problem is None or time.monotonic() > until:
             return problem
         time.sleep(0.2)
@@ -38,7 +51,8 @@ def _ask(service: Service, address: str, port: int) -> str | None:
     try:
         connection = http.client.HTTPConnection(address, port, timeout=5)
         try:
-            connection.request("GET", probe.target)
+            headers = {"Host": probe.host_name} if probe.host_name else {}
+            connection.request("GET", probe.target, headers=headers)
             answer = connection.getresponse()
             body = answer.read(2000).decode(errors="replace")
         finally:

@@ -208,6 +208,16 @@ class SshConnection:
                 remedy="check the folder, its space and rights",
             )
 
+    def reaches(self, address: str, port: int, *, timeout: float = 5) -> bool:
+        """Whether something accepts connections at ``address:port``, asked from the host."""
+        import paramiko
+
+        try:
+            self.transport().open_channel("direct-tcpip", (address, port), ("127.0.0.1", 0), timeout=timeout).close()
+        except (paramiko.SSHException, OSError, EOFError):
+            return False
+        return True
+
     @contextlib.contextmanager
     def tunnel(self, address: str, port: int, *, limit: int | None = None) -> Iterator[int]:
         """A port on our loopback that leads to ``address:port`` as seen from the host. Closed at the end.

@@ -6,8 +6,6 @@ import os
 import signal
 import socket
 import stat
-import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,21 +16,11 @@ import yaml
 
 from orchestrator.models import Host
 from orchestrator.settings import HOME
-from orchestrator.tools import process, programs, unprivileged
+from orchestrator.tools import programs, unprivileged
 from orchestrator.tools.ansible import AnsibleResult, PlayFailed, run_playbook
 
 pytestmark = pytest.mark.servers
 PASSWORD = "a 'quoted' pass\\word {{ 1 }}"
-WEB = """
-import http.server, os, sys
-print("starting", os.environ["GREETING"], flush=True)
-if "FAIL" in os.environ: sys.exit("the licence has expired")
-class Hello(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(200); self.end_headers(); self.wfile.write(os.environ["GREETING"].encode())
-    def log_message(self, *_): pass
-http.server.HTTPServer((os.environ["LISTEN_ADDRESS"], int(os.environ["LISTEN_PORT"])), Hello).serve_forever()
-"""
 
 
 def free_port(address: str) -> int:
@@ -51,8 +39,7 @@ class Site:
         self.secret = folder / "secret"
         self.secret.write_text(PASSWORD + "\n")
         self.secret.chmod(0o600)
-        (self.root / "web.py").write_text(WEB)
-        self.port, self.web_port = free_port(host.address), free_port(host.address)
+        self.port = free_port(host.address)
         self.data = self.root / "var/lib/orchestrator/postgresql"
 
     def postgresql(self, **more: object) -> dict[str, object]:
@@ -67,16 +54,6 @@ class Site:
             "install_postgresql_clients": ["127.0.0.0/8"],
             "install_postgresql_run_as": unprivileged.prefix(),
             **more,
-        }
-
-    def services(self, greeting: str = "你好 {{ 1 }} $HOME", **more: object) -> dict[str, object]:
-        environment = {"GREETING": greeting, "LISTEN_ADDRESS": self.host.address, "LISTEN_PORT": str(self.web_port), **more}
-        web = {"name": "web-1", "host": self.host.name, "argv": [sys.executable, str(self.root / "web.py")], "environment": environment}
-        other = {"name": "web-2", "host": "another-host", "argv": ["/nowhere"]}
-        return {
-            "deploy_service_manager": "process",
-            "deploy_service_timeout": 8,
-            "deploy_service_services": [web | {"address": self.host.address, "port": self.web_port}, other],
         }
 
     def play(self, playbook: str, variables: dict[str, object], **options: Any) -> AnsibleResult:
@@ -98,24 +75,14 @@ class Site:
         with psycopg.connect(conninfo, autocommit=True) as connection:
             return connection.execute(statement.encode()).fetchall()
 
-    def ask(self) -> str:
-        with socket.create_connection((self.host.address, self.web_port), 5) as client:
-            client.sendall(b"GET / HTTP/1.0\r\n\r\n")
-            return client.makefile("rb").read().partition(b"\r\n\r\n")[2].decode()
-
-    def pid(self) -> int:
-        found: int = yaml.safe_load((self.root / "var/lib/orchestrator/services/web-1.json").read_text())["pid"]
-        return found
-
 
 @pytest.fixture(scope="module")
 def site(lab: Any, make_host: Callable[[str], Host], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     site = Site(lab, make_host("target-1"), tmp_path_factory.mktemp("site"))
     yield site
-    for path in (site.data / "postmaster.pid", site.root / "var/lib/orchestrator/services/web-1.json"):
-        if path.exists():
-            text = path.read_text()
-            os.kill(int(text.split()[0]) if path.suffix == ".pid" else yaml.safe_load(text)["pid"], signal.SIGKILL)
+    record = site.data / "postmaster.pid"
+    if record.exists():
+        os.kill(int(record.read_text().split()[0]), signal.SIGKILL)
 
 
 def test_prepare_target_brings_up_a_server_ready_for_replication(site: Site) -> None:
@@ -151,72 +118,17 @@ def test_a_host_without_room_is_refused_with_the_remedy(site: Site) -> None:
     assert "enlarge its disk" in failure.value.remedy
 
 
-def test_deploy_services_starts_them_once_with_their_environment(site: Site) -> None:
-    assert site.twice("deploy_services", site.services()).changed == 1
-    assert site.ask() == "你好 {{ 1 }} $HOME"
-    environment = site.root / "var/lib/orchestrator/services/web-1.env"
-    assert stat.S_IMODE(environment.stat().st_mode) == 0o600
-    assert "GREETING=你好 {{ 1 }} $HOME\n" in environment.read_text()
-    assert not (site.root / "var/lib/orchestrator/services/web-2.json").exists()
-
-
-def test_a_changed_environment_restarts_a_service_and_only_then(site: Site) -> None:
-    before = site.pid()
-    assert site.twice("deploy_services", site.services("hello")).changed == 1
-    assert site.ask() == "hello"
-    assert site.pid() != before
-    assert process.start_time(before) is None
-
-
-def test_a_service_that_died_is_started_again(site: Site) -> None:
-    os.kill(site.pid(), signal.SIGKILL)
-    deadline = time.monotonic() + 5
-    while process.start_time(site.pid()) is not None and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert site.play("deploy_services", site.services("hello")).changed == 1
-    assert site.ask() == "hello"
-
-
-def test_a_service_that_does_not_come_up_fails_with_its_own_last_words(site: Site) -> None:
-    with pytest.raises(PlayFailed, match="the licence has expired"):
-        site.play("deploy_services", site.services("broken", FAIL="1"))
-    assert site.play("deploy_services", site.services("hello")).changed == 1
-
-
-def test_a_check_run_changes_nothing(site: Site) -> None:
-    before = site.pid()
-    assert site.play("deploy_services", site.services("another"), check=True).changed == 1
-    assert (site.pid(), site.ask()) == (before, "hello")
-
-
-def test_stop_services_stops_them_and_absent_takes_their_files_away(site: Site) -> None:
-    pid = site.pid()
-    assert site.play("stop_services", site.services("hello")).changed == 1
-    assert process.start_time(pid) is None
-    assert site.twice("stop_services", site.services("hello") | {"deploy_service_state": "absent"}).changed == 1
-    assert [path.name for path in (site.root / "var/lib/orchestrator/services").iterdir()] == ["web-1.log"]
-
-
-def test_clean_target_stops_everything_and_deletes_nothing(site: Site) -> None:
+def test_clean_target_stops_the_server_and_deletes_nothing(site: Site) -> None:
     site.sql("SELECT pg_switch_wal()::text")
-    site.play("deploy_services", site.services("hello"))
-    pid = site.pid()
-    (site.root / "srv/with blank/file").write_text("kept")
     quarantine = site.root / "var/lib/orchestrator/quarantine"
-    variables = site.postgresql() | site.services("hello")
-    variables |= {
-        "clean_target_quarantine": "var/lib/orchestrator/quarantine",
-        "clean_target_paths": [str(site.root / "srv/with blank")],
-    }
-    assert site.twice("clean_target", variables).changed >= 4
-    assert process.start_time(pid) is None
+    variables = site.postgresql() | {"clean_target_quarantine": "var/lib/orchestrator/quarantine"}
+    assert site.twice("clean_target", variables).changed >= 3
     assert not site.data.exists()
     with pytest.raises(psycopg.OperationalError):
         site.sql("SELECT 1")
     moved = {path.name.rpartition("-")[0]: path for path in quarantine.iterdir()}
-    assert set(moved) == {"postgresql", "postgresql.log", "with blank"}
+    assert set(moved) == {"postgresql", "postgresql.log"}
     assert (moved["postgresql"] / "PG_VERSION").exists()
-    assert (moved["with blank"] / "file").read_text() == "kept"
 
 
 def test_playbooks_are_short_and_every_role_declares_its_arguments() -> None:

@@ -20,8 +20,8 @@ from tests.lab.shell import LabError, missing_programs, run
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 CONTROLLER = "controller"
-ENGINEER = "engineer"
-"""The account that the engine runs as on the controller: an ordinary one, without sudo."""
+ENGINEER, LEADER = "engineer", "leader"
+"""Accounts on the controller, without sudo: the engine runs as one, and the other decides."""
 DEFAULT_HOSTS = "app@room db@room gw-room@room app-new@cloud db-new@cloud gw-cloud@cloud edge@street"
 FIRST_ADDRESS = 11
 
@@ -149,10 +149,14 @@ class Lab:
     def _furnish_controller(self) -> None:
         """An ordinary account with the key, the host keys and a folder to work in."""
         controller = self.hosts[CONTROLLER]
-        controller.run("useradd", "--create-home", "--shell", "/bin/bash", ENGINEER)
+        for account in (ENGINEER, LEADER):
+            controller.run("useradd", "--create-home", "--shell", "/bin/bash", "--groups", "users", account)
         controller.run("chmod", "0711", "/root")  # Python may lie below it; nothing in it becomes readable by that
         home = f"/home/{ENGINEER}"
-        controller.run("install", "-d", "-o", ENGINEER, "-m", "0700", f"{home}/.ssh", f"{home}/city")
+        controller.run("chmod", "0711", home)
+        controller.run("install", "-d", "-o", ENGINEER, "-m", "0700", f"{home}/.ssh")
+        controller.run("install", "-d", "-o", ENGINEER, "-g", "users", "-m", "0750", f"{home}/city")
+        controller.run("install", "-d", "-o", ENGINEER, "-g", "users", "-m", "2770", f"{home}/city/.orchestrator")
         for name in ("key", "known_hosts"):
             controller.write(f"{home}/.ssh/{name}", (self.folder / name).read_bytes(), mode=0o600, owner=f"{ENGINEER}:{ENGINEER}")
         shutil.copyfile(self.folder / "known_hosts", controller.root / "etc/ssh/ssh_known_hosts")
@@ -167,25 +171,26 @@ class Lab:
         line = self.engineer_argv(argv, environment or {})
         return subprocess.run(line, capture_output=True, text=True, errors="replace", timeout=limit, check=False, stdin=subprocess.DEVNULL)
 
-    def engineer_argv(self, argv: Sequence[str], environment: Mapping[str, str]) -> list[str]:
+    def engineer_argv(self, argv: Sequence[str], environment: Mapping[str, str], *, account: str = ENGINEER) -> list[str]:
         """The argv behind ``engineer``, for what is started and watched."""
         values = {
             "PATH": f"{CHECKOUT}/.venv/bin:{CHECKOUT}/.tools/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
             "PYTHONPATH": str(CHECKOUT),
             "PYTHONDONTWRITEBYTECODE": "1",
-            "HOME": f"/home/{ENGINEER}",
+            "HOME": f"/home/{account}",
             "LANG": "C.UTF-8",
             **environment,
         }
-        script = 'cd "$HOME/city" && exec "$@"'
+        script = f'umask 007; cd /home/{ENGINEER}/city && exec "$@"'
         words = ["env", *(f"{name}={value}" for name, value in values.items()), "sh", "-c", script, "engineer", *argv]
-        return self.hosts[CONTROLLER].inside(words, account=ENGINEER)
+        return self.hosts[CONTROLLER].inside(words, account=account)
 
     def orchestrator(
-        self, *words: str, limit: float = 600, environment: Mapping[str, str] | None = None
+        self, *words: str, limit: float = 600, environment: Mapping[str, str] | None = None, account: str = ENGINEER
     ) -> subprocess.CompletedProcess[str]:
-        """The command line of this checkout, as the engineer."""
-        return self.engineer("python", "-m", "orchestrator.cli.main", *words, limit=limit, environment=environment)
+        """The command line of this checkout, as the engineer, or as the one who decides."""
+        line = self.engineer_argv(["python", "-m", "orchestrator.cli.main", *words], environment or {}, account=account)
+        return subprocess.run(line, capture_output=True, text=True, errors="replace", timeout=limit, check=False, stdin=subprocess.DEVNULL)
 
     def ssh(self, name: str, *argv: str, limit: float = 60) -> subprocess.CompletedProcess[str]:
         """A command on a host over SSH as ``ops``, from the controller: what the engine would see."""

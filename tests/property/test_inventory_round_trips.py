@@ -125,8 +125,11 @@ DATABASE = st.builds(
     wal_level=maybe(st.sampled_from(["minimal", "replica", "logical"])),
 )  # fmt: skip
 SERVICE = st.builds(
-    Service, name=NAMES, host=HOSTS, command=few(words()), unit=maybe(words()), port=maybe(PORTS), singleton=maybe(st.booleans()), entry=maybe(HOSTS),
-    health=maybe(st.builds(HealthCheck, kind=st.sampled_from(["http", "tcp", "sql"]), target=st.sampled_from(["", "/", "/health", "select 1"]), expected=maybe(words()))),
+    Service, name=NAMES, host=HOSTS, command=few(words()), unit=maybe(st.sampled_from(["web.service", "queue@3.service", "nightly.timer"])), port=maybe(PORTS),
+    singleton=maybe(st.booleans()), entry=maybe(HOSTS),
+    health=maybe(st.builds(HealthCheck, kind=st.sampled_from(["http", "tcp", "sql"]), target=st.sampled_from(["", "/", "/health", "select 1"]), expected=maybe(words()),
+        host_name=maybe(st.just("host.gov")), on_host=st.booleans())),
+    account=maybe(st.just("www-data")), shared=st.booleans(), start_seconds=maybe(POSITIVE),
     environment=st.dictionaries(st.text(string.ascii_uppercase, min_size=1, max_size=5), words(), max_size=2),
 )  # fmt: skip
 DEVICE = st.builds(
@@ -280,8 +283,9 @@ FULL = Inventory(
             file_trees=(FileTree(host="h", path="/srv", size_gb=1.5),),
             services=(
                 Service(
-                    name="web", host="h", command=("java", "-jar", "a b.jar"), unit="web.service", port=8080, singleton=True, environment={"A": "@listen.port"}, entry="portal",
-                    health=HealthCheck(kind="http", target="/health", expected="200"),
+                    name="web", host="h", command=("java", "-jar", "a b.jar"), unit="web.service", account="www-data", shared=True, start_seconds=30.5, port=8080,
+                    singleton=True, environment={"A": "@listen.port"}, entry="portal",
+                    health=HealthCheck(kind="http", target="/health", expected="200", host_name="host.gov", on_host=True),
                 ),
             ),
             devices=(
