@@ -54,6 +54,7 @@ def role_variables(ctx: Context, *, programs: str, ranges: list[str]) -> dict[st
     host = ctx.world.target(database.host)
     return {
         "install_postgresql_manager": "process" if host.manager == "processes" else "systemd",
+        "install_postgresql_package": "",  # the programs are there: they were asked for
         "install_postgresql_bin_dir": programs,
         "install_postgresql_data": ctx.world.home(host, "postgresql"),
         "install_postgresql_address": host.address,
@@ -76,9 +77,9 @@ def admin_secret(ctx: Context) -> dict[str, str]:
 
 
 def run_as(host: Host) -> list[str]:
-    """argv prefix under which a database server's programs run: a unit names its account itself, a process has ours or none."""
+    """argv prefix under which a database server's programs run: they refuse to run as root."""
     if host.manager == "systemd":
-        return []
+        return ["runuser", "-u", "postgres", "--"]
     from orchestrator.tools import unprivileged
 
     return list(unprivileged.prefix())

@@ -13,7 +13,7 @@ from tests.lab.lab import ENGINEER, Lab
 DEPARTMENT = {"id": "permits-office", "name": "市行政审批局", "level": "municipal", "organisation_type": "government"}
 PROGRAM = """starts: 2026-01-05
 phases:
-  - {id: phase-1, name: 第一阶段, name_en: Phase 1, due: 2099-12-27, percent: 80, levels: [municipal]}
+  - {id: phase-1, name: 第一阶段, name_en: Phase 1, due: 2030-12-27, percent: 80, levels: [municipal]}
 counting: all_together
 """
 
@@ -56,7 +56,16 @@ def permits(lab: Lab) -> dict[str, Any]:
 
 def host(lab: Lab, name: str, **more: Any) -> dict[str, Any]:
     """A host as the inventory has it: who logs in is an ordinary account."""
-    return {"name": name, "address": lab[name].address, "ssh_user": "ops", "os": "Debian 12", "vcpus": 2, "memory_gb": 4, "disk_gb": 20, **more}
+    return {
+        "name": name,
+        "address": lab[name].address,
+        "ssh_user": "ops",
+        "os": "Debian 12",
+        "vcpus": 2,
+        "memory_gb": 4,
+        "disk_gb": 20,
+        **more,
+    }
 
 
 def secret(name: str) -> str:
@@ -65,6 +74,7 @@ def secret(name: str) -> str:
 
 def sites(lab: Lab, entries: dict[str, int]) -> dict[str, Any]:
     """Both sites with their gateways, the machines that stand in the cloud centre, the entry."""
+
     def site(kind: str, gateway: str, network: str) -> dict[str, Any]:
         address = lab[gateway].address
         return {
