@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from orchestrator.models import Strategy, Verdict
 from orchestrator.steps import (
+    accounts,
     arm,
     backup,
     compare,
@@ -31,6 +32,7 @@ _ONTO_THE_CLOUD: tuple[Step, ...] = (
     provision.STEP,
     prepare.STEP,
     links.STEP,
+    accounts.STEP,
     backup.STEP,
     files.STEP,
     replicate.STEP,

@@ -1,10 +1,28 @@
-"""Copies file trees: passes while the source lives on, and one that reads everything when its writers are still."""
+"""Copies files: passes while the source lives on; after the switch what the drained side wrote last joins the live side.
+
+Owners go by name, access lists and extended attributes with them. Nothing is deleted for good on either side: what is overwritten
+or was deleted at the other side goes to a quarantine folder there, is counted, and named.
+"""
 
 from __future__ import annotations
 
-from orchestrator.models import FileTree
-from orchestrator.movers.files.trees import Rsync, tree_hashes
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from orchestrator.errors import StepFailed
+from orchestrator.hosts import accounts
+from orchestrator.models import FileTree, Host
+from orchestrator.movers.files.manifest import Entry, Manifest, differences, read_manifest, shown
+from orchestrator.movers.files.merge import Merge, plan_merge
+from orchestrator.movers.files.trees import Rsync
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
+
+NAMED = 20
+"""How many names a fact or an error spells out; the count is always whole."""
+_QUARANTINED = 'cd -- "$1" 2>/dev/null && find . -type f -printf "%P\\n" | head -n 1000; :'
 
 
 def rsync(ctx: Context) -> Rsync:
@@ -15,27 +33,97 @@ def rsync(ctx: Context) -> Rsync:
     )
 
 
-def copy(ctx: Context, tree: FileTree, *, back: bool = False, checksum: bool = False) -> Facts:
-    """One pass over one tree; what it overwrites or deletes goes to quarantine on the receiving host."""
+@dataclass(frozen=True)
+class Place:
+    """A tree on one side. A single file is its folder with one name in it."""
+
+    host: Host
+    path: str
+    only: tuple[str, ...] | None
+
+    @property
+    def starts(self) -> tuple[str, ...]:
+        return self.only or (".",)
+
+
+def places(ctx: Context, tree: FileTree) -> tuple[Place, Place]:
+    """A tree on the source and on the target."""
     source, target = ctx.world.source(tree.host), ctx.world.target(tree.host)
-    there = ctx.world.path(tree.path, source, target)
-    one, other = ((target, there), (source, tree.path)) if back else ((source, tree.path), (target, there))
-    report = rsync(ctx).copy_tree(*one, *other, delete_to=ctx.world.home(other[0], "quarantine", ctx.migration), checksum=checksum)
-    return {"files": report.files, "bytes": report.bytes, "changed": len(report.changed), "seconds": round(report.seconds, 2)}
+    path, only = tree.path.rstrip("/"), None
+    if ctx.world.ssh(source).run(["test", "-d", path], timeout=20).code != 0:
+        folder, _, name = path.rpartition("/")
+        path, only = folder or "/", (name,)
+    return Place(source, path, only), Place(target, ctx.world.path(path, source, target), only)
+
+
+def ids(ctx: Context, sender: Place, receiver: Place) -> list[str]:
+    """rsync's options that make the sender's owners the receiver's, by name. Raises StepFailed for files of a number that has no
+    name here and belongs to somebody there."""
+    if "processes" in (sender.host.manager, receiver.host.manager):
+        return []
+    paths = [sender.path if name == "." else f"{sender.path}/{name}" for name in sender.starts]
+    owners = accounts.read_owners(ctx.world.ssh(sender.host), paths)
+    mapped = accounts.map_ids(owners, ctx.world.ssh(receiver.host))
+    if mapped.strangers:
+        raise StepFailed(
+            f"files of {', '.join(mapped.strangers)} have no owner by name, and would be somebody else's on {receiver.host.name}",
+            where=f"{sender.host.name}:{sender.path}",
+            remedy="give them an owner on the source, then migrate again",
+        )
+    return mapped.options()
+
+
+# ---------------------------------------------------------------- passes before the switch
 
 
 def run(ctx: Context) -> Facts:
-    """A first pass over every tree."""
+    """A pass over every tree while its writers live on; what the target then holds is kept, for the last pass to compare with."""
     facts: Facts = {"trees": {}}
     for tree in ctx.system.file_trees:
-        ctx.world.ssh(ctx.world.target(tree.host)).run(["mkdir", "-p", _there(ctx, tree)], check=True)
-        facts["trees"][f"{tree.host}:{tree.path}"] = seen = copy(ctx, tree)
-        ctx.records.copied(what=f"files {tree.host}:{tree.path}", source_state="pass 1", size=seen["bytes"], items=seen["files"])
+        source, target = places(ctx, tree)
+        ctx.world.ssh(target.host).run(["mkdir", "-p", "--", target.path], check=True)
+        report = rsync(ctx).copy_tree(
+            source.host, source.path, target.host, target.path,
+            delete_to=ctx.world.home(target.host, "quarantine", ctx.migration), only=source.only, ids=ids(ctx, source, target),
+        )  # fmt: skip
+        keep_base(ctx, tree, "forward", read(ctx, target))
+        facts["trees"][f"{tree.host}:{tree.path}"] = {
+            "files": report.files, "bytes": report.bytes, "changed": len(report.changed), "seconds": round(report.seconds, 2),
+        }  # fmt: skip
+        ctx.records.copied(what=f"files {tree.host}:{tree.path}", source_state="pass 1", size=report.bytes, items=report.files)
     return facts
 
 
-def _there(ctx: Context, tree: FileTree) -> str:
-    return ctx.world.path(tree.path, ctx.world.source(tree.host), ctx.world.target(tree.host))
+def read(ctx: Context, place: Place) -> Manifest:
+    """What is there now."""
+    return read_manifest(ctx.world.ssh(place.host), place.path, place.starts)
+
+
+def _base_file(ctx: Context, tree: FileTree, direction: str) -> Path:
+    name = f"{tree.host}{tree.path}".replace("/", "_").replace("\0", "")[-100:]
+    return ctx.world.folder / "manifests" / f"{direction}-{name}.json"
+
+
+def keep_base(ctx: Context, tree: FileTree, direction: str, manifest: Manifest) -> None:
+    """What the side that will be live held when both were last made equal."""
+    file = _base_file(ctx, tree, direction)
+    file.parent.mkdir(exist_ok=True, mode=0o700)
+    file.write_text(json.dumps({name: dataclasses.astuple(entry) for name, entry in manifest.items()}), encoding="ascii")
+
+
+def base(ctx: Context, tree: FileTree, direction: str) -> Manifest | None:
+    """None when nobody kept it: a migration that an older engine began."""
+    file = _base_file(ctx, tree, direction)
+    if not file.exists():
+        return None
+    entries = json.loads(file.read_text(encoding="ascii"))
+    return {name: entry_of(values) for name, values in entries.items()}
+
+
+def entry_of(values: list[Any]) -> Entry:
+    """An entry as ``keep_base`` wrote it down."""
+    kind, mode, user, group, size, time, link, digest, acl, attributes = values
+    return Entry(kind, mode, user, group, size, time, link, digest, tuple(acl), tuple(attributes))
 
 
 def observe(ctx: Context) -> Observed:
@@ -45,7 +133,9 @@ def observe(ctx: Context) -> Observed:
     if not ctx.world.targets:
         return Observed.NOT_DONE
     for tree in ctx.system.file_trees:
-        if ctx.world.ssh(ctx.world.target(tree.host)).run(["test", "-d", _there(ctx, tree)]).code != 0:
+        target = ctx.world.target(tree.host)
+        path = ctx.world.path(tree.path, ctx.world.source(tree.host), target)
+        if ctx.world.ssh(target).run(["test", "-e", path]).code != 0:
             return Observed.NOT_DONE
     return Observed.DONE
 
@@ -56,47 +146,92 @@ def undo(ctx: Context) -> None:
         if tree.host not in ctx.world.targets:
             continue
         host = ctx.world.target(tree.host)
-        path, quarantine = _there(ctx, tree), ctx.world.home(host, "quarantine", f"{ctx.migration}-files")
+        path, quarantine = (
+            ctx.world.path(tree.path, ctx.world.source(tree.host), host),
+            ctx.world.home(host, "quarantine", f"{ctx.migration}-files"),
+        )
         connection = ctx.world.ssh(host)
-        if connection.run(["test", "-d", path]).code == 0:
-            connection.run(["mkdir", "-p", quarantine], check=True)
+        if connection.run(["test", "-e", path]).code == 0:
+            connection.run(["mkdir", "-p", "-m", "0700", quarantine], check=True)
             connection.run(["mv", "--backup=numbered", "-T", path, f"{quarantine}/{path.strip('/').replace('/', '_')}"], check=True)
 
 
-def differences(ctx: Context) -> list[str]:
-    """Files that are not the same on both sides, by content."""
-    found = []
-    for tree in ctx.system.file_trees:
-        source, target = ctx.world.source(tree.host), ctx.world.target(tree.host)
-        here, there = tree_hashes(ctx.world.ssh(source), tree.path), tree_hashes(ctx.world.ssh(target), _there(ctx, tree))
-        found += [f"{tree.path}/{name}" for name in sorted(here.keys() | there.keys()) if here.get(name) != there.get(name)]
-    return found
-
-
-STEP = Step(id="copy_files", effect=Effect.REVERSIBLE, run=run, observe=observe, undo_target=undo)
+# ---------------------------------------------------------------- the last pass, after the switch
 
 
 def merge(ctx: Context, tree: FileTree, *, back: bool) -> Facts:
-    """After the switch: what the drained side wrote last joins the live side; nothing of the live side is deleted or
-    overwritten by something older. Reads everything (a change may keep size and time)."""
-    source, target = ctx.world.source(tree.host), ctx.world.target(tree.host)
-    there = _there(ctx, tree)
-    if back:
-        drained, from_path, live, to_path = target, there, source, tree.path
-    else:
-        drained, from_path, live, to_path = source, tree.path, target, there
-    a, b = tree_hashes(ctx.world.ssh(drained), from_path), tree_hashes(ctx.world.ssh(live), to_path)
-    differing = sorted(name for name, digest in a.items() if b.get(name) != digest)
-    if not differing:
-        return {"compared": len(a), "copied": 0}
-    report = rsync(ctx).copy_tree(
-        drained,
-        from_path,
-        live,
-        to_path,
-        delete_to=ctx.world.home(live, "quarantine", f"{ctx.migration}-merge"),
-        checksum=True,
-        only=differing,
-        update=True,
-    )
-    return {"compared": len(a), "copied": report.files}
+    """What the drained side wrote, changed and deleted since both were equal follows to the live side; what the live side has
+    done since stays. Reads everything (a change may keep size and time). Raises StepFailed when they then still differ."""
+    source, target = places(ctx, tree)
+    drained, live = (target, source) if back else (source, target)
+    here, there = read(ctx, drained), read(ctx, live)
+    plan = plan_merge(base(ctx, tree, "back" if back else "forward"), here, there)
+    quarantine = ctx.world.home(live.host, "quarantine", f"{ctx.migration}-{'back' if back else 'merge'}")
+    copied = 0
+    if plan.copy:
+        report = rsync(ctx).copy_tree(
+            drained.host, drained.path, live.host, live.path,
+            delete_to=quarantine, checksum=True, only=plan.copy, update=True, ids=ids(ctx, drained, live),
+        )  # fmt: skip
+        copied = report.files
+    _take_away(ctx, live, plan, quarantine)
+    _must_be_equal(ctx, tree, plan, here, read(ctx, live))
+    if not back:
+        keep_base(ctx, tree, "back", read(ctx, drained))
+    kept = _count_quarantined(ctx, live, quarantine)
+    for name in plan.both[:NAMED]:
+        ctx.say(f"changed on both sides, the newer one stays: {tree.path}/{shown(name)}")
+    return {
+        "compared": len(here), "copied": copied, "deleted": len(plan.remove), "changed_on_both": [shown(name) for name in plan.both[:NAMED]],
+        "quarantined": kept[:NAMED], "quarantined_count": len(kept), "quarantine": f"{live.host.name}:{quarantine}",
+    }  # fmt: skip
+
+
+def follow(ctx: Context, tree: FileTree) -> None:
+    """A pass of the trial run: what the cloud wrote, changed and deleted so far follows to the source, which nobody writes to.
+    What is written meanwhile follows in the next one."""
+    source, target = places(ctx, tree)
+    plan = plan_merge(base(ctx, tree, "back"), read(ctx, target), read(ctx, source))
+    quarantine = ctx.world.home(source.host, "quarantine", f"{ctx.migration}-back")
+    if plan.copy:
+        rsync(ctx).copy_tree(
+            target.host, target.path, source.host, source.path,
+            delete_to=quarantine, checksum=True, only=plan.copy, update=True, ids=ids(ctx, target, source),
+        )  # fmt: skip
+    _take_away(ctx, source, plan, quarantine)
+    keep_base(ctx, tree, "back", read(ctx, source))
+
+
+def _take_away(ctx: Context, live: Place, plan: Merge, quarantine: str) -> None:
+    """What was deleted at the drained side goes to quarantine at the live one; a folder only when it is empty by then."""
+    connection = ctx.world.ssh(live.host)
+    for name in plan.remove:
+        path = f"{live.path}/{name}"
+        if connection.run(["rmdir", "--", path], timeout=20).code == 0:
+            continue
+        if connection.run(["test", "-d", path], timeout=20).code != 0:
+            place = f"{quarantine}/{name}"
+            connection.run(["mkdir", "-p", "--", place.rpartition("/")[0]], check=True)
+            connection.run(["mv", "--backup=numbered", "-T", "--", path, place], check=True)
+
+
+def _must_be_equal(ctx: Context, tree: FileTree, plan: Merge, drained: Manifest, live: Manifest) -> None:
+    followed = set(plan.copy) - set(plan.both)
+    ours = {name: entry for name, entry in drained.items() if name in followed}
+    theirs = {name: entry for name, entry in live.items() if name in followed}
+    left = [line for line in differences(ours, theirs) if not line.startswith(".: ")]
+    if left:
+        raise StepFailed(
+            f"{len(left)} files did not follow: {'; '.join(left[:5])}",
+            where=f"{ctx.system.id} {tree.path}",
+            remedy="look at both sides; nothing was deleted; then resume",
+            retryable=True,
+        )
+
+
+def _count_quarantined(ctx: Context, live: Place, quarantine: str) -> list[str]:
+    data = ctx.world.ssh(live.host).output(["sh", "-c", _QUARANTINED, "quarantined", quarantine], 60)
+    return [shown(name) for name in data.decode("utf-8", "surrogateescape").splitlines()]
+
+
+STEP = Step(id="copy_files", effect=Effect.REVERSIBLE, run=run, observe=observe, undo_target=undo)

@@ -6,8 +6,10 @@ at the new place exists there only, and that is declared (``exposed``) on the re
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import stat
 import time
 from pathlib import Path
 
@@ -207,9 +209,24 @@ def local_hashes(folder: Path) -> dict[str, str]:
 
     found = {}
     for file in sorted(folder.rglob("*")):
-        if file.is_file() and not file.is_symlink():
-            found[str(file.relative_to(folder))] = hashlib.file_digest(file.open("rb"), "sha256").hexdigest()
+        if not file.is_file():
+            continue
+        name = str(file.relative_to(folder))
+        if _stands_for_a_link(file):
+            found[name] = f"link:{os.fsdecode(file.read_bytes())}"
+        else:
+            with file.open("rb") as content:
+                found[name] = hashlib.file_digest(content, "sha256").hexdigest()
     return found
+
+
+def _stands_for_a_link(file: Path) -> bool:
+    """rsync's --fake-super keeps a link as a file that holds where it points, and says so beside it: octal mode first."""
+    try:
+        kept = os.getxattr(file, "user.rsync.%stat")
+    except OSError:
+        return False
+    return stat.S_ISLNK(int(kept.split()[0], 8))
 
 
 def _backed_up(ctx: Context) -> Observed:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from orchestrator.errors import Refused, ToolError
 from orchestrator.models import Host
-from orchestrator.tools import process, programs
+from orchestrator.tools import privilege, process, programs
 from orchestrator.tools.process import Register
 from orchestrator.tools.ssh import SshConnection
 
@@ -66,15 +66,17 @@ class Rsync:
         only: Sequence[str] | None = None,
         exclude: Sequence[str] = (),
         owner: str = "",
+        ids: Sequence[str] = (),
         dry_run: bool = False,
         update: bool = False,
     ) -> CopyReport:
         """Make the target's tree equal to the source's.
 
         ``delete_to``: an absolute folder on the target, outside of the tree, for what vanished or was overwritten there.
-        ``checksum``: read everything; finds changes that keep size and time. ``only``: just these relative paths (a vanished
-        one is taken to quarantine as well). ``exclude``: names or relative paths left alone on both sides. ``owner``:
-        ``user:group`` on the target (default: the source's numbers when both ends are root). ``dry_run``: tells what would
+        ``checksum``: read everything; finds changes that keep size and time. ``only``: just these relative paths (one that has
+        vanished meanwhile stays on the target). ``exclude``: names or relative paths left alone on both sides. ``owner``:
+        ``user:group`` on the target (default: the source's numbers when both ends are root). ``ids``: rsync's options that make
+        the source's numbers the target's (``hosts.accounts.IdMap``). ``dry_run``: tells what would
         be pulled since the last pass; writes nowhere. Raises ToolError, Stopped, Refused (a path that is not absolute).
         ``update``: a file that is newer on the target stays as it is.
         """
@@ -90,7 +92,7 @@ class Rsync:
                 raise Refused(
                     "the quarantine folder must be absolute and outside of the tree", where=delete_to, remedy="choose another folder"
                 )
-            keep = ["--backup", f"--backup-dir={delete_to}", "--mkpath", *([f"--chown={_owner(owner)}"] if owner else [])]
+            keep = ["--backup", f"--backup-dir={delete_to}", "--mkpath", *([f"--chown={_owner(owner)}"] if owner else []), *ids]
             push = [
                 *common,
                 "--delete",
@@ -125,13 +127,21 @@ class Rsync:
     # ------------------------------------------------------------------ inside
 
     def _options(self, checksum: bool, listed: Path | None, exclude: Sequence[str]) -> list[str]:
-        only = ["--from0", f"--files-from={listed}", "--delete-missing-args", "--no-recursive"] if listed else []
-        options = ["-aHs8", "--numeric-ids", "--out-format=%i|%l|%n", *(["--checksum"] if checksum else []), *only]
+        only = ["--from0", f"--files-from={listed}", "--ignore-missing-args", "--no-recursive"] if listed else []
+        # The relay belongs to our account: what it may not own is kept beside each file (--fake-super), and given back by the push.
+        options = ["-aHAXSs", "--fake-super", "--numeric-ids", "--out-format=%i|%l|%n", *(["--checksum"] if checksum else []), *only]
         return [str(programs.find("rsync")), *options, *(f"--exclude={name}" for name in exclude)]
 
     def _pass(self, argv: Sequence[str], label: str) -> CopyReport:
         done = process.run(
-            argv, label=label, limit=self.limit, check=False, max_output=MAX_LIST, register=self.register, cancelled=self.cancelled
+            argv,
+            label=label,
+            limit=self.limit,
+            env={**os.environ, "LC_ALL": "C"},
+            check=False,
+            max_output=MAX_LIST,
+            register=self.register,
+            cancelled=self.cancelled,
         )
         if done.code == 24:  # files vanished while they were read: the next pass sees it
             return _report(done.stdout, done.seconds)
@@ -166,7 +176,9 @@ class Rsync:
             config = Path(folder) / "ssh"
             config.write_text("\n".join(lines) + "\n", encoding="utf-8")
             ssh = programs.find("ssh")
-            yield lambda host: ["-e", f"'{ssh}' -F '{config}' -p {int(host.ssh_port)} -l {host.ssh_user}"]
+            yield lambda host: [
+                "-e", f"'{ssh}' -F '{config}' -p {int(host.ssh_port)} -l {host.ssh_user}", *privilege.rsync_path(host)
+            ]  # fmt: skip
 
 
 def tree_hashes(connection: SshConnection, path: str, *, timeout: float = 600) -> dict[str, str]:
@@ -197,8 +209,8 @@ def _report(text: str, seconds: float) -> CopyReport:
 
 
 def _plain(name: str) -> str:
-    """rsync writes control characters as ``\\#ooo``."""
-    return re.sub(r"\\#([0-7]{3})", lambda match: chr(int(match[1], 8)), name)
+    """In the C locale rsync writes every byte that is not printable ASCII as ``\\#ooo``: names are bytes, whatever their encoding."""
+    return os.fsdecode(re.sub(rb"\\#([0-7]{3})", lambda match: bytes([int(match[1], 8)]), os.fsencode(name)))
 
 
 def _remote(host: Host, path: str) -> str:
@@ -234,7 +246,7 @@ def _list_file(only: Sequence[str] | None) -> Iterator[Path | None]:
     for path in only:
         if path.startswith("/") or ".." in path.split("/") or "\0" in path:
             raise Refused(f"{path[:200]!r} is not relative to the tree", remedy="give relative paths without ..")
-    with tempfile.NamedTemporaryFile("w", prefix="or-", encoding="utf-8") as file:
-        file.write("".join(f"{path}\0" for path in only))
+    with tempfile.NamedTemporaryFile(prefix="or-") as file:
+        file.write(b"".join(os.fsencode(path) + b"\0" for path in only))
         file.flush()
         yield Path(file.name)

@@ -1,0 +1,49 @@
+"""What a drained side wrote last joins the live side: decided entry by entry, before anything is touched. Pure.
+
+``base`` is what the live side held when both were last made equal. Against it, a name that the drained side lacks was deleted
+there; without it, nobody can tell a deletion from what the live side has made since, and nothing is taken away.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator.movers.files.manifest import Entry, Manifest
+
+
+@dataclass(frozen=True)
+class Merge:
+    """Names relative to the tree."""
+
+    copy: tuple[str, ...]
+    """From the drained side: new there, or changed since."""
+    remove: tuple[str, ...]
+    """Deleted on the drained side, untouched on the live one: to quarantine."""
+    both: tuple[str, ...]
+    """Changed on both sides since: the newer one stays, the other is kept in quarantine or on the drained side."""
+
+
+def plan_merge(base: Manifest | None, drained: Manifest, live: Manifest) -> Merge:
+    """Deepest names first among what is removed, so that a folder is empty when its turn comes."""
+    copy, both = [], []
+    for name, mine in drained.items():
+        theirs = live.get(name)
+        if theirs is None:
+            if base is not None and name in base and not _changed(base[name], mine):
+                continue  # the live side deleted it since
+            copy.append(name)
+        elif mine.differs(theirs):
+            before = base.get(name) if base is not None else None
+            if before is not None and not _changed(before, mine):
+                continue  # only the live side changed it
+            copy.append(name)
+            if before is None or _changed(before, theirs):
+                both.append(name)
+    remove = []
+    if base is not None:
+        remove = [name for name, before in base.items() if name not in drained and name in live and not _changed(before, live[name])]
+    return Merge(tuple(copy), tuple(sorted(remove, key=lambda name: (-name.count("/"), name))), tuple(both))
+
+
+def _changed(before: Entry, now: Entry) -> bool:
+    return bool(before.differs(now))
