@@ -64,6 +64,12 @@ def sorted_words(array: str) -> str:
     return f"(SELECT string_agg(w, ', ' ORDER BY w) FROM unnest({array}) AS w)"
 
 
+def column_options(array: str) -> str:
+    """A column's options, sorted, without the stamp that the server itself keeps there (15.20: ``pg_attver``): it differs between
+    any two servers and is nobody's setting."""
+    return f"(SELECT string_agg(w, ', ' ORDER BY w) FROM unnest({array}) AS w WHERE w NOT LIKE 'pg!_attver=%' ESCAPE '!')"
+
+
 def row_without(alias: str, *columns: str) -> str:
     """A catalog row as text without the columns that hold OIDs or are told apart: whatever a later version adds is
     in it by itself."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from orchestrator.movers.postgresql.catalog import (
     Query,
+    column_options,
     explicit_rights,
     of_user,
     owner,
@@ -57,7 +58,7 @@ COLUMNS = Query(
  CASE WHEN a.attstorage <> t.typstorage THEN a.attstorage::text END AS storage,
  nullif(a.attcompression::text, '') AS compression,
  CASE WHEN a.attstattarget >= 0 THEN a.attstattarget::text END AS statistics,
- {sorted_words("a.attoptions")} AS options, {sorted_words("a.attfdwoptions")} AS "foreign options",
+ {column_options("a.attoptions")} AS options, {sorted_words("a.attfdwoptions")} AS "foreign options",
  CASE WHEN a.attacl IS NOT NULL THEN {explicit_rights("a.attacl")} END AS rights,
  CASE WHEN a.attinhcount > 0 THEN concat(a.attinhcount, ' parents', CASE WHEN a.attislocal THEN ', its own' END) END
   AS inherited
