@@ -66,12 +66,12 @@ def environment_of(pid):
 
 
 def listens_at(pid, port):
-    """Whether a process holds a listening socket of that port."""
+    """Whether a process holds a listening socket of that port; None: of any."""
     wanted = set()
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         for line in (read(table) or b"").decode().splitlines()[1:]:
             fields = line.split()
-            if fields[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == port:
+            if fields[3] == "0A" and port in (None, int(fields[1].rpartition(":")[2], 16)):
                 wanted.add("socket:[%s]" % fields[9])
     try:
         open_files = os.listdir("/proc/%d/fd" % pid)
@@ -125,9 +125,20 @@ class Service:
         record = self.document(".json")
         if record and (started_at(record["pid"]) == record["started"] or self.left_over(record)):
             return [pid for pid in processes() if session_of(pid) == record["pid"]]
+        others = self.sessions_of_others()
         found = [pid for pid in processes() if pid != os.getpid() and self.is_ours(argv_of(pid)) and started_at(pid)]
-        if self.port and len(found) > 1:
-            found = [pid for pid in found if listens_at(pid, self.port)]
+        found = [pid for pid in found if session_of(pid) not in others]
+        if self.port:  # several services may have one command: whoever listens elsewhere, and not here, is another one
+            found = [pid for pid in found if listens_at(pid, self.port) or not listens_at(pid, None)]
+        return found
+
+    def sessions_of_others(self):
+        """Sessions that other services of this home have on record."""
+        found = set()
+        for name in os.listdir(self.home) if os.path.isdir(self.home) else []:
+            if name.endswith(".json") and name != self.name + ".json":
+                record = json.loads((read(os.path.join(self.home, name)) or b"{}").decode())
+                found.add(record.get("pid"))
         return found
 
     def left_over(self, record):
