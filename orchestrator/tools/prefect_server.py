@@ -29,6 +29,7 @@ QUIET = {
     "PREFECT_LOGGING_TO_API_ENABLED": "false",
     "PREFECT_SERVER_SERVICES_FOREMAN_ENABLED": "false",
     "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "false",
+    "PREFECT_CLIENT_MAX_RETRIES": "0",  # its client tries five times, over minutes, and a process cannot end before
     "NO_PROXY": "127.0.0.1,localhost",
 }
 START_SECONDS = 180
