@@ -18,7 +18,7 @@ from tests.lab.hosts import LabHost
 from tests.lab.lab import DEFAULT_HOSTS, LEADER, Lab
 from tests.lab.shell import LabError
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(1800)]
 HOSTS = DEFAULT_HOSTS
 TREES = "/opt/permits /srv/permits /etc/permits"
 UNITS = "permits-web.service permits-worker.service permits-nightly.timer"
