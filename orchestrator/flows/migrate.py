@@ -6,8 +6,10 @@ pages and nothing else (docs/decisions/0005).
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -80,6 +82,8 @@ class Follower:
         if not self._away.is_set():
             self._thread.join(LEAVE_SECONDS)
         self._left.set()
+        if self._away.is_set():
+            forget_unsent()
         _FOLLOWED.pop(self._migration, None)
 
     def _follow(self) -> None:
@@ -105,6 +109,17 @@ class Follower:
         if not self._away.is_set() and not self._left.is_set():
             self._away.set()
             self._tell_away()
+
+
+def forget_unsent() -> None:
+    """What Prefect still wants to tell a server that is gone. At exit it would try each item for about seven seconds, and the process
+    would stay for minutes; it offers no limit of its own, so its queues are emptied by hand (the version is pinned)."""
+    services = sys.modules.get("prefect._internal.concurrency.services")
+    for service in list(services._active_services) if services else ():
+        with contextlib.suppress(queue.Empty):
+            while True:
+                service._queue.get_nowait()
+        service._stop()
 
 
 @contextmanager
