@@ -244,7 +244,14 @@ class HaproxyEntry:
         while (problems := self.find_problems()) and time.monotonic() < until:
             time.sleep(0.05)
         if problems and not but:
+            self._lead_back()
             raise NotFollowed("; ".join(problems))
+
+    def _lead_back(self) -> None:
+        """Those that were left serve again: a new server that died right after its last good check must leave nobody without one."""
+        for part, (_, to) in self._leads.items():
+            for server in self.find_servers(part, _turned(to)):
+                self._runtime.ready(server.backend, server.name)
 
     def _leave(self, part: str, side: str) -> None:
         """Those that are left get nothing new; where clients stay with a server (cookies, stick tables) only maintenance does it."""

@@ -97,7 +97,7 @@ def test_the_json_keeps_its_contract(ran):
     assert system["comparison"]["equal"] is True
     assert system["terraform"]["applies"] >= 1
     assert system["terraform"]["resources"] >= 2
-    assert system["ansible"]["runs"] >= 4
+    assert system["ansible"]["runs"] >= 1
     for phase in happened["phases"]:
         assert set(phase) >= {"id", "in_scope", "needed", "accepted", "met"}
         assert phase["met"] == (phase["accepted"] >= phase["needed"])

@@ -129,7 +129,7 @@ DECLARE
   named text := substring(current_query() FROM '(?i)\mif\s+not\s+exists\s+("(?:[^"]|"")+"|[^\s"(]+)\s+on\M');
 BEGIN
   IF (SELECT rolsuper FROM pg_roles WHERE rolname = session_user) THEN RETURN; END IF;
-  -- the very words: REFRESH … CONCURRENTLY alters a temporary table inside
+  -- the very words: REFRESH ... CONCURRENTLY alters a temporary table inside
   IF current_query() !~* ('\mindex' || gap || 'concurrently\M|\mdetach\M.*\mconcurrently\M') THEN RETURN; END IF;
   IF named IS NOT NULL AND EXISTS (SELECT 1 FROM pg_class WHERE relkind IN ('i', 'I')
       AND relname = CASE WHEN named LIKE '"%' THEN replace(trim(both '"' FROM named), '""', '"') ELSE lower(named) END) THEN RETURN; END IF;
