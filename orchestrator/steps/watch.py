@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from orchestrator import texts
 from orchestrator.errors import StepFailed, TurnedBack
 from orchestrator.models import Database
-from orchestrator.movers.postgresql import fence, replication
+from orchestrator.movers.postgresql import fence, subscription
 from orchestrator.progress import Progress
 from orchestrator.steps import entry, files, gates
 from orchestrator.steps.base import Context, Facts
@@ -43,12 +43,12 @@ def _watch(ctx: Context, database: Database) -> dict[str, str]:
     name, names = database.name, ctx.world.names(database)
     problems: dict[str, str] = {}
     with fence.connect(ctx.world.dsn(database, "source")) as source, fence.connect(ctx.world.dsn(database, "target")) as target:
-        if not replication.works(source, names.back):
+        if not subscription.is_at_work(source, names.back):
             return {f"{name} worker": f"{name}: the reverse worker is not at work"}
         lag = fence.round_trip(target, source, names, f"{ctx.migration}-watch-{time.time_ns()}", limit=LAG_LIMIT_SECONDS)
         if lag is None:
             problems[f"{name} lag"] = f"{name}: the source is more than {LAG_LIMIT_SECONDS:.0f} s behind"
-        retained = replication.retained_bytes(target, names.back)
+        retained = subscription.retained_bytes(target, names.back)
         if retained > SLOT_ALARM_BYTES:
             problems[f"{name} slot"] = f"{name}: the slot keeps {retained >> 20} MB on the live side's disk"
     return problems
