@@ -34,8 +34,8 @@ def demo(file: Path | None, fault: str | None, only: tuple[str, ...], folder: Pa
     Exit code 0 when the judge found nothing wrong and every system of phase 1 was accepted, else 4.
     """
     from orchestrator.cli.console import observer
-    from orchestrator.cli.report import write_html
     from orchestrator.embedded.demo import Demo, write
+    from orchestrator.engine.reporting import write_html
 
     def write_report(session: Session, target: Path) -> None:
         write_html(session, target, "zh")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,12 +10,6 @@ import click
 from orchestrator.errors import Exit
 
 if TYPE_CHECKING:
-    from markupsafe import Markup
-
-    from orchestrator.engine.session import Session
-    from orchestrator.journal.store import Journal
-    from orchestrator.models import Inventory, Plan
-    from orchestrator.reports.facts import ReportFacts
     from orchestrator.reports.html import Lang
 
 
@@ -34,6 +27,7 @@ def report(lang: Lang, out: Path | None, *, as_json: bool) -> int:
     The file needs no network and holds no script; it prints on A4.
     """
     from orchestrator.cli.settings import open_session
+    from orchestrator.engine.reporting import facts_of, write, write_html
 
     session = open_session()
     target = out or session.settings.state / "reports" / f"report-{lang}.html"
@@ -47,90 +41,3 @@ def report(lang: Lang, out: Path | None, *, as_json: bool) -> int:
         write_html(session, target, lang)
     click.echo(f"{target.resolve()}")
     return int(Exit.DONE)
-
-
-def write_html(session: Session, target: Path, lang: Lang) -> None:
-    """The whole report of a session as one HTML file."""
-    from orchestrator.reports.html import render
-
-    facts, inventory, plan = facts_of(session)
-    write(target, render(facts, lang, plan_picture=_picture(session, inventory, plan, lang)))
-
-
-def facts_of(session: Session, *, example: bool = False) -> tuple[ReportFacts, Inventory, Plan | None]:
-    """The report's facts with today's overrides laid over the verdicts, what they were made of, and the plan they refer to."""
-    import datetime as dt
-    from zoneinfo import ZoneInfo
-
-    from orchestrator.errors import Refused
-    from orchestrator.inventory.load import load_strict
-    from orchestrator.planning.programme import assessed_on
-    from orchestrator.policy import policy_digest
-    from orchestrator.policy.assess import assess_reading
-    from orchestrator.policy.records import JournalAudit, overrides, with_overrides
-    from orchestrator.reports.collect import collect
-
-    reading = load_strict([session.settings.inventory])
-    journal = session.journal
-    said = assess_reading(reading, session.policy, assessed_on(session.programme, dt.datetime.now(dt.UTC)))
-    zone = ZoneInfo(session.programme.timezone)
-    verdicts = with_overrides(said, overrides(JournalAudit(journal)), zone)
-    plan, problem = session.approved or saved_plan(journal), ""
-    if plan is None:
-        try:
-            plan = session.plan
-        except Refused as refused:
-            problem = refused.what
-    facts = collect(
-        journal=journal,
-        decisions=session.decisions,
-        inventory=reading.inventory,
-        verdicts=verdicts,
-        programme=session.programme,
-        now=dt.datetime.now(dt.UTC),
-        plan=plan,
-        plan_problem=problem,
-        policy_digest=policy_digest(session.policy),
-        step_names=step_names(),
-        example=example,
-    )
-    return facts, reading.inventory, plan
-
-
-def saved_plan(journal: Journal) -> Plan | None:
-    """The plan that was kept last: what is promised while none is approved. None while none was kept."""
-    from orchestrator.models import Plan
-
-    for event in reversed(journal.events(kind="plan_saved")):
-        text = journal.plan(str((event.payload or {}).get("digest")))
-        if text:
-            return Plan.model_validate_json(text)
-    return None
-
-
-def step_names() -> dict[str, tuple[str, str]]:
-    """Every step's words."""
-    from orchestrator import texts
-    from orchestrator.runbooks import GOING_BACK, RUNBOOKS
-
-    return {step.id: texts.both(f"step.{step.id}") for book in (*RUNBOOKS.values(), *GOING_BACK.values()) for step in book}
-
-
-def _picture(session: Session, inventory: Inventory, plan: Plan | None, lang: Lang) -> Markup | None:
-    """The picture of the plan, without systems that the inventory no longer counts (R2)."""
-    from orchestrator.reports.html import drawing
-    from orchestrator.reports.plan_picture import plan_picture
-
-    if plan is None:
-        return None
-    known = {system.id for system in inventory.systems}
-    shown = plan.model_copy(update={"entries": tuple(entry for entry in plan.entries if entry.system in known)})
-    return drawing(plan_picture(shown, inventory, session.programme, lang))
-
-
-def write(target: Path, text: str) -> None:
-    """Whole or not at all: a reader never sees half a report."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_name(f".{target.name}.{os.getpid()}")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(target)

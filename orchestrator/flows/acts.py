@@ -1,0 +1,100 @@
+"""What an engineer asks for, under the command line and under Prefect alike: which systems, migrate, resume, turn back.
+
+Plain functions that know neither click nor Prefect, so that whoever asks is refused in the same words, stops at the same
+gates and ends with the same exit code.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from orchestrator import texts
+from orchestrator.errors import Exit, OrchestratorError, Refused, UsageError
+from orchestrator.flows.drive import Drive
+from orchestrator.flows.turning import turn_back
+
+if TYPE_CHECKING:
+    from orchestrator.engine.observer import Observer
+    from orchestrator.engine.session import Session
+
+
+def choose_systems(session: Session, systems: tuple[str, ...] = (), wave: int | None = None, phase: str | None = None) -> list[str]:
+    """Ids in the order in which they move, without those that were accepted. Raises UsageError unless exactly one way of
+    choosing is named, Refused for a wave or phase while no plan is approved."""
+    if sum(bool(x) for x in (systems, wave is not None, phase)) != 1:
+        raise UsageError("say what to migrate", remedy="one of --system ID, --wave N, --phase P")
+    if systems:
+        return list(dict.fromkeys(session.system(system).id for system in systems))
+    if session.approved is None:
+        raise Refused(
+            "no plan is approved for the programme, and a wave or phase is one of a plan",
+            remedy="`orchestrator plan`, then another account: `orchestrator plan approve DIGEST`; or name systems with --system",
+        )
+    entries = sorted(session.approved.entries, key=lambda e: (e.wave, e.order, e.system))
+    chosen = [e.system for e in entries if (wave is not None and e.wave == wave) or (phase and e.phase == phase)]
+    if not chosen:
+        raise UsageError("the plan has no such wave or phase", remedy="`orchestrator plan show` lists them")
+    accepted = {m.system for m in session.journal.migrations() if m.ending == "accepted"}
+    return [s for s in chosen if s not in accepted]
+
+
+def resume_systems(drive: Drive, systems: tuple[str, ...] = ()) -> int:
+    """Takes up what was interrupted or waits, of these systems or of all; tries again what ended migrations owe."""
+    session = drive.session
+    rows = session.journal.migrations()
+    if systems:
+        named = {system if any(m.system == system for m in rows) else session.system(system).id for system in systems}
+        rows = [m for m in rows if m.system in named]
+    code = _clean_up(session, [m for m in rows if m.state == "ended" and session.notes.owed(m.id)], drive.observer)
+    under_way = [m for m in rows if m.state != "ended"]
+    if under_way:
+        code = drive.all([m.id for m in under_way], [m.system for m in under_way]) or code
+    elif code is None:
+        drive.observer.said("", texts.text("say.nothing_to_resume"))
+    return code or int(Exit.DONE)
+
+
+def _clean_up(session: Session, owing: list[Any], observer: Observer) -> int | None:
+    """Tries again what ended migrations owe. None: nothing was owed."""
+    code = None
+    for migration in owing:
+        try:
+            left = session.clean_up(migration.id, observer=observer)
+        except OrchestratorError as error:
+            observer.said(migration.system, str(error))
+            code = max(code or 0, int(error.exit_code))
+            continue
+        code = max(code or 0, int(Exit.NEEDS_A_PERSON if left else Exit.DONE))
+        if not left:
+            observer.said(migration.system, texts.text("say.cleaned"))
+        for row in left:
+            observer.said(migration.system, texts.text("say.owed_row", number=row.id, what=row.what, remedy=row.remedy))
+    return code
+
+
+def turn_system_back(drive: Drive, said: str, reason: str, *, cancelled: bool) -> int:
+    """Rollback or cancel of the open migration of a system. Raises Refused when it has none, and a cancel after the switch."""
+    system, row = find_under_way(drive.session, said)
+    if cancelled and row is not None and row.live == "target":
+        raise Refused(
+            f"{system} has been switched to the cloud already",
+            where=system,
+            remedy=f"go back: `orchestrator rollback {system} --reason …`; or stay: `orchestrator stay {system} --reason …`",
+        )
+    if row is None:
+        raise Refused(
+            f"{system} has no open migration",
+            where=system,
+            remedy="`orchestrator status` shows how the last one ended; an accepted one has no way back",
+        )
+    return turn_back(drive, row.id, system, reason, cancelled=cancelled)
+
+
+def find_under_way(session: Session, said: str) -> tuple[str, Any]:
+    """The system's id and its open migration. An id that the journal knows is not looked up in the inventory: whoever wants to
+    turn back does not wait for ten thousand rows to be read."""
+    row = session.journal.open_migration(said)
+    if row is not None:
+        return said, row
+    system = session.system(said).id
+    return system, session.journal.open_migration(system)
