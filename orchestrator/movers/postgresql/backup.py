@@ -17,12 +17,13 @@ from psycopg import sql
 
 from orchestrator.errors import StepFailed, ToolError
 from orchestrator.movers.contract import Facts, Hands, Part
-from orchestrator.movers.postgresql import comparison, dumps, fingerprint, records, roles, settings_kept
+from orchestrator.movers.postgresql import comparison, derived, dumps, fingerprint, records, roles, settings_kept
 from orchestrator.movers.postgresql import target as target_side
 from orchestrator.movers.postgresql.connections import Connection, scalar
 from orchestrator.movers.postgresql.fingerprint import Change
 from orchestrator.movers.postgresql.reach import connect, dsn_of, names_of
 from orchestrator.movers.postgresql.settings_kept import Setting
+from orchestrator.movers.postgresql.waiting import Patience
 from orchestrator.tools.process import Stopped
 
 SHOWN = 20
@@ -49,6 +50,7 @@ def back_up(part: Part, hands: Hands) -> Facts:
         carried = _make_copy(part, source)
         _restore(part, hands, folder)
         with connect(part, "target", database=names.rehearsal) as copy:
+            derived.refresh_views(source, copy, names, Patience(say=hands.say, should_stop=hands.should_stop))
             _let_rehearse(part, source, copy, carried)
             differ = comparison.differences(expected, comparison.checksums(copy, names))
             differ += [str(change) for change in _changes(definitions, fingerprint.take(copy, names))]

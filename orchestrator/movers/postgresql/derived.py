@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from graphlib import TopologicalSorter
 
 import psycopg
@@ -23,6 +24,10 @@ _USES = """
 SELECT DISTINCT r.ev_class, d.refobjid FROM pg_rewrite r JOIN pg_class v ON v.oid = r.ev_class
 JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_class'::regclass
 WHERE v.relkind IN ('v', 'm') AND d.refobjid <> r.ev_class
+"""
+_SERVERS_PATH = """
+SELECT coalesce((SELECT setting FROM pg_file_settings WHERE name = 'search_path' AND applied ORDER BY seqno DESC LIMIT 1), boot_val)
+FROM pg_settings WHERE name = 'search_path'
 """
 
 
@@ -72,8 +77,14 @@ def owners_path(connection: Connection, role: str) -> str:
     found = {(s.role, s.in_database): s.value for s in read_settings(connection) if s.name == "search_path"}
     for key in ((role, True), (role, False), (None, True), (None, False)):
         if key in found:
-            return found[key].replace("$user", role) if '"$user"' in found[key] else found[key]
-    return str(scalar(connection, "SELECT reset_val FROM pg_settings WHERE name = 'search_path'")).replace("$user", role)
+            return _with_user(found[key], role)
+    # not reset_val: in a session of ours that is the path which we gave ourselves
+    return _with_user(str(scalar(connection, _SERVERS_PATH)), role)
+
+
+def _with_user(path: str, role: str) -> str:
+    quoted = '"' + role.replace('"', '""') + '"'
+    return re.sub(r'"\$user"|\$user', lambda _: quoted, path)
 
 
 def gather_statistics(connection: Connection, patience: Patience) -> None:

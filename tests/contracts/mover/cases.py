@@ -49,7 +49,9 @@ class Case:
     afterwards: list[str] = field(default_factory=list)
     in_trial: list[Act] = field(default_factory=list)
     ends: str = "back"
-    """``back`` or ``accepted``."""
+    """``back``, ``again`` (forward once more, and back) or ``accepted``."""
+    others: list[str] = field(default_factory=list)
+    """Roles and databases of other applications, on either side: they stay where they are, and as they are."""
     accepted: list[str] = field(default_factory=list)
     refused_at: str = "preflight"
     """``preflight``, ``copy``, ``gate`` or ``going back``."""

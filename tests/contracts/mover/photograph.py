@@ -6,6 +6,7 @@ import difflib
 import hashlib
 import re
 import subprocess
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,14 +43,14 @@ class Photograph:
         return lines
 
 
-def take(servers: Servers, side: str, database: str) -> Photograph:
-    """What is there now; what bears our name is left out."""
+def take(servers: Servers, side: str, database: str, others: Collection[str] = ()) -> Photograph:
+    """What is there now; what bears our name is left out, and so are the roles of other applications."""
     environment = servers.environment(side, database)
     with servers.connect(side, database) as connection:
         held = _held(connection)
         return Photograph(
             schema=_with_triggers_as_they_were(_schema(environment), held),
-            globals=_globals(environment),
+            globals=_globals(environment, without=others),
             database=_database(connection, [row[2] for row in held]),
             rows=_rows(connection),
             objects=_large_objects(connection),
@@ -100,10 +101,28 @@ def _schema(environment: dict[str, str]) -> str:
     return "\n\n".join(sorted(kept))
 
 
-def _globals(environment: dict[str, str]) -> str:
+def take_others(servers: Servers, others: Collection[str]) -> list[str]:
+    """Roles and whole databases of other applications, on both sides."""
+    seen: list[str] = []
+    for side in SIDES if others else ():
+        seen += [line for line in _globals(servers.environment(side, "postgres")).splitlines() if _names_one(line, others)]
+        with servers.connect(side, "postgres") as connection:
+            query = "SELECT datname::text FROM pg_database WHERE datname = ANY(%s) ORDER BY 1"
+            databases = [row[0] for row in connection.execute(query, (list(others),)).fetchall()]
+        for database in databases:
+            text = _run([str(programs.find("pg_dump")), "--create"], servers.environment(side, database))
+            seen.append(re.sub(r"^\\(un)?restrict .*$", "", text, flags=re.M))
+    return seen
+
+
+def _globals(environment: dict[str, str], *, without: Collection[str] = ()) -> str:
     text = _run([str(programs.find("pg_dumpall")), "-g"], environment)
     lines = [line for line in text.splitlines() if line and not line.startswith(("--", "\\", "SET "))]
-    return "\n".join(line for line in lines if ADMIN not in line and not OURS.search(line))
+    return "\n".join(line for line in lines if ADMIN not in line and not OURS.search(line) and not _names_one(line, without))
+
+
+def _names_one(line: str, roles: Collection[str]) -> bool:
+    return any(re.search(rf"\b{re.escape(role)}\b", line) for role in roles)
 
 
 def _database(connection: psycopg.Connection[Any], held: list[str]) -> dict[str, str]:

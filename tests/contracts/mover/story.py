@@ -58,19 +58,22 @@ class Story:
 
     @contextmanager
     def sessions(self) -> Iterator[None]:
-        """Sessions of the case that hold a transaction open all through."""
+        """Sessions of the case that hold a transaction open all through, or until the switch ends them."""
         with ExitStack() as stack:
             for act in self.case.open_sessions:
-                user = ADMIN if act.by == "superuser" else act.by
-                connection = stack.enter_context(
-                    self.servers.connect("source", self.case.database, user=APPLICATION if user == "application" else user)
-                )
+                user = {"superuser": ADMIN, "application": APPLICATION}.get(act.by, act.by)
+                connection = self.servers.connect("source", self.case.database, user=user)
+                stack.callback(connection.close)
                 connection.execute("BEGIN")
                 connection.execute(act.sql.encode())
             yield
 
     def photograph(self, side: str) -> Photograph:
-        return photograph.take(self.servers, side, self.case.database)
+        return photograph.take(self.servers, side, self.case.database, self.case.others)
+
+    def photograph_others(self) -> list[str]:
+        """What of other applications stands on both sides: their roles, and all that is in their databases."""
+        return photograph.take_others(self.servers, self.case.others)
 
     # ------------------------------------------------------------ what is done
 

@@ -11,7 +11,7 @@ import pytest
 from orchestrator.movers.contract import Direction, Moment
 from tests.contracts.mover import photograph
 from tests.contracts.mover.application import Application
-from tests.contracts.mover.cases import Case, all_cases
+from tests.contracts.mover.cases import Act, Case, all_cases
 from tests.contracts.mover.servers import APPLICATION, Servers
 from tests.contracts.mover.story import Story
 from tests.contracts.mover.together import Together
@@ -63,7 +63,7 @@ def _run(case: Case, servers: Servers, folder: Path) -> None:
     with servers.emptied():
         story = Story(servers, case, folder)
         story.lay_out()
-        before = story.photograph("source")
+        before, others = story.photograph("source"), story.photograph_others()
         with story.sessions(), Application(servers, case.database, case.live) as application:
             if case.expect == "refused":
                 _refused(story, application)
@@ -72,7 +72,8 @@ def _run(case: Case, servers: Servers, folder: Path) -> None:
             application.rest()
         after = story.photograph("source")
         assert not application.harm, application.harm[:3]
-        if case.ends == "back":
+        assert story.photograph_others() == others
+        if case.ends != "accepted":
             changes_of_its_own = bool(case.after_copy or case.in_trial)
             differ = [] if changes_of_its_own else before.differences(after, contents=False)
             assert not differ, "the source is not as it was:\n" + "\n".join(differ)
@@ -110,23 +111,36 @@ def _names(case: Case, findings: list) -> None:
 
 
 def _carried(story: Story, application: Application) -> None:
-    case, mover, part = story.case, story.mover, story.part
+    case = story.case
     for moment in (Moment.PREFLIGHT, Moment.COPY):
-        findings = mover.check(part, moment)
+        findings = story.mover.check(story.part, moment)
         assert not [f for f in findings if f.severity == "error"], findings
     assert not case.warns or case.warns in {f.code for f in findings}
+    _there(story, application, case.after_copy, case.in_trial)
+    if case.ends == "accepted":
+        _accepted(story)
+        return
+    _back(story, application)
+    if case.ends == "again":
+        _there(story, application, [], [])
+        _back(story, application)
+
+
+def _there(story: Story, application: Application, after_copy: list[Act], in_trial: list[Act]) -> None:
+    """Copied, switched, the way back armed, and nothing differs."""
+    mover, part = story.mover, story.part
     mover.back_up(part)
     assert mover.backed_up(part)
     mover.drop_copy(part)
     mover.prepare(part)
     assert mover.prepared(part)
-    story.act("source", case.after_copy)
+    story.act("source", after_copy)
     assert not story.check(Moment.GATE)
     story.switch(Direction.FORWARD, application)
-    mover.arm(part, "armed")
+    mover.arm(part, f"armed {story.token}")
     assert mover.armed(part)
     _sequences_stand_where_they_stood(story)
-    story.act("target", case.in_trial)
+    story.act("target", in_trial)
     _afterwards(story, "target")
     assert not story.check(Moment.GATE)
     application.rest()
@@ -135,14 +149,18 @@ def _carried(story: Story, application: Application) -> None:
     assert not differ, "the sides differ:\n" + "\n".join(differ)
     _acknowledged_are_there(story, application, "target")
     application.wake()
-    if case.ends == "accepted":
-        mover.finish(part)
-        assert mover.finished(part)
-        _afterwards(story, "target")
-        with story.servers.connect("target", case.database, user=APPLICATION) as owner:
-            for statement in case.accepted:
-                owner.execute(statement.encode())
-        return
+
+
+def _accepted(story: Story) -> None:
+    story.mover.finish(story.part)
+    assert story.mover.finished(story.part)
+    _afterwards(story, "target")
+    with story.servers.connect("target", story.case.database, user=APPLICATION) as owner:
+        for statement in story.case.accepted:
+            owner.execute(statement.encode())
+
+
+def _back(story: Story, application: Application) -> None:
     story.switch(Direction.BACK, application)
     _sequences_stand_where_they_stood(story)
     _afterwards(story, "source")
@@ -163,8 +181,8 @@ def _afterwards(story: Story, side: str) -> None:
 
 
 def _acknowledged_are_there(story: Story, application: Application, side: str) -> None:
-    with story.servers.connect(side, story.case.database) as admin:
-        rows = {row[0] for row in admin.execute("SELECT n FROM ledger").fetchall()}
+    with story.servers.connect(side, story.case.database, user=APPLICATION) as owner:
+        rows = {row[0] for row in owner.execute("SELECT n FROM ledger").fetchall()}
     lost = [number for number in application.acknowledged if number not in rows]
     assert application.acknowledged, "the application never wrote"
     assert not lost, f"{len(lost)} of {len(application.acknowledged)} acknowledged writes are not on the {side}"
