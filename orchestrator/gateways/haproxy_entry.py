@@ -186,10 +186,18 @@ class HaproxyEntry:
         before, after = (text.encode(errors="surrogateescape") for text in (former, new))
         write_file(self._shell, path, before, after)
         try:
-            self._shell.run(f"haproxy=$(command -v haproxy || echo /usr/sbin/haproxy); $haproxy -c -q -f {shlex.quote(path)} 2>&1", limit=20)
+            self._shell.run(f"{self._find_program()}; \"$haproxy\" -c -q -f {shlex.quote(path)} 2>&1", limit=20)
         except OSError as error:
             write_file(self._shell, path, after, before)
             raise NotFollowed(f"{self.where} would not start with the switch in {path}: {error}") from error
+
+    def _find_program(self) -> str:
+        """A line of shell that sets ``haproxy``: the one on the path, else where distributions put it, else the very program that
+        runs (by its name too: a HAProxy in a container counts its processes otherwise than the host does)."""
+        pid = next((line.split()[-1] for line in self._runtime.command("show info").splitlines() if line.startswith("Pid:")), "")
+        running = f"/proc/{int(pid)}/exe" if pid.isdecimal() else "/nowhere"
+        is_it = f"readlink {running} | grep -q '/haproxy[^/]*$' && echo {running}"
+        return f"haproxy=$(PATH=$PATH:/usr/local/sbin:/usr/sbin; command -v haproxy || {{ {is_it}; }} || echo haproxy)"
 
     # ------------------------------------------------------------ the switch
 

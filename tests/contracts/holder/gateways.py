@@ -167,7 +167,9 @@ class HaproxyWorld:
         gateway = {
             "host": "edge", "address": self.address, "runtime_socket": str(self.folder / "admin.sock"), "config_file": str(self.config),
         }  # fmt: skip
-        return HaproxyEntry(gateway=gateway, channel=["sh"], leads=[{"part": part, "to": to, **places}])
+        return HaproxyEntry(
+            gateway=gateway, channel=["env", f"PATH={programs.search_path()}", "sh"], leads=[{"part": part, "to": to, **places}]
+        )
 
     def answered_by(self) -> str:
         seen = set()
@@ -216,5 +218,3 @@ def _serve(address: str, port: int, side: str) -> http.server.ThreadingHTTPServe
     service = http.server.ThreadingHTTPServer((address, port), Answer)
     threading.Thread(target=service.serve_forever, daemon=True).start()
     return service
-
-
