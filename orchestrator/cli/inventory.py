@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 PATHS = click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 JSON = click.option("--json", "json_", is_flag=True, help="Print one JSON document.")
 STAGE_ZH = {"countable": "可统计", "plannable": "可计划", "movable": "可迁移", None: "不可统计"}
-ASKED_CODES = {"unreadable", "missing", "classified-unanswered", "classified-column-missing"}
+ASKED_CODES = {"sheet-not-recognised", "unreadable", "missing", "classified-unanswered", "classified-column-missing"}
 """Findings at a cell that a question tells of."""
 REASON_ZH = {"classified": "涉密", "party_mass": "党群", "retired": "停用"}
 
@@ -134,23 +134,22 @@ def answer(file: Path, into: Path | None, json_: bool) -> int:
     from dataclasses import asdict
 
     from orchestrator.cli.settings import load_settings
-    from orchestrator.inventory.answerbook import FILE, answers_text, read_answers
-    from orchestrator.inventory.answersheet import merged, read_answersheet
-    from orchestrator.inventory.write import write_whole
+    from orchestrator.inventory.answerbook import read_answers
+    from orchestrator.inventory.answersheet import read_answersheet
+    from orchestrator.inventory.keeping import keep_answers
 
     folder = into or load_settings().inventory
     answers, findings, still_open = read_answersheet(file, dt.datetime.now().astimezone().date())
-    before = read_answers([folder], findings)
-    if not findings and answers:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / FILE, answers_text(merged(before.all(), answers)))
+    read_answers([folder], findings)
+    written = keep_answers(folder, answers) if answers and not findings else []
     if json_:
         as_json(
             {"answers": len(answers), "open": still_open, "written": bool(answers) and not findings, "findings": [asdict(one) for one in findings]}
         )
     else:
         _print_findings(findings)
-        kept = f"已记入 {folder / FILE}：{len(answers)} 条答复 (kept)" if not findings else "未记入：请更正后重来 (nothing was kept)"
+        into_files = "、".join(str(path) for path in written) or str(folder)
+        kept = f"已记入 {into_files}：{len(answers)} 条答复 (kept)" if not findings else "未记入：请更正后重来 (nothing was kept)"
         click.echo(f"{kept}；尚无答复 {still_open} 个 (still open)")
     return int(Exit.REFUSED if findings else Exit.DONE)
 
@@ -306,7 +305,7 @@ def _print_questions(questions: Sequence[Question]) -> None:
     for number, question in enumerate(questions, start=1):
         click.echo(safe(f"  {number}. {question.asks}  [{question.id}]"))
         if question.proposed or question.evidence:
-            click.echo(safe(f"        建议 (proposed)：{question.proposed or '—'}  依据 (evidence)：{question.evidence or '—'}"))
+            click.echo(safe(f"        建议 (proposed)：{question.proposed.replace(chr(10), '；') or '—'}  依据 (evidence)：{question.evidence or '—'}"))
         more = f" 等 {question.count} 处" if question.count > 1 else ""
         click.echo(safe(f"        决定 (decides)：{question.rows[0] if question.rows else '-'}{more}"))
     click.echo("  → orchestrator inventory ask 答复表.xlsx 文件… 生成答复表；填好后 orchestrator inventory answer 答复表.xlsx")

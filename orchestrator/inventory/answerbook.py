@@ -6,11 +6,10 @@ every table with the same headers, a statement on a sheet's classification for t
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-
-import yaml
 
 from orchestrator.errors import Finding
 from orchestrator.inventory.cells import folded
@@ -104,6 +103,6 @@ def answers_text(answers: Iterable[Answer]) -> str:
     lines = []
     for answer in sorted(answers, key=lambda one: (one.kind, one.column, one.about, one.scope)):
         entry = {name: value for name, value in asdict(answer).items() if value}
-        text = yaml.safe_dump(entry, allow_unicode=True, default_flow_style=True, sort_keys=False, width=10**6).strip()
-        lines.append(f"  - {text}\n")
+        said = ", ".join(f"{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in entry.items())  # quoted: a digest may look like a number
+        lines.append(f"  - {{{said}}}\n")
     return _HEAD + "answers:\n" + "".join(lines) if lines else _HEAD + "answers: []\n"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from orchestrator.inventory.answerbook import Answer
 from orchestrator.inventory.archive import BadFile
 from orchestrator.inventory.asking import read_statement
 from orchestrator.inventory.cells import Unreadable, plain, text_of
+from orchestrator.inventory.columns_answer import read_columns_answer
 from orchestrator.inventory.forms import Column, forms
 from orchestrator.inventory.gaps import BY_NAME, department_facts
 from orchestrator.inventory.questions import Key, Question
@@ -128,6 +129,8 @@ def _checked(key: Key, said: str) -> str:
         return "填单位，如 MB、GB (a unit)"
     if key.kind == "blank" and not (said == BY_NAME and key.column == "kind"):
         read_value(key.column, said)
+    if key.kind == "columns":
+        read_columns_answer(said)
     if key.kind == "wording":
         read_value(_column(key.column).type, said)
     return ""
@@ -138,8 +141,3 @@ def _column(field: str) -> Column:
     form, _, inner = field.partition(".")
     known: dict[str, Any] = dict(forms())
     return known[form].column(inner) if inner and form in known else known["systems"].column(field)  # type: ignore[no-any-return]
-
-
-def merged(before: Iterable[Answer], new: Iterable[Answer]) -> list[Answer]:
-    """The answers of both; of two to one question the newer."""
-    return list({answer.key: answer for answer in [*before, *new]}.values())

@@ -7,7 +7,7 @@ be grouped into systems. See ``mappings/rvtools.yaml`` for one of each kind of e
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import field as default
 from functools import cache
@@ -16,14 +16,18 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import Finding
-from orchestrator.inventory.cells import folded, is_blank, plain, text_of
-from orchestrator.inventory.forms import forms, whole_key
+from orchestrator.inventory.cells import folded, is_blank, plain
+from orchestrator.inventory.columns_answer import MACHINES
+from orchestrator.inventory.forms import forms, match, whole_key
+from orchestrator.inventory.header_cells import HeaderCells, Merged, header_cells
 from orchestrator.inventory.sheets import Grid, Row
 from orchestrator.inventory.yaml_in import Map, Seq, documents_of, read_yaml
 
 FILE = "columns.yaml"
 HEADER_WITHIN = 40
-KINDS = ("systems", "machines", "pairs")
+KINDS = ("systems", "machines", "pairs", "nothing")
+AS_IT_IS = "〔原样〕"
+"""Behind a header that somebody said is to be kept as it is, where the form would know it."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,8 @@ class Source:
     keys: tuple[str, ...] = ()
     """Columns by which machines may be grouped into systems, the likeliest first."""
     virtual: bool | None = None
+    kept: tuple[str, ...] = ()
+    """Headers that are no column of the form, whatever they look like."""
 
     def column(self, header: str) -> Foreign | None:
         words = whole_key(header)
@@ -76,7 +82,7 @@ def read_columns(folders: Sequence[Path], findings: list[Finding]) -> tuple[Sour
             entries = document.get("sources") if isinstance(document, Map) else None
             for entry in entries if isinstance(entries, Seq) else (document,):
                 try:
-                    found.append(_source(entry))
+                    found.insert(0, _source(entry))  # what was said last holds
                 except (KeyError, TypeError, AttributeError, ValueError) as wrong_entry:
                     findings.append(
                         Finding(
@@ -90,7 +96,7 @@ def read_columns(folders: Sequence[Path], findings: list[Finding]) -> tuple[Sour
 def _source(entry: Any) -> Source:
     if entry["about"] not in KINDS:
         raise ValueError(f"about: {', '.join(KINDS)}")
-    fields = {column.field for column in forms()["systems"].columns} | {"power", "template", "address", "disk_gb"}
+    fields = {column.field for column in forms()["systems"].columns} | set(MACHINES) | {"template"}
     columns = []
     for column in entry["columns"]:
         if column["field"] not in fields:
@@ -103,44 +109,55 @@ def _source(entry: Any) -> Source:
     return Source(
         str(entry["name"]), entry["about"], tuple(columns), known_by, tuple(map(str, entry.get("sheets") or ())),
         bool(entry.get("ignore_other_sheets")), tuple(map(str, entry.get("keys") or ())), entry.get("virtual"),
+        tuple(map(str, entry.get("kept") or ())),
     )  # fmt: skip
 
 
 @dataclass
 class Recognised:
     source: Source
-    header: int
+    heads: HeaderCells
     columns: dict[int, Foreign]
     keys: dict[int, str]
     """Columns that machines may be grouped by → header."""
 
+    @property
+    def header(self) -> int:
+        """Its last row."""
+        return self.heads.row
 
-def recognise(sources: Iterable[Source], sheet: str, rows: Sequence[Row]) -> Recognised | None:
+
+def recognise(sources: Iterable[Source], sheet: str, rows: Sequence[Row], merged: Merged = ()) -> Recognised | None:
     """The first source that has all the headers it is known by in one of these rows."""
-    for number, row in enumerate(rows):
-        heads = {whole_key(text_of(cell)) for cell in row if isinstance(cell, str)} - {""}
+    for number in range(len(rows)):
+        cells = header_cells(rows, number, merged)
+        heads = {whole_key(words) for words in cells.words.values()} - {""}
         if len(heads) < 2:
             continue
-        for source in sources:
-            if source.about == "pairs" or (source.sheets and sheet and sheet not in source.sheets):
-                continue
-            if all(any(whole_key(name) in heads for name in names) for names in source.known_by):
-                return _recognised(source, number, row)
+        known = [source for source in sources if _is_known(source, sheet, heads)]
+        if known:
+            return _recognised(known, cells)
     return None
 
 
-def _recognised(source: Source, number: int, row: Row) -> Recognised:
+def _is_known(source: Source, sheet: str, heads: Collection[str]) -> bool:
+    if source.about == "pairs" or (source.sheets and sheet and sheet not in source.sheets):
+        return False
+    return all(any(whole_key(name) in heads for name in names) for names in source.known_by)
+
+
+def _recognised(sources: Sequence[Source], cells: HeaderCells) -> Recognised:
+    """By the first of them; others of its kind add the columns that it does not know."""
+    first = sources[0]
+    order = {whole_key(name): place for place, name in enumerate(first.keys)}
     columns: dict[int, Foreign] = {}
-    wanted = {whole_key(name): name for name in source.keys}
-    keys: dict[int, str] = {}
-    for index, cell in enumerate(row):
-        column = source.column(text_of(cell))
-        if column is not None and column.field not in {known.field for known in columns.values()}:
-            columns[index] = column
-        if whole_key(text_of(cell)) in wanted:
-            keys[index] = text_of(cell)
-    order = {whole_key(name): place for place, name in enumerate(source.keys)}
-    return Recognised(source, number, columns, dict(sorted(keys.items(), key=lambda item: order[whole_key(item[1])])))
+    for source in (source for source in sources if source.about == first.about):
+        for index, words in cells.words.items():
+            column = source.column(words)
+            if column is not None and index not in columns and column.field not in {known.field for known in columns.values()}:
+                columns[index] = column
+    keys = {index: words for index, words in cells.words.items() if whole_key(words) in order}
+    return Recognised(first, cells, columns, dict(sorted(keys.items(), key=lambda item: order[whole_key(item[1])])))
 
 
 def ahead(grid: Grid) -> tuple[list[Row], Grid]:
@@ -157,25 +174,42 @@ def _again(first: deque[Row], rest: Iterator[Row]) -> Iterator[Row]:
 
 def in_our_words(grid: Grid, found: Recognised) -> Grid:
     """A list of systems under the headers of the form, its words in the form's: cells stay where they are."""
-    return replace(grid, rows=_translated(grid.rows, found))
+    first = found.header - found.heads.rows + 1
+    merged = [span for span in grid.merged if span[2] < first or span[0] > found.header]
+    return replace(grid, rows=_translated(grid.rows, found, first), merged=merged)
 
 
-def _translated(rows: Iterator[Row], found: Recognised) -> Iterator[Row]:
-    form = forms()["systems"]
+def _translated(rows: Iterator[Row], found: Recognised, first: int) -> Iterator[Row]:
     for number, row in enumerate(rows):
-        if number < found.header:
+        if number < first:
             yield row
-            continue
-        line = list(row)
-        for index, column in found.columns.items():
-            if index >= len(line):
-                continue
-            if number == found.header:
-                ours = form.column(column.field)
-                line[index] = ours.zh + (f"({column.unit})" if column.unit else "")
-            else:
-                line[index] = said(column, line[index])
-        yield line
+        elif number < found.header:
+            yield []  # the groups above: their words are in the header's own
+        elif number == found.header:
+            yield _header(found)
+        else:
+            line = list(row)
+            for index, column in found.columns.items():
+                if index < len(line):
+                    line[index] = said(column, line[index])
+            yield line
+
+
+def _header(found: Recognised) -> Row:
+    """The header in the form's words; columns that somebody said are none of the form's look like none, but for one on classification."""
+    form = forms()["systems"]
+    answers = form.column("classified")
+    kept = {whole_key(words) for words in found.source.kept}
+    line: Row = [None] * (max(found.heads.words) + 1)
+    for index, words in found.heads.words.items():
+        column = found.columns.get(index)
+        if column is not None:
+            line[index] = form.column(column.field).zh + (f"({column.unit})" if column.unit else "")
+        elif match(form, found.heads.own.get(index, words)) is answers:
+            line[index] = found.heads.own.get(index, words)
+        else:
+            line[index] = f"{words}{AS_IT_IS}" if whole_key(words) in kept and match(form, words) else words
+    return line
 
 
 def said(column: Foreign, cell: Any) -> Any:

@@ -12,10 +12,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.inventory import cells
-from orchestrator.inventory.asking import Unanswered
+from orchestrator.inventory.answers import classified
+from orchestrator.inventory.asking import Unanswered, answered_wording, ask_wording
 from orchestrator.inventory.foreign import Foreign, Recognised, said
+from orchestrator.inventory.forms import forms
 from orchestrator.inventory.header import Line
+from orchestrator.inventory.lost import speaks_of_secrets
 from orchestrator.inventory.names import key, make_id
+from orchestrator.inventory.proposing import OF_THE_SYSTEM
 from orchestrator.inventory.questions import Key, digest
 from orchestrator.inventory.reading import Interpretation, Raw
 from orchestrator.inventory.sheets import Grid, Row, address
@@ -28,6 +32,8 @@ BY_PREFIX = "主机名前缀"
 _HOST = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _ADDRESS = re.compile(r"[0-9A-Za-z]([0-9A-Za-z.:-]{0,252}[0-9A-Za-z])?")
 _TYPES = {"vcpus": "cores", "memory_gb": "size", "disk_gb": "size"}
+_JOINED = {"room", "dbms", "middleware", "operator", "vendor"}
+_COLUMN = {"grade_answered": "protection_grade"}
 _YES = {"true", "yes", "1", "是"}
 
 
@@ -39,6 +45,9 @@ class Machine:
     """Header → value, of the columns that it may be grouped by."""
     values: dict[str, Any] = field(default_factory=dict)
     off: bool = False
+    system: dict[str, Any] = field(default_factory=dict)
+    """What its row says of its system."""
+    classified: bool | None = None
 
 
 @dataclass
@@ -72,10 +81,20 @@ class _Reader:
     def take(self, number: int, row: Row) -> None:
         self.unanswered.saw(Line(number, row))
         values: dict[str, Any] = {}
+        of_system: dict[str, Any] = {}
+        secret: bool | None = None
         for index, column in self.found.columns.items():
             cell = row[index] if index < len(row) else None
-            if not cells.is_blank(cell):
+            if cells.is_blank(cell):
+                continue
+            if column.field == "classified":
+                secret = classified(cell)
+            elif column.field in OF_THE_SYSTEM:
+                of_system |= self._of_system(column, cell, number, index)
+            else:
                 values[column.field] = self._value(column, cell, number, index)
+        if secret is False and any(isinstance(cell, str) and speaks_of_secrets(cell) for cell in row if classified(cell) is None):
+            secret = None  # what it says of itself elsewhere outweighs a “no” until somebody has confirmed it
         name = cells.text_of(values.get("name"))
         if not name:
             return
@@ -84,7 +103,22 @@ class _Reader:
             return
         keys = {head: cells.text_of(row[index]) if index < len(row) else "" for index, head in self.found.keys.items()}
         keys[BY_PREFIX] = prefix_of(name)
-        self.machines.append(Machine(number, name, keys, values, off=values.get("power") == "off"))
+        self.machines.append(Machine(number, name, keys, values, off=values.get("power") == "off", system=of_system, classified=secret))
+
+    def _of_system(self, column: Foreign, cell: Any, number: int, index: int) -> dict[str, Any]:
+        """A cell that tells of the machine's system, in the form's words."""
+        ours = forms()["systems"].column(column.field)
+        try:
+            read = read_value(ours.type, said(column, cell), column.unit)
+        except cells.Unreadable:
+            answered = answered_wording(self.builder.answers, ours, "systems", cell)
+            if answered is None:
+                ask_wording(self.builder.asked, ours, "systems", cell, f"{self.at} › {address(number, index)}")
+                return {}
+            read = answered
+        if ours.type == "grade":
+            return {"grade_answered": True, "protection_grade": read.value or None}
+        return {} if read.value is None else {column.field: read.value}
 
     def _value(self, column: Foreign, cell: Any, number: int, index: int) -> Any:
         if column.field not in _TYPES:
@@ -108,14 +142,15 @@ class _Reader:
         if not self.machines:
             return
         answer = self.builder.answers.get("grouping", about=self.found.source.name, scope=self.scope)
-        statement = self.unanswered.statement()
+        unsaid = [machine for machine in self.machines if machine.classified is None]
+        statement = self.unanswered.statement() if unsaid else None
         if answer is None:
             self._ask_grouping()
-        if statement is None:
-            for machine in self.machines:
+        if unsaid and statement is None:
+            for machine in unsaid:
                 self.unanswered.lacks(machine.row, f"{self.at} › {address(machine.row, 0)}")
             self.unanswered.ask({"工作表名称": self.grid.name, "文件名": self.file})
-        if answer is None or statement is None:
+        if answer is None or (unsaid and statement is None):
             self.builder.findings.append(
                 Raw(self.file, self.grid.name, first).finding(
                     "machines-not-grouped", "error",
@@ -123,9 +158,11 @@ class _Reader:
                     "回答末尾的问题：按哪一列归并，是否均非涉密 (answer the questions: by which column, and that none is classified)",
                 )
             )  # fmt: skip
+        if statement is not None:
+            for machine in unsaid:
+                machine.classified = machine.row + 1 in statement.classified
         if answer is not None:
-            left_out = statement.classified if statement is not None else frozenset()
-            self._group(answer.answer, [machine for machine in self.machines if machine.row + 1 not in left_out], stated=statement is not None)
+            self._group(answer.answer, self.machines)
 
     def _ask_grouping(self) -> None:
         heads = [*self.found.keys.values(), BY_PREFIX]
@@ -147,7 +184,7 @@ class _Reader:
         """The last part of a path of folders."""
         return value.rstrip("/").rpartition("/")[2] or value
 
-    def _group(self, head: str, machines: Iterable[Machine], *, stated: bool) -> None:
+    def _group(self, head: str, machines: Iterable[Machine]) -> None:
         groups: dict[str, list[Machine]] = {}
         for machine in machines:
             groups.setdefault(self._tail(machine.keys.get(head, "")).strip(), []).append(machine)
@@ -160,11 +197,39 @@ class _Reader:
                 )
             )  # fmt: skip
         for name, members in groups.items():
-            self.builder.groups.append(MachineGroup(name, self._system(name, members), self._hosts(name, members), stated))
+            if any(machine.classified for machine in members):
+                self._withhold(name, members)
+            else:
+                stated = all(machine.classified is False for machine in members)
+                self.builder.groups.append(MachineGroup(name, self._system(name, members), self._hosts(name, members), stated))
+
+    def _withhold(self, name: str, members: list[Machine]) -> None:
+        """A system of which one machine is classified is classified: counted once, nothing of it kept."""
+        department = next((str(machine.system["department"]) for machine in members if "department" in machine.system), "")
+        self.builder.secrets.add(name)
+        self.builder.classified_row(Raw(self.file, self.grid.name, f"A{members[0].row + 1}"), department, None, answered=True)
+
+    def _told_of_system(self, members: list[Machine]) -> dict[str, Any]:
+        """What the rows of one system say of it. Texts are joined; of what they say differently otherwise nothing is taken."""
+        told: dict[str, Any] = {}
+        for name in dict.fromkeys(name for machine in members for name in machine.system):
+            values = list(dict.fromkeys(machine.system[name] for machine in members if name in machine.system))
+            if len(values) == 1:
+                told[name] = values[0]
+            elif name in _JOINED:
+                told[name] = "、".join(map(str, values))[:200]
+            else:
+                self.builder.findings.append(
+                    Raw(self.file, self.grid.name, f"A{members[0].row + 1}").finding(
+                        "machines-differ", "error", f"同一系统各行的“{forms()['systems'].column(_COLUMN.get(name, name)).zh}”不一致，未采用 (the rows of one system differ)",
+                        "改为一致，或在问题中改选归并的列 (make them agree, or choose another column to group by)",
+                    )
+                )  # fmt: skip
+        return told
 
     def _system(self, name: str, members: list[Machine]) -> Raw:
         running = [machine for machine in members if not machine.off] or members
-        values: dict[str, Any] = {"name": name[:200], "servers": len(running)}
+        values: dict[str, Any] = {**self._told_of_system(members), "name": name[:200], "servers": len(running)}
         for field_name, of in (("vcpus", "vcpus"), ("memory_gb", "memory_gb"), ("storage_gb", "disk_gb")):
             amounts = [machine.values.get(of) for machine in running]
             if all(isinstance(amount, int | float) for amount in amounts):

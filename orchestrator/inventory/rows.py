@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import string
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,7 @@ from orchestrator.inventory.reading import Interpretation, Raw
 from orchestrator.inventory.rowkind import Kind, kind_of_row
 from orchestrator.inventory.sheets import Grid, Row, address
 from orchestrator.inventory.table import Unclear, Unrecognised, read_tables
+from orchestrator.inventory.unknown_tables import ask_about_columns, ask_about_table
 from orchestrator.inventory.values import date, read_value
 from orchestrator.inventory.wall import Wall
 
@@ -44,29 +45,35 @@ _PASSED = {
 def read_sheet(grid: Grid, file: str, builder: Builder, today: dt.date) -> bool:
     """Read one sheet, whoever's table it is. False when nothing was recognised on it. Raises ``BadFile`` from the grid's rows."""
     first, grid = ahead(grid)
-    found = recognise(builder.foreign, grid.name, first)
+    found = recognise(builder.foreign, grid.name, first, grid.merged)
     if found is None:
         if file in builder.ignored:
             return True
         if grid.name.casefold() not in QUIET_SHEETS and is_label_form(builder.foreign, first):
             read_label_forms(grid, file, builder, today)
             return True
-        return read_grid(grid, file, builder, today)
+        return read_grid(grid, file, builder, today, first)
     if found.source.ignore_other_sheets:
         builder.ignored[file] = found.source.name
+    if found.source.about == "nothing":
+        builder.interpretations.append(
+            Interpretation(file, grid.name, address(found.header, 0), "", "已确认不是台账，未读取 (confirmed to be no inventory; not read)")
+        )
+        return True
     if found.source.about == "machines":
         read_machines(grid, found, file, builder)
         return True
-    return read_grid(in_our_words(grid, found), file, builder, today)
+    first, translated = ahead(in_our_words(grid, found))
+    return read_grid(translated, file, builder, today, first)
 
 
-def read_grid(grid: Grid, file: str, builder: Builder, today: dt.date) -> bool:
-    """Read one sheet into the builder. False when no form was recognised on it. Raises ``BadFile`` from the grid's rows."""
-    reader = _SheetReader(grid, file, builder, today)
+def read_grid(grid: Grid, file: str, builder: Builder, today: dt.date, first: Sequence[Row] = ()) -> bool:
+    """Read one sheet into the builder. ``first``: its first rows. False when no form was recognised on it. Raises ``BadFile`` from the grid's
+    rows."""
+    reader = _SheetReader(grid, file, builder, today, first)
     for part in read_tables(grid):
         if isinstance(part, Unrecognised):
-            _unrecognised(part, grid, file, builder)
-            return False
+            return _unrecognised(part, grid, first, file, builder)
         if isinstance(part, Unclear):
             builder.findings.append(
                 Raw(file, grid.name, address(part.number, 0)).finding(
@@ -82,15 +89,20 @@ def read_grid(grid: Grid, file: str, builder: Builder, today: dt.date) -> bool:
     return True
 
 
-def _unrecognised(part: Unrecognised, grid: Grid, file: str, builder: Builder) -> None:
+def _unrecognised(part: Unrecognised, grid: Grid, first: Sequence[Row], file: str, builder: Builder) -> bool:
+    """Whether a question about the sheet could be asked."""
     if not part.anything or grid.name.casefold() in QUIET_SHEETS or (grid.hidden and grid.name.startswith("_")):
-        return
-    builder.findings.append(
-        Raw(file, grid.name).finding(
-            "sheet-not-recognised", "error" if part.inventory else "warning", "没有认出表头，该工作表未读取 (no header recognised; sheet not read)",
-            "使用模板的表头，一行一个系统；不是统计表的，请删除或改名为“填表说明” (use the template's headers, one row a system; if it is no form, remove it or name it 填表说明)",
-        )
+        return False
+    cell = ask_about_table(grid, first, file, builder)
+    remedy = "回答末尾的问题：各列是什么 (answer the question: what are its columns)" if cell else (
+        "使用模板的表头，一行一个系统；不是统计表的，请删除或改名为“填表说明” (use the template's headers, one row a system; if it is no form, remove it or name it 填表说明)"
     )  # fmt: skip
+    builder.findings.append(
+        Raw(file, grid.name, cell).finding(
+            "sheet-not-recognised", "error" if part.inventory or cell else "warning", "没有认出表头，该工作表未读取 (no header recognised; sheet not read)", remedy
+        )
+    )
+    return bool(cell)
 
 
 @dataclass(frozen=True)
@@ -109,8 +121,8 @@ class _SheetReader:
 
     table: Table
 
-    def __init__(self, grid: Grid, file: str, builder: Builder, today: dt.date) -> None:
-        self.grid, self.file, self.builder, self.today = grid, file, builder, today
+    def __init__(self, grid: Grid, file: str, builder: Builder, today: dt.date, first: Sequence[Row] = ()) -> None:
+        self.grid, self.file, self.builder, self.today, self.first = grid, file, builder, today, first
         self.began = False
         self.unanswered = Unanswered(file, grid.name, builder.answers, builder.asked)
         self.kept: list[_Kept] = []
@@ -147,6 +159,8 @@ class _SheetReader:
         self.tally = Tally(table)
         self.secret_section = False
         self.builder.findings.extend(about_header(table, self.file, self.grid.name))
+        if self.systems and table.unknown:
+            ask_about_columns(table, self.grid, self.first, self.file, self.builder)
         self.unsaid.append(nothing_on_classification(table, self.file, self.grid.name))
         self.builder.unknown_columns.extend(words[:200] for words in table.unknown.values())
         if self.systems:

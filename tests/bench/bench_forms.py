@@ -10,8 +10,9 @@ import time
 from pathlib import Path
 
 from orchestrator.cli.listing import table
-from orchestrator.inventory.answerbook import FILE, Answer, answers_text
+from orchestrator.inventory.answerbook import Answer
 from orchestrator.inventory.check import counts
+from orchestrator.inventory.keeping import keep_answers
 from orchestrator.inventory.load import load
 from orchestrator.inventory.questions import Question
 from orchestrator.inventory.reading import Reading
@@ -29,12 +30,10 @@ def answered(path: Path, folder: Path) -> tuple[list[Reading], list[Question]]:
     """Every reading until nothing is asked any more, and all that was asked."""
     readings = [load([path], beside=[folder])]
     asked: list[Question] = []
-    answers: list[Answer] = []
     while readings[-1].questions and len(readings) < 6:
-        for question in readings[-1].questions:
-            asked.append(question)
-            answers.append(Answer(*question.key, answer=answer_to(question), by="张三", on="2017-06-30"))
-        (folder / FILE).write_text(answers_text(answers), encoding="utf-8")
+        asked += readings[-1].questions
+        answers = [Answer(*question.key, answer=answer_to(question), by="张三", on="2017-06-30") for question in readings[-1].questions]
+        keep_answers(folder, answers)
         readings.append(load([path], beside=[folder]))
     return readings, asked
 

@@ -1,0 +1,71 @@
+"""Questions about tables, and columns, that nobody knows: asked once for each kind of table, whatever files it comes in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from orchestrator.inventory.columns_answer import columns_text, one_line
+from orchestrator.inventory.forms import whole_key
+from orchestrator.inventory.header import Table
+from orchestrator.inventory.header_cells import HeaderCells, header_cells, likeliest_header
+from orchestrator.inventory.proposing import Guess, Proposed, propose_columns, propose_further
+from orchestrator.inventory.questions import Key, digest
+from orchestrator.inventory.sheets import Grid, Row, address
+
+if TYPE_CHECKING:
+    from orchestrator.inventory.build import Builder
+
+_EVIDENCE = 8
+
+
+def ask_about_table(grid: Grid, rows: Sequence[Row], file: str, builder: Builder) -> str:
+    """What the columns of a table without a known header are. Returns the cell that the question is about; empty: nothing can be proposed."""
+    heads = likeliest_header(rows, grid.merged)
+    proposed = propose_columns(heads, rows[heads.row + 1 :]) if heads else None
+    if heads is None or proposed is None:
+        return ""
+    return _ask(proposed, heads, grid, file, builder, "没有认出表头，各列是什么？(what are its columns?)")
+
+
+def ask_about_columns(table: Table, grid: Grid, rows: Sequence[Row], file: str, builder: Builder) -> None:
+    """What the columns of a form are that no header list knows, where one of them may be what the count or the plan lacks."""
+    heads = _heads_of(table, rows, grid)
+    if heads is None:
+        return
+    known = {column.field for column in table.columns.values()}
+    further = propose_further(rows[heads.row + 1 :], known, table.unknown)
+    if not further:
+        return
+    words: Mapping[int, str] = {index: heads.words[index] for index in table.unknown if index in heads.words}
+    columns = {index: guess for index, guess in further.items() if index in words}
+    about = "form"
+    if heads.rows > 1:  # its groups decide what a header means: all of it is said
+        words, about = heads.words, "systems"
+        columns |= {index: Guess(column.field, 1.0, "") for index, column in table.columns.items() if index in words}
+    units = {index: unit for index, unit in table.units.items() if unit and index in columns}
+    proposed = Proposed(about, words, dict(sorted(columns.items())), units)
+    _ask(proposed, heads, grid, file, builder, "有不认识的列，是否如下？(are these columns what they seem to be?)")
+
+
+def _heads_of(table: Table, rows: Sequence[Row], grid: Grid) -> HeaderCells | None:
+    """The cells of the table's header; a row of units may stand below them."""
+    for number in (table.header, table.header - 1):
+        if 0 <= number < len(rows):
+            heads = header_cells(rows, number, grid.merged)
+            said = {whole_key(words) for words in heads.words.values()}
+            if table.unknown and all(whole_key(words) in said for words in table.unknown.values()):
+                return heads
+    return None
+
+
+def _ask(proposed: Proposed, heads: HeaderCells, grid: Grid, file: str, builder: Builder, asks: str) -> str:
+    at = " › ".join(part for part in (file, grid.name) if part)
+    cell = address(heads.row, min(heads.words))
+    scope = digest(*sorted({whole_key(words) for words in heads.words.values()}))
+    said = [f"{one_line(proposed.heads[index])}：{guess.evidence}" for index, guess in proposed.columns.items() if guess.evidence]
+    builder.asked.ask(
+        Key("columns", about=f"table-{scope}", scope=scope), f"{at}：{asks}", place=f"{at} › {cell}",
+        proposed=columns_text(proposed), evidence="；".join(said[:_EVIDENCE]) + ("；…" if len(said) > _EVIDENCE else ""),
+    )  # fmt: skip
+    return cell

@@ -1,0 +1,129 @@
+"""A table that nobody knows: its columns are proposed from headers and cells, confirmed once, and used by the next file of the same kind."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+
+from orchestrator.inventory.answerbook import Answer
+from orchestrator.inventory.cells import Unreadable
+from orchestrator.inventory.columns_answer import read_columns_answer
+from orchestrator.inventory.keeping import keep_answers
+from orchestrator.inventory.load import load
+from orchestrator.inventory.questions import Question
+from orchestrator.inventory.reading import Reading
+
+HEAD = "业务平台,归口处室,面向哪些人,库软件,运行到什么程度,服务器几台,密否,等保几级了,备案号"
+ROWS = (
+    "公积金归集平台,市住房公积金中心,缴存职工,Oracle 11g,正在使用,3台,非密,三级,42",
+    "一卡通平台,市民卡管理中心,市民,MySQL5.7,正在使用,2,非密,二级,43",
+    "值班系统,市应急管理局,内部,达梦8,测试中,1,非密,未定级,44",
+)
+MACHINES = "资源编号,实例名称,IP,规格CPU(核),规格内存(MB),归属业务,归属委办局,密否"
+
+
+def written(path: Path, *lines: str) -> Path:
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def answer(folder: Path, questions: tuple[Question, ...], **said: str) -> None:
+    """By column or kind as said, else by the proposal, where there is one."""
+    answers = {question: said.get(question.column, said.get(question.kind, question.proposed)) for question in questions}
+    keep_answers(folder, [Answer(*question.key, answer=text, by="张三", on="2017-06-30") for question, text in answers.items() if text])
+
+
+def read(path: Path, folder: Path) -> Reading:
+    return load([path], beside=[folder], today=dt.date(2017, 6, 30))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    kept = tmp_path / "inventory"
+    kept.mkdir()
+    return kept
+
+
+def test_its_columns_are_one_question_and_nothing_is_read_before_it_is_answered(tmp_path: Path, folder: Path) -> None:
+    reading = read(written(tmp_path / "a.csv", HEAD, *ROWS), folder)
+    (question,) = reading.questions
+    assert question.kind == "columns"
+    assert "业务平台 → 系统名称" in question.proposed and "密否 → 是否涉密" in question.proposed and "备案号 → 原样保留" in question.proposed
+    assert reading.rows == 0 and not reading.all_systems()
+    assert not any(cell in question.proposed + question.evidence for row in ROWS for cell in row.split(",")[:1])
+
+
+def test_once_confirmed_its_cells_are_read_and_a_later_file_asks_nothing_about_columns(tmp_path: Path, folder: Path) -> None:
+    first = written(tmp_path / "a.csv", HEAD, *ROWS)
+    answer(folder, read(first, folder).questions)
+    answer(folder, read(first, folder).questions, department="市直、政府")
+    reading = read(first, folder)
+    answer(folder, reading.questions, blank="应用系统")
+    systems = {system.name: system for system in read(first, folder).all_systems()}
+    assert set(systems) == {"公积金归集平台", "一卡通平台", "值班系统"}
+    bank = systems["公积金归集平台"]
+    assert (bank.dbms, bank.servers, bank.protection_grade, str(bank.status)) == ("Oracle 11g", 3, 3, "in_use")
+    other = written(tmp_path / "b.csv", ",".join(reversed(HEAD.split(","))), *(",".join(reversed(row.split(","))) for row in ROWS))
+    assert [question.kind for question in read(other, folder).questions if question.kind == "columns"] == []
+    assert {system.name for system in read(other, folder).all_systems()} == set(systems)
+
+
+def test_a_classified_row_of_such_a_table_is_counted_and_nothing_else(tmp_path: Path, folder: Path) -> None:
+    secret = "密网督办平台,市应急管理局,内部,神通,正在使用,9台,涉密,三级,45"
+    form = written(tmp_path / "a.csv", HEAD, *ROWS, secret)
+    answer(folder, read(form, folder).questions)
+    reading = read(form, folder)
+    assert [(row.reason, row.answered) for row in reading.inventory.excluded] == [("classified", True)]
+    assert "密网督办" not in repr(reading)
+    assert all("密网督办" not in file.read_text("utf-8") for file in folder.iterdir())
+
+
+def test_a_row_of_data_is_never_taken_for_a_header(tmp_path: Path, folder: Path) -> None:
+    reading = read(written(tmp_path / "a.csv", "市财政局,预算系统,好", "市财政局,支付系统,好", "市水务局,水费系统,好"), folder)
+    assert reading.questions == () and reading.errors
+    reading = read(written(tmp_path / "b.csv", "市财政局,市直,预算系统,应用系统,否,已建", "市水务局,市直,水费系统,应用系统,否,已建"), folder)
+    assert not any("预算系统" in question.proposed for question in reading.questions)
+
+
+def test_a_further_column_of_a_form_is_asked_about_beside_those_that_are_known(tmp_path: Path, folder: Path) -> None:
+    form = written(
+        tmp_path / "a.csv", "单位名称,单位层级,单位性质,系统名称,类别,是否涉密,建设状态,库软件,领导批示",
+        "市水务局,市直,政府,水费系统,应用系统,否,已建,Oracle 11g,好", "市水务局,市直,政府,管网系统,应用系统,否,已建,MySQL,好",
+    )  # fmt: skip
+    reading = read(form, folder)
+    (question,) = reading.questions
+    assert question.kind == "columns" and "库软件 → 数据库类型及版本" in question.proposed
+    assert len(reading.all_systems()) == 2
+    answer(folder, reading.questions)
+    reading = read(form, folder)
+    assert sorted(str(system.dbms) for system in reading.all_systems()) == ["MySQL", "Oracle 11g"] and reading.questions == ()
+
+
+def test_machines_of_an_unknown_tool_bring_what_their_rows_say_of_their_system(tmp_path: Path, folder: Path) -> None:
+    rows = [f"r{n},ecs-{n},10.1.2.{n},4,8192,{'门户平台' if n % 2 else '督查系统'},市信息中心,{'否' if n % 2 else '是'}" for n in range(1, 9)]
+    form = written(tmp_path / "m.csv", MACHINES, *rows)
+    answer(folder, read(form, folder).questions)
+    for _ in range(3):
+        answer(folder, read(form, folder).questions, grouping="归属业务", department="市直、事业单位", kind="应用系统", status="已建")
+    reading = read(form, folder)
+    (system,) = reading.all_systems()
+    assert (system.name, system.servers, system.memory_gb, len(system.hosts)) == ("门户平台", 4, 32.0, 4)
+    assert [row.reason for row in reading.inventory.excluded] == ["classified"]
+    assert "督查系统" not in repr(reading)
+
+
+def test_a_table_that_is_no_inventory_is_passed_over_once_that_was_said(tmp_path: Path, folder: Path) -> None:
+    form = written(tmp_path / "a.csv", HEAD, *ROWS)
+    answer(folder, read(form, folder).questions, columns="此表 → 不是台账\n业务平台 → 原样保留\n归口处室 → 原样保留")
+    reading = read(form, folder)
+    assert reading.questions == () and reading.errors == [] and reading.rows == 0
+
+
+@pytest.mark.parametrize(
+    "text", ["业务平台", "业务平台 → 什么都不是", "归口处室 → 单位名称", "甲 → 系统名称\n乙 → 系统名称", "此表 → 别的\n甲 → 系统名称", "甲 → 系统名称\n乙 → 内存（公斤）"]
+)
+def test_an_answer_that_cannot_be_used_names_what_is_wrong(text: str) -> None:
+    with pytest.raises(Unreadable):
+        read_columns_answer(text)
