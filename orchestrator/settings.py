@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, PositiveInt
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 HOME = Path(__file__).resolve().parent.parent
@@ -24,6 +24,21 @@ class Cloud(BaseModel):
     module's own rules judge them, in the dry run and before every apply. No secrets: credentials come from the environment."""
     not_ours: list[str] = []
     """Ids of servers, ports and volumes on the cloud that bear a name of ours and are somebody else's: they are left as they are."""
+
+
+class Limits(BaseModel):
+    """``[limits]``: how many systems may copy data at the same time, by Prefect's global limits. None: as many as there are."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    bandwidth: PositiveInt | None = None
+    """In all, over every controller."""
+    department: PositiveInt | None = None
+    """Of one department."""
+    room: PositiveInt | None = None
+    """Out of one old room."""
+    database_server: PositiveInt | None = None
+    """From one host that holds databases."""
 
 
 class Settings(BaseSettings):
@@ -44,6 +59,13 @@ class Settings(BaseSettings):
     ssh_key: Path | None = None
     prefect_api: str = ""
     """URL of a Prefect server; default: one of our own, started on loopback when first needed and reused."""
+
+    zones: dict[str, list[str]] = {}
+    """``[zones]``: by the name of a work pool, the networks (``dedicated``, ``government_intranet`` …) whose systems only its
+    controllers reach. Systems of every other network belong to the pool ``city``."""
+    limits: Limits = Limits()
+    report_hour: Annotated[int, Field(ge=0, le=23)] = 7
+    """When the report is made each morning, by the programme's clock."""
 
     fault_hold: str = ""
     """Fault tests only: ``stage:milliseconds`` that the guard stays inside the fence after a stage."""

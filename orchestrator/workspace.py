@@ -7,6 +7,7 @@ anything. Running a migration is the engine's (``engine.session``).
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -54,6 +55,11 @@ class Workspace:
     def _reading(self) -> Reading:
         return load([self.settings.inventory])
 
+    @property
+    def findings(self) -> Sequence[Finding]:
+        """What reading the inventory found, errors and warnings."""
+        return self._reading.findings
+
     @cached_property
     def sites(self) -> Sites:
         return load_sites(self.settings.inventory / "sites.yaml")
@@ -90,12 +96,18 @@ class Workspace:
     @cached_property
     def plan(self) -> Plan:
         """The plan of today's inventory and policy. Raises Refused with reasons when there is none."""
+        return self.make_plan()
+
+    def make_plan(self, effort: int = 0, keep: Plan | None = None) -> Plan:
+        """The same, with so many iterations of search; ``keep``: a former plan that stays where it still fits."""
         return make_plan(
             self.inventory,
             self.verdicts,
             self.programme,
             inventory_digest=inventory_digest(self.inventory),
             policy_digest=policy_digest(self.policy),
+            effort=effort,
+            keep=keep,
         )
 
     @cached_property

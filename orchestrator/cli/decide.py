@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from orchestrator import texts
 from orchestrator.cli.output import writes_unicode
 from orchestrator.cli.settings import open_session
 from orchestrator.errors import Exit, Refused
@@ -31,7 +32,11 @@ def _decide(system: str, gates: tuple[str, ...], *, approve: bool, digest: str, 
         raise Refused(
             f"{system} does not wait at {' or '.join(gates)}", where=system, remedy="`orchestrator status` shows what waits for whom"
         )
-    opening = session.decide(row.id, waiting[0].gate, approve=approve, digest=digest, reason=reason)
+    decided = session.decide(row.id, waiting[0].gate, approve=approve, digest=digest, reason=reason)
+    if not decided.counts:
+        click.echo(texts.text("say.stands_behind", system=system, who=session.actor))
+        return int(Exit.WAITING)
+    opening = decided.opening
     click.echo(
         f"{waiting[0].gate} of {system} {'approved' if approve else 'refused'} by {session.actor}; `orchestrator resume {system}` goes on"
     )

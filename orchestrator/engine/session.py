@@ -10,7 +10,7 @@ import threading
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orchestrator.errors import Exit, Finding, Refused, StaleLease
 from orchestrator.journal.actors import Actor, current_actor
@@ -36,6 +36,14 @@ ENDING_EXIT = {
     Ending.ROLLED_BACK_AFTER: Exit.ROLLED_BACK,
     Ending.NEEDS_A_PERSON: Exit.NEEDS_A_PERSON,
 }
+
+
+class Decided(NamedTuple):
+    """What came of a decision. ``counts`` is False where it only made its account the one who asks: another one decides then."""
+
+    counts: bool
+    opening: Opening | None
+    """The window that an approval of the cutover is for."""
 
 
 @dataclass
@@ -99,8 +107,9 @@ class Session(Workspace):
 
     def decide(
         self, migration: str, gate: str, *, approve: bool, digest: str, reason: str = "", actor: Actor | None = None
-    ) -> Opening | None:
-        """Records a decision at a gate. An approval of the cutover is for one window, which is returned. Raises Refused when its windows open no more."""
+    ) -> Decided:
+        """Records a decision at a gate. An approval of the cutover is for one window, which is returned. Raises Refused when its windows
+        open no more."""
         opening = self._approved_opening(migration) if approve and gate == "approve_cutover" else None
         if approve and gate == "approve_cutover" and opening is None:
             raise Refused(
@@ -109,8 +118,9 @@ class Session(Workspace):
                 remedy="give the system windows or the programme fewer blackouts; or `orchestrator cancel`",
             )
         window = {"start": opening.start.isoformat(), "end": opening.end.isoformat(), "rule": opening.rule} if opening else None
-        self.decisions.decide_gate(migration, gate, approve=approve, actor=actor or self.actor, digest=digest, reason=reason, window=window)
-        return opening
+        who = actor or self.actor
+        counts = self.decisions.decide_gate(migration, gate, approve=approve, actor=who, digest=digest, reason=reason, window=window)
+        return Decided(counts, opening)
 
     def _approved_opening(self, migration: str) -> Opening | None:
         row = self.journal.migration(migration)
@@ -186,6 +196,26 @@ class Session(Workspace):
             )
         text = ("cancelled: " if cancelled else "") + f"{reason} ({self.actor})"
         self.journal.set_flag(f"turn_back:{migration}", text, actor=str(self.actor))
+
+    # ------------------------------------------------------------ what a migration waits for
+
+    def waits_for_people(self, migration: str) -> bool:
+        """Whether a gate or a human task of it is open."""
+        gates = any(g.state == "open" and g.asked_by is None for g in self.decisions.gates(migration))
+        return gates or bool(self.decisions.tasks(migration, state="open"))
+
+    def decided_meanwhile(self, migration: str) -> bool:
+        """Whether it stands at something that people have decided by now (not a window or a hold), or was asked to turn back."""
+        if self.journal.flag(f"turn_back:{migration}"):
+            return True
+        steps = self.journal.steps(migration)
+        waiting = next((s for s in steps if s.state in ("waiting", "undoing")), None)
+        return not self.waits_for_people(migration) and waiting is not None and waiting.step != "window"
+
+    def has_moved(self, system: str) -> bool:
+        """Whether a system's citizens are served by the cloud, by its last migration."""
+        last = next(iter(reversed(self.journal.migrations(system=system))), None)
+        return last is not None and last.live == "target"
 
     def run(self, migration: str, *, observer: Observer, invoke: Invoke | None = None, stopping: Stopping | None = None) -> Outcome:
         """Takes the lease and runs as far as it goes: forward, or back when a person asked for it."""

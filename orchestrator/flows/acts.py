@@ -45,7 +45,7 @@ def resume_systems(drive: Drive, systems: tuple[str, ...] = ()) -> int:
     if systems:
         named = {system if any(m.system == system for m in rows) else session.system(system).id for system in systems}
         rows = [m for m in rows if m.system in named]
-    code = _clean_up(session, [m for m in rows if m.state == "ended" and session.notes.owed(m.id)], drive.observer)
+    code = clean_up_ended(session, rows, drive.observer)
     under_way = [m for m in rows if m.state != "ended"]
     if under_way:
         code = drive.all([m.id for m in under_way], [m.system for m in under_way]) or code
@@ -54,10 +54,10 @@ def resume_systems(drive: Drive, systems: tuple[str, ...] = ()) -> int:
     return code or int(Exit.DONE)
 
 
-def _clean_up(session: Session, owing: list[Any], observer: Observer) -> int | None:
-    """Tries again what ended migrations owe. None: nothing was owed."""
+def clean_up_ended(session: Session, migrations: list[Any], observer: Observer) -> int | None:
+    """Tries again what those of the migrations that have ended owe. None: nothing was owed."""
     code = None
-    for migration in owing:
+    for migration in [m for m in migrations if m.state == "ended" and session.notes.owed(m.id)]:
         try:
             left = session.clean_up(migration.id, observer=observer)
         except OrchestratorError as error:

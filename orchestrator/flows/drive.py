@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from orchestrator import texts
 from orchestrator.engine.observer import Observer, Report
-from orchestrator.engine.runner import Outcome, directly
+from orchestrator.engine.runner import Invoke, Outcome, directly
 from orchestrator.engine.session import ENDING_EXIT, Session
 from orchestrator.errors import Exit, OrchestratorError, Refused, Waiting
 from orchestrator.journal.notes import Notes
@@ -29,6 +29,8 @@ class Drive:
     """Stay at gates, windows and human tasks instead of ending there."""
     direct: bool
     """Without Prefect."""
+    invoke: Invoke | None = None
+    """How steps are run inside a flow run of a worker; None: as ``direct`` says."""
     stop: threading.Event = field(default_factory=threading.Event)
     codes: dict[str, Exit] = field(default_factory=dict)
 
@@ -57,8 +59,8 @@ class Drive:
 
     def run(self, migration: str, system: str) -> Outcome:
         """One run of one migration, followed by Prefect unless asked not to."""
-        if self.direct:
-            return self.session.run(migration, observer=self.observer, invoke=directly, stopping=self.stop.is_set)
+        if self.direct or self.invoke:
+            return self.session.run(migration, observer=self.observer, invoke=self.invoke or directly, stopping=self.stop.is_set)
         from orchestrator.flows.migrate import followed
 
         def away() -> None:
@@ -124,22 +126,13 @@ class Drive:
             time.sleep(POLL_SECONDS)
         return self.session.start(system)
 
-    def _until_something_changed(self, migration: str) -> None:
+    def _until_something_changed(self, ident: str) -> None:
         """Returns when no gate or task is open any more, a turn back was asked for, or (for windows and holds) after five
         seconds."""
         until = time.monotonic() + 5
-        decisions = self.session.decisions
         while not self.stop.is_set():
-            gates = any(g.state == "open" and g.asked_by is None for g in decisions.gates(migration))
-            waits = gates or bool(decisions.tasks(migration, state="open"))
-            if self.session.journal.flag(f"turn_back:{migration}"):
+            if self.session.decided_meanwhile(ident):
                 return
-            if not waits and (self._decided(migration) or time.monotonic() > until):
+            if not self.session.waits_for_people(ident) and time.monotonic() > until:
                 return
             time.sleep(POLL_SECONDS)
-
-    def _decided(self, migration: str) -> bool:
-        """Whether what it waits at is something that people decide (and have decided), not a window or a hold."""
-        steps = self.session.journal.steps(migration)
-        waiting = next((s for s in steps if s.state in ("waiting", "undoing")), None)
-        return waiting is not None and waiting.step != "window"

@@ -14,15 +14,25 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from orchestrator.errors import Waiting
+from orchestrator.reports.privacy import Scrubber
 from orchestrator.settings import Settings
 from orchestrator.steps.base import Facts, Step
 from orchestrator.tools import prefect_server as server
 
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import State
+
+SCRUB = Scrubber(())
+"""Errors may hold what a person or a tool wrote: figures that look personal stay out of Prefect."""
 LOOK_SECONDS = 2.0
 MISSED_LOOKS = 2
 """So many failed looks in a row, and the server is away: about five seconds."""
+TELL_SECONDS = 1.0
+"""How often a flow run of a worker prints what its engine said meanwhile."""
+COMMAND_FLOW = "migrate-system"
 LEAVE_SECONDS = 10.0
 """How long the end of a run waits for Prefect's last page."""
 
@@ -35,11 +45,30 @@ class Told:
     over: threading.Event = field(default_factory=threading.Event)
     error: BaseException | None = None
 
-    def wait(self) -> None:
-        """The task's body: as long as the step, and failed when the step failed."""
-        self.over.wait()
-        if self.error is not None:
-            raise self.error
+    def during(self, act: Callable[[], Facts]) -> Facts:
+        """Runs the step; whoever waits learns when it is over, and how."""
+        try:
+            return act()
+        except BaseException as error:
+            self.error = error
+            raise
+        finally:
+            self.over.set()
+
+    def wait(self, while_it_runs: Callable[[], None] | None = None) -> None:
+        """As long as the step."""
+        while not self.over.wait(TELL_SECONDS if while_it_runs else None):
+            if while_it_runs:
+                while_it_runs()
+
+    def state(self) -> State[Any]:
+        """How the step came out, as the state of its task run: a wait is no failure, and no traceback is shown."""
+        from prefect.states import Completed, Failed
+
+        if self.error is None:
+            return Completed()
+        said = SCRUB.text(str(self.error), 400)
+        return Completed(name="Waits", message=said) if isinstance(self.error, Waiting) else Failed(message=said)
 
 
 _FOLLOWED: dict[str, queue.SimpleQueue[Told | None]] = {}
@@ -62,13 +91,7 @@ class Follower:
         """Runs the step here; Prefect is told when it begins and when it is over."""
         told = Told(step)
         self._queue.put(told)
-        try:
-            return act()
-        except BaseException as error:
-            told.error = error
-            raise
-        finally:
-            told.over.set()
+        return told.during(act)
 
     def start(self) -> None:
         """Begins to follow; returns at once."""
@@ -135,25 +158,36 @@ def followed(settings: Settings, migration: str, system: str, away: Callable[[],
 
 def show(migration: str, system: str) -> None:
     """The flow run, from its first step to its last. Raises what Prefect raises when its server is away."""
-    from prefect import flow
+    from prefect import flow, tags
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
-    made = flow(name="migrate-system", flow_run_name=migration, persist_result=False, retries=0, validate_parameters=False)(show_steps)
-    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+    made = flow(name=COMMAND_FLOW, flow_run_name=migration, persist_result=False, retries=0, validate_parameters=False)(show_steps)
+    with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}), tags(*tags_of(system, migration)):
         made(migration, system)
+
+
+def tags_of(system: str, migration: str = "") -> list[str]:
+    """By which the runs of a system and of a migration are found again: the first one and those that resumed it."""
+    return [f"system:{system}", *([f"migration:{migration}"] if migration else [])]
 
 
 def show_steps(migration: str, system: str) -> None:  # noqa: ARG001 - shown by Prefect
     """The flow's body: a task run for each step, as long as that step."""
+    following = _FOLLOWED[migration]
+    while (told := following.get()) is not None:
+        show_one(told, f"{migration} {told.step.id}")
+
+
+def show_one(told: Told, name: str, *, while_it_runs: Callable[[], None] | None = None) -> None:
+    """One step as a task run. Raises only what Prefect itself raises; a step that failed is a failed task run."""
     from prefect import task
     from prefect.cache_policies import NO_CACHE
 
-    following = _FOLLOWED[migration]
-    while (told := following.get()) is not None:
-        options: dict[str, Any] = {"description": told.step.title, "cache_policy": NO_CACHE, "persist_result": False, "retries": 0}
-        shown = task(name=told.step.id, task_run_name=f"{migration} {told.step.id}", **options)(told.wait)
-        try:
-            shown()
-        except Exception:
-            if told.error is None:  # not the step: Prefect itself
-                raise
+    options: dict[str, Any] = {"description": told.step.title, "cache_policy": NO_CACHE, "persist_result": False, "retries": 0}
+
+    def last_as_long() -> State[Any]:
+        told.wait(while_it_runs)
+        return told.state()
+
+    shown = task(name=told.step.id, task_run_name=name, **options)(last_as_long)
+    shown(return_state=True)

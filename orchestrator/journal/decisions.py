@@ -12,6 +12,8 @@ from orchestrator.journal import schema as s
 from orchestrator.journal.actors import Actor
 from orchestrator.journal.store import Event, Journal, Lease, now
 
+UNKNOWN = "prefect:"
+"""How the name begins of who asked for a migration that was triggered in Prefect: a worker's account, not a person."""
 TARGET_LOST = "target_lost"
 """A gate that a person opens, not a step."""
 
@@ -60,10 +62,12 @@ class Decisions:
         digest: str,
         reason: str = "",
         window: Mapping[str, str] | None = None,
-    ) -> None:
+    ) -> bool:
         """Records a person's decision; ``window`` (start, end, rule): what an approval of the cutover is for. Raises Refused when the gate is
-        not open, the digest is another, or the person is the one who asked for the migration."""
-        asked_by = self._journal.migration(migration).requested_by
+        not open, the digest is another, or the person is the one who asked for the migration.
+
+        Of a migration that was triggered in Prefect nobody knows who asked: the first account that would approve is taken as the
+        one who asks, and False is returned; another one then decides."""
         with self._journal._write() as tx:
             where = (s.gates.c.migration == migration, s.gates.c.gate == gate)
             row = tx.execute(select(s.gates).where(*where)).one_or_none()
@@ -79,6 +83,12 @@ class Decisions:
                     where=migration,
                     remedy="read the plan again and name the digest (8 characters or more) that you approve",
                 )
+            asked_by = str(tx.scalar(select(s.migrations.c.requested_by).where(s.migrations.c.id == migration)))
+            if approve and asked_by.startswith(UNKNOWN):
+                tx.execute(update(s.migrations).where(s.migrations.c.id == migration).values(requested_by=str(actor)))
+                said_for = {"gate": gate, "triggered_by": asked_by, "digest": row.digest, "reason": reason}
+                self._event(tx, "asked_for", str(actor), migration, said_for)
+                return False
             if str(actor) == asked_by:
                 raise Refused(
                     f"{actor} asked for this migration and cannot decide on it",
@@ -94,6 +104,7 @@ class Decisions:
                 {"window": dict(window)} if window else {}
             )
             self._event(tx, "gate_decided", str(actor), migration, said)
+            return True
 
     def gates(self, migration: str | None = None) -> list[Row[Any]]:
         """Gates, oldest first."""

@@ -49,6 +49,7 @@ def undo(ctx: Context) -> None:
 
 STEP = Step(
     id="verify_backup",
+    moves_data=True,
     effect=Effect.REVERSIBLE,
     run=run,
     observe=observe,

@@ -94,6 +94,8 @@ class Step:
     settle: Callable[[Context], Facts | None] | None = None
     """Of a step that switches under a guard: after an interruption, what the world says it came to, with what was half done
     completed or taken back. Facts when it had switched, None when citizens are where they were."""
+    moves_data: bool = False
+    """It copies for long over lines that others use: limits (``flows/limits.py``) hold for it."""
     preview: Callable[[Context, bool], Preview] | None = None
     """What a dry run can do of it; the flag says whether hosts may be asked (read-only). None: nothing. Touches nothing."""
 

@@ -234,4 +234,4 @@ def _count_quarantined(ctx: Context, live: Place, quarantine: str) -> list[str]:
     return [shown(name) for name in data.decode("utf-8", "surrogateescape").splitlines()]
 
 
-STEP = Step(id="copy_files", effect=Effect.REVERSIBLE, run=run, observe=observe, undo_target=undo)
+STEP = Step(id="copy_files", effect=Effect.REVERSIBLE, run=run, observe=observe, undo_target=undo, moves_data=True)

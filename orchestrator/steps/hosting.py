@@ -376,7 +376,7 @@ SHUT_DOWN = Step(
     observe=_is_down,
     undo_source=start_where_it_is,
 )
-COLD_BACKUP = Step(id="cold_backup", effect=Effect.READ_ONLY, run=cold_backup, observe=_backed_up)
+COLD_BACKUP = Step(id="cold_backup", effect=Effect.READ_ONLY, run=cold_backup, observe=_backed_up, moves_data=True)
 CARRIAGE = Step(id="carry_machines", effect=Effect.REVERSIBLE, run=carry, observe=_carried, undo_source=carry_back)
 START = Step(
     id="start_there",

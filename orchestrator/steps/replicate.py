@@ -41,6 +41,7 @@ def withdraw_source(ctx: Context) -> None:
 
 STEP = Step(
     id="replicate",
+    moves_data=True,
     effect=Effect.REVERSIBLE,
     run=run,
     observe=observe,

@@ -31,37 +31,54 @@ QUIET = {
     "PREFECT_RESULTS_PERSIST_BY_DEFAULT": "false",
     "PREFECT_CLIENT_MAX_RETRIES": "0",  # its client tries five times, over minutes, and a process cannot end before
     "NO_PROXY": "127.0.0.1,localhost",
+    # in memory, a limit's slot that a killed flow run held would stay taken for ever once the server restarts
+    "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
 }
+API = "PREFECT_API_URL"
 START_SECONDS = 180
 """A cold start on a small, busy machine; on an idle one it takes seconds."""
 _starting = threading.Lock()
 
 
-def ensure(settings: Settings) -> str:
-    """The API's URL, in the environment before Prefect is imported. Raises ToolError when the server does not come up."""
+def ensure(settings: Settings, *, pages: bool = False, port: int = 0) -> str:
+    """The API's URL, in the environment before Prefect is imported. ``pages``: its pages are wanted, at ``port`` where one is named;
+    a server of ours without them is started anew. Raises ToolError when the server does not come up."""
     folder = (settings.state / "prefect").resolve()
+    theirs = their_server(settings)
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     os.environ.setdefault("PREFECT_HOME", str(folder))
-    url = settings.prefect_api or _own(folder)
-    os.environ["PREFECT_API_URL"] = url
+    url = theirs or _own(folder, pages=pages, port=port)
+    os.environ[API] = url
+    os.environ[SET_BY_US] = url
     return url
+
+
+SET_BY_US = "ORCHESTRATOR_OWN_PREFECT"
+"""In the environment: the URL that we put there ourselves, for us and for our children."""
+
+
+def their_server(settings: Settings) -> str:
+    """The URL of the office's own Prefect server, by ``prefect_api`` or PREFECT_API_URL; empty: ours is used."""
+    named = os.environ.get(API, "")
+    return settings.prefect_api or ("" if named == os.environ.get(SET_BY_US, "") else named)
 
 
 def _record(folder: Path) -> Path:
     return folder / "server.json"
 
 
-def _own(folder: Path) -> str:
+def _own(folder: Path, *, pages: bool, port: int) -> str:
     """The URL of our own server; one is started where none lives. Several threads and commands ask at once: one starts it, the
     others wait for that one, however slow the machine is."""
     with _alone(folder):
         kept = _living(folder)
-        if kept and _healthy(str(kept["url"]), limit=START_SECONDS):
+        fits = kept is not None and (bool(kept.get("pages")) or not pages) and (not port or f":{port}/" in str(kept["url"]))
+        if kept and fits and _healthy(str(kept["url"]), limit=START_SECONDS):
             return str(kept["url"])
         if kept:
             _end(folder, kept)
-        kept = _launch(folder)
+        kept = _launch(folder, pages=pages, port=port)
         if _healthy(str(kept["url"]), limit=START_SECONDS):
             return str(kept["url"])
         _end(folder, kept)
@@ -94,26 +111,30 @@ def _living(folder: Path) -> dict[str, Any] | None:
 def start_ahead(settings: Settings) -> None:
     """Starts the server without waiting for it, so that other work can go on meanwhile."""
     folder = (settings.state / "prefect").resolve()
-    if settings.prefect_api:
+    if their_server(settings):
         return
     with _alone(folder):
         if _living(folder) is None:
             _launch(folder)
 
 
-def _launch(folder: Path) -> dict[str, Any]:
+def _launch(folder: Path, *, pages: bool = False, port: int = 0) -> dict[str, Any]:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise ToolError(f"port {port} is taken: {error.strerror}", where="127.0.0.1", remedy="name another with --port") from error
         port = probe.getsockname()[1]
     environment = (
         os.environ
         | QUIET
         | {"PREFECT_HOME": str(folder), "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{folder / 'prefect.db'}"}
     )
-    environment.pop("PREFECT_API_URL", None)
+    environment.pop(API, None)
     with (folder / "server.log").open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port), "--no-ui"],
+            [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port), *([] if pages else ["--no-ui"])],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, start_new_session=True, cwd=folder,
         )  # fmt: skip
     kept: dict[str, Any] = {
@@ -121,6 +142,7 @@ def _launch(folder: Path) -> dict[str, Any]:
         "started": start_time(process.pid),
         "boot": boot_id(),
         "url": f"http://127.0.0.1:{port}/api",
+        "pages": pages,
     }
     _record(folder).write_text(json.dumps(kept), encoding="utf-8")
     return kept

@@ -1,0 +1,53 @@
+"""The loop that keeps Prefect in step with the journal, through servers that go away and come back empty."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from httpx import HTTPError
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.exceptions import ObjectNotFound, PrefectException
+
+from orchestrator.engine.session import Session
+from orchestrator.errors import OrchestratorError
+from orchestrator.flows.apply import Reconciler
+from orchestrator.flows.deployments import deploy
+from orchestrator.flows.office import client
+from orchestrator.flows.zones import CITY
+
+
+def keep(session: Session, folder: Path, every: float, stop: threading.Event, say: Callable[[str], None]) -> None:
+    """Until ``stop`` is set. Raises nothing that Prefect raises: that is said once, until it answers again. What is wrong on our side is
+    said as what it is.
+
+    A server that answers and does not know our deployments lost its database: they are made again first."""
+    away = False
+    with client() as prefect:
+        reconciler = Reconciler(session, prefect, say)
+        while not stop.is_set():
+            try:
+                if not is_deployed(prefect):
+                    say("Prefect does not know our deployments: they are made again")
+                    deploy(session, prefect, folder)
+                reconciler.run()
+                if away:
+                    say("Prefect answers again")
+                away = False
+            except (OSError, HTTPError, PrefectException) as error:
+                if not away:
+                    say(f"Prefect does not answer ({type(error).__name__}): the journal goes on without it")
+                away = True
+            except OrchestratorError as error:
+                say(str(error))
+            stop.wait(every)
+
+
+def is_deployed(prefect: SyncPrefectClient) -> bool:
+    """Whether the server knows the first of our deployments."""
+    try:
+        prefect.read_deployment_by_name(f"migrate-system/{CITY}")
+    except ObjectNotFound:
+        return False
+    return True

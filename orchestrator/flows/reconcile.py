@@ -1,0 +1,126 @@
+"""Prefect follows the journal: what must be done to its flow runs so that they say what the journal says. Pure.
+
+``decide`` compares; ``flows.apply`` does it. Nothing here changes the journal: it is the truth, and Prefect's database can be
+deleted at any time and is made again from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+from orchestrator.flows.runs import Run
+from orchestrator.flows.stand import Stand
+
+QUIET_SECONDS = 60.0
+"""So long may a flow run still say Running after its engine has stopped: it writes its page and ends by itself."""
+RESTARTS = 5
+"""How often a crashed run is started again by itself; then a person looks."""
+
+
+class Do(StrEnum):
+    CRASH = "crash"
+    """It says Running, and no engine works on its migration any more."""
+    RESTART = "restart"
+    """It crashed in a worker: another worker takes the migration up where the journal has it."""
+    WAKE = "wake"
+    """It is suspended, and the journal has something new for it."""
+    CLOSE = "close"
+    """Its migration is over."""
+    TAKE_OVER = "take_over"
+    """A newer run of the same migration stands for it."""
+    SHOW = "show"
+    """The journal has a migration that no run stands for."""
+    FINISH = "finish"
+    """A wave or phase of which every system's run is over."""
+
+
+@dataclass(frozen=True)
+class Act:
+    """One thing to do. ``run`` is None for what has no run yet; ``other``: the run that stands for it now."""
+
+    do: Do
+    system: str
+    run: UUID | None = None
+    other: UUID | None = None
+
+
+Ask = Callable[[str, str, tuple[str, ...]], Stand]
+"""The stand of (system, migration or empty, together)."""
+
+
+def decide(runs: Sequence[Run], stands: Iterable[Stand], ask: Ask) -> list[Act]:
+    """What to do. ``runs``: newest first; ``stands``: of every migration that the journal has, oldest first."""
+    acts: list[Act] = []
+    of_systems = [run for run in runs if run.system]
+    for run in of_systems:
+        acts += decide_one(run, newest_of(of_systems, run), ask(run.system, run.migration, run.together))
+    shown = {run.migration for run in of_systems if run.migration}
+    waiting = {run.system for run in of_systems if not run.migration and not run.over}
+    for stand in stands:
+        if stand.migration not in shown and not (stand.system in waiting and not stand.over):
+            acts.append(Act(Do.SHOW, stand.system))
+    parents = [run for run in runs if not run.system and run.key is not None and not run.over]
+    for parent in parents:
+        children = [run for run in of_systems if run.parent == str(parent.id)]
+        if all(newest_of(of_systems, child).over for child in children):
+            acts.append(Act(Do.FINISH, "", parent.id))
+    return acts
+
+
+def newest_of(runs: Sequence[Run], run: Run) -> Run:
+    """The newest run of the same migration that a worker can start: it stands for the others. Runs of the command line stand for
+    themselves."""
+    if not run.deployed:
+        return run
+    for other in runs:
+        same = other.migration == run.migration if run.migration and other.migration else other.system == run.system
+        if other.deployed and same and (not other.over or other.state == "CRASHED"):
+            return other
+    return run
+
+
+def decide_one(run: Run, newest: Run, stand: Stand) -> list[Act]:
+    """What to do about one run, by where its migration stands."""
+    known = bool(run.migration)
+    act: Act | None = None
+    if run.over and run.state != "CRASHED":
+        pass
+    elif run.state in ("RUNNING", "CANCELLING"):
+        act = decide_running(run, stand) if known else None
+    elif known and stand.over:
+        act = None if run.over or stand.alive else Act(Do.CLOSE, run.system, run.id)
+    elif newest.id != run.id:
+        act = None if run.over else Act(Do.TAKE_OVER, run.system, run.id, newest.id)
+    elif not stand.alive:  # else a command or another worker has it
+        act = decide_stopped(run, stand)
+    return [act] if act else []
+
+
+def decide_stopped(run: Run, stand: Stand) -> Act | None:
+    """A run that nobody works on, while its migration is open or not begun."""
+    if run.state == "CRASHED":
+        again = run.deployed and bool(run.migration) and run.starts < RESTARTS
+        return Act(Do.RESTART, run.system, run.id) if again else None
+    if run.state == "PAUSED" and run.key is not None and run.key != stand.key:
+        return Act(Do.WAKE, run.system, run.id)
+    return None
+
+
+def decide_running(run: Run, stand: Stand) -> Act | None:
+    """A run that says it works: true while an engine lives, or has only just stopped."""
+    if stand.alive or min(run.since, stand.quiet) < QUIET_SECONDS:
+        return None
+    return Act(Do.CLOSE if stand.over else Do.CRASH, run.system, run.id)
+
+
+def children_of(runs: Sequence[Run], parent: UUID) -> Mapping[str, Run]:
+    """The newest run of each system that a wave's or phase's run has started."""
+    of_systems = [run for run in runs if run.system]
+    found: dict[str, Run] = {}
+    for run in of_systems:
+        if run.parent == str(parent):
+            found.setdefault(run.system, newest_of(of_systems, run))
+    return found

@@ -1,0 +1,38 @@
+"""Which work pool a system belongs to: the zone whose controllers reach its hosts."""
+
+from __future__ import annotations
+
+from orchestrator.errors import UsageError
+from orchestrator.models import Network, System
+from orchestrator.settings import Settings
+
+CITY = "city"
+"""The pool of everything that no zone claims, and of what is asked of the whole office."""
+
+
+def zones(settings: Settings) -> list[str]:
+    """Every pool's name, the city's first. Raises UsageError for a network that does not exist or that two zones claim."""
+    networks = {network.value for network in Network}
+    claimed: dict[str, str] = {}
+    for zone, names in settings.zones.items():
+        for name in names:
+            if name not in networks:
+                raise UsageError(
+                    f"zone {zone} names network {name!r}, which does not exist",
+                    where="zones",
+                    remedy=f"name some of {', '.join(sorted(networks))}",
+                )
+            if name in claimed:
+                raise UsageError(
+                    f"zones {claimed[name]} and {zone} both claim network {name}", where="zones", remedy="leave it to one of them"
+                )
+            claimed[name] = zone
+    return [CITY, *(zone for zone in settings.zones if zone != CITY)]
+
+
+def zone_of(settings: Settings, system: System) -> str:
+    """The pool of one system."""
+    for zone, networks in settings.zones.items():
+        if system.network is not None and system.network.value in networks:
+            return zone
+    return CITY
