@@ -15,12 +15,13 @@ def find_imports(plan: Mapping[str, Any], things: Iterable[Thing], kinds: Kinds,
     """Address → id, for every resource that the plan would make and that the cloud has already.
 
     ``plan``: ``terraform show -json`` of a plan without a state. By kind and name where exactly one thing of this system has
-    it; rules by what they open; attached disks by server and volume. What has no match, or two, is left out: the plan that is
-    made with these imports then says so, and is refused.
+    it; rules by what they open; attached disks by server and volume. A name alone is no proof: what may hold data must bear this
+    system's mark, or a stranger's server of our name would be taken for ours. What has no match, or two, is left out: the plan
+    that is made with these imports then says so, and is refused.
     """
     listed = list(things)
-    volumes = {thing.name: thing.id for thing in listed if thing.kind is Kind.VOLUME}
-    servers = {thing.name: thing.id for thing in listed if thing.kind is Kind.SERVER}
+    volumes = {thing.name: thing.id for thing in listed if thing.kind is Kind.VOLUME and thing.system == system}
+    servers = {thing.name: thing.id for thing in listed if thing.kind is Kind.SERVER and thing.system == system}
     imports: dict[str, str] = {}
     for row in plan.get("resource_changes") or ():
         if row.get("mode") != "managed" or row["change"]["actions"] != ["create"]:
@@ -30,7 +31,8 @@ def find_imports(plan: Mapping[str, Any], things: Iterable[Thing], kinds: Kinds,
         if kind is Kind.RULE:
             matches = [thing.id for thing in listed if thing.kind is Kind.RULE and _same_rule(after, thing.detail)]
         elif "name" in after:
-            matches = [thing.id for thing in listed if thing.kind is kind and thing.name == after["name"] and thing.system in (system, "")]
+            owners = (system, "") if kind is Kind.PLACEMENT else (system,)  # a server group bears no mark
+            matches = [thing.id for thing in listed if thing.kind is kind and thing.name == after["name"] and thing.system in owners]
         else:
             matches = _attached(str(row.get("index") or ""), servers, volumes)
         if len(matches) == 1:

@@ -59,8 +59,36 @@ def connect() -> Any:
 
     with api_errors("log in"):
         connection = openstack.connect(api_timeout=API_SECONDS, app_name="orchestrator", compute_default_microversion="2.79")
+        _ask_once_more(connection.session.session)
         connection.authorize()
     return connection
+
+
+def _ask_once_more(requests_session: Any) -> None:
+    """A connection that was kept open may be closed by the other side just when it is used again: what changes nothing when it
+    is asked twice is asked a second time. A cloud that is silent, or refuses to be connected to, is not."""
+    import requests
+
+    class OnceMore(requests.adapters.BaseAdapter):
+        def __init__(self, inner: Any) -> None:
+            super().__init__()
+            self.inner = inner
+
+        def send(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+            try:
+                return self.inner.send(request, *args, **kwargs)
+            except requests.Timeout:
+                raise
+            except requests.ConnectionError:
+                if request.method not in ("GET", "HEAD", "DELETE"):
+                    raise
+                return self.inner.send(request, *args, **kwargs)
+
+        def close(self) -> None:
+            self.inner.close()
+
+    for prefix, adapter in list(requests_session.adapters.items()):
+        requests_session.mount(prefix, OnceMore(adapter))
 
 
 class OpenStackListing:

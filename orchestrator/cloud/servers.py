@@ -167,7 +167,9 @@ class CloudServers:
         if position.stand is Stand.NOTHING:
             raise Refused(f"no server of {self.system} was handed over", where=self.system, remedy="`orchestrator migrate` makes them")
         plan = self.plan(position)
-        imports = find_imports(plan.shown, self.list_things(), self.kinds, self.system)
+        self.terraform.discard(plan)
+        left = self._left_alone()
+        imports = find_imports(plan.shown, [thing for thing in self.list_things() if thing.id not in left], self.kinds, self.system)
         adopting = self.terraform.plan(self._all_inputs(position, ""), imports=imports)
         self.terraform.apply(adopting)
         again = self.plan(position)
@@ -205,8 +207,11 @@ class CloudServers:
 
     def compare(self, position: Position) -> Comparison:
         """What the cloud has against what the state knows. Changes nothing."""
-        left = self.not_ours | {volume.id for volume in self.book.kept()}
-        return compare(self.list_things(), self._known_ids(), position, left=left)
+        return compare(self.list_things(), self._known_ids(), position, left=self._left_alone())
+
+    def _left_alone(self) -> frozenset[str]:
+        """Ids that stay by a person's word, and volumes that an earlier migration left and that are kept."""
+        return self.not_ours | {volume.id for volume in self.book.kept()}
 
     def _known_ids(self) -> frozenset[str]:
         """What the state holds, as the cloud calls it: of Terraform's own records of a server, the server's name."""

@@ -15,6 +15,7 @@ from typing import TypeVar
 from orchestrator.dryrun import cache
 from orchestrator.dryrun.offline import make_context
 from orchestrator.dryrun.result import Result, StepReport, SystemReport
+from orchestrator.engine.cloud_servers import ask_for_wave
 from orchestrator.engine.session import Session
 from orchestrator.errors import Finding, OrchestratorError, Refused, findings_of
 from orchestrator.inventory.load import inventory_digest, load
@@ -23,9 +24,7 @@ from orchestrator.planning.plan import Unreached
 from orchestrator.policy.lint import check_policy
 from orchestrator.policy.policy import policy_digest
 from orchestrator.runbooks import RUNBOOKS, runbook_for
-from orchestrator.steps import provision
 from orchestrator.steps.base import Coverage, Preview
-from orchestrator.steps.world import World
 
 T = TypeVar("T")
 AT_ONCE = 4
@@ -125,7 +124,7 @@ def run(session: Session, asked: Asked, *, say: Callable[[str], None] = lambda _
         with ThreadPoolExecutor(AT_ONCE) as pool:
             systems = tuple(pool.map(lambda system: _system(known, system, chosen, asked, say), chosen))
         if asked.connect:
-            found += _ask_cloud(session, chosen)
+            found += ask_for_wave(session, chosen)
     return Result(
         mode=mode,
         inventory=known.inventory,
@@ -136,16 +135,6 @@ def run(session: Session, asked: Asked, *, say: Callable[[str], None] = lambda _
         findings=(*known.findings, *found),
         seconds=time.monotonic() - began,
     )
-
-
-def _ask_cloud(session: Session, chosen: Sequence[str]) -> list[Finding]:
-    """What all the chosen systems together will need of the cloud: quotas and addresses are for the wave, not for one system."""
-    ids = [
-        system
-        for system in chosen
-        if not session.not_movable(system) and any(step.id == "provision" for step in RUNBOOKS[runbook_for(session.verdicts[system])])
-    ]
-    return provision.ask_wave(session.settings, [World(session.settings, session.system(system), session.sites) for system in ids])
 
 
 def _choose(session: Session, plan: Plan, asked: Asked) -> list[str]:

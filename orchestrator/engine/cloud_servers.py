@@ -1,12 +1,15 @@
-"""A system's servers for a person's command: looked at, taken up again, their kept volumes released. Outside of any migration."""
+"""A system's servers outside of any migration: asked for before a wave begins, looked at, taken up again, kept volumes released."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from orchestrator.cloud.book import Book
 from orchestrator.cloud.servers import CloudServers
 from orchestrator.engine.cloud_chain import CloudChain
 from orchestrator.engine.session import Session
-from orchestrator.errors import Refused
+from orchestrator.errors import Finding, Refused
+from orchestrator.runbooks import RUNBOOKS, runbook_for
 
 
 def open_cloud(session: Session, system: str) -> tuple[CloudServers, CloudChain]:
@@ -32,3 +35,28 @@ def systems_with_servers(session: Session) -> list[str]:
     known = {system.id for system in session.inventory.systems}
     asked = dict.fromkeys(row.system for row in session.journal.migrations() if row.system in known)
     return [system for system in asked if CloudChain(session.journal, system, actor="").handed_over()]
+
+
+def ask_for_wave(session: Session, systems: Sequence[str]) -> list[Finding]:
+    """What all these systems together will need of the cloud against what it has: quotas and addresses are for the wave, and not
+    for one system. Of those that move onto servers that are made, and whose sheets are filled in. Reads only."""
+    from orchestrator.steps import provision
+    from orchestrator.steps.world import World
+
+    asking = []
+    for system in systems:
+        steps = RUNBOOKS[runbook_for(session.verdicts[system])] if session.verdicts[system].strategy.moves else []
+        if any(step.id == provision.STEP.id for step in steps) and not session.not_movable(system):
+            asking.append(World(session.settings, session.system(system), session.sites))
+    return provision.ask_wave(session.settings, asking) if asking else []
+
+
+def refuse_what_the_cloud_lacks(session: Session, systems: Sequence[str]) -> None:
+    """Raises Refused, with every finding, before any of these systems begins. What is under way has its servers, or its share of
+    the quota, and is not asked for again."""
+    beginning = [system for system in systems if session.journal.open_migration(system) is None]
+    if findings := ask_for_wave(session, beginning):
+        raise Refused(
+            f"the cloud cannot give what {len(beginning)} systems ask for: none of them was begun", findings=findings,
+            where=session.settings.terraform.name, remedy="mend it or take a smaller wave; `orchestrator dry-run --connect` asks again",
+        )  # fmt: skip

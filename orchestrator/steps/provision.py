@@ -177,11 +177,28 @@ def preview(ctx: Context, connect: bool) -> Preview:
             return _preview_plan(module, system, values)
         broken = tuple(find_broken_rules(module, system, values))
         if connect and not broken:
-            return _preview_plan(module, system, values)
+            flavours = _choose_flavours(module, system, values)
+            if flavours is None:
+                return Preview(Coverage.CHECKED, "the cloud has no size for a server: see its findings", (), {"variables": values, "changes": []})
+            return _preview_plan(module, system, values | flavours)
     except OrchestratorError as error:
         return Preview(Coverage.NOT_TOUCHED, "Terraform could not be asked", findings_of(error, "terraform", system))
     how = f"the rules of module {module.name} {'refuse' if broken else 'hold'}; no cloud was asked"
     return Preview(Coverage.CHECKED, how, broken, {"variables": values, "changes": []})
+
+
+def _choose_flavours(module: Path, system: str, values: dict[str, Any]) -> dict[str, Any] | None:
+    """The sizes that a run would choose, as an input of the module; None where the cloud has none (``ask_wave`` says which)."""
+    from orchestrator.cloud.kinds import read_kinds
+    from orchestrator.cloud.listing import open_offer
+    from orchestrator.cloud.questions import Demand, choose_flavours
+    from orchestrator.tools.terraform_module import variables_of
+
+    offer = open_offer(read_kinds(module).listing)
+    if offer is None or "flavors" not in variables_of(module):
+        return {}
+    chosen, findings = choose_flavours(Demand(system, values), offer.flavours())
+    return None if findings else {"flavors": {name: choice.flavour.id for name, choice in chosen.items()}}
 
 
 def _preview_plan(module: Path, system: str, values: dict[str, Any]) -> Preview:

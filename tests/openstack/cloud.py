@@ -14,13 +14,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from openstack.exceptions import NotFoundException
+
 from tests.lab.shell import LabError, run
 from tests.openstack import parts
+from tests.openstack.traces import MARK, PLACE, find_traces, folder_of, sweep
 
 API, CALLER, GATEWAY = "10.70.0.1", "10.70.0.2", "10.50.0.1"
 DRIVERS = {"fake": "fake.FakeDriver", "guests": "libvirt.LibvirtDriver"}
 """The fake compute driver makes servers that never boot; the API, its faults and everything around it are real."""
 CLONE_NEWNET = 0x40000000
+MEMORY_GB, DISK_GB = 4, 6
 
 
 def why_not() -> str:
@@ -29,46 +33,70 @@ def why_not() -> str:
         return "needs root: an OpenStack is brought up in namespaces of its own"
     if not Path("/etc/debian_version").exists():
         return "needs Debian: the OpenStack is made of its packages"
-    missing = [name for name in ("mmdebstrap", "ip", "nsenter", "unshare", "terraform") if shutil.which(name) is None]
-    return f"this machine lacks {', '.join(missing)}" if missing else ""
+    missing = [name for name in ("mmdebstrap", "ip", "nsenter", "unshare", "setpriv", "ssh-keygen") if shutil.which(name) is None]
+    if missing:
+        return f"this machine lacks {', '.join(missing)}"
+    memory = next(line for line in Path("/proc/meminfo").read_text().splitlines() if line.startswith("MemAvailable"))
+    if int(memory.split()[1]) < MEMORY_GB * 2**20:
+        return f"needs {MEMORY_GB} GB of free memory"
+    if shutil.disk_usage(PLACE).free < DISK_GB * 2**30:
+        return f"needs {DISK_GB} GB in {PLACE}"
+    return _why_no_namespaces() or parts.why_not_made()
+
+
+def _why_no_namespaces() -> str:
+    """Some machines let not even root make namespaces, bridges or overlays: a container mostly."""
+    script = (
+        "mount --make-rprivate /; mount -t tmpfs none /mnt; mkdir /mnt/lower /mnt/upper /mnt/work /mnt/root; "
+        "mount -t overlay none -o lowerdir=/mnt/lower,upperdir=/mnt/upper,workdir=/mnt/work /mnt/root; "
+        "ip link add one type veth peer name other; ip link add bridge type bridge"
+    )
+    argv = ["unshare", "--mount", "--pid", "--fork", "--uts", "--ipc", "--net", "sh", "-ec", script]
+    try:
+        run(argv, limit=30)
+    except LabError as error:
+        return f"this machine lets nobody make what the lab stands in: {error}"
+    return ""
 
 
 class LabCloud:
     """``name`` tells several apart; all have the same addresses, each in its own namespaces."""
 
-    def __init__(self, name: str, folder: Path, driver: str = "fake") -> None:
-        self.name, self.folder, self.driver = name, folder, driver
+    def __init__(self, name: str, driver: str = "fake") -> None:
+        self.name, self.folder, self.driver = name, folder_of(name), driver
         self.inside, self.outside = f"osc-{name}", f"osc-{name}-out"
         self.process: subprocess.Popen[bytes] | None = None
-        self.key = folder / "key"
+        self.key = self.folder / "key"
 
     # ------------------------------------------------------------ up and down
 
     def up(self) -> None:
         """Until all workers have reported in. Parts that are missing are made first (minutes, once)."""
+        sweep()
         self.folder.mkdir(parents=True, exist_ok=True)
         root, databases = parts.package_root(), parts.databases(self._build_databases)
         self._networks()
         upper = self.folder / "upper"
         self._install(upper)
         self.process = self._enter(f"{databases}:{root}", upper, "run", self.folder / "init.log")
+        (self.folder / "pid").write_text(str(self.process.pid))
         self._wait_for("all started", 300)
         self.execute("python3", "/lab/wait.py", limit=240)
         self._seed()
 
     def down(self) -> None:
         """Processes die with their namespace's first, mounts with theirs; nothing stays but the parts."""
-        if self.process is not None and self.process.poll() is None:
-            os.kill(self.process.pid, signal.SIGKILL)  # --kill-child takes the first process along
+        if self.process is not None:
+            self.process.kill()  # --kill-child takes the first process along
             self.process.wait(30)
         for namespace in (self.inside, self.outside):
             subprocess.run(["ip", "netns", "delete", namespace], capture_output=True, check=False)
-        for _ in range(50):
+        deadline = time.monotonic() + 30
+        while left := find_traces(self.name):
             shutil.rmtree(self.folder, ignore_errors=True)
-            if not self.folder.exists():
-                return
-            time.sleep(0.2)
-        raise LabError(f"{self.folder} could not be removed")
+            if time.monotonic() > deadline:
+                raise LabError(f"left on this machine: {'; '.join(left)}")
+            time.sleep(0.1)
 
     def _networks(self) -> None:
         """The API on one wire, the city's network on another; the caller is the gateway of the second."""
@@ -93,9 +121,9 @@ class LabCloud:
         )
         with log.open("wb") as output:
             return subprocess.Popen(
-                ["ip", "netns", "exec", namespace or self.inside, "unshare", "--mount", "--pid", "--fork", "--uts", "--ipc", "--kill-child=KILL",
+                ["setpriv", "--pdeathsig", "KILL", "ip", "netns", "exec", namespace or self.inside, "unshare", "--mount", "--pid", "--fork", "--uts", "--ipc", "--kill-child=KILL",
                  "bash", "-ec", script, "lab", lower, str(upper), str(work), str(root), deed],
-                stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
+                stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, env={**os.environ, MARK: self.name},
             )  # fmt: skip
 
     def _build_databases(self, root: Path, upper: Path) -> None:
@@ -145,9 +173,8 @@ class LabCloud:
     # ------------------------------------------------------------ hands
 
     def first_pid(self) -> int:
-        assert self.process is not None
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        return int(children[0])
+        starter = (self.folder / "pid").read_text()
+        return int(Path(f"/proc/{starter}/task/{starter}/children").read_text().split()[0])
 
     def execute(self, *argv: str, limit: float = 120) -> str:
         """As root in the control plane."""
@@ -230,8 +257,9 @@ class LabCloud:
         """Everything that the project holds is taken away, between tests."""
         city = self.connect()
         for server in city.compute.servers():
-            city.compute.unlock_server(server)
-            city.compute.delete_server(server)
+            with contextlib.suppress(NotFoundException):  # it was on its way already
+                city.compute.unlock_server(server)
+                city.compute.delete_server(server)
         deadline = time.monotonic() + 60
         while list(city.compute.servers()) and time.monotonic() < deadline:
             time.sleep(0.3)
@@ -251,15 +279,18 @@ class LabCloud:
 
 
 def main() -> None:
-    """``python -m tests.openstack.cloud up|down NAME [fake|guests]``: a cloud to look at by hand."""
-    deed, name, *driver = sys.argv[1:]
-    cloud = LabCloud(name, Path("/var/tmp") / f"osc-{name}", *driver)
-    if deed == "up":
+    """``python -m tests.openstack.cloud NAME [fake|guests]``: a cloud to look at by hand, until Ctrl-C or SIGTERM."""
+    name, *driver = sys.argv[1:]
+    cloud = LabCloud(name, *driver)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
         cloud.up()
-        print(f"up: ip netns exec {cloud.outside} …; first process {cloud.process.pid if cloud.process else 0}")
-        print("\n".join(f"export {key}={value}" for key, value in cloud.environment().items()))
+        print(f"up: ip netns exec {cloud.outside} …, or OPENSTACK_LAB_USE={name} for the tests", flush=True)
+        print("\n".join(f"export {key}={value}" for key, value in cloud.environment().items()), flush=True)
         signal.pause()
-    else:
+    except KeyboardInterrupt:
+        print("going down", flush=True)
+    finally:
         cloud.down()
 
 

@@ -1,10 +1,10 @@
-"""An OpenStack for each module of tests, with the compute driver that the module names in ``DRIVER``. Skipped where none can be."""
+"""An OpenStack for the tests: one for all modules with the same compute driver. Skipped where none can be."""
 
 from __future__ import annotations
 
 import os
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -14,25 +14,46 @@ from tests.openstack import parts
 from tests.openstack.cloud import LabCloud, why_not
 
 
-@pytest.fixture(scope="module")
-def cloud(request: pytest.FixtureRequest) -> Iterator[LabCloud]:
-    """A cloud that is up, with this thread in its caller's network; taken away at the end whatever happens."""
+@pytest.fixture(scope="session")
+def provider() -> Path:
+    """Terraform's command line configuration, with package root and provider made. Skipped where they cannot be."""
     obstacle = why_not()
     if obstacle:
         pytest.skip(obstacle)
-    folder = Path(tempfile.mkdtemp(prefix="osc-", dir="/var/tmp"))
-    lab = LabCloud(str(os.getpid() % 100_000), folder, getattr(request.module, "DRIVER", "fake"))
-    environment = dict(os.environ)
     try:
-        try:
-            configuration = parts.terraform_rc()
-            lab.up()
-        except LabError as error:
-            pytest.fail(f"the lab did not come up: {error}")
-        os.environ.update(lab.environment() | {"TF_CLI_CONFIG_FILE": str(configuration)})
+        return parts.make_ready()
+    except LabError as error:
+        pytest.skip(f"what the lab is made of could not be fetched or made: {error}")
+
+
+@pytest.fixture(scope="session")
+def bring_up(provider: Path) -> Iterator[Callable[[str], LabCloud]]:  # noqa: ARG001 - parts first
+    """Brings a cloud of a driver up, once; at the end all are taken away, whatever happens, and proved to be gone."""
+    clouds: dict[str, LabCloud] = {}
+    standing = os.environ.get("OPENSTACK_LAB_USE", "")
+    with ExitStack() as undone:
+
+        def up(driver: str) -> LabCloud:
+            if driver not in clouds:
+                cloud = LabCloud(standing or f"{os.getpid()}-{driver}", driver)
+                if not standing:
+                    undone.callback(cloud.down)
+                    cloud.up()
+                clouds[driver] = cloud
+            return clouds[driver]
+
+        yield up
+
+
+@pytest.fixture(scope="module")
+def cloud(request: pytest.FixtureRequest, provider: Path, bring_up: Callable[[str], LabCloud]) -> Iterator[LabCloud]:
+    """The cloud of the driver that the module names in ``DRIVER``, with this thread in its caller's network."""
+    lab = bring_up(request.module.DRIVER)
+    environment = dict(os.environ)
+    os.environ.update(lab.environment() | {"TF_CLI_CONFIG_FILE": str(provider)})
+    try:
         with lab.entered():
             yield lab
     finally:
         os.environ.clear()
         os.environ.update(environment)
-        lab.down()

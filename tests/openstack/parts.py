@@ -5,9 +5,13 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 import shutil
+import subprocess
+import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -42,12 +46,22 @@ GUEST_PACKAGES = (
 )
 PROVIDER = "3.4.0"
 PROVIDER_MODULE = "github.com/terraform-provider-openstack/terraform-provider-openstack/v3"
+PROVIDER_SUM = "h1:Ap8gvameIY5ZM7CMh7fngP/VoIyeupzKX3izoyfp9yg="
+"""Go's checksum of the module at that version: another text under the same version is not built."""
+MIRROR = "http://deb.debian.org/debian"
+REGISTRY = "https://registry.terraform.io"
+REACHED_SECONDS = 20
+
+
+def part_folder(kind: str, recipe: str) -> Path:
+    """Where a part is, or will be, kept."""
+    return HOME / f"openstack-{kind}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
 
 
 @contextmanager
 def made_once(kind: str, recipe: str) -> Iterator[tuple[Path, Path | None]]:
     """The folder of a part; and, while it is not there, the one to make it in, which takes its place when the body ends well."""
-    folder = HOME / f"openstack-{kind}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
+    folder = part_folder(kind, recipe)
     HOME.mkdir(parents=True, exist_ok=True)
     with (HOME / f"openstack-{kind}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -60,21 +74,76 @@ def made_once(kind: str, recipe: str) -> Iterator[tuple[Path, Path | None]]:
         staged.rename(folder)
 
 
+ROOT_ARGV = (
+    "mmdebstrap", "--quiet", "--mode=root", "--variant=apt", "--components=main", *SLIM, '--aptopt=Acquire::Languages "none"',
+    "--dpkgopt=force-unsafe-io",  # a root that is thrown away when it was not made whole need not be synced file by file
+    f"--include={','.join(PACKAGES)}", f"--customize-hook={NOVA_COMPUTE}", SUITE,
+)  # fmt: skip
+
+
 def package_root() -> Path:
-    """Debian with the packages of an OpenStack control plane: 755 of them, 1.7 GB, about four minutes."""
-    argv = [
-        "mmdebstrap", "--quiet", "--mode=root", "--variant=apt", "--components=main", *SLIM, '--aptopt=Acquire::Languages "none"',
-        f"--include={','.join(PACKAGES)}", f"--customize-hook={NOVA_COMPUTE}", SUITE,
-    ]  # fmt: skip
-    with made_once("root", " ".join(argv)) as (folder, staged):
+    """Debian with the packages of an OpenStack control plane: 755 of them, 1.7 GB, some minutes."""
+    with made_once("root", " ".join(ROOT_ARGV)) as (folder, staged):
         if staged is not None:
-            run([*argv, str(staged)], limit=1800)
+            run([*ROOT_ARGV, str(staged), MIRROR], limit=1800)
     return folder
+
+
+def why_not_made() -> str:
+    """Why a part that is missing cannot be made here; empty: everything is there, or what it is made from can be reached."""
+    if not part_folder("root", " ".join(ROOT_ARGV)).is_dir() and not is_reached(f"{MIRROR}/dists/{SUITE}/Release"):
+        return f"the package root is not made yet, and Debian's mirror {MIRROR} is not reached"
+    if not part_folder("provider", PROVIDER_RECIPE).is_dir() and not uses_registry() and not _go_finds_provider():
+        return f"Terraform's provider is not built yet: neither its registry {REGISTRY} nor, with Go, its module {PROVIDER_MODULE} is reached"
+    return ""
+
+
+def is_reached(address: str) -> bool:
+    """Whether an address gives an answer, by this machine's proxies."""
+    try:
+        with urllib.request.urlopen(address, timeout=REACHED_SECONDS) as answer:  # noqa: S310 - the addresses above
+            return bool(answer.status == 200)
+    except (OSError, ValueError):
+        return False
+
+
+def uses_registry() -> bool:
+    """Whether `terraform init` fetches the provider by itself: asked for, or there is no Go to build it with."""
+    if os.environ.get("OPENSTACK_LAB_REGISTRY"):
+        return True
+    return find_go() is None and is_reached(f"{REGISTRY}/.well-known/terraform.json")
+
+
+def find_go() -> str | None:
+    """The Go program, also where its own installation puts it."""
+    return shutil.which("go") or shutil.which("go", path="/usr/local/go/bin")
+
+
+def _go_finds_provider() -> bool:
+    go = find_go()
+    if go is None:
+        return False
+    try:
+        told = run([go, "mod", "download", "-json", f"{PROVIDER_MODULE}@v{PROVIDER}"], limit=180)
+    except (LabError, subprocess.TimeoutExpired):
+        return False
+    if json.loads(told)["Sum"] != PROVIDER_SUM:
+        raise LabError(f"{PROVIDER_MODULE}@v{PROVIDER} is not the text that this lab was made with: {json.loads(told)['Sum']}")
+    return True
 
 
 def read_recipe(folder: Path) -> str:
     """Every file of a folder with its name: what a part is made from."""
     return "\n".join(f"{file.relative_to(folder)}\n{file.read_text()}" for file in sorted(folder.rglob("*")) if file.is_file())
+
+
+def make_ready() -> Path:
+    """Package root and provider, beside each other where both are missing: one waits for a mirror while the other computes.
+    Returns what ``terraform_rc`` gives."""
+    with ThreadPoolExecutor(2) as pool:
+        root, configuration = pool.submit(package_root), pool.submit(terraform_rc)
+        root.result()
+        return configuration.result()
 
 
 def databases(build: Callable[[Path, Path], None]) -> Path:
@@ -103,24 +172,25 @@ def guest_image() -> Path:
     return folder / "debian-12.qcow2"
 
 
-def terraform_rc() -> Path:
-    """The command line configuration with which Terraform finds the provider: in a mirror, built from its Go module at a pinned version.
+PROVIDER_RECIPE = f"{PROVIDER_MODULE} {PROVIDER} {PROVIDER_SUM}"
 
-    Where Terraform's own registry is reached nothing of this is needed: set ``OPENSTACK_LAB_REGISTRY=1``.
+
+def terraform_rc() -> Path:
+    """The command line configuration with which Terraform finds the provider: in a mirror, built from its Go module at a pinned
+    version and checksum. Without Go, or with ``OPENSTACK_LAB_REGISTRY=1``: none, Terraform fetches it from its registry.
     """
-    if os.environ.get("OPENSTACK_LAB_REGISTRY"):
+    if not part_folder("provider", PROVIDER_RECIPE).is_dir() and uses_registry():
         return Path(os.devnull)
     name = f"terraform-provider-openstack_v{PROVIDER}"
     place = Path("registry.terraform.io/terraform-provider-openstack/openstack") / PROVIDER / "linux_amd64"
-    with made_once("provider", f"{PROVIDER_MODULE} {PROVIDER}") as (folder, staged):
+    with made_once("provider", PROVIDER_RECIPE) as (folder, staged):
         if staged is not None:
-            go = shutil.which("go")
-            if go is None:
-                raise LabError("Go is needed to build the provider; or set OPENSTACK_LAB_REGISTRY=1 where Terraform's registry is reached")
+            if not _go_finds_provider():
+                raise LabError(why_not_made())
             (staged / place).mkdir(parents=True)
             built = staged / place / "terraform-provider-openstack"
-            source = f"{PROVIDER_MODULE}@v{PROVIDER}"
-            run(["env", f"GOBIN={built.parent}", "CGO_ENABLED=0", go, "install", "-trimpath", source], limit=1800)
+            argv = ["env", f"GOBIN={built.parent}", "CGO_ENABLED=0", str(find_go()), "install", "-trimpath"]
+            run([*argv, f"{PROVIDER_MODULE}@v{PROVIDER}"], limit=1800)
             built.rename(built.with_name(name))
             (staged / "sha256").write_text(hashlib.sha256(built.with_name(name).read_bytes()).hexdigest() + "\n")
             (staged / "terraform.rc").write_text(f'provider_installation {{\n  filesystem_mirror {{\n    path = "{folder}"\n  }}\n}}\n')

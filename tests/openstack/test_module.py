@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.tools import programs
 from tests.lab.shell import run
 from tests.openstack.stage import MODULE
 
@@ -24,6 +25,7 @@ def test_terraforms_own_tests_of_the_module(tmp_path: Path, own: str) -> None:
         shutil.rmtree(folder / "tests")
         (folder / "tests").mkdir()
         shutil.copy(HERE / own, folder / "tests" / own)
-    run(["terraform", f"-chdir={folder}", "init", "-backend=false", "-no-color"], limit=120)
-    said = run(["terraform", f"-chdir={folder}", "test", "-no-color"], limit=400)
+    terraform = str(programs.find("terraform"))
+    run([terraform, f"-chdir={folder}", "init", "-backend=false", "-no-color"], limit=120)
+    said = run([terraform, f"-chdir={folder}", "test", "-no-color"], limit=400)
     assert " passed, 0 failed" in said

@@ -76,7 +76,7 @@ wsgi() { # NAME PORT FILE PROCESSES THREADS
     # nova and cinder get processes of one thread: with two threads a second POST beside the first hangs for ever
     start "$1" uwsgi --plugin python3 --master --need-app --die-on-term --http-socket "10.70.0.1:$2" --lazy-apps \
         --processes "${4:-1}" --threads "${5:-1}" --enable-threads --rem-header Content-Length --socket-timeout 60 \
-        --buffer-size 65535 --thunder-lock --disable-logging --wsgi-file "$3"
+        --buffer-size 65535 --thunder-lock --log-format '%(addr) %(method) %(status)' --wsgi-file "$3"
 }
 
 start_keystone() {

@@ -130,3 +130,19 @@ def test_a_lost_state_is_matched_by_kind_and_name_by_what_rules_open_and_by_disk
         'openstack_networking_secgroup_rule_v2.opening["in"]': "x1", 'openstack_networking_secgroup_rule_v2.within["egress IPv6"]': "x2",
         'openstack_compute_volume_attach_v2.data["db data"]': "s1/v2",
     }  # fmt: skip
+
+
+def test_a_strangers_things_of_our_names_are_never_taken_for_ours() -> None:
+    strangers = [
+        Thing(Kind.SERVER, "s7", "db"), Thing(Kind.PORT, "p7", "db"), Thing(Kind.VOLUME, "v7", "db", "register", "r7"),
+        Thing(Kind.ACCESS, "g7", "portal"),
+    ]  # fmt: skip
+    plan = {"resource_changes": [
+        row('openstack_compute_instance_v2.server["db"]', name="db"), row('openstack_networking_port_v2.server["db"]', name="db"),
+        row('openstack_blockstorage_volume_v3.boot["db"]', name="db"), row("openstack_networking_secgroup_v2.system", name="portal"),
+        row('openstack_compute_servergroup_v2.system[0]', name="portal"),
+    ]}  # fmt: skip
+    kinds = read_kinds(HOME / "terraform" / "modules" / "openstack")
+    assert find_imports(plan, [*strangers, PLACEMENT], kinds, "portal") == {"openstack_compute_servergroup_v2.system[0]": "a1"}
+    ours = find_imports(plan, [*strangers, SERVER, PORT, VOLUME, GROUP], kinds, "portal")
+    assert sorted(ours.values()) == ["g1", "p1", "s1", "v1"]
