@@ -4,7 +4,7 @@ VENV := .venv
 STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo test test-idempotence test-faults test-contracts docs-databases lab-up lab-down test-lab test-lab-short test-openstack test-openstack-short lint types bench bench-plan bench-forms bench-move bench-dryrun check
+.PHONY: help setup lock demo test test-idempotence test-faults test-contracts docs-databases lab-up lab-down test-lab test-lab-short test-openstack test-openstack-short lint types bench bench-plan bench-forms bench-move bench-dryrun bench-openstack check
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,8 +43,8 @@ test-lab-short: setup ## the part of it that every change must pass
 test-openstack: setup ## the module, the engine and a real OpenStack (root on Debian; the first time it is built, minutes)
 	@OPENSTACK_LAB_MOMENTS=10 $(VENV)/bin/python -m pytest tests/openstack -m openstack $(ARGS)
 
-test-openstack-short: setup ## the part of it with the fake compute driver
-	@$(VENV)/bin/python -m pytest tests/openstack/test_standing.py tests/openstack/test_making.py tests/openstack/test_module.py -m openstack $(ARGS)
+test-openstack-short: setup ## the part of it with the fake compute driver, that every change must pass
+	@$(VENV)/bin/python -m pytest tests/openstack -m 'openstack and not long' -rs $(ARGS)
 
 test-contracts: setup ## what movers carry, refuse, break: every case on real servers, as a table
 	@$(VENV)/bin/python -m pytest tests/contracts $(ARGS)
@@ -71,6 +71,9 @@ bench-move: setup ## switches under load, beside backup and restore and a physic
 
 bench-dryrun: setup ## dry runs of 50, 200 and 1,000 systems, beside a shell loop of the same checks
 	@$(VENV)/bin/python -m tests.bench.bench_dryrun $(ARGS)
+
+bench-openstack: setup ## twenty systems made on a real OpenStack (fake compute driver), beside bare terraform apply
+	@$(VENV)/bin/python -m tests.openstack.bench $(ARGS)
 
 bench-forms: setup ## what is asked and understood of each shipped mapping and of ten office forms
 	@$(VENV)/bin/python -m tests.bench.bench_forms

@@ -64,9 +64,15 @@ class Changes:
 def read_changes(plan: Mapping[str, Any], kinds: Kinds) -> Changes:
     """From ``terraform show -json`` of a plan. Data sources are read, never made: they are left out."""
     return Changes(
-        tuple(_actions(plan.get("resource_changes") or (), kinds)),
+        (*_actions(plan.get("resource_changes") or (), kinds), *_invocations(plan.get("action_invocations") or ())),
         tuple(_actions(plan.get("resource_drift") or (), kinds)),
     )
+
+
+def _invocations(rows: Sequence[Mapping[str, Any]]) -> Iterator[Action]:
+    """A provider's own deeds that a module asks for beside its resources (Terraform 1.14): what they do to what is not said."""
+    for row in sorted(rows, key=lambda row: str(row.get("address"))):
+        yield Action(str(row.get("address")), Kind.UNKNOWN, str(row.get("type")), str(row.get("name")), "invoke")
 
 
 def _actions(rows: Sequence[Mapping[str, Any]], kinds: Kinds) -> Iterator[Action]:
@@ -117,25 +123,35 @@ def read_mark(text: str, name: str) -> str:
 
 
 def _differences(change: Mapping[str, Any]) -> Iterator[Difference]:
-    """Attributes that differ. What is not known before the apply is no difference unless it is what forces the replacement."""
+    """Attributes that differ. One that has a value now and is not known before the apply may become any other: it counts."""
     before, after = _mapping(change.get("before")), _mapping(change.get("after"))
     unknown = _mapping(change.get("after_unknown"))
-    secret = {**_mapping(change.get("before_sensitive")), **_mapping(change.get("after_sensitive"))}
+    marks = _mapping(change.get("before_sensitive")), _mapping(change.get("after_sensitive"))
+    secret = {name: [mark.get(name) for mark in marks] for name in {*marks[0], *marks[1]}}
     forced = {str(path[0]) for path in change.get("replace_paths") or () if path}
     if not before or (not after and not unknown):
         return
     for name in sorted({*before, *after}):
         open_ended = unknown.get(name) is True
-        if open_ended and name not in forced:
+        if open_ended and name not in forced and before.get(name) is None:
             continue
         if before.get(name) == after.get(name) and not open_ended:
             continue
         if name in GENERATED and name not in forced:
             continue
-        if secret.get(name) is True:
+        if _has_secret(secret.get(name)):
             yield Difference(name, HIDDEN, HIDDEN)
         else:
             yield from _parts(name, before.get(name), "(known after the apply)" if open_ended else after.get(name))
+
+
+def _has_secret(mark: object) -> bool:
+    """Terraform marks a value, or parts of it at any depth, with true."""
+    if isinstance(mark, Mapping):
+        return any(_has_secret(part) for part in mark.values())
+    if isinstance(mark, list):
+        return any(_has_secret(part) for part in mark)
+    return mark is True
 
 
 def _parts(name: str, before: object, after: object) -> Iterator[Difference]:

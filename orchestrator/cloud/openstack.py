@@ -59,12 +59,12 @@ def connect() -> Any:
 
     with api_errors("log in"):
         connection = openstack.connect(api_timeout=API_SECONDS, app_name="orchestrator", compute_default_microversion="2.79")
-        _ask_once_more(connection.session.session)
+        ask_once_more(connection.session.session)
         connection.authorize()
     return connection
 
 
-def _ask_once_more(requests_session: Any) -> None:
+def ask_once_more(requests_session: Any) -> None:
     """A connection that was kept open may be closed by the other side just when it is used again: what changes nothing when it
     is asked twice is asked a second time. A cloud that is silent, or refuses to be connected to, is not."""
     import requests

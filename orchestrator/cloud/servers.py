@@ -18,6 +18,7 @@ from orchestrator.cloud.compare import Comparison, compare, describe_missing
 from orchestrator.cloud.judge import judge
 from orchestrator.cloud.kinds import Kind, Kinds, read_kinds
 from orchestrator.cloud.listing import CloudListing, Thing
+from orchestrator.cloud.openings import judge_openings, observe_openings, read_opening
 from orchestrator.cloud.questions import CloudOffer, Demand, choose_flavours
 from orchestrator.cloud.stand import Position, Stand
 from orchestrator.errors import Finding, NeedsPerson, Refused, ToolError
@@ -189,7 +190,15 @@ class CloudServers:
         judgement = judge(read_changes(plan.shown, self.kinds), position, self.kinds)
         comparison = self.compare(position)
         missing = describe_missing(self.list_things(), expected, position) if self.kinds.listing != "none" else []
-        return [*missing, *judgement.refusals, *judgement.notes, *comparison.refusals, *comparison.notes]
+        return [*missing, *judgement.refusals, *judgement.notes, *comparison.refusals, *comparison.notes, *self.observe_openings()]
+
+    def observe_openings(self) -> list[Finding]:
+        """What is reached on the servers from here and should not be, or the other way round; of a module without rules nothing."""
+        rules = [read_opening(known.values) for known in self.terraform.known() if self._kind(known) is Kind.RULE]
+        openings = [opening for opening in rules if opening is not None]
+        if not openings:
+            return []
+        return judge_openings(observe_openings(self.terraform.outputs().values(), openings), openings, self.system)
 
     def release(self, ids: Sequence[str], why: str) -> list[KeptVolume]:
         """Delete volumes that were kept, by a person's word. Raises Refused for any that is not kept for this system."""

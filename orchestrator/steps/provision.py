@@ -98,6 +98,7 @@ def run(ctx: Context) -> Facts:
     servers = open_servers(ctx)
     made = servers.make()
     pin_keys(ctx, servers, list(made.values()))
+    look_from_outside(ctx, servers)
     facts = {}
     for host in ctx.system.hosts:
         server = made[server_name(host)]
@@ -113,6 +114,15 @@ def pin_keys(ctx: Context, servers: CloudServers, made: list[Server]) -> None:
 
     if isinstance(servers.listing, Console) and ctx.settings.known_hosts is not None:
         pin_host_keys(servers.listing, made, ctx.settings.known_hosts, ctx.say)
+
+
+def look_from_outside(ctx: Context, servers: CloudServers) -> None:
+    """R14: what the rules open is reached from here, and nothing else is. Before anything is copied there. Raises NeedsPerson."""
+    if findings := servers.observe_openings():
+        raise NeedsPerson(
+            f"the cloud's rules are not what is met: {'; '.join(finding.message for finding in findings)}",
+            where=ctx.system.id, remedy=findings[0].remedy,
+        )  # fmt: skip
 
 
 def adopt(ctx: Context, servers: dict[str, Any]) -> None:

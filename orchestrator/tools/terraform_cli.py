@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from orchestrator.tools import process, programs
 from orchestrator.tools.process import Register
 from orchestrator.tools.secrets import MASKER
 
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 NO_CHANGES, CHANGES = 0, 2
 """Exit codes of ``plan -detailed-exitcode``: both are success."""
 
@@ -91,7 +93,7 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]  # the packag
         code, out, err = result
         if code in accepted:
             return out
-        said = "; ".join(self.reported) or err.strip()[-2000:] or out.strip()[-2000:]
+        said = "; ".join(self.reported) or COLOURS.sub("", err).strip()[-2000:] or COLOURS.sub("", out).strip()[-2000:]
         raise ToolError(f"terraform {what} ended with {code}: {said}", where=str(self.working_dir), remedy=_remedy(said), retryable=True)
 
     def _line(self, stream: str, text: str) -> None:

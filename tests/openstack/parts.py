@@ -39,6 +39,7 @@ NOVA_COMPUTE = (
     'cp unpacked/usr/bin/nova-compute /usr/bin/; mkdir -p /etc/nova/rootwrap.d; cp -n unpacked/etc/nova/rootwrap.d/* /etc/nova/rootwrap.d/; '
     'cd /; rm -rf /tmp/x"'
 )
+COMPILE = 'chroot "$1" python3 -m compileall -q -j 2 /usr/lib/python3/dist-packages || true'
 SLIM = tuple(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("man", "doc", "locale", "info"))
 GUEST_PACKAGES = (
     *("linux-image-cloud-amd64", "initramfs-tools", "lz4", "systemd-sysv", "udev", "dbus", "openssh-server", "cloud-guest-utils"),
@@ -74,9 +75,14 @@ def made_once(kind: str, recipe: str) -> Iterator[tuple[Path, Path | None]]:
         staged.rename(folder)
 
 
+ALONE = ("setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc")
+"""mmdebstrap mounts into the root that it makes: those mounts, and its processes, go with a test run that is killed."""
 ROOT_ARGV = (
     "mmdebstrap", "--quiet", "--mode=root", "--variant=apt", "--components=main", *SLIM, '--aptopt=Acquire::Languages "none"',
     "--dpkgopt=force-unsafe-io",  # a root that is thrown away when it was not made whole need not be synced file by file
+    "--dpkgopt=path-exclude=/usr/lib/python3/dist-packages/*/tests/*",
+    "--dpkgopt=path-exclude=/usr/bin/py3compile",  # one process for each of 400 packages; all at once is three times as quick
+    f"--customize-hook={COMPILE}",
     f"--include={','.join(PACKAGES)}", f"--customize-hook={NOVA_COMPUTE}", SUITE,
 )  # fmt: skip
 
@@ -85,7 +91,7 @@ def package_root() -> Path:
     """Debian with the packages of an OpenStack control plane: 755 of them, 1.7 GB, some minutes."""
     with made_once("root", " ".join(ROOT_ARGV)) as (folder, staged):
         if staged is not None:
-            run([*ROOT_ARGV, str(staged), MIRROR], limit=1800)
+            run([*ALONE, *ROOT_ARGV, str(staged), MIRROR], limit=1800)
     return folder
 
 
@@ -167,7 +173,7 @@ def guest_image() -> Path:
             argv = ["mmdebstrap", "--quiet", "--mode=root", "--variant=minbase", *SLIM, '--aptopt=Acquire::Languages "none"', include]
             hooks = (GUEST / "hooks").read_text().splitlines()
             argv += [f"--{line.replace('@GUEST@', str(GUEST))}" for line in hooks if line and not line.startswith("#")]
-            run([*argv, SUITE, str(staged / "root")], limit=1200)
+            run([*ALONE, *argv, SUITE, str(staged / "root"), MIRROR], limit=1200)
             run(["bash", str(GUEST / "disk.sh"), str(staged), str(root)], limit=600)
     return folder / "debian-12.qcow2"
 

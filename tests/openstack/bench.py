@@ -1,0 +1,134 @@
+"""Twenty systems of two servers each, four at a time, made and taken back: by bare `terraform apply`, and by the engine, on one
+cloud with the fake compute driver. ``python -m tests.openstack.bench [SYSTEMS]``.
+
+Prints seconds, their ratio, and how many calls of the cloud's API each of them made; asserts nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from orchestrator.tools import programs
+from orchestrator.tools.terraform import root_module
+from tests.lab.shell import run
+from tests.openstack import parts
+from tests.openstack.cloud import CALLER, LabCloud, why_not
+from tests.openstack.stage import MODULE, OWN, SERVER, Stage
+
+AT_ONCE = 4
+ROUNDS = 2
+"""Each way is measured so often, in turn: the cloud's database grows, and neither way shall have the fresher one."""
+
+
+def inputs_of(number: int) -> dict[str, object]:
+    """Two servers of a system, as in the demo's portal."""
+    servers = {f"app-{number}": dict(SERVER, ports=[8001]), f"db-{number}": dict(SERVER)}
+    return {"servers": servers, **OWN}
+
+
+class Bare:
+    """`terraform init` and `terraform apply` of the module, as a person would type them."""
+
+    def __init__(self, folder: Path, number: int, enter: Callable[[], AbstractContextManager[None]]) -> None:
+        self.folder, self.enter = folder / f"system-{number}", enter
+        self.folder.mkdir(parents=True)
+        values = {**inputs_of(number), "system_id": f"system-{number}", "run": "bare"}
+        (self.folder / "main.tf.json").write_text(json.dumps(root_module(MODULE, sorted(values))))
+        (self.folder / "terraform.tfvars.json").write_text(json.dumps(values))
+
+    def make(self) -> None:
+        with self.enter():
+            self._terraform("init", "-no-color")
+            self._terraform("apply", "-auto-approve", "-input=false", "-no-color")
+
+    def take_back(self) -> None:
+        """The volumes are protected by the module: they are taken out of the state, and deleted by the caller."""
+        with self.enter():
+            known = self._terraform("state", "list").splitlines()
+            self._terraform("state", "rm", *[address for address in known if "openstack_blockstorage_volume_v3" in address])
+            self._terraform("destroy", "-auto-approve", "-input=false", "-no-color", "-var=settled=true")
+
+    def _terraform(self, *words: str) -> str:
+        return run([str(programs.find("terraform")), f"-chdir={self.folder}", *words], limit=1800)
+
+
+class ByEngine:
+    """What the step `provision` does, and its undo."""
+
+    def __init__(self, folder: Path, number: int, enter: Callable[[], AbstractContextManager[None]]) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.stage, self.enter = Stage(folder, f"system-{number}"), enter
+        self.stage.inputs = dict(inputs_of(number))
+
+    def make(self) -> None:
+        with self.enter():
+            self.stage.make()
+
+    def take_back(self) -> None:
+        with self.enter():
+            self.stage.open().take_back(expected=list(self.stage.inputs["servers"]), keep_volumes=False)
+
+
+def count_calls(cloud: LabCloud) -> int:
+    """Calls that reached the cloud's services from outside so far; those among its own services are left out."""
+    return int(cloud.execute("sh", "-c", f"cat /var/log/lab/* | grep -c '{CALLER}[ ,\"]' || true").strip() or 0)
+
+
+def at_once(deeds: list[Callable[[], None]]) -> float:
+    """Seconds for all of them, four at a time. A failed one raises."""
+    began = time.monotonic()
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        list(pool.map(lambda deed: deed(), deeds))
+    return time.monotonic() - began
+
+
+def measure(cloud: LabCloud, kind: type[Bare] | type[ByEngine], folder: Path, systems: int) -> tuple[float, float, int]:
+    """Seconds of making, seconds of taking back, calls of making."""
+    ways = [kind(folder, number, cloud.entered) for number in range(systems)]
+    before = count_calls(cloud)
+    making = at_once([way.make for way in ways])
+    calls = count_calls(cloud) - before
+    with cloud.entered():
+        servers = [server for server in cloud.connect().compute.servers() if server.status == "ACTIVE"]
+    if len(servers) != 2 * systems:
+        raise SystemExit(f"{len(servers)} servers are ACTIVE, and {2 * systems} were asked for")
+    taking = at_once([way.take_back for way in ways])
+    with cloud.entered():
+        cloud.clean()
+    return making, taking, calls
+
+
+def main() -> None:
+    """Brings a cloud up and prints a row for each measurement."""
+    systems = int(sys.argv[1]) if sys.argv[1:] else 20
+    if obstacle := why_not():
+        sys.exit(f"no cloud can be brought up here: {obstacle}")
+    configuration = parts.make_ready()
+    cloud = LabCloud(f"{os.getpid()}-bench")
+    try:
+        cloud.up()
+        os.environ.update(cloud.environment() | {"TF_CLI_CONFIG_FILE": str(configuration)})
+        told: dict[str, list[float]] = {}
+        print(f"{systems} systems x 2 servers, {AT_ONCE} at a time, {os.cpu_count()} cores\n")
+        for turn in range(ROUNDS):
+            for kind in (Bare, ByEngine):
+                with tempfile.TemporaryDirectory() as folder:
+                    making, taking, calls = measure(cloud, kind, Path(folder), systems)
+                told.setdefault(kind.__name__, []).append(making)
+                print(f"{turn + 1}  {kind.__name__:9}  made in {making:6.1f} s with {calls} calls, taken back in {taking:6.1f} s", flush=True)
+        bare, engine = (min(told[kind.__name__]) for kind in (Bare, ByEngine))
+        print(f"\nthe engine takes {engine / bare:.2f} of bare terraform's time (best of {ROUNDS}; loads then and now: {os.getloadavg()[0]:.1f})")
+    finally:
+        cloud.down()
+
+
+if __name__ == "__main__":
+    main()
