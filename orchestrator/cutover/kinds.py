@@ -7,10 +7,11 @@ from typing import Any
 
 from orchestrator.gateways import haproxy_entry, pgbouncer
 from orchestrator.gateways.holder import Holder
+from orchestrator.movers import decision
 from orchestrator.movers.postgresql import side as postgresql
 from orchestrator.movers.side import Side
 
-SIDES: dict[str, Callable[..., Side]] = {postgresql.KIND: postgresql.PostgresSide}
+SIDES: dict[str, Callable[..., Side]] = {postgresql.KIND: postgresql.PostgresSide, decision.KIND: decision.DecisionSide}
 HOLDERS: dict[str, Callable[..., Holder]] = {pgbouncer.KIND: pgbouncer.PgBouncer, haproxy_entry.KIND: haproxy_entry.HaproxyEntry}
 
 

@@ -273,6 +273,8 @@ class City:
 
     def _template(self) -> list[tuple[databases.Source, Path]]:
         sources = self._sources()
+        if not sources:
+            return []
         copy_of = databases.template(self.folder, sources[0].admin_role, sources[0].admin_secret)
         return [(source, copy_of) for source in sources]
 
@@ -348,19 +350,23 @@ class City:
     def _references(self, system: dict[str, Any], service: dict[str, Any]) -> dict[str, str]:
         """What the inventory's references mean on the source side."""
         room = self.site("room")
-        base = self.source_database(system["id"])
-        pooled = base.name in BEHIND_POOL
         devices = system.get("devices", ())
-        return {
+        values = {
             "@listen.address": next(host["address"] for host in system["hosts"] if host["name"] == service["host"]),
             "@listen.port": str(service["port"]),
+            "@device.host": room["haproxy"]["address"],
+            "@device.port": str(devices[0]["port"]) if devices else "",
+        }
+        if not system.get("databases"):
+            return values
+        base = self.source_database(system["id"])
+        pooled = base.name in BEHIND_POOL
+        return values | {
             "@database.host": room["pgbouncer"]["address"] if pooled else base.address,
             "@database.port": str(room["pgbouncer"]["port"] if pooled else base.port),
             "@database.name": base.name,
             "@database.role": base.role,
             "@database.secret_file": str(base.secret),
-            "@device.host": room["haproxy"]["address"],
-            "@device.port": str(devices[0]["port"]) if devices else "",
         }
 
     def _install(self, target: Path) -> None:

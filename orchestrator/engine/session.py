@@ -16,10 +16,11 @@ from orchestrator.errors import Exit, Finding, Refused, StaleLease
 from orchestrator.journal.actors import Actor, current_actor
 from orchestrator.journal.states import Ending, MigrationState
 from orchestrator.journal.store import LEASE_SECONDS, Lease
-from orchestrator.models import Host, Plan, Strategy, Verdict
+from orchestrator.models import Host, Plan, Strategy, System, Verdict
 from orchestrator.movers.registry import movable_databases
 from orchestrator.planning.calendar import Opening, approved_opening
 from orchestrator.policy.assess import STRATEGY_EN
+from orchestrator.policy.words import Words
 from orchestrator.settings import Settings
 from orchestrator.workspace import Workspace
 
@@ -139,8 +140,8 @@ class Session(Workspace):
         if verdict.no_source:
             return []
         gaps = [] if one.hosts else ["no hosts"]
-        if verdict.strategy != Strategy.HOSTING and not movable_databases(one):
-            gaps.append("no PostgreSQL database: there is no other mover yet, so its cutover is not ours to make")
+        if verdict.strategy != Strategy.HOSTING:
+            gaps += self._nothing_to_move(one)
         gaps += [
             f"database {d.name}: no role or secret of its own for the engine"
             for d in one.databases
@@ -148,6 +149,18 @@ class Session(Workspace):
         ]
         gaps += [f"database {d.name}: no application role" for d in movable_databases(one) if not d.role]
         return gaps
+
+    def _nothing_to_move(self, one: System) -> list[str]:
+        """What speaks against moving a system with the movers there are. One without a database moves by its services alone."""
+        if movable_databases(one):
+            return []
+        if one.databases:
+            return ["no PostgreSQL database: there is no other mover yet, so its cutover is not ours to make"]
+        if not one.services:
+            return ["neither a database nor a service: nothing says what would be moved"]
+        named = Words(self.policy).engines(one.dbms or "")
+        engines = [engine for engine in named.known if engine not in self.policy.engines_without_data]
+        return [f"the form names a database ({', '.join(engines)}) and no sheet lists it"] if engines else []
 
     def _dependencies_moved(self, system: str, together: Collection[str] = ()) -> None:
         """R4: no earlier than what it depends on."""

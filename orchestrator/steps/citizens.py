@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 from orchestrator.cutover.probe import Interruption
 from orchestrator.cutover.probing import Probe
 from orchestrator.models import Service
 from orchestrator.movers.postgresql import dumps
-from orchestrator.steps.base import Context
+from orchestrator.steps import gates
+from orchestrator.steps.base import Context, Facts
 
 LIMIT_SECONDS = 3600.0
 HEALTHY_SECONDS = 3.0
@@ -102,9 +104,29 @@ class Probes:
         """What clients had since a moment, the worst of all ways in, and until when that was seen (wall clock): no longer than
         the probes lived."""
         seen = [probe.since(begin, monotonic) for probe in self.probes.values()]
-        gap = max(each.longest_gap_ms for each, _ in seen)
+        gap = max((each.longest_gap_ms for each, _ in seen), default=0.0)
         requests, failed = sum(each.requests for each, _ in seen), sum(each.failed for each, _ in seen)
-        return Interruption(gap, requests, failed), max(until for _, until in seen)
+        return Interruption(gap, requests, failed), max((until for _, until in seen), default=time.time())
+
+
+def put_on_record(ctx: Context, direction: str, seen: Interruption, *, began: float, ended: float, detail: Facts) -> None:
+    """What clients had of a switch of live traffic, beside what the system was promised."""
+    budget = ctx.system.interruption
+    gap, failed = (budget.gap_ms, budget.failed_requests) if budget else (1000, 0)
+    ctx.records.measure(
+        kind="cutover",
+        direction=direction,
+        started=began,
+        ended=ended,
+        longest_gap_ms=seen.longest_gap_ms,
+        requests=seen.requests,
+        failed_requests=seen.failed,
+        budget_ms=gap,
+        budget_failed=failed,
+        in_window=gates.rule_at(ctx, began) is not None,
+        breach=seen.longest_gap_ms > gap or seen.failed > failed,
+        detail=detail,
+    )
 
 
 def _entries(ctx: Context) -> list[Service]:

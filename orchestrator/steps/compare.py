@@ -47,6 +47,8 @@ def at_fence(ctx: Context) -> Facts:
 
 def now(ctx: Context) -> Facts:
     """Holds the clients for the moment it takes to see both sides at one point (tens of milliseconds), lets go, compares."""
+    if not ctx.world.movable_databases:
+        return {"tables": 0, "rows": 0, "equal": True, "from": "nothing: it keeps no rows"}
     facts: Facts = {}
     for number in range(1, TRIES + 1):
         attempt = f"{ctx.migration}-look-{ctx.token}-{number}"

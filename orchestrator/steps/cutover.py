@@ -15,8 +15,8 @@ from orchestrator.errors import CutoverAborted, NeedsPerson
 from orchestrator.movers.contract import Direction
 from orchestrator.steps import gates, holders, settling
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
-from orchestrator.steps.citizens import HEALTHY_SECONDS, Probes
-from orchestrator.steps.parts import parts
+from orchestrator.steps.citizens import HEALTHY_SECONDS, Probes, put_on_record
+from orchestrator.steps.parts import fences, parts
 
 TRIES = 5
 OPENING_MS = 200
@@ -35,7 +35,7 @@ def specification(ctx: Context, direction: str, attempt: str, *, mode: str = "sw
     way = Direction(direction)
     budget = (ctx.system.interruption.gap_ms if ctx.system.interruption else 1000) - OPENING_MS
     stage, _, hold = ctx.settings.fault_hold.partition(":")
-    fenced = [mover.fence(part, way, snapshot_only=mode == "snapshot") for mover, part in parts(ctx)]
+    fenced = fences(ctx, way, snapshot_only=mode == "snapshot")
     return GuardSpec(
         attempt=attempt,
         token=ctx.token,
@@ -145,29 +145,16 @@ def _measure(
     clocks = [attempt["monotonic"][0] for attempt in begun if "monotonic" in attempt]
     first = min(clocks) - EDGE_SECONDS if len(clocks) == len(begun) else None
     seen, end = probes.since(begin, first)
-    budget = ctx.system.interruption
-    gap, failed = (budget.gap_ms, budget.failed_requests) if budget else (1000, 0)
     aborted = [attempt["reason"] for attempt in attempts if attempt["outcome"] != "switched"]
-    ctx.records.measure(
-        kind="cutover",
-        direction=direction,
-        started=begin,
-        ended=end,
-        longest_gap_ms=seen.longest_gap_ms,
-        requests=seen.requests,
-        failed_requests=seen.failed,
-        budget_ms=gap,
-        budget_failed=failed,
-        in_window=gates.rule_at(ctx, begin) is not None,
-        breach=seen.longest_gap_ms > gap or seen.failed > failed,
-        detail={
-            "timings_ms": result["timings_ms"],
-            "attempts": len(attempts),
-            "aborted": aborted,
-            "switched_at": result["ended"],
-            "not_confirmed": list(unconfirmed),
-        },
-    )
+    detail = {
+        "timings_ms": result["timings_ms"],
+        "attempts": len(attempts),
+        "aborted": aborted,
+        "switched_at": result["ended"],
+        "not_confirmed": list(unconfirmed),
+    }
+    if ctx.world.movable_databases:  # else citizens follow by the entry alone, which is measured there
+        put_on_record(ctx, direction, seen, began=begin, ended=end, detail=detail)
     if unconfirmed:
         ctx.say(f"switched, and clients are not all answered: {'; '.join(unconfirmed)}")
     return {

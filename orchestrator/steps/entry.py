@@ -11,9 +11,10 @@ from orchestrator.errors import Finding, OrchestratorError, StepFailed
 from orchestrator.gateways.haproxy_entry import HaproxyEntry
 from orchestrator.gateways.holder import NotFollowed
 from orchestrator.models import Service
+from orchestrator.movers.contract import Direction
 from orchestrator.steps import files
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
-from orchestrator.steps.citizens import Probes
+from orchestrator.steps.citizens import Probes, put_on_record
 from orchestrator.tools import health
 
 IDLE_SECONDS = 10.0
@@ -50,24 +51,33 @@ def run(ctx: Context) -> Facts:
     the entry's configuration first, where that is known."""
     if not _services(ctx):
         return {"entries": [], "files": _pass_files(ctx, back=False)}
-    probes = Probes.of_entries(ctx, "entry")
+    return {"entries": [service.entry for service in _services(ctx)]} | _shift(ctx, Direction.FORWARD)
+
+
+def _shift(ctx: Context, direction: Direction) -> Facts:
+    """Leads the entry, watched from outside until clients are answered; what they had is put on record. Where no database was
+    switched before, this is the switch."""
+    probes = Probes.of_entries(ctx, f"entry-{direction}")
     probes.start()
     began = time.time()
     try:
-        with opened_entry(ctx, "target") as entry:
+        with opened_entry(ctx, direction.other) as entry:
             entry.stage()
             entry.switch_and_resume()
-        passes = _settle_files(ctx, back=False)
+        facts: Facts = {"files": _settle_files(ctx, back=direction is Direction.BACK)}
         unconfirmed = probes.wait_healthy()
     except (NotFollowed, OSError) as error:
-        raise StepFailed(str(error), where="entry", remedy="traffic stays or goes back; look at the service") from error
+        raise StepFailed(
+            str(error), where="entry", remedy="traffic stays where it was; look at the instances, then `orchestrator resume`"
+        ) from error
     finally:
         probes.stop()
-    facts: Facts = {"entries": [service.entry for service in _services(ctx)], "files": passes}
     if probes.probes:
-        seen, _ = probes.since(began, None)
+        seen, until = probes.since(began, None)
         measured = {"gap_ms": seen.longest_gap_ms, "requests": seen.requests, "failed": seen.failed, "not_confirmed": unconfirmed}
-        ctx.records.event("entry_shifted", measured)
+        ctx.records.event("entry_shifted", measured | {"direction": direction})
+        if not ctx.world.movable_databases:
+            put_on_record(ctx, direction, seen, began=began, ended=until, detail={"not_confirmed": unconfirmed})
         facts |= measured
     return facts
 
@@ -82,6 +92,8 @@ def _settle_files(ctx: Context, *, back: bool) -> Facts:
 
 
 def _pass_files(ctx: Context, *, back: bool) -> Facts:
+    if not ctx.world.targets:
+        return {}
     return {tree.path: files.merge(ctx, tree, back=back) for tree in ctx.system.file_trees}
 
 
@@ -104,17 +116,11 @@ def back(ctx: Context) -> Facts:
             raise StepFailed(
                 f"the old instance {service.name} is not healthy: {problem}", where=service.host, remedy="start it, then `orchestrator resume`"
             )
-    with opened_entry(ctx, "source") as entry:
-        try:
-            entry.stage()
-            entry.switch_and_resume()
-        except (NotFollowed, OSError) as error:
-            raise StepFailed(str(error), where="entry", remedy="look at the old instances, then `orchestrator resume`") from error
-    passes = _settle_files(ctx, back=True) if ctx.world.targets else {}
+    facts = _shift(ctx, Direction.BACK)
     with opened_entry(ctx, "source") as entry:
         for service in _services(ctx):
             entry.unlearn(service.name)
-    return {"files": passes}
+    return facts
 
 
 def is_back(ctx: Context) -> Observed:

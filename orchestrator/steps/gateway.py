@@ -14,6 +14,8 @@ VERIFIER = "SELECT rolpassword FROM pg_authid WHERE rolname = %s"
 def run(ctx: Context) -> Facts:
     """Verifier and line on the cloud's gateway; the room's must know the databases already. Raises Refused with what either
     gateway cannot do."""
+    if not ctx.world.movable_databases:
+        return {"databases": []}
     with opened_pgbouncer(ctx, ctx.world.cloud, "source") as gateway:
         for database in ctx.world.movable_databases:
             verifier = fence.scalar(ctx.world.sql(database, "source"), VERIFIER, database.role)
@@ -50,6 +52,8 @@ def find_room_problems(ctx: Context) -> list[Finding]:
 
 def observe(ctx: Context) -> Observed:
     """PgBouncer itself lists the databases."""
+    if not ctx.world.movable_databases:
+        return Observed.NOTHING
     with opened_pgbouncer(ctx, ctx.world.cloud, "source") as gateway:
         known = [gateway.knows(database.name) for database in ctx.world.movable_databases]
     return Observed.DONE if all(known) else Observed.NOT_DONE
@@ -57,6 +61,8 @@ def observe(ctx: Context) -> Observed:
 
 def undo(ctx: Context) -> None:
     """Takes our lines out of the cloud's gateway again; one that stood there before us stays."""
+    if not ctx.world.movable_databases:
+        return
     with opened_pgbouncer(ctx, ctx.world.cloud, "source") as gateway:
         for database in ctx.world.movable_databases:
             gateway.unlearn(database.name)

@@ -17,7 +17,9 @@ from orchestrator.steps.base import Context
 
 
 def sites_with_pgbouncer(ctx: Context) -> list[Site]:
-    """The old room first."""
+    """The old room first; none for a system without databases."""
+    if not ctx.world.movable_databases:
+        return []
     return [site for site in (ctx.world.room, ctx.world.cloud) if site.pgbouncer is not None]
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import Finding, NeedsPerson, Refused
-from orchestrator.movers import contract, registry
-from orchestrator.movers.contract import Hands, Moment, Mover, Part, Place
+from orchestrator.movers import contract, decision, registry
+from orchestrator.movers.contract import Direction, Hands, Moment, Mover, Part, Place
 from orchestrator.progress import Progress
 from orchestrator.steps.base import Context
 
@@ -51,6 +52,20 @@ def part_of(ctx: Context, database: Database) -> Part:
         admin=database.admin_role or "orchestrator",
         password=ctx.world.secret(database.admin_secret),
     )
+
+
+def fences(ctx: Context, direction: Direction, *, snapshot_only: bool = False) -> list[Mapping[str, Any]]:
+    """What the guard is told of every part. A system that keeps no rows of its own has one part: the decision where it is live."""
+    found = [mover.fence(part, direction, snapshot_only=snapshot_only) for mover, part in parts(ctx)]
+    return found or [_decision(ctx, direction)]
+
+
+def _decision(ctx: Context, direction: Direction) -> Mapping[str, Any]:
+    places = {
+        place: decision.specify(folder=ctx.world.folder, system=ctx.system.id, place=place, is_open=place == "source")
+        for place in ("source", "target")
+    }
+    return {"name": ctx.system.id, "live": places[direction.live], "other": places[direction.other], "keeps": False}
 
 
 def refuse_on(ctx: Context, moment: Moment) -> None:

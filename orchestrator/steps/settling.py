@@ -12,7 +12,7 @@ from orchestrator.movers.contract import Direction
 from orchestrator.movers.side import Control, Lost, Side
 from orchestrator.steps import holders
 from orchestrator.steps.base import Context
-from orchestrator.steps.parts import parts
+from orchestrator.steps.parts import fences
 
 GUARD_SECONDS = 120.0
 """How long a former guard may take to end: its reopening insists for a minute."""
@@ -66,13 +66,13 @@ def has_switched(ctx: Context, direction: str) -> bool:
 def _opened(ctx: Context, way: Direction) -> Iterator[list[Pair]]:
     pairs: list[Pair] = []
     try:
-        for mover, part in parts(ctx):
-            spec = mover.fence(part, way)
+        for spec in fences(ctx, way):
+            name = str(spec["name"])
             try:
                 live = kinds.make_side(spec["live"])
             except Lost as error:
-                raise _unseen(ctx, part.name, str(error)) from error
-            pair = Pair(part.name, bool(spec["keeps"]), live, None)
+                raise _unseen(ctx, name, str(error)) from error
+            pair = Pair(name, bool(spec["keeps"]), live, None)
             pairs.append(pair)
             live.set_limit(ACT_SECONDS)
             try:
