@@ -51,6 +51,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "report": ("orchestrator.cli.report:report", "The progress report as one HTML file, Chinese or English."),
     "hold": ("orchestrator.cli.decide:hold", "Stop the whole city's cutovers at once, or let them go on."),
     "purge": ("orchestrator.cli.purge:purge", "Remove what is stored about a system found classified later."),
+    "journal": ("orchestrator.cli.journal:journal", "Back the journal up, and restore it."),
     "audit": ("orchestrator.cli.decide:audit", "Verify the audit chain."),
     "demo": ("orchestrator.cli.demo:demo", "Move the demo city end to end and judge it from outside."),
 }

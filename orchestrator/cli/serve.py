@@ -5,22 +5,24 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import click
 
 from orchestrator.cli.listing import safe
 from orchestrator.cli.settings import open_session
-from orchestrator.errors import Exit
+from orchestrator.errors import Exit, OrchestratorError
 
 if TYPE_CHECKING:
-    from orchestrator.tools.prefect_worker import Worker
+    from orchestrator.settings import Settings
 
 EVERY_SECONDS = 5.0
 """How often Prefect is brought in step with the journal."""
 AGAIN_SECONDS = 10.0
-"""Before a worker that ended by itself is started again."""
+"""Before what ended by itself is started again."""
 
 
 @click.command()
@@ -53,7 +55,8 @@ def serve(port: int) -> int:
         worker.start()
     click.echo(f"Prefect's pages: {url.removesuffix('/api')}\n\n  export PREFECT_API_URL={url}")
     click.echo("".join(f"  prefect deployment run '{name}'\n" for name in names), nl=False)
-    watcher = threading.Thread(target=watch, args=(workers, stop), name="workers", daemon=True)
+    children = [*workers, *([] if server.their_server(settings) else [OwnServer(settings, url, port)])]
+    watcher = threading.Thread(target=watch, args=(children, stop), name="children", daemon=True)
     watcher.start()
     try:
         keep(session, folder, EVERY_SECONDS, stop, lambda line: click.echo(safe(f"{time.strftime('%H:%M:%S')}  {line}")))
@@ -65,10 +68,43 @@ def serve(port: int) -> int:
     return int(Exit.DONE)
 
 
-def watch(workers: list[Worker], stop: threading.Event) -> None:
-    """A worker that ends by itself is started again, after a while."""
+class Child(Protocol):
+    """Something that runs beside us and is started again when it ends by itself."""
+
+    @property
+    def name(self) -> str: ...
+
+    def alive(self) -> bool: ...
+    def start(self) -> None: ...
+
+
+@dataclass
+class OwnServer:
+    """Our Prefect server, which comes back at the same port; an empty database is filled from the journal."""
+
+    settings: Settings
+    url: str
+    port: int
+    name: str = "Prefect's server"
+
+    def alive(self) -> bool:
+        from orchestrator.tools import prefect_server as server
+
+        return server.answers(self.url) or server.answers(self.url)
+
+    def start(self) -> None:
+        from orchestrator.tools import prefect_server as server
+
+        server.ensure(self.settings, pages=True, port=self.port)
+
+
+def watch(children: Sequence[Child], stop: threading.Event) -> None:
+    """What ends by itself is started again, after a while."""
     while not stop.wait(AGAIN_SECONDS):
-        for worker in workers:
-            if not worker.alive() and not stop.is_set():
-                click.echo(f"the worker of pool {worker.pool} ended; it is started again (its log: {worker.log})")
-                worker.start()
+        for child in children:
+            if not child.alive() and not stop.is_set():
+                click.echo(f"{child.name} ended; it is started again")
+                try:
+                    child.start()
+                except OrchestratorError as error:
+                    click.echo(safe(str(error)))

@@ -6,13 +6,16 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, inspect, text
+from sqlalchemy import Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator.errors import NeedsPerson, Refused
 
 HEAD = "0002"
 """The newest Alembic revision; a test compares it with the folder, so that a plain start need not import Alembic."""
+
+WRITERS = 7_206_117_301
+"""The advisory lock that PostgreSQL's writers stand in line for; a number of ours, nothing else uses it."""
 
 
 def open_database(url: str, *, create: bool) -> Engine:
@@ -26,9 +29,11 @@ def open_database(url: str, *, create: bool) -> Engine:
             path.touch(mode=0o660 if _shared(path.parent) else 0o600)
             if _shared(path.parent):
                 path.chmod(0o660)  # whatever the umask; the write-ahead log takes the journal's mode over
-    engine = create_engine(url, connect_args={"timeout": 30} if url.startswith("sqlite") else {})
+    engine = _engine(url)
     if engine.dialect.name == "sqlite":
         _make_sqlite_durable(engine)
+    else:
+        _put_writers_in_line(engine)
     try:
         with engine.connect() as connection:
             current = (
@@ -51,6 +56,29 @@ def open_database(url: str, *, create: bool) -> Engine:
     if current != HEAD:
         _upgrade(engine)
     return engine
+
+
+def _engine(url: str) -> Engine:
+    """A server that fails over to its standby drops its connections: each is tried before it is used."""
+    if url.startswith("sqlite"):
+        return create_engine(url, connect_args={"timeout": 30})
+    known = make_url(url)
+    if known.get_backend_name() != "postgresql":
+        raise Refused(
+            f"the journal cannot stand on {known.get_backend_name()}", where="journal", remedy="name a postgresql:// or sqlite:/// URL"
+        )
+    options = {"connect_timeout": 10, "application_name": "orchestrator journal"}
+    return create_engine(known.set(drivername="postgresql+psycopg"), connect_args=options, pool_pre_ping=True)
+
+
+def _put_writers_in_line(engine: Engine) -> None:
+    """As SQLite does by itself: one writer at a time, each seeing what the one before has written. So the chain never forks, and
+    whatever a write reads first is still true when it writes."""
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Any) -> None:
+        if connection.get_execution_options().get("writes"):
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITERS})")
 
 
 def _shared(folder: Path) -> bool:

@@ -54,8 +54,9 @@ def engine(journal: Journal, migration: str) -> dict[str, Any]:
     lease = journal.lease_holder(migration)
     here = lease.host == socket.gethostname()
     by_pid = lease.pid is not None and lease.boot == boot_id() and start_time(lease.pid) == lease.started
-    alive = by_pid if here else lease.pid is not None and lease.expires > time.time()
-    heard = round(max(0.0, time.time() - (lease.expires - LEASE_SECONDS))) if lease.expires else None
+    clock = time.time() if here else journal.clock()
+    alive = by_pid if here else lease.pid is not None and lease.expires > clock
+    heard = round(max(0.0, clock - (lease.expires - LEASE_SECONDS))) if lease.expires else None
     return {"alive": bool(alive), "holder": lease.holder, "host": lease.host, "pid": lease.pid, "heard_seconds_ago": heard}
 
 

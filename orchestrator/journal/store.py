@@ -48,6 +48,13 @@ def sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def _clock(connection: Connection) -> float:
+    """The database server's clock on PostgreSQL: controllers' own clocks may differ, and a lease must not end early by that."""
+    if connection.dialect.name == "sqlite":
+        return time.time()
+    return float(connection.scalar(select(func.extract("epoch", func.clock_timestamp()))) or 0.0)
+
+
 @dataclass(frozen=True)
 class Lease:
     """The right to write about one migration. ``token`` only grows; it also goes into the databases' control rows."""
@@ -88,7 +95,7 @@ class Journal:
                 held = tx.execute(
                     update(s.leases)
                     .where(s.leases.c.migration == lease.migration, s.leases.c.token == lease.token)
-                    .values(expires=time.time() + LEASE_SECONDS)
+                    .values(expires=_clock(tx) + LEASE_SECONDS)
                 )
                 if held.rowcount != 1:
                     raise StaleLease(
@@ -124,6 +131,21 @@ class Journal:
         else:
             tx.execute(insert(s.chain).values(id=1, seq=seq, hash=digest))
         return seq
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """One transaction that nobody else writes beside, for what has no lease: restoring a backup."""
+        with self._write() as tx:
+            yield tx
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """Everything as it stood at one moment, for a long reader; writers go on."""
+        with self._engine.connect() as connection:
+            if connection.dialect.name == "postgresql":
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")  # noqa: PLW2901 - the same connection
+            with connection.begin():
+                yield connection
 
     @contextmanager
     def alone(self) -> Iterator[Connection]:
@@ -339,7 +361,7 @@ class Journal:
             row = tx.execute(select(s.leases).where(s.leases.c.migration == migration).with_for_update()).one()
             here = row.host == socket.gethostname()
             alive = row.pid is not None and (
-                (row.boot == boot_id() and start_time(row.pid) == row.started) if here else row.expires > time.time()
+                (row.boot == boot_id() and start_time(row.pid) == row.started) if here else row.expires > _clock(tx)
             )
             if alive and not (here and row.pid == os.getpid()):
                 raise LeaseHeld(
@@ -350,7 +372,7 @@ class Journal:
             tx.execute(
                 update(s.leases).where(s.leases.c.migration == migration).values(
                     token=row.token + 1, holder=holder, host=socket.gethostname(), pid=os.getpid(), started=start_time(os.getpid()), boot=boot_id(),
-                    expires=time.time() + LEASE_SECONDS,
+                    expires=_clock(tx) + LEASE_SECONDS,
                 )
             )  # fmt: skip
             return Lease(migration, row.token + 1, holder)
@@ -368,6 +390,11 @@ class Journal:
                 .where(s.leases.c.migration == lease.migration, s.leases.c.token == lease.token)
                 .values(pid=None, started=None, expires=0.0)
             )
+
+    def clock(self) -> float:
+        """Seconds since the epoch by the clock that leases are counted with: the database's, where several machines share it."""
+        with self._engine.connect() as connection:
+            return _clock(connection)
 
     def lease_holder(self, migration: str) -> Row[Any]:
         """Who holds the lease, or held it last."""

@@ -38,6 +38,10 @@ class Worker:
     log: Path
     process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def name(self) -> str:
+        return f"the worker of pool {self.pool} (its log: {self.log})"
+
     def start(self) -> None:
         """Starts it in ``folder``, where the settings are; in a session of its own, so that Ctrl-C reaches it through us only."""
         argv = [sys.executable, "-m", "prefect", "worker", "start", "--pool", self.pool, "--type", "process"]
