@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from orchestrator import texts
-from orchestrator.errors import Exit, OrchestratorError, Refused, UsageError, Waiting, findings_of
+from orchestrator.errors import Exit, LeaseHeld, OrchestratorError, Refused, UsageError, Waiting, findings_of
 from orchestrator.flows import pages
 from orchestrator.flows.acts import choose_systems, clean_up_ended, find_under_way, turn_system_back
 from orchestrator.flows.drive import Drive
@@ -129,7 +130,11 @@ def begin(office: Office, system: str, together: Sequence[str]) -> str:
 def run_to_a_stop(office: Office, system: str, migration: str, together: Sequence[str] = ()) -> State[Any]:
     """Runs a migration until it ends or waits; what was decided while the engine stopped is taken up at once."""
     while True:
-        outcome = run_migration(office.session, migration, Page(office.scrub), office.progress(migration))
+        try:
+            outcome = run_migration(office.session, migration, Page(office.scrub), office.progress(migration))
+        except LeaseHeld as held:  # a command or another worker has it: this run goes on when that has stopped
+            stand = stand_of(office.session, system, migration=migration, together=together)
+            leave_suspended(office.run, suspended(replace(stand, waits=()), held.what))
         write_migration(office, migration)
         stand = stand_of(office.session, system, migration=migration, together=together)
         if stand.over:

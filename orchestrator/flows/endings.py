@@ -76,6 +76,7 @@ def leave_suspended(run: UUID, state: State[Any]) -> NoReturn:
 
     with get_client(sync_client=True) as client:
         accepted = propose_state_sync(client, state, flow_run_id=run)
-    if not accepted.is_paused():
+        known = accepted if accepted.is_paused() else client.read_flow_run(run).state
+    if known is None or not known.is_paused():
         raise RuntimeError(f"Prefect did not suspend this run: {accepted.name}")
-    raise Pause(state=accepted)
+    raise Pause(state=known)

@@ -16,6 +16,8 @@ from orchestrator.flows.stand import Stand
 
 QUIET_SECONDS = 60.0
 """So long may a flow run still say Running after its engine has stopped: it writes its page and ends by itself."""
+SETTLED_SECONDS = 30.0
+"""A crash is believed once it has stood for this long: a busy worker may say it twice, and a run started in between would run twice."""
 RESTARTS = 5
 """How often a crashed run is started again by itself; then a person looks."""
 
@@ -102,7 +104,7 @@ def decide_one(run: Run, newest: Run, stand: Stand) -> list[Act]:
 def decide_stopped(run: Run, stand: Stand) -> Act | None:
     """A run that nobody works on, while its migration is open or not begun."""
     if run.state == "CRASHED":
-        again = run.deployed and bool(run.migration) and run.starts < RESTARTS
+        again = run.deployed and bool(run.migration) and run.starts < RESTARTS and run.since > SETTLED_SECONDS
         return Act(Do.RESTART, run.system, run.id) if again else None
     if run.state == "PAUSED" and run.key is not None and run.key != stand.key:
         return Act(Do.WAKE, run.system, run.id)

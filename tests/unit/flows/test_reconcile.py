@@ -34,6 +34,7 @@ CASES = {
     "it says Running and its migration has ended": (run(), stand(**ENDED), Do.CLOSE),
     "it is cancelled in Prefect and its engine is dead": (run(state="CANCELLING"), stand(), Do.CRASH),
     "it crashed in a worker": (run(state="CRASHED"), stand(), Do.RESTART),
+    "it crashed a moment ago": (run(state="CRASHED", since=5), stand(), None),
     "it crashed too often": (run(state="CRASHED", starts=RESTARTS), stand(), None),
     "it crashed, and a command took it up": (run(state="CRASHED"), stand(alive=True), None),
     "a command's run crashed: a person resumes it": (run(state="CRASHED", deployed=False), stand(), None),
