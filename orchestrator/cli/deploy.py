@@ -27,9 +27,9 @@ def deploy(folder: Path) -> int:
     session = open_session()
     url = server.ensure(session.settings)
     from orchestrator.flows.deployments import deploy as make
-    from orchestrator.flows.office import client
+    from orchestrator.flows.office import client, prefect_must_answer
 
-    with client() as prefect:
+    with prefect_must_answer(), client() as prefect:
         names = make(session, prefect, folder)
     for name in names:
         click.echo(f"  {name}")

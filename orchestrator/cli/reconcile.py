@@ -38,9 +38,9 @@ def bring_up_to_date(session: Session, folder: Path) -> None:
     """Once: deployments where they are missing, then every flow run."""
     from orchestrator.flows.apply import Reconciler
     from orchestrator.flows.deployments import deploy
-    from orchestrator.flows.office import client
+    from orchestrator.flows.office import client, prefect_must_answer
 
-    with client() as prefect:
+    with prefect_must_answer(), client() as prefect:
         deploy(session, prefect, folder)
         done = Reconciler(session, prefect, lambda line: click.echo(safe(line))).run()
     click.echo(f"{done} flow runs changed")

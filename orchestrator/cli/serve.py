@@ -41,20 +41,15 @@ def serve(port: int) -> int:
     settings = session.settings
     pools = zones(settings)
     url = server.ensure(settings, pages=True, port=0 if server.their_server(settings) else port)
-    from orchestrator.flows.deployments import deploy
     from orchestrator.flows.keeping import keep
-    from orchestrator.flows.office import client
 
-    with client() as prefect:
-        names = deploy(session, prefect, folder)
     workers = [Worker(pool, url, folder, settings.state.resolve() / "prefect" / f"worker-{pool}.log") for pool in pools]
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     for worker in workers:
         worker.start()
-    click.echo(f"Prefect's pages: {url.removesuffix('/api')}\n\n  export PREFECT_API_URL={url}")
-    click.echo("".join(f"  prefect deployment run '{name}'\n" for name in names), nl=False)
+    click.echo(f"Prefect's pages: {url.removesuffix('/api')}\n\n  export PREFECT_API_URL={url}\n")
     children = [*workers, *([] if server.their_server(settings) else [OwnServer(settings, url, port)])]
     watcher = threading.Thread(target=watch, args=(children, stop), name="children", daemon=True)
     watcher.start()

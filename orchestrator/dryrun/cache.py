@@ -6,6 +6,7 @@ Terraform module, the playbooks, and this program's version. Only offline checks
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
 from contextlib import suppress
@@ -13,6 +14,7 @@ from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from orchestrator import __version__
 from orchestrator.dryrun.result import StepReport, SystemReport
@@ -37,6 +39,8 @@ def key_of(session: Session, system: str, plan: Plan) -> str:
         session.verdicts[system].model_dump_json(),
         session.sites.model_dump_json(),
         entry.model_dump_json(exclude={"facts", "reasons"}) if entry else "",
+        session.programme.model_dump_json(),
+        dt.datetime.now(dt.UTC).astimezone(ZoneInfo(session.programme.timezone)).date().isoformat(),  # the next window is told from today
         json.dumps(settings.cloud.inputs, sort_keys=True),
         str(settings.terraform),
         _tree(settings.terraform),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NoReturn
 
 from orchestrator.errors import OrchestratorError
@@ -28,6 +29,11 @@ class OfflineWorld(World):
             address = f"192.0.2.{number % 254 + 1}"
             self.targets[host.name] = host.model_copy(update={"name": (host.name + SUFFIX)[:63], "address": address})
 
+    @property
+    def folder(self) -> Path:
+        """The system's folder by name: nothing is made."""
+        return self.settings.state.resolve() / "systems" / self.system.id
+
     def ssh(self, host: Host) -> NoReturn:
         raise NotAsked(host.name)
 
@@ -42,12 +48,19 @@ class OfflineWorld(World):
 class NoRecords:
     """A journal in which nothing happens; whoever writes to it in a dry run has a bug."""
 
+    def process(self, record: Any) -> NoReturn:
+        """A dry run starts nothing that a migration would have to prove dead."""
+        raise AssertionError(f"a dry run may not start {record.label}")
+
     def __getattr__(self, name: str) -> Any:
         raise AssertionError(f"a dry run may not use the journal's {name}")
 
 
 def make_context(settings: Settings, system: System, verdict: Verdict, plan: Plan, sites: Sites, *, connect: bool) -> Context:
     """What a step's ``preview`` is given. ``connect``: its world opens connections when it is asked to."""
+    if not connect:  # named in what is worked out, never opened: a CI has no key
+        keys = {"known_hosts": settings.known_hosts or Path("known_hosts"), "ssh_key": settings.ssh_key or Path("ssh_key")}
+        settings = settings.model_copy(update=keys)
     world = World(settings, system, sites) if connect else OfflineWorld(settings, system, sites)
     facts: dict[str, Mapping[str, Any]] = {}
     return Context(

@@ -22,15 +22,17 @@ def keep(session: Session, folder: Path, every: float, stop: threading.Event, sa
     """Until ``stop`` is set. Raises nothing that Prefect raises: that is said once, until it answers again. What is wrong on our side is
     said as what it is.
 
-    A server that answers and does not know our deployments lost its database: they are made again first."""
-    away = False
+    Deployments are made or renewed first, and again when a server that answers does not know them: it has lost its database."""
+    away = deployed = False
     with client() as prefect:
         reconciler = Reconciler(session, prefect, say)
         while not stop.is_set():
             try:
-                if not is_deployed(prefect):
-                    say("Prefect does not know our deployments: they are made again")
-                    deploy(session, prefect, folder)
+                if not deployed or not is_deployed(prefect):
+                    deployed = False  # until all of them are: a server under load may take one and refuse the next
+                    names = deploy(session, prefect, folder)
+                    deployed = True
+                    say("deployed:\n" + "\n".join(f"  prefect deployment run '{name}'" for name in names))
                 reconciler.run()
                 if away:
                     say("Prefect answers again")

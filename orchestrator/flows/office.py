@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from orchestrator.engine.session import Session
-from orchestrator.errors import OrchestratorError, UsageError
+from orchestrator.errors import OrchestratorError, ToolError, UsageError
 from orchestrator.flows import pages
 from orchestrator.flows.migrate import tags_of
 from orchestrator.flows.zones import zone_of
@@ -155,6 +156,24 @@ class Office:
     def link(run: UUID) -> str:
         """A flow run's page, from any other page of Prefect."""
         return f"/runs/flow-run/{run}"
+
+
+@contextlib.contextmanager
+def prefect_must_answer() -> Iterator[None]:
+    """For commands that are about Prefect itself. Raises ToolError for whatever its server refuses or does not answer."""
+    from httpx import HTTPError
+    from prefect.exceptions import PrefectException
+
+    try:
+        yield
+    except (HTTPError, PrefectException, OSError) as error:
+        what = f"Prefect's server did not take it: {type(error).__name__}"
+        raise ToolError(what, where=server_url(), remedy="look at the server and its log, then run it again", retryable=True) from error
+
+
+def server_url() -> str:
+    """Where this process asks Prefect."""
+    return os.environ.get("PREFECT_API_URL", "")
 
 
 @contextlib.contextmanager

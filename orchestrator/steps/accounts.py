@@ -6,15 +6,20 @@ import json
 
 from orchestrator.hosts import accounts
 from orchestrator.models import Host
-from orchestrator.steps import services
+from orchestrator.steps import previews, services
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
 
 
-def _pairs(ctx: Context) -> list[tuple[Host, Host]]:
-    """Source and target hosts that have accounts of their own; processes in a folder have those of their machine."""
+def source_hosts(ctx: Context) -> list[Host]:
+    """Source hosts that have accounts of their own; processes in a folder have those of their machine."""
     names = dict.fromkeys([*(tree.host for tree in ctx.system.file_trees), *(s.host for s in services.moved(ctx))])
-    pairs = [(ctx.world.source(name), ctx.world.target(name)) for name in names]
-    return [(source, target) for source, target in pairs if "processes" not in (source.manager, target.manager)]
+    return [host for host in map(ctx.world.source, names) if host.manager != "processes"]
+
+
+def _pairs(ctx: Context) -> list[tuple[Host, Host]]:
+    """The same with their target hosts, where these have accounts of their own."""
+    pairs = [(source, ctx.world.target(source.name)) for source in source_hosts(ctx)]
+    return [(source, target) for source, target in pairs if target.manager != "processes"]
 
 
 def needed(ctx: Context, source: Host) -> tuple[set[str], set[str]]:
@@ -87,4 +92,5 @@ STEP = Step(
     run=run,
     observe=observe,
     undo_target=undo,
+    preview=previews.accounts,
 )

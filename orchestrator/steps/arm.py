@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from orchestrator.steps import previews
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
 from orchestrator.steps.parts import name_changes, parts
 
@@ -41,6 +42,7 @@ STEP = Step(
     observe=observe,
     undo_source=disarm_source,
     undo_target=disarm_target,
+    preview=previews.fence("back"),
 )
 FOR_GOING_BACK = Step(
     id="finish_arming",

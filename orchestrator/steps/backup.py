@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from orchestrator.models import Database
 from orchestrator.movers.contract import Moment
+from orchestrator.steps import previews
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
 from orchestrator.steps.parts import parts, refuse_on
 
@@ -54,4 +55,5 @@ STEP = Step(
     run=run,
     observe=observe,
     undo_target=undo,
+    preview=previews.databases("dump and restore, compared"),
 )

@@ -52,7 +52,7 @@ class Coverage(StrEnum):
     CHECKED = "checked"
     """The world was asked, read-only, or its inputs were held to their rules."""
     PLANNED = "planned"
-    """The tool itself said what it would do."""
+    """What it would do is said, by the tool or by the step itself, from its real inputs."""
     SIMULATED = "simulated"
     """Done on something made for it."""
     NOT_TOUCHED = "not_touched"

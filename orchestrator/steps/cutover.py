@@ -13,7 +13,7 @@ from orchestrator.cutover import guarding
 from orchestrator.cutover.specification import GuardSpec, PartSpec
 from orchestrator.errors import CutoverAborted, NeedsPerson
 from orchestrator.movers.contract import Direction
-from orchestrator.steps import gates, holders, settling
+from orchestrator.steps import gates, holders, previews, settling
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
 from orchestrator.steps.citizens import HEALTHY_SECONDS, Probes, put_on_record
 from orchestrator.steps.parts import fences, parts
@@ -207,7 +207,7 @@ def _back(ctx: Context) -> Facts:
 
 FORWARD = Step(
     id="cutover", effect=Effect.REVERSIBLE, run=_forward, observe=observed("forward"), switches="target",
-    settle=lambda ctx: settle(ctx, "forward"),
+    settle=lambda ctx: settle(ctx, "forward"), preview=previews.fence("forward"),
 )  # fmt: skip
 BACK = Step(
     id="cutover_back", effect=Effect.REVERSIBLE, run=_back, observe=observed("back"), switches="source",

@@ -12,7 +12,7 @@ import time
 from orchestrator.errors import StepFailed
 from orchestrator.gateways.haproxy import Runtime
 from orchestrator.models import Device
-from orchestrator.steps import gates, people
+from orchestrator.steps import gates, people, previews
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
 from orchestrator.tools import health
 from orchestrator.tools.device_cli import DeviceCli
@@ -182,12 +182,16 @@ ANNOUNCE = Step(
     effect=Effect.READ_ONLY,
     run=announce,
     observe=_done,
+    preview=previews.device_outage,
 )
-CARRIAGE = Step(id="carry_device", effect=Effect.REVERSIBLE, run=carry, observe=_carried, undo_source=take_back)
+CARRIAGE = Step(id="carry_device", effect=Effect.REVERSIBLE, run=carry, observe=_carried, undo_source=take_back,
+    preview=previews.people("carried by people"),
+)  # fmt: skip
 CONFIGURE = Step(
     id="configure_device",
     effect=Effect.REVERSIBLE,
     run=configure,
     observe=_configured,
     undo_source=take_back,
+    preview=previews.new_addresses("links lead to"),
 )

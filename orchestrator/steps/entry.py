@@ -12,7 +12,7 @@ from orchestrator.gateways.haproxy_entry import HaproxyEntry
 from orchestrator.gateways.holder import NotFollowed
 from orchestrator.models import Service
 from orchestrator.movers.contract import Direction
-from orchestrator.steps import files
+from orchestrator.steps import files, previews
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
 from orchestrator.steps.citizens import Probes, put_on_record
 from orchestrator.tools import health
@@ -177,6 +177,7 @@ STEP = Step(
     run=run,
     observe=observe,
     undo_source=undo,
+    preview=previews.entry,
 )
 BACK = Step(
     id="shift_entry_back",

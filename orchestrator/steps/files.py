@@ -18,6 +18,7 @@ from orchestrator.models import FileTree, Host
 from orchestrator.movers.files.manifest import Entry, Manifest, differences, read_manifest, shown
 from orchestrator.movers.files.merge import Merge, plan_merge
 from orchestrator.movers.files.trees import Rsync
+from orchestrator.steps import previews
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
 
 NAMED = 20
@@ -234,4 +235,4 @@ def _count_quarantined(ctx: Context, live: Place, quarantine: str) -> list[str]:
     return [shown(name) for name in data.decode("utf-8", "surrogateescape").splitlines()]
 
 
-STEP = Step(id="copy_files", effect=Effect.REVERSIBLE, run=run, observe=observe, undo_target=undo, moves_data=True)
+STEP = Step(id="copy_files", effect=Effect.REVERSIBLE, run=run, observe=observe, undo_target=undo, moves_data=True, preview=previews.file_trees)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.errors import StepFailed
+from orchestrator.steps import previews
 from orchestrator.steps.base import Context, Coverage, Effect, Facts, Observed, Preview, Step
 from orchestrator.steps.parts import parts
 
@@ -74,11 +75,11 @@ BASELINE = Step(
     observe=_done,
     preview=preview_baseline,
 )
-UNCHANGED = Step(id="compare_unchanged", effect=Effect.READ_ONLY, run=compare_unchanged, observe=_done)
+UNCHANGED = Step(id="compare_unchanged", effect=Effect.READ_ONLY, run=compare_unchanged, observe=_done, preview=previews.unchanged)
 END_WAY_BACK = Step(
     id="end_way_back",
     effect=Effect.ONE_WAY,
     run=end_way_back,
     observe=_ended,
 )
-CATALOGUE = Step(id="register_catalogue", effect=Effect.READ_ONLY, run=register, observe=_done)
+CATALOGUE = Step(id="register_catalogue", effect=Effect.READ_ONLY, run=register, observe=_done, preview=previews.catalogue)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator import texts
 from orchestrator.errors import NeedsPerson, Refused, Waiting
+from orchestrator.steps import previews
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def gate(name: str, before: Callable[[Context], None] | None = None) -> Step:
             )
         return {"actor": row["actor"], "decided": row["decided"], "digest": row["digest"]}
 
-    return Step(id=name, effect=Effect.READ_ONLY, run=run, observe=_done)
+    return Step(id=name, effect=Effect.READ_ONLY, run=run, observe=_done, preview=previews.gate(verb))
 
 
 def now() -> dt.datetime:
@@ -126,7 +127,7 @@ def trial_run_over(ctx: Context) -> Facts:
     return watch.trial_run(ctx)
 
 
-WINDOW = Step(id="window", effect=Effect.READ_ONLY, run=wait_window, observe=_done)
+WINDOW = Step(id="window", effect=Effect.READ_ONLY, run=wait_window, observe=_done, preview=previews.window)
 
 
 def _still_as_copied(ctx: Context) -> None:
@@ -154,4 +155,4 @@ def _may_be_accepted(ctx: Context) -> None:
 
 FINAL = gate("final_acceptance", _may_be_accepted)
 FINAL_WITHOUT_WAY_BACK = gate("final_acceptance")
-TRIAL = Step(id="trial_run", effect=Effect.READ_ONLY, run=trial_run_over, observe=_done)
+TRIAL = Step(id="trial_run", effect=Effect.READ_ONLY, run=trial_run_over, observe=_done, preview=previews.trial)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from orchestrator.errors import Finding, Refused
 from orchestrator.gateways.holder import Place
 from orchestrator.movers.postgresql import fence
+from orchestrator.steps import previews
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
 from orchestrator.steps.holders import opened_pgbouncer, sites_with_pgbouncer
 
@@ -69,5 +70,5 @@ def undo(ctx: Context) -> None:
 
 
 STEP = Step(
-    id="prepare_gateway", effect=Effect.REVERSIBLE, run=run, observe=observe, undo_target=undo,
+    id="prepare_gateway", effect=Effect.REVERSIBLE, run=run, observe=observe, undo_target=undo, preview=previews.gateway,
 )  # fmt: skip

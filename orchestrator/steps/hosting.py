@@ -19,7 +19,7 @@ from orchestrator.gateways.haproxy import Runtime
 from orchestrator.hosts import facts
 from orchestrator.models import Database, Host, Service
 from orchestrator.movers.files.trees import tree_hashes
-from orchestrator.steps import gates, people
+from orchestrator.steps import gates, people, previews
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
 from orchestrator.steps.references import Reached, make_table
 from orchestrator.tools import health
@@ -375,15 +375,19 @@ SHUT_DOWN = Step(
     run=shut_down,
     observe=_is_down,
     undo_source=start_where_it_is,
+    preview=previews.outage,
 )
-COLD_BACKUP = Step(id="cold_backup", effect=Effect.READ_ONLY, run=cold_backup, observe=_backed_up, moves_data=True)
-CARRIAGE = Step(id="carry_machines", effect=Effect.REVERSIBLE, run=carry, observe=_carried, undo_source=carry_back)
+COLD_BACKUP = Step(id="cold_backup", effect=Effect.READ_ONLY, run=cold_backup, observe=_backed_up, moves_data=True, preview=previews.databases("kept cold, restored, compared"))
+CARRIAGE = Step(id="carry_machines", effect=Effect.REVERSIBLE, run=carry, observe=_carried, undo_source=carry_back,
+    preview=previews.people("carried by people"),
+)  # fmt: skip
 START = Step(
     id="start_there",
     effect=Effect.REVERSIBLE,
     run=start_there,
     observe=_runs_there,
     undo_source=readdress_back,
+    preview=previews.new_addresses("machines answer at"),
 )
 ENTRY = Step(
     id="point_entry",
@@ -392,4 +396,5 @@ ENTRY = Step(
     observe=_pointed,
     undo_source=point_back,
     switches="target",
+    preview=previews.entry,
 )

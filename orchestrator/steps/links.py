@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from orchestrator.errors import NeedsPerson
 from orchestrator.models import Host, Link
+from orchestrator.steps import previews
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
 
 SECONDS = 3
@@ -27,9 +28,9 @@ def run(ctx: Context) -> Facts:
             facts["not_looked_at"].append(f"{link.peer} (in)")
         for host in ctx.system.hosts:
             name = f"{host.name} → {link.peer} {link.address}:{link.port}"
-            if not _reaches(ctx, host, link):
+            if not reaches(ctx, host, link):
                 facts["unreached_before"].append(name)
-            elif _reaches(ctx, ctx.world.target(host.name), link):
+            elif reaches(ctx, ctx.world.target(host.name), link):
                 facts["reached"].append(name)
             else:
                 lost.append(name)
@@ -42,7 +43,8 @@ def run(ctx: Context) -> Facts:
     return facts
 
 
-def _reaches(ctx: Context, host: Host, link: Link) -> bool:
+def reaches(ctx: Context, host: Host, link: Link) -> bool:
+    """Whether a connection opens from this host. Nothing is sent."""
     argv = ["timeout", str(SECONDS), "bash", "-c", _KNOCK, str(link.address), str(link.port)]
     return ctx.world.ssh(host).run(argv, timeout=SECONDS + 10).code == 0
 
@@ -57,4 +59,5 @@ STEP = Step(
     effect=Effect.READ_ONLY,
     run=run,
     observe=observe,
+    preview=previews.links,
 )

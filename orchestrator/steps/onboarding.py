@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator.steps import gates, people
+from orchestrator.steps import gates, people, previews
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
 
 TASKS = [
@@ -32,5 +32,5 @@ def _done(_: Context) -> Observed:
     return Observed.DONE
 
 
-BRING = Step(id="bring_onto_cloud", effect=Effect.READ_ONLY, run=bring, observe=_done)
-TRIAL = Step(id="trial_use", effect=Effect.READ_ONLY, run=trial, observe=_done)
+BRING = Step(id="bring_onto_cloud", effect=Effect.READ_ONLY, run=bring, observe=_done, preview=previews.people("the builder deploys it"))
+TRIAL = Step(id="trial_use", effect=Effect.READ_ONLY, run=trial, observe=_done, preview=previews.people("the department uses it"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.movers.contract import Moment
+from orchestrator.steps import previews
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
 from orchestrator.steps.parts import parts, refuse_on
 
@@ -47,4 +48,5 @@ STEP = Step(
     observe=observe,
     undo_source=withdraw_source,
     undo_target=withdraw_target,
+    preview=previews.databases("copied and kept in step"),
 )

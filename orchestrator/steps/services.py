@@ -18,7 +18,7 @@ from orchestrator.hosts.carried import Carriage, read_carriage
 from orchestrator.hosts.services import Placed, ServiceManager
 from orchestrator.models import Service
 from orchestrator.movers.postgresql import dumps
-from orchestrator.steps import backup
+from orchestrator.steps import backup, previews
 from orchestrator.steps.base import Context, Coverage, Effect, Facts, Observed, Preview, Step
 from orchestrator.steps.world import unit_name
 from orchestrator.tools import health
@@ -354,6 +354,7 @@ REHEARSE = Step(
     effect=Effect.READ_ONLY,
     run=rehearse,
     observe=_rehearsed,
+    preview=previews.described_services("on a throwaway copy, outside effects off", effects=False),
 )
 DEPLOY = Step(
     id="deploy_services",
@@ -370,6 +371,7 @@ GO_LIVE = Step(
     observe=_live,
     undo_target=silence,
     undo_source=give_back,
+    preview=previews.described_services("outside effects on", effects=True),
 )
 HAND_BACK = Step(
     id="hand_back",

@@ -78,8 +78,10 @@ def test_a_city_in_order_passes_and_says_how_far_it_was_looked_at(city):
     steps = {step["id"]: step for system in found["systems"] if system["system"] == MOVABLE for step in system["steps"]}
     assert steps["provision"]["coverage"] == "planned"
     assert steps["deploy_services"]["coverage"] == "checked"
-    assert steps["cutover"]["coverage"] == "not_touched" and steps["cutover"]["how"]
-    assert found["coverage"]["percent"] > 10
+    assert steps["window"]["coverage"] == "executed"
+    assert steps["cutover"]["coverage"] == "checked" and "no guard was started" in steps["cutover"]["how"]
+    assert steps["end_way_back"]["coverage"] == "not_touched" and steps["end_way_back"]["how"]
+    assert found["coverage"]["percent"] > 65
     warned = [f["code"] for system in found["systems"] for f in system["findings"]]
     assert "not-movable" in warned, "the county's system has no technical sheet yet"
 
