@@ -6,7 +6,7 @@ WORKERS ?= 2
 STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo test test-idempotence test-faults test-contracts docs-databases lab-up lab-down test-lab test-lab-short test-openstack test-openstack-short lint types bench bench-plan bench-forms bench-move bench-dryrun bench-openstack check
+.PHONY: help setup lock demo test test-idempotence test-faults test-contracts docs-databases lab-programs lab-up lab-down test-lab test-lab-short test-openstack test-openstack-short lint types bench bench-plan bench-forms bench-move bench-dryrun bench-openstack check
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,16 +30,19 @@ test-idempotence: setup ## every playbook twice (the second run changes nothing)
 test-faults: setup ## kill -9 in the fence and elsewhere, on real servers
 	@$(VENV)/bin/python -m pytest tests/faults $(ARGS)
 
-lab-up: setup ## boot hosts on this machine: HOSTS="app@room db@room app-new@cloud …" (root on Debian; tests/lab/README.md)
+lab-programs:
+	@sh scripts/lab.sh
+
+lab-up: setup lab-programs ## boot hosts on this machine: HOSTS="app@room db@room app-new@cloud …" (root on Debian; tests/lab/README.md)
 	@$(VENV)/bin/python -m tests.lab.command up $(if $(HOSTS),"$(HOSTS)")
 
 lab-down: ## take them away again
 	@$(VENV)/bin/python -m tests.lab.command down
 
-test-lab: setup ## the engine on hosts that boot: systemd, sudo, owners, networks, power cuts
+test-lab: setup lab-programs ## the engine on hosts that boot: systemd, sudo, owners, networks, power cuts
 	@$(VENV)/bin/python -m pytest tests/lab -m lab $(ARGS)
 
-test-lab-short: setup ## the part of it that every change must pass
+test-lab-short: setup lab-programs ## the part of it that every change must pass
 	@$(VENV)/bin/python -m pytest tests/lab -m 'lab and not long' $(ARGS)
 
 test-openstack: setup ## the module, the engine and a real OpenStack (root on Debian; the first time it is built, minutes)

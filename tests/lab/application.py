@@ -1,6 +1,7 @@
 """A small application as a vendor might leave it on a host: HTTP, a database, uploads, a secret file. Run by a unit of its own.
 
 Environment: LISTEN_ADDRESS, LISTEN_PORT, DATABASE_HOST, DATABASE_PORT, DATABASE_NAME, DATABASE_ROLE, DATABASE_SECRET_FILE, UPLOADS.
+SIGNER_HOST, SIGNER_PORT: a signature device, where it has one; what the device cannot sign now is taken unsigned.
 ``worker`` as its argument: no port; it takes rows of ``queue`` one after another, and must exist once only.
 ``nightly``: run by a timer; one row, and the end. Standard library and psycopg2 only: it runs on the hosts' own Python.
 """
@@ -37,18 +38,24 @@ def transaction(connection, query, values=()):
 
 class Permits(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    connection = None
+    database = None
+    """Each client's own: clients keep theirs open, and a server that takes one at a time would leave the others waiting."""
 
     def ask(self, query, values=()):
         for last in (False, True):
             try:
-                if Permits.connection is None or Permits.connection.closed:
-                    Permits.connection = connect()
-                return transaction(Permits.connection, query, values)
+                if self.database is None or self.database.closed:
+                    self.database = connect()
+                return transaction(self.database, query, values)
             except psycopg2.OperationalError:
-                Permits.connection = None
+                self.database = None
                 if last:
                     raise
+
+    def finish(self):
+        super().finish()
+        if self.database is not None:
+            self.database.close()
 
     def answer(self, status, document):
         body = json.dumps(document).encode()
@@ -76,17 +83,28 @@ class Permits(http.server.BaseHTTPRequestHandler):
             os.rename(name + ".part", name)
             return self.answer(201, {"host": socket.gethostname()})
         (number,) = self.ask("INSERT INTO permits (applicant, host) VALUES (%s, %s) RETURNING id", (body.decode(), socket.gethostname()))[0]
-        return self.answer(201, {"id": number, "host": socket.gethostname()})
+        return self.answer(201, {"id": number, "host": socket.gethostname(), "signature": sign(number)})
 
     def log_message(self, *_):
         pass
 
 
+def sign(number):
+    """By the device; empty while it cannot be reached."""
+    if "SIGNER_HOST" not in os.environ:
+        return ""
+    try:
+        with socket.create_connection((os.environ["SIGNER_HOST"], int(os.environ["SIGNER_PORT"])), timeout=1) as device:
+            device.sendall(b"%d\n" % number)
+            return device.makefile().readline().strip()
+    except OSError:
+        return ""
+
+
 def serve():
     time.sleep(float(os.environ.get("COLD_START", "0")))
     address = (os.environ["LISTEN_ADDRESS"], int(os.environ["LISTEN_PORT"]))
-    http.server.ThreadingHTTPServer.allow_reuse_address = True
-    http.server.HTTPServer(address, Permits).serve_forever()
+    http.server.ThreadingHTTPServer(address, Permits).serve_forever()
 
 
 def work():

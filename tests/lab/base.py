@@ -7,7 +7,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from tests.lab.shell import run
+from tests.lab.shell import LabError, NoLab, run
 
 HOME = Path(os.environ.get("LAB_HOME", "/var/tmp/orchestrator-lab"))
 SUITE = "bookworm"
@@ -26,8 +26,13 @@ CUSTOMISE = (
 """No server starts by itself; no host shares its keys with another; root cannot log in."""
 
 
+UNREACHABLE = ("apt-get update --error-on=any", "Failed to fetch")
+"""What mmdebstrap says when there is no way to an archive: that is no fault of the lab's."""
+
+
 def base_root() -> Path:
-    """The folder of the base root; made on the first call (about 75 s), then only looked at."""
+    """The folder of the base root; made on the first call (about 75 s), then only looked at. Raises NoLab when there is no way to
+    Debian's archive."""
     recipe = "\n".join((SUITE, *PACKAGES, *CUSTOMISE))
     folder = HOME / f"base-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
     HOME.mkdir(parents=True, exist_ok=True)
@@ -39,6 +44,12 @@ def base_root() -> Path:
         run(["rm", "-rf", "--one-file-system", str(staged)])
         hooks = [f"--customize-hook={line}" for line in CUSTOMISE]
         argv = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(PACKAGES)}", *hooks, SUITE, str(staged)]
-        run(argv, limit=1800)
+        try:
+            run(argv, limit=1800)
+        except LabError as error:
+            run(["rm", "-rf", "--one-file-system", str(staged)])
+            if any(words in str(error) for words in UNREACHABLE):
+                raise NoLab(f"no way to Debian's archive, and no base root in {HOME}: {str(error)[-300:]}") from error
+            raise
         staged.rename(folder)
     return folder

@@ -9,6 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -33,7 +34,35 @@ def why_not() -> str:
     if os.geteuid() != 0:
         return "the lab needs root: it boots hosts"
     lacking = missing_programs()
-    return f"the lab needs {', '.join(lacking)}: apt-get install mmdebstrap systemd-container iproute2 openssh-client" if lacking else ""
+    if lacking:
+        return f"the lab needs {', '.join(lacking)}: apt-get install mmdebstrap systemd-container iproute2 openssh-client"
+    return _forbidden()
+
+
+def _forbidden() -> str:
+    """What this machine's root may not do: in many a container it can neither mount, nor make networks, nor groups of processes."""
+    HOME.mkdir(parents=True, exist_ok=True)
+    name = f"lab-probe-{os.getpid()}"
+    with tempfile.TemporaryDirectory(dir=HOME, prefix="probe-") as folder:
+        for part in ("lower", "upper", "work", "root"):
+            Path(folder, part).mkdir()
+        layers = f"lowerdir={folder}/lower,upperdir={folder}/upper,workdir={folder}/work"
+        tries = (
+            (["mount", "-t", "overlay", "overlay", "-o", layers, f"{folder}/root"], ["umount", f"{folder}/root"]),
+            (["ip", "netns", "add", name], ["ip", "netns", "delete", name]),
+        )
+        for act, undo in tries:
+            try:
+                run(act)
+            except LabError as error:
+                return f"the lab cannot be here: {error}"
+            run(undo)
+    try:
+        groups.make(name, "probe")
+    except OSError as error:
+        return f"the lab cannot be here: {error}"
+    groups.remove(name)
+    return ""
 
 
 class Lab:

@@ -11,6 +11,10 @@ class LabError(Exception):
     """Something of this machine, not of what is tested, went wrong."""
 
 
+class NoLab(LabError):
+    """This machine cannot hold a lab, or not now; what it says is why tests are skipped."""
+
+
 def run(argv: Sequence[str], *, limit: float = 120, check: bool = True, given: str | None = None) -> str:
     """What a program writes. Raises LabError with its own words when it fails."""
     done = subprocess.run(list(argv), input=given, capture_output=True, text=True, timeout=limit, errors="replace", check=False)

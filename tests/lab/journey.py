@@ -1,0 +1,125 @@
+"""A migration as its people drive it: the engineer runs, the leader decides, somebody carries; citizens ask all the while."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from tests.lab.hosts import LabHost
+from tests.lab.lab import LEADER, Lab
+from tests.lab.shell import LabError
+
+GATES = {"initial acceptance": "accept", "approval of the cutover": "approve", "final acceptance": "accept"}
+REFUSED, ROLLED_BACK, NEEDS_A_PERSON, WAITING = 3, 4, 5, 6
+"""Exit codes."""
+
+
+class Journey:
+    """One system's way there and back. ``hands``: what is done in the world for a human task, by the words it begins with."""
+
+    def __init__(self, lab: Lab, system: str, hands: Mapping[str, Callable[[], None]] | None = None) -> None:
+        self.lab, self.system = lab, system
+        self.hands = hands or {}
+        self.said = ""
+
+    def command(self, *words: str, limit: float = 900) -> subprocess.CompletedProcess[str]:
+        """One command of the engineer's; what it says is kept."""
+        done = self.lab.orchestrator(*words, limit=limit)
+        self.said += f"\n$ orchestrator {' '.join(words)}\n{done.stdout}{done.stderr}"
+        return done
+
+    def migrate(self, *, stop_at: str = "") -> int:
+        """Forward, deciding at every gate, until it waits for ``stop_at`` or ends; the exit code."""
+        return self._go("migrate", "--system", self.system, "--direct", stop_at=stop_at)
+
+    def resume(self, *, stop_at: str = "") -> int:
+        return self._go("resume", self.system, "--direct", stop_at=stop_at)
+
+    def roll_back(self) -> int:
+        return self._go("rollback", self.system, "--reason", "the trial of going back", "--direct")
+
+    def _go(self, *words: str, stop_at: str = "") -> int:
+        done = self.command(*words)
+        while done.returncode == WAITING:
+            waits = re.findall(r"waits: (.*)", done.stdout)[-1]
+            if stop_at and waits.startswith(stop_at):
+                break
+            self._answer(waits)
+            done = self.command("resume", self.system, "--direct")
+        return done.returncode
+
+    def _answer(self, waits: str) -> None:
+        task = re.match(r"human task (\d+): (.*)", waits)
+        if task:
+            for words, act in self.hands.items():
+                if task[2].startswith(words):
+                    act()
+            told = self.lab.orchestrator("task", "done", task[1], "--evidence", "seen by the lab")
+        else:
+            gate = next(name for name in GATES if waits.startswith(name))
+            digest = re.findall(r"of plan ([0-9a-f]{8})", waits)[-1]
+            told = self.lab.orchestrator(GATES[gate], self.system, "--digest", digest, account=LEADER)
+        self.said += f"{told.stdout}{told.stderr}"
+        assert told.returncode == 0, self.said[-4000:]
+
+
+def photograph(host: LabHost, trees: Sequence[str], units: Sequence[str]) -> str:
+    """Every entry of a system's folders and units by a checker of its own: owners, modes, lists, attributes, content."""
+    return host.script(f"""
+        cd /; export LC_ALL=C
+        find {" ".join(trees)} -printf '%y %m %u:%g %s %l %p\\n' | sort
+        find {" ".join(trees)} -type f -exec sha256sum {{}} + | sort
+        getfacl -R -p {" ".join(trees)}; getfattr -R -h -d -m - {" ".join(trees)}
+        find /etc/systemd/system -type f -exec sha256sum {{}} + | sort
+        find /etc/systemd/system -type d -printf '%m %u:%g %p\\n' | sort
+        for unit in {" ".join(units)}; do echo "$unit $(systemctl is-enabled $unit) $(systemctl is-active $unit)"; done
+    """)
+
+
+class Citizens:
+    """Asks through the entry, ten times a second, and remembers what was acknowledged."""
+
+    def __init__(self, lab: Lab, path: str = ":8080/permits") -> None:
+        self.lab, self.url = lab, f"http://{lab['edge'].address}{path}"
+        self.acknowledged: list[int] = []
+        self.failed: list[str] = []
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._ask_on, daemon=True)
+
+    def __enter__(self) -> Citizens:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ending.set()
+        self._thread.join(60)
+
+    def _ask_on(self) -> None:
+        while not self._ending.is_set():
+            try:
+                said = self.lab["controller"].run("curl", "-sS", "-m", "30", "-X", "POST", "-d", "citizen", "-w", " %{http_code}", self.url)
+                body, _, code = said.rpartition(" ")
+                if code == "201":
+                    self.acknowledged.append(json.loads(body)["id"])
+                else:
+                    self.failed.append(f"{time.strftime('%X')} {said[:200]}")
+            except LabError as error:
+                self.failed.append(f"{time.strftime('%X')} {str(error)[-200:]}")
+            time.sleep(0.1)
+
+
+def rows(host: LabHost, database: str, statement: str) -> list[str]:
+    """Asked on the server itself, as its own superuser."""
+    script = f'psql -qAt -h /var/run/postgresql -d {database} -c "{statement}"'
+    return host.run("runuser", "-u", "postgres", "--", "sh", "-c", script).split()
+
+
+def moved_rows(lab: Lab, name: str, database: str, statement: str) -> list[str]:
+    """Asked of the server that the engine placed, from the controller, as the engine's role: it has no socket."""
+    secret = (lab.city / "secrets/orchestrator").read_text()
+    words = ["psql", "-qAt", f"host={lab[name].address} user=orchestrator dbname={database}", "-c", statement]
+    return lab["controller"].run("env", f"PGPASSWORD={secret}", *words).split()
