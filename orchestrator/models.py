@@ -200,6 +200,16 @@ class HealthCheck(Noun):
     """Asked from the host itself: it listens on the host's own loopback only."""
 
 
+class ConfigFile(Noun):
+    """A configuration file that a service needs, and what in it is different where it stands next. Each side keeps its own."""
+
+    path: AbsolutePath
+    format: Literal["yaml", "ini", "env", "properties", "php", "json"]
+    set: dict[Annotated[str, StringConstraints(min_length=1, max_length=300)], str] = Field(default_factory=dict)
+    """By key (``production.host``, ``$db_host``): a literal, a reference as in a service's environment, ``@database.password`` too, or
+    a text with references in braces."""
+
+
 class Service(Noun):
     name: SystemId
     host: HostName
@@ -222,6 +232,8 @@ class Service(Noun):
     (``@listen.address``, ``@listen.port``, ``@database.host``, ``@database.port``, ``@database.name``,
     ``@database.role``, ``@database.secret_file``, ``@device.host``, ``@device.port``; with several of a kind ``@database.NAME.host`` …), looked up in a table: never
     evaluated."""
+    files: tuple[ConfigFile, ...] = ()
+    """Configuration files that come along, edited."""
     entry: HostName | None = None
     """Name of the public entry (HTTP load balancer backend) that citizens reach it by."""
 

@@ -44,7 +44,7 @@ def read_carriage(connection: SshConnection, unit: str, *, inside: Sequence[str]
         raise ToolError(f"there is no unit {unit}", where=connection.name, remedy="correct the unit's name in the inventory")
     units = (first, *(read_unit(connection, name) for name in first.triggers))
     paths = dict.fromkeys(path for one in units for path in _paths(one) if not _within(path, inside))
-    return Carriage(units, tuple(_read(connection, path) for path in paths if _exists(connection, path)))
+    return Carriage(units, tuple(read_file(connection, path) for path in paths if _exists(connection, path)))
 
 
 def _paths(unit: UnitFacts) -> Iterator[str]:
@@ -66,7 +66,7 @@ def _exists(connection: SshConnection, path: str) -> bool:
     return connection.run(["test", "-f", path], timeout=20).code == 0
 
 
-def _read(connection: SshConnection, path: str) -> CarriedFile:
-    """A file with its mode and its owners by name; a link is followed (a template's instance, an alternative)."""
+def read_file(connection: SshConnection, path: str) -> CarriedFile:
+    """A file with its mode and its owners by name; a link is followed (a template's instance, an alternative). Raises ToolError."""
     seen = connection.run(["stat", "-L", "-c", "%a %U %G", "--", path], timeout=20, check=True).stdout.split()
     return CarriedFile(path, connection.read_file(path, limit=LIMIT), int(seen[0], 8), seen[1], seen[2])

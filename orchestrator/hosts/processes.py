@@ -37,6 +37,11 @@ class Processes:
                 f"{service.name} is a unit of systemd, and {self._connection.name} has none",
                 where=self._connection.name, remedy="give the service a command, or the host systemd",
             )  # fmt: skip
+        if service.files:
+            raise Refused(
+                f"{service.name} brings files along, and {self._connection.name} has no systemd", where=self._connection.name,
+                remedy="keep them in a file tree",
+            )  # fmt: skip
         self._act("place", service)
 
     def start(self, service: Placed) -> None:

@@ -163,6 +163,11 @@ def environment(raw: Any) -> Value:
     return Value({left.strip(): right.strip() for left, _, right in pairs})
 
 
+def files(raw: Any) -> Value:
+    """Configuration files with their edits, as JSON: there is no plainer way to say them in one cell."""
+    return Value(_json(text_of(raw), list))
+
+
 def text(raw: Any) -> Value:
     return Value(text_of(raw))
 
@@ -202,7 +207,7 @@ def date(raw: Any) -> Value:
     return Value(found.isoformat(), "" if text_of(raw) == found.isoformat() else found.isoformat())
 
 
-_LITERAL = {"text", "engine", "name", "names", "argv", "environment", "id"}
+_LITERAL = {"text", "engine", "name", "names", "argv", "environment", "files", "id"}
 """Kinds in which 不详 and the like are words like any other: names, remarks, commands. A text that answers a question is an ``answer``."""
 
 
@@ -229,6 +234,6 @@ _AMOUNTS: dict[str, Callable[[Any, str | None], Value]] = {
     "money": money,
 }  # fmt: skip
 _READERS: dict[str, Callable[[Any], Value]] = {
-    "text": text, "answer": text, "id": text, "names": names, "grade": grade, "days": days, "clock": clock, "argv": argv, "environment": environment, "date": date,
+    "text": text, "answer": text, "id": text, "names": names, "grade": grade, "days": days, "clock": clock, "argv": argv, "environment": environment, "files": files, "date": date,
     "engine": engine, "when": when, "domains": domains, "ports": ports, "name": text,
 }  # fmt: skip

@@ -104,6 +104,8 @@ class _Words:
             return _argv(value) if value else None
         if column.type == "environment":
             return _environment(value) if value else None
+        if column.type == "files":
+            return json.dumps([file.model_dump(mode="json") for file in value], ensure_ascii=False) if value else None
         if column.type == "days" and self.lang == "zh":
             return _DAYS.get(value) if isinstance(value, str) else "、".join(_WEEK[day] for day in value)
         if isinstance(value, tuple):

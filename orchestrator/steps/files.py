@@ -6,19 +6,18 @@ or was deleted at the other side goes to a quarantine folder there, is counted, 
 
 from __future__ import annotations
 
-import dataclasses
-import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from orchestrator.errors import StepFailed
 from orchestrator.hosts import accounts
 from orchestrator.models import FileTree, Host
-from orchestrator.movers.files.manifest import Entry, Manifest, differences, read_manifest, shown
+from orchestrator.movers.files import manifest as manifests
+from orchestrator.movers.files.manifest import Manifest, differences, read_manifest, shown
 from orchestrator.movers.files.merge import Merge, plan_merge
 from orchestrator.movers.files.trees import Rsync
-from orchestrator.steps import previews
+from orchestrator.steps import configuration, previews
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
 
 NAMED = 20
@@ -41,6 +40,13 @@ class Place:
     host: Host
     path: str
     only: tuple[str, ...] | None
+    own: tuple[str, ...] = ()
+    """Names that each side keeps for itself."""
+
+    @property
+    def anchored(self) -> list[str]:
+        """The same as rsync's patterns: from the tree's top, and no sign stands for others."""
+        return ["/" + re.sub(r"([*?\[\\])", r"\\\1", name) if re.search(r"[*?\[]", name) else f"/{name}" for name in self.own]
 
     @property
     def starts(self) -> tuple[str, ...]:
@@ -50,11 +56,11 @@ class Place:
 def places(ctx: Context, tree: FileTree) -> tuple[Place, Place]:
     """A tree on the source and on the target."""
     source, target = ctx.world.source(tree.host), ctx.world.target(tree.host)
-    path, only = tree.path.rstrip("/"), None
+    path, only, own = tree.path.rstrip("/"), None, configuration.names_in(ctx, tree)
     if ctx.world.ssh(source).run(["test", "-d", path], timeout=20).code != 0:
         folder, _, name = path.rpartition("/")
         path, only = folder or "/", (name,)
-    return Place(source, path, only), Place(target, ctx.world.path(path, source, target), only)
+    return Place(source, path, only, own), Place(target, ctx.world.path(path, source, target), only, own)
 
 
 def ids(ctx: Context, sender: Place, receiver: Place) -> list[str]:
@@ -85,7 +91,8 @@ def run(ctx: Context) -> Facts:
         ctx.world.ssh(target.host).run(["mkdir", "-p", "--", target.path], check=True)
         report = rsync(ctx).copy_tree(
             source.host, source.path, target.host, target.path,
-            delete_to=ctx.world.home(target.host, "quarantine", ctx.migration), only=source.only, ids=ids(ctx, source, target),
+            delete_to=ctx.world.home(target.host, "quarantine", ctx.migration), only=source.only, exclude=source.anchored,
+            ids=ids(ctx, source, target),
         )  # fmt: skip
         keep_base(ctx, tree, "forward", read(ctx, target))
         facts["trees"][f"{tree.host}:{tree.path}"] = {
@@ -96,8 +103,9 @@ def run(ctx: Context) -> Facts:
 
 
 def read(ctx: Context, place: Place) -> Manifest:
-    """What is there now."""
-    return read_manifest(ctx.world.ssh(place.host), place.path, place.starts)
+    """What is there now, but for what each side keeps for itself."""
+    found = read_manifest(ctx.world.ssh(place.host), place.path, place.starts)
+    return {name: entry for name, entry in found.items() if name not in place.own}
 
 
 def _base_file(ctx: Context, tree: FileTree, direction: str) -> Path:
@@ -107,24 +115,13 @@ def _base_file(ctx: Context, tree: FileTree, direction: str) -> Path:
 
 def keep_base(ctx: Context, tree: FileTree, direction: str, manifest: Manifest) -> None:
     """What the side that will be live held when both were last made equal."""
-    file = _base_file(ctx, tree, direction)
-    file.parent.mkdir(exist_ok=True, mode=0o700)
-    file.write_text(json.dumps({name: dataclasses.astuple(entry) for name, entry in manifest.items()}), encoding="ascii")
+    manifests.keep(_base_file(ctx, tree, direction), manifest)
 
 
 def base(ctx: Context, tree: FileTree, direction: str) -> Manifest | None:
     """None when nobody kept it: a migration that an older engine began."""
     file = _base_file(ctx, tree, direction)
-    if not file.exists():
-        return None
-    entries = json.loads(file.read_text(encoding="ascii"))
-    return {name: entry_of(values) for name, values in entries.items()}
-
-
-def entry_of(values: list[Any]) -> Entry:
-    """An entry as ``keep_base`` wrote it down."""
-    kind, mode, user, group, size, time, link, digest, acl, attributes = values
-    return Entry(kind, mode, user, group, size, time, link, digest, tuple(acl), tuple(attributes))
+    return manifests.load(file) if file.exists() else None
 
 
 def observe(ctx: Context) -> Observed:

@@ -15,10 +15,10 @@ from urllib.parse import quote
 
 from orchestrator.errors import NeedsPerson, OrchestratorError, StepFailed, findings_of
 from orchestrator.hosts.carried import Carriage, read_carriage
-from orchestrator.hosts.services import Placed, ServiceManager
+from orchestrator.hosts.services import CarriedFile, Placed, ServiceManager
 from orchestrator.models import Service
 from orchestrator.movers.postgresql import dumps
-from orchestrator.steps import backup, previews
+from orchestrator.steps import backup, configuration, previews
 from orchestrator.steps.base import Context, Coverage, Effect, Facts, Observed, Preview, Step
 from orchestrator.steps.world import unit_name
 from orchestrator.tools import health
@@ -72,11 +72,11 @@ def carriage(ctx: Context, service: Service) -> Carriage | None:
     return read_carriage(ctx.world.ssh(ctx.world.source(service.host)), unit_name(service), inside=trees)
 
 
-def with_files(one: Standing, brought: Carriage | None) -> Standing:
-    """The same, with its unit's own files."""
-    if brought is None:
-        return one
-    return dataclasses.replace(one, placed=dataclasses.replace(one.placed, files=brought.files, enabled=brought.enabled))
+def with_files(one: Standing, brought: Carriage | None, edited: tuple[CarriedFile, ...] = ()) -> Standing:
+    """The same, with its unit's own files and its configuration; what was edited wins."""
+    files = {file.path: file for file in (*(brought.files if brought else ()), *edited)}
+    enabled = brought.enabled if brought else one.placed.enabled
+    return dataclasses.replace(one, placed=dataclasses.replace(one.placed, files=tuple(files.values()), enabled=enabled))
 
 
 def give_secret(ctx: Context, one: Standing, path: str, value: str, brought: Carriage | None) -> None:
@@ -119,7 +119,8 @@ def rehearse(ctx: Context) -> Facts:
             if service.shared:
                 continue
             brought, copies = carriage(ctx, service), _copies(ctx, service)
-            one = with_files(standing(ctx, service, effects=False, rehearsal=copies or None), brought)
+            edited = configuration.edited_files(ctx, service, copies or None, passwords)
+            one = with_files(standing(ctx, service, effects=False, rehearsal=copies or None), brought, edited)
             placed.append(one)
             one.manager.place(dataclasses.replace(one.placed, enabled=False))
             for name, (_, _, secret) in copies.items():
@@ -177,7 +178,8 @@ def deploy(ctx: Context) -> Facts:
     for service in moved(ctx):
         at = time.monotonic()
         brought = carriage(ctx, service)
-        one = with_files(standing(ctx, service, effects=False), brought)
+        passwords = {database.name: ctx.world.secret(database.secret) for database in ctx.world.movable_databases} if service.files else {}
+        one = with_files(standing(ctx, service, effects=False), brought, configuration.edited_files(ctx, service, None, passwords))
         one.manager.place(one.placed)
         for database in ctx.world.movable_databases:
             path = ctx.world.secret_path(ctx.world.target(service.host), service, database)
@@ -345,6 +347,7 @@ def describe(ctx: Context, service: Service) -> Facts:
         "unit": placed.unit,
         "argv": list(placed.argv),
         "environment": dict(placed.environment),
+        "files": {file.path: sorted(file.set) for file in service.files},
         "port": placed.port,
     }
 

@@ -263,6 +263,10 @@ class World:
             start_seconds=service.start_seconds or START_SECONDS,
         )  # fmt: skip
 
+    def reference_table(self, service: Service, rehearsal: Mapping[str, tuple[str, str, str]] | None = None) -> dict[str, str]:
+        """What a service on the target may refer to, and what stands for it."""
+        return self._references(service, self.target(service.host), service.port or 0, rehearsal)
+
     def _references(
         self, service: Service, target: Host, port: int, rehearsal: Mapping[str, tuple[str, str, str]] | None
     ) -> dict[str, str]:

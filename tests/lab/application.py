@@ -1,11 +1,13 @@
 """A small application as a vendor might leave it on a host: HTTP, a database, uploads, a secret file. Run by a unit of its own.
 
 Environment: LISTEN_ADDRESS, LISTEN_PORT, DATABASE_HOST, DATABASE_PORT, DATABASE_NAME, DATABASE_ROLE, DATABASE_SECRET_FILE, UPLOADS.
+SETTINGS: an ini file that says how the database is reached, instead of the variables.
 SIGNER_HOST, SIGNER_PORT: a signature device, where it has one; what the device cannot sign now is taken unsigned.
 ``worker`` as its argument: no port; it takes rows of ``queue`` one after another, and must exist once only.
 ``nightly``: run by a timer; one row, and the end. Standard library and psycopg2 only: it runs on the hosts' own Python.
 """
 
+import configparser
 import http.server
 import json
 import os
@@ -17,14 +19,21 @@ import psycopg2
 
 
 def connect():
-    with open(os.environ["DATABASE_SECRET_FILE"]) as file:
-        password = file.read().strip()
+    if "SETTINGS" in os.environ:
+        parser = configparser.ConfigParser(interpolation=None)
+        with open(os.environ["SETTINGS"]) as file:
+            parser.read_file(file)
+        how = dict(parser["database"])
+    else:
+        how = {name: os.environ[f"DATABASE_{name.upper()}"] for name in ("host", "port", "name", "role")}
+        with open(os.environ["DATABASE_SECRET_FILE"]) as file:
+            how["password"] = file.read().strip()
     return psycopg2.connect(
-        host=os.environ["DATABASE_HOST"],
-        port=os.environ["DATABASE_PORT"],
-        dbname=os.environ["DATABASE_NAME"],
-        user=os.environ["DATABASE_ROLE"],
-        password=password,
+        host=how["host"],
+        port=how["port"],
+        dbname=how["name"],
+        user=how["role"],
+        password=how["password"],
         connect_timeout=5,
         application_name="permits",
     )

@@ -12,7 +12,7 @@ import pytest
 
 from tests.lab import furnish, inventory
 from tests.lab.journey import WAITING, Citizens, Journey, moved_rows, photograph
-from tests.lab.lab import DEFAULT_HOSTS, Lab
+from tests.lab.lab import DEFAULT_HOSTS, ENGINEER, Lab
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
 HOSTS = DEFAULT_HOSTS
@@ -32,6 +32,7 @@ class Trip:
     owners: str = ""
     code_back: int = 0
     after: str = ""
+    settings_after: str = ""
     code_again: int = 0
     entry: str = ""
     acknowledged: list[int] = field(default_factory=list)
@@ -61,6 +62,7 @@ def trip(city: Lab) -> Iterator[Trip]:
         trip.owners = city["app-new"].run("find", "/srv/permits", "-printf", "%u:%g %m %P\\n")
         trip.code_back = journey.roll_back()
         trip.after = photograph(city["app"], TREES, UNITS)
+        trip.settings_after = city["app-new"].script("cat /opt/permits/database.ini 2>/dev/null || :")
         trip.code_again = journey.migrate()
     trip.acknowledged, trip.failed = citizens.acknowledged, citizens.failed
     yield trip
@@ -84,6 +86,17 @@ def test_files_belong_there_to_whom_they_belonged_here(trip: Trip) -> None:
 
 def test_the_old_host_is_as_it_was_owner_for_owner(trip: Trip) -> None:
     assert trip.after.splitlines() == trip.before.splitlines()
+
+
+def test_settings_that_were_edited_are_gone_after_going_back_and_nowhere_on_the_controller(city: Lab, trip: Trip) -> None:
+    assert trip.settings_after == ""
+    secret = (city.city / "secrets/permits_app").read_text()
+    found = city["controller"].run("grep", "-rlF", secret, f"/home/{ENGINEER}/city/.orchestrator", "/var/tmp", "/tmp", check=False)
+    assert found == ""
+    written = city["app-new"].run("cat", "/opt/permits/database.ini")
+    assert f"host = {city['gw-cloud'].address}\nport = 6432\n" in written
+    assert written.startswith("; how the worker")
+    assert city["app-new"].run("stat", "-c", "%a %U:%G", "/opt/permits/database.ini").strip() == "640 root:permits"
 
 
 def test_forward_again_it_is_accepted(trip: Trip) -> None:

@@ -6,10 +6,14 @@ they are text with surrogates (``os.fsdecode``), and are made printable only whe
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from orchestrator.errors import Refused, ToolError
 from orchestrator.tools.ssh import SshConnection
@@ -147,3 +151,20 @@ def differences(here: Manifest, there: Manifest) -> list[str]:
         elif respects := mine.differs(theirs):
             found.append(f"{shown(name)}: {', '.join(respects)}")
     return found
+
+
+def keep(file: Path, manifest: Manifest) -> None:
+    """Writes a manifest down, for a later comparison."""
+    file.parent.mkdir(exist_ok=True, mode=0o700)
+    file.write_text(json.dumps({name: dataclasses.astuple(entry) for name, entry in manifest.items()}), encoding="ascii")
+
+
+def load(file: Path) -> Manifest:
+    """A manifest as it was kept."""
+    entries = json.loads(file.read_text(encoding="ascii"))
+    return {name: _entry_of(values) for name, values in entries.items()}
+
+
+def _entry_of(values: list[Any]) -> Entry:
+    kind, mode, user, group, size, time, link, digest, acl, attributes = values
+    return Entry(kind, mode, user, group, size, time, link, digest, tuple(acl), tuple(attributes))

@@ -1,0 +1,111 @@
+"""YAML and JSON: a key is a path, ``production.database.host``, ``servers.0.host``. Its parent must be there; it need not."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.scalarstring import SingleQuotedScalarString
+
+from orchestrator.hosts.configuration.errors import EditRefused
+
+
+def edit_yaml(text: str, values: Mapping[str, str]) -> str:
+    """Comments, quotes and order stay. A file of several documents, or with a template in it, is refused."""
+    reader = YAML(typ="rt")
+    reader.preserve_quotes = True
+    reader.width = 100_000  # no line is broken that was whole
+    first = next(iter(values), "")
+    try:
+        document = reader.load(text)
+    except YAMLError as error:
+        raise EditRefused(first, f"the file is no YAML of one document: {str(error).splitlines()[0]}") from error
+    _set_all(document, values, quoted=True)
+    written = io.StringIO()
+    reader.dump(document, written)
+    result = written.getvalue()
+    result = result.replace("\n", "\r\n") if "\r\n" in text else result
+    _insist(yaml.safe_load(result), values)
+    return result
+
+
+def edit_json(text: str, values: Mapping[str, str]) -> str:
+    """Order and indentation stay."""
+    try:
+        document = json.loads(text, object_pairs_hook=_without_doubles)
+    except ValueError as error:
+        raise EditRefused(next(iter(values), ""), f"the file is no JSON: {error}") from error
+    _set_all(document, values)
+    indent = re.search(r"\n([ \t]+)\S", text)
+    end = "\n" if text.endswith("\n") else ""
+    result = json.dumps(document, ensure_ascii=False, indent=indent[1] if indent else None) + end
+    _insist(json.loads(result), values)
+    return result
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len({name for name, _ in pairs}) != len(pairs):
+        raise ValueError("one object has a key twice")
+    return dict(pairs)
+
+
+def _set_all(document: Any, values: Mapping[str, str], *, quoted: bool = False) -> None:
+    for key, value in values.items():
+        *parents, last = key.split(".")
+        place = document
+        for word in parents:
+            place = _child(key, place, word)
+        former = _child(key, place, last, missing=True)
+        if isinstance(former, (dict, list)):
+            raise EditRefused(key, "it is no single value")
+        new = _like(former, value)
+        if quoted and isinstance(new, str) and _is_read_otherwise(new):
+            new = SingleQuotedScalarString(new)
+        if isinstance(place, list):
+            place[int(last)] = new
+        elif isinstance(place, dict):
+            place[last] = new
+        else:
+            raise EditRefused(key, "what should hold it is a single value")
+
+
+def _child(key: str, place: Any, word: str, *, missing: bool = False) -> Any:
+    if isinstance(place, dict):
+        if word in place:
+            return place[word]
+        if missing:
+            return None
+    if isinstance(place, list) and word.isdigit() and int(word) < len(place):
+        return place[int(word)]
+    raise EditRefused(key, f"there is no {word} in the file")
+
+
+def _like(former: Any, value: str) -> Any:
+    """A number stays a number; everything else is text."""
+    if isinstance(former, int) and not isinstance(former, bool) and re.fullmatch(r"\d{1,18}", value):
+        return int(value)
+    return value
+
+
+def _is_read_otherwise(value: str) -> bool:
+    """``yes``, ``0123``, ``a: b``: without quotes, some reader takes it for something else than text."""
+    try:
+        return bool(yaml.safe_load(value) != value)
+    except yaml.YAMLError:
+        return True
+
+
+def _insist(document: Any, values: Mapping[str, str]) -> None:
+    """Read again by somebody else, every key has its value."""
+    for key, value in values.items():
+        place = document
+        for word in key.split("."):
+            place = place[int(word)] if isinstance(place, list) else place[word]
+        if str(place) != value:
+            raise EditRefused(key, "written, it would be read as something else")
