@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -62,6 +63,13 @@ class BoundRecords:
     def task(self, step: str, name: str, *, zh: str, en: str, detail: Mapping[str, Any]) -> Mapping[str, Any]:
         """The human task's row, opened when it was not."""
         return dict(self._decisions.open_task(self._lease, step, name, zh=zh, en=en, detail=detail)._mapping)
+
+    def task_opened(self, step: str, name: str) -> float | None:
+        """When a human task was opened (seconds since the epoch); None when it was not."""
+        for task in self._decisions.tasks(self._lease.migration):
+            if (task.step, task.name) == (step, name):
+                return dt.datetime.fromisoformat(task.opened).timestamp()
+        return None
 
     def tasks_done(self, step: str) -> list[str]:
         """Names of the human tasks of a step that were done."""

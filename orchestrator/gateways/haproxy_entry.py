@@ -255,6 +255,11 @@ class HaproxyEntry:
             self._lead_back()
             raise NotFollowed("; ".join(problems))
 
+    def offer(self, part: str) -> None:
+        """The side that it leads to may take requests as soon as it answers; nobody waits for that here."""
+        for server in self.find_servers(part, self._leads[part][1]):
+            self._runtime.ready(server.backend, server.name)
+
     def _lead_back(self) -> None:
         """Those that were left serve again: a new server that died right after its last good check must leave nobody without one."""
         for part, (_, to) in self._leads.items():

@@ -6,25 +6,23 @@ at the new place exists there only, and that is declared (``exposed``) on the re
 
 from __future__ import annotations
 
-import os
-import re
-import shlex
-import stat
+import datetime as dt
 import time
-from pathlib import Path
 
 from orchestrator.cutover.probing import Probe
-from orchestrator.errors import Refused, StepFailed
-from orchestrator.gateways.haproxy import Runtime
-from orchestrator.hosts import facts
-from orchestrator.models import Database, Host, Service
-from orchestrator.movers.files.trees import tree_hashes
-from orchestrator.steps import gates, people, previews
+from orchestrator.errors import StepFailed
+from orchestrator.gateways.holder import NotFollowed
+from orchestrator.models import Service
+from orchestrator.movers.machine.kept import shut_all
+from orchestrator.steps import cold, gates, machine, people, previews
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
-from orchestrator.steps.references import Reached, make_table
+from orchestrator.steps.entry import opened_entry
+from orchestrator.steps.machine import ANNOUNCED, adopt
+from orchestrator.steps.world import START_SECONDS
 from orchestrator.tools import health
 
-ANNOUNCED = "outage_announced"
+BOOT_SECONDS = 300.0
+"""How long a machine that was switched on at the new place may take until it answers."""
 CARRY = [
     ("power_off", "服务器关机断电", "power the machines off"),
     ("transport", "运输至云中心", "transport to the cloud centre"),
@@ -34,34 +32,8 @@ CARRY = [
 CARRY_BACK = [(f"{name}_back", f"{zh}（运回原机房）", f"{en} (going back)") for name, zh, en in CARRY]
 
 
-def moved(host: Host) -> Host:
-    """The same machine at its new place."""
-    return host.model_copy(update={"address": people.new_address(host)})
-
-
-def adopt(ctx: Context) -> None:
-    """The target of a hosted system is the machine itself, elsewhere."""
-    ctx.world.targets = {h.name: moved(h) for h in ctx.system.hosts}
-
-
 def _probe(ctx: Context) -> Probe:
     return Probe(ctx.world.folder, f"{ctx.migration}-outage")
-
-
-def _trees(ctx: Context) -> list[tuple[Host, str]]:
-    """What is backed up cold: the declared trees and the databases' data directories."""
-    found = [(ctx.world.source(t.host), t.path) for t in ctx.system.file_trees]
-    return found + [(ctx.world.source(d.host), _data(d)) for d in ctx.system.databases]
-
-
-def _data(database: Database) -> str:
-    if database.data_directory is None:
-        raise Refused(
-            f"{database.name} has no data_directory",
-            where=database.host,
-            remedy="add it to the inventory: it is backed up cold and compared",
-        )
-    return database.data_directory
 
 
 # ---------------------------------------------------------------- down
@@ -75,48 +47,20 @@ def shut_down(ctx: Context) -> Facts:
     if all(_answering(ctx)) or not ctx.records.said(ANNOUNCED):  # a port that was dead before says nothing of what we began
         gates.wait_window(ctx)
     budget = (ctx.system.interruption.outage_minutes if ctx.system.interruption else None) or 0
-    ctx.records.event(ANNOUNCED, {"minutes": budget})
+    if not ctx.records.said(ANNOUNCED):
+        ctx.records.event(ANNOUNCED, {"minutes": budget, **machine.look(ctx)})
     entry = next((s for s in ctx.system.services if s.entry), None)
     if entry is not None and ctx.sites.entry is not None:
         _probe(ctx).start(kind="http", target=_url(ctx, entry), clients=1, every_ms=100, limit=86_400, alone=True)
     began = time.time()
-    for service in ctx.system.services:
-        stop_service(ctx, ctx.world.source(service.host), service)
-    for database in ctx.system.databases:
-        _pg_ctl(ctx, ctx.world.source(database.host), database, ["stop", "-m", "fast", "-w", "-t", "120"])
-    return {"began": began, "minutes": budget}
+    seconds = {host.name: shut_all(machine.parts(ctx, host)) for host in ctx.system.hosts}
+    return {"began": began, "minutes": budget, "seconds": seconds, "took": round(time.time() - began, 1)}
 
 
 def _url(ctx: Context, service: Service) -> str:
     entry = ctx.sites.entry
     assert entry is not None  # noqa: S101 - the caller looked
     return f"http://{entry.address}:{entry.ports[service.entry or '']}{service.health.target if service.health else '/'}"
-
-
-def stop_service(ctx: Context, host: Host, service: Service) -> None:
-    """Ends a service's process on its host and waits until its port is closed."""
-    connection = ctx.world.ssh(host)
-    if service.unit:
-        connection.run(["systemctl", "stop", service.unit], check=True)
-    else:
-        first, rest = service.command[0][0], re.escape(service.command[0][1:])
-        connection.run(["pkill", "-TERM", "-f", "--", f"[{first}]{rest}"])  # the brackets keep pkill from finding its own shell
-    until = time.monotonic() + 30
-    while service.port and health.answers(host.address, service.port):
-        if time.monotonic() > until:
-            raise StepFailed(f"{service.name} does not stop", where=host.name, remedy="stop it by hand, then resume")
-        time.sleep(0.1)
-
-
-def _pg_ctl(ctx: Context, host: Host, database: Database, words: list[str]) -> None:
-    from orchestrator.steps.prepare import run_as
-
-    data = _data(database)
-    argv = [*run_as(host), f"{facts.require_postgresql(ctx.world.ssh(host))}/pg_ctl", "-D", data, "-s", *words]
-    log = f"{data}/../hosting.log"
-    command = f"{shlex.join([*argv, '-l', log] if words[0] == 'start' else argv)} </dev/null >/dev/null 2>&1"
-    if ctx.world.ssh(host).run(["sh", "-c", command], timeout=180).code != 0 and words[0] == "start":
-        raise StepFailed("PostgreSQL did not start", where=host.name, remedy=f"read {log}")
 
 
 def _answering(ctx: Context) -> list[bool]:
@@ -134,112 +78,59 @@ def start_where_it_is(ctx: Context) -> None:
     if not ctx.records.said(ANNOUNCED):
         return
     for host in ctx.system.hosts:
-        _start(ctx, host)
+        machine.restore(ctx, host)
     _probe(ctx).stop()
-
-
-def _start(ctx: Context, host: Host) -> None:
-    for database in ctx.system.databases:
-        if database.host == host.name and not health.answers(host.address, database.port):
-            _pg_ctl(ctx, host, database, ["start", "-w", "-t", "120"])
-    for service in ctx.system.services:
-        if service.host != host.name or (service.port and health.answers(host.address, service.port)):
-            continue
-        environment = _environment(ctx, host, service)
-        words = ["env", *(f"{k}={v}" for k, v in sorted(environment.items())), *service.command]
-        log = f"{ctx.world.root(host)}/var/log/{service.name}.log"
-        ctx.world.ssh(host).run(["sh", "-c", f"setsid {shlex.join(words)} </dev/null >>{shlex.quote(log)} 2>&1 &"], check=True)
-    for service in ctx.system.services:
-        problem = health.check(service, host.address, service.port or 0, limit=30) if service.host == host.name else None
-        if problem:
-            raise StepFailed(
-                f"{service.name} is not healthy: {problem}",
-                where=f"{host.name} {host.address}",
-                remedy="read its log, mend it, then resume",
-            )
-
-
-def _environment(ctx: Context, host: Host, service: Service) -> dict[str, str]:
-    databases = []
-    for database in ctx.system.databases:
-        values = {
-            "host": ctx.world.target(database.host).address if database.host in ctx.world.targets else host.address,
-            "port": str(database.port),
-            "name": database.name,
-            "role": database.role or "",
-            "secret_file": (database.secret or "").removeprefix("file:"),
-        }
-        databases.append(Reached(database.name, values))
-    table = make_table({"address": host.address, "port": str(service.port)}, databases, [])
-    return {name: table.get(value, value) for name, value in service.environment.items()}
-
-
-# ---------------------------------------------------------------- cold backup
-
-
-def cold_backup(ctx: Context) -> Facts:
-    """Copies everything while it stands still, and compares every file's content with the machine's."""
-    from orchestrator.steps.files import rsync
-
-    facts: Facts = {"trees": {}}
-    for host, path in _trees(ctx):
-        folder = _backup_folder(ctx, host, path)
-        report = rsync(ctx).fetch(host, path, folder, checksum=True)
-        here = tree_hashes(ctx.world.ssh(host), path)
-        there = local_hashes(folder)
-        differ = sorted(name for name in here.keys() | there.keys() if here.get(name) != there.get(name))
-        if differ:
-            raise StepFailed(
-                f"the cold backup differs: {', '.join(differ[:5])}",
-                where=f"{host.name}:{path}",
-                remedy="look at both disks; the machine is not moved before this is equal",
-            )
-        facts["trees"][f"{host.name}:{path}"] = {"files": len(here), "bytes": report.bytes}
-        ctx.records.copied(what=f"cold backup {host.name}:{path}", source_state="stopped", size=report.bytes, items=len(here))
-    return facts
-
-
-def _backup_folder(ctx: Context, host: Host, path: str) -> Path:
-    return ctx.world.folder / "cold" / host.name / path.strip("/").replace("/", "_")
-
-
-def local_hashes(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file below a folder of the controller."""
-    import hashlib
-
-    found = {}
-    for file in sorted(folder.rglob("*")):
-        if not file.is_file():
-            continue
-        name = str(file.relative_to(folder))
-        if _stands_for_a_link(file):
-            found[name] = f"link:{os.fsdecode(file.read_bytes())}"
-        else:
-            with file.open("rb") as content:
-                found[name] = hashlib.file_digest(content, "sha256").hexdigest()
-    return found
-
-
-def _stands_for_a_link(file: Path) -> bool:
-    """rsync's --fake-super keeps a link as a file that holds where it points, and says so beside it: octal mode first."""
-    try:
-        kept = os.getxattr(file, "user.rsync.%stat")
-    except OSError:
-        return False
-    return stat.S_ISLNK(int(kept.split()[0], 8))
-
-
-def _backed_up(ctx: Context) -> Observed:
-    return Observed.DONE if all(_backup_folder(ctx, h, p).is_dir() for h, p in _trees(ctx)) else Observed.NOT_DONE
 
 
 # ---------------------------------------------------------------- carriage and start
 
 
 def carry(ctx: Context) -> Facts:
-    """People switch off, carry, rack and switch on."""
+    """People switch off, carry, rack and switch on; then every machine answers at its new place. Raises StepFailed when one does
+    not, or when there is no time left to carry it back within the window: it goes back then."""
+    adopt(ctx)
+    _insist_on_time(ctx)
     detail = {"machines": [h.name for h in ctx.system.hosts], "to": [people.new_address(h) for h in ctx.system.hosts]}
-    return {"tasks": people.ask(ctx, "carry_machines", CARRY, detail)}
+    turn_back = _turn_back_time(ctx)
+    if turn_back is not None:
+        detail["turn_back"] = [dt.datetime.fromtimestamp(turn_back, dt.UTC).isoformat(timespec="seconds")]
+    tasks = people.ask(ctx, "carry_machines", CARRY, detail)
+    until = time.monotonic() + BOOT_SECONDS
+    while time.monotonic() < until and _carried(ctx) is not Observed.DONE:
+        ctx.pause(0.5)
+    if _carried(ctx) is not Observed.DONE:
+        silent = [f"{h.name} {h.address}" for h in ctx.world.targets.values() if not health.answers(h.address, h.ssh_port)]
+        raise StepFailed(
+            f"does not answer {BOOT_SECONDS:g} s after it was switched on: {', '.join(silent)}",
+            where=ctx.system.id,
+            remedy="it goes back to its old place; look at its console there",
+        )
+    return {"tasks": tasks}
+
+
+def _turn_back_time(ctx: Context) -> float | None:
+    """Until when it can still be carried back within the approved window: the way back takes as long as the way there has taken,
+    and starting as long as stopping took with what the services may need. None where no window was named."""
+    window = ctx.records.approved_window()
+    if window is None:
+        return None
+    end = dt.datetime.fromisoformat(window["end"]).timestamp()
+    starting = sum(service.start_seconds or START_SECONDS for service in ctx.system.services)
+    starting += float(ctx.facts.get("shut_down", {}).get("took", 0))
+    left = ctx.records.task_opened("carry_machines", "power_off") or time.time()
+    return left + (end - starting - left) / 2
+
+
+def _insist_on_time(ctx: Context) -> None:
+    turn_back = _turn_back_time(ctx)
+    under_way = ctx.records.task_opened("carry_machines", "power_off") is not None
+    if turn_back is None or not under_way or time.time() < turn_back or "power_on" in ctx.records.tasks_done("carry_machines"):
+        return
+    raise StepFailed(
+        f"the turn-back time {dt.datetime.fromtimestamp(turn_back, dt.UTC):%Y-%m-%d %H:%M} UTC has passed and the machines are on their way",
+        where=ctx.system.id,
+        remedy="they go back within the window; plan another",
+    )
 
 
 def _carried(ctx: Context) -> Observed:
@@ -257,72 +148,36 @@ def carry_back(ctx: Context) -> None:
 
 
 def start_there(ctx: Context) -> Facts:
-    """Re-addresses the machine, compares its files with the cold backup *before* anything starts, then starts and verifies."""
+    """Compares the machines' files with those before transport *before* anything starts, re-addresses, starts and verifies."""
     adopt(ctx)
-    compared = 0
-    if not any(s.port and health.answers(ctx.world.target(s.host).address, s.port) for s in ctx.system.services):
-        compared = _compare_with_backup(ctx)
+    compared = cold.compare_after_transport(ctx)
+    readdressed = {host.name: machine.readdress(ctx, host) for host in ctx.world.targets.values()}
     for host in ctx.world.targets.values():
-        _readdress(ctx, host)
-        _start(ctx, host)
+        machine.start(ctx, host)
     ctx.records.event(
         "writes_exposed", {"since": time.time(), "why": "the data travels with the machine; no stand-in is fed at the old place"}
     )
-    return {"hosts": {h.name: h.address for h in ctx.world.targets.values()}, "compared_files": compared}
+    return {"hosts": {h.name: h.address for h in ctx.world.targets.values()}, "compared_files": compared, "addresses": readdressed}
 
 
-def _compare_with_backup(ctx: Context) -> int:
-    count = 0
-    for host, path in _trees(ctx):
-        there = tree_hashes(ctx.world.ssh(ctx.world.target(host.name)), path)
-        backup = local_hashes(_backup_folder(ctx, host, path))
-        differ = sorted(name for name in there.keys() | backup.keys() if there.get(name) != backup.get(name))
-        if differ:
-            raise StepFailed(
-                f"after transport {', '.join(differ[:5])} differ from the cold backup",
-                where=host.name,
-                remedy="restore these from the cold backup, then resume",
-            )
-        count += len(there)
-    return count
-
-
-def _readdress(ctx: Context, host: Host) -> None:
-    """PostgreSQL listens where its machine is now."""
-    old = next(h for h in ctx.system.hosts if h.name == host.name).address
-    for database in ctx.system.databases:
-        if database.host == host.name:
-            ctx.world.ssh(host).run(
-                ["sh", "-c", f"sed -i {_exchange(old, host.address)} {shlex.quote(_data(database))}/postgresql*.conf"], check=True
-            )
-
-
-def _exchange(old: str, new: str) -> str:
-    """One address for another, not within a longer one."""
-    word = old.replace(".", r"\.")
-    return shlex.quote(rf"s/\b{word}\b/{new}/g")
-
-
-def readdress_back(ctx: Context) -> None:
-    """Stops it at the new place and gives the configuration its old address again."""
+def take_down_there(ctx: Context) -> None:
+    """Stops it at the new place and gives its configuration back. A machine that does not answer there is not waited for: what it
+    holds is given back when it stands at its old place (``start_where_it_is`` restores whatever was touched)."""
     adopt(ctx)
-    for service in ctx.system.services:
-        host = ctx.world.target(service.host)
+    for host in ctx.world.targets.values():
         if health.answers(host.address, host.ssh_port):
-            stop_service(ctx, host, service)
-    for database in ctx.system.databases:
-        host = ctx.world.target(database.host)
-        if health.answers(host.address, database.port):
-            _pg_ctl(ctx, host, database, ["stop", "-m", "fast", "-w", "-t", "120"])
-        data, old = _data(database), ctx.world.source(database.host).address
-        if health.answers(host.address, host.ssh_port):
-            ctx.world.ssh(host).run(["sh", "-c", f"sed -i {_exchange(host.address, old)} {shlex.quote(data)}/postgresql*.conf"])
+            shut_all(machine.parts(ctx, host))
+            machine.readdress_back(ctx, host)
 
 
 def _runs_there(ctx: Context) -> Observed:
     adopt(ctx)
-    problems = [health.check(s, ctx.world.target(s.host).address, s.port or 0, limit=1) for s in ctx.system.services]
-    return Observed.NOT_DONE if all(problems) and problems else Observed.UNCLEAR if any(problems) else Observed.DONE
+    if not all(health.answers(h.address, h.ssh_port) for h in ctx.world.targets.values()):
+        return Observed.NOT_DONE
+    up = [part.is_up() for host in ctx.world.targets.values() for part in machine.parts(ctx, host)]
+    problems = [health.check(s, ctx.world.target(s.host).address, s.port or 0, limit=1) for s in ctx.system.services if s.port]
+    up += [problem is None for problem in problems]
+    return Observed.DONE if all(up) else Observed.UNCLEAR if any(up) else Observed.NOT_DONE
 
 
 # ---------------------------------------------------------------- entry and outage
@@ -331,7 +186,7 @@ def _runs_there(ctx: Context) -> Observed:
 def point_entry(ctx: Context) -> Facts:
     """Citizens' entry follows the machine; the outage ends and is measured from outside."""
     adopt(ctx)
-    _point(ctx, target=True)
+    _point(ctx, "target")
     began = float(ctx.facts["shut_down"]["began"])
     probe = _probe(ctx)
     time.sleep(1.0)
@@ -346,49 +201,59 @@ def point_entry(ctx: Context) -> Facts:
     return {"outage_seconds": round(seen.longest_gap_ms / 1000, 1), "started": began, "ended": ended}
 
 
-def _point(ctx: Context, *, target: bool) -> None:
-    assert ctx.sites.entry is not None  # noqa: S101 - hosting needs an entry
-    runtime = Runtime(ctx.sites.entry)
-    for service in ctx.system.services:
-        if service.entry:
-            host = ctx.world.target(service.host) if target else ctx.world.source(service.host)
-            runtime.point(service.entry, service.name, host.address, service.port or 0)
-            runtime.wait_up(service.entry, service.name, limit=15)
+def _point(ctx: Context, to: str) -> None:
+    """The entry leads to where the machine stands; the server of the other place is left, whatever HAProxy calls it."""
+    if not _led(ctx):
+        return
+    try:
+        with opened_entry(ctx, to) as entry:
+            entry.stage()
+            entry.switch_and_resume()
+            for service in _led(ctx) if to == "source" else ():
+                entry.unlearn(service.name)
+    except (NotFollowed, OSError) as error:
+        raise StepFailed(str(error), where="entry", remedy="look at the service where its machine stands, then resume") from error
+
+
+def _led(ctx: Context) -> list[Service]:
+    return [service for service in ctx.system.services if service.entry and service.port]
 
 
 def point_back(ctx: Context) -> None:
-    """The entry points at the old place again."""
-    _point(ctx, target=False)
+    """The entry leads to the old place again, also while nothing answers there yet: nothing waits for it here."""
+    adopt(ctx)
+    if not _led(ctx):
+        return
+    with opened_entry(ctx, "source") as entry:
+        entry.stage()
+        for service in _led(ctx):
+            entry.offer(service.name)
+            entry.unlearn(service.name)
 
 
 def _pointed(ctx: Context) -> Observed:
     adopt(ctx)
-    assert ctx.sites.entry is not None  # noqa: S101 - hosting needs an entry
-    runtime = Runtime(ctx.sites.entry)
-    good = [runtime.address(s.entry, s.name) == f"{ctx.world.target(s.host).address}:{s.port}" for s in ctx.system.services if s.entry]
-    return Observed.DONE if all(good) else Observed.NOT_DONE
+    if not _led(ctx):
+        return Observed.NOTHING
+    with opened_entry(ctx, "target") as entry:
+        return Observed.DONE if entry.is_led() else Observed.NOT_DONE
 
 
 SHUT_DOWN = Step(
-    id="shut_down",
-    effect=Effect.REVERSIBLE,
-    run=shut_down,
-    observe=_is_down,
-    undo_source=start_where_it_is,
-    preview=previews.outage,
-)
-COLD_BACKUP = Step(id="cold_backup", effect=Effect.READ_ONLY, run=cold_backup, observe=_backed_up, moves_data=True, preview=previews.databases("kept cold, restored, compared"))
-CARRIAGE = Step(id="carry_machines", effect=Effect.REVERSIBLE, run=carry, observe=_carried, undo_source=carry_back,
+    id="shut_down", effect=Effect.REVERSIBLE, run=shut_down, observe=_is_down, undo_source=start_where_it_is, preview=previews.outage,
+)  # fmt: skip
+COLD_BACKUP = Step(
+    id="cold_backup", effect=Effect.READ_ONLY, run=cold.run, observe=cold.observe, moves_data=True,
+    preview=previews.databases("kept cold, restored, compared"),
+)  # fmt: skip
+CARRIAGE = Step(
+    id="carry_machines", effect=Effect.REVERSIBLE, run=carry, observe=_carried, undo_source=carry_back,
     preview=previews.people("carried by people"),
 )  # fmt: skip
 START = Step(
-    id="start_there",
-    effect=Effect.REVERSIBLE,
-    run=start_there,
-    observe=_runs_there,
-    undo_source=readdress_back,
+    id="start_there", effect=Effect.REVERSIBLE, run=start_there, observe=_runs_there, undo_source=take_down_there,
     preview=previews.new_addresses("machines answer at"),
-)
+)  # fmt: skip
 ENTRY = Step(
     id="point_entry",
     effect=Effect.REVERSIBLE,

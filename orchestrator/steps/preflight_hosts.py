@@ -38,6 +38,8 @@ def find_source_problems(ctx: Context) -> tuple[list[Finding], dict[str, str]]:
     needs = [source_need(ctx, host) for host in ctx.system.hosts]
     if ctx.verdict.strategy != "hosting":
         needs += [gateway_need(ctx, site.gateway) for site in ctx.sites.sites]
+    else:
+        needs.append(_restore_need(ctx))
     return find_problems(ctx, needs)
 
 
@@ -71,6 +73,8 @@ def _describe(answer: Answers) -> str:
 def source_need(ctx: Context, host: Host) -> Need:
     """A host of the old room: it is read, its services are stopped and started, files come back to it."""
     trees = tuple(tree.path for tree in ctx.system.file_trees if tree.host == host.name)
+    if ctx.verdict.strategy == "hosting":
+        trees += tuple(d.data_directory for d in ctx.system.databases if d.host == host.name and d.data_directory)
     files = ("rsync", "find", "sha256sum", "getfacl", "getfattr") if trees else ()
     return Need(host, "source", programs=files, readable=trees, writable=(ctx.world.home(host),) if trees else ())
 
@@ -90,6 +94,14 @@ def gateway_need(ctx: Context, host: Host) -> Need:
     if not ctx.world.movable_databases:
         files = []
     return Need(host, "gateway", programs=("flock", "sed") if files else (), readable=tuple(files), writable=tuple(files))
+
+
+def _restore_need(ctx: Context) -> Need:
+    """Where the cold backup of a hosted system is restored, to be compared before anything is carried."""
+    sizes = [tree.size_gb or 0 for tree in ctx.system.file_trees] + [database.size_gb or 0 for database in ctx.system.databases]
+    gateway = ctx.world.cloud.gateway
+    return Need(gateway, "restores the cold backup", programs=("rsync", "find", "sha256sum"), writable=(ctx.world.home(gateway),),
+                space=int(sum(sizes) * GB))  # fmt: skip
 
 
 def judge(system: str, need: Need, answer: Answers) -> Iterator[Finding]:

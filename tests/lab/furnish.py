@@ -117,6 +117,14 @@ def edge(host: LabHost, entries: list[dict[str, object]]) -> None:
     host.run("systemctl", "enable", "--quiet", "--now", "haproxy")
 
 
+SETTINGS = """; how the worker reaches the database
+[database]
+host = {host}
+port = {port}
+name = permits
+role = permits_app
+password = {password}
+"""
 PERMITS_UNIT = """[Unit]
 Description=Permits ({what})
 After=network-online.target
@@ -157,8 +165,11 @@ def permits(host: LabHost, *, database: LabHost, pool: str, pool_port: int, pass
         "UPLOADS": "/srv/permits/uploads",
     }  # fmt: skip
     host.write("/etc/permits/permits.env", "".join(f"{name}={value}\n" for name, value in values.items()))
+    settings = SETTINGS.format(host=pool, port=pool_port, password=passwords["permits_app"])
+    host.write("/opt/permits/database.ini", settings, mode=0o640, owner="root:permits")
     for what, unit in (("web", "permits-web"), ("worker", "permits-worker")):
         host.write(f"/etc/systemd/system/{unit}.service", PERMITS_UNIT.format(what=what))
+    host.write("/etc/systemd/system/permits-worker.service.d/settings.conf", "[Service]\nEnvironment=SETTINGS=/opt/permits/database.ini\n")
     nightly = PERMITS_UNIT.format(what="nightly").replace("Restart=on-failure", "Type=oneshot")
     host.write("/etc/systemd/system/permits-nightly.service", nightly.partition("[Install]")[0])
     timer = "[Timer]\nOnCalendar=*:*:0/5\nAccuracySec=1s\n\n[Install]\nWantedBy=timers.target\n"
@@ -181,4 +192,52 @@ def whole_city(lab: Lab) -> Passwords:
     edge(lab["edge"], [{"name": "permits", "port": 8080, "server": "permits-web", "to": lab["app"].address, "to_port": 8001}])
     lab["app-new"].script("useradd --uid 1105 --system monitoring; groupadd --gid 1205 backup-readers")
     lab["db-new"].run("systemctl", "enable", "--quiet", "--now", "postgresql")
+    return passwords
+
+
+DEVICE = """
+import socketserver
+class Line(socketserver.StreamRequestHandler):
+    def handle(self):
+        for line in self.rfile:
+            self.wfile.write(b"signed-" + line)
+socketserver.ThreadingTCPServer.allow_reuse_address = True
+socketserver.ThreadingTCPServer(("0.0.0.0", 7100), Line).serve_forever()
+"""
+DEVICE_UNIT = "[Service]\nExecStart=/usr/bin/python3 /opt/signer.py\n[Install]\nWantedBy=multi-user.target\n"
+DEVICE_LINK = """
+frontend device-signer
+    mode tcp
+    bind {address}:7100
+    default_backend device-signer
+
+backend device-signer
+    mode tcp
+    default-server check inter 200ms fall 2 rise 1
+    server dev {device}:7100
+"""
+
+
+def signer(lab: Lab) -> None:
+    """A signature device in the old room, which people manage by hand, and the link to it on both gateways."""
+    device = lab["signer"]
+    device.write("/opt/signer.py", DEVICE)
+    device.write("/etc/systemd/system/signer.service", DEVICE_UNIT)
+    device.run("systemctl", "enable", "--quiet", "--now", "signer.service")
+    for name in ("gw-room", "gw-cloud"):
+        link = DEVICE_LINK.format(address=lab[name].address, device=device.address)
+        lab[name].write("/etc/haproxy/haproxy.cfg", HAPROXY.format(address=lab[name].address) + link)
+        lab[name].run("systemctl", "restart", "haproxy")
+    unit = "/etc/systemd/system/permits-web.service.d/signer.conf"
+    lab["app"].write(unit, f"[Service]\nEnvironment=SIGNER_HOST={lab['gw-room'].address} SIGNER_PORT=7100\n")
+    lab["app"].script("systemctl daemon-reload; systemctl restart permits-web")
+
+
+def one_box(lab: Lab) -> Passwords:
+    """The whole permits system on one machine, which nobody can install anew; behind the edge, with a gateway at the cloud centre."""
+    passwords, box = Passwords(), lab["box"]
+    gateway(lab["gw-cloud"], passwords=passwords, lines=[], users={})
+    postgresql(box, clients=[lab["controller"].address, box.address], passwords=passwords, base="permits", role="permits_app")
+    permits(box, database=box, pool=box.address, pool_port=5432, passwords=passwords)
+    edge(lab["edge"], [{"name": "permits", "port": 8080, "server": "old-box", "to": box.address, "to_port": 8001}])
     return passwords

@@ -34,8 +34,14 @@ def make(lab: str, host: str) -> list[Path]:
 
 
 def members(lab: str, host: str) -> set[int]:
-    """Every process of a host, and of what watches over it."""
-    return {int(pid) for folder in _folders(lab, host) for file in folder.rglob("cgroup.procs") for pid in file.read_text().split()}
+    """Every process of a host, and of what watches over it. Groups come and go while it looks: one that has gone holds nothing."""
+    found: set[int] = set()
+    for folder in _folders(lab, host):
+        for place, _, names in os.walk(folder):
+            if "cgroup.procs" in names:
+                with contextlib.suppress(OSError):
+                    found.update(int(pid) for pid in Path(place, "cgroup.procs").read_text().split())
+    return found
 
 
 def freeze(lab: str, host: str, *, frozen: bool) -> None:

@@ -18,7 +18,7 @@ counting: all_together
 """
 
 
-def permits(lab: Lab) -> dict[str, Any]:
+def permits(lab: Lab, *, app: str = "app", db: str = "db") -> dict[str, Any]:
     """The permits system: two hosts, a database, files, a web service, a worker that exists once, a timer."""
     references = {
         "LISTEN_ADDRESS": "@listen.address", "LISTEN_PORT": "@listen.port", "DATABASE_HOST": "@database.host", "DATABASE_PORT": "@database.port",
@@ -32,19 +32,22 @@ def permits(lab: Lab) -> dict[str, Any]:
         "special_equipment": False, "room": "old-room", "network": "government_extranet", "users": "public", "service_hours": "7×24",
         "max_interruption_minutes": 1, "vendor": "本市软件中心", "installable": True, "supported": True, "processor": "x86_64",
         "shared_storage_cluster": False, "security_owner": "permits-office", "data_owner": "permits-office", "contact": "周工",
-        "hosts": [host(lab, "app", target="app-new"), host(lab, "db", target="db-new")],
+        "hosts": [host(lab, name, target=f"{name}-new") for name in (app, db)],
         "databases": [{
-            "name": "permits", "engine": "postgresql", "version": "15", "host": "db", "port": 5432, "role": "permits_app",
+            "name": "permits", "engine": "postgresql", "version": "15", "host": db, "port": 5432, "role": "permits_app",
             "secret": secret("permits_app"), "admin_role": "orchestrator", "admin_secret": secret("orchestrator"), "size_gb": 0.1,
         }],
-        "file_trees": [{"host": "app", "path": path} for path in ("/opt/permits", "/srv/permits")],
+        "file_trees": [{"host": app, "path": path} for path in ("/opt/permits", "/srv/permits")],
         "services": [
-            {"name": "permits-web", "host": "app", "unit": "permits-web.service", "port": 8001, "health": health, "singleton": False,
-             "entry": "permits", "environment": references},
-            {"name": "permits-worker", "host": "app", "unit": "permits-worker.service", "singleton": True,
-             "health": {"kind": "tcp", "target": ""}, "environment": references},
-            {"name": "permits-nightly", "host": "app", "unit": "permits-nightly.timer", "singleton": True,
-             "health": {"kind": "tcp", "target": ""}, "environment": references},
+            {"name": "permits-web", "host": app, "unit": "permits-web.service", "port": 8001, "health": health, "singleton": False,
+             "entry": "permits", "environment": dict(references)},
+            {"name": "permits-worker", "host": app, "unit": "permits-worker.service", "singleton": True,
+             "health": {"kind": "tcp", "target": ""}, "environment": {},
+             "files": [{"path": "/opt/permits/database.ini", "format": "ini", "set": {
+                 "database.host": "@database.host", "database.port": "@database.port", "database.name": "@database.name",
+                 "database.role": "@database.role", "database.password": "@database.password"}}]},
+            {"name": "permits-nightly", "host": app, "unit": "permits-nightly.timer", "singleton": True,
+             "health": {"kind": "tcp", "target": ""}, "environment": dict(references)},
         ],
         "links": [{"peer": "市民办事门户", "direction": "out", "address": lab["edge"].address, "port": 22, "purpose": "horizontal"}],
         "windows": [{"days": "daily", "start": "00:00", "end": "24:00"}],
@@ -52,6 +55,28 @@ def permits(lab: Lab) -> dict[str, Any]:
                             "update_frequency": "实时"}],
         "interruption": {"gap_ms": 3000, "failed_requests": 0}, "trial_run_seconds": 4,
     }  # fmt: skip
+
+
+def signing_permits(lab: Lab, *, new_address: str) -> dict[str, Any]:
+    """The same with a signature device, which travels apart."""
+    system = permits(lab)
+    system["services"][0]["environment"] |= {"SIGNER_HOST": "@device.host", "SIGNER_PORT": "@device.port"}
+    device = {
+        "name": "signer", "model": "SJJ1012 签名验签服务器", "address": lab["signer"].address, "port": 7100, "management": "manual",
+        "travel_outage_minutes": 30, "new_address": new_address,
+    }  # fmt: skip
+    return {**system, "special_equipment": True, "devices": [device]}
+
+
+def hosted_permits(lab: Lab, *, new_address: str) -> dict[str, Any]:
+    """The same on one machine that is carried: nobody can install it anew."""
+    system = permits(lab, app="box", db="box")
+    for service in system["services"]:
+        service["environment"].pop("DATABASE_SECRET_FILE", None)  # its own, on its own disk
+    system["databases"][0]["data_directory"] = "/var/lib/postgresql/15/main"
+    answers = {"installable": False, "supported": False, "virtualised": False, "servers": 1, "max_interruption_minutes": 120}
+    interruption = {"gap_ms": 3000, "failed_requests": 0, "outage_minutes": 60}
+    return {**system, **answers, "hosts": [host(lab, "box", new_address=new_address)], "interruption": interruption}
 
 
 def host(lab: Lab, name: str, **more: Any) -> dict[str, Any]:
@@ -90,7 +115,8 @@ def sites(lab: Lab, entries: dict[str, int]) -> dict[str, Any]:
     for server in cloud["servers"]:
         server.pop("os")
     entry = {"host": "edge", "address": lab["edge"].address, "runtime_port": 9999, "ports": entries}
-    return {"sites": [site("room", "gw-room", "10.80.1.0/24"), cloud], "entry": entry}
+    room = [site("room", "gw-room", "10.80.1.0/24")] if "gw-room" in lab.hosts else []
+    return {"sites": [*room, cloud], "entry": entry}
 
 
 def write(lab: Lab, systems: list[dict[str, Any]], passwords: Passwords, *, entries: dict[str, int]) -> None:
