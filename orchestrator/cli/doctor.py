@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 
 import click
 
-from orchestrator.errors import Exit
+from orchestrator.errors import Exit, Finding
 
 
 @click.command()
+@click.option("--cluster", is_flag=True, help="Also what several controllers need of each other: journal, clock, state folder, Prefect, workers.")
 @click.option("--json", "as_json", is_flag=True)
-def doctor(*, as_json: bool) -> int:
+def doctor(*, cluster: bool, as_json: bool) -> int:
     """Look at programs, Python and configuration; changes nothing. Exit 3 when something is missing."""
     from orchestrator.cli.settings import load_settings
     from orchestrator.tools import programs
 
     settings = load_settings()
     findings = list(programs.missing())
-    where = {name: str(programs.find(name)) for name in programs.PROGRAMS if name not in {f.system for f in findings} and _there(name)}
+    lacking = {finding.system for finding in findings}
+    if cluster:
+        findings += _cluster()
+    where = {name: str(programs.find(name)) for name in programs.PROGRAMS if name not in lacking and _there(name)}
     if as_json:
         click.echo(json.dumps({"python": sys.version.split()[0], "programs": where, "findings": [f.__dict__ for f in findings]}))
     else:
@@ -29,8 +34,19 @@ def doctor(*, as_json: bool) -> int:
         click.echo(f"inventory     {settings.inventory}{'' if settings.inventory.is_dir() else ' (not there yet)'}")
         click.echo(f"journal       {settings.journal_url.rpartition('@')[2]}")
         for finding in findings:
-            click.secho(f"missing: {finding.message}\n    → {finding.remedy}", fg="red")
+            click.secho(f"{'missing' if finding.system else finding.code}: {finding.message}\n    → {finding.remedy}", fg="red")
     return int(Exit.REFUSED if findings else Exit.DONE)
+
+
+def _cluster() -> list[Finding]:
+    from orchestrator.cli.settings import open_session
+    from orchestrator.tools import prefect_server
+
+    session = open_session()
+    prefect_server.point(session.settings)
+    from orchestrator.flows.cluster import find_problems
+
+    return find_problems(session, Path.cwd())
 
 
 def _there(name: str) -> bool:

@@ -62,6 +62,7 @@ class Runner:
 
     def __init__(
         self, journal: Journal, lease: Lease, context: Context, observer: Observer | None = None, *, invoke: Invoke = directly, stopping: Stopping = never,
+        lost: Stopping = never,
         runbooks: Mapping[str, tuple[Step, ...]] = RUNBOOKS, going_back: Mapping[str, tuple[Step, ...]] = GOING_BACK,
     ) -> None:  # fmt: skip
         self._journal = journal
@@ -69,6 +70,7 @@ class Runner:
         self._context = context
         self._invoke = invoke
         self._stopping = stopping
+        self._lost = lost
         self._runbooks = runbooks
         self._going_back = going_back
         self._observer: Observer = observer or Silent()
@@ -135,7 +137,10 @@ class Runner:
         return None
 
     def _turn_back_waits(self) -> bool:
-        """Whether a person asked, and there is a step that goes forward and may be left for it."""
+        """Whether a person asked, and there is a step that goes forward and may be left for it; or the lease is lost, so that another
+        controller may begin at any moment."""
+        if self._lost():
+            return True
         if self._journal.flag(f"turn_back:{self._lease.migration}") is None:
             return False
         row = self._migration()
@@ -176,6 +181,12 @@ class Runner:
         except StaleLease:
             raise
         except Exception as error:
+            if self._lost():  # nothing more is written: whoever has the lease next finds it RUNNING, and looks at the world
+                raise StaleLease(
+                    f"this process could not keep its lease on {self._lease.migration}",
+                    where=self._lease.migration,
+                    remedy="`orchestrator status` shows who works on it now; else bring the journal back and `orchestrator resume`",
+                ) from error
             if step.can_be_left and self._turn_back_waits():  # whatever it raised: it was told to stop
                 left = TurnedBack(where=step.id)
                 self._set(runbook, step.id, StepState.FAILED, error=_describe(left))

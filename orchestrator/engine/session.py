@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import os
 import socket
 import threading
-from collections.abc import Collection, Iterator
+import time
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from orchestrator.errors import Exit, Finding, Refused, StaleLease
+from sqlalchemy.exc import SQLAlchemyError
+
+from orchestrator.errors import Exit, Finding, NeedsPerson, Refused, StaleLease
 from orchestrator.journal.actors import Actor, current_actor
 from orchestrator.journal.states import Ending, MigrationState
 from orchestrator.journal.store import LEASE_SECONDS, Lease
@@ -250,26 +252,37 @@ class Session(Workspace):
             context = self._context(lease, world, row.system, row.plan_digest, observer)
             if row.ending == Ending.NEEDS_A_PERSON:
                 self.journal.clear_needs_person(lease, actor=str(self.actor))
-            with self._renewed(lease):
-                yield Runner(self.journal, lease, context, observer, invoke=invoke or directly, stopping=stopping or never)
+            with self._renewed(lease) as lost:
+                yield Runner(self.journal, lease, context, observer, invoke=invoke or directly, stopping=stopping or never, lost=lost)
         finally:
             world.close()
             self.journal.release(lease)
 
     @contextmanager
-    def _renewed(self, lease: Lease) -> Iterator[None]:
-        """A step of hours keeps its lease: renewed three times in each of its lifetimes."""
-        stop = threading.Event()
+    def _renewed(self, lease: Lease) -> Iterator[Callable[[], bool]]:
+        """A step of hours keeps its lease: renewed three times in each of its lifetimes. Gives what says whether it is lost: to a newer
+        one, or because the journal could not be reached for so long that another controller may soon take it. Who has lost it
+        ends what it started, before the other one begins."""
+        stop, taken = threading.Event(), threading.Event()
+        renewed = [time.monotonic()]
 
         def renew() -> None:
             while not stop.wait(LEASE_SECONDS / 3):
-                with contextlib.suppress(StaleLease):  # the runner's next write says so
+                try:
                     self.journal.renew(lease)
+                    renewed[0] = time.monotonic()
+                except StaleLease:
+                    taken.set()
+                except (SQLAlchemyError, NeedsPerson):
+                    continue  # away: asked again until the time is up
+
+        def lost() -> bool:
+            return taken.is_set() or time.monotonic() - renewed[0] > LEASE_SECONDS * 5 / 6
 
         thread = threading.Thread(target=renew, name=f"lease {lease.migration}", daemon=True)
         thread.start()
         try:
-            yield
+            yield lost
         finally:
             stop.set()
             thread.join()

@@ -73,13 +73,13 @@ def decide(runs: Sequence[Run], stands: Iterable[Stand], ask: Ask) -> list[Act]:
 
 
 def newest_of(runs: Sequence[Run], run: Run) -> Run:
-    """The newest run of the same migration that a worker can start: it stands for the others. Runs of the command line stand for
-    themselves."""
+    """The newest run of the same migration and flow that a worker can start: it stands for the others. Runs of the command line stand
+    for themselves; one that goes back stands beside the one that went forward, which ends with the migration."""
     if not run.deployed:
         return run
     for other in runs:
         same = other.migration == run.migration if run.migration and other.migration else other.system == run.system
-        if other.deployed and same and (not other.over or other.state == "CRASHED"):
+        if other.deployed and same and other.turns_back == run.turns_back and (not other.over or other.state == "CRASHED"):
             return other
     return run
 

@@ -37,6 +37,8 @@ class Run:
     since: float
     starts: int
     together: tuple[str, ...] = ()
+    turns_back: bool = False
+    """Whether it was started to go back (``rollback-system``)."""
 
     @property
     def over(self) -> bool:
@@ -77,6 +79,7 @@ def describe_run(run: FlowRun) -> Run:
         key=known_key(details.pause_key) if details is not None else None,
         since=(now("UTC") - state.timestamp).total_seconds() if state is not None else 0.0,
         starts=run.run_count or 0,
+        turns_back="reason" in parameters,  # only that flow has one
         together=tuple(str(system) for system in together if isinstance(system, str)),
     )
 
@@ -84,7 +87,7 @@ def describe_run(run: FlowRun) -> Run:
 def open_run(client: SyncPrefectClient, system: str) -> UUID | None:
     """The newest deployed run of a system that is not over, or that crashed."""
     for run in read_runs(client):
-        if run.system == system and run.deployed and (not run.over or run.state == "CRASHED"):
+        if run.system == system and run.deployed and not run.turns_back and (not run.over or run.state == "CRASHED"):
             return run.id
     return None
 

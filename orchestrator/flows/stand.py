@@ -109,8 +109,9 @@ def wait_words(wait: dict[str, Any], system: str) -> str:
 def key_of(journal: Journal, row: Any, together: Sequence[str], clock: dt.datetime, *, alive: bool) -> str:
     """Sixteen hex digits over everything that a waiting migration may be waiting for."""
     hold = journal.flag("hold")
-    others = {m.system: (m.live, m.state) for m in journal.migrations() if m.system in together}
-    facts: dict[str, Any] = {"alive": alive, "hold": hold is not None, "others": others}
+    facts: dict[str, Any] = {"alive": alive, "hold": hold is not None}
+    if row is None or row.state == MigrationState.ENDED:  # not begun (again): it may wait for what it depends on
+        facts["others"] = {m.system: (m.live, m.state) for m in journal.migrations() if m.system in together}
     if row is not None:
         decisions = Decisions(journal)
         facts |= {

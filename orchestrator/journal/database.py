@@ -67,7 +67,14 @@ def _engine(url: str) -> Engine:
         raise Refused(
             f"the journal cannot stand on {known.get_backend_name()}", where="journal", remedy="name a postgresql:// or sqlite:/// URL"
         )
-    options = {"connect_timeout": 10, "application_name": "orchestrator journal"}
+    options = {
+        "connect_timeout": 10,
+        "application_name": "orchestrator journal",
+        "tcp_user_timeout": 15_000,  # a network that was cut must not hold an engine that has to notice it (``session``)
+        "keepalives_idle": 5,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+    }
     return create_engine(known.set(drivername="postgresql+psycopg"), connect_args=options, pool_pre_ping=True)
 
 

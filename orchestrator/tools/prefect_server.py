@@ -54,6 +54,17 @@ def ensure(settings: Settings, *, pages: bool = False, port: int = 0) -> str:
     return url
 
 
+def point(settings: Settings) -> str:
+    """As ``ensure``, and starts nothing: the URL of theirs, of ours where it lives; else one that does not answer."""
+    folder = (settings.state / "prefect").resolve()
+    kept = _living(folder)
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    url = their_server(settings) or (str(kept["url"]) if kept else "http://127.0.0.1:4200/api")
+    os.environ[API] = os.environ[SET_BY_US] = url
+    return url
+
+
 SET_BY_US = "ORCHESTRATOR_OWN_PREFECT"
 """In the environment: the URL that we put there ourselves, for us and for our children."""
 

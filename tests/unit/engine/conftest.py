@@ -121,14 +121,15 @@ class Play:
         finally:
             self.journal.release(lease)
 
-    def runner(self, lease: Lease) -> Runner:
+    def runner(self, lease: Lease, lost: Callable[[], bool] = lambda: False) -> Runner:
         nothing: Any = SimpleNamespace()
         context = Context(
             system=nothing, verdict=nothing, plan=nothing, sites=nothing, settings=nothing, migration=self.migration, token=lease.token,
             records=BoundRecords(self.journal, lease, "portal"), say=self.said.append, world=cast(Any, self.hands),
         )  # fmt: skip
         self.context = context
-        return Runner(self.journal, lease, context, runbooks={"fake": self.runbook}, going_back={"fake": self.back})
+        books: dict[str, Any] = {"runbooks": {"fake": self.runbook}, "going_back": {"fake": self.back}}
+        return Runner(self.journal, lease, context, lost=lost, **books)
 
     def states(self) -> dict[str, str]:
         return {s.step: s.state for s in self.journal.steps(self.migration)}

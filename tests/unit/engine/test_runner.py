@@ -462,6 +462,28 @@ def test_a_running_step_is_left_within_seconds_when_a_person_turns_back(play):
     assert play.log == ["one", "hangs", "undo hangs", "undo one"]
 
 
+def test_who_lost_the_lease_ends_what_runs_and_writes_nothing_more(play):
+    """Another controller may begin at any moment: the step is left as it is found after a crash."""
+    released, lost = threading.Event(), threading.Event()
+    play.begin(play.step("one"), play.step("hangs"))
+
+    def hang(what: str) -> None:
+        if what == "hangs":
+            play.hands.then = released.set
+            lost.set()
+            if released.wait(60):
+                raise ConnectionError("the server closed the connection")
+
+    play.on_run = hang
+    lease = play.journal.acquire(play.migration, holder="engine")
+    runner = play.runner(lease, lost=lost.is_set)
+    with pytest.raises(StaleLease):
+        runner.run()
+    assert released.is_set()
+    assert play.states() == {"one": "done", "hangs": "running"}
+    assert play.journal.migration(play.migration).state == "forward", "a journal that was away turns nothing back"
+
+
 def test_a_step_that_only_sleeps_asks_whether_it_should_stop(play):
     play.begin(play.step("one"), play.step("sleeps"))
 

@@ -71,6 +71,14 @@ def test_a_run_of_the_command_line_takes_no_workers_run_over():
     assert decide([command, waits], [stand(alive=True)], lambda *_: stand(alive=True)) == []
 
 
+def test_a_run_that_goes_back_takes_the_one_that_waits_not_over():
+    back, waits = run(2, state="SCHEDULED", turns_back=True), run(1, state="PAUSED", key="new")
+    assert decide([back, waits], [stand()], lambda *_: stand()) == []
+    assert decide([back, waits], [stand()], lambda *_: stand(ended=True, ending="rolled_back_after_cutover")) == [
+        Act(Do.CLOSE, PORTAL, back.id), Act(Do.CLOSE, PORTAL, waits.id),
+    ]  # fmt: skip
+
+
 def test_a_new_prefect_database_is_filled_from_the_journal():
     stands = [stand(), stand(system="register", migration="register-1", **ENDED)]
     assert decide([], stands, lambda *_: stand()) == [Act(Do.SHOW, PORTAL), Act(Do.SHOW, "register")]
