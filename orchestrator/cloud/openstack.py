@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
@@ -15,80 +14,9 @@ from orchestrator.cloud.changes import read_mark
 from orchestrator.cloud.kinds import Kind
 from orchestrator.cloud.listing import Thing
 from orchestrator.errors import ToolError
+from orchestrator.tools.openstack_api import api_errors, connect
 
-API_SECONDS = 20
-"""How long one call may take: a cloud that does not answer is said, and not waited for."""
 GONE_SECONDS = 300.0
-
-
-@contextmanager
-def api_errors(doing: str) -> Iterator[None]:
-    """The SDK's errors as ours: what was asked, and what to do. Raises ToolError."""
-    import keystoneauth1.exceptions as keystone
-    import openstack.exceptions as sdk
-
-    try:
-        yield
-    except keystone.ConnectFailure as error:
-        raise ToolError(
-            f"the cloud does not answer: {_brief(error)}", where=doing, remedy="check the network to it and OS_AUTH_URL", retryable=True
-        ) from error
-    except (keystone.Unauthorized, keystone.MissingRequiredOptions, keystone.MissingAuthPlugin) as error:
-        raise ToolError(
-            f"the cloud refuses us: {_brief(error)}", where=doing, remedy="check OS_CLOUD, or OS_USERNAME and the rest"
-        ) from error
-    except sdk.ConfigException as error:
-        raise ToolError(f"no cloud is configured: {_brief(error)}", where=doing, remedy="set OS_CLOUD and clouds.yaml, or OS_*") from error
-    except sdk.ForbiddenException as error:
-        raise ToolError(
-            f"the cloud forbids it: {_brief(error)}", where=doing, remedy="docs/clouds.md lists the rights that are needed"
-        ) from error
-    except (sdk.SDKException, keystone.ClientException) as error:
-        raise ToolError(
-            f"the cloud said: {_brief(error)}", where=doing, remedy="look at it on the cloud, then resume", retryable=True
-        ) from error
-
-
-def _brief(error: Exception) -> str:
-    return " ".join(str(error).split())[:400]
-
-
-def connect() -> Any:
-    """A connection that has logged in. Raises ToolError within seconds when it cannot."""
-    import openstack
-
-    with api_errors("log in"):
-        connection = openstack.connect(api_timeout=API_SECONDS, app_name="orchestrator", compute_default_microversion="2.79")
-        ask_once_more(connection.session.session)
-        connection.authorize()
-    return connection
-
-
-def ask_once_more(requests_session: Any) -> None:
-    """A connection that was kept open may be closed by the other side just when it is used again: what changes nothing when it
-    is asked twice is asked a second time. A cloud that is silent, or refuses to be connected to, is not."""
-    import requests
-
-    class OnceMore(requests.adapters.BaseAdapter):
-        def __init__(self, inner: Any) -> None:
-            super().__init__()
-            self.inner = inner
-
-        def send(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-            try:
-                return self.inner.send(request, *args, **kwargs)
-            except requests.Timeout:
-                raise
-            except requests.ConnectionError:
-                if request.method not in ("GET", "HEAD", "DELETE"):
-                    raise
-                return self.inner.send(request, *args, **kwargs)
-
-        def close(self) -> None:
-            self.inner.close()
-
-    for prefix, adapter in list(requests_session.adapters.items()):
-        requests_session.mount(prefix, OnceMore(adapter))
 
 
 class OpenStackListing:

@@ -9,9 +9,9 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from orchestrator.cloud.flavours import Flavour
-from orchestrator.cloud.openstack import api_errors, connect
 from orchestrator.cloud.questions import Answers, Image, Network, Quota
 from orchestrator.errors import ToolError
+from orchestrator.tools.openstack_api import api_errors, connect
 
 T = TypeVar("T")
 

@@ -1,25 +1,40 @@
-"""Which class stands behind a kind of side or holder: the one table of the guard."""
+"""Which class stands behind a kind of side, holder or citizen: the one table of the guard and the probe."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from orchestrator.gateways import haproxy_entry, pgbouncer
+from orchestrator.gateways import haproxy_entry, http_citizen, pgbouncer
 from orchestrator.gateways.holder import Holder
 from orchestrator.movers import decision
+from orchestrator.movers.citizen import Citizen
+from orchestrator.movers.postgresql import citizen as postgresql_citizen
 from orchestrator.movers.postgresql import side as postgresql
 from orchestrator.movers.side import Side
 
 SIDES: dict[str, Callable[..., Side]] = {postgresql.KIND: postgresql.PostgresSide, decision.KIND: decision.DecisionSide}
 HOLDERS: dict[str, Callable[..., Holder]] = {pgbouncer.KIND: pgbouncer.PgBouncer, haproxy_entry.KIND: haproxy_entry.HaproxyEntry}
+CITIZENS: dict[str, Callable[..., Citizen]] = {
+    postgresql_citizen.KIND: postgresql_citizen.PostgresCitizen,
+    http_citizen.KIND: http_citizen.HttpCitizen,
+}
 
 
 def make_side(spec: Mapping[str, Any]) -> Side:
     """Opens a side. Raises Lost when it does not answer, LookupError for a kind that nobody knows."""
-    return SIDES[spec["kind"]](**{key: value for key, value in spec.items() if key != "kind"})
+    return SIDES[spec["kind"]](**_without_kind(spec))
 
 
 def make_holder(spec: Mapping[str, Any]) -> Holder:
     """Opens a holder. Raises OSError or the driver's error when it does not answer, LookupError as above."""
-    return HOLDERS[spec["kind"]](**{key: value for key, value in spec.items() if key != "kind"})
+    return HOLDERS[spec["kind"]](**_without_kind(spec))
+
+
+def make_citizen(spec: Mapping[str, Any], number: int) -> Citizen:
+    """One client; ``number`` tells those of one probe apart. Raises as above."""
+    return CITIZENS[spec["kind"]](**_without_kind(spec), number=number)
+
+
+def _without_kind(spec: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in spec.items() if key != "kind"}

@@ -9,20 +9,18 @@ file's first line of each run, so that others can place their own moments among 
 
 from __future__ import annotations
 
-import http.client
 import json
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
-import psycopg
-from psycopg import sql
-
+from orchestrator.cutover import kinds
+from orchestrator.movers.citizen import Citizen
 from orchestrator.tools.process import boot_id, start_time
 
 ALONE_SECONDS = 120.0
@@ -36,17 +34,13 @@ FRESH_SECONDS = 3.0
 class Spec:
     """What is asked, how often, for how long, and whom it serves."""
 
-    kind: str
-    """``sql`` (writes through the gateway) or ``http`` (reads at the entry)."""
-    target: str
+    citizen: dict[str, Any]
+    """What each client is made of (``kinds.make_citizen``)."""
     clients: int
     every_ms: float
     limit: float
     samples: str
     stop: str
-    schema: str = ""
-    expect: int = 0
-    """The status that is an answer; 0: any below 400."""
     serves: list[list[int]] = field(default_factory=list)
     """(pid, start in ticks) of the engine."""
     guard: str = ""
@@ -70,7 +64,10 @@ def main() -> int:
         samples.write(f"# {boot_id()} {offset:.6f}\n")
         writing = threading.Lock()
         over = threading.Event()
-        clients = [threading.Thread(target=_ask_on, args=(spec, n, offset, over, samples, writing), daemon=True) for n in range(spec.clients)]
+        clients = [
+            threading.Thread(target=_ask_on, args=(spec, number, offset, over, samples, writing), daemon=True)
+            for number in range(spec.clients)
+        ]
         for client in clients:
             client.start()
         _wait_for_end(spec)
@@ -105,59 +102,26 @@ def _is_served(spec: Spec) -> bool:
     return not spec.serves or any(start_time(pid) == started for pid, started in serves)
 
 
-def _ask_on(spec: Spec, number: int, offset: float, over: threading.Event, samples: IO[str], writing: threading.Lock) -> None:
-    ask: Callable[[], None] | None = None
+def _ask_on(
+    spec: Spec, number: int, offset: float, over: threading.Event, samples: IO[str], writing: threading.Lock
+) -> None:
+    citizen: Citizen | None = None
     failed = 0
     while not over.is_set():
         start = time.monotonic()
         reason = ""
         try:
-            if ask is None:
-                ask = _ask_sql(spec, number) if spec.kind == "sql" else _ask_http(spec)
-            ask()
+            if citizen is None:
+                citizen = kinds.make_citizen(spec.citizen, number)
+            citizen.ask()
             failed = 0
         except Exception as error:  # noqa: BLE001 - whatever a client meets is a failed request
-            ask, failed = None, failed + 1
+            citizen, failed = None, failed + 1
             reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         end = time.monotonic()
         with writing:
             samples.write(f"{start + offset:.6f} {end + offset:.6f} {0 if reason else 1} {reason}\n")
         over.wait(0.25 if failed > SLOW_AFTER else max(spec.every_ms / 1000, 0.02 if failed else 0))
-
-
-def _ask_sql(spec: Spec, number: int) -> Callable[[], None]:
-    statement = sql.SQL("UPDATE {} SET n = n + 1 WHERE id = %s").format(sql.Identifier(spec.schema, "probe"))
-    connection = psycopg.connect(spec.target, autocommit=True, prepare_threshold=None, connect_timeout=120)
-
-    def ask() -> None:
-        connection.execute(statement, (number + 1,))
-
-    return ask
-
-
-def _ask_http(spec: Spec) -> Callable[[], None]:
-    host, _, path = spec.target.removeprefix("http://").partition("/")
-    connection = http.client.HTTPConnection(host, timeout=5)
-
-    def ask_once() -> int:
-        connection.request("GET", "/" + path)
-        answer = connection.getresponse()
-        answer.read()
-        return answer.status
-
-    def ask() -> None:
-        kept = connection.sock is not None
-        try:
-            status = ask_once()
-        except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
-            if not kept:
-                raise
-            connection.close()  # a kept connection that was closed between two requests: every browser asks again
-            status = ask_once()
-        if status != spec.expect if spec.expect else status >= 400:
-            raise OSError(f"HTTP {status}")
-
-    return ask
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,9 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from orchestrator.cutover.probe import Interruption, Samples, Spec, find_problem, write_spec
 from orchestrator.tools.process import Register, record_of, start_time
@@ -24,19 +26,16 @@ class Probe:
     def start(
         self,
         *,
-        kind: str,
-        target: str,
+        citizen: Mapping[str, Any],
         clients: int,
         every_ms: float,
         limit: float,
-        schema: str = "",
-        expect: int = 0,
         alone: bool = False,
         register: Register | None = None,
     ) -> None:
-        """Begins asking; returns once the first answer is written (or after 10 s without one). ``register``: told which
-        process it is, so that whoever takes the migration up after the engine died can end it. ``alone``: it goes on without
-        an engine, as long as machines are carried."""
+        """Begins asking; returns once the first answer is written (or after 10 s without one). ``citizen``: see
+        ``kinds.make_citizen``. ``register``: told which process it is, so that whoever takes the migration up after the engine
+        died can end it. ``alone``: it goes on without an engine, as long as machines are carried."""
         self._stop.unlink(missing_ok=True)
         size = self.samples.stat().st_size if self.samples.exists() else 0
         process = subprocess.Popen(
@@ -51,15 +50,12 @@ class Probe:
         if register:
             register(record_of(process.pid, self.samples.name))
         spec = Spec(
-            kind=kind,
-            target=target,
+            citizen=dict(citizen),
             clients=clients,
             every_ms=every_ms,
             limit=limit,
             samples=str(self.samples),
             stop=str(self._stop),
-            schema=schema,
-            expect=expect,
             serves=[] if alone else [[os.getpid(), start_time(os.getpid()) or 0]],
             guard=str(self._folder / "guard.pid"),
         )

@@ -60,6 +60,11 @@ class Served:
     paused: bool
 
 
+def console_dsn(address: str, port: int, *, user: str, password: str) -> str:
+    """How its console is reached; every value quoted."""
+    return psycopg.conninfo.make_conninfo(host=address, port=port, dbname="pgbouncer", user=user, password=password)
+
+
 def specify(*, admin: str, channel: Sequence[str], databases_file: str, leads: Sequence[Lead]) -> dict[str, Any]:
     """The guard's plain description of one PgBouncer. ``channel``: the argv of an open shell on its host."""
     described = [

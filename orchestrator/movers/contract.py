@@ -132,11 +132,23 @@ class Mover(Protocol):
         """Everything that any later step will need, on both sides, with numbers. Reads only; never raises for
         what the world can do: a side that does not answer is a finding."""
 
+    def answers(self, part: Part, side: str) -> bool:
+        """Whether that side's server lets the engine in. The part need not be there yet; any refusal is False."""
+
+    def credential(self, part: Part) -> str:
+        """What a gateway recognises the application's account by."""
+
     def back_up(self, part: Part) -> Facts:
         """R10: a backup, restored on the target into a throwaway copy, and that copy compared."""
 
     def backed_up(self, part: Part) -> bool:
         """Whether the throwaway copy stands."""
+
+    def copy_name(self, part: Part) -> str:
+        """The throwaway copy's name on the target's server, and that of the account that works in it."""
+
+    def open_copy(self, part: Part, password: str) -> None:
+        """That account may log in with this password."""
 
     def drop_copy(self, part: Part) -> None:
         """Removes the throwaway copy; none there is fine."""
@@ -163,6 +175,10 @@ class Mover(Protocol):
     def armed(self, part: Part) -> bool:
         """Whether it does."""
 
+    def find_alarms(self, part: Part, marker: str) -> dict[str, str]:
+        """In the trial run: why going back would not be safe now, code → sentence; empty: it is. ``marker`` is new
+        each time. Raises when a side cannot be seen."""
+
     def disarm(self, part: Part, side: str) -> None:
         """Nothing flows back any more. ``source``: it follows no more, and needs no target for it. ``target``: it keeps
         nothing for the source any more; allowed to fail."""
@@ -175,3 +191,7 @@ class Mover(Protocol):
 
     def compare(self, part: Part, direction: Direction, snapshots: tuple[str, str]) -> Comparison:
         """Contents of both sides from (live, other) snapshots that the guard holds, and their definitions."""
+
+    def citizen(self, part: Part, way_in: Place, password: str) -> Mapping[str, Any]:
+        """How a client from outside asks, as plain JSON for the probe (``movers/citizen.py``). ``way_in``: the gateway
+        that the application uses; ``password``: of the part's ``role``."""

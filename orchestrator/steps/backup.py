@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from orchestrator.models import Database
 from orchestrator.movers.contract import Moment
 from orchestrator.steps import previews
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
 from orchestrator.steps.parts import parts, refuse_on
-
-
-def copy_name(ctx: Context, database: Database) -> str:
-    """The throwaway database's name on the target's cluster, and its role's."""
-    return ctx.world.names(database).rehearsal
 
 
 def run(ctx: Context) -> Facts:

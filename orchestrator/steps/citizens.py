@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from orchestrator.cutover.probe import Interruption
 from orchestrator.cutover.probing import Probe
+from orchestrator.gateways import http_citizen
 from orchestrator.models import Service
-from orchestrator.movers.postgresql import dumps
+from orchestrator.movers.contract import Place
 from orchestrator.steps import gates
 from orchestrator.steps.base import Context, Facts
+from orchestrator.steps.parts import parts
 
 LIMIT_SECONDS = 3600.0
 HEALTHY_SECONDS = 3.0
@@ -43,22 +45,14 @@ class Probes:
 
     def start(self) -> None:
         """Begins asking through the old room's gateway and the entry."""
-        for database in self.ctx.world.movable_databases:
+        for database, (mover, part) in zip(self.ctx.world.movable_databases, parts(self.ctx), strict=True):
             if f"sql-{database.name}" not in self.probes:
                 continue
             gateway = self.ctx.world.room.pgbouncer
             assert gateway is not None  # noqa: S101 - preflight looked
-            citizen = dumps.dsn(
-                host=gateway.address,
-                port=gateway.port,
-                database=database.name,
-                user=database.role or "",
-                password=self.ctx.world.secret(database.secret),
-            )
+            way_in = Place(gateway.address, gateway.port)
             self.probes[f"sql-{database.name}"].start(
-                kind="sql",
-                target=citizen,
-                schema=self.ctx.world.names(database).schema,
+                citizen=mover.citizen(part, way_in, self.ctx.world.secret(database.secret)),
                 clients=2,
                 every_ms=5,
                 limit=LIMIT_SECONDS,
@@ -66,9 +60,7 @@ class Probes:
             )
         for service in _entries(self.ctx):
             self.probes[f"http-{service.entry}"].start(
-                kind="http",
-                target=_url(self.ctx, service),
-                expect=_expected(service),
+                citizen=http_citizen.specify(url=_url(self.ctx, service), expect=_expected(service)),
                 clients=1,
                 every_ms=20,
                 limit=LIMIT_SECONDS,

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from orchestrator.errors import Finding, Refused
 from orchestrator.gateways.holder import Place
-from orchestrator.movers.postgresql import fence
 from orchestrator.steps import previews
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
 from orchestrator.steps.holders import opened_pgbouncer, sites_with_pgbouncer
-
-VERIFIER = "SELECT rolpassword FROM pg_authid WHERE rolname = %s"
+from orchestrator.steps.parts import parts
 
 
 def run(ctx: Context) -> Facts:
@@ -18,10 +16,9 @@ def run(ctx: Context) -> Facts:
     if not ctx.world.movable_databases:
         return {"databases": []}
     with opened_pgbouncer(ctx, ctx.world.cloud, "source") as gateway:
-        for database in ctx.world.movable_databases:
-            verifier = fence.scalar(ctx.world.sql(database, "source"), VERIFIER, database.role)
-            gateway.learn_user(str(database.role), str(verifier))
-            gateway.learn(database.name, Place(ctx.world.source(database.host).address, database.port))
+        for mover, part in parts(ctx):
+            gateway.learn_user(part.role, mover.credential(part))
+            gateway.learn(part.name, Place(part.source.address, part.source.port))
     if problems := find_problems(ctx):
         raise Refused(f"{len(problems)} findings on the gateways of {ctx.system.id}", findings=problems)
     return {"databases": [database.name for database in ctx.world.movable_databases]}

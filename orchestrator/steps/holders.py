@@ -12,7 +12,6 @@ from orchestrator.gateways import pgbouncer
 from orchestrator.gateways.holder import Holder, Place
 from orchestrator.gateways.pgbouncer import Lead, PgBouncer
 from orchestrator.models import Site
-from orchestrator.movers.postgresql import dumps
 from orchestrator.steps.base import Context
 
 
@@ -39,8 +38,8 @@ def describe_pgbouncer(ctx: Context, site: Site, side: str) -> dict[str, Any]:
             known = each == "source" or database.host in ctx.world.targets
             places[each] = Place(ctx.world.host(database.host, each if known else "source").address, database.port)
         leads.append(Lead(part=database.name, database=database.name, source=places["source"], target=places["target"], to=side))
-    console = dumps.dsn(
-        host=gateway.address, port=gateway.port, database="pgbouncer", user=gateway.admin_role, password=ctx.world.secret(gateway.secret)
+    console = pgbouncer.console_dsn(
+        gateway.address, gateway.port, user=gateway.admin_role, password=ctx.world.secret(gateway.secret)
     )
     channel = guarding.channel(site.gateway, ctx.settings.known_hosts, ctx.settings.ssh_key)
     return pgbouncer.specify(admin=console, channel=channel, databases_file=gateway.databases_file, leads=leads)

@@ -11,6 +11,7 @@ import time
 
 from orchestrator.cutover.probing import Probe
 from orchestrator.errors import StepFailed
+from orchestrator.gateways import http_citizen
 from orchestrator.gateways.holder import NotFollowed
 from orchestrator.models import Service
 from orchestrator.movers.machine.kept import shut_all
@@ -51,7 +52,8 @@ def shut_down(ctx: Context) -> Facts:
         ctx.records.event(ANNOUNCED, {"minutes": budget, **machine.look(ctx)})
     entry = next((s for s in ctx.system.services if s.entry), None)
     if entry is not None and ctx.sites.entry is not None:
-        _probe(ctx).start(kind="http", target=_url(ctx, entry), clients=1, every_ms=100, limit=86_400, alone=True)
+        citizen = http_citizen.specify(url=_url(ctx, entry))
+        _probe(ctx).start(citizen=citizen, clients=1, every_ms=100, limit=86_400, alone=True)
     began = time.time()
     seconds = {host.name: shut_all(machine.parts(ctx, host)) for host in ctx.system.hosts}
     return {"began": began, "minutes": budget, "seconds": seconds, "took": round(time.time() - began, 1)}

@@ -11,6 +11,7 @@ from orchestrator.hosts import facts
 from orchestrator.models import Host
 from orchestrator.steps import preflight_hosts
 from orchestrator.steps.base import Context, Coverage, Effect, Facts, Observed, Preview, Step
+from orchestrator.steps.parts import parts
 
 
 def play(
@@ -121,12 +122,8 @@ def observe(ctx: Context) -> Observed:
         return Observed.NOTHING
     if not ctx.world.targets:
         return Observed.NOT_DONE
-    for database in ctx.world.movable_databases:
-        try:
-            ctx.world.sql(database, "target", name="postgres").execute("SELECT 1")
-        except Exception:  # noqa: BLE001 - any refusal: it is not there
-            return Observed.NOT_DONE
-    return Observed.DONE
+    answering = [mover.answers(part, "target") for mover, part in parts(ctx)]
+    return Observed.DONE if all(answering) else Observed.NOT_DONE
 
 
 def undo(ctx: Context) -> None:

@@ -17,9 +17,9 @@ from orchestrator.errors import NeedsPerson, OrchestratorError, StepFailed, find
 from orchestrator.hosts.carried import Carriage, read_carriage
 from orchestrator.hosts.services import CarriedFile, Placed, ServiceManager
 from orchestrator.models import Service
-from orchestrator.movers.postgresql import dumps
 from orchestrator.steps import backup, configuration, previews
 from orchestrator.steps.base import Context, Coverage, Effect, Facts, Observed, Preview, Step
+from orchestrator.steps.parts import parts
 from orchestrator.steps.world import unit_name
 from orchestrator.tools import health
 from orchestrator.tools.ssh import SshConnection
@@ -108,10 +108,9 @@ def rehearse(ctx: Context) -> Facts:
     """Starts every service on the target against the restored copy, outside effects off; its health must be good."""
     began = time.monotonic()
     passwords = {}
-    for database in ctx.world.movable_databases:
-        passwords[database.name] = ctx.world.throwaway_password()
-        copy = backup.copy_name(ctx, database)
-        dumps.create_throwaway_role(ctx.world.sql(database, "target", name="postgres"), copy, passwords[database.name])
+    for mover, part in parts(ctx):
+        passwords[part.name] = ctx.world.throwaway_password()
+        mover.open_copy(part, passwords[part.name])
     seen: dict[str, str] = {}
     placed: list[Standing] = []
     try:
@@ -147,10 +146,10 @@ def rehearse(ctx: Context) -> Facts:
 def _copies(ctx: Context, service: Service) -> dict[str, tuple[str, str, str]]:
     """Each database's throwaway copy as a service reaches it: name, role, and where the password lies on its host."""
     found = {}
-    for database in ctx.world.movable_databases:
-        copy = backup.copy_name(ctx, database)
+    for mover, part in parts(ctx):
+        copy = mover.copy_name(part)
         secret = ctx.world.home(ctx.world.target(service.host), "secrets", service.name, f"rehearsal-{quote(copy, safe='')}")
-        found[database.name] = (copy, copy, secret)
+        found[part.name] = (copy, copy, secret)
     return found
 
 

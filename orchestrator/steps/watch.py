@@ -8,49 +8,31 @@ from dataclasses import dataclass
 
 from orchestrator import texts
 from orchestrator.errors import StepFailed, TurnedBack
-from orchestrator.models import Database
-from orchestrator.movers.postgresql import fence, subscription
 from orchestrator.progress import Progress
 from orchestrator.steps import entry, files, gates
 from orchestrator.steps.base import Context, Facts
+from orchestrator.steps.parts import parts
 from orchestrator.tools import health
 
-LAG_LIMIT_SECONDS = 5.0
-SLOT_ALARM_BYTES = 1 << 30
 FILES_EVERY_SECONDS = 30.0
 LOOK_SECONDS = 1.0
 
 
 def way_back_problems(ctx: Context) -> list[str]:
-    """Why going back would not be safe now: worker, lag, retained WAL on the live side. Empty: armed."""
+    """Why going back would not be safe now, as each part's mover sees it. Empty: armed."""
     return list(_way_back(ctx).values())
 
 
 def _way_back(ctx: Context) -> dict[str, str]:
     """The same as alarms: code → sentence."""
     problems: dict[str, str] = {}
-    for database in ctx.world.movable_databases if _replicated(ctx) else []:
+    for mover, part in parts(ctx) if _replicated(ctx) else []:
         try:
-            problems |= _watch(ctx, database)
+            problems |= mover.find_alarms(part, f"{ctx.migration}-watch-{time.time_ns()}")
         except TurnedBack:
             raise
         except Exception as error:  # noqa: BLE001 - a side that is away for a moment is an alarm, no reason to move citizens
-            problems[f"{database.name} side"] = f"{database.name}: a side cannot be seen: {str(error).strip()}"
-    return problems
-
-
-def _watch(ctx: Context, database: Database) -> dict[str, str]:
-    name, names = database.name, ctx.world.names(database)
-    problems: dict[str, str] = {}
-    with fence.connect(ctx.world.dsn(database, "source")) as source, fence.connect(ctx.world.dsn(database, "target")) as target:
-        if not subscription.is_at_work(source, names.back):
-            return {f"{name} worker": f"{name}: the reverse worker is not at work"}
-        lag = fence.round_trip(target, source, names, f"{ctx.migration}-watch-{time.time_ns()}", limit=LAG_LIMIT_SECONDS)
-        if lag is None:
-            problems[f"{name} lag"] = f"{name}: the source is more than {LAG_LIMIT_SECONDS:.0f} s behind"
-        retained = subscription.retained_bytes(target, names.back)
-        if retained > SLOT_ALARM_BYTES:
-            problems[f"{name} slot"] = f"{name}: the slot keeps {retained >> 20} MB on the live side's disk"
+            problems[f"{part.name} side"] = f"{part.name}: a side cannot be seen: {str(error).strip()}"
     return problems
 
 

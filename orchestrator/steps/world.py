@@ -17,16 +17,13 @@ from urllib.parse import quote
 
 from orchestrator.errors import Finding, Refused, TurnedBack
 from orchestrator.models import Database, Host, Service, Site, Sites, System
-from orchestrator.movers import registry
+from orchestrator.movers import interrupt, registry
 from orchestrator.settings import Settings
 from orchestrator.steps.references import REFERENCE, Reached, make_table
 
 if TYPE_CHECKING:
     from orchestrator.cutover.guarding import GuardProcess
     from orchestrator.hosts.services import Placed, ServiceManager
-    from orchestrator.movers.postgresql.fence import Connection
-    from orchestrator.movers.postgresql.interrupt import Held
-    from orchestrator.movers.postgresql.names import Names
     from orchestrator.tools.ssh import SshConnection
 
 SUFFIX = "-cloud"
@@ -55,8 +52,7 @@ class World:
         """Still holding the fence's snapshots, until they were compared."""
         self.snapshots: dict[str, list[str]] = {}
         self._ssh: dict[str, SshConnection] = {}
-        self._sql: list[Connection] = []
-        self._held: Held | None = None
+        self._held: interrupt.Held | None = None
         self._interrupted = False
 
     # ------------------------------------------------------------ places
@@ -148,35 +144,16 @@ class World:
 
         return secrets.resolve(reference) if reference else ""
 
-    def dsn(self, database: Database, side: str, *, name: str | None = None) -> str:
-        """The engine's DSN to one side of a database (or another database of that cluster)."""
-        from orchestrator.movers.postgresql import connections, dumps
-
-        return dumps.dsn(
-            host=self.host(database.host, side).address, port=database.port, database=name or database.name,
-            user=database.admin_role or "orchestrator", password=self.secret(database.admin_secret), options=connections.options(),
-        )  # fmt: skip
-
-    def sql(self, database: Database, side: str, *, name: str | None = None) -> Connection:
-        """A new autocommit connection, closed with the world."""
-        from orchestrator.movers.postgresql import fence
-
-        connection = fence.connect(self.dsn(database, side, name=name))
-        self._sql.append(connection)
-        return connection
-
     @contextmanager
     def watched(self) -> Iterator[None]:
         """While a step runs inside, ``interrupt`` reaches what it opens."""
-        from orchestrator.movers.postgresql import interrupt
-
         if self._held is None:
             self._held = interrupt.Held()
         with interrupt.gathered(self._held):
             yield
 
     def interrupt(self) -> None:
-        """From another thread: whatever a step waits for in SQL or over SSH ends with an error, and it gets nothing new."""
+        """From another thread: whatever a step waits for on a server or over SSH ends with an error, and it gets nothing new."""
         self._interrupted = True
         if self._held is not None:
             self._held.interrupt()
@@ -194,22 +171,14 @@ class World:
         if self._interrupted:
             raise TurnedBack(where=self.system.id)
 
-    def names(self, database: Database) -> Names:
-        """What our own things are called in a database, on both sides."""
-        from orchestrator.movers.postgresql.names import Names
-
-        return Names(self.system.id, database.name)
-
     def close(self) -> None:
         """Ends every connection, and the guard's snapshots."""
         if self.guard:
             self.guard.done()
             self.guard = None
-        for sql_connection in self._sql:
-            sql_connection.close()
         for ssh_connection in self._ssh.values():
             ssh_connection.close()
-        self._sql, self._ssh = [], {}
+        self._ssh = {}
 
     # ------------------------------------------------------------ what kind of database
 

@@ -7,15 +7,20 @@ triggers, too) do not answer to what we do.
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import os
+import socket
 from typing import Any
 
 import psycopg
 
-from orchestrator.movers.postgresql import interrupt
+from orchestrator.movers import interrupt
 
 Connection = psycopg.Connection[Any]
 
 APPLICATION_NAME = "orchestrator"
+CANCEL_SECONDS = 2.0
 
 LIMITS = {
     "statement_timeout": "0", "lock_timeout": "0", "idle_in_transaction_session_timeout": "0", "idle_session_timeout": "0",
@@ -50,10 +55,18 @@ def connect(dsn: str, *, timeout: int = 5) -> Connection:
         keepalives_idle=5,
         tcp_user_timeout=5000,
     )
-    interrupt.note(connection)
+    interrupt.note(connection, functools.partial(cut_off, connection))
     if "options=" in dsn:
         _settle(connection)
     return connection
+
+
+def cut_off(connection: Connection) -> None:
+    """The server is asked to give the statement up (it would go on without a client), then the socket is shut."""
+    with contextlib.suppress(psycopg.Error):
+        connection.cancel_safe(timeout=CANCEL_SECONDS)
+    with contextlib.suppress(psycopg.Error, OSError), socket.socket(fileno=os.dup(connection.pgconn.socket)) as same:
+        same.shutdown(socket.SHUT_RDWR)
 
 
 def _settle(connection: Connection) -> None:

@@ -6,9 +6,21 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from orchestrator.errors import Finding
-from orchestrator.movers.contract import Comparison, Direction, Facts, Hands, Moment, Part
-from orchestrator.movers.postgresql import backup, check, comparison, drift, following, session_defaults, side
+from orchestrator.errors import Finding, TurnedBack
+from orchestrator.movers.contract import Comparison, Direction, Facts, Hands, Moment, Part, Place
+from orchestrator.movers.postgresql import (
+    backup,
+    check,
+    citizen,
+    comparison,
+    drift,
+    dumps,
+    following,
+    session_defaults,
+    side,
+    watching,
+)
+from orchestrator.movers.postgresql.connections import scalar
 from orchestrator.movers.postgresql.reach import connect, dsn_of, names_of
 
 
@@ -23,11 +35,31 @@ class PostgresMover:
     def check(self, part: Part, moment: Moment) -> list[Finding]:
         return check.findings(part, moment)
 
+    def answers(self, part: Part, side: str) -> bool:
+        try:
+            with connect(part, side, database="postgres") as server:
+                return bool(scalar(server, "SELECT 1"))
+        except TurnedBack:
+            raise
+        except Exception:  # noqa: BLE001 - any refusal: it is not there
+            return False
+
+    def credential(self, part: Part) -> str:
+        with connect(part, "source") as source:
+            return str(scalar(source, "SELECT rolpassword FROM pg_authid WHERE rolname = %s", part.role))
+
     def back_up(self, part: Part) -> Facts:
         return backup.back_up(part, self.hands)
 
     def backed_up(self, part: Part) -> bool:
         return backup.backed_up(part)
+
+    def copy_name(self, part: Part) -> str:
+        return names_of(part).rehearsal
+
+    def open_copy(self, part: Part, password: str) -> None:
+        with connect(part, "target", database="postgres") as server:
+            dumps.create_throwaway_role(server, self.copy_name(part), password)
 
     def drop_copy(self, part: Part) -> None:
         backup.drop_copy(part)
@@ -67,6 +99,9 @@ class PostgresMover:
     def armed(self, part: Part) -> bool:
         return following.armed(part)
 
+    def find_alarms(self, part: Part, marker: str) -> dict[str, str]:
+        return watching.find_alarms(part, marker)
+
     def disarm(self, part: Part, side: str) -> None:
         following.disarm(part, side)
 
@@ -82,3 +117,7 @@ class PostgresMover:
             here, there = pool.map(comparison.checksums, (live, other), (names, names), snapshots)
         rows = sum(table.rows for table in here.values())
         return Comparison(len(here), rows, tuple(comparison.differences(here, there)))
+
+    def citizen(self, part: Part, way_in: Place, password: str) -> Mapping[str, Any]:
+        dsn = dumps.dsn(host=way_in.address, port=way_in.port, database=part.name, user=part.role, password=password)
+        return citizen.specify(dsn=dsn, schema=names_of(part).schema)

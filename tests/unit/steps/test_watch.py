@@ -77,12 +77,16 @@ def trial(monkeypatch, tmp_path) -> Trial:
     return Trial(monkeypatch, tmp_path)
 
 
-def test_a_side_that_cannot_be_seen_is_named():
-    def away(_database, _side):
+class AwayMover:
+    """One whose sides cannot be reached."""
+
+    def find_alarms(self, _part, _marker) -> dict[str, str]:
         raise ConnectionError("no route to host\n")
 
-    world = SimpleNamespace(movable_databases=[SimpleNamespace(name="portal")], dsn=away, names=lambda _d: SimpleNamespace(back="b"))
-    ctx = SimpleNamespace(world=world, facts={"replicate": {}})
+
+def test_a_side_that_cannot_be_seen_is_named(monkeypatch):
+    ctx = SimpleNamespace(facts={"replicate": {}}, migration="portal-1")
+    monkeypatch.setattr(watch, "parts", lambda _ctx: [(AwayMover(), SimpleNamespace(name="portal"))])
     assert watch.way_back_problems(ctx) == ["portal: a side cannot be seen: no route to host"]
     ctx.facts.clear()
     assert watch.way_back_problems(ctx) == []  # a hosted system's data travelled with it

@@ -1,0 +1,82 @@
+"""The SDK of OpenStack: how we log in, and its errors as ours. Credentials come from the environment (OS_CLOUD or OS_*)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from orchestrator.errors import ToolError
+
+API_SECONDS = 20
+"""How long one call may take: a cloud that does not answer is said, and not waited for."""
+
+
+@contextmanager
+def api_errors(doing: str) -> Iterator[None]:
+    """The SDK's errors as ours: what was asked, and what to do. Raises ToolError."""
+    import keystoneauth1.exceptions as keystone
+    import openstack.exceptions as sdk
+
+    try:
+        yield
+    except keystone.ConnectFailure as error:
+        raise ToolError(
+            f"the cloud does not answer: {_brief(error)}", where=doing, remedy="check the network to it and OS_AUTH_URL", retryable=True
+        ) from error
+    except (keystone.Unauthorized, keystone.MissingRequiredOptions, keystone.MissingAuthPlugin) as error:
+        raise ToolError(
+            f"the cloud refuses us: {_brief(error)}", where=doing, remedy="check OS_CLOUD, or OS_USERNAME and the rest"
+        ) from error
+    except sdk.ConfigException as error:
+        raise ToolError(f"no cloud is configured: {_brief(error)}", where=doing, remedy="set OS_CLOUD and clouds.yaml, or OS_*") from error
+    except sdk.ForbiddenException as error:
+        raise ToolError(
+            f"the cloud forbids it: {_brief(error)}", where=doing, remedy="docs/clouds.md lists the rights that are needed"
+        ) from error
+    except (sdk.SDKException, keystone.ClientException) as error:
+        raise ToolError(
+            f"the cloud said: {_brief(error)}", where=doing, remedy="look at it on the cloud, then resume", retryable=True
+        ) from error
+
+
+def _brief(error: Exception) -> str:
+    return " ".join(str(error).split())[:400]
+
+
+def connect() -> Any:
+    """A connection that has logged in. Raises ToolError within seconds when it cannot."""
+    import openstack
+
+    with api_errors("log in"):
+        connection = openstack.connect(api_timeout=API_SECONDS, app_name="orchestrator", compute_default_microversion="2.79")
+        ask_once_more(connection.session.session)
+        connection.authorize()
+    return connection
+
+
+def ask_once_more(requests_session: Any) -> None:
+    """A connection that was kept open may be closed by the other side just when it is used again: what changes nothing when it
+    is asked twice is asked a second time. A cloud that is silent, or refuses to be connected to, is not."""
+    import requests
+
+    class OnceMore(requests.adapters.BaseAdapter):
+        def __init__(self, inner: Any) -> None:
+            super().__init__()
+            self.inner = inner
+
+        def send(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+            try:
+                return self.inner.send(request, *args, **kwargs)
+            except requests.Timeout:
+                raise
+            except requests.ConnectionError:
+                if request.method not in ("GET", "HEAD", "DELETE"):
+                    raise
+                return self.inner.send(request, *args, **kwargs)
+
+        def close(self) -> None:
+            self.inner.close()
+
+    for prefix, adapter in list(requests_session.adapters.items()):
+        requests_session.mount(prefix, OnceMore(adapter))
