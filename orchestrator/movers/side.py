@@ -116,7 +116,7 @@ class Side(Protocol):
         """Makes the live side's ``hand_over`` true here."""
 
     def stop_following(self) -> None:
-        """Nothing flows in any more."""
+        """Nothing new flows in any more; what was under way may end. Asked when everything has arrived."""
 
     def follow(self) -> None:
         """What the live side commits flows in again."""

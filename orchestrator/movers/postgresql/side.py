@@ -174,7 +174,11 @@ class PostgresSide:
     @_asked
     def keep_from_here(self) -> None:
         try:
-            fence.create_slot(self._acting, self._slot)
+            try:
+                fence.create_slot(self._acting, self._slot)
+            except psycopg.errors.DuplicateObject:  # an older one would send back what came from there
+                fence.drop_slot(self._acting, self._slot)
+                fence.create_slot(self._acting, self._slot)
         except psycopg.errors.QueryCanceled as error:
             named = fence.who_holds_an_xid(self._acting)
             raise psycopg.errors.QueryCanceled(f"the slot waits for {'; '.join(named)}") from error

@@ -27,7 +27,8 @@ SYSTEM = "guarded-system"
 PORT, POOL_PORT = 5432, 6432
 CLUSTERS = ("source", "target", "target2")
 
-_MORE = "max_prepared_transactions = 10\nautovacuum = off\n"
+_MORE = "max_prepared_transactions = 10\nautovacuum = off\nwal_retrieve_retry_interval = 200ms\n"
+"""The interval: a case waits for a worker that PostgreSQL would start only 5 s after the one of the case before."""
 
 
 class Servers:

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from psycopg import sql
 
 from orchestrator.gateways.haproxy_entry import HaproxyEntry
-from orchestrator.gateways.holder import Holder
+from orchestrator.gateways.holder import Holder, Place
 from orchestrator.gateways.pgbouncer import PgBouncer
 from orchestrator.tools import programs
 from tests.contracts.guard.servers import APPLICATION, PORT, Servers
@@ -36,6 +36,7 @@ class Gateway(Protocol):
     def break_reading(self) -> None: ...
     def mend_reading(self) -> None: ...
     def others(self) -> Any: ...
+    def foreign(self) -> tuple[str, str, Place]: ...
 
 
 class PgBouncerWorld:
@@ -100,6 +101,10 @@ class PgBouncerWorld:
     def others(self) -> Any:
         shown = self.servers.shown()
         return {name: (shown[name]["host"], shown[name]["pool_size"]) for name in ("my.db", "my1db")}
+
+    def foreign(self) -> tuple[str, str, Place]:
+        """A holder's part, and a name of somebody else's that leads elsewhere."""
+        return "records", "my1db", Place("10.0.0.1", 5432)
 
 
 _CONFIG = """\
@@ -200,6 +205,10 @@ class HaproxyWorld:
 
     def others(self) -> Any:
         return [server for server in self.holder("source")._runtime.list_servers() if server.backend == "be_other"]
+
+    def foreign(self) -> tuple[str, str, Place]:
+        """A service that no server of it answers for."""
+        return "nobody", "nobody", Place("10.1.1.2", 1)
 
 
 def _serve(address: str, port: int, side: str) -> http.server.ThreadingHTTPServer:

@@ -1,0 +1,43 @@
+"""What every side promises (`orchestrator/movers/side.py`), asked of each engine on real servers: one file a case.
+
+A new engine brings its surroundings and a line in ``ENGINES``.
+"""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from orchestrator.cutover.kinds import SIDES
+from tests.contracts.guard.servers import Servers
+from tests.contracts.side.postgresql import PostgresSurroundings
+from tests.contracts.side.story import CASES, Story, Surroundings, load
+
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
+
+ENGINES: dict[str, Callable[[Servers, int], AbstractContextManager[Surroundings]]] = {"postgresql": PostgresSurroundings}
+_NUMBERS = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[Servers]:
+    with tempfile.TemporaryDirectory(prefix="side-") as folder:
+        Path(folder).chmod(0o755)
+        with Servers(Path(folder)) as running:
+            yield running
+
+
+def test_every_kind_of_side_is_held_to_the_table() -> None:
+    assert set(ENGINES) == set(SIDES)
+
+
+@pytest.mark.parametrize("engine", sorted(ENGINES))
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.stem)
+def test_case(servers: Servers, engine: str, case: Path) -> None:
+    with servers.mended(), ENGINES[engine](servers, next(_NUMBERS)) as around:
+        Story(around).tell(load(case)["story"])
