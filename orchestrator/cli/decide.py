@@ -154,24 +154,41 @@ def _switched(session: Session, system: str) -> Any:
 def target_lost(system: str, reason: str) -> int:
     """Say that the target of SYSTEM will not come back. It is decided once a second account says so too.
 
-    From then on nothing on it is asked or touched; before the switch the migration can then be taken back without it.
+    From then on nothing on it is asked or touched, and the migration can be taken back without it. After the switch that loses what
+    only the target has: it is named.
     """
     session = open_session()
     system = session.system(system).id
     row = session.journal.open_migration(system)
     if row is None:
         raise Refused(f"{system} has no open migration", where=system, remedy="`orchestrator status` shows how the last one ended")
+    _must_have_a_way_without_target(session, row)
     if row.live == "target":
-        raise Refused(
-            f"{system} is live on its target: going back without it would lose what only the target has",
-            where=system,
-            remedy="restore the target from its disks or its backup; the source stands as it last followed",
-        )
+        click.echo(texts.text("lost.warning", system=system), err=True)
     decided = session.decisions.declare_lost(row.id, actor=session.actor, reason=reason)
     waits = f"another account confirms: `orchestrator target-lost {system} --reason …`"
     on = f"decided: `orchestrator rollback {system} --reason …` takes it back without its target"
     click.echo(on if decided else waits)
     return int(Exit.DONE if decided else Exit.WAITING)
+
+
+def _must_have_a_way_without_target(session: Session, row: Any) -> None:
+    from orchestrator.runbooks import GOING_BACK_ALONE
+
+    if row.live != "target":
+        return
+    if session.journal.past_return(row.id):
+        raise Refused(
+            f"{row.system} is past the point of no return: its source does not follow any more",
+            where=row.system,
+            remedy="restore the target from its own backup",
+        )
+    if row.runbook not in GOING_BACK_ALONE:
+        raise Refused(
+            f"{row.system} was carried as it is: its source is the same machines",
+            where=row.system,
+            remedy="restore them from the cold backup at either place",
+        )
 
 
 @click.command()

@@ -100,6 +100,6 @@ def standing(former: Plan, programme: Programme) -> list[Standing]:
         elif row.state != MigrationState.ENDED:
             today = None if system in planned else local(dt.datetime.now(dt.UTC), programme).date()
             found.append(Standing(system=system, state="under_way", cutover=switched.get(row.id, today) if row.live == "target" else today))
-        elif row.ending in {Ending.ROLLED_BACK_BEFORE, Ending.ROLLED_BACK_AFTER}:
+        elif row.ending in {Ending.ROLLED_BACK_BEFORE, Ending.ROLLED_BACK_AFTER, Ending.ROLLED_BACK_LOSING}:
             found.append(Standing(system=system, state="rolled_back"))
     return found

@@ -20,7 +20,7 @@ from orchestrator.journal.decisions import Decisions
 from orchestrator.journal.notes import Notes
 from orchestrator.journal.states import Ending, MigrationState, StepState
 from orchestrator.journal.store import Journal, Lease
-from orchestrator.runbooks import GOING_BACK, RUNBOOKS
+from orchestrator.runbooks import GOING_BACK, GOING_BACK_ALONE, RUNBOOKS
 from orchestrator.steps.base import Context, Facts, Observed, Step
 from orchestrator.tools.process import ProcessRecord, end, still_alive
 
@@ -34,6 +34,9 @@ def directly(_step: Step, act: Callable[[], Facts]) -> Facts:
 
 CLEAN_UP = "bring the target back and `orchestrator resume` tries again; done by hand: `orchestrator task cleaned`"
 REMOVE_IT = "when nothing on its disks is wanted any more: `orchestrator resume` takes it away"
+
+ALONE = "back_alone"
+"""What the way back without the target is called in the journal."""
 
 CANCELLED = "cancelled: "
 """How a wish to turn back begins that gives the migration up."""
@@ -64,6 +67,7 @@ class Runner:
         self, journal: Journal, lease: Lease, context: Context, observer: Observer | None = None, *, invoke: Invoke = directly, stopping: Stopping = never,
         lost: Stopping = never,
         runbooks: Mapping[str, tuple[Step, ...]] = RUNBOOKS, going_back: Mapping[str, tuple[Step, ...]] = GOING_BACK,
+        going_back_alone: Mapping[str, tuple[Step, ...]] = GOING_BACK_ALONE,
     ) -> None:  # fmt: skip
         self._journal = journal
         self._lease = lease
@@ -73,6 +77,7 @@ class Runner:
         self._lost = lost
         self._runbooks = runbooks
         self._going_back = going_back
+        self._going_back_alone = going_back_alone
         self._observer: Observer = observer or Silent()
         self._system = str(journal.migration(lease.migration).system)
         self._notes = Notes(journal)
@@ -235,11 +240,11 @@ class Runner:
 
     def _go_back(self) -> None:
         """The runbook that goes back after the switch; failing there needs a person, since both ways are then in doubt."""
-        runbook = self._way_back()
-        self._journal.add_runbook(self._lease, "back", [(s.id, s.effect) for s in runbook])
+        name, runbook = self._way_back()
+        self._journal.add_runbook(self._lease, name, [(s.id, s.effect) for s in runbook])
         for step in runbook:
             try:
-                self._advance(step, "back")
+                self._advance(step, name)
             except (Waiting, NeedsPerson, StaleLease):
                 raise
             except OrchestratorError as error:
@@ -260,7 +265,7 @@ class Runner:
             self._undo(step, owed)
         state, why = self._first_cause()
         ending = (
-            Ending.ROLLED_BACK_AFTER
+            self._ending_after()
             if state == MigrationState.GOING_BACK
             else Ending.CANCELLED
             if why.startswith(CANCELLED)
@@ -269,6 +274,11 @@ class Runner:
         why = why.removeprefix(CANCELLED)
         self._journal.set_migration(self._lease, state=MigrationState.ENDED, ending=ending, live="source", why=why)
         return Outcome(ending, why=why, untouched=self._journal.untouched(self._lease.migration))
+
+    def _ending_after(self) -> Ending:
+        """Nothing is lost but where the source was opened without its target."""
+        alone = self._journal.steps(self._lease.migration, ALONE)
+        return Ending.ROLLED_BACK_LOSING if any(row.state == StepState.DONE for row in alone) else Ending.ROLLED_BACK_AFTER
 
     def _first_cause(self) -> tuple[str, str]:
         """Into which state it turned back, and why; what went wrong later on the way back does not replace it."""
@@ -373,9 +383,11 @@ class Runner:
         """Where a switch was interrupted, or its guard was lost or stopped, the control rows decide which side is live, before
         anything else."""
         state = self._migration().state
-        steps = {MigrationState.FORWARD: self._runbook(), MigrationState.GOING_BACK: self._way_back()}.get(state, ())
+        forward = (self._migration().runbook, self._runbook())
+        ways = {MigrationState.FORWARD: forward, MigrationState.GOING_BACK: self._way_back()}
+        name, steps = ways.get(state, (self._migration().runbook, ()))
         settling = {s.id: (s, s.settle) for s in steps if s.settle}
-        for row in self._journal.steps(self._lease.migration, "back" if state == MigrationState.GOING_BACK else self._migration().runbook):
+        for row in self._journal.steps(self._lease.migration, name):
             if row.step in settling and row.state in (StepState.RUNNING, StepState.FAILED):
                 self._settle(*settling[row.step], row)
 
@@ -383,20 +395,27 @@ class Runner:
         self._context.say(texts.text("say.settling", step=step.title))
         try:
             facts = settle(self._context)
-        except OrchestratorError:
-            raise
         except Exception as error:
+            if step.switches == "target" and self._decisions.target_lost(row.migration) is not None:
+                # nobody can say any more whether it was opened: as if it had been, so that the source is opened without it
+                self._settled(step, row, {"unsettled": str(error).strip()})
+                return
+            if isinstance(error, OrchestratorError):
+                raise
             raise NeedsPerson(
                 f"what became of “{step.kept_title}” cannot be read: {str(error).strip()}",
                 where=row.migration,
                 remedy="bring both databases and the gateways back, then `orchestrator resume`",
             ) from error
         if facts is not None:
-            if row.state == StepState.FAILED:
-                self._set(row.runbook, step.id, StepState.RUNNING)
-            self._finish(step, row.runbook, facts)
+            self._settled(step, row, facts)
         elif row.state == StepState.RUNNING:
             self._set(row.runbook, step.id, StepState.FAILED, error={"what": "interrupted before the switch"})
+
+    def _settled(self, step: Step, row: Any, facts: Facts) -> None:
+        if row.state == StepState.FAILED:
+            self._set(row.runbook, step.id, StepState.RUNNING)
+        self._finish(step, row.runbook, facts)
 
     # ------------------------------------------------------------ helpers
 
@@ -413,8 +432,12 @@ class Runner:
     def _runbook(self) -> tuple[Step, ...]:
         return self._runbooks[self._migration().runbook]
 
-    def _way_back(self) -> tuple[Step, ...]:
-        return self._going_back.get(self._migration().runbook, ())
+    def _way_back(self) -> tuple[str, tuple[Step, ...]]:
+        """Its name in the journal and its steps. Once the target is declared lost nothing is asked of it any more, and what an
+        attempt to go back with it came to is not either: whoever is open by then is left open."""
+        alone = self._decisions.target_lost(self._lease.migration) is not None
+        ways, name = (self._going_back_alone, ALONE) if alone else (self._going_back, "back")
+        return name, ways.get(self._migration().runbook, ())
 
     def _rows(self) -> list[Any]:
         return self._journal.steps(self._lease.migration, self._migration().runbook)

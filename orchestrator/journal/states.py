@@ -46,11 +46,13 @@ MIGRATION_TRANSITIONS: dict[MigrationState, frozenset[MigrationState]] = {
 
 
 class Ending(StrEnum):
-    """The five endings; no others. ``NEEDS_A_PERSON`` is left again by `resume`, `rollback` or `cancel`."""
+    """The six endings; no others. ``NEEDS_A_PERSON`` is left again by `resume`, `rollback` or `cancel`."""
 
     ACCEPTED = "accepted"
     ROLLED_BACK_BEFORE = "rolled_back_before_cutover"
     ROLLED_BACK_AFTER = "rolled_back_after_cutover"
+    ROLLED_BACK_LOSING = "rolled_back_target_lost"
+    """The target was lost while it was live: on the source again, without what only the target had."""
     CANCELLED = "cancelled"
     NEEDS_A_PERSON = "needs_a_person"
 

@@ -179,6 +179,11 @@ class Mover(Protocol):
         """In the trial run: why going back would not be safe now, code → sentence; empty: it is. ``marker`` is new
         each time. Raises when a side cannot be seen."""
 
+    def open_alone(self, part: Part, attempt: str, token: int) -> Facts:
+        """The target is lost while it is live: the source is opened without it. ``kept_until``: everything that was
+        committed on the target by then is here (ISO 8601), empty where nothing is known. The caller has seen that nobody
+        answers there. Raises Fenced on an older token."""
+
     def disarm(self, part: Part, side: str) -> None:
         """Nothing flows back any more. ``source``: it follows no more, and needs no target for it. ``target``: it keeps
         nothing for the source any more; allowed to fail."""

@@ -7,9 +7,9 @@ from orchestrator.models import Excluded, Kind, Level, Status
 from orchestrator.policy.assess import STRATEGY_EN, STRATEGY_ZH
 from orchestrator.reports.values import Mark, Words
 
-ENDINGS = ("accepted", "rolled_back_before_cutover", "rolled_back_after_cutover", "cancelled", "needs_a_person")
+ENDINGS = ("accepted", "rolled_back_before_cutover", "rolled_back_after_cutover", "rolled_back_target_lost", "cancelled", "needs_a_person")
 STATES: dict[str, tuple[str, str]] = {
-    # the five endings
+    # the six endings
     **{ending: texts.both(f"ending.{ending}") for ending in ENDINGS},
     # under way
     "forward": ("迁移中", "under way"),

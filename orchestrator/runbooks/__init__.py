@@ -17,6 +17,7 @@ from orchestrator.steps import (
     gateway,
     hosting,
     links,
+    lost,
     onboarding,
     preflight,
     prepare,
@@ -105,6 +106,15 @@ _BACK: tuple[Step, ...] = (
 GOING_BACK: dict[str, tuple[Step, ...]] = {"cloud_deployment": _BACK, "device_relocation": _BACK}
 """Going back after the switch is a runbook of its own; what was prepared before the switch is undone afterwards. A hosted
 system's data travels with its machines, so its way back is the undoing itself (carriage, start, entry)."""
+
+_BACK_ALONE: tuple[Step, ...] = (
+    lost.OPEN_SOURCE,  # live traffic switches back here, without what only the target had
+    services.HAND_BACK,
+    entry.BACK,
+)
+
+GOING_BACK_ALONE: dict[str, tuple[Step, ...]] = {"cloud_deployment": _BACK_ALONE, "device_relocation": _BACK_ALONE}
+"""The same where two people declared the target lost while it was live."""
 
 
 def runbook_for(verdict: Verdict) -> str:

@@ -92,7 +92,7 @@ def _settle_files(ctx: Context, *, back: bool) -> Facts:
 
 
 def _pass_files(ctx: Context, *, back: bool) -> Facts:
-    if not ctx.world.targets:
+    if not ctx.world.targets or ctx.target_is_lost():
         return {}
     return {tree.path: files.merge(ctx, tree, back=back) for tree in ctx.system.file_trees}
 
@@ -110,7 +110,7 @@ def observe(ctx: Context) -> Observed:
 def back(ctx: Context) -> Facts:
     """Old servers take traffic again, new ones leave; files written on the cloud follow to the source."""
     if not _services(ctx):
-        return {"files": _pass_files(ctx, back=True) if ctx.world.targets else {}}
+        return {"files": _pass_files(ctx, back=True)}
     for service in _services(ctx):
         if problem := health.check(service, ctx.world.source(service.host).address, service.port or 0, limit=10):
             raise StepFailed(

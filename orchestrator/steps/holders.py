@@ -69,6 +69,25 @@ def _lead(ctx: Context, holder: Holder) -> None:
         holder.disconnect()
 
 
+def lead_room(ctx: Context, side: str) -> list[str]:
+    """Leads the old room's gateway to a side; that of a cloud that may be lost follows if it answers. What did not follow there
+    is returned. Raises NeedsPerson when the room's does not."""
+    owed = []
+    for site in sites_with_pgbouncer(ctx):
+        try:
+            _lead(ctx, kinds.make_holder(describe_pgbouncer(ctx, site, side)))
+        except Exception as error:
+            said = str(error).strip() or type(error).__name__
+            if site.kind == "room":
+                raise NeedsPerson(
+                    f"the {side} is live, but the room's gateway does not follow: {said}",
+                    where=ctx.system.id,
+                    remedy="bring the gateway back and `orchestrator resume`: its clients wait until then",
+                ) from error
+            owed.append(said)
+    return owed
+
+
 def lead_to(ctx: Context, side: str) -> None:
     """Points every gateway at a side that is open and lets the clients go on. All are tried; raises NeedsPerson with each that
     does not follow."""

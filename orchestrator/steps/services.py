@@ -277,7 +277,8 @@ def _good(ctx: Context) -> Iterator[bool]:
 
 def hand_back(ctx: Context) -> Facts:
     """What runs once: observed stopped and held on the target, then as it was at the source. Citizens' services go on."""
-    silence_target(ctx, _once(ctx))
+    if not ctx.target_is_lost():
+        silence_target(ctx, _once(ctx))
     give_back(ctx)
     return {"handed_back": [service.name for service in _once(ctx)]}
 

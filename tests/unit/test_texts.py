@@ -8,7 +8,7 @@ import pytest
 
 from orchestrator import texts
 from orchestrator.journal.states import Ending, MigrationState, StepState
-from orchestrator.runbooks import GOING_BACK, RUNBOOKS
+from orchestrator.runbooks import GOING_BACK, GOING_BACK_ALONE, RUNBOOKS
 
 SOURCES = Path(texts.__file__).resolve().parents[1]
 
@@ -26,7 +26,7 @@ def test_both_languages_have_the_same_sentences_with_the_same_places():
 
 
 def test_every_step_state_ending_and_gate_has_its_sentence():
-    steps = {step.id for book in (*RUNBOOKS.values(), *GOING_BACK.values()) for step in book}
+    steps = {step.id for book in (*RUNBOOKS.values(), *GOING_BACK.values(), *GOING_BACK_ALONE.values()) for step in book}
     wanted = {f"step.{step}" for step in steps}
     wanted |= {f"ending.{ending}" for ending in Ending} | {f"next.{ending}" for ending in Ending}
     wanted |= {f"state.{state}" for state in MigrationState} | {f"step_state.{state}" for state in StepState}

@@ -9,6 +9,7 @@ from typing import Any
 from orchestrator.errors import Finding, TurnedBack
 from orchestrator.movers.contract import Comparison, Direction, Facts, Hands, Moment, Part, Place
 from orchestrator.movers.postgresql import (
+    alone,
     backup,
     check,
     citizen,
@@ -101,6 +102,9 @@ class PostgresMover:
 
     def find_alarms(self, part: Part, marker: str) -> dict[str, str]:
         return watching.find_alarms(part, marker)
+
+    def open_alone(self, part: Part, attempt: str, token: int) -> Facts:
+        return alone.open_alone(part, self.hands, attempt, token)
 
     def disarm(self, part: Part, side: str) -> None:
         following.disarm(part, side)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.movers.contract import Part
-from orchestrator.movers.postgresql import fence, subscription
+from orchestrator.movers.postgresql import alone, fence, subscription
 from orchestrator.movers.postgresql.reach import connect, names_of
 
 LAG_LIMIT_SECONDS = 5.0
@@ -11,7 +11,7 @@ SLOT_ALARM_BYTES = 1 << 30
 
 
 def find_alarms(part: Part, marker: str) -> dict[str, str]:
-    """Worker, lag, retained WAL on the live side: code → sentence. Empty: armed."""
+    """Worker, lag, retained WAL on the live side: code → sentence. Empty: armed. What does not flow by itself is brought level."""
     name, names = part.name, names_of(part)
     alarms: dict[str, str] = {}
     with connect(part, "source") as source, connect(part, "target") as target:
@@ -20,6 +20,8 @@ def find_alarms(part: Part, marker: str) -> dict[str, str]:
         lag = fence.round_trip(target, source, names, marker, limit=LAG_LIMIT_SECONDS)
         if lag is None:
             alarms[f"{name} lag"] = f"{name}: the source is more than {LAG_LIMIT_SECONDS:.0f} s behind"
+        else:
+            alone.keep_level(target, source, names)
         retained = subscription.retained_bytes(target, names.back)
         if retained > SLOT_ALARM_BYTES:
             alarms[f"{name} slot"] = f"{name}: the slot keeps {retained >> 20} MB on the live side's disk"

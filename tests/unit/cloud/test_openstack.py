@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from orchestrator.cloud.openstack import ask_once_more
+from orchestrator.tools.openstack_api import ask_once_more
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 

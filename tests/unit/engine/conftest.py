@@ -67,6 +67,7 @@ class Play:
     settles_as: dict[str, Any] | None = None
     runbook: tuple[Step, ...] = ()
     back: tuple[Step, ...] = ()
+    alone: tuple[Step, ...] = ()
     migration: str = ""
     on_run: Callable[[str], None] = lambda _step: None
     hands: Hands = field(default_factory=Hands)
@@ -99,10 +100,12 @@ class Play:
 
     def settled(self, name: str) -> dict[str, Any] | None:
         self.log.append(f"settle {name}")
+        if f"settle {name}" in self.faults:
+            raise self.faults.pop(f"settle {name}")
         return self.settles_as
 
-    def begin(self, *runbook: Step, back: tuple[Step, ...] = ()) -> Play:
-        self.runbook, self.back = runbook, back
+    def begin(self, *runbook: Step, back: tuple[Step, ...] = (), alone: tuple[Step, ...] = ()) -> Play:
+        self.runbook, self.back, self.alone = runbook, back, alone
         self.migration = self.journal.start_migration(
             system="portal",
             strategy="cloud_deployment",
@@ -129,6 +132,7 @@ class Play:
         )  # fmt: skip
         self.context = context
         books: dict[str, Any] = {"runbooks": {"fake": self.runbook}, "going_back": {"fake": self.back}}
+        books["going_back_alone"] = {"fake": self.alone}
         return Runner(self.journal, lease, context, lost=lost, **books)
 
     def states(self) -> dict[str, str]:

@@ -194,7 +194,7 @@ def test_the_tables_say_what_the_architecture_says():
     assert STEP_TRANSITIONS[StepState.UNDO_FAILED] == {StepState.UNDOING}
     assert STEP_TRANSITIONS[StepState.UNDONE] == frozenset()
     assert MIGRATION_TRANSITIONS[MigrationState.ENDED] == frozenset()
-    assert len(Ending) == 5
+    assert len(Ending) == 6
     with pytest.raises(IllegalTransition):
         check_migration(MigrationState.UNDOING, MigrationState.FORWARD, "portal-1")
 

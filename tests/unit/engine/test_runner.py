@@ -419,6 +419,46 @@ def test_of_a_target_that_two_people_declared_lost_nothing_is_touched(play, note
     assert [(row.step, "os:chen, os:zhou" in row.what) for row in notes.owed(play.migration)] == [("servers", True)]
 
 
+def declare_lost(play) -> None:
+    for name in ("chen", "zhou"):
+        Decisions(play.journal).declare_lost(play.migration, actor=Actor("os", name), reason="the hall burnt")
+
+
+def test_a_live_target_that_is_lost_is_left_for_the_source_and_the_ending_never_says_that_nothing_is_lost(play):
+    switching(play, alone=(play.step("open_alone", switches="source"), play.step("entry_back", READ)))
+    play.faults["after"] = wait()
+    play.run()
+    declare_lost(play)
+    ask(play)
+    outcome = play.run()
+    assert outcome.ending is Ending.ROLLED_BACK_LOSING
+    assert play.log == ["one", "switch", "after", "open_alone", "entry_back", "undo one"]
+    assert play.journal.migration(play.migration).live == "source"
+
+
+def test_a_target_that_is_lost_while_it_is_left_is_left_without_it(play):
+    switching(play, alone=(play.step("open_alone", switches="source"),))
+    play.faults |= {"after": CAUSE, "arm": StepFailed("the target does not answer", remedy="bring it back")}
+    assert play.run().ending is Ending.NEEDS_A_PERSON
+    declare_lost(play)
+    assert play.run().ending is Ending.ROLLED_BACK_LOSING
+    assert play.log[-2:] == ["open_alone", "undo one"]
+
+
+def test_a_target_that_is_lost_in_the_switch_counts_as_opened(play):
+    switching(play, alone=(play.step("open_alone", switches="source"),))
+    play.faults |= {"switch": Killed(), "settle switch": NeedsPerson("a side cannot be seen", remedy="bring it back")}
+    with pytest.raises(Killed):
+        play.run()
+    play.faults["settle switch"] = NeedsPerson("a side cannot be seen", remedy="bring it back")
+    assert play.run().ending is Ending.NEEDS_A_PERSON
+    declare_lost(play)
+    ask(play)
+    play.faults["settle switch"] = NeedsPerson("a side cannot be seen", remedy="bring it back")
+    assert play.run().ending is Ending.ROLLED_BACK_LOSING
+    assert play.log[-2:] == ["open_alone", "undo one"]
+
+
 # ---------------------------------------------------------------- refusals
 
 
