@@ -60,8 +60,39 @@ class Surroundings(Protocol):
         """And comes back."""
 
 
+class WithoutServer:
+    """Of an engine that has none of these: cases that need a server are not told to it."""
+
+    def write(self, role: str) -> None:
+        raise NotImplementedError
+
+    def rows(self, role: str, snapshot: str = "") -> int:
+        raise NotImplementedError
+
+    def draw(self, role: str) -> int:
+        raise NotImplementedError
+
+    def stays(self, role: str, what: str) -> None:
+        raise NotImplementedError
+
+    def leave(self) -> None:
+        """Nobody stayed."""
+
+    def keeps(self, role: str) -> bool:
+        raise NotImplementedError
+
+    def cut(self, role: str) -> None:
+        raise NotImplementedError
+
+    def kill(self, role: str) -> None:
+        raise NotImplementedError
+
+    def start(self, role: str) -> None:
+        raise NotImplementedError
+
+
 def load(case: Path) -> dict[str, Any]:
-    """``title`` and ``story``."""
+    """``title``, ``story``, and ``needs`` where an engine without a server cannot be asked."""
     return dict(yaml.safe_load(case.read_text(encoding="utf-8")))
 
 
