@@ -51,6 +51,7 @@ def facts_of(session: Session, *, example: bool = False) -> tuple[ReportFacts, I
     facts = collect(
         journal=journal,
         decisions=session.decisions,
+        notes=session.notes,
         inventory=reading.inventory,
         verdicts=verdicts,
         programme=session.programme,
@@ -78,9 +79,10 @@ def saved_plan(journal: Journal) -> Plan | None:
 def step_names() -> dict[str, tuple[str, str]]:
     """Every step's words."""
     from orchestrator import texts
-    from orchestrator.runbooks import GOING_BACK, RUNBOOKS
+    from orchestrator.runbooks import GOING_BACK, GOING_BACK_ALONE, RUNBOOKS
 
-    return {step.id: texts.both(f"step.{step.id}") for book in (*RUNBOOKS.values(), *GOING_BACK.values()) for step in book}
+    books = (*RUNBOOKS.values(), *GOING_BACK.values(), *GOING_BACK_ALONE.values())
+    return {step.id: texts.both(f"step.{step.id}") for book in books for step in book}
 
 
 def _picture(session: Session, inventory: Inventory, plan: Plan | None, lang: Lang) -> Markup | None:

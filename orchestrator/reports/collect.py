@@ -18,7 +18,7 @@ from orchestrator.reports import phases, standing, systems
 from orchestrator.reports.given import Given
 from orchestrator.reports.privacy import who
 from orchestrator.reports.system_facts import SystemFacts
-from orchestrator.reports.trail import DecisionsLike, JournalLike, Trail
+from orchestrator.reports.trail import DecisionsLike, JournalLike, NotesLike, Trail
 from orchestrator.reports.values import Source, Sourced
 from orchestrator.reports.words import EVENTS, mark
 
@@ -29,6 +29,7 @@ def collect(
     *,
     journal: JournalLike,
     decisions: DecisionsLike,
+    notes: NotesLike,
     inventory: Inventory,
     verdicts: Mapping[str, Verdict],
     programme: Programme,
@@ -45,7 +46,7 @@ def collect(
     is one (R2). Telephone numbers never get in.
     """
     known = {s.id for s in inventory.systems} | {row.system.id for row in inventory.excluded if row.system}
-    trail = Trail(journal, decisions, hidden=lambda system, purged: purged or system not in known)
+    trail = Trail(journal, decisions, notes, hidden=lambda system, purged: purged or system not in known)
     digests = {m.plan_digest for m in trail.migrations}
     plans = {digest: Plan.model_validate_json(text) for digest in digests if (text := journal.plan(digest))}
     given = Given(inventory, verdicts, programme, plan, trail, JournalAudit(journal), now, plans, step_names or {})

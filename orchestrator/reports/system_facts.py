@@ -97,6 +97,17 @@ class Act(Value):
     at: Sourced[str]
 
 
+class OpenFinding(Value):
+    """Something that somebody must mend: why a step refused, an alarm that stands, clean-up that is owed."""
+
+    kind: Mark
+    """``error``, ``warning``, ``alarm`` or ``owed``."""
+    message: str
+    place: str
+    remedy: str
+    at: Sourced[str]
+
+
 class SystemFacts(Value):
     id: str
     name: Words
@@ -128,3 +139,4 @@ class SystemFacts(Value):
     acts: tuple[Act, ...]
     exposed: Sourced[bool]
     alarms: Sourced[int]
+    open: tuple[OpenFinding, ...]

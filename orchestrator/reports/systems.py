@@ -7,6 +7,7 @@ from typing import Any
 from orchestrator.models import System
 from orchestrator.policy.records import OVERRIDE
 from orchestrator.reports.given import Given
+from orchestrator.reports.open_findings import open_findings
 from orchestrator.reports.people import acts
 from orchestrator.reports.phases import in_scope
 from orchestrator.reports.privacy import who
@@ -77,6 +78,7 @@ def _system(given: Given, one: System, rows: list[Any], phases: tuple[str, ...])
         acts=acts(given, rows),
         exposed=Sourced(value=bool(exposed), source=trail.source(exposed)),
         alarms=Sourced(value=len(alarms), source=trail.source(alarms)),
+        open=open_findings(given, rows),
     )
 
 

@@ -169,6 +169,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "unchanged_bad": ("有差异", "changed"),
     "unchanged_none": ("尚未比对", "not compared yet"),
     "exposed": ("已申报：新址写入暂无第二份副本", "declared: writes at the new place have no second copy yet"),
+    "open": ("待处理", "To mend"),
     "alarms": ("回退通道告警 {n} 次", "way back: {n} alarms"),
     "earlier": ("此前", "Earlier"),
     "people": ("决定与人工任务", "People"),

@@ -6,12 +6,22 @@ Rows are read before events: a row's event is written in the row's own transacti
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
 from orchestrator.reports.values import Source
 
 MEASURED = ("measured", "breach")
+
+
+@dataclass(frozen=True)
+class Notes:
+    """Rows of what is open of one migration."""
+
+    findings: tuple[Any, ...]
+    alarms: tuple[Any, ...]
+    owed: tuple[Any, ...]
 
 
 class EventLike(Protocol):
@@ -54,11 +64,25 @@ class DecisionsLike(Protocol):
     def measurements(self, migration: str | None = None) -> Sequence[Any]: ...
 
 
+class NotesLike(Protocol):
+    """What a report reads of what is open: findings of the last attempts, alarms, clean-up that is owed."""
+
+    def findings(self, migration: str) -> Sequence[Any]: ...
+    def alarms(self, migration: str, *, standing: bool = False) -> Sequence[Any]: ...
+    def owed(self, migration: str) -> Sequence[Any]: ...
+
+
 class Trail:
     """One reading of the journal. Systems in ``hidden`` are left out everywhere but in the chain's own figures (R2)."""
 
-    def __init__(self, journal: JournalLike, decisions: DecisionsLike, *, hidden: Callable[[str, bool], bool]) -> None:
+    def __init__(
+        self, journal: JournalLike, decisions: DecisionsLike, notes: NotesLike, *, hidden: Callable[[str, bool], bool]
+    ) -> None:
         migrations = list(journal.migrations())
+        self._notes = {
+            m.id: Notes(tuple(notes.findings(m.id)), tuple(notes.alarms(m.id, standing=True)), tuple(notes.owed(m.id)))
+            for m in migrations
+        }
         self._steps = {m.id: list(journal.steps(m.id)) for m in migrations}
         gates, tasks, measurements = list(decisions.gates()), list(decisions.tasks()), list(decisions.measurements())
         self.hold = journal.flag("hold")
@@ -103,6 +127,10 @@ class Trail:
     def steps(self, migration: str) -> list[Any]:
         """A migration's steps in order of their runbook."""
         return self._steps[migration]
+
+    def notes(self, migration: str) -> Notes:
+        """What is open of a migration."""
+        return self._notes[migration]
 
     # ------------------------------------------------------------ sources
 

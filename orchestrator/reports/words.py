@@ -27,6 +27,12 @@ STRATEGIES = {str(key): (zh, STRATEGY_EN[key]) for key, zh in STRATEGY_ZH.items(
 GATES = {name: texts.both(f"gate.{name}") for name in ("initial_acceptance", "approve_cutover", "final_acceptance", "target_lost")}
 OUTCOMES = {"approved": ("同意", "approved"), "refused": ("不同意", "refused"), "done": ("完成", "done")}
 GATE_COMMANDS = {"initial_acceptance": "accept", "approve_cutover": "approve", "final_acceptance": "accept"}
+OPEN = {
+    "error": ("错误", "error"),
+    "warning": ("警告", "warning"),
+    "alarm": ("告警", "alarm"),
+    "owed": ("待清理", "clean-up owed"),
+}
 DIRECTIONS = {"forward": ("切换上云", "to the cloud"), "back": ("回切", "back to the source")}
 OUTAGES = {"device_outage": ("设备搬迁停用", "device travels"), "hosting_outage": ("整体搬迁停机", "whole relocation")}
 KINDS = {Kind.DATABASE: ("数据库", "database"), Kind.APPLICATION: ("应用系统", "application")}
@@ -101,6 +107,10 @@ EVENTS: dict[str, tuple[str, str]] = {
     "outage_announced": ("公告停机", "outage announced"),
     "writes_exposed": ("申报暂存单点的写入", "writes declared exposed"),
     "way_back_alarm": ("回退通道告警", "way-back alarm"),
+    "alarm_cleared": ("告警解除", "alarm over"),
+    "clean_up_owed": ("目标待清理", "clean-up owed"),
+    "clean_up_done": ("目标已清理", "clean-up done"),
+    "lost_with_the_target": ("随目标丢失", "lost with the target"),
     "judged": ("外部裁判核查", "judged from outside"),
     "mended": ("原因已排除", "cause mended"),
     "policy-override": ("改定迁移方式", "strategy overridden"),
@@ -119,6 +129,9 @@ ROWS: dict[str, tuple[str, str]] = {
     "tasks": ("人工任务", "human task"),
     "steps": ("步骤记录", "step"),
     "migrations": ("迁移记录", "migration"),
+    "findings": ("发现记录", "finding"),
+    "alarms": ("告警记录", "alarm"),
+    "owed": ("待清理记录", "clean-up"),
     "flags": ("标志", "flag"),
 }
 

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from orchestrator.errors import Finding
 from orchestrator.inventory.load import inventory_digest
+from orchestrator.journal.notes import Notes
 from orchestrator.journal.states import Ending, StepState
 from orchestrator.journal.store import Lease
 from orchestrator.models import Inventory, Plan, Strategy, Verdict
@@ -138,6 +140,8 @@ class Teller:
         story.event(lease, "device_outage_announced", {"minutes": {"signer-1": 240}})
         story.measure(lease, 163 * 60_000.0, requests=None, failed=None, kind="device_outage", budget=240 * 60_000.0)
         story.run(lease, "trial_run", waits=True)
+        with story.clock():
+            Notes(story.journal).watch(lease, {"registry lag": "registry: the source is more than 5 s behind"})
 
     def _insurance(self) -> None:
         """Shut down, on the lorry: an outage that was announced and goes on."""
@@ -157,11 +161,21 @@ class Teller:
         story.run(lease, "record_baseline")
         story.journal.set_step(lease, "cloud_deployment", "provision", StepState.RUNNING)
         story.journal.set_step(lease, "cloud_deployment", "provision", StepState.FAILED, error={"what": "no capacity left in zone C"})
+        with story.clock():
+            Notes(story.journal).owe(lease, "provision", "create the servers: the cloud does not answer", "`orchestrator resume`")
         story.end(lease, Ending.ROLLED_BACK_BEFORE, "provision: no capacity left in zone C")
 
     def _person(self) -> None:
         lease = self.story.begin("food-safety")
         self.story.run(lease, "record_baseline")
+        found = [
+            Finding("host-key", "error", f"{host} answers with another key than the one on record", "look at the host", system="food-safety")
+            for host in ("food-app", "food-db")
+        ]
+        with self.story.clock():
+            runbook = "cloud_deployment"
+            self.story.journal.set_step(lease, runbook, "provision", StepState.RUNNING)
+            self.story.journal.set_step(lease, runbook, "provision", StepState.FAILED, error={"what": "2 findings"}, findings=found)
         why = "two hosts answer with another key than the one on record → look at both hosts"
         self.story.journal.set_migration(lease, ending=Ending.NEEDS_A_PERSON, why=why)
 
@@ -172,6 +186,7 @@ def example_facts(folder: Path) -> ReportFacts:
     return collect(
         journal=story.journal,
         decisions=story.decisions,
+        notes=Notes(story.journal),
         inventory=inventory,
         verdicts=verdicts,
         programme=example_programme(),

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from orchestrator.journal import decisions as decisions_module
+from orchestrator.journal import notes as notes_module
 from orchestrator.journal import store as journal_module
 from orchestrator.journal.actors import Actor, simulated
 from orchestrator.journal.decisions import Decisions
@@ -56,11 +57,11 @@ class Story:
             self.at += dt.timedelta(seconds=7)
             return self.at.isoformat(timespec="milliseconds")
 
-        journal_module.now = decisions_module.now = told
+        journal_module.now = decisions_module.now = notes_module.now = told
         try:
             yield
         finally:
-            journal_module.now = decisions_module.now = real
+            journal_module.now = decisions_module.now = notes_module.now = real
 
     def begin(self, system: str, strategy: str = "cloud_deployment") -> Lease:
         """A migration starts and its lease is taken."""

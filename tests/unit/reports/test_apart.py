@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from orchestrator.journal.decisions import Decisions
+from orchestrator.journal.notes import Notes
 from orchestrator.journal.store import Journal
 from orchestrator.models import Excluded, ExcludedRow
 from orchestrator.policy import assess, load_policy
@@ -22,7 +23,7 @@ def test_what_does_not_move_is_in_no_target_and_told_by_itself(tmp_path: Path) -
     inventory = whole.model_copy(update={"systems": systems, "excluded": (*whole.excluded, unanswered)})
     journal = Journal(f"sqlite:///{tmp_path / 'journal.sqlite'}")
     facts = collect(
-        journal=journal, decisions=Decisions(journal), inventory=inventory, verdicts=assess(inventory, load_policy(None), today=NOW.date()),
+        journal=journal, decisions=Decisions(journal), notes=Notes(journal), inventory=inventory, verdicts=assess(inventory, load_policy(None), today=NOW.date()),
         programme=example_programme(), now=NOW,
     )  # fmt: skip
     states = {one.id: one.state.value.code for one in facts.systems}

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from orchestrator.engine.purge import purge
 from orchestrator.journal.decisions import Decisions
+from orchestrator.journal.notes import Notes
 from orchestrator.journal.store import Journal
 from orchestrator.models import DataResource, Inventory, Plan, Verdict
 from orchestrator.reports.collect import collect, sources_in
@@ -138,6 +139,19 @@ def test_a_system_that_went_back_shows_every_cutover_and_its_former_ending(facts
     assert weather.unchanged.value is True
 
 
+def test_what_is_open_is_shown_with_its_object_and_what_to_do(facts: ReportFacts) -> None:
+    shown = {s.id: [(x.kind.code, x.message) for x in s.open] for s in facts.systems if s.open}
+    assert shown == {
+        "food-safety": [("error", f"{host} answers with another key than the one on record") for host in ("food-app", "food-db")],
+        "property-register": [("alarm", "registry: the source is more than 5 s behind")],
+        "traffic-db": [("owed", "create the servers: the cloud does not answer")],
+    }
+    assert {x.remedy for x in system(facts, "food-safety").open} == {"look at the host"}
+    cited = {event.seq: event.kind.code for event in facts.events}
+    kinds = [cited[x.at.source.events[0]] for s in facts.systems for x in s.open]
+    assert sorted(kinds) == ["clean_up_owed", "step", "step", "way_back_alarm"]
+
+
 def test_a_breach_is_counted_and_an_announced_outage_is_not_a_cutover(facts: ReportFacts) -> None:
     register = system(facts, "property-register")
     assert [(c.breach, c.failed.value) for c in register.cutovers] == [(True, 3)]
@@ -228,6 +242,7 @@ def again(story: Story, plan: Plan | None, inventory: Inventory, verdicts: dict[
     return collect(
         journal=story.journal,
         decisions=story.decisions,
+        notes=Notes(story.journal),
         inventory=inventory,
         verdicts=verdicts,
         programme=example_programme(),
@@ -308,7 +323,7 @@ def test_a_changed_journal_is_shown_as_changed(tmp_path: Path) -> None:
 def test_without_plan_and_without_events_there_is_still_a_report(tmp_path: Path) -> None:
     journal = Journal(f"sqlite:///{tmp_path / 'journal.sqlite'}")
     facts = collect(
-        journal=journal, decisions=Decisions(journal), inventory=example_inventory(), verdicts={}, programme=example_programme(), now=NOW,
+        journal=journal, decisions=Decisions(journal), notes=Notes(journal), inventory=example_inventory(), verdicts={}, programme=example_programme(), now=NOW,
         plan_problem="the targets are not reached",
     )  # fmt: skip
     assert facts.audit.events.value == 0

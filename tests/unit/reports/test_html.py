@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.journal.notes import Notes
 from orchestrator.journal.states import Ending
 from orchestrator.models import Inventory
 from orchestrator.policy.counting import READINGS as COUNTED
@@ -125,6 +126,7 @@ def test_hostile_strings_are_shown_and_never_work(tmp_path: Path, lang: Lang) ->
     facts = collect(
         journal=story.journal,
         decisions=story.decisions,
+        notes=Notes(story.journal),
         inventory=Inventory.model_validate(data),
         verdicts=verdicts,
         programme=example_programme(),
