@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "baseline": ("orchestrator.cli.policy:baseline", "Freeze and show what the targets are counted against."),
     "plan": ("orchestrator.cli.plan:plan", "Waves, windows, targets; or the reasons why there is no plan."),
     "workplan": ("orchestrator.cli.workplan:workplan", "A department's migration work plan (迁移接入工作方案)."),
+    "prepare-source": ("orchestrator.cli.source:prepare_source", "What a source's database servers lack: shown, done, undone."),
     "dry-run": ("orchestrator.cli.dryrun:dry_run", "Everything that can be done without touching anything."),
     "migrate": ("orchestrator.cli.migrate:migrate", "Move a system, a wave or a phase."),
     "approve": ("orchestrator.cli.decide:approve", "Approve the cutover of a system under a plan's digest."),

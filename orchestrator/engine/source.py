@@ -1,0 +1,125 @@
+"""``prepare-source``: what a system's database servers need before it can be moved, shown, done, and undone."""
+
+from __future__ import annotations
+
+import datetime as dt
+import ipaddress
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from orchestrator.errors import Refused
+from orchestrator.hosts import facts
+from orchestrator.hosts.services import Placed
+from orchestrator.models import Database, Host, System
+from orchestrator.movers.machine import cluster
+from orchestrator.movers.postgresql.source_server import Change, SourceServer, Wanted
+from orchestrator.planning.calendar import in_window
+from orchestrator.planning.hours import windows_for
+from orchestrator.steps.prepare import addresses, run_as
+from orchestrator.steps.world import World
+from orchestrator.workspace import Workspace
+
+RESTART_SECONDS = 180.0
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One server: what is different, and whether it waits for a restart."""
+
+    server: str
+    changes: tuple[Change, ...]
+    restart_owed: bool
+
+
+class Source:
+    """The database servers of one system, in the old room."""
+
+    def __init__(self, workspace: Workspace, system: System) -> None:
+        self._workspace, self._system = workspace, system
+        self._world = World(workspace.settings, system, workspace.sites)
+        if not self._world.movable_databases:
+            raise Refused(f"{system.id} has no database that is moved", where=system.id, remedy="nothing is to be prepared")
+
+    def __enter__(self) -> Source:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._world.close()
+
+    def look(self) -> list[Prepared]:
+        """Reads only."""
+        return [
+            Prepared(f"{host.name}:{database.port}", tuple(server.find_changes(self._wanted(host, database))), server.is_restart_owed())
+            for host, database, server in self._servers()
+        ]
+
+    def prepare(self) -> None:
+        for host, database, server in self._servers():
+            server.prepare(self._wanted(host, database))
+
+    def take_back(self) -> list[str]:
+        """The servers on which something had been prepared."""
+        return [f"{host.name}:{database.port}" for host, database, server in self._servers() if server.take_back()]
+
+    def restart(self) -> list[str]:
+        """Those that owe a restart, one after the other, by whatever keeps them. Raises Refused outside the system's windows."""
+        rule = in_window(
+            windows_for(self._system, self._workspace.programme)[0], dt.datetime.now(dt.UTC), self._workspace.programme,
+            department=self._system.department,
+        )  # fmt: skip
+        if rule is None:
+            raise Refused(
+                f"{self._system.id} is in no window now: a restart ends every session", where=self._system.id,
+                remedy="try again in one of its windows (`orchestrator plan show`)",
+            )  # fmt: skip
+        return [self._restart(host, database, server) for host, database, server in self._servers() if server.is_restart_owed()]
+
+    def _restart(self, host: Host, database: Database, server: SourceServer) -> str:
+        connection = self._world.ssh(host)
+        unit = cluster.find_unit(connection, server.data_directory())
+        if not unit:
+            raise Refused(
+                f"no unit keeps the server on port {database.port}", where=host.name, remedy="restart it by the hand that started it"
+            )
+        placed = Placed(f"database-{database.name}", unit=unit, port=database.port, start_seconds=RESTART_SECONDS)
+        connection.run(["systemctl", "restart", unit], timeout=RESTART_SECONDS + 60, check=True)
+        self._world.manager(host).start(placed)  # it is up when it listens again
+        return f"{host.name}: {unit}"
+
+    # ------------------------------------------------------------ inside
+
+    def _servers(self) -> Iterator[tuple[Host, Database, SourceServer]]:
+        """Each server once, though several databases may lie on it."""
+        seen = set()
+        for database in self._world.movable_databases:
+            host = self._world.source(database.host)
+            if (host.name, database.port) in seen:
+                continue
+            seen.add((host.name, database.port))
+            yield host, database, SourceServer(
+                self._world.ssh(host), name=self._system.id, port=database.port, home=self._world.home(host), run_as=run_as(host)
+            )  # fmt: skip
+
+    def _wanted(self, host: Host, database: Database) -> Wanted:
+        admin = database.admin_role or "orchestrator"
+        lines = [("all", admin, network, "scram-sha-256") for network in self._networks(host)]
+        here = [each for each in self._world.movable_databases if (each.host, each.port) == (database.host, database.port)]
+        gateways = [_single(site.pgbouncer.address) for site in self._workspace.sites.sites if site.pgbouncer]
+        lines += [(each.name, each.role, network, "md5") for each in here if each.role for network in gateways]
+        # md5 lets SCRAM in too, and accounts whose password is kept as MD5 are there until they are changed
+        listen = addresses(host.address)[0]
+        return Wanted(admin, self._world.secret(database.admin_secret), listen, tuple(dict.fromkeys(lines)))
+
+    def _networks(self, host: Host) -> list[str]:
+        """From where the engine's role comes: this controller as the host sees it, the gateways, the other side's servers."""
+        controller = facts.client_address(self._world.ssh(host))
+        cloud = self._world.cloud
+        named = {each.target for each in self._system.hosts}
+        servers = [_single(server.address) for server in cloud.servers if server.name in named]
+        found = [_single(controller)] if controller else []
+        found += [_single(site.gateway.address) for site in self._workspace.sites.sites]
+        return list(dict.fromkeys([*found, *(servers or [cloud.address_range])]))
+
+
+def _single(address: str) -> str:
+    return str(ipaddress.ip_network(addresses(address)[0]))

@@ -1,0 +1,250 @@
+"""What a PostgreSQL source needs before anything of ours can reach and follow it: seen as a difference, made, and taken back.
+
+The server is asked on its own host, by its own superuser, over its own socket: before this nobody else may come in. What was there
+is written down on that host first, so that the undo needs nobody's memory. Three kinds of change: the engine's role, settings (by
+ALTER SYSTEM, which wins over every file), and a marked block at the top of pg_hba.conf.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import hashlib
+import hmac
+import json
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from orchestrator.errors import ToolError
+from orchestrator.tools.ssh import SshConnection
+
+SPARE = 10
+"""Slots and senders beside those in use: copies, the way back, rehearsals."""
+_BEGIN, _END = "# orchestrator begin {name}", "# orchestrator end {name}"
+_WRITE_INTO = 'cat >"$1"'  # written into: owner, mode and links stay
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a source is to be like. ``lines``: (database, role, network, method) of pg_hba.conf."""
+
+    role: str
+    password: str = dataclasses.field(repr=False)
+    listen: str
+    lines: tuple[tuple[str, str, str, str], ...]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One difference, as a person reads it. ``restart``: nothing of it is in force before the server was restarted."""
+
+    what: str
+    now: str
+    wanted: str
+    restart: bool = False
+
+
+class SourceServer:
+    """One server. ``name``: the system that it is prepared for; ``home``: our folder on its host."""
+
+    def __init__(self, connection: SshConnection, *, name: str, port: int, home: str, run_as: Sequence[str]) -> None:
+        self._connection, self._name, self._port, self._run_as = connection, name, port, list(run_as)
+        self._record = f"{home}/prepared-source/{name}.json"
+
+    # ------------------------------------------------------------ looking
+
+    def find_changes(self, wanted: Wanted) -> list[Change]:
+        """Every difference; empty when the source is as it must be."""
+        found = []
+        if problem := self._role_problem(wanted):
+            found.append(Change(f"role {wanted.role}", problem, "LOGIN SUPERUSER with the password of its secret"))
+        found += [Change(name, now, new, restart=True) for name, (now, new) in self._settings(wanted).items()]
+        if self._block(wanted) not in self._hba():
+            lines = "; ".join(" ".join(("host", *line)) for line in wanted.lines)
+            found.append(Change("pg_hba.conf", "no lines of ours", lines))
+        return found
+
+    def is_restart_owed(self) -> bool:
+        """Whether something was set that only a restart brings into force."""
+        return self._ask("SELECT count(*) FROM pg_settings WHERE pending_restart") != "0"
+
+    def data_directory(self) -> str:
+        return self._ask("SHOW data_directory")
+
+    def _role_problem(self, wanted: Wanted) -> str:
+        query = f"SELECT rolcanlogin, rolsuper, rolpassword FROM pg_authid WHERE rolname = {_literal(wanted.role)}"
+        row = self._ask(query)
+        if not row:
+            return "it is not there"
+        login, superuser, verifier = row.split("|", 2)
+        if (login, superuser) != ("t", "t"):
+            return "it may not log in" if login != "t" else "it is no superuser"
+        return "" if _fits(verifier, wanted.role, wanted.password) else "another password"
+
+    def _settings(self, wanted: Wanted) -> dict[str, tuple[str, str]]:
+        """Name → (now, wanted), of those that are not enough. What was set and waits for a restart counts as set."""
+        values = dict(line.split("|", 1) for line in self._ask(_SETTINGS).splitlines())
+        found = {}
+        if values["wal_level"] != "logical":
+            found["wal_level"] = (values["wal_level"], "logical")
+        listening = [word.strip() for word in values["listen_addresses"].split(",") if word.strip()]
+        if not {"*", "0.0.0.0", wanted.listen} & set(listening):  # noqa: S104 - what the server says, not what we bind
+            found["listen_addresses"] = (values["listen_addresses"], ",".join([*listening, wanted.listen]))
+        for name, used in (("max_replication_slots", values["slots"]), ("max_wal_senders", values["senders"])):
+            if int(values[name]) - int(used) < SPARE:
+                found[name] = (values[name], str(int(used) + SPARE))
+        return found
+
+    def _block(self, wanted: Wanted) -> str:
+        lines = ["host " + " ".join((_word(base), _word(role), network, method)) for base, role, network, method in wanted.lines]
+        return "\n".join([_BEGIN.format(name=self._name), *lines, _END.format(name=self._name), ""])
+
+    def _hba(self) -> str:
+        return self._connection.read_file(self._ask("SHOW hba_file")).decode("utf-8", "surrogateescape")
+
+    # ------------------------------------------------------------ changing
+
+    def prepare(self, wanted: Wanted) -> None:
+        """Makes every difference; repeated, it does nothing more. Settings are in force after a restart, which is not made here."""
+        self._write_down(wanted)
+        if self._role_problem(wanted):
+            verifier = scram_verifier(wanted.password)
+            verb = "ALTER" if self._has_role(wanted.role) else "CREATE"
+            self._do(f"{verb} ROLE {_identifier(wanted.role)} LOGIN SUPERUSER PASSWORD {_literal(verifier)}")
+        for name, (_, value) in self._settings(wanted).items():
+            self._set(name, value)
+        text = self._hba()
+        if self._block(wanted) not in text:
+            self._write_hba(self._block(wanted) + self._without_block(text))
+        self._do("SELECT pg_reload_conf()")  # also what needs a restart is then known to wait for one
+
+    def _write_down(self, wanted: Wanted) -> None:
+        """How it was, before the first change; whoever prepares again finds that, and keeps it."""
+        if self._former():
+            return
+        names = ", ".join(_literal(name) for name in _NAMES)
+        kept = self._ask(
+            "SELECT name, setting FROM pg_file_settings WHERE sourcefile LIKE '%postgresql.auto.conf' AND name IN (" + names + ")"
+        )
+        role = self._ask(f"SELECT rolcanlogin, rolsuper, rolpassword FROM pg_authid WHERE rolname = {_literal(wanted.role)}")
+        record = {"role": wanted.role, "was": role, "settings": dict(line.split("|", 1) for line in kept.splitlines())}
+        folder = self._record.rpartition("/")[0]
+        self._connection.run(["mkdir", "-p", "-m", "0700", "--", folder], check=True)
+        self._connection.write_file(self._record, json.dumps(record).encode())
+
+    def _former(self) -> Mapping[str, object]:
+        if self._connection.run(["test", "-e", self._record], timeout=20).code != 0:
+            return {}
+        return dict(json.loads(self._connection.read_file(self._record)))
+
+    def take_back(self) -> bool:
+        """Role, settings and pg_hba.conf as they were. Returns whether anything had been prepared. Raises ToolError where the role
+        owns something by now."""
+        former = self._former()
+        if not former:
+            return False
+        text = self._hba()
+        if (without := self._without_block(text)) != text:
+            self._write_hba(without)
+        settings = former["settings"]
+        assert isinstance(settings, dict)  # noqa: S101 - our own record
+        for name in _NAMES:
+            self._set(name, settings.get(name))
+        self._do("SELECT pg_reload_conf()")
+        self._give_role_back(str(former["role"]), str(former["was"]))
+        self._connection.run(["rm", "-f", "--", self._record], check=True)
+        return True
+
+    def _give_role_back(self, role: str, was: str) -> None:
+        if not was:
+            self._do(f"DROP ROLE IF EXISTS {_identifier(role)}")
+            return
+        login, superuser, verifier = was.split("|", 2)
+        words = ["LOGIN" if login == "t" else "NOLOGIN", "SUPERUSER" if superuser == "t" else "NOSUPERUSER"]
+        password = f"PASSWORD {_literal(verifier)}" if verifier else "PASSWORD NULL"
+        self._do(f"ALTER ROLE {_identifier(role)} {' '.join(words)} {password}")
+
+    def _set(self, name: str, value: str | None) -> None:
+        self._do(f"ALTER SYSTEM SET {name} = {_literal(value)}" if value is not None else f"ALTER SYSTEM RESET {name}")
+
+    def _without_block(self, text: str) -> str:
+        begin, end = (re.escape(mark.format(name=self._name)) for mark in (_BEGIN, _END))
+        return re.sub(rf"(?m)^{begin}\n(?:.*\n)*?{end}\n", "", text)
+
+    def _write_hba(self, text: str) -> None:
+        """Whole, and read again by the server; what it cannot read is put back. Raises ToolError."""
+        path, former = self._ask("SHOW hba_file"), self._hba()
+        self._connection.run(["sh", "-c", _WRITE_INTO, "write-into", path], 60, text.encode("utf-8", "surrogateescape"), check=True)
+        if problem := self._ask("SELECT string_agg(line_number || ': ' || error, '; ') FROM pg_hba_file_rules WHERE error IS NOT NULL"):
+            self._connection.run(["sh", "-c", _WRITE_INTO, "write-into", path], 60, former.encode("utf-8", "surrogateescape"), check=True)
+            raise ToolError(f"{path} would not be read: {problem}", where=self._connection.name, remedy="mend it by hand, then try again")
+        self._do("SELECT pg_reload_conf()")
+
+    # ------------------------------------------------------------ asking
+
+    def _has_role(self, role: str) -> bool:
+        return self._ask(f"SELECT 1 FROM pg_roles WHERE rolname = {_literal(role)}") == "1"
+
+    def _ask(self, query: str) -> str:
+        """Rows as lines, columns parted by ``|``."""
+        return self._psql(query)
+
+    def _do(self, statement: str) -> None:
+        self._psql(f"SET log_statement = 'none';\n{statement}")
+
+    def _psql(self, script: str) -> str:
+        argv = [*self._run_as, "psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-p", str(self._port), "-d", "postgres", "-f", "-"]
+        done = self._connection.run(["sh", "-c", 'cd / && exec "$@"', "psql", *argv], 60, f"{script};\n".encode())
+        if done.code != 0:
+            raise ToolError(
+                f"the server on port {self._port} says: {done.stderr.strip()[-500:]}", where=self._connection.name,
+                remedy="see whether it runs, and whether its own superuser may log in over its socket",
+            )  # fmt: skip
+        return done.stdout.strip()
+
+
+_NAMES = ("wal_level", "listen_addresses", "max_replication_slots", "max_wal_senders")
+_SETTINGS = """
+SELECT name, coalesce(
+    (SELECT f.setting FROM pg_file_settings f WHERE f.name = s.name ORDER BY seqno DESC LIMIT 1),
+    CASE WHEN pending_restart THEN boot_val ELSE setting END)
+FROM pg_settings s WHERE name IN ('wal_level', 'listen_addresses', 'max_replication_slots', 'max_wal_senders')
+UNION ALL SELECT 'slots', count(*)::text FROM pg_replication_slots
+UNION ALL SELECT 'senders', count(*)::text FROM pg_stat_replication
+"""
+"""What the files say counts, since that is what a restart makes true; what waits for one is there as an entry that could not be applied."""
+
+
+def scram_verifier(password: str, salt: bytes = b"", iterations: int = 4096) -> str:
+    """As PostgreSQL keeps it: the password itself goes to no server and into no log."""
+    salt = salt or secrets.token_bytes(16)
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, iterations)
+    client = hmac.digest(salted, b"Client Key", "sha256")
+    stored, server = hashlib.sha256(client).digest(), hmac.digest(salted, b"Server Key", "sha256")
+    shown = [base64.b64encode(part).decode() for part in (salt, stored, server)]
+    return f"SCRAM-SHA-256${iterations}:{shown[0]}${shown[1]}:{shown[2]}"
+
+
+def _fits(verifier: str, role: str, password: str) -> bool:
+    """Whether a kept verifier is that of a password."""
+    found = re.fullmatch(r"SCRAM-SHA-256\$(\d+):([^$]+)\$.*", verifier)
+    if found:
+        return hmac.compare_digest(verifier, scram_verifier(password, base64.b64decode(found[2]), int(found[1])))
+    md5 = "md5" + hashlib.md5(f"{password}{role}".encode(), usedforsecurity=False).hexdigest()
+    return hmac.compare_digest(verifier, md5)
+
+
+def _literal(value: str) -> str:
+    """A text in SQL, whatever ``standard_conforming_strings`` says."""
+    return "E'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
+
+
+def _identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _word(name: str) -> str:
+    """A name in pg_hba.conf: in quotes, so that none of them is a keyword. ``all`` is meant as one."""
+    return name if name == "all" else '"' + name.replace('"', '""') + '"'
