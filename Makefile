@@ -43,7 +43,7 @@ test-lab: setup lab-programs ## the engine on hosts that boot: systemd, sudo, ow
 	@$(VENV)/bin/python -m pytest tests/lab -m lab $(ARGS)
 
 test-lab-short: setup lab-programs ## the part of it that every change must pass
-	@$(VENV)/bin/python -m pytest tests/lab -m 'lab and not long' $(ARGS)
+	@$(VENV)/bin/python -m pytest tests/lab -m 'lab and not long' -n $(WORKERS) --dist loadfile $(ARGS)
 
 test-openstack: setup ## the module, the engine and a real OpenStack (root on Debian; the first time it is built, minutes)
 	@OPENSTACK_LAB_MOMENTS=10 $(VENV)/bin/python -m pytest tests/openstack -m openstack $(ARGS)
