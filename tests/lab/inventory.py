@@ -114,7 +114,10 @@ def sites(lab: Lab, entries: dict[str, int]) -> dict[str, Any]:
     cloud["servers"] = [host(lab, name) for name in lab.hosts if lab[name].network == "cloud" and name != "gw-cloud"]
     for server in cloud["servers"]:
         server.pop("os")
-    entry = {"host": "edge", "address": lab["edge"].address, "runtime_port": 9999, "ports": entries}
+    entry = {
+        "host": "edge", "address": lab["edge"].address, "runtime_port": 9999, "ports": entries,
+        "ssh": {"name": "edge", "address": lab["edge"].address, "ssh_user": "ops"}, "config_file": "/etc/haproxy/haproxy.cfg",
+    }  # fmt: skip
     room = [site("room", "gw-room", "10.80.1.0/24")] if "gw-room" in lab.hosts else []
     return {"sites": [*room, cloud], "entry": entry}
 

@@ -5,6 +5,7 @@ The engine runs as an ordinary account and logs in as one; whoever decides is an
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -34,7 +35,10 @@ class Trip:
     after: str = ""
     settings_after: str = ""
     code_again: int = 0
-    entry: str = ""
+    entry_before: str = ""
+    entry_after: str = ""
+    served_by: list[str] = field(default_factory=list)
+    """Before the entry was reloaded, after that, and after it was restarted."""
     acknowledged: list[int] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
 
@@ -51,19 +55,32 @@ def states(lab: Lab, host: str, units: tuple[str, ...]) -> list[str]:
     return lab[host].script(f"for unit in {' '.join(units)}; do systemctl is-active $unit || :; done").split()
 
 
+def served_by(lab: Lab) -> str:
+    """The host whose instance answers at the entry, as soon as one does."""
+    url = f"http://{lab['edge'].address}:8080/permits"
+    return str(json.loads(lab["controller"].script(f"until curl -fsS -m 5 {url} 2>/dev/null; do sleep 0.2; done", limit=60))["host"])
+
+
 @pytest.fixture(scope="module")
 def trip(city: Lab) -> Iterator[Trip]:
     trip = Trip(Journey(city, "permits"))
     journey = trip.journey
     trip.before = photograph(city["app"], TREES, UNITS)
+    trip.entry_before = city["edge"].run("cat", "/etc/haproxy/haproxy.cfg")
     with Citizens(city) as citizens:
         assert journey.migrate(stop_at="final acceptance") == WAITING, journey.said[-6000:]
         trip.there, trip.here = states(city, "app-new", UNITS), states(city, "app", ONCE)
         trip.owners = city["app-new"].run("find", "/srv/permits", "-printf", "%u:%g %m %P\\n")
         trip.code_back = journey.roll_back()
         trip.after = photograph(city["app"], TREES, UNITS)
+        trip.entry_after = city["edge"].run("cat", "/etc/haproxy/haproxy.cfg")
         trip.settings_after = city["app-new"].script("cat /opt/permits/database.ini 2>/dev/null || :")
-        trip.code_again = journey.migrate()
+        assert journey.migrate(stop_at="final acceptance") == WAITING, journey.said[-6000:]
+    trip.served_by = [served_by(city)]
+    for verb in ("reload", "restart"):
+        city["edge"].run("systemctl", verb, "haproxy")
+        trip.served_by.append(served_by(city))
+    trip.code_again = journey.resume()
     trip.acknowledged, trip.failed = citizens.acknowledged, citizens.failed
     yield trip
 
@@ -97,6 +114,11 @@ def test_settings_that_were_edited_are_gone_after_going_back_and_nowhere_on_the_
     assert f"host = {city['gw-cloud'].address}\nport = 6432\n" in written
     assert written.startswith("; how the worker")
     assert city["app-new"].run("stat", "-c", "%a %U:%G", "/opt/permits/database.ini").strip() == "640 root:permits"
+
+
+def test_the_switch_outlives_a_reload_and_a_restart_of_the_entry_and_going_back_leaves_its_file_as_it_was(trip: Trip) -> None:
+    assert trip.served_by == ["app-new", "app-new", "app-new"]
+    assert trip.entry_after == trip.entry_before
 
 
 def test_forward_again_it_is_accepted(trip: Trip) -> None:

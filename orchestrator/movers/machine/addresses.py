@@ -36,7 +36,7 @@ def find_naming(connection: SshConnection, address: str, folders: Sequence[str])
 
 def exchange(connection: SshConnection, files: Sequence[str], addresses: Mapping[str, str], keep: str) -> list[str]:
     """Every old address for its new one, all in one pass; what a file was is kept in ``keep`` first. Returns what was changed."""
-    wanted = re.compile(rb"(?<![0-9A-Za-z.:])(?:%s)(?![0-9A-Za-z:]|\.[0-9])" % b"|".join(re.escape(old.encode()) for old in addresses))
+    wanted = re.compile(b"|".join(_as_word(old).encode() for old in addresses))
     changed = []
     for path in files:
         before = connection.read_file(path)
@@ -47,6 +47,17 @@ def exchange(connection: SshConnection, files: Sequence[str], addresses: Mapping
         connection.run(["sh", "-c", 'cat >"$1"', "write-into", path], 60, after, check=True)
         changed.append(path)
     return changed
+
+
+def _as_word(address: str) -> str:
+    """A pattern for an address that is no part of a longer one: ``10.1.1.1:5432`` names it, ``10.1.1.10`` and ``10.1.1.1.5`` do not."""
+    if ":" in address:
+        before, after = r"(?<![0-9A-Fa-f:.])", r"(?![0-9A-Fa-f:.])"
+    elif re.fullmatch(r"[0-9.]+", address):
+        before, after = r"(?<![0-9A-Za-z.])", r"(?![0-9A-Za-z]|\.[0-9])"
+    else:
+        before, after = r"(?<![0-9A-Za-z_.-])", r"(?![0-9A-Za-z_-]|\.[0-9A-Za-z])"
+    return f"{before}{re.escape(address)}{after}"
 
 
 def give_back(connection: SshConnection, keep: str) -> None:
