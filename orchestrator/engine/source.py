@@ -11,8 +11,9 @@ from orchestrator.errors import Refused
 from orchestrator.hosts import facts
 from orchestrator.hosts.services import Placed
 from orchestrator.models import Database, Host, System
+from orchestrator.movers import registry
 from orchestrator.movers.machine import cluster
-from orchestrator.movers.postgresql.source_server import Change, SourceServer, Wanted
+from orchestrator.movers.source import Change, SourceServer, Wanted
 from orchestrator.planning.calendar import in_window
 from orchestrator.planning.hours import windows_for
 from orchestrator.steps.prepare import addresses, run_as
@@ -96,9 +97,10 @@ class Source:
             if (host.name, database.port) in seen:
                 continue
             seen.add((host.name, database.port))
-            yield host, database, SourceServer(
-                self._world.ssh(host), name=self._system.id, port=database.port, home=self._world.home(host), run_as=run_as(host)
-            )  # fmt: skip
+            server = registry.source_server(
+                database, self._world.ssh(host), name=self._system.id, home=self._world.home(host), run_as=run_as(host)
+            )
+            yield host, database, server
 
     def _wanted(self, host: Host, database: Database) -> Wanted:
         admin = database.admin_role or "orchestrator"

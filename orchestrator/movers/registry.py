@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from orchestrator.models import Database, System
 from orchestrator.movers.contract import Hands, Mover
+from orchestrator.movers.source import SourceServer
+
+if TYPE_CHECKING:
+    from orchestrator.tools.ssh import SshConnection
 
 DATABASES = {"postgresql": "postgresql"}
 """Engine as the inventory names it → kind of mover. What is not here is vendor-run."""
@@ -26,3 +33,12 @@ def make_mover(kind: str, hands: Hands) -> Mover:
 
         return PostgresMover(hands)
     raise LookupError(f"no mover for {kind}")
+
+
+def source_server(database: Database, connection: SshConnection, *, name: str, home: str, run_as: Sequence[str]) -> SourceServer:
+    """The server of a database on its source host. Raises LookupError for an engine that nobody moves."""
+    if DATABASES.get(database.engine) == "postgresql":
+        from orchestrator.movers.postgresql.source_server import PostgresSource
+
+        return PostgresSource(connection, name=name, port=database.port, home=home, run_as=run_as)
+    raise LookupError(f"no mover for {database.engine}")

@@ -14,7 +14,8 @@ import psycopg
 import pytest
 
 from orchestrator.errors import ToolError
-from orchestrator.movers.postgresql.source_server import SourceServer, Wanted, scram_verifier
+from orchestrator.movers.postgresql.source_server import PostgresSource, scram_verifier
+from orchestrator.movers.source import Wanted
 from orchestrator.tools import programs, unprivileged
 from orchestrator.tools.ssh import Completed
 
@@ -103,7 +104,7 @@ WANTED = Wanted(
 
 def test_shown_made_in_force_and_taken_back(cluster: Cluster, tmp_path: Path) -> None:
     here = Here(str(cluster.folder))
-    server = SourceServer(here, name="permits", port=cluster.port, home=str(tmp_path), run_as=["env", "PGUSER=postgres"])  # type: ignore[arg-type]
+    server = PostgresSource(here, name="permits", port=cluster.port, home=str(tmp_path), run_as=["env", "PGUSER=postgres"])  # type: ignore[arg-type]
     files = [cluster.folder / "data" / name for name in ("pg_hba.conf", "postgresql.auto.conf", "postgresql.conf")]
     before = [file.read_bytes() for file in files]
     wanted = dataclasses.replace(WANTED, listen="127.0.0.2")
@@ -141,7 +142,7 @@ def test_what_was_there_before_comes_back(cluster: Cluster, tmp_path: Path) -> N
         sql.execute("ALTER SYSTEM SET max_wal_senders = 3")
         before = sql.execute("SELECT rolcanlogin, rolsuper, rolpassword FROM pg_authid WHERE rolname = 'orchestrator'").fetchone()
     here = Here(str(cluster.folder))
-    server = SourceServer(here, name="permits", port=cluster.port, home=str(tmp_path), run_as=["env", "PGUSER=postgres"])  # type: ignore[arg-type]
+    server = PostgresSource(here, name="permits", port=cluster.port, home=str(tmp_path), run_as=["env", "PGUSER=postgres"])  # type: ignore[arg-type]
     auto = (cluster.folder / "data/postgresql.auto.conf").read_bytes()
     server.prepare(WANTED)
     assert server.find_changes(WANTED) == []
@@ -153,7 +154,7 @@ def test_what_was_there_before_comes_back(cluster: Cluster, tmp_path: Path) -> N
 
 def test_a_block_that_the_server_cannot_read_is_put_back(cluster: Cluster, tmp_path: Path) -> None:
     here = Here(str(cluster.folder))
-    server = SourceServer(here, name="permits", port=cluster.port, home=str(tmp_path), run_as=["env", "PGUSER=postgres"])  # type: ignore[arg-type]
+    server = PostgresSource(here, name="permits", port=cluster.port, home=str(tmp_path), run_as=["env", "PGUSER=postgres"])  # type: ignore[arg-type]
     hba = cluster.folder / "data/pg_hba.conf"
     before = hba.read_bytes()
     with pytest.raises(ToolError, match="would not be read"):

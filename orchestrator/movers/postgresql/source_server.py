@@ -8,16 +8,15 @@ ALTER SYSTEM, which wins over every file), and a marked block at the top of pg_h
 from __future__ import annotations
 
 import base64
-import dataclasses
 import hashlib
 import hmac
 import json
 import re
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from orchestrator.errors import ToolError
+from orchestrator.movers.source import Change, Wanted
 from orchestrator.tools.ssh import SshConnection
 
 SPARE = 10
@@ -26,28 +25,8 @@ _BEGIN, _END = "# orchestrator begin {name}", "# orchestrator end {name}"
 _WRITE_INTO = 'cat >"$1"'  # written into: owner, mode and links stay
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """What a source is to be like. ``lines``: (database, role, network, method) of pg_hba.conf."""
-
-    role: str
-    password: str = dataclasses.field(repr=False)
-    listen: str
-    lines: tuple[tuple[str, str, str, str], ...]
-
-
-@dataclass(frozen=True)
-class Change:
-    """One difference, as a person reads it. ``restart``: nothing of it is in force before the server was restarted."""
-
-    what: str
-    now: str
-    wanted: str
-    restart: bool = False
-
-
-class SourceServer:
-    """One server. ``name``: the system that it is prepared for; ``home``: our folder on its host."""
+class PostgresSource:
+    """See ``movers/source.py``. ``name``: the system that it is prepared for; ``home``: our folder on its host."""
 
     def __init__(self, connection: SshConnection, *, name: str, port: int, home: str, run_as: Sequence[str]) -> None:
         self._connection, self._name, self._port, self._run_as = connection, name, port, list(run_as)
