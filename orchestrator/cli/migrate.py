@@ -32,12 +32,10 @@ def migrate(systems: tuple[str, ...], wave: int | None, phase: str | None, *, wa
     One Prefect flow run a system, steps as tasks. What a system depends on goes first. Stops at gates (exit code 6): another
     person runs `orchestrator approve` or `accept`, then `orchestrator resume`.
     """
-    from orchestrator.engine.cloud_servers import refuse_what_the_cloud_lacks
     from orchestrator.flows.acts import choose_systems
 
     session = open_session()
     chosen = choose_systems(session, systems, wave, phase)
-    refuse_what_the_cloud_lacks(session, chosen)
     with _driving(session, wait=wait, direct=direct, log=log) as drive:
         return drive.all(chosen, chosen)
 

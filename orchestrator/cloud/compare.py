@@ -45,7 +45,8 @@ def compare(things: Iterable[Thing], known: frozenset[str], position: Position, 
         elif thing.kind in _HOLDERS:
             refusals.append(_refusal(thing, position))
         elif thing.kind is Kind.RULE and thing.group in known:
-            notes.append(_note(thing, position, "was opened by somebody else: nothing asks for it"))
+            deed = "attached" if thing.detail.get("attachment") else "opened"
+            notes.append(_note(thing, position, f"was {deed} by somebody else: nothing asks for it"))
         elif thing.kind is not Kind.RULE:
             notes.append(_note(thing, position, "bears this system's name, and the state does not know it: it is left as it is"))
     return Comparison(tuple(leftovers), tuple(refusals), tuple(notes))
@@ -55,7 +56,7 @@ def _is_leftover(thing: Thing, ours: frozenset[str], position: Position) -> bool
     if position.stand is not Stand.NOTHING or not position.unfinished:
         return False
     if thing.kind is Kind.RULE:
-        return thing.group in ours
+        return thing.group in ours and not thing.detail.get("foreign")
     if thing.kind in _BY_NAME:
         return thing.name == position.system and not set(thing.used_by) - ours
     return thing.system == position.system and thing.run in position.unfinished - {""}

@@ -34,7 +34,8 @@ class OpenStackListing:
         with api_errors("list what the cloud has"):
             servers = list(self._servers(system, names))
             groups = list(self._groups(system))
-            things = [*servers, *self._attachments(servers), *self._ports(system, names), *self._volumes(system, names), *groups]
+            volumes = list(self._volumes(system, names))
+            things = [*servers, *attachments(servers, volumes), *self._ports(system, names), *volumes, *groups]
             for group in groups:
                 things += self._rules(group)
             return [*things, *self._placements(system)]
@@ -43,21 +44,16 @@ class OpenStackListing:
         for server in self.connection.compute.servers(details=True):
             marks = server.metadata or {}
             if marks.get("system") == system or server.name in names:
-                fault = (server.to_dict().get("fault") or {}).get("message") or ""
+                fault = self._fault_of(server.id) if server.status == "ERROR" else ""
                 yield Thing(
                     Kind.SERVER, server.id, server.name, marks.get("system", ""), marks.get("run", ""), server.status, fault,
-                    address=_address_of(server), detail={"volumes": server.attached_volumes or [], "root": server.root_device_name, "locked": bool(server.is_locked)},
+                    address=_address_of(server), detail={"volumes": [item["id"] for item in server.attached_volumes or ()], "locked": bool(server.is_locked)},
                 )  # fmt: skip
 
-    def _attachments(self, servers: list[Thing]) -> Iterator[Thing]:
-        """Further disks of our servers: an attachment has no mark, and belongs to its server."""
-        for server in servers:
-            if len(server.detail["volumes"]) < 2:
-                continue
-            for item in self.connection.compute.volume_attachments(server.id):
-                if item.device != server.detail["root"]:
-                    ident = f"{server.id}/{item.volume_id}"
-                    yield Thing(Kind.RULE, ident, f"disk {item.device} of {server.name}", group=server.id, detail={"attachment": True})
+    def _fault_of(self, server: str) -> str:
+        """The cloud's own reason; a list of servers does not have it."""
+        asked = self.connection.compute.find_server(server)
+        return str(((asked.fault if asked else None) or {}).get("message") or "").strip()
 
     def _ports(self, system: str, names: frozenset[str]) -> Iterator[Thing]:
         for port in self.connection.network.ports(project_id=self.connection.current_project_id):
@@ -77,7 +73,7 @@ class OpenStackListing:
                 used_by = tuple(item["server_id"] for item in volume.attachments or ())
                 yield Thing(
                     Kind.VOLUME, volume.id, volume.name or volume.id, marks.get("system", ""), marks.get("run", ""), volume.status,
-                    used_by=used_by,
+                    used_by=used_by, detail={"boots": bool(volume.is_bootable)},
                 )  # fmt: skip
 
     def _groups(self, system: str) -> Iterator[Thing]:
@@ -147,6 +143,21 @@ class OpenStackListing:
                     retryable=True,
                 )
             time.sleep(0.5)
+
+
+def attachments(servers: list[Thing], volumes: list[Thing]) -> Iterator[Thing]:
+    """Further disks of our servers. An attachment has no mark: it belongs to its server, and is ours where its volume is.
+
+    The disk that a server boots from is left out: its device's name does not tell it, and it cannot be let go.
+    """
+    ours = {volume.id: volume for volume in volumes}
+    for server in servers:
+        for ident in server.detail["volumes"]:
+            volume = ours.get(ident)
+            if volume is None or not volume.detail["boots"]:
+                label = f"disk {volume.name if volume else ident} of {server.name}"
+                detail = {"attachment": True, "foreign": volume is None}
+                yield Thing(Kind.RULE, f"{server.id}/{ident}", label, group=server.id, detail=detail)
 
 
 def _address_of(server: Any) -> str:

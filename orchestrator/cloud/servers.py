@@ -71,15 +71,16 @@ class CloudServers:
         plan = self.plan(position, run)
         if plan.changes or plan.blocked:
             try:
-                self.terraform.apply(plan)
+                made = self.terraform.apply(plan)
                 self.applies += 1
             except ToolError as error:
                 raise self._explain(error) from error
         else:
             self.check(plan)
             self.terraform.discard(plan)
+            made = self.terraform.outputs()
         self.book.finish_runs(position, run)
-        return self.terraform.outputs()
+        return made
 
     def plan(self, position: Position, run: str = "") -> TerraformPlan:
         """What Terraform would do now. Changes nothing."""

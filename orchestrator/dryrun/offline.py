@@ -20,14 +20,24 @@ class NotAsked(OrchestratorError):
         super().__init__(f"{what} is not asked offline", remedy="add --connect")
 
 
-class OfflineWorld(World):
-    """Hosts and databases are known by name only. The target's servers get addresses for documentation (RFC 5737)."""
+class ConnectedWorld(World):
+    """Hosts and databases of the source are asked. The target's servers are not made yet: they get addresses for documentation
+    (RFC 5737), and whoever would open one is refused."""
 
     def __init__(self, settings: Settings, system: System, sites: Sites) -> None:
         super().__init__(settings, system, sites)
         for number, host in enumerate(system.hosts, 1):
             address = f"192.0.2.{number % 254 + 1}"
             self.targets[host.name] = host.model_copy(update={"name": (host.name + SUFFIX)[:63], "address": address})
+
+    def ssh(self, host: Host) -> Any:
+        if host in self.targets.values():
+            raise OrchestratorError(f"server {host.name} is not made yet", remedy="a migration makes it")
+        return super().ssh(host)
+
+
+class OfflineWorld(ConnectedWorld):
+    """Hosts and databases are known by name only."""
 
     @property
     def folder(self) -> Path:
@@ -61,7 +71,7 @@ def make_context(settings: Settings, system: System, verdict: Verdict, plan: Pla
     if not connect:  # named in what is worked out, never opened: a CI has no key
         keys = {"known_hosts": settings.known_hosts or Path("known_hosts"), "ssh_key": settings.ssh_key or Path("ssh_key")}
         settings = settings.model_copy(update=keys)
-    world = World(settings, system, sites) if connect else OfflineWorld(settings, system, sites)
+    world = ConnectedWorld(settings, system, sites) if connect else OfflineWorld(settings, system, sites)
     facts: dict[str, Mapping[str, Any]] = {}
     return Context(
         system=system,

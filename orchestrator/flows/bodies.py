@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from orchestrator import texts
+from orchestrator.engine.cloud_servers import refuse_what_the_cloud_lacks
 from orchestrator.errors import Exit, LeaseHeld, OrchestratorError, Refused, UsageError, Waiting, findings_of
 from orchestrator.flows import pages
 from orchestrator.flows.acts import choose_systems, clean_up_ended, find_under_way, turn_system_back
@@ -124,6 +125,7 @@ def begin(office: Office, system: str, together: Sequence[str]) -> str:
             session.check_start(system, together=together)
             what = texts.english("say.waits_for_systems", systems=", ".join(waits))
             raise Waiting(what, where=system, remedy="it goes on by itself when they have moved")
+        refuse_what_the_cloud_lacks(session, [system])
     return session.start(system)
 
 
@@ -189,6 +191,7 @@ def migrate_many(office: Office, *, wave: int | None = None, phase: str | None =
     title = f"wave {wave}" if wave is not None else f"phase {phase}"
     if not systems:
         return state_of(Exit.DONE, f"every system of {title} was accepted")
+    refuse_what_the_cloud_lacks(office.session, systems)
     return start_all(office, systems, title)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from orchestrator import texts
+from orchestrator.engine.cloud_servers import refuse_what_the_cloud_lacks
 from orchestrator.engine.observer import Observer, Report
 from orchestrator.engine.runner import Invoke, Outcome, directly
 from orchestrator.engine.session import ENDING_EXIT, Session
@@ -35,8 +36,12 @@ class Drive:
     codes: dict[str, Exit] = field(default_factory=dict)
 
     def all(self, migrations: Sequence[str], systems: Sequence[str]) -> int:
-        """Every system in a thread of its own, once what it depends on has moved. Returns the exit code over all."""
+        """Every system in a thread of its own, once what it depends on has moved. Returns the exit code over all.
+
+        Raises Refused, and begins none, where the cloud cannot give what those that begin ask for together.
+        """
         self.session.journal.migrations()  # opens the journal once, in this thread
+        refuse_what_the_cloud_lacks(self.session, [system for system, migration in zip(systems, migrations, strict=True) if migration == system])
         threads = [
             threading.Thread(target=self._one, args=(system, migration, list(systems)), name=system, daemon=True)
             for system, migration in zip(systems, migrations, strict=True)

@@ -134,7 +134,8 @@ class World:
         self._must_go_on()
         key = f"{host.name}@{host.address}"
         if key not in self._ssh:
-            assert self.settings.known_hosts is not None and self.settings.ssh_key is not None  # noqa: S101 - preflight looked
+            if self.settings.known_hosts is None or self.settings.ssh_key is None:
+                raise Refused("no host can be asked", where="orchestrator.toml", remedy="set known_hosts and ssh_key")
             self._ssh[key] = ssh.connect(host, self.settings.known_hosts, self.settings.ssh_key)
         return self._ssh[key]
 

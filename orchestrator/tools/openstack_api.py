@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,6 +12,8 @@ from orchestrator.errors import ToolError
 
 API_SECONDS = 20
 """How long one call may take: a cloud that does not answer is said, and not waited for."""
+LOGIN_SECONDS = 8
+"""The same for the first questions, of which a silent cloud leaves two unanswered."""
 
 
 @contextmanager
@@ -20,7 +24,7 @@ def api_errors(doing: str) -> Iterator[None]:
 
     try:
         yield
-    except keystone.ConnectFailure as error:
+    except keystone.ConnectionError as error:  # refused, reset, timed out
         raise ToolError(
             f"the cloud does not answer: {_brief(error)}", where=doing, remedy="check the network to it and OS_AUTH_URL", retryable=True
         ) from error
@@ -44,14 +48,28 @@ def _brief(error: Exception) -> str:
     return " ".join(str(error).split())[:400]
 
 
+_of_this_thread = threading.local()
+
+
 def connect() -> Any:
-    """A connection that has logged in. Raises ToolError within seconds when it cannot."""
+    """A connection that has logged in, one for each thread and account: to log in costs the cloud more than most questions.
+    Raises ToolError within seconds when it cannot."""
+    account = tuple(sorted((name, value) for name, value in os.environ.items() if name.startswith("OS_")))
+    if getattr(_of_this_thread, "account", None) != account:
+        _of_this_thread.connection = _log_in()
+        _of_this_thread.account = account
+    return _of_this_thread.connection
+
+
+def _log_in() -> Any:
     import openstack
 
     with api_errors("log in"):
         connection = openstack.connect(api_timeout=API_SECONDS, app_name="orchestrator", compute_default_microversion="2.79")
         ask_once_more(connection.session.session)
-        connection.authorize()
+        connection.session.timeout = LOGIN_SECONDS
+        connection.session.get_token()  # its own `authorize` hides whether we are refused or nobody answers
+        connection.session.timeout = API_SECONDS
     return connection
 
 

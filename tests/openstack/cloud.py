@@ -184,7 +184,7 @@ class LabCloud:
 
     def signal_service(self, name: str, number: int) -> None:
         """A signal to a service and its children: SIGSTOP for one that hangs, SIGCONT to let it go on."""
-        self.execute("sh", "-c", f'kill -{number} -- -"$(cat /lab/pid/{name})"')
+        self.execute("bash", "-c", f'kill -{number} -- -"$(cat /lab/pid/{name})"')
 
     @contextlib.contextmanager
     def entered(self) -> Iterator[None]:

@@ -31,7 +31,8 @@ def city(tmp_path: Path, cloud: LabCloud) -> Iterator[Path]:
 
 def configure(folder: Path, **inputs: str) -> None:
     told = {"admin_cidrs": '["10.50.0.1/32"]', "client_cidrs": '["10.50.0.10/32"]', **inputs}
-    lines = ['inventory = "inventory"', 'terraform_module = "openstack"', "[cloud.inputs]", *(f"{name} = {value}" for name, value in told.items())]
+    (folder / "known_hosts").touch()
+    lines = ['inventory = "inventory"', 'terraform_module = "openstack"', 'known_hosts = "known_hosts"', "[cloud.inputs]", *(f"{name} = {value}" for name, value in told.items())]
     (folder / "orchestrator.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
@@ -42,7 +43,8 @@ def call(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def cloud_findings(folder: Path) -> list[str]:
-    call(folder, "dry-run", "--system", SYSTEM, "--connect", "--json", "result.json")
+    done = call(folder, "dry-run", "--system", SYSTEM, "--connect", "--json", "result.json")
+    assert done.returncode in (0, 3), done.stderr
     result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
     found = [*result["findings"], *(finding for system in result["systems"] for finding in system["findings"])]
     return [str(finding["message"]) for finding in found if str(finding["code"]).startswith("cloud")]
@@ -65,6 +67,6 @@ def test_a_migration_that_the_cloud_has_no_room_for_is_not_begun(city: Path, clo
     finally:
         admin.compute.put(f"/os-quota-sets/{project}", json={"quota_set": {"instances": 100}})
     assert done.returncode == 3, done.stderr
-    assert "quota of instances: 4 needed, 1 left" in done.stdout + done.stderr
+    assert "quota of instances: 2 needed, 1 left" in done.stdout + done.stderr
     assert list(cloud.connect().compute.servers()) == []
     assert "citizen-portal-1" not in call(city, "status").stdout

@@ -29,7 +29,8 @@ resource "openstack_networking_secgroup_v2" "system" {
   delete_default_rules = true # the default lets everything out
 
   lifecycle {
-    ignore_changes = [description] # its mark is that of the run that made it
+    # Its mark is that of the run that made it; and of a group that is adopted nobody knows how its default rules went away.
+    ignore_changes = [description, delete_default_rules]
   }
 }
 

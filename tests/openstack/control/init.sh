@@ -126,6 +126,13 @@ build_databases() {
     done
     mkdir -p /etc/keystone/{fernet-keys,credential-keys}
     chmod 700 /etc/keystone/*-keys
+    # The longest ones beside the others: each waits for nobody, and two cores are there.
+    local neutron="--config-file /etc/neutron/neutron.conf --config-file /etc/neutron/ml2.ini" beside=()
+    # shellcheck disable=SC2086
+    (neutron-db-manage $neutron upgrade head) &
+    beside+=($!)
+    (glance-manage db_sync && cinder-manage db sync && placement-manage db sync) &
+    beside+=($!)
     keystone-manage db_sync
     keystone-manage fernet_setup --keystone-user root --keystone-group root
     keystone-manage credential_setup --keystone-user root --keystone-group root
@@ -133,10 +140,6 @@ build_databases() {
     keystone-manage bootstrap --bootstrap-username admin --bootstrap-password admin --bootstrap-project-name admin \
         --bootstrap-role-name admin --bootstrap-service-name keystone --bootstrap-region-id RegionOne \
         --bootstrap-public-url $url --bootstrap-internal-url $url --bootstrap-admin-url $url
-    placement-manage db sync
-    glance-manage db_sync
-    neutron-db-manage --config-file /etc/neutron/neutron.conf --config-file /etc/neutron/ml2.ini upgrade head
-    cinder-manage db sync
     nova-manage api_db sync
     nova-manage cell_v2 map_cell0 --database_connection 'mysql+pymysql://root@localhost/nova_cell0?unix_socket=/run/mysqld/mysqld.sock'
     nova-manage db sync
@@ -146,6 +149,8 @@ build_databases() {
         SELECT now(), id, 'osc' FROM nova_api.cell_mappings WHERE name = 'cell1'"
     start_keystone
     python3 /lab/catalog.py
+    local process
+    for process in "${beside[@]}"; do wait "$process"; done
     mariadb -uroot -e SHUTDOWN
     sleep 2
     say "built"

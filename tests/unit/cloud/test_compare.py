@@ -9,6 +9,7 @@ from orchestrator.cloud.book import Book, KeptVolume
 from orchestrator.cloud.compare import compare, describe_missing
 from orchestrator.cloud.kinds import Kind, read_kinds
 from orchestrator.cloud.listing import Thing
+from orchestrator.cloud.openstack import attachments
 from orchestrator.cloud.stand import Position, Stand
 from orchestrator.settings import HOME
 from tests.support.cloud_chain import ChainInMemory
@@ -30,6 +31,17 @@ def test_what_our_unfinished_run_left_goes_in_the_order_in_which_it_can_go() -> 
 
 def test_a_rule_of_our_group_that_the_state_does_not_know_would_stop_the_next_apply() -> None:
     assert compare([RULE], frozenset({"g1"}), OURS).leftovers == (RULE,)
+
+
+def test_the_disk_that_a_server_boots_from_is_never_let_go_and_a_strangers_disk_is_told() -> None:
+    server = Thing(Kind.SERVER, "s1", "db", "portal", "r1", detail={"volumes": ["v1", "v2", "v9"]})
+    boot = Thing(Kind.VOLUME, "v1", "db", "portal", "r1", detail={"boots": True})
+    data = Thing(Kind.VOLUME, "v2", "db-data", "portal", "r1", detail={"boots": False})
+    disks = list(attachments([server], [boot, data]))
+    assert [thing.label for thing in disks] == ["rule disk db-data of db (s1/v2)", "rule disk v9 of db (s1/v9)"]
+    comparison = compare([server, boot, data, *disks], frozenset({"s1", "v1", "v2"}), OURS)
+    assert [thing.id for thing in comparison.leftovers] == ["s1/v2"]
+    assert ["disk v9 of db (s1/v9) was attached by somebody else" in note.message for note in comparison.notes] == [True]
 
 
 @pytest.mark.parametrize("stand", [Stand.HANDED_OVER, Stand.LIVE, Stand.ACCEPTED])
