@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 PATHS = click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 JSON = click.option("--json", "json_", is_flag=True, help="Print one JSON document.")
 STAGE_ZH = {"countable": "可统计", "plannable": "可计划", "movable": "可迁移", None: "不可统计"}
-ASKED_CODES = {"sheet-not-recognised", "unreadable", "missing", "classified-unanswered", "classified-column-missing"}
+ASKED_CODES = {"duplicate-system", "sheet-not-recognised", "unreadable", "missing", "classified-unanswered", "classified-column-missing"}
 """Findings at a cell that a question tells of."""
 REASON_ZH = {"classified": "涉密", "party_mass": "党群", "retired": "停用"}
 

@@ -152,7 +152,29 @@ def _is_number(raw: Any) -> bool:
 
 
 def _text(raw: Any) -> str:
-    return plain(raw).casefold().replace(" ", "")
+    return _CHINESE.sub(lambda found: str(_chinese(found.group(0)) or found.group(0)), plain(raw).casefold().replace(" ", ""))
+
+
+_CHINESE = re.compile(r"(?<![\d.零〇一二两三四五六七八九十百千万亿第])[一二两三四五六七八九十百千][零〇一二两三四五六七八九十百千]*(?![\d第])")
+_ONES = {word: number for number, words in enumerate(("零〇", "一", "二两", "三", "四", "五", "六", "七", "八", "九")) for word in words}
+_TENS = {"十": 10, "百": 100, "千": 1000}
+
+
+def _chinese(text: str) -> int:
+    """``三十二`` is 32. 0 for what is no number."""
+    total = digit = 0
+    last = 10_000
+    for word in text:
+        if word in _TENS:
+            if _TENS[word] >= last:
+                return 0
+            last = _TENS[word]
+            total, digit = total + (digit or 1) * last, 0
+        elif digit:
+            return 0
+        else:
+            digit = _ONES[word]
+    return total + digit
 
 
 def _number(amount: float, understood: str) -> Value:

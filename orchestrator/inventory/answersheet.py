@@ -15,7 +15,9 @@ from orchestrator.inventory.cells import Unreadable, plain, text_of
 from orchestrator.inventory.columns_answer import read_columns_answer
 from orchestrator.inventory.forms import Column, forms
 from orchestrator.inventory.gaps import BY_NAME, department_facts
+from orchestrator.inventory.proposals import NO_SYSTEM
 from orchestrator.inventory.questions import Key, Question
+from orchestrator.inventory.several_rows import APART, TOGETHER
 from orchestrator.inventory.sheets import address, grids
 from orchestrator.inventory.units import known_units
 from orchestrator.inventory.values import read_value
@@ -129,9 +131,11 @@ def _checked(key: Key, said: str) -> str:
         return "填单位，如 MB、GB (a unit)"
     if key.kind == "blank" and not (said == BY_NAME and key.column == "kind"):
         read_value(key.column, said)
+    if key.kind == "rows" and said not in {TOGETHER, APART}:
+        return f"填“{TOGETHER}”或“{APART}” (together or apart)"
     if key.kind == "columns":
         read_columns_answer(said)
-    if key.kind == "wording":
+    if key.kind == "wording" and not (key.column == "kind" and said == NO_SYSTEM):
         read_value(_column(key.column).type, said)
     return ""
 

@@ -14,7 +14,7 @@ from orchestrator.inventory.cells import Value
 from orchestrator.inventory.forms import Column, header_key
 from orchestrator.inventory.header import Line, Table
 from orchestrator.inventory.personal import hidden
-from orchestrator.inventory.proposals import proposal
+from orchestrator.inventory.proposals import NO_SYSTEM, proposal
 from orchestrator.inventory.questions import Asked, Key, digest
 from orchestrator.inventory.reading import Raw
 from orchestrator.inventory.sheets import address
@@ -22,7 +22,7 @@ from orchestrator.inventory.values import choices, read_value
 
 NOT_CLASSIFIED = "均非涉密"
 _STATEMENT = re.compile(r"^(?:全部|均|都|以上|本表)?(?:均|都|全部)?(?:为)?(?:非涉密|不涉密|否|非涉密系统)$")
-_SOME = re.compile(r"^涉密(?:行|的行)?[::]?(?:第)?([\d、,;和至到\s行-]+)(?:[,、;]?其余(?:均|都)?(?:非涉密|不涉密|否))?$")
+_SOME = re.compile(r"^涉密(?:行|的行|列)?[::]?(?:第)?([\d、,;和至到\s行列-]+)(?:[,、;]?其余(?:均|都)?(?:非涉密|不涉密|否))?$")
 _MOST = {"memory_gb": 1536.0, "storage_gb": 100_000.0, "data_gb": 100_000.0, "file_gb": 100_000.0, "disk_gb": 100_000.0}
 """More than one machine has: a bare number above it is in another unit than the column's own."""
 
@@ -39,6 +39,7 @@ class Source:
     def __post_init__(self) -> None:
         heads = sorted({*(header_key(column.zh) for column in self.table.columns.values()), *map(header_key, self.table.unknown.values())})
         self.id = digest(self.table.form.id, *heads)
+        """Empty: its columns are being asked about, and what else there is to ask waits."""
         self.contexts = {"工作表名称": self.sheet, "标题": self.table.title, "文件名": self.file.rsplit("/", 1)[-1]}
 
     def place(self, number: int, index: int) -> str:
@@ -50,6 +51,8 @@ def answered_wording(answers: Answers, column: Column, form: str, value: Any) ->
     answer = answers.get("wording", _field(column, form), cells.text_of(value))
     if answer is None:
         return None
+    if column.field == "kind" and answer.answer == NO_SYSTEM:
+        return Value(NO_SYSTEM)
     try:
         read = read_value(column.type, answer.answer, column.unit)
     except cells.Unreadable:
@@ -67,6 +70,8 @@ def ask_wording(asked: Asked, column: Column, form: str, value: Any, place: str)
     options = tuple(listed[0] for listed in choices()[column.type].values()) if column.type in choices() else ()
     if column.yes_no:
         options = ("是", "否")
+    if column.field == "kind":
+        options = (*options, NO_SYSTEM)
     asked.ask(
         Key("wording", _field(column, form), words),
         f"“{column.zh}”写作“{words[:60]}”，是指什么？(what does it mean under {column.en}?)",
@@ -112,13 +117,17 @@ class BareNumbers:
             for raw, number in rows:
                 raw.values.pop(column.field, None)
                 unread.append((number, index, column))
-                self._asked.ask(
-                    Key("unit", column.field, scope=self._source.id),
-                    f"“{column.zh}”列没有写单位，数值的单位是什么？(the unit of the numbers under {column.en}?)",
-                    place=self._source.place(number, index), choices=("GB", "MB", "TB", "KB"), proposed="MB",
-                    evidence=f"如按 {column.unit} 计，有机器达 {most:g} {column.unit}",
-                )  # fmt: skip
+                if self._source.id:
+                    self._ask(index, number, column, most)
         return unread
+
+    def _ask(self, index: int, number: int, column: Column, most: float) -> None:
+        self._asked.ask(
+            Key("unit", column.field, scope=self._source.id),
+            f"“{column.zh}”列没有写单位，数值的单位是什么？(the unit of the numbers under {column.en}?)",
+            place=self._source.place(number, index), choices=("GB", "MB", "TB", "KB"), proposed="MB",
+            evidence=f"如按 {column.unit} 计，有机器达 {most:g} {column.unit}",
+        )  # fmt: skip
 
 
 def _each(raw: Raw, field: str) -> float:
@@ -156,8 +165,8 @@ class Unanswered:
     only, and only where there is a statement that may be about them.
     """
 
-    def __init__(self, file: str, sheet: str, answers: Answers, asked: Asked) -> None:
-        self._at, self._answers, self._asked = " › ".join(part for part in (file, sheet) if part), answers, asked
+    def __init__(self, file: str, sheet: str, answers: Answers, asked: Asked, noun: str = "行") -> None:
+        self._at, self._answers, self._asked, self._noun = " › ".join(part for part in (file, sheet) if part), answers, asked, noun
         self._digest = hashlib.sha256(sheet.encode())
         self._numbers: list[int] = []
         self._first: dict[int, str] = {}
@@ -174,7 +183,7 @@ class Unanswered:
 
     def statement(self) -> Statement | None:
         """What was said of this very sheet. Call when all of it was seen."""
-        answer = self._answers.get("sheet", "classified", self._at, self._scope)
+        answer = self._answers.get("sheet", "classified", scope=self._scope)
         stated = read_statement(answer.answer) if answer is not None and answer.by else None
         return Statement(stated, answer.who) if answer is not None and stated is not None else None
 
@@ -183,11 +192,11 @@ class Unanswered:
         said = next((f"{place}中有“非涉密”" for place, text in contexts.items() if "非涉密" in text), "")
         for number in self._numbers:
             self._asked.ask(
-                Key("sheet", "classified", self._at, self._scope),
-                f"{self._at}：第 {_shown(self._numbers)} 行未答“是否涉密”，是否均非涉密？由谁确认？"
+                Key("sheet", "classified", scope=self._scope),
+                f"{self._at}：第 {_shown(self._numbers)} {self._noun}未答“是否涉密”，是否均非涉密？由谁确认？"
                 "(are these rows all not classified, and who states it?)",
                 place=self._first[number], proposed=NOT_CLASSIFIED if said else "", evidence=said,
-                choices=(NOT_CLASSIFIED, "涉密行：行号；其余非涉密"), needs_name=True,
+                choices=(NOT_CLASSIFIED, f"涉密{self._noun}：{self._noun}号；其余非涉密"), needs_name=True,
             )  # fmt: skip
 
     @property

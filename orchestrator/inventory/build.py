@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from orchestrator.errors import Finding
@@ -16,9 +18,11 @@ from orchestrator.inventory.hours import hours_unread
 from orchestrator.inventory.listed import Findings
 from orchestrator.inventory.machine_lists import MachineGroup
 from orchestrator.inventory.names import key
+from orchestrator.inventory.proposals import NO_SYSTEM
 from orchestrator.inventory.questions import Asked
 from orchestrator.inventory.reading import Interpretation, Places, Raw, Reading, Uncounted, Withheld
-from orchestrator.inventory.wall import Secrets, struck_finding, struck_interpretation
+from orchestrator.inventory.several_rows import put_together
+from orchestrator.inventory.wall import Secrets, strike_places, struck, struck_finding, struck_interpretation
 from orchestrator.models import Department, Excluded, ExcludedRow, Inventory, OrganisationType, Room, Status, System
 
 NEEDED_TO_COUNT = ("name", "department", "kind", "status")
@@ -92,6 +96,9 @@ class Builder:
     def sheet_system(self, raw: Raw) -> None:
         """A row of the statistics form, its cells already read."""
         self.sources.add(raw.file)
+        if raw.values.get("kind") == NO_SYSTEM:
+            self.interpretations.append(Interpretation(raw.file, raw.sheet, raw.at("kind"), "", "按答复不是系统，未统计 (no system, as somebody answered: not counted)"))
+            return
         self._tell(raw)
         self.systems.append(raw)
 
@@ -154,8 +161,22 @@ class Builder:
                         system.values[field] = value
             self.parts += [("hosts", part) for part in group.parts]
 
-    def _strike_secrets(self) -> None:
-        """What classified rows are called stands in no text of others."""
+    def _take_out_contradictions(self) -> None:
+        """A row that says no of a system of which another row says yes: nothing of it is kept until they agree."""
+        for raw in [raw for raw in self.systems if self.secrets.said_otherwise(raw)]:
+            self.systems.remove(raw)
+            self.secrets.add(raw.values["name"])
+            department, row_no = str(raw.values.get("department") or ""), raw.values.get("row_no")
+            self.findings.append(
+                raw.finding(
+                    "classified-contradiction", "error", "同一系统的另一行答“是”，按未答处理，未读取该行 (another row of this system says yes; not read)",
+                    "由该单位确认后改为一致 (have the department make them agree)", at="classified",
+                )
+            )  # fmt: skip
+            self.classified_row(raw, department, row_no if isinstance(row_no, int) else None, answered=False, quiet=True)
+
+    def _strike_secrets(self) -> re.Pattern[str] | None:
+        """What classified rows are called stands in no text of others, nor in the name of a file or a sheet."""
         raws = [*self.systems, *(part for _, part in self.parts)]
         pattern = self.secrets.strike(raws, [str(raw.values.get("name")) for raw in self.systems])
         if pattern is not None:
@@ -164,10 +185,18 @@ class Builder:
             for raw in raws:
                 raw.interpretations = [struck_interpretation(pattern, one) for one in raw.interpretations]
                 raw.findings = [struck_finding(pattern, one) for one in raw.findings]
+            strike_places(pattern, raws)
+            self.withheld[:] = [replace(row, file=struck(pattern, row.file), sheet=struck(pattern, row.sheet)) for row in self.withheld]
+            self.files = {of: struck(pattern, file) for of, file in self.files.items()}
+            self.sources = {struck(pattern, file) for file in self.sources}
+            self.forms = {(struck(pattern, file), struck(pattern, sheet)) for file, sheet in self.forms}
+            self.unknown_columns[:] = [struck(pattern, words) for words in self.unknown_columns]
+        return pattern
 
     def finish(self) -> Reading:
         self._take_groups()
-        self._strike_secrets()
+        self._take_out_contradictions()
+        pattern = self._strike_secrets()
         rows = len(self.systems) + len(self.withheld)
         gaps = Gaps(self.answers, self.asked)
         for raw in self.systems:
@@ -177,6 +206,7 @@ class Builder:
         uncounted: list[Uncounted] = []
         gaps.fill(self.systems, self.interpretations)
         identified = [raw for raw in self.systems if self._identify(raw, uncounted, gaps)]
+        identified = put_together(identified, self.answers, self.asked, self.interpretations)
         self._ids.give(identified)
         self._distinct(identified)
         alone = (
@@ -231,7 +261,7 @@ class Builder:
             rows=rows,
             unanswered=sum(not row.answered for row in withheld),
             unknown_columns=tuple(dict.fromkeys(self.unknown_columns)),
-            questions=tuple(self.asked.questions()),
+            questions=tuple(question.reworded(partial(struck, pattern)) if pattern else question for question in self.asked.questions()),
         )
 
     def _identify(self, raw: Raw, uncounted: list[Uncounted], gaps: Gaps) -> bool:

@@ -23,7 +23,7 @@ from orchestrator.inventory.proposing import Proposed
 from orchestrator.inventory.units import known_units
 
 THIS = "此表"
-ABOUT = {"systems": "系统清单", "form": "统计表，另有下列列", "machines": "机器清单", "nothing": "不是台账"}
+ABOUT = {"systems": "系统清单", "form": "统计表，另有下列列", "pairs": "一系统一表，另有下列项目", "machines": "机器清单", "nothing": "不是台账"}
 KEPT = "原样保留"
 MACHINES = {"name": "主机名", "address": "IP地址", "vcpus": "CPU", "memory_gb": "内存", "disk_gb": "磁盘", "os": "操作系统", "power": "电源状态"}
 OFF = ["poweredoff", "off", "stopped", "关机", "已关机", "停机", "已停机", "关闭", "已停止", "停止", "下线", "已下线", "报废", "suspended", "shutoff"]
@@ -114,8 +114,10 @@ def source_entry(name: str, answer: ColumnsAnswer, by: str, on: str) -> dict[str
         "name": name, "about": "systems" if answer.about == "form" else answer.about, "confirmed": f"{by} {on}".strip(),
         "known_by": [[head] for head in mapped or answer.fields], "columns": columns,
     }  # fmt: skip
+    if answer.about == "pairs":
+        del entry["known_by"]
     kept = [head for head, (field, _) in answer.fields.items() if not field]
-    if kept and answer.about != "form":
+    if kept and answer.about not in {"form", "pairs"}:
         entry["kept"] = kept
     if answer.about == "machines":
         entry["keys"] = [head for head in kept if _GROUPS.search(head)] or kept

@@ -44,14 +44,15 @@ class Gaps:
         if raw.values.get("department") or not raw.source or "department" in raw.columns:
             return
         at = " › ".join(part for part in (raw.file, raw.sheet) if part)
-        answer = self._answers.get("owner", "department", at)
+        scope = digest(at)  # not its name: that may be a classified system's
+        answer = self._answers.get("owner", "department", scope=scope)
         if answer is not None:
             raw.values["department"] = answer.answer
             return
         named = {place: office for place, text in raw.contexts.items() if (office := office_named(text))}
         place, office = next(iter(named.items()), ("", ""))
         self._asked.ask(
-            Key("owner", "department", at), f"{at} 是哪个单位的？(whose sheet is it?)", place=raw.place(""), proposed=office,
+            Key("owner", "department", scope=scope), f"{at} 是哪个单位的？(whose sheet is it?)", place=raw.place(""), proposed=office,
             evidence=f"{place}中有“{office}”" if office else "",
         )  # fmt: skip
 

@@ -1,4 +1,5 @@
-"""Forms with the label left and the value right (等保备案表, 登记表): one system a form, several forms below each other on a sheet."""
+"""Forms with the label left and the value right (等保备案表, 登记表): one system a form, several forms below each other on a sheet, or beside
+each other: a table on its side, with a column a system."""
 
 from __future__ import annotations
 
@@ -18,6 +19,7 @@ from orchestrator.inventory.lost import speaks_of_secrets
 from orchestrator.inventory.questions import digest
 from orchestrator.inventory.reading import Interpretation, Raw
 from orchestrator.inventory.sheets import Grid, Row, address
+from orchestrator.inventory.unknown_tables import ask_about_labels
 from orchestrator.inventory.values import read_value
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 _NUMBER = re.compile(r"^[\d一二三四五六七八九十]+[、.．\s]+|^0\d\s*")
 _TICKED = re.compile(r"[☑√✓✔■]\s*(?:\d+[、.\s]*)?([^□☐☑√✓✔■]+)")
 _BOX = re.compile(r"[□☐]")
+_LONGEST_LABEL = 20
 _LABELS = 4
 """So many labels with a value beside them make a form; the system's name is one of them."""
 
@@ -40,11 +43,12 @@ class _Pair:
 
 @dataclass
 class _Block:
-    """One form. ``first``: the row of its name."""
+    """One form. ``first``: the row of its name; ``column``: the only column of its values, in a table on its side."""
 
     first: int
+    column: int = 0
     pairs: list[_Pair] = field(default_factory=list)
-    others: list[tuple[str, str]] = field(default_factory=list)
+    others: list[tuple[str, Any]] = field(default_factory=list)
     """Labels that nobody knows, with what stands beside them."""
     secret: bool = False
 
@@ -68,11 +72,28 @@ def is_label_form(sources: Iterable[Source], rows: Sequence[Row]) -> bool:
     return "name" in found and len(found) >= _LABELS
 
 
-def read_label_forms(grid: Grid, file: str, builder: Builder, today: dt.date) -> None:
+def is_on_its_side(sources: Iterable[Source], rows: Sequence[Row]) -> bool:
+    """Whether these first rows are a table on its side: each a label and the answers of several systems."""
+    known = _Labels(sources)
+    found: set[str] = set()
+    widths: list[int] = []
+    for row in rows:
+        filled = [cell for cell in row if not cells.is_blank(cell)]
+        column = known.column(filled[0]) if filled and isinstance(filled[0], str) else None
+        if column is not None and len(filled) >= 2 and all(known.column(cell) is None for cell in filled[1:]):
+            found.add(column.field)
+            widths.append(len(filled))
+    return "name" in found and len(found) >= _LABELS and max(widths) >= 3 and len(widths) * 2 > sum(any(not cells.is_blank(cell) for cell in row) for row in rows)
+
+
+def read_label_forms(grid: Grid, file: str, builder: Builder, today: dt.date, *, on_its_side: bool = False) -> None:
     """Every form on the sheet. Raises ``BadFile`` from the grid's rows."""
-    reader = _Reader(grid, file, builder, today)
+    reader = _Reader(grid, file, builder, today, "列" if on_its_side else "行")
     for number, row in enumerate(grid.rows):
-        reader.take(number, row)
+        if on_its_side:
+            reader.take_across(number, row)
+        else:
+            reader.take(number, row)
     reader.finish()
 
 
@@ -108,17 +129,25 @@ class _Labels:
                 yield _Pair(column, filled[at][1], number, filled[at][0])
                 at += 1
 
-    def unknown(self, row: Row) -> Iterator[tuple[str, str]]:
+    def unknown(self, row: Row) -> Iterator[tuple[str, Any]]:
+        """Labels that nobody knows, with what stands beside them."""
         filled = [cell for cell in row if not cells.is_blank(cell)]
-        if len(filled) == 2 and isinstance(filled[0], str) and len(filled[0]) <= 20 and self.column(filled[0]) is None and ":" not in cells.plain(filled[0]):
-            yield cells.text_of(filled[0]), cells.text_of(filled[1])
+        at = 0
+        while at + 1 < len(filled):
+            label, value = filled[at], filled[at + 1]
+            if isinstance(label, str) and self.column(label) is None and ":" not in cells.plain(label) and self.column(value) is None:
+                if len(label) <= _LONGEST_LABEL and not any(char in label for char in "☑√✓□☐"):
+                    yield _NUMBER.sub("", cells.text_of(label)).strip(), value
+                at += 2
+            else:
+                at += 2 if self.column(label) is not None else 1
 
 
 class _Reader:
-    def __init__(self, grid: Grid, file: str, builder: Builder, today: dt.date) -> None:
+    def __init__(self, grid: Grid, file: str, builder: Builder, today: dt.date, noun: str) -> None:
         self.grid, self.file, self.builder, self.today = grid, file, builder, today
         self.labels = _Labels(builder.foreign)
-        self.unanswered = Unanswered(file, grid.name, builder.answers, builder.asked)
+        self.unanswered = Unanswered(file, grid.name, builder.answers, builder.asked, noun)
         self.blocks: list[_Block] = []
         self.before: _Block = _Block(0)
         """What stands above the first name: the department, mostly."""
@@ -134,8 +163,34 @@ class _Reader:
         block = self.blocks[-1] if self.blocks else self.before
         asked = {pair.index for pair in pairs if pair.column.field == "classified"}
         block.secret |= any(isinstance(cell, str) and speaks_of_secrets(cell) for index, cell in enumerate(row) if index not in asked and not self._asks(cell))
-        if not pairs:
-            block.others.extend(self.labels.unknown(row))
+        block.others.extend(self.labels.unknown(row))
+
+    def take_across(self, number: int, row: Row) -> None:
+        """A label, and behind it one answer for each system; an answer that a merged cell spreads is every system's below it."""
+        self.unanswered.saw(Line(number, row))
+        row = self._spread(number, row)
+        filled = [(index, cell) for index, cell in enumerate(row) if not cells.is_blank(cell)]
+        label = filled[0][1] if filled and isinstance(filled[0][1], str) else ""
+        column = self.labels.column(label)
+        for index, cell in filled[1:] if label else ():
+            block = next((block for block in self.blocks if block.column == index), None)
+            if block is None:
+                block = _Block(number, index)
+                self.blocks.append(block)
+            if column is None:
+                block.others.append((cells.text_of(label), cells.text_of(cell)))
+            else:
+                block.pairs.append(_Pair(column, cell, number, index))
+            block.secret |= (column is None or column.field != "classified") and isinstance(cell, str) and speaks_of_secrets(cell)
+
+    def _spread(self, number: int, row: Row) -> Row:
+        """The row with cells that are merged across repeated, but for the label's."""
+        line = list(row)
+        for top, left, _, right in self.grid.merged:
+            if top == number and 0 < left < right and left < len(line):
+                line += [None] * (min(right, left + 200) + 1 - len(line))
+                line[left : min(right, left + 200) + 1] = [line[left]] * (min(right, left + 200) + 1 - left)
+        return line
 
     def _asks(self, cell: Any) -> bool:
         """Whether the cell is the label 是否涉密 itself."""
@@ -146,29 +201,45 @@ class _Reader:
         self.builder.sources.add(self.file)
         self.builder.forms.add((self.file, self.grid.name))
         statement = self.unanswered.statement()
+        waits = self._ask_about_labels()
+        self.blocks = [block for block in self.blocks if any(pair.column.field == "name" for pair in block.pairs)]
         for block in self.blocks:
             block.pairs = [*(pair for pair in self.before.pairs if pair.column.field in {"department", "level", "organisation_type"}), *block.pairs]
             raw = self._raw(block)
+            raw.source = "" if waits else raw.source
             said = {classified(_ticked(pair.value)) for pair in block.pairs if pair.column.field == "classified"}
             answer = None if len(said) != 1 or (said == {False} and block.secret) else said.pop()
             if answer is None and True not in said and statement is not None:
-                answer = block.first + 1 in statement.classified
+                answer = (block.column if block.column else block.first) + 1 in statement.classified
             if answer is False:
                 self._fill(raw, block)
                 self.builder.sheet_system(raw)
                 continue
             if answer is None:
-                self.unanswered.lacks(block.first, raw.place(""))
+                self.unanswered.lacks(block.column or block.first, raw.place(""))
             department = next((cells.text_of(pair.value) for pair in block.pairs if pair.column.field == "department"), "")
+            self.builder.secrets.add(next(pair.value for pair in block.pairs if pair.column.field == "name"), department if answer else None)
             self.builder.classified_row(raw, department, None, answered=answer is True)
         contexts = {"工作表名称": self.grid.name, "文件名": self.file.rsplit("/", 1)[-1]}
         self.unanswered.ask(contexts)
+
+    def _ask_about_labels(self) -> bool:
+        """What labels are that nobody knows, where one of them may be what the count or the plan lacks. Whether it is asked."""
+        values: dict[str, list[Any]] = {}
+        for label, value in ((label, value) for block in self.blocks for label, value in block.others):
+            values.setdefault(label, []).append(_ticked(value))
+        known = {pair.column.field for block in self.blocks for pair in block.pairs}
+        if not values or not self.blocks:
+            return False
+        place = " › ".join(part for part in (self.file, self.grid.name, address(self.blocks[0].first, 0)) if part)
+        return ask_about_labels(values, known, place, self.builder)
 
     def _raw(self, block: _Block) -> Raw:
         fields = sorted({pair.column.field for pair in block.pairs})
         contexts = {"工作表名称": self.grid.name, "文件名": self.file.rsplit("/", 1)[-1]}
         at = {pair.column.field: address(pair.row, pair.index) for pair in reversed(block.pairs)}
-        return Raw(self.file, self.grid.name, f"A{block.first + 1}", cells=at, source=digest("pairs", *fields), contexts=contexts)
+        cell = address(block.first, block.column)
+        return Raw(self.file, self.grid.name, cell, cells=at, source=digest("pairs", *fields), contexts=contexts)
 
     def _fill(self, raw: Raw, block: _Block) -> None:
         grades: list[int] = []
@@ -199,7 +270,7 @@ class _Reader:
                     raw.values.setdefault(name, more)
         if grades:  # S, A and the whole: the highest is the system's
             raw.values |= {"grade_answered": True, "protection_grade": max(grades) or None}
-        raw.unknown |= {label[:200]: value[:2000] for label, value in block.others}
+        raw.unknown |= {label[:200]: cells.text_of(value)[:2000] for label, value in block.others}
         self.builder.unknown_columns.extend(label[:200] for label, _ in block.others)
 
 

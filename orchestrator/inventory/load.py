@@ -5,10 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -18,15 +18,21 @@ from orchestrator.inventory.answerbook import read_answers
 from orchestrator.inventory.build import Builder
 from orchestrator.inventory.foreign import FILE as COLUMNS
 from orchestrator.inventory.foreign import read_columns
+from orchestrator.inventory.origins import FILE as ORIGINS
 from orchestrator.inventory.origins import read_origins, with_origins
 from orchestrator.inventory.reading import YAML_SUFFIXES, Interpretation, Raw, Reading
 from orchestrator.inventory.yaml_in import Map, Seq, read_yaml
 from orchestrator.models import Inventory, Sites
 
+if TYPE_CHECKING:
+    from orchestrator.inventory.sheets import Grid
+
 __all__ = ["Interpretation", "Reading", "inventory_digest", "load", "load_sites", "load_strict"]
 
-SHEET_SUFFIXES = {".xlsx", ".xlsm", ".xltx", ".xls", ".et"}
-OFFICE_SUFFIXES = {".ods", ".doc", ".docx", ".wps", ".pdf", ".xlsb", ".numbers", ".zip", ".rar", ".7z"}
+SHEET_SUFFIXES = {".xlsx", ".xlsm", ".xltx", ".xls", ".et", ".csv", ".tsv", ".ods"}
+PERHAPS = {".docx", ".txt"}
+"""Files that may hold a table: one that holds none is an error only where it was named."""
+OFFICE_SUFFIXES = {".doc", ".wps", ".pdf", ".xlsb", ".numbers", ".zip", ".rar", ".7z"}
 CITY_WORDS = "headers.yaml"
 """A city's own headers and words, in a folder that is read or beside a file that is."""
 OTHER_DOCUMENTS = {"sites", "phases", "rules", "starts", "entry", "calendar", "precedence", "counting"}
@@ -57,7 +63,7 @@ def load(
     builder.findings.extend(found)
     with city_words([*beside, *paths], builder.findings):
         for file, name, named in _told_apart([(file, name, file == path) for path in paths for file, name in _files(path, builder)]):
-            if file.name not in {CITY_WORDS, ANSWERS, COLUMNS}:
+            if file.name not in {CITY_WORDS, ANSWERS, COLUMNS, ORIGINS}:
                 _read(file, name, builder, today or dt.datetime.now().astimezone().date(), named=named)
         reading = builder.finish()
     kept = {ident: lines for folder in _folders(paths) for ident, lines in read_origins(folder).items() if reading.from_yaml(ident)}
@@ -168,32 +174,32 @@ def _read(file: Path, name: str, builder: Builder, today: dt.date, *, named: boo
         builder.findings.extend(findings)
         for document in documents:
             _document(document, name, builder)
-    elif suffix in SHEET_SUFFIXES | {".csv"}:
-        _read_sheets(file, name, builder, today)
+    elif suffix in SHEET_SUFFIXES or suffix in PERHAPS:
+        _read_sheets(file, name, builder, today, needed=named or suffix in SHEET_SUFFIXES)
     elif named or suffix in OFFICE_SUFFIXES:
         builder.findings.append(
             Finding(
                 "file-kind",
                 "error" if named else "warning",
                 "不支持的文件类型，未读取 (file type not supported; not read)",
-                "提供 .xlsx、.csv 或 .yaml (give .xlsx, .csv or .yaml)",
+                "提供 .xlsx、.xls、.ods、.docx、.csv 或 .yaml (give .xlsx, .xls, .ods, .docx, .csv or .yaml)",
                 file=name,
             )
         )
 
 
-def _read_sheets(file: Path, name: str, builder: Builder, today: dt.date) -> None:
+def _read_sheets(file: Path, name: str, builder: Builder, today: dt.date, *, needed: bool) -> None:
+    """``needed``: it is an error where no table is found."""
     from orchestrator.inventory.archive import BadFile
     from orchestrator.inventory.rows import read_sheet
-    from orchestrator.inventory.sheets import csv_grid, grids
 
     recognised = False
     before = len(builder.findings)
     try:
-        for grid in [csv_grid(file)] if file.suffix.lower() == ".csv" else grids(file):
+        for grid in _grids(file):
             recognised |= read_sheet(grid, name, builder, today)
     except BadFile as bad:
-        builder.findings.append(Finding(bad.code, "error", bad.what, bad.remedy, file=name))
+        builder.findings.append(Finding(bad.code, "error" if needed else "warning", bad.what, bad.remedy, file=name))
     except OSError as error:
         builder.findings.append(
             Finding(
@@ -204,7 +210,7 @@ def _read_sheets(file: Path, name: str, builder: Builder, today: dt.date) -> Non
                 file=name,
             )
         )
-    if not recognised and not any(finding.severity == "error" for finding in builder.findings[before:]):
+    if needed and not recognised and not any(finding.severity == "error" for finding in builder.findings[before:]):
         builder.findings.append(
             Finding(
                 "no-table",
@@ -214,6 +220,18 @@ def _read_sheets(file: Path, name: str, builder: Builder, today: dt.date) -> Non
                 file=name,
             )
         )
+
+
+def _grids(file: Path) -> Iterable[Grid]:
+    """The tables of a file, by the kind that its name says. Raises ``BadFile``."""
+    from orchestrator.inventory.opendocument import opendocument_grids
+    from orchestrator.inventory.sheets import csv_grid, grids
+    from orchestrator.inventory.word_tables import word_grids
+
+    suffix = file.suffix.lower()
+    if suffix in {".csv", ".tsv", ".txt"}:
+        return [csv_grid(file)]
+    return {".ods": opendocument_grids, ".docx": word_grids}.get(suffix, grids)(file)
 
 
 def _document(document: Any, name: str, builder: Builder) -> None:

@@ -206,7 +206,7 @@ class _Reader:
     def _withhold(self, name: str, members: list[Machine]) -> None:
         """A system of which one machine is classified is classified: counted once, nothing of it kept."""
         department = next((str(machine.system["department"]) for machine in members if "department" in machine.system), "")
-        self.builder.secrets.add(name)
+        self.builder.secrets.add(name, department)
         self.builder.classified_row(Raw(self.file, self.grid.name, f"A{members[0].row + 1}"), department, None, answered=True)
 
     def _told_of_system(self, members: list[Machine]) -> dict[str, Any]:

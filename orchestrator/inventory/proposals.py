@@ -9,7 +9,13 @@ from orchestrator.inventory.cells import Unreadable, folded, plain, text_of
 from orchestrator.inventory.heads import values_hinted
 from orchestrator.inventory.values import choices, read_value
 
+NO_SYSTEM = "不是系统"
+"""An answer under 类别: rows with this word (服务器, 交换机) are things of another kind, and no systems."""
 _NOT_BUILT = re.compile(r"^(?:拟建|待建|筹建|规划中?|计划建设|未建|尚未建设|立项|招标中?|采购中?)")
+_THING = re.compile(
+    r"(?:服务器|主机|虚拟机|物理机|交换机|路由器|防火墙|存储|磁盘阵列|网络设备|安全设备|硬件|设备|机柜|终端|打印机|中间件|操作系统|数据库实例|实例|负载均衡|链路|"
+    r"server|switch|router|firewall|storage|host|vm|virtual machine|network gear)$"
+)
 _SLIPS = str.maketrans({"O": "0", "o": "0", "l": "1", "I": "1", "。": ".", "，": "."})
 _RANGE = re.compile(r"(\d+(?:\.\d+)?)\s*(\D{0,3}?)\s*[-~至到]\s*(\d+(?:\.\d+)?)\s*(\D{0,4})")
 
@@ -19,6 +25,8 @@ def proposal(kind: str, raw: Any) -> tuple[str, str]:
     text = folded(plain(raw))
     if kind == "status" and _NOT_BUILT.match(text):
         return choices()["status"]["under_construction"][0], "尚未建成"
+    if kind == "kind" and _THING.search(text):
+        return NO_SYSTEM, "是设备或部件，不是系统"
     if kind in choices():
         hints = values_hinted(kind, text)
         if len(hints) == 1:

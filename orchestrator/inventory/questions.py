@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 ROWS = 1000
@@ -15,7 +15,7 @@ class Key(NamedTuple):
     """What a question is about; an answer to it is found again by the same key."""
 
     kind: str
-    """``department``, ``wording``, ``unit``, ``blank``, ``owner``, ``sheet``, ``columns``, ``grouping``."""
+    """``department``, ``wording``, ``unit``, ``blank``, ``owner``, ``sheet``, ``columns``, ``grouping``, ``rows``."""
     column: str = ""
     """Field that is asked for, where it is one."""
     about: str = ""
@@ -51,6 +51,12 @@ class Question:
     @property
     def key(self) -> Key:
         return Key(self.kind, self.column, self.about, self.scope)
+
+    def reworded(self, reword: Callable[[str], str]) -> Question:
+        """The same question, its texts put through ``reword``; what it is about stays."""
+        return replace(
+            self, asks=reword(self.asks), evidence=reword(self.evidence), proposed=reword(self.proposed), rows=tuple(map(reword, self.rows))
+        )
 
 
 @dataclass
@@ -100,7 +106,7 @@ class Asked:
 
 
 _ORDER: Mapping[str, int] = {
-    kind: number for number, kind in enumerate(("columns", "sheet", "owner", "grouping", "department", "blank", "unit", "wording"))
+    kind: number for number, kind in enumerate(("columns", "sheet", "owner", "grouping", "rows", "department", "blank", "unit", "wording"))
 }
 
 

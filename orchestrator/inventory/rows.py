@@ -19,7 +19,7 @@ from orchestrator.inventory.foreign import ahead, in_our_words, recognise
 from orchestrator.inventory.forms import Column
 from orchestrator.inventory.header import Line, Table
 from orchestrator.inventory.headings import about_header, compared, nothing_on_classification
-from orchestrator.inventory.label_forms import is_label_form, read_label_forms
+from orchestrator.inventory.label_forms import is_label_form, is_on_its_side, read_label_forms
 from orchestrator.inventory.lost import Lost, Tally, in_one_cell, is_secret_heading, speaks_of_secrets, swallowed
 from orchestrator.inventory.machine_lists import read_machines
 from orchestrator.inventory.reading import Interpretation, Raw
@@ -51,6 +51,9 @@ def read_sheet(grid: Grid, file: str, builder: Builder, today: dt.date) -> bool:
             return True
         if grid.name.casefold() not in QUIET_SHEETS and is_label_form(builder.foreign, first):
             read_label_forms(grid, file, builder, today)
+            return True
+        if grid.name.casefold() not in QUIET_SHEETS and is_on_its_side(builder.foreign, first):
+            read_label_forms(grid, file, builder, today, on_its_side=True)
             return True
         return read_grid(grid, file, builder, today, first)
     if found.source.ignore_other_sheets:
@@ -155,12 +158,12 @@ class _SheetReader:
         self.began = True
         self._use(table)
         self.source = Source(self.file, self.grid.name, table)
+        if self.systems and table.unknown and ask_about_columns(table, self.grid, self.first, self.file, self.builder):
+            self.source.id = ""
         self.bare = BareNumbers(self.source, self.builder.answers, self.builder.asked)
         self.tally = Tally(table)
         self.secret_section = False
         self.builder.findings.extend(about_header(table, self.file, self.grid.name))
-        if self.systems and table.unknown:
-            ask_about_columns(table, self.grid, self.first, self.file, self.builder)
         self.unsaid.append(nothing_on_classification(table, self.file, self.grid.name))
         self.builder.unknown_columns.extend(words[:200] for words in table.unknown.values())
         if self.systems:
@@ -260,6 +263,8 @@ class _SheetReader:
             self._use(kept.table)
             self.source, self.bare = kept.source, kept.bare
             raw = self._raw(kept.line)
+            if statement is not None:
+                self._settle_doubt(kept.line.number)
             if statement is not None and kept.line.number + 1 not in statement.classified:
                 self.wall.rows.discard(kept.line.number + 1)
                 self._comments(raw, kept.comments)
@@ -275,6 +280,14 @@ class _SheetReader:
             self.builder.interpretations.append(Interpretation(self.file, self.grid.name, first, "", said))
         self._use(last)
         self.source, self.bare = source, bare
+
+    def _settle_doubt(self, number: int) -> None:
+        """Somebody has said what the row is: that it contradicts itself has been decided."""
+        findings, row = self.builder.findings, str(number + 1)
+        findings[:] = [
+            one for one in findings
+            if one.code != "classified-doubt" or (one.file, one.sheet) != (self.file, self.grid.name) or one.cell.lstrip(_LETTERS) != row
+        ]  # fmt: skip
 
     def _settle_table(self) -> None:
         """What is known of a table once its last row was read."""
@@ -334,9 +347,9 @@ class _SheetReader:
     def _classified(self, raw: Raw, line: Line, *, answered: bool, told: bool) -> None:
         row = line.cells
         self.wall.add(line)
-        if self.by_field.get("name") not in line.filled:
-            self.builder.secrets.add(self._cell(row, "name"))
         department = cells.text_of(self._cell(row, "department")) or self.table.owner
+        if answered or self.by_field.get("name") not in line.filled:
+            self.builder.secrets.add(self._cell(row, "name"), department if answered else None)
         try:
             row_no = read_value("integer", self._cell(row, "row_no")).value
         except cells.Unreadable:

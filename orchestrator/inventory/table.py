@@ -113,6 +113,8 @@ def read_tables(grid: Grid) -> Iterator[Table | Line | Unclear | Unrecognised]:
             if table is None or not table.says_the_same(found):
                 table = found
                 yield table
+            else:
+                table.header = found.header  # a row of column numbers may stand below this one
             titles.clear()
             continue
         ahead.skip(1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.inventory.columns_answer import columns_text, one_line
 from orchestrator.inventory.forms import whole_key
@@ -28,15 +28,16 @@ def ask_about_table(grid: Grid, rows: Sequence[Row], file: str, builder: Builder
     return _ask(proposed, heads, grid, file, builder, "没有认出表头，各列是什么？(what are its columns?)")
 
 
-def ask_about_columns(table: Table, grid: Grid, rows: Sequence[Row], file: str, builder: Builder) -> None:
-    """What the columns of a form are that no header list knows, where one of them may be what the count or the plan lacks."""
+def ask_about_columns(table: Table, grid: Grid, rows: Sequence[Row], file: str, builder: Builder) -> bool:
+    """What the columns of a form are that no header list knows, where one of them may be what the count or the plan lacks. Whether it is asked:
+    then what else is to be asked of the table waits, for a column may hold the answer."""
     heads = _heads_of(table, rows, grid)
     if heads is None:
-        return
+        return False
     known = {column.field for column in table.columns.values()}
     further = propose_further(rows[heads.row + 1 :], known, table.unknown)
     if not further:
-        return
+        return False
     words: Mapping[int, str] = {index: heads.words[index] for index in table.unknown if index in heads.words}
     columns = {index: guess for index, guess in further.items() if index in words}
     about = "form"
@@ -46,6 +47,18 @@ def ask_about_columns(table: Table, grid: Grid, rows: Sequence[Row], file: str, 
     units = {index: unit for index, unit in table.units.items() if unit and index in columns}
     proposed = Proposed(about, words, dict(sorted(columns.items())), units)
     _ask(proposed, heads, grid, file, builder, "有不认识的列，是否如下？(are these columns what they seem to be?)")
+    return True
+
+
+def ask_about_labels(values: Mapping[str, list[Any]], known: set[str], place: str, builder: Builder) -> bool:
+    """What labels of a form are (label left, value right) that nobody knows. ``values``: label → what stands beside it. Whether it is asked."""
+    words = dict(enumerate(sorted(values)))
+    rows: list[Row] = [[stands[number] if number < len(stands) else None for _, stands in sorted(values.items())] for number in range(max(map(len, values.values())))]
+    columns = propose_further(rows, known, words)
+    if columns:
+        scope = digest("labels", *sorted(map(whole_key, values)))
+        _ask_by(Proposed("pairs", words, columns, {}), scope, place, builder, "有不认识的项目，是否如下？(are these labels what they seem to be?)")
+    return bool(columns)
 
 
 def _heads_of(table: Table, rows: Sequence[Row], grid: Grid) -> HeaderCells | None:
@@ -60,12 +73,15 @@ def _heads_of(table: Table, rows: Sequence[Row], grid: Grid) -> HeaderCells | No
 
 
 def _ask(proposed: Proposed, heads: HeaderCells, grid: Grid, file: str, builder: Builder, asks: str) -> str:
-    at = " › ".join(part for part in (file, grid.name) if part)
     cell = address(heads.row, min(heads.words))
     scope = digest(*sorted({whole_key(words) for words in heads.words.values()}))
+    _ask_by(proposed, scope, " › ".join(part for part in (file, grid.name, cell) if part), builder, asks)
+    return cell
+
+
+def _ask_by(proposed: Proposed, scope: str, place: str, builder: Builder, asks: str) -> None:
     said = [f"{one_line(proposed.heads[index])}：{guess.evidence}" for index, guess in proposed.columns.items() if guess.evidence]
     builder.asked.ask(
-        Key("columns", about=f"table-{scope}", scope=scope), f"{at}：{asks}", place=f"{at} › {cell}",
+        Key("columns", about=f"table-{scope}", scope=scope), f"{place.rpartition(' › ')[0]}：{asks}", place=place,
         proposed=columns_text(proposed), evidence="；".join(said[:_EVIDENCE]) + ("；…" if len(said) > _EVIDENCE else ""),
     )  # fmt: skip
-    return cell

@@ -22,6 +22,7 @@ from orchestrator.inventory.cells import BLANK, Unreadable, Value, as_date, fold
 from orchestrator.inventory.dates import when
 from orchestrator.inventory.endpoints import domains, ports
 from orchestrator.inventory.heads import value_by_head
+from orchestrator.inventory.names import is_id
 from orchestrator.inventory.statuses import status_by_date, status_said
 from orchestrator.inventory.yaml_in import documents_of
 
@@ -172,6 +173,17 @@ def text(raw: Any) -> Value:
     return Value(text_of(raw))
 
 
+def identifier(raw: Any) -> Value:
+    """A code as an id, in small letters; an office's code that can be none is told, and the system gets an id of its own."""
+    text = text_of(raw)
+    if is_id(text):
+        return Value(text)
+    folded_id = re.sub(r"[\s_./]+", "-", plain(text).casefold()).strip("-")
+    if is_id(folded_id):
+        return Value(folded_id, folded_id)
+    return Value(None, "不能用作编码，另行生成 (cannot be an id: one is made)")
+
+
 _ENGINES = {
     "postgresql": "postgresql",
     "postgres": "postgresql",
@@ -234,6 +246,6 @@ _AMOUNTS: dict[str, Callable[[Any, str | None], Value]] = {
     "money": money,
 }  # fmt: skip
 _READERS: dict[str, Callable[[Any], Value]] = {
-    "text": text, "answer": text, "id": text, "names": names, "grade": grade, "days": days, "clock": clock, "argv": argv, "environment": environment, "files": files, "date": date,
+    "text": text, "answer": text, "id": identifier, "names": names, "grade": grade, "days": days, "clock": clock, "argv": argv, "environment": environment, "files": files, "date": date,
     "engine": engine, "when": when, "domains": domains, "ports": ports, "name": text,
 }  # fmt: skip

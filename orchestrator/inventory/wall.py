@@ -82,11 +82,20 @@ class Secrets:
 
     def __init__(self) -> None:
         self._names: set[str] = set()
+        self._systems: set[tuple[str, str]] = set()
 
-    def add(self, cell: Any) -> None:
+    def add(self, cell: Any, classified_at: str | None = None) -> None:
+        """``classified_at``: the department of a row that says yes."""
         name = text_of(cell)
+        if classified_at is not None:
+            self._systems.add((key(classified_at), key(name)))
         if len(name) >= _SHORTEST:
             self._names.add(name)
+
+    def said_otherwise(self, raw: Raw) -> bool:
+        """Whether another row says of this one's system that it is classified."""
+        name = key(str(raw.values.get("name") or ""))
+        return bool(name) and (key(str(raw.values.get("department") or "")), name) in self._systems
 
     def strike(self, raws: Iterable[Raw], known: Iterable[str]) -> re.Pattern[str] | None:
         """Strike them out of the texts of these rows. ``known``: what other systems are called: that is no secret. Returns what was looked for."""
@@ -111,8 +120,14 @@ def struck(pattern: re.Pattern[str], text: str) -> str:
 
 
 def struck_interpretation(pattern: re.Pattern[str], said: Interpretation) -> Interpretation:
-    return replace(said, read=struck(pattern, said.read), understood=struck(pattern, said.understood))
+    return replace(said, **{name: struck(pattern, getattr(said, name)) for name in ("file", "sheet", "read", "understood")})
 
 
 def struck_finding(pattern: re.Pattern[str], finding: Finding) -> Finding:
-    return replace(finding, message=struck(pattern, finding.message))
+    return replace(finding, **{name: struck(pattern, getattr(finding, name)) for name in ("file", "sheet", "message")})
+
+
+def strike_places(pattern: re.Pattern[str], raws: Iterable[Raw]) -> None:
+    """Files and sheets are named after systems, too."""
+    for raw in raws:
+        raw.file, raw.sheet = struck(pattern, raw.file), struck(pattern, raw.sheet)

@@ -70,6 +70,11 @@ def test_a_form_that_does_not_say_whether_it_is_classified_is_a_wall() -> None:
     assert "水费征收" not in str(reading)
 
 
-def test_a_table_on_its_side_is_no_such_form() -> None:
-    rows = [["单位名称", "市水务局", "市财政局"], ["系统名称", "甲系统", "乙系统"], ["是否涉密", "否", "否"], ["类别", "应用系统", "应用系统"], ["建设状态", "已建", "已建"]]
-    assert [finding.code for finding in load([form(("表", rows))]).errors][:1] == ["sheet-not-recognised"]
+def test_a_table_on_its_side_gives_a_system_for_each_of_its_columns() -> None:
+    rows = [["单位名称", "市水务局", "市财政局", "市财政局"], ["系统名称", "甲系统", "乙系统", "磐石系统"], ["是否涉密", "否", "", "是"], ["类别", "应用系统", "应用系统", "应用系统"],
+            ["建设状态", "已建", "已建", "已建"], ["单位层级", "市直", "市直", "市直"], ["单位性质", "政府", "政府", "政府"]]  # fmt: skip
+    reading = load([form(("表", rows))])
+    assert [system.name for system in reading.all_systems()] == ["甲系统"]
+    assert [(row.answered, row.file) for row in reading.withheld] == [(False, "备案表.xlsx"), (True, "备案表.xlsx")]
+    assert [question.asks.split("，")[0] for question in reading.questions] == ["备案表.xlsx › 表：第 3 列未答“是否涉密”"]
+    assert "磐石" not in repr(reading) and reading.places[reading.all_systems()[0].id]["status"] == "备案表.xlsx › 表 › B5"

@@ -104,6 +104,31 @@ def test_what_it_is_called_stands_in_no_text_of_others_and_longer_names_stay(tmp
     assert "玄武" not in str(reading).replace("水务玄武平台", "") and "青龙" not in str(reading)
 
 
-def test_a_name_that_another_system_has_is_no_secret(tmp_path: Path) -> None:
-    reading = read(tmp_path, [row(1, "办公系统", "是"), row(2, "办公系统", remark="办公系统的备注")])
+def test_a_name_that_a_system_of_another_department_has_is_no_secret(tmp_path: Path) -> None:
+    other = row(2, "办公系统", remark="办公系统的备注")
+    other[1] = "市财政局"
+    reading = read(tmp_path, [row(1, "办公系统", "是"), other])
     assert reading.inventory.systems[0].remark == "办公系统的备注"
+
+
+@pytest.mark.parametrize("merged", [(), ("E2:E3",)])
+def test_a_system_of_which_one_row_says_yes_is_kept_by_no_other_row(merged: tuple[str, ...], tmp_path: Path) -> None:
+    reading = read(tmp_path, [row(1, "玄武系统", remark="玄武一"), row(2, "玄武系统", "是"), row(3, "水费系统")], merged)
+    assert [system.name for system in reading.all_systems()] == ["水费系统"]
+    assert "classified-contradiction" in {finding.code for finding in reading.errors}
+    assert sorted(row.answered for row in reading.withheld) == [False, True]
+    assert "玄武" not in str(reading)
+
+
+def test_the_names_of_file_and_sheet_do_not_tell_what_a_classified_system_is_called(tmp_path: Path) -> None:
+    workbook = Workbook()
+    sheet = workbook.active
+    assert sheet is not None
+    sheet.title = "玄武系统统计"
+    for cells in (HEAD, row(1, "玄武系统", "是"), row(2, "水费系统", os="什么系统"), [*row(3, "水质系统"), "多"], row(4, "水文系统", "")):
+        sheet.append(cells)
+    workbook.save(tmp_path / "玄武系统和其他.xlsx")
+    reading = load([tmp_path / "玄武系统和其他.xlsx"])
+    assert {system.name for system in reading.all_systems()} == {"水质系统", "水费系统"} and reading.findings and reading.questions
+    assert "玄武" not in repr(reading)
+    assert all("玄武" not in place for places in reading.places.values() for place in places.values())
