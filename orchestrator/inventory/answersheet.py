@@ -97,7 +97,7 @@ def read_answersheet(path: Path, today: dt.date) -> tuple[list[Answer], list[Fin
         if not cell.get("编号"):
             continue
         said = cell.get("答复", "")
-        if not said or plain(said) == "不详":
+        if not said or (plain(said) == "不详" and key.kind != "wording"):  # of a word, that nobody knows what it means is an answer
             still_open += 1
             continue
         why = _unusable(key, cell["编号"], said, who)

@@ -30,6 +30,7 @@ OF_THE_SYSTEM = frozenset(
 MACHINE_TYPES = {"vcpus": "cores", "memory_gb": "size", "disk_gb": "size"}
 _SAMPLE = 60
 _ENOUGH = 0.5
+_SPEAKS = 0.6
 _SPOKEN = 2
 """So many headers must speak for themselves."""
 _MEASURED = {"size", "cores", "count", "minutes", "people", "money"}
@@ -168,7 +169,7 @@ def _guess(kind: str, field: str, hint: Hint, head: str, values: Sequence[Any]) 
         return None
     looks = _by_values(kind, field, hint, values)
     share = looks / len(values) if values and looks is not None else None
-    if share is not None and share < _ENOUGH and by_header < 1:
+    if share is not None and share < _ENOUGH and by_header < 1 and not _asked_by_word(kind, field, by_header, values):
         return None
     alone = share is not None and len(values) >= 2 and share >= (_CHOICES_ALONE if hint.looks is None else 0.7) and _alone(kind, field, hint, values)
     score = 0.65 * by_header + 0.35 * (share if share is not None else 0.4)
@@ -178,6 +179,12 @@ def _guess(kind: str, field: str, hint: Hint, head: str, values: Sequence[Any]) 
     said += [f"{looks}/{len(values)} 行可读"] if share is not None else []
     spoken = by_header >= 0.5 and not (hint.looks is not None and hint.looks.search(plain(head)))
     return Guess(field, score if by_header >= 0.5 else 0.4 * score + 0.3 * (share or 0), "，".join(said), spoken)
+
+
+def _asked_by_word(kind: str, field: str, by_header: float, values: Sequence[Any]) -> bool:
+    """Whether its cells are few words over and over: what they mean can be asked, each once."""
+    few = len({text_of(value) for value in values}) <= max(3, len(values) // 3)
+    return kind == "systems" and field != "classified" and _type(field) in choices() and by_header >= _SPEAKS and few
 
 
 def _alone(kind: str, field: str, hint: Hint, values: Sequence[Any]) -> bool:
