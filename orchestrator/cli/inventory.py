@@ -234,11 +234,13 @@ def show(paths: tuple[Path, ...], json_: bool) -> int:
         hidden = {"__all__": {"phone", "contact"}}
         as_json(found.model_dump(mode="json", exclude={"systems": hidden, "excluded": {"__all__": {"system": {"phone", "contact"}}}}))
         return _exit(reading)
+    from orchestrator.inventory.names import sound
+
     names = {department.id: department.name for department in found.departments}
     table(
-        ("编码", "系统", "单位", "类别", "状态", "等保", "机房", "关联系统"),
+        ("编码", "系统", "拼音", "单位", "类别", "状态", "等保", "机房", "关联系统"),
         [
-            (s.id, s.name, names.get(s.department, s.department), s.kind, s.status, s.protection_grade or "-", s.room or "-", "、".join(s.depends_on) or "-")
+            (s.id, s.name, sound(s.name)[:40], names.get(s.department, s.department), s.kind, s.status, s.protection_grade or "-", s.room or "-", "、".join(s.depends_on) or "-")
             for s in found.systems
         ],
     )  # fmt: skip
@@ -254,9 +256,8 @@ def _ids(folder: Path, names: tuple[str, ...]) -> tuple[str, ...]:
     """Ids, or names of systems and departments in ``folder``, as ids."""
     from orchestrator.inventory.find import ids_of
     from orchestrator.inventory.load import load
-    from orchestrator.inventory.names import is_id
 
-    if all(is_id(name) for name in names) or not folder.is_dir():
+    if not names or not folder.is_dir():
         return names
     return ids_of(load([folder]).inventory, names)
 

@@ -10,8 +10,7 @@ import click
 from orchestrator.cli.inputs import assessed, city_zone, configured_policy, facts_behind, policy_day, read_inventory, to_migrate, trail
 from orchestrator.cli.listing import as_json, safe, table
 from orchestrator.errors import Exit, Finding, Refused, UsageError
-from orchestrator.inventory.find import find_system
-from orchestrator.inventory.names import is_id
+from orchestrator.inventory.find import find_system, id_or_as_typed
 
 if TYPE_CHECKING:
     from orchestrator.inventory.reading import Reading
@@ -267,8 +266,7 @@ def baseline_change(system: str, what: Any, reason: str, paths: tuple[Path, ...]
     from orchestrator.policy.counting import change
 
     reading, inventory, _ = to_migrate(paths)
-    if not is_id(system):  # what left the inventory is known by its id alone
-        system = find_system(reading.inventory, system, outside=True).id
+    system = id_or_as_typed(reading.inventory, system)  # what left the inventory is known by its id alone
     change(trail(), inventory, system, what, reason=reason, actor=str(current_actor()))
     click.echo(f"已记录：{system} {what}")
 

@@ -41,7 +41,7 @@ def purge(system: str, reason: str, yes: bool, cleaned: tuple[Path, ...], json_:
     from orchestrator.engine.purge import plain_reason
     from orchestrator.engine.purge import purge as take_out
     from orchestrator.inventory.load import load
-    from orchestrator.inventory.traces import words_of
+    from orchestrator.inventory.traces import sounds_of, words_of
     from orchestrator.journal.actors import current_actor
     from orchestrator.journal.store import Journal
     from orchestrator.reports.words import EVENTS
@@ -57,7 +57,7 @@ def purge(system: str, reason: str, yes: bool, cleaned: tuple[Path, ...], json_:
         if json_ or not sys.stdin.isatty():
             raise UsageError("a purge cannot be taken back", remedy="say so with --yes")
         click.confirm(f"清除 {system} 的全部技术资料，不可恢复？(remove all of it for ever?)", abort=True)
-    words = words_of(stored, reading.inventory) if stored and reading else ()
+    words = (*words_of(stored, reading.inventory), *sounds_of(stored, reading.inventory)) if stored and reading else ()
     line, actor = plain_reason(reason, words), str(current_actor())
     journal = Journal(settings.journal_url)
     clean = said_cleaned(journal, settings, system, cleaned)
@@ -92,15 +92,13 @@ def purge(system: str, reason: str, yes: bool, cleaned: tuple[Path, ...], json_:
 
 
 def _stored(system: str, reading: Reading | None) -> System | None:
-    from orchestrator.inventory.find import find_system
-    from orchestrator.inventory.names import is_id
+    from orchestrator.inventory.find import id_or_as_typed
 
     if reading is None:
         return None
-    if not is_id(system):
-        return find_system(reading.inventory, system, outside=True)
+    ident = id_or_as_typed(reading.inventory, system)
     rows = [*reading.inventory.systems, *(row.system for row in reading.inventory.excluded if row.system)]
-    return next((one for one in rows if one.id == system), None)
+    return next((one for one in rows if one.id == ident), None)
 
 
 def _has_journal(settings: Settings) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import click
@@ -34,11 +35,10 @@ def status(system: str | None, *, watch: bool, connect: bool, as_json: bool) -> 
         raise UsageError("--watch looks every second, and a cloud is not to be asked so often", remedy="leave one of --watch and --connect out")
     settings = load_settings()
     if system and not is_id(system):
-        from orchestrator.inventory.find import find_system
-        from orchestrator.inventory.load import load
-
-        system = find_system(load([settings.inventory]).inventory, system, outside=True).id
+        system = _meant(settings.inventory, system)
     journal = Journal(settings.journal_url, create=False)
+    if system and not journal.migrations(system=system):  # perhaps its name as it sounds
+        system = _meant(settings.inventory, system)
     while True:
         rows = [describe(journal, m) for m in journal.migrations(system=system)]
         if as_json and connect:
@@ -55,6 +55,14 @@ def status(system: str | None, *, watch: bool, connect: bool, as_json: bool) -> 
         if not watch or all(r["state"] == "ended" for r in rows):
             return int(Exit.DONE)
         time.sleep(1.0)
+
+
+def _meant(inventory: Path, said: str) -> str:
+    """The id of the system that somebody means; as it was typed where it has the form of an id and nobody knows it."""
+    from orchestrator.inventory.find import id_or_as_typed
+    from orchestrator.inventory.load import load
+
+    return id_or_as_typed(load([inventory]).inventory, said) if inventory.is_dir() else said
 
 
 def _print(rows: list[dict[str, Any]]) -> None:

@@ -1,4 +1,5 @@
-"""Which system or department somebody means: by id, or by name as people write it. What has two meanings is asked back, never guessed."""
+"""Which system or department somebody means: by id, by name as people write it, or as it sounds (pinyin, or the first letters of its
+syllables). What has two meanings is asked back, never guessed."""
 
 from __future__ import annotations
 
@@ -6,16 +7,17 @@ from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from orchestrator.errors import UsageError
-from orchestrator.inventory.names import is_id, key, near
+from orchestrator.inventory.names import is_id, key, near, sounds
 from orchestrator.models import Department, Inventory, System
 
 Named = TypeVar("Named", System, Department)
+_SHORTEST_SOUND = 3
 LISTED = 10
 """Candidates that are named."""
 
 
 def find_system(inventory: Inventory, said: str, *, outside: bool = False) -> System:
-    """The system with this id, or else with this name (width, case, spaces and brackets do not matter), Chinese or English.
+    """The system with this id, or else with this name (width, case, spaces and brackets do not matter), Chinese or English, or in pinyin.
 
     ``outside``: also those outside the count. Raises ``UsageError``: nobody bears it (with what looks like it), or several do (with their
     ids and departments).
@@ -43,15 +45,21 @@ def find_department(departments: Sequence[Department], said: str) -> Department:
     raise UsageError(f"there is no department {said}", remedy=_alike(departments, said, f"name one of: {known}"))
 
 
+def id_or_as_typed(inventory: Inventory, said: str) -> str:
+    """The id of the system that somebody means; what has the form of an id and is none that is known stays: it may have left the inventory.
+    Raises ``UsageError`` as above."""
+    systems = [*inventory.systems, *(row.system for row in inventory.excluded if row.system)]
+    if is_id(said) and len(found := _find(systems, said)) != 1:
+        return said if not found else find_system(inventory, said, outside=True).id
+    return find_system(inventory, said, outside=True).id
+
+
 def ids_of(inventory: Inventory, names: Iterable[str]) -> tuple[str, ...]:
     """Ids as they are, names of systems or departments as their ids. Raises ``UsageError`` as above."""
     found = []
     for name in names:
-        ident = name
-        if not is_id(name):
-            departments = _find(inventory.departments, name)
-            ident = departments[0].id if len(departments) == 1 else find_system(inventory, name, outside=True).id
-        found.append(ident)
+        departments = _find(inventory.departments, name)
+        found.append(departments[0].id if len(departments) == 1 else id_or_as_typed(inventory, name))
     return tuple(found)
 
 
@@ -62,7 +70,10 @@ def _find(known: Iterable[Named], said: str) -> list[Named]:
     if by_id:
         return by_id[:1]
     wanted = key(said)
-    return [one for one in everything if wanted and wanted in {key(one.name), key(one.name_en or "")}]
+    named = [one for one in everything if wanted and wanted in {key(one.name), key(one.name_en or "")}]
+    if named or not wanted.isascii() or len(wanted) < _SHORTEST_SOUND:
+        return named
+    return [one for one in everything if wanted in sounds(one.name)]
 
 
 def _as_typed(said: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import Finding
 from orchestrator.inventory.cells import folded
-from orchestrator.inventory.names import Names, key, make_id, near, table_key
+from orchestrator.inventory.names import Names, key, make_id, make_system_id, near, table_key
 from orchestrator.inventory.reading import Interpretation, Raw, systems_of
 from orchestrator.inventory.values import SPLIT
 from orchestrator.models import Inventory, Room, System
@@ -87,7 +87,7 @@ class KnownIds:
 
     @staticmethod
     def _new(department: str, name: str, kind: str) -> str:
-        return make_id("sys", f"{department}/{key(name)}/{'db/' if kind == 'database' else ''}{name}")
+        return make_system_id(f"{department}/{key(name)}/{'db/' if kind == 'database' else ''}{name}")
 
     def reference(self, kind: str, name: str) -> str:
         return self._references.get((kind, key(name))) or make_id("dept" if kind == "departments" else "room", name)

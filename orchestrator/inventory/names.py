@@ -24,12 +24,36 @@ def is_id(name: str) -> bool:
 
 
 def make_id(prefix: str, name: str) -> str:
-    """A system id from a name, the same every time: the ASCII part of it if that is enough, else ``prefix``, and a short hash."""
+    """An id for a department, a room or a machine from its name, the same every time: how it sounds (pinyin) and a short hash."""
     plain = unicodedata.normalize("NFKC", name).casefold()
-    digest = hashlib.sha256(plain.encode()).hexdigest()[:8]
-    slug = _SLUG.sub("-", plain.rsplit("/", 1)[-1]).strip("-")[:40].strip("-")
-    readable = slug if len(slug) >= 3 and slug[0].isalnum() else prefix
-    return f"{readable}-{digest}"
+    slug = sound(plain.rsplit("/", 1)[-1])[:40].strip("-")
+    return f"{slug if len(slug) >= 3 else prefix}-{_hash(plain)}"
+
+
+def make_system_id(name: str) -> str:
+    """An id for a system: nothing of its name is in it, for it stays on the audit chain when the system turns out to be classified (R2)."""
+    return f"sys-{_hash(unicodedata.normalize('NFKC', name).casefold())}"
+
+
+def sound(name: str) -> str:
+    """A name in letters as it is spoken, syllables apart: ``shui-fei-xi-tong``. What is written in letters stays."""
+    plain = unicodedata.normalize("NFKC", name).casefold()
+    if not plain.isascii():
+        from pypinyin import lazy_pinyin  # here: its dictionary takes a while to load
+
+        plain = "-".join(lazy_pinyin(plain, errors=lambda other: _SLUG.sub("-", other)))
+    return _SLUG.sub("-", plain).strip("-")
+
+
+def sounds(name: str) -> set[str]:
+    """What may be typed for a name: its sound without the gaps, and the first letters of its syllables."""
+    spoken = sound(name)
+    syllables = [part for part in spoken.split("-") if part]
+    return {"".join(syllables), "".join(part[0] for part in syllables)} if len(syllables) > 1 else {spoken}
+
+
+def _hash(plain: str) -> str:
+    return hashlib.sha256(plain.encode()).hexdigest()[:8]
 
 
 def table_key(file: str, sheet: str) -> str:

@@ -6,8 +6,11 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
+from orchestrator.inventory.names import sound
+from orchestrator.inventory.reading import systems_of
 from orchestrator.models import Department, Inventory, Room, System
 
+_SHORTEST_SOUND = 8
 _SHARED = {
     "hosts": ("name", "address", "new_address"),
     "devices": ("name", "address", "new_address"),
@@ -49,6 +52,16 @@ def whole_words(words: Iterable[str]) -> re.Pattern[str]:
 
 def _names(system: System) -> set[str]:
     return {name.strip() for name in (system.name, system.name_en) if name and name.strip()}
+
+
+def sounds_of(system: System, inventory: Inventory) -> tuple[str, ...]:
+    """What it is called in pinyin, as somebody may have called a file; not where another system sounds so, nor short ones: they stand anywhere."""
+    return tuple(sorted(_sounds(system) - {word for other in systems_of(inventory) if other.id != system.id for word in _sounds(other)}))
+
+
+def _sounds(system: System) -> set[str]:
+    spoken = "" if system.name.isascii() else sound(system.name)
+    return {word for word in (spoken, spoken.replace("-", "")) if len(word) >= _SHORTEST_SOUND}
 
 
 def _values(system: System, part: str, name: str) -> set[str]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from orchestrator.errors import UsageError
-from orchestrator.inventory.find import find_department, find_system, ids_of
+from orchestrator.inventory.find import find_department, find_system, id_or_as_typed, ids_of
+from orchestrator.inventory.names import make_id, make_system_id
 from orchestrator.models import Department, Excluded, ExcludedRow, Inventory, System
 
 
@@ -73,3 +76,23 @@ def test_departments_by_either_name() -> None:
 
 def test_names_among_ids() -> None:
     assert ids_of(CITY, ["portal", "老系统", "市财政局", "not-there"]) == ("portal", "old", "d-2", "not-there")
+
+
+@pytest.mark.parametrize("said", ["men-hu-wang-zhan", "menhuwangzhan", "MenHu WangZhan", "mhwz"])
+def test_a_name_as_it_sounds(said: str) -> None:
+    assert find_system(CITY, said).id == "portal"
+    assert ids_of(CITY, [said, "shi-cai-zheng-ju", "gone-long-ago"]) == ("portal", "d-2", "gone-long-ago")
+
+
+def test_what_two_sound_like_is_asked_back() -> None:
+    both = CITY.model_copy(update={"systems": (system("a-1", "水费系统"), system("b-1", "税费系统"))})
+    for said in ("shui-fei-xi-tong", "sfxt"):
+        with pytest.raises(UsageError) as refused:
+            id_or_as_typed(both, said)
+        assert "a-1（" in refused.value.remedy and "b-1（" in refused.value.remedy
+
+
+def test_an_id_that_is_made_tells_nothing_of_a_systems_name_and_reads_well_for_a_department() -> None:
+    assert re.fullmatch(r"sys-[0-9a-f]{8}", make_system_id("d-1/水费系统/OA Portal"))
+    assert re.fullmatch(r"shi-shui-wu-ju-[0-9a-f]{8}", make_id("dept", "市水务局"))
+    assert re.fullmatch(r"dept-[0-9a-f]{8}", make_id("dept", "?"))

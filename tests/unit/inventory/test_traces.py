@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from orchestrator.inventory.traces import words_of
+from orchestrator.inventory.traces import sounds_of, words_of
 from orchestrator.models import Database, Department, Device, Host, Inventory, Kind, Link, Room, Service, Status, System
 
 
@@ -66,3 +66,9 @@ def test_the_ids_of_others_stay_countable() -> None:
 def test_its_domains_are_its_words_unless_another_has_the_very_same() -> None:
     mine = system("mine", "本系统", domains=("oa.example.gov.cn", "portal.example.gov.cn"))
     assert words(mine, system("other", "他系统", domains=("portal.example.gov.cn",))) == {"本系统", "oa.example.gov.cn"}
+
+
+def test_it_is_known_by_its_sound_unless_another_sounds_so() -> None:
+    mine, other = system("mine", "公文流转"), system("other", "公文留转")
+    assert sounds_of(mine, Inventory(systems=(mine, system("xx", "别的系统")))) == ("gong-wen-liu-zhuan", "gongwenliuzhuan")
+    assert sounds_of(mine, Inventory(systems=(mine, other))) == ()
