@@ -58,6 +58,7 @@ def dry_run(
     from orchestrator.dryrun.changes import compare_with, coverage_finding
     from orchestrator.dryrun.run import Asked, run
     from orchestrator.engine.session import Session
+    from orchestrator.written import remember_written
 
     if bool(systems) + (wave is not None) + (phase is not None) > 1:
         raise UsageError("say one of --system, --wave, --phase", remedy="leave the others out")
@@ -69,6 +70,8 @@ def dry_run(
     if require_coverage is not None and (short := coverage_finding(result, require_coverage)):
         result = replace(result, findings=(*result.findings, short))
     _write(result, session.settings.inventory, json_, junit, sarif, markdown)
+    named = [Path(file) for file in (junit, sarif, markdown, json_ if json_ != "-" else None) if file]
+    remember_written(session.settings.state, *named)
     return int(Exit.REFUSED if result.errors else Exit.DONE)
 
 

@@ -36,14 +36,18 @@ def inventory() -> None:
 @click.option("--filled-from", type=click.Path(path_type=Path, exists=True), help="Fill it in from an inventory (file or folder).")
 def template(out: Path, lang: str, filled_from: Path | None) -> None:
     """Write the empty form (信息系统迁移统计表 and the technical sheets) to OUT.xlsx."""
+    from orchestrator.cli.settings import load_settings
     from orchestrator.inventory.load import load_strict
     from orchestrator.inventory.workbook import write_workbook
+    from orchestrator.written import remember_written
 
     if out.suffix.lower() != ".xlsx":
         raise UsageError("the form is an .xlsx file", where=out.name, remedy="give a name that ends in .xlsx")
     if not out.parent.is_dir():
         raise UsageError(f"there is no folder {out.parent}", where=str(out), remedy="make it first, or name another")
     write_workbook(out, load_strict([filled_from]).inventory if filled_from else None, lang)
+    if filled_from:
+        remember_written(load_settings().state, out)
     click.echo(f"已生成 {out.name} (written)")
 
 
@@ -112,8 +116,10 @@ def check(paths: tuple[Path, ...], json_: bool) -> int:
 @PATHS
 def ask(out: Path, paths: tuple[Path, ...]) -> int:
     """Write the questions that remain after reading PATHS to OUT.xlsx, prefilled with proposals: the sheet goes back to the office."""
+    from orchestrator.cli.settings import load_settings
     from orchestrator.inventory.answersheet import write_questions
     from orchestrator.inventory.load import load
+    from orchestrator.written import remember_written
 
     if out.suffix.lower() != ".xlsx":
         raise UsageError("the answer sheet is an .xlsx file", where=out.name, remedy="give a name that ends in .xlsx")
@@ -121,6 +127,7 @@ def ask(out: Path, paths: tuple[Path, ...]) -> int:
         raise UsageError(f"there is no folder {out.parent}", where=str(out), remedy="make it first, or name another")
     questions = load(_given(paths), beside=_inventory_folder()).questions
     write_questions(out, questions)
+    remember_written(load_settings().state, out)
     click.echo(f"已生成 {out.name}，共 {len(questions)} 个问题 (written; questions)")
     return int(Exit.DONE)
 

@@ -67,7 +67,11 @@ def plan(
     if folder is None:
         keep(made)
     if out:
+        from orchestrator.cli.settings import load_settings
+        from orchestrator.written import remember_written
+
         out.write_text(made.model_dump_json(indent=1), encoding="utf-8")
+        remember_written(load_settings().state, out)
     if not json_:
         show(made, inventory, verdicts, programme, reasons=reasons)
         if missed:

@@ -28,6 +28,7 @@ def report(lang: Lang, out: Path | None, *, as_json: bool) -> int:
     """
     from orchestrator.cli.settings import open_session
     from orchestrator.engine.reporting import facts_of, write, write_html
+    from orchestrator.written import remember_written
 
     session = open_session()
     target = out or session.settings.state / "reports" / f"report-{lang}.html"
@@ -39,5 +40,6 @@ def report(lang: Lang, out: Path | None, *, as_json: bool) -> int:
         write(target, text)
     else:
         write_html(session, target, lang)
+    remember_written(session.settings.state, target)
     click.echo(f"{target.resolve()}")
     return int(Exit.DONE)

@@ -26,10 +26,12 @@ from orchestrator.errors import Exit
 def workplan(department: str, form: str, lang: str, out: Path | None, plan_file: Path | None, folder: Path | None) -> int:
     """A department's migration work plan (迁移接入工作方案): each system, how, when, by whom, how it goes back, sign-off."""
     from orchestrator.cli.inputs import to_plan
+    from orchestrator.cli.settings import load_settings
     from orchestrator.cli.standing import approved_plan, keep, last_plan
     from orchestrator.inventory.find import find_department
     from orchestrator.planning.plan import make_plan
     from orchestrator.reports.workplan import work_plan
+    from orchestrator.written import remember_written
 
     inventory, verdicts, programme, (inventory_digest, policy_digest) = to_plan(folder)
     approved = approved_plan() if folder is None else None
@@ -48,5 +50,6 @@ def workplan(department: str, form: str, lang: str, out: Path | None, plan_file:
         from orchestrator.reports.workplan_html import to_html
 
         file.write_text(to_html(made), encoding="utf-8")
+    remember_written(load_settings().state, file)
     click.echo(f"{file}: {made.title}")
     return int(Exit.DONE)

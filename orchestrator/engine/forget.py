@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import codecs
+import html
 import re
 import shutil
+import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import IO
 
 from orchestrator.errors import Refused
 from orchestrator.inventory.merge import apply, classify
@@ -16,7 +21,10 @@ from orchestrator.models import Inventory, System
 from orchestrator.policy.counting import baseline, change
 from orchestrator.policy.records import JournalAudit
 from orchestrator.settings import Settings
+from orchestrator.written import forget_gone, written_files
 
+ELSEWHERE = Path("/")
+"""Stands for the folder of files that commands wrote where somebody named a place for them."""
 BEYOND = (
     "备份、快照、数据库归档日志 (backups, snapshots, database archives)",
     "台账的版本库历史与单位报来的原表 (the inventory's version history, the departments' own tables)",
@@ -44,6 +52,7 @@ def forget(settings: Settings, stored: System | None, system: str) -> list[str]:
     gone = [folder for folder in gone if folder.is_dir()]
     for folder in gone:
         shutil.rmtree(folder)
+    forget_gone(state)
     return [*_out_of_the_inventory(settings.inventory, stored), *map(str, gone)]
 
 
@@ -58,19 +67,21 @@ def _out_of_the_inventory(folder: Path, stored: System | None) -> list[str]:
 
 
 def left(settings: Settings, system: str, words: Iterable[str], dependants: Iterable[str] = ()) -> list[str]:
-    """Files of inventory and working folder, the journal aside, whose path or content still holds the id or one of the words.
+    """Files of inventory and working folder, the journal aside, and files that commands wrote elsewhere, whose path or content still holds the id
+    or one of the words.
 
     Where one of ``dependants`` still names it under ``depends_on`` or ``database_owner``, file and line, and what to do: the inventory has errors until then.
     """
     dependants, known, found = list(dependants), whole_words([system, *words]), []
     for folder, path in holding(settings, known):
-        told = _named_by(path, dependants, system, known) if folder != settings.state.resolve() and path.suffix in YAML_SUFFIXES else []
+        told = _named_by(path, dependants, system, known) if folder == settings.inventory.resolve() and path.suffix in YAML_SUFFIXES else []
         found += told or [str(path)]
     return found
 
 
 def holding(settings: Settings, known: re.Pattern[str]) -> Iterator[tuple[Path, Path]]:
-    """Files of inventory and working folder, the journal aside, whose path or content holds one of the words, each after its folder."""
+    """Files of inventory and working folder, the journal aside, and those that commands wrote elsewhere (after ``ELSEWHERE``), whose path or
+    content holds one of the words, each after its folder."""
     state = settings.state.resolve()
     for folder in (settings.inventory.resolve(), state):
         for path in sorted(folder.rglob("*")):
@@ -79,6 +90,9 @@ def holding(settings: Settings, known: re.Pattern[str]) -> Iterator[tuple[Path, 
                 continue
             if known.search(str(path.relative_to(folder))) or _holds(path, known):
                 yield folder, path
+    for path in written_files(state):
+        if not path.is_relative_to(settings.inventory.resolve()) and (known.search(path.name) or _holds(path, known)):
+            yield ELSEWHERE, path
 
 
 def _named_by(path: Path, dependants: Iterable[str], system: str, known: re.Pattern[str]) -> list[str]:
@@ -96,11 +110,24 @@ def _named_by(path: Path, dependants: Iterable[str], system: str, known: re.Patt
 
 
 def _holds(path: Path, known: re.Pattern[str]) -> bool:
-    with path.open("rb") as file:
-        before = ""
-        while piece := file.read(1 << 20):
-            text = before + piece.decode("utf-8", "ignore")
-            if known.search(text):
-                return True
-            before = text[-500:]
+    """A workbook or a document is looked through unpacked."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for entry in archive.infolist():
+                with archive.open(entry) as part:
+                    if known.search(entry.filename) or _stream_holds(part, known):
+                        return True
+            return False
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError):
+        with path.open("rb") as file:
+            return _stream_holds(file, known)
+
+
+def _stream_holds(file: IO[bytes], known: re.Pattern[str]) -> bool:
+    before, decoder = "", codecs.getincrementaldecoder("utf-8")("ignore")  # a piece may end within a sign
+    while piece := file.read(1 << 20):
+        text = before + html.unescape(decoder.decode(piece))
+        if known.search(text):
+            return True
+        before = text[-500:]
     return False

@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from orchestrator.engine.forget import holding
+from orchestrator.engine.forget import ELSEWHERE, holding
 from orchestrator.errors import UsageError
 from orchestrator.inventory.traces import whole_words
 from orchestrator.journal.store import Journal
@@ -51,13 +51,14 @@ def settle(
         }
     else:
         now = {name: [one for one in paths if set(_found(folders, {name: [one]})).difference(cleaned)] for name, paths in before.items()}
+    now = {name: paths for name, paths in now.items() if paths or name in before}
     if now != before:
         journal.append_event(LEFT, actor=actor, system=system, payload=now)
     return [str(path) for path in _found(folders, now) if path not in cleaned]
 
 
 def _folders(settings: Settings) -> dict[str, Path]:
-    return {"inventory": settings.inventory.resolve(), "state": settings.state.resolve()}
+    return {"inventory": settings.inventory.resolve(), "state": settings.state.resolve(), "elsewhere": ELSEWHERE}
 
 
 def _left(journal: Journal, system: str) -> dict[str, list[str]]:

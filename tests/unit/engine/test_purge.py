@@ -349,6 +349,27 @@ def test_that_it_was_purged_is_on_the_trail_although_the_journal_held_nothing(ci
     assert main(["audit", "verify"]) == 0
 
 
+def test_files_that_commands_wrote_elsewhere_are_found_unpacked(city: City, tmp_path: Path, capsys: CaptureFixture[str]) -> None:
+    out = tmp_path / "gone out"
+    out.mkdir()
+    form, plan, document, page = (out / name for name in ("form.xlsx", "plan.json", "plan.docx", "report.html"))
+    copied = tmp_path / "copied.txt"
+    copied.write_text("社会保险核心系统")
+    assert main(["inventory", "template", str(form), "--filled-from", str(city.inventory)]) == 0
+    assert main(["plan", "--out", str(plan)]) == 0
+    assert main(["workplan", "--department", "市人力资源和社会保障局", "--format", "docx", "--out", str(document)]) == 0
+    assert main(["report", "--out", str(page)]) == 0
+    found = purge(capsys, 5)["left"]
+    assert set(found) == {str(form), str(plan), str(document), str(page)}
+    assert search(city) == []
+    for file in (form, plan, document):
+        file.unlink()
+    assert purge(capsys, 5)["left"] == [str(page)], "what it held is not known any more"
+    page.unlink()
+    assert purge(capsys, 0)["left"] == []
+    assert "gone out" not in (city.state / "written.txt").read_text("utf-8")
+
+
 def test_a_file_that_was_left_is_listed_again_until_a_person_says_it_is_clean(city: City, capsys: CaptureFixture[str]) -> None:
     sites, log = city.inventory / "sites.yaml", city.state / "weather-1.log"
     log.write_text("x")
