@@ -4,36 +4,32 @@ from __future__ import annotations
 
 import datetime as dt
 import string
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from orchestrator.errors import Finding
 from orchestrator.inventory import cells
 from orchestrator.inventory.answers import classified
-from orchestrator.inventory.archive import column_of
-from orchestrator.inventory.asking import BareNumbers, Source, Unanswered, answered_wording, ask_wording
+from orchestrator.inventory.asking import BareNumbers, Source, Unanswered
 from orchestrator.inventory.build import Builder
-from orchestrator.inventory.cells import Value
 from orchestrator.inventory.foreign import ahead, in_our_words, recognise
-from orchestrator.inventory.forms import Column
 from orchestrator.inventory.header import Line, Table
-from orchestrator.inventory.headings import about_header, compared, nothing_on_classification
+from orchestrator.inventory.headings import about_header, nothing_on_classification
 from orchestrator.inventory.label_forms import is_label_form, is_on_its_side, read_label_forms
 from orchestrator.inventory.lost import Lost, Tally, in_one_cell, is_secret_heading, speaks_of_secrets, swallowed
 from orchestrator.inventory.machine_lists import read_machines
 from orchestrator.inventory.reading import Interpretation, Raw
+from orchestrator.inventory.row_cells import RowCells, at
 from orchestrator.inventory.rowkind import Kind, kind_of_row
+from orchestrator.inventory.sheet_notes import SheetNotes
 from orchestrator.inventory.sheets import Grid, Row, address
 from orchestrator.inventory.table import Unclear, Unrecognised, read_tables
 from orchestrator.inventory.unknown_tables import ask_about_columns, ask_about_table
-from orchestrator.inventory.values import date, read_value
+from orchestrator.inventory.values import read_value
 from orchestrator.inventory.wall import Wall
 
 QUIET_SHEETS = {"填表说明", "填报说明", "说明", "instructions", "封面", "目录"}
-_LETTERS, _DIGITS = string.ascii_uppercase, string.digits
-EACH = 50
-"""Findings of one kind in one column that are listed one by one; the rest are counted."""
+_LETTERS = string.ascii_uppercase
 _PASSED = {
     Kind.TOTAL: ("合计", "合计行，未统计 (a total; not counted)"),
     Kind.NOTE: ("说明", "说明或签字行，未读取 (a note or signatures; not read)"),
@@ -133,9 +129,8 @@ class _SheetReader:
         self.wall = Wall()
         self.unsaid: list[Finding | None] = []
         """Of each table, that it has no column on classification."""
-        self.counts: dict[tuple[str, int], int] = {}
-        self.told: set[tuple[str, int]] = set()
-        """What is said once of a column."""
+        self.notes = SheetNotes(file, grid.name, builder.findings)
+        self.cells = RowCells(grid, file, builder, today, self.wall, self.notes)
         self.comments: dict[int, list[str]] = {}
         """Row → cells with comments that nobody was told of yet."""
         for cell in sorted(grid.comments):
@@ -156,11 +151,10 @@ class _SheetReader:
         if self.began:
             self._settle_table()
         self.began = True
-        self._use(table)
-        self.source = Source(self.file, self.grid.name, table)
-        if self.systems and table.unknown and ask_about_columns(table, self.grid, self.first, self.file, self.builder):
-            self.source.id = ""
-        self.bare = BareNumbers(self.source, self.builder.answers, self.builder.asked)
+        source = Source(self.file, self.grid.name, table)
+        if table.form.id == "systems" and table.unknown and ask_about_columns(table, self.grid, self.first, self.file, self.builder):
+            source.id = ""
+        self._use(table, source, BareNumbers(source, self.builder.answers, self.builder.asked))
         self.tally = Tally(table)
         self.secret_section = False
         self.builder.findings.extend(about_header(table, self.file, self.grid.name))
@@ -173,13 +167,14 @@ class _SheetReader:
                 Interpretation(self.file, self.grid.name, address(*table.owner_at), "填报单位", f"全表单位：{table.owner}")
             )
 
-    def _use(self, table: Table) -> None:
+    def _use(self, table: Table, source: Source, bare: BareNumbers) -> None:
         """Read rows by this header from here on."""
+        self.source, self.bare = source, bare
+        self.cells.use(table, source, bare)
         self.table, self.by_field, self.systems = table, table.by_field, table.form.id == "systems"
         self.letters = {field: address(0, index)[:-1] for field, index in self.by_field.items()}
         for field, letters in list(self.letters.items()):
             self.letters.setdefault(field.split(".")[0], letters)
-        self.heads = {*table.columns, *table.unknown, *table.classified, *(index for index, _ in (*table.repeated, *table.joined))}
 
     def read(self, line: Line) -> None:
         self.unanswered.saw(line)
@@ -188,7 +183,7 @@ class _SheetReader:
         if what is not Kind.BLANK and self._holds_rows(line):
             return
         if what is Kind.ODD:
-            self._warn(
+            self.notes.warn(
                 "row-skipped",
                 line.number,
                 0,
@@ -210,8 +205,8 @@ class _SheetReader:
         comments = self.comments.pop(line.number, ())  # on a classified row they go where the row goes
         answer, told = self._answer(line)
         if answer is False:
-            self._comments(raw, comments)
-            self._fields(raw, line.number, line.cells)
+            self.cells.comments(raw, comments)
+            self.cells.fill(raw, line.number, line.cells)
             self._take(raw)
         elif self.systems and answer is None and self.unanswered.may_be_stated and not self._says_yes(line):
             self.wall.add(line)
@@ -221,7 +216,7 @@ class _SheetReader:
                 self.unanswered.lacks(line.number, self._place(line))
             self._classified(raw, line, answered=answer is True, told=told)
         elif not told:
-            self._finding(
+            self.notes.finding(
                 "technical-row-classified", "error", line.number, self.table.classified[0],
                 "该行“是否涉密”不是“否”，未读取 (the row does not say that it is not classified; not read)",
                 "确认后填“否”；涉密系统的行请删除 (answer no once that is confirmed; remove rows of classified systems)",
@@ -231,19 +226,19 @@ class _SheetReader:
         """Whether a cell holds a whole row, or rows: an error, for they would be gone. Nothing of it is repeated: it may be a classified one."""
         whole, within = in_one_cell(self.table, line), swallowed(line)
         if whole is not None:
-            self._finding(
+            self.notes.finding(
                 "row-in-one-cell", "error", line.number, whole, "整行内容在一个单元格中，未读取 (a whole row stands in one cell; not read)",
                 "按列拆开：检查该行的分隔符或引号 (put it into its columns: see the separators and quotation marks)",
             )  # fmt: skip
         elif within is not None:
-            self._finding(
+            self.notes.finding(
                 "rows-in-a-cell", "error", line.number, within, "单元格中还有其他行的内容，该行未读取 (further rows stand within this cell; the row is not read)",
                 "检查该处的引号 (see the quotation marks there)",
             )  # fmt: skip
         return whole is not None or within is not None
 
     def _lost(self, lost: Lost) -> None:
-        self._finding(lost.code, lost.severity, lost.row, lost.column, lost.message, lost.remedy)
+        self.notes.finding(lost.code, lost.severity, lost.row, lost.column, lost.message, lost.remedy)
 
     def _raw(self, line: Line) -> Raw:
         at = f"A{line.number + 1}"
@@ -260,15 +255,14 @@ class _SheetReader:
             self.builder.findings.extend(finding for finding in self.unsaid if finding is not None)
         last, source, bare = self.table, self.source, self.bare
         for kept in self.kept:
-            self._use(kept.table)
-            self.source, self.bare = kept.source, kept.bare
+            self._use(kept.table, kept.source, kept.bare)
             raw = self._raw(kept.line)
             if statement is not None:
                 self._settle_doubt(kept.line.number)
             if statement is not None and kept.line.number + 1 not in statement.classified:
                 self.wall.rows.discard(kept.line.number + 1)
-                self._comments(raw, kept.comments)
-                self._fields(raw, kept.line.number, kept.line.cells)
+                self.cells.comments(raw, kept.comments)
+                self.cells.fill(raw, kept.line.number, kept.line.cells)
                 self._take(raw)
                 continue
             if statement is None:
@@ -278,8 +272,7 @@ class _SheetReader:
             first = self._place(self.kept[0].line).rpartition(" › ")[2]
             said = f"非涉密（{statement.who} 声明），{len(self.kept) - len(statement.classified)} 行"
             self.builder.interpretations.append(Interpretation(self.file, self.grid.name, first, "", said))
-        self._use(last)
-        self.source, self.bare = source, bare
+        self._use(last, source, bare)
 
     def _settle_doubt(self, number: int) -> None:
         """Somebody has said what the row is: that it contradicts itself has been decided."""
@@ -294,21 +287,21 @@ class _SheetReader:
         for lost in self.tally.gaps() if self.systems else ():
             self._lost(lost)
         for number, index, column in self.bare.settle():
-            self._error(number, index, column, "该列没有写单位，数值不合常理：见问题 (no unit, and no machine has as much: see the questions)")
+            self.notes.error(number, index, column, "该列没有写单位，数值不合常理：见问题 (no unit, and no machine has as much: see the questions)")
 
     def finish(self) -> None:
         self._settle_kept()
         self._settle_table()
         self.builder.findings.extend(self.wall.take_back())
         self.unanswered.ask(self.source.contexts)
-        self._comments(Raw(self.file, self.grid.name), [cell for row in self.comments.values() for cell in row], on_a_row=False)
-        self._leftover_counts()
+        self.cells.comments(Raw(self.file, self.grid.name), [cell for row in self.comments.values() for cell in row], on_a_row=False)
+        self.notes.leftover_counts(self.table.header)
 
     # ------------------------------------------------------------ is it classified?
 
     def _says_yes(self, line: Line) -> bool:
         """Whether any column says that it is: no statement about a sheet outweighs that."""
-        return any(classified(_at(line.cells, index)) is True for index in self.table.classified)
+        return any(classified(at(line.cells, index)) is True for index in self.table.classified)
 
     def _answer(self, line: Line) -> tuple[bool | None, bool]:
         """What all columns that ask it say together, False only where one says so and none says otherwise; and whether all that there is to
@@ -317,10 +310,10 @@ class _SheetReader:
         asked = "classified" in self.by_field
         if not self.systems and not columns:
             return False, True
-        said = {index: classified(cell) for index in columns if not cells.is_blank(cell := _at(line.cells, index))}
+        said = {index: classified(cell) for index in columns if not cells.is_blank(cell := at(line.cells, index))}
         answers = set(said.values())
         if answers >= {True, False}:
-            self._finding(
+            self.notes.finding(
                 "classified-contradiction", "error", line.number, max(said), "各“是否涉密”列的答案矛盾，按涉密处理，未读取该行 (its answers contradict each other; treated as classified, not read)",
                 "由该单位确认后改为一致 (have the department make them agree)",
             )  # fmt: skip
@@ -328,7 +321,7 @@ class _SheetReader:
         if answers == {False} and (asked or not self.systems):
             if not self._speaks_of_secrets(line):
                 return False, True
-            self._finding(
+            self.notes.finding(
                 "classified-doubt", "error", line.number, max(said),
                 "答“否”，而该行或所在分节写有涉密字样，按未答处理，未读取该行 (answered no, while the row or its section speaks of secrets: taken as not answered)",
                 "由该单位确认：确非涉密的，更正文字或由其声明 (have the department confirm it)",
@@ -347,11 +340,11 @@ class _SheetReader:
     def _classified(self, raw: Raw, line: Line, *, answered: bool, told: bool) -> None:
         row = line.cells
         self.wall.add(line)
-        department = cells.text_of(self._cell(row, "department")) or self.table.owner
+        department = cells.text_of(self.cells.cell(row, "department")) or self.table.owner
         if answered or self.by_field.get("name") not in line.filled:
-            self.builder.secrets.add(self._cell(row, "name"), department if answered else None)
+            self.builder.secrets.add(self.cells.cell(row, "name"), department if answered else None)
         try:
-            row_no = read_value("integer", self._cell(row, "row_no")).value
+            row_no = read_value("integer", self.cells.cell(row, "row_no")).value
         except cells.Unreadable:
             row_no = None
         self.builder.classified_row(raw, department, row_no, answered=answered, quiet=told)
@@ -365,193 +358,3 @@ class _SheetReader:
         if isinstance(raw.values.get("health"), dict):
             raw.values["health"].setdefault("target", "")  # nothing to say of a TCP check
         self.builder.part(self.table.form.id, raw)
-
-    # ------------------------------------------------------------ one row
-
-    def _fields(self, raw: Raw, number: int, row: Row) -> None:
-        also: dict[str, tuple[Any, str]] = {}
-        for index, column in self.table.columns.items():
-            cell = raw.at(column.field)
-            value = _at(row, index)
-            if cell in self.grid.formulas:
-                self._formula(number, index, value)
-                self.wall.saw_formula(raw, column.field, cell, self.grid.formulas[cell])
-            if cell in self.grid.errors:
-                self._error(number, index, column, "公式出错 (a formula's error value)")
-                continue
-            if column.field == "classified":
-                continue
-            try:
-                read = read_value(column.type, value, self.table.units.get(index, ""), self.today)
-            except cells.Unreadable as why:
-                answered = self._answered(column, value, number, index)
-                if answered is None:
-                    raw.unread.add(column.field)
-                    self._error(number, index, column, str(why))
-                    continue
-                read = answered
-            if read.understood:
-                raw.interpretations.append(Interpretation(self.file, self.grid.name, cell, cells.text_of(value), read.understood))
-            if read.value is not None:
-                self._put(raw, column, read.value, cells.text_of(value) if read.understood else "")
-                self.bare.took(raw, index, number, value, read.value)
-                also |= {field: (more, cell) for field, more in read.also.items()}
-        self._take_also(raw, row, also)
-        self._further(raw, number, row)
-        for index, words in self.table.unknown.items():
-            if not cells.is_blank(value := _at(row, index)):
-                raw.unknown[words[:200]] = self._unknown(raw, words, value, number, index)[:2000]
-                if (cell := address(number, index)) in self.grid.formulas:
-                    self.wall.saw_formula(raw, words[:200], cell, self.grid.formulas[cell])
-        self._without_header(number, row)
-
-    def _without_header(self, number: int, row: Row) -> None:
-        for index, value in enumerate(row):
-            if index not in self.heads and not cells.is_blank(value) and self._first("cell-without-header", index):
-                self._finding(
-                    "cell-without-header", "warning", number, index, "该列没有表头，未读取 (no header above this column; not read)",
-                    "补上表头，或删除内容 (give the column a header, or remove what stands there)",
-                )  # fmt: skip
-
-    def _answered(self, column: Column, value: Any, number: int, index: int) -> Value | None:
-        """What somebody answered this wording means; where nobody did, it is asked about."""
-        form = self.table.form.id
-        read = answered_wording(self.builder.answers, column, form, value)
-        if read is None:
-            ask_wording(self.builder.asked, column, form, value, self.source.place(number, index))
-        return read
-
-    def _take_also(self, raw: Raw, row: Row, also: Mapping[str, tuple[Any, str]]) -> None:
-        """What cells said of other columns, where those are silent: ``4C8G`` under CPU."""
-        for field, (more, cell) in also.items():
-            if field not in raw.values and cells.is_blank(self._cell(row, field)):
-                raw.values[field] = more
-                raw.cells[field] = cell
-
-    def _further(self, raw: Raw, number: int, row: Row) -> None:
-        """Further columns of fields that have been read."""
-        for index, column in self.table.joined:
-            self._join(raw, number, row, index, column)
-        for index, column in self.table.repeated:
-            self._compare(raw, number, row, index, column)
-
-    def _join(self, raw: Raw, number: int, row: Row, index: int, column: Column) -> None:
-        """数据库类型 and 数据库版本 are one answer."""
-        second, first = cells.text_of(_at(row, index)), raw.values.get(column.field)
-        if cells.is_blank(second) or cells.not_known(second) or (isinstance(first, str) and cells.folded(second) in cells.folded(first)):
-            return
-        whole = f"{first} {second}" if first else second
-        raw.values[column.field] = whole
-        raw.interpretations.append(Interpretation(self.file, self.grid.name, address(number, index), second, whole[:200]))
-
-    def _compare(self, raw: Raw, number: int, row: Row, index: int, column: Column) -> None:
-        """Two columns of one field: what only one says is taken, what they say differently is not."""
-        if column.field == "classified" or not compared(column) or cells.is_blank(second := _at(row, index)):
-            return
-        first = self._cell(row, column.field)
-        try:
-            read = read_value(column.type, second, self.table.units.get(index, ""), self.today)
-            same = read_value(column.type, first, self.table.units.get(self.by_field[column.field], ""), self.today).value == read.value
-        except cells.Unreadable:
-            read, same = None, cells.folded(cells.text_of(second)) == cells.folded(cells.text_of(first))
-        if same:
-            return
-        if read is not None and cells.is_blank(first):
-            if read.value is not None:
-                self._put(raw, column, read.value, cells.text_of(second) if read.understood else "")
-            return
-        raw.values.pop(column.field, None)
-        self._error(number, index, column, "与同名的另一列不一致，请保留一列 (differs from the other column for it: keep one)")
-
-    def _put(self, raw: Raw, column: Column, value: Any, words: str) -> None:
-        """``words``: the cell as it stood, where reading it took more than copying."""
-        if column.type == "grade":
-            raw.values["grade_answered"] = True
-            if value:
-                raw.values["protection_grade"] = value
-            else:
-                raw.values.setdefault("protection_grade", None)
-        elif "." in column.field:
-            outer, inner = column.field.split(".")
-            raw.values.setdefault(outer, {})[inner] = value
-        else:
-            raw.values[column.field] = value
-        if column.field == "special_equipment" and value is True and words and "special_equipment_note" not in raw.values:
-            raw.values["special_equipment_note"] = words
-
-    def _unknown(self, raw: Raw, words: str, value: Any, number: int, index: int) -> str:
-        """A value of an unknown column, as text; a serial number under a header about time is shown as the date it is."""
-        if isinstance(value, float) and any(word in words for word in ("时间", "日期", "年月")):
-            try:
-                read = date(value)
-            except cells.Unreadable:
-                return cells.text_of(value)
-            raw.interpretations.append(
-                Interpretation(self.file, self.grid.name, address(number, index), cells.text_of(value), str(read.value))
-            )
-            return str(read.value)
-        return cells.text_of(value)
-
-    def _comments(self, raw: Raw, places: Iterable[str], *, on_a_row: bool = True) -> None:
-        """Only that there is one: its words may speak of a classified system, on whichever row they stand (R2)."""
-        for cell in places:
-            index = column_of(cell.rstrip(_DIGITS).encode()) - 1
-            if not self._another("comment-in-cell", index):
-                continue
-            finding = Raw(self.file, self.grid.name, cell).finding(
-                "comment-in-cell", "warning", "批注未读作数据 (a comment in the cell; not taken as data)",
-                "请把要填的内容写入单元格，再删除批注 (what belongs to the answer goes into the cell; then delete the comment)",
-            )  # fmt: skip
-            (raw if on_a_row else self.builder).findings.append(finding)
-
-    def _cell(self, row: Row, field: str) -> Any:
-        index = self.by_field.get(field)
-        return None if index is None else _at(row, index)
-
-    # ------------------------------------------------------------ findings
-
-    def _error(self, number: int, index: int, column: Column, why: str) -> None:
-        self._finding("unreadable", "error", number, index, f"“{column.zh}”无法识别 (cannot be read as {column.en})", why)
-
-    def _formula(self, number: int, index: int, value: Any) -> None:
-        if cells.is_blank(value):
-            self._warn(
-                "formula-without-value", number, index, "公式没有保存结果，按未填写处理 (a formula without a saved value: taken as not answered)",
-                "用 Excel 或 WPS 打开并保存，或改为填写数值 (open and save it in Excel or WPS, or type the value in)",
-            )  # fmt: skip
-        else:
-            self._warn(
-                "formula", number, index, "公式，读取的是缓存值 (a formula; its cached value was read)", "改为填写数值 (type the value in)"
-            )  # fmt: skip
-
-    def _warn(self, code: str, number: int, index: int, message: str, remedy: str) -> None:
-        if self._another(code, index):
-            self._finding(code, "warning", number, index, message, remedy)
-
-    def _another(self, code: str, index: int) -> bool:
-        """Whether one more of these in this column is still listed by itself."""
-        seen = self.counts[code, index] = self.counts.get((code, index), 0) + 1
-        return seen <= EACH
-
-    def _first(self, code: str, index: int) -> bool:
-        """Whether this is said of this column for the first time."""
-        before = len(self.told)
-        self.told.add((code, index))
-        return len(self.told) > before
-
-    def _finding(self, code: str, severity: str, number: int, index: int, message: str, remedy: str) -> None:
-        at = address(number, index)
-        self.builder.findings.append(Raw(self.file, self.grid.name, at).finding(code, severity, message, remedy))
-
-    def _leftover_counts(self) -> None:
-        for (code, index), seen in self.counts.items():
-            if seen > EACH:
-                self.builder.findings.append(
-                    Raw(self.file, self.grid.name, address(self.table.header, index)).finding(
-                        code, "warning", f"同列另有 {seen - EACH} 处同类情况 (and {seen - EACH} more in this column)", "同上 (as above)"
-                    )
-                )
-
-
-def _at(row: Row, index: int) -> Any:
-    return row[index] if index < len(row) else None
