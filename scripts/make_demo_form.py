@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from orchestrator.inventory.load import load_strict
 from orchestrator.inventory.workbook import write_workbook
+
+from orchestrator.inventory.load import load_strict
 
 ROOT = Path(__file__).resolve().parent.parent
 

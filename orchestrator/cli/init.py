@@ -33,7 +33,7 @@ TEXTS = {
 @click.option("--starts", type=click.DateTime(["%Y-%m-%d"]), help="First day of the programme; default: the Monday after today.")
 def init(folder: Path, starts: dt.datetime | None) -> int:
     """Begin in DIR: settings, programme, list of departments, the form, answers; each with comments. Nothing there is written over."""
-    from orchestrator.inventory.workbook import write_workbook
+    from orchestrator.inventory.folder.workbook import write_workbook
 
     if folder.exists() and not folder.is_dir():
         raise UsageError("there is a file of this name", where=str(folder), remedy="name a folder, new or empty")

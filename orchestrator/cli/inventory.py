@@ -37,8 +37,8 @@ def inventory() -> None:
 def template(out: Path, lang: str, filled_from: Path | None) -> None:
     """Write the empty form (信息系统迁移统计表 and the technical sheets) to OUT.xlsx."""
     from orchestrator.cli.settings import load_settings
+    from orchestrator.inventory.folder.workbook import write_workbook
     from orchestrator.inventory.load import load_strict
-    from orchestrator.inventory.workbook import write_workbook
     from orchestrator.written import remember_written
 
     if out.suffix.lower() != ".xlsx":
@@ -143,7 +143,7 @@ def answer(file: Path, into: Path | None, json_: bool) -> int:
     from orchestrator.cli.settings import load_settings
     from orchestrator.inventory.answerbook import read_answers
     from orchestrator.inventory.answersheet import read_answersheet
-    from orchestrator.inventory.keeping import keep_answers
+    from orchestrator.inventory.folder.keeping import keep_answers
 
     folder = into or load_settings().inventory
     answers, findings, still_open = read_answersheet(file, dt.datetime.now().astimezone().date())
@@ -191,7 +191,7 @@ def import_(
     """
     from dataclasses import asdict
 
-    from orchestrator.inventory.merge import apply, complete, prepare
+    from orchestrator.inventory.folder.merge import apply, complete, prepare
 
     if not paths:
         raise UsageError("nothing to import", remedy="name at least one file or folder")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from orchestrator.errors import Refused
-from orchestrator.inventory.merge import apply, classify
+from orchestrator.inventory.folder.merge import apply, classify
 from orchestrator.inventory.reading import YAML_SUFFIXES
 from orchestrator.inventory.traces import whole_words
 from orchestrator.journal.store import Journal

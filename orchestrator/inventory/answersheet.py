@@ -9,19 +9,19 @@ from typing import Any
 
 from orchestrator.errors import Finding
 from orchestrator.inventory.answerbook import Answer
-from orchestrator.inventory.archive import BadFile
-from orchestrator.inventory.asking import read_statement
+from orchestrator.inventory.build.gaps import BY_NAME, department_facts
+from orchestrator.inventory.build.several_rows import APART, TOGETHER
 from orchestrator.inventory.cells import Unreadable, plain, text_of
-from orchestrator.inventory.columns_answer import read_columns_answer
+from orchestrator.inventory.folder.workbook import put
 from orchestrator.inventory.forms import Column, forms
-from orchestrator.inventory.gaps import BY_NAME, department_facts
 from orchestrator.inventory.proposals import NO_SYSTEM
 from orchestrator.inventory.questions import Key, Question
-from orchestrator.inventory.several_rows import APART, TOGETHER
-from orchestrator.inventory.sheets import address, grids
+from orchestrator.inventory.sheets.archive import BadFile
+from orchestrator.inventory.sheets.asking import read_statement
+from orchestrator.inventory.sheets.columns_answer import read_columns_answer
+from orchestrator.inventory.sheets.grids import address, grids
 from orchestrator.inventory.units import known_units
 from orchestrator.inventory.values import read_value
-from orchestrator.inventory.workbook import put
 
 SHEET = "待答问题"
 _WHO = "答复人"

@@ -15,17 +15,17 @@ from pydantic import ValidationError
 from orchestrator.errors import Finding, Refused
 from orchestrator.inventory.answerbook import FILE as ANSWERS
 from orchestrator.inventory.answerbook import read_answers
-from orchestrator.inventory.build import Builder
-from orchestrator.inventory.foreign import FILE as COLUMNS
-from orchestrator.inventory.foreign import read_columns
-from orchestrator.inventory.origins import FILE as ORIGINS
-from orchestrator.inventory.origins import read_origins, with_origins
+from orchestrator.inventory.build.builder import Builder
+from orchestrator.inventory.folder.origins import FILE as ORIGINS
+from orchestrator.inventory.folder.origins import read_origins, with_origins
 from orchestrator.inventory.reading import YAML_SUFFIXES, Interpretation, Raw, Reading
+from orchestrator.inventory.sheets.foreign import FILE as COLUMNS
+from orchestrator.inventory.sheets.foreign import read_columns
 from orchestrator.inventory.yaml_in import Map, Seq, read_yaml
 from orchestrator.models import Inventory, Sites
 
 if TYPE_CHECKING:
-    from orchestrator.inventory.sheets import Grid
+    from orchestrator.inventory.sheets.grids import Grid
 
 __all__ = ["Interpretation", "Reading", "inventory_digest", "load", "load_sites", "load_strict"]
 
@@ -190,8 +190,8 @@ def _read(file: Path, name: str, builder: Builder, today: dt.date, *, named: boo
 
 def _read_sheets(file: Path, name: str, builder: Builder, today: dt.date, *, needed: bool) -> None:
     """``needed``: it is an error where no table is found."""
-    from orchestrator.inventory.archive import BadFile
-    from orchestrator.inventory.rows import read_sheet
+    from orchestrator.inventory.sheets.archive import BadFile
+    from orchestrator.inventory.sheets.rows import read_sheet
 
     recognised = False
     before = len(builder.findings)
@@ -224,9 +224,9 @@ def _read_sheets(file: Path, name: str, builder: Builder, today: dt.date, *, nee
 
 def _grids(file: Path) -> Iterable[Grid]:
     """The tables of a file, by the kind that its name says. Raises ``BadFile``."""
-    from orchestrator.inventory.opendocument import opendocument_grids
-    from orchestrator.inventory.sheets import csv_grid, grids
-    from orchestrator.inventory.word_tables import word_grids
+    from orchestrator.inventory.sheets.grids import csv_grid, grids
+    from orchestrator.inventory.sheets.opendocument import opendocument_grids
+    from orchestrator.inventory.sheets.word_tables import word_grids
 
     suffix = file.suffix.lower()
     if suffix in {".csv", ".tsv", ".txt"}:

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from orchestrator.errors import Finding
-from orchestrator.inventory.listed import Findings
+from orchestrator.inventory.build.listed import Findings
 
 MAX_BYTES = 32 * 1024 * 1024
 MAX_DEPTH = 40

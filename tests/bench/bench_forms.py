@@ -12,7 +12,7 @@ from pathlib import Path
 from orchestrator.cli.listing import table
 from orchestrator.inventory.answerbook import Answer
 from orchestrator.inventory.check import counts
-from orchestrator.inventory.keeping import keep_answers
+from orchestrator.inventory.folder.keeping import keep_answers
 from orchestrator.inventory.load import load
 from orchestrator.inventory.questions import Question
 from orchestrator.inventory.reading import Reading

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from openpyxl import Workbook
 
+from orchestrator.inventory.folder.workbook import EXAMPLE
 from orchestrator.inventory.forms import forms
-from orchestrator.inventory.workbook import EXAMPLE
 from orchestrator.models import Department, Inventory, Kind, Network, Status, System
 from orchestrator.policy import assess, load_policy
 

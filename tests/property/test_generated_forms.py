@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.inventory.check import as_json, counts
+from orchestrator.inventory.folder.merge import apply, prepare
 from orchestrator.inventory.load import load
-from orchestrator.inventory.merge import apply, prepare
 from tests.support.office_generator import make_form
 
 

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.errors import Finding, Refused
+from orchestrator.inventory.folder.merge import Import, apply, prepare
 from orchestrator.inventory.load import load
-from orchestrator.inventory.merge import Import, apply, prepare
 from orchestrator.models import System
 
 HEAD = "序号,单位名称,单位层级,单位性质,系统名称,类别,是否涉密,建设状态,操作系统\n"

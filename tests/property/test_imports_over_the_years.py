@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.errors import Refused
+from orchestrator.inventory.folder.merge import apply, prepare
 from orchestrator.inventory.load import load
-from orchestrator.inventory.merge import apply, prepare
 
 HEAD = "序号,单位名称,单位层级,单位性质,系统名称,类别,是否涉密,建设状态,操作系统\n"
 NAMES = ["审批", "档案", "水费", "考勤", "地理", "税务", "人口", "法人"]

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 from orchestrator.inventory.cells import BLANK, not_known
 from orchestrator.inventory.check import as_json
+from orchestrator.inventory.folder.merge import apply, prepare
+from orchestrator.inventory.folder.workbook import write_workbook
+from orchestrator.inventory.folder.write import files_of
 from orchestrator.inventory.forms import forms, match
 from orchestrator.inventory.load import load
-from orchestrator.inventory.merge import apply, prepare
 from orchestrator.inventory.names import key
-from orchestrator.inventory.workbook import write_workbook
-from orchestrator.inventory.write import files_of
 from orchestrator.models import (
     Database,
     DataResource,

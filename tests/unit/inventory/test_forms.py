@@ -12,14 +12,14 @@ import pytest
 from openpyxl import load_workbook
 
 from orchestrator.cli.main import main
+from orchestrator.inventory.build.faults import ANSWERS
 from orchestrator.inventory.check import PLAN_FIELDS, counts, standings
-from orchestrator.inventory.faults import ANSWERS
+from orchestrator.inventory.folder.merge import apply, prepare
+from orchestrator.inventory.folder.origins import FILE
+from orchestrator.inventory.folder.workbook import write_workbook
 from orchestrator.inventory.forms import forms
 from orchestrator.inventory.load import inventory_digest, load
-from orchestrator.inventory.merge import apply, prepare
-from orchestrator.inventory.origins import FILE
 from orchestrator.inventory.values import read_value
-from orchestrator.inventory.workbook import write_workbook
 
 ROOT = Path(__file__).parents[3]
 DEMO, FORM, OFFICE = ROOT / "inventories" / "demo", ROOT / "inventories" / "demo-form", ROOT / "tests" / "fixtures" / "office-60.xlsx"

@@ -116,7 +116,7 @@ def test_the_same_words_are_read_in_yaml(tmp_path: Path) -> None:
 
 
 def test_nobody_keeps_the_id_of_a_system_that_an_import_removes(tmp_path: Path) -> None:
-    from orchestrator.inventory.merge import apply, prepare
+    from orchestrator.inventory.folder.merge import apply, prepare
 
     form, into = tmp_path / "form.csv", tmp_path / "inventory"
     rows = "1,市水务局,市直,政府,水费系统,应用系统,否,已建,\n2,市水务局,市直,政府,报表系统,应用系统,否,已建,水费系统\n"

@@ -259,7 +259,7 @@ def test_a_missing_file_and_an_unknown_kind_are_findings(tmp_path: Path) -> None
 def test_a_text_that_looks_like_a_formula_is_written_as_text(tmp_path: Path) -> None:
     from openpyxl import load_workbook
 
-    from orchestrator.inventory.workbook import write_workbook
+    from orchestrator.inventory.folder.workbook import write_workbook
     from orchestrator.models import Department, Inventory, Kind, Status, System
 
     evil = '=HYPERLINK("http://x","y")'

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from orchestrator.cli.main import main
+from orchestrator.inventory.folder.merge import apply, complete, prepare
+from orchestrator.inventory.folder.origins import FILE
 from orchestrator.inventory.load import load
-from orchestrator.inventory.merge import apply, complete, prepare
-from orchestrator.inventory.origins import FILE
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "fixtures"))
 from workbooks import build  # type: ignore[import-not-found]
@@ -130,7 +130,7 @@ def test_a_broken_list_of_cells_only_loses_the_cells(tmp_path: Path, content: by
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from orchestrator.inventory import merge
+from orchestrator.inventory.folder import merge
 if sys.argv[3] == "staging":
     whole = merge._stage
     def dying(file, text):

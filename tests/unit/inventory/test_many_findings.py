@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.inventory.build.listed import EACH
 from orchestrator.inventory.check import UNCOUNTED, as_json
-from orchestrator.inventory.listed import EACH
 from orchestrator.inventory.load import load
 from orchestrator.inventory.yaml_in import MAX_ITEMS
 

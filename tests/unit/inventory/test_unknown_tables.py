@@ -9,11 +9,11 @@ import pytest
 
 from orchestrator.inventory.answerbook import Answer
 from orchestrator.inventory.cells import Unreadable
-from orchestrator.inventory.columns_answer import read_columns_answer
-from orchestrator.inventory.keeping import keep_answers
+from orchestrator.inventory.folder.keeping import keep_answers
 from orchestrator.inventory.load import load
 from orchestrator.inventory.questions import Question
 from orchestrator.inventory.reading import Reading
+from orchestrator.inventory.sheets.columns_answer import read_columns_answer
 
 HEAD = "业务平台,归口处室,面向哪些人,库软件,运行到什么程度,服务器几台,密否,等保几级了,备案号"
 ROWS = (

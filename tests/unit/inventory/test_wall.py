@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from openpyxl import Workbook
 
+from orchestrator.inventory.build.wall import touches
 from orchestrator.inventory.load import load
 from orchestrator.inventory.reading import Reading
-from orchestrator.inventory.wall import touches
 
 HEAD = ["序号", "单位名称", "单位层级", "单位性质", "系统名称", "类别", "是否涉密", "建设状态", "操作系统", "备注", "机柜"]
 

@@ -1,0 +1,339 @@
+"""Raw records of all files together → one Inventory, with every finding. Pure: no file is touched here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from orchestrator.errors import Finding
+from orchestrator.inventory.answerbook import Answers
+from orchestrator.inventory.build import faults, link
+from orchestrator.inventory.build.departments import Departments
+from orchestrator.inventory.build.gaps import Gaps
+from orchestrator.inventory.build.listed import Findings
+from orchestrator.inventory.build.several_rows import put_together
+from orchestrator.inventory.build.wall import Secrets, strike_places, struck, struck_finding, struck_interpretation
+from orchestrator.inventory.hours import hours_unread
+from orchestrator.inventory.names import key
+from orchestrator.inventory.proposals import NO_SYSTEM
+from orchestrator.inventory.questions import Asked
+from orchestrator.inventory.reading import Interpretation, Places, Raw, Reading, Uncounted, Withheld
+from orchestrator.inventory.sheets.foreign import Source, shipped
+from orchestrator.inventory.sheets.machine_lists import MachineGroup
+from orchestrator.models import Department, Excluded, ExcludedRow, Inventory, OrganisationType, Room, Status, System
+
+NEEDED_TO_COUNT = ("name", "department", "kind", "status")
+PARTS = ("hosts", "databases", "file_trees", "services", "devices", "links", "windows", "data_resources")
+NAMED_PARTS = ("hosts", "databases", "devices")
+"""Technical rows that policy takes facts from, each by its name."""
+_MARK = {"department", "row_no", "classified"}
+"""What import writes of a row that is not answered: nothing to read in it."""
+
+
+class Builder:
+    """Collects raw records, then ``finish``es once. ``findings`` and ``interpretations`` may be appended to by whoever reads."""
+
+    def __init__(
+        self, known: Inventory | None = None, tables: Mapping[str, str] | None = None, answers: Answers | None = None
+    ) -> None:
+        self.answers = answers or Answers()
+        self.ignored: dict[str, str] = {}
+        """Files of a tool whose other sheets say nothing of systems → the tool."""
+        self.foreign: tuple[Source, ...] = shipped()
+        self.asked = Asked()
+        self.secrets = Secrets()
+        self.findings = Findings()
+        self.interpretations: list[Interpretation] = []
+        self.unknown_columns: list[str] = []
+        self.departments = Departments(self.findings, self.interpretations, known, self.answers)
+        self.rooms: dict[str, Room] = {}
+        self.systems: list[Raw] = []
+        self.parts: list[tuple[str, Raw]] = []
+        self.groups: list[MachineGroup] = []
+        """Machines of lists that somebody said how to group."""
+        self.withheld: list[Withheld] = []
+        """Their department as it was written, until ``finish``."""
+        self.files: dict[str, str] = {}
+        self.sources: set[str] = set()
+        self.forms: set[tuple[str, str]] = set()
+        """(file, sheet) of every statistics form whose header was understood, also of one without a row."""
+        self._ids = link.KnownIds(known, tables or {}, self.interpretations)
+
+    # ------------------------------------------------------------ taking in
+
+    def reference(self, kind: str, raw: Raw) -> None:
+        """A department or a room, from YAML or from a sheet."""
+        self.sources.add(raw.file)
+        self._tell(raw)
+        if raw.values.get("id") in (None, "") and isinstance(raw.values.get("name"), str):
+            raw.values["id"] = self._ids.reference(kind, raw.values["name"])
+        model: Any = Department if kind == "departments" else Room
+        known: dict[str, Any] = self.departments.listed if kind == "departments" else self.rooms
+        noun = faults.validated(model, raw, self.findings)
+        if noun is None:
+            return
+        if noun.id in known and known[noun.id] != noun:
+            self.findings.append(
+                raw.finding(
+                    "duplicate-id", "error", f"编码 {noun.id} 重复且内容不同 (the id is used twice)", "只保留一个 (keep one)", at="id"
+                )
+            )
+            return
+        known[noun.id] = noun
+        self.files[f"{kind}:{noun.id}"] = raw.file
+
+    def part(self, kind: str, raw: Raw) -> None:
+        """A row of a technical sheet; it joins its system in ``finish``."""
+        if kind in ("departments", "rooms"):
+            self.reference(kind, raw)
+        else:
+            self.sources.add(raw.file)
+            self.parts.append((kind, raw))
+
+    def sheet_system(self, raw: Raw) -> None:
+        """A row of the statistics form, its cells already read."""
+        self.sources.add(raw.file)
+        if raw.values.get("kind") == NO_SYSTEM:
+            self.interpretations.append(Interpretation(raw.file, raw.sheet, raw.at("kind"), "", "按答复不是系统，未统计 (no system, as somebody answered: not counted)"))
+            return
+        self._tell(raw)
+        self.systems.append(raw)
+
+    def _tell(self, raw: Raw) -> None:
+        """What its cells took interpreting, and who commented on them: it is no classified system's row."""
+        self.interpretations += raw.interpretations
+        self.findings += raw.findings
+
+    def yaml_system(self, raw: Raw) -> None:
+        """A system from YAML. A classified one, or one whose classification is not answered, is reduced before anything else is looked at."""
+        mark = raw.values.keys() <= _MARK and raw.values.get("classified", "") is None
+        answer = faults.answer(raw.values.pop("classified", None))
+        if answer is False:
+            faults.shaped(raw, self.findings)
+            faults.read_words(raw, self.findings, self.interpretations)
+            self.sources.add(raw.file)
+            self.systems.append(raw)
+            return
+        department, row_no = raw.values.get("department"), raw.values.get("row_no")
+        self.classified_row(
+            raw, department if isinstance(department, str) else "", row_no if isinstance(row_no, int) else None, answered=answer is True, known=mark
+        )  # fmt: skip
+
+    def classified_row(
+        self, raw: Raw, department: str, row_no: int | None, *, answered: bool, quiet: bool = False, known: bool = False
+    ) -> None:
+        """Count the row and forget it. ``quiet``: why it is not answered was said of the whole sheet. ``known``: it is an import's own mark
+        of a row that was reported then: a reminder, no error."""
+        raw.values.clear()
+        raw.unknown.clear()
+        self.sources.add(raw.file)
+        if not answered and not quiet:
+            self.findings.append(
+                raw.finding(
+                    "classified-unanswered",
+                    "warning" if known else "error",
+                    "“是否涉密”未填写或无法识别，按涉密处理，未读取该行 (whether it is classified is not answered; treated as classified, not read)",
+                    "由该单位确认后填写“是”或“否” (have the department answer yes or no)",
+                    at="classified",
+                )
+            )
+        self.withheld.append(Withheld(department, row_no, answered, raw.file, raw.sheet))
+
+    # ------------------------------------------------------------ putting together
+
+    def _take_groups(self) -> None:
+        """Groups of machines: those of a system that other rows or the folder know add to it, others are systems once they are known not to be
+        classified."""
+        known = {key(str(raw.values.get("name"))): raw for raw in self.systems}
+        for group in self.groups:
+            system = known.get(key(group.name))
+            if system is None and not self._ids.stored.get(key(group.name)):
+                if not group.stated:
+                    continue
+                self.systems.append(group.system)
+                known[key(group.name)] = group.system
+            elif system is not None:
+                for field, value in group.system.values.items():  # what the statistics row leaves open
+                    if system.values.get(field) in (None, "") and field not in system.unread:
+                        system.values[field] = value
+            self.parts += [("hosts", part) for part in group.parts]
+
+    def _take_out_contradictions(self) -> None:
+        """A row that says no of a system of which another row says yes: nothing of it is kept until they agree."""
+        for raw in [raw for raw in self.systems if self.secrets.said_otherwise(raw)]:
+            self.systems.remove(raw)
+            self.secrets.add(raw.values["name"])
+            department, row_no = str(raw.values.get("department") or ""), raw.values.get("row_no")
+            self.findings.append(
+                raw.finding(
+                    "classified-contradiction", "error", "同一系统的另一行答“是”，按未答处理，未读取该行 (another row of this system says yes; not read)",
+                    "由该单位确认后改为一致 (have the department make them agree)", at="classified",
+                )
+            )  # fmt: skip
+            self.classified_row(raw, department, row_no if isinstance(row_no, int) else None, answered=False, quiet=True)
+
+    def _strike_secrets(self) -> re.Pattern[str] | None:
+        """What classified rows are called stands in no text of others, nor in the name of a file or a sheet."""
+        raws = [*self.systems, *(part for _, part in self.parts)]
+        pattern = self.secrets.strike(raws, [str(raw.values.get("name")) for raw in self.systems])
+        if pattern is not None:
+            self.interpretations[:] = [struck_interpretation(pattern, one) for one in self.interpretations]
+            self.findings[:] = [struck_finding(pattern, one) for one in self.findings]
+            for raw in raws:
+                raw.interpretations = [struck_interpretation(pattern, one) for one in raw.interpretations]
+                raw.findings = [struck_finding(pattern, one) for one in raw.findings]
+            strike_places(pattern, raws)
+            self.withheld[:] = [replace(row, file=struck(pattern, row.file), sheet=struck(pattern, row.sheet)) for row in self.withheld]
+            self.files = {of: struck(pattern, file) for of, file in self.files.items()}
+            self.sources = {struck(pattern, file) for file in self.sources}
+            self.forms = {(struck(pattern, file), struck(pattern, sheet)) for file, sheet in self.forms}
+            self.unknown_columns[:] = [struck(pattern, words) for words in self.unknown_columns]
+        return pattern
+
+    def finish(self) -> Reading:
+        self._take_groups()
+        self._take_out_contradictions()
+        pattern = self._strike_secrets()
+        rows = len(self.systems) + len(self.withheld)
+        gaps = Gaps(self.answers, self.asked)
+        for raw in self.systems:
+            gaps.owner(raw)
+            self.departments.hear(raw)
+        self.departments.settle()
+        uncounted: list[Uncounted] = []
+        gaps.fill(self.systems, self.interpretations)
+        identified = [raw for raw in self.systems if self._identify(raw, uncounted, gaps)]
+        identified = put_together(identified, self.answers, self.asked, self.interpretations)
+        self._ids.give(identified)
+        self._distinct(identified)
+        alone = (
+            not self.systems and not self.withheld
+        )  # technical sheets without a statistics form: nothing in it turns out to be classified
+        link.join_parts(identified, self.parts, self.findings, self._ids.stored if alone else {})
+        for _, _, part in [joined for raw in identified for joined in raw.parts]:
+            self._tell(part)
+        link.depend(identified, self.findings, self._ids.stored)
+        link.places_of_work(identified, self.rooms, self.departments, self.findings)
+        hours_unread(identified, self.findings)
+        systems: dict[str, System] = {}
+        raws: dict[str, Raw] = {}
+        for raw in identified:
+            raw.name_rows(NAMED_PARTS)
+            system = faults.validated(System, raw, self.findings)
+            if system is None:
+                uncounted.append(_uncounted(raw, ()))
+            else:
+                systems[system.id], raws[system.id] = system, raw
+                raw.values.clear()  # the system holds them now
+        link.one_source_per_datum(systems, raws, self.findings)
+        withheld = [replace(row, department=self.departments.id_of(row.department)) for row in self.withheld]
+        excluded = [row.row for row in withheld]
+        counted: list[System] = []
+        for system in systems.values():
+            reason = self._outside(system)
+            if reason is None:
+                counted.append(system)
+            else:
+                excluded.append(ExcludedRow(department=system.department, reason=reason, row_no=system.row_no, system=system))
+        excluded.sort(key=lambda row: (row.reason, row.department, row.row_no or 0, row.system.id if row.system else ""))
+        inventory = Inventory(
+            departments=self.departments.all({row.department for row in withheld}),
+            rooms=tuple(sorted(self.rooms.values(), key=lambda r: r.id)),
+            systems=tuple(sorted(counted, key=lambda s: s.id)),
+            excluded=tuple(excluded),
+        )
+        rows_of = {(raw.file, raw.sheet, raw.cell[1:]): ident for ident, raw in raws.items() if raw.cell.startswith("A")}
+        return Reading(
+            inventory=inventory,
+            findings=sorted(dict.fromkeys(_named(finding, rows_of) for finding in [*self.findings, *self.findings.rest()]), key=_order),
+            interpretations=sorted(self.interpretations, key=_order),
+            places={ident: Places(raw) for ident, raw in raws.items()},
+            files={**self.files, **{ident: raw.file for ident, raw in raws.items()}},
+            uncounted=uncounted,
+            tables={ident: (raw.file, raw.sheet) for ident, raw in raws.items() if not raw.stored},
+            withheld=tuple(withheld),
+            sources=frozenset(self.sources),
+            forms=frozenset(self.forms),
+            renamed=self._ids.renamed,
+            rows=rows,
+            unanswered=sum(not row.answered for row in withheld),
+            unknown_columns=tuple(dict.fromkeys(self.unknown_columns)),
+            questions=tuple(question.reworded(partial(struck, pattern)) if pattern else question for question in self.asked.questions()),
+        )
+
+    def _identify(self, raw: Raw, uncounted: list[Uncounted], gaps: Gaps) -> bool:
+        """Its department by id. False when what the count needs is missing."""
+        values = raw.values
+        missing = [name for name in NEEDED_TO_COUNT if values.get(name) in (None, "")]
+        values.pop("level", None)
+        values.pop("organisation_type", None)
+        name = values.get("department")
+        if isinstance(name, str) and name:
+            values["department"] = self.departments.id_of(name)
+            lacks = self.departments.lacks(values["department"])
+            missing += lacks
+            if lacks:
+                gaps.department(name, raw)
+        for field in missing:
+            if field in NEEDED_TO_COUNT or not self.departments.told(str(values.get("department")), field):
+                self.findings.append(
+                    raw.finding("missing", "error", f"缺少{faults.label(field)} (missing: {field})", "补填 (fill it in)", at=field)
+                )
+        if missing:
+            uncounted.append(_uncounted(raw, tuple(missing)))
+            return False
+        return True
+
+    def _distinct(self, raws: list[Raw]) -> None:
+        """Take out rows that say the same system again, within and across files."""
+        seen: dict[str, Raw] = {}
+        for raw in list(raws):
+            values = raw.values
+            who = f"{values['department']}/{key(str(values['name']))}/{values['kind']}"
+            ident = str(values["id"])
+            first = seen.get(ident) or seen.get(who)
+            if first is None:
+                seen[ident] = seen[who] = raw
+                continue
+            raws.remove(raw)
+            self.findings.append(
+                raw.finding(
+                    "duplicate-system",
+                    "error",
+                    f"系统重复：{values['name']}，先见于 {first.place('name')} (the same system again, first seen there)",
+                    "只保留一行；确为不同系统的，请改名或填写不同的系统编码 (keep one row, or give another name or id)",
+                    at="name",
+                    system=ident,
+                )
+            )
+
+    def _outside(self, system: System) -> Excluded | None:
+        if system.status is Status.RETIRED:
+            return Excluded.RETIRED
+        department = self.departments.get(system.department)
+        if department and department.organisation_type is OrganisationType.PARTY_MASS:
+            return Excluded.PARTY_MASS
+        return None
+
+
+def _uncounted(raw: Raw, missing: tuple[str, ...]) -> Uncounted:
+    name, department = raw.values.get("name"), raw.values.get("department")
+    return Uncounted(str(name or "")[:200], str(department or "")[:200], "", missing, raw.file, raw.cell)
+
+
+def _named(finding: Finding, rows: dict[tuple[str, str, str], str]) -> Finding:
+    """A finding on a system's row with the system's id: it was not known yet when the cell was read."""
+    row = finding.cell.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+    ident = rows.get((finding.file, finding.sheet, row)) if not finding.system else None
+    return replace(finding, system=ident) if ident else finding
+
+
+def _order(finding: Finding | Interpretation) -> tuple[Any, ...]:
+    """Files in order, sheets in order of name, cells row by row."""
+    cell = finding.cell.split(" ")[0]
+    letters = cell.rstrip("0123456789")
+    digits = cell[len(letters) :][:9]
+    return (finding.file, finding.sheet, int(digits or 0), len(letters), letters, finding.cell, getattr(finding, "code", ""))

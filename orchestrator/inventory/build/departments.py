@@ -1,0 +1,189 @@
+"""Who is who: the departments of a reading, listed ones and those that only rows name."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from orchestrator.errors import Finding
+from orchestrator.inventory.answerbook import Answers
+from orchestrator.inventory.build.gaps import department_facts
+from orchestrator.inventory.names import Names, is_id, key, make_id
+from orchestrator.inventory.reading import Interpretation, Raw
+from orchestrator.models import Department, Inventory, Level, OrganisationType
+
+WORDS = {"municipal": "市直", "county": "县市区", "government": "政府", "party_mass": "党群", "institution": "事业单位", "other": "其他"}
+
+
+class Departments:
+    """``listed``: from a list of departments; the others are made of what the rows say of them."""
+
+    def __init__(
+        self, findings: list[Finding], interpretations: list[Interpretation], known: Inventory | None, answers: Answers | None = None
+    ) -> None:
+        self.findings, self.interpretations, self._answers = findings, interpretations, answers or Answers()
+        self.listed: dict[str, Department] = {}
+        self._known = {key(d.name): d for d in known.departments} if known else {}
+        """Those of the folder that is imported into."""
+        self._rows: dict[str, Raw] = {}
+        self._heard: dict[str, dict[str, tuple[str, Raw]]] = {}
+        """key of a name → attribute → (value, first row that said it)"""
+        self._silent: dict[tuple[str, str], Raw] = {}
+        self._index: dict[str, str] = {}
+        self._made: dict[str, Department] = {}
+        self._lacks: dict[str, list[str]] = {}
+        self._told: set[tuple[str, str]] = set()
+
+    # ------------------------------------------------------------ hearing
+
+    def hear(self, raw: Raw) -> None:
+        """What one row says of its department."""
+        name = raw.values.get("department")
+        if not isinstance(name, str) or not name:
+            return
+        at = key(name)
+        self._rows.setdefault(at, raw)
+        heard = self._heard.setdefault(at, {"name": (name, raw)})
+        for field in ("level", "organisation_type"):
+            value = raw.values.get(field)
+            if not isinstance(value, str):
+                self._silent.setdefault((at, field), raw)
+            elif field not in heard:
+                heard[field] = (value, raw)
+            elif heard[field][0] != value:
+                first = heard[field][1]
+                self.findings.append(
+                    raw.finding(
+                        "department-conflict",
+                        "error",
+                        f"{name} 的{'单位层级' if field == 'level' else '单位性质'}与 {first.place(field)} 不一致 (said differently of the same department)",
+                        "改为一致 (make them agree)",
+                        at=field,
+                    )
+                )
+
+    def settle(self) -> None:
+        """Resolve every name that was heard, once all rows are in."""
+        for department in self.listed.values():
+            for name in (department.id, department.name, department.name_en or ""):
+                if name:
+                    self._index.setdefault(key(name), department.id)
+        for at, heard in self._heard.items():
+            if at in self._index:
+                self._agree(self.listed[self._index[at]], heard)
+            else:
+                self._make(at, heard)
+        self._near_misses()
+
+    def _agree(self, listed: Department, heard: dict[str, tuple[str, Raw]]) -> None:
+        for field in ("level", "organisation_type"):
+            if field in heard and heard[field][0] != getattr(listed, field):
+                value, raw = heard[field]
+                self.findings.append(
+                    raw.finding(
+                        "department-conflict",
+                        "error",
+                        f"{listed.name} 在单位名录中为“{WORDS[getattr(listed, field)]}”，此处为“{WORDS.get(value, value)}” (differs from the list of departments)",
+                        "以名录为准更正，或更正名录 (correct one of them)",
+                        at=field,
+                    )
+                )
+
+    def _make(self, at: str, heard: dict[str, tuple[str, Raw]]) -> None:
+        name = heard["name"][0]
+        known = self._known.get(at)
+        ident = known.id if known else name if is_id(name) else make_id("dept", name)
+        values: dict[str, str] = {}
+        answer = self._answers.get("department", about=name)
+        answered = department_facts(answer.answer) if answer else {}
+        for field in ("level", "organisation_type"):
+            if field in heard:
+                values[field] = heard[field][0]
+            elif known:
+                values[field] = getattr(known, field)
+            elif field in answered:
+                values[field] = answered[field]
+            else:
+                self._lacks.setdefault(ident, []).append(field)
+                continue
+            silent = self._silent.get((at, field))
+            if silent is not None:
+                self.interpretations.append(
+                    Interpretation(
+                        silent.file, silent.sheet, silent.at(field), "", f"{WORDS.get(values[field], values[field])}（同单位其他行）"
+                    )
+                )
+        self._index[at] = ident
+        self._made[ident] = Department(
+            id=ident,
+            name=name[:200],
+            name_en=known.name_en if known else None,
+            level=Level(values.get("level", "municipal")),
+            organisation_type=OrganisationType(values.get("organisation_type", "government")),
+        )
+
+    def _near_misses(self) -> None:
+        made = [(heard["name"][0], self._rows[at]) for at, heard in self._heard.items() if self._index[at] in self._made]
+        names = [department.name for department in self.listed.values()]
+        official = bool(names)
+        compared = Names(names)
+        stored = Names(known.name for at, known in self._known.items() if at not in self._heard)
+        for name, raw in made:
+            alike = compared.near(name)
+            if not official:
+                compared.add(name)
+                alike += stored.near(name) if key(name) not in self._known else []
+            if alike:
+                self.findings.append(
+                    raw.finding(
+                        "department-near-miss",
+                        "error" if official else "warning",
+                        f"单位“{name[:60]}”{'不在单位名录中' if official else '与另一单位名称相近'}，相近：{'、'.join(alike)} (did you mean …?)",
+                        "改为规范名称；确为不同单位的，列入单位名录 (use the listed name, or add it to the list)",
+                        at="department",
+                    )
+                )
+            elif official:
+                self.findings.append(
+                    raw.finding(
+                        "department-not-listed",
+                        "warning",
+                        f"单位“{name[:60]}”不在单位名录中 (not in the list of departments)",
+                        "改为规范名称，或列入单位名录 (use the listed name, or add it to the list)",
+                        at="department",
+                    )
+                )
+
+    # ------------------------------------------------------------ asking
+
+    def id_of(self, name: str) -> str:
+        """The id of a department by id or name. A name that nobody told anything about becomes a department of its own."""
+        found = self._index.get(key(name))
+        if found:
+            return found
+        known = self._known.get(key(name))
+        ident = known.id if known else name if is_id(name) else make_id("dept", name or "?")
+        self._index[key(name)] = ident
+        self._made[ident] = known or Department(id=ident, name=name[:200].strip() or "?")
+        return ident
+
+    def find(self, name: str) -> str | None:
+        """The id, if the name or id is a department of this reading."""
+        return self._index.get(key(name))
+
+    def get(self, ident: str) -> Department | None:
+        return self.listed.get(ident) or self._made.get(ident)
+
+    def lacks(self, ident: str) -> list[str]:
+        """What the count needs to know of a department and nobody said."""
+        return self._lacks.get(ident, [])
+
+    def told(self, ident: str, field: str) -> bool:
+        """Whether this gap was reported before: once a department is enough."""
+        before = (ident, field) in self._told
+        self._told.add((ident, field))
+        return before
+
+    def all(self, needed: Collection[str]) -> tuple[Department, ...]:
+        """Those that are known well enough, and those that are ``needed`` however little is known: nobody's level is made up for the rest."""
+        made = {ident: made for ident, made in self._made.items() if ident in needed or not self.lacks(ident)}
+        return tuple(sorted({**made, **self.listed}.values(), key=lambda department: department.id))

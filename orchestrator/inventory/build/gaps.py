@@ -1,0 +1,129 @@
+"""What the count needs and rows do not say: asked once for a department, a table or a sheet, filled in from answers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from orchestrator.inventory.answerbook import Answer, Answers
+from orchestrator.inventory.build.signs import office_named, sign_of
+from orchestrator.inventory.cells import Unreadable, folded, plain
+from orchestrator.inventory.heads import value_by_head
+from orchestrator.inventory.names import key
+from orchestrator.inventory.questions import Asked, Key, digest
+from orchestrator.inventory.reading import Interpretation, Raw
+from orchestrator.inventory.values import choices, read_value
+
+BY_NAME = "按名称判断"
+_FACTS = (("level", "level"), ("organisation_type", "organisation"))
+_BLANKS = ("kind", "status")
+_SPLIT = re.compile(r"[、,;/\s]+")
+_STATUS_SIGNS = {"in_use": ("已建", "在用", "在运行", "现有"), "under_construction": ("在建",), "retired": ("停用", "已下线")}
+
+
+def department_facts(text: str) -> dict[str, str]:
+    """``市直、事业单位`` → level and organisation type, as far as they are said."""
+    facts: dict[str, str] = {}
+    for part in _SPLIT.split(plain(text)):
+        for field, kind in _FACTS:
+            try:
+                facts.setdefault(field, str(read_value(kind, part).value)) if part else None
+            except Unreadable:
+                continue
+    return facts
+
+
+class Gaps:
+    """One reading's gaps."""
+
+    def __init__(self, answers: Answers, asked: Asked) -> None:
+        self._answers, self._asked = answers, asked
+
+    def owner(self, raw: Raw) -> None:
+        """A row of a sheet that names no department anywhere: whose sheet it is, by an answer, else as a question."""
+        if raw.values.get("department") or not raw.source or "department" in raw.columns:
+            return
+        at = " › ".join(part for part in (raw.file, raw.sheet) if part)
+        scope = digest(at)  # not its name: that may be a classified system's
+        answer = self._answers.get("owner", "department", scope=scope)
+        if answer is not None:
+            raw.values["department"] = answer.answer
+            return
+        named = {place: office for place, text in raw.contexts.items() if (office := office_named(text))}
+        place, office = next(iter(named.items()), ("", ""))
+        self._asked.ask(
+            Key("owner", "department", scope=scope), f"{at} 是哪个单位的？(whose sheet is it?)", place=raw.place(""), proposed=office,
+            evidence=f"{place}中有“{office}”" if office else "",
+        )  # fmt: skip
+
+    def department(self, name: str, raw: Raw) -> None:
+        """Level and nature of a department that nobody told."""
+        signs = {kind: sign_of(kind, name, raw.contexts) for _, kind in _FACTS}
+        proposed = [choices()[kind][sign.value][0] for kind, sign in signs.items() if sign]
+        self._asked.ask(
+            Key("department", about=name[:200]), f"{name[:60]}：单位层级、单位性质？(its level and kind of organisation?)", place=raw.place("department"),
+            proposed="、".join(proposed) if len(proposed) == len(signs) else "",
+            evidence="；".join(sign.evidence for sign in signs.values() if sign),
+            choices=tuple(words[0] for kind in signs for words in choices()[kind].values()),
+        )  # fmt: skip
+
+    def fill(self, raws: Iterable[Raw], interpretations: list[Interpretation]) -> None:
+        """类别 and 建设状态 where cells or whole columns are empty: one question a table (or its empty cells) and column."""
+        blank: dict[tuple[str, str, str], list[Raw]] = {}
+        for raw in raws:
+            for field in _BLANKS:
+                if raw.source and raw.values.get(field) in (None, "") and field not in raw.unread:
+                    blank.setdefault((raw.file, raw.sheet, field), []).append(raw)
+        for (file, sheet, field), rows in blank.items():
+            absent = field not in rows[0].columns
+            scope = rows[0].source if absent else digest(*sorted(f"{raw.values.get('department')}/{key(str(raw.values.get('name')))}" for raw in rows))
+            answer = self._answers.get("blank", field, scope=scope)
+            if answer is not None:
+                self._take(answer, field, rows, interpretations)
+                continue
+            for raw in rows:
+                proposed, evidence = _proposed(field, raw)
+                at = " › ".join(part for part in (file, sheet) if part)
+                what = "没有该列" if absent else "有空格"
+                self._asked.ask(
+                    Key("blank", field, scope=scope),
+                    f"{at} 的“{_HEADER[field]}”{what}，这些系统是什么？(no answer in that column: what are these systems?)",
+                    place=raw.place(field), proposed=proposed, evidence=evidence,
+                    choices=(*(words[0] for words in choices()[field].values()), *((BY_NAME,) if field == "kind" else ())),
+                )  # fmt: skip
+
+    @staticmethod
+    def _take(answer: Answer, field: str, rows: Iterable[Raw], interpretations: list[Interpretation]) -> None:
+        for raw in rows:
+            said = _kind_by_name(raw) if answer.answer == BY_NAME else _value(field, answer.answer)
+            if said is not None:
+                raw.values[field] = said
+                shown = f"{choices()[field][said][0]}（{answer.who} 答复）"
+                interpretations.append(Interpretation(raw.file, raw.sheet, raw.at(field), "", shown))
+
+
+_HEADER = {"kind": "类别", "status": "建设状态"}
+
+
+def _proposed(field: str, raw: Raw) -> tuple[str, str]:
+    if field == "kind":
+        return (BY_NAME, "系统名称的末词") if _kind_by_name(raw) else ("", "")
+    if raw.values.get("in_service_since"):
+        return choices()["status"]["in_use"][0], "填有上线时间"
+    for place, text in raw.contexts.items():
+        found = {value: word for value, words in _STATUS_SIGNS.items() for word in words if word in text}
+        if len(found) == 1:
+            value, word = next(iter(found.items()))
+            return choices()["status"][value][0], f"{place}中有“{word}”"
+    return "", ""
+
+
+def _kind_by_name(raw: Raw) -> str | None:
+    return value_by_head("kind", folded(plain(raw.values.get("name"))))
+
+
+def _value(field: str, text: str) -> str | None:
+    try:
+        return str(read_value(field, text).value)
+    except Unreadable:
+        return None

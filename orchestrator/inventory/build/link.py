@@ -1,0 +1,306 @@
+"""What records say of each other: technical rows find their system, dependencies their target, rooms and owners their id."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.errors import Finding
+from orchestrator.inventory.cells import folded
+from orchestrator.inventory.names import Names, key, make_id, make_system_id, near, table_key
+from orchestrator.inventory.reading import Interpretation, Raw, systems_of
+from orchestrator.inventory.values import SPLIT
+from orchestrator.models import Inventory, Room, System
+
+if TYPE_CHECKING:
+    from orchestrator.inventory.build.departments import Departments
+
+
+NEEDED = ("id", "name", "department", "kind", "status")
+"""What every system says."""
+
+
+class KnownIds:
+    """Ids from an earlier import, so that they stay."""
+
+    def __init__(self, known: Inventory | None, tables: Mapping[str, str], interpretations: list[Interpretation]) -> None:
+        self.renamed: dict[str, str] = {}
+        self._interpretations = interpretations
+        self._tables = tables
+        self._systems: dict[str, str] = {}
+        self._rows: dict[tuple[str, Any, str], list[System]] = {}
+        self._references: dict[tuple[str, str], str] = {}
+        self._stored: dict[str, list[System]] = {}
+        for system in systems_of(known) if known else ():
+            for name in {key(system.id), key(system.name)}:
+                self._stored.setdefault(name, []).append(system)
+            self._systems[_who(system.department, system.name, system.kind)] = system.id
+            if system.row_no is not None:
+                self._rows.setdefault((system.department, system.row_no, system.kind), []).append(system)
+        if known:
+            self._references = {("departments", key(d.name)): d.id for d in known.departments} | {
+                ("rooms", key(r.name)): r.id for r in known.rooms
+            }
+
+    @property
+    def stored(self) -> Mapping[str, list[System]]:
+        """Systems of the earlier import by id and by name."""
+        return self._stored
+
+    def give(self, raws: list[Raw]) -> None:
+        """An id for each that has none: the one it had before, by its name, or by its row where only its name was corrected; else a new one."""
+        named: dict[int, str | None] = {}
+        for number, raw in enumerate(raws):
+            given = raw.values.get("id")
+            named[number] = str(given) if given not in (None, "") else self._systems.get(_who(*_of(raw)))
+        taken = set(named.values())
+        names = {(str(raw.values["department"]), key(str(raw.values["name"]))) for raw in raws}
+        shared = {
+            (raw.file, raw.sheet, self._tables.get(ident or "", "")) for raw, ident in zip(raws, named.values(), strict=True) if ident
+        }
+        rows = Counter(_row(raw) for raw in raws)
+        for number, raw in enumerate(raws):
+            if raw.values.get("id") in (None, ""):
+                candidates = [
+                    one for one in self._rows.get(_row(raw), ()) if one.id not in taken and (one.department, key(one.name)) not in names
+                ]
+                again = self._by_row(raw, candidates, shared) if not named[number] and rows[_row(raw)] == 1 else None
+                raw.values["id"] = named[number] or again or self._new(*_of(raw))
+
+    def _by_row(self, raw: Raw, candidates: list[System], shared: set[tuple[str, str, str]]) -> str | None:
+        """The system that stood on this row of this table under a name that looks like it."""
+        name = str(raw.values["name"])
+        for former in candidates:
+            table = self._tables.get(former.id, "")
+            same = not table or table.partition(".")[0] == table_key(raw.file, raw.sheet) or (raw.file, raw.sheet, table) in shared
+            if same and near(name, [former.name]):
+                self.renamed[former.id] = former.name
+                self._interpretations.append(
+                    Interpretation(
+                        raw.file, raw.sheet, raw.at("name"), name[:200], f"即原“{former.name}”，序号未变，编码 {former.id} (renamed)"
+                    )
+                )
+                return former.id
+        return None
+
+    @staticmethod
+    def _new(department: str, name: str, kind: str) -> str:
+        return make_system_id(f"{department}/{key(name)}/{'db/' if kind == 'database' else ''}{name}")
+
+    def reference(self, kind: str, name: str) -> str:
+        return self._references.get((kind, key(name))) or make_id("dept" if kind == "departments" else "room", name)
+
+
+def _who(department: str, name: str, kind: str) -> str:
+    return f"{department}/{key(name)}/{kind}"
+
+
+def _of(raw: Raw) -> tuple[str, str, str]:
+    return str(raw.values["department"]), str(raw.values["name"]), str(raw.values["kind"])
+
+
+def _row(raw: Raw) -> tuple[str, Any, str]:
+    number = raw.values.get("row_no")
+    return str(raw.values["department"]), number if isinstance(number, int) else None, str(raw.values["kind"])
+
+
+def _index(raws: list[Raw]) -> dict[str, list[str]]:
+    """id and name → ids."""
+    found: dict[str, list[str]] = {}
+    for raw in raws:
+        ident = str(raw.values["id"])
+        for name in {key(ident), key(str(raw.values["name"]))}:
+            found.setdefault(name, []).append(ident)
+    return found
+
+
+def join_parts(raws: list[Raw], parts: list[tuple[str, Raw]], findings: list[Finding], stored: Mapping[str, list[System]]) -> None:
+    """Rows of technical sheets go to their systems. One that finds none is a finding that does not repeat the name: it may be a classified system's.
+
+    ``stored``: the systems of an earlier import, where technical sheets come alone: their systems join ``raws`` with what a system must have.
+    """
+    index = _index(raws)
+    by_id = {str(raw.values["id"]): raw for raw in raws}
+    for kind, part in parts:
+        name = part.values.pop("system", None)
+        found = index.get(key(name), []) if isinstance(name, str) else []
+        if not found and isinstance(name, str):
+            alike = stored.get(key(name), [])
+            found = [one.id for one in alike]
+            if len(found) == 1 and found[0] not in by_id:
+                by_id[found[0]] = Raw(part.file, part.sheet, part.cell, {field: getattr(alike[0], field) for field in NEEDED}, stored=True)
+                raws.append(by_id[found[0]])
+        if len(found) != 1:
+            findings.append(
+                part.finding(
+                    "system-not-found" if not found else "system-ambiguous",
+                    "error",
+                    "该行所属系统不在统计表中 (the row's system is not in the statistics form)"
+                    if not found
+                    else f"同名系统有多个：{'、'.join(found)} (several)",
+                    "填写统计表中的系统编码或名称；涉密系统的行请删除 (give its id or name; remove rows of classified systems)",
+                    at="system",
+                )
+            )
+            continue
+        raw = by_id[found[0]]
+        items = raw.values.setdefault(kind, [])
+        if isinstance(items, list):
+            items.append(part.values)
+            raw.parts.append((kind, len(items) - 1, part))
+
+
+def depend(raws: list[Raw], findings: list[Finding], stored: Mapping[str, list[System]]) -> None:
+    """Names under 关联系统 → ids: of this reading, else of the ``stored`` systems. One that matches nothing is not repeated in the finding:
+    it may be a classified system's."""
+    read = _index(raws)
+    index = {name: [one.id for one in systems] for name, systems in stored.items()} | read
+    named = Names(str(raw.values["name"]) for raw in raws)
+    known = {folded(str(raw.values[field])) for raw in raws for field in ("id", "name")}
+    known |= {folded(name) for systems in stored.values() for one in systems for name in (one.id, one.name)}
+    for raw in raws:
+        _owner_of_database(raw, index, findings)
+        said = raw.values.get("depends_on")
+        if not isinstance(said, list | tuple):
+            continue
+        ident = str(raw.values["id"])
+        kept: list[str] = []
+        for number, name in enumerate((part for cell in said for part in said_in(str(cell), known)), start=1):
+            found = index.get(key(str(name)), [])
+            if len(found) == 1 and found[0] != ident:
+                kept.append(found[0])
+            elif len(found) == 1:
+                findings.append(
+                    raw.finding(
+                        "dependency-self",
+                        "warning",
+                        "关联系统写了自己 (depends on itself)",
+                        "删除 (remove it)",
+                        at="depends_on",
+                        system=ident,
+                    )
+                )
+            elif found:
+                findings.append(
+                    raw.finding(
+                        "dependency-ambiguous", "error", f"第 {number} 个关联系统有 {len(found)} 个同名：{'、'.join(found[:5])}{'…' if len(found) > 5 else ''} (matches several)",
+                        "填写系统编码 (give the id)", at="depends_on", system=ident,
+                    )
+                )  # fmt: skip
+            else:
+                alike = named.near(str(name))
+                findings.append(dependency_unknown(number, alike, ident, (raw.file, raw.sheet, raw.at("depends_on"))))
+        raw.values["depends_on"] = list(dict.fromkeys(kept))
+
+
+def _owner_of_database(raw: Raw, index: Mapping[str, list[str]], findings: list[Finding]) -> None:
+    """The name under 数据库归属系统 → an id. A name that matches nothing is dropped unsaid: it may be a classified system's. Its own name says
+    that the database is its own."""
+    name = raw.values.pop("database_owner", None)
+    if not isinstance(name, str) or key(name) in {key(word) for word in ("本系统", "自有", "自身", "独立", "无")}:
+        return
+    owners = index.get(key(name), [])
+    if owners == [str(raw.values["id"])]:
+        return
+    if len(owners) == 1:
+        raw.values["database_owner"] = owners[0]
+        return
+    at = (raw.file, raw.sheet, raw.at("database_owner"))
+    findings.append(database_owner_unknown(str(raw.values["id"]), at, several=bool(owners)))
+
+
+def database_owner_unknown(system: str, at: tuple[str, str, str], *, several: bool) -> Finding:
+    """``at``: file, sheet, cell."""
+    why = "同名系统有多个 (several have that name)" if several else "在统计表中找不到 (matches no system)"
+    return Finding(
+        "database-owner-unknown",
+        "error",
+        f"数据库归属系统{why}",
+        "填写统计表中的系统名称或编码 (give its name or id)",
+        file=at[0],
+        sheet=at[1],
+        cell=at[2],
+        system=system,
+    )
+
+
+def dependency_unknown(number: int, alike: list[str], system: str, at: tuple[str, str, str]) -> Finding:
+    """``at``: file, sheet, cell."""
+    return Finding(
+        "dependency-unknown",
+        "error",
+        f"第 {number} 个关联系统在统计表中找不到 (matches no system)" + (f"；相近：{'、'.join(alike)}" if alike else ""),
+        "填写统计表中的系统名称或编码；本市以外的系统请填在“互联”表 (give its name or id; systems elsewhere belong on the sheet 互联)",
+        file=at[0],
+        sheet=at[1],
+        cell=at[2],
+        system=system,
+    )
+
+
+_MARKS = re.compile(f"({SPLIT.pattern})")
+_RUN = 12
+"""Parts that one name may have."""
+
+
+def said_in(cell: str, known: Collection[str]) -> list[str]:
+    """The names in one cell. The longest run of its parts that is a name as it stands is one name: ``OA/门户系统``, ``基础库(人口、法人)``."""
+    pieces = _MARKS.split(cell)  # a part, a mark, a part, …
+    names: list[str] = []
+    at = 0
+    while at < len(pieces):
+        ends = range(min(len(pieces), at + 2 * _RUN - 1), at, -2)
+        end = next((end for end in ends if folded("".join(pieces[at:end])) in known), at + 1)
+        names.append("".join(pieces[at:end]).strip())
+        at = end + 1
+    return [name for name in names if name]
+
+
+def places_of_work(raws: list[Raw], rooms: dict[str, Room], departments: Departments, findings: list[Finding]) -> None:
+    """Rooms and owners by id where their name is known; otherwise as they were written, and told where there is a list (R6, R12)."""
+    room_ids = {key(name): room.id for room in rooms.values() for name in (room.id, room.name)}
+
+    def tell(raw: Raw, field: str, code: str, message: str) -> None:
+        remedy = "补入清单，或改用清单中的名称 (add it to the list, or use a name of the list)"
+        findings.append(raw.finding(code, "warning", message, remedy, at=field, system=str(raw.values["id"])))
+
+    for raw in raws:
+        room = raw.values.get("room")
+        if isinstance(room, str) and key(room) in room_ids:
+            raw.values["room"] = room_ids[key(room)]
+        elif isinstance(room, str) and room and room_ids:
+            tell(raw, "room", "room-unknown", f"机房清单中没有“{room}” (not in the list of rooms)")
+        for host in raw.values.get("hosts") or ():
+            if isinstance(host, dict) and isinstance(host.get("room"), str) and key(host["room"]) in room_ids:
+                host["room"] = room_ids[key(host["room"])]
+        for field in ("security_owner", "data_owner"):
+            owner = raw.values.get(field)
+            found = departments.find(owner) if isinstance(owner, str) else None
+            if found:
+                raw.values[field] = found
+            elif isinstance(owner, str) and owner and departments.listed:
+                tell(raw, field, "owner-unknown", f"单位清单中没有“{owner}” (not in the list of departments)")
+
+
+def one_source_per_datum(systems: dict[str, System], raws: dict[str, Raw], findings: list[Finding]) -> None:
+    """一数一源: two systems that claim to be the source of the same datum (R13)."""
+    sources: dict[str, str] = {}
+    for ident in sorted(systems):
+        for number, resource in enumerate(systems[ident].data_resources):
+            if not resource.source_of_truth:
+                continue
+            other = sources.setdefault(key(resource.name), ident)
+            if other != ident:
+                said = next((part for kind, at, part in raws[ident].parts if (kind, at) == ("data_resources", number)), raws[ident])
+                findings.append(
+                    said.finding(
+                        "two-sources",
+                        "warning",
+                        f"“{resource.name}”有两个数据源头：{systems[other].name} 与 {systems[ident].name} (two sources of truth for one datum)",
+                        "按“一数一源”确定其中一个 (decide on one)",
+                        at="name" if said is not raws[ident] else "data_resources",
+                        system=ident,
+                    )
+                )

@@ -1,0 +1,96 @@
+"""An inventory folder before an import: what it holds, where, and which file names are free."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from orchestrator.errors import Finding, Refused, UsageError
+from orchestrator.inventory.folder import origins
+from orchestrator.inventory.folder.groups import Stored
+from orchestrator.inventory.folder.write import REFERENCE_FILE, RESERVED
+from orchestrator.inventory.load import load
+from orchestrator.inventory.reading import YAML_SUFFIXES, systems_of
+from orchestrator.models import Inventory, System
+
+
+@dataclass
+class Folder:
+    """An inventory folder as it is. ``files``: as in ``Reading``."""
+
+    path: Path
+    inventory: Inventory
+    files: dict[str, str]
+    tables: Stored
+
+    @classmethod
+    def read(cls, path: Path) -> Folder:
+        if not path.exists():
+            return cls(path, Inventory(), {}, Stored())
+        former = load([path])
+        if former.errors:
+            raise Refused(f"现有台账有错误 (the inventory in {path.name} has errors)", findings=former.findings, where=str(path))
+        forms = sorted({file for file in former.sources if not file.lower().endswith(YAML_SUFFIXES)})
+        if forms:
+            raise Refused(
+                "未导入：目标文件夹中有统计表 (not imported: the folder holds forms)",
+                findings=[
+                    Finding(
+                        "form-in-folder", "error", "台账文件夹中的统计表不会被改写 (a form in the inventory folder is never written to)",
+                        "移走该表后连同它一起导入，或导入到另一文件夹 (move it away and import it too, or import into another folder)", file=form,
+                    )
+                    for form in forms
+                ],
+                where=str(path),
+            )  # fmt: skip
+        return cls(path, former.inventory, dict(former.files), origins.read_tables(path, former.withheld))
+
+    @cached_property
+    def systems(self) -> dict[str, System]:
+        return {system.id: system for system in systems_of(self.inventory)}
+
+    def know(self, keep: Iterable[str], remove: Iterable[str], incoming: Iterable[str]) -> None:
+        """Raises ``UsageError`` for an id that is not here. ``incoming``: departments that are read, of which rows may be said to be no system here."""
+        departments = {*(system.department for system in self.systems.values()), *incoming}
+        for ident in [*remove, *(one for one in keep if one not in departments)]:
+            if ident not in self.systems:
+                raise UsageError(
+                    f"台账中没有 {ident} (not in the inventory)",
+                    where=str(self.path),
+                    remedy="orchestrator inventory show 列出编码 (lists the ids)",
+                )
+
+    def home(self, department: str) -> str:
+        """A file for a department that has none: never one with another use, nor one that is there and was not read as inventory."""
+        if department not in self._homes:
+            self._homes[department] = next(
+                name for name in _names(f"{department}.yaml", "systems") if name not in RESERVED and self._free(name)
+            )
+        return self._homes[department]
+
+    def references(self) -> str:
+        """The same for departments and rooms."""
+        return next(name for name in _names(REFERENCE_FILE, "list") if self._free(name))
+
+    def _free(self, name: str) -> bool:
+        return name in self._ours or not (self.path / name).exists()
+
+    @cached_property
+    def _ours(self) -> set[str]:
+        return {*self.files.values(), *(row.file for row, _ in self.tables.withheld)}
+
+    @cached_property
+    def _homes(self) -> dict[str, str]:
+        return {}
+
+
+def _names(name: str, further: str) -> Iterator[str]:
+    """``water.yaml``, ``water-systems.yaml``, ``water-systems-2.yaml`` …"""
+    stem = name.removesuffix(".yaml")
+    yield name
+    yield f"{stem}-{further}.yaml"
+    for number in itertools.count(2):
+        yield f"{stem}-{further}-{number}.yaml"

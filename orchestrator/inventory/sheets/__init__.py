@@ -1,0 +1,1 @@
+"""Files of offices → tables and rows: what each sheet is, where its header stands, what its cells say."""

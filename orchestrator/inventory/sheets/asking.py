@@ -1,0 +1,216 @@
+"""What the reading of one sheet asks about, and what earlier answers say: wordings, units, whether its rows are classified."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from orchestrator.inventory import cells
+from orchestrator.inventory.answerbook import Answers
+from orchestrator.inventory.cells import Value
+from orchestrator.inventory.forms import Column, header_key
+from orchestrator.inventory.personal import hidden
+from orchestrator.inventory.proposals import NO_SYSTEM, proposal
+from orchestrator.inventory.questions import Asked, Key, digest
+from orchestrator.inventory.reading import Raw
+from orchestrator.inventory.sheets.grids import address
+from orchestrator.inventory.sheets.header import Line, Table
+from orchestrator.inventory.values import choices, read_value
+
+NOT_CLASSIFIED = "均非涉密"
+_STATEMENT = re.compile(r"^(?:全部|均|都|以上|本表)?(?:均|都|全部)?(?:为)?(?:非涉密|不涉密|否|非涉密系统)$")
+_SOME = re.compile(r"^涉密(?:行|的行|列)?[::]?(?:第)?([\d、,;和至到\s行列-]+)(?:[,、;]?其余(?:均|都)?(?:非涉密|不涉密|否))?$")
+_MOST = {"memory_gb": 1536.0, "storage_gb": 100_000.0, "data_gb": 100_000.0, "file_gb": 100_000.0, "disk_gb": 100_000.0}
+"""More than one machine has: a bare number above it is in another unit than the column's own."""
+
+
+@dataclass
+class Source:
+    """One table of a file, for questions about it."""
+
+    file: str
+    sheet: str
+    table: Table
+    contexts: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        heads = sorted({*(header_key(column.zh) for column in self.table.columns.values()), *map(header_key, self.table.unknown.values())})
+        self.id = digest(self.table.form.id, *heads)
+        """Empty: its columns are being asked about, and what else there is to ask waits."""
+        self.contexts = {"工作表名称": self.sheet, "标题": self.table.title, "文件名": self.file.rsplit("/", 1)[-1]}
+
+    def place(self, number: int, index: int) -> str:
+        return " › ".join(part for part in (self.file, self.sheet, address(number, index)) if part)
+
+
+def answered_wording(answers: Answers, column: Column, form: str, value: Any) -> Value | None:
+    """What somebody answered this wording means in this column."""
+    answer = answers.get("wording", _field(column, form), cells.text_of(value))
+    if answer is None:
+        return None
+    if column.field == "kind" and answer.answer == NO_SYSTEM:
+        return Value(NO_SYSTEM)
+    try:
+        read = read_value(column.type, answer.answer, column.unit)
+    except cells.Unreadable:
+        return None
+    shown = f"{answer.answer}（{answer.who} 答复）"
+    return Value(read.value, shown, read.also)
+
+
+def ask_wording(asked: Asked, column: Column, form: str, value: Any, place: str) -> None:
+    """A wording that no rule reads, once for each column and word."""
+    words = cells.text_of(value)
+    if hidden(words) != words or len(words) > 200:
+        return  # figures that lead to a person: an error at its cell, and nowhere else
+    proposed, evidence = proposal(column.type, value)
+    options = tuple(listed[0] for listed in choices()[column.type].values()) if column.type in choices() else ()
+    if column.yes_no:
+        options = ("是", "否")
+    if column.field == "kind":
+        options = (*options, NO_SYSTEM)
+    asked.ask(
+        Key("wording", _field(column, form), words),
+        f"“{column.zh}”写作“{words[:60]}”，是指什么？(what does it mean under {column.en}?)",
+        place=place, proposed=proposed, evidence=evidence, choices=(*options, "不详") if options else (),
+    )  # fmt: skip
+
+
+def _field(column: Column, form: str) -> str:
+    return column.field if form == "systems" else f"{form}.{column.field}"
+
+
+class BareNumbers:
+    """Numbers without a unit in columns whose header says none: taken as the column's own unit only if machines have as much."""
+
+    def __init__(self, source: Source, answers: Answers, asked: Asked) -> None:
+        self._source, self._asked = source, asked
+        self._taken: dict[int, list[tuple[Raw, int]]] = {}
+        """Column → rows with a number of no unit."""
+        self._columns: dict[int, Column] = {}
+        for index, column in source.table.columns.items():
+            if column.field in _MOST and source.table.units.get(index) == "":
+                answer = answers.get("unit", column.field, scope=source.id)
+                if answer is not None:
+                    source.table.units[index] = answer.answer.casefold()
+                else:
+                    self._columns[index] = column
+
+    def took(self, raw: Raw, index: int, number: int, value: Any, amount: Any) -> None:
+        """``value`` was read as ``amount`` in the column's own unit."""
+        column = self._columns.get(index)
+        if column is None or not re.fullmatch(r"[\d.,]+", cells.plain(value)) or not isinstance(amount, int | float):
+            return
+        self._taken.setdefault(index, []).append((raw, number))
+
+    def settle(self) -> list[tuple[int, int, Column]]:
+        """Take back what an implausible column gave. Returns (row, column, meaning) of each cell that is not read."""
+        unread = []
+        for index, rows in self._taken.items():
+            column = self._columns[index]
+            most = max(_each(raw, column.field) for raw, _ in rows)
+            if most <= _MOST[column.field]:
+                continue
+            for raw, number in rows:
+                raw.values.pop(column.field, None)
+                unread.append((number, index, column))
+                if self._source.id:
+                    self._ask(index, number, column, most)
+        return unread
+
+    def _ask(self, index: int, number: int, column: Column, most: float) -> None:
+        self._asked.ask(
+            Key("unit", column.field, scope=self._source.id),
+            f"“{column.zh}”列没有写单位，数值的单位是什么？(the unit of the numbers under {column.en}?)",
+            place=self._source.place(number, index), choices=("GB", "MB", "TB", "KB"), proposed="MB",
+            evidence=f"如按 {column.unit} 计，有机器达 {most:g} {column.unit}",
+        )  # fmt: skip
+
+
+def _each(raw: Raw, field: str) -> float:
+    """What one machine of the row has at least."""
+    servers = raw.values.get("servers")
+    return float(raw.values.get(field) or 0) / max(1.0, float(servers) if isinstance(servers, int | float) else 1.0)
+
+
+@dataclass
+class Statement:
+    """What a named person said of the rows of one sheet that do not answer 是否涉密. ``classified``: numbers of rows that are."""
+
+    classified: frozenset[int]
+    who: str
+
+
+def read_statement(text: str) -> frozenset[int] | None:
+    """Row numbers that are classified, all others being not; None where the text says no such thing."""
+    plain = cells.folded(cells.plain(text)).rstrip("。.")
+    if _STATEMENT.match(plain):
+        return frozenset()
+    found = _SOME.match(plain)
+    if found is None or "其余" not in plain:
+        return None
+    numbers: set[int] = set()
+    for first, last in re.findall(r"(\d+)(?:[-至到](\d+))?", found.group(1)):
+        numbers.update(range(int(first), min(int(last or first), int(first) + 100_000) + 1))
+    return frozenset(numbers)
+
+
+class Unanswered:
+    """Rows of one sheet whose classification is not answered: one question for them together.
+
+    A statement holds for the sheet as it stood when it was made: any change in it, and it is asked for again. Rows are kept here, in memory
+    only, and only where there is a statement that may be about them.
+    """
+
+    def __init__(self, file: str, sheet: str, answers: Answers, asked: Asked, noun: str = "行") -> None:
+        self._at, self._answers, self._asked, self._noun = " › ".join(part for part in (file, sheet) if part), answers, asked, noun
+        self._digest = hashlib.sha256(sheet.encode())
+        self._numbers: list[int] = []
+        self._first: dict[int, str] = {}
+        self.may_be_stated = answers.any("sheet")
+
+    def saw(self, line: Line) -> None:
+        """Every row of the sheet's tables, in order."""
+        self._digest.update("\x1f".join(cells.text_of(cell) for cell in line.cells).rstrip("\x1f").encode())
+        self._digest.update(b"\n")
+
+    def lacks(self, number: int, place: str) -> None:
+        self._numbers.append(number)
+        self._first[number] = place
+
+    def statement(self) -> Statement | None:
+        """What was said of this very sheet. Call when all of it was seen."""
+        answer = self._answers.get("sheet", "classified", scope=self._scope)
+        stated = read_statement(answer.answer) if answer is not None and answer.by else None
+        return Statement(stated, answer.who) if answer is not None and stated is not None else None
+
+    def ask(self, contexts: dict[str, str]) -> None:
+        """The question, after the sheet has ended."""
+        said = next((f"{place}中有“非涉密”" for place, text in contexts.items() if "非涉密" in text), "")
+        for number in self._numbers:
+            self._asked.ask(
+                Key("sheet", "classified", scope=self._scope),
+                f"{self._at}：第 {_shown(self._numbers)} {self._noun}未答“是否涉密”，是否均非涉密？由谁确认？"
+                "(are these rows all not classified, and who states it?)",
+                place=self._first[number], proposed=NOT_CLASSIFIED if said else "", evidence=said,
+                choices=(NOT_CLASSIFIED, f"涉密{self._noun}：{self._noun}号；其余非涉密"), needs_name=True,
+            )  # fmt: skip
+
+    @property
+    def _scope(self) -> str:
+        return self._digest.hexdigest()[:16]
+
+
+def _shown(numbers: Sequence[int]) -> str:
+    """``5、7-9`` of row numbers from 0."""
+    spans: list[list[int]] = []
+    for number in numbers:
+        if spans and number == spans[-1][1] + 1:
+            spans[-1][1] = number
+        else:
+            spans.append([number, number])
+    shown = [f"{first + 1}" if first == last else f"{first + 1}-{last + 1}" for first, last in spans[:8]]
+    return "、".join(shown) + (f" 等 {len(numbers)}" if len(spans) > 8 else "")

@@ -1,0 +1,129 @@
+"""The proposal of what a table's columns are, as a text that a person can correct, and the mapping that comes of it (``columns.yaml``).
+
+One line a column, ``its header → header of the form（unit）``; the first says what the table is about:
+
+    此表 → 系统清单
+    业务平台 → 系统名称
+    库容 → 数据量（MB）
+    其他要求 → 原样保留
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from orchestrator.inventory.cells import Unreadable, text_of
+from orchestrator.inventory.forms import forms, header_key, match
+from orchestrator.inventory.sheets.proposing import Proposed
+from orchestrator.inventory.units import known_units
+
+THIS = "此表"
+ABOUT = {"systems": "系统清单", "form": "统计表，另有下列列", "pairs": "一系统一表，另有下列项目", "machines": "机器清单", "nothing": "不是台账"}
+KEPT = "原样保留"
+MACHINES = {"name": "主机名", "address": "IP地址", "vcpus": "CPU", "memory_gb": "内存", "disk_gb": "磁盘", "os": "操作系统", "power": "电源状态"}
+OFF = ["poweredoff", "off", "stopped", "关机", "已关机", "停机", "已停机", "关闭", "已停止", "停止", "下线", "已下线", "报废", "suspended", "shutoff"]
+_LINE = re.compile(r"\s*(?P<head>.+?)\s*(?:→|->|=>|＝>)\s*(?P<field>.+?)\s*")
+_UNIT = re.compile(r"(?P<field>[^(（]+?)\s*(?:[(（]\s*(?P<unit>[^)）]+?)\s*[)）])?")
+_GROUPS = re.compile(r"系统|应用|业务|平台|项目|单位|部门|处室|科室|目录|文件夹|标签|租户|资源池|集群|分组|group|folder|tag|tenant|project|app|owner|department|cluster", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class ColumnsAnswer:
+    about: str
+    fields: Mapping[str, tuple[str, str]]
+    """Header → field, unit; an empty field: kept as it is."""
+
+
+def columns_text(proposed: Proposed) -> str:
+    """The proposal, for a person."""
+    lines = [f"{THIS} → {ABOUT[proposed.about]}"]
+    for index, head in proposed.heads.items():
+        guess = proposed.columns.get(index)
+        unit = f"（{proposed.units[index].upper()}）" if proposed.units.get(index) else ""
+        lines.append(f"{one_line(head)} → {field_words(proposed.about, guess.field) + unit if guess else KEPT}")
+    return "\n".join(lines)
+
+
+def one_line(head: str) -> str:
+    return " ".join(head.split())[:120]
+
+
+def field_words(about: str, field: str) -> str:
+    return MACHINES[field] if about == "machines" and field in MACHINES else forms()["systems"].column(field).zh
+
+
+def read_columns_answer(text: str) -> ColumnsAnswer:
+    """Raises ``Unreadable``, which names the line that cannot be used."""
+    about, fields = "systems", dict[str, tuple[str, str]]()
+    for line in filter(None, (line.strip() for line in re.split(r"[\n;；]", text_of(text)))):
+        found = _LINE.fullmatch(line)
+        if found is None:
+            raise Unreadable(f"“{line[:40]}”：每行写“表头 → 统计表的表头” (each line: its header → a header of the form)")
+        head, said = found["head"], found["field"]
+        if head == THIS:
+            about = next((kind for kind, words in ABOUT.items() if words == said), "")
+            if not about:
+                raise Unreadable(f"“{said[:20]}”：填 {'、'.join(ABOUT.values())} (what the table is about)")
+            continue
+        fields[head] = _field(about, said)
+    named = [field for field, _ in fields.values() if field]
+    twice = next((field for field in named if named.count(field) > 1), "")
+    if twice:
+        raise Unreadable(f"“{field_words(about, twice)}”写了两次 (two columns for one field)")
+    if about in {"systems", "machines"} and "name" not in named:
+        raise Unreadable(f"没有哪一列是“{field_words(about, 'name')}” (no column says the name)")
+    return ColumnsAnswer(about, fields)
+
+
+def _field(about: str, said: str) -> tuple[str, str]:
+    if said in {KEPT, "不读", "-", "无"} or about == "nothing":
+        return "", ""
+    found = _UNIT.fullmatch(said)
+    words, unit = (found["field"], (found["unit"] or "").casefold()) if found else (said, "")
+    field = next((field for field, ours in MACHINES.items() if about == "machines" and header_key(ours) == header_key(words)), "")
+    if field:
+        column = match(forms()["systems"], "存储" if field == "disk_gb" else words)
+    else:
+        whole = match(forms()["systems"], said) if unit else None  # 存储(核): the brackets may belong to the header
+        column = match(forms()["systems"], words) or whole
+        field = column.field if column else ""
+    if not field:
+        raise Unreadable(f"“{words[:20]}”不是统计表的表头 (no header of the form)")
+    if unit and (column is None or unit not in known_units(column)):
+        raise Unreadable(f"“{unit[:10]}”不是“{words[:20]}”的单位 (no unit of that column)")
+    return field, unit
+
+
+def source_entry(name: str, answer: ColumnsAnswer, by: str, on: str) -> dict[str, Any]:
+    """The mapping, as ``columns.yaml`` keeps it."""
+    mapped = {head: said for head, said in answer.fields.items() if said[0]}
+    columns: list[dict[str, Any]] = []
+    for head, (field, unit) in mapped.items():
+        column: dict[str, Any] = {"headers": [head], "field": field}
+        if unit:
+            column["unit"] = unit
+        if field == "power":
+            column["words"] = {"off": OFF}
+        columns.append(column)
+    entry: dict[str, Any] = {
+        "name": name, "about": "systems" if answer.about == "form" else answer.about, "confirmed": f"{by} {on}".strip(),
+        "known_by": [[head] for head in mapped or answer.fields], "columns": columns,
+    }  # fmt: skip
+    if answer.about == "pairs":
+        del entry["known_by"]
+    kept = [head for head, (field, _) in answer.fields.items() if not field]
+    if kept and answer.about not in {"form", "pairs"}:
+        entry["kept"] = kept
+    if answer.about == "machines":
+        entry["keys"] = [head for head in kept if _GROUPS.search(head)] or kept
+    return entry
+
+
+def entry_text(entry: Mapping[str, Any]) -> str:
+    """The entry as a YAML document of its own: what people wrote into the file before it stays as it is."""
+    return "---\n" + yaml.safe_dump(dict(entry), allow_unicode=True, sort_keys=False, width=140)

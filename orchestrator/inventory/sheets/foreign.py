@@ -1,0 +1,217 @@
+"""Tables of other people's tools and surveys, recognised by their headers: shipped mappings, and a city's own in ``columns.yaml``.
+
+A mapping is data: which header is which field, in which unit, what its words mean; and of lists of machines, by which of their columns they may
+be grouped into systems. See ``mappings/rvtools.yaml`` for one of each kind of entry.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from dataclasses import field as default
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from orchestrator.errors import Finding
+from orchestrator.inventory.cells import folded, is_blank, plain
+from orchestrator.inventory.forms import forms, match, whole_key
+from orchestrator.inventory.sheets.columns_answer import MACHINES
+from orchestrator.inventory.sheets.grids import Grid, Row
+from orchestrator.inventory.sheets.header_cells import HeaderCells, Merged, header_cells
+from orchestrator.inventory.yaml_in import Map, Seq, documents_of, read_yaml
+
+FILE = "columns.yaml"
+HEADER_WITHIN = 40
+KINDS = ("systems", "machines", "pairs", "nothing")
+AS_IT_IS = "〔原样〕"
+"""Behind a header that somebody said is to be kept as it is, where the form would know it."""
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """One column of such a table."""
+
+    field: str
+    headers: tuple[str, ...]
+    unit: str = ""
+    words: Mapping[str, str] = default(default_factory=dict)
+    """Folded word → what it means, in the words of the form."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One kind of table."""
+
+    name: str
+    about: str
+    columns: tuple[Foreign, ...]
+    known_by: tuple[tuple[str, ...], ...] = ()
+    """Headers that must be there, each by one of its names."""
+    sheets: tuple[str, ...] = ()
+    ignore_other_sheets: bool = False
+    keys: tuple[str, ...] = ()
+    """Columns by which machines may be grouped into systems, the likeliest first."""
+    virtual: bool | None = None
+    kept: tuple[str, ...] = ()
+    """Headers that are no column of the form, whatever they look like."""
+
+    def column(self, header: str) -> Foreign | None:
+        words = whole_key(header)
+        return next((column for column in self.columns if any(whole_key(name) == words for name in column.headers)), None)
+
+
+@cache
+def shipped() -> tuple[Source, ...]:
+    folder = resources.files("orchestrator.inventory") / "mappings"
+    files = sorted((file for file in folder.iterdir() if file.name.endswith(".yaml")), key=lambda file: file.name)
+    return tuple(_source(documents_of(file.read_text("utf-8"), file.name)[0]) for file in files)
+
+
+def read_columns(folders: Sequence[Path], findings: list[Finding]) -> tuple[Source, ...]:
+    """A city's own mappings, before the shipped ones. One that cannot be used is a finding."""
+    found: list[Source] = []
+    for file in dict.fromkeys(folder / FILE for folder in folders):
+        if not file.is_file():
+            continue
+        documents, wrong = read_yaml(file, file.name)
+        findings.extend(wrong)
+        for document in documents:
+            entries = document.get("sources") if isinstance(document, Map) else None
+            for entry in entries if isinstance(entries, Seq) else (document,):
+                try:
+                    found.insert(0, _source(entry))  # what was said last holds
+                except (KeyError, TypeError, AttributeError, ValueError) as wrong_entry:
+                    findings.append(
+                        Finding(
+                            "mapping-unusable", "error", f"列映射无法使用 (this mapping cannot be used): {str(wrong_entry)[:100]}",
+                            "按 docs/inventory.md 更正 (see docs/inventory.md)", file=file.name, cell=f"L{getattr(entry, 'line', 1)}",
+                        )
+                    )  # fmt: skip
+    return (*found, *shipped())
+
+
+def _source(entry: Any) -> Source:
+    if entry["about"] not in KINDS:
+        raise ValueError(f"about: {', '.join(KINDS)}")
+    fields = {column.field for column in forms()["systems"].columns} | set(MACHINES) | {"template"}
+    columns = []
+    for column in entry["columns"]:
+        if column["field"] not in fields:
+            raise ValueError(f"field: {column['field']}")
+        words = {folded(str(word)): str(value) for value, said in (column.get("words") or {}).items() for word in said}
+        columns.append(Foreign(column["field"], tuple(map(str, column["headers"])), str(column.get("unit") or ""), words))
+    known_by = tuple(tuple(map(str, names)) if isinstance(names, list) else (str(names),) for names in entry.get("known_by") or ())
+    if entry["about"] != "pairs" and not known_by:
+        raise ValueError("known_by")
+    return Source(
+        str(entry["name"]), entry["about"], tuple(columns), known_by, tuple(map(str, entry.get("sheets") or ())),
+        bool(entry.get("ignore_other_sheets")), tuple(map(str, entry.get("keys") or ())), entry.get("virtual"),
+        tuple(map(str, entry.get("kept") or ())),
+    )  # fmt: skip
+
+
+@dataclass
+class Recognised:
+    source: Source
+    heads: HeaderCells
+    columns: dict[int, Foreign]
+    keys: dict[int, str]
+    """Columns that machines may be grouped by → header."""
+
+    @property
+    def header(self) -> int:
+        """Its last row."""
+        return self.heads.row
+
+
+def recognise(sources: Iterable[Source], sheet: str, rows: Sequence[Row], merged: Merged = ()) -> Recognised | None:
+    """The first source that has all the headers it is known by in one of these rows."""
+    for number in range(len(rows)):
+        cells = header_cells(rows, number, merged)
+        heads = {whole_key(words) for words in cells.words.values()} - {""}
+        if len(heads) < 2:
+            continue
+        known = [source for source in sources if _is_known(source, sheet, heads)]
+        if known:
+            return _recognised(known, cells)
+    return None
+
+
+def _is_known(source: Source, sheet: str, heads: Collection[str]) -> bool:
+    if source.about == "pairs" or (source.sheets and sheet and sheet not in source.sheets):
+        return False
+    return all(any(whole_key(name) in heads for name in names) for names in source.known_by)
+
+
+def _recognised(sources: Sequence[Source], cells: HeaderCells) -> Recognised:
+    """By the first of them; others of its kind add the columns that it does not know."""
+    first = sources[0]
+    order = {whole_key(name): place for place, name in enumerate(first.keys)}
+    columns: dict[int, Foreign] = {}
+    for source in (source for source in sources if source.about == first.about):
+        for index, words in cells.words.items():
+            column = source.column(words)
+            if column is not None and index not in columns and column.field not in {known.field for known in columns.values()}:
+                columns[index] = column
+    keys = {index: words for index, words in cells.words.items() if whole_key(words) in order}
+    return Recognised(first, cells, columns, dict(sorted(keys.items(), key=lambda item: order[whole_key(item[1])])))
+
+
+def ahead(grid: Grid) -> tuple[list[Row], Grid]:
+    """The first rows, and the grid that still has them."""
+    first = [row for _, row in zip(range(HEADER_WITHIN), grid.rows, strict=False)]
+    return first, replace(grid, rows=_again(deque(first), grid.rows))
+
+
+def _again(first: deque[Row], rest: Iterator[Row]) -> Iterator[Row]:
+    while first:
+        yield first.popleft()
+    yield from rest
+
+
+def in_our_words(grid: Grid, found: Recognised) -> Grid:
+    """A list of systems under the headers of the form, its words in the form's: cells stay where they are."""
+    first = found.header - found.heads.rows + 1
+    merged = [span for span in grid.merged if span[2] < first or span[0] > found.header]
+    return replace(grid, rows=_translated(grid.rows, found, first), merged=merged)
+
+
+def _translated(rows: Iterator[Row], found: Recognised, first: int) -> Iterator[Row]:
+    for number, row in enumerate(rows):
+        if number < first:
+            yield row
+        elif number < found.header:
+            yield []  # the groups above: their words are in the header's own
+        elif number == found.header:
+            yield _header(found)
+        else:
+            line = list(row)
+            for index, column in found.columns.items():
+                if index < len(line):
+                    line[index] = said(column, line[index])
+            yield line
+
+
+def _header(found: Recognised) -> Row:
+    """The header in the form's words; columns that somebody said are none of the form's look like none, but for one on classification."""
+    form = forms()["systems"]
+    answers = form.column("classified")
+    kept = {whole_key(words) for words in found.source.kept}
+    line: Row = [None] * (max(found.heads.words) + 1)
+    for index, words in found.heads.words.items():
+        column = found.columns.get(index)
+        if column is not None:
+            line[index] = form.column(column.field).zh + (f"({column.unit})" if column.unit else "")
+        elif match(form, found.heads.own.get(index, words)) is answers:
+            line[index] = found.heads.own.get(index, words)
+        else:
+            line[index] = f"{words}{AS_IT_IS}" if whole_key(words) in kept and match(form, words) else words
+    return line
+
+
+def said(column: Foreign, cell: Any) -> Any:
+    """A cell in the words of the form."""
+    return cell if is_blank(cell) else column.words.get(folded(plain(cell)), cell)

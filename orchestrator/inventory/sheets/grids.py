@@ -1,0 +1,166 @@
+"""Workbooks and csv files as grids of cells, within limits. What cannot be read is ``BadFile``."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from orchestrator.inventory.sheets.archive import MAX_COLUMNS, MAX_ROWS, BadFile, column_of, survey
+
+MAX_CSV = 64 * 2**20
+MAX_FILLED = 200_000
+"""Cells that merged ranges may fill in one sheet."""
+
+Row = list[Any]
+
+
+@dataclass
+class Grid:
+    """One sheet. Rows and columns count from 0."""
+
+    name: str
+    rows: Iterator[Row]
+    """Every row from the first on, blank ones included."""
+    merged: list[tuple[int, int, int, int]] = field(default_factory=list)
+    """(first row, first column, last row, last column)"""
+    formulas: dict[str, str] = field(default_factory=dict)
+    comments: set[str] = field(default_factory=set)
+    """Cells with a comment."""
+    errors: set[str] = field(default_factory=set)
+    hidden: bool = False
+
+
+def address(row: int, column: int) -> str:
+    """``A1`` for (0, 0)."""
+    letters = ""
+    column += 1
+    while column:
+        column, rest = divmod(column - 1, 26)
+        letters = chr(65 + rest) + letters
+    return f"{letters}{row + 1}"
+
+
+def grids(path: Path) -> Iterator[Grid]:
+    """The sheets of an xlsx, in order, hidden ones included. Raises ``BadFile``."""
+    parts = survey(path)
+    import python_calamine as calamine
+
+    try:
+        workbook = calamine.load_workbook(str(path))
+        for meta in workbook.sheets_metadata:
+            part = parts.pop(meta.name, None)
+            if meta.typ is not calamine.SheetTypeEnum.WorkSheet or part is None:
+                continue
+            if part.unplaced:
+                raise BadFile("xlsx-unusual", "单元格没有地址 (cells without an address)", "用 Excel 或 WPS 重新另存 (save it again)")
+            sheet = workbook.get_sheet_by_name(meta.name)
+            merged = [(*first, *last) for first, last in (sheet.merged_cell_ranges or [])[:MAX_FILLED]]
+            hidden = meta.visible is not calamine.SheetVisibleEnum.Visible
+            left = sheet.start[1] if sheet.start else 0
+            links = _link_texts(part.formulas)
+            yield Grid(meta.name, _rows(sheet, left, links), merged, part.formulas, part.comments, part.errors, hidden)
+    except calamine.PasswordError:
+        raise BadFile("xlsx-password", "文件有打开密码 (password-protected)", "去掉密码后另存 (save it without a password)") from None
+    except (calamine.CalamineError, OSError, ValueError, OverflowError):
+        raise BadFile(
+            "xlsx-broken", "工作簿内容损坏 (the workbook is damaged)", "重新导出或重新发送该文件 (export or send it again)"
+        ) from None
+
+
+_HYPERLINK = re.compile(r'\s*HYPERLINK\(\s*"[^"]*"\s*,\s*"((?:[^"]|"")*)"\s*\)\s*', re.IGNORECASE)
+_CELL = re.compile(r"([A-Z]{1,3})(\d{1,7})")
+
+
+def _link_texts(formulas: dict[str, str]) -> dict[int, dict[int, str]]:
+    """Row → column → the text of ``=HYPERLINK("…","name")``: a name like any other, and no formula. Takes them out of ``formulas``."""
+    links: dict[int, dict[int, str]] = {}
+    for cell in list(formulas):
+        link, at = _HYPERLINK.fullmatch(formulas[cell]), _CELL.fullmatch(cell)
+        if link and at:
+            del formulas[cell]
+            links.setdefault(int(at[2]) - 1, {})[column_of(at[1].encode()) - 1] = link[1].replace('""', '"')
+    return links
+
+
+def _rows(sheet: Any, left: int, links: dict[int, dict[int, str]]) -> Iterator[Row]:
+    if sheet.start is None:
+        return
+    for number, row in enumerate(sheet.iter_rows()):
+        line = [None] * left + row if left else row
+        if number in links:
+            line = list(line)
+            for column, text in links[number].items():
+                line.extend([None] * (column + 1 - len(line)))
+                line[column] = text
+        yield line
+
+
+def csv_grid(path: Path) -> Grid:
+    """A csv file as one grid: UTF-8 (with or without BOM), UTF-16 with BOM, or GB18030; comma, semicolon or tab. Raises ``BadFile``."""
+    if path.stat().st_size > MAX_CSV:
+        raise BadFile(
+            "file-too-large", f"文件超过 {MAX_CSV // 2**20} MB (file is too large)", "按部门拆成多个文件 (split it by department)"
+        )
+    data = path.read_bytes()
+    if data.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
+        raise BadFile(
+            "not-csv", "文件内容是工作簿，不是 csv (a workbook named .csv)", "把扩展名改为 .xlsx 或另存为 csv (rename it or save it as csv)"
+        )
+    text = _text(data)
+    return Grid("", _csv_rows(text, _delimiter(text)))
+
+
+def _delimiter(text: str) -> str:
+    """The one under which a header is found in the first lines, else the most frequent: cells may hold more of another."""
+    from orchestrator.inventory.forms import most_headers
+
+    sample = text[:20_000]
+
+    def headers(delimiter: str) -> int:
+        rows = csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter)
+        try:
+            return max((most_headers(row)[0] for _, row in zip(range(60), rows, strict=False)), default=0)
+        except csv.Error:
+            return 0
+
+    return max(",;\t", key=lambda one: (headers(one), sample.count(one)))
+
+
+def _text(data: bytes) -> str:
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        encodings: tuple[str, ...] = ("utf-16",)
+    else:
+        encodings = ("utf-8-sig", "gb18030")
+    for encoding in encodings:
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if "\x00" not in text:
+            return text
+    raise BadFile(
+        "bad-encoding", "无法识别文件编码 (encoding not recognised)", "另存为 UTF-8 或 GB18030 的 csv (save it as UTF-8 or GB18030)"
+    )
+
+
+def _csv_rows(text: str, delimiter: str) -> Iterator[Row]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    began = 1
+    try:
+        for number, row in enumerate(reader):
+            began = reader.line_num + 1
+            if number >= MAX_ROWS or len(row) > MAX_COLUMNS:
+                raise BadFile(
+                    "sheet-too-large", f"超过 {MAX_ROWS} 行或 {MAX_COLUMNS} 列 (too many rows or columns)", "拆分文件 (split the file)"
+                )
+            yield list(row)
+    except csv.Error:  # a file that ends inside a quotation mark too: what stands behind the mark would be gone
+        raise BadFile(
+            "bad-csv", f"csv 格式有误：自第 {began} 行起引号不成对或字段过长，其后未读取 (malformed csv from line {began} on; nothing behind it was read)",
+            "检查该行的引号，或另存为 xlsx (check the quotation marks there, or save it as xlsx)",
+        ) from None  # fmt: skip

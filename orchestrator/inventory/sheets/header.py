@@ -1,0 +1,261 @@
+"""Rows of a sheet → the header that begins there: which form it is, what each column means and in which unit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from orchestrator.inventory.cells import is_blank, plain, text_of
+from orchestrator.inventory.forms import Column, Form, forms, group_key, in_group, match, most_headers, whole_key
+from orchestrator.inventory.sheets.grids import Row
+from orchestrator.inventory.units import header_unit, is_unit, known_units, unit_said
+
+_BRACKETS = re.compile(r"[(（].*?[)）]")
+_NO_GROUP = re.compile(r"[::]|\d{4}年")
+_KEY_FIELDS = {"name", "path", "peer", "days"}
+_DEFAULT_FORMS = {"systems", "departments", "rooms"}
+
+
+@dataclass
+class Line:
+    """One row of a sheet."""
+
+    number: int
+    cells: Row
+    """With what merged cells above put into it."""
+    filled: set[int] = field(default_factory=set)
+    """Columns that merged cells above filled."""
+    origins: dict[int, int] = field(default_factory=dict)
+    """Column → the row on which the merged cell that filled it begins."""
+    across: Row = field(default_factory=list)
+    """With horizontally merged cells repeated: how a header is read."""
+
+    def own(self) -> list[int]:
+        """Columns in which something stands that is the row's own."""
+        return [index for index, cell in enumerate(self.cells) if index not in self.filled and not is_blank(cell)]
+
+
+@dataclass
+class Table:
+    """A header, understood."""
+
+    form: Form
+    header: int
+    """Last row of the header."""
+    columns: dict[int, Column] = field(default_factory=dict)
+    units: dict[int, str | None] = field(default_factory=dict)
+    """None: the header says a unit that is none of this column."""
+    unknown: dict[int, str] = field(default_factory=dict)
+    """Columns that no header list knows, by their words."""
+    repeated: list[tuple[int, Column]] = field(default_factory=list)
+    joined: list[tuple[int, Column]] = field(default_factory=list)
+    """Columns that complete another one: 数据库版本 beside 数据库类型."""
+    classified: list[int] = field(default_factory=list)
+    """Every column that answers 是否涉密, on a technical sheet too."""
+    title_units: set[str] = field(default_factory=set)
+    """计量单位 of a title row."""
+    title: str = ""
+    """What stands in the rows above the header."""
+    owner: str = ""
+    """填报单位 of a title row."""
+    owner_at: tuple[int, int] = (0, 0)
+
+    def __post_init__(self) -> None:
+        self.by_field: dict[str, int] = {}
+
+    def settle(self) -> Table:
+        self.by_field = {column.field: index for index, column in self.columns.items()}
+        return self
+
+    @property
+    def name_at(self) -> int | None:
+        """The column that names the thing: the system's name, or whose row it is."""
+        return self.by_field.get("name" if self.form.id in _DEFAULT_FORMS else "system")
+
+    def says_the_same(self, other: Table) -> bool:
+        """The same columns in the same order and units, under the same 填报单位: the header printed again on the next page."""
+        mine, its = ((t.form.id, t.columns, t.units, t.unknown, t.repeated, t.joined, t.classified, t.owner) for t in (self, other))
+        return mine == its
+
+
+def looks_like_header(line: Line) -> bool:
+    """Whether at least three cells are headers of one form, and they are what the row is made of, or name its system and its answer."""
+    words = [text for index in line.own() if isinstance(line.cells[index], str) and (text := text_of(line.cells[index]))]
+    if len(words) < 3:
+        return False
+    hits, form = most_headers(words)
+    if hits < 3:
+        return False
+    fields = {column.field for word in words if (column := match(forms()[form], word))}
+    return hits * 2 > len(words) or ("name" in fields and bool(fields & {"classified", "department", "kind"}))
+
+
+def looks_like_groups(line: Line) -> bool:
+    """Whether a row may be the groups above a header: words of groups and headers, and no number. A system's row is none."""
+    own = line.own()
+    if not all(isinstance(line.cells[index], str) for index in own):
+        return False
+    words = {text_of(line.cells[index]) for index in own}
+    for form in forms().values():
+        known = sum(group_key(word) in form.groups or match(form, word) is not None for word in words)
+        if known >= 2 and known * 2 >= len(words):
+            return True
+    return False
+
+
+def table_at(lines: Sequence[Line], sheet: str) -> Table | None:
+    """The header that begins with the first of these lines: of one row, of two, and a row of units below. None when none does."""
+    named = whole_key(sheet)
+    first, rest = lines[0], lines[1:]
+    if most_headers(text_of(cell) for line in lines[:3] for cell in line.across if isinstance(cell, str))[0] < 3:
+        return None
+    best: tuple[float, Table] | None = None
+    for form in forms().values():
+        for table in _readings(form, first, rest):
+            score = _score(form, table, named)
+            if score and (best is None or score > best[0]):
+                best = (score, table)
+    if best is None:
+        return None
+    table = best[1].settle()
+    below = next((line for line in rest if line.number == table.header + 1), None)
+    if below is not None:
+        _take_units(table, below)
+    return table
+
+
+def _readings(form: Form, first: Line, rest: Sequence[Line]) -> list[Table]:
+    """The header as one row, or as two: a second row that completes merged cells is a header's, whatever it says."""
+    single = _columns(form, first.across, None, first.number)
+    if not rest:
+        return [single]
+    second = rest[0]
+    double = _columns(form, second.across, first.across, second.number)
+    below = _columns(form, second.across, None, second.number)
+    if _completes(second):
+        deep = [_columns(form, rest[1].across, second.across, rest[1].number)] if len(rest) > 1 and _completes(rest[1]) else []
+        return [double, *deep] if _counts(double) >= 3 else [*deep, single]
+    if len(double.columns) > max(len(single.columns), len(below.columns)):
+        return [single, double]
+    if _is_group_row(first) and _counts(below) >= 3 and _identity(double) >= _identity(below):
+        return [single, double]
+    return [single]
+
+
+def _completes(line: Line) -> bool:
+    return sum(not is_blank(line.cells[index]) for index in line.filled if index < len(line.cells)) >= 2
+
+
+def _is_group_row(line: Line) -> bool:
+    return len({text for cell in line.across if (text := text_of(cell)) and not _NO_GROUP.search(plain(text))}) >= 2
+
+
+def _counts(table: Table) -> int:
+    return len({column.field for column in table.columns.values()})
+
+
+def _identity(table: Table) -> set[str]:
+    return {column.field for column in table.columns.values() if column.need == "count"}
+
+
+def _score(form: Form, table: Table, named: str) -> float:
+    fields = {column.field for column in table.columns.values()}
+    if len(fields) < 3 or not fields & _KEY_FIELDS:
+        return 0.0
+    if form.id not in _DEFAULT_FORMS and "system" not in fields:
+        return 0.0
+    return len(fields) + (1.5 if named in form.sheets else 0.0) - 0.2 * len(table.unknown)
+
+
+def _columns(form: Form, row: Row, above: Row | None, number: int) -> Table:
+    table = Table(form, number)
+    found: list[tuple[int, Column, str, str]] = []
+    """Column, its own words, the words of the group above."""
+    answers = forms()["systems"].column("classified")
+    carried = ""
+    for index in range(max(len(row), len(above or ()))):
+        low = text_of(row[index]) if index < len(row) else ""
+        high = text_of(above[index]) if above is not None and index < len(above) else ""
+        if len(low) > 80 or len(high) > 80:
+            carried = ""
+            continue
+        over = high
+        if _NO_GROUP.search(plain(_BRACKETS.sub("", high))) and low:
+            high = ""  # a title row's 填报日期:… is no group
+        carried = (high if high != low else "") or carried if low and (not high or high != low) else ""
+        group = carried if low else ""
+        column, sure = _meant(form, low, high, group)
+        if match(forms()["systems"], low or high) is answers and (form.id != "systems" or not sure):
+            table.classified.append(index)
+        elif column is not None and sure:
+            found.append((index, column, low or high, over))
+        elif low or high:
+            table.unknown[index] = low if not group else f"{group} {low}"
+            table.unknown[index] = table.unknown[index].strip()
+    heads: dict[int, str] = {}
+    for index, column, words, group in found:
+        heads[index] = words
+        _place(table, index, column, heads)
+        table.units[index] = header_unit(column, words, group if group != words else "")
+        if is_unit(words) or unit_said(column, words):  # all that the second row adds
+            table.units[index] = unit_said(column, words) or None
+        if column.field == "classified":
+            table.classified.append(index)
+    table.classified.sort()
+    return table
+
+
+def _place(table: Table, index: int, column: Column, heads: dict[int, str]) -> None:
+    """The column of its field; where another has it already, the better header's is, and the other completes it, is unknown, or repeats it."""
+    at = next((at for at, known in table.columns.items() if known.field == column.field), None)
+    if at is None:
+        table.columns[index] = column
+        return
+    main, other = (at, index) if column.stands_back(heads[index]) or not column.stands_back(heads[at]) else (index, at)
+    del table.columns[at]
+    table.columns[main] = column
+    if column.completes(heads[other]):
+        table.joined.append((other, column))
+    elif column.stands_back(heads[other]):
+        table.unknown[other] = heads[other]
+    else:
+        table.repeated.append((other, column))
+
+
+def _meant(form: Form, low: str, high: str, group: str) -> tuple[Column | None, bool]:
+    """The column of these words, and whether it is that column under this group."""
+    if not low:
+        return match(form, high), True
+    if not group:
+        return match(form, low), True
+    if together := match(form, group + low):
+        return together, True
+    over = match(form, group)
+    if over is not None and high and known_units(over) and (is_unit(low) or unit_said(over, low)):
+        return over, True
+    column = match(form, low)
+    return column, column is not None and in_group(form, group, column)
+
+
+def _take_units(table: Table, line: Line) -> None:
+    """A row below the header that adds only units is the header's. One that adds something else is left to be a row."""
+    said: dict[int, str] = {}
+    for index, cell in enumerate(line.across):
+        words = text_of(cell)
+        if index in line.filled or is_blank(cell):
+            continue
+        column = table.columns.get(index) or next((known for at, known in table.repeated if at == index), None)
+        unit = unit_said(column, words) if column else ""
+        if unit:
+            said[index] = unit
+        elif not is_unit(words):
+            return
+        elif column is not None and known_units(column):
+            said[index] = ""
+    if not any(said.values()):
+        return
+    for index, unit in said.items():
+        before = table.units.get(index)
+        table.units[index] = unit if unit and before in ("", unit) else None
+    table.header = line.number

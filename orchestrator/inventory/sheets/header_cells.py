@@ -1,0 +1,77 @@
+"""The words above the columns of a table that nobody knows: of one row, or of two where merged cells stand over several columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from orchestrator.inventory.answers import classified
+from orchestrator.inventory.cells import text_of
+from orchestrator.inventory.forms import forms, match
+from orchestrator.inventory.sheets.grids import Row
+from orchestrator.inventory.values import listed_choice
+
+Merged = Sequence[tuple[int, int, int, int]]
+_LONGEST = 60
+_CHOICES = ("level", "organisation", "kind", "status", "network")
+
+
+@dataclass(frozen=True)
+class HeaderCells:
+    """``row``: the last row of the header. ``words``: column → what stands above it, the group's words first."""
+
+    row: int
+    words: Mapping[int, str]
+    own: Mapping[int, str]
+    """The same without the groups."""
+    rows: int = 1
+
+
+def header_cells(rows: Sequence[Row], number: int, merged: Merged) -> HeaderCells:
+    """What the header would be if this row were its last one."""
+    own = {index: text for index, cell in enumerate(rows[number]) if isinstance(cell, str) and (text := text_of(cell))}
+    above = number - 1
+    spans = [(left, right, bottom) for top, left, bottom, right in merged if top == above >= 0]
+    if not any(right > left for left, right, bottom in spans if bottom == above) or len(own) < 2:
+        return HeaderCells(number, own, own)
+    words = dict(own)
+    for left, right, bottom in spans:
+        group = text_of(rows[above][left]) if left < len(rows[above]) else ""
+        for index in range(left, min(right, left + 200) + 1):
+            if bottom >= number:
+                words.setdefault(index, group)
+            elif index in own and group and right > left:
+                words[index] = f"{group} {own[index]}"
+    for index, cell in enumerate(rows[above]):
+        if index not in words and isinstance(cell, str) and text_of(cell):
+            words[index] = text_of(cell)
+    return HeaderCells(number, {index: text for index, text in sorted(words.items()) if text}, own, 2)
+
+
+def likeliest_header(rows: Sequence[Row], merged: Merged) -> HeaderCells | None:
+    """The first row of different short texts that is about as wide as the rows below it. None: there is none."""
+    widths = [sum(bool(text_of(cell)) for cell in row) for row in rows]
+    for number, row in enumerate(rows[:-1]):
+        texts = [text_of(cell) for cell in row if text_of(cell)]
+        below = sorted(widths[number + 1 : number + 8])
+        usual = below[len(below) // 2]
+        if len(texts) < 3 or usual < 3 or len(texts) * 10 < usual * 6 or not all(map(_could_be_header, texts)):
+            continue
+        if len(set(texts)) < len(texts) and not _is_group_row(number, merged):
+            continue
+        if _is_group_row(number, merged) and number + 2 < len(rows):
+            return header_cells(rows, number + 1, merged)
+        return header_cells(rows, number, merged)
+    return None
+
+
+def _is_group_row(number: int, merged: Merged) -> bool:
+    return any(top == bottom == number and right > left for top, left, bottom, right in merged)
+
+
+def _could_be_header(text: str) -> bool:
+    """No answer stands in a header, and no number: what is repeated of a header to people must not be a row of somebody's system."""
+    if len(text) > _LONGEST or text.replace(".", "").replace("-", "").replace(":", "").isdigit():
+        return False
+    answer = classified(text) is not None or any(listed_choice(kind, text) is not None for kind in _CHOICES)
+    return not answer or match(forms()["systems"], text) is not None

@@ -1,0 +1,151 @@
+"""Rows that would disappear unseen: a row in one cell, lines swallowed by a field, numbers and totals that say there were more. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.inventory.answers import classified
+from orchestrator.inventory.cells import plain, text_of
+from orchestrator.inventory.sheets.header import Line, Table
+from orchestrator.inventory.values import listed_choice
+
+_SEPARATORS = (",", ";", "\t", "|", "、", " ")
+_COUNTED = re.compile(r"(?:合计|总计|共计|小计|总数|共)?[::]?(\d{1,6})(?:个|项|套|条|行)?(?:信息)?(?:系统|数据库|项目)?")
+_SUM = re.compile(r"合计|总计|小计|共计|累计|总数|total", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Lost:
+    """Something that may be missing. ``row``, ``column``: where it shows."""
+
+    code: str
+    severity: str
+    row: int
+    column: int
+    message: str
+    remedy: str
+
+
+def in_one_cell(table: Table, line: Line) -> int | None:
+    """The column whose cell holds a whole row, under another separator than the file's; None when none does."""
+    own = line.own()
+    if not own or len(own) > 2:
+        return None
+    for index in own:
+        text = plain(line.cells[index])
+        for separator in _SEPARATORS:
+            parts = [part.strip() for part in text.split(separator)]
+            if len(parts) >= 4 and abs(len(parts) - len(table.columns)) <= 2 + len(table.unknown) and _answers(parts) >= 2:
+                return index
+    return None
+
+
+def swallowed(line: Line) -> int | None:
+    """The column whose cell holds further rows: an unclosed quotation mark took their line ends for text."""
+    for index, cell in enumerate(line.cells):
+        if isinstance(cell, str) and "\n" in cell:
+            rows = [part for part in cell.split("\n")[1:] if max(part.count(mark) for mark in ",;\t") >= 3]
+            if rows and max(_answers(re.split(r"[,;\t]", plain(row))) for row in rows) >= 1:
+                return index
+    return None
+
+
+def _answers(parts: list[str]) -> int:
+    """How many parts are answers that stand in a row of a form: a choice's word, yes or no."""
+    kinds = ("level", "organisation", "kind", "status", "network")
+    return sum(any(listed_choice(kind, part) is not None for kind in kinds) or classified(part) is not None for part in parts if part)
+
+
+class Tally:
+    """Counts the rows of one table, and holds them against its 序号 and its totals."""
+
+    def __init__(self, table: Table) -> None:
+        self._number_at = table.by_field.get("row_no")
+        self._labels = {index for field in ("row_no", "department", "name") if (index := table.by_field.get(field)) is not None}
+        self._rows = self._since_total = 0
+        self._numbers: list[tuple[int, int]] = []
+        """(序号, row) since it began anew."""
+        self._gaps: list[Lost] = []
+
+    def row(self, line: Line) -> None:
+        """A row that counts as one, whatever became of it."""
+        self._rows += 1
+        self._since_total += 1
+        at = self._number_at
+        text = plain(line.cells[at]) if at is not None and at < len(line.cells) and at not in line.filled else ""
+        text = text.removesuffix(".0")
+        if not text.isdigit() or len(text) > 6:
+            return
+        if self._numbers and int(text) <= self._numbers[-1][0]:
+            self._close()
+        self._numbers.append((int(text), line.number))
+
+    def total(self, line: Line) -> Lost | None:
+        """A row of totals: what it says of how many rows there are, where that is neither the number since the last one nor of all."""
+        said = self._said(line)
+        since, self._since_total = self._since_total, 0
+        if said is None or said[0] in {since, self._rows}:
+            return None
+        number, index = said
+        return Lost(
+            "total-differs", "error", line.number, index,
+            f"合计写 {number}，读到 {since if since == self._rows else f'{since}（全表 {self._rows}）'} 行 (the total says another number of rows than were read)",
+            "查明缺少或多出的行，更正后重来；合计有误的更正合计 (find the rows, or mend the total)",
+        )  # fmt: skip
+
+    def _said(self, line: Line) -> tuple[int, int] | None:
+        """The number of rows that a total names: beside its label in a column of names, or as 12个系统 anywhere."""
+        for index in line.own():
+            text = plain(line.cells[index]).replace(" ", "").removesuffix(".0")
+            found = _COUNTED.fullmatch(text)
+            if found and (index in self._labels or "个" in text or "系统" in text or _SUM.search(text)):
+                return int(found.group(1)), index
+        return None
+
+    def gaps(self) -> Iterator[Lost]:
+        """Numbers that are missing from the table's 序号."""
+        self._close()
+        yield from self._gaps
+
+    def _close(self) -> None:
+        numbers, self._numbers = self._numbers, []
+        if len(numbers) < 3:
+            return
+        first, last = numbers[0][0], numbers[-1][0]
+        known = {number for number, _ in numbers}
+        missing = [number for number in range(first, min(last, first + 200_000)) if number not in known]
+        if not missing or len(missing) > len(numbers):
+            return
+        shown = "、".join(map(str, missing[:10])) + ("…" if len(missing) > 10 else "")
+        self._gaps.append(
+            Lost(
+                "numbers-missing", "warning", numbers[-1][1], self._number_at or 0,
+                f"序号到 {last}，少 {len(missing)} 个：{shown} (numbers that are missing)", "如有遗漏的行，请补上 (add the rows if any were left out)",
+            )
+        )  # fmt: skip
+
+
+_SECRET = re.compile(r"(?<![非不未无没禁])(?:涉密|机密|绝密|秘密级|国家秘密)(?!.{0,8}(?:资质|资格))")
+_DENIED = re.compile(r"(?:非|不|未|无|没有|禁|严禁|不得|不准|不含|不涉及).{0,6}(?:涉密|机密|绝密|秘密级|国家秘密)")
+_NO_HEADING = re.compile(r"^(?:注|备注|说明|填表|填报|制表|审核)")
+
+
+def speaks_of_secrets(text: Any) -> bool:
+    """Whether a text says that something is classified, not that it is not, and not of somebody's qualification."""
+    said = text_of(text)
+    if "密" not in said:
+        return False
+    said = plain(said)
+    return bool(_SECRET.search(_DENIED.sub("", said)))
+
+
+def is_secret_heading(line: Line) -> bool | None:
+    """Of a row that is a heading of a section: whether it says that what follows is classified. None: it is no heading."""
+    own = line.own()
+    text = plain(line.cells[own[0]]) if len(own) == 1 else ""
+    if not text or len(text) > 30 or _NO_HEADING.match(text):
+        return None
+    return speaks_of_secrets(text)

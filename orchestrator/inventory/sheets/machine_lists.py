@@ -1,0 +1,272 @@
+"""Lists of machines (RVTools, NetBox, …) → systems with hosts, grouped by the column that a person chose. Machines are not systems.
+
+Until somebody has said by what they are grouped, and that none of them is classified, nothing is counted and nothing kept of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.inventory import cells
+from orchestrator.inventory.answers import classified
+from orchestrator.inventory.forms import forms
+from orchestrator.inventory.names import key, make_id
+from orchestrator.inventory.questions import Key, digest
+from orchestrator.inventory.reading import Interpretation, Raw
+from orchestrator.inventory.sheets.asking import Unanswered, answered_wording, ask_wording
+from orchestrator.inventory.sheets.foreign import Foreign, Recognised, said
+from orchestrator.inventory.sheets.grids import Grid, Row, address
+from orchestrator.inventory.sheets.header import Line
+from orchestrator.inventory.sheets.lost import speaks_of_secrets
+from orchestrator.inventory.sheets.proposing import OF_THE_SYSTEM
+from orchestrator.inventory.values import read_value
+
+if TYPE_CHECKING:
+    from orchestrator.inventory.build.builder import Builder
+
+BY_PREFIX = "主机名前缀"
+_HOST = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_ADDRESS = re.compile(r"[0-9A-Za-z]([0-9A-Za-z.:-]{0,252}[0-9A-Za-z])?")
+_TYPES = {"vcpus": "cores", "memory_gb": "size", "disk_gb": "size"}
+_JOINED = {"room", "dbms", "middleware", "operator", "vendor"}
+_COLUMN = {"grade_answered": "protection_grade"}
+_YES = {"true", "yes", "1", "是"}
+
+
+@dataclass
+class Machine:
+    row: int
+    name: str
+    keys: Mapping[str, str]
+    """Header → value, of the columns that it may be grouped by."""
+    values: dict[str, Any] = field(default_factory=dict)
+    off: bool = False
+    system: dict[str, Any] = field(default_factory=dict)
+    """What its row says of its system."""
+    classified: bool | None = None
+
+
+@dataclass
+class MachineGroup:
+    """Machines of one system. ``stated``: a named person has said that nothing on their sheet is classified."""
+
+    name: str
+    system: Raw
+    parts: list[Raw]
+    stated: bool
+
+
+def read_machines(grid: Grid, found: Recognised, file: str, builder: Builder) -> None:
+    """All machines of a sheet. What is asked about them goes to the builder, and their groups once both answers are there."""
+    reader = _Reader(grid, found, file, builder)
+    for number, row in enumerate(grid.rows):
+        if number > found.header:
+            reader.take(number, row)
+    reader.finish()
+
+
+class _Reader:
+    def __init__(self, grid: Grid, found: Recognised, file: str, builder: Builder) -> None:
+        self.grid, self.found, self.file, self.builder = grid, found, file, builder
+        self.at = " › ".join(part for part in (file, grid.name) if part)
+        self.scope = digest("machines", found.source.name, *sorted(found.keys.values()))
+        self.unanswered = Unanswered(file, grid.name, builder.answers, builder.asked)
+        self.machines: list[Machine] = []
+        self.templates = 0
+
+    def take(self, number: int, row: Row) -> None:
+        self.unanswered.saw(Line(number, row))
+        values: dict[str, Any] = {}
+        of_system: dict[str, Any] = {}
+        secret: bool | None = None
+        for index, column in self.found.columns.items():
+            cell = row[index] if index < len(row) else None
+            if cells.is_blank(cell):
+                continue
+            if column.field == "classified":
+                secret = classified(cell)
+            elif column.field in OF_THE_SYSTEM:
+                of_system |= self._of_system(column, cell, number, index)
+            else:
+                values[column.field] = self._value(column, cell, number, index)
+        if secret is False and any(isinstance(cell, str) and speaks_of_secrets(cell) for cell in row if classified(cell) is None):
+            secret = None  # what it says of itself elsewhere outweighs a “no” until somebody has confirmed it
+        name = cells.text_of(values.get("name"))
+        if not name:
+            return
+        if cells.text_of(values.get("template")).casefold() in _YES:
+            self.templates += 1
+            return
+        keys = {head: cells.text_of(row[index]) if index < len(row) else "" for index, head in self.found.keys.items()}
+        keys[BY_PREFIX] = prefix_of(name)
+        self.machines.append(Machine(number, name, keys, values, off=values.get("power") == "off", system=of_system, classified=secret))
+
+    def _of_system(self, column: Foreign, cell: Any, number: int, index: int) -> dict[str, Any]:
+        """A cell that tells of the machine's system, in the form's words."""
+        ours = forms()["systems"].column(column.field)
+        try:
+            read = read_value(ours.type, said(column, cell), column.unit)
+        except cells.Unreadable:
+            answered = answered_wording(self.builder.answers, ours, "systems", cell)
+            if answered is None:
+                ask_wording(self.builder.asked, ours, "systems", cell, f"{self.at} › {address(number, index)}")
+                return {}
+            read = answered
+        if ours.type == "grade":
+            return {"grade_answered": True, "protection_grade": read.value or None}
+        return {} if read.value is None else {column.field: read.value}
+
+    def _value(self, column: Foreign, cell: Any, number: int, index: int) -> Any:
+        if column.field not in _TYPES:
+            return said(column, cell)
+        try:
+            return read_value(_TYPES[column.field], cell, column.unit).value
+        except cells.Unreadable:
+            self.builder.findings.append(
+                Raw(self.file, self.grid.name, address(number, index)).finding(
+                    "unreadable", "warning", f"“{column.headers[0]}”无法识别，未计 (cannot be read; left out of the sum)", "更正该值 (mend the value)"
+                )
+            )
+            return None
+
+    def finish(self) -> None:
+        self.builder.sources.add(self.file)
+        running = sum(not machine.off for machine in self.machines)
+        about = f"{self.found.source.name}：{len(self.machines)} 台机器（关机 {len(self.machines) - running}），模板 {self.templates} 个不计"
+        first = address(self.found.header, 0)
+        self.builder.interpretations.append(Interpretation(self.file, self.grid.name, first, "", about))
+        if not self.machines:
+            return
+        answer = self.builder.answers.get("grouping", about=self.found.source.name, scope=self.scope)
+        unsaid = [machine for machine in self.machines if machine.classified is None]
+        statement = self.unanswered.statement() if unsaid else None
+        if answer is None:
+            self._ask_grouping()
+        if unsaid and statement is None:
+            for machine in unsaid:
+                self.unanswered.lacks(machine.row, f"{self.at} › {address(machine.row, 0)}")
+            self.unanswered.ask({"工作表名称": self.grid.name, "文件名": self.file})
+        if answer is None or (unsaid and statement is None):
+            self.builder.findings.append(
+                Raw(self.file, self.grid.name, first).finding(
+                    "machines-not-grouped", "error",
+                    f"{len(self.machines)} 台机器尚未归入系统，未统计 (machines that are not grouped into systems yet: nothing of them is counted or kept)",
+                    "回答末尾的问题：按哪一列归并，是否均非涉密 (answer the questions: by which column, and that none is classified)",
+                )
+            )  # fmt: skip
+        if statement is not None:
+            for machine in unsaid:
+                machine.classified = machine.row + 1 in statement.classified
+        if answer is not None:
+            self._group(answer.answer, self.machines)
+
+    def _ask_grouping(self) -> None:
+        heads = [*self.found.keys.values(), BY_PREFIX]
+        proposed, evidence = "", ""
+        for head in heads:
+            counted = Counter(machine.keys[head] for machine in self.machines)
+            blank = counted.pop("", 0)
+            if len(counted) >= 2 and blank * 2 < len(self.machines) and len(counted) * 3 <= len(self.machines) * 2:
+                proposed, evidence = head, f"分成 {len(counted)} 组，空 {blank} 台，最大一组 {max(counted.values())} 台"
+                break
+        self.builder.asked.ask(
+            Key("grouping", about=self.found.source.name, scope=self.scope),
+            f"{self.at}：{len(self.machines)} 台机器按哪一列归并成系统？(by which column are the machines grouped into systems?)",
+            place=f"{self.at} › {address(self.found.header, 0)}", proposed=proposed, evidence=evidence, choices=tuple(heads),
+        )  # fmt: skip
+
+    @staticmethod
+    def _tail(value: str) -> str:
+        """The last part of a path of folders."""
+        return value.rstrip("/").rpartition("/")[2] or value
+
+    def _group(self, head: str, machines: Iterable[Machine]) -> None:
+        groups: dict[str, list[Machine]] = {}
+        for machine in machines:
+            groups.setdefault(self._tail(machine.keys.get(head, "")).strip(), []).append(machine)
+        alone = groups.pop("", [])
+        if alone:
+            self.builder.findings.append(
+                Raw(self.file, self.grid.name, address(alone[0].row, 0)).finding(
+                    "machines-without-group", "error", f"{len(alone)} 台机器的“{head}”为空，未归入任何系统 (machines without a value in that column: in no system)",
+                    "在导出源补填后重新导出，或在问题中改选另一列 (fill it in at the source, or choose another column)",
+                )
+            )  # fmt: skip
+        for name, members in groups.items():
+            if any(machine.classified for machine in members):
+                self._withhold(name, members)
+            else:
+                stated = all(machine.classified is False for machine in members)
+                self.builder.groups.append(MachineGroup(name, self._system(name, members), self._hosts(name, members), stated))
+
+    def _withhold(self, name: str, members: list[Machine]) -> None:
+        """A system of which one machine is classified is classified: counted once, nothing of it kept."""
+        department = next((str(machine.system["department"]) for machine in members if "department" in machine.system), "")
+        self.builder.secrets.add(name, department)
+        self.builder.classified_row(Raw(self.file, self.grid.name, f"A{members[0].row + 1}"), department, None, answered=True)
+
+    def _told_of_system(self, members: list[Machine]) -> dict[str, Any]:
+        """What the rows of one system say of it. Texts are joined; of what they say differently otherwise nothing is taken."""
+        told: dict[str, Any] = {}
+        for name in dict.fromkeys(name for machine in members for name in machine.system):
+            values = list(dict.fromkeys(machine.system[name] for machine in members if name in machine.system))
+            if len(values) == 1:
+                told[name] = values[0]
+            elif name in _JOINED:
+                told[name] = "、".join(map(str, values))[:200]
+            else:
+                self.builder.findings.append(
+                    Raw(self.file, self.grid.name, f"A{members[0].row + 1}").finding(
+                        "machines-differ", "error", f"同一系统各行的“{forms()['systems'].column(_COLUMN.get(name, name)).zh}”不一致，未采用 (the rows of one system differ)",
+                        "改为一致，或在问题中改选归并的列 (make them agree, or choose another column to group by)",
+                    )
+                )  # fmt: skip
+        return told
+
+    def _system(self, name: str, members: list[Machine]) -> Raw:
+        running = [machine for machine in members if not machine.off] or members
+        values: dict[str, Any] = {**self._told_of_system(members), "name": name[:200], "servers": len(running)}
+        for field_name, of in (("vcpus", "vcpus"), ("memory_gb", "memory_gb"), ("storage_gb", "disk_gb")):
+            amounts = [machine.values.get(of) for machine in running]
+            if all(isinstance(amount, int | float) for amount in amounts):
+                values[field_name] = round(sum(float(amount) for amount in amounts if amount is not None), 3)
+        systems = list(dict.fromkeys(cells.text_of(machine.values.get("os")) for machine in running))
+        if all(systems):
+            values["os"] = "、".join(systems)[:200]
+        if self.found.source.virtual is not None:
+            values["virtualised"] = self.found.source.virtual
+        return Raw(
+            self.file, self.grid.name, f"A{members[0].row + 1}", values, source=self.scope,
+            contexts={"工作表名称": self.grid.name, "文件名": self.file.rsplit("/", 1)[-1]},
+        )  # fmt: skip
+
+    def _hosts(self, name: str, members: list[Machine]) -> list[Raw]:
+        """Machines with an address; one that has none is counted with its system, and cannot be reached."""
+        hosts = []
+        for machine in members:
+            reached = next((part for part in re.split(r"[,;\s]+", cells.text_of(machine.values.get("address"))) if part), "").partition("/")[0]
+            if machine.off or not _ADDRESS.fullmatch(reached):
+                continue
+            values = {
+                "system": name, "name": host_name(machine.name), "address": reached, "os": cells.text_of(machine.values.get("os")) or None,
+                "memory_gb": machine.values.get("memory_gb") or None, "disk_gb": machine.values.get("disk_gb") or None,
+                "vcpus": int(machine.values["vcpus"]) if machine.values.get("vcpus") else None,
+            }  # fmt: skip
+            hosts.append(Raw(self.file, self.grid.name, f"A{machine.row + 1}", {of: value for of, value in values.items() if value is not None}))
+        return hosts
+
+
+def host_name(name: str) -> str:
+    """A machine's name as a host can be called."""
+    plain = re.sub(r"[\s_.]+", "-", name.casefold()).strip("-")
+    return plain if _HOST.fullmatch(plain) else make_id("vm", name)
+
+
+def prefix_of(name: str) -> str:
+    """``oa-web-01`` → ``oa``; a name of one part is its own group."""
+    plain = re.sub(r"[\d]+$", "", name).strip("-_. ")
+    return re.split(r"[-_.\s]", plain)[0].casefold() or key(name)

@@ -1,0 +1,245 @@
+"""A table that no list of headers knows → what its columns probably are, from their headers and from what their cells look like.
+
+A proposal with its evidence, for a person to confirm once; nothing is read by it before. Evidence says how many cells look like something, never
+what stands in one: the row may be a classified system's. What the words mean that it looks for is data: ``hints.yaml``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from orchestrator.inventory.answers import classified
+from orchestrator.inventory.cells import Unreadable, folded, is_blank, plain, text_of
+from orchestrator.inventory.forms import forms, header_key, match
+from orchestrator.inventory.heads import value_by_head
+from orchestrator.inventory.sheets.grids import Row
+from orchestrator.inventory.sheets.header_cells import HeaderCells
+from orchestrator.inventory.units import header_unit
+from orchestrator.inventory.values import choices, listed_choice, read_value
+from orchestrator.inventory.yaml_in import documents_of
+
+OF_THE_SYSTEM = frozenset(
+    {"department", "level", "organisation_type", "kind", "classified", "status", "protection_grade", "room", "network", "users", "dbms", "middleware", "operator", "vendor"}
+)
+"""What a row of a list of machines may say of the machine's system."""
+MACHINE_TYPES = {"vcpus": "cores", "memory_gb": "size", "disk_gb": "size"}
+_SAMPLE = 60
+_ENOUGH = 0.5
+_SPEAKS = 0.6
+_SPOKEN = 2
+"""So many headers must speak for themselves."""
+_MEASURED = {"size", "cores", "count", "minutes", "people", "money"}
+_CHOICES_ALONE = 0.9
+
+
+@dataclass(frozen=True)
+class Hint:
+    ends: tuple[str, ...] = ()
+    has: tuple[str, ...] = ()
+    against: tuple[str, ...] = ()
+    looks: re.Pattern[str] | None = None
+    alone: bool = False
+
+
+@dataclass(frozen=True)
+class Guess:
+    """One column of a proposal."""
+
+    field: str
+    score: float
+    evidence: str
+    spoken: bool = False
+    """Its header speaks for it, and is no value itself: a row of data is never taken for a header."""
+
+
+@dataclass(frozen=True)
+class Proposed:
+    about: str
+    """``systems`` or ``machines``."""
+    heads: Mapping[int, str]
+    columns: Mapping[int, Guess]
+    units: Mapping[int, str]
+
+    @property
+    def fields(self) -> set[str]:
+        return {guess.field for guess in self.columns.values()}
+
+
+@cache
+def _hints() -> Mapping[str, Mapping[str, Hint]]:
+    text = (resources.files("orchestrator.inventory") / "hints.yaml").read_text("utf-8")
+    return {
+        kind: {
+            field: Hint(
+                tuple(map(folded, said.get("ends", ()))), tuple(map(folded, said.get("has", ()))), tuple(map(folded, said.get("not", ()))),
+                re.compile(said["values"]) if "values" in said else None, bool(said.get("alone")),
+            )
+            for field, said in fields.items()
+        }
+        for kind, fields in documents_of(text, "hints.yaml")[0].items()
+    }  # fmt: skip
+
+
+def propose_columns(heads: HeaderCells, rows: Sequence[Row]) -> Proposed | None:
+    """What a table with this header and these first rows is made of. None where too little points anywhere.
+
+    A table with names and addresses of machines is one of machines, unless each of its rows names another system.
+    """
+    cells = {index: _column(index, rows) for index in heads.words}
+    systems = _assigned("systems", heads.words, cells)
+    machines = _assigned("machines", heads.words, cells)
+    of_machines = {guess.field for guess in machines.values()}
+    of_systems = {guess.field for guess in systems.values()}
+    if sum(guess.spoken for guess in {**systems, **machines}.values()) < _SPOKEN:
+        return None
+    if {"name", "address"} <= of_machines and len(of_machines) >= 3 and not _one_row_each(systems, machines, cells):
+        return _proposed("machines", heads.words, _with_system_columns(machines, systems))
+    if "name" in of_systems and len(of_systems) >= 2:
+        return _proposed("systems", heads.words, systems)
+    if {"name", "vcpus", "memory_gb"} <= of_machines:
+        return _proposed("machines", heads.words, _with_system_columns(machines, systems))
+    return None
+
+
+def _one_row_each(systems: Mapping[int, Guess], machines: Mapping[int, Guess], cells: Mapping[int, list[Any]]) -> bool:
+    """Whether a column names a system, another one on each row."""
+    at = next((index for index, guess in systems.items() if guess.field == "name"), None)
+    if at is None or machines.get(at, Guess("", 0, "")).field == "name":
+        return False
+    return len({text_of(value) for value in cells[at]}) == len(cells[at])
+
+
+def _with_system_columns(machines: Mapping[int, Guess], systems: Mapping[int, Guess]) -> dict[int, Guess]:
+    """Columns of a list of machines that tell of their system: whose it is, whether it is classified."""
+    further = {index: guess for index, guess in systems.items() if index not in machines and guess.field in OF_THE_SYSTEM}
+    return dict(sorted({**machines, **further}.items()))
+
+
+def propose_further(rows: Sequence[Row], known: set[str], unknown: Mapping[int, str]) -> Mapping[int, Guess]:
+    """What further columns of a table may be whose other columns are known. ``unknown``: column → its words."""
+    cells = {index: _column(index, rows) for index in unknown}
+    found = _assigned("systems", unknown, cells, taken=known)
+    wanted = {column.field for column in forms()["systems"].columns if column.need in {"count", "plan"}}
+    return found if any(guess.field in wanted for guess in found.values()) else {}
+
+
+def _proposed(about: str, words: Mapping[int, str], columns: Mapping[int, Guess]) -> Proposed:
+    form = forms()["systems"]
+    units = {}
+    for index, guess in columns.items():
+        field = "storage_gb" if guess.field == "disk_gb" else guess.field
+        if field in {column.field for column in form.columns}:
+            units[index] = header_unit(form.column(field), words[index]) or _trailing_unit(field, words[index])
+    return Proposed(about, words, columns, units)
+
+
+def _trailing_unit(field: str, words: str) -> str:
+    """内存MB, 数据量_G: a unit at the end without brackets."""
+    found = re.search(r"[_\s-]?(tib|gib|mib|tb|gb|mb|[tgm])$", folded(plain(words)))
+    return found.group(1) if found and forms()["systems"].column(field).type == "size" else ""
+
+
+def _column(index: int, rows: Sequence[Row]) -> list[Any]:
+    return [row[index] for row in rows if index < len(row) and not is_blank(row[index])][:_SAMPLE]
+
+
+def _assigned(kind: str, words: Mapping[int, str], cells: Mapping[int, list[Any]], taken: set[str] | None = None) -> dict[int, Guess]:
+    """Each column its likeliest field, each field one column."""
+    guesses = [
+        (guess, index)
+        for index, head in words.items()
+        for field, hint in _hints()[kind].items()
+        if field not in (taken or ()) and (guess := _guess(kind, field, hint, head, cells[index])) is not None
+    ]
+    found: dict[int, Guess] = {}
+    for guess, index in sorted(guesses, key=lambda one: (-one[0].score, one[1], one[0].field)):
+        if index not in found and guess.field not in {known.field for known in found.values()}:
+            found[index] = guess
+    return dict(sorted(found.items()))
+
+
+def _guess(kind: str, field: str, hint: Hint, head: str, values: Sequence[Any]) -> Guess | None:
+    by_header, word = _by_header(kind, field, hint, head)
+    if by_header < 0:
+        return None
+    looks = _by_values(kind, field, hint, values)
+    share = looks / len(values) if values and looks is not None else None
+    if share is not None and share < _ENOUGH and by_header < 1 and not _asked_by_word(kind, field, by_header, values):
+        return None
+    alone = share is not None and len(values) >= 2 and share >= (_CHOICES_ALONE if hint.looks is None else 0.7) and _alone(kind, field, hint, values)
+    score = 0.65 * by_header + 0.35 * (share if share is not None else 0.4)
+    if by_header < 0.5 and not alone:
+        return None
+    said = [f"表头含“{word}”"] if word else []
+    said += [f"{looks}/{len(values)} 行可读"] if share is not None else []
+    spoken = by_header >= 0.5 and not (hint.looks is not None and hint.looks.search(plain(head)))
+    return Guess(field, score if by_header >= 0.5 else 0.4 * score + 0.3 * (share or 0), "，".join(said), spoken)
+
+
+def _asked_by_word(kind: str, field: str, by_header: float, values: Sequence[Any]) -> bool:
+    """Whether its cells are few words over and over: what they mean can be asked, each once."""
+    few = len({text_of(value) for value in values}) <= max(3, len(values) // 3)
+    return kind == "systems" and field != "classified" and _type(field) in choices() and by_header >= _SPEAKS and few
+
+
+def _alone(kind: str, field: str, hint: Hint, values: Sequence[Any]) -> bool:
+    """Whether cells may decide whatever the header says."""
+    if kind == "systems" and field in {"level", "organisation_type", "network"}:
+        return all(listed_choice(_type(field), value) is not None for value in values)
+    if field == "name" and len({text_of(value) for value in values}) * 10 < len(values) * 8:
+        return False
+    return hint.alone
+
+
+def _type(field: str) -> str:
+    return forms()["systems"].column(field).type
+
+
+def _by_header(kind: str, field: str, hint: Hint, head: str) -> tuple[float, str]:
+    """How far the header speaks for the field, from 0 to 1, and by which word; below 0: against it."""
+    text = folded(header_key(head))
+    known = match(forms()["systems"], head) if kind == "systems" else None
+    if known is not None:
+        return (1.0, head[:20]) if known.field == field else (-1.0, "")
+    if any(word in text for word in hint.against):
+        return -1.0, ""
+    own = forms()["systems"].by_header if kind == "systems" else {}
+    ends = [*hint.ends, *(name for name, column in own.items() if column.field == field and len(name) >= (2 if not name.isascii() else 4))]
+    best = max((word for word in ends if text.endswith(word)), key=len, default="")
+    if best:
+        return 0.6 + 0.4 * len(best) / len(text), best
+    within = max((word for word in hint.has if _stands_in(word, text)), key=len, default="")
+    return (0.5 + 0.4 * len(within) / len(text), within) if within else (0.0, "")
+
+
+def _stands_in(word: str, text: str) -> bool:
+    """A Latin word by itself only: ``ip`` is not in ``description``."""
+    return bool(re.search(rf"(?<![a-z]){re.escape(word)}(?![a-z])", text)) if word.isascii() else word in text
+
+
+def _by_values(kind: str, field: str, hint: Hint, values: Sequence[Any]) -> int | None:
+    """How many cells look like it; None where nothing can be told by them."""
+    if not values:
+        return None
+    if hint.looks is not None:
+        return sum(bool(hint.looks.search(plain(value))) for value in values)
+    if kind == "systems" and field == "classified":
+        return sum(classified(value) is not None for value in values)
+    of = _type(field) if kind == "systems" else MACHINE_TYPES.get(field, "text")
+    if of in choices():
+        return sum(listed_choice(of, value) is not None or value_by_head(of, folded(plain(value))) is not None for value in values)
+    if of in _MEASURED or of in {"grade", "yes_no", "when", "ports"}:
+        return sum(_reads(of, value) for value in values)
+    return None
+
+
+def _reads(kind: str, value: Any) -> bool:
+    try:
+        return read_value(kind, value).value is not None
+    except Unreadable:
+        return False

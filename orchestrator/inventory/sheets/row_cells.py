@@ -1,0 +1,182 @@
+"""The cells of one row → the values of its system or thing, each read by its column's type."""
+
+from __future__ import annotations
+
+import datetime as dt
+import string
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.inventory import cells
+from orchestrator.inventory.build.wall import Wall
+from orchestrator.inventory.cells import Value
+from orchestrator.inventory.forms import Column
+from orchestrator.inventory.reading import Interpretation, Raw
+from orchestrator.inventory.sheets.archive import column_of
+from orchestrator.inventory.sheets.asking import BareNumbers, Source, answered_wording, ask_wording
+from orchestrator.inventory.sheets.grids import Grid, Row, address
+from orchestrator.inventory.sheets.header import Table
+from orchestrator.inventory.sheets.headings import compared
+from orchestrator.inventory.sheets.sheet_notes import SheetNotes
+from orchestrator.inventory.values import date, read_value
+
+if TYPE_CHECKING:
+    from orchestrator.inventory.build.builder import Builder
+
+_DIGITS = string.digits
+
+
+class RowCells:
+    """Reads rows of one sheet by the table that was named to ``use`` last. Never called for a classified row."""
+
+    def __init__(self, grid: Grid, file: str, builder: Builder, today: dt.date, wall: Wall, notes: SheetNotes) -> None:
+        self.grid, self.file, self.builder, self.today, self.wall, self.notes = grid, file, builder, today, wall, notes
+
+    def use(self, table: Table, source: Source, bare: BareNumbers) -> None:
+        self.table, self.by_field, self.source, self.bare = table, table.by_field, source, bare
+        self.heads = {*table.columns, *table.unknown, *table.classified, *(index for index, _ in (*table.repeated, *table.joined))}
+
+    def fill(self, raw: Raw, number: int, row: Row) -> None:
+        also: dict[str, tuple[Any, str]] = {}
+        for index, column in self.table.columns.items():
+            cell = raw.at(column.field)
+            value = at(row, index)
+            if cell in self.grid.formulas:
+                self.notes.formula(number, index, value)
+                self.wall.saw_formula(raw, column.field, cell, self.grid.formulas[cell])
+            if cell in self.grid.errors:
+                self.notes.error(number, index, column, "公式出错 (a formula's error value)")
+                continue
+            if column.field == "classified":
+                continue
+            try:
+                read = read_value(column.type, value, self.table.units.get(index, ""), self.today)
+            except cells.Unreadable as why:
+                answered = self._answered(column, value, number, index)
+                if answered is None:
+                    raw.unread.add(column.field)
+                    self.notes.error(number, index, column, str(why))
+                    continue
+                read = answered
+            if read.understood:
+                raw.interpretations.append(Interpretation(self.file, self.grid.name, cell, cells.text_of(value), read.understood))
+            if read.value is not None:
+                self._put(raw, column, read.value, cells.text_of(value) if read.understood else "")
+                self.bare.took(raw, index, number, value, read.value)
+                also |= {field: (more, cell) for field, more in read.also.items()}
+        self._take_also(raw, row, also)
+        self._further(raw, number, row)
+        for index, words in self.table.unknown.items():
+            if not cells.is_blank(value := at(row, index)):
+                raw.unknown[words[:200]] = self._unknown(raw, words, value, number, index)[:2000]
+                if (cell := address(number, index)) in self.grid.formulas:
+                    self.wall.saw_formula(raw, words[:200], cell, self.grid.formulas[cell])
+        self._without_header(number, row)
+
+    def _without_header(self, number: int, row: Row) -> None:
+        for index, value in enumerate(row):
+            if index not in self.heads and not cells.is_blank(value) and self.notes.first("cell-without-header", index):
+                self.notes.finding(
+                    "cell-without-header", "warning", number, index, "该列没有表头，未读取 (no header above this column; not read)",
+                    "补上表头，或删除内容 (give the column a header, or remove what stands there)",
+                )  # fmt: skip
+
+    def _answered(self, column: Column, value: Any, number: int, index: int) -> Value | None:
+        """What somebody answered this wording means; where nobody did, it is asked about."""
+        form = self.table.form.id
+        read = answered_wording(self.builder.answers, column, form, value)
+        if read is None:
+            ask_wording(self.builder.asked, column, form, value, self.source.place(number, index))
+        return read
+
+    def _take_also(self, raw: Raw, row: Row, also: Mapping[str, tuple[Any, str]]) -> None:
+        """What cells said of other columns, where those are silent: ``4C8G`` under CPU."""
+        for field, (more, cell) in also.items():
+            if field not in raw.values and cells.is_blank(self.cell(row, field)):
+                raw.values[field] = more
+                raw.cells[field] = cell
+
+    def _further(self, raw: Raw, number: int, row: Row) -> None:
+        """Further columns of fields that have been read."""
+        for index, column in self.table.joined:
+            self._join(raw, number, row, index, column)
+        for index, column in self.table.repeated:
+            self._compare(raw, number, row, index, column)
+
+    def _join(self, raw: Raw, number: int, row: Row, index: int, column: Column) -> None:
+        """数据库类型 and 数据库版本 are one answer."""
+        second, first = cells.text_of(at(row, index)), raw.values.get(column.field)
+        if cells.is_blank(second) or cells.not_known(second) or (isinstance(first, str) and cells.folded(second) in cells.folded(first)):
+            return
+        whole = f"{first} {second}" if first else second
+        raw.values[column.field] = whole
+        raw.interpretations.append(Interpretation(self.file, self.grid.name, address(number, index), second, whole[:200]))
+
+    def _compare(self, raw: Raw, number: int, row: Row, index: int, column: Column) -> None:
+        """Two columns of one field: what only one says is taken, what they say differently is not."""
+        if column.field == "classified" or not compared(column) or cells.is_blank(second := at(row, index)):
+            return
+        first = self.cell(row, column.field)
+        try:
+            read = read_value(column.type, second, self.table.units.get(index, ""), self.today)
+            same = read_value(column.type, first, self.table.units.get(self.by_field[column.field], ""), self.today).value == read.value
+        except cells.Unreadable:
+            read, same = None, cells.folded(cells.text_of(second)) == cells.folded(cells.text_of(first))
+        if same:
+            return
+        if read is not None and cells.is_blank(first):
+            if read.value is not None:
+                self._put(raw, column, read.value, cells.text_of(second) if read.understood else "")
+            return
+        raw.values.pop(column.field, None)
+        self.notes.error(number, index, column, "与同名的另一列不一致，请保留一列 (differs from the other column for it: keep one)")
+
+    def _put(self, raw: Raw, column: Column, value: Any, words: str) -> None:
+        """``words``: the cell as it stood, where reading it took more than copying."""
+        if column.type == "grade":
+            raw.values["grade_answered"] = True
+            if value:
+                raw.values["protection_grade"] = value
+            else:
+                raw.values.setdefault("protection_grade", None)
+        elif "." in column.field:
+            outer, inner = column.field.split(".")
+            raw.values.setdefault(outer, {})[inner] = value
+        else:
+            raw.values[column.field] = value
+        if column.field == "special_equipment" and value is True and words and "special_equipment_note" not in raw.values:
+            raw.values["special_equipment_note"] = words
+
+    def _unknown(self, raw: Raw, words: str, value: Any, number: int, index: int) -> str:
+        """A value of an unknown column, as text; a serial number under a header about time is shown as the date it is."""
+        if isinstance(value, float) and any(word in words for word in ("时间", "日期", "年月")):
+            try:
+                read = date(value)
+            except cells.Unreadable:
+                return cells.text_of(value)
+            raw.interpretations.append(
+                Interpretation(self.file, self.grid.name, address(number, index), cells.text_of(value), str(read.value))
+            )
+            return str(read.value)
+        return cells.text_of(value)
+
+    def comments(self, raw: Raw, places: Iterable[str], *, on_a_row: bool = True) -> None:
+        """Only that there is one: its words may speak of a classified system, on whichever row they stand (R2)."""
+        for cell in places:
+            index = column_of(cell.rstrip(_DIGITS).encode()) - 1
+            if not self.notes.another("comment-in-cell", index):
+                continue
+            finding = Raw(self.file, self.grid.name, cell).finding(
+                "comment-in-cell", "warning", "批注未读作数据 (a comment in the cell; not taken as data)",
+                "请把要填的内容写入单元格，再删除批注 (what belongs to the answer goes into the cell; then delete the comment)",
+            )  # fmt: skip
+            (raw if on_a_row else self.builder).findings.append(finding)
+
+    def cell(self, row: Row, field: str) -> Any:
+        index = self.by_field.get(field)
+        return None if index is None else at(row, index)
+
+
+def at(row: Row, index: int) -> Any:
+    """A cell; None where the row ends before it."""
+    return row[index] if index < len(row) else None

@@ -1,0 +1,360 @@
+"""Rows of a recognised table → raw records in the builder, each cell read by its column's type. Classified rows end here, unread (R2)."""
+
+from __future__ import annotations
+
+import datetime as dt
+import string
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from orchestrator.errors import Finding
+from orchestrator.inventory import cells
+from orchestrator.inventory.answers import classified
+from orchestrator.inventory.build.builder import Builder
+from orchestrator.inventory.build.wall import Wall
+from orchestrator.inventory.reading import Interpretation, Raw
+from orchestrator.inventory.sheets.asking import BareNumbers, Source, Unanswered
+from orchestrator.inventory.sheets.foreign import ahead, in_our_words, recognise
+from orchestrator.inventory.sheets.grids import Grid, Row, address
+from orchestrator.inventory.sheets.header import Line, Table
+from orchestrator.inventory.sheets.headings import about_header, nothing_on_classification
+from orchestrator.inventory.sheets.label_forms import is_label_form, is_on_its_side, read_label_forms
+from orchestrator.inventory.sheets.lost import Lost, Tally, in_one_cell, is_secret_heading, speaks_of_secrets, swallowed
+from orchestrator.inventory.sheets.machine_lists import read_machines
+from orchestrator.inventory.sheets.row_cells import RowCells, at
+from orchestrator.inventory.sheets.rowkind import Kind, kind_of_row
+from orchestrator.inventory.sheets.sheet_notes import SheetNotes
+from orchestrator.inventory.sheets.table import Unclear, Unrecognised, read_tables
+from orchestrator.inventory.sheets.unknown_tables import ask_about_columns, ask_about_table
+from orchestrator.inventory.values import read_value
+
+QUIET_SHEETS = {"填表说明", "填报说明", "说明", "instructions", "封面", "目录"}
+_LETTERS = string.ascii_uppercase
+_PASSED = {
+    Kind.TOTAL: ("合计", "合计行，未统计 (a total; not counted)"),
+    Kind.NOTE: ("说明", "说明或签字行，未读取 (a note or signatures; not read)"),
+    Kind.EXAMPLE: ("示例", "示例行，未统计 (an example; not counted)"),
+}
+"""What is listed of a row that is nobody's: none of its words, for they may be about anyone."""
+
+
+def read_sheet(grid: Grid, file: str, builder: Builder, today: dt.date) -> bool:
+    """Read one sheet, whoever's table it is. False when nothing was recognised on it. Raises ``BadFile`` from the grid's rows."""
+    first, grid = ahead(grid)
+    found = recognise(builder.foreign, grid.name, first, grid.merged)
+    if found is None:
+        if file in builder.ignored:
+            return True
+        if grid.name.casefold() not in QUIET_SHEETS and is_label_form(builder.foreign, first):
+            read_label_forms(grid, file, builder, today)
+            return True
+        if grid.name.casefold() not in QUIET_SHEETS and is_on_its_side(builder.foreign, first):
+            read_label_forms(grid, file, builder, today, on_its_side=True)
+            return True
+        return read_grid(grid, file, builder, today, first)
+    if found.source.ignore_other_sheets:
+        builder.ignored[file] = found.source.name
+    if found.source.about == "nothing":
+        builder.interpretations.append(
+            Interpretation(file, grid.name, address(found.header, 0), "", "已确认不是台账，未读取 (confirmed to be no inventory; not read)")
+        )
+        return True
+    if found.source.about == "machines":
+        read_machines(grid, found, file, builder)
+        return True
+    first, translated = ahead(in_our_words(grid, found))
+    return read_grid(translated, file, builder, today, first)
+
+
+def read_grid(grid: Grid, file: str, builder: Builder, today: dt.date, first: Sequence[Row] = ()) -> bool:
+    """Read one sheet into the builder. ``first``: its first rows. False when no form was recognised on it. Raises ``BadFile`` from the grid's
+    rows."""
+    reader = _SheetReader(grid, file, builder, today, first)
+    for part in read_tables(grid):
+        if isinstance(part, Unrecognised):
+            return _unrecognised(part, grid, first, file, builder)
+        if isinstance(part, Unclear):
+            builder.findings.append(
+                Raw(file, grid.name, address(part.number, 0)).finding(
+                    "header-unclear", "error", "像表头但无法识别，该行以下未读取 (looks like a header and cannot be understood; nothing below it was read)",
+                    "改用模板的表头；如是数据行，请更正 (use the template's headers; correct the row if it is data)",
+                )
+            )  # fmt: skip
+        elif isinstance(part, Table):
+            reader.begin(part)
+        else:
+            reader.read(part)
+    reader.finish()
+    return True
+
+
+def _unrecognised(part: Unrecognised, grid: Grid, first: Sequence[Row], file: str, builder: Builder) -> bool:
+    """Whether a question about the sheet could be asked."""
+    if not part.anything or grid.name.casefold() in QUIET_SHEETS or (grid.hidden and grid.name.startswith("_")):
+        return False
+    cell = ask_about_table(grid, first, file, builder)
+    remedy = "回答末尾的问题：各列是什么 (answer the question: what are its columns)" if cell else (
+        "使用模板的表头，一行一个系统；不是统计表的，请删除或改名为“填表说明” (use the template's headers, one row a system; if it is no form, remove it or name it 填表说明)"
+    )  # fmt: skip
+    builder.findings.append(
+        Raw(file, grid.name, cell).finding(
+            "sheet-not-recognised", "error" if part.inventory or cell else "warning", "没有认出表头，该工作表未读取 (no header recognised; sheet not read)", remedy
+        )
+    )
+    return bool(cell)
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """A row that does not say whether it is classified, in memory only until the sheet has ended."""
+
+    table: Table
+    source: Source
+    bare: BareNumbers
+    line: Line
+    comments: tuple[str, ...]
+
+
+class _SheetReader:
+    """Reads the rows of one sheet's tables. ``begin`` with a header, ``read`` each row below it, ``finish`` once."""
+
+    table: Table
+
+    def __init__(self, grid: Grid, file: str, builder: Builder, today: dt.date, first: Sequence[Row] = ()) -> None:
+        self.grid, self.file, self.builder, self.today, self.first = grid, file, builder, today, first
+        self.began = False
+        self.unanswered = Unanswered(file, grid.name, builder.answers, builder.asked)
+        self.kept: list[_Kept] = []
+        """Rows that do not say whether they are classified, where somebody's statement may say it."""
+        self.wall = Wall()
+        self.unsaid: list[Finding | None] = []
+        """Of each table, that it has no column on classification."""
+        self.notes = SheetNotes(file, grid.name, builder.findings)
+        self.cells = RowCells(grid, file, builder, today, self.wall, self.notes)
+        self.comments: dict[int, list[str]] = {}
+        """Row → cells with comments that nobody was told of yet."""
+        for cell in sorted(grid.comments):
+            self.comments.setdefault(int(cell.lstrip(_LETTERS)) - 1, []).append(cell)
+
+    # ------------------------------------------------------------ the sheet
+
+    def begin(self, table: Table) -> None:
+        if self.grid.hidden and not self.began:
+            self.builder.findings.append(
+                Raw(self.file, self.grid.name).finding(
+                    "hidden-sheet",
+                    "warning",
+                    "隐藏的工作表，已照常读取 (a hidden sheet; it was read)",
+                    "如不应统计，请删除 (remove it if it is not meant to count)",
+                )
+            )
+        if self.began:
+            self._settle_table()
+        self.began = True
+        source = Source(self.file, self.grid.name, table)
+        if table.form.id == "systems" and table.unknown and ask_about_columns(table, self.grid, self.first, self.file, self.builder):
+            source.id = ""
+        self._use(table, source, BareNumbers(source, self.builder.answers, self.builder.asked))
+        self.tally = Tally(table)
+        self.secret_section = False
+        self.builder.findings.extend(about_header(table, self.file, self.grid.name))
+        self.unsaid.append(nothing_on_classification(table, self.file, self.grid.name))
+        self.builder.unknown_columns.extend(words[:200] for words in table.unknown.values())
+        if self.systems:
+            self.builder.forms.add((self.file, self.grid.name))
+        if self.systems and "department" not in self.by_field and table.owner:
+            self.builder.interpretations.append(
+                Interpretation(self.file, self.grid.name, address(*table.owner_at), "填报单位", f"全表单位：{table.owner}")
+            )
+
+    def _use(self, table: Table, source: Source, bare: BareNumbers) -> None:
+        """Read rows by this header from here on."""
+        self.source, self.bare = source, bare
+        self.cells.use(table, source, bare)
+        self.table, self.by_field, self.systems = table, table.by_field, table.form.id == "systems"
+        self.letters = {field: address(0, index)[:-1] for field, index in self.by_field.items()}
+        for field, letters in list(self.letters.items()):
+            self.letters.setdefault(field.split(".")[0], letters)
+
+    def read(self, line: Line) -> None:
+        self.unanswered.saw(line)
+        line = self.wall.without_its_cells(line, self.table)
+        what = kind_of_row(self.table, line)
+        if what is not Kind.BLANK and self._holds_rows(line):
+            return
+        if what is Kind.ODD:
+            self.notes.warn(
+                "row-skipped",
+                line.number,
+                0,
+                "该行内容太少，未读取 (too little on this row; not read)",
+                "补全或删除该行 (fill it in or remove it)",
+            )
+        elif what in _PASSED:
+            said, understood = _PASSED[what]
+            at = address(line.number, (line.own() or [0])[0])
+            self.builder.interpretations.append(Interpretation(self.file, self.grid.name, at, said, understood))
+        if what is Kind.TOTAL and self.systems and (lost := self.tally.total(line)):
+            self._lost(lost)
+        if what in {Kind.NOTE, Kind.ODD} and (secret := is_secret_heading(line)) is not None:
+            self.secret_section = secret
+        if what is not Kind.DATA:
+            return
+        self.tally.row(line)
+        raw = self._raw(line)
+        comments = self.comments.pop(line.number, ())  # on a classified row they go where the row goes
+        answer, told = self._answer(line)
+        if answer is False:
+            self.cells.comments(raw, comments)
+            self.cells.fill(raw, line.number, line.cells)
+            self._take(raw)
+        elif self.systems and answer is None and self.unanswered.may_be_stated and not self._says_yes(line):
+            self.wall.add(line)
+            self.kept.append(_Kept(self.table, self.source, self.bare, line, tuple(comments)))
+        elif self.systems:
+            if answer is None:
+                self.unanswered.lacks(line.number, self._place(line))
+            self._classified(raw, line, answered=answer is True, told=told)
+        elif not told:
+            self.notes.finding(
+                "technical-row-classified", "error", line.number, self.table.classified[0],
+                "该行“是否涉密”不是“否”，未读取 (the row does not say that it is not classified; not read)",
+                "确认后填“否”；涉密系统的行请删除 (answer no once that is confirmed; remove rows of classified systems)",
+            )  # fmt: skip
+
+    def _holds_rows(self, line: Line) -> bool:
+        """Whether a cell holds a whole row, or rows: an error, for they would be gone. Nothing of it is repeated: it may be a classified one."""
+        whole, within = in_one_cell(self.table, line), swallowed(line)
+        if whole is not None:
+            self.notes.finding(
+                "row-in-one-cell", "error", line.number, whole, "整行内容在一个单元格中，未读取 (a whole row stands in one cell; not read)",
+                "按列拆开：检查该行的分隔符或引号 (put it into its columns: see the separators and quotation marks)",
+            )  # fmt: skip
+        elif within is not None:
+            self.notes.finding(
+                "rows-in-a-cell", "error", line.number, within, "单元格中还有其他行的内容，该行未读取 (further rows stand within this cell; the row is not read)",
+                "检查该处的引号 (see the quotation marks there)",
+            )  # fmt: skip
+        return whole is not None or within is not None
+
+    def _lost(self, lost: Lost) -> None:
+        self.notes.finding(lost.code, lost.severity, lost.row, lost.column, lost.message, lost.remedy)
+
+    def _raw(self, line: Line) -> Raw:
+        at = f"A{line.number + 1}"
+        return Raw(self.file, self.grid.name, at, columns=self.letters, source=self.source.id, contexts=self.source.contexts)
+
+    def _place(self, line: Line) -> str:
+        """The cell that should say whether the row is classified."""
+        return self.source.place(line.number, self.table.classified[0] if self.table.classified else 0)
+
+    def _settle_kept(self) -> None:
+        """Rows that waited for what a statement says of the sheet, now that all of it was seen."""
+        statement = self.unanswered.statement()
+        if statement is None:
+            self.builder.findings.extend(finding for finding in self.unsaid if finding is not None)
+        last, source, bare = self.table, self.source, self.bare
+        for kept in self.kept:
+            self._use(kept.table, kept.source, kept.bare)
+            raw = self._raw(kept.line)
+            if statement is not None:
+                self._settle_doubt(kept.line.number)
+            if statement is not None and kept.line.number + 1 not in statement.classified:
+                self.wall.rows.discard(kept.line.number + 1)
+                self.cells.comments(raw, kept.comments)
+                self.cells.fill(raw, kept.line.number, kept.line.cells)
+                self._take(raw)
+                continue
+            if statement is None:
+                self.unanswered.lacks(kept.line.number, self._place(kept.line))
+            self._classified(raw, kept.line, answered=statement is not None, told="classified" not in self.by_field)
+        if statement is not None and self.kept:
+            first = self._place(self.kept[0].line).rpartition(" › ")[2]
+            said = f"非涉密（{statement.who} 声明），{len(self.kept) - len(statement.classified)} 行"
+            self.builder.interpretations.append(Interpretation(self.file, self.grid.name, first, "", said))
+        self._use(last, source, bare)
+
+    def _settle_doubt(self, number: int) -> None:
+        """Somebody has said what the row is: that it contradicts itself has been decided."""
+        findings, row = self.builder.findings, str(number + 1)
+        findings[:] = [
+            one for one in findings
+            if one.code != "classified-doubt" or (one.file, one.sheet) != (self.file, self.grid.name) or one.cell.lstrip(_LETTERS) != row
+        ]  # fmt: skip
+
+    def _settle_table(self) -> None:
+        """What is known of a table once its last row was read."""
+        for lost in self.tally.gaps() if self.systems else ():
+            self._lost(lost)
+        for number, index, column in self.bare.settle():
+            self.notes.error(number, index, column, "该列没有写单位，数值不合常理：见问题 (no unit, and no machine has as much: see the questions)")
+
+    def finish(self) -> None:
+        self._settle_kept()
+        self._settle_table()
+        self.builder.findings.extend(self.wall.take_back())
+        self.unanswered.ask(self.source.contexts)
+        self.cells.comments(Raw(self.file, self.grid.name), [cell for row in self.comments.values() for cell in row], on_a_row=False)
+        self.notes.leftover_counts(self.table.header)
+
+    # ------------------------------------------------------------ is it classified?
+
+    def _says_yes(self, line: Line) -> bool:
+        """Whether any column says that it is: no statement about a sheet outweighs that."""
+        return any(classified(at(line.cells, index)) is True for index in self.table.classified)
+
+    def _answer(self, line: Line) -> tuple[bool | None, bool]:
+        """What all columns that ask it say together, False only where one says so and none says otherwise; and whether all that there is to
+        say of an answer that is missing has been told."""
+        columns = self.table.classified
+        asked = "classified" in self.by_field
+        if not self.systems and not columns:
+            return False, True
+        said = {index: classified(cell) for index in columns if not cells.is_blank(cell := at(line.cells, index))}
+        answers = set(said.values())
+        if answers >= {True, False}:
+            self.notes.finding(
+                "classified-contradiction", "error", line.number, max(said), "各“是否涉密”列的答案矛盾，按涉密处理，未读取该行 (its answers contradict each other; treated as classified, not read)",
+                "由该单位确认后改为一致 (have the department make them agree)",
+            )  # fmt: skip
+            return None, True
+        if answers == {False} and (asked or not self.systems):
+            if not self._speaks_of_secrets(line):
+                return False, True
+            self.notes.finding(
+                "classified-doubt", "error", line.number, max(said),
+                "答“否”，而该行或所在分节写有涉密字样，按未答处理，未读取该行 (answered no, while the row or its section speaks of secrets: taken as not answered)",
+                "由该单位确认：确非涉密的，更正文字或由其声明 (have the department confirm it)",
+            )  # fmt: skip
+            return None, True
+        return (True if answers == {True} else None), self.systems and not asked
+
+    def _speaks_of_secrets(self, line: Line) -> bool:
+        if not self.systems:
+            return False
+        asked = set(self.table.classified)
+        return self.secret_section or any(
+            isinstance(cell, str) and speaks_of_secrets(cell) for index, cell in enumerate(line.cells) if index not in asked
+        )
+
+    def _classified(self, raw: Raw, line: Line, *, answered: bool, told: bool) -> None:
+        row = line.cells
+        self.wall.add(line)
+        department = cells.text_of(self.cells.cell(row, "department")) or self.table.owner
+        if answered or self.by_field.get("name") not in line.filled:
+            self.builder.secrets.add(self.cells.cell(row, "name"), department if answered else None)
+        try:
+            row_no = read_value("integer", self.cells.cell(row, "row_no")).value
+        except cells.Unreadable:
+            row_no = None
+        self.builder.classified_row(raw, department, row_no, answered=answered, quiet=told)
+
+    def _take(self, raw: Raw) -> None:
+        if self.systems:
+            if "department" not in self.by_field and self.table.owner:
+                raw.values["department"] = self.table.owner
+            self.builder.sheet_system(raw)
+            return
+        if isinstance(raw.values.get("health"), dict):
+            raw.values["health"].setdefault("target", "")  # nothing to say of a TCP check
+        self.builder.part(self.table.form.id, raw)

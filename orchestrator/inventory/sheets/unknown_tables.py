@@ -1,0 +1,87 @@
+"""Questions about tables, and columns, that nobody knows: asked once for each kind of table, whatever files it comes in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.inventory.forms import whole_key
+from orchestrator.inventory.questions import Key, digest
+from orchestrator.inventory.sheets.columns_answer import columns_text, one_line
+from orchestrator.inventory.sheets.grids import Grid, Row, address
+from orchestrator.inventory.sheets.header import Table
+from orchestrator.inventory.sheets.header_cells import HeaderCells, header_cells, likeliest_header
+from orchestrator.inventory.sheets.proposing import Guess, Proposed, propose_columns, propose_further
+
+if TYPE_CHECKING:
+    from orchestrator.inventory.build.builder import Builder
+
+_EVIDENCE = 8
+
+
+def ask_about_table(grid: Grid, rows: Sequence[Row], file: str, builder: Builder) -> str:
+    """What the columns of a table without a known header are. Returns the cell that the question is about; empty: nothing can be proposed."""
+    heads = likeliest_header(rows, grid.merged)
+    proposed = propose_columns(heads, rows[heads.row + 1 :]) if heads else None
+    if heads is None or proposed is None:
+        return ""
+    return _ask(proposed, heads, grid, file, builder, "没有认出表头，各列是什么？(what are its columns?)")
+
+
+def ask_about_columns(table: Table, grid: Grid, rows: Sequence[Row], file: str, builder: Builder) -> bool:
+    """What the columns of a form are that no header list knows, where one of them may be what the count or the plan lacks. Whether it is asked:
+    then what else is to be asked of the table waits, for a column may hold the answer."""
+    heads = _heads_of(table, rows, grid)
+    if heads is None:
+        return False
+    known = {column.field for column in table.columns.values()}
+    further = propose_further(rows[heads.row + 1 :], known, table.unknown)
+    if not further:
+        return False
+    words: Mapping[int, str] = {index: heads.words[index] for index in table.unknown if index in heads.words}
+    columns = {index: guess for index, guess in further.items() if index in words}
+    about = "form"
+    if heads.rows > 1:  # its groups decide what a header means: all of it is said
+        words, about = heads.words, "systems"
+        columns |= {index: Guess(column.field, 1.0, "") for index, column in table.columns.items() if index in words}
+    units = {index: unit for index, unit in table.units.items() if unit and index in columns}
+    proposed = Proposed(about, words, dict(sorted(columns.items())), units)
+    _ask(proposed, heads, grid, file, builder, "有不认识的列，是否如下？(are these columns what they seem to be?)")
+    return True
+
+
+def ask_about_labels(values: Mapping[str, list[Any]], known: set[str], place: str, builder: Builder) -> bool:
+    """What labels of a form are (label left, value right) that nobody knows. ``values``: label → what stands beside it. Whether it is asked."""
+    words = dict(enumerate(sorted(values)))
+    rows: list[Row] = [[stands[number] if number < len(stands) else None for _, stands in sorted(values.items())] for number in range(max(map(len, values.values())))]
+    columns = propose_further(rows, known, words)
+    if columns:
+        scope = digest("labels", *sorted(map(whole_key, values)))
+        _ask_by(Proposed("pairs", words, columns, {}), scope, place, builder, "有不认识的项目，是否如下？(are these labels what they seem to be?)")
+    return bool(columns)
+
+
+def _heads_of(table: Table, rows: Sequence[Row], grid: Grid) -> HeaderCells | None:
+    """The cells of the table's header; a row of units may stand below them."""
+    for number in (table.header, table.header - 1):
+        if 0 <= number < len(rows):
+            heads = header_cells(rows, number, grid.merged)
+            said = {whole_key(words) for words in heads.words.values()}
+            if table.unknown and all(whole_key(words) in said for words in table.unknown.values()):
+                return heads
+    return None
+
+
+def _ask(proposed: Proposed, heads: HeaderCells, grid: Grid, file: str, builder: Builder, asks: str) -> str:
+    cell = address(heads.row, min(heads.words))
+    scope = digest(*sorted({whole_key(words) for words in heads.words.values()}))
+    _ask_by(proposed, scope, " › ".join(part for part in (file, grid.name, cell) if part), builder, asks)
+    return cell
+
+
+def _ask_by(proposed: Proposed, scope: str, place: str, builder: Builder, asks: str) -> None:
+    said = [f"{one_line(proposed.heads[index])}：{guess.evidence}" for index, guess in proposed.columns.items() if guess.evidence]
+    builder.asked.ask(
+        Key("columns", about=f"table-{scope}", scope=scope), f"{place.rpartition(' › ')[0]}：{asks}", place=place,
+        proposed=columns_text(proposed), evidence="；".join(said[:_EVIDENCE]) + ("；…" if len(said) > _EVIDENCE else ""),
+    )  # fmt: skip
