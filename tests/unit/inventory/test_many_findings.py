@@ -80,11 +80,13 @@ def test_memory_and_time_have_a_bound(name: str, text: str, tmp_path: Path) -> N
     assert seconds < 20
 
 
-@pytest.mark.parametrize(("given", "remedy"), [("JM-001", "jm-001"), ("统编01", "填表说明")])
-def test_what_an_id_looks_like_is_said_in_words(given: str, remedy: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("given", "ident"), [("JM-001", "jm-001"), ("统编01", "")])
+def test_a_code_that_is_no_id_is_told_and_its_system_counts(given: str, ident: str, tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text(HEAD + f"1,市水务局,市直,政府,甲系统,应用系统,否,已建,{given}\n", encoding="utf-8")
-    (finding,) = load([path]).findings
-    assert (finding.code, finding.cell) == ("bad-value", "I2")
-    assert "小写字母" in finding.message and "lower-case" in finding.message and "[a-z" not in finding.message
-    assert remedy in finding.remedy
+    reading = load([path])
+    (system,) = reading.all_systems()
+    assert reading.errors == []
+    (said,) = [said for said in reading.interpretations if said.cell == "I2"]
+    assert (said.read, said.understood) == (given, ident or "不能用作编码，另行生成 (cannot be an id: one is made)")
+    assert system.id == ident or (not ident and system.id.startswith("sys-"))
