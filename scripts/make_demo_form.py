@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from orchestrator.inventory.workbook import write_workbook
+from orchestrator.inventory.folder.workbook import write_workbook
 
 from orchestrator.inventory.load import load_strict
 
