@@ -82,7 +82,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a copy is: structured, so that a terminal draws a bar and a log writes one line."""
+    """How far a copy or a comparison is: structured, so that a terminal draws a bar and a log writes one line."""
 
     tables_done: int
     tables: int
@@ -91,6 +91,8 @@ class Progress:
     """Of the source's tables: an estimate, since rows travel in another form than they lie on disk."""
     rows_done: int
     seconds: float
+    doing: str = "copy"
+    """``copy`` (measured in bytes) or ``comparison`` (in tables)."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ class Hands:
     should_stop: Callable[[], bool] = lambda: False
     """Asked in every wait: a person wants to turn back. The wait then ends with ``TurnedBack``."""
     progress: Callable[[Progress], None] = lambda _progress: None
-    """Told of every look at a copy that is under way."""
+    """Told of every look at a copy, and of every table of a comparison, that is under way. From any thread."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from orchestrator import texts
 from orchestrator.errors import Finding, NeedsPerson, Refused
 from orchestrator.movers import contract, decision, registry
 from orchestrator.movers.contract import Direction, Hands, Moment, Mover, Part, Place
@@ -34,7 +35,11 @@ def parts(ctx: Context) -> list[tuple[Mover, Part]]:
 
 
 def _tell_progress(ctx: Context, name: str, copied: contract.Progress) -> None:
-    ctx.progress(Progress(name, copied.bytes_done, copied.bytes, "bytes"))
+    if copied.doing == "comparison":
+        doing = texts.text("say.compares")
+        ctx.progress(Progress(f"{name}: {doing}", copied.tables_done, copied.tables, "tables"))
+    else:
+        ctx.progress(Progress(name, copied.bytes_done, copied.bytes, "bytes"))
 
 
 def part_of(ctx: Context, database: Database) -> Part:

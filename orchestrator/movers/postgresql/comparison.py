@@ -6,6 +6,7 @@ text: an enum's hash holds its OID, which differs on the two sides; a numeric's 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from psycopg import sql
@@ -40,17 +41,22 @@ class TableSum:
     method: str
 
 
-def checksums(connection: Connection, names: Names, snapshot: str | None = None) -> dict[str, TableSum]:
+def checksums(
+    connection: Connection, names: Names, snapshot: str | None = None, tell: Callable[[int, int], None] = lambda _done, _of: None
+) -> dict[str, TableSum]:
     """``schema.table`` → rows and sum, all from one snapshot (``snapshot``: an exported one). Every partition and every
-    child of an inheritance is a table of its own."""
+    child of an inheritance is a table of its own. ``tell``: how many are done, of how many."""
     found: dict[str, TableSum] = {}
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         if snapshot:
             connection.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(snapshot)))
         connection.execute(_SAME_FORM)
-        for table in carried_tables(connection, names):
+        tables = carried_tables(connection, names)
+        for number, table in enumerate(tables):
+            tell(number, len(tables))
             found[str(table)] = _checksum(connection, table.oid, sql.Identifier(table.schema, table.name))
+        tell(len(tables), len(tables))
     return found
 
 

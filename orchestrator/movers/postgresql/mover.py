@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from orchestrator.errors import Finding, TurnedBack
-from orchestrator.movers.contract import Comparison, Direction, Facts, Hands, Moment, Part, Place
+from orchestrator.movers.contract import Comparison, Direction, Facts, Hands, Moment, Part, Place, Progress
 from orchestrator.movers.postgresql import (
     alone,
     backup,
@@ -118,10 +118,17 @@ class PostgresMover:
     def compare(self, part: Part, direction: Direction, snapshots: tuple[str, str]) -> Comparison:
         names = names_of(part)
         with connect(part, direction.live) as live, connect(part, direction.other) as other, ThreadPoolExecutor(2) as pool:
-            here, there = pool.map(comparison.checksums, (live, other), (names, names), snapshots)
+            here, there = pool.map(comparison.checksums, (live, other), (names, names), snapshots, (self._tell, _nobody))
         rows = sum(table.rows for table in here.values())
         return Comparison(len(here), rows, tuple(comparison.differences(here, there)))
+
+    def _tell(self, done: int, of: int) -> None:
+        self.hands.progress(Progress(done, of, 0, 0, 0, 0.0, doing="comparison"))
 
     def citizen(self, part: Part, way_in: Place, password: str) -> Mapping[str, Any]:
         dsn = dumps.dsn(host=way_in.address, port=way_in.port, database=part.name, user=part.role, password=password)
         return citizen.specify(dsn=dsn, schema=names_of(part).schema)
+
+
+def _nobody(_done: int, _of: int) -> None:
+    """Both sides are compared at once; one of them tells how far it is."""

@@ -13,7 +13,7 @@ from psycopg import sql
 
 from orchestrator.cutover import kinds
 from orchestrator.movers import registry
-from orchestrator.movers.contract import Direction, Hands
+from orchestrator.movers.contract import Direction, Hands, Mover, Part, Progress
 from orchestrator.movers.side import Fenced
 from tests.contracts.guard.servers import APPLICATION, Servers
 
@@ -41,13 +41,17 @@ def servers() -> Iterator[Servers]:
 
 def test_the_source_is_opened_without_its_target(servers: Servers) -> None:
     part = servers.part("records", "target")
-    mover = registry.make_mover("postgresql", Hands(folder=servers.folder))
+    looks: list[Progress] = []
+    mover = registry.make_mover("postgresql", Hands(folder=servers.folder, progress=looks.append))
     with servers.connect("source", "postgres") as admin:
         admin.execute(sql.SQL("CREATE DATABASE records OWNER {}").format(sql.Identifier(APPLICATION)))
     with servers.connect("source", "records", user=APPLICATION) as owner:
         owner.execute(_TABLES)
         owner.execute(_WRITE)
     mover.prepare(part)
+    _compare(mover, part)
+    compared = [(look.tables_done, look.tables) for look in looks if look.doing == "comparison"]
+    assert compared == [(0, 2), (1, 2), (2, 2)]
     _switch(mover.fence(part, Direction.FORWARD))
     mover.arm(part, f"m1-armed-{time.time_ns()}")
     with servers.connect("target", "records", user=APPLICATION) as live:
@@ -89,6 +93,14 @@ def test_the_source_is_opened_without_its_target(servers: Servers) -> None:
     with servers.connect("source", "records") as admin:
         assert admin.execute("SELECT count(*) FROM pg_namespace WHERE nspname ~ '^orchestrator'").fetchone() == (0,)
         assert admin.execute("SELECT count(*) FROM pg_subscription").fetchone() == (0,)
+
+
+def _compare(mover: Mover, part: Part) -> None:
+    fenced = mover.fence(part, Direction.FORWARD)
+    live, other = kinds.make_side(fenced["live"]), kinds.make_side(fenced["other"])
+    assert mover.compare(part, Direction.FORWARD, (live.snapshot(), other.snapshot())).differences == ()
+    live.disconnect()
+    other.disconnect()
 
 
 def _switch(fenced: object) -> None:
