@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from orchestrator.inventory.folder.workbook import write_workbook
-
 from orchestrator.inventory.load import load_strict
 
 ROOT = Path(__file__).resolve().parent.parent
