@@ -1,10 +1,11 @@
-"""``make bench-forms``: for each shipped mapping and ten forms in the manner of real offices, what is asked, understood and countable.
+"""``make bench-forms``: for each shipped mapping and the forms in the manner of real offices, what is asked, understood and countable.
 
 Every question is answered as a patient office would: by the proposal where there is one, else by a plain answer. Prints; asserts nothing.
 """
 
 from __future__ import annotations
 
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -59,8 +60,21 @@ def measure(path: Path) -> tuple[object, ...]:
     )  # fmt: skip
 
 
+def offices(folder: Path) -> list[Path]:
+    """The files of ``fixtures/offices.py``, each in a folder of its kind's name."""
+    sys.path.insert(0, str(SAMPLES))
+    from offices import OFFICES  # type: ignore[import-not-found]  # a helper beside the fixtures
+
+    made = []
+    for office in OFFICES:
+        (folder / office.name).mkdir()
+        made.append(office.make(folder / office.name))
+    return made
+
+
 def main() -> None:
-    rows = [measure(path) for path in samples()]
+    with tempfile.TemporaryDirectory() as place:
+        rows = [measure(path) for path in [*samples(), *offices(Path(place))]]
     table(("table", "asked", "proposed", "of which", "countable before", "after", "outside", "uncounted", "errors left", "s"), rows)
 
 
