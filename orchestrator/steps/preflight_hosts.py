@@ -7,10 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from orchestrator.errors import Finding, OrchestratorError
-from orchestrator.hosts import questions
+from orchestrator.hosts import packages, questions
 from orchestrator.hosts.questions import Answers
 from orchestrator.models import Host
 from orchestrator.steps.base import Context
+from orchestrator.steps.world import unit_name
 
 GB = 1_000_000_000
 OLDEST_PYTHON = (3, 8)
@@ -45,7 +46,26 @@ def find_source_problems(ctx: Context) -> tuple[list[Finding], dict[str, str]]:
 
 def find_target_problems(ctx: Context) -> list[Finding]:
     """The servers on the cloud, as soon as they are there."""
-    return find_problems(ctx, [target_need(ctx, name) for name in ctx.world.targets])[0]
+    return find_problems(ctx, [target_need(ctx, name) for name in ctx.world.targets])[0] + find_lacking_packages(ctx)
+
+
+def find_lacking_packages(ctx: Context) -> list[Finding]:
+    """Packages that own what the services run on their source hosts, and that a target has not: before anything is copied."""
+    found = []
+    for name, target in ctx.world.targets.items():
+        source = ctx.world.source(name)
+        if "processes" in (source.manager, target.manager):
+            continue
+        units = [unit_name(service) for service in ctx.system.services if service.host == name and service.unit]
+        commands = [service.command[0] for service in ctx.system.services if service.host == name and service.command and service.command[0].startswith("/")]
+        here = ctx.world.ssh(source)
+        owners = packages.find_owners(here, [*packages.find_programs(here, units), *commands])
+        for lacking in packages.find_lacking(ctx.world.ssh(target), owners):
+            offered = f"its archive offers {lacking.candidate}" if lacking.candidate else "no archive of it offers it"
+            message = f"{target.name} (target): {lacking.package}, which owns {lacking.path} on {name}, is not installed; {offered}"
+            remedy = "install it there" if lacking.candidate else "give the server an archive or the package itself, and install it"
+            found.append(Finding("package-missing", "error", message, remedy, system=ctx.system.id))
+    return found
 
 
 def find_problems(ctx: Context, needs: list[Need]) -> tuple[list[Finding], dict[str, str]]:
