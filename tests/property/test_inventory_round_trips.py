@@ -22,6 +22,7 @@ from orchestrator.inventory.forms import forms, match
 from orchestrator.inventory.load import load
 from orchestrator.inventory.names import key
 from orchestrator.models import (
+    ConfigFile,
     Database,
     DataResource,
     Department,
@@ -285,6 +286,7 @@ FULL = Inventory(
                 Service(
                     name="web", host="h", command=("java", "-jar", "a b.jar"), unit="web.service", account="www-data", shared=True, start_seconds=30.5, port=8080,
                     singleton=True, environment={"A": "@listen.port"}, entry="portal",
+                    files=(ConfigFile(path="/etc/门户 1/app.yaml", format="yaml", set={"production.host": "@database.host", "a": "=1+1 \"'"}),),
                     health=HealthCheck(kind="http", target="/health", expected="200", host_name="host.gov", on_host=True),
                 ),
             ),
