@@ -13,7 +13,7 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Remembers how each case of a mover ended."""
     if "test_movers.py::test_case[" not in report.nodeid or (report.when != "call" and report.passed):
         return
-    case = report.nodeid.split("[", 1)[1].rstrip("]")
+    case = report.nodeid.split("[", 1)[1].split("]", 1)[0]  # pytest-xdist writes the group behind it
     broken = report.outcome != "passed" or (hasattr(report, "wasxfail") and report.skipped)
     _OUTCOMES[case] = "broken" if broken else "held"
 

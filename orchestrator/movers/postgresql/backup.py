@@ -17,7 +17,7 @@ from psycopg import sql
 
 from orchestrator.errors import StepFailed, ToolError
 from orchestrator.movers.contract import Facts, Hands, Part
-from orchestrator.movers.postgresql import comparison, derived, dumps, fingerprint, records, roles, settings_kept
+from orchestrator.movers.postgresql import comparison, derived, dumps, fingerprint, functions, records, roles, settings_kept
 from orchestrator.movers.postgresql import target as target_side
 from orchestrator.movers.postgresql.connections import Connection, scalar
 from orchestrator.movers.postgresql.fingerprint import Change
@@ -44,15 +44,15 @@ def back_up(part: Part, hands: Hands) -> Facts:
         holder.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         snapshot = str(scalar(holder, "SELECT pg_export_snapshot()"))
         size = _dump(part, hands, folder, snapshot, holder)
-        expected = comparison.checksums(source, names, snapshot)
+        expected = comparison.checksums(source, names, part.role, snapshot)
         definitions = fingerprint.read(holder, names)
         holder.execute("COMMIT")
         carried = _make_copy(part, source)
-        _restore(part, hands, folder)
         with connect(part, "target", database=names.rehearsal) as copy:
+            _restore(part, hands, folder, source, copy)
             derived.refresh_views(source, copy, names, Patience(say=hands.say, should_stop=hands.should_stop))
             _let_rehearse(part, source, copy, carried)
-            differ = comparison.differences(expected, comparison.checksums(copy, names))
+            differ = comparison.differences(expected, comparison.checksums(copy, names, part.role))
             differ += [str(change) for change in _changes(definitions, fingerprint.take(copy, names))]
     if differ:
         raise StepFailed(
@@ -109,9 +109,16 @@ def _make_copy(part: Part, source: Connection) -> list[str]:
     return carried
 
 
-def _restore(part: Part, hands: Hands, folder: Path) -> None:
+def _restore(part: Part, hands: Hands, folder: Path, source: Connection, copy: Connection) -> None:
+    names = names_of(part)
+
+    def suit_functions() -> None:
+        functions.carry_altered_members(source, copy)
+        functions.hold_functions(copy, names, functions.path_of(source, part.role), like=source)
+
     try:
-        dumps.restore(folder, dsn_of(part, "target", database=names_of(part).rehearsal), hands.register)
+        dumps.restore(folder, dsn_of(part, "target", database=names.rehearsal), hands.register, between=suit_functions)
+        functions.free_functions(copy, names)
     except Stopped:
         raise
     except ToolError as error:
@@ -141,7 +148,7 @@ def _let_rehearse(part: Part, source: Connection, copy: Connection, carried: Col
 def _changes(before: fingerprint.Fingerprint, after: fingerprint.Fingerprint) -> list[Change]:
     return [
         change
-        for change in fingerprint.changes(before, after)
+        for change in fingerprint.changes(before, after, restored=True)
         if not _OF_THE_CLUSTER.match(change.object) and change.part not in _NOT_IN_A_DUMP
     ]
 

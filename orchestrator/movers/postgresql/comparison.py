@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
+from orchestrator.movers.postgresql import functions
 from orchestrator.movers.postgresql.connections import Connection
 from orchestrator.movers.postgresql.names import Names
 from orchestrator.movers.postgresql.relations import carried_tables
@@ -42,16 +43,18 @@ class TableSum:
 
 
 def checksums(
-    connection: Connection, names: Names, snapshot: str | None = None, tell: Callable[[int, int], None] = lambda _done, _of: None
-) -> dict[str, TableSum]:
+    connection: Connection, names: Names, role: str, snapshot: str | None = None,
+    tell: Callable[[int, int], None] = lambda _done, _of: None,
+) -> dict[str, TableSum]:  # fmt: skip
     """``schema.table`` → rows and sum, all from one snapshot (``snapshot``: an exported one). Every partition and every
-    child of an inheritance is a table of its own. ``tell``: how many are done, of how many."""
+    child of an inheritance is a table of its own. ``role``: the application's. ``tell``: how many are done, of how many."""
     found: dict[str, TableSum] = {}
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         if snapshot:
             connection.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(snapshot)))
         connection.execute(_SAME_FORM)
+        functions.let_find(connection, names, role)
         tables = carried_tables(connection, names)
         for number, table in enumerate(tables):
             tell(number, len(tables))

@@ -24,13 +24,14 @@ CANCEL_SECONDS = 2.0
 
 LIMITS = {
     "statement_timeout": "0", "lock_timeout": "0", "idle_in_transaction_session_timeout": "0", "idle_session_timeout": "0",
-    "transaction_timeout": "0", "default_transaction_read_only": "off",
+    "transaction_timeout": "0", "default_transaction_read_only": "off", "default_transaction_isolation": "read committed",
+    "xmloption": "content",
 }  # fmt: skip
 """What would end or hinder a long session, with the value that does not. ``transaction_timeout``: from PostgreSQL 17 on."""
 
 _OWN = {
-    "search_path": "pg_catalog,pg_temp", "session_replication_role": "replica", "synchronous_commit": "on", "row_security": "on",
-    "default_transaction_isolation": "read\\ committed", "default_transaction_deferrable": "off", "client_encoding": "UTF8", "DateStyle": "ISO",
+    "role": "none", "search_path": "pg_catalog,pg_temp", "session_replication_role": "replica", "synchronous_commit": "on", "row_security": "on",
+    "default_transaction_deferrable": "off", "client_encoding": "UTF8", "DateStyle": "ISO",
     "IntervalStyle": "postgres", "TimeZone": "UTC", "extra_float_digits": "3", "bytea_output": "hex", "quote_all_identifiers": "off",
     "xmlbinary": "base64", "array_nulls": "on", "standard_conforming_strings": "on", "default_tablespace": "", "temp_tablespaces": "",
 }  # fmt: skip
@@ -41,7 +42,7 @@ def options() -> str:
     """What goes into the connection string. A server refuses a session for one name that it does not know: only what
     PostgreSQL 14 knows stands here."""
     given = {name: value for name, value in LIMITS.items() if name not in _FROM_17} | _OWN
-    return " ".join(f"-c {name}={value}" for name, value in given.items())
+    return " ".join("-c {}={}".format(name, value.replace(" ", "\\ ")) for name, value in given.items())
 
 
 def connect(dsn: str, *, timeout: int = 5) -> Connection:

@@ -9,10 +9,10 @@ import psycopg
 from psycopg import sql
 
 from orchestrator.errors import StepFailed
-from orchestrator.movers.postgresql.connections import Connection, scalar
+from orchestrator.movers.postgresql.connections import Connection
 from orchestrator.movers.postgresql.names import Names
 from orchestrator.movers.postgresql.relations import CARRIED
-from orchestrator.movers.postgresql.settings_kept import read_settings
+from orchestrator.movers.postgresql.settings_kept import find_stored
 from orchestrator.movers.postgresql.waiting import Patience
 
 _VIEWS = f"""
@@ -24,10 +24,6 @@ _USES = """
 SELECT DISTINCT r.ev_class, d.refobjid FROM pg_rewrite r JOIN pg_class v ON v.oid = r.ev_class
 JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_class'::regclass
 WHERE v.relkind IN ('v', 'm') AND d.refobjid <> r.ev_class
-"""
-_SERVERS_PATH = """
-SELECT coalesce((SELECT setting FROM pg_file_settings WHERE name = 'search_path' AND applied ORDER BY seqno DESC LIMIT 1), boot_val)
-FROM pg_settings WHERE name = 'search_path'
 """
 
 
@@ -74,12 +70,8 @@ def _refresh(connection: Connection, schema: str, name: str, owner: str, *, conc
 
 def owners_path(connection: Connection, role: str) -> str:
     """The search_path with which a new session of a role begins in this database."""
-    found = {(s.role, s.in_database): s.value for s in read_settings(connection) if s.name == "search_path"}
-    for key in ((role, True), (role, False), (None, True), (None, False)):
-        if key in found:
-            return _with_user(found[key], role)
-    # not reset_val: in a session of ours that is the path which we gave ourselves
-    return _with_user(str(scalar(connection, _SERVERS_PATH)), role)
+    path = find_stored(connection, role, "search_path")
+    return _with_user('"$user", public' if path is None else path, role)
 
 
 def _with_user(path: str, role: str) -> str:

@@ -68,7 +68,7 @@ def across(source: fingerprint.Fingerprint, target: fingerprint.Fingerprint) -> 
     """What the two sides do not share. Roles that only the target's cluster has are others'."""
     known = {role for thing, _ in source if (role := _role_of(thing))}
     of_ours = {key: value for key, value in target.items() if not (role := _role_of(key[0])) or role in known}
-    return [change for change in fingerprint.changes(source, of_ours) if change.part != "version" or "collation" not in change.object]
+    return [change for change in fingerprint.changes(source, of_ours, restored=True) if change.part != "version" or "collation" not in change.object]
 
 
 def _role_of(thing: str) -> str | None:

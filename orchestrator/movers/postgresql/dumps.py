@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
@@ -41,21 +42,22 @@ def dump(source: str, names: Names, folder: Path, register: Register, *, snapsho
     return sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
 
 
-def restore(folder: Path, target: str, register: Register, *, jobs: int = 2, limit: float = 6 * 3600) -> None:
-    """Restores a directory dump into an empty database, owners and rights as they were. Materialized views stay unfilled: a
-    function inside one may look for its tables by its owner's search_path, and pg_restore has none. Raises ToolError on any
-    error."""
+def restore(folder: Path, target: str, register: Register, *, between: Callable[[], object], jobs: int = 2, limit: float = 6 * 3600) -> None:
+    """Restores a directory dump into an empty database, owners and rights as they were. ``between``: called when tables and
+    functions stand, and no row or index yet. Materialized views stay unfilled. Raises ToolError on any error."""
     env = environment(target, PGOPTIONS=_NOT_LOGGED)
-    listed = process.run(
-        [programs.find("pg_restore"), "-l", folder], label="pg_restore -l", limit=300, register=register, max_output=1 << 28
-    )
+    program = programs.find("pg_restore")
+    listed = process.run([program, "-l", folder], label="pg_restore -l", limit=300, register=register, max_output=1 << 28)
     listing = folder.with_suffix(".list")
+    # a function inside a materialized view looks for its tables by its owner's search_path, and pg_restore has none
     kept = [line for line in listed.stdout.splitlines() if " MATERIALIZED VIEW DATA " not in line]
     listing.write_text("\n".join(kept) + "\n", encoding="utf-8")
-    process.run(
-        [programs.find("pg_restore"), "-j", str(jobs), "-d", env["PGDATABASE"], "--exit-on-error", "-L", listing, folder],
-        label="pg_restore", limit=limit, env=env, register=register,
-    )  # fmt: skip
+    for sections in (["--section=pre-data"], ["--section=data", "--section=post-data"]):
+        command: list[str | Path] = [program, "-d", env["PGDATABASE"], "--exit-on-error", "-L", listing, *sections]
+        if sections != ["--section=pre-data"]:
+            between()
+            command += ["-j", str(jobs)]
+        process.run([*command, folder], label="pg_restore", limit=limit, env=env, register=register)
     listing.unlink()
 
 

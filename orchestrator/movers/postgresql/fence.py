@@ -12,6 +12,7 @@ import time
 from psycopg import sql
 
 from orchestrator.movers.postgresql.connections import Connection, connect, scalar
+from orchestrator.movers.postgresql.functions import free_functions
 from orchestrator.movers.postgresql.names import Names
 from orchestrator.movers.postgresql.sequences import read_sequences, set_sequences
 from orchestrator.movers.postgresql.triggers import free_triggers
@@ -179,10 +180,11 @@ def close(connection: Connection, names: Names, attempt: str, token: int) -> Non
 
 
 def open_side(connection: Connection, names: Names, attempt: str, token: int) -> None:
-    """Opens this side: control row, the recorded connection limit and the triggers that were held still while it followed, in
-    one transaction. Raises Fenced on an older token."""
+    """Opens this side: control row, the recorded connection limit, and the triggers and functions that were held while it
+    followed, in one transaction. Raises Fenced on an older token."""
     with connection.transaction():
         free_triggers(connection, names)
+        free_functions(connection, names)
         if not _take_control(connection, names, attempt, token, is_open=True):
             query = sql.SQL("SELECT connection_limit FROM {}").format(names.table("control"))
             limit_connections(connection, int(scalar(connection, query)))

@@ -8,6 +8,7 @@ time of the move (replica identities, triggers held, the connection limit) is re
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from orchestrator.movers.postgresql import catalog_shared
+from orchestrator.movers.postgresql import catalog_shared, functions
 from orchestrator.movers.postgresql.catalog import Query
 from orchestrator.movers.postgresql.catalog_code import CODE_QUERIES
 from orchestrator.movers.postgresql.catalog_relations import RELATION_QUERIES
@@ -30,6 +31,7 @@ EXISTS = "there"
 """The part that every object has: it exists."""
 SHORT = 80
 """Characters up to which a part is kept as it reads."""
+_PARENTHESES = re.compile(r"[()\s]")
 _QUIET = """
 SET LOCAL search_path = pg_catalog; SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, YMD';
 SET LOCAL IntervalStyle = 'postgres'; SET LOCAL extra_float_digits = 3; SET LOCAL quote_all_identifiers = off;
@@ -70,18 +72,19 @@ def read(connection: Connection, names: Names, *, roles: Collection[str] | None 
         seen: dict[tuple[str, str], str] = {}
         for query in _queries(connection):
             _add(seen, connection.execute(query.sql, values), query)
-        for adjust in (_identities_before, _triggers_before, _limit_before):
+        for adjust in (_identities_before, _triggers_before, _functions_before, _limit_before):
             adjust(connection, names, seen)
     return seen
 
 
-def changes(before: Fingerprint, after: Fingerprint) -> list[Change]:
-    """Every object that was added or dropped, and every part of the others that differs; sorted. Empty: equal."""
+def changes(before: Fingerprint, after: Fingerprint, *, restored: bool = False) -> list[Change]:
+    """Every object that was added or dropped, and every part of the others that differs; sorted. Empty: equal. ``restored``:
+    one was made of the other by a dump, after which PostgreSQL may write the same condition with fewer parentheses."""
     found = []
     for key in sorted(before.keys() | after.keys()):
         thing, part = key
         here, there = before.get(key), after.get(key)
-        if here == there:
+        if _is_same(here, there) or (restored and _without_parentheses(here) == _without_parentheses(there)):
             continue
         is_there_before, is_there_after = (thing, EXISTS) in before, (thing, EXISTS) in after
         if part == EXISTS or (is_there_before and is_there_after):
@@ -133,8 +136,23 @@ def _add(seen: dict[tuple[str, str], str], answer: psycopg.Cursor[Any], query: Q
 def _value(text: str, *, secret: bool) -> str:
     if not secret and len(text) <= SHORT and "\n" not in text:
         return text
-    digest = hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=12).hexdigest()
-    return f"#{digest}"
+    return f"#{_digest(text)}" if secret else f"#{_digest(text)}~{_digest(_PARENTHESES.sub('', text))}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=12).hexdigest()
+
+
+def _is_same(here: str | None, there: str | None) -> bool:
+    if here is None or there is None or not (here.startswith("#") and there.startswith("#")) or ("~" in here) == ("~" in there):
+        return here == there
+    return here.partition("~")[0] == there.partition("~")[0]  # one was kept by an engine that had no second digest
+
+
+def _without_parentheses(value: str | None) -> str | None:
+    if value is None:
+        return None
+    return value.partition("~")[2] or value if value.startswith("#") else _digest(_PARENTHESES.sub("", value))
 
 
 def _shown(value: str | None) -> str:
@@ -180,6 +198,14 @@ def _triggers_before(connection: Connection, names: Names, seen: dict[tuple[str,
     for thing, enabled in connection.execute(sql.SQL(query).format(names.table("trigger_held"))).fetchall():
         if (thing, EXISTS) in seen:
             seen[thing, "enabled"] = enabled
+
+
+def _functions_before(connection: Connection, names: Names, seen: dict[tuple[str, str], str]) -> None:
+    for schema, name, arguments, before, during in functions.held_functions(connection, names):
+        query = "SELECT concat('function ', quote_ident(%s), '.', quote_ident(%s), '(', %s::text, ')')"
+        thing = str(connection.execute(query, (schema, name, arguments)).fetchall()[0][0])
+        if seen.get((thing, "definition")) == _value(during, secret=False):
+            seen[thing, "definition"] = _value(before, secret=False)
 
 
 def _limit_before(connection: Connection, names: Names, seen: dict[tuple[str, str], str]) -> None:

@@ -15,6 +15,7 @@ from orchestrator.movers.postgresql import (
     engine_limits,
     fence,
     freeze,
+    functions,
     identity,
     publication,
     records,
@@ -104,8 +105,8 @@ def _let_flow(part: Part, source: Connection, target: Connection, names: Names, 
     given = identity.give_identities(source, names, patience)
     freeze.remember_definitions(source, names)
     identity.give_identities(target, names, patience)
-    publication.publish(source, names, names.forward, patience)
-    publication.publish(target, names, names.back, patience)
+    publication.publish(source, names, names.forward, patience, role=part.role)
+    publication.publish(target, names, names.back, patience, role=part.role)
     patience.look_up(part.name)
     if not subscription.is_subscribed(target, names.forward):
         target_side.empty_configured(source, target, names)
@@ -157,6 +158,7 @@ def withdraw_source(source: Connection, names: Names, patience: Patience, *, loc
     if records.schema_is_ours(source, names):
         engine_limits.put_back_limits(source, names)
         triggers.free_triggers(source, names)
+        functions.free_functions(source, names)
         identity.put_back_identities(source, names, patience, limit=lock_limit)
         records.drop_schema(source, names)
 
@@ -184,6 +186,7 @@ def arm(part: Part, hands: Hands, marker: str) -> Facts:
                 remedy="the way back is lost: a person decides whether to stay",
             )
         triggers.hold_triggers(source, names)
+        functions.hold_functions(source, names, functions.path_of(source, part.role))
         fence.enable_subscription(source, names.back)
         lag = fence.round_trip(target, source, names, marker, limit=60)
         if lag is None:

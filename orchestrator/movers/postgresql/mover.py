@@ -118,7 +118,10 @@ class PostgresMover:
     def compare(self, part: Part, direction: Direction, snapshots: tuple[str, str]) -> Comparison:
         names = names_of(part)
         with connect(part, direction.live) as live, connect(part, direction.other) as other, ThreadPoolExecutor(2) as pool:
-            here, there = pool.map(comparison.checksums, (live, other), (names, names), snapshots, (self._tell, _nobody))
+            sums = pool.map(
+                comparison.checksums, (live, other), (names, names), (part.role, part.role), snapshots, (self._tell, _nobody)
+            )
+            here, there = sums
         rows = sum(table.rows for table in here.values())
         return Comparison(len(here), rows, tuple(comparison.differences(here, there)))
 

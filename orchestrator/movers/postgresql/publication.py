@@ -11,6 +11,7 @@ import psycopg
 from psycopg import sql
 
 from orchestrator.errors import Finding, Refused
+from orchestrator.movers.postgresql import functions
 from orchestrator.movers.postgresql.connections import Connection, scalar
 from orchestrator.movers.postgresql.names import Names
 from orchestrator.movers.postgresql.relations import Table, carried_tables
@@ -29,8 +30,8 @@ def is_published(connection: Connection, names: Names, name: str) -> bool:
     return bool(scalar(connection, _MARKED, names.mark, name))
 
 
-def publish(connection: Connection, names: Names, name: str, patience: Patience) -> int:
-    """Publishes the application's tables and the marker; returns how many tables. Raises Refused, with nothing published, where
+def publish(connection: Connection, names: Names, name: str, patience: Patience, *, role: str) -> int:
+    """Publishes the application's tables and the marker; returns how many tables. ``role``: the application's. Raises Refused, with nothing published, where
     the application's own UPDATE or DELETE would fail afterwards."""
     tables = carried_tables(connection, names)
     if is_published(connection, names, name):
@@ -45,6 +46,7 @@ def publish(connection: Connection, names: Names, name: str, patience: Patience)
 
     def refuse_harm() -> None:
         """What it raises rolls the publication back."""
+        functions.let_find(connection, names, role)
         findings = try_writing(connection, tables, names)
         if findings:
             raise Refused(f"publishing {names.database} would break its writes", findings=findings, where=names.database)

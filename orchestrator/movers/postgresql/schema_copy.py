@@ -1,13 +1,15 @@
 """The schema, by pg_dump: all of the application's, its publications too, nothing of ours, no subscription of anybody's.
 
 The dump is taken once the freeze is at work, goes through an archive (so that single entries of ours can be left out), and is
-restored in one transaction. What fails is said by object and cause, not in psql's words.
+restored in two transactions: what stands by itself, and then indexes, constraints and triggers, which may call functions. What
+fails is said by object and cause, not in psql's words.
 """
 
 from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
@@ -31,7 +33,9 @@ def environment(dsn_text: str, **more: str) -> dict[str, str]:
     variables = {"host": "PGHOST", "port": "PGPORT", "dbname": "PGDATABASE", "user": "PGUSER", "password": "PGPASSWORD"}
     own = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
     given = {variable: str(parts[key]) for key, variable in variables.items() if key in parts}
-    return own | given | {"PGCONNECT_TIMEOUT": "10", "LC_MESSAGES": "C"} | more
+    # ALTER DATABASE … SET role would make us somebody else
+    options = " ".join(["-c role=none", more.pop("PGOPTIONS", "")])
+    return own | given | {"PGCONNECT_TIMEOUT": "10", "LC_MESSAGES": "C", "PGOPTIONS": options} | more
 
 
 def dump_schema(source: str, names: Names, folder: Path, register: Register, *, limit: float = 1800) -> Path:
@@ -65,8 +69,12 @@ def _explain_dump(error: ToolError, names: Names) -> ToolError:
     return error
 
 
-def restore_schema(archive: Path, target: str, names: Names, register: Register, *, server_version: int, limit: float = 1800) -> None:
-    """Makes the archive's schema in an empty database, all or nothing. Raises StepFailed with object and cause."""
+def restore_schema(
+    archive: Path, target: str, names: Names, register: Register, *,
+    server_version: int, between: Callable[[], object], limit: float = 1800,
+) -> None:  # fmt: skip
+    """Makes the archive's schema in an empty database. ``between``: called when tables and functions stand, and no index yet.
+    Raises StepFailed with object and cause; what is half done is for the caller to drop."""
     listing = archive.with_suffix(".list")
     listed = process.run(
         [programs.find("pg_restore"), "-l", archive], label="pg_restore -l", limit=300, register=register, max_output=1 << 28
@@ -74,11 +82,23 @@ def restore_schema(archive: Path, target: str, names: Names, register: Register,
     kept = [line for line in listed.stdout.splitlines() if not _is_ours(line, names)]
     listing.write_text("\n".join(kept) + "\n", encoding="utf-8")
     script = archive.with_suffix(".sql")
-    process.run(
-        [programs.find("pg_restore"), "-L", listing, "-f", script, archive], label="pg_restore to SQL", limit=limit, register=register
-    )
-    _suit_server(script, server_version)
-    script.chmod(0o600)
+    try:
+        for section in ("pre-data", "post-data"):
+            process.run(
+                [programs.find("pg_restore"), "-L", listing, f"--section={section}", "-f", script, archive],
+                label="pg_restore to SQL", limit=limit, register=register,
+            )  # fmt: skip
+            _suit_server(script, server_version)
+            script.chmod(0o600)
+            _run_script(script, target, names, register, limit)
+            if section == "pre-data":
+                between()
+    finally:
+        for file in (archive, script, listing):  # user mappings hold passwords
+            file.unlink(missing_ok=True)
+
+
+def _run_script(script: Path, target: str, names: Names, register: Register, limit: float) -> None:
     options = "-c default_transaction_read_only=off -c log_min_error_statement=panic -c log_statement=none -c log_min_duration_statement=-1"
     try:
         process.run(
@@ -89,9 +109,6 @@ def restore_schema(archive: Path, target: str, names: Names, register: Register,
         raise
     except ToolError as error:
         raise _explain_restore(error, script, names) from error
-    finally:
-        for file in (archive, script, listing):  # user mappings hold passwords
-            file.unlink(missing_ok=True)
 
 
 def _is_ours(line: str, names: Names) -> bool:

@@ -52,6 +52,21 @@ def split_words(value: str) -> list[str]:
     return words
 
 
+_OF_SERVER = "SELECT setting FROM pg_file_settings WHERE name = %s AND applied ORDER BY seqno DESC LIMIT 1"
+
+
+def find_stored(connection: Connection, role: str, name: str) -> str | None:
+    """What a new session of a role in this database begins with, as it is stored: for the role here, for the role, for the
+    database, for everybody, in the server's files. None: PostgreSQL's own default. Not asked of pg_settings: in a session of
+    ours it answers with what we gave ourselves."""
+    stored = {(s.role, s.in_database): s.value for s in read_settings(connection) if s.name.lower() == name}
+    for key in ((role, True), (role, False), (None, True), (None, False)):
+        if key in stored:
+            return stored[key]
+    value = scalar(connection, _OF_SERVER, name)
+    return None if value is None else str(value)
+
+
 def _target_of(database: str, role: str | None, in_database: bool) -> sql.Composed:
     if role is None:
         if in_database:

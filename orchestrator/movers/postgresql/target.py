@@ -9,7 +9,16 @@ from psycopg import sql
 
 from orchestrator.errors import Finding, Refused, StepFailed
 from orchestrator.movers.contract import Hands, Part
-from orchestrator.movers.postgresql import database_row, records, roles, schema_copy, settings_kept, subscription
+from orchestrator.movers.postgresql import (
+    database_row,
+    functions,
+    parameter_rights,
+    records,
+    roles,
+    schema_copy,
+    settings_kept,
+    subscription,
+)
 from orchestrator.movers.postgresql.connections import Connection, scalar
 from orchestrator.movers.postgresql.names import Names
 from orchestrator.movers.postgresql.reach import connect, dsn_of, names_of
@@ -111,9 +120,17 @@ def fill(part: Part, hands: Hands, source: Connection, target: Connection) -> li
     with target.transaction():
         records.remember(target, names, "made", [("role", name) for name in carried if name not in existing])
         roles.copy_roles(source, target, carried)
+        parameter_rights.copy_rights(source, target, carried)
     if not records.made(target, names, READY):
         archive = schema_copy.dump_schema(dsn_of(part, "source"), names, hands.folder, hands.register)
-        schema_copy.restore_schema(archive, dsn_of(part, "target"), names, hands.register, server_version=target.info.server_version)
+        path = functions.path_of(source, part.role)
+        schema_copy.restore_schema(
+            archive, dsn_of(part, "target"), names, hands.register, server_version=target.info.server_version,
+            between=lambda: (
+                functions.carry_altered_members(source, target),
+                functions.hold_functions(target, names, path, like=source),
+            ),
+        )  # fmt: skip
         records.remember(target, names, "made", [(READY, "copied")])
     database_row.copy_row(source, target)
     copy_settings(source, target, carried, part)

@@ -12,7 +12,7 @@ HERE = Path(__file__).parent
 ENGINES = ("postgresql",)
 GROUPS = (
     "tables and keys", "columns and types", "code and rules", "rights and roles", "database and settings",
-    "extensions and servers", "names and sizes", "sessions and waits", "changes while it runs", "our own things",
+    "extensions and servers", "names and sizes", "sessions and waits", "changes while it runs", "our own things", "whole applications",
 )  # fmt: skip
 
 
@@ -62,6 +62,8 @@ class Case:
     database: str = "records"
     create: str = ""
     """Options of CREATE DATABASE."""
+    alone: bool = False
+    """Its things would meet another case's: it is not moved together with others."""
     broken: str = ""
     """Why this case does not hold today; the table says so, and the test fails once it holds."""
 

@@ -31,7 +31,8 @@ class Photograph:
 
     def differences(self, other: Photograph, *, contents: bool = True) -> list[str]:
         """What differs but for sequences, as lines that a reader of a failed test needs."""
-        lines = _diff("schema", self.schema, other.schema) + _diff("globals", self.globals, other.globals)
+        lines = _diff("schema", _with_plain_conditions(self.schema), _with_plain_conditions(other.schema))
+        lines += _diff("globals", self.globals, other.globals)
         pairs = [("database", self.database, other.database)]
         if contents:
             pairs.append(("rows", self.rows, other.rows))
@@ -49,7 +50,7 @@ def take(servers: Servers, side: str, database: str, others: Collection[str] = (
     with servers.connect(side, database) as connection:
         held = _held(connection)
         return Photograph(
-            schema=_with_triggers_as_they_were(_schema(environment), held),
+            schema=_with_functions_as_they_were(_with_triggers_as_they_were(_schema(environment), held), _functions_held(connection)),
             globals=_globals(environment, without=others),
             database=_database(connection, [row[2] for row in held]),
             rows=_rows(connection),
@@ -59,12 +60,29 @@ def take(servers: Servers, side: str, database: str, others: Collection[str] = (
 
 def _held(connection: psycopg.Connection[Any]) -> list[tuple[str, str, str, str]]:
     """(schema, table, trigger, state) of what is held still while this side follows: it is not at work by intent."""
-    query = "SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE relname = 'trigger_held'"
-    found = []
-    for (schema,) in connection.execute(query).fetchall():
+    return [(row[0], row[1], row[2], row[3]) for row in _remembered(connection, "trigger_held")]
+
+
+def _functions_held(connection: psycopg.Connection[Any]) -> list[str]:
+    """Functions that have the application's path while this side follows."""
+    return [f"CREATE FUNCTION {row[0]}.{row[1]}(" for row in _remembered(connection, "function_held")]
+
+
+def _remembered(connection: psycopg.Connection[Any], table: str) -> list[tuple[Any, ...]]:
+    query = "SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE relname = %s"
+    found: list[tuple[Any, ...]] = []
+    for (schema,) in connection.execute(query, (table,)).fetchall():
         if OURS.search(schema):
-            found += connection.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(schema, "trigger_held"))).fetchall()
+            found += connection.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(schema, table))).fetchall()
     return found
+
+
+def _with_functions_as_they_were(schema: str, held: list[str]) -> str:
+    blocks = schema.split("\n\n")
+    for number, block in enumerate(blocks):
+        if block.startswith(tuple(held)):
+            blocks[number] = re.sub(r"\n    SET search_path TO .*", "", block, count=1)
+    return "\n\n".join(blocks)
 
 
 def _with_triggers_as_they_were(schema: str, held: list[tuple[str, str, str, str]]) -> str:
@@ -183,6 +201,12 @@ def _sequences(connection: psycopg.Connection[Any]) -> dict[str, str]:
 def _large_objects(connection: psycopg.Connection[Any]) -> str:
     query = "SELECT count(*), sum(hashtext(m.oid::text || lo_get(m.oid)::text)) FROM pg_largeobject_metadata m"
     return str(connection.execute(query).fetchone())
+
+
+def _with_plain_conditions(schema: str) -> str:
+    """A dump of a restored dump may write the same condition with fewer parentheses."""
+    lines = schema.splitlines()
+    return "\n".join(re.sub("[()]", "", line) if " OR " in line or " AND " in line else line for line in lines)
 
 
 def _diff(what: str, here: str, there: str) -> list[str]:

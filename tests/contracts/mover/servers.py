@@ -117,6 +117,7 @@ class Servers:
 
     def _drop_subscriptions(self, side: str, database: str) -> None:
         with self.connect(side, database) as admin:
+            admin.execute("SET session_replication_role = replica")  # event triggers of the case would answer
             query = (
                 "SELECT subname::text FROM pg_subscription WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())"
             )

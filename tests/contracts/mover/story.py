@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -11,9 +12,9 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from orchestrator.cutover.guarding import GuardProcess
+from orchestrator.cutover.guard import Guard
 from orchestrator.cutover.specification import GuardSpec, PartSpec
-from orchestrator.errors import CutoverAborted, Finding
+from orchestrator.errors import Finding
 from orchestrator.movers import registry
 from orchestrator.movers.contract import Direction, Hands, Moment
 from orchestrator.movers.postgresql.reach import names_of
@@ -92,12 +93,7 @@ class Story:
         for _ in range(5):
             self.token += 1
             application.switching(direction.other)
-            try:
-                guard = GuardProcess(self._specification(direction))
-                result = guard.go()
-                guard.done()
-            except CutoverAborted as error:
-                result = {"outcome": "refused", "reason": error.what}
+            result = self._guarded(direction)
             if result["outcome"] == "switched":
                 self.switches.append(result)
                 application.switched(direction.other)
@@ -107,12 +103,19 @@ class Story:
             time.sleep(0.5)
         raise AssertionError(f"no switch {direction} in five attempts: {reasons}")
 
-    def _specification(self, direction: Direction) -> GuardSpec:
+    def _guarded(self, direction: Direction) -> dict[str, Any]:
+        """The guard itself, in this process: that it is a process of its own is the matter of ``tests/contracts/guard``."""
         part = PartSpec(**self.mover.fence(self.part, direction))
-        return GuardSpec(
+        spec = GuardSpec(
             attempt=f"case-{direction}-{self.token}", token=self.token, record=str(self.folder / "guard.jsonl"),
             fence_ms=FENCE_MS, parts=[part], holders=[],
         )  # fmt: skip
+        guard = Guard(spec, engine_gone=threading.Event(), go_on=threading.Event())
+        try:
+            found = guard.findings()
+            return {"outcome": "refused", "reason": "; ".join(found)} if found else guard.run()
+        finally:
+            guard.disconnect()
 
     def act(self, side: str, acts: Iterable[Act]) -> None:
         """Somebody does something on a side; what must fail fails as it should."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
 from orchestrator.movers.contract import Direction, Moment
-from tests.contracts.mover import photograph
+from tests.contracts.mover import photograph, together
 from tests.contracts.mover.application import Application
-from tests.contracts.mover.cases import Act, Case, all_cases
+from tests.contracts.mover.cases import Act, Case
 from tests.contracts.mover.servers import APPLICATION, Servers
 from tests.contracts.mover.story import Story
 from tests.contracts.mover.together import Together
@@ -26,22 +27,22 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
 
 
 def _parameters() -> list[object]:
-    return [
-        pytest.param(
-            case,
-            id=f"{case.engine}-{case.name}",
-            marks=[pytest.mark.xfail(reason=case.broken)] if case.broken else [],
-        )
-        for case in all_cases()
-    ]
+    parameters: list[object] = []
+    for number, group in enumerate(together.groups()):
+        for case in group:
+            marks = [pytest.mark.xdist_group(f"movers-{number}")]  # whoever runs one of a group has run them all
+            if case.broken:
+                marks.append(pytest.mark.xfail(reason=case.broken))
+            parameters.append(pytest.param(case, id=f"{case.engine}-{case.name}", marks=marks))
+    return parameters
 
 
 @pytest.fixture(scope="session")
-def together(servers: Servers, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Together:
+def in_groups(servers: Servers, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Together:
     """Only the cases of this run: a single one that is asked for runs by itself."""
     asked = [item.callspec.params["case"] for item in request.session.items if "case" in getattr(item, "callspec", _None).params]
     return Together(
-        [case for case in asked if isinstance(case, Case)], lambda case: _run(case, servers, tmp_path_factory.mktemp("together"))
+        [case for case in asked if isinstance(case, Case)], lambda cases: _run(cases, servers, tmp_path_factory.mktemp("together"))
     )
 
 
@@ -50,23 +51,25 @@ class _None:
 
 
 @pytest.mark.parametrize("case", _parameters())
-def test_case(case: Case, servers: Servers, together: Together, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    if together.held(case):
+def test_case(case: Case, servers: Servers, in_groups: Together, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    if in_groups.held(case):
         return
     with capsys.disabled():
-        while together.failures:
-            print(f"\n  one by one: {together.failures.pop()[:1500]}")
-    _run(case, servers, tmp_path)
+        while in_groups.failures:
+            print(f"\n  did not hold together: {in_groups.failures.pop()[:1500]}")
+    _run([case], servers, tmp_path)
 
 
-def _run(case: Case, servers: Servers, folder: Path) -> None:
+def _run(cases: list[Case], servers: Servers, folder: Path) -> None:
+    """One migration of one case, or of several of one kind."""
+    case = cases[0] if len(cases) == 1 else together.merge(cases)
     with servers.emptied():
         story = Story(servers, case, folder)
         story.lay_out()
         before, others = story.photograph("source"), story.photograph_others()
         with story.sessions(), Application(servers, case.database, case.live) as application:
             if case.expect == "refused":
-                _refused(story, application)
+                _refused(story, application, cases)
             else:
                 _carried(story, application)
             application.rest()
@@ -80,14 +83,14 @@ def _run(case: Case, servers: Servers, folder: Path) -> None:
             _acknowledged_are_there(story, application, "source")
 
 
-def _refused(story: Story, application: Application) -> None:
+def _refused(story: Story, application: Application, cases: list[Case]) -> None:
     case = story.case
     if case.refused_at == "preflight":
-        _names(case, story.check(Moment.PREFLIGHT))
+        _name_each(cases, story.check(Moment.PREFLIGHT))
         return
     assert not story.check(Moment.PREFLIGHT)
     if case.refused_at == "copy":
-        _names(case, story.check(Moment.COPY))
+        _name_each(cases, story.check(Moment.COPY))
         return
     story.mover.back_up(story.part)
     story.mover.drop_copy(story.part)
@@ -97,9 +100,15 @@ def _refused(story: Story, application: Application) -> None:
         story.switch(Direction.FORWARD, application)
         story.mover.arm(story.part, "armed")
         story.act("target", case.in_trial)
-    _names(case, story.check(Moment.GATE))
+    _name_each(cases, story.check(Moment.GATE))
     if case.refused_at == "gate":
         story.withdraw()
+
+
+def _name_each(cases: list[Case], findings: list) -> None:
+    for number, case in enumerate(cases):
+        schema = together.schema_of(number) if len(cases) > 1 else "public"
+        _names(replace(case, names=[name.replace("public.", f"{schema}.") for name in case.names]), findings)
 
 
 def _names(case: Case, findings: list) -> None:

@@ -144,7 +144,7 @@ def test_what_would_break_the_applications_writes_is_never_published(story):
     with connect(story.part, "source") as source:
         records.install_schema(source, names, is_open=True, connection_limit=-1)
         with pytest.raises(Refused) as refused:
-            publication.publish(source, names, names.forward, Patience())
+            publication.publish(source, names, names.forward, Patience(), role=APPLICATION)
     assert {finding.message.split(":")[0] for finding in refused.value.findings} == {"public.log", "public.cards", "public.deferred"}
     assert _ours(story)["publications"] == 0
     with _clients(story) as client:
