@@ -95,6 +95,11 @@ class Progress:
     """``copy`` (measured in bytes) or ``comparison`` (in tables)."""
 
 
+def nobody_knows(_side: str, _path: str) -> int | None:
+    """Nobody can say how much is free."""
+    return None
+
+
 @dataclass(frozen=True)
 class Hands:
     """What a mover may use of its surroundings."""
@@ -108,6 +113,8 @@ class Hands:
     """Asked in every wait: a person wants to turn back. The wait then ends with ``TurnedBack``."""
     progress: Callable[[Progress], None] = lambda _progress: None
     """Told of every look at a copy, and of every table of a comparison, that is under way. From any thread."""
+    free_bytes: Callable[[str, str], int | None] = nobody_knows
+    """Asked how many bytes are free at a path of a side's host; None: nobody can say."""
 
 
 @dataclass(frozen=True)
@@ -164,6 +171,10 @@ class Mover(Protocol):
     def withdraw(self, part: Part, side: str) -> None:
         """``source``: leaves it exactly as it was before ``prepare``, and needs no target for it. ``target``: takes back
         what ``prepare`` made there; asked first, and allowed to fail."""
+
+    def protect(self, part: Part, side: str) -> str | None:
+        """``side`` is live. Where what we keep for the other side is about to fill its disk, it is given up, and what was done is
+        returned in words: the copy, or the way back, is lost then. None: nothing was done."""
 
     def freshen(self, part: Part, direction: Direction) -> None:
         """Right before a switch: what does not flow by itself is worked out anew on the side that will open."""

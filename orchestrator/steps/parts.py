@@ -8,7 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from orchestrator import texts
-from orchestrator.errors import Finding, NeedsPerson, Refused
+from orchestrator.errors import Finding, NeedsPerson, OrchestratorError, Refused
+from orchestrator.hosts import questions
 from orchestrator.movers import contract, decision, registry
 from orchestrator.movers.contract import Direction, Hands, Moment, Mover, Part, Place
 from orchestrator.progress import Progress
@@ -29,7 +30,9 @@ def parts(ctx: Context) -> list[tuple[Mover, Part]]:
     pairs = []
     for database in registry.movable_databases(ctx.system):
         kind = registry.DATABASES[database.engine]
-        own = replace(hands, progress=partial(_tell_progress, ctx, database.name))
+        own = replace(
+            hands, progress=partial(_tell_progress, ctx, database.name), free_bytes=partial(_free_bytes, ctx, database.host)
+        )
         pairs.append((registry.make_mover(kind, own), part_of(ctx, database)))
     return pairs
 
@@ -40,6 +43,15 @@ def _tell_progress(ctx: Context, name: str, copied: contract.Progress) -> None:
         ctx.progress(Progress(f"{name}: {doing}", copied.tables_done, copied.tables, "tables"))
     else:
         ctx.progress(Progress(name, copied.bytes_done, copied.bytes, "bytes"))
+
+
+def _free_bytes(ctx: Context, host: str, side: str, path: str) -> int | None:
+    """What is free at a path of a side's host; None when the host cannot be asked."""
+    try:
+        answers = questions.ask(ctx.world.ssh(ctx.world.source(host) if side == "source" else ctx.world.target(host)), [path])
+    except OrchestratorError:
+        return None
+    return answers.places[0].free_bytes if answers.places else None
 
 
 def part_of(ctx: Context, database: Database) -> Part:

@@ -36,6 +36,22 @@ def _way_back(ctx: Context) -> dict[str, str]:
     return problems
 
 
+def protect_live_side(ctx: Context) -> None:
+    """The way back is given up before what it keeps fills the live side's disk: citizens come first. It is told and on record;
+    whether to stay is a person's decision."""
+    for mover, part in parts(ctx) if _replicated(ctx) else []:
+        given_up: str | None
+        try:
+            given_up = mover.protect(part, "target")
+        except TurnedBack:
+            raise
+        except Exception:  # noqa: BLE001 - the live side cannot be asked: that is an alarm of its own
+            given_up = None
+        if given_up:
+            ctx.records.event("way_back_given_up", {"database": part.name, "why": given_up})
+            ctx.say(given_up)
+
+
 def _replicated(ctx: Context) -> bool:
     """A hosted machine's data travelled with it: there is nothing to watch but its health."""
     return "replicate" in ctx.facts
@@ -94,6 +110,8 @@ def trial_run(ctx: Context) -> Facts:
         ctx.stop_if_asked()
         before = time.monotonic()
         sick, broken = unhealthy(ctx) + _entry_problems(ctx), _way_back(ctx)
+        if broken:  # what is not taken is kept
+            protect_live_side(ctx)
         worst_look = max(worst_look, time.monotonic() - before)
         ctx.records.watch(broken | ({"health": "; ".join(sick)} if sick else {}))
         ill = illness.look(sick=bool(sick), can_go_back=not broken, now=time.monotonic())

@@ -9,21 +9,23 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from orchestrator.errors import Finding
-from orchestrator.movers.contract import Moment, Part
-from orchestrator.movers.postgresql import capacity, drift, following, session_defaults, suitability
+from orchestrator.movers.contract import Hands, Moment, Part
+from orchestrator.movers.postgresql import capacity, drift, following, retention, session_defaults, subscription, suitability
 from orchestrator.movers.postgresql import target as target_side
 from orchestrator.movers.postgresql.connections import Connection
 from orchestrator.movers.postgresql.questions import EITHER_SIDE, SOURCE, Question
 from orchestrator.movers.postgresql.reach import connect, names_of
 
 
-def findings(part: Part, moment: Moment) -> list[Finding]:
+def findings(part: Part, moment: Moment, hands: Hands) -> list[Finding]:
     """All findings at once. A side that does not answer is a finding, too."""
     try:
         with connect(part, "source") as source:
             found = source_findings(part, source, moment)
+            if moment is not Moment.GATE:
+                found += _room(part, source, "source", hands)
             if moment is not Moment.PREFLIGHT and part.target is not None:
-                found += _target_findings(part, source, moment)
+                found += _target_findings(part, source, moment, hands)
             return found
     except Exception as error:  # noqa: BLE001 - any refusal of the server is one finding
         return [_unreachable(part, "source", error)]
@@ -43,7 +45,7 @@ def between(part: Part, source: Connection, target: Connection) -> list[Finding]
     return found + drift.findings(part, source, target)
 
 
-def _target_findings(part: Part, source: Connection, moment: Moment) -> list[Finding]:
+def _target_findings(part: Part, source: Connection, moment: Moment, hands: Hands) -> list[Finding]:
     try:
         with connect(part, "target", database="postgres") as server:
             found = _ask(part, server, "target", EITHER_SIDE)
@@ -51,12 +53,35 @@ def _target_findings(part: Part, source: Connection, moment: Moment) -> list[Fin
             if moment is Moment.COPY:
                 found += target_side.refusals(part, source, server)
                 found += _session_defaults(part, server)
+                if shortage := retention.target_shortage(source, server, hands.free_bytes):
+                    found.append(_finding(part, "target-space", "error", shortage, "enlarge the target's disk"))
         if moment is Moment.GATE:
             with connect(part, "target") as target:
-                found += drift.findings(part, source, target)
+                found += drift.findings(part, source, target) + _torn(part, source, target)
+                if not subscription.is_subscribed(target, names_of(part).forward):
+                    found += _room(part, target, "target", hands)
     except Exception as error:  # noqa: BLE001 - as above
         return [_unreachable(part, "target", error)]
     return found
+
+
+def _room(part: Part, live: Connection, side: str, hands: Hands) -> list[Finding]:
+    """Whether the live side's disk holds what is kept for the other one."""
+    room = retention.read_room(live, side, hands.free_bytes)
+    return [_finding(part, code, severity, sentence, remedy) for code, severity, sentence, remedy in retention.shortages(room, side)]
+
+
+def _torn(part: Part, source: Connection, target: Connection) -> list[Finding]:
+    """What follows through a slot that is not there any more will never be in step again."""
+    names = names_of(part)
+    if subscription.is_subscribed(target, names.forward) and (why := retention.lost(source, names.forward)):
+        sentence = f"the target follows no more: slot {names.forward} on the source {why}"
+        return [_finding(part, "copy-lost", "error", sentence, "migrate again after `orchestrator cancel`: it is copied anew")]
+    if subscription.is_at_work(source, names.back) and (why := retention.lost(target, names.back)):
+        sentence = f"there is no way back: slot {names.back} on the target {why}"
+        remedy = "a person decides: stay, or plan a move of its own back to the source"
+        return [_finding(part, "way-back-lost", "error", sentence, remedy)]
+    return []
 
 
 def _fits(part: Part, source: Connection, server: Connection) -> list[Finding]:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
+import psycopg
+
 from orchestrator.errors import Finding, Refused, StepFailed
 from orchestrator.movers.contract import Direction, Facts, Hands, Part
 from orchestrator.movers.postgresql import (
@@ -19,6 +21,7 @@ from orchestrator.movers.postgresql import (
     identity,
     publication,
     records,
+    retention,
     subscription,
     triggers,
     waiting,
@@ -65,7 +68,12 @@ def prepare(part: Part, hands: Hands) -> Facts:
         carried = target_side.fill(part, hands, source, target)
         patience.look_up(part.name)
         given = _let_flow(part, source, target, names, patience)
-        in_step = subscription.wait_in_step(target, source, names, patience, limit=COPY_SECONDS, lag_ms=LAG_MS)
+        try:
+            in_step = subscription.wait_in_step(
+                target, source, names, patience, limit=COPY_SECONDS, lag_ms=LAG_MS, between=lambda: _look_at_disks(part, hands, target)
+            )
+        except psycopg.errors.DiskFull as error:  # it may not even answer a question any more
+            raise _disk_is_full(part, str(error.diag.message_primary)) from error
         subscription.subscribe(source, names.back, conninfo_of(part, "target"), names.back, copy=False, slot=names.back)
         views = derived.refresh_views(source, target, names, patience)
         derived.gather_statistics(target, patience)
@@ -80,6 +88,23 @@ def prepare(part: Part, hands: Hands) -> Facts:
             "lsn": str(scalar(source, "SELECT pg_current_wal_lsn()")),
             **in_step,
         }
+
+
+def _look_at_disks(part: Part, hands: Hands, target: Connection) -> None:
+    """Raises StepFailed when the target's disk is full (its workers fail then, and may not even say so), or the source's would be."""
+    given_up = retention.protect(part, "source", hands.free_bytes)
+    if given_up:
+        remedy = "find out why the target was slow, or make room; then migrate again: it is copied anew"
+        raise StepFailed(given_up, where=part.name, remedy=remedy)
+    if retention.is_full(target, hands.free_bytes):
+        raise _disk_is_full(part, "no file of WAL fits there any more")
+
+
+def _disk_is_full(part: Part, how: str) -> StepFailed:
+    return StepFailed(
+        f"{part.name}: the target's disk is full, the copy cannot go on: {how}", where=part.place("target").address,
+        remedy="enlarge the target's disk, then migrate again",
+    )  # fmt: skip
 
 
 def _prepare_source(part: Part, source: Connection, names: Names, patience: Patience, limit: int) -> None:
@@ -122,8 +147,8 @@ def prepared(part: Part) -> bool | None:
     """Whether the target follows the source, every table copied; None: on the way."""
     names = names_of(part)
     try:
-        with connect(part, "target") as target:
-            if not subscription.is_subscribed(target, names.forward):
+        with connect(part, "source") as source, connect(part, "target") as target:
+            if not subscription.is_subscribed(target, names.forward) or retention.lost(source, names.forward):
                 return False
             return True if not subscription.tables_missing(target, names.forward) else None
     except Exception:  # noqa: BLE001 - no target, no server, no database, no login: not there

@@ -17,6 +17,7 @@ from orchestrator.movers.postgresql import (
     drift,
     dumps,
     following,
+    retention,
     session_defaults,
     side,
     watching,
@@ -34,7 +35,7 @@ class PostgresMover:
         self.hands = hands
 
     def check(self, part: Part, moment: Moment) -> list[Finding]:
-        return check.findings(part, moment)
+        return check.findings(part, moment, self.hands)
 
     def answers(self, part: Part, side: str) -> bool:
         try:
@@ -78,6 +79,9 @@ class PostgresMover:
 
     def withdraw(self, part: Part, side: str) -> None:
         following.withdraw(part, self.hands, side)
+
+    def protect(self, part: Part, side: str) -> str | None:
+        return retention.protect(part, side, self.hands.free_bytes)
 
     def freshen(self, part: Part, direction: Direction) -> None:
         following.freshen(part, self.hands, direction)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -190,10 +191,12 @@ def table_sizes(source: Connection, names: Names) -> dict[str, int]:
 
 
 def wait_in_step(
-    target: Connection, source: Connection, names: Names, patience: Patience, *, limit: float, lag_ms: float
-) -> dict[str, Any]:
+    target: Connection, source: Connection, names: Names, patience: Patience, *,
+    limit: float, lag_ms: float, between: Callable[[], None] = lambda: None,
+) -> dict[str, Any]:  # fmt: skip
     """Waits until every table is copied and a marker's round trip is under ``lag_ms``. Says how far it is when that changes,
-    and for whom it waits; raises StepFailed with what is missing past the limit or when a table's copy keeps failing."""
+    and for whom it waits; raises StepFailed with what is missing past the limit or when a table's copy keeps failing.
+    ``between`` is called as often as somebody is told."""
     began = said = time.monotonic()
     sizes = table_sizes(source, names)
     whole = sum(sizes.values())
@@ -219,6 +222,7 @@ def wait_in_step(
                 remedy="look at the load of both servers and the line between them, then migrate again",
             )  # fmt: skip
         if time.monotonic() - said > SAY_EVERY_SECONDS:
+            between()
             said = time.monotonic()
             text = _say_how_far(source, look, len(sizes), done, whole)
             if text != last_said:

@@ -14,6 +14,7 @@ from orchestrator.movers.postgresql import (
     functions,
     parameter_rights,
     records,
+    retention,
     roles,
     schema_copy,
     settings_kept,
@@ -68,7 +69,7 @@ def make_database(part: Part, source: Connection, server: Connection, *, connect
     first; nothing of it was ever live."""
     names = names_of(part)
     of_ours = made_on_target(part, server)
-    if scalar(server, "SELECT 1 FROM pg_database WHERE datname = %s", part.name) and not _stands(part, names):
+    if scalar(server, "SELECT 1 FROM pg_database WHERE datname = %s", part.name) and not _stands(part, source, names):
         _drop_ours(part, server, names)
     database_row.create_like(server, part.name, database_row.read_row(source))
     with connect(part, "target") as target:
@@ -76,10 +77,11 @@ def make_database(part: Part, source: Connection, server: Connection, *, connect
         records.remember(target, names, "made", [("role", name) for name in of_ours])
 
 
-def _stands(part: Part, names: Names) -> bool:
-    """Whether the schema was copied whole, and rows flow or have not begun to."""
+def _stands(part: Part, source: Connection, names: Names) -> bool:
+    """Whether the schema was copied whole, and rows flow, through a slot that has kept all of them."""
     with connect(part, "target") as target:
-        return bool(records.made(target, names, READY)) and subscription.is_subscribed(target, names.forward)
+        is_whole = bool(records.made(target, names, READY)) and subscription.is_subscribed(target, names.forward)
+        return is_whole and retention.lost(source, names.forward) is None
 
 
 def _drop_ours(part: Part, server: Connection, names: Names) -> None:

@@ -27,6 +27,8 @@ class Application:
         self.acknowledged: list[int] = []
         self.harm: list[str] = []
         """What failed while no switch was under way."""
+        self.last_error = ""
+        """Of any time: while it is switched sessions may end."""
         self._switching = threading.Event()
         self._paused = threading.Event()
         self._resting = threading.Event()
@@ -66,7 +68,7 @@ class Application:
     def _wait(self, done: Any, what: str) -> None:
         until = time.monotonic() + 60
         while not done():
-            assert time.monotonic() < until, f"waited 60 s for {what}; seen: {self.harm[-3:]}"
+            assert time.monotonic() < until, f"waited 60 s for {what}; last error: {self.last_error}; seen: {self.harm[-3:]}"
             time.sleep(0.01)
 
     def _work(self) -> None:
@@ -88,6 +90,7 @@ class Application:
                 self._write(connection, number)
                 self.acknowledged.append(number)
             except psycopg.Error as error:
+                self.last_error = str(error).strip()
                 if not self._switching.is_set():
                     self.harm.append(f"{type(error).__name__}: {str(error).strip()}")
                 connection = None if connection is None or connection.broken or connection.closed else connection

@@ -28,8 +28,10 @@ _FAST = "fsync = off\nfull_page_writes = off\nautovacuum = off\nmax_prepared_tra
 class Servers:
     """A source and a target cluster. Use as a context; both end with it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, conf: str = "") -> None:
+        """``conf``: lines for both clusters' postgresql.conf."""
         self.folder = folder
+        self.conf = conf
         self.book = Book(folder)
         net = f"127.{60 + os.getpid() % 80}.{os.getpid() // 80 % 250}"
         self.addresses = {"source": f"{net}.1", "target": f"{net}.2"}
@@ -41,7 +43,7 @@ class Servers:
         unprivileged.give(secret.parent)
         template = databases.template(self.folder, ADMIN, secret)
         with (template / "postgresql.conf").open("a", encoding="utf-8") as conf:
-            conf.write(_FAST)
+            conf.write(_FAST + self.conf)
         for side in SIDES:
             cluster = self._cluster(side, secret)
             (self.folder / "hosts" / side / "var/log").mkdir(parents=True, exist_ok=True)
@@ -59,6 +61,14 @@ class Servers:
             secret=secret, admin_role=ADMIN, admin_secret=secret,
         )  # fmt: skip
 
+    def stop(self, side: str) -> None:
+        """Ends one cluster, as a host that goes away."""
+        self.book.stop([record for record in self.book.records() if record.host == side], grace=20)
+
+    def start(self, side: str) -> None:
+        """Brings it back."""
+        databases.start(self.folder, self._cluster(side, self.folder / "secrets" / ADMIN))
+
     def part(self, database: str, role: str = APPLICATION) -> Part:
         """The database as the mover is given it."""
         source, target = (Place(self.addresses[side], PORT) for side in SIDES)
@@ -70,7 +80,7 @@ class Servers:
         return psycopg.connect(
             host=self.addresses[side], port=PORT, dbname=database, user=user, password=secret, autocommit=True,
             connect_timeout=10, application_name=f"test of {user}", client_encoding="utf8",
-            options="-c search_path=public" if user == ADMIN else "",
+            options="-c search_path=public -c role=none" if user == ADMIN else "",
         )  # fmt: skip
 
     def environment(self, side: str, database: str) -> dict[str, str]:

@@ -53,6 +53,7 @@ class Trial:
             progress=lambda _progress: None, pause=lambda _seconds: self.turn(), stop_if_asked=self.stop_if_asked,
         )  # fmt: skip
         monkeypatch.setattr(watch, "unhealthy", lambda _ctx: ["web: no answer"] if self.now(self.sick) else [])
+        monkeypatch.setattr(watch, "protect_live_side", lambda _ctx: None)
         monkeypatch.setattr(watch, "_way_back", lambda _ctx: {"portal side": "portal: away"} if self.now(self.broken) else {})
 
     def now(self, states: list[bool]) -> bool:
