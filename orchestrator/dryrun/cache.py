@@ -23,7 +23,7 @@ from orchestrator.errors import Finding
 from orchestrator.models import Plan
 from orchestrator.settings import HOME, Settings
 from orchestrator.steps.base import Coverage
-from orchestrator.tools.ansible_check import check_syntax, digest_of
+from orchestrator.tools.ansible_check import check_syntax, digest_of, find_lint
 
 FOLDER = "dry-runs"
 
@@ -72,6 +72,19 @@ def checked_syntax(settings: Settings, *, again: bool) -> dict[str, str]:
             return {str(name): str(said) for name, said in kept.items()}
     found = check_syntax(settings.playbooks)
     _keep(settings, key, found)
+    return found
+
+
+def checked_lint(settings: Settings, *, again: bool) -> tuple[Finding, ...] | None:
+    """What ansible-lint finds, asked once for each state of the playbooks; None where it is not installed."""
+    key = f"lint-{_tree(settings.playbooks)}"
+    with suppress(OSError, ValueError, TypeError):
+        kept = json.loads((settings.state / FOLDER / f"{key}.json").read_text(encoding="utf-8"))
+        if not again and isinstance(kept, list):
+            return tuple(Finding(**finding) for finding in kept)
+    found = find_lint(settings.playbooks)
+    if found is not None:
+        _keep(settings, key, [asdict(finding) for finding in found])
     return found
 
 

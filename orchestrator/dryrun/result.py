@@ -15,6 +15,7 @@ NEVER_COVERED = (
     "Terraform's plan was made against an empty state in a throwaway folder",
 )
 """What no dry run does."""
+NOT_LINTED = "the playbooks were not linted: ansible-lint is not installed here"
 NOT_ASKED = "no host, database, gateway or device was asked: `--connect` asks them, read-only"
 
 
@@ -76,6 +77,8 @@ class Result:
     findings: tuple[Finding, ...] = ()
     changes: Changes | None = None
     seconds: float = 0.0
+    linted: bool = True
+    """Whether ansible-lint was there to look at the playbooks."""
 
     def all_findings(self) -> list[Finding]:
         """Those of no system first, then each system's."""
@@ -89,7 +92,8 @@ class Result:
     @property
     def not_covered(self) -> list[str]:
         """What this dry run did not look at, in words."""
-        return [*([NOT_ASKED] if self.mode == "offline" else []), *NEVER_COVERED]
+        unlinted = [] if self.linted else [NOT_LINTED]
+        return [*([NOT_ASKED] if self.mode == "offline" else []), *unlinted, *NEVER_COVERED]
 
     def coverage(self) -> Counter[str]:
         """How many steps went how far."""

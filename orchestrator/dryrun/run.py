@@ -112,6 +112,8 @@ def run(session: Session, asked: Asked, *, say: Callable[[str], None] = lambda _
     began = time.monotonic()
     known = read_known(session)
     mode = "connect" if asked.connect else "offline"
+    aside = ThreadPoolExecutor(1)
+    linting = aside.submit(cache.checked_lint, session.settings, again=asked.repeat)
     playbooks = cache.checked_syntax(session.settings, again=asked.repeat)
     found = [
         Finding("playbook-syntax", "error", said, "mend the playbook", file=f"playbooks/{name}")
@@ -125,6 +127,8 @@ def run(session: Session, asked: Asked, *, say: Callable[[str], None] = lambda _
             systems = tuple(pool.map(lambda system: _system(known, system, chosen, asked, say), chosen))
         if asked.connect:
             found += ask_for_wave(session, chosen)
+    linted = linting.result()
+    aside.shutdown()
     return Result(
         mode=mode,
         inventory=known.inventory,
@@ -132,7 +136,8 @@ def run(session: Session, asked: Asked, *, say: Callable[[str], None] = lambda _
         plan=known.plan.digest if known.plan else "",
         systems=systems,
         playbooks=playbooks,
-        findings=(*known.findings, *found),
+        findings=(*known.findings, *found, *(linted or ())),
+        linted=linted is not None,
         seconds=time.monotonic() - began,
     )
 

@@ -11,6 +11,7 @@ from orchestrator.movers.contract import Moment
 from orchestrator.steps import configuration, entry, gateway, machine, preflight_hosts, references
 from orchestrator.steps.base import Context, Coverage, Effect, Facts, Observed, Preview, Step
 from orchestrator.steps.parts import parts
+from orchestrator.steps.world import SUFFIX
 
 
 def run(ctx: Context) -> Facts:
@@ -47,7 +48,20 @@ def find_inventory_problems(ctx: Context) -> list[Finding]:
             message = f"{database.name}: no mover for {database.engine}"
             remedy = "it is vendor-run: plan human tasks for its copy"
             findings.append(_finding(ctx, "vendor-run", message, remedy))
-    return findings + _services(ctx) + _references(ctx)
+    return findings + _services(ctx) + _references(ctx) + _standing_servers(ctx)
+
+
+def _standing_servers(ctx: Context) -> list[Finding]:
+    """A server that stands already, and whose size is known, must hold what its source host holds."""
+    standing = {server.name: server for site in ctx.sites.sites if site.kind == "cloud" for server in site.servers}
+    findings = []
+    for host in ctx.system.hosts:
+        server = standing.get(host.target or host.name + SUFFIX)
+        if server is None or server.disk_gb is None or host.disk_gb is None or server.disk_gb >= host.disk_gb:
+            continue
+        message = f"{server.name} has {server.disk_gb:g} GB of disk, and {host.name}, which it stands for, has {host.disk_gb:g} GB"
+        findings.append(_finding(ctx, "server-disk", message, "give it more, or name another server as the host's `target`"))
+    return findings
 
 
 def _references(ctx: Context) -> list[Finding]:

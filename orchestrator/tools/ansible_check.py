@@ -7,6 +7,8 @@ inventory are never trusted as templates.
 from __future__ import annotations
 
 import hashlib
+import json
+import os
 import sys
 import threading
 from collections.abc import Mapping, Sequence
@@ -36,6 +38,41 @@ def _syntax_error(files: Sequence[Path]) -> str:
     except OrchestratorError as error:
         return error.what
     return ""
+
+
+def find_lint(folder: Path) -> tuple[Finding, ...] | None:
+    """What ansible-lint's production profile finds in the playbooks and roles, at file and line: a task that changes something on
+    every run is one of it. None where ansible-lint is not installed. Asked once for each state of the folder."""
+    program = Path(sys.executable).with_name("ansible-lint")
+    if not program.exists():
+        return None
+    digest = digest_of(folder)
+    if digest not in _LINTED:
+        _LINTED[digest] = _lint(folder, program)
+    return _LINTED[digest]
+
+
+_LINTED: dict[str, tuple[Finding, ...]] = {}
+"""By the digest of the playbooks, in this process."""
+
+
+def _lint(folder: Path, program: Path) -> tuple[Finding, ...]:
+    path = f"{program.parent}{os.pathsep}{os.environ.get('PATH', '')}"  # it starts ansible-playbook by name
+    argv = [str(program), "-q", "--offline", "--profile", "production", "-f", "codeclimate", "."]
+    done = process.run(argv, label="ansible-lint", limit=300, cwd=folder, env={**os.environ, "PATH": path}, check=False)
+    try:
+        return tuple(_lint_finding(issue) for issue in json.loads(done.stdout))
+    except (ValueError, KeyError, TypeError):
+        words = (done.stderr.strip().splitlines() or ["it said nothing"])[-1][:300]
+        return (Finding("playbook-lint", "error", f"ansible-lint ended with {done.code}: {words}", "run it in the folder of the playbooks"),)
+
+
+def _lint_finding(issue: Mapping[str, Any]) -> Finding:
+    place, rule = issue["location"], str(issue["check_name"])
+    lines = place.get("lines") or place.get("positions", {}).get("begin", {})
+    line = lines.get("begin", lines.get("line", 1))
+    message = f"{rule}: {issue['description']} ({(issue.get('content') or {}).get('body', '')})"
+    return Finding("playbook-lint", "error", message, str(issue.get("url") or "mend the task"), file=f"playbooks/{place['path']}", cell=f"L{line}")
 
 
 def roles_of(folder: Path, playbook: str) -> list[str]:
