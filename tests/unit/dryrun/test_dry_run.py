@@ -203,6 +203,20 @@ def test_nothing_is_written_but_the_state_folder_and_the_outputs(city):
     assert [path.name for path in (city.folder / ".orchestrator").iterdir()] == ["dry-runs"], "no journal is made"
 
 
+def test_offline_it_needs_no_network_at_all(city):
+    """In a namespace with no interface that is up, not even loopback: whatever it asked would fail."""
+    apart = ["unshare", "--map-root-user", "--net"]
+    tried = subprocess.run([*apart, "true"], capture_output=True, text=True, check=False)
+    if tried.returncode != 0:
+        pytest.skip(f"this machine gives no network namespace: {tried.stderr.strip()}")
+    argv = [*apart, sys.executable, "-m", "orchestrator.cli.main", "dry-run", "--system", MOVABLE, "--json", "apart.json"]
+    done = subprocess.run(argv, cwd=city.folder, env={**os.environ, "PYTHONPATH": str(CHECKOUT)}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads((city.folder / "apart.json").read_text("utf-8"))
+    assert found["coverage"]["percent"] > 80
+    assert found["problems"] == []
+
+
 def test_the_script_that_every_ci_calls_writes_its_files_and_hands_the_exit_code_on(city):
     program = city.folder / "orchestrator"
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -m orchestrator.cli.main "$@"\n', "utf-8")
