@@ -33,11 +33,13 @@ class Reconciler:
     def run(self) -> int:
         """How many flow runs were changed or made."""
         runs = read_runs(self.client)
-        stands = [self._stand(m.system, m.id, ()) for m in self.session.journal.migrations()]
+        shown = {run.migration for run in runs}
+        missing = [m for m in self.session.journal.migrations() if m.id not in shown]
+        stands = [self._stand(m.system, m.id, ()) for m in missing]
         acts = decide(runs, stands, self._stand)
         by_id = {run.id: run for run in runs}
         for act in acts:
-            self._do(act, by_id.get(act.run) if act.run else None, stands, runs)
+            self._do(act, by_id.get(act.run) if act.run else None, runs)
         for parent in (run for run in runs if not run.system and run.key is not None and not run.over):
             self._write_page(parent, runs)
         return len(acts)
@@ -45,11 +47,11 @@ class Reconciler:
     def _stand(self, system: str, migration: str, together: tuple[str, ...]) -> Stand:
         return stand_of(self.session, system, migration=migration, together=together)
 
-    def _do(self, act: Act, run: Run | None, stands: Sequence[Stand], runs: Sequence[Run]) -> None:
+    def _do(self, act: Act, run: Run | None, runs: Sequence[Run]) -> None:
         from prefect.states import Cancelled, Crashed
 
         if act.do is Do.SHOW:
-            self._show([stand for stand in stands if stand.system == act.system], runs)
+            self._show(self._stand(act.system, act.migration, ()))
             return
         if run is None:
             return
@@ -67,17 +69,13 @@ class Reconciler:
 
     # ------------------------------------------------------------ what no run stands for
 
-    def _show(self, stands: Sequence[Stand], runs: Sequence[Run]) -> None:
-        """A run for each migration of a system that has none: Prefect's database is new, or was away."""
-        shown = {run.migration for run in runs}
-        for stand in stands:
-            if stand.migration in shown:
-                continue
-            if stand.over or not stand.by_worker:
-                self._show_record(stand)
-            else:
-                self._show_suspended(stand)
-            self.say(f"show: {stand.migration}")
+    def _show(self, stand: Stand) -> None:
+        """A run for a migration that has none: Prefect's database is new, or was away."""
+        if stand.over or not stand.by_worker:
+            self._show_record(stand)
+        else:
+            self._show_suspended(stand)
+        self.say(f"show: {stand.migration}")
 
     def _show_record(self, stand: Stand) -> None:
         """What is over, or in the hands of a command: a run that only tells."""

@@ -47,6 +47,8 @@ class Act:
     system: str
     run: UUID | None = None
     other: UUID | None = None
+    migration: str = ""
+    """Of SHOW: which one."""
 
 
 Ask = Callable[[str, str, tuple[str, ...]], Stand]
@@ -54,16 +56,17 @@ Ask = Callable[[str, str, tuple[str, ...]], Stand]
 
 
 def decide(runs: Sequence[Run], stands: Iterable[Stand], ask: Ask) -> list[Act]:
-    """What to do. ``runs``: newest first; ``stands``: of every migration that the journal has, oldest first."""
+    """What to do. ``runs``: newest first; ``stands``: of every migration that the journal has and no run is tagged with, oldest first."""
     acts: list[Act] = []
     of_systems = [run for run in runs if run.system]
     for run in of_systems:
+        if run.over and run.state != "CRASHED":
+            continue  # the journal is not asked about what is long over
         acts += decide_one(run, newest_of(of_systems, run), ask(run.system, run.migration, run.together))
-    shown = {run.migration for run in of_systems if run.migration}
     waiting = {run.system for run in of_systems if not run.migration and not run.over}
     for stand in stands:
-        if stand.migration not in shown and not (stand.system in waiting and not stand.over):
-            acts.append(Act(Do.SHOW, stand.system))
+        if not (stand.system in waiting and not stand.over):
+            acts.append(Act(Do.SHOW, stand.system, migration=stand.migration))
     parents = [run for run in runs if not run.system and run.key is not None and not run.over]
     for parent in parents:
         children = [run for run in of_systems if run.parent == str(parent.id)]
@@ -88,9 +91,7 @@ def decide_one(run: Run, newest: Run, stand: Stand) -> list[Act]:
     """What to do about one run, by where its migration stands."""
     known = bool(run.migration)
     act: Act | None = None
-    if run.over and run.state != "CRASHED":
-        pass
-    elif run.state in ("RUNNING", "CANCELLING"):
+    if run.state in ("RUNNING", "CANCELLING"):
         act = decide_running(run, stand) if known else None
     elif known and stand.over:
         act = None if run.over or stand.alive else Act(Do.CLOSE, run.system, run.id)

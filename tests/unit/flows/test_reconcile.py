@@ -61,27 +61,29 @@ def test_one_run_beside_the_journal(name):
 
 def test_an_older_run_is_taken_over_by_the_newest_and_only_that_one_is_woken():
     newer, older = run(2, state="PAUSED", key="old"), run(1, state="PAUSED", key="old")
-    assert decide([newer, older], [stand()], lambda *_: stand()) == [
+    assert decide([newer, older], [], lambda *_: stand()) == [
         Act(Do.WAKE, PORTAL, newer.id), Act(Do.TAKE_OVER, PORTAL, older.id, newer.id),
     ]  # fmt: skip
 
 
 def test_a_run_of_the_command_line_takes_no_workers_run_over():
     command, waits = run(2, deployed=False), run(1, state="PAUSED", key="old")
-    assert decide([command, waits], [stand(alive=True)], lambda *_: stand(alive=True)) == []
+    assert decide([command, waits], [], lambda *_: stand(alive=True)) == []
 
 
 def test_a_run_that_goes_back_takes_the_one_that_waits_not_over():
     back, waits = run(2, state="SCHEDULED", turns_back=True), run(1, state="PAUSED", key="new")
-    assert decide([back, waits], [stand()], lambda *_: stand()) == []
-    assert decide([back, waits], [stand()], lambda *_: stand(ended=True, ending="rolled_back_after_cutover")) == [
+    assert decide([back, waits], [], lambda *_: stand()) == []
+    assert decide([back, waits], [], lambda *_: stand(ended=True, ending="rolled_back_after_cutover")) == [
         Act(Do.CLOSE, PORTAL, back.id), Act(Do.CLOSE, PORTAL, waits.id),
     ]  # fmt: skip
 
 
 def test_a_new_prefect_database_is_filled_from_the_journal():
     stands = [stand(), stand(system="register", migration="register-1", **ENDED)]
-    assert decide([], stands, lambda *_: stand()) == [Act(Do.SHOW, PORTAL), Act(Do.SHOW, "register")]
+    assert decide([], stands, lambda *_: stand()) == [
+        Act(Do.SHOW, PORTAL, migration="portal-1"), Act(Do.SHOW, "register", migration="register-1"),
+    ]  # fmt: skip
 
 
 def test_a_migration_that_a_waiting_run_will_take_up_needs_no_other_run():
@@ -92,11 +94,11 @@ def test_a_migration_that_a_waiting_run_will_take_up_needs_no_other_run():
 def test_a_wave_is_over_when_the_newest_run_of_each_of_its_systems_is():
     parent = Run(UUID(int=9), "wave 1", "", "", "", "PAUSED", True, "", LONG, 1)
     over = run(1, state="FAILED", parent=str(parent.id))
-    assert decide([parent, over], [stand(ended=True, ending="refused")], lambda *_: stand(ended=True, ending="refused")) == [
+    assert decide([parent, over], [], lambda *_: stand(ended=True, ending="refused")) == [
         Act(Do.FINISH, "", parent.id)
     ]
     again = run(2, state="PAUSED", key="new", parent=str(parent.id))
-    assert decide([again, parent, over], [stand()], lambda *_: stand()) == []
+    assert decide([again, parent, over], [], lambda *_: stand()) == []
 
 
 def test_only_our_own_pause_keys_are_known_again_and_none_is_ever_the_same():
