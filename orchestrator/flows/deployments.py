@@ -50,7 +50,8 @@ def make_pool(client: SyncPrefectClient, zone: str) -> None:
 
 def deploy_one(flow: Flow[..., Any], zone: str, folder: Path, session: Session, *, every_morning: bool = False) -> str:
     """One deployment; its name."""
-    from prefect.deployments.runner import RunnerDeployment
+    from prefect.deployments.runner import DeploymentApplyError, RunnerDeployment
+    from prefect.exceptions import PrefectException
     from prefect.schedules import Cron
     from prefect.types.entrypoint import EntrypointType
 
@@ -60,5 +61,8 @@ def deploy_one(flow: Flow[..., Any], zone: str, folder: Path, session: Session, 
         flow, name=zone, work_pool_name=zone, entrypoint_type=EntrypointType.MODULE_PATH, job_variables={"working_dir": str(folder)},
         description=flow.description, tags=["orchestrator"], schedule=schedule,
     )  # fmt: skip
-    deployment.apply()
+    try:
+        deployment.apply()
+    except DeploymentApplyError as error:  # its own word for whatever the server or the way to it does
+        raise PrefectException(str(error)) from error
     return f"{flow.name}/{zone}"
