@@ -6,7 +6,7 @@ WORKERS ?= 2
 STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo test test-idempotence test-faults test-contracts docs-databases lab-programs lab-up lab-down test-lab test-lab-short test-openstack test-openstack-short lint types bench bench-plan bench-forms bench-move bench-dryrun bench-openstack check
+.PHONY: help setup lock demo test test-idempotence test-faults test-contracts test-office docs-databases lab-programs lab-up lab-down test-lab test-lab-short test-openstack test-openstack-short lint types bench bench-plan bench-forms bench-move bench-dryrun bench-openstack check
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ test-openstack: setup ## the module, the engine and a real OpenStack (root on De
 
 test-openstack-short: setup ## the part of it with the fake compute driver, that every change must pass
 	@$(VENV)/bin/python -m pytest tests/openstack -m 'openstack and not long' -rs $(ARGS)
+
+test-office: setup ## a wave triggered in Prefect, decided on the command line, rolled back from Prefect, through a crash and a lost database
+	@$(VENV)/bin/python -m pytest tests/integration/test_flows.py -m office $(ARGS)
 
 test-contracts: setup ## what movers carry, refuse, break: every case on real servers, as a table
 	@$(VENV)/bin/python -m pytest tests/contracts $(ARGS)

@@ -24,7 +24,7 @@ from orchestrator.journal.actors import simulated
 from orchestrator.settings import Settings
 from orchestrator.tools.process import start_time
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.servers, pytest.mark.office, pytest.mark.timeout(1500)]
 CHECKOUT = Path(__file__).resolve().parents[2]
 PORTAL, WEATHER = "citizen-portal", "weather-bulletin"
 LI, WANG = simulated("li"), simulated("wang")
