@@ -74,10 +74,10 @@ print(int(peak.split()[1]) // 1024, resource.getrusage(resource.RUSAGE_SELF).ru_
 )
 def test_memory_and_time_have_a_bound(name: str, text: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text(text, encoding="utf-8")
-    done = subprocess.run([sys.executable, "-c", MEASURED, str(tmp_path / name)], capture_output=True, text=True, check=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", MEASURED, str(tmp_path / name)], capture_output=True, text=True, check=True, timeout=250)
     megabytes, seconds = map(float, done.stdout.split())
     assert megabytes < 700
-    assert seconds < 20
+    assert seconds < 100  # of CPU: what is not linear takes many minutes
 
 
 @pytest.mark.parametrize(("given", "ident"), [("JM-001", "jm-001"), ("统编01", "")])
