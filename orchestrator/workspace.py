@@ -23,10 +23,9 @@ from orchestrator.models import Inventory, Plan, Sites, System, Verdict
 from orchestrator.planning.approval import changes_since
 from orchestrator.planning.plan import make_plan
 from orchestrator.planning.programme import Programme, assessed_on, load_programme, with_baseline, with_target
-from orchestrator.policy import assess, load_policy, policy_digest
-from orchestrator.policy.assess import typed_in
+from orchestrator.policy.assess import assess, typed_in
 from orchestrator.policy.counting import baseline
-from orchestrator.policy.policy import Policy
+from orchestrator.policy.policy import Policy, load_policy, policy_digest
 from orchestrator.policy.records import JournalAudit, overrides, with_overrides
 from orchestrator.settings import Settings
 

@@ -32,8 +32,8 @@ def facts_of(session: Session, *, example: bool = False) -> tuple[ReportFacts, I
     from orchestrator.errors import Refused
     from orchestrator.inventory.load import load_strict
     from orchestrator.planning.programme import assessed_on
-    from orchestrator.policy import policy_digest
     from orchestrator.policy.assess import assess_reading
+    from orchestrator.policy.policy import policy_digest
     from orchestrator.policy.records import JournalAudit, overrides, with_overrides
     from orchestrator.reports.collect import collect
 

@@ -14,7 +14,8 @@ from openpyxl import Workbook
 from orchestrator.inventory.folder.workbook import EXAMPLE
 from orchestrator.inventory.forms import forms
 from orchestrator.models import Department, Inventory, Kind, Network, Status, System
-from orchestrator.policy import assess, load_policy
+from orchestrator.policy.assess import assess
+from orchestrator.policy.policy import load_policy
 
 pytestmark = pytest.mark.bench
 CHECK = """

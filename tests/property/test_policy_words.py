@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.policy import load_policy
+from orchestrator.policy.policy import load_policy
 from orchestrator.policy.words import Words
 
 WORDS = Words(load_policy(None))

@@ -14,8 +14,9 @@ from orchestrator.journal.states import Ending, StepState
 from orchestrator.journal.store import Lease
 from orchestrator.models import Inventory, Plan, Strategy, Verdict
 from orchestrator.planning.plan import make_plan
-from orchestrator.policy import assess, load_policy
+from orchestrator.policy.assess import assess
 from orchestrator.policy.counting import change, freeze
+from orchestrator.policy.policy import load_policy
 from orchestrator.policy.records import JournalAudit, overrides, record_override, with_overrides
 from orchestrator.reports.collect import collect
 from orchestrator.reports.facts import ReportFacts

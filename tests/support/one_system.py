@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from orchestrator.models import Department, Inventory, Kind, Status, System, Verdict
-from orchestrator.policy import assess, load_policy
+from orchestrator.policy.assess import assess
+from orchestrator.policy.policy import load_policy
 
 FULL: dict[str, Any] = {
     "id": "full", "name": "全系统", "department": "d-1", "kind": Kind.APPLICATION, "status": Status.IN_USE, "protection_grade": 2, "grade_answered": True,

@@ -10,8 +10,9 @@ import pytest
 
 from orchestrator.errors import Refused
 from orchestrator.models import Department, Inventory, System
-from orchestrator.policy import assess, load_policy
+from orchestrator.policy.assess import assess
 from orchestrator.policy.lint import check_policy
+from orchestrator.policy.policy import load_policy
 from tests.support.one_system import FULL
 from tests.support.policies import changed_policy, rule
 

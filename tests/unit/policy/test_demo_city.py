@@ -6,8 +6,9 @@ from pathlib import Path
 
 from orchestrator.inventory.load import load
 from orchestrator.models import Excluded, Strategy
-from orchestrator.policy import assess, load_policy
+from orchestrator.policy.assess import assess
 from orchestrator.policy.expressions import write_trees
+from orchestrator.policy.policy import load_policy
 
 ROOT = Path(__file__).parents[3]
 

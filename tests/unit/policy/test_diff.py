@@ -9,8 +9,8 @@ import pytest
 
 from orchestrator.inventory.load import load
 from orchestrator.models import Department, Inventory, Strategy
-from orchestrator.policy import load_policy, policy_digest
 from orchestrator.policy.diff import Difference, diff_policies
+from orchestrator.policy.policy import load_policy, policy_digest
 from tests.support.one_system import full
 from tests.support.policies import changed_policy
 

@@ -13,9 +13,9 @@ from orchestrator.cli.main import main
 from orchestrator.inventory.load import load
 from orchestrator.inventory.reading import Reading
 from orchestrator.models import Database, Department, Device, Host, Inventory
-from orchestrator.policy import load_policy
 from orchestrator.policy.assess import assess
 from orchestrator.policy.doubts import with_doubts
+from orchestrator.policy.policy import load_policy
 from tests.support.one_system import full
 
 ROOT = Path(__file__).parents[3]

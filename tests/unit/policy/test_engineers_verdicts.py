@@ -14,8 +14,8 @@ import yaml
 from orchestrator.inventory.load import load
 from orchestrator.inventory.reading import Reading
 from orchestrator.models import Verdict
-from orchestrator.policy import load_policy
 from orchestrator.policy.assess import assess_reading
+from orchestrator.policy.policy import load_policy
 
 FOLDER = Path(__file__).resolve().parents[2] / "cases" / "policy"
 CASE = yaml.safe_load((FOLDER / "engineers-verdicts.yaml").read_text("utf-8"))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from orchestrator.models import Database, Device, Host, Strategy, Verdict
-from orchestrator.policy import load_policy
+from orchestrator.policy.policy import load_policy
 from orchestrator.policy.reader import FactReader, around_the_clock
 from tests.support.one_system import full, verdict
 

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from orchestrator.models import Department, Inventory, Strategy, Verdict
-from orchestrator.policy import assess, load_policy
+from orchestrator.policy.assess import assess
 from orchestrator.policy.lifetimes import date_words, ends_within, last_day, outdated
+from orchestrator.policy.policy import load_policy
 from tests.support.one_system import full
 
 TODAY = dt.date(2026, 11, 29)

@@ -16,10 +16,11 @@ from orchestrator.errors import Refused
 from orchestrator.inventory.load import load
 from orchestrator.journal.store import Journal
 from orchestrator.models import Database, Department, Inventory, Kind, Level, Service, Status, Strategy, System
-from orchestrator.policy import assess, load_policy
+from orchestrator.policy.assess import assess
 from orchestrator.policy.counting import baseline, change, freeze, members_of, needed, progress, unexplained
 from orchestrator.policy.explain import explain
 from orchestrator.policy.expressions import BadCondition, compile_conditions
+from orchestrator.policy.policy import load_policy
 from orchestrator.policy.records import JournalAudit, Record, overrides, record_override, with_overrides, withdraw_override
 from tests.support.one_system import FULL, verdict
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestrator.models import Verdict
-from orchestrator.policy import load_policy
+from orchestrator.policy.policy import load_policy
 from orchestrator.policy.remarks import quote_of
 from tests.support.one_system import verdict
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from orchestrator.models import Database, Department, Inventory, Strategy, System, Verdict
-from orchestrator.policy import assess, load_policy
-from orchestrator.policy.assess import apart, moving
+from orchestrator.policy.assess import apart, assess, moving
+from orchestrator.policy.policy import load_policy
 from tests.support.one_system import FULL, verdict
 
 

@@ -8,7 +8,8 @@ from orchestrator.journal.decisions import Decisions
 from orchestrator.journal.notes import Notes
 from orchestrator.journal.store import Journal
 from orchestrator.models import Excluded, ExcludedRow
-from orchestrator.policy import assess, load_policy
+from orchestrator.policy.assess import assess
+from orchestrator.policy.policy import load_policy
 from orchestrator.reports.collect import collect
 from tests.support.example_city import example_inventory, example_programme
 from tests.support.example_report import NOW
