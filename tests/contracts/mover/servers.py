@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ PASSWORD = "secret-of-the-application"
 SYSTEM = "records-system"
 PORT = 5432
 SIDES = ("source", "target")
+_PAIRS = itertools.count()
+"""One pair's addresses are no other's, also where one is ended later than another begins."""
 
 _FAST = "fsync = off\nfull_page_writes = off\nautovacuum = off\nmax_prepared_transactions = 10\n"
 
@@ -33,8 +36,8 @@ class Servers:
         self.folder = folder
         self.conf = conf
         self.book = Book(folder)
-        net = f"127.{60 + os.getpid() % 80}.{os.getpid() // 80 % 250}"
-        self.addresses = {"source": f"{net}.1", "target": f"{net}.2"}
+        net, pair = f"127.{60 + os.getpid() % 80}.{os.getpid() // 80 % 250}", 2 * next(_PAIRS)
+        self.addresses = {"source": f"{net}.{pair + 1}", "target": f"{net}.{pair + 2}"}
 
     def __enter__(self) -> Servers:
         secret = self.folder / "secrets" / ADMIN

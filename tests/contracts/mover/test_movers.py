@@ -20,7 +20,7 @@ from tests.contracts.mover.together import Together
 pytestmark = pytest.mark.servers
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     with Servers(tmp_path_factory.mktemp("movers")) as running:
         yield running
@@ -37,7 +37,7 @@ def _parameters() -> list[object]:
     return parameters
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def in_groups(servers: Servers, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Together:
     """Only the cases of this run: a single one that is asked for runs by itself."""
     asked = [item.callspec.params["case"] for item in request.session.items if "case" in getattr(item, "callspec", _None).params]
@@ -80,7 +80,8 @@ def _run(cases: list[Case], servers: Servers, folder: Path) -> None:
             changes_of_its_own = bool(case.after_copy or case.in_trial)
             differ = [] if changes_of_its_own else before.differences(after, contents=False)
             assert not differ, "the source is not as it was:\n" + "\n".join(differ)
-            _acknowledged_are_there(story, application, "source")
+            live = "target" if case.refused_at == "going back" else "source"
+            _acknowledged_are_there(story, application, live)
 
 
 def _refused(story: Story, application: Application, cases: list[Case]) -> None:

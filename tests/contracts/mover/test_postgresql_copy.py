@@ -30,7 +30,7 @@ INSERT INTO log VALUES ('a')
 """
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     with Servers(tmp_path_factory.mktemp("copies")) as running:
         yield running
