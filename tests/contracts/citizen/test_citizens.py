@@ -128,7 +128,8 @@ def test_a_probe_sees_answers_a_failure_and_answers_again(kind: str) -> None:
                 _wait(lambda: probe.problem() is None, "nobody was answered")
                 assert not [sample.reason for sample in Samples(probe.samples).read() if not sample.answered]
                 world.lose()
-                _wait(lambda: "failed" in str(probe.problem()), "nobody saw that it was lost")
+                # refused, or kept waiting by a gateway: either is not being answered
+                _wait(lambda: probe.problem() is not None, "nobody saw that it was lost")
                 world.mend()
                 _wait(lambda: probe.problem() is None, "nobody was answered again")
             finally:
