@@ -22,7 +22,7 @@ demo: setup ## move a small city end to end on loopback, judge it from outside, 
 	@$(VENV)/bin/orchestrator demo --json .city-demo.json
 
 test: setup ## every test: units, properties, real servers, faults, the demo city
-	@$(VENV)/bin/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS)
+	@$(VENV)/bin/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-idempotence: setup ## every playbook twice (the second run changes nothing), terraform plan after apply
 	@$(VENV)/bin/python -m pytest tests/integration/test_playbooks.py tests/integration/tools $(ARGS)

@@ -89,14 +89,14 @@ class Runtime:
 
     def servers(self, backend: str) -> dict[str, str]:
         """Server name → status word (``UP``, ``DOWN``, ``DRAIN``, ``MAINT``…)."""
+        return {name: row["status"] for name, row in self._stat(backend).items()}
+
+    def _stat(self, backend: str) -> dict[str, dict[str, str]]:
+        """Server name → its row of ``show stat``."""
         lines = self.command("show stat").splitlines()
         header = lines[0].lstrip("# ").split(",")
-        found = {}
-        for line in lines[1:]:
-            row = dict(zip(header, line.split(","), strict=False))
-            if row.get("pxname") == backend and row.get("svname") not in ("FRONTEND", "BACKEND"):
-                found[row["svname"]] = row["status"]
-        return found
+        rows = [dict(zip(header, line.split(","), strict=False)) for line in lines[1:]]
+        return {row["svname"]: row for row in rows if row.get("pxname") == backend and row.get("svname") not in ("FRONTEND", "BACKEND")}
 
     def add(self, backend: str, server: str, address: str, port: int, options: str = "") -> None:
         """Adds a checked server, not yet taking traffic; one that is there already is fine. ``options`` as its neighbour has
@@ -115,10 +115,12 @@ class Runtime:
         self._do(f"set server {backend}/{server} state ready")
 
     def wait_up(self, backend: str, server: str, *, limit: float) -> bool:
-        """Whether its health check passes within ``limit`` seconds."""
+        """Whether its health check passes within ``limit`` seconds. A server that is about to be found down is still ``UP 1/5``: what
+        its last check said counts too."""
         until = time.monotonic() + limit
         while time.monotonic() < until:
-            if self.servers(backend).get(server, "").startswith("UP"):
+            row = self._stat(backend).get(server, {})
+            if row.get("status", "").startswith("UP") and row.get("check_status", "").lstrip("* ").endswith(("OK", "OKC")):
                 return True
             time.sleep(0.05)
         return False
@@ -148,12 +150,9 @@ class Runtime:
 
     def idle(self, backend: str, server: str) -> bool:
         """Whether a server has no request under way."""
-        lines = self.command("show stat").splitlines()
-        header = lines[0].lstrip("# ").split(",")
-        for line in lines[1:]:
-            row = dict(zip(header, line.split(","), strict=False))
-            if row.get("pxname") == backend and row.get("svname") == server:
-                return row.get("scur") == "0"
+        row = self._stat(backend).get(server)
+        if row is not None:
+            return row.get("scur") == "0"
         raise ToolError(f"{backend} has no server {server}", where=self._where, remedy="look at its configuration, then resume")
 
     def point(self, backend: str, server: str, address: str, port: int) -> None:

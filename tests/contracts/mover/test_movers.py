@@ -28,11 +28,9 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
 
 def _parameters() -> list[object]:
     parameters: list[object] = []
-    for number, group in enumerate(together.groups()):
+    for group in together.groups():
         for case in group:
-            marks = [pytest.mark.xdist_group(f"movers-{number}")]  # whoever runs one of a group has run them all
-            if case.broken:
-                marks.append(pytest.mark.xfail(reason=case.broken))
+            marks = [pytest.mark.xfail(reason=case.broken)] if case.broken else []
             parameters.append(pytest.param(case, id=f"{case.engine}-{case.name}", marks=marks))
     return parameters
 

@@ -20,7 +20,7 @@ from tests.contracts.mover.cases import Case
 from tests.contracts.mover.servers import APPLICATION, Servers
 from tests.contracts.mover.story import Story
 
-pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("disks")]
+pytestmark = pytest.mark.servers
 
 TABLES = "CREATE TABLE papers (id int PRIMARY KEY, v text); INSERT INTO papers SELECT i, repeat(md5(i::text), 30) FROM generate_series(1, 2000) AS i"
 FILL = "UPDATE papers SET v = reverse(v)"
