@@ -173,9 +173,14 @@ def tags_of(system: str, migration: str = "") -> list[str]:
 
 def show_steps(migration: str, system: str) -> None:  # noqa: ARG001 - shown by Prefect
     """The flow's body: a task run for each step, as long as that step."""
+    from prefect.context import TagsContext
+
     following = _FOLLOWED[migration]
-    while (told := following.get()) is not None:
-        show_one(told, f"{migration} {told.step.id}")
+    # The run's own tags stay off its tasks: Prefect asks its server for a slot of every tag of a task, and gives up a run whose
+    # server is busy for a moment.
+    with TagsContext(current_tags=set()):
+        while (told := following.get()) is not None:
+            show_one(told, f"{migration} {told.step.id}")
 
 
 def show_one(told: Told, name: str, *, while_it_runs: Callable[[], None] | None = None) -> None:

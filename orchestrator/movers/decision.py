@@ -21,9 +21,10 @@ from orchestrator.movers.side import Control, Fenced, Lost, Role
 KIND = "decision"
 
 
-def specify(*, folder: Path, system: str, place: str, is_open: bool) -> dict[str, Any]:
-    """The guard's plain description of one side. ``is_open``: how it stands before anything was decided."""
-    return {"kind": KIND, "path": str(folder / f"decision-{place}.json"), "system": system, "place": place, "is_open": is_open}
+def specify(*, folder: Path, migration: str, system: str, place: str, is_open: bool) -> dict[str, Any]:
+    """The guard's plain description of one side. ``migration``: whose tokens count, since each begins to count anew; ``is_open``: how
+    the side stands before anything was decided."""
+    return {"kind": KIND, "path": str(folder / f"decision-{migration}-{place}.json"), "system": system, "place": place, "is_open": is_open}
 
 
 class DecisionSide:

@@ -20,7 +20,8 @@ def finish_arming(ctx: Context) -> Facts:
 
 def observe(ctx: Context) -> Observed:
     """Whether every part flows back."""
-    return Observed.DONE if all(mover.armed(part) for mover, part in parts(ctx)) else Observed.NOT_DONE
+    armed = [mover.armed(part) for mover, part in parts(ctx)]
+    return Observed.NOTHING if not armed else Observed.DONE if all(armed) else Observed.NOT_DONE
 
 
 def disarm_source(ctx: Context) -> None:

@@ -27,7 +27,8 @@ def run(ctx: Context) -> Facts:
 
 def observe(ctx: Context) -> Observed:
     """The restored copies are there."""
-    return Observed.DONE if all(mover.backed_up(part) for mover, part in parts(ctx)) else Observed.NOT_DONE
+    seen = [mover.backed_up(part) for mover, part in parts(ctx)]
+    return Observed.NOTHING if not seen else Observed.DONE if all(seen) else Observed.NOT_DONE
 
 
 def drop_copies(ctx: Context) -> None:

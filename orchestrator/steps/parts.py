@@ -79,7 +79,9 @@ def fences(ctx: Context, direction: Direction, *, snapshot_only: bool = False) -
 
 def _decision(ctx: Context, direction: Direction) -> Mapping[str, Any]:
     places = {
-        place: decision.specify(folder=ctx.world.folder, system=ctx.system.id, place=place, is_open=place == "source")
+        place: decision.specify(
+            folder=ctx.world.folder, migration=ctx.migration, system=ctx.system.id, place=place, is_open=place == "source",
+        )
         for place in ("source", "target")
     }
     return {"name": ctx.system.id, "live": places[direction.live], "other": places[direction.other], "keeps": False}

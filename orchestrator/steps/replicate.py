@@ -22,6 +22,8 @@ def run(ctx: Context) -> Facts:
 def observe(ctx: Context) -> Observed:
     """Every part's target follows its source."""
     seen = [mover.prepared(part) for mover, part in parts(ctx)]
+    if not seen:
+        return Observed.NOTHING
     if all(seen):
         return Observed.DONE
     return Observed.NOT_DONE if not any(seen) and None not in seen else Observed.UNCLEAR

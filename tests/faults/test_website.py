@@ -40,7 +40,7 @@ def _inventory(folder: Path) -> Path:
         "environment": {"LISTEN_ADDRESS": "@listen.address", "LISTEN_PORT": "@listen.port", "PAGES": "/srv/website/pages"},
     }  # fmt: skip
     site = {key: value for key, value in weather.items() if key not in ("databases", "data_resources", "links")} | {
-        "id": SITE, "name": "市政府门户网站", "name_en": "City web site", "dbms": "无数据库", "hosts": [host], "trial_run_seconds": 10,
+        "id": SITE, "name": "市政府门户网站", "name_en": "City web site", "dbms": "无数据库", "hosts": [host], "trial_run_seconds": 30,
         "file_trees": [{"host": "web-1", "path": path, "size_gb": 0.01} for path in ("/srv/website/app", "/srv/website/pages")],
         "services": [{**service, "name": "web-a", "port": 8001}, {**service, "name": "web-b", "port": 8002}],
     }  # fmt: skip

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.inventory import cells
 from orchestrator.inventory.answers import classified
-from orchestrator.inventory.forms import Column, forms, header_key, match, whole_key
+from orchestrator.inventory.forms import Column, forms, header_key, match, most_headers, whole_key
 from orchestrator.inventory.questions import digest
 from orchestrator.inventory.reading import Interpretation, Raw
 from orchestrator.inventory.sheets.asking import Unanswered, answered_wording, ask_wording
@@ -64,6 +64,10 @@ def is_label_form(sources: Iterable[Source], rows: Sequence[Row]) -> bool:
         labels = sum(isinstance(cell, str) and known.column(cell) is not None for cell in filled)
         if labels >= 3 and len(pairs) * 2 < labels + 1:
             return False  # a header: labels beside labels
+        words = [cells.text_of(cell) for cell in filled if isinstance(cell, str)]
+        hits, _ = most_headers(words)
+        if hits >= 3 and hits * 2 > len(words):
+            return False  # a header of another sheet, some of whose words are labels too
         with_pairs += bool(pairs)
         on_its_side += labels == 1 and len(filled) >= 3 and known.column(filled[0]) is not None
         found |= {pair.column.field for pair in pairs}

@@ -25,7 +25,7 @@ class DecisionSurroundings(WithoutServer):
 
     def side(self, role: str) -> Side:
         place = "source" if role == "live" else "target"
-        return kinds.make_side(decision.specify(folder=self.folder, system="web", place=place, is_open=role == "live"))
+        return kinds.make_side(decision.specify(folder=self.folder, migration="web-1", system="web", place=place, is_open=role == "live"))
 
     def lets_in(self, role: str) -> bool:
         """Clients come through the entry, which is led by the decision."""

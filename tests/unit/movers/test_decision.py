@@ -9,9 +9,10 @@ from orchestrator.movers import decision
 from orchestrator.movers.side import Control, Fenced, Lost
 
 
-def _sides(folder: Path):
+def _sides(folder: Path, migration: str = "site-1"):
     return [
-        make_side(decision.specify(folder=folder, system="site", place=place, is_open=place == "source")) for place in ("source", "target")
+        make_side(decision.specify(folder=folder, migration=migration, system="site", place=place, is_open=place == "source"))
+        for place in ("source", "target")
     ]
 
 
@@ -30,6 +31,16 @@ def test_what_was_decided_is_seen_by_whoever_looks_later(tmp_path: Path) -> None
     assert target.control(settled=True) == Control(open=True, token=7, attempt="m1-forward-1")
 
 
+def test_the_next_migration_begins_to_count_anew(tmp_path: Path) -> None:
+    source, _ = _sides(tmp_path)
+    source.close("site-1-forward-1", 9)
+    source.open("site-1-back-1", 9)
+    source, target = _sides(tmp_path, "site-2")
+    source.close("site-2-forward-1", 1)
+    target.open("site-2-forward-1", 1)
+    assert target.control() == Control(open=True, token=1, attempt="site-2-forward-1")
+
+
 def test_an_engine_that_slept_can_neither_open_nor_close(tmp_path: Path) -> None:
     source, _ = _sides(tmp_path)
     source.close("m1-forward-2", 8)
@@ -41,8 +52,8 @@ def test_an_engine_that_slept_can_neither_open_nor_close(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"open": true}'])
 def test_a_row_that_cannot_be_read_is_no_answer(content: str, tmp_path: Path) -> None:
-    (tmp_path / "decision-source.json").write_text(content, "utf-8")
-    with pytest.raises(Lost, match="decision-source"):
+    (tmp_path / "decision-site-1-source.json").write_text(content, "utf-8")
+    with pytest.raises(Lost, match="decision-site-1-source"):
         _sides(tmp_path)
 
 
