@@ -7,14 +7,17 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
+from orchestrator.tools import programs
 from tests.lab.base import HOME, SUITE
 from tests.lab.shell import LabError, run
 
@@ -50,7 +53,7 @@ PROVIDER_MODULE = "github.com/terraform-provider-openstack/terraform-provider-op
 PROVIDER_SUM = "h1:Ap8gvameIY5ZM7CMh7fngP/VoIyeupzKX3izoyfp9yg="
 """Go's checksum of the module at that version: another text under the same version is not built."""
 MIRROR = "http://deb.debian.org/debian"
-REGISTRY = "https://registry.terraform.io"
+MODULE = HERE.parents[1] / "terraform/modules/openstack"
 REACHED_SECONDS = 20
 
 
@@ -100,7 +103,7 @@ def why_not_made() -> str:
     if not part_folder("root", " ".join(ROOT_ARGV)).is_dir() and not is_reached(f"{MIRROR}/dists/{SUITE}/Release"):
         return f"the package root is not made yet, and Debian's mirror {MIRROR} is not reached"
     if not part_folder("provider", PROVIDER_RECIPE).is_dir() and not uses_registry() and not _go_finds_provider():
-        return f"Terraform's provider is not built yet: neither its registry {REGISTRY} nor, with Go, its module {PROVIDER_MODULE} is reached"
+        return f"Terraform's provider is not built yet: neither its registry nor, with Go, its module {PROVIDER_MODULE} is reached"
     return ""
 
 
@@ -117,7 +120,19 @@ def uses_registry() -> bool:
     """Whether `terraform init` fetches the provider by itself: asked for, or there is no Go to build it with."""
     if os.environ.get("OPENSTACK_LAB_REGISTRY"):
         return True
-    return find_go() is None and is_reached(f"{REGISTRY}/.well-known/terraform.json")
+    return find_go() is None and is_reached(f"https://{find_registry()}/.well-known/terraform.json")
+
+
+@cache
+def find_registry() -> str:
+    """The registry from which Terraform would fetch the provider, as Terraform itself names it; a mirror has a folder of that name."""
+    argv = [str(programs.find("terraform")), f"-chdir={MODULE}", "providers"]
+    environment = os.environ | {"TF_CLI_CONFIG_FILE": os.devnull}
+    said = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=60, check=True).stdout
+    found = re.search(r"provider\[([^/\]]+)/terraform-provider-openstack/openstack\]", said)
+    if found is None:
+        raise LabError(f"Terraform does not say where it would fetch the provider from: {said}")
+    return found.group(1)
 
 
 def find_go() -> str | None:
@@ -188,7 +203,7 @@ def terraform_rc() -> Path:
     if not part_folder("provider", PROVIDER_RECIPE).is_dir() and uses_registry():
         return Path(os.devnull)
     name = f"terraform-provider-openstack_v{PROVIDER}"
-    place = Path("registry.terraform.io/terraform-provider-openstack/openstack") / PROVIDER / "linux_amd64"
+    place = Path(find_registry()) / "terraform-provider-openstack/openstack" / PROVIDER / "linux_amd64"
     with made_once("provider", PROVIDER_RECIPE) as (folder, staged):
         if staged is not None:
             if not _go_finds_provider():
