@@ -7,7 +7,6 @@ import html
 import re
 import shutil
 import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
@@ -15,6 +14,7 @@ from typing import IO
 from orchestrator.errors import Refused
 from orchestrator.inventory.folder.merge import apply, classify
 from orchestrator.inventory.reading import YAML_SUFFIXES
+from orchestrator.inventory.sheets.archive import BROKEN
 from orchestrator.inventory.traces import whole_words
 from orchestrator.journal.store import Journal
 from orchestrator.models import Inventory, System
@@ -118,7 +118,7 @@ def _holds(path: Path, known: re.Pattern[str]) -> bool:
                     if known.search(entry.filename) or _stream_holds(part, known):
                         return True
             return False
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError):
+    except BROKEN:  # then as it lies there
         with path.open("rb") as file:
             return _stream_holds(file, known)
 

@@ -43,6 +43,12 @@ _SHEET = re.compile(r"<(?:\w+:)?sheet\s([^>]*)>")
 _RELATION = re.compile(r"<(?:\w+:)?Relationship\s([^>]*)>")
 _ATTRIBUTE = re.compile(r"([\w:]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 
+BROKEN = (
+    zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, OSError, ValueError, OverflowError, RuntimeError, LookupError,
+)  # fmt: skip
+"""What Python's zipfile raises for an archive that is truncated, damaged, encrypted or packed in a way it does not know."""
+
+
 
 class BadFile(Exception):
     """The file cannot be taken. Carries a finding's code, words and remedy."""
@@ -78,18 +84,7 @@ def survey(path: Path) -> dict[str, Part]:
     try:
         with zipfile.ZipFile(path) as archive:
             return _survey(archive)
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        EOFError,
-        NotImplementedError,
-        struct.error,
-        OSError,
-        ValueError,
-        OverflowError,
-        RuntimeError,
-        KeyError,
-    ):
+    except BROKEN:
         raise _damaged() from None
 
 

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import datetime as dt
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 from xml.parsers import expat
 
-from orchestrator.inventory.sheets.archive import MAX_CELLS, MAX_COLUMNS, MAX_ENTRIES, MAX_FILE, MAX_ROWS, MAX_TOTAL, BadFile
+from orchestrator.inventory.sheets.archive import BROKEN, MAX_CELLS, MAX_COLUMNS, MAX_ENTRIES, MAX_FILE, MAX_ROWS, MAX_TOTAL, BadFile
 from orchestrator.inventory.sheets.grids import MAX_FILLED, Grid, Row, address
 
 CONTENT = "content.xml"
@@ -35,7 +34,7 @@ def opendocument_grids(path: Path) -> Iterator[Grid]:
                 raise _too_much()
             with archive.open(CONTENT) as part:
                 yield from _sheets(part)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, RuntimeError, expat.ExpatError, ValueError, LookupError):
+    except (*BROKEN, expat.ExpatError):
         raise BadFile(
             "ods-broken", "文件不完整、已损坏或有密码 (truncated, damaged or password-protected)", "重新导出，或另存为 .xlsx (export it again)"
         ) from None

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from orchestrator.inventory.sheets.archive import MAX_COLUMNS, MAX_ENTRIES, MAX_FILE, MAX_ROWS, BadFile
+from orchestrator.inventory.sheets.archive import BROKEN, MAX_COLUMNS, MAX_ENTRIES, MAX_FILE, MAX_ROWS, BadFile
 from orchestrator.inventory.sheets.grids import Grid, Row
 
 MAX_DOCUMENT = 64 * 2**20
@@ -47,7 +46,7 @@ def _survey(path: Path) -> None:
                         total += len(chunk)
                         if total > MAX_DOCUMENT:
                             raise _too_much()
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, RuntimeError):
+    except BROKEN:
         raise _damaged() from None
 
 

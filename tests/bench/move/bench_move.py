@@ -15,9 +15,11 @@ import shutil
 import statistics
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
+from orchestrator.embedded import judge
 from tests.bench.move import rivals
 from tests.bench.move.moving import Moving
 from tests.bench.move.world import World
@@ -46,6 +48,7 @@ def _switches(world: World, rounds: int) -> dict[str, Any]:
         for number in range(rounds):
             for direction in ("forward", "back"):
                 spans.append(moving.switch(direction))
+                time.sleep(2 * judge.AROUND)  # what the judge looks at around one switch shall not reach into the next one
                 say(f"{world.gigabytes} GB, {direction} {number + 1} of {rounds}: {spans[-1]['fence_ms']} ms in the fence")
     verdict = world.judge(ledger, "source", spans)
     gaps = {way: [c.longest_gap_ms for c in verdict.cutovers if c.direction == way] for way in ("forward", "back")}
