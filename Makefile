@@ -45,10 +45,10 @@ test-lab: setup lab-programs ## the engine on hosts that boot: systemd, sudo, ow
 test-lab-short: setup lab-programs ## the part of it that every change must pass
 	@$(VENV)/bin/python -m pytest tests/lab -m 'lab and not long' -n $(WORKERS) --dist loadfile $(ARGS)
 
-test-openstack: setup ## the module, the engine and a real OpenStack (root on Debian; the first time it is built, minutes)
+test-openstack: setup lab-programs ## the module, the engine and a real OpenStack (root on Debian; the first time it is built, minutes)
 	@OPENSTACK_LAB_MOMENTS=10 $(VENV)/bin/python -m pytest tests/openstack -m openstack $(ARGS)
 
-test-openstack-short: setup ## the part of it with the fake compute driver, that every change must pass
+test-openstack-short: setup lab-programs ## the part of it with the fake compute driver, that every change must pass
 	@$(VENV)/bin/python -m pytest tests/openstack -m 'openstack and not long' -rs $(ARGS)
 
 test-office: setup ## a wave triggered in Prefect, decided on the command line, rolled back from Prefect, through a crash and a lost database

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from orchestrator.cloud.kinds import Kind, Kinds
@@ -46,6 +46,8 @@ class Action:
     """Attributes that cannot be changed in place: they make it a replacement."""
     run: str = ""
     """The run of ours that made it, by its mark; empty: it bears none."""
+    imported: str = ""
+    """The cloud's id of what is there already and would be taken into the state; empty: nothing is."""
 
     @property
     def label(self) -> str:
@@ -63,10 +65,18 @@ class Changes:
 
 def read_changes(plan: Mapping[str, Any], kinds: Kinds) -> Changes:
     """From ``terraform show -json`` of a plan. Data sources are read, never made: they are left out."""
-    return Changes(
-        (*_actions(plan.get("resource_changes") or (), kinds), *_invocations(plan.get("action_invocations") or ())),
-        tuple(_actions(plan.get("resource_drift") or (), kinds)),
-    )
+    actions = [
+        *_actions(plan.get("resource_changes") or (), kinds),
+        *_deferred(plan.get("deferred_changes") or (), kinds),
+        *_invocations(plan.get("action_invocations") or ()),
+    ]
+    return Changes(tuple(actions), tuple(_actions(plan.get("resource_drift") or (), kinds)))
+
+
+def _deferred(rows: Sequence[Mapping[str, Any]], kinds: Kinds) -> Iterator[Action]:
+    """What a plan would leave for a later one, since a provider cannot say it yet: what that would do is not known now."""
+    for action in _actions([row.get("resource_change") or {} for row in rows], kinds):
+        yield replace(action, action=f"left for a later plan ({action.action})")
 
 
 def _invocations(rows: Sequence[Mapping[str, Any]]) -> Iterator[Action]:
@@ -79,7 +89,8 @@ def _actions(rows: Sequence[Mapping[str, Any]], kinds: Kinds) -> Iterator[Action
     for row in sorted(rows, key=lambda row: str(row.get("address"))):
         change = row.get("change") or {}
         action = name_action(change.get("actions") or ())
-        if row.get("mode", "managed") != "managed" or action in ("no-op", "read"):
+        imported = str((change.get("importing") or {}).get("id") or "")
+        if row.get("mode", "managed") != "managed" or (action in ("no-op", "read") and not imported):
             continue
         differences = tuple(_differences(change))
         forced = {str(path[0]) for path in change.get("replace_paths") or () if path}
@@ -87,13 +98,25 @@ def _actions(rows: Sequence[Mapping[str, Any]], kinds: Kinds) -> Iterator[Action
             address=str(row.get("address")),
             kind=kinds.kind_of(str(row.get("type")), str(row.get("name"))),
             resource_type=str(row.get("type")),
-            name=str(row["index"] if row.get("index") is not None else row.get("name")),
-            action=action,
+            name=_name(row, change),
+            action="import" if imported and action == "no-op" else action,
             reason=str(row.get("action_reason") or ""),
             differences=differences,
             forced_by=tuple(item for item in differences if item.attribute in forced),
             run=run_of(change.get("before")),
+            imported=imported,
         )
+
+
+def _name(row: Mapping[str, Any], change: Mapping[str, Any]) -> str:
+    """What people call it: its key; where the module around it has the key, the name that it bears on the cloud."""
+    if row.get("index") is not None:
+        return str(row["index"])
+    for moment in ("before", "after"):
+        name = _mapping(change.get(moment)).get("name")
+        if isinstance(name, str) and name and not _mapping(change.get(f"{moment}_sensitive")).get("name"):
+            return name
+    return str(row.get("name"))
 
 
 def name_action(actions: Sequence[str]) -> str:

@@ -11,6 +11,9 @@ The table, after a system was handed over (``Stand.HANDED_OVER`` and later):
 
 Before: everything may be made and changed; what is to be deleted or replaced must bear the mark of a run of ours that never
 came to its end. Drift is always said, and never mended by making an empty one.
+
+At any time: what is there already is taken into the state only by `orchestrator cloud adopt`. Somebody's server that a plan
+imports would be destroyed with ours.
 """
 
 from __future__ import annotations
@@ -40,12 +43,19 @@ class Judgement:
     notes: tuple[Finding, ...] = ()
 
 
-def judge(changes: Changes, position: Position, kinds: Kinds) -> Judgement:
-    """Every refusal of a plan at once, by name, with what changed and what a person can do."""
+def judge(changes: Changes, position: Position, kinds: Kinds, *, adopting: frozenset[str] = frozenset()) -> Judgement:
+    """Every refusal of a plan at once, by name, with what changed and what a person can do.
+
+    ``adopting``: the cloud's ids of what `orchestrator cloud adopt` has proved to be this system's.
+    """
     gone = {item.address for item in changes.drift if item.action == "delete"}
     refusals = []
     for action in changes.actions:
-        if position.stand is Stand.NOTHING:
+        if action.imported and action.imported not in adopting:
+            finding: Finding | None = _refused(action, position, f"would be taken over as {action.imported}: nothing proves it ours", _REMEDY_IMPORT)
+        elif action.action == "import":
+            finding = None
+        elif position.stand is Stand.NOTHING:
             finding = _judge_before(action, position)
         else:
             finding = _judge_after(action, position, kinds, was_there=action.address in gone)
@@ -106,6 +116,7 @@ def _judge_update(action: Action, position: Position, kinds: Kinds) -> Finding |
 _REMEDY_ASKED = (
     "set it back in the inventory or under [cloud.inputs]; to change a server in use, do it on the cloud with its people, in a window"
 )
+_REMEDY_IMPORT = "take the import block out; where the state was lost: `orchestrator cloud adopt`"
 _REMEDY_BACK = "set it back in the inventory or under [cloud.inputs], then plan again"
 _REMEDY_GONE = (
     "find out on the cloud who deleted it; then `orchestrator rollback` while the way back is armed, or restore the backup by hand"

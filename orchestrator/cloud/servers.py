@@ -16,7 +16,7 @@ from orchestrator.cloud.book import Book, KeptVolume
 from orchestrator.cloud.changes import read_changes
 from orchestrator.cloud.compare import Comparison, compare, describe_missing
 from orchestrator.cloud.judge import judge
-from orchestrator.cloud.kinds import Kind, Kinds, read_kinds
+from orchestrator.cloud.kinds import FILE, Kind, Kinds, read_kinds
 from orchestrator.cloud.listing import CloudListing, Thing
 from orchestrator.cloud.openings import judge_openings, observe_openings, read_opening
 from orchestrator.cloud.questions import CloudOffer, Demand, choose_flavours
@@ -45,6 +45,7 @@ class CloudServers:
     applies: int = 0
     """How many were run by this object."""
     _chosen: dict[str, str] = field(default_factory=dict)
+    _adopting: frozenset[str] = frozenset()
 
     # ------------------------------------------------------------ making
 
@@ -79,6 +80,11 @@ class CloudServers:
             self.check(plan)
             self.terraform.discard(plan)
             made = self.terraform.outputs()
+        if missing := sorted(set(self.inputs["servers"]) - made.keys()):
+            raise ToolError(
+                f"applied, and the module's output `servers` does not say where {', '.join(missing)} answers",
+                where=str(self.module), remedy="hold the module to the contract in terraform/README.md, then resume",
+            )  # fmt: skip
         self.book.finish_runs(position, run)
         return made
 
@@ -110,7 +116,7 @@ class CloudServers:
     def check(self, plan: TerraformPlan) -> None:
         """Judges a plan; drift is said. Raises Refused with every finding."""
         position = self.book.position()
-        judgement = judge(read_changes(plan.shown, self.kinds), position, self.kinds)
+        judgement = judge(read_changes(plan.shown, self.kinds), position, self.kinds, adopting=self._adopting)
         for note in judgement.notes:
             self.say(f"{note.message}; {note.remedy}")
         if judgement.refusals:
@@ -173,6 +179,7 @@ class CloudServers:
         left = self._left_alone()
         imports = find_imports(plan.shown, [thing for thing in self.list_things() if thing.id not in left], self.kinds, self.system)
         adopting = self.terraform.plan(self._all_inputs(position, ""), imports=imports)
+        self._adopting = frozenset(imports.values())
         self.terraform.apply(adopting)
         again = self.plan(position)
         self.terraform.discard(again)
@@ -282,6 +289,8 @@ class CloudServers:
         things = self.list_things()
         self._look_for_locks(things)
         known = self.terraform.known()
+        if keep_volumes:
+            self._look_for_unknown(known)
         if not known:
             self._take_back_by_mark(things, expected, keep_volumes=keep_volumes)
         volumes = [resource for resource in known if self._kind(resource) is Kind.VOLUME]
@@ -291,7 +300,7 @@ class CloudServers:
             if "/" not in resource.ident
         ]
         self.book.keep(disks)
-        self.terraform.forget([resource.address for resource in volumes])
+        self.terraform.forget(list(dict.fromkeys(resource.address for resource in volumes)))  # one that is deposed has the same
         self.terraform.destroy(self._inputs_to_destroy())
         self._look_again(position)
         if keep_volumes:
@@ -302,6 +311,16 @@ class CloudServers:
 
     def _kind(self, resource: KnownResource) -> Kind:
         return self.kinds.kind_of(resource.resource_type, resource.name)
+
+    def _look_for_unknown(self, known: Sequence[KnownResource]) -> None:
+        """What the module does not name may be a volume that something was copied to: it is not destroyed with the servers."""
+        unknown = [resource.address for resource in known if self._kind(resource) is Kind.UNKNOWN]
+        if unknown:
+            raise NeedsPerson(
+                f"module {self.module.name} does not say whether these hold data: {', '.join(unknown)}; nothing was destroyed",
+                where=str(self.module / FILE),
+                remedy="name their types there (terraform/README.md: what is a volume stays), then resume",
+            )
 
     def _look_for_locks(self, things: Sequence[Thing]) -> None:
         """A locked server would be left standing, and the others destroyed: so it is asked for first."""

@@ -20,12 +20,11 @@ from python_terraform import IsFlagged
 from orchestrator.errors import Finding, Refused, ToolError
 from orchestrator.tools.process import Register
 from orchestrator.tools.terraform_cli import CHANGES, NO_CHANGES, Terraform, TerraformEvent
+from orchestrator.tools.terraform_servers import Server, read_servers
 from orchestrator.tools.terraform_state import KnownResource, StateCopies, read_known, state_serial, write_private
 
 __all__ = ["Change", "Check", "KnownResource", "Server", "SystemTerraform", "TerraformEvent", "TerraformPlan"]
 
-KIND = ("become", "manager", "root", "python")
-"""Outputs that a module may give beside the contract's: fields of ``models.Host``."""
 SYSTEM_ID = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
 VARIABLE = re.compile(r"[a-z][a-z0-9_]{0,62}")
 PLAN_SECONDS = 180.0
@@ -35,22 +34,9 @@ PROTECTED = "Instance cannot be destroyed"
 """What Terraform says when a plan would destroy what the module protects."""
 
 
-@dataclass(frozen=True)
-class Server:
-    """One output of a module: where a machine of the system answers."""
-
-    name: str
-    address: str
-    ssh_user: str
-    ssh_port: int
-    zone: str
-    kind: Mapping[str, str] = field(default_factory=dict)
-    """What makes it another kind of host than a machine with systemd, where the module says so: ``KIND``."""
-
-
 @dataclass(frozen=True, order=True)
 class Change:
-    """``action``: create, update, delete, replace or read."""
+    """``action``: create, update, delete, replace, read, or move (another address in the state, nothing on the cloud)."""
 
     address: str
     action: str
@@ -83,7 +69,7 @@ Check = Callable[[TerraformPlan], None]
 
 def only_creates(plan: TerraformPlan) -> None:
     """What may run when nobody who knows better has judged it: a plan that takes nothing away."""
-    taken = [change for change in plan.changes if change.action not in ("create", "update", "read")]
+    taken = [change for change in plan.changes if change.action not in ("create", "update", "read", "move")]
     if taken:
         findings = [
             Finding("plan-takes-away", "error", f"{change.address} would be {change.action}d", "plan again", system=plan.system)
@@ -176,30 +162,12 @@ class SystemTerraform:
         self._close()
 
     def outputs(self) -> dict[str, Server]:
-        """Server name → where it answers; empty before the first apply."""
+        """Server name → where it answers; empty before the first apply. Raises ToolError for what cannot be worked with."""
         if not self.has_state:
             return {}
         terraform = self._terraform(PLAN_SECONDS)
         text = terraform.must(terraform.cmd("output", json=IsFlagged), what="output")
-        servers = json.loads(text).get("servers", {}).get("value") or {}
-        try:
-            return {
-                name: Server(
-                    name,
-                    value["address"],
-                    value["ssh_user"],
-                    int(value["ssh_port"]),
-                    value["zone"],
-                    {part: str(value[part]) for part in KIND if value.get(part) is not None},
-                )
-                for name, value in sorted(servers.items())
-            }
-        except (KeyError, TypeError) as error:
-            raise ToolError(
-                f"the module's output `servers` lacks {error}",
-                where=str(self.module_dir),
-                remedy="hold the module to the contract in terraform/README.md",
-            ) from error
+        return read_servers(json.loads(text), str(self.module_dir))
 
     def resources(self) -> tuple[str, ...]:
         """Addresses that the state knows."""
@@ -303,10 +271,10 @@ class SystemTerraform:
         if not blocked:
             terraform.must(result, what="plan", accepted=(NO_CHANGES, CHANGES))
         shown = json.loads(terraform.must(terraform.show_cmd(file.name, json=IsFlagged), what="show"))
-        changed = [item for item in shown.get("resource_changes", []) if item["change"]["actions"] != ["no-op"]]
+        changed = [item for item in shown.get("resource_changes", []) if item["change"]["actions"] != ["no-op"] or _is_moved(item)]
         return TerraformPlan(
             system=self.system_id,
-            changes=tuple(sorted(Change(item["address"], _action(item["change"]["actions"])) for item in changed)),
+            changes=tuple(sorted(Change(item["address"], _action(item)) for item in changed)),
             resources=_count(shown.get("planned_values", {}).get("root_module", {})),
             digest=self._digest(changed, inputs),
             file=file,
@@ -362,8 +330,16 @@ def root_module(module_dir: Path, names: list[str]) -> dict[str, object]:
     }
 
 
-def _action(actions: list[str]) -> str:
-    return "replace" if sorted(actions) == ["create", "delete"] else actions[0]
+def _is_moved(item: Mapping[str, Any]) -> bool:
+    """A ``moved`` block gives it another address in the state; until that is applied every later plan depends on the block."""
+    return bool(item.get("previous_address", item["address"]) != item["address"])
+
+
+def _action(item: Mapping[str, Any]) -> str:
+    actions = item["change"]["actions"]
+    if actions == ["no-op"]:
+        return "move"
+    return "replace" if sorted(actions) == ["create", "delete"] else str(actions[0])
 
 
 def _count(module: Mapping[str, Any]) -> int:

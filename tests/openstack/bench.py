@@ -20,7 +20,8 @@ from orchestrator.tools import programs
 from orchestrator.tools.terraform import root_module
 from tests.lab.shell import run
 from tests.openstack import parts
-from tests.openstack.cloud import CALLER, LabCloud, why_not
+from tests.openstack.cloud import CALLER, LabCloud
+from tests.openstack.machine import why_not
 from tests.openstack.stage import MODULE, OWN, SERVER, Stage
 
 AT_ONCE = 4

@@ -18,45 +18,12 @@ from openstack.exceptions import NotFoundException
 
 from tests.lab.shell import LabError, run
 from tests.openstack import parts
-from tests.openstack.traces import MARK, PLACE, find_traces, folder_of, sweep
+from tests.openstack.traces import MARK, find_traces, folder_of, sweep
 
 API, CALLER, GATEWAY = "10.70.0.1", "10.70.0.2", "10.50.0.1"
 DRIVERS = {"fake": "fake.FakeDriver", "guests": "libvirt.LibvirtDriver"}
 """The fake compute driver makes servers that never boot; the API, its faults and everything around it are real."""
 CLONE_NEWNET = 0x40000000
-MEMORY_GB, DISK_GB = 4, 6
-
-
-def why_not() -> str:
-    """Why there can be no OpenStack here; empty: there can."""
-    if os.geteuid() != 0:
-        return "needs root: an OpenStack is brought up in namespaces of its own"
-    if not Path("/etc/debian_version").exists():
-        return "needs Debian: the OpenStack is made of its packages"
-    missing = [name for name in ("mmdebstrap", "ip", "nsenter", "unshare", "setpriv", "ssh-keygen") if shutil.which(name) is None]
-    if missing:
-        return f"this machine lacks {', '.join(missing)}"
-    memory = next(line for line in Path("/proc/meminfo").read_text().splitlines() if line.startswith("MemAvailable"))
-    if int(memory.split()[1]) < MEMORY_GB * 2**20:
-        return f"needs {MEMORY_GB} GB of free memory"
-    if shutil.disk_usage(PLACE).free < DISK_GB * 2**30:
-        return f"needs {DISK_GB} GB in {PLACE}"
-    return _why_no_namespaces() or parts.why_not_made()
-
-
-def _why_no_namespaces() -> str:
-    """Some machines let not even root make namespaces, bridges or overlays: a container mostly."""
-    script = (
-        "mount --make-rprivate /; mount -t tmpfs none /mnt; mkdir /mnt/lower /mnt/upper /mnt/work /mnt/root; "
-        "mount -t overlay none -o lowerdir=/mnt/lower,upperdir=/mnt/upper,workdir=/mnt/work /mnt/root; "
-        "ip link add one type veth peer name other; ip link add bridge type bridge"
-    )
-    argv = ["unshare", "--mount", "--pid", "--fork", "--uts", "--ipc", "--net", "sh", "-ec", script]
-    try:
-        run(argv, limit=30)
-    except LabError as error:
-        return f"this machine lets nobody make what the lab stands in: {error}"
-    return ""
 
 
 class LabCloud:

@@ -9,21 +9,23 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.shell import LabError
+from tests.lab.shell import NoLab
 from tests.openstack import parts
-from tests.openstack.cloud import LabCloud, why_not
+from tests.openstack.cloud import LabCloud
+from tests.openstack.machine import why_not
 
 
 @pytest.fixture(scope="session")
 def provider() -> Path:
-    """Terraform's command line configuration, with package root and provider made. Skipped where they cannot be."""
+    """Terraform's command line configuration, with package root and provider made. Skipped where what they are made from cannot be
+    fetched; where it was and they still cannot be made, that is an error."""
     obstacle = why_not()
     if obstacle:
         pytest.skip(obstacle)
     try:
         return parts.make_ready()
-    except LabError as error:
-        pytest.skip(f"what the lab is made of could not be fetched or made: {error}")
+    except NoLab as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="session")

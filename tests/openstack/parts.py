@@ -18,8 +18,8 @@ from functools import cache
 from pathlib import Path
 
 from orchestrator.tools import programs
-from tests.lab.base import HOME, SUITE
-from tests.lab.shell import LabError, run
+from tests.lab.base import HOME, SUITE, UNREACHABLE
+from tests.lab.shell import LabError, NoLab, run
 
 HERE = Path(__file__).resolve().parent
 CONTROL, GUEST = HERE / "control", HERE / "guest"
@@ -78,6 +78,23 @@ def made_once(kind: str, recipe: str) -> Iterator[tuple[Path, Path | None]]:
         staged.rename(folder)
 
 
+GO_UNREACHABLE = ("dial tcp", "i/o timeout", "TLS handshake", "no such host", "connection reset", "502 ", "503 ", "unexpected EOF")
+"""What Go says when there is no way to its module proxy."""
+
+
+def fetch(argv: list[str], *, limit: float) -> str:
+    """Run what makes a part out of what it fetches. Raises NoLab where that is not reached, or not in time; LabError for any other
+    failure: that one is a fault of the recipe's."""
+    try:
+        return run(argv, limit=limit)
+    except subprocess.TimeoutExpired as error:
+        raise NoLab(f"{' '.join(argv)[:100]}… was not done within {limit:.0f} s") from error
+    except LabError as error:
+        if any(words in str(error) for words in (*UNREACHABLE, *GO_UNREACHABLE)):
+            raise NoLab(f"what the OpenStack is made of was not reached: {str(error)[-300:]}") from error
+        raise
+
+
 ALONE = ("setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc")
 """mmdebstrap mounts into the root that it makes: those mounts, and its processes, go with a test run that is killed."""
 ROOT_ARGV = (
@@ -94,17 +111,23 @@ def package_root() -> Path:
     """Debian with the packages of an OpenStack control plane: 755 of them, 1.7 GB, some minutes."""
     with made_once("root", " ".join(ROOT_ARGV)) as (folder, staged):
         if staged is not None:
-            run([*ALONE, *ROOT_ARGV, str(staged), MIRROR], limit=1800)
+            fetch([*ALONE, *ROOT_ARGV, str(staged), MIRROR], limit=1800)
     return folder
 
 
-def why_not_made() -> str:
-    """Why a part that is missing cannot be made here; empty: everything is there, or what it is made from can be reached."""
-    if not part_folder("root", " ".join(ROOT_ARGV)).is_dir() and not is_reached(f"{MIRROR}/dists/{SUITE}/Release"):
-        return f"the package root is not made yet, and Debian's mirror {MIRROR} is not reached"
-    if not part_folder("provider", PROVIDER_RECIPE).is_dir() and not uses_registry() and not _go_finds_provider():
-        return f"Terraform's provider is not built yet: neither its registry nor, with Go, its module {PROVIDER_MODULE} is reached"
-    return ""
+def has_root() -> bool:
+    """Whether the package root is there."""
+    return part_folder("root", " ".join(ROOT_ARGV)).is_dir()
+
+
+def has_provider() -> bool:
+    """Whether Terraform's provider was built."""
+    return part_folder("provider", PROVIDER_RECIPE).is_dir()
+
+
+def has_all_parts() -> bool:
+    """Whether nothing big is to be made any more."""
+    return has_root() and has_provider()
 
 
 def is_reached(address: str) -> bool:
@@ -140,7 +163,8 @@ def find_go() -> str | None:
     return shutil.which("go") or shutil.which("go", path="/usr/local/go/bin")
 
 
-def _go_finds_provider() -> bool:
+def go_finds_provider() -> bool:
+    """Whether Go is here and gets the provider's module. Raises LabError when it is another text than the one that is pinned."""
     go = find_go()
     if go is None:
         return False
@@ -188,7 +212,7 @@ def guest_image() -> Path:
             argv = ["mmdebstrap", "--quiet", "--mode=root", "--variant=minbase", *SLIM, '--aptopt=Acquire::Languages "none"', include]
             hooks = (GUEST / "hooks").read_text().splitlines()
             argv += [f"--{line.replace('@GUEST@', str(GUEST))}" for line in hooks if line and not line.startswith("#")]
-            run([*ALONE, *argv, SUITE, str(staged / "root"), MIRROR], limit=1200)
+            fetch([*ALONE, *argv, SUITE, str(staged / "root"), MIRROR], limit=1200)
             run(["bash", str(GUEST / "disk.sh"), str(staged), str(root)], limit=600)
     return folder / "debian-12.qcow2"
 
@@ -200,18 +224,18 @@ def terraform_rc() -> Path:
     """The command line configuration with which Terraform finds the provider: in a mirror, built from its Go module at a pinned
     version and checksum. Without Go, or with ``OPENSTACK_LAB_REGISTRY=1``: none, Terraform fetches it from its registry.
     """
-    if not part_folder("provider", PROVIDER_RECIPE).is_dir() and uses_registry():
+    if not has_provider() and uses_registry():
         return Path(os.devnull)
     name = f"terraform-provider-openstack_v{PROVIDER}"
     place = Path(find_registry()) / "terraform-provider-openstack/openstack" / PROVIDER / "linux_amd64"
     with made_once("provider", PROVIDER_RECIPE) as (folder, staged):
         if staged is not None:
-            if not _go_finds_provider():
-                raise LabError(why_not_made())
+            if not go_finds_provider():
+                raise NoLab(f"Go's module {PROVIDER_MODULE} is not reached")
             (staged / place).mkdir(parents=True)
             built = staged / place / "terraform-provider-openstack"
             argv = ["env", f"GOBIN={built.parent}", "CGO_ENABLED=0", str(find_go()), "install", "-trimpath"]
-            run([*argv, f"{PROVIDER_MODULE}@v{PROVIDER}"], limit=1800)
+            fetch([*argv, f"{PROVIDER_MODULE}@v{PROVIDER}"], limit=1800)
             built.rename(built.with_name(name))
             (staged / "sha256").write_text(hashlib.sha256(built.with_name(name).read_bytes()).hexdigest() + "\n")
             (staged / "terraform.rc").write_text(f'provider_installation {{\n  filesystem_mirror {{\n    path = "{folder}"\n  }}\n}}\n')

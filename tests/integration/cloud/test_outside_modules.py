@@ -6,6 +6,7 @@ the module before, the module after, and what is refused of the plan between the
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from orchestrator.cloud.book import Book
 from orchestrator.cloud.listing import NothingToList
 from orchestrator.cloud.servers import CloudServers
 from orchestrator.cloud.stand import Stand
-from orchestrator.errors import Refused
+from orchestrator.errors import NeedsPerson, Refused, ToolError
 from orchestrator.tools.terraform import SystemTerraform
 from tests.support.cloud_chain import ChainInMemory
 
@@ -25,7 +26,7 @@ variable "servers" { type = map(object({ zone = string })) }
 """
 OUTPUTS = """
 output "servers" {
-  value = { for name, server in var.servers : name => { address = "10.0.0.1", ssh_user = "ops", ssh_port = 22, zone = server.zone } }
+  value = { for name, server in var.servers : name => { address = "${name}.example", ssh_user = "ops", ssh_port = 22, zone = server.zone } }
 }
 """
 SERVERS = """
@@ -152,6 +153,147 @@ def test_what_leaves_live_servers_as_they_are_runs(tmp_path: Path, case: str) ->
     outside.write(ALLOWED[case])
     outside.open().make()
     assert set(before) <= {ident for _, ident in outside.known()}
+
+
+def test_a_move_is_written_into_the_state_and_the_block_is_needed_no_more(tmp_path: Path) -> None:
+    outside = Outside(tmp_path)
+    outside.make_and_hand_over()
+    outside.write(ALLOWED["moved to another name"])
+    outside.open().make()
+    outside.write(SERVERS.replace('"server"', '"machine"'))
+    outside.open().make()
+    assert [address.split(".")[-1] for address, _ in outside.known()] == ['machine["app"]', 'machine["db"]']
+
+
+NESTED = """
+module "vm" {
+  for_each = { for name, server in var.servers : "${name} \"甲\".b[0]" => server }
+  source   = "./vm"
+  name     = each.key
+}
+"""
+ONE = """
+variable "name" { type = string }
+resource "terraform_data" "server" {
+  input = { name = var.name }
+}
+"""
+
+
+def test_servers_in_nested_modules_with_odd_keys_are_refused_by_name_and_taken_back(tmp_path: Path) -> None:
+    outside = Outside(tmp_path)
+    (outside.module / "vm").mkdir()
+    (outside.module / "vm" / "main.tf").write_text(ONE)
+    outside.write(NESTED)
+    outside.make_and_hand_over()
+    outside.write(NESTED.replace("var.servers", '{ app = 1 }'))
+    with pytest.raises(Refused) as refused:
+        outside.open().make()
+    (finding,) = refused.value.findings
+    assert "server" in finding.message
+    assert 'module.vm["db \\"甲\\".b[0]"]' in finding.message
+    outside.write(NESTED)
+    outside.chain.stands = Stand.HANDED_OVER
+    outside.open().take_back(expected=["app", "db"], keep_volumes=True)
+    assert outside.known() == []
+
+
+def test_volumes_in_nested_modules_stay_when_their_servers_are_taken_back(tmp_path: Path) -> None:
+    outside = Outside(tmp_path, MARKED + '"terraform_data.disk" = "volume"\n')
+    (outside.module / "vm").mkdir()
+    (outside.module / "vm" / "main.tf").write_text(ONE + 'resource "terraform_data" "disk" {\n  input = var.name\n}\n')
+    outside.write(NESTED)
+    outside.make_and_hand_over()
+    disks = sorted(ident for address, ident in outside.known() if "terraform_data.disk" in address)
+    outside.chain.stands = Stand.HANDED_OVER
+    servers = outside.open()
+    servers.take_back(expected=["app", "db"], keep_volumes=True)
+    assert sorted(volume.id for volume in servers.book.kept()) == disks
+    assert outside.known() == []
+
+
+def test_of_a_module_that_does_not_say_what_a_volume_is_nothing_is_destroyed_after_hand_over(tmp_path: Path) -> None:
+    outside = Outside(tmp_path, kinds="")
+    outside.make_and_hand_over()
+    before = outside.known()
+    outside.chain.stands = Stand.HANDED_OVER
+    with pytest.raises(NeedsPerson, match="does not say whether these hold data"):
+        outside.open().take_back(expected=["app", "db"], keep_volumes=True)
+    assert outside.known() == before
+    (outside.module / "module.toml").write_text(MARKED)
+    outside.open().take_back(expected=["app", "db"], keep_volumes=True)
+    assert outside.known() == []
+
+
+def test_a_state_of_a_newer_terraform_is_said_and_nothing_is_done(tmp_path: Path) -> None:
+    outside = Outside(tmp_path)
+    outside.make_and_hand_over()
+    file = outside.folder / "work" / "portal" / "terraform.tfstate"
+    state = json.loads(file.read_text())
+    for change in ({"terraform_version": "99.0.0"}, {"version": 5}):
+        newer = json.dumps(state | change)
+        file.write_text(newer)
+        for deed in (lambda: outside.open().make(), lambda: outside.open().look(["app"]),
+                     lambda: outside.open().take_back(expected=["app", "db"], keep_volumes=True)):  # fmt: skip
+            with pytest.raises(ToolError) as error:
+                deed()
+            assert "newer Terraform" in error.value.remedy, error.value
+            assert file.read_text() == newer
+    file.write_text(json.dumps(state))
+    assert outside.open().make().keys() == {"app", "db"}
+
+
+def test_what_a_module_imports_is_nobodys_but_the_clouds(tmp_path: Path) -> None:
+    """Only a root module may import, and the root is ours; what a person puts beside it is judged."""
+    outside = Outside(tmp_path)
+    outside.open().make()
+    block = 'resource "terraform_data" "server" {\n}\nimport {\n  to = terraform_data.server\n  id = "a-strangers"\n}\n'
+    (outside.folder / "work" / "portal" / "by-hand.tf").write_text(block)
+    with pytest.raises(Refused) as refused:
+        outside.open().make()
+    assert ["server server would be taken over as a-strangers" in finding.message for finding in refused.value.findings] == [True]
+    assert len(outside.known()) == 2
+
+
+FAILING = """
+resource "terraform_data" "note" {
+  provisioner "local-exec" {
+    command = "test ! -e ${path.root}/broken"
+  }
+  depends_on = [terraform_data.server]
+}
+"""
+
+
+def test_a_provider_that_fails_half_way_is_said_and_the_next_run_goes_on(tmp_path: Path) -> None:
+    outside = Outside(tmp_path)
+    outside.write(SERVERS + FAILING)
+    broken = outside.folder / "work" / "portal" / "broken"
+    broken.parent.mkdir(parents=True)
+    broken.touch()
+    with pytest.raises(ToolError, match="local-exec"):
+        outside.open().make()
+    made = [ident for address, ident in outside.known() if "server" in address]
+    broken.unlink()
+    outside.open().make()
+    assert [ident for address, ident in outside.known() if "server" in address] == made
+    assert outside.open().book.position().unfinished == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("output", "said"),
+    [
+        ("{}", "does not say where app, db answers"),
+        ('{ for name in keys(var.servers) : name => { address = "10.0.0.1", ssh_user = "ops", ssh_port = 22, zone = "x" } }', "one machine"),
+        ('[for name in keys(var.servers) : name]', "no map of servers"),
+    ],
+)
+def test_an_output_that_cannot_be_worked_with_is_said(tmp_path: Path, output: str, said: str) -> None:
+    outside = Outside(tmp_path)
+    (outside.module / "outputs.tf").write_text(f'output "servers" {{\n  value = {output}\n}}\n')
+    with pytest.raises(ToolError, match=said):
+        outside.open().make()
+    assert len(outside.known()) == 2
 
 
 def test_of_a_module_that_says_nothing_everything_is_guarded(tmp_path: Path) -> None:
