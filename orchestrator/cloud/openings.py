@@ -118,9 +118,9 @@ def judge_openings(knocks: Iterable[Knock], openings: Sequence[Opening], system:
 
 
 def wait_for_port(server: Server, port: int, seconds: float) -> bool:
-    """Until the server answers there: a server that is up boots for a while. False when it did not in time."""
+    """Until something listens there: a server that is up boots for a while. False when nothing did in time."""
     deadline = time.monotonic() + seconds
-    while knock(server, port).answer is Answer.SILENT:
+    while knock(server, port).answer is not Answer.OPEN:
         if time.monotonic() > deadline:
             return False
         time.sleep(1.0)

@@ -135,9 +135,10 @@ def count_needs(demand: Demand, chosen: Mapping[str, Choice]) -> dict[str, float
 def count_rules(inputs: Mapping[str, Any]) -> int:
     """The most rules that the inputs can make; those that mean the same become one."""
     ports = sum(len(server.get("ports") or ()) for server in (inputs.get("servers") or {}).values())
-    links = sum(2 if link.get("direction", "both") == "both" else 1 for link in inputs.get("links") or () if link.get("address"))
+    opened = [*(inputs.get("links") or ()), *(inputs.get("paths") or ())]
+    links = sum(2 if link.get("direction", "both") == "both" else 1 for link in opened if link.get("address"))
     return (
-        len(inputs.get("admin_cidrs") or ()) + ports * len(inputs.get("client_cidrs") or ()) + links + 2 * len(inputs.get("dns_cidrs") or ())
+        (1 + ports) * len(inputs.get("admin_cidrs") or ()) + ports * len(inputs.get("client_cidrs") or ()) + links + 2 * len(inputs.get("dns_cidrs") or ())
         + len(inputs.get("time_cidrs") or ()) + 2 * len(inputs.get("package_cidrs") or ()) + (1 if inputs.get("metadata_service", True) else 0)
     )  # fmt: skip
 

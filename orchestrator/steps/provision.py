@@ -11,6 +11,7 @@ from orchestrator.errors import Finding, NeedsPerson, OrchestratorError, Refused
 from orchestrator.models import Host, System
 from orchestrator.settings import Settings
 from orchestrator.steps.base import Context, Coverage, Effect, Facts, Observed, Preview, Step
+from orchestrator.steps.paths import find_paths
 from orchestrator.steps.world import SUFFIX, World
 
 if TYPE_CHECKING:
@@ -50,7 +51,10 @@ def inputs(settings: Settings, world: World) -> dict[str, Any]:
         },
         "links": [link.model_dump(include={"peer", "direction", "address", "port"}) for link in system.links],
     }
-    if "machines" in variables_of(settings.terraform):
+    declared = variables_of(settings.terraform)
+    if "paths" in declared:
+        values["paths"] = find_paths(system, world.sites)
+    if "machines" in declared:
         kept = {"address", "ssh_user", "ssh_port", "become", "manager", "root", "python"}
         values["machines"] = {server.name: server.model_dump(include=kept, exclude_none=True) for server in world.cloud.servers}
     return values
@@ -98,6 +102,7 @@ def run(ctx: Context) -> Facts:
     servers = open_servers(ctx)
     made = servers.make()
     pin_keys(ctx, servers, list(made.values()))
+    wait_until_reached(made.values())
     look_from_outside(ctx, servers)
     facts = {}
     for host in ctx.system.hosts:
@@ -114,6 +119,20 @@ def pin_keys(ctx: Context, servers: CloudServers, made: list[Server]) -> None:
 
     if isinstance(servers.listing, Console) and ctx.settings.known_hosts is not None:
         pin_host_keys(servers.listing, made, ctx.settings.known_hosts, ctx.say)
+
+
+def wait_until_reached(made: Iterable[Server]) -> None:
+    """A cloud calls a server active when it begins to boot. Raises ToolError, naming those that nobody can log in to in time."""
+    from orchestrator.cloud.host_keys import BOOT_SECONDS
+    from orchestrator.cloud.openings import wait_for_port
+
+    silent = [server for server in made if not wait_for_port(server, server.ssh_port, BOOT_SECONDS)]
+    if silent:
+        named = ", ".join(f"{server.name} ({server.address} port {server.ssh_port})" for server in silent)
+        raise ToolError(
+            f"made, and not reached by SSH from here within {BOOT_SECONDS:.0f} s: {named}",
+            where="the cloud", remedy="look at its console, its network and its rules, then resume", retryable=True,
+        )  # fmt: skip
 
 
 def look_from_outside(ctx: Context, servers: CloudServers) -> None:

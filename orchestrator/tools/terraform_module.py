@@ -14,8 +14,9 @@ from pathlib import Path
 
 from orchestrator.errors import Finding, Refused, ToolError
 
-CONTRACT = frozenset({"system_id", "servers", "protection_grade", "links", "machines"})
-"""Inputs that the engine fills from the inventory; every module takes them, ``machines`` only one that uses what stands already."""
+CONTRACT = frozenset({"system_id", "servers", "protection_grade", "links", "machines", "paths"})
+"""Inputs that the engine fills from the inventory; every module takes them, ``machines`` only one that uses what stands already, and
+``paths`` only one whose cloud opens nothing by itself."""
 VARIABLE = re.compile(r'^variable\s+"([A-Za-z_][\w-]*)"', re.M)
 _REMEDY = "mend it under [cloud.inputs] in orchestrator.toml, or in the inventory where the value comes from there"
 _MADE_BY_THE_ENGINE = "the engine fills it from the inventory"

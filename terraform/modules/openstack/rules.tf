@@ -1,11 +1,15 @@
 # One opening for each meaning: asked for twice (a client's range that is also a link's address), it is one rule with both reasons.
 
 locals {
-  opened_links = [for link in var.links : link if link.address != null && link.port != null && !contains(var.skip_links, link.peer)]
+  # What the migration itself needs is opened like a link, and its rule says so.
+  opened_links = [for link in concat(var.links, var.paths) : link if link.address != null && link.port != null && !contains(var.skip_links, link.peer)]
   link_cidrs   = { for address in distinct(local.opened_links[*].address) : address => "${address}/${strcontains(address, ":") ? 128 : 32}" }
 
   asked_rules = concat(
-    [for cidr in var.admin_cidrs : { direction = "ingress", protocol = "tcp", port = 22, cidr = cidr, why = "controller" }],
+    # Controllers work on the servers, on their databases and on what a service says of its health.
+    flatten([for cidr in var.admin_cidrs : [
+      for port in distinct(concat([22], flatten(values(var.servers)[*].ports))) : { direction = "ingress", protocol = "tcp", port = port, cidr = cidr, why = "controller" }
+    ]]),
     flatten([for server in values(var.servers) : [
       for pair in setproduct(server.ports, var.client_cidrs) : { direction = "ingress", protocol = "tcp", port = pair[0], cidr = pair[1], why = "clients" }
     ]]),

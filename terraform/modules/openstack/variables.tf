@@ -91,6 +91,27 @@ variable "settled" {
   default     = false
 }
 
+variable "paths" {
+  description = "Ways that the migration itself needs, as links: both sides of a database follow each other, gateways and the entry lead clients to it. The engine fills it."
+  type = list(object({
+    peer      = string
+    direction = string
+    address   = string
+    port      = number
+  }))
+  default = []
+
+  validation {
+    condition = alltrue([
+      for way in var.paths : contains(var.skip_links, way.peer) || can(cidrhost("${way.address}/${strcontains(way.address, ":") ? 128 : 32}", 0))
+    ])
+    error_message = "A security group knows addresses, not names: ${join(", ", [
+      for way in var.paths : "${way.peer} (${way.address})" if !contains(var.skip_links, way.peer) &&
+      !can(cidrhost("${way.address}/${strcontains(way.address, ":") ? 128 : 32}", 0))
+    ])}. Give the address in the inventory or in sites.yaml, or name it in skip_links and have it opened by hand."
+  }
+}
+
 variable "networks" {
   description = "Network of each zone, by name or id."
   type        = map(string)
@@ -197,7 +218,7 @@ variable "ssh_user" {
 }
 
 variable "admin_cidrs" {
-  description = "Controllers: the only ones that may reach port 22."
+  description = "Controllers: the only ones that may reach port 22; they reach the servers' `ports` as well, since they move what is behind them."
   type        = list(string)
 
   validation {

@@ -65,7 +65,7 @@ run "one_opening_for_each_meaning" {
   }
   assert {
     condition = toset(keys(openstack_networking_secgroup_rule_v2.opening)) == toset([
-      "in tcp 22 from 10.1.0.0/24", "in tcp 8001 from 10.2.0.10/32", "in tcp 8001 from 10.3.0.0/24", "in tcp 8001 from fd00:1::/64",
+      "in tcp 22 from 10.1.0.0/24", "in tcp 8001 from 10.1.0.0/24", "in tcp 8001 from 10.2.0.10/32", "in tcp 8001 from 10.3.0.0/24", "in tcp 8001 from fd00:1::/64",
       "out tcp 443 to fd00::1/128", "out tcp 80 to 169.254.169.254/32", "out tcp 8001 to 10.2.0.10/32",
     ])
     error_message = "Rules: ${join("; ", keys(openstack_networking_secgroup_rule_v2.opening))}."
@@ -80,6 +80,34 @@ run "one_opening_for_each_meaning" {
   }
 }
 
+run "opens_the_ways_that_the_migration_needs" {
+  command = plan
+  variables {
+    client_cidrs     = []
+    metadata_service = false
+    paths = [
+      { peer = "old db", direction = "in", address = "10.9.0.2", port = 5432 },
+      { peer = "old db", direction = "out", address = "10.9.0.2", port = 5432 },
+      { peer = "gateway gw", direction = "out", address = "10.2.0.10", port = 6432 },
+    ]
+  }
+  assert {
+    condition = toset(keys(openstack_networking_secgroup_rule_v2.opening)) == toset([
+      "in tcp 22 from 10.1.0.0/24", "in tcp 8001 from 10.1.0.0/24", "in tcp 5432 from 10.9.0.2/32", "out tcp 5432 to 10.9.0.2/32",
+      "out tcp 6432 to 10.2.0.10/32",
+    ])
+    error_message = "Rules: ${join("; ", keys(openstack_networking_secgroup_rule_v2.opening))}."
+  }
+}
+
+run "refuses_a_way_to_a_name" {
+  command = plan
+  variables {
+    paths = [{ peer = "gateway gw", direction = "out", address = "gw.example", port = 6432 }]
+  }
+  expect_failures = [var.paths]
+}
+
 run "asks_names_time_and_packages_where_they_are_named" {
   command = plan
   variables {
@@ -91,7 +119,7 @@ run "asks_names_time_and_packages_where_they_are_named" {
   }
   assert {
     condition = toset(keys(openstack_networking_secgroup_rule_v2.opening)) == toset([
-      "in tcp 22 from 10.1.0.0/24", "out tcp 443 to 10.0.0.80/32", "out tcp 53 to 10.0.0.53/32", "out tcp 80 to 10.0.0.80/32",
+      "in tcp 22 from 10.1.0.0/24", "in tcp 8001 from 10.1.0.0/24", "out tcp 443 to 10.0.0.80/32", "out tcp 53 to 10.0.0.53/32", "out tcp 80 to 10.0.0.80/32",
       "out udp 123 to 10.0.0.123/32", "out udp 53 to 10.0.0.53/32",
     ])
     error_message = "Rules: ${join("; ", keys(openstack_networking_secgroup_rule_v2.opening))}."
