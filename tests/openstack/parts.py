@@ -46,7 +46,9 @@ COMPILE = 'chroot "$1" python3 -m compileall -q -j 2 /usr/lib/python3/dist-packa
 SLIM = tuple(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("man", "doc", "locale", "info"))
 GUEST_PACKAGES = (
     *("linux-image-cloud-amd64", "initramfs-tools", "lz4", "systemd-sysv", "udev", "dbus", "openssh-server", "cloud-guest-utils"),
-    *("kmod", "fdisk", "e2fsprogs", "sudo", "iproute2", "iputils-ping", "netbase", "procps", "python3", "nftables"),
+    *("kmod", "fdisk", "e2fsprogs", "sudo", "iproute2", "iputils-ping", "netbase", "procps", "python3", "nftables", "cron"),
+    # servers have no way out: what a system may need that is moved there is on the image
+    *("postgresql", "python3-psycopg2", "rsync", "acl", "attr", "curl"),
 )
 PROVIDER = "3.4.0"
 PROVIDER_MODULE = "github.com/terraform-provider-openstack/terraform-provider-openstack/v3"

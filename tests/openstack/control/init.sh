@@ -5,7 +5,7 @@ unset OS_CLOUD http_proxy https_proxy
 began=$SECONDS
 say() { printf '%4d s %s\n' $((SECONDS - began)) "$*"; }
 
-own_folders() { # a /dev, /run and /tmp of our own: no disks, no /dev/kvm
+own_folders() { # a /dev, /run and /tmp of our own: no disks
     mount -t tmpfs -o mode=755,size=1m tmpfs /dev
     local device
     for device in "null 1 3" "zero 1 5" "full 1 7" "random 1 8" "urandom 1 9" "tty 5 0"; do
@@ -14,6 +14,7 @@ own_folders() { # a /dev, /run and /tmp of our own: no disks, no /dev/kvm
     done
     mkdir -p /dev/net /dev/pts /dev/shm /dev/mqueue
     mknod -m666 /dev/net/tun c 10 200
+    if grep -qs '^virt_type = kvm' /etc/nova/nova.conf; then mknod -m666 /dev/kvm c 10 232; fi
     ln -s /proc/self/fd /dev/fd
     ln -s /proc/self/fd/0 /dev/stdin
     ln -s /proc/self/fd/1 /dev/stdout
