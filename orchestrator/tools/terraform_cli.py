@@ -131,8 +131,7 @@ def _remedy(said: str) -> str:
         "state lock": "another run works on this system: wait for it, or end it with `orchestrator cancel`",
         "stale": "plan again and have it approved again",
         "Invalid value for variable": "mend the value in the inventory; the accepted form is in the message",
-        "newer than current": "the state was written by a newer Terraform: install that version or a later one here; nothing was changed",
-        "unsupported state format": "the state was written by a newer Terraform: install that version or a later one here",
+        "Unsupported state file format": "the state was written by a newer Terraform: install that version or a later one here; nothing was changed",
         "registry.": "no route to the provider's download: put the provider into a local mirror",
     }
     return next((remedy for sign, remedy in known.items() if sign in said), "mend what Terraform says, then resume")
