@@ -128,10 +128,11 @@ def environment() -> dict[str, str]:
 
 def _remedy(said: str) -> str:
     known = {
+        # before the lock: where it cannot be read, Terraform says that it could not be locked
+        "Unsupported state file format": "the state was written by a newer Terraform: install that version or a later one here; nothing was changed",
         "state lock": "another run works on this system: wait for it, or end it with `orchestrator cancel`",
         "stale": "plan again and have it approved again",
         "Invalid value for variable": "mend the value in the inventory; the accepted form is in the message",
-        "Unsupported state file format": "the state was written by a newer Terraform: install that version or a later one here; nothing was changed",
         "registry.": "no route to the provider's download: put the provider into a local mirror",
     }
     return next((remedy for sign, remedy in known.items() if sign in said), "mend what Terraform says, then resume")
