@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orchestrator.cli.listing import as_json, safe, table
-from orchestrator.errors import Exit, Finding, UsageError
+from orchestrator.errors import Exit, Finding, Refused, UsageError
 
 if TYPE_CHECKING:
     from orchestrator.inventory.questions import Question
@@ -61,11 +61,10 @@ def check(paths: tuple[Path, ...], json_: bool) -> int:
     """
     from orchestrator.cli.inputs import counted_apart, doubted
     from orchestrator.inventory import check as checks
-    from orchestrator.inventory.load import load
     from orchestrator.inventory.questions import decided_places
 
     given = _given(paths)
-    reading = doubted(load(given, beside=_inventory_folder()), given)
+    reading = doubted(_read_beside(given), given)
     staying = counted_apart(reading, given)
     if json_:
         report = checks.as_json(reading)
@@ -118,14 +117,13 @@ def ask(out: Path, paths: tuple[Path, ...]) -> int:
     """Write the questions that remain after reading PATHS to OUT.xlsx, prefilled with proposals: the sheet goes back to the office."""
     from orchestrator.cli.settings import load_settings
     from orchestrator.inventory.answersheet import write_questions
-    from orchestrator.inventory.load import load
     from orchestrator.written import remember_written
 
     if out.suffix.lower() != ".xlsx":
         raise UsageError("the answer sheet is an .xlsx file", where=out.name, remedy="give a name that ends in .xlsx")
     if not out.parent.is_dir():
         raise UsageError(f"there is no folder {out.parent}", where=str(out), remedy="make it first, or name another")
-    questions = load(_given(paths), beside=_inventory_folder()).questions
+    questions = _read_beside(_given(paths)).questions
     write_questions(out, questions)
     remember_written(load_settings().state, out)
     click.echo(f"已生成 {out.name}，共 {len(questions)} 个问题 (written; questions)")
@@ -173,6 +171,7 @@ def answer(file: Path, into: Path | None, json_: bool) -> int:
     "--keep", multiple=True, metavar="ID", help="A system that the form no longer lists is still there (a department: all of its)."
 )
 @click.option("--remove", multiple=True, metavar="ID", help="A system that the form no longer lists is withdrawn, or was found classified.")
+@click.option("--rename", multiple=True, metavar="ID=NAME", help="A system that the form no longer lists bears this name in it, or this id.")
 @JSON
 def import_(
     paths: tuple[Path, ...],
@@ -182,12 +181,13 @@ def import_(
     partial: bool,
     keep: tuple[str, ...],
     remove: tuple[str, ...],
+    rename: tuple[str, ...],
     json_: bool,
 ) -> int:
     """Read spreadsheets, csv and YAML, and write them as YAML into a folder. Shows what changes before it writes.
 
-    A system that its form no longer lists stays, unless it is clear that it has become classified. Where nobody can know, nothing is imported
-    until you say with --keep or --remove what became of it.
+    A system that its form no longer lists stays, and is asked about. Where the form has something new that it may have become, nothing is
+    imported until an answer says what became of it, or --keep, --remove or --rename.
     """
     from dataclasses import asdict
 
@@ -198,7 +198,11 @@ def import_(
     if not dry_run:
         complete(into)
     keep, remove = _ids(into, keep), _ids(into, remove)
-    prepared = prepare(list(paths), into, partial=partial, keep=keep, remove=remove)
+    pairs = [pair.partition("=")[::2] for pair in rename]
+    if not all(old.strip() and new.strip() for old, new in pairs):
+        raise UsageError("--rename needs both names", remedy="--rename ID=NAME: the system as it is stored, and its name in the form")
+    renamed = {ident: new.strip() for old, new in pairs for ident in _ids(into, (old.strip(),))}
+    prepared = prepare(list(paths), into, partial=partial, keep=keep, remove=remove, rename=renamed)
     if not json_:
         for change in prepared.changes:
             words = f" {change.field}: “{change.before}” → “{change.after}”" if change.field else f" {change.after}" if change.after else ""
@@ -287,6 +291,21 @@ def _inventory_folder() -> list[Path]:
 
     folder = load_settings().inventory
     return [folder] if folder.is_dir() else []
+
+
+def _read_beside(paths: list[Path]) -> Reading:
+    """What these say, and what an import of them into the inventory folder would tell and ask of the systems that it has."""
+    from orchestrator.inventory.folder.merge import read_beside
+    from orchestrator.inventory.load import load
+
+    folders = _inventory_folder()
+    inside = [path for path in paths if any(path.resolve().is_relative_to(folder.resolve()) for folder in folders)]
+    if folders and not inside:
+        try:
+            return read_beside(paths, folders[0])
+        except Refused:
+            pass  # an inventory with errors has its own check; these are read all the same
+    return load(paths, beside=folders)
 
 
 def _exit(reading: Reading) -> int:

@@ -12,8 +12,10 @@ from orchestrator.inventory.answerbook import Answer
 from orchestrator.inventory.build.gaps import BY_NAME, department_facts
 from orchestrator.inventory.build.several_rows import APART, TOGETHER
 from orchestrator.inventory.cells import Unreadable, plain, text_of
+from orchestrator.inventory.folder.asking_again import KEPT, NONE, read_fate, read_ids
 from orchestrator.inventory.folder.workbook import put
 from orchestrator.inventory.forms import Column, forms
+from orchestrator.inventory.names import is_id
 from orchestrator.inventory.proposals import NO_SYSTEM
 from orchestrator.inventory.questions import Key, Question
 from orchestrator.inventory.sheets.archive import BadFile
@@ -131,6 +133,10 @@ def _checked(key: Key, said: str) -> str:
         return "填单位，如 MB、GB (a unit)"
     if key.kind == "blank" and not (said == BY_NAME and key.column == "kind"):
         read_value(key.column, said)
+    if key.kind == "gone" and read_fate(said) == ("", ""):
+        return f"填“{KEPT}”“已涉密”“已撤销”，或“改名为…” (still there, classified, withdrawn, or its new name)"
+    if key.kind == "rows_gone" and said != NONE and not all(map(is_id, read_ids(said))):
+        return f"填“{NONE}”，或其中已涉密系统的编码 (none of them, or their ids)"
     if key.kind == "rows" and said not in {TOGETHER, APART}:
         return f"填“{TOGETHER}”或“{APART}” (together or apart)"
     if key.kind == "columns":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,26 +47,25 @@ def load(
     paths: Sequence[Path],
     *,
     known: Inventory | None = None,
-    tables: Mapping[str, str] | None = None,
     today: dt.date | None = None,
     beside: Sequence[Path] = (),
 ) -> Reading:
     """Read files and folders: YAML, xlsx, csv, in any mixture. Never raises for content: everything wrong is a finding.
 
-    ``known``: an inventory whose ids are kept for the systems and departments that are recognised again; ``tables``: the tables they came from
-    (system id → key). ``today``: the day against which 「维保至…」 is read; default: the clock's. ``beside``: further folders whose answers and
-    words are used (the inventory folder, when forms are read that lie elsewhere).
+    ``known``: an inventory whose ids are kept for the systems and departments that are recognised again. ``today``: the day
+    against which 「维保至…」 is read; default: the clock's. ``beside``: further folders whose answers and words are used
+    (the inventory folder, when forms are read that lie elsewhere).
     """
     found: list[Finding] = []
-    builder = Builder(known, tables, read_answers([*beside, *_folders(paths)], found))
-    builder.foreign = read_columns([*beside, *_folders(paths)], found)
+    builder = Builder(known, read_answers([*beside, *folders_of(paths)], found))
+    builder.foreign = read_columns([*beside, *folders_of(paths)], found)
     builder.findings.extend(found)
     with city_words([*beside, *paths], builder.findings):
         for file, name, named in _told_apart([(file, name, file == path) for path in paths for file, name in _files(path, builder)]):
             if file.name not in {CITY_WORDS, ANSWERS, COLUMNS, ORIGINS}:
                 _read(file, name, builder, today or dt.datetime.now().astimezone().date(), named=named)
         reading = builder.finish()
-    kept = {ident: lines for folder in _folders(paths) for ident, lines in read_origins(folder).items() if reading.from_yaml(ident)}
+    kept = {ident: lines for folder in folders_of(paths) for ident, lines in read_origins(folder).items() if reading.from_yaml(ident)}
     return with_origins(reading, kept) if kept else reading
 
 
@@ -105,7 +104,7 @@ def city_words(paths: Sequence[Path], findings: list[Finding]) -> Iterator[None]
     """Within it, forms are read with the headers and words of the city's own ``headers.yaml``, where there is one."""
     headers: list[tuple[str, str, tuple[str, ...]]] = []
     words: list[tuple[str, str, tuple[str, ...]]] = []
-    for file in (folder / CITY_WORDS for folder in _folders(paths)):
+    for file in (folder / CITY_WORDS for folder in folders_of(paths)):
         if not file.is_file():
             continue
         documents, wrong = read_yaml(file, file.name)
@@ -126,7 +125,7 @@ def city_words(paths: Sequence[Path], findings: list[Finding]) -> Iterator[None]
         yield
 
 
-def _folders(paths: Sequence[Path]) -> list[Path]:
+def folders_of(paths: Sequence[Path]) -> list[Path]:
     """The folders that are read, and those beside files that are."""
     return list(dict.fromkeys(path if path.is_dir() else path.parent for path in paths))
 

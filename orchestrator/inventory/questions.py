@@ -15,7 +15,7 @@ class Key(NamedTuple):
     """What a question is about; an answer to it is found again by the same key."""
 
     kind: str
-    """``department``, ``wording``, ``unit``, ``blank``, ``owner``, ``sheet``, ``columns``, ``grouping``, ``rows``."""
+    """``department``, ``wording``, ``unit``, ``blank``, ``owner``, ``sheet``, ``columns``, ``grouping``, ``rows``, ``gone``, ``rows_gone``."""
     column: str = ""
     """Field that is asked for, where it is one."""
     about: str = ""
@@ -106,7 +106,7 @@ class Asked:
 
 
 _ORDER: Mapping[str, int] = {
-    kind: number for number, kind in enumerate(("columns", "sheet", "owner", "grouping", "rows", "department", "blank", "unit", "wording"))
+    kind: number for number, kind in enumerate(("columns", "sheet", "owner", "grouping", "rows", "gone", "rows_gone", "department", "blank", "unit", "wording"))
 }
 
 

@@ -147,6 +147,8 @@ class Withheld:
     answered: bool
     file: str
     sheet: str = ""
+    system: str = ""
+    """The stored system that it says it is, by its code, or by department and name."""
 
     @property
     def row(self) -> ExcludedRow:
@@ -172,8 +174,6 @@ class Reading:
     """(file, sheet) of every statistics form that was read, also of one without a row."""
     sources: frozenset[str] = frozenset()
     """The files that gave anything."""
-    renamed: Mapping[str, str] = field(default_factory=dict)
-    """Ids that were recognised by their row although the name differs → the name they had."""
     uncounted: list[Uncounted] = field(default_factory=list)
     rows: int = 0
     """Rows about systems that were read, classified and unreadable ones included."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -36,9 +35,7 @@ _MARK = {"department", "row_no", "classified"}
 class Builder:
     """Collects raw records, then ``finish``es once. ``findings`` and ``interpretations`` may be appended to by whoever reads."""
 
-    def __init__(
-        self, known: Inventory | None = None, tables: Mapping[str, str] | None = None, answers: Answers | None = None
-    ) -> None:
+    def __init__(self, known: Inventory | None = None, answers: Answers | None = None) -> None:
         self.answers = answers or Answers()
         self.ignored: dict[str, str] = {}
         """Files of a tool whose other sheets say nothing of systems → the tool."""
@@ -56,11 +53,13 @@ class Builder:
         """Machines of lists that somebody said how to group."""
         self.withheld: list[Withheld] = []
         """Their department as it was written, until ``finish``."""
+        self._called: list[tuple[str, str]] = []
+        """Code and name that each of them bears: in memory only, to know a stored system by."""
         self.files: dict[str, str] = {}
         self.sources: set[str] = set()
         self.forms: set[tuple[str, str]] = set()
         """(file, sheet) of every statistics form whose header was understood, also of one without a row."""
-        self._ids = link.KnownIds(known, tables or {}, self.interpretations)
+        self._ids = link.KnownIds(known)
 
     # ------------------------------------------------------------ taking in
 
@@ -119,14 +118,16 @@ class Builder:
             return
         department, row_no = raw.values.get("department"), raw.values.get("row_no")
         self.classified_row(
-            raw, department if isinstance(department, str) else "", row_no if isinstance(row_no, int) else None, answered=answer is True, known=mark
+            raw, department if isinstance(department, str) else "", row_no if isinstance(row_no, int) else None, answered=answer is True,
+            known=mark, called=(str(raw.values.get("id") or ""), str(raw.values.get("name") or "")),
         )  # fmt: skip
 
     def classified_row(
-        self, raw: Raw, department: str, row_no: int | None, *, answered: bool, quiet: bool = False, known: bool = False
-    ) -> None:
+        self, raw: Raw, department: str, row_no: int | None, *, answered: bool, quiet: bool = False, known: bool = False,
+        called: tuple[str, str] = ("", ""),
+    ) -> None:  # fmt: skip
         """Count the row and forget it. ``quiet``: why it is not answered was said of the whole sheet. ``known``: it is an import's own mark
-        of a row that was reported then: a reminder, no error."""
+        of a row that was reported then: a reminder, no error. ``called``: the code and the name that it bears, to know a stored system by."""
         raw.values.clear()
         raw.unknown.clear()
         self.sources.add(raw.file)
@@ -141,6 +142,7 @@ class Builder:
                 )
             )
         self.withheld.append(Withheld(department, row_no, answered, raw.file, raw.sheet))
+        self._called.append(called)
 
     # ------------------------------------------------------------ putting together
 
@@ -167,13 +169,14 @@ class Builder:
             self.systems.remove(raw)
             self.secrets.add(raw.values["name"])
             department, row_no = str(raw.values.get("department") or ""), raw.values.get("row_no")
+            called = (str(raw.values.get("id") or ""), str(raw.values["name"]))
             self.findings.append(
                 raw.finding(
                     "classified-contradiction", "error", "同一系统的另一行答“是”，按未答处理，未读取该行 (another row of this system says yes; not read)",
                     "由该单位确认后改为一致 (have the department make them agree)", at="classified",
                 )
             )  # fmt: skip
-            self.classified_row(raw, department, row_no if isinstance(row_no, int) else None, answered=False, quiet=True)
+            self.classified_row(raw, department, row_no if isinstance(row_no, int) else None, answered=False, quiet=True, called=called)
 
     def _strike_secrets(self) -> re.Pattern[str] | None:
         """What classified rows are called stands in no text of others, nor in the name of a file or a sheet."""
@@ -229,7 +232,10 @@ class Builder:
                 systems[system.id], raws[system.id] = system, raw
                 raw.values.clear()  # the system holds them now
         link.one_source_per_datum(systems, raws, self.findings)
-        withheld = [replace(row, department=self.departments.id_of(row.department)) for row in self.withheld]
+        withheld = []
+        for row, (code, name) in zip(self.withheld, self._called, strict=True):
+            department = self.departments.id_of(row.department)
+            withheld.append(replace(row, department=department, system=self._ids.named(code, department, name)))
         excluded = [row.row for row in withheld]
         counted: list[System] = []
         for system in systems.values():
@@ -257,7 +263,6 @@ class Builder:
             withheld=tuple(withheld),
             sources=frozenset(self.sources),
             forms=frozenset(self.forms),
-            renamed=self._ids.renamed,
             rows=rows,
             unanswered=sum(not row.answered for row in withheld),
             unknown_columns=tuple(dict.fromkeys(self.unknown_columns)),

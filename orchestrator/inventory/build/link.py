@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from orchestrator.errors import Finding
 from orchestrator.inventory.cells import folded
-from orchestrator.inventory.names import Names, key, make_id, make_system_id, near, table_key
-from orchestrator.inventory.reading import Interpretation, Raw, systems_of
+from orchestrator.inventory.names import Names, key, make_id, make_system_id
+from orchestrator.inventory.reading import Raw, systems_of
 from orchestrator.inventory.values import SPLIT
 from orchestrator.models import Inventory, Room, System
 
@@ -25,20 +24,14 @@ NEEDED = ("id", "name", "department", "kind", "status")
 class KnownIds:
     """Ids from an earlier import, so that they stay."""
 
-    def __init__(self, known: Inventory | None, tables: Mapping[str, str], interpretations: list[Interpretation]) -> None:
-        self.renamed: dict[str, str] = {}
-        self._interpretations = interpretations
-        self._tables = tables
+    def __init__(self, known: Inventory | None) -> None:
         self._systems: dict[str, str] = {}
-        self._rows: dict[tuple[str, Any, str], list[System]] = {}
         self._references: dict[tuple[str, str], str] = {}
         self._stored: dict[str, list[System]] = {}
         for system in systems_of(known) if known else ():
             for name in {key(system.id), key(system.name)}:
                 self._stored.setdefault(name, []).append(system)
             self._systems[_who(system.department, system.name, system.kind)] = system.id
-            if system.row_no is not None:
-                self._rows.setdefault((system.department, system.row_no, system.kind), []).append(system)
         if known:
             self._references = {("departments", key(d.name)): d.id for d in known.departments} | {
                 ("rooms", key(r.name)): r.id for r in known.rooms
@@ -50,40 +43,17 @@ class KnownIds:
         return self._stored
 
     def give(self, raws: list[Raw]) -> None:
-        """An id for each that has none: the one it had before, by its name, or by its row where only its name was corrected; else a new one."""
-        named: dict[int, str | None] = {}
-        for number, raw in enumerate(raws):
-            given = raw.values.get("id")
-            named[number] = str(given) if given not in (None, "") else self._systems.get(_who(*_of(raw)))
-        taken = set(named.values())
-        names = {(str(raw.values["department"]), key(str(raw.values["name"]))) for raw in raws}
-        shared = {
-            (raw.file, raw.sheet, self._tables.get(ident or "", "")) for raw, ident in zip(raws, named.values(), strict=True) if ident
-        }
-        rows = Counter(_row(raw) for raw in raws)
-        for number, raw in enumerate(raws):
+        """An id for each that has none: the one that it had before, else a new one."""
+        for raw in raws:
             if raw.values.get("id") in (None, ""):
-                candidates = [
-                    one for one in self._rows.get(_row(raw), ()) if one.id not in taken and (one.department, key(one.name)) not in names
-                ]
-                again = self._by_row(raw, candidates, shared) if not named[number] and rows[_row(raw)] == 1 else None
-                raw.values["id"] = named[number] or again or self._new(*_of(raw))
+                raw.values["id"] = self._systems.get(_who(*_of(raw))) or self._new(*_of(raw))
 
-    def _by_row(self, raw: Raw, candidates: list[System], shared: set[tuple[str, str, str]]) -> str | None:
-        """The system that stood on this row of this table under a name that looks like it."""
-        name = str(raw.values["name"])
-        for former in candidates:
-            table = self._tables.get(former.id, "")
-            same = not table or table.partition(".")[0] == table_key(raw.file, raw.sheet) or (raw.file, raw.sheet, table) in shared
-            if same and near(name, [former.name]):
-                self.renamed[former.id] = former.name
-                self._interpretations.append(
-                    Interpretation(
-                        raw.file, raw.sheet, raw.at("name"), name[:200], f"即原“{former.name}”，序号未变，编码 {former.id} (renamed)"
-                    )
-                )
-                return former.id
-        return None
+    def named(self, code: str, department: str, name: str) -> str:
+        """The stored system that a row says it is, by its code, or by department and name; empty where that is none, or several."""
+        by_code = [one.id for one in self._stored.get(key(code), ()) if one.id == code]
+        by_name = [one.id for one in self._stored.get(key(name), ()) if one.department == department and key(one.name) == key(name)]
+        found = by_code or by_name
+        return found[0] if len(found) == 1 else ""
 
     @staticmethod
     def _new(department: str, name: str, kind: str) -> str:
@@ -99,11 +69,6 @@ def _who(department: str, name: str, kind: str) -> str:
 
 def _of(raw: Raw) -> tuple[str, str, str]:
     return str(raw.values["department"]), str(raw.values["name"]), str(raw.values["kind"])
-
-
-def _row(raw: Raw) -> tuple[str, Any, str]:
-    number = raw.values.get("row_no")
-    return str(raw.values["department"]), number if isinstance(number, int) else None, str(raw.values["kind"])
 
 
 def _index(raws: list[Raw]) -> dict[str, list[str]]:

@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,14 +15,15 @@ from typing import Any
 
 from orchestrator.errors import Finding, Refused
 from orchestrator.inventory import personal
+from orchestrator.inventory.answerbook import read_answers
 from orchestrator.inventory.build import link
 from orchestrator.inventory.folder import origins
-from orchestrator.inventory.folder.groups import Stored
-from orchestrator.inventory.folder.namesakes import namesakes
+from orchestrator.inventory.folder.asking_again import CLASSIFIED, WHY
+from orchestrator.inventory.folder.gone import Said, Settled, settle
+from orchestrator.inventory.folder.resent import Stored
 from orchestrator.inventory.folder.stored import Folder
-from orchestrator.inventory.folder.tables import CLASSIFIED, Settled, settle
 from orchestrator.inventory.folder.write import references_text, systems_text
-from orchestrator.inventory.load import INTERRUPTED, load
+from orchestrator.inventory.load import INTERRUPTED, folders_of, load
 from orchestrator.inventory.reading import Reading, Withheld, systems_of
 from orchestrator.models import Department, ExcludedRow, Inventory, Room, System
 
@@ -49,33 +50,81 @@ class Import:
 
 
 def prepare(
-    paths: Sequence[Path], into: Path, *, partial: bool = False, keep: Collection[str] = (), remove: Collection[str] = ()
+    paths: Sequence[Path],
+    into: Path,
+    *,
+    partial: bool = False,
+    keep: Collection[str] = (),
+    remove: Collection[str] = (),
+    rename: Mapping[str, str] | None = None,
 ) -> Import:
     """Read ``paths`` and lay them over the folder ``into``. Raises ``Refused`` with every finding if either has errors, or if nobody can know
     what became of a stored system that the reading no longer lists.
 
-    ``partial``: take what could be read in spite of errors; a row that could not is left out. ``keep``, ``remove``: what the operator says of
-    such systems (see ``tables``). Raises ``UsageError`` for one that is not stored.
+    ``partial``: take what could be read in spite of errors; a row that could not is left out. ``keep``, ``remove``, ``rename``: what the
+    operator says of such systems (see ``Said``). Raises ``UsageError`` for one that is not stored.
     """
-    folder = Folder.read(into)
-    reading = load(paths, known=folder.inventory, tables=folder.tables.systems, beside=[into])
-    folder.know(keep, remove, {department.id for department in reading.inventory.departments})
+    folder, reading, settled = _compared(paths, into, Said(keep, remove, rename or {}))
     if reading.errors and not partial:
         raise _has_errors(reading, paths)
-    settled = settle(folder.systems.values(), folder.tables, reading, keep=keep, remove=remove)
-    findings = [*settled.findings, *namesakes(folder.inventory, settled, reading, keep)]
-    unsure = [finding for finding in findings if finding.severity == "error"]
+    unsure = [finding for finding in settled.telling.findings if finding.severity == "error"]
     if unsure:
         raise Refused(
             "未导入：需要先说明原有系统的去向 (not imported: say first what became of stored systems)",
             findings=unsure,
             where=", ".join(p.name for p in paths),
-            remedy="逐项查明后，用 --keep 或 --remove 重新导入 (find out, then import again with --keep or --remove)",
+            remedy="用 orchestrator inventory ask 逐项询问，或用 --keep、--remove、--rename 重新导入 (ask the office, or import again with what you know)",
         )
-    reading = replace(reading, findings=[*reading.findings, *findings, *_depend_on_what_goes(reading, settled.removed.keys())])
+    reading = as_renamed(reading, settled.renamed)
+    findings = [*settled.telling.findings, *_depend_on_what_goes(reading, settled.removed.keys())]
+    reading = replace(reading, findings=[*reading.findings, *findings])
     if reading.errors and not partial:
         raise _has_errors(reading, paths)
     return _laid_over_folder(folder, reading, settled)
+
+
+def read_beside(paths: Sequence[Path], into: Path) -> Reading:
+    """What these forms say, and what an import into the folder ``into`` would tell and ask of the systems that it has. Raises ``Refused`` if
+    the folder has errors."""
+    _, reading, settled = _compared(paths, into, Said())
+    asked = (*reading.questions, *settled.telling.asked.questions())
+    return replace(reading, findings=[*reading.findings, *settled.telling.findings], questions=asked)
+
+
+def _compared(paths: Sequence[Path], into: Path, said: Said) -> tuple[Folder, Reading, Settled]:
+    folder = Folder.read(into)
+    reading = load(paths, known=folder.inventory, beside=[into])
+    folder.know(said, {department.id for department in reading.inventory.departments})
+    answers = read_answers([into, *folders_of(paths)], [])  # what is wrong with them is among the reading's findings
+    return folder, reading, settle(folder.inventory, folder.tables, reading, answers, said)
+
+
+def as_renamed(reading: Reading, renamed: Mapping[str, str]) -> Reading:
+    """The reading in which systems bear the ids that they have in the folder."""
+    if not renamed:
+        return reading
+
+    def again(system: System) -> System:
+        others = tuple(renamed.get(other, other) for other in system.depends_on)
+        owner = renamed.get(system.database_owner or "", system.database_owner)
+        return system.model_copy(update={"id": renamed.get(system.id, system.id), "depends_on": others, "database_owner": owner})
+
+    inventory = reading.inventory.model_copy(
+        update={
+            "systems": tuple(again(system) for system in reading.inventory.systems),
+            "excluded": tuple(
+                row.model_copy(update={"system": again(row.system) if row.system else None}) for row in reading.inventory.excluded
+            ),
+        }
+    )
+    return replace(
+        reading,
+        inventory=inventory,
+        findings=[replace(finding, system=renamed.get(finding.system, finding.system)) for finding in reading.findings],
+        places={renamed.get(ident, ident): places for ident, places in reading.places.items()},
+        files={renamed.get(ident, ident): file for ident, file in reading.files.items()},
+        tables={renamed.get(ident, ident): table for ident, table in reading.tables.items()},
+    )
 
 
 def _has_errors(reading: Reading, paths: Sequence[Path]) -> Refused:
@@ -111,7 +160,7 @@ def classify(ident: str, into: Path) -> Import:
     row = Withheld(system.department, system.row_no, answered=True, file=folder.files[ident])
     rest = {other: at for other, at in folder.tables.systems.items() if other != ident}
     after = Stored(rest, [*folder.tables.withheld, (row, folder.tables.systems.get(ident, ""))])
-    return _laid_over_folder(folder, Reading(inventory=Inventory()), Settled({ident: CLASSIFIED}, after))
+    return _laid_over_folder(folder, Reading(inventory=Inventory()), Settled({ident: CLASSIFIED}, tables=after))
 
 
 def _laid_over_folder(folder: Folder, reading: Reading, settled: Settled) -> Import:
@@ -206,7 +255,7 @@ def _merge(known: Inventory, new: Inventory, settled: Settled, changes: list[Cha
     systems: dict[str, System] = {s.id: s for s in systems_of(known)}
     for ident, why in settled.removed.items():
         del systems[ident]
-        changes.append(Change("removed", "system", ident, after=why))
+        changes.append(Change("removed", "system", ident, after=WHY[why]))
     for system in systems_of(new):
         before = systems.get(system.id)
         after = _laid_over(before, system) if before else system

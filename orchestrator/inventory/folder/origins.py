@@ -3,7 +3,7 @@
 One line a system and sheet: the system, ``file › sheet``, the row, and each field's column with a digest of the value. A value that no longer
 has its digest was edited since: its place is the YAML file's again. Nothing personal is listed.
 
-One line a table and department, for the next import (see ``tables``): a digest of the table's name, the ids that came from it, and the numbers
+One line a table and department, for the next import (see ``resent``): a digest of the table's name, the ids that came from it, and the numbers
 of its classified rows, with a question mark for those that are not answered.
 """
 
@@ -21,7 +21,7 @@ from typing import Any
 from pydantic_core import to_jsonable_python
 
 from orchestrator.inventory import personal
-from orchestrator.inventory.folder.groups import Stored
+from orchestrator.inventory.folder.resent import Stored
 from orchestrator.inventory.reading import Reading, Withheld
 from orchestrator.models import System
 

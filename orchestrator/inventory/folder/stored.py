@@ -10,7 +10,8 @@ from pathlib import Path
 
 from orchestrator.errors import Finding, Refused, UsageError
 from orchestrator.inventory.folder import origins
-from orchestrator.inventory.folder.groups import Stored
+from orchestrator.inventory.folder.asking_again import Said
+from orchestrator.inventory.folder.resent import Stored
 from orchestrator.inventory.folder.write import REFERENCE_FILE, RESERVED
 from orchestrator.inventory.load import load
 from orchestrator.inventory.reading import YAML_SUFFIXES, systems_of
@@ -52,10 +53,10 @@ class Folder:
     def systems(self) -> dict[str, System]:
         return {system.id: system for system in systems_of(self.inventory)}
 
-    def know(self, keep: Iterable[str], remove: Iterable[str], incoming: Iterable[str]) -> None:
+    def know(self, said: Said, incoming: Iterable[str]) -> None:
         """Raises ``UsageError`` for an id that is not here. ``incoming``: departments that are read, of which rows may be said to be no system here."""
         departments = {*(system.department for system in self.systems.values()), *incoming}
-        for ident in [*remove, *(one for one in keep if one not in departments)]:
+        for ident in [*said.remove, *said.rename, *(one for one in said.keep if one not in departments)]:
             if ident not in self.systems:
                 raise UsageError(
                     f"台账中没有 {ident} (not in the inventory)",

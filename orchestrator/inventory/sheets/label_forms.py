@@ -222,8 +222,9 @@ class _Reader:
             if answer is None:
                 self.unanswered.lacks(block.column or block.first, raw.place(""))
             department = next((cells.text_of(pair.value) for pair in block.pairs if pair.column.field == "department"), "")
-            self.builder.secrets.add(next(pair.value for pair in block.pairs if pair.column.field == "name"), department if answer else None)
-            self.builder.classified_row(raw, department, None, answered=answer is True)
+            name = next(pair.value for pair in block.pairs if pair.column.field == "name")
+            self.builder.secrets.add(name, department if answer else None)
+            self.builder.classified_row(raw, department, None, answered=answer is True, called=("", cells.text_of(name)))
         contexts = {"工作表名称": self.grid.name, "文件名": self.file.rsplit("/", 1)[-1]}
         self.unanswered.ask(contexts)
 

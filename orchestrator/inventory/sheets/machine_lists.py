@@ -207,7 +207,8 @@ class _Reader:
         """A system of which one machine is classified is classified: counted once, nothing of it kept."""
         department = next((str(machine.system["department"]) for machine in members if "department" in machine.system), "")
         self.builder.secrets.add(name, department)
-        self.builder.classified_row(Raw(self.file, self.grid.name, f"A{members[0].row + 1}"), department, None, answered=True)
+        raw = Raw(self.file, self.grid.name, f"A{members[0].row + 1}")
+        self.builder.classified_row(raw, department, None, answered=True, called=("", name))
 
     def _told_of_system(self, members: list[Machine]) -> dict[str, Any]:
         """What the rows of one system say of it. Texts are joined; of what they say differently otherwise nothing is taken."""

@@ -347,7 +347,8 @@ class _SheetReader:
             row_no = read_value("integer", self.cells.cell(row, "row_no")).value
         except cells.Unreadable:
             row_no = None
-        self.builder.classified_row(raw, department, row_no, answered=answered, quiet=told)
+        called = (cells.text_of(self.cells.cell(row, "id")), cells.text_of(self.cells.cell(row, "name")))
+        self.builder.classified_row(raw, department, row_no, answered=answered, quiet=told, called=called)
 
     def _take(self, raw: Raw) -> None:
         if self.systems:

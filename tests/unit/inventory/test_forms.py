@@ -154,7 +154,7 @@ def test_importing_over_a_folder_written_by_hand_leaves_its_files_and_their_comm
     assert set(prepare([FORM], into).files) == {FILE}
 
 
-def test_ids_stay_when_a_name_is_corrected(tmp_path: Path) -> None:
+def test_ids_stay_when_somebody_says_that_a_name_was_corrected(tmp_path: Path) -> None:
     head = "序号,单位名称,单位层级,单位性质,系统名称,类别,是否涉密,建设状态\n"
     form, into = tmp_path / "form.csv", tmp_path / "inventory"
     form.write_text(head + "1,市水务局,市直,政府,水费征收管理系统,应用系统,否,已建\n", encoding="utf-8")
@@ -164,7 +164,7 @@ def test_ids_stay_when_a_name_is_corrected(tmp_path: Path) -> None:
         head + "1,市水务局,市直,政府,水费征收管理信息系统,应用系统,否,已建\n2,市水务局,市直,政府,水库系统,应用系统,否,已建\n",
         encoding="utf-8",
     )
-    apply(prepare([form], into), into)
+    apply(prepare([form], into, rename={first.id: "水费征收管理信息系统"}), into)
     assert first.id in {system.id for system in load([into]).inventory.systems}
     assert len(load([into]).inventory.systems) == 2
 

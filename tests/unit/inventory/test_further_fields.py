@@ -123,7 +123,7 @@ def test_nobody_keeps_the_id_of_a_system_that_an_import_removes(tmp_path: Path) 
     form.write_text(f"{HEAD},数据库归属系统\n{rows}", encoding="utf-8")
     apply(prepare([form], into), into)
     fees = next(system.id for system in load([into]).inventory.systems if system.name == "水费系统")
-    rows = "1,市水务局,市直,政府,,,是,,\n2,市水务局,市直,政府,报表系统,应用系统,否,已建,\n"
+    rows = "1,市水务局,市直,政府,水费系统,,是,,\n2,市水务局,市直,政府,报表系统,应用系统,否,已建,\n"
     form.write_text(f"{HEAD},数据库归属系统\n{rows}", encoding="utf-8")
     apply(prepare([form], into), into)
     reading = load([into])

@@ -116,11 +116,19 @@ def test_two_files_of_one_name_in_two_folders_do_not_replace_each_other(city: Ci
     assert (set(city.systems()), city.classified()) == ({"甲系统", "乙库"}, [2, 2])
 
 
-def test_a_row_that_keeps_its_number_and_becomes_classified_goes(city: City) -> None:
+def test_a_system_whose_row_says_that_it_is_classified_goes_wherever_the_row_stands(city: City) -> None:
     city.imports(city.form("a.xlsx", row(1, "甲系统", os="玄武岩"), row(2, "乙系统")))
-    answer = city.imports(city.form("a.xlsx", row(1, "", "是"), row(2, "乙系统")))
+    answer = city.imports(city.form("b.xlsx", row(7, "甲系统", "是")))
     assert "玄武岩" not in city.words()
     assert [change["after"] for change in answer["changes"] if change["what"] == "removed"] == ["已列为涉密 (now classified)"]
+    assert (set(city.systems()), city.classified()) == ({"乙系统"}, [7])
+
+
+def test_a_row_that_keeps_its_number_and_nothing_else_is_asked_about(city: City) -> None:
+    city.imports(city.form("a.xlsx", row(1, "甲系统", os="玄武岩"), row(2, "乙系统")))
+    later = city.form("a.xlsx", row(1, "", "是"), row(2, "乙系统"))
+    (finding,) = city.imports(later, code=3)["findings"]
+    assert finding["system"] == city.systems()["甲系统"].id, "its number proves nothing"
 
 
 def test_whatever_became_classified_while_rows_moved_is_asked_about_and_goes_only_when_named(city: City) -> None:
@@ -129,7 +137,7 @@ def test_whatever_became_classified_while_rows_moved_is_asked_about_and_goes_onl
     later = city.form("a.xlsx", row(1, "新系统"), row(2, "甲系统"), row(3, "", "是"), row(4, "丙系统"))
     answer = city.imports(later, code=3)
     (finding,) = answer["findings"]
-    assert (finding["code"], finding["system"], finding["file"]) == ("unlisted-or-classified", ident, "a.xlsx")
+    assert (finding["code"], finding["system"], finding["file"]) == ("system-unlisted", ident, "a.xlsx")
     assert f"--remove {ident}" in finding["remedy"] and f"--keep {ident}" in finding["remedy"]
     assert "乙系统" not in json.dumps(answer, ensure_ascii=False), "it may be classified: its words are not shown"
     answer = city.imports(later, options=("--remove", ident))
@@ -151,7 +159,7 @@ def test_what_is_said_to_be_still_there_stays_and_is_not_asked_about_again(city:
 def test_a_system_that_was_left_out_before_is_asked_about_when_a_classified_row_comes(city: City) -> None:
     city.imports(city.form("a.xlsx", row(1, "甲系统"), row(2, "乙系统")))
     city.imports(city.form("b.xlsx", row(1, "甲系统")))
-    assert codes(city.imports(city.form("b.xlsx", row(1, "甲系统"), row(5, "", "是")), code=3)) == {"unlisted-or-classified"}
+    assert codes(city.imports(city.form("b.xlsx", row(1, "甲系统"), row(5, "", "是")), code=3)) == {"system-unlisted"}
 
 
 def test_a_system_that_disappears_without_a_classified_row_stays_and_is_listed(city: City) -> None:
@@ -167,7 +175,7 @@ def test_a_system_that_disappears_without_a_classified_row_stays_and_is_listed(c
 def test_a_cleared_system_and_one_that_became_classified_are_not_taken_for_each_other(city: City) -> None:
     city.imports(city.form("a.xlsx", row(1, "", "是"), row(2, "乙系统"), row(3, "丙系统")))
     later = city.form("a.xlsx", row(1, "新系统"), row(2, "解密系统"), row(3, "", "是"), row(4, "丙系统"))
-    assert codes(city.imports(later, code=3)) == {"unlisted-or-classified"}
+    assert codes(city.imports(later, code=3)) == {"system-unlisted"}
 
 
 def test_a_table_of_classified_rows_only_asks_whether_they_are_systems_that_are_stored(city: City) -> None:
@@ -187,11 +195,8 @@ def test_a_classified_row_from_which_even_the_department_was_wiped_is_the_depart
     city.imports(city.form("a.xlsx", row(1, "甲系统"), row(2, "乙系统", os="玄武岩"), row(3, "丙系统")))
     wiped = [3 if moved else 2, *[""] * 5, "是"]
     later = city.form("a.xlsx", row(1, "甲系统"), wiped, row(2 if moved else 3, "丙系统"))
-    if moved:
-        assert codes(city.imports(later, code=3)) == {"unlisted-or-classified"}
-        city.imports(later, options=("--remove", city.systems()["乙系统"].id))
-    else:
-        city.imports(later)
+    assert codes(city.imports(later, code=3)) == {"system-unlisted"}
+    city.imports(later, options=("--remove", city.systems()["乙系统"].id))
     assert "玄武岩" not in city.words() and len(city.classified()) == 1
     assert city.imports(later)["changes"] == [] and codes(city.imports(later)) == set()
 
@@ -204,7 +209,10 @@ def test_a_wiped_row_of_a_sheet_of_several_departments_is_asked_about(city: City
 
 def test_a_form_whose_systems_all_became_classified_is_known_by_its_name(city: City) -> None:
     city.imports(city.form("a.xlsx", row(1, "甲系统", os="玄武岩"), row(2, "乙系统")))
-    city.imports(city.form("a.xlsx", row(1, "", "是"), row(2, "", "是")))
+    later = city.form("a.xlsx", row(1, "", "是"), row(2, "", "是"))
+    asked = city.imports(later, code=3)["findings"]
+    assert {finding["system"] for finding in asked} == {system.id for system in city.systems().values()}
+    city.imports(later, options=tuple(part for finding in asked for part in ("--remove", finding["system"])))
     assert city.systems() == {} and "玄武岩" not in city.words() and city.classified() == [1, 2]
 
 
@@ -222,7 +230,9 @@ def test_a_classified_row_that_another_form_does_not_list_still_counts(city: Cit
 def test_a_folder_written_by_hand_is_one_table_for_each_department(city: City) -> None:
     city.imports(city.form("a.xlsx", row(1, "甲系统"), row(2, "乙系统", os="玄武岩"), row(3, "", "是")))
     (city.into / "origins.tsv").unlink()
-    city.imports(city.form("b.xlsx", row(1, "甲系统"), row(2, "", "是"), row(3, "", "是")))
+    later = city.form("b.xlsx", row(1, "甲系统"), row(2, "", "是"), row(3, "", "是"))
+    (finding,) = city.imports(later, code=3)["findings"]
+    city.imports(later, options=("--remove", finding["system"]))
     assert "玄武岩" not in city.words() and city.classified() == [2, 3]
 
 
@@ -273,12 +283,18 @@ def test_a_row_that_is_not_answered_is_not_answered_in_a_form_that_is_filled_fro
     assert [(row.row_no, row.answered) for row in load([again]).withheld] == [(2, False), (3, True)]
 
 
-def test_a_stored_system_whose_answer_is_gone_is_removed_for_that_reason(city: City) -> None:
+@pytest.mark.parametrize(("said", "systems", "rows"), [("--remove", {"甲系统"}, [2]), ("--keep", {"甲系统", "乙系统"}, [])])
+def test_a_stored_system_whose_answer_is_gone_is_asked_about_and_counted_once(
+    city: City, said: str, systems: set[str], rows: list[int]
+) -> None:
     city.imports(city.form("a.xlsx", row(1, "甲系统"), row(2, "乙系统", os="玄武岩")))
-    answer = city.imports(city.form("a.xlsx", row(1, "甲系统"), row(2, "乙系统", "")), code=3, options=("--partial",))
-    (why,) = [change["after"] for change in answer["changes"] if change["what"] == "removed"]
-    assert "未答" in why and "已列为涉密" not in why
-    assert "玄武岩" not in city.words()
+    ident = city.systems()["乙系统"].id
+    later = city.form("a.xlsx", row(1, "甲系统"), row(2, "乙系统", ""))
+    (finding,) = city.imports(later, code=3, options=("--partial",))["findings"]
+    assert (finding["code"], finding["system"]) == ("system-unlisted", ident) and "未答" in finding["message"]
+    city.imports(later, code=3, options=("--partial", said, ident))
+    assert (set(city.systems()), city.classified()) == (systems, rows)
+    assert ("玄武岩" in city.words()) == (said == "--keep")
 
 
 def test_classified_said_twice_in_yaml_is_no_answer(city: City) -> None:
@@ -300,7 +316,7 @@ def test_classified_said_twice_in_yaml_is_no_answer(city: City) -> None:
 def test_nobody_depends_any_longer_on_what_became_classified(city: City) -> None:
     city.imports(city.form("a.xlsx", row(1, "甲平台"), row(2, "乙系统", depends="甲平台"), row(3, "丙系统", depends="乙系统")))
     gone = city.systems()["甲平台"].id
-    answer = city.imports(city.form("a.xlsx", row(1, "", "是"), row(2, "乙系统"), row(3, "丙系统", depends="乙系统")))
+    answer = city.imports(city.form("a.xlsx", row(1, "甲平台", "是"), row(2, "乙系统"), row(3, "丙系统", depends="乙系统")))
     assert f"changed system {city.systems()['乙系统'].id} depends_on" in told(answer)
     assert gone not in city.words()
     assert load([city.into]).findings == []
@@ -331,13 +347,18 @@ def test_a_new_system_does_not_take_the_id_of_one_that_only_moved_down(city: Cit
     assert before.items() <= after.items() and len(set(after.values())) == 3
 
 
-def test_a_corrected_name_is_listed_as_such(city: City) -> None:
-    city.imports(city.form("a.xlsx", row(1, "水费征收管理系统"), row(2, "乙系统")))
+@pytest.mark.parametrize("by", ["name", "id"])
+def test_a_corrected_name_keeps_its_id_once_somebody_says_so(city: City, by: str) -> None:
+    city.imports(city.form("a.xlsx", row(1, "水费征收管理系统"), row(2, "乙系统", depends="水费征收管理系统")))
     ident = city.systems()["水费征收管理系统"].id
-    answer = city.imports(city.form("a.xlsx", row(1, "水费征收管理信息系统"), row(2, "乙系统")))
-    assert f"changed system {ident} name" in told(answer)
-    reading = load([city.form("a.xlsx", row(1, "水费征收系统"), row(2, "乙系统"))], known=load([city.into]).inventory)
-    assert [(one.read, ident in one.understood) for one in reading.interpretations] == [("水费征收系统", True)]
+    later = city.form("a.xlsx", row(1, "水费征收管理信息系统"), row(2, "乙系统", depends="水费征收管理信息系统"))
+    assert codes(city.imports(later, code=3)) == {"system-unlisted"}
+    assert codes(city.imports(later, code=3, options=("--rename", f"{ident}=没有的系统"))) == {"rename-unknown"}
+    new = next(system for system in load([later], known=load([city.into]).inventory).all_systems() if "信息" in system.name)
+    answer = city.imports(later, options=("--rename", f"{ident}={getattr(new, by)}"))
+    assert told(answer) == {f"changed system {ident} name"}
+    assert city.systems()["乙系统"].depends_on == (ident,)
+    assert (city.imports(later)["changes"], len(city.systems())) == ([], 2)
 
 
 def test_a_similar_name_on_the_same_number_of_another_table_is_another_system(city: City) -> None:
@@ -350,7 +371,7 @@ def test_a_corrected_name_beside_a_new_classified_row_is_asked_about(city: City)
     city.imports(city.form("a.xlsx", row(1, "行政审批系统", os="玄武岩"), row(2, "乙系统")))
     ident = city.systems()["行政审批系统"].id
     later = city.form("a.xlsx", row(1, "行政审批系统二期", os="AIX"), row(2, "乙系统"), row(3, "", "是"))
-    assert codes(city.imports(later, code=3)) == {"renamed-or-classified"}
+    assert codes(city.imports(later, code=3)) == {"system-unlisted"}
     city.imports(later, options=("--remove", ident))
     assert "玄武岩" not in city.words() and set(city.systems()) == {"行政审批系统二期", "乙系统"}
 
@@ -362,7 +383,7 @@ def test_a_department_under_another_name_does_not_double_its_systems(city: City)
     city.imports(city.form("a.xlsx", row(1, "甲系统"), row(2, "乙系统"), row(3, "丙系统")))
     renamed = city.form("b.xlsx", row(1, "甲系统", department="市水利和湖泊局"), row(2, "乙系统", department="市水利和湖泊局"))
     answer = city.imports(renamed, code=3)
-    assert codes(answer) == {"system-of-another-department"}
+    assert codes(answer) == {"system-near-miss"}
     old = city.systems()["甲系统"].department
     city.imports(renamed, options=("--keep", old))
     assert len(load([city.into]).all_systems()) == 5
@@ -373,7 +394,7 @@ def test_a_misspelt_department_of_the_folder_is_told(city: City) -> None:
     answer = city.imports(city.form("b.xlsx", row(1, "乙系统", department="市人力资源社会保障局")))
     assert codes(answer) == {"department-near-miss"}
     assert codes(city.imports(city.form("c.xlsx", row(1, "甲系统", department="市人力资源与社会保障局")), code=3)) == {
-        "system-of-another-department"
+        "system-near-miss"
     }
 
 
@@ -388,14 +409,13 @@ def test_a_renamed_department_keeps_its_systems_once_the_folder_knows_its_new_na
 def test_the_same_name_in_another_department_is_a_warning(city: City) -> None:
     city.imports(city.form("a.xlsx", row(1, "办公系统"), row(2, "乙系统")))
     answer = city.imports(city.form("b.xlsx", row(1, "办公系统", department="市教育局"), row(2, "丙系统", department="市教育局")))
-    assert [(finding["code"], finding["severity"]) for finding in answer["findings"]] == [("system-of-another-department", "warning")]
+    assert [(finding["code"], finding["severity"]) for finding in answer["findings"]] == [("system-near-miss", "warning")]
 
 
 def test_a_changed_kind_does_not_double_the_system(city: City) -> None:
     city.imports(city.form("a.xlsx", row(1, "甲系统"), row(2, "乙系统")))
     changed = city.form("a.xlsx", row(1, "甲系统", kind="数据库"), row(2, "乙系统"))
-    (finding,) = city.imports(changed, code=3)["findings"]
-    assert (finding["code"], finding["cell"]) == ("kind-changed", "F2")
+    assert codes(city.imports(changed, code=3)) == {"system-unlisted"}
     city.imports(changed, options=("--keep", city.systems()["甲系统"].id))
     assert len(load([city.into]).all_systems()) == 3
 
@@ -587,7 +607,7 @@ def test_a_departments_only_system_is_asked_about_when_a_row_that_names_another_
     only = three(city)
     later = city.form(name, row(1, "甲系统"), row(2, "乙系统"), last)
     (finding,) = city.imports(later, code=3, options=options)["findings"]
-    assert (finding["code"], finding["system"], finding["file"]) == ("unlisted-or-classified", only.id, name)
+    assert (finding["code"], finding["system"], finding["file"]) == ("system-unlisted", only.id, name)
     after = 3 if options else 0
     city.imports(later, code=after, options=("--remove", only.id, *options))
     assert "玄武岩" not in city.words() and len(city.classified()) == 1
@@ -611,7 +631,7 @@ def test_a_sheet_of_classified_rows_that_name_no_department_asks_about_all_that_
     three(city)
     later = city.form(name, *([number, *[""] * 5, "是"] for number in (1, 2, 3)))
     asked = city.imports(later, code=3)["findings"]
-    assert {finding["code"] for finding in asked} == ({"unlisted-or-classified"} if name == "a.xlsx" else {"classified-table"})
+    assert {finding["code"] for finding in asked} == ({"system-unlisted"} if name == "a.xlsx" else {"classified-table"})
     gone = [part for system in city.systems().values() for part in ("--remove", system.id)]
     city.imports(later, options=tuple(gone))
     assert (city.systems(), city.classified()) == ({}, [1, 2, 3])
@@ -624,7 +644,7 @@ def test_a_department_that_is_gone_from_its_sheet_is_listed(city: City) -> None:
         answer = city.imports(city.form(name, row(1, "甲系统"), row(2, "乙系统")))
         assert [(finding["code"], finding["system"]) for finding in answer["findings"]] == [("system-unlisted", only.id)]
     later = city.form("b.xlsx", row(1, "甲系统"), row(2, "乙系统"), WIPED)
-    assert codes(city.imports(later, code=3)) == {"unlisted-or-classified"}, "the sheet of another name is the same sheet"
+    assert codes(city.imports(later, code=3)) == {"system-unlisted"}, "the sheet of another name is the same sheet"
 
 
 def test_departments_whose_files_have_one_name_are_not_missed_on_each_others_sheets(city: City) -> None:
@@ -646,10 +666,11 @@ def test_a_department_renamed_on_its_form_keeps_nothing_that_became_classified(c
     city.imports(city.form("a.xlsx", row(1, "丙系统", department=former, os="玄武岩"), *rest(former)))
     later = city.form("a.xlsx", row(1, "", "是", department=new), *rest(new))
     answer = city.imports(later, code=3)
-    assert codes(answer) == {"classified-table", *(["system-of-another-department"] if others else [])}
+    assert codes(answer) == {"system-unlisted"}
     departments = city.into / "departments.yaml"
     departments.write_text(departments.read_text("utf-8").replace(former, new), encoding="utf-8")
-    city.imports(later)
+    (asked,) = city.imports(later, code=3)["findings"]
+    city.imports(later, options=("--remove", asked["system"]))
     assert (set(city.systems()), city.classified()) == (set(names), [1])
     assert "玄武岩" not in city.words()
 
@@ -670,23 +691,22 @@ def test_a_table_whose_systems_all_have_other_names_is_the_stored_one_and_they_a
     city.imports(city.form("a.xlsx", row(1, "人事系统"), row(2, "考勤平台")))
     before = {system.id for system in city.systems().values()}
     later = city.form("a.xlsx", row(1, "公文流转平台"), row(2, "信访登记库"))
-    for _ in range(2):
-        answer = city.imports(later)
-        assert {(finding["code"], finding["system"]) for finding in answer["findings"]} == {("system-unlisted", ident) for ident in before}
+    answer = city.imports(later, code=3)
+    assert {(finding["code"], finding["system"]) for finding in answer["findings"]} == {("system-unlisted", ident) for ident in before}
     city.imports(later, options=tuple(part for ident in sorted(before) for part in ("--remove", ident)))
     assert set(city.systems()) == {"公文流转平台", "信访登记库"}
 
 
 def test_the_only_system_under_another_kind_is_the_same(city: City) -> None:
     city.imports(city.form("a.xlsx", row(1, "甲系统")))
-    assert codes(city.imports(city.form("a.xlsx", row(1, "甲系统", kind="数据库")), code=3)) == {"kind-changed"}
+    assert codes(city.imports(city.form("a.xlsx", row(1, "甲系统", kind="数据库")), code=3)) == {"system-unlisted"}
 
 
 def test_beside_classified_rows_such_a_table_is_asked_about(city: City) -> None:
     city.imports(city.form("a.xlsx", row(1, "人事系统"), row(2, "", "是")))
     ident = city.systems()["人事系统"].id
     later = city.form("a.xlsx", row(1, "公文流转平台"), row(2, "", "是"))
-    assert codes(city.imports(later, code=3)) == {"unlisted-or-classified"}
+    assert codes(city.imports(later, code=3)) == {"system-unlisted"}
     city.imports(later, options=("--remove", ident))
     assert (set(city.systems()), city.classified()) == ({"公文流转平台"}, [2])
     assert city.imports(later)["changes"] == []
@@ -695,7 +715,7 @@ def test_beside_classified_rows_such_a_table_is_asked_about(city: City) -> None:
 def test_if_what_it_held_is_still_there_it_is_another_table(city: City) -> None:
     city.imports(city.form("a.xlsx", row(1, "人事系统"), row(2, "", "是")))
     later = city.form("a.xlsx", row(1, "公文流转平台"))
-    assert codes(city.imports(later, code=3)) == {"unlisted-or-classified"}, "nobody knows whether the row is gone"
+    assert codes(city.imports(later, code=3)) == {"system-unlisted"}, "nobody knows whether the row is gone"
     assert codes(city.imports(later, options=("--keep", city.systems()["人事系统"].id))) == {"classified-rows-kept"}
     assert city.imports(later)["changes"] == []
     assert (set(city.systems()), city.classified()) == ({"人事系统", "公文流转平台"}, [2])
@@ -715,7 +735,7 @@ def test_classified_rows_of_a_table_that_nothing_continues_are_told_when_another
 def test_a_form_that_still_names_what_goes_is_answered_the_same_each_time(city: City, said: tuple[str, ...]) -> None:
     city.imports(city.form("a.xlsx", row(1, "密甲平台"), row(2, "乙系统", depends="密甲平台")))
     options = (*said, city.systems()["密甲平台"].id) if said else ()
-    later = city.form("a.xlsx", *([] if said else [row(1, "", "是")]), row(2, "乙系统", depends="密甲平台"))
+    later = city.form("a.xlsx", *([] if said else [row(1, "密甲平台", "是")]), row(2, "乙系统", depends="密甲平台"))
     answer = city.imports(later, code=3, options=options)
     (finding,) = answer["findings"]
     assert (finding["code"], finding["cell"]) == ("dependency-unknown", "J2" if said else "J3")
@@ -747,7 +767,7 @@ def test_a_sheet_that_is_no_longer_in_its_file_is_told_and_asked_about(city: Cit
     assert codes(city.imports(form([row(1, "甲系统")]))) == {"system-unlisted", "classified-rows-kept"}
     later = form([row(1, "甲系统"), row(2, "", "是")])
     (finding,) = city.imports(later, code=3)["findings"]
-    assert (finding["code"], finding["system"]) == ("unlisted-or-classified", ident)
+    assert (finding["code"], finding["system"]) == ("system-unlisted", ident)
     city.imports(later, options=("--remove", ident))
     assert "玄武岩" not in city.words()
     assert city.imports(later)["changes"] == []
@@ -766,7 +786,9 @@ def test_a_system_with_the_name_of_one_that_became_classified_is_named(city: Cit
     former, new = EDUCATION, "市教育体育和旅游局"
     city.imports(city.form("a.xlsx", row(1, "丙系统", department=former), row(2, "丁系统", department=former)))
     city.imports(city.form("b.xlsx", row(1, "丙系统", department=new)))
-    answer = city.imports(city.form("b.xlsx", row(1, "", "是", department=new)))
+    later = city.form("b.xlsx", row(1, "", "是", department=new))
+    (asked,) = city.imports(later, code=3)["findings"]
+    answer = city.imports(later, options=("--remove", asked["system"]))
     (finding,) = [finding for finding in answer["findings"] if finding["code"] == "namesake-kept"]
     assert finding["system"] == city.systems()["丙系统"].id
     assert "丙系统" not in json.dumps(answer, ensure_ascii=False)
@@ -774,8 +796,11 @@ def test_a_system_with_the_name_of_one_that_became_classified_is_named(city: Cit
 
 def test_a_department_with_one_system_that_is_renamed_on_its_form_does_not_double_it(city: City) -> None:
     city.imports(city.form("a.xlsx", row(1, "丙系统", department=EDUCATION)))
-    answer = city.imports(city.form("a.xlsx", row(1, "丙系统", department="市教育体育和旅游局")), code=3)
-    assert codes(answer) == {"system-of-another-department"}
+    later = city.form("a.xlsx", row(1, "丙系统", department="市教育体育和旅游局"))
+    assert codes(city.imports(later, code=3)) == {"system-unlisted"}
+    ident = city.systems()["丙系统"].id
+    city.imports(later, options=("--rename", f"{ident}=丙系统"))
+    assert [(one.id, one.department) for one in load([city.into]).all_systems()] == [(ident, city.systems()["丙系统"].department)]
 
 
 def test_a_form_that_comes_again_without_a_row_has_lost_its_systems_and_they_are_listed(city: City) -> None:

@@ -1,0 +1,115 @@
+"""What became of stored systems that a form no longer lists: by identity, else as somebody says; what nobody says is asked. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from orchestrator.inventory.answerbook import Answers
+from orchestrator.inventory.folder.asking_again import CLASSIFIED, KEPT, RENAMED, WITHDRAWN, Said, Telling, read_fate, read_ids
+from orchestrator.inventory.folder.resent import NOBODY, Resent, Sheet, Stored
+from orchestrator.inventory.names import key, near
+from orchestrator.inventory.reading import Reading, Withheld, systems_of
+from orchestrator.models import Inventory, System
+
+
+@dataclass
+class Settled:
+    """``removed``: id → how it is said that it goes (``CLASSIFIED``, ``WITHDRAWN``, ``""`` for a row that does not answer, ``--remove``).
+    ``renamed``: id in the reading → its id in the folder. ``tables``: the folder's after the import."""
+
+    removed: dict[str, str] = field(default_factory=dict)
+    renamed: dict[str, str] = field(default_factory=dict)
+    tables: Stored = field(default_factory=Stored)
+    telling: Telling = field(default_factory=Telling)
+
+
+def settle(known: Inventory, stored: Stored, reading: Reading, answers: Answers, said: Said) -> Settled:
+    """Compare the reading with what is stored. What it does not know is in ``telling``: errors where an import has to wait for an answer."""
+    return _Settling(known, stored, reading, answers, said).settle()
+
+
+class _Settling:
+    def __init__(self, known: Inventory, stored: Stored, reading: Reading, answers: Answers, said: Said) -> None:
+        self.before = {system.id: system for system in systems_of(known)}
+        self.resent = Resent(self.before, stored, reading, said.keep)
+        self.answers, self.said = answers, said
+        self.settled = Settled(dict.fromkeys(said.remove, "--remove"), telling=Telling(known, reading))
+        self.kept = {one.id for one in self.before.values() if {one.id, one.department} & {*said.keep}}
+        self.named = {row.system: row for row in reading.withheld if row.system and row.system not in self.resent.listed}
+        self.rows = [(row, sheet.key) for sheet in self.resent.sheets for row in sheet.rows]
+
+    def settle(self) -> Settled:
+        resent, settled = self.resent, self.settled
+        settled.removed |= {ident: CLASSIFIED for ident, row in self.named.items() if row.answered}
+        for ident in sorted({*resent.missing, *self.named, *self.said.rename} - settled.removed.keys()):
+            row = self.named.get(ident)
+            self._settle_one(ident, resent.missing.get(ident) or [one for one in resent.sheets if row in one.rows] or resent.sheets)
+        unlisted = self.before.keys() - resent.listed - resent.missing.keys() - self.kept - settled.removed.keys()
+        for sheet in resent.sheets:
+            self._ask_of_rows(sheet, sorted(unlisted))
+        settled.telling.alike(resent, [self.before[ident] for ident in sorted(unlisted)], [*settled.removed])
+        left = resent.rows_left()
+        settled.telling.rows_kept([(row, sheet) for row, _, sheet in left if sheet])
+        self.rows += [(row, table) for row, table, _ in left]
+        gone = settled.removed.keys() - resent.listed
+        keys = {settled.renamed.get(ident, ident): table for ident, table in resent.keys_after().items() if ident not in gone}
+        settled.tables = Stored(keys, self.rows)
+        return settled
+
+    def _settle_one(self, ident: str, sheets: list[Sheet]) -> None:
+        answer = self.answers.get("gone", about=ident, scope=sheets[0].scope)
+        fate, name = read_fate(answer.answer) if answer and answer.by else ("", "")
+        row = self.named.get(ident)
+        if ident in self.said.rename:
+            fate, name = RENAMED, self.said.rename[ident]
+        if ident in self.kept or fate == KEPT:
+            self.kept.add(ident)
+            self.rows = [(one, table) for one, table in self.rows if one is not row]  # it is that system, and no further row
+        elif fate == RENAMED:
+            again = [one for one in self.resent.new if one.id == name or key(one.name) == key(name)]
+            if len(again) != 1 or again[0].id in self.settled.renamed:
+                self.settled.telling.rename_unknown(self.before[ident], sheets[0])
+            else:
+                self.settled.renamed[again[0].id] = ident
+        elif fate:
+            self.settled.removed[ident] = fate
+            if fate == CLASSIFIED and not row:
+                self._count_as_classified(self.before[ident], sheets)
+        else:
+            self._ask(self.before[ident], sheets)
+
+    def _ask(self, system: System, sheets: list[Sheet]) -> None:
+        """The import waits where the form has something new that the system may have become."""
+        rows = [row for sheet in sheets for row in sheet.fresh if row.department == system.department or self.resent.is_loose(row)]
+        new = [one for one in self.resent.new if one.department == system.department or key(one.name) == key(system.name)]
+        alike = [one.name for one in new if key(one.name) == key(system.name)] or near(system.name, [one.name for one in new])
+        self.settled.telling.gone(system, sheets[0], rows, new, self.named.get(system.id), alike if len(alike) == 1 and not rows else [])
+
+    def _count_as_classified(self, system: System, sheets: list[Sheet]) -> None:
+        """A new row of the form stands for it; else one of no sheet, so that it still counts."""
+        row = next((one for sheet in sheets for one in sheet.fresh if one.department in (system.department, NOBODY)), None)
+        for sheet in sheets:
+            sheet.fresh = [one for one in sheet.fresh if one is not row]
+        if row is None:
+            self.rows.append((Withheld(system.department, system.row_no, answered=True, file=""), ""))
+
+    def _ask_of_rows(self, sheet: Sheet, unlisted: list[str]) -> None:
+        """New rows of departments of which the sheet continues nothing: whether they are systems that other sheets brought."""
+        tables = {*sheet.again, *(table for table, _ in sheet.touched)}
+        known = {self.before[ident].department for table in tables for ident in self.resent.homes[table]}
+        loose = {row.department for row in sheet.fresh if self.resent.is_loose(row)}
+        ours = ({row.department for row in sheet.fresh} - loose | (sheet.departments & self.resent.owners if loose else set())) - known
+        silent = self.resent.owners - {department for one in self.resent.sheets for department in one.departments}
+        around = {ident for table in tables for ident in self.resent.homes[table]} or (self.before.keys() if NOBODY in loose else set())
+        may = [ident for ident in unlisted if self.before[ident].department in ours]
+        may += [ident for ident in unlisted if loose and ident in around and self.before[ident].department in silent]
+        answer = self.answers.get("rows_gone", scope=sheet.scope)
+        if answer and answer.by:
+            self.settled.removed |= {ident: CLASSIFIED for ident in may if ident in read_ids(answer.answer)}
+        elif may:
+            rows = [row for row in sheet.fresh if row.department in ours | loose]
+            sure = not loose and {system.department for system in sheet.systems} >= ours
+            self.settled.telling.rows_of_no_sheet(sheet, may, rows, sure=sure)
+
+
+__all__ = ["CLASSIFIED", "KEPT", "RENAMED", "WITHDRAWN", "Said", "Settled", "settle"]
