@@ -1,4 +1,7 @@
-"""An OpenStack for the tests: one for all modules with the same compute driver. Skipped where none can be."""
+"""An OpenStack for the tests: one for all modules with the same compute driver. Skipped where none can be.
+
+A test's limit is its own (``func_only``): what all of them share is made within the first one, and has limits of its own.
+"""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ import pytest
 from orchestrator.settings import HOME
 from tests.openstack.cloud import LabCloud
 
-pytestmark = [pytest.mark.openstack, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.openstack, pytest.mark.timeout(600, func_only=True)]
 DRIVER = "fake"
 SYSTEM = "citizen-portal"
 

@@ -16,7 +16,7 @@ from orchestrator.tools.terraform import Server
 from tests.openstack.cloud import GATEWAY, LabCloud
 from tests.openstack.stage import Stage
 
-pytestmark = [pytest.mark.openstack, pytest.mark.long, pytest.mark.timeout(2400)]
+pytestmark = [pytest.mark.openstack, pytest.mark.long, pytest.mark.timeout(2400, func_only=True)]
 DRIVER = "guests"
 BOOT_SECONDS = 900
 

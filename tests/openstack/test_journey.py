@@ -20,7 +20,7 @@ from tests.lab.shell import NoLab
 from tests.openstack.city import CityOnOpenStack, PatientJourney
 from tests.openstack.cloud import LabCloud
 
-pytestmark = [pytest.mark.openstack, pytest.mark.long, pytest.mark.timeout(5400)]
+pytestmark = [pytest.mark.openstack, pytest.mark.long, pytest.mark.timeout(5400, func_only=True)]
 DRIVER = "guests"
 SERVERS = ("app-new", "db-new")
 

@@ -23,7 +23,7 @@ from orchestrator.errors import Refused, ToolError
 from tests.openstack.cloud import LabCloud
 from tests.openstack.stage import SERVER, Stage
 
-pytestmark = [pytest.mark.openstack, pytest.mark.timeout(2400)]
+pytestmark = [pytest.mark.openstack, pytest.mark.timeout(2400, func_only=True)]
 DRIVER = "fake"
 MOMENTS = int(os.environ.get("OPENSTACK_LAB_MOMENTS", "2"))
 LONGEST = 22.0

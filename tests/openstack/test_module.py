@@ -11,7 +11,7 @@ from orchestrator.tools import programs
 from tests.lab.shell import run
 from tests.openstack.stage import MODULE
 
-pytestmark = [pytest.mark.openstack, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.openstack, pytest.mark.timeout(600, func_only=True)]
 DRIVER = "fake"
 HERE = Path(__file__).resolve().parent
 

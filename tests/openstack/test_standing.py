@@ -16,7 +16,7 @@ from orchestrator.errors import NeedsPerson, Refused, ToolError
 from tests.openstack.cloud import LabCloud
 from tests.openstack.stage import Stage
 
-pytestmark = [pytest.mark.openstack, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.openstack, pytest.mark.timeout(1200, func_only=True)]
 DRIVER = "fake"
 
 
