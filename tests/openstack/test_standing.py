@@ -135,6 +135,21 @@ def test_a_stopped_server_is_told_with_its_status(standing: Stage, cloud: LabClo
     city.compute.wait_for_server(city.compute.get_server(server.id), status="ACTIVE", wait=60)
 
 
+def test_a_disk_detached_outside_is_said_and_not_attached_anew(standing: Stage, cloud: LabCloud) -> None:
+    city = cloud.connect()
+    server, volume = city.compute.find_server("portal-db"), city.block_storage.find_volume("portal-db-data")
+    city.compute.delete_volume_attachment(server, volume)
+    city.block_storage.wait_for_status(city.block_storage.get_volume(volume.id), "available", wait=120)
+    told = refusals_of(standing)
+    assert [message for message in told if "volume portal-db data is gone from the cloud" in message] == told
+    looked = [finding.message for finding in standing.open().look(["portal-app", "portal-db"])]
+    assert any("volume portal-db data" in message for message in looked), looked
+    assert city.block_storage.get_volume(volume.id).status == "available", "looking attaches nothing"
+    city.compute.create_volume_attachment(server, volume_id=volume.id)
+    city.block_storage.wait_for_status(city.block_storage.get_volume(volume.id), "in-use", wait=120)
+    assert standing.make().applies == 0
+
+
 def test_a_lost_state_comes_back_from_its_copy(standing: Stage) -> None:
     standing.lose_state(copies=False)
     assert standing.make().applies == 0

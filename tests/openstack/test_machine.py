@@ -1,0 +1,84 @@
+"""A machine that cannot hold an OpenStack says why, in one line, and nothing is red for it; `.ci/run` goes by that line alone."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from orchestrator.settings import HOME
+from tests.lab.shell import LabError, NoLab
+from tests.openstack import parts
+
+NO_RIGHTS = ("setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin")
+root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can take rights away, or a network")
+
+
+def why_not(folder: Path, *within: str, path: str = "") -> str:
+    """What the module prints, run within another command; it must end well whatever it finds."""
+    environment = {**os.environ, "PYTHONPATH": str(HOME), "LAB_HOME": str(folder)}
+    if path:
+        environment["PATH"] = path
+    argv = [*within, sys.executable, "-m", "tests.openstack.machine"]
+    done = subprocess.run(argv, cwd=HOME, env=environment, capture_output=True, text=True, check=True, timeout=120)
+    (line,) = done.stdout.splitlines()
+    return line
+
+
+@root_only
+def test_who_is_not_root_is_told(tmp_path: Path) -> None:
+    assert "needs root" in why_not(tmp_path, "unshare", "--user")
+
+
+@root_only
+def test_programs_that_are_missing_are_named(tmp_path: Path) -> None:
+    assert "this machine lacks mmdebstrap, ip" in why_not(tmp_path, path=str(tmp_path))
+
+
+@root_only
+@pytest.mark.skipif(not Path("/usr/bin/mmdebstrap").exists(), reason="this machine lacks mmdebstrap, and that is said first")
+def test_namespaces_that_are_not_permitted_are_said(tmp_path: Path) -> None:
+    assert "lets nobody make what an OpenStack stands in" in why_not(tmp_path, *NO_RIGHTS)
+
+
+@root_only
+@pytest.mark.skipif(not Path("/usr/bin/mmdebstrap").exists(), reason="this machine lacks mmdebstrap, and that is said first")
+def test_without_a_way_to_the_archive_and_without_parts_it_is_said(tmp_path: Path) -> None:
+    told = why_not(tmp_path, "unshare", "--net")
+    assert "is not reached" in told or "lets nobody make" in told or "needs" in told
+
+
+def test_a_part_whose_sources_are_not_reached_is_the_networks_fault_and_any_other_is_ours() -> None:
+    with pytest.raises(NoLab, match="was not reached"):
+        parts.fetch(["sh", "-c", "echo 'E: Failed to fetch http://deb.debian.org/x' >&2; exit 100"], limit=10)
+    with pytest.raises(NoLab, match="was not reached"):
+        parts.fetch(["sh", "-c", "echo 'Get \"https://proxy\": dial tcp: lookup proxy: no such host' >&2; exit 1"], limit=10)
+    with pytest.raises(NoLab, match="not done within"):
+        parts.fetch(["sleep", "5"], limit=0.1)
+    with pytest.raises(LabError) as error:
+        parts.fetch(["sh", "-c", "echo 'dpkg: error processing package keystone' >&2; exit 100"], limit=10)
+    assert not isinstance(error.value, NoLab)
+
+
+@pytest.mark.parametrize(
+    ("why", "exit_code", "said", "made"),
+    [("print('needs root: x')", 0, "SKIPPED: make lane: needs root: x", False), ("print()", 0, "the lane ran", True),
+     ("raise ImportError('broken')", 1, "broken", False)],
+)  # fmt: skip
+def test_ci_skips_with_the_line_runs_without_one_and_is_red_when_nobody_can_say(
+    tmp_path: Path, why: str, exit_code: int, said: str, made: bool
+) -> None:
+    (tmp_path / "why.py").write_text(why)
+    (tmp_path / "Makefile").write_text("lane:\n\t@echo the lane ran\n")
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    (tmp_path / ".venv/bin/python").symlink_to(sys.executable)
+    text = (HOME / ".ci/run").read_text()
+    function = text[text.index("run_lane() {") : text.index("\n}\n") + 3]
+    script = f"set -euo pipefail\n{function}\nrun_lane why lane\n"
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == exit_code
+    assert said in done.stdout + done.stderr
+    assert ("the lane ran" in done.stdout) is made
