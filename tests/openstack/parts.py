@@ -179,9 +179,10 @@ def go_finds_provider() -> bool:
     return True
 
 
-def read_recipe(folder: Path) -> str:
-    """Every file of a folder with its name: what a part is made from."""
-    return "\n".join(f"{file.relative_to(folder)}\n{file.read_text()}" for file in sorted(folder.rglob("*")) if file.is_file())
+def read_recipe(folder: Path, *, without: str = "") -> str:
+    """Every file of a folder with its name: what a part is made from. ``without``: a file that has no part in it."""
+    files = [file for file in sorted(folder.rglob("*")) if file.is_file() and file.name != without]
+    return "\n".join(f"{file.relative_to(folder)}\n{file.read_text()}" for file in files)
 
 
 def make_ready() -> Path:
@@ -197,7 +198,7 @@ def databases(build: Callable[[Path, Path], None]) -> Path:
     """The schemas, keys and catalogue of a fresh cloud as an overlay's upper folder over the package root; about a minute.
     ``build(root, upper)`` starts what makes them."""
     root = package_root()
-    with made_once("databases", f"{root.name}\n{read_recipe(CONTROL)}") as (folder, staged):
+    with made_once("databases", f"{root.name}\n{read_recipe(CONTROL, without='wait.py')}") as (folder, staged):
         if staged is not None:
             staged.mkdir()
             build(root, staged)

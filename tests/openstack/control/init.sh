@@ -73,15 +73,16 @@ start_base() {
     say "mariadb answers after $try tries"
 }
 
-wsgi() { # NAME PORT FILE PROCESSES THREADS
-    # nova and cinder get processes of one thread: with two threads a second POST beside the first hangs for ever
+wsgi() { # NAME PORT FILE PROCESSES
+    # processes of one thread: eventlet's locks cannot be handed from one real thread to another ("cannot switch to a different
+    # thread"), and a request beside another then hangs for ever: every second POST of nova, keystone now and then on a busy machine
     start "$1" uwsgi --plugin python3 --master --need-app --die-on-term --http-socket "10.70.0.1:$2" --lazy-apps \
-        --processes "${4:-1}" --threads "${5:-1}" --enable-threads --rem-header Content-Length --socket-timeout 60 \
+        --processes "$4" --threads 1 --enable-threads --rem-header Content-Length --socket-timeout 60 \
         --buffer-size 65535 --thunder-lock --log-format '%(addr) %(method) %(status)' --wsgi-file "$3"
 }
 
 start_keystone() {
-    wsgi keystone 5000 /usr/bin/keystone-wsgi-public 1 4
+    wsgi keystone 5000 /usr/bin/keystone-wsgi-public 3
     wait_port 10.70.0.1 5000
     say "keystone listens"
 }

@@ -8,7 +8,7 @@ import openstack
 LIMIT = 180.0
 cloud = openstack.connect(
     auth_url="http://10.70.0.1:5000/v3", username="admin", password="admin", project_name="admin",
-    user_domain_name="Default", project_domain_name="Default", region_name="RegionOne",
+    user_domain_name="Default", project_domain_name="Default", region_name="RegionOne", api_timeout=20,  # who does not answer is asked again, and named
 )
 
 
