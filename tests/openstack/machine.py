@@ -1,4 +1,4 @@
-"""Whether this machine can hold an OpenStack. ``python -m tests.openstack.machine`` prints why not, or nothing; `.ci/run` asks it."""
+"""Whether this machine can hold an OpenStack. ``python -m tests.openstack.machine`` prints why not, or nothing."""
 
 from __future__ import annotations
 

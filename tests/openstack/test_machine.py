@@ -1,4 +1,4 @@
-"""A machine that cannot hold an OpenStack says why, in one line, and nothing is red for it; `.ci/run` goes by that line alone."""
+"""A machine that cannot hold an OpenStack says why, in one line, and nothing is red for it."""
 
 from __future__ import annotations
 
@@ -61,24 +61,3 @@ def test_a_part_whose_sources_are_not_reached_is_the_networks_fault_and_any_othe
     with pytest.raises(LabError) as error:
         parts.fetch(["sh", "-c", "echo 'dpkg: error processing package keystone' >&2; exit 100"], limit=10)
     assert not isinstance(error.value, NoLab)
-
-
-@pytest.mark.parametrize(
-    ("why", "exit_code", "said", "made"),
-    [("print('needs root: x')", 0, "SKIPPED: make lane: needs root: x", False), ("print()", 0, "the lane ran", True),
-     ("raise ImportError('broken')", 1, "broken", False)],
-)  # fmt: skip
-def test_ci_skips_with_the_line_runs_without_one_and_is_red_when_nobody_can_say(
-    tmp_path: Path, why: str, exit_code: int, said: str, made: bool
-) -> None:
-    (tmp_path / "why.py").write_text(why)
-    (tmp_path / "Makefile").write_text("lane:\n\t@echo the lane ran\n")
-    (tmp_path / ".venv/bin").mkdir(parents=True)
-    (tmp_path / ".venv/bin/python").symlink_to(sys.executable)
-    text = (HOME / ".ci/run").read_text()
-    function = text[text.index("run_lane() {") : text.index("\n}\n") + 3]
-    script = f"set -euo pipefail\n{function}\nrun_lane why lane\n"
-    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == exit_code
-    assert said in done.stdout + done.stderr
-    assert ("the lane ran" in done.stdout) is made
