@@ -207,6 +207,8 @@ class Service:
             raise Trouble("%s has no command" % self.name, "give it one in the inventory")
         record = self.document(".json")
         if self.pids():
+            if not record and not self.document(".former"):
+                return self.wait_up(min(self.pids()), None)  # somebody else's, which was never placed nor held
             if record.get("argv") == self.argv and record.get("environment") == self.environment:
                 return self.wait_up(record["pid"], None)
             self.stop()

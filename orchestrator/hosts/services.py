@@ -5,6 +5,7 @@ An implementation must
   ``restore`` needs nobody's memory and works on what was half done or never done;
 - answer ``state`` from what runs, never from what it did;
 - return from ``stop`` and ``hold`` only when no process of the service is left;
+- take ``start`` of what it never placed nor held as a wait: what runs is not started anew, and no record is left;
 - keep a held service from starting by itself, by a timer, at boot or by hand, until it is released or restored.
 It may refuse what its kind of host cannot do, with a remedy. Every operation may be repeated.
 

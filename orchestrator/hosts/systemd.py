@@ -191,12 +191,14 @@ class Systemd:
         restarts = facts.restarts
         self._systemctl("reset-failed", unit, check=False)
         wanted = fingerprint(service)
-        renewed = facts.active and not service.shared and self._started_with(service) != wanted  # it reads its environment at its start
+        ours = self._exists(f"{self._folder(service)}/former.json")  # what was never placed or held runs as its host started it
+        renewed = ours and facts.active and not service.shared and self._started_with(service) != wanted  # it reads its files at its start
         verb = "restart" if renewed else "start"
         done = self._connection.run(["systemctl", verb, unit], timeout=service.start_seconds + 100)
         if done.code != 0:
             raise self._did_not_start(service, done.stderr.strip())
-        self._connection.write_file(f"{self._folder(service)}/started-with", wanted.encode())
+        if ours:
+            self._connection.write_file(f"{self._folder(service)}/started-with", wanted.encode())
         deadline = time.monotonic() + service.start_seconds
         began = time.monotonic()
         while True:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import http.client
 import time
 from dataclasses import dataclass
+from typing import Any
 
+from orchestrator.cutover import kinds
 from orchestrator.cutover.probe import Interruption
 from orchestrator.cutover.probing import Probe
+from orchestrator.errors import Finding
 from orchestrator.gateways import http_citizen
 from orchestrator.models import Service
 from orchestrator.movers.contract import Place
@@ -17,6 +21,7 @@ from orchestrator.steps.parts import parts
 LIMIT_SECONDS = 3600.0
 HEALTHY_SECONDS = 3.0
 """How long every request must have been answered before the system counts as confirmed."""
+ATTEMPTS = 3
 CONFIRM_SECONDS = 120.0
 """How long that is waited for; what clients had until then is on record either way."""
 
@@ -60,7 +65,7 @@ class Probes:
             )
         for service in _entries(self.ctx):
             self.probes[f"http-{service.entry}"].start(
-                citizen=http_citizen.specify(url=_url(self.ctx, service), expect=_expected(service)),
+                citizen=of_entry(self.ctx, service),
                 clients=1,
                 every_ms=20,
                 limit=LIMIT_SECONDS,
@@ -126,13 +131,38 @@ def _entries(ctx: Context) -> list[Service]:
     return [service for service in ctx.system.services if service.entry in ports]
 
 
-def _url(ctx: Context, service: Service) -> str:
+def of_entry(ctx: Context, service: Service) -> dict[str, Any]:
+    """A citizen who asks for a service at the entry, as its health check says it is asked."""
     entry = ctx.sites.entry
     assert entry is not None and service.entry  # noqa: S101 - only services of the entry come here
-    path = service.health.target if service.health and service.health.kind == "http" else "/"
-    return f"http://{entry.address}:{entry.ports[service.entry]}/{path.lstrip('/')}"
+    asked = service.health if service.health and service.health.kind == "http" else None
+    url = f"http://{entry.address}:{entry.ports[service.entry]}/{asked.target.lstrip('/') if asked else ''}"
+    expected = (asked.expected if asked else None) or ""
+    status, words = (int(expected), "") if expected.isdigit() else (0, expected)
+    return http_citizen.specify(url=url, expect=status, contains=words, host_name=(asked.host_name if asked else None) or "")
 
 
-def _expected(service: Service) -> int:
-    word = service.health.expected if service.health and service.health.kind == "http" else None
-    return int(word) if word and word.isdigit() else 0
+def find_problems(ctx: Context) -> list[Finding]:
+    """For preflight: entries at which a citizen is not answered now. No switch would begin, whatever had been prepared."""
+    findings = []
+    for service in _entries(ctx):
+        problem = _ask(of_entry(ctx, service))
+        if problem:
+            message = f"{service.name}: the entry {service.entry} does not answer as its health check says: {problem}"
+            remedy = "mend the service or the entry, or correct the health check (path, status, host_name)"
+            findings.append(Finding("entry-unanswered", "error", message, remedy, system=ctx.system.id))
+    return findings
+
+
+def _ask(citizen: dict[str, Any]) -> str:
+    """What a citizen meets; empty when the answer is good within a few attempts."""
+    problem = ""
+    for attempt in range(ATTEMPTS):
+        try:
+            kinds.make_citizen(citizen, 0).ask()
+        except (OSError, http.client.HTTPException) as error:
+            problem = str(error) or type(error).__name__
+        else:
+            return ""
+        time.sleep(0.5 if attempt + 1 < ATTEMPTS else 0)
+    return problem

@@ -15,7 +15,6 @@ from orchestrator.movers.contract import Direction
 from orchestrator.steps import files, previews
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
 from orchestrator.steps.citizens import Probes, put_on_record
-from orchestrator.tools import health
 
 IDLE_SECONDS = 10.0
 
@@ -112,7 +111,7 @@ def back(ctx: Context) -> Facts:
     if not _services(ctx):
         return {"files": _pass_files(ctx, back=True)}
     for service in _services(ctx):
-        if problem := health.check(service, ctx.world.source(service.host).address, service.port or 0, limit=10):
+        if problem := ctx.world.find_illness(service, ctx.world.source(service.host), limit=10):
             raise StepFailed(
                 f"the old instance {service.name} is not healthy: {problem}", where=service.host, remedy="start it, then `orchestrator resume`"
             )

@@ -11,11 +11,10 @@ import time
 
 from orchestrator.cutover.probing import Probe
 from orchestrator.errors import StepFailed
-from orchestrator.gateways import http_citizen
 from orchestrator.gateways.holder import NotFollowed
 from orchestrator.models import Service
 from orchestrator.movers.machine.kept import shut_all
-from orchestrator.steps import cold, gates, machine, people, previews
+from orchestrator.steps import citizens, cold, gates, machine, people, previews
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
 from orchestrator.steps.entry import opened_entry
 from orchestrator.steps.machine import ANNOUNCED, adopt
@@ -52,17 +51,10 @@ def shut_down(ctx: Context) -> Facts:
         ctx.records.event(ANNOUNCED, {"minutes": budget, **machine.look(ctx)})
     entry = next((s for s in ctx.system.services if s.entry), None)
     if entry is not None and ctx.sites.entry is not None:
-        citizen = http_citizen.specify(url=_url(ctx, entry))
-        _probe(ctx).start(citizen=citizen, clients=1, every_ms=100, limit=86_400, alone=True)
+        _probe(ctx).start(citizen=citizens.of_entry(ctx, entry), clients=1, every_ms=100, limit=86_400, alone=True)
     began = time.time()
     seconds = {host.name: shut_all(machine.parts(ctx, host)) for host in ctx.system.hosts}
     return {"began": began, "minutes": budget, "seconds": seconds, "took": round(time.time() - began, 1)}
-
-
-def _url(ctx: Context, service: Service) -> str:
-    entry = ctx.sites.entry
-    assert entry is not None  # noqa: S101 - the caller looked
-    return f"http://{entry.address}:{entry.ports[service.entry or '']}{service.health.target if service.health else '/'}"
 
 
 def _answering(ctx: Context) -> list[bool]:
@@ -177,7 +169,7 @@ def _runs_there(ctx: Context) -> Observed:
     if not all(health.answers(h.address, h.ssh_port) for h in ctx.world.targets.values()):
         return Observed.NOT_DONE
     up = [part.is_up() for host in ctx.world.targets.values() for part in machine.parts(ctx, host)]
-    problems = [health.check(s, ctx.world.target(s.host).address, s.port or 0, limit=1) for s in ctx.system.services if s.port]
+    problems = [ctx.world.find_illness(s, ctx.world.target(s.host), limit=1) for s in ctx.system.services if s.port]
     up += [problem is None for problem in problems]
     return Observed.DONE if all(up) else Observed.UNCLEAR if any(up) else Observed.NOT_DONE
 

@@ -15,7 +15,7 @@ from orchestrator.steps import people
 from orchestrator.steps.base import Context, Facts
 from orchestrator.steps.references import Reached, make_table
 from orchestrator.steps.world import START_SECONDS, unit_name
-from orchestrator.tools import health, known_hosts
+from orchestrator.tools import known_hosts
 
 ANNOUNCED = "outage_announced"
 HEALTHY_SECONDS = 30.0
@@ -144,7 +144,7 @@ def insist_healthy(ctx: Context, host: Host) -> None:
         if service.host != host.name or not service.port:
             continue
         limit = service.start_seconds or HEALTHY_SECONDS
-        problem = health.check(service, host.address, service.port, limit=limit, connection=ctx.world.ssh(host))
+        problem = ctx.world.find_illness(service, host, limit=limit)
         if problem:
             raise StepFailed(
                 f"{service.name} is not healthy: {problem}",

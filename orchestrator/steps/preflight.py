@@ -8,7 +8,7 @@ from orchestrator.errors import Finding, OrchestratorError, Refused, findings_of
 from orchestrator.models import Device, Host
 from orchestrator.movers import registry
 from orchestrator.movers.contract import Moment
-from orchestrator.steps import configuration, entry, gateway, machine, preflight_hosts, references
+from orchestrator.steps import citizens, configuration, entry, gateway, machine, preflight_hosts, references
 from orchestrator.steps.base import Context, Coverage, Effect, Facts, Observed, Preview, Step
 from orchestrator.steps.parts import parts
 from orchestrator.steps.world import SUFFIX
@@ -32,7 +32,7 @@ def run(ctx: Context) -> Facts:
         findings += gateway.find_room_problems(ctx)
     else:
         findings += machine.find_problems(ctx)
-    findings += entry.find_problems(ctx) + configuration.find_problems(ctx)
+    findings += entry.find_problems(ctx) + citizens.find_problems(ctx) + configuration.find_problems(ctx)
     findings += find_inventory_problems(ctx)
     facts["warnings"] = [finding.message for finding in findings if finding.severity == "warning"]
     if any(finding.severity == "error" for finding in findings):

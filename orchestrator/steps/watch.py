@@ -12,7 +12,6 @@ from orchestrator.progress import Progress
 from orchestrator.steps import entry, files, gates
 from orchestrator.steps.base import Context, Facts
 from orchestrator.steps.parts import parts
-from orchestrator.tools import health
 
 FILES_EVERY_SECONDS = 30.0
 LOOK_SECONDS = 1.0
@@ -73,7 +72,7 @@ def unhealthy(ctx: Context) -> list[str]:
     found = []
     for service in ctx.system.services:
         if service.host in ctx.world.targets and service.port:
-            problem = health.check(service, ctx.world.target(service.host).address, service.port, limit=0)
+            problem = ctx.world.find_illness(service, ctx.world.target(service.host), limit=0)
             if problem:
                 found.append(f"{service.name}: {problem}")
     return found

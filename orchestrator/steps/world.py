@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from orchestrator.errors import Finding, Refused, TurnedBack
+from orchestrator.errors import Finding, Refused, ToolError, TurnedBack
 from orchestrator.models import Database, Host, Service, Site, Sites, System
 from orchestrator.movers import interrupt, registry
 from orchestrator.settings import Settings
@@ -128,12 +128,12 @@ class World:
     # ------------------------------------------------------------ hands
 
     def ssh(self, host: Host) -> SshConnection:
-        """An open connection, host key verified."""
+        """An open connection, host key verified; a new one when the host was away meanwhile."""
         from orchestrator.tools import ssh
 
         self._must_go_on()
         key = f"{host.name}@{host.address}"
-        if key not in self._ssh:
+        if key not in self._ssh or not self._ssh[key].alive:
             if self.settings.known_hosts is None or self.settings.ssh_key is None:
                 raise Refused("no host can be asked", where="orchestrator.toml", remedy="set known_hosts and ssh_key")
             self._ssh[key] = ssh.connect(host, self.settings.known_hosts, self.settings.ssh_key)
@@ -188,7 +188,18 @@ class World:
         """Databases that a mover of ours moves; the others are vendor-run."""
         return registry.movable_databases(self.system)
 
-    # ------------------------------------------------------------ services on the target
+    # ------------------------------------------------------------ services
+
+    def find_illness(self, service: Service, host: Host, *, limit: float) -> str | None:
+        """What keeps a service from being healthy on a host within so many seconds; None when nothing does. Asked on the host itself
+        where it listens to nobody else."""
+        from orchestrator.tools import health
+
+        try:
+            connection = self.ssh(host) if service.health is not None and service.health.on_host else None
+            return health.check(service, host.address, service.port or 0, limit=limit, connection=connection)
+        except ToolError as error:
+            return error.what
 
     def manager(self, host: Host) -> ServiceManager:
         """What keeps the services of a host."""

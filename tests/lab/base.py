@@ -5,6 +5,9 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import shlex
+import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.lab.shell import LabError, NoLab, run
@@ -26,14 +29,16 @@ CUSTOMISE = (
 """No server starts by itself; no host shares its keys with another; root cannot log in."""
 
 
-UNREACHABLE = ("apt-get update --error-on=any", "Failed to fetch")
+UNREACHABLE = ("apt-get update --error-on=any", "Failed to fetch", "Temporary failure resolving", "Could not connect")
 """What mmdebstrap says when there is no way to an archive: that is no fault of the lab's."""
+MAKING_SECONDS = 900
+"""An archive so slow that a root is not made by then is as good as none."""
 
 
-def base_root() -> Path:
-    """The folder of the base root; made on the first call (about 75 s), then only looked at. Raises NoLab when there is no way to
-    Debian's archive."""
-    recipe = "\n".join((SUITE, *PACKAGES, *CUSTOMISE))
+def base_root(packages: Sequence[str] = (), answers: Sequence[str] = ()) -> Path:
+    """The folder of the base root; made on the first call (about 75 s), then only looked at. ``packages``: further ones, for a
+    root apart; ``answers``: to what they ask when they are installed. Raises NoLab when there is no way to Debian's archive."""
+    recipe = "\n".join((SUITE, *PACKAGES, *packages, *answers, *CUSTOMISE))
     folder = HOME / f"base-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
     HOME.mkdir(parents=True, exist_ok=True)
     with (HOME / "base.lock").open("w") as lock:
@@ -43,12 +48,14 @@ def base_root() -> Path:
         staged = folder.with_name(f"{folder.name}.new")
         run(["rm", "-rf", "--one-file-system", str(staged)])
         hooks = [f"--customize-hook={line}" for line in CUSTOMISE]
-        argv = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(PACKAGES)}", *hooks, SUITE, str(staged)]
+        hooks += [f'--essential-hook=echo {shlex.quote(line)} | chroot "$1" debconf-set-selections' for line in answers]
+        include = ",".join((*PACKAGES, *packages))
+        argv = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={include}", *hooks, SUITE, str(staged)]
         try:
-            run(argv, limit=1800)
-        except LabError as error:
+            run(argv, limit=MAKING_SECONDS)
+        except (LabError, subprocess.TimeoutExpired) as error:
             run(["rm", "-rf", "--one-file-system", str(staged)])
-            if any(words in str(error) for words in UNREACHABLE):
+            if isinstance(error, subprocess.TimeoutExpired) or any(words in str(error) for words in UNREACHABLE):
                 raise NoLab(f"no way to Debian's archive, and no base root in {HOME}: {str(error)[-300:]}") from error
             raise
         staged.rename(folder)

@@ -7,7 +7,8 @@ import os
 import sys
 import time
 
-from tests.lab.lab import DEFAULT_HOSTS, Lab, why_not
+from tests.lab.lab import DEFAULT_HOSTS, Lab
+from tests.lab.permitted import why_not, why_not_boot
 from tests.lab.shell import LabError
 
 FAULTS = ("cut-power", "switch-off", "boot", "hang", "wake", "partition", "heal", "slow", "fast", "relocate")
@@ -19,6 +20,7 @@ def parse(words: list[str]) -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True)
     up = commands.add_parser("up", help="boot hosts")
     up.add_argument("hosts", nargs="?", default=DEFAULT_HOSTS, help="NAME@NETWORK …; networks: office, room, cloud, street")
+    commands.add_parser("why-not", help="why no lab can be here; says nothing when one can, and has made the base root then")
     commands.add_parser("down", help="take everything away")
     commands.add_parser("status", help="which hosts stand, and where")
     inside = commands.add_parser("run", help="run a program on a host as root, or as the engineer on the controller")
@@ -53,6 +55,9 @@ def do_fault(lab: Lab, what: str, name: str, value: str | None) -> None:
 
 def main(words: list[str]) -> int:
     given = parse(words)
+    if given.command == "why-not":
+        print(" ".join(why_not_boot().split())[:600], end="")
+        return 0
     obstacle = why_not()
     if obstacle:
         print(obstacle, file=sys.stderr)

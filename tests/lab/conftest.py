@@ -1,4 +1,5 @@
-"""A lab for each module of tests, with the hosts that the module names in ``HOSTS``. Skipped where no lab can be."""
+"""A lab for each module of tests, with the hosts that the module names in ``HOSTS``, and the further packages of
+``PACKAGES`` (answers to their questions in ``ANSWERS``). Skipped where no lab can be."""
 
 from __future__ import annotations
 
@@ -7,7 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.lab.lab import Lab, why_not
+from tests.lab.lab import Lab
+from tests.lab.permitted import why_not
 from tests.lab.shell import NoLab
 
 
@@ -20,7 +22,8 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
     name = f"t{os.getpid() % 100000}{request.module.__name__.rpartition('_')[2][:5]}"
     lab = Lab(name)
     try:
-        lab.up(request.module.HOSTS)
+        module = request.module
+        lab.up(module.HOSTS, packages=getattr(module, "PACKAGES", ()), answers=getattr(module, "ANSWERS", ()))
     except NoLab as error:
         pytest.skip(str(error))
     try:

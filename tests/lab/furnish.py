@@ -54,7 +54,7 @@ frontend {name}
 
 backend {name}
     mode http
-    option httpchk GET /health
+    option {check}
     option redispatch 1
     retries 3
     retry-on conn-failure
@@ -111,8 +111,8 @@ def gateway(host: LabHost, *, passwords: Passwords, lines: list[str], users: dic
 
 
 def edge(host: LabHost, entries: list[dict[str, object]]) -> None:
-    """The city's load balancer."""
-    sections = [ENTRY.format(address=host.address, **entry) for entry in entries]
+    """The city's load balancer. ``check``: how it asks whether an instance is alive."""
+    sections = [ENTRY.format(**{"check": "httpchk GET /health", "address": host.address, **entry}) for entry in entries]
     host.write("/etc/haproxy/haproxy.cfg", HAPROXY.format(address=host.address) + "".join(sections))
     host.run("systemctl", "enable", "--quiet", "--now", "haproxy")
 

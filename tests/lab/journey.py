@@ -98,15 +98,18 @@ class Citizens:
         self._ending.set()
         self._thread.join(60)
 
+    def ask(self) -> int:
+        """One request; the number that it was acknowledged with. Raises LabError for any other answer."""
+        said = self.lab["controller"].run("curl", "-sS", "-m", "30", "-X", "POST", "-d", "citizen", "-w", " %{http_code}", self.url)
+        body, _, code = said.rpartition(" ")
+        if code != "201":
+            raise LabError(said[:200])
+        return int(json.loads(body)["id"])
+
     def _ask_on(self) -> None:
         while not self._ending.is_set():
             try:
-                said = self.lab["controller"].run("curl", "-sS", "-m", "30", "-X", "POST", "-d", "citizen", "-w", " %{http_code}", self.url)
-                body, _, code = said.rpartition(" ")
-                if code == "201":
-                    self.acknowledged.append(json.loads(body)["id"])
-                else:
-                    self.failed.append(f"{time.strftime('%X')} {said[:200]}")
+                self.acknowledged.append(self.ask())
             except LabError as error:
                 self.failed.append(f"{time.strftime('%X')} {str(error)[-200:]}")
             time.sleep(0.1)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shlex
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -17,7 +15,7 @@ from tests.lab import groups
 from tests.lab.base import HOME, base_root
 from tests.lab.hosts import LabHost
 from tests.lab.networks import SUBNETS, Networks
-from tests.lab.shell import LabError, missing_programs, run
+from tests.lab.shell import LabError, run
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 CONTROLLER = "controller"
@@ -25,44 +23,6 @@ ENGINEER, LEADER = "engineer", "leader"
 """Accounts on the controller, without sudo: the engine runs as one, and the other decides."""
 DEFAULT_HOSTS = "app@room db@room gw-room@room app-new@cloud db-new@cloud gw-cloud@cloud edge@street"
 FIRST_ADDRESS = 11
-
-
-def why_not() -> str:
-    """Why this machine cannot hold a lab; empty when it can."""
-    if sys.platform != "linux" or not Path("/etc/debian_version").exists():
-        return "the lab needs Debian"
-    if os.geteuid() != 0:
-        return "the lab needs root: it boots hosts"
-    lacking = missing_programs()
-    if lacking:
-        return f"the lab needs {', '.join(lacking)}: apt-get install mmdebstrap systemd-container iproute2 openssh-client"
-    return _forbidden()
-
-
-def _forbidden() -> str:
-    """What this machine's root may not do: in many a container it can neither mount, nor make networks, nor groups of processes."""
-    HOME.mkdir(parents=True, exist_ok=True)
-    name = f"lab-probe-{os.getpid()}"
-    with tempfile.TemporaryDirectory(dir=HOME, prefix="probe-") as folder:
-        for part in ("lower", "upper", "work", "root"):
-            Path(folder, part).mkdir()
-        layers = f"lowerdir={folder}/lower,upperdir={folder}/upper,workdir={folder}/work"
-        tries = (
-            (["mount", "-t", "overlay", "overlay", "-o", layers, f"{folder}/root"], ["umount", f"{folder}/root"]),
-            (["ip", "netns", "add", name], ["ip", "netns", "delete", name]),
-        )
-        for act, undo in tries:
-            try:
-                run(act)
-            except LabError as error:
-                return f"the lab cannot be here: {error}"
-            run(undo)
-    try:
-        groups.make(name, "probe")
-    except OSError as error:
-        return f"the lab cannot be here: {error}"
-    groups.remove(name)
-    return ""
 
 
 class Lab:
@@ -78,13 +38,14 @@ class Lab:
 
     # ------------------------------------------------------------ up and down
 
-    def up(self, hosts: str = DEFAULT_HOSTS) -> None:
-        """``NAME@NETWORK`` for each host, separated by blanks; the controller comes by itself. All of them boot at once."""
+    def up(self, hosts: str = DEFAULT_HOSTS, *, packages: Sequence[str] = (), answers: Sequence[str] = ()) -> None:
+        """``NAME@NETWORK`` for each host, separated by blanks; the controller comes by itself. All of them boot at once.
+        ``packages``: what all hosts have beside the usual (``answers``: to their questions)."""
         wanted = [word.partition("@") for word in hosts.split()]
         for name, _, network in wanted:
             if network not in SUBNETS:
                 raise LabError(f"{name}@{network}: the networks are {', '.join(SUBNETS)}")
-        base = base_root()
+        base = base_root(packages, answers)
         self.folder.mkdir(parents=True)  # taken: a lab of this name stands, or was not taken away
         try:
             self.networks.make()

@@ -5,11 +5,18 @@ from __future__ import annotations
 import pytest
 
 from tests.lab import furnish, inventory
+from tests.lab.hosts import LabHost
 from tests.lab.lab import Lab
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 HOSTS = "db@room gw-room@room db-new@cloud gw-cloud@cloud edge@street"
 CONFIGURATION = "/etc/postgresql /var/lib/postgresql/15/main/postgresql.auto.conf"
+
+
+def _starts(db: LabHost) -> int:
+    """How often the cluster was started since the host booted."""
+    words = db.run("journalctl", "--no-pager", "--quiet", "-o", "cat", "-u", "postgresql@15-main.service")
+    return words.count("Started postgresql@15-main.service")
 
 
 def test_shown_done_restarted_and_taken_back(lab: Lab) -> None:
@@ -34,6 +41,7 @@ def test_shown_done_restarted_and_taken_back(lab: Lab) -> None:
     words = f"host={db.address} user=orchestrator dbname=permits"
     level = lab["controller"].run("env", f"PGPASSWORD={passwords['orchestrator']}", "psql", "-qAt", words, "-c", "SHOW wal_level")
     assert level.strip() == "logical"
+    assert _starts(db) == 2  # its first one, and one restart: every session ends with each
 
     undone = lab.orchestrator("prepare-source", "permits", "--undo", "--restart")
     assert undone.returncode == 0, undone.stdout + undone.stderr
