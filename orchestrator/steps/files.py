@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from orchestrator.errors import StepFailed
 from orchestrator.hosts import accounts
@@ -22,6 +23,25 @@ from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
 
 NAMED = 20
 """How many names a fact or an error spells out; the count is always whole."""
+_KEEP_FORMER = """
+place=$1; path=$2
+[ -e "$place" ] || [ -L "$place" ] || [ -e "$place.none" ] || {
+    umask 077; mkdir -p -- "$(dirname -- "$place")"
+    if [ -e "$path" ] || [ -L "$path" ]; then
+        rm -rf -- "$place.new"; cp -a --reflink=auto -T -- "$path" "$place.new"; mv -T -- "$place.new" "$place"
+    else : >"$place.none"; fi
+}
+"""
+_PUT_FORMER_BACK = """
+place=$1; path=$2; quarantine=$3
+if [ -e "$path" ] || [ -L "$path" ]; then
+    mkdir -p -m 0700 -- "$(dirname -- "$quarantine")"; mv --backup=numbered -T -- "$path" "$quarantine"
+fi
+if [ -e "$place" ] || [ -L "$place" ]; then cp -a -T -- "$place" "$path"; rm -rf -- "$place"; fi
+rm -f -- "$place.none"
+"""
+"""Constants. Where a copy of what stood at a path is kept, the path itself, and its place in the quarantine are their arguments;
+``.none`` says that nothing stood there."""
 _QUARANTINED = 'cd -- "$1" 2>/dev/null && find . -type f -printf "%P\\n" | head -n 1000; :'
 
 
@@ -88,6 +108,7 @@ def run(ctx: Context) -> Facts:
     facts: Facts = {"trees": {}}
     for tree in ctx.system.file_trees:
         source, target = places(ctx, tree)
+        _keep_former(ctx, tree)
         ctx.world.ssh(target.host).run(["mkdir", "-p", "--", target.path], check=True)
         report = rsync(ctx).copy_tree(
             source.host, source.path, target.host, target.path,
@@ -133,25 +154,40 @@ def observe(ctx: Context) -> Observed:
     for tree in ctx.system.file_trees:
         target = ctx.world.target(tree.host)
         path = ctx.world.path(tree.path, ctx.world.source(tree.host), target)
-        if ctx.world.ssh(target).run(["test", "-e", path]).code != 0:
+        if not _is_there(ctx, target, path):
             return Observed.NOT_DONE
     return Observed.DONE
 
 
+def _is_there(ctx: Context, host: Host, path: str) -> bool:
+    """Also a link that leads nowhere."""
+    return ctx.world.ssh(host).run(["test", "-e", path, "-o", "-L", path], timeout=20).code == 0
+
+
+def _keep_former(ctx: Context, tree: FileTree) -> None:
+    """What stands at a tree's place on the target before anything of ours is there (a package's own configuration) is kept for the
+    undo. A retry finds it kept."""
+    host = ctx.world.target(tree.host)
+    path = ctx.world.path(tree.path, ctx.world.source(tree.host), host)
+    ctx.world.ssh(host).run(["sh", "-euc", _KEEP_FORMER, "keep-former", _former_place(ctx, host, path), path], check=True)
+
+
+def _former_place(ctx: Context, host: Host, path: str) -> str:
+    return ctx.world.home(host, "former-files", ctx.migration, quote(path, safe=""))
+
+
 def undo(ctx: Context) -> None:
-    """Moves the target's copies to its quarantine."""
+    """Moves the target's copies to its quarantine, and puts back what stood there before."""
     for tree in ctx.system.file_trees:
         if tree.host not in ctx.world.targets:
             continue
         host = ctx.world.target(tree.host)
-        path, quarantine = (
-            ctx.world.path(tree.path, ctx.world.source(tree.host), host),
-            ctx.world.home(host, "quarantine", f"{ctx.migration}-files"),
-        )
-        connection = ctx.world.ssh(host)
-        if connection.run(["test", "-e", path]).code == 0:
-            connection.run(["mkdir", "-p", "-m", "0700", quarantine], check=True)
-            connection.run(["mv", "--backup=numbered", "-T", path, f"{quarantine}/{path.strip('/').replace('/', '_')}"], check=True)
+        path = ctx.world.path(tree.path, ctx.world.source(tree.host), host)
+        former = _former_place(ctx, host, path)
+        if not (_is_there(ctx, host, former) or _is_there(ctx, host, f"{former}.none")) and base(ctx, tree, "forward") is None:
+            continue  # nothing of it was ever copied; an older engine kept the base only
+        quarantine = ctx.world.home(host, "quarantine", f"{ctx.migration}-files", path.strip("/").replace("/", "_"))
+        ctx.world.ssh(host).run(["sh", "-euc", _PUT_FORMER_BACK, "put-back", former, path, quarantine], check=True)
 
 
 # ---------------------------------------------------------------- the last pass, after the switch
@@ -232,4 +268,6 @@ def _count_quarantined(ctx: Context, live: Place, quarantine: str) -> list[str]:
     return [shown(name) for name in data.decode("utf-8", "surrogateescape").splitlines()]
 
 
-STEP = Step(id="copy_files", effect=Effect.REVERSIBLE, run=run, observe=observe, undo_target=undo, moves_data=True, preview=previews.file_trees)
+STEP = Step(
+    id="copy_files", effect=Effect.REVERSIBLE, run=run, observe=observe, undo_target=undo, moves_data=True, preview=previews.file_trees
+)

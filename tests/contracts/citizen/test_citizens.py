@@ -63,19 +63,20 @@ class PostgresWorld:
 
 
 class HttpWorld:
-    """A page that asks for a status; losing it answers another one."""
+    """One of several sites of a web server, with words of its own; losing it answers another status."""
 
     def __init__(self, address: str) -> None:
         world = self
-        self.status = 204
+        self.status, self.body = 201, "登记".encode()
 
         class Page(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
-                self.send_response(world.status)
-                self.send_header("Content-Length", "0")
+                self.send_response(world.status if self.headers["Host"] == "register.city" else 404)
+                self.send_header("Content-Length", str(len(world.body)))
                 self.end_headers()
+                self.wfile.write(world.body)
                 if self.server.asked.setdefault(self.client_address, 0) > 5:  # type: ignore[attr-defined]
                     self.close_connection = True  # as a server does that keeps a connection for so many requests
                 self.server.asked[self.client_address] += 1  # type: ignore[attr-defined]
@@ -86,13 +87,15 @@ class HttpWorld:
         self.server = http.server.ThreadingHTTPServer((address, 0), Page)
         self.server.asked = {}  # type: ignore[attr-defined]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        self.spec = http_citizen.specify(url=f"http://{address}:{self.server.server_port}/health", expect=204)
+        self.spec = http_citizen.specify(
+            url=f"http://{address}:{self.server.server_port}/health", expect=201, host_name="register.city", contains="登记"
+        )
 
     def lose(self) -> None:
         self.status = 503
 
     def mend(self) -> None:
-        self.status = 204
+        self.status = 201
 
 
 @contextmanager
