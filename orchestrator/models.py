@@ -217,6 +217,8 @@ class Service(Noun):
     """argv that starts it; never a shell line."""
     unit: UnitName | None = None
     """Unit of systemd, instead of ``command``: a service, a template's instance, a timer."""
+    cron: AbsolutePath | None = None
+    """A file of cron's, ``/etc/cron.d/NAME``, instead of ``command``: its jobs are the service."""
     account: UserName | None = None
     """Account that ``command`` runs as. A unit says it itself."""
     shared: bool = False

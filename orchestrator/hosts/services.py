@@ -1,4 +1,4 @@
-"""Services on a host, whatever keeps them: the contract that ``systemd`` and ``processes`` fulfil, held to one table of cases.
+"""Services on a host, whatever keeps them: the contract that ``systemd``, ``cron`` and ``processes`` fulfil, held to one table of cases.
 
 An implementation must
 - write down on the host itself, *before* it first changes anything of a service, how that was (``remember``), so that
@@ -45,6 +45,8 @@ class Placed:
     name: str
     unit: str = ""
     """A unit of systemd, with its suffix. Empty: what ``argv`` starts; systemd then gets a unit of ours, ``NAME.service``."""
+    cron: str = ""
+    """A file of cron's instead, absolute."""
     argv: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     """Set beside what the unit's own files set, and over it."""
@@ -88,8 +90,12 @@ class ServiceManager(Protocol):
     def last_words(self, service: Placed) -> str: ...
 
 
-def manager_of(host: Host, connection: SshConnection, home: str) -> ServiceManager:
-    """The manager of a host. ``home``: our folder there, absolute."""
+def manager_of(host: Host, connection: SshConnection, home: str, *, cron: bool = False) -> ServiceManager:
+    """What keeps a service on a host. ``home``: our folder there, absolute; ``cron``: the service is a file of cron's."""
+    if cron:
+        from orchestrator.hosts.cron import Cron
+
+        return Cron(connection, f"{home}/services")
     if host.manager == "processes":
         from orchestrator.hosts.processes import Processes
 

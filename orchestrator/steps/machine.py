@@ -75,7 +75,7 @@ def parts(ctx: Context, host: Host) -> list[Kept]:
         if database.host == host.name:
             servers.setdefault(data_directory(database), _server(ctx, host, database))
     services = [service for service in ctx.system.services if service.host == host.name and not service.shared]
-    return [*servers.values(), *(KeptService(_placed(service, host), ctx.world.manager(host)) for service in services)]
+    return [*servers.values(), *(KeptService(_placed(service, host), ctx.world.manager(host, service)) for service in services)]
 
 
 def _server(ctx: Context, host: Host, database: Database) -> Kept:
@@ -92,7 +92,7 @@ def _server(ctx: Context, host: Host, database: Database) -> Kept:
 
 def _placed(service: Service, host: Host) -> Placed:
     return Placed(
-        service.name, unit=unit_name(service), argv=tuple(service.command), account=service.account or "", address=host.address,
+        service.name, unit=unit_name(service), cron=service.cron or "", argv=tuple(service.command), account=service.account or "", address=host.address,
         port=service.port or 0, start_seconds=service.start_seconds or START_SECONDS,
     )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from orchestrator.errors import Finding, OrchestratorError, Refused, findings_of
@@ -48,7 +49,7 @@ def find_inventory_problems(ctx: Context) -> list[Finding]:
             message = f"{database.name}: no mover for {database.engine}"
             remedy = "it is vendor-run: plan human tasks for its copy"
             findings.append(_finding(ctx, "vendor-run", message, remedy))
-    return findings + _services(ctx) + _references(ctx) + _standing_servers(ctx)
+    return findings + _services(ctx) + _cron_files(ctx) + _references(ctx) + _standing_servers(ctx)
 
 
 def _standing_servers(ctx: Context) -> list[Finding]:
@@ -105,9 +106,24 @@ def _services(ctx: Context) -> list[Finding]:
         if service.singleton is None:
             message = f"{service.name}: may two instances run at once?"
             findings.append(_finding(ctx, "singleton-unanswered", message, "answer `singleton` in the inventory"))
+        if service.cron and service.environment:
+            message = f"{service.name}: jobs of cron have no environment of their own"
+            findings.append(_finding(ctx, "cron-environment", message, "set it in one of its `files`"))
         if service.entry and service.entry not in ports:
             message = f"{service.name}: nobody says where citizens reach {service.entry}"
             findings.append(_finding(ctx, "entry-port", message, "add it under entry.ports in sites.yaml"))
+    return findings
+
+
+def _cron_files(ctx: Context) -> list[Finding]:
+    """Cron begins what lies in its folders within a minute: brought by a tree, jobs would run on both sides from the copy on."""
+    findings = []
+    for tree in ctx.system.file_trees:
+        path = f"{tree.path.rstrip('/')}/"
+        if re.match(r"/etc/cron\.[a-z]+/|/var/spool/cron/", path) or path in ("/", "/etc/", "/var/", "/var/spool/"):
+            message = f"{tree.host}: {tree.path} would bring jobs of cron along, which would run on both sides from the copy on"
+            remedy = "name the file as a service's `cron`, with `singleton`; leave it out of the trees"
+            findings.append(_finding(ctx, "cron-in-tree", message, remedy))
     return findings
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from orchestrator.errors import NeedsPerson, OrchestratorError, StepFailed, findings_of
-from orchestrator.hosts.carried import Carriage, read_carriage
+from orchestrator.hosts.carried import Carriage, read_carriage, read_file
 from orchestrator.hosts.services import CarriedFile, Placed, ServiceManager
 from orchestrator.models import Service
 from orchestrator.steps import backup, configuration, previews
@@ -48,24 +48,26 @@ class Standing:
 
     @property
     def triggered(self) -> bool:
-        """A timer and its like: it is up when it waits, and nothing is asked of it."""
-        return bool(self.placed.unit) and not self.placed.unit.endswith(".service")
+        """A timer, jobs of cron and their like: it is up when it waits, and nothing is asked of it."""
+        return bool(self.placed.cron) or (bool(self.placed.unit) and not self.placed.unit.endswith(".service"))
 
 
 def moved(ctx: Context) -> list[Service]:
     """Services that the engine places: those of which it is known how they run."""
-    return [service for service in ctx.system.services if service.command or service.unit]
+    return [service for service in ctx.system.services if service.command or service.unit or service.cron]
 
 
 def standing(ctx: Context, service: Service, *, effects: bool, rehearsal: Mapping[str, tuple[str, str, str]] | None = None) -> Standing:
     """A service as it is to stand on its target host."""
     host = ctx.world.target(service.host)
     placed = ctx.world.service(service, effects=effects, rehearsal=rehearsal)
-    return Standing(service, placed, ctx.world.manager(host), ctx.world.ssh(host))
+    return Standing(service, placed, ctx.world.manager(host, service), ctx.world.ssh(host))
 
 
 def carriage(ctx: Context, service: Service) -> Carriage | None:
-    """The files that a unit brings along from its source host; None for a service that is a command."""
+    """The files that a unit, or cron, brings along from the source host; None for a service that is a command."""
+    if service.cron:
+        return Carriage((), (read_file(ctx.world.ssh(ctx.world.source(service.host)), service.cron),))
     if not service.unit:
         return None
     trees = [tree.path for tree in ctx.system.file_trees if tree.host == service.host]
@@ -75,13 +77,13 @@ def carriage(ctx: Context, service: Service) -> Carriage | None:
 def with_files(one: Standing, brought: Carriage | None, edited: tuple[CarriedFile, ...] = ()) -> Standing:
     """The same, with its unit's own files and its configuration; what was edited wins."""
     files = {file.path: file for file in (*(brought.files if brought else ()), *edited)}
-    enabled = brought.enabled if brought else one.placed.enabled
+    enabled = brought.enabled if brought and brought.units else one.placed.enabled
     return dataclasses.replace(one, placed=dataclasses.replace(one.placed, files=tuple(files.values()), enabled=enabled))
 
 
 def give_secret(ctx: Context, one: Standing, path: str, value: str, brought: Carriage | None) -> None:
     """A password on the service's host, readable for the account that the service runs as and nobody else."""
-    accounts = brought.accounts if brought else {one.service.account} - {None}
+    accounts = (brought.accounts if brought else set()) or {one.service.account} - {None}
     owner = next(iter(sorted(str(account) for account in accounts)), "")
     if ctx.world.target(one.service.host).manager == "processes":
         owner = ""
@@ -254,7 +256,7 @@ def _once(ctx: Context) -> list[Service]:
 
 def _before(ctx: Context, service: Service) -> ServiceManager:
     """What keeps a service on its source host."""
-    return ctx.world.manager(ctx.world.source(service.host))
+    return ctx.world.manager(ctx.world.source(service.host), service)
 
 
 def _live(ctx: Context) -> Observed:
@@ -345,6 +347,7 @@ def describe(ctx: Context, service: Service) -> Facts:
         "name": placed.name,
         "host": ctx.world.target(service.host).name,
         "unit": placed.unit,
+        "cron": placed.cron,
         "argv": list(placed.argv),
         "environment": dict(placed.environment),
         "files": {file.path: sorted(file.set) for file in service.files},

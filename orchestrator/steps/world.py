@@ -201,11 +201,11 @@ class World:
         except ToolError as error:
             return error.what
 
-    def manager(self, host: Host) -> ServiceManager:
-        """What keeps the services of a host."""
+    def manager(self, host: Host, service: Service | None = None) -> ServiceManager:
+        """What keeps a service of a host; None: one of its units."""
         from orchestrator.hosts.services import manager_of
 
-        return manager_of(host, self.ssh(host), self.home(host))
+        return manager_of(host, self.ssh(host), self.home(host), cron=service is not None and service.cron is not None)
 
     def service_before(self, service: Service) -> Placed:
         """A service as it stands on its source host; what it is run with is its own affair."""
@@ -213,8 +213,8 @@ class World:
 
         source = self.source(service.host)
         return Placed(
-            service.name, unit=unit_name(service), argv=tuple(service.command), address=source.address, port=service.port or 0,
-            shared=service.shared, start_seconds=service.start_seconds or START_SECONDS,
+            service.name, unit=unit_name(service), cron=service.cron or "", argv=tuple(service.command),
+            address=source.address, port=service.port or 0, shared=service.shared, start_seconds=service.start_seconds or START_SECONDS,
         )  # fmt: skip
 
     def service(self, service: Service, *, effects: bool, rehearsal: Mapping[str, tuple[str, str, str]] | None = None) -> Placed:
@@ -239,8 +239,8 @@ class World:
                 environment[name] = self.path(value, source, target)
         environment["OUTSIDE_EFFECTS"] = "on" if effects else "off"
         return Placed(
-            service.name, unit=unit_name(service), argv=tuple(self.path(part, source, target) for part in service.command),
-            environment=environment, account=service.account or "", address=target.address, port=port, shared=service.shared,
+            service.name, unit=unit_name(service), cron=service.cron or "",
+            argv=tuple(self.path(part, source, target) for part in service.command), environment=environment, account=service.account or "", address=target.address, port=port, shared=service.shared,
             start_seconds=service.start_seconds or START_SECONDS,
         )  # fmt: skip
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import OrchestratorError
-from orchestrator.hosts.services import CarriedFile, Placed, ServiceManager
+from orchestrator.hosts.cron import Cron
+from orchestrator.hosts.services import CarriedFile, Placed, ServiceManager, State
 from orchestrator.hosts.systemd import Systemd
 from orchestrator.tools.ssh import SshConnection
 from tests.contracts.service import story
@@ -168,6 +169,55 @@ def test_a_unit_is_carried_with_its_mode_its_owner_and_what_stood_there_before(b
     assert booted.host.run("cat", "/etc/carried.env") == "OLD=1\n"
     assert booted.host.run("stat", "-c", "%a %U %G", "/etc/carried.env").strip() == "600 root root"
     assert not manager.state(service).present
+
+
+JOBS = '# the office\'s own\nMAILTO=""\n* * * * * root sleep 4; echo done >>/var/tmp/cron-runs\n@daily root true\n'
+
+
+def _cron(booted: BootedHost) -> ServiceManager:
+    return Cron(booted.connection(), HOME)
+
+
+def test_jobs_of_cron_are_laid_aside_held_over_a_power_cut_and_given_back(booted: BootedHost) -> None:
+    booted.host.write("/etc/cron.d/office", JOBS, mode=0o640)
+    photographed = "stat -c '%a %U:%G %s %Y' /etc/cron.d/office; cat /etc/cron.d/office; ls -A /etc/cron.d"
+    before = booted.host.script(photographed)
+    service = Placed("office-jobs", cron="/etc/cron.d/office")
+    _cron(booted).hold(service)
+    booted.restart_host()
+    assert _cron(booted).state(service) == State(present=True, active=False, held=True)
+    with pytest.raises(OrchestratorError, match="is held"):
+        _cron(booted).start(service)
+    _cron(booted).restore(service)
+    assert booted.host.script(photographed) == before
+    elsewhere = Placed("brought", cron="/etc/cron.d/brought", files=(CarriedFile("/etc/cron.d/brought", JOBS.encode(), mode=0o640),))
+    manager = _cron(booted)
+    manager.place(elsewhere)
+    assert not manager.state(elsewhere).active
+    manager.hold(elsewhere)
+    manager.release(elsewhere)
+    manager.place(elsewhere)
+    manager.start(elsewhere)
+    assert booted.host.script("stat -c '%a %U:%G' /etc/cron.d/brought").strip() == "640 root:root"
+    manager.restore(elsewhere)
+    assert "brought" not in booted.host.run("ls", "-A", "/etc/cron.d")
+    booted.host.script(f"rm -rf /etc/cron.d/office {HOME}")
+
+
+@pytest.mark.long
+def test_a_job_of_cron_under_way_comes_to_its_end_and_none_begins_after_it(booted: BootedHost) -> None:
+    booted.host.write("/etc/cron.d/office", JOBS)
+    under_way = "until pgrep -fx 'sleep 4' >/dev/null; do sleep 0.2; done; cat /var/tmp/cron-runs 2>/dev/null | wc -l"
+    before = int(booted.host.script(under_way, limit=150))
+    service = Placed("office-jobs", cron="/etc/cron.d/office", start_seconds=60)
+    _cron(booted).hold(service)
+    count = "wc -l </var/tmp/cron-runs"
+    assert int(booted.host.script(count)) == before + 1
+    booted.host.script("sleep 125", limit=200)
+    assert int(booted.host.script(count)) == before + 1
+    _cron(booted).restore(service)
+    booted.host.script(f"until [ $(wc -l </var/tmp/cron-runs) -gt {before + 1} ]; do sleep 1; done", limit=200)
+    booted.host.script(f"rm -rf /etc/cron.d/office {HOME}")
 
 
 def test_children_that_outlive_their_unit_are_seen(booted: BootedHost) -> None:
