@@ -120,7 +120,7 @@ def _cron_files(ctx: Context) -> list[Finding]:
     findings = []
     for tree in ctx.system.file_trees:
         path = f"{tree.path.rstrip('/')}/"
-        if re.match(r"/etc/cron\.[a-z]+/|/var/spool/cron/", path) or path in ("/", "/etc/", "/var/", "/var/spool/"):
+        if re.match(r"/etc/cron\.[a-z]+/|/var/spool/cron/", path) or path in ("/etc/", "/var/", "/var/spool/"):
             message = f"{tree.host}: {tree.path} would bring jobs of cron along, which would run on both sides from the copy on"
             remedy = "name the file as a service's `cron`, with `singleton`; leave it out of the trees"
             findings.append(_finding(ctx, "cron-in-tree", message, remedy))

@@ -1,0 +1,87 @@
+"""What the inventory alone rules out, before any host is asked; and an entry that does not answer as its health check says."""
+
+from __future__ import annotations
+
+import http.server
+import threading
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from orchestrator.models import FileTree, HealthCheck, Service, System
+from orchestrator.steps import citizens
+from orchestrator.steps.preflight import find_inventory_problems
+from tests.support.demo_city import demo_city
+
+
+def portal(**changes: Any) -> System:
+    inventory, _, _ = demo_city()
+    system = next(system for system in inventory.systems if system.services and system.hosts)
+    return system.model_copy(update=changes)
+
+
+def context(system: System, entry: Any = None) -> Any:
+    verdict = SimpleNamespace(strategy="cloud_deployment")
+    return SimpleNamespace(system=system, verdict=verdict, sites=SimpleNamespace(sites=(), entry=entry))
+
+
+@pytest.mark.parametrize("path", ["/etc/cron.d", "/etc/cron.d/office", "/etc/cron.daily/office", "/var/spool/cron/crontabs/office", "/etc"])
+def test_a_tree_that_would_bring_jobs_of_cron_is_refused(path: str) -> None:
+    system = portal(file_trees=(FileTree(host="app", path=path),))
+    assert [finding.code for finding in find_inventory_problems(context(system)) if "cron" in finding.code] == ["cron-in-tree"]
+
+
+@pytest.mark.parametrize("path", ["/srv/cron", "/etc/cronjobs", "/etc/office/cron.d", "/var/spool/office"])
+def test_other_trees_are_not(path: str) -> None:
+    system = portal(file_trees=(FileTree(host="app", path=path),))
+    assert [finding.code for finding in find_inventory_problems(context(system)) if "cron" in finding.code] == []
+
+
+def test_jobs_of_cron_take_no_environment() -> None:
+    jobs = Service(name="jobs", host="app", cron="/etc/cron.d/office", singleton=True, environment={"A": "b"})
+    findings = find_inventory_problems(context(portal(services=(jobs,))))
+    assert [finding.code for finding in findings if "cron" in finding.code] == ["cron-environment"]
+
+
+@pytest.fixture
+def web_server() -> Iterator[tuple[str, int]]:
+    """It answers for one name, with words of its own; everybody else gets 404."""
+
+    class Page(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            found = self.headers["Host"] == "register.city" and self.path == "/health"
+            body = "登记系统".encode()
+            self.send_response(200 if found else 404)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Nothing."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield "127.0.0.1", server.server_port
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("health", "problem"),
+    [
+        (HealthCheck(kind="http", target="/health", host_name="register.city"), ""),
+        (HealthCheck(kind="http", target="/health", host_name="register.city", expected="登记"), ""),
+        (HealthCheck(kind="http", target="/health", expected="200"), "HTTP 404"),
+        (HealthCheck(kind="http", target="/elsewhere", host_name="register.city", expected="200"), "HTTP 404"),
+        (HealthCheck(kind="http", target="/health", host_name="register.city", expected="档案"), "without the expected text"),
+    ],
+)
+def test_an_entry_is_asked_as_its_health_check_says(web_server: tuple[str, int], health: HealthCheck, problem: str) -> None:
+    address, port = web_server
+    service = Service(name="web", host="app", port=80, singleton=False, entry="register", health=health)
+    entry = SimpleNamespace(address=address, ports={"register": port})
+    findings = citizens.find_problems(context(portal(services=(service,)), entry))
+    assert bool(findings) == bool(problem)
+    assert all(problem in finding.message and finding.severity == "error" for finding in findings)
