@@ -56,6 +56,7 @@ def run(ctx: Context) -> Facts:
 def _shift(ctx: Context, direction: Direction) -> Facts:
     """Leads the entry, watched from outside until clients are answered; what they had is put on record. Where no database was
     switched before, this is the switch."""
+    ahead = _bring_files_ahead(ctx, direction)
     probes = Probes.of_entries(ctx, f"entry-{direction}")
     probes.start()
     began = time.time()
@@ -63,7 +64,7 @@ def _shift(ctx: Context, direction: Direction) -> Facts:
         with opened_entry(ctx, direction.other) as entry:
             entry.stage()
             entry.switch_and_resume()
-        facts: Facts = {"files": _settle_files(ctx, back=direction is Direction.BACK)}
+        facts: Facts = {"files_ahead": ahead, "files": _settle_files(ctx, back=direction is Direction.BACK)}
         unconfirmed = probes.wait_healthy()
     except (NotFollowed, OSError) as error:
         raise StepFailed(
@@ -79,6 +80,20 @@ def _shift(ctx: Context, direction: Direction) -> Facts:
             put_on_record(ctx, direction, seen, began=began, ended=until, detail={"not_confirmed": unconfirmed})
         facts |= measured
     return facts
+
+
+def _bring_files_ahead(ctx: Context, direction: Direction) -> Facts:
+    """What was written since the last pass, right before the other instances take requests: it is there when citizens are, and no
+    instance gives a new file a name that the other one has given since. Not once a shift was begun: both sides may have writers then."""
+    if not ctx.world.targets or ctx.target_is_lost():
+        return {}
+    back = direction is Direction.BACK
+    with opened_entry(ctx, "target" if back else "source") as entry:
+        if not entry.is_led():
+            return {}
+    for tree in ctx.system.file_trees:
+        files.follow(ctx, tree, back=back)
+    return {"followed": len(ctx.system.file_trees)}
 
 
 def _settle_files(ctx: Context, *, back: bool) -> Facts:
@@ -113,7 +128,9 @@ def back(ctx: Context) -> Facts:
     for service in _services(ctx):
         if problem := ctx.world.find_illness(service, ctx.world.source(service.host), limit=10):
             raise StepFailed(
-                f"the old instance {service.name} is not healthy: {problem}", where=service.host, remedy="start it, then `orchestrator resume`"
+                f"the old instance {service.name} is not healthy: {problem}",
+                where=service.host,
+                remedy="start it, then `orchestrator resume`",
             )
     facts = _shift(ctx, Direction.BACK)
     with opened_entry(ctx, "source") as entry:

@@ -6,6 +6,7 @@ or was deleted at the other side goes to a quarantine folder there, is counted, 
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from orchestrator.hosts import accounts
 from orchestrator.models import FileTree, Host
 from orchestrator.movers.files import manifest as manifests
 from orchestrator.movers.files.manifest import Manifest, differences, read_manifest, shown
-from orchestrator.movers.files.merge import Merge, plan_merge
+from orchestrator.movers.files.merge import Merge, find_overtaken, plan_merge
 from orchestrator.movers.files.trees import Rsync
 from orchestrator.steps import configuration, previews
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
@@ -209,31 +210,39 @@ def merge(ctx: Context, tree: FileTree, *, back: bool) -> Facts:
         )  # fmt: skip
         copied = report.files
     _take_away(ctx, live, plan, quarantine)
-    _must_be_equal(ctx, tree, plan, here, read(ctx, live))
+    after = read(ctx, live)
+    plan = dataclasses.replace(plan, both=(*plan.both, *find_overtaken(plan, here, after)))
+    _must_be_equal(ctx, tree, plan, here, after)
+    _keep_other_versions(ctx, drained, live, plan, f"{quarantine}-other-side")
     if not back:
         keep_base(ctx, tree, "back", read(ctx, drained))
     kept = _count_quarantined(ctx, live, quarantine)
     for name in plan.both[:NAMED]:
         ctx.say(f"changed on both sides, the newer one stays: {tree.path}/{shown(name)}")
     return {
-        "compared": len(here), "copied": copied, "deleted": len(plan.remove), "changed_on_both": [shown(name) for name in plan.both[:NAMED]],
+        "compared": len(here), "copied": copied, "deleted": len(plan.remove),
+        "changed_on_both": [shown(name) for name in plan.both[:NAMED]], "changed_on_both_count": len(plan.both),
         "quarantined": kept[:NAMED], "quarantined_count": len(kept), "quarantine": f"{live.host.name}:{quarantine}",
     }  # fmt: skip
 
 
-def follow(ctx: Context, tree: FileTree) -> None:
-    """A pass of the trial run: what the cloud wrote, changed and deleted so far follows to the source, which nobody writes to.
-    What is written meanwhile follows in the next one."""
+def follow(ctx: Context, tree: FileTree, *, back: bool) -> None:
+    """A pass between two sides of which one has the citizens: what it wrote, changed and deleted so far follows to the other, whose
+    own changes (a job's that was handed over) stay. What is written meanwhile follows in the next one."""
     source, target = places(ctx, tree)
-    plan = plan_merge(base(ctx, tree, "back"), read(ctx, target), read(ctx, source))
-    quarantine = ctx.world.home(source.host, "quarantine", f"{ctx.migration}-back")
+    live, idle = (target, source) if back else (source, target)
+    direction = "back" if back else "forward"
+    here = read(ctx, live)
+    plan = plan_merge(base(ctx, tree, direction), here, read(ctx, idle))
+    quarantine = ctx.world.home(idle.host, "quarantine", f"{ctx.migration}-{'back' if back else 'merge'}")
     if plan.copy:
         rsync(ctx).copy_tree(
-            target.host, target.path, source.host, source.path,
-            delete_to=quarantine, checksum=True, only=plan.copy, update=True, ids=ids(ctx, target, source),
+            live.host, live.path, idle.host, idle.path,
+            delete_to=quarantine, checksum=True, only=plan.copy, update=True, ids=ids(ctx, live, idle),
         )  # fmt: skip
-    _take_away(ctx, source, plan, quarantine)
-    keep_base(ctx, tree, "back", read(ctx, source))
+    _take_away(ctx, idle, plan, quarantine)
+    held = read(ctx, idle)
+    keep_base(ctx, tree, direction, {name: entry for name, entry in held.items() if name in here})  # not what the idle side made itself
 
 
 def _take_away(ctx: Context, live: Place, plan: Merge, quarantine: str) -> None:
@@ -247,6 +256,14 @@ def _take_away(ctx: Context, live: Place, plan: Merge, quarantine: str) -> None:
             place = f"{quarantine}/{name}"
             connection.run(["mkdir", "-p", "--", place.rpartition("/")[0]], check=True)
             connection.run(["mv", "--backup=numbered", "-T", "--", path, place], check=True)
+
+
+def _keep_other_versions(ctx: Context, drained: Place, live: Place, plan: Merge, folder: str) -> None:
+    """Of what both sides changed, the drained side's version beside the live one: two clients may have been told that each is kept."""
+    if plan.both:
+        rsync(ctx).copy_tree(
+            drained.host, drained.path, live.host, folder, delete_to=f"{folder}-former", only=plan.both, ids=ids(ctx, drained, live)
+        )
 
 
 def _must_be_equal(ctx: Context, tree: FileTree, plan: Merge, drained: Manifest, live: Manifest) -> None:

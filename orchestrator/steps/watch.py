@@ -59,7 +59,7 @@ def _replicated(ctx: Context) -> bool:
 def files_back(ctx: Context) -> None:
     """What was written on the cloud follows to the source; what vanished there goes to quarantine here."""
     for tree in ctx.system.file_trees:
-        files.follow(ctx, tree)
+        files.follow(ctx, tree, back=True)
 
 
 def _entry_problems(ctx: Context) -> list[str]:

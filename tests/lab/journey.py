@@ -81,7 +81,10 @@ def photograph(host: LabHost, trees: Sequence[str], units: Sequence[str]) -> str
 
 
 class Citizens:
-    """Asks through the entry, ten times a second, and remembers what was acknowledged."""
+    """Asks through the entry again and again, and remembers what was acknowledged."""
+
+    pause = 0.1
+    """Seconds between two requests."""
 
     def __init__(self, lab: Lab, path: str = ":8080/permits") -> None:
         self.lab, self.url = lab, f"http://{lab['edge'].address}{path}"
@@ -112,7 +115,7 @@ class Citizens:
                 self.acknowledged.append(self.ask())
             except LabError as error:
                 self.failed.append(f"{time.strftime('%X')} {str(error)[-200:]}")
-            time.sleep(0.1)
+            time.sleep(self.pause)
 
 
 def rows(host: LabHost, database: str, statement: str) -> list[str]:

@@ -7,6 +7,7 @@ there; without it, nobody can tell a deletion from what the live side has made s
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 from orchestrator.movers.files.manifest import Entry, Manifest
 
@@ -20,7 +21,7 @@ class Merge:
     remove: tuple[str, ...]
     """Deleted on the drained side, untouched on the live one: to quarantine."""
     both: tuple[str, ...]
-    """Changed on both sides since: the newer one stays, the other is kept in quarantine or on the drained side."""
+    """Changed on both sides since: the newer one stays, and both are kept in quarantine."""
 
 
 def plan_merge(base: Manifest | None, drained: Manifest, live: Manifest) -> Merge:
@@ -43,6 +44,18 @@ def plan_merge(base: Manifest | None, drained: Manifest, live: Manifest) -> Merg
     if base is not None:
         remove = [name for name, before in base.items() if name not in drained and name in live and not _changed(before, live[name])]
     return Merge(tuple(copy), tuple(sorted(remove, key=lambda name: (-name.count("/"), name))), tuple(both))
+
+
+def find_overtaken(plan: Merge, drained: Manifest, live: Manifest) -> tuple[str, ...]:
+    """Names to be copied that the live side wrote itself while the copy ran: its version is newer, and stayed. ``live``: read after it."""
+    found = []
+    for name in plan.copy:
+        mine, theirs = drained[name], live.get(name)
+        if name in plan.both or theirs is None or not mine.differs(theirs) or not (mine.time and theirs.time):
+            continue
+        if Decimal(theirs.time) > Decimal(mine.time):
+            found.append(name)
+    return tuple(found)
 
 
 def _changed(before: Entry, now: Entry) -> bool:

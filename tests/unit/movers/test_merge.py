@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from orchestrator.movers.files.manifest import Entry, Manifest, differences, shown
-from orchestrator.movers.files.merge import plan_merge
+from orchestrator.movers.files.merge import find_overtaken, plan_merge
 
 
 def entry(content: str, *, mode: str = "640", user: str = "app") -> Entry:
@@ -64,3 +66,12 @@ def test_a_folder_is_taken_away_after_what_was_in_it() -> None:
 def test_names_are_made_printable_only_for_people(name: str, seen: str) -> None:
     assert shown(name) == seen
     assert differences({name: OLD}, {}) == [f"{seen}: only on one side"]
+
+
+def test_what_the_live_side_wrote_while_the_copy_ran_is_its_own_and_the_rest_must_be_equal() -> None:
+    mine, newer, older = entry("mine"), dataclasses.replace(entry("theirs"), time="2.5"), dataclasses.replace(entry("theirs"), time="0.5")
+    drained = dict.fromkeys(("overtaken", "damaged", "copied", "gone", "known"), mine)
+    live = {"overtaken": newer, "damaged": older, "copied": mine, "known": newer}
+    plan = plan_merge(None, drained, {"known": OTHER})
+    assert set(plan.copy) == set(drained) and plan.both == ("known",)
+    assert find_overtaken(plan, drained, live) == ("overtaken",)
