@@ -113,8 +113,10 @@ class Systemd:
         return dict(json.loads(self._connection.read_file(record))) if self._exists(record) else {}
 
     def _touched(self, service: Placed) -> list[str]:
-        """Every path that ``place`` or ``hold`` may write."""
-        units = self._with_triggered(service)
+        """Every path that ``place`` or ``hold`` may write. A host that has not the timer yet does not know what it triggers: the files
+        that it brings along do."""
+        brought = [file.path.removeprefix(f"{UNITS}/") for file in service.files if file.path.startswith(f"{UNITS}/")]
+        units = [*self._with_triggered(service), *(name for name in brought if "/" not in name)]
         added = [_dropin(unit, name) for unit in units for name in (HELD, ADDED)]
         own = [] if service.unit else [f"{UNITS}/{_unit(service)}"]
         return list(dict.fromkeys([*(file.path for file in service.files), *own, *added]))

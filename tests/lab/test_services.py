@@ -131,6 +131,22 @@ def test_a_timer_and_its_job_are_handed_over_and_a_run_under_way_comes_to_its_en
     booted.host.script("systemctl disable --quiet --now nightly.timer; systemctl stop nightly.service")
 
 
+def test_a_timer_that_is_brought_leaves_nothing_behind(booted: BootedHost) -> None:
+    before = booted.photograph()
+    job = CarriedFile("/etc/systemd/system/brought.service", b"[Service]\nType=oneshot\nExecStart=/bin/true\n")
+    timer = CarriedFile("/etc/systemd/system/brought.timer", b"[Timer]\nOnCalendar=daily\n[Install]\nWantedBy=timers.target\n")
+    manager, service = booted.manager(), Placed("brought", unit="brought.timer", files=(timer, job), environment={"GREETING": "x"})
+    manager.place(service)
+    manager.hold(service)
+    manager.release(service)
+    manager.place(service)
+    manager.start(service)
+    assert manager.state(service).active
+    manager.restore(service)
+    assert booted.photograph() == before
+    assert booted.host.script("ls -d /etc/systemd/system/brought* 2>/dev/null || :") == ""
+
+
 def test_a_template_is_held_for_one_instance_only(booted: BootedHost) -> None:
     _unit(booted, "queue@.service", "[Service]\nExecStart=/bin/sleep infinity\nRestart=always\n[Install]\nWantedBy=multi-user.target\n")
     booted.host.run("systemctl", "enable", "--quiet", "--now", "queue@1.service", "queue@2.service")
