@@ -106,6 +106,12 @@ def _services(ctx: Context) -> list[Finding]:
         if service.singleton is None:
             message = f"{service.name}: may two instances run at once?"
             findings.append(_finding(ctx, "singleton-unanswered", message, "answer `singleton` in the inventory"))
+        if sum(map(bool, (service.command, service.unit, service.cron))) > 1:
+            message = f"{service.name}: more than one of `command`, `unit` and `cron` says how it runs"
+            findings.append(_finding(ctx, "how-it-runs", message, "leave one of them"))
+        if service.cron and any(host.manager == "processes" for host in ctx.system.hosts if host.name == service.host):
+            message = f"{service.name}: files of cron's are held only where systemd runs, which {service.host} has not"
+            findings.append(_finding(ctx, "cron-without-systemd", message, "hold its jobs by hand, and leave it out of the services"))
         if service.cron and service.environment:
             message = f"{service.name}: jobs of cron have no environment of their own"
             findings.append(_finding(ctx, "cron-environment", message, "set it in one of its `files`"))

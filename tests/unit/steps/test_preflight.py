@@ -45,6 +45,20 @@ def test_jobs_of_cron_take_no_environment() -> None:
     assert [finding.code for finding in findings if "cron" in finding.code] == ["cron-environment"]
 
 
+def test_a_service_runs_in_one_way_only() -> None:
+    service = Service(name="jobs", host="app", cron="/etc/cron.d/office", unit="office.timer", singleton=True)
+    findings = find_inventory_problems(context(portal(services=(service,))))
+    assert "how-it-runs" in [finding.code for finding in findings]
+
+
+def test_jobs_of_cron_are_held_only_where_systemd_runs() -> None:
+    system = portal()
+    hosts = tuple(host.model_copy(update={"manager": "processes"}) for host in system.hosts)
+    jobs = Service(name="jobs", host=hosts[0].name, cron="/etc/cron.d/office", singleton=True)
+    findings = find_inventory_problems(context(system.model_copy(update={"hosts": hosts, "services": (jobs,)})))
+    assert "cron-without-systemd" in [finding.code for finding in findings]
+
+
 @pytest.fixture
 def web_server() -> Iterator[tuple[str, int]]:
     """It answers for one name, with words of its own; everybody else gets 404."""
