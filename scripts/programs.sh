@@ -7,7 +7,7 @@ here=$(cd "$(dirname "$0")/.." && pwd)
 tools=${ORCHESTRATOR_TOOLS:-$here/.tools}
 bin=$tools/bin
 postgresql="postgres initdb pg_ctl pg_dump pg_dumpall pg_restore psql"
-others="pgbouncer haproxy sshd ssh ssh-keygen sftp-server rsync"
+others="pgbouncer haproxy sshd ssh ssh-keygen sftp-server rsync mariadbd mariadb-install-db mariadb mariadb-dump"
 search="$(echo "$PATH" | tr ':' ' ') /usr/sbin /usr/local/sbin /usr/lib/openssh /usr/libexec/openssh /usr/lib/ssh /usr/libexec"
 
 say() { printf '%s\n' "$*" >&2; }
@@ -54,6 +54,9 @@ for program in $others; do
         sshd) want sshd openssh-server ;;
         sftp-server) want sftp-server openssh-sftp-server ;;
         ssh | ssh-keygen) want "$program" openssh-client ;;
+        mariadbd | mariadb-install-db) want "$program" mariadb-server-core ;;
+        mariadb) want mariadb mariadb-client-core ;;
+        mariadb-dump) want mariadb-dump mariadb-client ;;
         *) want "$program" "$program" ;;
     esac
 done

@@ -9,14 +9,21 @@ from orchestrator.gateways import haproxy_entry, http_citizen, pgbouncer
 from orchestrator.gateways.holder import Holder
 from orchestrator.movers import decision
 from orchestrator.movers.citizen import Citizen
+from orchestrator.movers.mariadb import citizen as mariadb_citizen
+from orchestrator.movers.mariadb import side as mariadb
 from orchestrator.movers.postgresql import citizen as postgresql_citizen
 from orchestrator.movers.postgresql import side as postgresql
 from orchestrator.movers.side import Side
 
-SIDES: dict[str, Callable[..., Side]] = {postgresql.KIND: postgresql.PostgresSide, decision.KIND: decision.DecisionSide}
+SIDES: dict[str, Callable[..., Side]] = {
+    postgresql.KIND: postgresql.PostgresSide,
+    mariadb.KIND: mariadb.MariadbSide,
+    decision.KIND: decision.DecisionSide,
+}
 HOLDERS: dict[str, Callable[..., Holder]] = {pgbouncer.KIND: pgbouncer.PgBouncer, haproxy_entry.KIND: haproxy_entry.HaproxyEntry}
 CITIZENS: dict[str, Callable[..., Citizen]] = {
     postgresql_citizen.KIND: postgresql_citizen.PostgresCitizen,
+    mariadb_citizen.KIND: mariadb_citizen.MariadbCitizen,
     http_citizen.KIND: http_citizen.HttpCitizen,
 }
 

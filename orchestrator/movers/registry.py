@@ -32,6 +32,10 @@ def make_mover(kind: str, hands: Hands) -> Mover:
         from orchestrator.movers.postgresql.mover import PostgresMover
 
         return PostgresMover(hands)
+    if kind == "mariadb":  # no engine leads to it yet: its gateway and its server's preparation are missing (decisions/0026)
+        from orchestrator.movers.mariadb.mover import MariadbMover
+
+        return MariadbMover(hands)
     raise LookupError(f"no mover for {kind}")
 
 

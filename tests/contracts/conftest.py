@@ -11,7 +11,8 @@ _OUTCOMES: dict[str, str] = {}
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Remembers how each case of a mover ended."""
-    if "test_movers.py::test_case[" not in report.nodeid or (report.when != "call" and report.passed):
+    of_a_mover = any(f"{name}.py::test_case[" in report.nodeid for name in ("test_movers", "test_mariadb"))
+    if not of_a_mover or (report.when != "call" and report.passed):
         return
     case = report.nodeid.split("[", 1)[1].split("]", 1)[0]  # pytest-xdist writes the group behind it
     broken = report.outcome != "passed" or (hasattr(report, "wasxfail") and report.skipped)

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 HERE = Path(__file__).parent
-ENGINES = ("postgresql",)
+ENGINES = ("postgresql", "mariadb")
 GROUPS = (
     "tables and keys", "columns and types", "code and rules", "rights and roles", "database and settings",
     "extensions and servers", "names and sizes", "sessions and waits", "changes while it runs", "our own things", "whole applications",

@@ -1,0 +1,1 @@
+"""MariaDB: moved by GTID replication each way."""

@@ -1,0 +1,121 @@
+"""Every case of MariaDB: carried and equal both ways, or refused by name with nothing touched."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from orchestrator.movers.contract import Direction, Moment
+from tests.contracts.mover.cases import Case, all_cases
+from tests.contracts.mover.mariadb_story import Application, MariadbStory
+from tests.support.mariadb import APPLICATION, Servers
+
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    with Servers(tmp_path_factory.mktemp("mariadb")) as running:
+        yield running
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, id=f"{case.engine}-{case.name}") for case in all_cases() if case.engine == "mariadb"]
+)
+def test_case(case: Case, servers: Servers, tmp_path: Path) -> None:
+    with servers.emptied():
+        story = MariadbStory(servers, case, tmp_path)
+        story.lay_out()
+        before = story.photograph("source", locks=True)
+        with Application(story) as application:
+            if case.expect == "refused":
+                _refused(story)
+            else:
+                _carried(story, application)
+            application.rest()
+        assert not application.harm, application.harm[:3]
+        if case.ends == "accepted":
+            return
+        _acknowledged_are_there(story, application, "source")
+        if not (case.after_copy or case.in_trial):
+            assert _without_rows(before) == _without_rows(story.photograph("source", locks=True))
+
+
+def _without_rows(lines: list[str]) -> list[str]:
+    """The application writes all the time, and draws numbers."""
+    kept = [line for line in lines if "INSERT INTO" not in line and "SETVAL" not in line.upper()]
+    return [re.sub(r" AUTO_INCREMENT=\d+", "", line) for line in kept]
+
+
+def _refused(story: MariadbStory) -> None:
+    case = story.case
+    if case.refused_at != "preflight":
+        assert not story.check(Moment.PREFLIGHT)
+    moment = {"preflight": Moment.PREFLIGHT, "copy": Moment.COPY, "gate": Moment.GATE}[case.refused_at]
+    if moment is Moment.GATE:
+        story.mover.prepare(story.part)
+        story.act("source", case.after_copy)
+    findings = story.check(moment)
+    of_its_kind = [finding.message for finding in findings if finding.code == case.code]
+    assert of_its_kind, f"no finding {case.code}, but {findings}"
+    for name in case.names:
+        assert any(name in message for message in of_its_kind), f"nobody names {name}: {findings}"
+    if moment is Moment.GATE:
+        story.withdraw()
+
+
+def _carried(story: MariadbStory, application: Application) -> None:
+    case = story.case
+    for moment in (Moment.PREFLIGHT, Moment.COPY):
+        findings = story.mover.check(story.part, moment)
+        assert not [finding for finding in findings if finding.severity == "error"], findings
+    assert not case.warns or case.warns in {finding.code for finding in findings}
+    for _ in range(2 if case.ends == "again" else 1):
+        _there(story, application)
+        if case.ends == "accepted":
+            story.mover.finish(story.part)
+            assert story.mover.finished(story.part)
+            story.run_as_application("target", [*case.afterwards, *case.accepted])
+            _acknowledged_are_there(story, application, "target")
+            return
+        story.switch(Direction.BACK, application)
+        story.run_as_application("source", case.afterwards)
+        story.withdraw()
+        story.run_as_application("source", case.afterwards)
+
+
+def _there(story: MariadbStory, application: Application) -> None:
+    """Copied, switched, the way back armed, and nothing differs."""
+    mover, part, case = story.mover, story.part, story.case
+    mover.back_up(part)
+    assert mover.backed_up(part)
+    mover.drop_copy(part)
+    assert not mover.backed_up(part)
+    mover.prepare(part)
+    assert mover.prepared(part)
+    story.act("source", case.after_copy)
+    assert not story.check(Moment.GATE)
+    story.switch(Direction.FORWARD, application)
+    mover.arm(part, f"m-armed-{story.token}")
+    assert mover.armed(part)
+    story.act("target", case.in_trial)
+    story.run_as_application("target", case.afterwards)
+    assert mover.find_alarms(part, f"m-watch-{story.token}") == {}
+    application.rest()
+    story.settle("target", "source")
+    here, there = (story.photograph(side, locks=False) for side in ("source", "target"))
+    assert here == there, [line for line in (*here, *there) if (line in here) != (line in there)][:10]
+    _acknowledged_are_there(story, application, "target")
+    application.wake()
+
+
+def _acknowledged_are_there(story: MariadbStory, application: Application, side: str) -> None:
+    with story.connect(side, user=APPLICATION) as owner, owner.cursor() as cursor:
+        cursor.execute("SELECT n FROM ledger")
+        rows = {row[0] for row in cursor.fetchall()}
+    lost = [number for number in application.acknowledged if number not in rows]
+    assert application.acknowledged, "the application never wrote"
+    assert not lost, f"{len(lost)} of {len(application.acknowledged)} acknowledged writes are not on the {side}"
