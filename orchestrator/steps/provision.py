@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -121,16 +122,18 @@ def pin_keys(ctx: Context, servers: CloudServers, made: list[Server]) -> None:
         pin_host_keys(servers.listing, made, ctx.settings.known_hosts, ctx.say)
 
 
-def wait_until_reached(made: Iterable[Server]) -> None:
+def wait_until_reached(made: Iterable[Server], *, seconds: float | None = None) -> None:
     """A cloud calls a server active when it begins to boot. Raises ToolError, naming those that nobody can log in to in time."""
     from orchestrator.cloud.host_keys import BOOT_SECONDS
     from orchestrator.cloud.openings import wait_for_port
 
-    silent = [server for server in made if not wait_for_port(server, server.ssh_port, BOOT_SECONDS)]
+    limit = BOOT_SECONDS if seconds is None else seconds
+    until = time.monotonic() + limit  # all of them boot at once: the limit is for them together
+    silent = [server for server in made if not wait_for_port(server, server.ssh_port, max(0.0, until - time.monotonic()))]
     if silent:
         named = ", ".join(f"{server.name} ({server.address} port {server.ssh_port})" for server in silent)
         raise ToolError(
-            f"made, and not reached by SSH from here within {BOOT_SECONDS:.0f} s: {named}",
+            f"made, and not reached by SSH from here within {limit:.0f} s: {named}",
             where="the cloud", remedy="look at its console, its network and its rules, then resume", retryable=True,
         )  # fmt: skip
 
