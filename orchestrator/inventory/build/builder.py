@@ -234,7 +234,7 @@ class Builder:
         link.one_source_per_datum(systems, raws, self.findings)
         withheld = []
         for row, (code, name) in zip(self.withheld, self._called, strict=True):
-            department = self.departments.id_of(row.department)
+            department = self.departments.id_of(row.department or gaps.answered_owner(row.file, row.sheet))
             withheld.append(replace(row, department=department, system=self._ids.named(code, department, name)))
         excluded = [row.row for row in withheld]
         counted: list[System] = []

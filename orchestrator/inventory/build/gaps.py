@@ -43,11 +43,9 @@ class Gaps:
         """A row of a sheet that names no department anywhere: whose sheet it is, by an answer, else as a question."""
         if raw.values.get("department") or not raw.source or "department" in raw.columns:
             return
-        at = " › ".join(part for part in (raw.file, raw.sheet) if part)
-        scope = digest(at)  # not its name: that may be a classified system's
-        answer = self._answers.get("owner", "department", scope=scope)
-        if answer is not None:
-            raw.values["department"] = answer.answer
+        at, scope = _sheet(raw.file, raw.sheet)
+        if owner := self.answered_owner(raw.file, raw.sheet):
+            raw.values["department"] = owner
             return
         named = {place: office for place, text in raw.contexts.items() if (office := office_named(text))}
         place, office = next(iter(named.items()), ("", ""))
@@ -55,6 +53,11 @@ class Gaps:
             Key("owner", "department", scope=scope), f"{at} 是哪个单位的？(whose sheet is it?)", place=raw.place(""), proposed=office,
             evidence=f"{place}中有“{office}”" if office else "",
         )  # fmt: skip
+
+    def answered_owner(self, file: str, sheet: str) -> str:
+        """Whose sheet it is, as somebody answered: its classified rows are that department's too. Empty where nobody did."""
+        answer = self._answers.get("owner", "department", scope=_sheet(file, sheet)[1])
+        return answer.answer if answer is not None else ""
 
     def department(self, name: str, raw: Raw) -> None:
         """Level and nature of a department that nobody told."""
@@ -103,6 +106,12 @@ class Gaps:
 
 
 _HEADER = {"kind": "类别", "status": "建设状态"}
+
+
+def _sheet(file: str, sheet: str) -> tuple[str, str]:
+    """What a sheet is called, and the digest that stands for it: its name may be a classified system's."""
+    at = " › ".join(part for part in (file, sheet) if part)
+    return at, digest(at)
 
 
 def _proposed(field: str, raw: Raw) -> tuple[str, str]:

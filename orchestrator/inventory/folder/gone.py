@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from orchestrator.inventory.answerbook import Answers
-from orchestrator.inventory.folder.asking_again import CLASSIFIED, KEPT, RENAMED, WITHDRAWN, Said, Telling, read_fate, read_ids
-from orchestrator.inventory.folder.resent import NOBODY, Resent, Sheet, Stored
+from orchestrator.inventory.folder.asking_again import CLASSIFIED, KEPT, RENAMED, Said, Telling, read_fate, read_ids
+from orchestrator.inventory.folder.origins import Stored
+from orchestrator.inventory.folder.resent import NOBODY, Resent, Sheet
 from orchestrator.inventory.names import key, near
 from orchestrator.inventory.reading import Reading, Withheld, systems_of
 from orchestrator.models import Inventory, System
@@ -23,12 +24,9 @@ class Settled:
     telling: Telling = field(default_factory=Telling)
 
 
-def settle(known: Inventory, stored: Stored, reading: Reading, answers: Answers, said: Said) -> Settled:
-    """Compare the reading with what is stored. What it does not know is in ``telling``: errors where an import has to wait for an answer."""
-    return _Settling(known, stored, reading, answers, said).settle()
+class Settling:
+    """One reading beside what is stored; ``settle`` once. What nobody knows is in ``telling``: errors where an import waits for an answer."""
 
-
-class _Settling:
     def __init__(self, known: Inventory, stored: Stored, reading: Reading, answers: Answers, said: Said) -> None:
         self.before = {system.id: system for system in systems_of(known)}
         self.resent = Resent(self.before, stored, reading, said.keep)
@@ -52,7 +50,9 @@ class _Settling:
         settled.telling.rows_kept([(row, sheet) for row, _, sheet in left if sheet])
         self.rows += [(row, table) for row, table, _ in left]
         gone = settled.removed.keys() - resent.listed
-        keys = {settled.renamed.get(ident, ident): table for ident, table in resent.keys_after().items() if ident not in gone}
+        keys = {**resent.stored.systems, **{ident: on[0].key for ident, on in resent.missing.items()}}  # what stays is of the sheet that should list it
+        keys |= {system.id: sheet.key for sheet in resent.sheets for system in sheet.systems}
+        keys = {settled.renamed.get(ident, ident): table for ident, table in keys.items() if ident not in gone}
         settled.tables = Stored(keys, self.rows)
         return settled
 
@@ -110,6 +110,3 @@ class _Settling:
             rows = [row for row in sheet.fresh if row.department in ours | loose]
             sure = not loose and {system.department for system in sheet.systems} >= ours
             self.settled.telling.rows_of_no_sheet(sheet, may, rows, sure=sure)
-
-
-__all__ = ["CLASSIFIED", "KEPT", "RENAMED", "WITHDRAWN", "Said", "Settled", "settle"]

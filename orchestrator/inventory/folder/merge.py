@@ -18,14 +18,16 @@ from orchestrator.inventory import personal
 from orchestrator.inventory.answerbook import read_answers
 from orchestrator.inventory.build import link
 from orchestrator.inventory.folder import origins
-from orchestrator.inventory.folder.asking_again import CLASSIFIED, WHY
-from orchestrator.inventory.folder.gone import Said, Settled, settle
-from orchestrator.inventory.folder.resent import Stored
+from orchestrator.inventory.folder.asking_again import CLASSIFIED, WHY, Said
+from orchestrator.inventory.folder.gone import Settled, Settling
 from orchestrator.inventory.folder.stored import Folder
 from orchestrator.inventory.folder.write import references_text, systems_text
 from orchestrator.inventory.load import INTERRUPTED, folders_of, load
 from orchestrator.inventory.reading import Reading, Withheld, systems_of
 from orchestrator.models import Department, ExcludedRow, Inventory, Room, System
+
+_ROWS = {"columns", "sheet", "owner", "grouping", "rows", "department", "blank"}
+"""Questions whose answers change what a form lists: what it no longer lists is asked after them."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,8 @@ def read_beside(paths: Sequence[Path], into: Path) -> Reading:
     """What these forms say, and what an import into the folder ``into`` would tell and ask of the systems that it has. Raises ``Refused`` if
     the folder has errors."""
     _, reading, settled = _compared(paths, into, Said())
-    asked = (*reading.questions, *settled.telling.asked.questions())
+    waits = any(question.kind in _ROWS for question in reading.questions)
+    asked = (*reading.questions, *(() if waits else settled.telling.asked.questions()))
     return replace(reading, findings=[*reading.findings, *settled.telling.findings], questions=asked)
 
 
@@ -96,7 +99,7 @@ def _compared(paths: Sequence[Path], into: Path, said: Said) -> tuple[Folder, Re
     reading = load(paths, known=folder.inventory, beside=[into])
     folder.know(said, {department.id for department in reading.inventory.departments})
     answers = read_answers([into, *folders_of(paths)], [])  # what is wrong with them is among the reading's findings
-    return folder, reading, settle(folder.inventory, folder.tables, reading, answers, said)
+    return folder, reading, Settling(folder.inventory, folder.tables, reading, answers, said).settle()
 
 
 def as_renamed(reading: Reading, renamed: Mapping[str, str]) -> Reading:
@@ -159,7 +162,7 @@ def classify(ident: str, into: Path) -> Import:
     system = folder.systems[ident]
     row = Withheld(system.department, system.row_no, answered=True, file=folder.files[ident])
     rest = {other: at for other, at in folder.tables.systems.items() if other != ident}
-    after = Stored(rest, [*folder.tables.withheld, (row, folder.tables.systems.get(ident, ""))])
+    after = origins.Stored(rest, [*folder.tables.withheld, (row, folder.tables.systems.get(ident, ""))])
     return _laid_over_folder(folder, Reading(inventory=Inventory()), Settled({ident: CLASSIFIED}, tables=after))
 
 
@@ -232,7 +235,7 @@ def _alone(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _keep_origins(result: Import, merged: Inventory, tables: Stored, into: Path) -> None:
+def _keep_origins(result: Import, merged: Inventory, tables: origins.Stored, into: Path) -> None:
     file = into / origins.FILE
     before = file.read_text("utf-8", errors="replace") if file.is_file() else ""
     systems = systems_of(merged)

@@ -12,8 +12,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,6 @@ from typing import Any
 from pydantic_core import to_jsonable_python
 
 from orchestrator.inventory import personal
-from orchestrator.inventory.folder.resent import Stored
 from orchestrator.inventory.reading import Reading, Withheld
 from orchestrator.models import System
 
@@ -36,6 +35,14 @@ _CELL = re.compile(r"(.*) › ([A-Z]{1,3})([0-9]{1,7})", re.DOTALL)
 
 Origins = Mapping[str, list[str]]
 """System id → its lines."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What the folder knows of the sheets that its systems (id → key) and its classified and unanswered rows came from."""
+
+    systems: Mapping[str, str] = field(default_factory=dict)
+    withheld: Sequence[tuple[Withheld, str]] = ()
 
 
 def read_origins(folder: Path) -> Origins:

@@ -6,10 +6,11 @@ A *key* stands for one sheet of one file: the digest of its name, with a number 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from orchestrator.inventory.folder.origins import Stored
 from orchestrator.inventory.names import key, make_id, same_file, table_key
 from orchestrator.inventory.questions import digest
 from orchestrator.inventory.reading import Reading, Withheld
@@ -19,27 +20,17 @@ NOBODY = make_id("dept", "?")
 """The department of rows that name none."""
 
 
-@dataclass(frozen=True)
-class Stored:
-    """What the folder knows of the sheets that its systems (id → key) and its classified and unanswered rows came from."""
-
-    systems: Mapping[str, str] = field(default_factory=dict)
-    withheld: Sequence[tuple[Withheld, str]] = ()
-
-
 @dataclass
 class Sheet:
-    """One sheet of a reading."""
+    """One sheet of a reading. ``fresh``: rows of it that were not stored before and name no stored system. ``again``: keys of the stored sheets
+    that it is. ``touched``: key and department of the stored systems that it lists."""
 
     place: tuple[str, str]
     systems: list[System] = field(default_factory=list)
     rows: list[Withheld] = field(default_factory=list)
     fresh: list[Withheld] = field(default_factory=list)
-    """Rows of it that were not stored before and name no stored system."""
     again: set[str] = field(default_factory=set)
-    """Keys of the stored sheets that it is."""
     touched: set[tuple[str, str]] = field(default_factory=set)
-    """Key and department of the stored systems that it lists."""
     key: str = ""
 
     @cached_property
@@ -127,34 +118,27 @@ class Resent:
             sheet.key = min(had, key=lambda table: (len(table), table)) if had else next(name for name in names if name not in taken)
             taken = taken | {sheet.key}
 
-    def keys_after(self) -> dict[str, str]:
-        """System → key. One that is missing and stays belongs to the sheet that should list it."""
-        listed = {system.id: sheet.key for sheet in self.sheets for system in sheet.systems}
-        return {**self.stored.systems, **{ident: on[0].key for ident, on in self.missing.items()}, **listed}
-
     def rows_left(self) -> list[tuple[Withheld, str, Sheet | None]]:
         """Stored rows that still count, each with its key and the sheet that does not list it. A sheet replaces all rows of the stored one of
         its name; of one of another name as many as it has, those that bear a number of its first."""
-        left: list[tuple[Withheld, str, Sheet | None]] = []
         numbers = Counter((row.department, row.row_no) for sheet in self.sheets for row in sheet.rows)
         numbers.update({(one.department, one.row_no) for one in self.new if one.row_no is not None})
         room = {sheet.place: len(sheet.rows) for sheet in self.sheets}
-        covered: list[tuple[Withheld, str, Sheet]] = []
-        for row, table in self.stored.withheld:
+        names = {sheet.name for sheet in self.sheets}
+        left: list[tuple[Withheld, str, Sheet | None]] = []
+        for row, table in sorted(
+            self.stored.withheld, key=lambda one: (one[1].partition(".")[0] not in names, not numbers[one[0].department, one[0].row_no])
+        ):
             on = [sheet for sheet in self.sheets if sheet.covers(table, row.department)]
             alone = [sheet for sheet in self.sheets if row.department in sheet.departments and not (table and (sheet.again or sheet.touched))]
-            if any(table.partition(".")[0] == sheet.name for sheet in on):
-                room[on[0].place] -= 1
-            elif on or (alone and not table):
-                covered.append((row, table, (on or alone)[0]))
-            else:
-                left.append((row, table, next(iter([*self.left_of_file(table, row.department), *alone]), None)))
-        for row, table, sheet in sorted(covered, key=lambda one: not numbers[one[0].department, one[0].row_no]):
-            again = numbers[row.department, row.row_no] > 0
+            sheets = on or (alone if not table else []) or self.left_of_file(table, row.department) or alone
+            again = bool(on or not table) and numbers[row.department, row.row_no] > 0
             numbers[row.department, row.row_no] -= 1
-            if not again and not (table and room[sheet.place] > 0):
-                left.append((row, table, sheet))
-            room[sheet.place] -= 1
+            same = any(table.partition(".")[0] == sheet.name for sheet in on)
+            if not (same or again or (on and table and room[on[0].place] > 0)):
+                left.append((row, table, sheets[0] if sheets else None))
+            elif on:
+                room[on[0].place] -= 1
         return left
 
 

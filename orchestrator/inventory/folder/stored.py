@@ -11,7 +11,6 @@ from pathlib import Path
 from orchestrator.errors import Finding, Refused, UsageError
 from orchestrator.inventory.folder import origins
 from orchestrator.inventory.folder.asking_again import Said
-from orchestrator.inventory.folder.resent import Stored
 from orchestrator.inventory.folder.write import REFERENCE_FILE, RESERVED
 from orchestrator.inventory.load import load
 from orchestrator.inventory.reading import YAML_SUFFIXES, systems_of
@@ -25,12 +24,12 @@ class Folder:
     path: Path
     inventory: Inventory
     files: dict[str, str]
-    tables: Stored
+    tables: origins.Stored
 
     @classmethod
     def read(cls, path: Path) -> Folder:
         if not path.exists():
-            return cls(path, Inventory(), {}, Stored())
+            return cls(path, Inventory(), {}, origins.Stored())
         former = load([path])
         if former.errors:
             raise Refused(f"现有台账有错误 (the inventory in {path.name} has errors)", findings=former.findings, where=str(path))

@@ -12,6 +12,7 @@ from openpyxl import load_workbook
 from orchestrator.cli.main import main
 from orchestrator.inventory.answersheet import SHEET
 from orchestrator.inventory.load import load
+from orchestrator.inventory.names import make_id
 
 HEAD = "序号,单位名称,单位层级,单位性质,系统名称,类别,是否涉密,建设状态,操作系统\n"
 
@@ -130,3 +131,28 @@ def test_rows_of_a_sheet_that_continues_nothing_are_one_question(said: str, caps
         imports(later)
         assert names() == {"水费系统", "河长制系统", *(["档案系统"] if said != "ids" else [])}
         assert (classified(), asked(later, capsys)) == (1, [])
+
+
+def test_what_a_form_lists_is_asked_first_and_what_it_no_longer_lists_then(capsys: pytest.CaptureFixture[str]) -> None:
+    later = form("水费系统", "河长制系统")
+    later.write_text(later.read_text("utf-8").replace("河长制系统,应用系统,否", "河长制系统,应用系统,"), encoding="utf-8")
+    assert [question["kind"] for question in asked(later, capsys)] == ["sheet"]
+    answer(later, "均非涉密")
+    assert [question["kind"] for question in asked(later, capsys)] == ["gone"]
+    answer(later, "已撤销")
+    imports(later)
+    assert (names(), asked(later, capsys)) == ({"水费系统", "河长制系统"}, [])
+
+
+def test_a_classified_row_of_a_sheet_whose_owner_was_answered_is_its_owners() -> None:
+    path = Path("审计.csv")
+    head, row = "系统名称,类别,是否涉密,建设状态\n", "联网审计,应用系统,{},已建\n"
+    path.write_text(head + row.format("否"), encoding="utf-8")
+    answer(path, "市审计局")
+    answer(path, "市直、政府")
+    imports(path)
+    path.write_text(head + row.format("是"), encoding="utf-8")
+    imports(path)
+    assert names() == {"水费系统", "河长制系统", "档案系统"}
+    (left,) = [row for row in load([Path("inventory")]).inventory.excluded if row.system is None]
+    assert left.department != make_id("dept", "?")
