@@ -181,7 +181,7 @@ def _read(file: Path, name: str, builder: Builder, today: dt.date, *, named: boo
                 "file-kind",
                 "error" if named else "warning",
                 "不支持的文件类型，未读取 (file type not supported; not read)",
-                "提供 .xlsx、.xls、.ods、.docx、.csv 或 .yaml (give .xlsx, .xls, .ods, .docx, .csv or .yaml)",
+                "提供 .xlsx、.ods、.docx、.csv 或 .yaml (give .xlsx, .ods, .docx, .csv or .yaml)",
                 file=name,
             )
         )

@@ -24,6 +24,7 @@ from orchestrator.inventory.sheets.machine_lists import read_machines
 from orchestrator.inventory.sheets.row_cells import RowCells, at
 from orchestrator.inventory.sheets.rowkind import Kind, kind_of_row
 from orchestrator.inventory.sheets.sheet_notes import SheetNotes
+from orchestrator.inventory.sheets.side_by_side import split_grid
 from orchestrator.inventory.sheets.table import Unclear, Unrecognised, read_tables
 from orchestrator.inventory.sheets.unknown_tables import ask_about_columns, ask_about_table
 from orchestrator.inventory.values import read_value
@@ -39,7 +40,13 @@ _PASSED = {
 
 
 def read_sheet(grid: Grid, file: str, builder: Builder, today: dt.date) -> bool:
-    """Read one sheet, whoever's table it is. False when nothing was recognised on it. Raises ``BadFile`` from the grid's rows."""
+    """Read one sheet, whoever's tables stand on it. False when nothing was recognised on it. Raises ``BadFile`` from the grid's rows."""
+    first, grid = ahead(grid)
+    read = [_read_table(table, file, builder, today) for table in split_grid(grid, first)]
+    return any(read)
+
+
+def _read_table(grid: Grid, file: str, builder: Builder, today: dt.date) -> bool:
     first, grid = ahead(grid)
     found = recognise(builder.foreign, grid.name, first, grid.merged)
     if found is None:

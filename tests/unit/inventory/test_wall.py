@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,9 @@ from openpyxl import Workbook
 from orchestrator.inventory.build.wall import touches
 from orchestrator.inventory.load import load
 from orchestrator.inventory.reading import Reading
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "fixtures"))
+from workbooks import save_values  # type: ignore[import-not-found]
 
 HEAD = ["序号", "单位名称", "单位层级", "单位性质", "系统名称", "类别", "是否涉密", "建设状态", "操作系统", "备注", "机柜"]
 
@@ -55,28 +59,11 @@ def test_a_formula_that_looks_at_it_gives_nothing(tmp_path: Path) -> None:
     path = tmp_path / "form.xlsx"
     rows = [row(1, "玄武系统", "是"), row(2, "水费系统", remark="=E2"), row(3, "水库系统", remark="=E3"), row(4, "报表系统", remark='=HYPERLINK("http://a","一张表")')]
     read(tmp_path, rows)
-    _with_saved_values(path, {"J3": "玄武系统的备注", "J4": "水费系统"})
+    save_values(path, {"J3": "玄武系统的备注", "J4": "水费系统"})
     reading = load([path])
     assert {system.name: system.remark for system in reading.inventory.systems} == {"水费系统": None, "水库系统": "水费系统", "报表系统": "一张表"}
     assert "玄武" not in str(reading)
     assert "formula-touches-classified" in {finding.code for finding in reading.findings}
-
-
-def _with_saved_values(path: Path, values: dict[str, str]) -> None:
-    """openpyxl writes no values of formulas: put them in, as Excel does."""
-    import re
-    import zipfile
-
-    with zipfile.ZipFile(path) as archive:
-        parts = {name: archive.read(name) for name in archive.namelist()}
-    text = parts["xl/worksheets/sheet1.xml"].decode()
-    for cell, value in values.items():
-        text, count = re.subn(rf'<c r="{cell}"([^>]*)>(<f>[^<]*</f>)<v ?/?>(?:</v>)?</c>', rf'<c r="{cell}"\1 t="str">\2<v>{value}</v></c>', text)
-        assert count == 1
-    parts["xl/worksheets/sheet1.xml"] = text.encode()
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, data in parts.items():
-            archive.writestr(name, data)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,65 @@
+"""Tables that stand side by side on one sheet: the same headers again, further to the right. Each is read as a sheet of its own, its cells
+staying where they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from orchestrator.inventory import cells
+from orchestrator.inventory.forms import header_key, most_headers
+from orchestrator.inventory.sheets.archive import column_of
+from orchestrator.inventory.sheets.grids import Grid, Row, address
+
+_FEWEST = 3
+"""Headers that a table has at least."""
+
+
+@dataclass(frozen=True)
+class _Span:
+    """Columns of one table: from ``first`` up to, without, ``end``."""
+
+    first: int
+    end: int | None
+
+    def holds(self, column: int) -> bool:
+        return self.first <= column and (self.end is None or column < self.end)
+
+    def of(self, addresses: Iterable[str]) -> set[str]:
+        return {at for at in addresses if self.holds(column_of(at.rstrip("0123456789").encode()) - 1)}
+
+
+def split_grid(grid: Grid, first: Sequence[Row]) -> Iterator[Grid]:
+    """The sheet as it is, or each of its tables. A formula there gives nothing: what it looks at may be a classified row of the other table."""
+    spans = next((found for row in first if (found := _spans(row))), [])
+    if not spans:
+        yield grid
+        return
+    rows = list(grid.rows)
+    for span in spans:
+        formulas = {at: grid.formulas[at] for at in span.of(grid.formulas)}
+        yield replace(
+            grid, rows=_only(rows, span, formulas), merged=[range_ for range_ in grid.merged if span.holds(range_[1])], formulas=formulas,
+            comments=span.of(grid.comments), errors=span.of(grid.errors),
+        )  # fmt: skip
+
+
+def _only(rows: Sequence[Row], span: _Span, formulas: Iterable[str]) -> Iterator[Row]:
+    known = set(formulas)
+    for number, row in enumerate(rows):
+        line = [cell if span.holds(column) else None for column, cell in enumerate(row)]
+        yield [None if cell is not None and address(number, column) in known else cell for column, cell in enumerate(line)] if known else line
+
+
+def _spans(row: Row) -> list[_Span]:
+    """The tables whose header this row is, where it has the same headers several times, one table after the other."""
+    heads = [(column, header_key(cells.text_of(cell))) for column, cell in enumerate(row) if isinstance(cell, str) and not cells.is_blank(cell)]
+    starts = [at for at, (_, words) in enumerate(heads) if words == heads[0][1]]
+    if len(starts) < 2 or len(heads) % len(starts) or len(heads) < _FEWEST * len(starts):
+        return []
+    size = len(heads) // len(starts)
+    tables = [[words for _, words in heads[at : at + size]] for at in range(0, len(heads), size)]
+    if any(table != tables[0] for table in tables) or len(set(tables[0])) < size or most_headers(tables[0])[0] < _FEWEST:
+        return []
+    columns = [heads[at][0] for at in range(0, len(heads), size)]
+    return [_Span(first if number else 0, end) for number, (first, end) in enumerate(zip(columns, [*columns[1:], None], strict=True))]
