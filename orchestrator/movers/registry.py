@@ -32,7 +32,7 @@ def make_mover(kind: str, hands: Hands) -> Mover:
         from orchestrator.movers.postgresql.mover import PostgresMover
 
         return PostgresMover(hands)
-    if kind == "mariadb":  # no engine leads to it yet: its gateway and its server's preparation are missing (decisions/0026)
+    if kind == "mariadb":  # no engine leads to it yet: its gateway and its server's preparation are missing (decisions/0027)
         from orchestrator.movers.mariadb.mover import MariadbMover
 
         return MariadbMover(hands)

@@ -165,6 +165,13 @@ SOURCE: tuple[Question, ...] = (
         "warning",
     ),
     Question(
+        "superuser-session",
+        "SELECT CONCAT('session ', id, ' of ', user, ' from ', host, ' in ', COALESCE(db, 'no database')) FROM"
+        " information_schema.processlist WHERE user IN ('root', 'mysql', 'debian-sys-maint') ORDER BY id",
+        "it must be ended before the switch: administrators are not shut out",
+        "warning",
+    ),
+    Question(
         "other-consumer",
         "SELECT CONCAT(user, ' from ', host, ' follows the binary log: it falls silent after the switch') FROM"
         " information_schema.processlist WHERE command = 'Binlog Dump' AND user <> {admin} ORDER BY 1",
