@@ -15,7 +15,7 @@ import pytest
 
 from tests.lab.base import base_root
 from tests.lab.journey import WAITING, Citizens
-from tests.lab.lab import why_not
+from tests.lab.permitted import why_not
 from tests.lab.shell import NoLab
 from tests.openstack.city import CityOnOpenStack, PatientJourney
 from tests.openstack.cloud import LabCloud
