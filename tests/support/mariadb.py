@@ -227,6 +227,7 @@ class Servers:
                     cursor.execute("DROP ROLE %s", (user,))
                 else:
                     cursor.execute("DROP USER %s@%s", (user, host))
-            cursor.execute("SET GLOBAL group_concat_max_len = DEFAULT")
+            for setting in ("group_concat_max_len", "max_statement_time", "wait_timeout", "sql_mode"):
+                cursor.execute(f"SET GLOBAL {setting} = DEFAULT")
             cursor.execute("RESET MASTER")
             cursor.execute("SET GLOBAL gtid_slave_pos = ''")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from orchestrator.errors import StepFailed, ToolError
 from orchestrator.movers.contract import Facts, Hands, Part
-from orchestrator.movers.mariadb import accounts, definitions, dumps, records
+from orchestrator.movers.mariadb import accounts, check, definitions, dumps, records
 from orchestrator.movers.mariadb.accounts import Account
 from orchestrator.movers.mariadb.connections import Connection, connect, fill, names_of, quote
 from orchestrator.movers.mariadb.following import backup_path, create_database
@@ -27,6 +27,7 @@ _SHOWN = 20
 def back_up(part: Part, hands: Hands) -> Facts:
     """Dumps the source, restores on the target, compares. Raises StepFailed with what differs, or with the server's words."""
     names, path = names_of(part), backup_path(part, hands)
+    check.refuse(part, hands)
     again = path.with_suffix(".again")
     with connect(part, "source") as source, connect(part, "target") as target:
         before = definitions.take(source, names, part.admin, schema=part.name)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pymysql
 
-from orchestrator.errors import Finding
+from orchestrator.errors import Finding, Refused
 from orchestrator.movers.contract import Hands, Moment, Part
 from orchestrator.movers.mariadb import accounts, channel, definitions, records
 from orchestrator.movers.mariadb.connections import Connection, connect, names_of, words_of
 from orchestrator.movers.mariadb.names import Names
-from orchestrator.movers.mariadb.questions import EITHER_SIDE, SOURCE, TARGET, Question
+from orchestrator.movers.mariadb.questions import EITHER_SIDE, SOURCE, TARGET, VERSION, Question
 from orchestrator.movers.side import Lost
 
 COPIED = "copied"
@@ -24,9 +24,19 @@ def findings(part: Part, moment: Moment, hands: Hands) -> list[Finding]:
     if moment is Moment.PREFLIGHT:
         return found
     found += _of_side(part, "target", moment)
-    if not any(finding.code == "no-answer" for finding in found):
-        found += _across(part, moment)
-    return found
+    if any(finding.code in ("no-answer", "version-never-run", "engine-rights") for finding in found):
+        return found  # what only both together show cannot be asked
+    try:
+        return found + _across(part, moment)
+    except (Lost, pymysql.err.Error) as error:
+        return [*found, _finding(part, "no-answer", f"both sides cannot be asked: {words_of(error)}", "try it again when both answer")]
+
+
+def refuse(part: Part, hands: Hands) -> None:
+    """Raises Refused with every reason, before anything is touched: somebody else may use the target."""
+    found = [finding for finding in findings(part, Moment.COPY, hands) if finding.severity == "error"]
+    if found:
+        raise Refused(f"{len(found)} reasons not to copy {part.name}", findings=found, where=part.name)
 
 
 def _of_side(part: Part, side: str, moment: Moment) -> list[Finding]:
@@ -39,7 +49,7 @@ def _of_side(part: Part, side: str, moment: Moment) -> list[Finding]:
 
 
 def _ask_side(part: Part, connection: Connection, side: str, moment: Moment) -> list[Finding]:
-    found = _find_missing_rights(part, connection)
+    found = _ask(part, connection, VERSION, side) or _find_missing_rights(part, connection)
     if found:
         return found
     names = names_of(part)
@@ -149,9 +159,11 @@ def _compare_settings(part: Part, source: Connection, target: Connection) -> lis
         if here.get(name) != there.get(name):
             message = f"{name} is “{here.get(name)}” on the source and “{there.get(name)}” on the target"
             found.append(_finding(part, "setting-differs", message, "write the source's value into the target's configuration"))
-    smaller = target.scalar("SELECT @@GLOBAL.max_allowed_packet") < source.scalar("SELECT @@GLOBAL.max_allowed_packet")
-    if smaller:
-        found.append(_finding(part, "setting-differs", "max_allowed_packet is smaller on the target", "make it as large as the source's"))
+    for name in ("max_allowed_packet", "max_connections"):
+        room, needed = (connection.scalar(f"SELECT @@GLOBAL.{name}") for connection in (target, source))
+        if room < needed:
+            message = f"{name} is {room} on the target and {needed} on the source"
+            found.append(_finding(part, "setting-differs", message, "make it as large as the source's"))
     return found
 
 

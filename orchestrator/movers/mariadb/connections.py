@@ -104,7 +104,7 @@ def words_of(error: BaseException) -> str:
 
 
 def open_connection(*, host: str, port: int, user: str, password: str) -> Connection:
-    """A session of ours. Raises Lost when nobody answers, the driver's error when the server refuses."""
+    """A session of ours. Raises Lost when nobody answers, the driver's error when the server refuses or is another product."""
     where = f"{host}:{port}"
     try:
         raw: Raw[Any] = pymysql.connect(
@@ -117,6 +117,10 @@ def open_connection(*, host: str, port: int, user: str, password: str) -> Connec
         raise
     with contextlib.suppress(OSError, AttributeError):
         raw._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # type: ignore[attr-defined]
+    version = str(raw.get_server_info())  # type: ignore[no-untyped-call]
+    if "MariaDB" not in version:
+        raw.close()
+        raise pymysql.err.NotSupportedError(f"{where} is no MariaDB but {version}: it is vendor-run, since it was never moved by this software")
     connection = Connection(raw, where)
     connection.execute(_SETTINGS, _WEEK)
     return connection

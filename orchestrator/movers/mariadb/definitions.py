@@ -24,6 +24,7 @@ SETTINGS = (
     "default_week_format", "lc_time_names", "ft_min_word_len", "innodb_ft_min_token_size", "innodb_ft_max_token_size", "ft_stopword_file",
     "innodb_ft_enable_stopword", "foreign_key_checks", "unique_checks", "check_constraint_checks", "sql_select_limit", "sql_safe_updates",
     "default_password_lifetime", "log_bin_trust_function_creators", "concat_compat", "secure_auth", "local_infile", "completion_type",
+    "wait_timeout", "interactive_timeout", "innodb_lock_wait_timeout", "lock_wait_timeout", "max_statement_time", "max_user_connections",
 )  # fmt: skip
 """What changes the meaning of a statement or of a log-in. One that a server does not know is left out."""
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from orchestrator.errors import Refused, StepFailed, ToolError, TurnedBack
-from orchestrator.movers.contract import Facts, Hands, Moment, Part
+from orchestrator.errors import StepFailed, ToolError, TurnedBack
+from orchestrator.movers.contract import Facts, Hands, Part
 from orchestrator.movers.mariadb import accounts, channel, check, definitions, dumps, fence, numbers, records
 from orchestrator.movers.mariadb.accounts import Account
 from orchestrator.movers.mariadb.connections import Connection, connect, fill, names_of
@@ -25,9 +25,7 @@ def prepare(part: Part, hands: Hands) -> Facts:
     if prepared(part):
         with connect(part, "source") as source, connect(part, "target") as target:
             return _facts(part, source, target, hands, size=0)
-    found = [finding for finding in check.findings(part, Moment.COPY, hands) if finding.severity == "error"]
-    if found:
-        raise Refused(f"{len(found)} reasons not to copy {part.name}", findings=found, where=part.name)
+    check.refuse(part, hands)
     names = names_of(part)
     with connect(part, "source") as source, connect(part, "target") as target:
         _prepare_source(part, source, names)

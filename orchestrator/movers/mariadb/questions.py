@@ -29,13 +29,15 @@ _COLUMNS = (
     " WHERE c.table_schema = {database} AND t.table_type = 'BASE TABLE'"
 )
 
+VERSION = Question(
+    "version-never-run",
+    "SELECT CONCAT('the server is ', VERSION(), ', and only MariaDB 10.11 was ever moved') FROM DUAL"
+    " WHERE VERSION() NOT LIKE '10.11.%%' OR VERSION() NOT LIKE '%%MariaDB%%'",
+    "it is vendor-run until this version was shown: plan human tasks for its copy",
+)
+"""Asked first: another version or product may not know what the others ask for."""
+
 EITHER_SIDE: tuple[Question, ...] = (
-    Question(
-        "version-never-run",
-        "SELECT CONCAT('the server is ', VERSION(), ', and only MariaDB 10.11 was ever moved') FROM DUAL"
-        " WHERE VERSION() NOT LIKE '10.11.%%' OR VERSION() NOT LIKE '%%MariaDB%%'",
-        "it is vendor-run until this version was shown: plan human tasks for its copy",
-    ),
     Question("binary-log", "SELECT 'the binary log is off' FROM DUAL WHERE NOT @@GLOBAL.log_bin", f"set log_bin: {_PREPARE}"),
     Question(
         "binary-log-form",

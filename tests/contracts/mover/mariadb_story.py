@@ -187,6 +187,12 @@ class MariadbStory:
             lines += [f"ours: {row}" for row in cursor.fetchall()] if locks else []
         return lines
 
+    def list_target(self) -> list[Any]:
+        """Databases and accounts of the target's server."""
+        with self.connect("target", database=None) as admin, admin.cursor() as cursor:
+            cursor.execute("SELECT schema_name, '' FROM information_schema.schemata UNION ALL SELECT user, priv FROM mysql.global_priv")
+            return sorted(cursor.fetchall())
+
     def check(self, moment: Moment) -> list[Finding]:
         return [finding for finding in self.mover.check(self.part, moment) if finding.severity == "error"]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.errors import Refused
 from orchestrator.movers.contract import Direction, Moment
 from tests.contracts.mover.cases import Case, all_cases
 from tests.contracts.mover.mariadb_story import Application, MariadbStory
@@ -63,6 +64,12 @@ def _refused(story: MariadbStory) -> None:
     assert of_its_kind, f"no finding {case.code}, but {findings}"
     for name in case.names:
         assert any(name in message for message in of_its_kind), f"nobody names {name}: {findings}"
+    if moment is Moment.COPY:
+        on_target = story.list_target()
+        for act in (story.mover.back_up, story.mover.prepare):
+            with pytest.raises(Refused):
+                act(story.part)
+        assert story.list_target() == on_target
     if moment is Moment.GATE:
         story.withdraw()
 
