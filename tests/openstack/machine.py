@@ -51,7 +51,8 @@ def _why_no_namespaces() -> str:
     try:
         run(["unshare", "--mount", "--pid", "--fork", "--uts", "--ipc", "--net", "sh", "-ec", script], limit=30)
     except LabError as error:
-        return f"this machine lets nobody make what an OpenStack stands in: {str(error).rpartition(": ended with ")[2]}"
+        reason = str(error).rpartition("ended with ")[2]
+        return f"this machine lets nobody make what an OpenStack stands in: {reason}"
     return ""
 
 
