@@ -72,6 +72,7 @@ server {
 }
 """
 SEED = """
+raise 'there is no default data' unless Tracker.any? && IssueStatus.any? && IssuePriority.any?
 Setting.rest_api_enabled = '1'
 admin = User.find_by_login('admin')
 admin.update!(must_change_passwd: false)
@@ -101,8 +102,8 @@ def _install(app: LabHost, pool: LabHost, db: LabHost, passwords: Passwords) -> 
     direct = DATABASE_YML.format(host=db.address, port=5432, database=DATABASE, role=ROLE, password=passwords[ROLE])
     app.write("/etc/redmine/default/database.yml", direct, mode=0o640, owner="root:www-data")
     in_redmine = "cd /usr/share/redmine; export RAILS_ENV=production REDMINE_INSTANCE=default REDMINE_LANG=en SCHEMA=/dev/null"
-    made = f"{in_redmine}; bundle exec rake db:migrate redmine:load_default_data >/dev/null"
-    app.script(made, account="www-data", limit=900)
+    for task in ("db:migrate", "redmine:load_default_data"):  # two runs: the first one's classes know no columns yet
+        app.script(f"{in_redmine}; bundle exec rake {task} >/dev/null", account="www-data", limit=900)
     app.write("/var/cache/redmine/seed.rb", SEED)
     key = app.script(f"{in_redmine}; bundle exec rails runner /var/cache/redmine/seed.rb", account="www-data", limit=300).split()[-1]
     pooled = DATABASE_YML.format(host=pool.address, port=6432, database=DATABASE, role=ROLE, password=passwords[ROLE])
