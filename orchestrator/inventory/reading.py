@@ -56,6 +56,8 @@ class Raw:
     """Digest of the headers of its table (see ``questions``)."""
     contexts: Mapping[str, str] = field(default_factory=dict)
     """Where it stands, in words: sheet, title, file. One mapping for all rows of a table."""
+    code: str = ""
+    """What the office calls it where it has another id."""
     stored: bool = False
     """It stands for a system of an earlier import, of which only technical rows were read."""
 

@@ -43,10 +43,18 @@ class KnownIds:
         return self._stored
 
     def give(self, raws: list[Raw]) -> None:
-        """An id for each that has none: the one that it had before, else a new one."""
+        """An id for each: its code, where that is a stored system's; else the one that it had before by department, name and kind; else its
+        code, or a new one. A code that an office invents for a system that is stored is a name of it (``code``), and makes no second one."""
+        known = set(self._systems.values())
+        taken = {str(raw.values.get("id")) for raw in raws} & known
         for raw in raws:
-            if raw.values.get("id") in (None, ""):
-                raw.values["id"] = self._systems.get(_who(*_of(raw))) or self._new(*_of(raw))
+            code = str(raw.values.get("id") or "")
+            former = self._systems.get(_who(*_of(raw)), "")
+            if code not in known and former and former not in taken:
+                raw.code, raw.values["id"] = code, former
+                taken.add(former)
+            elif not code:
+                raw.values["id"] = former or self._new(*_of(raw))
 
     def named(self, code: str, department: str, name: str) -> str:
         """The stored system that a row says it is, by its code, or by department and name; empty where that is none, or several."""
@@ -76,7 +84,7 @@ def _index(raws: list[Raw]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for raw in raws:
         ident = str(raw.values["id"])
-        for name in {key(ident), key(str(raw.values["name"]))}:
+        for name in {key(ident), key(str(raw.values["name"])), key(raw.code)} - {""}:
             found.setdefault(name, []).append(ident)
     return found
 

@@ -339,6 +339,19 @@ def test_an_answer_of_none_replaces_what_was_stored_and_silence_does_not(city: C
 # ---------------------------------------------------------------- ids
 
 
+def test_a_code_that_comes_later_is_a_name_of_the_stored_system(city: City) -> None:
+    city.imports(city.form("a.xlsx", row(1, "甲系统"), row(2, "乙系统")))
+    before = {system.name: system.id for system in city.systems().values()}
+    rows = [[*row(1, "甲系统"), "SW-01"], [*row(2, "乙系统", depends="SW-01"), ""]]
+    for extra in ([], [[*row(3, "丙系统"), "SW-03"]]):
+        sheets = [{"name": "统计表", "rows": [[*HEADERS, "系统编码"], *rows, *extra]}, {"name": "主机", "rows": [HOSTS, ["SW-01", "h", "10.1.1.1", 8]]}]
+        city.imports(build(city.folder / "a.xlsx", sheets))
+        assert before.items() <= {system.name: system.id for system in city.systems().values()}.items()
+    assert (len(city.systems()), city.systems()["丙系统"].id) == (3, "sw-03")
+    assert city.systems()["乙系统"].depends_on == (before["甲系统"],)
+    assert [host.name for host in city.systems()["甲系统"].hosts] == ["h"]
+
+
 def test_a_new_system_does_not_take_the_id_of_one_that_only_moved_down(city: City) -> None:
     city.imports(city.form("a.xlsx", row(1, "行政审批系统"), row(2, "乙系统")))
     before = {name: system.id for name, system in city.systems().items()}
