@@ -8,7 +8,7 @@ from orchestrator.inventory.answerbook import Answers
 from orchestrator.inventory.folder.asking_again import CLASSIFIED, KEPT, RENAMED, Said, Telling, read_fate, read_ids
 from orchestrator.inventory.folder.origins import Stored
 from orchestrator.inventory.folder.resent import NOBODY, Resent, Sheet
-from orchestrator.inventory.names import key, near
+from orchestrator.inventory.names import Names, key
 from orchestrator.inventory.reading import Reading, Withheld, systems_of
 from orchestrator.models import Inventory, System
 
@@ -34,7 +34,13 @@ class Settling:
         self.settled = Settled(dict.fromkeys(said.remove, "--remove"), telling=Telling(known, reading))
         self.kept = {one.id for one in self.before.values() if {one.id, one.department} & {*said.keep}}
         self.named = {row.system: row for row in reading.withheld if row.system and row.system not in self.resent.listed}
-        self.rows = [(row, sheet.key) for sheet in self.resent.sheets for row in sheet.rows]
+        self.new: dict[str, list[System]] = {}
+        """New systems of a department, and of a name."""
+        for system in self.resent.new:
+            for word in (system.department, key(system.name)):
+                self.new.setdefault(word, []).append(system)
+        self.alike = {department: Names(one.name for one in self.new.get(department, ())) for department in self.resent.owners}
+        self.added: list[tuple[Withheld, str]] = []
 
     def settle(self) -> Settled:
         resent, settled = self.resent, self.settled
@@ -48,12 +54,13 @@ class Settling:
         settled.telling.alike(resent, [self.before[ident] for ident in sorted(unlisted)], [*settled.removed])
         left = resent.rows_left()
         settled.telling.rows_kept([(row, sheet) for row, _, sheet in left if sheet])
-        self.rows += [(row, table) for row, table, _ in left]
+        rows = [(row, sheet.key) for sheet in resent.sheets for row in sheet.rows if row.system not in self.kept or row.answered]
+        rows += [(row, table) for row, table, _ in left] + self.added
         gone = settled.removed.keys() - resent.listed
         keys = {**resent.stored.systems, **{ident: on[0].key for ident, on in resent.missing.items()}}  # what stays is of the sheet that should list it
         keys |= {system.id: sheet.key for sheet in resent.sheets for system in sheet.systems}
         keys = {settled.renamed.get(ident, ident): table for ident, table in keys.items() if ident not in gone}
-        settled.tables = Stored(keys, self.rows)
+        settled.tables = Stored(keys, rows)
         return settled
 
     def _settle_one(self, ident: str, sheets: list[Sheet]) -> None:
@@ -63,8 +70,7 @@ class Settling:
         if ident in self.said.rename:
             fate, name = RENAMED, self.said.rename[ident]
         if ident in self.kept or fate == KEPT:
-            self.kept.add(ident)
-            self.rows = [(one, table) for one, table in self.rows if one is not row]  # it is that system, and no further row
+            self.kept.add(ident)  # a row that does not answer is that system, and no further one
         elif fate == RENAMED:
             again = [one for one in self.resent.new if one.id == name or key(one.name) == key(name)]
             if len(again) != 1 or again[0].id in self.settled.renamed:
@@ -81,8 +87,9 @@ class Settling:
     def _ask(self, system: System, sheets: list[Sheet]) -> None:
         """The import waits where the form has something new that the system may have become."""
         rows = [row for sheet in sheets for row in sheet.fresh if row.department == system.department or self.resent.is_loose(row)]
-        new = [one for one in self.resent.new if one.department == system.department or key(one.name) == key(system.name)]
-        alike = [one.name for one in new if key(one.name) == key(system.name)] or near(system.name, [one.name for one in new])
+        same = self.new.get(key(system.name), [])
+        new = [*same, *(one for one in self.new.get(system.department, ()) if one not in same)]
+        alike = [one.name for one in same] or self.alike[system.department].near(system.name)
         self.settled.telling.gone(system, sheets[0], rows, new, self.named.get(system.id), alike if len(alike) == 1 and not rows else [])
 
     def _count_as_classified(self, system: System, sheets: list[Sheet]) -> None:
@@ -91,7 +98,7 @@ class Settling:
         for sheet in sheets:
             sheet.fresh = [one for one in sheet.fresh if one is not row]
         if row is None:
-            self.rows.append((Withheld(system.department, system.row_no, answered=True, file=""), ""))
+            self.added.append((Withheld(system.department, system.row_no, answered=True, file=""), ""))
 
     def _ask_of_rows(self, sheet: Sheet, unlisted: list[str]) -> None:
         """New rows of departments of which the sheet continues nothing: whether they are systems that other sheets brought."""
