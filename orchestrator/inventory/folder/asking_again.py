@@ -26,6 +26,12 @@ WHY = {
     "": "是否涉密未答，按涉密处理 (whether it is classified is no longer answered: treated as classified)",
     "--remove": "按 --remove 移除 (by --remove)",
 }
+_FATES = {
+    KEPT: {KEPT, "仍在用", "还在", "仍存在"},
+    CLASSIFIED: {CLASSIFIED, "涉密", "已转涉密", "转为涉密"},
+    WITHDRAWN: {WITHDRAWN, "撤销", "已注销"},
+}
+_RENAMED = re.compile(r"(?:已?(?:改名|更名|改)为|现名为?)[:：“”\"]*(.+?)[“”\"]*")
 _SHOWN = 8
 
 
@@ -40,11 +46,11 @@ class Said:
 
 def read_fate(text: str) -> tuple[str, str]:
     """What an answer says of a system, and its new name where it has one; empty where it cannot be used."""
-    said = plain(text)
-    name = said.removeprefix(RENAMED).strip(" :：“”\"") if said.startswith(RENAMED) else ""
-    if name:
-        return RENAMED, name
-    return (said, "") if said in (KEPT, CLASSIFIED, WITHDRAWN) else ("", "")
+    said = re.sub(r"\s+|[。.]+$", "", plain(text))
+    renamed = _RENAMED.fullmatch(said)
+    if renamed:
+        return RENAMED, renamed[1]
+    return next(((fate, "") for fate, words in _FATES.items() if said in words), ("", ""))
 
 
 def read_ids(text: str) -> list[str]:

@@ -11,6 +11,7 @@ from openpyxl import load_workbook
 
 from orchestrator.cli.main import main
 from orchestrator.inventory.answersheet import SHEET
+from orchestrator.inventory.folder.asking_again import read_fate
 from orchestrator.inventory.load import load
 from orchestrator.inventory.names import make_id
 
@@ -156,3 +157,20 @@ def test_a_classified_row_of_a_sheet_whose_owner_was_answered_is_its_owners() ->
     assert names() == {"水费系统", "河长制系统", "档案系统"}
     (left,) = [row for row in load([Path("inventory")]).inventory.excluded if row.system is None]
     assert left.department != make_id("dept", "?")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("仍在", ("仍在", "")),
+        ("仍 在。", ("仍在", "")),
+        ("涉密", ("已涉密", "")),
+        ("已撤销", ("已撤销", "")),
+        ("改名为：“新系统”", ("改名为", "新系统")),
+        ("已更名为新系统", ("改名为", "新系统")),
+        ("现名 新系统", ("改名为", "新系统")),
+        *((words, ("", "")) for words in ("改名", "改名为", "停用", "不涉密", "是", "仍在（部分）", "")),
+    ],
+)
+def test_what_an_answer_says(text: str, said: tuple[str, str]) -> None:
+    assert read_fate(text) == said
