@@ -31,7 +31,8 @@ class _Span:
 
 def split_grid(grid: Grid, first: Sequence[Row]) -> Iterator[Grid]:
     """The sheet as it is, or each of its tables. A formula there gives nothing: what it looks at may be a classified row of the other table."""
-    spans = next((found for row in first if (found := _spans(row))), [])
+    header = next((row for row in first if most_headers(map(cells.text_of, row))[0] >= _FEWEST), [])  # below another one it is a table of that
+    spans = _spans(header)
     if not spans:
         yield grid
         return

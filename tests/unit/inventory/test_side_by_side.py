@@ -55,3 +55,11 @@ def test_other_headers_beside_a_table_are_columns_of_it(second: list[object], tm
     rows = [[*HEAD, *second], [*system("市文旅局", "票务系统"), *system("市文旅局", "票务系统")[: len(second)]]]
     reading = load([build(tmp_path / "a.xlsx", [{"name": "S", "rows": rows}])])
     assert counts(reading)["rows"] == 1
+
+
+def test_a_table_above_keeps_all_of_its_columns(tmp_path: Path) -> None:
+    above = [HEAD, system("市文旅局", "票务系统"), system("市文旅局", "博物馆网")]
+    below = [[*HEAD, *HEAD], [*system("市文旅局", "展览系统"), *system("市文旅局", "展览系统")]]
+    reading = load([build(tmp_path / "a.xlsx", [{"name": "S", "rows": [*above, [None], *below]}])])
+    assert {system.name for system in reading.inventory.systems} == {"票务系统", "博物馆网", "展览系统"}
+    assert {system.os for system in reading.inventory.systems} == {"Linux"}
