@@ -25,6 +25,7 @@ from orchestrator.gateways import http_citizen
 from orchestrator.movers import registry
 from orchestrator.movers.contract import Hands, Place
 from tests.contracts.guard.servers import APPLICATION, PASSWORD, POOL_PORT, PORT, Servers
+from tests.support import mariadb
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
 
@@ -54,6 +55,28 @@ class PostgresWorld:
         servers.lead([f"records = host={servers.addresses['source']} port={PORT} dbname=records"])
         assert mover.credential(part).startswith("SCRAM-SHA-256$")
         self.spec = mover.citizen(part, Place(servers.addresses["gateway"], POOL_PORT), PASSWORD)
+
+    def lose(self) -> None:
+        self.servers.kill("source")
+
+    def mend(self) -> None:
+        self.servers.start("source")
+
+
+class MariadbWorld:
+    """A database without a gateway, asked with the application's own account."""
+
+    def __init__(self, servers: mariadb.Servers) -> None:
+        self.servers = servers
+        part = servers.part("records")
+        mover = registry.make_mover("mariadb", Hands(folder=servers.folder))
+        with servers.connect("source") as admin, admin.cursor() as cursor:
+            cursor.execute("CREATE DATABASE records")
+            cursor.execute("CREATE USER %s@'%%' IDENTIFIED BY %s", (mariadb.APPLICATION, mariadb.PASSWORD))
+            cursor.execute("GRANT ALL ON records.* TO %s@'%%'", (mariadb.APPLICATION,))
+        mover.prepare(part)
+        assert mover.credential(part).startswith("*")
+        self.spec = mover.citizen(part, part.source, mariadb.PASSWORD)
 
     def lose(self) -> None:
         self.servers.kill("source")
@@ -105,6 +128,12 @@ def _postgresql(folder: Path) -> Iterator[World]:
 
 
 @contextmanager
+def _mariadb(folder: Path) -> Iterator[World]:
+    with mariadb.Servers(folder) as servers:
+        yield MariadbWorld(servers)
+
+
+@contextmanager
 def _http(_: Path) -> Iterator[World]:
     world = HttpWorld(f"127.{100 + os.getpid() % 40}.{os.getpid() // 40 % 250}.9")
     yield world
@@ -112,7 +141,11 @@ def _http(_: Path) -> Iterator[World]:
     world.server.server_close()
 
 
-KINDS: dict[str, Callable[[Path], AbstractContextManager[World]]] = {"postgresql": _postgresql, "http": _http}
+KINDS: dict[str, Callable[[Path], AbstractContextManager[World]]] = {
+    "postgresql": _postgresql,
+    "mariadb": _mariadb,
+    "http": _http,
+}
 
 
 def test_every_kind_of_citizen_is_held_to_it() -> None:
