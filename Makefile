@@ -6,7 +6,7 @@ WORKERS ?= 2
 STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo test test-idempotence test-faults test-contracts test-office docs-databases lab-programs lab-up lab-down test-lab test-lab-short test-openstack test-openstack-short lint types bench bench-plan bench-forms bench-move bench-dryrun bench-openstack check
+.PHONY: help setup lock demo test test-idempotence test-faults test-contracts test-office docs-databases docs-movers lab-programs lab-up lab-down test-lab test-lab-short test-openstack test-openstack-short lint types bench bench-plan bench-forms bench-move bench-dryrun bench-openstack check
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ test-contracts: setup ## what movers carry, refuse, break: every case on real se
 
 docs-databases: setup ## write the table of cases into docs/databases.md
 	@$(VENV)/bin/python -m tests.contracts.table
+
+docs-movers: setup ## write kinds, promises and runbooks into docs/movers.md
+	@$(VENV)/bin/python -m orchestrator.runbooks.page
 
 lint: setup ## ruff, ansible-lint (production profile), terraform fmt
 	@$(VENV)/bin/ruff check .

@@ -64,6 +64,10 @@ class Settings(BaseSettings):
     """``[zones]``: by the name of a work pool, the networks (``dedicated``, ``government_intranet`` …) whose systems only its
     controllers reach. Systems of every other network belong to the pool ``city``."""
     limits: Limits = Limits()
+    clean_after_days: Annotated[int, Field(ge=0)] = 30
+    """Days after final acceptance before `orchestrator clean` removes anything of a migration."""
+    keep_backups_days: Annotated[int, Field(ge=0)] = 180
+    """The same for backups."""
     report_hour: Annotated[int, Field(ge=0, le=23)] = 7
     """When the report is made each morning, by the programme's clock."""
 

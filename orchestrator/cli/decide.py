@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orchestrator import texts
+from orchestrator.cli.listing import safe
 from orchestrator.cli.output import writes_unicode
 from orchestrator.cli.settings import open_session
 from orchestrator.errors import Exit, Refused
@@ -50,8 +51,8 @@ def _decide(system: str, gates: tuple[str, ...], *, approve: bool, digest: str, 
 @_DIGEST
 @click.option("--reason", default="")
 def approve(system: str, digest: str, reason: str) -> int:
-    """Approve the cutover of SYSTEM under the plan with this digest. Whoever asked for the migration cannot approve it."""
-    return _decide(system, ("approve_cutover",), approve=True, digest=digest, reason=reason)
+    """Approve the cutover of SYSTEM, or its retirement, under the plan with this digest. Whoever asked for it cannot approve it."""
+    return _decide(system, ("approve_cutover", "approve_retirement"), approve=True, digest=digest, reason=reason)
 
 
 @click.command()
@@ -69,7 +70,7 @@ def accept(system: str, digest: str, reason: str) -> int:
 @click.option("--reason", required=True)
 def refuse(system: str, digest: str, reason: str) -> int:
     """Refuse at the gate that SYSTEM waits at: before the switch it is undone, after it the system goes back."""
-    return _decide(system, ("initial_acceptance", "approve_cutover", "final_acceptance"), approve=False, digest=digest, reason=reason)
+    return _decide(system, ("initial_acceptance", "approve_cutover", "approve_retirement", "final_acceptance"), approve=False, digest=digest, reason=reason)
 
 
 @click.group()
@@ -90,6 +91,9 @@ def list_tasks(*, everything: bool, as_json: bool) -> int:
     for r in rows:
         done = f"done by {r.actor}: {r.evidence}" if r.state == "done" else f"open since {r.opened}"
         click.echo(f"{r.id:>4}  {r.migration:<24} {r.title_zh} / {r.title_en}  ({done})")
+        for reason in (r.detail or {}).get("refused", ()) if r.state == "open" else ():
+            said = texts.text("say.refused", why=reason)
+            click.echo(safe(f"      {said}"))
     if not rows:
         click.echo("no open tasks")
     return int(Exit.DONE)
@@ -102,11 +106,19 @@ def _plain(row: Any) -> dict[str, Any]:
 @task.command("done")
 @click.argument("number", type=int)
 @click.option("--evidence", required=True, help="What shows it: a ticket, a photo's number, a reading.")
-def finish_task(number: int, evidence: str) -> int:
-    """Say that task NUMBER is done."""
+@click.option("--file", "files", multiple=True, metavar="PATH", help="A file that shows it, here or as HOST:/PATH; may be repeated.")
+def finish_task(number: int, evidence: str, files: tuple[str, ...]) -> int:
+    """Say that task NUMBER is done. Of a file its size, time and SHA-256 are kept, and asked again where a step reads it."""
+    from orchestrator.hosts.handed_in import named
+
     session = open_session()
-    session.decisions.finish_task(number, actor=session.actor, evidence=evidence)
+    handed_in = [named(file) for file in files]
+    rows = [file.as_json() for file in handed_in]
+    session.decisions.finish_task(number, actor=session.actor, evidence=evidence, files=rows)
     click.echo(f"task {number} done by {session.actor}")
+    for file in handed_in:
+        seen = f"{file.bytes} bytes, SHA-256 {file.sha256}" if file.seen else "the engine looks at it there"
+        click.echo(safe(f"  {file.place}: {seen}"))
     return int(Exit.DONE)
 
 

@@ -36,12 +36,12 @@ def migrate(systems: tuple[str, ...], wave: int | None, phase: str | None, *, wa
 
     session = open_session()
     chosen = choose_systems(session, systems, wave, phase)
-    with _driving(session, wait=wait, direct=direct, log=log) as drive:
+    with driving(session, wait=wait, direct=direct, log=log) as drive:
         return drive.all(chosen, chosen)
 
 
 @contextmanager
-def _driving(session: Session, *, wait: bool, direct: bool, log: str) -> Iterator[Drive]:
+def driving(session: Session, *, wait: bool, direct: bool, log: str) -> Iterator[Drive]:
     """Whoever runs migrations for this command, and tells its terminal."""
     from orchestrator.cli.console import observer
     from orchestrator.flows.drive import Drive
@@ -64,7 +64,7 @@ def resume(systems: tuple[str, ...], *, wait: bool, direct: bool, log: str) -> i
     """
     from orchestrator.flows.acts import resume_systems
 
-    with _driving(open_session(), wait=wait, direct=direct, log=log) as drive:
+    with driving(open_session(), wait=wait, direct=direct, log=log) as drive:
         return resume_systems(drive, systems)
 
 
@@ -82,7 +82,7 @@ def rollback(system: str, reason: str, *, direct: bool, log: str) -> int:
     """
     from orchestrator.flows.acts import turn_system_back
 
-    with _driving(open_session(), wait=False, direct=direct, log=log) as drive:
+    with driving(open_session(), wait=False, direct=direct, log=log) as drive:
         return turn_system_back(drive, system, reason, cancelled=False)
 
 
@@ -99,5 +99,5 @@ def cancel(system: str, reason: str, *, direct: bool, log: str) -> int:
     """
     from orchestrator.flows.acts import turn_system_back
 
-    with _driving(open_session(), wait=False, direct=direct, log=log) as drive:
+    with driving(open_session(), wait=False, direct=direct, log=log) as drive:
         return turn_system_back(drive, system, reason or "cancelled by its operator", cancelled=True)

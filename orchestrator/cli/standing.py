@@ -82,6 +82,7 @@ def standing(former: Plan, programme: Programme) -> list[Standing]:
     from orchestrator.cli.settings import load_settings
     from orchestrator.journal.states import Ending, MigrationState
     from orchestrator.journal.store import Journal
+    from orchestrator.models import Strategy
     from orchestrator.planning.calendar import local
     from orchestrator.planning.programme import Standing
 
@@ -94,6 +95,8 @@ def standing(former: Plan, programme: Programme) -> list[Standing]:
     }
     found = []
     for system, row in sorted({row.system: row for row in journal.migrations()}.items()):
+        if row.strategy == Strategy.RETIRE:  # it is in no plan
+            continue
         if row.ending == Ending.ACCEPTED:
             day = switched.get(row.id) or local(dt.datetime.fromisoformat(row.ended or row.created), programme).date()
             found.append(Standing(system=system, state="done", cutover=day))

@@ -6,7 +6,7 @@ import datetime as dt
 import json
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,7 +14,10 @@ from orchestrator import texts
 from orchestrator.cli.listing import safe
 from orchestrator.cli.options import speaks
 from orchestrator.cli.output import writes_unicode
-from orchestrator.errors import Exit, UsageError
+from orchestrator.errors import Exit, OrchestratorError, UsageError
+
+if TYPE_CHECKING:
+    from orchestrator.settings import Settings
 
 
 @click.command()
@@ -49,7 +52,7 @@ def status(system: str | None, *, watch: bool, connect: bool, as_json: bool) -> 
         else:
             if watch:
                 click.clear()
-            _print(rows)
+            _print(rows, "" if rows or not system else _staying(settings, system))
             if connect:
                 print_findings(look_at((system,) if system else ()))
         if not watch or all(r["state"] == "ended" for r in rows):
@@ -65,9 +68,26 @@ def _meant(inventory: Path, said: str) -> str:
     return id_or_as_typed(load([inventory]).inventory, said) if inventory.is_dir() else said
 
 
-def _print(rows: list[dict[str, Any]]) -> None:
+def _staying(settings: Settings, system: str) -> str:
+    """What becomes of a system of which nothing is migrated, in a sentence; empty for every other one."""
+    from orchestrator.models import Strategy
+    from orchestrator.policy.assess import STRATEGY_EN, STRATEGY_ZH
+    from orchestrator.workspace import Workspace
+
+    try:
+        verdict = Workspace(settings).verdicts.get(system)
+    except OrchestratorError:  # status answers also where the inventory has errors
+        return ""
+    if verdict is None or verdict.strategy.moves:
+        return ""
+    words = (STRATEGY_ZH if texts.language() == "zh" else STRATEGY_EN)[verdict.strategy]
+    command = f"orchestrator retire {system}" if verdict.strategy is Strategy.RETIRE else f"orchestrator explain {system}"
+    return texts.text("say.staying", system=system, words=words, command=command)
+
+
+def _print(rows: list[dict[str, Any]], nothing: str = "") -> None:
     if not rows:
-        click.echo(texts.text("say.no_migrations"))
+        click.echo(nothing or texts.text("say.no_migrations"))
     for row in rows:
         head, *lines = _lines(row)
         click.echo(safe(head))

@@ -19,7 +19,7 @@ from orchestrator.engine.cloud_servers import ask_for_wave
 from orchestrator.engine.session import Session
 from orchestrator.errors import Finding, OrchestratorError, Refused, findings_of
 from orchestrator.inventory.load import inventory_digest, load
-from orchestrator.models import Plan
+from orchestrator.models import Plan, Strategy
 from orchestrator.planning.plan import Unreached
 from orchestrator.policy.lint import check_policy
 from orchestrator.policy.policy import policy_digest
@@ -167,13 +167,16 @@ def _system(known: Known, system: str, chosen: Sequence[str], asked: Asked, say:
         name=one.name,
         department=one.department,
         strategy=str(verdict.strategy),
-        runbook=runbook_for(verdict),
+        runbook=runbook_for(verdict, one),
         wave=entry.wave if entry else None,
         window=(entry.window_start.isoformat(), entry.window_end.isoformat(), entry.window_rule) if entry else None,
         services=tuple(
             {"name": s.name, "host": s.host, "command": list(s.command), "environment": dict(s.environment)} for s in one.services
         ),
     )
+    if verdict.strategy is Strategy.RETIRE:
+        seen = _previewed(session, report, plan, connect=asked.connect)
+        return replace(seen, findings=(*findings, *seen.findings))
     if not verdict.strategy.moves:
         return replace(report, runbook="", findings=tuple(findings))
     if session.not_movable(system):
@@ -188,9 +191,12 @@ def _system(known: Known, system: str, chosen: Sequence[str], asked: Asked, say:
 
 
 def _refusals(session: Session, system: str, chosen: Sequence[str], *, named: bool) -> tuple[Finding, ...]:
-    """What ``migrate`` would refuse before it begins, in its own words."""
+    """What ``migrate`` or ``retire`` would refuse before it begins, in its own words."""
     try:
-        session.check_start(system, together=chosen)
+        if session.verdicts[system].strategy is Strategy.RETIRE:
+            session.check_retirement(system)
+        else:
+            session.check_start(system, together=chosen)
     except Unreached:
         return ()  # the plan's findings have it
     except Refused as error:

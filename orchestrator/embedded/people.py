@@ -16,6 +16,7 @@ OPERATOR = simulated("运维值班员（模拟）")
 DECIDE = {
     "initial_acceptance": simulated("初验专家组（模拟）"),
     "approve_cutover": simulated("智慧城市办审批人（模拟）"),
+    "approve_retirement": simulated("智慧城市办审批人（模拟）"),
     "final_acceptance": simulated("终验专家组（模拟）"),
 }
 COURIER = simulated("搬运承运人（模拟）")

@@ -45,7 +45,7 @@ def ask_for_wave(session: Session, systems: Sequence[str]) -> list[Finding]:
 
     asking = []
     for system in systems:
-        steps = RUNBOOKS[runbook_for(session.verdicts[system])] if session.verdicts[system].strategy.moves else []
+        steps = RUNBOOKS[runbook_for(session.verdicts[system], session.system(system))] if session.verdicts[system].strategy.moves else []
         if any(step.id == provision.STEP.id for step in steps) and not session.not_movable(system):
             asking.append(World(session.settings, session.system(system), session.sites))
     return provision.ask_wave(session.settings, asking) if asking else []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -63,6 +63,10 @@ class BoundRecords:
     def task(self, step: str, name: str, *, zh: str, en: str, detail: Mapping[str, Any]) -> Mapping[str, Any]:
         """The human task's row, opened when it was not."""
         return dict(self._decisions.open_task(self._lease, step, name, zh=zh, en=en, detail=detail)._mapping)
+
+    def reopen_task(self, step: str, name: str, refused: Sequence[str]) -> None:
+        """The task is open again: what was handed in does not show it, for these reasons."""
+        self._decisions.reopen_task(self._lease, step, name, refused)
 
     def task_opened(self, step: str, name: str) -> float | None:
         """When a human task was opened (seconds since the epoch); None when it was not."""

@@ -20,7 +20,7 @@ from orchestrator.journal.decisions import Decisions
 from orchestrator.journal.notes import Notes
 from orchestrator.journal.states import Ending, MigrationState, StepState
 from orchestrator.journal.store import Journal, Lease
-from orchestrator.runbooks import GOING_BACK, GOING_BACK_ALONE, RUNBOOKS
+from orchestrator.runbooks import GOING_BACK, GOING_BACK_ALONE, RUNBOOKS, STANDS_NOWHERE
 from orchestrator.steps.base import Context, Facts, Observed, Step
 from orchestrator.tools.process import ProcessRecord, end, still_alive
 
@@ -126,8 +126,9 @@ class Runner:
                 if isinstance(error, TurnedBack) and self._asked_to_turn_back():
                     return None
                 return self._turn_back(step, error)
-        # whatever the runbook, what was accepted runs on the cloud; without a source no step switched anything
-        self._journal.set_migration(self._lease, state=MigrationState.ENDED, ending=Ending.ACCEPTED, live="target")
+        # what was accepted runs on the cloud, unless it was ended; without a source no step switched anything
+        live = "nowhere" if self._migration().runbook in STANDS_NOWHERE else "target"
+        self._journal.set_migration(self._lease, state=MigrationState.ENDED, ending=Ending.ACCEPTED, live=live)
         return Outcome(Ending.ACCEPTED)
 
     def _turn_back(self, step: Step, error: OrchestratorError) -> Outcome | None:

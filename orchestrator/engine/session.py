@@ -19,9 +19,10 @@ from orchestrator.journal.actors import Actor, current_actor
 from orchestrator.journal.states import Ending, MigrationState
 from orchestrator.journal.store import LEASE_SECONDS, Lease
 from orchestrator.models import Host, Plan, Strategy, System, Verdict
-from orchestrator.movers.registry import movable_databases
+from orchestrator.movers.registry import movable_databases, vendor_run
 from orchestrator.planning.calendar import Opening, approved_opening
 from orchestrator.policy.assess import STRATEGY_EN
+from orchestrator.policy.users import find_users
 from orchestrator.policy.words import Words
 from orchestrator.settings import Settings
 from orchestrator.workspace import Workspace
@@ -67,14 +68,23 @@ class Session(Workspace):
         """A migration of this system: the open one, or a new one.
 
         Under the plan approved for the programme, where there is one; else under today's. Raises Refused, naming what changed since."""
-        from orchestrator.runbooks import RUNBOOKS, runbook_for
-
         open_one = self.journal.open_migration(system)
         if open_one:
             return str(open_one.id)
-        plan, verdict = self.check_start(system)
+        return self._begin(system, *self.check_start(system))
+
+    def start_retirement(self, system: str) -> str:
+        """The retirement of this system: the one that is under way, or a new one. Raises Refused with everything that speaks against it."""
+        open_one = self.journal.open_migration(system)
+        if open_one and open_one.runbook != Strategy.RETIRE:
+            raise Refused(f"{open_one.id} is under way", where=system, remedy="let it end, or `orchestrator cancel` it")
+        return str(open_one.id) if open_one else self._begin(system, *self.check_retirement(system))
+
+    def _begin(self, system: str, plan: Plan, verdict: Verdict) -> str:
+        from orchestrator.runbooks import RUNBOOKS, runbook_for
+
         self.journal.save_plan(plan.digest, plan.model_dump_json(), actor=str(self.actor))
-        name = runbook_for(verdict)
+        name = runbook_for(verdict, self.system(system))
         return self.journal.start_migration(
             system=system, strategy=verdict.strategy, runbook=name, plan_digest=plan.digest, requested_by=str(self.actor),
             steps=[(s.id, s.effect) for s in RUNBOOKS[name]],
@@ -88,9 +98,10 @@ class Session(Workspace):
         finding."""
         verdict = self.verdicts[self.system(system).id]
         if not verdict.strategy.moves:
+            way = f"`orchestrator retire {system}` ends it in order; " if verdict.strategy is Strategy.RETIRE else ""
             raise Refused(
                 f"nothing of {system} is to be migrated: {STRATEGY_EN[verdict.strategy]}", where=system,
-                remedy=f"`orchestrator explain {system}` says why; a named person may choose otherwise with `orchestrator override`",
+                remedy=f"{way}`orchestrator explain {system}` says why; a named person may choose otherwise with `orchestrator override`",
             )  # fmt: skip
         plan = self.approved or self.plan
         if self.approved:
@@ -108,6 +119,29 @@ class Session(Workspace):
         if ended:
             raise Refused(f"{system} was accepted on {ended[-1].ended}", where=system, remedy="there is nothing left to migrate")
         return plan, verdict
+
+    def check_retirement(self, system: str) -> tuple[Plan, Verdict]:
+        """Everything that speaks against retiring this system now; writes nothing. Raises Refused, naming every finding."""
+        verdict = self.verdicts[self.system(system).id]
+        self._still_to_retire(system)
+        rows = self.journal.migrations(system=system) if self.has_journal else []
+        ended = [row for row in rows if row.ending == Ending.ACCEPTED]
+        if ended:
+            raise Refused(f"{system} was accepted on {ended[-1].ended}", where=system, remedy="there is nothing left to end")
+        self._nothing_owed(system)
+        return self.approved or self.plan, verdict
+
+    def _still_to_retire(self, system: str) -> None:
+        """In no plan, so no plan's change says so: its verdict, and that nobody uses it, are asked each time."""
+        verdict = self.verdicts[system]
+        if verdict.strategy is not Strategy.RETIRE:
+            raise Refused(
+                f"{system} is not to be retired: {STRATEGY_EN[verdict.strategy]}", where=system,
+                remedy="answer `planned_end` in its form, or a named person chooses so: `orchestrator override`",
+            )  # fmt: skip
+        findings = find_users(self.inventory, self.verdicts, self.system(system))
+        if findings:
+            raise Refused(f"{system} cannot be retired yet", findings=findings, where=system)
 
     def decide(
         self, migration: str, gate: str, *, approve: bool, digest: str, reason: str = "", actor: Actor | None = None
@@ -143,22 +177,32 @@ class Session(Workspace):
         if verdict.no_source:
             return []
         gaps = [] if one.hosts else ["no hosts"]
-        if verdict.strategy != Strategy.HOSTING:
+        if verdict.strategy == Strategy.CLOUD_DEPLOYMENT and vendor_run(one):
+            gaps += self._mixed(one)
+        elif verdict.strategy != Strategy.HOSTING:
             gaps += self._nothing_to_move(one)
         gaps += [
             f"database {d.name}: no role or secret of its own for the engine"
-            for d in one.databases
+            for d in (movable_databases(one) if verdict.strategy == Strategy.CLOUD_DEPLOYMENT else one.databases)
             if not (d.admin_role and d.admin_secret)
         ]
         gaps += [f"database {d.name}: no application role" for d in movable_databases(one) if not d.role]
         return gaps
+
+    def _mixed(self, one: System) -> list[str]:
+        """A vendor's outage and a switch without one are not run under one decision."""
+        ours, theirs = movable_databases(one), vendor_run(one)
+        if not ours:
+            return []
+        names = f"{', '.join(d.name for d in theirs)} ({', '.join(sorted({d.engine for d in theirs}))}) only its vendor moves, {', '.join(d.name for d in ours)} we do"
+        return [f"{names}: list them as two systems, the one that depends on the other after it"]
 
     def _nothing_to_move(self, one: System) -> list[str]:
         """What speaks against moving a system with the movers there are. One without a database moves by its services alone."""
         if movable_databases(one):
             return []
         if one.databases:
-            return ["no PostgreSQL database: there is no other mover yet, so its cutover is not ours to make"]
+            return [f"no mover for {', '.join(sorted({d.engine for d in one.databases}))}: choose cloud deployment or hosting for it"]
         if not one.services:
             return ["neither a database nor a service: nothing says what would be moved"]
         named = Words(self.policy).engines(one.dbms or "")
@@ -295,8 +339,12 @@ class Session(Workspace):
             self.journal.migration(lease.migration).state == MigrationState.FORWARD
             and self.journal.flag(f"turn_back:{lease.migration}") is None  # the way back is never shut by a changed inventory
             and self.journal.migration(lease.migration).live == "source"
+            and not self.journal.past_return(lease.migration)
         ):
-            self._unchanged(plan, system, "something has changed since this plan was made")
+            if self.journal.migration(lease.migration).runbook == Strategy.RETIRE:
+                self._still_to_retire(system)
+            else:
+                self._unchanged(plan, system, "something has changed since this plan was made")
         for step in self.journal.steps(lease.migration):
             if step.step == "provision" and step.facts and step.state != "undone":
                 world.targets = {name: Host(**values) for name, values in step.facts["servers"].items()}

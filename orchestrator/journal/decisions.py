@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Row, insert, select, update
@@ -191,16 +191,30 @@ class Decisions:
                 self._event(tx, "task_opened", lease.holder, lease.migration, {"task": name, "title": en, **detail})
             return tx.execute(select(s.tasks).where(*where)).one()
 
-    def finish_task(self, task: int, *, actor: Actor, evidence: str) -> None:
-        """A person did it and says what shows it. Raises Refused when it is not open or the evidence is empty."""
+    def finish_task(self, task: int, *, actor: Actor, evidence: str, files: Sequence[Mapping[str, Any]] = ()) -> None:
+        """A person did it and says what shows it. ``files``: those that show it, as they were seen. Raises Refused when it is not
+        open, or the evidence is empty."""
         if not evidence.strip():
             raise Refused("a finished task needs evidence", remedy="say what shows it: a ticket, a photo's number, a reading")
         with self._journal._write() as tx:
             row = tx.execute(select(s.tasks).where(s.tasks.c.id == task)).one_or_none()
             if row is None or row.state != "open":
                 raise Refused(f"task {task} is not open", remedy="`orchestrator task list` shows the open ones")
-            tx.execute(update(s.tasks).where(s.tasks.c.id == task).values(state="done", done=now(), actor=str(actor), evidence=evidence))
-            self._event(tx, "task_done", str(actor), row.migration, {"task": row.name, "evidence": evidence})
+            detail = {**(row.detail or {}), "files": [dict(file) for file in files]}
+            done = {"state": "done", "done": now(), "actor": str(actor), "evidence": evidence, "detail": detail}
+            tx.execute(update(s.tasks).where(s.tasks.c.id == task).values(**done))
+            said: dict[str, Any] = {"task": row.name, "evidence": evidence}
+            self._event(tx, "task_done", str(actor), row.migration, said | ({"files": detail["files"]} if files else {}))
+
+    def reopen_task(self, lease: Lease, step: str, name: str, refused: Sequence[str]) -> None:
+        """What was handed in does not show it: the task is open again, with the reasons. The former evidence stays on the chain."""
+        with self._journal._write(lease) as tx:
+            where = (s.tasks.c.migration == lease.migration, s.tasks.c.step == step, s.tasks.c.name == name)
+            row = tx.execute(select(s.tasks).where(*where)).one()
+            detail = {**(row.detail or {}), "refused": list(refused)}
+            again = {"state": "open", "done": None, "actor": None, "evidence": None, "detail": detail}
+            tx.execute(update(s.tasks).where(*where).values(**again))
+            self._event(tx, "task_reopened", lease.holder, lease.migration, {"task": name, "refused": list(refused)})
 
     def tasks(self, migration: str | None = None, *, state: str | None = None) -> list[Row[Any]]:
         """Human tasks, oldest first."""

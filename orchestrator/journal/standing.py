@@ -11,7 +11,9 @@ from orchestrator.journal.notes import Notes
 from orchestrator.journal.states import Ending
 from orchestrator.journal.store import LEASE_SECONDS, Journal
 
-COMMANDS = {"initial_acceptance": "accept", "approve_cutover": "approve", "final_acceptance": "accept"}
+COMMANDS = {
+    "initial_acceptance": "accept", "approve_cutover": "approve", "approve_retirement": "approve", "final_acceptance": "accept",
+}  # fmt: skip
 UNDER_WAY = ("running", "undoing", "waiting", "failed", "undo_failed")
 
 
@@ -87,7 +89,8 @@ def _next(row: dict[str, Any]) -> list[str]:
     if row["state"] == "ended":
         if row["owed"]:
             return [f"orchestrator resume {system}"]
-        return [] if row["ending"] == Ending.ACCEPTED else [f"orchestrator migrate --system {system}"]
+        again = f"orchestrator retire {system}" if row["strategy"] == "retire" else f"orchestrator migrate --system {system}"
+        return [] if row["ending"] == Ending.ACCEPTED else [again]
     commands = []
     for wait in row["waits_for"]:
         if wait["kind"] == "gate":

@@ -343,8 +343,8 @@ class Journal:
         return next((m for m in reversed(self.migrations(system=system)) if m.state != MigrationState.ENDED), None)
 
     def past_return(self, migration: str) -> bool:
-        """Whether a ONE_WAY step was begun: from there on there is no way back."""
-        begun = (StepState.RUNNING, StepState.FAILED, StepState.DONE)
+        """Whether a ONE_WAY step was begun: from there on there is no way back, also while it waits for people."""
+        begun = (StepState.RUNNING, StepState.WAITING, StepState.FAILED, StepState.DONE)
         return any(s.effect == "one_way" and s.state in begun for s in self.steps(migration))
 
     def untouched(self, migration: str) -> bool:

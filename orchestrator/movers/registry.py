@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.models import Database, System
-from orchestrator.movers.contract import Hands, Mover
+from orchestrator.movers.contract import Hands, Mover, Part
 from orchestrator.movers.source import SourceServer
 
 if TYPE_CHECKING:
@@ -26,6 +26,11 @@ def movable_databases(system: System) -> list[Database]:
     return [database for database in system.databases if movable(database)]
 
 
+def vendor_run(system: System) -> list[Database]:
+    """Those that nobody but their vendor moves."""
+    return [database for database in system.databases if not movable(database)]
+
+
 def make_mover(kind: str, hands: Hands) -> Mover:
     """The mover of a kind. Raises LookupError for a kind that nobody moves."""
     if kind == "postgresql":
@@ -37,6 +42,34 @@ def make_mover(kind: str, hands: Hands) -> Mover:
 
         return MariadbMover(hands)
     raise LookupError(f"no mover for {kind}")
+
+
+def ask_kin(database: Database, part: Part) -> dict[str, Any] | str:
+    """What a vendor-run database says of itself that speaks a protocol which we speak, or why it says nothing; empty for all others."""
+    from orchestrator.movers.vendor.dialects import KINGBASE, dialect_of
+
+    if dialect_of(database.engine) is not KINGBASE or not (database.admin_role and database.admin_secret):
+        return ""
+    from orchestrator.movers.postgresql import kin
+
+    return kin.ask_or_say_why(part)
+
+
+def find_left(part: Part, side: str) -> list[tuple[str, str, int]]:
+    """What of ours is left in a database, by our marks: kind, name, bytes. Raises ToolError when it cannot be asked."""
+    if part.kind != "postgresql":
+        return []
+    from orchestrator.movers.postgresql import left_behind
+
+    return left_behind.find_or_say_why(part, side)
+
+
+def remove_left(part: Part, hands: Hands) -> None:
+    """The same removed from the old side, which stays closed. Raises StepFailed where it would not."""
+    if part.kind == "postgresql":
+        from orchestrator.movers.postgresql import left_behind
+
+        left_behind.remove(part, hands)
 
 
 def source_server(database: Database, connection: SshConnection, *, name: str, home: str, run_as: Sequence[str]) -> SourceServer:

@@ -82,10 +82,18 @@ class Given:
 
     @cached_property
     def accepted(self) -> dict[str, Source]:
-        """Finally accepted systems, each with the event that says so."""
+        """Systems that were finally accepted on the cloud, each with the event that says so. What was retired counts by itself."""
+        return self._accepted(retired=False)
+
+    @cached_property
+    def retired(self) -> dict[str, Source]:
+        """Systems whose retirement was finally accepted and whose room is free of them, each with the event that says so."""
+        return self._accepted(retired=True)
+
+    def _accepted(self, *, retired: bool) -> dict[str, Source]:
         found: dict[str, Source] = {}
         for m in self.trail.migrations:
-            if m.ending == "accepted" and m.state == "ended":
+            if m.ending == "accepted" and m.state == "ended" and (m.strategy == Strategy.RETIRE) is retired:
                 found[m.system] = self.trail.source(self.trail.ended(m.id, "accepted"), f"migrations:{m.id}")
         return found
 

@@ -118,9 +118,10 @@ def _stands_in(system: System, room: Room | str) -> bool:
 
 
 def _room(given: Given, room: Room | str, inside: list[tuple[System, bool]]) -> RoomFacts:
-    holders = [(s, counted) for s, counted in inside if s.id not in given.accepted]
+    gone = {**given.accepted, **given.retired}
+    holders = [(s, counted) for s, counted in inside if s.id not in gone]
     source = Source(rows=tuple(f"inventory:{s.id}" for s, _ in inside) or ("inventory:*",))
-    moved = Source.of(given.accepted[s.id] for s, _ in inside if s.id in given.accepted)
+    moved = Source.of(gone[s.id] for s, _ in inside if s.id in gone)
     entries = {s.id: given.entry(s.id) if counted else None for s, counted in holders}
     leaves = {s.id: _leaves(given, s, entries[s.id]) for s, _ in holders}
     dates = [day for day in leaves.values() if day]
@@ -159,10 +160,14 @@ def catalogue(given: Given, systems: tuple[SystemFacts, ...]) -> Catalogue:
         for e in given.trail.of_kind("catalogue_registered")
         if e.system and e.payload is not None
     }
+    for e in given.trail.of_kind("catalogue_deregistered"):
+        at = (e.system or "", str((e.payload or {}).get("name")))
+        if at in latest and latest[at].seq < e.seq:
+            del latest[at]
     entries = tuple(_entry(given, e) for e in latest.values())
     claims: dict[str, dict[str, tuple[str, Source]]] = {}
     for system in given.inventory.systems:  # what is claimed counts before it is registered
-        for resource in system.data_resources:
+        for resource in system.data_resources if system.id not in given.retired else ():
             if resource.source_of_truth:
                 said = (given.scrub.text(resource.name), Source(rows=(f"inventory:{system.id}",)))
                 claims.setdefault(key(resource.name), {})[system.id] = said

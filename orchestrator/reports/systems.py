@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from orchestrator.models import System
+from orchestrator.models import Strategy, System
 from orchestrator.policy.records import OVERRIDE
 from orchestrator.reports.given import Given
 from orchestrator.reports.open_findings import open_findings
@@ -15,8 +15,11 @@ from orchestrator.reports.system_facts import Comparison, Cutover, Earlier, Outa
 from orchestrator.reports.values import Mark, Source, Sourced, Words
 from orchestrator.reports.words import DIRECTIONS, KINDS, LEVELS, OUTAGES, STATES, STATUSES, STRATEGIES, mark, words
 
-TRIAL_STEPS = ("trial_run", "trial_use")
-ANNOUNCED = {"device_outage": "device_outage_announced", "hosting_outage": "outage_announced"}
+TRIAL_STEPS = ("trial_run", "trial_use", "stay_silent")
+ANNOUNCED = {"device_outage": "device_outage_announced", "hosting_outage": "outage_announced", "vendor_outage": "outage_announced"}
+
+OUTAGE_OF = {"hosting_outage": "hosting", "vendor_outage": "vendor_run"}
+"""Runbooks that announce in the same words."""
 
 
 def systems(given: Given) -> tuple[SystemFacts, ...]:
@@ -99,7 +102,8 @@ def _state(given: Given, one: System, latest: Any) -> tuple[Sourced[Mark], str, 
     )
     if latest.ending:
         events = trail.ended(latest.id, latest.ending)
-        code, since = str(latest.ending), latest.ended or (events[-1].at if events else latest.created)
+        retired = latest.ending == "accepted" and latest.strategy == Strategy.RETIRE
+        code, since = "retired" if retired else str(latest.ending), latest.ended or (events[-1].at if events else latest.created)
     else:
         code = "trial_run" if latest.state == "forward" and step is not None and step.step in TRIAL_STEPS else str(latest.state)
         events = trail.step_events(latest.id, step.step) if step is not None else trail.started(latest.id)
@@ -178,6 +182,8 @@ def _cutover(given: Given, system: str, m: Any) -> Cutover:
 def _outages(given: Given, system: str, row: Any) -> list[Outage]:
     trail, found = given.trail, []
     for kind, announced_by in ANNOUNCED.items():
+        if kind in OUTAGE_OF and row.runbook != OUTAGE_OF[kind]:
+            continue
         announced = trail.of(row.id, announced_by)
         measured = [m for m in trail.measurements_of.get(row.id, ()) if m.kind == kind]
         minutes = Sourced[float | None](value=_minutes(announced[-1].payload) if announced else None, source=trail.source(announced))
@@ -223,7 +229,7 @@ def _comparison(given: Given, row: Any) -> Comparison | None:
     done = [
         s
         for s in given.trail.steps(row.id)
-        if s.step in ("compare", "compare_again", "start_there") and s.state in ("done", "failed") and s.ended
+        if s.step in ("compare", "compare_again", "start_there", "vendor_compare") and s.state in ("done", "failed") and s.ended
     ]
     for step in sorted(done, key=lambda s: str(s.ended), reverse=True):
         facts, differs = step.facts or {}, "differ" in str((step.error or {}).get("what", ""))

@@ -16,6 +16,7 @@ STATES: dict[str, tuple[str, str]] = {
     "trial_run": ("试运行", "trial run"),
     "going_back": ("正在回切", "going back"),
     "undoing": ("正在撤销", "undoing"),
+    "retired": ("已停用退出", "retired: switched off, kept, its room freed"),
     # nothing is migrated
     "retire": ("拟停用，不迁移", "to be retired, not migrated"),
     "already_elsewhere": ("已在别处运行，无需迁移", "elsewhere already, nothing to migrate"),
@@ -24,9 +25,10 @@ STATES: dict[str, tuple[str, str]] = {
     "not_planned": ("未列入计划", "not planned"),
 }
 STRATEGIES = {str(key): (zh, STRATEGY_EN[key]) for key, zh in STRATEGY_ZH.items()}
-GATES = {name: texts.both(f"gate.{name}") for name in ("initial_acceptance", "approve_cutover", "final_acceptance", "target_lost")}
+_GATES = ("initial_acceptance", "approve_cutover", "approve_retirement", "final_acceptance", "target_lost")
+GATES = {name: texts.both(f"gate.{name}") for name in _GATES}
 OUTCOMES = {"approved": ("同意", "approved"), "refused": ("不同意", "refused"), "done": ("完成", "done")}
-GATE_COMMANDS = {"initial_acceptance": "accept", "approve_cutover": "approve", "final_acceptance": "accept"}
+GATE_COMMANDS = {"initial_acceptance": "accept", "approve_cutover": "approve", "approve_retirement": "approve", "final_acceptance": "accept"}
 OPEN = {
     "error": ("错误", "error"),
     "warning": ("警告", "warning"),
@@ -34,7 +36,8 @@ OPEN = {
     "owed": ("待清理", "clean-up owed"),
 }
 DIRECTIONS = {"forward": ("切换上云", "to the cloud"), "back": ("回切", "back to the source")}
-OUTAGES = {"device_outage": ("设备搬迁停用", "device travels"), "hosting_outage": ("整体搬迁停机", "whole relocation")}
+OUTAGES = {"device_outage": ("设备搬迁停用", "device travels"), "hosting_outage": ("整体搬迁停机", "whole relocation"),
+           "vendor_outage": ("厂商实施停机", "vendor's migration")}
 KINDS = {Kind.DATABASE: ("数据库", "database"), Kind.APPLICATION: ("应用系统", "application")}
 LEVELS = {Level.MUNICIPAL: ("市直", "municipal"), Level.COUNTY: ("县、市、区", "county")}
 STATUSES = {
@@ -96,6 +99,8 @@ EVENTS: dict[str, tuple[str, str]] = {
     "gate_decided": ("作出决定", "gate decided"),
     "task_opened": ("下达人工任务", "task opened"),
     "task_done": ("人工任务完成", "task done"),
+    "evidence_accepted": ("证明材料已核", "evidence accepted"),
+    "task_reopened": ("人工任务重新下达", "task asked for anew"),
     "measured": ("实测中断", "interruption measured"),
     "breach": ("实测中断（超出预算）", "interruption measured (over budget)"),
     "copied": ("复制记录", "copied"),
@@ -103,6 +108,13 @@ EVENTS: dict[str, tuple[str, str]] = {
     "purge-left": ("清除后待人工处理的文件", "files left by a purge"),
     "words-removed": ("移除涉密文字", "words removed"),
     "catalogue_registered": ("目录登记", "catalogue entry"),
+    "catalogue_deregistered": ("目录注销", "catalogue entry removed"),
+    "quiet_since": ("停用后静默起算", "quiet since"),
+    "vendor_asked": ("下发核对语句", "statements handed out"),
+    "vendor_differs": ("两侧核对不一致", "both sides differ"),
+    "left_removing": ("开始清除遗留", "removing what was left"),
+    "left_removed": ("清除遗留", "leftover removed"),
+    "room_freed": ("腾退机房", "room freed"),
     "device_outage_announced": ("公告设备停用", "device outage announced"),
     "outage_announced": ("公告停机", "outage announced"),
     "writes_exposed": ("申报暂存单点的写入", "writes declared exposed"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from orchestrator.models import Strategy, Verdict
+from orchestrator.models import Strategy, System, Verdict
+from orchestrator.movers import registry
 from orchestrator.steps import (
     accounts,
     arm,
@@ -23,7 +24,9 @@ from orchestrator.steps import (
     prepare,
     provision,
     replicate,
+    retirement,
     services,
+    vendor,
 )
 from orchestrator.steps.base import Step
 
@@ -69,6 +72,30 @@ RUNBOOKS: dict[str, tuple[Step, ...]] = {
         device.CONFIGURE,
         *_TO_ACCEPTANCE,
     ),
+    "vendor_run": (  # cloud deployment of a system whose database only its vendor moves
+        preflight.STEP,
+        finish.BASELINE,
+        vendor.LIST,
+        provision.STEP,
+        prepare.STEP,
+        links.STEP,
+        accounts.STEP,
+        files.STEP,
+        vendor.PREPARATION,
+        gates.INITIAL,
+        gates.APPROVAL,
+        gates.WINDOW,
+        vendor.STOP,  # the announced outage begins
+        vendor.BACKUP,
+        vendor.COPY,
+        vendor.COMPARE,
+        vendor.START,
+        vendor.LEAD,  # the outage ends: live traffic is on the cloud
+        vendor.TRIAL,
+        finish.UNCHANGED,
+        gates.FINAL_WITHOUT_WAY_BACK,
+        finish.CATALOGUE,
+    ),
     "hosting": (
         preflight.STEP,
         finish.BASELINE,
@@ -84,6 +111,18 @@ RUNBOOKS: dict[str, tuple[Step, ...]] = {
         finish.UNCHANGED,
         gates.FINAL_WITHOUT_WAY_BACK,
         finish.CATALOGUE,
+    ),
+    "retire": (  # nothing moves: kept, ended, told, freed
+        retirement.CHECK,
+        finish.BASELINE,
+        gates.RETIREMENT,
+        retirement.END_ACCESS,
+        retirement.KEEP,
+        retirement.TELL,
+        retirement.QUIET,
+        gates.FINAL_WITHOUT_WAY_BACK,
+        retirement.FREE_ROOM,  # the point of no return
+        retirement.DEREGISTER,
     ),
     "onboarding": (  # no live source
         finish.BASELINE,
@@ -113,10 +152,22 @@ _BACK_ALONE: tuple[Step, ...] = (
     entry.BACK,
 )
 
-GOING_BACK_ALONE: dict[str, tuple[Step, ...]] = {"cloud_deployment": _BACK_ALONE, "device_relocation": _BACK_ALONE}
+GOING_BACK_ALONE: dict[str, tuple[Step, ...]] = {
+    "cloud_deployment": _BACK_ALONE,
+    "device_relocation": _BACK_ALONE,
+    "vendor_run": (vendor.GIVE_UP,),
+}
 """The same where two people declared the target lost while it was live."""
 
 
-def runbook_for(verdict: Verdict) -> str:
-    """The runbook's name for a verdict."""
-    return "onboarding" if verdict.no_source else Strategy(verdict.strategy).value
+STANDS_NOWHERE = frozenset({"retire"})
+"""Runbooks whose systems, once accepted, run on neither side."""
+
+
+def runbook_for(verdict: Verdict, system: System) -> str:
+    """The runbook's name for a verdict. A cloud deployment whose databases nobody but their vendor moves has one of its own."""
+    if verdict.no_source:
+        return "onboarding"
+    if verdict.strategy is Strategy.CLOUD_DEPLOYMENT and registry.vendor_run(system):
+        return "vendor_run"
+    return Strategy(verdict.strategy).value

@@ -15,7 +15,6 @@ from orchestrator.hosts import carried
 from orchestrator.hosts.configuration import EditRefused, edit
 from orchestrator.hosts.services import CarriedFile
 from orchestrator.models import ConfigFile, FileTree, Service
-from orchestrator.movers import registry
 from orchestrator.steps.base import Context
 from orchestrator.steps.references import DATABASE_WORDS, DEVICE_WORDS, REFERENCE, Reached, make_table
 
@@ -74,7 +73,7 @@ def names_in(ctx: Context, tree: FileTree) -> tuple[str, ...]:
 
 def find_problems(ctx: Context) -> list[Finding]:
     """For preflight: each file is read on its source, and edited in memory with the inventory's own words for values."""
-    databases = [Reached(d.name, dict.fromkeys((*DATABASE_WORDS, PASSWORD), "")) for d in registry.movable_databases(ctx.system)]
+    databases = [Reached(d.name, dict.fromkeys((*DATABASE_WORDS, PASSWORD), "")) for d in ctx.system.databases]
     devices = [Reached(device.name, dict.fromkeys(DEVICE_WORDS, "")) for device in ctx.system.devices]
     table = make_table({"address": "", "port": ""}, databases, devices)
     return [

@@ -14,7 +14,9 @@ from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
 if TYPE_CHECKING:
     from orchestrator.planning.programme import Programme
 
-COMMANDS = {"initial_acceptance": "accept", "approve_cutover": "approve", "final_acceptance": "accept"}
+COMMANDS = {
+    "initial_acceptance": "accept", "approve_cutover": "approve", "approve_retirement": "approve", "final_acceptance": "accept",
+}  # fmt: skip
 """With which command another person decides at a gate."""
 
 
@@ -53,6 +55,13 @@ def gate(name: str, before: Callable[[Context], None] | None = None) -> Step:
 def now() -> dt.datetime:
     """The moment at which a window is asked for; tests replace it."""
     return dt.datetime.now(dt.UTC)
+
+
+def today(ctx: Context) -> dt.date:
+    """The day by the city's clock."""
+    from orchestrator.planning.calendar import local
+
+    return local(now(), _programme(ctx)).date()
 
 
 def rule_at(ctx: Context, at: float) -> str | None:
@@ -155,4 +164,5 @@ def _may_be_accepted(ctx: Context) -> None:
 
 FINAL = gate("final_acceptance", _may_be_accepted)
 FINAL_WITHOUT_WAY_BACK = gate("final_acceptance")
+RETIREMENT = gate("approve_retirement")
 TRIAL = Step(id="trial_run", effect=Effect.READ_ONLY, run=trial_run_over, observe=_done, preview=previews.trial)

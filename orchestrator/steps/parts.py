@@ -60,7 +60,7 @@ def part_of(ctx: Context, database: Database) -> Part:
     if database.host in ctx.world.targets:
         target = Place(ctx.world.target(database.host).address, database.port)
     return Part(
-        kind=registry.DATABASES[database.engine],
+        kind=registry.DATABASES.get(database.engine, ""),
         system=ctx.system.id,
         name=database.name,
         source=Place(ctx.world.source(database.host).address, database.port),

@@ -44,10 +44,10 @@ def run(ctx: Context) -> Facts:
 def find_inventory_problems(ctx: Context) -> list[Finding]:
     """What the inventory itself leaves open or rules out; asks nobody."""
     findings = _new_addresses(ctx)
-    for database in ctx.system.databases:
-        if not registry.movable(database):
+    for database in registry.vendor_run(ctx.system):
+        if ctx.verdict.strategy != "cloud_deployment":
             message = f"{database.name}: no mover for {database.engine}"
-            remedy = "it is vendor-run: plan human tasks for its copy"
+            remedy = "it is vendor-run: cloud deployment has a runbook for it, or its vendor takes it off these machines first"
             findings.append(_finding(ctx, "vendor-run", message, remedy))
     return findings + _services(ctx) + _cron_files(ctx) + _references(ctx) + _standing_servers(ctx)
 
@@ -67,7 +67,7 @@ def _standing_servers(ctx: Context) -> list[Finding]:
 
 def _references(ctx: Context) -> list[Finding]:
     findings = []
-    names = [database.name for database in registry.movable_databases(ctx.system)]
+    names = [database.name for database in ctx.system.databases]
     for service, variable, value, known in references.find_unknown(ctx.system, names):
         message = f"{service}: {variable} refers to {value}, which nothing stands for"
         findings.append(_finding(ctx, "reference", message, f"use one of {', '.join(known)}"))

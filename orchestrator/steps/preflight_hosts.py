@@ -40,7 +40,7 @@ def find_source_problems(ctx: Context) -> tuple[list[Finding], dict[str, str]]:
     if ctx.verdict.strategy != "hosting":
         needs += [gateway_need(ctx, site.gateway) for site in ctx.sites.sites]
     else:
-        needs.append(_restore_need(ctx))
+        needs.append(restore_need(ctx))
     return find_problems(ctx, needs)
 
 
@@ -93,7 +93,7 @@ def _describe(answer: Answers) -> str:
 def source_need(ctx: Context, host: Host) -> Need:
     """A host of the old room: it is read, its services are stopped and started, files come back to it."""
     trees = tuple(tree.path for tree in ctx.system.file_trees if tree.host == host.name)
-    if ctx.verdict.strategy == "hosting":
+    if ctx.verdict.strategy in ("hosting", "retire"):
         trees += tuple(d.data_directory for d in ctx.system.databases if d.host == host.name and d.data_directory)
     files = ("rsync", "find", "sha256sum", "getfacl", "getfattr") if trees else ()
     return Need(host, "source", programs=files, readable=trees, writable=(ctx.world.home(host),) if trees else ())
@@ -116,7 +116,7 @@ def gateway_need(ctx: Context, host: Host) -> Need:
     return Need(host, "gateway", programs=("flock", "sed") if files else (), readable=tuple(files), writable=tuple(files))
 
 
-def _restore_need(ctx: Context) -> Need:
+def restore_need(ctx: Context) -> Need:
     """Where the cold backup of a hosted system is restored, to be compared before anything is carried."""
     sizes = [tree.size_gb or 0 for tree in ctx.system.file_trees] + [database.size_gb or 0 for database in ctx.system.databases]
     gateway = ctx.world.cloud.gateway

@@ -252,9 +252,9 @@ class World:
         self, service: Service, target: Host, port: int, rehearsal: Mapping[str, tuple[str, str, str]] | None
     ) -> dict[str, str]:
         databases = []
-        for database in self.movable_databases:
-            copy = rehearsal[database.name] if rehearsal else None
-            gateway = self.cloud.pgbouncer if copy is None else None
+        for database in self.system.databases:
+            copy = rehearsal.get(database.name) if rehearsal else None
+            gateway = self.cloud.pgbouncer if copy is None and registry.movable(database) else None
             name, role, secret = copy or (database.name, database.role or "", self.secret_path(target, service, database))
             values = {
                 "host": gateway.address if gateway else self.target(database.host).address,

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import posixpath
 
+from orchestrator.models import Database
 from orchestrator.tools.ssh import SshConnection
+
+KEPT = ("postgresql",)
+"""Engines whose server we stop, copy cold and start again where nothing but its own files says how."""
+
+
+def keeps(database: Database) -> bool:
+    """Whether that can be done for this one."""
+    return database.engine in KEPT
+
 
 _UNIT = r"""
 pid=$(head -n 1 -- "$1/postmaster.pid" 2>/dev/null) || exit 0

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import psycopg
+
 from orchestrator.errors import Finding
 from orchestrator.movers.contract import Hands, Moment, Part
-from orchestrator.movers.postgresql import capacity, drift, following, retention, session_defaults, subscription, suitability
+from orchestrator.movers.postgresql import capacity, drift, following, kin, retention, session_defaults, subscription, suitability
 from orchestrator.movers.postgresql import target as target_side
 from orchestrator.movers.postgresql.connections import Connection
 from orchestrator.movers.postgresql.questions import EITHER_SIDE, SOURCE, Question
@@ -19,6 +21,8 @@ from orchestrator.movers.postgresql.reach import connect, names_of
 
 def findings(part: Part, moment: Moment, hands: Hands) -> list[Finding]:
     """All findings at once. A side that does not answer is a finding, too."""
+    if moment is Moment.PREFLIGHT and (stranger := _stranger(part)):
+        return [stranger]
     try:
         with connect(part, "source") as source:
             found = source_findings(part, source, moment)
@@ -29,6 +33,18 @@ def findings(part: Part, moment: Moment, hands: Hands) -> list[Finding]:
             return found
     except Exception as error:  # noqa: BLE001 - any refusal of the server is one finding
         return [_unreachable(part, "source", error)]
+
+
+def _stranger(part: Part) -> Finding | None:
+    """A server that only speaks PostgreSQL's protocol is refused by its own name, before it is asked what it may not understand."""
+    try:
+        name = kin.other_than_postgresql(kin.ask(part).version)
+    except psycopg.Error:
+        return None  # what keeps us out is said below
+    if not name:
+        return None
+    remedy = "name its engine in the inventory: its vendor moves it (docs/movers.md), until our mover was run on it"
+    return _finding(part, "engine-kin", "error", f"it is {name}, not PostgreSQL: nothing of ours was ever run on it", remedy)
 
 
 def source_findings(part: Part, source: Connection, moment: Moment) -> list[Finding]:

@@ -83,7 +83,7 @@ def test_a_minus_stays_a_minus() -> None:
 
 def test_every_command_is_tried_here() -> None:
     left = {"demo", "dry-run", "doctor", "migrate", "cancel", "accept", "refuse", "stay", "target-lost", "cloud"}
-    left |= {"prepare-source", "serve", "deploy", "reconcile", "journal"}
+    left |= {"clean", "prepare-source", "retire", "serve", "deploy", "reconcile", "journal"}
     """These start servers, ask programs of the machine, or are the twins of one that is tried."""
     assert {command[0] for command in LOOKS + ACTS if command[0] in COMMANDS} | left >= set(COMMANDS)
 

@@ -64,7 +64,7 @@ def test_a_switch_without_an_undo_has_a_way_back_that_switches_to_the_source_and
 def test_live_traffic_switches_after_backup_initial_acceptance_approval_and_window_and_before_the_trial_run(name):
     order = {s.id: i for i, s in enumerate(RUNBOOKS[name])}
     switch = next(i for i, s in enumerate(RUNBOOKS[name]) if s.switches)
-    backup = order.get("verify_backup", order.get("cold_backup"))
+    backup = order.get("verify_backup", order.get("cold_backup", order.get("vendor_backup")))
     assert backup is not None
     assert (
         max(backup, order["initial_acceptance"], order["approve_cutover"], order["window"])
