@@ -202,7 +202,7 @@ class Session(Workspace):
         if movable_databases(one):
             return []
         if one.databases:
-            return [f"no mover for {', '.join(sorted({d.engine for d in one.databases}))}: choose cloud deployment or hosting for it"]
+            return [f"no mover for {', '.join(sorted({d.engine for d in one.databases}))}: choose cloud deployment for it (`orchestrator override`)"]
         if not one.services:
             return ["neither a database nor a service: nothing says what would be moved"]
         named = Words(self.policy).engines(one.dbms or "")

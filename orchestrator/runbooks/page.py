@@ -11,7 +11,6 @@ from pathlib import Path
 
 from orchestrator import texts
 from orchestrator.models import Strategy
-from orchestrator.movers.registry import DATABASES
 from orchestrator.movers.vendor.dialects import DIALECTS
 from orchestrator.policy.assess import DEFAULT_RULE, STRATEGY_EN, STRATEGY_ZH
 from orchestrator.policy.policy import load_policy
@@ -34,9 +33,12 @@ class Workload:
 
 def workloads() -> list[Workload]:
     """Every kind that the engine tells apart."""
-    engines = ", ".join(sorted(DATABASES))
     return [
-        Workload(f"有迁移工具的数据库（{engines}）及其应用、文件", f"a database with a mover ({engines}), its services and files", "cloud_deployment"),
+        Workload(
+            "有迁移工具的数据库及其应用、文件（[databases](databases.md)）",
+            "databases with a mover ([databases](databases.md)), services and files",
+            "cloud_deployment",
+        ),
         Workload("无数据库的网站、应用", "a web site or a service without a database", "cloud_deployment"),
         Workload("依赖专用设备的系统", "a system with special equipment", "device_relocation"),
         Workload("厂商实施的数据库", "a database that only its vendor moves", "vendor_run"),
@@ -54,7 +56,16 @@ SEEN = {  # by the step that decides what clients see, the first that a runbook 
     "end_access": ("访问终止", "access ends for good"),
     "bring_onto_cloud": ("尚无用户", "nobody uses it yet"),
 }
-COMPARED = ("compare", "compare_again", "vendor_compare", "cold_backup", "start_there", "final_backup", "verify_backup", "compare_unchanged")
+COMPARED = (
+    "compare",
+    "compare_again",
+    "vendor_compare",
+    "cold_backup",
+    "start_there",
+    "final_backup",
+    "verify_backup",
+    "compare_unchanged",
+)
 
 
 def page() -> str:
@@ -70,7 +81,9 @@ def page() -> str:
     lines += ["", "## Why policy chooses it", "", *_reasons(), "", "## Runbooks", ""]
     for name, steps in RUNBOOKS.items():
         lines += [f"### `{name}`", ""]
-        lines += [f"{number}. {step.names[0]} / {step.names[1]} (`{step.id}`{_effect(step.effect)})" for number, step in enumerate(steps, start=1)]
+        lines += [
+            f"{number}. {step.names[0]} / {step.names[1]} (`{step.id}`{_effect(step.effect)})" for number, step in enumerate(steps, start=1)
+        ]
         lines.append("")
     return "\n".join(lines).rstrip() + "\n"
 

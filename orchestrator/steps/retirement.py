@@ -10,10 +10,8 @@ import dataclasses
 import hashlib
 import json
 import time
-from collections.abc import Sequence
 
 from orchestrator.errors import Finding, Refused, StepFailed, Waiting
-from orchestrator.hosts.handed_in import HandedIn
 from orchestrator.models import Database
 from orchestrator.movers.machine import cluster
 from orchestrator.movers.machine.kept import shut_all
@@ -22,6 +20,7 @@ from orchestrator.progress import Progress
 from orchestrator.steps import cold, gates, machine, people, preflight_hosts, previews
 from orchestrator.steps.base import Context, Coverage, Effect, Facts, Observed, Preview, Step
 from orchestrator.steps.machine import ANNOUNCED
+from orchestrator.steps.vendor import faults_of_backup
 from orchestrator.tools import health
 
 LOOK_SECONDS = 1.0
@@ -53,7 +52,7 @@ def check(ctx: Context) -> Facts:
         needs = [preflight_hosts.source_need(ctx, host) for host in ctx.system.hosts] + [preflight_hosts.restore_need(ctx)]
         problems, kinds = preflight_hosts.find_problems(ctx, needs)
         findings = problems or machine.find_problems(kept_cold(ctx))
-    if findings:
+    if findings:  # every one, before anything is stopped
         raise Refused(f"{len(findings)} findings before {ctx.system.id} is retired", findings=findings)
     return {"hosts": kinds, "by_hand": [database.name for database in by_hand(ctx)], "stood": fields(ctx)}
 
@@ -76,14 +75,10 @@ def _insist_unchanged(ctx: Context) -> None:
 
 def find_inventory_problems(ctx: Context) -> list[Finding]:
     """What the inventory leaves open; asks nobody."""
-    found = []
-    if not ctx.system.hosts and (ctx.system.services or ctx.system.file_trees or ctx.system.databases):
-        message = "it has services, files or databases and no host: nothing says where they are"
-        found.append(Finding("no-hosts", "error", message, "list its hosts", system=ctx.system.id))
-    if ctx.system.planned_end is None:
-        message = "nobody says when it is switched off: access ends as soon as the retirement is approved"
-        found.append(Finding("planned-end", "warning", message, "answer `planned_end`", system=ctx.system.id))
-    return [finding for finding in found if finding.severity == "error"]
+    if ctx.system.hosts or not (ctx.system.services or ctx.system.file_trees or ctx.system.databases):
+        return []
+    message = "it has services, files or databases and no host: nothing says where they are"
+    return [Finding("no-hosts", "error", message, "list its hosts", system=ctx.system.id)]
 
 
 def preview(ctx: Context, _connect: bool) -> Preview:
@@ -106,11 +101,18 @@ def end_access(ctx: Context) -> Facts:
     own = kept_cold(ctx)
     began = time.time()
     seconds = {host.name: shut_all(machine.parts(own, host)) for host in ctx.system.hosts}
-    tasks = [
-        (f"stop_{database.name}"[:80], f"停止数据库 {database.name}", f"stop the database {database.name}") for database in by_hand(ctx)
-    ]
-    done = people.ask(ctx, "end_access", tasks, {"databases": [database.name for database in by_hand(ctx)]})
+    done = people.ask(ctx, "end_access", _tasks_by_hand(ctx), {"databases": [database.name for database in by_hand(ctx)]})
     return {"began": began, "seconds": seconds, "tasks": done}
+
+
+def _tasks_by_hand(ctx: Context) -> list[people.Task]:
+    """What we cannot end ourselves: vendors' databases, and its place in a service that other systems use too."""
+    tasks = [(f"stop_{each.name}", f"停止数据库 {each.name}", f"stop the database {each.name}") for each in by_hand(ctx)]
+    shared = [service for service in ctx.system.services if service.shared]
+    return tasks + [
+        (f"stop_{each.name}"[:80], f"从共用服务 {each.name} 中撤下本系统", f"take the system out of the shared service {each.name}")
+        for each in shared
+    ]
 
 
 def _wait_until_due(ctx: Context) -> None:
@@ -171,15 +173,8 @@ def keep(ctx: Context) -> Facts:
     stopped = float(ctx.facts["end_access"].get("began", 0.0))
     for name in databases:
         task = (f"last_backup_{name}"[:80], f"{name}：最后备份", f"{name}: the last backup, made after access ended")
-        facts |= people.ask_for_files(ctx, "final_backup", task, {"database": name}, lambda files: find_faults(files, after=stopped))
+        facts |= people.ask_for_files(ctx, "final_backup", task, {"database": name}, lambda files: faults_of_backup(files, stopped))
     return facts
-
-
-def find_faults(files: Sequence[HandedIn], *, after: float) -> list[str]:
-    """Why files are no backup of the last state. Pure."""
-    empty = [f"{file.place} is empty" for file in files if file.bytes == 0]
-    old = [f"{file.place} was written {after - file.modified:.0f} s before access ended" for file in files if 0 < file.modified < after]
-    return empty + old
 
 
 def is_kept(ctx: Context) -> Observed:
@@ -233,7 +228,7 @@ def free(ctx: Context) -> Facts:
             f"it was accepted as ended, and answers: {', '.join(answering)}", where=ctx.system.id, remedy="stop it, then resume"
         )
     detail = {"machines": [host.name for host in ctx.system.hosts], "room": ctx.system.room or ""}
-    facts = people.ask_for_files(ctx, "free_room", ERASE, detail, lambda files: find_faults(files, after=0.0))
+    facts = people.ask_for_files(ctx, "free_room", ERASE, detail, lambda files: faults_of_backup(files, 0.0))
     facts |= people.ask(ctx, "free_room", [FREE], detail)
     ctx.records.event("room_freed", {**detail, "certificate": facts[ERASE[0]]["files"]})
     return facts
