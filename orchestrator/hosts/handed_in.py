@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestrator.errors import ToolError
+from orchestrator.errors import Refused, ToolError
 from orchestrator.tools.ssh import SshConnection
 
 HASH_SECONDS = 6 * 3600.0
@@ -56,7 +56,7 @@ class HandedIn:
 
 
 def named(text: str) -> HandedIn:
-    """What a person named on the command line; a file of this machine is looked at at once. Raises ToolError when it cannot be read."""
+    """What a person named on the command line; a file of this machine is looked at at once. Raises Refused when it cannot be read."""
     on_host = _ON_HOST.fullmatch(text)
     if on_host and not Path(text).exists():
         return HandedIn(on_host[1], on_host[2])
@@ -64,16 +64,16 @@ def named(text: str) -> HandedIn:
 
 
 def look_here(path: str) -> HandedIn:
-    """A file of this machine, read whole. Raises ToolError when it is not there, is no file, or cannot be read."""
+    """A file of this machine, read whole. Raises Refused when it is not there, is no file, or cannot be read."""
     file = Path(path).expanduser().absolute()
     try:
         if not file.is_file():
-            raise ToolError(f"{file} is not a file", where=str(file), remedy="name the file that shows it")
+            raise Refused(f"{file} is not a file", where=str(file), remedy="name the file that shows it")
         with file.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
         status = file.stat()
     except OSError as error:
-        raise ToolError(f"{file} cannot be read: {error.strerror}", where=str(file), remedy="let this account read it") from error
+        raise Refused(f"{file} cannot be read: {error.strerror}", where=str(file), remedy="let this account read it") from error
     return HandedIn("", str(file), status.st_size, digest, status.st_mtime)
 
 

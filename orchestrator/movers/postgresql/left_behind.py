@@ -54,7 +54,7 @@ def find_or_say_why(part: Part, side: str) -> list[tuple[str, str, int]]:
     try:
         return [(kept.kind, kept.name, kept.bytes) for kept in find(part, side)]
     except psycopg.Error as error:
-        raise ToolError(str(error).strip(), where=f"{part.name} ({side})", remedy="look at its server, then again") from error
+        raise ToolError(str(error).strip().split("\n")[0], where=f"{part.name} ({side})", remedy="look at its server, then again") from error
 
 
 def remove(part: Part, hands: Hands) -> None:
