@@ -5,9 +5,13 @@ Every error that can reach a user carries a remedy, says whether trying again ca
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import IntEnum
+from typing import Any
+
+from orchestrator import texts
+from orchestrator.texts import Words
 
 
 class Exit(IntEnum):
@@ -35,12 +39,22 @@ class OrchestratorError(Exception):
 
     exit_code: Exit = Exit.NEEDS_A_PERSON
 
-    def __init__(self, what: str, *, where: str = "", remedy: str, retryable: bool = False) -> None:
+    def __init__(self, what: Words, *, where: str = "", remedy: Words, retryable: bool = False) -> None:
         super().__init__(what)
-        self.what = what
+        self.says = what
+        self.mend = remedy
         self.where = where
-        self.remedy = remedy
         self.retryable = retryable
+
+    @property
+    def what(self) -> str:
+        """What happened, in the language of this process."""
+        return str(self.says)
+
+    @property
+    def remedy(self) -> str:
+        """What to do, in the language of this process."""
+        return str(self.mend)
 
     def __str__(self) -> str:
         place = f" [{self.where}]" if self.where else ""
@@ -49,20 +63,54 @@ class OrchestratorError(Exception):
 
 @dataclass(frozen=True)
 class Finding:
-    """One reason for a refusal, or a warning, with its place. Checks are data: all run, none changes anything."""
+    """One reason for a refusal, or a warning, with its place. Checks are data: all run, none changes anything.
+
+    ``says`` and ``mend`` are what was found and what to do, as sentences of the catalogue with their values; ``message`` and ``remedy`` are the
+    two in the language of this process, asked for where they are shown.
+    """
 
     code: str
     severity: str  # "error" | "warning"
-    message: str
-    remedy: str
+    says: Words
+    mend: Words
     file: str = ""
     sheet: str = ""
     cell: str = ""
     system: str = ""
 
+    @property
+    def message(self) -> str:
+        """What was found, in the language of this process."""
+        return str(self.says)
+
+    @property
+    def remedy(self) -> str:
+        """What to do, in the language of this process."""
+        return str(self.mend)
+
     def place(self) -> str:
         """``file › sheet › cell`` as far as known, else the system."""
         return " › ".join(part for part in (self.file, self.sheet, self.cell) if part) or self.system
+
+    def reworded(self, reword: Callable[[str], str]) -> Finding:
+        """The same finding, every text in it that is not ours put through ``reword``; its cell and its system stay."""
+        says, mend = texts.reworded(self.says, reword), texts.reworded(self.mend, reword)
+        return replace(self, says=says, mend=mend, file=reword(self.file), sheet=reword(self.sheet))
+
+    def as_json(self) -> dict[str, Any]:
+        """For people's programs: the sentences in the language of this process, and what they are said of."""
+        found = {"code": self.code, "severity": self.severity, "message": self.message, "remedy": self.remedy}
+        place = {"file": self.file, "sheet": self.sheet, "cell": self.cell, "system": self.system}
+        return {**found, **place, "parameters": texts.parameters(self.says, self.mend)}
+
+    def pack(self) -> dict[str, Any]:
+        """As JSON that ``unpack`` reads again, in whatever language that is then shown."""
+        return {**self.__dict__, "says": texts.pack(self.says), "mend": texts.pack(self.mend)}
+
+    @classmethod
+    def unpack(cls, packed: Mapping[str, Any]) -> Finding:
+        """What ``pack`` made. Raises TypeError or KeyError for what an older release made otherwise."""
+        return cls(**{**packed, "says": texts.unpack(packed["says"]), "mend": texts.unpack(packed["mend"])})
 
 
 class UsageError(OrchestratorError):
@@ -77,7 +125,7 @@ class Refused(OrchestratorError):
     exit_code = Exit.REFUSED
 
     def __init__(
-        self, what: str, *, findings: Sequence[Finding] = (), where: str = "", remedy: str = "mend the findings and run it again"
+        self, what: Words, *, findings: Sequence[Finding] = (), where: str = "", remedy: Words = "mend the findings and run it again"
     ) -> None:
         super().__init__(what, where=where, remedy=remedy)
         self.findings = tuple(findings)

@@ -25,7 +25,7 @@ def look(systems: tuple[str, ...], *, as_json: bool) -> int:
     """
     findings = look_at(systems)
     if as_json:
-        click.echo(json.dumps([finding.__dict__ for finding in findings], ensure_ascii=False))
+        click.echo(json.dumps([finding.as_json() for finding in findings], ensure_ascii=False))
     else:
         print_findings(findings)
     return int(Exit.REFUSED if any(finding.severity == "error" for finding in findings) else Exit.DONE)

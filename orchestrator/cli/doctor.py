@@ -26,7 +26,7 @@ def doctor(*, cluster: bool, as_json: bool) -> int:
         findings += _cluster()
     where = {name: str(programs.find(name)) for name in programs.PROGRAMS if name not in lacking and _there(name)}
     if as_json:
-        click.echo(json.dumps({"python": sys.version.split()[0], "programs": where, "findings": [f.__dict__ for f in findings]}))
+        click.echo(json.dumps({"python": sys.version.split()[0], "programs": where, "findings": [f.as_json() for f in findings]}))
     else:
         click.echo(f"python        {sys.version.split()[0]}")
         for name, path in where.items():

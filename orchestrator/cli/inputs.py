@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from orchestrator.cli.settings import load_settings
 from orchestrator.errors import Refused, UsageError
+from orchestrator.texts import say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,8 +58,7 @@ def doubted(reading: Reading, paths: Sequence[Path]) -> Reading:
     try:
         return with_doubts(reading, policy_for(paths))
     except Refused:
-        message = "策略文件无法读取，未核对操作系统等文字 (the policy cannot be read: texts were not checked against it)"
-        unread = Finding("policy-unread", "warning", message, "orchestrator policy check", file="policy.yaml")
+        unread = Finding("policy-unread", "warning", say("policy.unread"), say("policy.check_policy"), file="policy.yaml")
         return replace(reading, findings=[*reading.findings, unread])
 
 

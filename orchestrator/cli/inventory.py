@@ -12,6 +12,7 @@ import click
 
 from orchestrator.cli.listing import as_json, safe, table
 from orchestrator.errors import Exit, Finding, Refused, UsageError
+from orchestrator.texts import say, text
 
 if TYPE_CHECKING:
     from orchestrator.inventory.questions import Question
@@ -19,10 +20,15 @@ if TYPE_CHECKING:
 
 PATHS = click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 JSON = click.option("--json", "json_", is_flag=True, help="Print one JSON document.")
-STAGE_ZH = {"countable": "可统计", "plannable": "可计划", "movable": "可迁移", None: "不可统计"}
+STAGES = {
+    "countable": say("inventory.stage_countable"), "plannable": say("inventory.stage_plannable"), "movable": say("inventory.stage_movable"),
+    None: say("inventory.stage_none"),
+}  # fmt: skip
 ASKED_CODES = {"duplicate-system", "sheet-not-recognised", "unreadable", "missing", "classified-unanswered", "classified-column-missing"}
 """Findings at a cell that a question tells of."""
-REASON_ZH = {"classified": "涉密", "party_mass": "党群", "retired": "停用"}
+OUTSIDE = {
+    "classified": say("inventory.outside_classified"), "party_mass": say("inventory.outside_party_mass"), "retired": say("inventory.outside_retired"),
+}  # fmt: skip
 
 
 @click.group()
@@ -48,7 +54,7 @@ def template(out: Path, lang: str, filled_from: Path | None) -> None:
     write_workbook(out, load_strict([filled_from]).inventory if filled_from else None, lang)
     if filled_from:
         remember_written(load_settings().state, out)
-    click.echo(f"已生成 {out.name} (written)")
+    click.echo(text("inventory.written", file=out.name))
 
 
 @inventory.command()
@@ -71,41 +77,26 @@ def check(paths: tuple[Path, ...], json_: bool) -> int:
         as_json({**report, "counts": {**report["counts"], **staying}})
         return _exit(reading)
     count = checks.counts(reading)
-    click.echo(
-        f"读取 {count['rows']} 行；统计范围 {count['in_scope']} 个（市直 {count['municipal']}、县市区 {count['county']}）；"
-        f"范围外：涉密 {count['classified']}、是否涉密未答 {count['unanswered']}、党群 {count['party_mass']}、停用 {count['retired']}；"
-        f"尚不可统计 {count['uncounted']} 行"
-    )
-    click.echo(f"其中需迁移 {staying['to_migrate']} 个；拟停用 {staying['to_retire']} 个、已在别处运行 {staying['already_elsewhere']} 个，不迁移，单独统计")
+    click.echo(text("inventory.count_line", **count))
+    click.echo(text("inventory.staying_line", **staying))
     rows = []
     for standing in checks.standings(reading):
         if standing.id is None and standing.excluded:
             continue
-        missing = "、".join(
-            f"{checks.in_words(name)}({standing.missing_at[name]})" if name in standing.missing_at else checks.in_words(name)
-            for name in standing.missing[:4]
-        )
-        more = f" 等 {len(standing.missing)} 项" if len(standing.missing) > 4 else ""
-        rows.append(
-            (
-                standing.id or "-",
-                standing.name or "-",
-                STAGE_ZH[standing.reached],
-                REASON_ZH.get(standing.excluded or "", ""),
-                f"{missing}{more}" or "-",
-            )
-        )
-    table(("编码", "系统", "达到", "不计入", "下一步尚缺"), rows)
+        outside = OUTSIDE.get(standing.excluded or "", "")
+        rows.append((standing.id or "-", standing.name or "-", STAGES[standing.reached], outside, checks.missing_words(standing) or "-"))
+    heads = (say("inventory.head_reached"), say("inventory.head_outside"), say("inventory.head_missing"))
+    table((say("inventory.head_id"), say("inventory.head_system"), *heads), rows)
     if len(reading.uncounted) > checks.UNCOUNTED:
-        click.echo(f"另有 {len(reading.uncounted) - checks.UNCOUNTED:,} 行不可统计，未逐一列出 (more rows that cannot be counted)")
+        click.echo(text("inventory.more_uncounted", count=len(reading.uncounted) - checks.UNCOUNTED))
     _print_findings(reading.findings, asked=decided_places(reading.questions))
     if reading.interpretations:
-        click.echo(f"\n需要理解后才能读取的内容 {len(reading.interpretations)} 处 (readings that took interpretation):")
+        click.echo("\n" + text("inventory.interpretations", count=len(reading.interpretations)))
         for one in reading.interpretations:
             place = " › ".join(part for part in (one.file, one.sheet, one.cell) if part)
-            click.echo(safe(f"  {place}: “{one.read}” → {one.understood}"))
+            click.echo(safe("  " + text("inventory.interpretation", place=place, read=one.read, understood=one.understood)))
     if reading.unknown_columns:
-        click.echo(safe(f"\n不认识的列（原样保留）：{'、'.join(reading.unknown_columns)}"))
+        click.echo(safe(f"\n{say('inventory.unknown_columns', columns=reading.unknown_columns)}"))
     _print_questions(reading.questions)
     return _exit(reading)
 
@@ -126,7 +117,7 @@ def ask(out: Path, paths: tuple[Path, ...]) -> int:
     questions = _read_beside(_given(paths)).questions
     write_questions(out, questions)
     remember_written(load_settings().state, out)
-    click.echo(f"已生成 {out.name}，共 {len(questions)} 个问题 (written; questions)")
+    click.echo(text("inventory.questions_written", file=out.name, count=len(questions)))
     return int(Exit.DONE)
 
 
@@ -136,7 +127,6 @@ def ask(out: Path, paths: tuple[Path, ...]) -> int:
 @JSON
 def answer(file: Path, into: Path | None, json_: bool) -> int:
     """Take in an answer sheet that came back. Every later reading uses its answers; nothing is kept if one of them cannot be used."""
-    from dataclasses import asdict
 
     from orchestrator.cli.settings import load_settings
     from orchestrator.inventory.answerbook import read_answers
@@ -149,13 +139,13 @@ def answer(file: Path, into: Path | None, json_: bool) -> int:
     written = keep_answers(folder, answers) if answers and not findings else []
     if json_:
         as_json(
-            {"answers": len(answers), "open": still_open, "written": bool(answers) and not findings, "findings": [asdict(one) for one in findings]}
+            {"answers": len(answers), "open": still_open, "written": bool(answers) and not findings, "findings": [one.as_json() for one in findings]}
         )
     else:
         _print_findings(findings)
-        into_files = "、".join(str(path) for path in written) or str(folder)
-        kept = f"已记入 {into_files}：{len(answers)} 条答复 (kept)" if not findings else "未记入：请更正后重来 (nothing was kept)"
-        click.echo(f"{kept}；尚无答复 {still_open} 个 (still open)")
+        files = tuple(str(path) for path in written) or str(folder)
+        kept = say("inventory.answers_kept", files=files, count=len(answers), open=still_open)
+        click.echo(say("inventory.answers_not_kept", open=still_open) if findings else kept)
     return int(Exit.REFUSED if findings else Exit.DONE)
 
 
@@ -189,7 +179,6 @@ def import_(
     A system that its form no longer lists stays, and is asked about. Where the form has something new that it may have become, nothing is
     imported until an answer says what became of it, or --keep, --remove or --rename.
     """
-    from dataclasses import asdict
 
     from orchestrator.inventory.folder.merge import apply, complete, prepare
 
@@ -210,23 +199,19 @@ def import_(
             click.echo(safe(f"{mark} {change.kind} {change.id}{words}"))
         _print_findings(prepared.reading.findings)
     if not prepared.changes and not json_:
-        click.echo(
-            "没有变化 (nothing changes)"
-            if not prepared.files
-            else "数据没有变化，仅来源单元格更新 (no value changes, only the cells they came from)"
-        )
+        click.echo(text("inventory.only_cells_change") if prepared.files else text("inventory.nothing_changes"))
     if prepared.files and not dry_run:
         if not yes and not json_ and sys.stdin.isatty():
-            click.confirm(f"写入 {len(prepared.files)} 个文件？(write {len(prepared.files)} files?)", abort=True)
+            click.confirm(text("inventory.confirm_write", count=len(prepared.files)), abort=True)
         written = apply(prepared, into)
-        click.echo(f"已写入 {len(written)} 个文件 (written)") if not json_ else None
+        click.echo(text("inventory.files_written", count=len(written))) if not json_ else None
     if json_:
         as_json(
             {
-                "changes": [asdict(change) for change in prepared.changes],
+                "changes": [change.as_json() for change in prepared.changes],
                 "files": sorted(prepared.files),
                 "written": bool(prepared.files) and not dry_run,
-                "findings": [asdict(finding) for finding in prepared.reading.findings],
+                "findings": [finding.as_json() for finding in prepared.reading.findings],
             }
         )
     return _exit(prepared.reading)
@@ -249,7 +234,10 @@ def show(paths: tuple[Path, ...], json_: bool) -> int:
 
     names = {department.id: department.name for department in found.departments}
     table(
-        ("编码", "系统", "拼音", "单位", "类别", "状态", "等保", "机房", "关联系统"),
+        (
+            say("inventory.head_id"), say("inventory.head_system"), say("inventory.head_sound"), say("inventory.head_department"), say("inventory.head_kind"),
+            say("inventory.head_status"), say("inventory.head_grade"), say("inventory.head_room"), say("inventory.head_depends_on"),
+        ),
         [
             (s.id, s.name, sound(s.name)[:40], names.get(s.department, s.department), s.kind, s.status, s.protection_grade or "-", s.room or "-", "、".join(s.depends_on) or "-")
             for s in found.systems
@@ -258,7 +246,7 @@ def show(paths: tuple[Path, ...], json_: bool) -> int:
     for reason in ("classified", "party_mass", "retired"):
         outside = sum(row.reason == reason for row in found.excluded)
         if outside:
-            click.echo(f"不计入：{REASON_ZH[reason]} {outside} 个")
+            click.echo(text("inventory.outside_line", why=OUTSIDE[reason], count=outside))
     _print_findings(reading.errors)
     return _exit(reading)
 
@@ -319,20 +307,23 @@ def _print_findings(findings: list[Finding], asked: Collection[str] = ()) -> Non
         return
     errors = sum(finding.severity == "error" for finding in shown)
     told = len(findings) - len(shown)
-    click.echo(f"\n列出 {len(shown)} 条，其中错误 {errors} 条 (findings that are listed, of which errors)" + (f"；另有 {told} 处由末尾的问题决定" * bool(told)) + ":")
+    counted: dict[str, int] = {"count": len(shown), "errors": errors}
+    click.echo("\n" + (text("inventory.findings_listed_asked", **counted, asked=told) if told else text("inventory.findings_listed", **counted)))
     for finding in shown:
-        mark = "错误" if finding.severity == "error" else "提醒"
+        mark = text("inventory.severity_error") if finding.severity == "error" else text("inventory.severity_warning")
         click.echo(safe(f"  {mark} {finding.place()} [{finding.code}] {finding.message}\n        → {finding.remedy}"))
 
 
 def _print_questions(questions: Sequence[Question]) -> None:
     if not questions:
         return
-    click.echo(f"\n待答问题 {len(questions)} 个 (questions that remain):")
+    click.echo("\n" + text("inventory.questions_remain", count=len(questions)))
     for number, question in enumerate(questions, start=1):
         click.echo(safe(f"  {number}. {question.asks}  [{question.id}]"))
         if question.proposed or question.evidence:
-            click.echo(safe(f"        建议 (proposed)：{question.proposed.replace(chr(10), '；') or '—'}  依据 (evidence)：{question.evidence or '—'}"))
-        more = f" 等 {question.count} 处" if question.count > 1 else ""
-        click.echo(safe(f"        决定 (decides)：{question.rows[0] if question.rows else '-'}{more}"))
-    click.echo("  → orchestrator inventory ask 答复表.xlsx 文件… 生成答复表；填好后 orchestrator inventory answer 答复表.xlsx")
+            proposed = question.proposed.replace("\n", "；") or "—"
+            click.echo(safe("        " + text("inventory.question_proposal", proposed=proposed, evidence=question.evidence or "—")))
+        place = question.rows[0] if question.rows else "-"
+        decides = say("inventory.question_decides_more", place=place, count=question.count)
+        click.echo(safe(f"        {decides if question.count > 1 else say('inventory.question_decides', place=place)}"))
+    click.echo(f"  → {say('inventory.questions_next')}")

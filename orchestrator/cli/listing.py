@@ -22,7 +22,7 @@ def width(text: str) -> int:
     return sum(2 if unicodedata.east_asian_width(char) in "WF" else 0 if unicodedata.combining(char) else 1 for char in text)
 
 
-def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+def table(headers: Sequence[object], rows: Sequence[Sequence[object]]) -> None:
     """Print rows under headers. The last column is not padded."""
     cells = [[safe(cell).replace("\n", " ") for cell in row] for row in (headers, *rows)]
     widths = [max(width(row[number]) for row in cells) for number in range(len(headers))]

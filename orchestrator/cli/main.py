@@ -14,6 +14,7 @@ import click
 
 from orchestrator import __version__
 from orchestrator.cli.listing import safe
+from orchestrator.cli.options import speaking
 from orchestrator.cli.output import drop_output, flush_output, prepare_output, writes_unicode
 from orchestrator.errors import Exit, OrchestratorError, Refused
 
@@ -72,7 +73,7 @@ class LazyGroup(click.Group):
         module, name = COMMANDS[cmd_name][0].split(":")
         command = getattr(importlib.import_module(module), name)
         assert isinstance(command, click.Command)  # noqa: S101 - a wrong entry in our own table
-        return command
+        return speaking(command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
         with formatter.section("Commands, in the order of a migration"):
@@ -95,7 +96,7 @@ def cli() -> None:
 
 def describe(error: OrchestratorError) -> dict[str, Any]:
     """An error as JSON."""
-    found = [f.__dict__ for f in error.findings] if isinstance(error, Refused) else []
+    found = [f.as_json() for f in error.findings] if isinstance(error, Refused) else []
     return {"error": error.what, "where": error.where, "remedy": error.remedy, "retryable": error.retryable, "findings": found}
 
 

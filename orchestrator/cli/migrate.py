@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.cli.options import shows, speaks
+from orchestrator.cli.options import shows
 from orchestrator.cli.settings import open_session
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 )
 @click.option("--direct", is_flag=True, help="Without Prefect, which then shows nothing of it.")
 @shows
-@speaks
 def migrate(systems: tuple[str, ...], wave: int | None, phase: str | None, *, wait: bool, direct: bool, log: str) -> int:
     """Move systems: a system, or a wave or phase of the plan approved for the programme (`orchestrator plan approve`).
 
@@ -55,7 +54,6 @@ def driving(session: Session, *, wait: bool, direct: bool, log: str) -> Iterator
 @click.option("--wait", is_flag=True, help="Stay at gates until they are decided.")
 @click.option("--direct", is_flag=True, help="Without Prefect.")
 @shows
-@speaks
 def resume(systems: tuple[str, ...], *, wait: bool, direct: bool, log: str) -> int:
     """Take up what was interrupted, failed to undo, or waits: the given systems, or all.
 
@@ -73,7 +71,6 @@ def resume(systems: tuple[str, ...], *, wait: bool, direct: bool, log: str) -> i
 @click.option("--reason", required=True, help="Goes on the audit trail.")
 @click.option("--direct", is_flag=True, help="Without Prefect.")
 @shows
-@speaks
 def rollback(system: str, reason: str, *, direct: bool, log: str) -> int:
     """Take SYSTEM back to its source, before or after the switch, with every committed write kept. Refused after final acceptance.
 
@@ -91,7 +88,6 @@ def rollback(system: str, reason: str, *, direct: bool, log: str) -> int:
 @click.option("--reason", default="", help="Goes on the audit trail.")
 @click.option("--direct", is_flag=True, help="Without Prefect.")
 @shows
-@speaks
 def cancel(system: str, reason: str, *, direct: bool, log: str) -> int:
     """Give the migration of SYSTEM up before the switch and undo what was done. After the switch it refuses and asks: go back, or stay.
 

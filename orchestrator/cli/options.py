@@ -12,20 +12,27 @@ from orchestrator import texts
 Command = Callable[..., Any]
 
 
-def speaks(command: Command) -> Command:
-    """``--lang``: the one language that this command speaks."""
+def speaking(command: click.Command) -> click.Command:
+    """The command, or every command of the group, with ``--lang``: the one language that it speaks. One that has an option of that name has it
+    for what it writes (a form, a report) and speaks that of the locale."""
+    if isinstance(command, click.Group):
+        for inner in command.commands.values():
+            speaking(inner)
+    elif not any(parameter.name in ("lang", _LANGUAGE) for parameter in command.params):
+        command.params.append(
+            click.Option(
+                ["--lang", _LANGUAGE], type=click.Choice(texts.LANGUAGES), callback=_choose, expose_value=False, is_eager=True,
+                help="Language of what is said (default: by the locale).",
+            )
+        )
+    return command
 
-    def choose(_ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
-        texts.use(value)
 
-    return click.option(
-        "--lang",
-        type=click.Choice(texts.LANGUAGES),
-        callback=choose,
-        expose_value=False,
-        is_eager=True,
-        help="Language of what is said (default: by the locale).",
-    )(command)
+_LANGUAGE = "spoken_language"
+
+
+def _choose(_ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
+    texts.use(value)
 
 
 def shows(command: Command) -> Command:

@@ -11,6 +11,7 @@ from orchestrator.cli.inputs import assessed, city_zone, configured_policy, fact
 from orchestrator.cli.listing import as_json, safe, table
 from orchestrator.errors import Exit, Finding, Refused, UsageError
 from orchestrator.inventory.find import find_system, id_or_as_typed
+from orchestrator.texts import Name, Value, say, text
 
 if TYPE_CHECKING:
     from orchestrator.inventory.reading import Reading
@@ -34,7 +35,7 @@ POLICY = click.option("--policy", "policy_file", type=click.Path(path_type=Path,
 @JSON
 def assess_command(system: str | None, paths: tuple[Path, ...], policy_file: Path | None, json_: bool) -> int:
     """Strategy, readiness and complexity of every system (or of SYSTEM), with every rule that spoke and what would change it."""
-    from orchestrator.policy.assess import MARKS, STRATEGY_ZH, apart
+    from orchestrator.policy.assess import MARKS, apart, strategy_name
 
     reading, rules, verdicts = assessed(paths, policy_file)
     everything = verdicts
@@ -60,37 +61,39 @@ def assess_command(system: str | None, paths: tuple[Path, ...], policy_file: Pat
     names = {one.id: one.name for one in reading.inventory.systems}
     rows = []
     for verdict in verdicts.values():
-        noted = [zh for name, (zh, _) in MARKS.items() if getattr(verdict, name)]
-        noted += ["须核实"] * bool(verdict.doubts)
+        noted: list[Value] = [Name(*words) for name, words in MARKS.items() if getattr(verdict, name)]
+        if verdict.doubts:
+            noted.append(say("policy.to_check"))
         if verdict.overridden_by and verdict.policy_strategy:
-            noted.append(f"{verdict.overridden_by} 改定，原为{STRATEGY_ZH[verdict.policy_strategy]}")
+            noted.append(say("policy.overridden", who=verdict.overridden_by, strategy=strategy_name(verdict.policy_strategy)))
         rows.append(
             (
                 verdict.system,
                 names.get(verdict.system, ""),
-                STRATEGY_ZH[verdict.strategy],
+                strategy_name(verdict.strategy),
                 verdict.readiness if verdict.strategy.moves else "-",
                 _complexity(verdict) if verdict.strategy.moves else "-",
                 f"{verdict.confidence}%",
-                "、".join(noted) or "-",
+                say("policy.marks", marks=tuple(noted)) if noted else "-",
             )
         )
-    table(("编码", "系统", "迁移方式", "成熟度", "复杂度", "把握", "标记"), rows)
+    heads = (say("policy.head_readiness"), say("policy.head_complexity"), say("policy.head_confidence"), say("policy.head_marks"))
+    table((say("policy.head_id"), say("policy.head_system"), say("policy.head_strategy"), *heads), rows)
     if system is not None:
         for verdict in verdicts.values():
             for reason in verdict.reasons:
-                click.echo(safe(f"  [{reason.rule}] {reason.zh} {reason.fact} {reason.place}".rstrip()))
+                click.echo(safe(f"  [{reason.rule}] {Name(reason.zh, reason.en)} {reason.fact} {reason.place}".rstrip()))
             for reason in verdict.doubts:
-                click.echo(safe(f"  须核实 → {reason.zh} {reason.place}".rstrip()))
+                click.echo(safe("  " + text("policy.check_line", reason=Name(reason.zh, reason.en), place=reason.place).rstrip()))
             for reason in verdict.would_change:
-                click.echo(safe(f"  若 → {reason.zh} {reason.place}".rstrip()))
+                click.echo(safe("  " + text("policy.if_line", reason=Name(reason.zh, reason.en), place=reason.place).rstrip()))
             if verdict.missing:
-                click.echo(f"  未填报：{'、'.join(verdict.missing)}")
+                click.echo(f"  {say('policy.not_filled', fields=verdict.missing)}")
     else:
         moving = sum(verdict.strategy.moves for verdict in verdicts.values())
-        others = "".join(f"，{STRATEGY_ZH[strategy]} {len(systems)} 个" for strategy, systems in apart(verdicts).items())
-        click.echo(f"需迁移 {moving} 个{others}")
-        click.echo("理由与改变结论的条件：orchestrator explain 系统编码或名称")
+        others = (say("policy.counted_apart", strategy=strategy_name(strategy), count=len(systems)) for strategy, systems in apart(verdicts).items())
+        click.echo(say("policy.marks", marks=(say("policy.to_migrate", count=moving), *others)))
+        click.echo(text("policy.why_hint"))
     return _exit(reading)
 
 
@@ -104,10 +107,9 @@ def _complexity(verdict: Verdict) -> str:
 @click.argument("system")
 @INVENTORY
 @POLICY
-@click.option("--lang", type=click.Choice(["zh", "en", "both"]), default="both", show_default=True)
 @JSON
-def explain(system: str, paths: tuple[Path, ...], policy_file: Path | None, lang: str, json_: bool) -> int:
-    """Why SYSTEM moves as it does, in words for a department head, Chinese and English."""
+def explain(system: str, paths: tuple[Path, ...], policy_file: Path | None, json_: bool) -> int:
+    """Why SYSTEM moves as it does, in words for a department head; with --json in Chinese and in English."""
     from orchestrator.policy.explain import explain as in_words
 
     reading, rules, verdicts = assessed(paths, policy_file)
@@ -118,7 +120,7 @@ def explain(system: str, paths: tuple[Path, ...], policy_file: Path | None, lang
     if json_:
         as_json({"system": found.id, "zh": zh, "en": en})
     else:
-        click.echo(safe({"zh": zh, "en": en, "both": f"{zh}\n\n{'─' * 60}\n\n{en}"}[lang]))
+        click.echo(safe(Name(zh, en)))
     return _exit(reading)
 
 
@@ -146,10 +148,11 @@ def override(system: str, strategy: str | None, withdraw: bool, reason: str, on_
     actor = str(current_actor())
     if strategy is None:
         withdraw_override(trail(), verdict.system, reason=reason, actor=actor, on_behalf_of=on_behalf_of)
-        click.echo(f"{verdict.system}：已撤回改定，恢复策略结论 (withdrawn by {actor})")
+        click.echo(text("policy.override_withdrawn", system=verdict.system, actor=actor))
     else:
         record_override(trail(), verdict, Strategy(strategy), reason=reason, actor=actor, on_behalf_of=on_behalf_of)
-        click.echo(f"{verdict.system}: {verdict.policy_strategy or verdict.strategy} → {strategy}，已记录 (recorded by {actor})")
+        before = verdict.policy_strategy or verdict.strategy
+        click.echo(text("policy.override_recorded", system=verdict.system, before=before, after=strategy, actor=actor))
 
 
 @click.group()
@@ -162,7 +165,6 @@ def policy() -> None:
 @JSON
 def policy_check(file: Path | None, json_: bool) -> int:
     """Unreachable rules, contradictions, rules without reasons. Default: the configured policy, else the one that ships."""
-    from dataclasses import asdict
 
     from orchestrator.policy.lint import check_policy
     from orchestrator.policy.policy import load_policy, policy_digest
@@ -170,11 +172,11 @@ def policy_check(file: Path | None, json_: bool) -> int:
     rules = load_policy(file if file is not None else configured_policy())
     findings = check_policy(rules)
     if json_:
-        as_json({"policy_digest": policy_digest(rules), "rules": len(rules.rules), "findings": [asdict(finding) for finding in findings]})
+        as_json({"policy_digest": policy_digest(rules), "rules": len(rules.rules), "findings": [finding.as_json() for finding in findings]})
     else:
         for finding in findings:
             click.echo(safe(f"{finding.severity} [{finding.code}] {finding.message}\n    → {finding.remedy}"))
-        click.echo(f"{len(rules.rules)} 条规则，发现 {len(findings)} 处问题")
+        click.echo(text("policy.checked", rules=len(rules.rules), count=len(findings)))
     return int(Exit.REFUSED if any(finding.severity == "error" for finding in findings) else Exit.DONE)
 
 
@@ -200,14 +202,12 @@ def policy_diff(old: Path, new: Path, paths: tuple[Path, ...], json_: bool) -> i
         return _exit(reading)
     for one in found:
         words = f"{one.before} → {one.after}" if one.before is not one.after else str(one.after)
-        click.echo(
-            safe(f"{one.system}: {words}；成熟度 {one.readiness[0]} → {one.readiness[1]}，复杂度 {one.complexity[0]} → {one.complexity[1]}")
-        )
-        for why in one.why_zh:
-            click.echo(safe(f"    {why}"))
-    click.echo(
-        f"{sum(one.before is not one.after for one in found)} 个系统改变迁移方式，另有 {sum(one.before is one.after for one in found)} 个仅评分变化"
-    )
+        readiness, complexity = (f"{before} → {after}" for before, after in (one.readiness, one.complexity))
+        click.echo(safe(text("policy.diff_line", system=one.system, strategy=words, readiness=readiness, complexity=complexity)))
+        for zh, en in zip(one.why_zh, one.why_en, strict=True):
+            click.echo(safe(f"    {Name(zh, en)}"))
+    changed = sum(one.before is not one.after for one in found)
+    click.echo(text("policy.diff_sum", strategies=changed, scores=len(found) - changed))
     return _exit(reading)
 
 
@@ -234,7 +234,7 @@ def baseline_freeze(reason: str, paths: tuple[Path, ...], *, despite_unanswered:
     What is to be retired or runs elsewhere already is kept beside it, by itself.
     """
     from orchestrator.journal.actors import current_actor
-    from orchestrator.policy.assess import STRATEGY_ZH, apart
+    from orchestrator.policy.assess import apart, strategy_name
     from orchestrator.policy.counting import freeze, unanswered
     from orchestrator.policy.records import day
 
@@ -242,17 +242,18 @@ def baseline_freeze(reason: str, paths: tuple[Path, ...], *, despite_unanswered:
     open_rows = unanswered(reading.inventory)
     if open_rows and not despite_unanswered:
         raise Refused(
-            f"有 {sum(open_rows.values())} 行未填是否涉密 (rows do not say whether they are classified)",
+            say("policy.rows_unanswered", count=sum(open_rows.values())),
             findings=[
-                Finding("unanswered", "error", f"{department}: {count} 行未填是否涉密 (rows not answered)", "请该单位填写 (ask the department)")
-                for department, count in open_rows.items()
+                Finding("unanswered", "error", say("policy.rows_unanswered_of", department=of, count=count), say("policy.ask_department"))
+                for of, count in open_rows.items()
             ],
-            remedy="have them answered first, or freeze without them: --despite-unanswered",
+            remedy=say("policy.answer_or_despite"),
         )
     staying = apart(verdicts)
     frozen = freeze(trail(), inventory, reason=reason, actor=str(current_actor()), apart=staying, left_open=sum(open_rows.values()))
-    others = "".join(f"；另计{STRATEGY_ZH[strategy]} {len(systems)} 个" for strategy, systems in staying.items() if systems)
-    click.echo(f"基线已冻结：{len(frozen.members)} 个系统，{day(frozen.at, city_zone(paths))}，{frozen.actor}{others}")
+    done = say("policy.frozen", count=len(frozen.members), day=day(frozen.at, city_zone(paths)), actor=frozen.actor)
+    others = (say("policy.apart_line", strategy=strategy_name(strategy), count=len(systems)) for strategy, systems in staying.items() if systems)
+    click.echo(say("policy.marks", marks=(done, *others)))
 
 
 @baseline.command(name="change")
@@ -268,7 +269,7 @@ def baseline_change(system: str, what: Any, reason: str, paths: tuple[Path, ...]
     reading, inventory, _ = to_migrate(paths)
     system = id_or_as_typed(reading.inventory, system)  # what left the inventory is known by its id alone
     change(trail(), inventory, system, what, reason=reason, actor=str(current_actor()))
-    click.echo(f"已记录：{system} {what}")
+    click.echo(text("policy.change_recorded", system=system, what=what))
 
 
 @baseline.command(name="show")
@@ -279,35 +280,36 @@ def baseline_show(paths: tuple[Path, ...], json_: bool) -> int:
     from dataclasses import asdict
 
     from orchestrator.models import Strategy
-    from orchestrator.policy.assess import STRATEGY_ZH
+    from orchestrator.policy.assess import strategy_name
     from orchestrator.policy.counting import baseline as current
     from orchestrator.policy.counting import unexplained
     from orchestrator.policy.records import day
 
     frozen = current(trail(write=False))
     if frozen is None:
-        as_json(None) if json_ else click.echo("尚未冻结基线 (no baseline yet): orchestrator baseline freeze --reason …")
+        as_json(None) if json_ else click.echo(text("policy.no_baseline"))
         return int(Exit.DONE)
     zone = city_zone(paths)
     findings = unexplained(frozen.members, to_migrate(paths)[1], frozen.changes, zone)
     if json_:
-        as_json({**asdict(frozen), "unexplained": [asdict(finding) for finding in findings]})
+        as_json({**asdict(frozen), "unexplained": [finding.as_json() for finding in findings]})
         return int(Exit.DONE)
-    click.echo(safe(f"{day(frozen.at, zone)} {frozen.actor} 冻结 {len(frozen.frozen)} 个，现为 {len(frozen.members)} 个。依据：{frozen.reason}"))
+    counts: dict[str, int] = {"frozen": len(frozen.frozen), "now": len(frozen.members)}
+    click.echo(safe(text("policy.baseline_line", day=day(frozen.at, zone), actor=frozen.actor, reason=frozen.reason, **counts)))
     for what, systems in frozen.apart.items():
-        click.echo(f"  冻结时另计{STRATEGY_ZH[Strategy(what)]} {len(systems)} 个")
+        click.echo("  " + text("policy.apart_then", strategy=strategy_name(Strategy(what)), count=len(systems)))
     if frozen.unanswered:
-        click.echo(f"  冻结时有 {frozen.unanswered} 行未填是否涉密，不在其中")
+        click.echo("  " + text("policy.unanswered_then", count=frozen.unanswered))
     for one in frozen.changes:
         click.echo(safe(f"  {day(one.at, zone)} {one.actor} {one.what} {one.system}: {one.reason}"))
     for finding in findings:
-        click.echo(safe(f"  未记录的差异：{finding.message} → {finding.remedy}"))
+        click.echo(safe("  " + text("policy.unexplained", finding=finding.message, mend=finding.remedy)))
     return int(Exit.DONE)
 
 
 def _exit(reading: Reading) -> int:
     """What could be read was answered; that something could not is said by the exit code and by ``inventory check``."""
     if reading.errors:
-        click.echo(f"台账有 {len(reading.errors)} 处错误，未能读取的内容不在其中：orchestrator inventory check", err=True)
+        click.echo(text("policy.inventory_errors", count=len(reading.errors)), err=True)
         return int(Exit.REFUSED)
     return int(Exit.DONE)

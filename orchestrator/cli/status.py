@@ -12,7 +12,6 @@ import click
 
 from orchestrator import texts
 from orchestrator.cli.listing import safe
-from orchestrator.cli.options import speaks
 from orchestrator.cli.output import writes_unicode
 from orchestrator.errors import Exit, OrchestratorError, UsageError
 
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 @click.option("--watch", is_flag=True, help="Again every second, until Ctrl-C or until everything has ended.")
 @click.option("--connect", is_flag=True, help="Ask the cloud as well what was changed outside since; reads only.")
 @click.option("--json", "as_json", is_flag=True)
-@speaks
 def status(system: str | None, *, watch: bool, connect: bool, as_json: bool) -> int:
     """Every migration: its step, since when, whether an engine lives, which side is live, what is found and owed, what to type."""
     from orchestrator.cli.cloud import look_at, print_findings
@@ -45,7 +43,7 @@ def status(system: str | None, *, watch: bool, connect: bool, as_json: bool) -> 
     while True:
         rows = [describe(journal, m) for m in journal.migrations(system=system)]
         if as_json and connect:
-            outside = [finding.__dict__ for finding in look_at((system,) if system else ())]
+            outside = [finding.as_json() for finding in look_at((system,) if system else ())]
             click.echo(json.dumps({"migrations": rows, "cloud": outside}, ensure_ascii=not writes_unicode()))
         elif as_json:
             click.echo(json.dumps(rows, ensure_ascii=not writes_unicode()))

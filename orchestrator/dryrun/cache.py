@@ -78,13 +78,13 @@ def checked_syntax(settings: Settings, *, again: bool) -> dict[str, str]:
 def checked_lint(settings: Settings, *, again: bool) -> tuple[Finding, ...] | None:
     """What ansible-lint finds, asked once for each state of the playbooks; None where it is not installed."""
     key = f"lint-{_tree(settings.playbooks)}"
-    with suppress(OSError, ValueError, TypeError):
+    with suppress(OSError, ValueError, TypeError, KeyError):
         kept = json.loads((settings.state / FOLDER / f"{key}.json").read_text(encoding="utf-8"))
         if not again and isinstance(kept, list):
-            return tuple(Finding(**finding) for finding in kept)
+            return tuple(Finding.unpack(finding) for finding in kept)
     found = find_lint(settings.playbooks)
     if found is not None:
-        _keep(settings, key, [asdict(finding) for finding in found])
+        _keep(settings, key, [finding.pack() for finding in found])
     return found
 
 
@@ -101,7 +101,7 @@ def read(settings: Settings, key: str) -> SystemReport | None:
 def write(settings: Settings, key: str, report: SystemReport) -> None:
     """Keeps a report; where the state folder cannot be written, the next run checks again."""
     if key:
-        _keep(settings, key, asdict(report))
+        _keep(settings, key, {**asdict(report), "findings": [finding.pack() for finding in report.findings]})
 
 
 def _keep(settings: Settings, key: str, value: object) -> None:
@@ -122,6 +122,6 @@ def _report(kept: dict[str, Any]) -> SystemReport:
             "cached": True,
             "services": tuple(kept["services"]),
             "window": tuple(kept["window"]) if kept["window"] else None,
-            "findings": tuple(Finding(**finding) for finding in kept["findings"]),
+            "findings": tuple(Finding.unpack(finding) for finding in kept["findings"]),
         }
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 from orchestrator.errors import Finding
 from orchestrator.steps.base import Coverage
+from orchestrator.texts import kept
 
 NEVER_COVERED = (
     "no data was copied, no rehearsal was run, no cutover was timed",
@@ -108,7 +109,7 @@ class Result:
 
 def key_of(finding: Finding) -> tuple[str, str, str]:
     """By which two runs know the same finding again, wherever its row stands by now."""
-    return finding.code, finding.system, finding.message
+    return finding.code, finding.system, kept(finding.says)
 
 
 def compare_findings(before: Iterable[Finding], after: Iterable[Finding]) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
@@ -145,7 +146,7 @@ def describe(finding: Finding) -> str:
 
 
 def _findings(findings: Sequence[Finding]) -> list[dict[str, Any]]:
-    return [asdict(finding) for finding in findings]
+    return [finding.as_json() for finding in findings]
 
 
 def _system(system: SystemReport) -> dict[str, Any]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from orchestrator.inventory.cells import Unreadable, Value, plain
 from orchestrator.inventory.machines import machine_size, machines_said
 from orchestrator.inventory.units import CORES, DURATIONS, MONEY, PEOPLE, SIZES, THINGS
+from orchestrator.texts import Words, say
 
 _NUMBER = r"(\d{1,15}(?:,\d{3})*(?:\.\d+)?)"
 _ONE = re.compile(
@@ -20,7 +21,7 @@ _RATE = r"(?:增量|新增|增长|增加)(?:量|数据)?"
 _BYTES = r"约?[\d.,]+[ptgmk]i?b?"
 _GROWTH = re.compile(rf"(?:每年|每月|每天|年|月|日均?)(?:{_RATE})?{_BYTES}(?:左右)?|(?:{_RATE})?{_BYTES}(?:/|每)(?:年|月|天|日)|{_BYTES}(?:年|月){_RATE}")
 _LIMITS = re.compile(r"^(?:不超过|不大于|最长|小于|少于|≤|<)")
-_NEEDS_UNIT = "表头单位无法识别,请在数字后写明单位 (the header's unit is not understood: write the unit behind the number)"
+_NEEDS_UNIT = say("inventory.header_needs_unit")
 
 
 def size(raw: Any, unit: str | None = "") -> Value:
@@ -31,10 +32,10 @@ def size(raw: Any, unit: str | None = "") -> Value:
         return _number(amount, f"{_exact(amount)} GB" if base != 1.0 or not unit else "")
     text = _text(raw)
     if _LIMITS.match(text):
-        raise Unreadable("填数字和单位,如 500G、1.2T (a number with a unit)")
+        raise Unreadable(say("inventory.form_size"))
     if _GROWTH.fullmatch(text):
-        return Value(None, "年增长量,不是现有量 (a rate of growth: not answered)")
-    amount, bare, simple = _read(text, SIZES, "填数字和单位,如 500G、1.2T (a number with a unit)")
+        return Value(None, say("inventory.growth_not_answered"))
+    amount, bare, simple = _read(text, SIZES, say("inventory.form_size"))
     if bare:
         amount *= _own_base(base, unit)
     return _number(amount, "" if bare and simple and base == 1.0 and unit else f"{_exact(amount)} GB")
@@ -43,7 +44,7 @@ def size(raw: Any, unit: str | None = "") -> Value:
 def count(raw: Any, unit: str | None = "") -> Value:
     """A number of machines: ``3台``, ``3台虚拟机``, ``物理机2台、虚拟机3台``."""
     said, virtual = machines_said(raw) if isinstance(raw, str) else (raw, None)
-    value = _counted(said, unit, THINGS, "填一个数字,如 3 (one number)")
+    value = _counted(said, unit, THINGS, say("inventory.form_count"))
     return value if virtual is None else Value(value.value, value.understood, {"virtualised": virtual})
 
 
@@ -51,12 +52,12 @@ def cores(raw: Any, unit: str | None = "") -> Value:
     """A number of cores: ``16核``, ``2×8核``; with memory and disk beside it: ``4C8G``. Processors (颗) are not cores."""
     if isinstance(raw, str) and (machine := machine_size(raw)) is not None:
         return machine
-    return _counted(raw, unit, CORES, "填核数,如 16 (the number of cores)")
+    return _counted(raw, unit, CORES, say("inventory.form_cores"))
 
 
 def people(raw: Any, unit: str | None = "") -> Value:
     """A number of people: ``约5000人``, ``1.2万``, ``2000余人``."""
-    form = "填人数,如 5000 (how many people)"
+    form = say("inventory.form_people")
     base = PEOPLE[(unit or "人").casefold()]
     said = raw if _is_number(raw) else re.sub(r"(?<=[\d万千百])[余多几](?=\D*$)|\+$", "", _text(raw))
     value = _measured(said, unit, base, PEOPLE, form)
@@ -68,18 +69,22 @@ def people(raw: Any, unit: str | None = "") -> Value:
 
 def money(raw: Any, unit: str | None = "") -> Value:
     """万元."""
-    return _measured(raw, unit, MONEY[unit or "万元"], MONEY, "填金额,如 12.5万元 (an amount)", shown=" 万元")
+    return _measured(raw, unit, MONEY[unit or "万元"], MONEY, say("inventory.form_amount"), shown=_in_wan)
+
+
+def _in_wan(amount: str) -> Words:
+    return say("inventory.in_wan", amount=amount)
 
 
 def number(raw: Any, unit: str | None = "") -> Value:
     """A bare number, in the unit of its column."""
-    return _counted(raw, unit, {}, "填一个数字,如 16 (one number)")
+    return _counted(raw, unit, {}, say("inventory.form_number"))
 
 
 def integer(raw: Any, unit: str | None = "") -> Value:
     value = number(raw, unit)
     if value.value != int(value.value):
-        raise Unreadable("填整数 (a whole number)")
+        raise Unreadable(say("inventory.form_integer"))
     return Value(int(value.value), value.understood)
 
 
@@ -87,21 +92,21 @@ def minutes(raw: Any, unit: str | None = "") -> Value:
     """Minutes. A bare number has the unit of the header; without one it is taken as minutes and listed."""
     if isinstance(raw, dt.time):
         amount = raw.hour * 60 + raw.minute + raw.second / 60
-        return _number(amount, f"{_exact(amount)} 分钟")
+        return _number(amount, say("inventory.minutes", amount=_exact(amount)))
     text = _text(raw)
     if text in _DURATION_WORDS:
-        return Value(_DURATION_WORDS[text], f"{_exact(_DURATION_WORDS[text])} 分钟")
+        return Value(_DURATION_WORDS[text], say("inventory.minutes", amount=_exact(_DURATION_WORDS[text])))
     base = 60.0 if unit == "时" else DURATIONS[(unit or "分").casefold()]
-    amount, bare, simple = _read(text, DURATIONS, "填时长和单位,如 30分钟、4小时 (a duration with its unit)")
+    amount, bare, simple = _read(text, DURATIONS, say("inventory.form_duration"))
     if bare:
         amount *= _own_base(base, unit)
-    return _number(amount, "" if bare and simple and base == 1.0 and unit else f"{_exact(amount)} 分钟")
+    return _number(amount, "" if bare and simple and base == 1.0 and unit else say("inventory.minutes", amount=_exact(amount)))
 
 
 _DURATION_WORDS = dict.fromkeys(("不可中断", "不允许中断", "不能中断", "零中断"), 0.0) | {"半小时": 30.0, "半天": 720.0, "半日": 720.0}
 
 
-def _counted(raw: Any, unit: str | None, known: Mapping[str, float], form: str) -> Value:
+def _counted(raw: Any, unit: str | None, known: Mapping[str, float], form: Words) -> Value:
     if _is_number(raw):
         return _number(float(raw) * _own_base(1.0, unit), "")
     text = _text(raw)
@@ -113,20 +118,20 @@ def _counted(raw: Any, unit: str | None, known: Mapping[str, float], form: str) 
     return _number(amount, "" if bare and simple else _exact(amount))
 
 
-def _measured(raw: Any, unit: str | None, base: float, known: Mapping[str, float], form: str, shown: str = "") -> Value:
+def _measured(raw: Any, unit: str | None, base: float, known: Mapping[str, float], form: Words, shown: Callable[[str], Words] = str) -> Value:
     """An amount in the column's own unit. ``base``: what a number without a unit of its own is counted in."""
     if _is_number(raw):
         amount = round(float(raw) * _own_base(base, unit), 6)
-        return _number(amount, "" if base == 1.0 else f"{_exact(amount)}{shown}")
+        return _number(amount, "" if base == 1.0 else shown(_exact(amount)))
     text = _text(raw)
     if _LIMITS.match(text):
         raise Unreadable(form)
     amount, bare, simple = _read(text, known, form)
     amount = round(amount * (_own_base(base, unit) if bare else 1.0), 6)
-    return _number(amount, "" if bare and simple and base == 1.0 else f"{_exact(amount)}{shown}")
+    return _number(amount, "" if bare and simple and base == 1.0 else shown(_exact(amount)))
 
 
-def _read(text: str, known: Mapping[str, float], form: str) -> tuple[float, bool, bool]:
+def _read(text: str, known: Mapping[str, float], form: Words) -> tuple[float, bool, bool]:
     """The amount in the base unit; whether it had no unit of its own; whether the text was that number and nothing else. Raises ``Unreadable``."""
     one = _ONE.match(text)
     if one and (not one.group(2) or one.group(2) in known):
@@ -177,9 +182,9 @@ def _chinese(text: str) -> int:
     return total + digit
 
 
-def _number(amount: float, understood: str) -> Value:
+def _number(amount: float, understood: Words) -> Value:
     if not 0 <= amount < 1e15:
-        raise Unreadable("数值超出范围 (out of range)")
+        raise Unreadable(say("inventory.out_of_range"))
     return Value(round(amount, 6) if understood else amount, understood)
 
 

@@ -15,6 +15,7 @@ from orchestrator.errors import Finding
 from orchestrator.inventory.cells import folded
 from orchestrator.inventory.questions import Key
 from orchestrator.inventory.yaml_in import Map, Seq, read_yaml
+from orchestrator.texts import Sentence, Value, say
 
 FILE = "answers.yaml"
 _HEAD = (
@@ -41,6 +42,10 @@ class Answer:
     @property
     def who(self) -> str:
         return f"{self.by} {self.on}".strip()
+
+    def understood(self, value: Value) -> Sentence:
+        """What was understood by it, for people."""
+        return say("inventory.as_answered", value=value, who=self.who)
 
 
 class Answers:
@@ -94,7 +99,7 @@ def _answer(entry: object) -> Answer | None:
 
 def _unusable(file: Path, cell: str) -> Finding:
     return Finding(
-        "answer-unusable", "error", "答复无法使用 (this answer cannot be used)", f"更正或删除 {FILE} 中的该项 (mend or remove it)", file=file.name, cell=cell
+        "answer-unusable", "error", say("inventory.answer_unusable"), say("inventory.mend_entry", file=FILE), file=file.name, cell=cell
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from orchestrator.inventory.cells import Unreadable, Value, as_date, folded, plain
+from orchestrator.texts import Sentence, say
 
 _YES = {"是", "是的", "√", "✓", "✔", "☑", "有", "y", "yes", "true", "t", "1", "对", "真"}
 _NO = {"否", "×", "x", "✗", "✘", "无", "n", "no", "false", "f", "0", "不是", "没有", "假"}
@@ -26,11 +27,11 @@ def _signed(text: str) -> Value:
             found = starts.match(text)
             if found and not against.search(text, found.end()):
                 return Value(value, _word(value))
-    raise Unreadable("填“是”或“否” (answer yes or no)")
+    raise Unreadable(say("inventory.form_yes_no"))
 
 
-def _word(value: bool) -> str:
-    return "是" if value else "否"
+def _word(value: bool) -> Sentence:
+    return say("inventory.yes") if value else say("inventory.no")
 
 
 def yes_no(raw: Any, _today: dt.date | None = None) -> Value:
@@ -56,7 +57,7 @@ def machine(raw: Any, _today: dt.date | None = None) -> Value:
     if known:
         return known
     if virtual and physical:
-        raise Unreadable("既有物理机又有虚拟机,请按系统拆行或填“是”“否” (both kinds: answer yes or no)")
+        raise Unreadable(say("inventory.both_kinds_of_machine"))
     if (virtual or physical) and not re.search(r"[无没未非不否]", text) and not _DOUBT.search(text):
         return Value(virtual, _word(virtual))
     return _signed(text)
@@ -76,9 +77,9 @@ def package(raw: Any, _today: dt.date | None = None) -> Value:
     if not _DOUBT.search(text):
         clauses = [clause for clause in _CLAUSES.split(text) if clause]
         if any(_PACKAGE.match(clause) and not re.search(r"[无没未非不否缺]", clause) for clause in clauses):
-            return Value(True, "是")
+            return Value(True, _word(True))
         if clauses and all(re.match(r"无|没有", clause) and not _AGAINST_NO.search(clause.removeprefix("没有"), 1) for clause in clauses):
-            return Value(False, "否")
+            return Value(False, _word(False))
     return _signed(text)
 
 
@@ -120,11 +121,11 @@ def support(raw: Any, today: dt.date | None = None) -> Value:
         certain = certain and not (last is not None and last < today and _PRESENT.search(text))  # 维保期内(2017年): which of the two?
         if last is not None and certain and not (last >= today and _PAST.search(text)):
             return _until(last >= today, last)
-    raise Unreadable("填“在保”“过保”或到期日,如 维保至2019年12月 (say whether it is supported, or until when)")
+    raise Unreadable(say("inventory.form_support"))
 
 
 def _until(supported: bool, day: dt.date) -> Value:
-    return Value(supported, f"{_word(supported)}(到期日 {day.isoformat()})")
+    return Value(supported, say("inventory.until", answer=_word(supported), day=day.isoformat()))
 
 
 QUESTIONS: dict[str, Callable[[Any, dt.date | None], Value]] = {

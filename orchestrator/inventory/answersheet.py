@@ -12,7 +12,7 @@ from orchestrator.inventory.answerbook import Answer
 from orchestrator.inventory.build.gaps import BY_NAME, department_facts
 from orchestrator.inventory.build.several_rows import APART, TOGETHER
 from orchestrator.inventory.cells import Unreadable, plain, text_of
-from orchestrator.inventory.folder.asking_again import KEPT, NONE, read_fate, read_ids
+from orchestrator.inventory.folder.asking_again import CLASSIFIED, KEPT, NONE, RENAMED, WITHDRAWN, read_fate, read_ids
 from orchestrator.inventory.folder.workbook import put
 from orchestrator.inventory.forms import Column, forms
 from orchestrator.inventory.names import is_id
@@ -24,6 +24,7 @@ from orchestrator.inventory.sheets.columns_answer import read_columns_answer
 from orchestrator.inventory.sheets.grids import address, grids
 from orchestrator.inventory.units import known_units
 from orchestrator.inventory.values import read_value
+from orchestrator.texts import Words, say, spoken
 
 SHEET = "待答问题"
 _WHO = "答复人"
@@ -55,7 +56,7 @@ def write_questions(path: Path, questions: Sequence[Question]) -> None:
     for row, question in enumerate(questions, start=3):
         shown = "\n".join(question.rows[:_SHOWN]) + (f"\n等 {question.count} 处" if question.count > _SHOWN else "")
         cells = (
-            question.id, question.asks, question.evidence, "、".join(question.choices), question.count, shown, question.proposed, None,
+            question.id, spoken(question.asks, "zh"), spoken(question.evidence, "zh"), "、".join(question.choices), question.count, shown, question.proposed, None,
             *question.key,
         )  # fmt: skip
         for number, value in enumerate(cells, start=1):
@@ -85,11 +86,11 @@ def read_answersheet(path: Path, today: dt.date) -> tuple[list[Answer], list[Fin
     try:
         rows = next((list(grid.rows) for grid in grids(path) if grid.name == SHEET), None)
     except BadFile as bad:
-        return [], [Finding(bad.code, "error", bad.what, bad.remedy, file=path.name)], 0
+        return [], [Finding(bad.code, "error", bad.says, bad.mend, file=path.name)], 0
     head = next((number for number, row in enumerate(rows or ()) if {"编号", "答复"} <= {text_of(cell) for cell in row}), None)
     if rows is None or head is None:
-        what = "不是答复表 (not an answer sheet)"
-        return [], [Finding("not-an-answer-sheet", "error", what, "用 orchestrator inventory ask 生成 (make one with it)", file=path.name)], 0
+        what = say("inventory.not_an_answer_sheet")
+        return [], [Finding("not-an-answer-sheet", "error", what, say("inventory.make_answer_sheet"), file=path.name)], 0
     at = {text_of(cell): index for index, cell in enumerate(rows[head])}
     who = ""
     for number, row in enumerate(rows[head + 1 :], start=head + 1):
@@ -105,40 +106,40 @@ def read_answersheet(path: Path, today: dt.date) -> tuple[list[Answer], list[Fin
         why = _unusable(key, cell["编号"], said, who)
         if why:
             findings.append(
-                Finding("answer-unreadable", "error", f"该答复无法使用 (this answer cannot be used): {cell['编号']}", why, path.name, SHEET, address(number, at["答复"]))
+                Finding("answer-unreadable", "error", say("inventory.answer_unreadable", number=cell["编号"]), why, path.name, SHEET, address(number, at["答复"]))
             )
         else:
             answers.append(Answer(*key, answer=said, by=who, on=today.isoformat()))
     return answers, findings, still_open
 
 
-def _unusable(key: Key, ident: str, said: str, who: str) -> str:
+def _unusable(key: Key, ident: str, said: str, who: str) -> Words:
     """Why an answer cannot be used; empty where it can."""
     if key.id != ident:
-        return "“类型”以后的列被改动，请重新生成答复表 (the hidden columns were changed: make the sheet again)"
+        return say("inventory.answer_columns_changed")
     if not who:
-        return "写明答复人 (say who answers)"
+        return say("inventory.answer_needs_name")
     try:
         return _checked(key, said)
     except Unreadable as why:
-        return str(why)
+        return why.form
 
 
-def _checked(key: Key, said: str) -> str:
+def _checked(key: Key, said: str) -> Words:
     if key.kind == "sheet" and read_statement(said) is None:
-        return "填“均非涉密”，或“涉密行：5、9；其余非涉密” (all rows are not classified, or which are)"
+        return say("inventory.form_statement")
     if key.kind == "department" and set(department_facts(said)) != {"level", "organisation_type"}:
-        return "填层级和性质，如 市直、政府 (its level and its kind)"
+        return say("inventory.form_department_facts")
     if key.kind == "unit" and plain(said).casefold() not in known_units(_column(key.column)):
-        return "填单位，如 MB、GB (a unit)"
+        return say("inventory.form_unit")
     if key.kind == "blank" and not (said == BY_NAME and key.column == "kind"):
         read_value(key.column, said)
     if key.kind == "gone" and read_fate(said) == ("", ""):
-        return f"填“{KEPT}”“已涉密”“已撤销”，或“改名为…” (still there, classified, withdrawn, or its new name)"
+        return say("inventory.form_fate", kept=KEPT, classified=CLASSIFIED, withdrawn=WITHDRAWN, renamed=RENAMED)
     if key.kind == "rows_gone" and said != NONE and not all(map(is_id, read_ids(said))):
-        return f"填“{NONE}”，或其中已涉密系统的编码 (none of them, or their ids)"
+        return say("inventory.form_none_or_ids", none=NONE)
     if key.kind == "rows" and said not in {TOGETHER, APART}:
-        return f"填“{TOGETHER}”或“{APART}” (together or apart)"
+        return say("inventory.form_either", one=TOGETHER, other=APART)
     if key.kind == "columns":
         read_columns_answer(said)
     if key.kind == "wording" and not (key.column == "kind" and said == NO_SYSTEM):

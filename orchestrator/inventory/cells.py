@@ -9,9 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from orchestrator.texts import Words
+
 
 class Unreadable(ValueError):
-    """The text fits none of the accepted forms; the message says which are."""
+    """The text fits none of the accepted forms; ``form`` says which are."""
+
+    def __init__(self, form: Words) -> None:
+        super().__init__(form)
+        self.form = form
 
 
 @dataclass(frozen=True)
@@ -19,7 +25,7 @@ class Value:
     """``value`` None: not answered. ``understood``: words for the list of interpretations, empty when the value is what stood there."""
 
     value: Any
-    understood: str = ""
+    understood: Words = ""
     also: Mapping[str, Any] = field(default_factory=dict)
     """Field → what the same cell says of other columns (``4C8G`` under CPU): taken where they are silent."""
 

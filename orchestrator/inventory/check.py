@@ -7,6 +7,7 @@ from typing import Any
 
 from orchestrator.inventory.reading import Reading
 from orchestrator.models import Excluded, Level, Status, System
+from orchestrator.texts import Name, Sentence, Value, Words, say
 
 COUNTABLE, PLANNABLE, MOVABLE = "countable", "plannable", "movable"
 PLAN_FIELDS = (
@@ -69,19 +70,31 @@ def counts(reading: Reading) -> dict[str, int]:
     }
 
 
-def in_words(missing: str) -> str:
+def missing_words(standing: Standing) -> Words:
+    """What a row lacks, each with its place as far as known: the first four."""
+    named: list[Value] = []
+    for missing in standing.missing[:4]:
+        at, words = standing.missing_at.get(missing), in_words(missing)
+        named.append(say("inventory.missing_at", missing=words, place=at) if at else words)
+    if not named:
+        return ""
+    listed = say("inventory.all", things=tuple(named))
+    return say("inventory.missing_more", missing=listed, count=len(standing.missing)) if len(standing.missing) > 4 else listed
+
+
+def in_words(missing: str) -> Sentence | Name | str:
     """A missing thing in the words of the form: ``操作系统``, ``服务 portal-web 是否只能单实例运行``."""
     from orchestrator.inventory.forms import forms
 
     known = forms()
     if missing in known:
-        return f"“{known[missing].zh}”表"
+        return say("inventory.missing_sheet", sheet=Name(known[missing].zh, known[missing].en))
     if missing == "interruption":
-        return "中断预算"
+        return say("inventory.missing_interruption")
     if missing.startswith("services."):
         _, name, field = missing.split(".")
-        return f"服务 {name} 的{'检查方式' if field == 'health' else '单实例说明'}"
-    return next((column.zh for column in known["systems"].columns if column.field == missing), missing)
+        return say("inventory.missing_health", service=name) if field == "health" else say("inventory.missing_singleton", service=name)
+    return next((column.name for column in known["systems"].columns if column.field == missing), missing)
 
 
 def as_json(reading: Reading) -> dict[str, Any]:
@@ -89,12 +102,12 @@ def as_json(reading: Reading) -> dict[str, Any]:
     return {
         "counts": counts(reading),
         "systems": [asdict(standing) for standing in standings(reading)],
-        "findings": [asdict(finding) for finding in reading.findings],
-        "interpretations": [asdict(one) for one in reading.interpretations],
+        "findings": [finding.as_json() for finding in reading.findings],
+        "interpretations": [one.as_json() for one in reading.interpretations],
         "unknown_columns": list(reading.unknown_columns),
         "unanswered": reading.unanswered,
         "uncounted": len(reading.uncounted),
-        "questions": [asdict(question) for question in reading.questions],
+        "questions": [question.as_json() for question in reading.questions],
     }
 
 

@@ -7,8 +7,9 @@ import re
 from typing import Any
 
 from orchestrator.inventory.cells import Unreadable, Value, as_date, plain, text_of
+from orchestrator.texts import say
 
-_FORM = "填年、年月或日期,如 2015年6月 (a year, a month or a day)"
+_FORM = say("inventory.form_when")
 _DATE = re.compile(r"((?:19|20)\d{2})(?:\s*[年./-]\s*(\d{1,2})(?:\s*[月./-]\s*(\d{1,2})\s*[日号]?|\s*月份?)?|\s*年度?)?(?!\d)")
 _ABOUT = re.compile(
     r"正式|建成|建设完成|上线|投入|使用|运行|投运|启用|开通|完工|验收|计划|预计|拟|停用|停运|下线|淘汰|替代|到期|截止|截至"

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from orchestrator.inventory.cells import Unreadable, Value, plain, text_of
+from orchestrator.texts import say
 
 _SPLIT = re.compile(r"[、,;\s]+|(?:及|和|或)")
 _NONE = {"无", "没有", "none", "无域名", "未开放", "不开放", "无端口"}
@@ -31,7 +32,7 @@ def _host(part: str) -> str:
     except UnicodeError:
         ascii_host = ""
     if not _HOST.fullmatch(ascii_host):
-        raise Unreadable("填域名或访问地址,如 oa.example.gov.cn (domain names or addresses)")
+        raise Unreadable(say("inventory.form_domains"))
     return ascii_host
 
 
@@ -50,10 +51,10 @@ def ports(raw: Any) -> Value:
         port = _PORT.fullmatch(part)
         numbers = [int(number) for number in port.groups() if number] if port else []
         if not numbers or any(not 0 < number < 65536 for number in numbers) or numbers != sorted(numbers):
-            raise Unreadable("填端口号,如 80、443、8080-8090 (ports or ranges)")
+            raise Unreadable(say("inventory.form_ports"))
         found.append("-".join(map(str, numbers)))
     if not found:
-        raise Unreadable("填端口号,如 80、443、8080-8090 (ports or ranges)")
+        raise Unreadable(say("inventory.form_ports"))
     return _listed(list(dict.fromkeys(found)), raw)
 
 

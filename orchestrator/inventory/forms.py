@@ -12,6 +12,7 @@ from functools import cache, lru_cache
 from importlib import resources
 
 from orchestrator.inventory.yaml_in import documents_of
+from orchestrator.texts import Name
 
 _BRACKETS = re.compile(r"[((\[【<《][^))\]】>》]*[))\]】>》]")
 _NOISE = re.compile(r"[\s*※★:、,,.。·_\-—\"'“”()\[\]()【】??]+")
@@ -31,6 +32,11 @@ class Column:
     """Of ``also``, words that mean something else where a better header stands beside them (使用单位 beside 单位名称)."""
     joins: frozenset[str] = frozenset()
     """Of ``also``, words of a column that completes this one (数据库版本 beside 数据库类型)."""
+
+    @property
+    def name(self) -> Name:
+        """Its header, for people."""
+        return Name(self.zh, self.en)
 
     def completes(self, header: str) -> bool:
         return whole_key(header) in self.joins or header_key(header) in self.joins

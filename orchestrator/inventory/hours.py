@@ -9,6 +9,7 @@ from typing import Literal, cast
 from orchestrator.errors import Finding
 from orchestrator.inventory.reading import Raw
 from orchestrator.models import Window
+from orchestrator.texts import say
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 Span = tuple[int, int]
@@ -89,8 +90,8 @@ def hours_unread(raws: Iterable[Raw], findings: list[Finding]) -> None:
                 raw.finding(
                     "hours-unread",
                     "warning",
-                    "服务时间无法识别，按原文保留，排期时不作依据 (the service hours cannot be read; kept as written, not used for windows)",
-                    "填写如“工作日 08:30-17:30”或“7×24” (write them like workdays 08:30-17:30, or 7×24)",
+                    say("inventory.hours_unread"),
+                    say("inventory.form_hours"),
                     at="service_hours",
                     system=str(raw.values["id"]),
                 )

@@ -23,6 +23,7 @@ from orchestrator.inventory.sheets.foreign import FILE as COLUMNS
 from orchestrator.inventory.sheets.foreign import read_columns
 from orchestrator.inventory.yaml_in import Map, Seq, read_yaml
 from orchestrator.models import Inventory, Sites
+from orchestrator.texts import say
 
 if TYPE_CHECKING:
     from orchestrator.inventory.sheets.grids import Grid
@@ -137,8 +138,8 @@ def _files(path: Path, builder: Builder) -> list[tuple[Path, str]]:
                 Finding(
                     "import-interrupted",
                     "error",
-                    "上次导入中断，文件尚未全部就位 (an import was interrupted; not all of its files are in place)",
-                    "重新运行 orchestrator inventory import，会先补完上次导入 (run the import again: it carries the former one through first)",
+                    say("inventory.import_interrupted"),
+                    say("inventory.import_again"),
                     file=path.name,
                 )
             )
@@ -147,7 +148,7 @@ def _files(path: Path, builder: Builder) -> list[tuple[Path, str]]:
         )
         return [(p, p.relative_to(path).as_posix()) for p in found]
     if not path.is_file():  # a pipe would be waited for
-        builder.findings.append(Finding("no-such-file", "error", "文件不存在 (no such file)", "检查路径 (check the path)", file=path.name))
+        builder.findings.append(Finding("no-such-file", "error", say("inventory.no_such_file"), say("inventory.check_path"), file=path.name))
         return []
     return [(path, path.name)]
 
@@ -180,8 +181,8 @@ def _read(file: Path, name: str, builder: Builder, today: dt.date, *, named: boo
             Finding(
                 "file-kind",
                 "error" if named else "warning",
-                "不支持的文件类型，未读取 (file type not supported; not read)",
-                "提供 .xlsx、.ods、.docx、.csv 或 .yaml (give .xlsx, .ods, .docx, .csv or .yaml)",
+                say("inventory.file_kind"),
+                say("inventory.give_supported_file"),
                 file=name,
             )
         )
@@ -198,14 +199,14 @@ def _read_sheets(file: Path, name: str, builder: Builder, today: dt.date, *, nee
         for grid in _grids(file):
             recognised |= read_sheet(grid, name, builder, today)
     except BadFile as bad:
-        builder.findings.append(Finding(bad.code, "error" if needed else "warning", bad.what, bad.remedy, file=name))
+        builder.findings.append(Finding(bad.code, "error" if needed else "warning", bad.says, bad.mend, file=name))
     except OSError as error:
         builder.findings.append(
             Finding(
                 "unreadable-file",
                 "error",
-                f"文件无法打开 (cannot be opened): {error.strerror}",
-                "检查文件与权限 (check the file)",
+                say("inventory.cannot_open", why=str(error.strerror)),
+                say("inventory.check_file"),
                 file=name,
             )
         )
@@ -214,8 +215,8 @@ def _read_sheets(file: Path, name: str, builder: Builder, today: dt.date, *, nee
             Finding(
                 "no-table",
                 "error",
-                "没有认出任何统计表 (no form was recognised in it)",
-                "用 orchestrator inventory template 生成模板填写 (use the template)",
+                say("inventory.no_table"),
+                say("inventory.use_template"),
                 file=name,
             )
         )
@@ -241,8 +242,8 @@ def _document(document: Any, name: str, builder: Builder) -> None:
             Finding(
                 "bad-shape",
                 "error",
-                "顶层应为 systems: / departments: / rooms: (unexpected top level)",
-                "见 docs/inventory.md (see docs/inventory.md)",
+                say("inventory.bad_top_level"),
+                say("inventory.see_docs"),
                 file=name,
             )
         )
@@ -254,8 +255,8 @@ def _document(document: Any, name: str, builder: Builder) -> None:
                 Finding(
                     "not-inventory",
                     "warning",
-                    "不是台账文件，已跳过 (not an inventory file; skipped)",
-                    "如是台账，请使用 systems: 键 (use the key systems:)",
+                    say("inventory.not_inventory"),
+                    say("inventory.use_key_systems"),
                     file=name,
                 )
             )
@@ -268,8 +269,8 @@ def _document(document: Any, name: str, builder: Builder) -> None:
                 Finding(
                     "bad-shape",
                     "error",
-                    f"{key} 应为列表 (must be a list)",
-                    "每项以 “- ” 开头 (begin each item with “- ”)",
+                    say("inventory.must_be_list", column=key),
+                    say("inventory.begin_items"),
                     file=name,
                     cell=f"L{document.lines[key]}",
                 )
@@ -281,8 +282,8 @@ def _document(document: Any, name: str, builder: Builder) -> None:
                     Finding(
                         "bad-shape",
                         "error",
-                        f"{key} 的一项不是键值对 (an item is not a mapping)",
-                        "写成 “- id: …” (write “- id: …”)",
+                        say("inventory.item_not_mapping", key=key),
+                        say("inventory.write_mapping"),
                         file=name,
                         cell=f"L{line}",
                     )

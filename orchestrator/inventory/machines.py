@@ -7,6 +7,7 @@ from typing import Any
 
 from orchestrator.inventory.cells import Value, folded, plain
 from orchestrator.inventory.units import SIZES
+from orchestrator.texts import say
 
 _AMOUNT = r"(\d{1,7}(?:\.\d+)?)"
 _BYTES = r"(t|g|m)i?b?"
@@ -35,7 +36,8 @@ def machine_size(raw: str) -> Value | None:
         also["storage_gb"] = round(float(disk) * SIZES[disk_unit] * times, 6)
     if number:
         also["servers"] = times
-    said = f"{int(cores) * times} 核、内存 {also['memory_gb']:g} GB" + (f"、磁盘 {also['storage_gb']:g} GB" if disk else "")
+    size: dict[str, float] = {"cores": int(cores) * times, "memory": also["memory_gb"]}
+    said = say("inventory.machine_with_disk", **size, disk=also["storage_gb"]) if disk else say("inventory.machine", **size)
     return Value(float(int(cores) * times), said, also)
 
 

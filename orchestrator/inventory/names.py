@@ -6,7 +6,7 @@ import difflib
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 _IGNORED = re.compile(r"[\s()()\[\]【】《》“”\"'·,,.。、_-]+")
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
@@ -117,3 +117,8 @@ _COMPARED = 50
 def _pairs(folded: str) -> dict[str, None]:
     """In order: two runs compare the same names."""
     return dict.fromkeys(folded[at : at + 2] for at in range(len(folded) - 1))
+
+
+def some(ids: Sequence[str]) -> tuple[str, ...]:
+    """The first five, for people."""
+    return (*ids[:5], *(["…"] if len(ids) > 5 else []))

@@ -8,6 +8,7 @@ from typing import Any
 from orchestrator.inventory.cells import Unreadable, folded, plain, text_of
 from orchestrator.inventory.heads import values_hinted
 from orchestrator.inventory.values import choices, read_value
+from orchestrator.texts import Words, say
 
 NO_SYSTEM = "不是系统"
 """An answer under 类别: rows with this word (服务器, 交换机) are things of another kind, and no systems."""
@@ -20,26 +21,26 @@ _SLIPS = str.maketrans({"O": "0", "o": "0", "l": "1", "I": "1", "。": ".", "，
 _RANGE = re.compile(r"(\d+(?:\.\d+)?)\s*(\D{0,3}?)\s*[-~至到]\s*(\d+(?:\.\d+)?)\s*(\D{0,4})")
 
 
-def proposal(kind: str, raw: Any) -> tuple[str, str]:
+def proposal(kind: str, raw: Any) -> tuple[str, Words]:
     """What to propose as the answer, and from what evidence; both empty where nothing points anywhere."""
     text = folded(plain(raw))
     if kind == "status" and _NOT_BUILT.match(text):
-        return choices()["status"]["under_construction"][0], "尚未建成"
+        return choices()["status"]["under_construction"][0], say("inventory.by_not_built")
     if kind == "kind" and _THING.search(text):
-        return NO_SYSTEM, "是设备或部件，不是系统"
+        return NO_SYSTEM, say("inventory.by_thing")
     if kind in choices():
         hints = values_hinted(kind, text)
         if len(hints) == 1:
             value, word = next(iter(hints.items()))
-            return choices()[kind][value][0], f"含“{word}”"
-        return "", "、".join(f"含“{word}”" for word in hints.values())
+            return choices()[kind][value][0], say("inventory.by_words", words=f"“{word}”")
+        return "", say("inventory.by_words", words=tuple(f"“{word}”" for word in hints.values())) if hints else ""
     said = text_of(raw)
     mended = said.translate(_SLIPS)
     if mended != said and re.search(r"\d", mended) and _reads(kind, mended):
-        return mended, "字母与数字易混"
+        return mended, say("inventory.by_slip")
     found = _RANGE.fullmatch(plain(raw))
     if found and _reads(kind, upper := found.group(3) + (found.group(4) or found.group(2))):
-        return upper, "取范围上限"
+        return upper, say("inventory.by_upper")
     return "", ""
 
 

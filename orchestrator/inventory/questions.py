@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, NamedTuple
+
+from orchestrator.texts import Words, kept, reworded, say
 
 ROWS = 1000
 """Places that one question lists; the rest are counted."""
@@ -37,8 +39,8 @@ class Question:
     column: str
     about: str
     scope: str
-    asks: str
-    evidence: str
+    asks: Words
+    evidence: Words
     proposed: str
     choices: tuple[str, ...]
     """Answers that can be given; empty: as the column is filled in."""
@@ -55,16 +57,21 @@ class Question:
     def reworded(self, reword: Callable[[str], str]) -> Question:
         """The same question, its texts put through ``reword``; what it is about stays."""
         return replace(
-            self, asks=reword(self.asks), evidence=reword(self.evidence), proposed=reword(self.proposed), rows=tuple(map(reword, self.rows))
-        )
+            self, asks=reworded(self.asks, reword), evidence=reworded(self.evidence, reword), proposed=reword(self.proposed),
+            rows=tuple(map(reword, self.rows)),
+        )  # fmt: skip
+
+    def as_json(self) -> dict[str, Any]:
+        """Its sentences in the language of this process."""
+        return {**asdict(self), "asks": str(self.asks), "evidence": str(self.evidence)}
 
 
 @dataclass
 class _Draft:
-    asks: str
+    asks: Words
     choices: tuple[str, ...]
     needs_name: bool
-    proposals: dict[str, str] = field(default_factory=dict)
+    proposals: dict[str, Words] = field(default_factory=dict)
     """Proposal → its evidence."""
     unsure: bool = False
     """Something that it decides gave no proposal."""
@@ -79,7 +86,7 @@ class Asked:
         self._drafts: dict[Key, _Draft] = {}
 
     def ask(
-        self, key: Key, asks: str, *, place: str = "", proposed: str = "", evidence: str = "", choices: Sequence[str] = (), needs_name: bool = False
+        self, key: Key, asks: Words, *, place: str = "", proposed: str = "", evidence: Words = "", choices: Sequence[str] = (), needs_name: bool = False
     ) -> None:
         """Raise a question, or add a place to one that was raised. Where the places propose different answers, none is proposed."""
         draft = self._drafts.setdefault(key, _Draft(asks, tuple(choices), needs_name))
@@ -94,17 +101,26 @@ class Asked:
     def questions(self) -> list[Question]:
         """In the order in which they matter: what keeps whole sheets and departments out of the count first."""
         found = [self._question(key, draft) for key, draft in self._drafts.items()]
-        return sorted(found, key=lambda question: (_ORDER.get(question.kind, len(_ORDER)), -question.count, question.asks, question.id))
+        return sorted(found, key=lambda question: (_ORDER.get(question.kind, len(_ORDER)), -question.count, kept(question.asks), question.id))
 
     @staticmethod
     def _question(key: Key, draft: _Draft) -> Question:
         agreed = len(draft.proposals) == 1 and not draft.unsure
-        proposed, evidence = next(iter(draft.proposals.items())) if agreed else ("", "；".join(sorted({*draft.proposals.values()}))[:200])
+        proposed, evidence = next(iter(draft.proposals.items())) if agreed else ("", all_of(draft.proposals.values()))
         return Question(
             key.id, *key, draft.asks, evidence, proposed, draft.choices, tuple(draft.rows), draft.count, draft.needs_name
         )
 
 
+def all_of(evidence: Iterable[Words]) -> Words:
+    """Several pieces of evidence as one, each of them once."""
+    pieces = tuple(sorted(dict.fromkeys(piece for piece in evidence if piece), key=kept))
+    if len(pieces) > _PIECES:
+        pieces = (*pieces[:_PIECES], "…")
+    return say("inventory.evidence", pieces=pieces) if pieces else ""
+
+
+_PIECES = 8
 _ORDER: Mapping[str, int] = {
     kind: number for number, kind in enumerate(("columns", "sheet", "owner", "grouping", "rows", "gone", "rows_gone", "department", "blank", "unit", "wording"))
 }

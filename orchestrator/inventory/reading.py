@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from orchestrator import texts
 from orchestrator.errors import Finding
 from orchestrator.inventory.personal import hidden
 from orchestrator.inventory.questions import Question
 from orchestrator.models import Excluded, ExcludedRow, Inventory, System
+from orchestrator.texts import Words
 
 YAML_SUFFIXES = (".yaml", ".yml")
 
@@ -22,10 +24,19 @@ class Interpretation:
     sheet: str
     cell: str
     read: str
-    understood: str
+    understood: Words
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "read", hidden(self.read)[:200])
+
+    def reworded(self, reword: Callable[[str], str]) -> Interpretation:
+        """The same, every text in it that is not ours put through ``reword``."""
+        understood = texts.reworded(self.understood, reword)
+        return Interpretation(reword(self.file), reword(self.sheet), self.cell, reword(self.read), understood)
+
+    def as_json(self) -> dict[str, str]:
+        place = {"file": self.file, "sheet": self.sheet, "cell": self.cell}
+        return {**place, "read": self.read, "understood": str(self.understood)}
 
 
 @dataclass
@@ -83,8 +94,8 @@ class Raw:
         """``file › sheet › cell`` of a field, for people."""
         return " › ".join(part for part in (self.file, self.sheet, self.at(name)) if part)
 
-    def finding(self, code: str, severity: str, message: str, remedy: str, at: str = "", system: str = "") -> Finding:
-        return Finding(code, severity, message, remedy, file=self.file, sheet=self.sheet, cell=self.at(at), system=system)
+    def finding(self, code: str, severity: str, says: Words, mend: Words, at: str = "", system: str = "") -> Finding:
+        return Finding(code, severity, says, mend, file=self.file, sheet=self.sheet, cell=self.at(at), system=system)
 
 
 class Places(Mapping[str, str]):

@@ -25,6 +25,7 @@ from orchestrator.inventory.heads import value_by_head
 from orchestrator.inventory.names import is_id
 from orchestrator.inventory.statuses import status_by_date, status_said
 from orchestrator.inventory.yaml_in import documents_of
+from orchestrator.texts import Name, Words, say
 
 _GRADES = {"一": 1, "二": 2, "三": 3, "四": 4, "五": 5, "壹": 1, "贰": 2, "叁": 3}
 SPLIT = re.compile(r"[、;;\n\r]+|(?<![A-Za-z])/|/(?![A-Za-z])|[,,]")
@@ -34,15 +35,15 @@ def grade(raw: Any) -> Value:
     """等保 1–5; 0 stands for 未定级."""
     text = plain(raw).upper().replace(" ", "")
     if text in _NOT_GRADED:
-        return Value(0, "" if text == "未定级" else "未定级")
+        return Value(0, "" if text == "未定级" else say("inventory.not_graded"))
     levels = [int(digit) for digit in re.findall(r"[SAG](\d)", text)]
     said = [_GRADES.get(found) or int(found) for found in re.findall(r"(?:(?<![A-Z\d.])[1-5]|[一二三四五壹贰叁])(?=级|級|$)", text)]
     rest = _ABOUT_GRADE.sub("", text)
     if levels and max(levels) in range(1, 6) and len(levels) >= 2 and set(said) <= {max(levels)} and not rest:
-        return Value(max(levels), f"{max(levels)} 级")
+        return Value(max(levels), say("inventory.grade", grade=max(levels)))
     if len(set(said)) == 1 and not levels and not rest:
-        return Value(said[0], "" if text == str(said[0]) else f"{said[0]} 级")
-    raise Unreadable("填 1–5 级或“未定级” (grade 1–5, or 未定级)")
+        return Value(said[0], "" if text == str(said[0]) else say("inventory.grade", grade=said[0]))
+    raise Unreadable(say("inventory.form_grade"))
 
 
 _NOT_GRADED = {"未定级", "未定", "无", "没有", "未备案", "否", "NONE", "0", "尚未定级", "暂未定级", "未开展定级", "没有定级", "无定级", "未做定级", "未定级备案", "未定级未备案"}
@@ -97,10 +98,11 @@ def choice(kind: str, raw: Any, today: dt.date | None = None) -> Value:
     elif value is None:
         value = value_by_head(kind, text)
     if value is None:
-        raise Unreadable(f"可填 (one of): {'、'.join(words[0] for words in choices()[kind].values())}")
+        raise Unreadable(say("inventory.form_choice", choices=tuple(Name(words[0], choice) for choice, words in choices()[kind].items())))
     word = choices()[kind][value][0]
-    understood = "" if text in {value, word.casefold()} else word
-    return Value(value, f"{word}，拟停用" if also.get("retiring") else understood, also)
+    name = Name(word, value)
+    understood: Words = "" if text in {value, word.casefold()} else say("inventory.choice", choice=name)
+    return Value(value, say("inventory.choice_retiring", choice=name) if also.get("retiring") else understood, also)
 
 
 def _status(text: str, today: dt.date | None) -> tuple[str | None, dict[str, Any]]:
@@ -121,7 +123,7 @@ def days(raw: Any) -> Value:
     parts = [part.strip() for part in SPLIT.split(text) if part.strip()]
     if parts and all(part in _WEEK or part in _WEEK.values() for part in parts):
         return Value([_WEEK.get(part, part) for part in parts])
-    raise Unreadable("填 每天、工作日、周末、节假日 或 周一…周日 (daily, workday, weekend, holiday, mon…sun)")
+    raise Unreadable(say("inventory.form_days"))
 
 
 def clock(raw: Any) -> Value:
@@ -132,7 +134,7 @@ def clock(raw: Any) -> Value:
         return Value(f"{total // 60:02d}:{total % 60:02d}")
     found = re.fullmatch(r"(\d{1,2})[::点时](\d{2})?分?(?::00)?", plain(raw))
     if not found:
-        raise Unreadable("填 时:分,如 22:00 (hh:mm)")
+        raise Unreadable(say("inventory.form_clock"))
     return Value(f"{int(found.group(1)):02d}:{found.group(2) or '00'}")
 
 
@@ -151,7 +153,7 @@ def argv(raw: Any) -> Value:
     try:
         return Value(shlex.split(text))
     except ValueError:
-        raise Unreadable("引号不成对 (unbalanced quotes)") from None
+        raise Unreadable(say("inventory.quotes_unbalanced")) from None
 
 
 def environment(raw: Any) -> Value:
@@ -160,7 +162,7 @@ def environment(raw: Any) -> Value:
         return Value(_json(text, dict))
     pairs = [line.partition("=") for line in text.splitlines() if line.strip()]
     if any(not middle for _, middle, _ in pairs):
-        raise Unreadable("每行一个 名称=值 (one NAME=value a line)")
+        raise Unreadable(say("inventory.form_environment"))
     return Value({left.strip(): right.strip() for left, _, right in pairs})
 
 
@@ -181,7 +183,7 @@ def identifier(raw: Any) -> Value:
     folded_id = re.sub(r"[\s_./]+", "-", plain(text).casefold()).strip("-")
     if is_id(folded_id):
         return Value(folded_id, folded_id)
-    return Value(None, "不能用作编码，另行生成 (cannot be an id: one is made)")
+    return Value(None, say("inventory.id_made"))
 
 
 _ENGINES = {
@@ -207,7 +209,7 @@ def _json(text: str, shape: type) -> Any:
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, shape):
-        raise Unreadable("不是有效的 JSON (not valid JSON)")
+        raise Unreadable(say("inventory.form_json"))
     return value
 
 
@@ -215,7 +217,7 @@ def date(raw: Any) -> Value:
     """A date in ISO form."""
     found = as_date(raw)
     if found is None:
-        raise Unreadable("填日期,如 2015年6月 (a date)")
+        raise Unreadable(say("inventory.form_date"))
     return Value(found.isoformat(), "" if text_of(raw) == found.isoformat() else found.isoformat())
 
 
@@ -230,7 +232,7 @@ def read_value(kind: str, raw: Any, unit: str | None = "", today: dt.date | None
     if is_blank(raw):
         return Value(None)
     if kind not in _LITERAL and not_known(raw):
-        return Value(None, "未填写 (not answered)")
+        return Value(None, say("inventory.not_answered"))
     if kind in QUESTIONS:
         return QUESTIONS[kind](raw, today)
     if kind in choices():

@@ -16,6 +16,7 @@ import yaml
 
 from orchestrator.errors import Finding
 from orchestrator.inventory.build.listed import Findings
+from orchestrator.texts import Words, say
 
 MAX_BYTES = 32 * 1024 * 1024
 MAX_DEPTH = 40
@@ -75,9 +76,9 @@ class Seq(list[Any]):
 class BadYaml(Exception):
     """The file cannot be read as YAML within the limits. ``line`` is 0 where no place is known."""
 
-    def __init__(self, code: str, what: str, remedy: str, line: int = 0) -> None:
-        super().__init__(what)
-        self.code, self.what, self.remedy, self.line = code, what, remedy, line
+    def __init__(self, code: str, says: Words, mend: Words, line: int = 0) -> None:
+        super().__init__(says)
+        self.code, self.says, self.mend, self.line = code, says, mend, line
 
 
 def read_yaml(path: Path, name: str) -> tuple[list[Any], list[Finding]]:
@@ -85,20 +86,20 @@ def read_yaml(path: Path, name: str) -> tuple[list[Any], list[Finding]]:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise BadYaml(
-                "file-too-large", f"文件超过 {MAX_BYTES // 2**20} MB (file is too large)", "按部门拆成多个文件 (split it by department)"
+                "file-too-large", say("inventory.file_too_large", megabytes=MAX_BYTES // 2**20), say("inventory.split_by_department")
             )
         text = _decode(path.read_bytes())
         repeated = Findings()
         documents = list(_documents(text, name, repeated))
     except BadYaml as bad:
-        return [], [Finding(bad.code, "error", bad.what, bad.remedy, file=name, cell=f"L{bad.line}" if bad.line else "")]
+        return [], [Finding(bad.code, "error", bad.says, bad.mend, file=name, cell=f"L{bad.line}" if bad.line else "")]
     except OSError as error:
         return [], [
             Finding(
                 "unreadable",
                 "error",
-                f"文件无法打开 (cannot be opened): {error.strerror}",
-                "检查文件与权限 (check the file and its permissions)",
+                say("inventory.cannot_open", why=str(error.strerror)),
+                say("inventory.check_file"),
                 file=name,
             )
         ]
@@ -112,13 +113,13 @@ def documents_of(text: str, name: str) -> list[Any]:
 
 def _decode(data: bytes) -> str:
     if b"\x00" in data[:4] and not data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise BadYaml("not-text", "不是文本文件 (not a text file)", "请提供 UTF-8 的 YAML 文件 (give a YAML file in UTF-8)")
+        raise BadYaml("not-text", say("inventory.not_text"), say("inventory.give_utf8_yaml"))
     for encoding in ("utf-16",) if data.startswith((b"\xff\xfe", b"\xfe\xff")) else ("utf-8-sig", "gb18030"):
         try:
             return data.decode(encoding)
         except UnicodeDecodeError:
             continue
-    raise BadYaml("bad-encoding", "无法识别文件编码 (encoding not recognised)", "另存为 UTF-8 (save it as UTF-8)")
+    raise BadYaml("bad-encoding", say("inventory.encoding_unknown"), say("inventory.save_as_utf8"))
 
 
 def _documents(text: str, name: str, findings: list[Finding]) -> Iterator[Any]:
@@ -133,12 +134,12 @@ def _documents(text: str, name: str, findings: list[Finding]) -> Iterator[Any]:
         line = mark.line + 1 if mark else 0
         raise BadYaml(
             "bad-yaml",
-            f"不是有效的 YAML (not valid YAML): {problem}",
-            "检查该行的缩进、冒号与引号 (check indentation, colons and quotes there)",
+            say("inventory.bad_yaml", problem=problem),
+            say("inventory.check_yaml_line"),
             line,
         ) from None
     except RecursionError:
-        raise BadYaml("yaml-depth", "嵌套太深 (nested too deeply)", "去掉多余的嵌套 (remove the nesting)") from None
+        raise BadYaml("yaml-depth", say("inventory.yaml_too_deep"), say("inventory.remove_nesting")) from None
 
 
 class _Composer:
@@ -172,8 +173,8 @@ class _Composer:
             if len(self.stack) >= MAX_DEPTH:
                 raise BadYaml(
                     "yaml-depth",
-                    f"嵌套超过 {MAX_DEPTH} 层 (nested more than {MAX_DEPTH} deep)",
-                    "去掉多余的嵌套 (remove the nesting)",
+                    say("inventory.yaml_depth", depth=MAX_DEPTH),
+                    say("inventory.remove_nesting"),
                     line,
                 )
             if event.anchor:
@@ -188,13 +189,13 @@ class _Composer:
         elif isinstance(event, yaml.AliasEvent):
             if event.anchor not in self.anchors:
                 raise BadYaml(
-                    "yaml-alias", "引用了未定义或尚未结束的锚点 (alias without a finished anchor)", "删除该引用 (remove the alias)", line
+                    "yaml-alias", say("inventory.yaml_alias_open"), say("inventory.remove_alias"), line
                 )
             value = self.anchors[event.anchor]
             self.aliased += getattr(value, "size", 1)
             if self.aliased > MAX_ALIASED:
                 raise BadYaml(
-                    "yaml-alias-bomb", "引用展开后过大 (aliases expand to too much)", "写出内容，不要层层引用 (write the content out)", line
+                    "yaml-alias-bomb", say("inventory.yaml_alias_bomb"), say("inventory.write_out"), line
                 )
             self._add(value, line)
         return isinstance(event, yaml.DocumentEndEvent)
@@ -206,7 +207,7 @@ class _Composer:
         self.nodes += 4 if isinstance(value, Map | Seq) else 1
         if self.nodes > MAX_NODES:
             raise BadYaml(
-                "yaml-size", f"内容超过 {MAX_NODES} 项 (more than {MAX_NODES} items)", "按部门拆成多个文件 (split it by department)", line
+                "yaml-size", say("inventory.yaml_size", count=MAX_NODES), say("inventory.split_by_department"), line
             )
         if not self.stack:
             self.root = value
@@ -216,13 +217,13 @@ class _Composer:
         if isinstance(parent, Seq):
             if len(self.stack) == 2 and len(parent) >= MAX_ITEMS:
                 raise BadYaml(
-                    "yaml-items", f"一个列表超过 {MAX_ITEMS:,} 项 (more than {MAX_ITEMS:,} items in a list)", "按部门拆成多个文件 (split it by department)", line
+                    "yaml-items", say("inventory.yaml_items", count=MAX_ITEMS), say("inventory.split_by_department"), line
                 )  # fmt: skip
             parent.append(value)
             parent.lines.append(line)
         elif not pending:
             if isinstance(value, Map | Seq):
-                raise BadYaml("yaml-key", "键必须是文字 (a key must be text)", "检查该行 (check that line)", line)
+                raise BadYaml("yaml-key", say("inventory.yaml_key_text"), say("inventory.check_line"), line)
             pending.extend((str(value) if value is not None else "", line))
         else:
             key, key_line = pending
@@ -244,8 +245,8 @@ class _Composer:
                 Finding(
                     "duplicate-key",
                     "error",
-                    f"同一项写了两次 (written twice): {key[:80]}",
-                    "只保留一个 (keep one of them)",
+                    say("inventory.duplicate_key", key=key[:80]),
+                    say("inventory.keep_one"),
                     file=self.name,
                     cell=f"L{line}",
                 )

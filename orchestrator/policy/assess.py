@@ -13,6 +13,7 @@ from orchestrator.policy.facts import Facts, fact_words, field_of, place_of
 from orchestrator.policy.policy import Policy, Rule
 from orchestrator.policy.reader import FactReader
 from orchestrator.policy.remarks import Doubt, doubts_of, opened
+from orchestrator.texts import Name, say
 
 if TYPE_CHECKING:
     from orchestrator.inventory.reading import Reading
@@ -31,6 +32,13 @@ STRATEGY_EN = {
     Strategy.RETIRE: "retire: switched off, not migrated",
     Strategy.ALREADY_ELSEWHERE: "already elsewhere: nothing to migrate",
 }
+
+
+def strategy_name(strategy: Strategy) -> Name:
+    """What a strategy is called."""
+    return Name(STRATEGY_ZH[strategy], STRATEGY_EN[strategy])
+
+
 MARKS = {
     "vendor_run": ("厂商实施", "vendor-run"),
     "needs_restart": ("需先重启", "needs a restart"),
@@ -61,9 +69,7 @@ def assess(
     try:
         return {system.id: assess_system(system, policy, reader, known.get(system.id, {})) for system in inventory.systems}
     except BadCondition as bad:
-        raise Refused(
-            f"策略中的条件无法计算 (a condition of the policy cannot be evaluated): {bad}", remedy="orchestrator policy check"
-        ) from None
+        raise Refused(say("policy.not_evaluated", fault=str(bad)), remedy=say("policy.check_policy")) from None
 
 
 def assess_reading(reading: Reading, policy: Policy, today: dt.date | None = None) -> dict[SystemId, Verdict]:

@@ -12,10 +12,12 @@ from typing import Literal
 from orchestrator.errors import Finding, Refused
 from orchestrator.models import Inventory, Kind, Level, Strategy, SystemId
 from orchestrator.policy.records import BASELINE, BASELINE_CHANGE, CITY, PURGED, Audit, day, line
+from orchestrator.texts import Name, say
 
 Reading = Literal["all_together", "per_kind", "per_department"]
 READINGS: tuple[Reading, ...] = ("all_together", "per_kind", "per_department")
-FIELD_ZH = {"department": "单位", "level": "层级", "kind": "类别"}
+FIELDS = {"department": Name("单位", "department"), "level": Name("层级", "level"), "kind": Name("类别", "kind")}
+LEFT = {"retired": Name("停用", "retired"), "elsewhere": Name("已在别处运行", "running elsewhere"), "classified": Name("涉密", "classified")}
 READING_ZH = {"all_together": "全部合计", "per_kind": "按类别（数据库、应用系统）分别计算", "per_department": "按单位分别计算"}
 What = Literal["added", "moved", "retired", "elsewhere", "classified"]
 CAME: tuple[What, ...] = ("added", "moved")
@@ -233,23 +235,22 @@ def unexplained(
     its ``changes``, also systems that left it on record and are still counted. Days are those of ``zone``."""
     today, then = {member.id: member for member in members_of(inventory)}, {member.id: member for member in frozen}
     left = {change.system: change for change in changes if change.what not in CAME}
-    remedy = "orchestrator baseline change 系统编码 --what … --reason …"
     found = []
     for ident in sorted(today.keys() - then.keys()):
         if ident in left:
-            said = {"retired": "停用", "elsewhere": "已在别处运行", "classified": "涉密"}[left[ident].what]
-            words = f"{ident} 已于 {day(left[ident].at, zone)} 记为{said}，台账却仍将其计入 (recorded as {left[ident].what}, still counted by the inventory)"
-            found.append(Finding("baseline-left", "warning", words, "更正台账的建设状态或是否涉密 (correct its row)", system=ident))
+            says = say("policy.baseline_left", id=ident, day=day(left[ident].at, zone), what=LEFT[left[ident].what])
+            found.append(Finding("baseline-left", "warning", says, say("policy.correct_row"), system=ident))
         else:
-            found.append(Finding("baseline-added", "warning", f"{ident} 不在基线内 (not in the baseline)", remedy, system=ident))
+            mend = say("policy.record_change", id=ident)
+            found.append(Finding("baseline-added", "warning", say("policy.baseline_added", id=ident), mend, system=ident))
     for ident in sorted(then.keys() - today.keys()):
-        found.append(Finding("baseline-gone", "warning", f"{ident} 在基线内，现已不在统计范围 (no longer counted)", remedy, system=ident))
+        mend = say("policy.record_change", id=ident)
+        found.append(Finding("baseline-gone", "warning", say("policy.baseline_gone", id=ident), mend, system=ident))
     for ident in sorted(today.keys() & then.keys()):
         was, now = then[ident], today[ident]
         if was != now:
-            pairs = [(zh, getattr(was, name), getattr(now, name)) for name, zh in FIELD_ZH.items()]
-            moved = "、".join(f"{zh} {before} → {after}" for zh, before, after in pairs if before != after)
-            words = f"{ident} 的统计口径与基线不同：{moved} (the inventory counts it otherwise)"
-            mend = f"orchestrator baseline change {ident} --what moved --reason …"
-            found.append(Finding("baseline-moved", "warning", words, mend, system=ident))
+            pairs = [(field, str(getattr(was, name)), str(getattr(now, name))) for name, field in FIELDS.items()]
+            moved = tuple(say("policy.moved_field", field=field, before=before, after=after) for field, before, after in pairs if before != after)
+            mend = say("policy.record_moved", id=ident)
+            found.append(Finding("baseline-moved", "warning", say("policy.baseline_moved", id=ident, moved=moved), mend, system=ident))
     return found

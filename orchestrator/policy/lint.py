@@ -11,9 +11,10 @@ from orchestrator.models import System
 from orchestrator.policy.facts import provided
 from orchestrator.policy.policy import Fact, Policy, Rule
 from orchestrator.policy.reach import Reach, Spent, TooMany
+from orchestrator.texts import Sentence, say
 
-CORRECT = "更正 (correct it)"
-REMOVE = "更正或删除 (correct or remove it)"
+CORRECT = say("policy.correct")
+REMOVE = say("policy.remove")
 _TYPES = {"bool": (bool,), "number": (int, float), "text": (str,)}
 
 
@@ -27,8 +28,8 @@ def check_policy(policy: Policy) -> list[Finding]:
     return findings + _Tried(policy).findings()
 
 
-def _finding(code: str, severity: str, at: str, message: str, remedy: str) -> Finding:
-    return Finding(code, severity, f"{at.rpartition('.')[2]}: {message}", remedy, file="policy.yaml", cell=at)
+def _finding(code: str, severity: str, at: str, says: Sentence, mend: Sentence) -> Finding:
+    return Finding(code, severity, say("policy.at", at=at.rpartition(".")[2], says=says), mend, file="policy.yaml", cell=at)
 
 
 # ---------------------------------------------------------------- what stands there
@@ -37,18 +38,16 @@ def _finding(code: str, severity: str, at: str, message: str, remedy: str) -> Fi
 def _default(policy: Policy) -> Iterator[Finding]:
     for name in ("zh", "en", "source"):
         if not getattr(policy.default, name).strip():
-            yield _finding(
-                "no-reason", "error", "default", f"没有写明 {name} (no {name})", "补上理由与依据 (state the reason and its source)"
-            )
+            yield _finding("no-reason", "error", "default", say("policy.no_words", name=name), say("policy.state_reason"))
 
 
 def _precedence(policy: Policy) -> Iterator[Finding]:
     """A strategy that has no rank is never chosen, however many rules name it."""
     for strategy in dict.fromkeys(rule.effect.strategy for rule in policy.rules):
         if strategy is not None and strategy not in policy.precedence:
-            rules = "、".join(rule.id for rule in policy.rules if rule.effect.strategy is strategy)
-            message = f"缺少 {strategy}，这些规则的迁移方式永远不起作用 (missing: the strategy of these rules is never chosen): {rules}"
-            yield _finding("not-in-precedence", "error", "precedence", message, "补入 precedence (add it)")
+            rules = tuple(rule.id for rule in policy.rules if rule.effect.strategy is strategy)
+            says = say("policy.not_in_precedence", strategy=str(strategy), rules=rules)
+            yield _finding("not-in-precedence", "error", "precedence", says, say("policy.add_precedence"))
 
 
 def _lists(policy: Policy) -> Iterator[Finding]:
@@ -62,33 +61,31 @@ def _lists(policy: Policy) -> Iterator[Finding]:
         given = {word for word, _ in policy.synonyms.get(kind, ())}
         for word in getattr(policy, name):
             if word not in given:
-                yield _finding("unknown-word", "error", name, f"synonyms.{kind} 中没有 {word} (no such word among them)", CORRECT)
+                yield _finding("unknown-word", "error", name, say("policy.unknown_word", kind=kind, word=word), CORRECT)
 
 
 def _fact(policy: Policy, name: str, fact: Fact) -> Iterator[Finding]:
     known = provided(policy).get(name)
     at = f"facts.{name}"
     if known is None:
-        message = "台账中没有任何内容提供这一事实 (nothing provides this fact)"
-        yield _finding(
-            "unknown-fact", "error", at, message, f"删除，或改用 (remove it, or use one of): {'、'.join(sorted(provided(policy)))}"
-        )
+        mend = say("policy.use_fact", facts=tuple(sorted(provided(policy))))
+        yield _finding("unknown-fact", "error", at, say("policy.unknown_fact"), mend)
     elif known.type != fact.type:
-        yield _finding("fact-type", "error", at, f"类型应为 {known.type} (its type is {known.type}, not {fact.type})", CORRECT)
+        yield _finding("fact-type", "error", at, say("policy.fact_type", wanted=known.type, given=fact.type), CORRECT)
     if fact.of and fact.of not in System.model_fields:
-        yield _finding("unknown-field", "error", at, f"of: 台账没有字段 {fact.of} (the inventory has no such field)", CORRECT)
+        yield _finding("unknown-field", "error", at, say("policy.unknown_field", field=fact.of), CORRECT)
 
 
 def _words(rule: Rule) -> Iterator[Finding]:
     at = f"rules.{rule.id}"
     for name, text in (("zh", rule.zh), ("en", rule.en), ("source", rule.source)):
         if not text.strip():
-            yield _finding("no-reason", "error", at, f"没有写明 {name} (no {name})", "补上理由与依据 (state the reason and its source)")
+            yield _finding("no-reason", "error", at, say("policy.no_words", name=name), say("policy.state_reason"))
     effect = rule.effect
     if effect.strategy is None and effect.mark is None and not effect.readiness and not effect.complexity:
-        yield _finding("no-effect", "error", at, "没有任何作用 (it has no effect)", "补上作用或删除 (give it an effect or remove it)")
+        yield _finding("no-effect", "error", at, say("policy.no_effect"), say("policy.give_effect"))
     if rule.mend and not (rule.mend_zh and rule.mend_en):
-        yield _finding("no-reason", "warning", at, "mend 没有中英文说明 (mend without words)", "补上 mend_zh、mend_en")
+        yield _finding("no-reason", "warning", at, say("policy.mend_without_words"), say("policy.add_mend_words"))
 
 
 def _mend(policy: Policy, rule: Rule) -> Iterator[Finding]:
@@ -96,14 +93,14 @@ def _mend(policy: Policy, rule: Rule) -> Iterator[Finding]:
     for name, value in rule.mend.items():
         fact, known = policy.facts.get(name), provided(policy).get(name)
         if fact is None:
-            message = f"mend 中没有这个事实 (no such fact): {name}"
+            says = say("policy.mend_fact", fact=name)
         elif not isinstance(value, _TYPES.get(fact.type, ())) or (isinstance(value, bool) and fact.type != "bool"):
-            message = f"mend 中 {name} 应为 {fact.type} (must be a {fact.type})"
+            says = say("policy.mend_type", fact=name, type=fact.type)
         elif known and known.type == "text" and known.answers and value not in known.answers:
-            message = f"mend 中 {name} 没有这种取值 (it is never {value})；可填 (one of): {'、'.join(known.answers)}"
+            says = say("policy.mend_value", fact=name, value=str(value), answers=known.answers)
         else:
             continue
-        yield _finding("bad-mend", "error", f"rules.{rule.id}", message, CORRECT)
+        yield _finding("bad-mend", "error", f"rules.{rule.id}", says, CORRECT)
 
 
 # ---------------------------------------------------------------- what is tried
@@ -134,32 +131,31 @@ class _Tried:
         try:
             for some in ([rule.facts_only_if], texts) if rule.facts_only_if else (texts,):
                 if fault := self.reach.unanswerable(some):
-                    yield _finding("bad-condition", "error", at, f"条件得不出是或否 (not a yes/no condition): {fault}", CORRECT)
+                    yield _finding("bad-condition", "error", at, say("policy.not_yes_no", fault=fault), CORRECT)
                     return
             speaks = self.reach.can_hold(texts)
             if speaks is False:
-                yield _finding("unreachable", "error", at, "条件永远不成立 (its condition never holds)", REMOVE)
+                yield _finding("unreachable", "error", at, say("policy.never_holds"), REMOVE)
                 return
             if speaks is None:
-                message = "没有试出使条件成立的取值，也未能证明没有 (no case was found in which it holds, nor proved that there is none)"
-                yield _finding("not-proved", "warning", at, message, "用实际台账核对：orchestrator assess (try it on an inventory)")
+                yield _finding("not-proved", "warning", at, say("policy.not_proved"), say("policy.try_inventory"))
             if rule.mend and not any(True for _ in _mend(self.policy, rule)) and self.reach.can_hold([rule.when], given=_given(rule)):
-                yield _finding("bad-mend", "error", at, "按 mend 改正后规则仍成立 (the rule still holds after its mend)", CORRECT)
+                yield _finding("bad-mend", "error", at, say("policy.holds_after_mend"), CORRECT)
             self.speaking.append(rule)
         except Spent:
             self.left.append(rule.id)
         except TooMany:
-            yield _finding("not-proved", "warning", at, "组合太多，未能验证 (too many combinations to try)", "拆成几条规则 (split it)")
+            yield _finding("not-proved", "warning", at, say("policy.too_many"), say("policy.split_rule"))
 
     def _asked_if(self, name: str, text: str) -> Iterator[Finding]:
         at = f"facts.{name}"
         try:
             if fault := self.reach.unanswerable([text]):
-                yield _finding("bad-condition", "error", at, f"asked_if 得不出是或否 (not a yes/no condition): {fault}", CORRECT)
+                yield _finding("bad-condition", "error", at, say("policy.asked_not_yes_no", fault=fault), CORRECT)
             elif self.reach.can_hold([text]) is False:
-                yield _finding("unreachable", "error", at, "asked_if 永远不成立 (its condition never holds)", REMOVE)
+                yield _finding("unreachable", "error", at, say("policy.asked_never_holds"), REMOVE)
         except TooMany:
-            yield _finding("not-proved", "warning", at, "asked_if 组合太多，未能验证 (too many combinations to try)", "简化 (simplify it)")
+            yield _finding("not-proved", "warning", at, say("policy.asked_too_many"), say("policy.simplify"))
 
     def _shadowed(self, rules: list[Rule]) -> Iterator[Finding]:
         """A rule whose strategy can never win because a stronger one holds whenever it does."""
@@ -169,15 +165,13 @@ class _Tried:
             stronger = [other for other in rules if other.id in rank and rank[other.id] < rank[rule.id]]
             over = next((other for other in stronger if self._implies(rule, other)), None)
             if over:
-                message = f"填报齐全时，凡成立 {over.id} 也成立且优先，迁移方式不起作用 (outweighed by {over.id} wherever every fact is known)"
-                yield _finding("shadowed", "error", f"rules.{rule.id}", message, REMOVE)
+                yield _finding("shadowed", "error", f"rules.{rule.id}", say("policy.shadowed", rule=over.id), REMOVE)
 
     def _contradictions(self, rules: list[Rule]) -> Iterator[Finding]:
         """Two rules that hold in exactly the same cases and name different strategies."""
         for one, other in itertools.combinations(rules, 2):
             if one.effect.strategy is not other.effect.strategy and self._implies(one, other) and self._implies(other, one):
-                message = f"与 {other.id} 条件相同而迁移方式不同 (same condition as {other.id} wherever every fact is known, another strategy)"
-                yield _finding("contradiction", "error", f"rules.{one.id}", message, "保留其一 (keep one of them)")
+                yield _finding("contradiction", "error", f"rules.{one.id}", say("policy.contradiction", rule=other.id), say("policy.keep_one"))
 
     def _implies(self, one: Rule, other: Rule) -> bool:
         """Whether it is proved that ``other`` holds whenever ``one`` does. One that could not be tried is counted, and nothing is claimed."""
@@ -188,13 +182,11 @@ class _Tried:
             return False
 
     def _not_looked_at(self) -> Iterator[Finding]:
-        remedy = "减少规则或简化条件 (use fewer or simpler rules)"
+        mend = say("policy.fewer_rules")
         if self.left:
-            message = f"规则太多，以下 {len(self.left)} 条未验证 (too many rules; not looked at): {'、'.join(self.left)}"
-            yield _finding("not-looked-at", "warning", "rules", message, remedy)
+            yield _finding("not-looked-at", "warning", "rules", say("policy.rules_not_tried", count=len(self.left), rules=tuple(self.left)), mend)
         if self.pairs:
-            message = f"有 {self.pairs} 对规则未比较是否互相覆盖或矛盾 (pairs of rules that were not compared: too many combinations)"
-            yield _finding("not-looked-at", "warning", "rules", message, remedy)
+            yield _finding("not-looked-at", "warning", "rules", say("policy.pairs_not_tried", count=self.pairs), mend)
 
 
 def _conditions(rule: Rule) -> list[str]:

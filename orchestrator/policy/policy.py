@@ -16,6 +16,7 @@ from orchestrator.errors import Finding, Refused
 from orchestrator.inventory.yaml_in import BadYaml, documents_of, read_yaml
 from orchestrator.models import Strategy
 from orchestrator.policy.expressions import BadCondition, Condition, compile_conditions
+from orchestrator.texts import say
 
 Points = Annotated[int, Field(ge=-100, le=100)]
 Words = Annotated[str, Field(max_length=500)]
@@ -137,10 +138,10 @@ def load_policy(path: Path | None = None) -> Policy:
     documents, findings = read_yaml(path, path.name)
     if not findings and len(documents) != 1:
         findings = [
-            Finding("bad-shape", "error", "应为一个 YAML 文档 (one YAML document is expected)", "见 docs/policy.md", file=path.name)
+            Finding("bad-shape", "error", say("policy.one_document"), say("policy.see_docs"), file=path.name)
         ]
     if findings:
-        raise Refused("策略文件无法读取 (the policy cannot be read)", findings=findings, where=str(path))
+        raise Refused(say("policy.unreadable"), findings=findings, where=str(path))
     return _build(documents[0], path.name)
 
 
@@ -157,7 +158,7 @@ def _shipped() -> Policy:
 
 
 def _build(document: Any, name: str) -> Policy:
-    remedy = "见 docs/policy.md (see docs/policy.md)"
+    remedy = say("policy.see_docs")
     try:
         policy = Policy.model_validate(document)
     except ValidationError as error:
@@ -165,7 +166,7 @@ def _build(document: Any, name: str) -> Policy:
             Finding("bad-policy", "error", fault["msg"][:300], remedy, file=name, cell=_where(document, fault["loc"]))
             for fault in error.errors(include_url=False, include_input=False)
         ]
-        raise Refused("策略文件不符合格式 (the policy does not fit its schema)", findings=faults, where=name) from None
+        raise Refused(say("policy.bad_schema"), findings=faults, where=name) from None
     places: list[tuple[str, tuple[str | int, ...], str]] = [
         (rule.when, ("rules", number, "when"), rule.id) for number, rule in enumerate(policy.rules)
     ]
@@ -184,7 +185,7 @@ def _build(document: Any, name: str) -> Policy:
                 Finding(
                     "duplicate-rule",
                     "error",
-                    f"规则编号重复 (rule id used twice): {rule.id}",
+                    say("policy.duplicate_rule", rule=rule.id),
                     remedy,
                     file=name,
                     cell=_where(document, ("rules", number, "id")),
@@ -192,7 +193,7 @@ def _build(document: Any, name: str) -> Policy:
             )
         seen.add(rule.id)
     if faults:
-        raise Refused("策略中的条件有误 (conditions of the policy are wrong)", findings=faults, where=name)
+        raise Refused(say("policy.bad_conditions"), findings=faults, where=name)
     return policy
 
 

@@ -35,7 +35,7 @@ def open_source(ctx: Context) -> Facts:
     ctx.records.set_live("source")
     gateways_owed = holders.lead_room(ctx, "source")
     named = [_name_loss(ctx, name, str(facts["kept_until"])) for name, facts in lost.items()]
-    named += [texts.english("lost.files").format(path=tree.path) for tree in ctx.system.file_trees]
+    named += [texts.english("lost.files", path=tree.path) for tree in ctx.system.file_trees]
     ctx.records.event("lost_with_the_target", {"parts": lost, "named": named, "gateways_owed": gateways_owed})
     return {"lost": named, "parts": lost, "gateways_owed": gateways_owed}
 
@@ -44,11 +44,11 @@ def _name_loss(ctx: Context, name: str, kept_until: str) -> str:
     """In words, for the record and for whoever watches."""
     if not kept_until:
         ctx.say(texts.text("lost.all", name=name))
-        return texts.english("lost.all").format(name=name)
+        return texts.english("lost.all", name=name)
     seconds = max(0.0, (dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(kept_until)).total_seconds())
     values = {"name": name, "since": kept_until, "seconds": f"{seconds:.0f}"}
     ctx.say(texts.text("lost.since", **values))
-    return texts.english("lost.since").format(**values)
+    return texts.english("lost.since", **values)
 
 
 def _sources(ctx: Context) -> Iterator[Side]:

@@ -134,7 +134,7 @@ def _cron_files(ctx: Context) -> list[Finding]:
 
 
 def _finding(ctx: Context, code: str, message: str, remedy: str) -> Finding:
-    return Finding(code=code, severity="error", message=message, remedy=remedy, system=ctx.system.id)
+    return Finding(code=code, severity="error", says=message, mend=remedy, system=ctx.system.id)
 
 
 def observe(_ctx: Context) -> Observed:

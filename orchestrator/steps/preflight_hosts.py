@@ -129,7 +129,7 @@ def judge(system: str, need: Need, answer: Answers) -> Iterator[Finding]:
     where = f"{need.host.name} ({need.role})"
 
     def finding(code: str, message: str, remedy: str) -> Finding:
-        return Finding(code=code, severity="error", message=f"{where}: {message}", remedy=remedy, system=system)
+        return Finding(code=code, severity="error", says=f"{where}: {message}", mend=remedy, system=system)
 
     if answer.problem:
         yield finding("host-unusable", answer.problem, answer.remedy)

@@ -82,5 +82,5 @@ def _name(pattern: re.Pattern[str], value: object, what: str, place: str) -> str
 
 def _refused(message: str, place: str, remedy: str) -> Refused:
     return Refused(
-        message, where=place, remedy=remedy, findings=[Finding(code="ansible-data", severity="error", message=message, remedy=remedy)]
+        message, where=place, remedy=remedy, findings=[Finding(code="ansible-data", severity="error", says=message, mend=remedy)]
     )

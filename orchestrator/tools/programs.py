@@ -80,7 +80,7 @@ def missing() -> list[Finding]:
         try:
             find(name)
         except ToolMissing as error:
-            findings.append(Finding(code="program-missing", severity="error", message=error.what, remedy=error.remedy))
+            findings.append(Finding(code="program-missing", severity="error", says=error.what, mend=error.remedy))
     return findings
 
 

@@ -1,14 +1,19 @@
 """The catalogue's promises: both languages say the same things, every step and ending has its sentence, none is unused."""
 
+import ast
+import json
 import re
 import string
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from orchestrator import texts
+from orchestrator.errors import Finding
 from orchestrator.journal.states import Ending, MigrationState, StepState
 from orchestrator.runbooks import GOING_BACK, GOING_BACK_ALONE, RUNBOOKS
+from orchestrator.texts import say
 
 SOURCES = Path(texts.__file__).resolve().parents[1]
 
@@ -22,7 +27,7 @@ def test_both_languages_have_the_same_sentences_with_the_same_places():
     for code in texts.codes("en"):
         zh, en = texts.both(code)
         assert places(zh) == places(en), code
-        assert re.search("[一-鿿]", zh) or not re.search("[A-Za-z]{4}", re.sub(r"\{\w+\}|`[^`]*`", "", zh)), code
+        assert re.search("[一-鿿]", zh) or not re.search("[A-Za-z]{4}", re.sub(r"\{[\w:,]+\}|`[^`]*`", "", zh)), code
 
 
 def test_every_step_state_ending_and_gate_has_its_sentence():
@@ -34,11 +39,101 @@ def test_every_step_state_ending_and_gate_has_its_sentence():
     assert {code for code in texts.codes("en") if code.startswith("step.")} == {f"step.{step}" for step in steps}
 
 
+ASKED_BY_NAME = ("step", "ending", "next", "state", "step_state", "gate", "side")
+"""Tables that are asked for by a name that the journal keeps."""
+ASKING = {"say", "text", "english"}
+
+
+def asked() -> Iterator[tuple[str, str, set[str], bool]]:
+    """Of every place in the source that asks for a sentence: where it is, code, values, whether all values are named there."""
+    for path in sorted(SOURCES.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(node, ast.Call) or not node.args:
+                continue
+            function = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            code = node.args[0]
+            if function in ASKING and isinstance(code, ast.Constant) and isinstance(code.value, str) and "." in code.value:
+                named = {word.arg for word in node.keywords if word.arg}
+                yield f"{path.name}:{node.lineno}", code.value, named, all(word.arg for word in node.keywords)
+
+
+def test_every_sentence_that_is_asked_for_is_there_and_is_given_all_it_speaks_of():
+    known, wrong = texts.codes("en"), []
+    for where, code, values, whole in asked():
+        if code not in known:
+            wrong.append(f"{where}: there is no {code}")
+            continue
+        wanted = places(texts.both(code)[1])
+        if not values <= wanted or (whole and values != wanted):
+            wrong.append(f"{where}: {code} speaks of {sorted(wanted)}, and is given {sorted(values)}")
+    assert wrong == []
+
+
 def test_no_sentence_is_unused():
-    tables = ("step", "ending", "next", "state", "step_state", "gate", "side")  # asked for by a name that the journal keeps
-    code = "".join(path.read_text("utf-8") for path in SOURCES.rglob("*.py"))
-    unused = [c for c in texts.codes("en") if c.partition(".")[0] not in tables and f'"{c}"' not in code]
+    source = "".join(path.read_text("utf-8") for path in SOURCES.rglob("*.py"))
+    unused = [
+        code
+        for code in sorted(texts.codes("en"))
+        if code.partition(".")[0] not in ASKED_BY_NAME and f'"{code}"' not in source and f"'{code}'" not in source
+    ]
     assert unused == []
+
+
+ONE_LANGUAGE = ("inventory", "policy")
+"""Rooms whose sentences stand in the catalogue."""
+GLUED = re.compile(r"[\u4e00-\u9fff”：？）][\s，。]*\([a-z`“–-][^()]*[a-z]{3}[^()]*\)\W*$")
+
+
+def test_no_room_says_a_thing_in_two_languages_at_once():
+    glued = [
+        f"{path.relative_to(SOURCES)}:{node.lineno} {node.value}"
+        for room in ONE_LANGUAGE
+        for path in sorted((SOURCES / room).rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and GLUED.search(node.value) and "graded" not in node.value
+    ]
+    assert glued == []
+
+
+def test_a_sentence_is_spoken_in_the_readers_language_with_what_stands_in_it():
+    column = texts.Name("操作系统", "Operating system")
+    cell = say("inventory.unreadable", column=column)
+    whole = say("inventory.asks_of_sheet", sheet="甲.xlsx", asks=cell)
+    assert whole.spoken("zh") == "甲.xlsx：“操作系统”无法识别"
+    assert whole.spoken("en") == "甲.xlsx: “Operating system” cannot be read"
+    assert say("inventory.system_ambiguous", systems=("a", "b")).spoken("zh").endswith("a、b")
+    assert say("inventory.system_ambiguous", systems=("a", "b")).spoken("en").endswith("a, b")
+
+
+def test_what_is_packed_is_the_same_sentence_again():
+    whole = say("inventory.evidence", pieces=(say("inventory.form_choice", choices=(texts.Name("是", "yes"), "no")), "…", 3))
+    assert texts.unpack(json.loads(json.dumps(texts.pack(whole)))) == whole
+    assert texts.unpack(texts.pack("as somebody else wrote it")) == "as somebody else wrote it"
+    with pytest.raises(KeyError):
+        texts.unpack({"code": "inventory.of_a_later_release", "values": {}})
+
+
+def test_what_stands_in_a_sentence_is_never_a_template_nor_a_sentence_of_its_own():
+    hostile = "{0.__class__} {column} %s {"
+    assert hostile in say("inventory.unknown_column", words=hostile).spoken("en")
+
+
+def test_rewording_reaches_every_text_that_is_not_ours():
+    inner = say("inventory.sign", place=texts.Name("秘密", "secret"), word="秘密系统")
+    whole = say("inventory.evidence", pieces=(inner, "秘密系统", 3))
+    assert "秘密系统" not in whole.reworded(lambda text: text.replace("秘密系统", "—")).spoken("zh")
+    assert whole.reworded(str.upper).spoken("zh") == whole.spoken("zh")
+
+
+def test_a_finding_is_shown_in_the_readers_language_and_comes_back_from_where_it_was_kept():
+    finding = Finding("unknown-column", "warning", say("inventory.unknown_column", words="甲"), "see the form", file="a.xlsx", cell="A1")
+    texts.use("zh")
+    assert finding.as_json()["message"] == "不认识的列“甲”，原样保留"
+    texts.use("en")
+    assert finding.as_json()["message"] == "the column “甲” is not known: kept as it is"
+    assert finding.as_json()["parameters"] == {"words": "甲"}
+    assert Finding.unpack(json.loads(json.dumps(finding.pack()))) == finding
+    texts.use(None)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from orchestrator.inventory.build.departments import Departments
 from orchestrator.inventory.build.gaps import Gaps
 from orchestrator.inventory.build.listed import Findings
 from orchestrator.inventory.build.several_rows import put_together
-from orchestrator.inventory.build.wall import Secrets, strike_places, struck, struck_finding, struck_interpretation
+from orchestrator.inventory.build.wall import Secrets, strike_places, struck
 from orchestrator.inventory.hours import hours_unread
 from orchestrator.inventory.names import key
 from orchestrator.inventory.proposals import NO_SYSTEM
@@ -23,6 +23,7 @@ from orchestrator.inventory.reading import Interpretation, Places, Raw, Reading,
 from orchestrator.inventory.sheets.foreign import Source, shipped
 from orchestrator.inventory.sheets.machine_lists import MachineGroup
 from orchestrator.models import Department, Excluded, ExcludedRow, Inventory, OrganisationType, Room, Status, System
+from orchestrator.texts import say
 
 NEEDED_TO_COUNT = ("name", "department", "kind", "status")
 PARTS = ("hosts", "databases", "file_trees", "services", "devices", "links", "windows", "data_resources")
@@ -77,7 +78,7 @@ class Builder:
         if noun.id in known and known[noun.id] != noun:
             self.findings.append(
                 raw.finding(
-                    "duplicate-id", "error", f"编码 {noun.id} 重复且内容不同 (the id is used twice)", "只保留一个 (keep one)", at="id"
+                    "duplicate-id", "error", say("inventory.duplicate_id", id=noun.id), say("inventory.keep_one"), at="id"
                 )
             )
             return
@@ -96,7 +97,7 @@ class Builder:
         """A row of the statistics form, its cells already read."""
         self.sources.add(raw.file)
         if raw.values.get("kind") == NO_SYSTEM:
-            self.interpretations.append(Interpretation(raw.file, raw.sheet, raw.at("kind"), "", "按答复不是系统，未统计 (no system, as somebody answered: not counted)"))
+            self.interpretations.append(Interpretation(raw.file, raw.sheet, raw.at("kind"), "", say("inventory.no_system_as_answered")))
             return
         self._tell(raw)
         self.systems.append(raw)
@@ -136,8 +137,8 @@ class Builder:
                 raw.finding(
                     "classified-unanswered",
                     "warning" if known else "error",
-                    "“是否涉密”未填写或无法识别，按涉密处理，未读取该行 (whether it is classified is not answered; treated as classified, not read)",
-                    "由该单位确认后填写“是”或“否” (have the department answer yes or no)",
+                    say("inventory.classified_unanswered"),
+                    say("inventory.department_answers"),
                     at="classified",
                 )
             )
@@ -172,8 +173,8 @@ class Builder:
             called = (str(raw.values.get("id") or ""), str(raw.values["name"]))
             self.findings.append(
                 raw.finding(
-                    "classified-contradiction", "error", "同一系统的另一行答“是”，按未答处理，未读取该行 (another row of this system says yes; not read)",
-                    "由该单位确认后改为一致 (have the department make them agree)", at="classified",
+                    "classified-contradiction", "error", say("inventory.classified_contradiction"),
+                    say("inventory.department_agrees"), at="classified",
                 )
             )  # fmt: skip
             self.classified_row(raw, department, row_no if isinstance(row_no, int) else None, answered=False, quiet=True, called=called)
@@ -183,11 +184,12 @@ class Builder:
         raws = [*self.systems, *(part for _, part in self.parts)]
         pattern = self.secrets.strike(raws, [str(raw.values.get("name")) for raw in self.systems])
         if pattern is not None:
-            self.interpretations[:] = [struck_interpretation(pattern, one) for one in self.interpretations]
-            self.findings[:] = [struck_finding(pattern, one) for one in self.findings]
+            strike = partial(struck, pattern)
+            self.interpretations[:] = [one.reworded(strike) for one in self.interpretations]
+            self.findings[:] = [one.reworded(strike) for one in self.findings]
             for raw in raws:
-                raw.interpretations = [struck_interpretation(pattern, one) for one in raw.interpretations]
-                raw.findings = [struck_finding(pattern, one) for one in raw.findings]
+                raw.interpretations = [one.reworded(strike) for one in raw.interpretations]
+                raw.findings = [one.reworded(strike) for one in raw.findings]
             strike_places(pattern, raws)
             self.withheld[:] = [replace(row, file=struck(pattern, row.file), sheet=struck(pattern, row.sheet)) for row in self.withheld]
             self.files = {of: struck(pattern, file) for of, file in self.files.items()}
@@ -285,7 +287,7 @@ class Builder:
         for field in missing:
             if field in NEEDED_TO_COUNT or not self.departments.told(str(values.get("department")), field):
                 self.findings.append(
-                    raw.finding("missing", "error", f"缺少{faults.label(field)} (missing: {field})", "补填 (fill it in)", at=field)
+                    raw.finding("missing", "error", say("inventory.missing", column=faults.label(field)), say("inventory.fill_in"), at=field)
                 )
         if missing:
             uncounted.append(_uncounted(raw, tuple(missing)))
@@ -308,8 +310,8 @@ class Builder:
                 raw.finding(
                     "duplicate-system",
                     "error",
-                    f"系统重复：{values['name']}，先见于 {first.place('name')} (the same system again, first seen there)",
-                    "只保留一行；确为不同系统的，请改名或填写不同的系统编码 (keep one row, or give another name or id)",
+                    say("inventory.duplicate_system", name=str(values["name"]), place=first.place("name")),
+                    say("inventory.keep_one_row"),
                     at="name",
                     system=ident,
                 )

@@ -6,12 +6,19 @@ from collections.abc import Collection
 
 from orchestrator.errors import Finding
 from orchestrator.inventory.answerbook import Answers
+from orchestrator.inventory.build.faults import label
 from orchestrator.inventory.build.gaps import department_facts
 from orchestrator.inventory.names import Names, is_id, key, make_id
 from orchestrator.inventory.reading import Interpretation, Raw
 from orchestrator.models import Department, Inventory, Level, OrganisationType
+from orchestrator.texts import Name, say
 
 WORDS = {"municipal": "市直", "county": "县市区", "government": "政府", "party_mass": "党群", "institution": "事业单位", "other": "其他"}
+
+
+def _words(value: str) -> Name | str:
+    """A level or a kind of organisation, for people."""
+    return Name(WORDS[value], value) if value in WORDS else value
 
 
 class Departments:
@@ -55,8 +62,8 @@ class Departments:
                     raw.finding(
                         "department-conflict",
                         "error",
-                        f"{name} 的{'单位层级' if field == 'level' else '单位性质'}与 {first.place(field)} 不一致 (said differently of the same department)",
-                        "改为一致 (make them agree)",
+                        say("inventory.department_conflict", name=name, column=label(field), place=first.place(field)),
+                        say("inventory.make_agree"),
                         at=field,
                     )
                 )
@@ -82,8 +89,8 @@ class Departments:
                     raw.finding(
                         "department-conflict",
                         "error",
-                        f"{listed.name} 在单位名录中为“{WORDS[getattr(listed, field)]}”，此处为“{WORDS.get(value, value)}” (differs from the list of departments)",
-                        "以名录为准更正，或更正名录 (correct one of them)",
+                        say("inventory.department_listed_otherwise", name=listed.name, listed=_words(getattr(listed, field)), here=_words(value)),
+                        say("inventory.correct_either_list"),
                         at=field,
                     )
                 )
@@ -109,7 +116,7 @@ class Departments:
             if silent is not None:
                 self.interpretations.append(
                     Interpretation(
-                        silent.file, silent.sheet, silent.at(field), "", f"{WORDS.get(values[field], values[field])}（同单位其他行）"
+                        silent.file, silent.sheet, silent.at(field), "", say("inventory.by_other_rows", value=_words(values[field]))
                     )
                 )
         self._index[at] = ident
@@ -137,8 +144,10 @@ class Departments:
                     raw.finding(
                         "department-near-miss",
                         "error" if official else "warning",
-                        f"单位“{name[:60]}”{'不在单位名录中' if official else '与另一单位名称相近'}，相近：{'、'.join(alike)} (did you mean …?)",
-                        "改为规范名称；确为不同单位的，列入单位名录 (use the listed name, or add it to the list)",
+                        say("inventory.department_unlisted_like", name=name[:60], alike=tuple(alike))
+                        if official
+                        else say("inventory.department_like", name=name[:60], alike=tuple(alike)),
+                        say("inventory.use_listed_department"),
                         at="department",
                     )
                 )
@@ -147,8 +156,8 @@ class Departments:
                     raw.finding(
                         "department-not-listed",
                         "warning",
-                        f"单位“{name[:60]}”不在单位名录中 (not in the list of departments)",
-                        "改为规范名称，或列入单位名录 (use the listed name, or add it to the list)",
+                        say("inventory.department_not_listed", name=name[:60]),
+                        say("inventory.list_department"),
                         at="department",
                     )
                 )

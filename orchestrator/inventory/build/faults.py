@@ -11,15 +11,16 @@ from orchestrator import models
 from orchestrator.errors import Finding
 from orchestrator.inventory.names import is_id
 from orchestrator.inventory.reading import Interpretation, Raw
+from orchestrator.texts import Name, Words, say
 
 M = TypeVar("M", bound=BaseModel)
 
 
-def label(name: str) -> str:
-    """The Chinese header of a field of the statistics form, with the quotation marks used in messages."""
+def label(name: str) -> Name | str:
+    """The header of a field of the statistics form; the field itself where it has none."""
     from orchestrator.inventory.forms import forms
 
-    return "“" + next((column.zh for column in forms()["systems"].columns if column.field == name), name) + "”"
+    return next((column.name for column in forms()["systems"].columns if column.field == name), name)
 
 
 def answer(raw: Any) -> bool | None:
@@ -33,25 +34,24 @@ def answer(raw: Any) -> bool | None:
 
 def shaped(raw: Raw, findings: list[Finding]) -> None:
     """Take out of a YAML item what is no list where only a list can stand, or no mapping; each is a finding. Nothing at all says nothing."""
-    for name, wanted, how in _SHAPES:
+    for name, wanted in _SHAPES:
         value = raw.values.get(name)
         if value is None:
             raw.values.pop(name, None)
         elif not isinstance(value, wanted):
             del raw.values[name]
-            findings.append(
-                raw.finding(
-                    "bad-shape", "error", f"{label(name)}应为{how[0]} (must be a {how[1]})", f"写成{how[0]} (write {how[2]})", at=name
-                )
-            )
+            if wanted is dict:
+                says, mend = say("inventory.must_be_mapping", column=label(name)), say("inventory.write_as_mapping")
+            else:
+                says, mend = say("inventory.must_be_list", column=label(name)), say("inventory.write_as_list")
+            findings.append(raw.finding("bad-shape", "error", says, mend, at=name))
 
 
-_LIST, _MAPPING = ("列表", "list", "each item on a line that begins with “- ”"), ("键值对", "mapping", "“key: value”")
-_SHAPES: tuple[tuple[str, type | tuple[type, ...], tuple[str, str, str]], ...] = (
-    *((name, list, _LIST) for name in ("hosts", "databases", "file_trees", "services", "devices", "links", "windows", "data_resources")),
-    *((name, (list, str), _LIST) for name in ("depends_on", "domains", "open_ports")),
-    ("unknown", dict, _MAPPING),
-    ("interruption", dict, _MAPPING),
+_SHAPES: tuple[tuple[str, type | tuple[type, ...]], ...] = (
+    *((name, list) for name in ("hosts", "databases", "file_trees", "services", "devices", "links", "windows", "data_resources")),
+    *((name, (list, str)) for name in ("depends_on", "domains", "open_ports")),
+    ("unknown", dict),
+    ("interruption", dict),
 )
 
 
@@ -76,7 +76,7 @@ def read_words(raw: Raw, findings: list[Finding], interpretations: list[Interpre
             read = read_value(types[name].type, value, types[name].unit)
         except Unreadable as why:
             del raw.values[name]
-            findings.append(raw.finding("unreadable", "error", f"{label(name)}无法识别 (cannot be read)", str(why), at=name))
+            findings.append(raw.finding("unreadable", "error", say("inventory.unreadable", column=label(name)), why.form, at=name))
             continue
         if read.understood:
             interpretations.append(Interpretation(raw.file, raw.sheet, raw.at(name), value[:200], read.understood))
@@ -95,7 +95,7 @@ def _drop_not_known(raw: Raw, interpretations: list[Interpretation]) -> None:
 
     for name in ANSWERS:
         if not_known(raw.values.get(name)):
-            interpretations.append(Interpretation(raw.file, raw.sheet, raw.at(name), raw.values[name][:200], "未填写 (not answered)"))
+            interpretations.append(Interpretation(raw.file, raw.sheet, raw.at(name), raw.values[name][:200], say("inventory.not_answered")))
             raw.values[name] = None
 
 
@@ -158,7 +158,7 @@ def _without(model: type[BaseModel], values: dict[str, Any], error: ValidationEr
     return hopeful
 
 
-def _in_words(fault: Any) -> str:
+def _in_words(fault: Any) -> Words:
     """Pydantic's message; what a pattern asks for is said in words."""
     found = re.fullmatch(r"String should match pattern '(.*)'", fault["msg"])
     return _LOOKS.get(found.group(1) if found else "", str(fault["msg"])[:160])
@@ -167,15 +167,15 @@ def _in_words(fault: Any) -> str:
 _LOOKS = {
     get_args(kind)[1].pattern: words
     for kind, words in (
-        (models.SystemId, "只用小写字母、数字和连字符，2 至 63 个，以字母或数字开头 (2 to 63 lower-case letters, digits and hyphens, not a hyphen first)"),
-        (models.HostName, "只用小写字母、数字和连字符，至多 63 个，首尾不用连字符 (up to 63 lower-case letters, digits and hyphens, none at either end)"),
-        (models.Address, "应为 IP 地址或主机域名 (an IP address or a host's name)"),
-        (models.SqlName, "只用字母、数字、_ 和 $，至多 63 个，不以数字开头 (up to 63 letters, digits, _ and $, no digit first)"),
-        (models.UserName, "只用小写字母、数字、_ 和连字符，至多 32 个 (up to 32 lower-case letters, digits, _ and hyphens)"),
-        (models.AbsolutePath, "应为以 / 开头的路径 (a path that begins with /)"),
-        (models.SecretRef, "只写引用，不写口令：env:名称、file:/路径、vault:/路径#键 (a reference, never the secret itself: env:, file: or vault:)"),
-        (models.EnvName, "只用大写字母、数字和 _，至多 64 个 (up to 64 upper-case letters, digits and _)"),
-        (models.Clock, "应为时刻，如 08:30 (a time such as 08:30)"),
+        (models.SystemId, say("inventory.looks_id")),
+        (models.HostName, say("inventory.looks_host")),
+        (models.Address, say("inventory.looks_address")),
+        (models.SqlName, say("inventory.looks_sql_name")),
+        (models.UserName, say("inventory.looks_user")),
+        (models.AbsolutePath, say("inventory.looks_path")),
+        (models.SecretRef, say("inventory.looks_secret")),
+        (models.EnvName, say("inventory.looks_env")),
+        (models.Clock, say("inventory.looks_clock")),
     )
 }  # fmt: skip
 
@@ -195,14 +195,14 @@ def _report(model: type[BaseModel], path: tuple[Any, ...], fault: Any, raw: Raw,
         code, severity, message = (
             "unknown-field",
             "warning" if len(path) == 1 else "error",  # inside a host or database the whole thing would be left out
-            f"不认识的字段，原样保留或略去 (unknown field): {'.'.join(map(str, path))[:80]}",
+            say("inventory.unknown_field", field=".".join(map(str, path))[:80]),
         )
-        remedy = "检查字段名 (check the field's name)"
+        remedy = say("inventory.check_field_name")
     else:
-        code, severity, message = "bad-value", "error", f"{label(top)}的值无法使用 (not usable): {_in_words(fault)}"
-        remedy = "按填表说明更正 (correct it; see docs/inventory.md)"
+        code, severity, message = "bad-value", "error", say("inventory.bad_value", column=label(top), why=_in_words(fault))
+        remedy = say("inventory.correct_by_form")
         if path == ("id",) and isinstance(values.get("id"), str) and is_id(values["id"].lower()):
-            remedy = f"改为 {values['id'].lower()} (write it in lower case)"
+            remedy = say("inventory.write_lower", id=values["id"].lower())
     findings.append(
         Finding(code, severity, message, remedy, file=source.file, sheet=source.sheet, cell=where, system=str(system) if system else "")
     )

@@ -6,13 +6,15 @@ import re
 from collections.abc import Iterable
 
 from orchestrator.inventory.answerbook import Answer, Answers
-from orchestrator.inventory.build.signs import office_named, sign_of
+from orchestrator.inventory.build.faults import label
+from orchestrator.inventory.build.signs import office_named, sign, sign_of
 from orchestrator.inventory.cells import Unreadable, folded, plain
 from orchestrator.inventory.heads import value_by_head
 from orchestrator.inventory.names import key
-from orchestrator.inventory.questions import Asked, Key, digest
+from orchestrator.inventory.questions import Asked, Key, all_of, digest
 from orchestrator.inventory.reading import Interpretation, Raw
 from orchestrator.inventory.values import choices, read_value
+from orchestrator.texts import Name, Words, say
 
 BY_NAME = "按名称判断"
 _FACTS = (("level", "level"), ("organisation_type", "organisation"))
@@ -50,8 +52,8 @@ class Gaps:
         named = {place: office for place, text in raw.contexts.items() if (office := office_named(text))}
         place, office = next(iter(named.items()), ("", ""))
         self._asked.ask(
-            Key("owner", "department", scope=scope), f"{at} 是哪个单位的？(whose sheet is it?)", place=raw.place(""), proposed=office,
-            evidence=f"{place}中有“{office}”" if office else "",
+            Key("owner", "department", scope=scope), say("inventory.asks_owner", sheet=at), place=raw.place(""), proposed=office,
+            evidence=sign(place, office) if office else "",
         )  # fmt: skip
 
     def answered_owner(self, file: str, sheet: str) -> str:
@@ -62,11 +64,11 @@ class Gaps:
     def department(self, name: str, raw: Raw) -> None:
         """Level and nature of a department that nobody told."""
         signs = {kind: sign_of(kind, name, raw.contexts) for _, kind in _FACTS}
-        proposed = [choices()[kind][sign.value][0] for kind, sign in signs.items() if sign]
+        proposed = [choices()[kind][found.value][0] for kind, found in signs.items() if found]
         self._asked.ask(
-            Key("department", about=name[:200]), f"{name[:60]}：单位层级、单位性质？(its level and kind of organisation?)", place=raw.place("department"),
+            Key("department", about=name[:200]), say("inventory.asks_department", name=name[:60]), place=raw.place("department"),
             proposed="、".join(proposed) if len(proposed) == len(signs) else "",
-            evidence="；".join(sign.evidence for sign in signs.values() if sign),
+            evidence=all_of(found.evidence for found in signs.values() if found),
             choices=tuple(words[0] for kind in signs for words in choices()[kind].values()),
         )  # fmt: skip
 
@@ -87,10 +89,11 @@ class Gaps:
             for raw in rows:
                 proposed, evidence = _proposed(field, raw)
                 at = " › ".join(part for part in (file, sheet) if part)
-                what = "没有该列" if absent else "有空格"
                 self._asked.ask(
                     Key("blank", field, scope=scope),
-                    f"{at} 的“{_HEADER[field]}”{what}，这些系统是什么？(no answer in that column: what are these systems?)",
+                    say("inventory.asks_column", sheet=at, column=label(field))
+                    if absent
+                    else say("inventory.asks_blanks", sheet=at, column=label(field)),
                     place=raw.place(field), proposed=proposed, evidence=evidence,
                     choices=(*(words[0] for words in choices()[field].values()), *((BY_NAME,) if field == "kind" else ())),
                 )  # fmt: skip
@@ -101,11 +104,8 @@ class Gaps:
             said = _kind_by_name(raw) if answer.answer == BY_NAME else _value(field, answer.answer)
             if said is not None:
                 raw.values[field] = said
-                shown = f"{choices()[field][said][0]}（{answer.who} 答复）"
+                shown = answer.understood(Name(choices()[field][said][0], said))
                 interpretations.append(Interpretation(raw.file, raw.sheet, raw.at(field), "", shown))
-
-
-_HEADER = {"kind": "类别", "status": "建设状态"}
 
 
 def _sheet(file: str, sheet: str) -> tuple[str, str]:
@@ -114,16 +114,16 @@ def _sheet(file: str, sheet: str) -> tuple[str, str]:
     return at, digest(at)
 
 
-def _proposed(field: str, raw: Raw) -> tuple[str, str]:
+def _proposed(field: str, raw: Raw) -> tuple[str, Words]:
     if field == "kind":
-        return (BY_NAME, "系统名称的末词") if _kind_by_name(raw) else ("", "")
+        return (BY_NAME, say("inventory.by_last_word")) if _kind_by_name(raw) else ("", "")
     if raw.values.get("in_service_since"):
-        return choices()["status"]["in_use"][0], "填有上线时间"
+        return choices()["status"]["in_use"][0], say("inventory.by_start")
     for place, text in raw.contexts.items():
         found = {value: word for value, words in _STATUS_SIGNS.items() for word in words if word in text}
         if len(found) == 1:
             value, word = next(iter(found.items()))
-            return choices()["status"][value][0], f"{place}中有“{word}”"
+            return choices()["status"][value][0], sign(place, word)
     return "", ""
 
 

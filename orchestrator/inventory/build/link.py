@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from orchestrator.errors import Finding
 from orchestrator.inventory.cells import folded
-from orchestrator.inventory.names import Names, key, make_id, make_system_id
+from orchestrator.inventory.names import Names, key, make_id, make_system_id, some
 from orchestrator.inventory.reading import Raw, systems_of
 from orchestrator.inventory.values import SPLIT
 from orchestrator.models import Inventory, Room, System
+from orchestrator.texts import Sentence, say
 
 if TYPE_CHECKING:
     from orchestrator.inventory.build.departments import Departments
@@ -110,10 +111,8 @@ def join_parts(raws: list[Raw], parts: list[tuple[str, Raw]], findings: list[Fin
                 part.finding(
                     "system-not-found" if not found else "system-ambiguous",
                     "error",
-                    "该行所属系统不在统计表中 (the row's system is not in the statistics form)"
-                    if not found
-                    else f"同名系统有多个：{'、'.join(found)} (several)",
-                    "填写统计表中的系统编码或名称；涉密系统的行请删除 (give its id or name; remove rows of classified systems)",
+                    say("inventory.system_not_found") if not found else say("inventory.system_ambiguous", systems=tuple(found)),
+                    say("inventory.name_the_system"),
                     at="system",
                 )
             )
@@ -149,8 +148,8 @@ def depend(raws: list[Raw], findings: list[Finding], stored: Mapping[str, list[S
                     raw.finding(
                         "dependency-self",
                         "warning",
-                        "关联系统写了自己 (depends on itself)",
-                        "删除 (remove it)",
+                        say("inventory.dependency_self"),
+                        say("inventory.remove_it"),
                         at="depends_on",
                         system=ident,
                     )
@@ -158,8 +157,8 @@ def depend(raws: list[Raw], findings: list[Finding], stored: Mapping[str, list[S
             elif found:
                 findings.append(
                     raw.finding(
-                        "dependency-ambiguous", "error", f"第 {number} 个关联系统有 {len(found)} 个同名：{'、'.join(found[:5])}{'…' if len(found) > 5 else ''} (matches several)",
-                        "填写系统编码 (give the id)", at="depends_on", system=ident,
+                        "dependency-ambiguous", "error", say("inventory.dependency_ambiguous", number=number, count=len(found), systems=some(found)),
+                        say("inventory.give_id"), at="depends_on", system=ident,
                     )
                 )  # fmt: skip
             else:
@@ -186,12 +185,11 @@ def _owner_of_database(raw: Raw, index: Mapping[str, list[str]], findings: list[
 
 def database_owner_unknown(system: str, at: tuple[str, str, str], *, several: bool) -> Finding:
     """``at``: file, sheet, cell."""
-    why = "同名系统有多个 (several have that name)" if several else "在统计表中找不到 (matches no system)"
     return Finding(
         "database-owner-unknown",
         "error",
-        f"数据库归属系统{why}",
-        "填写统计表中的系统名称或编码 (give its name or id)",
+        say("inventory.database_owner_several") if several else say("inventory.database_owner_unknown"),
+        say("inventory.give_name_or_id"),
         file=at[0],
         sheet=at[1],
         cell=at[2],
@@ -204,8 +202,8 @@ def dependency_unknown(number: int, alike: list[str], system: str, at: tuple[str
     return Finding(
         "dependency-unknown",
         "error",
-        f"第 {number} 个关联系统在统计表中找不到 (matches no system)" + (f"；相近：{'、'.join(alike)}" if alike else ""),
-        "填写统计表中的系统名称或编码；本市以外的系统请填在“互联”表 (give its name or id; systems elsewhere belong on the sheet 互联)",
+        say("inventory.dependency_unknown_like", number=number, alike=tuple(alike)) if alike else say("inventory.dependency_unknown", number=number),
+        say("inventory.dependency_elsewhere"),
         file=at[0],
         sheet=at[1],
         cell=at[2],
@@ -235,16 +233,16 @@ def places_of_work(raws: list[Raw], rooms: dict[str, Room], departments: Departm
     """Rooms and owners by id where their name is known; otherwise as they were written, and told where there is a list (R6, R12)."""
     room_ids = {key(name): room.id for room in rooms.values() for name in (room.id, room.name)}
 
-    def tell(raw: Raw, field: str, code: str, message: str) -> None:
-        remedy = "补入清单，或改用清单中的名称 (add it to the list, or use a name of the list)"
-        findings.append(raw.finding(code, "warning", message, remedy, at=field, system=str(raw.values["id"])))
+    def tell(raw: Raw, field: str, code: str, says: Sentence) -> None:
+        remedy = say("inventory.add_to_list")
+        findings.append(raw.finding(code, "warning", says, remedy, at=field, system=str(raw.values["id"])))
 
     for raw in raws:
         room = raw.values.get("room")
         if isinstance(room, str) and key(room) in room_ids:
             raw.values["room"] = room_ids[key(room)]
         elif isinstance(room, str) and room and room_ids:
-            tell(raw, "room", "room-unknown", f"机房清单中没有“{room}” (not in the list of rooms)")
+            tell(raw, "room", "room-unknown", say("inventory.room_unknown", room=room))
         for host in raw.values.get("hosts") or ():
             if isinstance(host, dict) and isinstance(host.get("room"), str) and key(host["room"]) in room_ids:
                 host["room"] = room_ids[key(host["room"])]
@@ -254,7 +252,7 @@ def places_of_work(raws: list[Raw], rooms: dict[str, Room], departments: Departm
             if found:
                 raw.values[field] = found
             elif isinstance(owner, str) and owner and departments.listed:
-                tell(raw, field, "owner-unknown", f"单位清单中没有“{owner}” (not in the list of departments)")
+                tell(raw, field, "owner-unknown", say("inventory.owner_unknown", owner=owner))
 
 
 def one_source_per_datum(systems: dict[str, System], raws: dict[str, Raw], findings: list[Finding]) -> None:
@@ -271,8 +269,8 @@ def one_source_per_datum(systems: dict[str, System], raws: dict[str, Raw], findi
                     said.finding(
                         "two-sources",
                         "warning",
-                        f"“{resource.name}”有两个数据源头：{systems[other].name} 与 {systems[ident].name} (two sources of truth for one datum)",
-                        "按“一数一源”确定其中一个 (decide on one)",
+                        say("inventory.two_sources", datum=resource.name, one=systems[other].name, other=systems[ident].name),
+                        say("inventory.decide_one_source"),
                         at="name" if said is not raws[ident] else "data_resources",
                         system=ident,
                     )

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Self
 
 from orchestrator.errors import Finding
+from orchestrator.texts import say
 
 EACH = 100
 """Findings of one kind in one column of one sheet (or one field of one YAML file) that are listed one by one."""
@@ -45,8 +46,8 @@ class Findings(list[Finding]):
             Finding(
                 code,
                 severity,
-                f"同类情况另有 {seen - EACH:,} 处，未逐一列出 (and {seen - EACH:,} more of this kind)",
-                "见已列出的各处 (see those that are listed)",
+                say("inventory.more_of_a_kind", count=seen - EACH),
+                say("inventory.see_listed"),
                 file=file,
                 sheet=sheet,
                 cell=column,

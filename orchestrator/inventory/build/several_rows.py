@@ -9,6 +9,7 @@ from orchestrator.inventory.answerbook import Answers
 from orchestrator.inventory.names import key
 from orchestrator.inventory.questions import Asked, Key
 from orchestrator.inventory.reading import Interpretation, Raw
+from orchestrator.texts import say
 
 TOGETHER = "合并：同一系统的多台服务器"
 APART = "不合并"
@@ -61,8 +62,8 @@ def _ask(rows: list[Raw], asked: Asked) -> None:
     at = " › ".join(part for part in (rows[0].file, rows[0].sheet) if part)
     for raw in rows[1:]:
         asked.ask(
-            Key("rows", scope=raw.source), f"{at}：同一系统占多行，是一行一台服务器吗？(a system on several rows: is each a server of it?)",
-            place=raw.place("name"), proposed=TOGETHER, evidence="同名的各行只有服务器、配置等不同", choices=(TOGETHER, APART),
+            Key("rows", scope=raw.source), say("inventory.asks_rows", sheet=at),
+            place=raw.place("name"), proposed=TOGETHER, evidence=say("inventory.only_servers_differ"), choices=(TOGETHER, APART),
         )  # fmt: skip
 
 
@@ -89,7 +90,7 @@ def _one(rows: list[Raw], interpretations: list[Interpretation], who: str) -> Ra
         first.unread |= raw.unread
         first.unknown = _joined_unknown(first.unknown, raw.unknown)
     first.values |= {name: value for name, value in values.items() if value not in (None, [])}
-    said = f"{len(rows)} 行合为一个系统（{who} 答复）"
+    said = say("inventory.rows_as_one", count=len(rows), who=who)
     interpretations.append(Interpretation(first.file, first.sheet, first.at("name"), "", said))
     return first
 

@@ -10,6 +10,7 @@ from functools import cache
 from importlib import resources
 
 from orchestrator.inventory.yaml_in import documents_of
+from orchestrator.texts import Name, Sentence, say
 
 _OFFICE = re.compile(r"([^\s_\-—()（）]{2,20}?(?:局|委员会|委|办公室|办|中心|医院|学校|学院|院|馆|站|政府|联合会|协会|总工会|集团|公司|支队|大队|管委会))")
 _NO_OFFICE = re.compile(r"系统|统计|清单|台账|登记|市直|县市区|单位|部门|汇总|调查|信息")
@@ -18,7 +19,7 @@ _NO_OFFICE = re.compile(r"系统|统计|清单|台账|登记|市直|县市区|�
 @dataclass(frozen=True)
 class Sign:
     value: str
-    evidence: str
+    evidence: Sentence
 
 
 @cache
@@ -30,6 +31,18 @@ def _data() -> Mapping[str, Mapping[str, tuple[tuple[re.Pattern[str], ...], tupl
         }
         for kind, values in documents_of(text, "signs.yaml")[0].items()
     }
+
+
+_PLACES = {
+    "名称": Name("名称", "the name"), "工作表名称": Name("工作表名称", "the sheet's name"), "标题": Name("标题", "the title"),
+    "文件名": Name("文件名", "the file's name"),
+}  # fmt: skip
+"""Where a text comes from, as ``Raw.contexts`` calls it."""
+
+
+def sign(place: str, word: str) -> Sentence:
+    """That a word stands in a text, as evidence."""
+    return say("inventory.sign", place=_PLACES.get(place, place), word=word)
 
 
 def sign_of(kind: str, department: str, contexts: Mapping[str, str]) -> Sign | None:
@@ -49,7 +62,7 @@ def sign_of(kind: str, department: str, contexts: Mapping[str, str]) -> Sign | N
             values = {"party_mass": values["party_mass"]}  # 市委老干部局 is one, though it ends like an office of the government
         if len(values) == 1:
             value, word = next(iter(values.items()))
-            return Sign(value, f"{place}中有“{word}”")
+            return Sign(value, sign(place, word))
         if values:
             return None
     return None

@@ -14,8 +14,9 @@ from typing import Any
 from orchestrator.errors import Finding
 from orchestrator.inventory.cells import text_of
 from orchestrator.inventory.names import key
-from orchestrator.inventory.reading import Interpretation, Raw
+from orchestrator.inventory.reading import Raw
 from orchestrator.inventory.sheets.header import Line, Table
+from orchestrator.texts import say
 
 HIDDEN = "〔涉密〕"
 _ITS_DEPARTMENTS = {"department", "level", "organisation_type"}
@@ -61,8 +62,8 @@ class Wall:
             if not touches(formula, self.rows) or (raw.values.pop(name, None) is None and raw.unknown.pop(name, None) is None):
                 continue
             yield Finding(
-                "formula-touches-classified", "warning", "公式引用了涉密或未答的行，未读取 (a formula that looks at a classified or unanswered row: not taken)",
-                "改为填写数值 (type the value in)", file=raw.file, sheet=raw.sheet, cell=cell,
+                "formula-touches-classified", "warning", say("inventory.formula_touches_classified"),
+                say("inventory.type_value"), file=raw.file, sheet=raw.sheet, cell=cell,
             )  # fmt: skip
 
 
@@ -117,14 +118,6 @@ class Secrets:
 def struck(pattern: re.Pattern[str], text: str) -> str:
     """The text without what is secret; a known longer name around it stays."""
     return pattern.sub(lambda found: found.group(0) if found.lastindex else HIDDEN, text)
-
-
-def struck_interpretation(pattern: re.Pattern[str], said: Interpretation) -> Interpretation:
-    return replace(said, **{name: struck(pattern, getattr(said, name)) for name in ("file", "sheet", "read", "understood")})
-
-
-def struck_finding(pattern: re.Pattern[str], finding: Finding) -> Finding:
-    return replace(finding, **{name: struck(pattern, getattr(finding, name)) for name in ("file", "sheet", "message")})
 
 
 def strike_places(pattern: re.Pattern[str], raws: Iterable[Raw]) -> None:

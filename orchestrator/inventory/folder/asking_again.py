@@ -18,13 +18,14 @@ from orchestrator.inventory.names import Names, key
 from orchestrator.inventory.questions import Asked, Key
 from orchestrator.inventory.reading import Reading, Withheld
 from orchestrator.models import Inventory, System
+from orchestrator.texts import Sentence, Value, Words, say
 
 KEPT, CLASSIFIED, WITHDRAWN, RENAMED, NONE = "仍在", "已涉密", "已撤销", "改名为", "均不是"
 WHY = {
-    CLASSIFIED: "已列为涉密 (now classified)",
-    WITHDRAWN: "已撤销 (withdrawn)",
-    "": "是否涉密未答，按涉密处理 (whether it is classified is no longer answered: treated as classified)",
-    "--remove": "按 --remove 移除 (by --remove)",
+    CLASSIFIED: say("inventory.removed_classified"),
+    WITHDRAWN: say("inventory.removed_as_withdrawn"),
+    "": say("inventory.removed_unanswered"),
+    "--remove": say("inventory.removed_withdrawn"),
 }
 _FATES = {
     KEPT: {KEPT, "仍在用", "还在", "仍存在"},
@@ -70,22 +71,16 @@ class Telling:
         self, system: System, sheet: Sheet, rows: Sequence[Withheld], new: Sequence[System], unanswered: Withheld | None, alike: Sequence[str]
     ) -> None:
         """``rows``, ``new``: what the form has that it may have become; ``alike``: the names that it probably bears now."""
-        news = [f"{len(rows)} 行涉密或未答"] if rows else []
-        news += [f"{len(new)} 个新系统"] if new else []
-        may = "其“是否涉密”未答" if unanswered else f"新表多出{'、'.join(news)}，可能就是它" if news else ""
-        who = self._who(system)
-        others = sorted({row.department for row in rows} - {system.department})
+        who, may = self._who(system), _may_be(rows, new, unanswered)
+        mend = [say("inventory.keep_remove_rename", id=system.id)]
+        mend += [say("inventory.rows_are_no_systems", keep=other) for other in sorted({row.department for row in rows} - {system.department})]
         self._tell(
             "system-unlisted", "error" if may else "warning", sheet, system.id,
-            f"{who} 不在新表中，{may} (no longer in the form, which has something new that it may be)" if may
-            else f"{who} 不在新表中，予以保留 (no longer in the form: kept)",
-            f"仍在：--keep {system.id}；已涉密或已撤销：--remove {system.id}；改名或转隶：--rename {system.id}=新名称 "
-            "(still there: --keep; classified or withdrawn: --remove; renamed or moved: --rename)"
-            + "".join(f"；这些行不是在库系统：--keep {other} (none of the rows is a stored system)" for other in others),
+            say("inventory.unlisted_may_be", system=who, may=may) if may else say("inventory.unlisted_kept", system=who),
+            say("inventory.evidence", pieces=tuple(mend)),
         )  # fmt: skip
         self.asked.ask(
-            Key("gone", about=system.id, scope=sheet.scope),
-            f"{who} 不在新表中：仍在、已涉密、已撤销，还是改了名？(no longer in the form: what became of it?)",
+            Key("gone", about=system.id, scope=sheet.scope), say("inventory.asks_gone", system=who),
             place=_place(sheet), proposed=f"{RENAMED}{alike[0]}" if alike else "", evidence=may,
             choices=(KEPT, CLASSIFIED, WITHDRAWN, f"{RENAMED}…"), needs_name=True,
         )  # fmt: skip
@@ -93,22 +88,20 @@ class Telling:
     def rename_unknown(self, system: System, sheet: Sheet) -> None:
         self._tell(
             "rename-unknown", "error", sheet, system.id,
-            f"{self._who(system)} 改名：表中没有这个新系统，或不止一个 (renamed: the form has no new system of that name, or several)",
-            "写新表中的系统名称或编码 (give the name or the id that it has in the form)",
+            say("inventory.rename_unknown", system=self._who(system)), say("inventory.give_new_name"),
         )  # fmt: skip
 
     def rows_of_no_sheet(self, sheet: Sheet, idents: Sequence[str], rows: Sequence[Withheld], *, sure: bool) -> None:
         """``sure``: it is a table of its own, which lists further systems of its departments."""
-        ids = "、".join(idents[:_SHOWN]) + ("…" if len(idents) > _SHOWN else "")
-        what = f"此表新有 {len(rows)} 行涉密或未答；另有 {len(idents)} 个在库系统不在此次表中：{ids}"
+        ids = (*idents[:_SHOWN], *(["…"] if len(idents) > _SHOWN else []))
+        what = say("inventory.rows_of_no_sheet", rows=len(rows), count=len(idents), systems=ids)
         departments = " --keep ".join(sorted({row.department for row in rows}))
         self._tell(
             "classified-table", "warning" if sure else "error", sheet, "",
-            f"{what} (new classified or unanswered rows: they may be stored systems)",
-            f"其中已涉密的：--remove ID；都不是：--keep {departments} (those that are classified: --remove; none of them: --keep)",
+            what, say("inventory.classified_remove_or_keep", keep=departments),
         )  # fmt: skip
         self.asked.ask(
-            Key("rows_gone", scope=sheet.scope), f"{what}。这些行是其中的系统吗？(are any of them those systems?)",
+            Key("rows_gone", scope=sheet.scope), say("inventory.asks_rows_gone", what=what),
             place=_place(sheet), choices=(NONE, "其系统编码"), needs_name=True,
         )  # fmt: skip
 
@@ -117,9 +110,7 @@ class Telling:
         for at, count in Counter((row.department, sheet.place) for row, sheet in rows).items():
             self._tell(
                 "classified-rows-kept", "warning", places[at], "",
-                f"{self._departments.get(at[0], at[0])} 上次所列涉密或未答的行有 {count} 行不在此表，仍予计数 "
-                "(classified or unanswered rows that the form no longer lists still count)",
-                "如已撤销，用原文件名重新导入，或从台账文件中删去该行 (withdrawn: import it under the former file name, or delete them from the folder)",
+                say("inventory.rows_kept", department=self._departments.get(at[0], at[0]), count=count), say("inventory.delete_if_withdrawn"),
             )  # fmt: skip
 
     def alike(self, resent: Resent, unlisted: Sequence[System], removed: Collection[str]) -> None:
@@ -138,37 +129,44 @@ class Telling:
             both = (one.department, former.department)
             renamed = Names([owner]).near(self._departments.get(one.department, "")) or 1 < shared[both] >= total[one.department] / 2
             same = one.department not in resent.owners and former.department not in listed and renamed
-            self._alike(one, former, sheets[id(one)], f"{one.name} 已在库，属{owner}，类别 {former.kind}", error=bool(same))
+            self._alike(one, former, sheets[id(one)], say("inventory.stored_under", name=one.name, department=owner, kind=str(former.kind), id=former.id), error=bool(same))
         for one in resent.new:
             for name in names.near(one.name, limit=1) if key(one.name) not in by_name else ():
                 for former in by_name[key(name)]:
                     if former.department == one.department and former.kind == one.kind:
-                        self._alike(one, former, sheets[id(one)], f"{one.name} 与在库的一个系统名称相近", error=False)
+                        self._alike(one, former, sheets[id(one)], say("inventory.looks_like_stored", name=one.name, id=former.id), error=False)
         gone = {key(resent.before[ident].name): ident for ident in removed if ident in resent.before}
         for former in unlisted:
             if key(former.name) in gone and resent.sheets:
                 self._tell(
                     "namesake-kept", "warning", resent.sheets[0], former.id,
-                    f"{former.id} 与移出的 {gone[key(former.name)]} 同名，予以保留 (kept, though it has the name of one that goes)",
-                    f"是同一系统：--remove {former.id}；是另一系统：无需处理 (the same: --remove; another one: nothing to do)",
+                    say("inventory.namesake_kept", id=former.id, goes=gone[key(former.name)]),
+                    say("inventory.same_remove", id=former.id),
                 )  # fmt: skip
 
-    def _alike(self, system: System, former: System, sheet: Sheet, what: str, *, error: bool) -> None:
+    def _alike(self, system: System, former: System, sheet: Sheet, what: Sentence, *, error: bool) -> None:
         places = self._reading.places.get(system.id, {}) if self._reading else {}
         self._tell(
             "system-near-miss", "error" if error else "warning", sheet, system.id,
-            f"{what}（{former.id}），而后者不在此次表中 (it may be a stored one that the reading does not list)",
-            f"是同一系统：--rename {former.id}={system.id}；单位改名：先在单位名录中改名称；是两个系统：--keep {former.id} 或 --keep {former.department} "
-            "(the same: --rename; its department was renamed: rename it in the list first; two of them: --keep)",
+            what, say("inventory.same_rename", id=former.id, new=system.id, department=former.department),
             places.get("name", "").rpartition(" › ")[2],
         )  # fmt: skip
 
     @staticmethod
-    def _who(system: System) -> str:
-        return system.id if system.row_no is None else f"{system.id}（原序号 {system.row_no}）"
+    def _who(system: System) -> str | Sentence:
+        return system.id if system.row_no is None else say("inventory.on_former_row", id=system.id, row=system.row_no)
 
-    def _tell(self, code: str, severity: str, sheet: Sheet, system: str, message: str, remedy: str, cell: str = "") -> None:
-        self.findings.append(Finding(code, severity, message, remedy, file=sheet.place[0], sheet=sheet.place[1], cell=cell, system=system))
+    def _tell(self, code: str, severity: str, sheet: Sheet, system: str, says: Sentence, mend: Sentence, cell: str = "") -> None:
+        self.findings.append(Finding(code, severity, says, mend, file=sheet.place[0], sheet=sheet.place[1], cell=cell, system=system))
+
+
+def _may_be(rows: Sequence[Withheld], new: Sequence[System], unanswered: Withheld | None) -> Words:
+    """What a system may have become that its form no longer lists; empty: the form has nothing new."""
+    if unanswered:
+        return say("inventory.its_row_unanswered")
+    news: list[Value] = [say("inventory.new_rows", count=len(rows))] if rows else []
+    news += [say("inventory.new_systems", count=len(new))] if new else []
+    return say("inventory.form_has_new", news=tuple(news)) if news else ""
 
 
 def _place(sheet: Sheet) -> str:

@@ -9,7 +9,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from orchestrator.inventory.folder.write import references_text, systems_text
 from orchestrator.inventory.load import INTERRUPTED, folders_of, load
 from orchestrator.inventory.reading import Reading, Withheld, systems_of
 from orchestrator.models import Department, ExcludedRow, Inventory, Room, System
+from orchestrator.texts import Words, say
 
 _ROWS = {"columns", "sheet", "owner", "grouping", "rows", "department", "blank"}
 """Questions whose answers change what a form lists: what it no longer lists is asked after them."""
@@ -39,7 +40,10 @@ class Change:
     id: str
     field: str = ""
     before: str = ""
-    after: str = ""
+    after: Words = ""
+
+    def as_json(self) -> dict[str, str]:
+        return {**asdict(self), "after": str(self.after)}
 
 
 @dataclass
@@ -72,10 +76,10 @@ def prepare(
     unsure = [finding for finding in settled.telling.findings if finding.severity == "error"]
     if unsure:
         raise Refused(
-            "未导入：需要先说明原有系统的去向 (not imported: say first what became of stored systems)",
+            say("inventory.import_unsettled"),
             findings=unsure,
             where=", ".join(p.name for p in paths),
-            remedy="用 orchestrator inventory ask 逐项询问，或用 --keep、--remove、--rename 重新导入 (ask the office, or import again with what you know)",
+            remedy=say("inventory.import_ask_or_say"),
         )
     reading = as_renamed(reading, settled.renamed)
     findings = [*settled.telling.findings, *_depend_on_what_goes(reading, settled.removed.keys())]
@@ -132,7 +136,7 @@ def as_renamed(reading: Reading, renamed: Mapping[str, str]) -> Reading:
 
 def _has_errors(reading: Reading, paths: Sequence[Path]) -> Refused:
     return Refused(
-        "未导入：表中有错误 (not imported: the input has errors)", findings=reading.findings, where=", ".join(p.name for p in paths)
+        say("inventory.import_errors"), findings=reading.findings, where=", ".join(p.name for p in paths)
     )
 
 

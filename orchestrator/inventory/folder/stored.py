@@ -15,6 +15,7 @@ from orchestrator.inventory.folder.write import REFERENCE_FILE, RESERVED
 from orchestrator.inventory.load import load
 from orchestrator.inventory.reading import YAML_SUFFIXES, systems_of
 from orchestrator.models import Inventory, System
+from orchestrator.texts import say
 
 
 @dataclass
@@ -32,15 +33,15 @@ class Folder:
             return cls(path, Inventory(), {}, origins.Stored())
         former = load([path])
         if former.errors:
-            raise Refused(f"现有台账有错误 (the inventory in {path.name} has errors)", findings=former.findings, where=str(path))
+            raise Refused(say("inventory.stored_errors", folder=path.name), findings=former.findings, where=str(path))
         forms = sorted({file for file in former.sources if not file.lower().endswith(YAML_SUFFIXES)})
         if forms:
             raise Refused(
-                "未导入：目标文件夹中有统计表 (not imported: the folder holds forms)",
+                say("inventory.import_into_forms"),
                 findings=[
                     Finding(
-                        "form-in-folder", "error", "台账文件夹中的统计表不会被改写 (a form in the inventory folder is never written to)",
-                        "移走该表后连同它一起导入，或导入到另一文件夹 (move it away and import it too, or import into another folder)", file=form,
+                        "form-in-folder", "error", say("inventory.form_in_folder"),
+                        say("inventory.move_form_away"), file=form,
                     )
                     for form in forms
                 ],
@@ -58,9 +59,9 @@ class Folder:
         for ident in [*said.remove, *said.rename, *(one for one in said.keep if one not in departments)]:
             if ident not in self.systems:
                 raise UsageError(
-                    f"台账中没有 {ident} (not in the inventory)",
+                    say("inventory.not_stored", id=ident),
                     where=str(self.path),
-                    remedy="orchestrator inventory show 列出编码 (lists the ids)",
+                    remedy=say("inventory.show_lists_ids"),
                 )
 
     def home(self, department: str) -> str:

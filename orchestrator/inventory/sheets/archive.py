@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestrator.inventory.sheets.comments import BadComments, comments_in
+from orchestrator.texts import Words, say
 
 MAX_FILE = 64 * 2**20
 MAX_TOTAL = 400 * 2**20
@@ -53,9 +54,9 @@ BROKEN = (
 class BadFile(Exception):
     """The file cannot be taken. Carries a finding's code, words and remedy."""
 
-    def __init__(self, code: str, what: str, remedy: str) -> None:
-        super().__init__(what)
-        self.code, self.what, self.remedy = code, what, remedy
+    def __init__(self, code: str, says: Words, mend: Words) -> None:
+        super().__init__(says)
+        self.code, self.says, self.mend = code, says, mend
 
 
 @dataclass
@@ -78,7 +79,7 @@ def survey(path: Path) -> dict[str, Part]:
     """Sheet name → what its part holds. Raises ``BadFile`` for anything that is no harmless xlsx."""
     if path.stat().st_size > MAX_FILE:
         raise BadFile(
-            "file-too-large", f"文件超过 {MAX_FILE // 2**20} MB (file is too large)", "按部门拆成多个文件 (split it by department)"
+            "file-too-large", say("inventory.file_too_large", megabytes=MAX_FILE // 2**20), say("inventory.split_by_department")
         )
     _kind(path)
     try:
@@ -89,7 +90,7 @@ def survey(path: Path) -> dict[str, Part]:
 
 
 def _damaged() -> BadFile:
-    return BadFile("xlsx-broken", "文件不完整或已损坏 (truncated or damaged)", "重新导出或重新发送该文件 (export or send it again)")
+    return BadFile("xlsx-broken", say("inventory.file_damaged"), say("inventory.send_again"))
 
 
 def _kind(path: Path) -> None:
@@ -98,22 +99,22 @@ def _kind(path: Path) -> None:
         if head.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
             held = file.read()  # all of it: the names of what it holds may stand at the very end
             if "EncryptedPackage".encode("utf-16-le") in held:
-                raise BadFile("xlsx-password", "文件有打开密码 (password-protected)", "去掉密码后另存 (save it without a password)")
+                raise BadFile("xlsx-password", say("inventory.file_password"), say("inventory.save_without_password"))
             if any(name.encode("utf-16-le") in held for name in ("Workbook", "Book")):
-                raise BadFile("xls-old", "是旧的 .xls 格式 (the old .xls format)", "用 Excel 或 WPS 另存为 .xlsx (save it as .xlsx)")
+                raise BadFile("xls-old", say("inventory.xls_old"), say("inventory.save_as_xlsx"))
             raise _damaged()
     if not head.startswith(b"PK"):
-        raise BadFile("not-xlsx", "不是 Excel 工作簿 (not an xlsx workbook)", "用 Excel 或 WPS 另存为 .xlsx (save it as .xlsx)")
+        raise BadFile("not-xlsx", say("inventory.not_xlsx"), say("inventory.save_as_xlsx"))
 
 
 def _survey(archive: zipfile.ZipFile) -> dict[str, Part]:
     entries = archive.infolist()
     if len(entries) > MAX_ENTRIES or len({entry.filename for entry in entries}) != len(entries):
-        raise BadFile("xlsx-bomb", "压缩包内文件过多或重名 (too many or repeated entries)", "重新导出该文件 (export it again)")
+        raise BadFile("xlsx-bomb", say("inventory.archive_entries"), say("inventory.export_again"))
     if any(entry.flag_bits & 1 for entry in entries):
-        raise BadFile("xlsx-password", "文件有密码 (password-protected)", "去掉密码后另存 (save it without a password)")
+        raise BadFile("xlsx-password", say("inventory.archive_password"), say("inventory.save_without_password"))
     if "xl/workbook.xml" not in archive.namelist():
-        raise BadFile("not-xlsx", "不是 Excel 工作簿 (not an xlsx workbook)", "用 Excel 或 WPS 另存为 .xlsx (save it as .xlsx)")
+        raise BadFile("not-xlsx", say("inventory.not_xlsx"), say("inventory.save_as_xlsx"))
     total = 0
     parts: dict[str, Part] = {}
     for entry in entries:
@@ -136,20 +137,20 @@ def _stream(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, part: Part | None,
             if not chunk:
                 break
             if not size and part is not None and chunk.lstrip(b"\xef\xbb\xbf \r\n\t")[:1] not in (b"<", b""):
-                raise BadFile("xlsx-encoding", "工作表编码异常 (sheet is not in UTF-8)", "用 Excel 或 WPS 重新另存 (save it again)")
+                raise BadFile("xlsx-encoding", say("inventory.sheet_encoding"), say("inventory.save_again"))
             size += len(chunk)
             tail = (tail + chunk)[-200:]
             if size > limit or (size > RATIO_FROM and size > MAX_RATIO * max(entry.compress_size, 1)):
                 raise BadFile(
                     "xlsx-bomb",
-                    "解压后过大，疑似压缩炸弹 (unpacks to far too much)",
-                    "删除多余内容后另存 (remove surplus content, save again)",
+                    say("inventory.unpacks_bomb"),
+                    say("inventory.remove_surplus"),
                 )
             if part is None:
                 continue
             text = carry + chunk
             if len(carry) > 4 * _CHUNK:
-                raise BadFile("xlsx-broken", "工作表内容异常 (strange sheet content)", "用 Excel 或 WPS 重新另存 (save it again)")
+                raise BadFile("xlsx-broken", say("inventory.strange_content"), say("inventory.save_again"))
             until = max(len(text) - 4096, 0)
             cut = max(text.rfind(b"</c>", 0, until), text.rfind(b":c>", 0, until) - 1)  # never between a cell and its formula
             cut = cut if cut > 0 else max(text.rfind(b"<", 0, until), 0)
@@ -158,7 +159,7 @@ def _stream(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, part: Part | None,
     if part is not None and carry:
         _look(carry, part)
     if (part is not None or entry.filename == "xl/sharedStrings.xml") and not _CLOSED.search(tail):
-        raise BadFile("xlsx-broken", "工作簿内容不完整 (the workbook is cut off)", "重新导出或重新发送该文件 (export or send it again)")
+        raise BadFile("xlsx-broken", say("inventory.workbook_cut_off"), say("inventory.send_again"))
     return size
 
 
@@ -184,8 +185,8 @@ def _look(text: bytes, part: Part) -> None:
     if rows > MAX_ROWS or columns > MAX_COLUMNS or rows * columns > MAX_CELLS:
         raise BadFile(
             "sheet-too-large",
-            f"工作表内容延伸到第 {rows} 行第 {columns} 列，超过上限 (content reaches row {rows}, column {columns})",
-            "删除远处的多余内容，或拆分文件 (delete far-off content, or split the file)",
+            say("inventory.sheet_reaches", rows=rows, columns=columns),
+            say("inventory.remove_far_off"),
         )
 
 
@@ -223,12 +224,12 @@ def _comments(archive: zipfile.ZipFile, sheet: str, claimed: dict[str, int]) -> 
             if kind.endswith(("/comments", "/threadedComment")) and target in names and target not in claimed:
                 claimed[target] = archive.getinfo(target).file_size
                 if sum(claimed.values()) > MAX_COMMENTS:
-                    raise BadFile("xlsx-bomb", "批注过大 (far too much in comments)", "删除批注后另存 (delete the comments, save again)")
+                    raise BadFile("xlsx-bomb", say("inventory.comments_too_large"), say("inventory.delete_comments"))
                 with archive.open(target) as stream:
                     found |= comments_in(stream)
     except BadComments:
         raise BadFile(
-            "xlsx-broken", "批注内容损坏 (the comments are damaged)", "删除批注后另存 (delete the comments, save again)"
+            "xlsx-broken", say("inventory.comments_damaged"), say("inventory.delete_comments")
         ) from None
     return found
 

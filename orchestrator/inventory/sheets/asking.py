@@ -10,6 +10,7 @@ from typing import Any
 
 from orchestrator.inventory import cells
 from orchestrator.inventory.answerbook import Answers
+from orchestrator.inventory.build.signs import sign
 from orchestrator.inventory.cells import Value
 from orchestrator.inventory.forms import Column, header_key
 from orchestrator.inventory.personal import hidden
@@ -19,6 +20,7 @@ from orchestrator.inventory.reading import Raw
 from orchestrator.inventory.sheets.grids import address
 from orchestrator.inventory.sheets.header import Line, Table
 from orchestrator.inventory.values import choices, read_value
+from orchestrator.texts import Sentence, say
 
 NOT_CLASSIFIED = "均非涉密"
 _STATEMENT = re.compile(r"^(?:全部|均|都|以上|本表)?(?:均|都|全部)?(?:为)?(?:非涉密|不涉密|否|非涉密系统)$")
@@ -57,8 +59,7 @@ def answered_wording(answers: Answers, column: Column, form: str, value: Any) ->
         read = read_value(column.type, answer.answer, column.unit)
     except cells.Unreadable:
         return None
-    shown = f"{answer.answer}（{answer.who} 答复）"
-    return Value(read.value, shown, read.also)
+    return Value(read.value, answer.understood(answer.answer), read.also)
 
 
 def ask_wording(asked: Asked, column: Column, form: str, value: Any, place: str) -> None:
@@ -74,7 +75,7 @@ def ask_wording(asked: Asked, column: Column, form: str, value: Any, place: str)
         options = (*options, NO_SYSTEM)
     asked.ask(
         Key("wording", _field(column, form), words),
-        f"“{column.zh}”写作“{words[:60]}”，是指什么？(what does it mean under {column.en}?)",
+        say("inventory.asks_wording", column=column.name, words=words[:60]),
         place=place, proposed=proposed, evidence=evidence, choices=(*options, "不详") if options else (),
     )  # fmt: skip
 
@@ -124,9 +125,9 @@ class BareNumbers:
     def _ask(self, index: int, number: int, column: Column, most: float) -> None:
         self._asked.ask(
             Key("unit", column.field, scope=self._source.id),
-            f"“{column.zh}”列没有写单位，数值的单位是什么？(the unit of the numbers under {column.en}?)",
+            say("inventory.asks_unit", column=column.name),
             place=self._source.place(number, index), choices=("GB", "MB", "TB", "KB"), proposed="MB",
-            evidence=f"如按 {column.unit} 计，有机器达 {most:g} {column.unit}",
+            evidence=say("inventory.by_most", unit=column.unit, most=most),
         )  # fmt: skip
 
 
@@ -165,8 +166,8 @@ class Unanswered:
     only, and only where there is a statement that may be about them.
     """
 
-    def __init__(self, file: str, sheet: str, answers: Answers, asked: Asked, noun: str = "行") -> None:
-        self._at, self._answers, self._asked, self._noun = " › ".join(part for part in (file, sheet) if part), answers, asked, noun
+    def __init__(self, file: str, sheet: str, answers: Answers, asked: Asked, *, columns: bool = False) -> None:
+        self._at, self._answers, self._asked, self._columns = " › ".join(part for part in (file, sheet) if part), answers, asked, columns
         self._digest = hashlib.sha256(sheet.encode())
         self._numbers: list[int] = []
         self._first: dict[int, str] = {}
@@ -189,28 +190,33 @@ class Unanswered:
 
     def ask(self, contexts: dict[str, str]) -> None:
         """The question, after the sheet has ended."""
-        said = next((f"{place}中有“非涉密”" for place, text in contexts.items() if "非涉密" in text), "")
+        said = next((sign(place, "非涉密") for place, text in contexts.items() if "非涉密" in text), None)
         for number in self._numbers:
             self._asked.ask(
                 Key("sheet", "classified", scope=self._scope),
-                f"{self._at}：第 {_shown(self._numbers)} {self._noun}未答“是否涉密”，是否均非涉密？由谁确认？"
-                "(are these rows all not classified, and who states it?)",
-                place=self._first[number], proposed=NOT_CLASSIFIED if said else "", evidence=said,
-                choices=(NOT_CLASSIFIED, f"涉密{self._noun}：{self._noun}号；其余非涉密"), needs_name=True,
+                self._asks(),
+                place=self._first[number], proposed=NOT_CLASSIFIED if said else "", evidence=said or "",
+                choices=(NOT_CLASSIFIED, "涉密列：列号；其余非涉密" if self._columns else "涉密行：行号；其余非涉密"), needs_name=True,
             )  # fmt: skip
+
+    def _asks(self) -> Sentence:
+        which = _spans(self._numbers)
+        if self._columns:
+            return say("inventory.asks_columns_classified", sheet=self._at, which=which)
+        return say("inventory.asks_rows_classified", sheet=self._at, which=which)
 
     @property
     def _scope(self) -> str:
         return self._digest.hexdigest()[:16]
 
 
-def _shown(numbers: Sequence[int]) -> str:
-    """``5、7-9`` of row numbers from 0."""
+def _spans(numbers: Sequence[int]) -> Sentence:
+    """``5``, ``7-9`` of row numbers from 0."""
     spans: list[list[int]] = []
     for number in numbers:
         if spans and number == spans[-1][1] + 1:
             spans[-1][1] = number
         else:
             spans.append([number, number])
-    shown = [f"{first + 1}" if first == last else f"{first + 1}-{last + 1}" for first, last in spans[:8]]
-    return "、".join(shown) + (f" 等 {len(numbers)}" if len(spans) > 8 else "")
+    shown = tuple(f"{first + 1}" if first == last else f"{first + 1}-{last + 1}" for first, last in spans[:8])
+    return say("inventory.numbers_of", numbers=shown, count=len(numbers)) if len(spans) > 8 else say("inventory.numbers", numbers=shown)

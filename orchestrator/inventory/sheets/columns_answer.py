@@ -21,6 +21,7 @@ from orchestrator.inventory.cells import Unreadable, text_of
 from orchestrator.inventory.forms import forms, header_key, match
 from orchestrator.inventory.sheets.proposing import Proposed
 from orchestrator.inventory.units import known_units
+from orchestrator.texts import say
 
 THIS = "此表"
 ABOUT = {"systems": "系统清单", "form": "统计表，另有下列列", "pairs": "一系统一表，另有下列项目", "machines": "机器清单", "nothing": "不是台账"}
@@ -63,20 +64,20 @@ def read_columns_answer(text: str) -> ColumnsAnswer:
     for line in filter(None, (line.strip() for line in re.split(r"[\n;；]", text_of(text)))):
         found = _LINE.fullmatch(line)
         if found is None:
-            raise Unreadable(f"“{line[:40]}”：每行写“表头 → 统计表的表头” (each line: its header → a header of the form)")
+            raise Unreadable(say("inventory.form_columns_line", line=line[:40]))
         head, said = found["head"], found["field"]
         if head == THIS:
             about = next((kind for kind, words in ABOUT.items() if words == said), "")
             if not about:
-                raise Unreadable(f"“{said[:20]}”：填 {'、'.join(ABOUT.values())} (what the table is about)")
+                raise Unreadable(say("inventory.form_table_about", said=said[:20], choices=tuple(ABOUT.values())))
             continue
         fields[head] = _field(about, said)
     named = [field for field, _ in fields.values() if field]
     twice = next((field for field in named if named.count(field) > 1), "")
     if twice:
-        raise Unreadable(f"“{field_words(about, twice)}”写了两次 (two columns for one field)")
+        raise Unreadable(say("inventory.column_twice", column=field_words(about, twice)))
     if about in {"systems", "machines"} and "name" not in named:
-        raise Unreadable(f"没有哪一列是“{field_words(about, 'name')}” (no column says the name)")
+        raise Unreadable(say("inventory.no_name_column", column=field_words(about, "name")))
     return ColumnsAnswer(about, fields)
 
 
@@ -93,9 +94,9 @@ def _field(about: str, said: str) -> tuple[str, str]:
         column = match(forms()["systems"], words) or whole
         field = column.field if column else ""
     if not field:
-        raise Unreadable(f"“{words[:20]}”不是统计表的表头 (no header of the form)")
+        raise Unreadable(say("inventory.no_header_of_form", words=words[:20]))
     if unit and (column is None or unit not in known_units(column)):
-        raise Unreadable(f"“{unit[:10]}”不是“{words[:20]}”的单位 (no unit of that column)")
+        raise Unreadable(say("inventory.no_unit_of_column", unit=unit[:10], column=words[:20]))
     return field, unit
 
 

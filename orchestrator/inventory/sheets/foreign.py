@@ -22,6 +22,7 @@ from orchestrator.inventory.sheets.columns_answer import MACHINES
 from orchestrator.inventory.sheets.grids import Grid, Row
 from orchestrator.inventory.sheets.header_cells import HeaderCells, Merged, header_cells
 from orchestrator.inventory.yaml_in import Map, Seq, documents_of, read_yaml
+from orchestrator.texts import say
 
 FILE = "columns.yaml"
 HEADER_WITHIN = 40
@@ -86,8 +87,8 @@ def read_columns(folders: Sequence[Path], findings: list[Finding]) -> tuple[Sour
                 except (KeyError, TypeError, AttributeError, ValueError) as wrong_entry:
                     findings.append(
                         Finding(
-                            "mapping-unusable", "error", f"列映射无法使用 (this mapping cannot be used): {str(wrong_entry)[:100]}",
-                            "按 docs/inventory.md 更正 (see docs/inventory.md)", file=file.name, cell=f"L{getattr(entry, 'line', 1)}",
+                            "mapping-unusable", "error", say("inventory.mapping_unusable", why=str(wrong_entry)[:100]),
+                            say("inventory.correct_by_docs"), file=file.name, cell=f"L{getattr(entry, 'line', 1)}",
                         )
                     )  # fmt: skip
     return (*found, *shipped())

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.inventory.sheets.archive import MAX_COLUMNS, MAX_ROWS, BadFile, column_of, survey
+from orchestrator.texts import say
 
 MAX_CSV = 64 * 2**20
 MAX_FILLED = 200_000
@@ -57,7 +58,7 @@ def grids(path: Path) -> Iterator[Grid]:
             if meta.typ is not calamine.SheetTypeEnum.WorkSheet or part is None:
                 continue
             if part.unplaced:
-                raise BadFile("xlsx-unusual", "单元格没有地址 (cells without an address)", "用 Excel 或 WPS 重新另存 (save it again)")
+                raise BadFile("xlsx-unusual", say("inventory.cells_unplaced"), say("inventory.save_again"))
             sheet = workbook.get_sheet_by_name(meta.name)
             merged = [(*first, *last) for first, last in (sheet.merged_cell_ranges or [])[:MAX_FILLED]]
             hidden = meta.visible is not calamine.SheetVisibleEnum.Visible
@@ -65,10 +66,10 @@ def grids(path: Path) -> Iterator[Grid]:
             links = _link_texts(part.formulas)
             yield Grid(meta.name, _rows(sheet, left, links), merged, part.formulas, part.comments, part.errors, hidden)
     except calamine.PasswordError:
-        raise BadFile("xlsx-password", "文件有打开密码 (password-protected)", "去掉密码后另存 (save it without a password)") from None
+        raise BadFile("xlsx-password", say("inventory.file_password"), say("inventory.save_without_password")) from None
     except (calamine.CalamineError, OSError, ValueError, OverflowError):
         raise BadFile(
-            "xlsx-broken", "工作簿内容损坏 (the workbook is damaged)", "重新导出或重新发送该文件 (export or send it again)"
+            "xlsx-broken", say("inventory.workbook_damaged"), say("inventory.send_again")
         ) from None
 
 
@@ -104,12 +105,12 @@ def csv_grid(path: Path) -> Grid:
     """A csv file as one grid: UTF-8 (with or without BOM), UTF-16 with BOM, or GB18030; comma, semicolon or tab. Raises ``BadFile``."""
     if path.stat().st_size > MAX_CSV:
         raise BadFile(
-            "file-too-large", f"文件超过 {MAX_CSV // 2**20} MB (file is too large)", "按部门拆成多个文件 (split it by department)"
+            "file-too-large", say("inventory.file_too_large", megabytes=MAX_CSV // 2**20), say("inventory.split_by_department")
         )
     data = path.read_bytes()
     if data.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
         raise BadFile(
-            "not-csv", "文件内容是工作簿，不是 csv (a workbook named .csv)", "把扩展名改为 .xlsx 或另存为 csv (rename it or save it as csv)"
+            "not-csv", say("inventory.csv_is_workbook"), say("inventory.rename_or_csv")
         )
     text = _text(data)
     return Grid("", _csv_rows(text, _delimiter(text)))
@@ -144,7 +145,7 @@ def _text(data: bytes) -> str:
         if "\x00" not in text:
             return text
     raise BadFile(
-        "bad-encoding", "无法识别文件编码 (encoding not recognised)", "另存为 UTF-8 或 GB18030 的 csv (save it as UTF-8 or GB18030)"
+        "bad-encoding", say("inventory.encoding_unknown"), say("inventory.save_utf8_csv")
     )
 
 
@@ -156,11 +157,11 @@ def _csv_rows(text: str, delimiter: str) -> Iterator[Row]:
             began = reader.line_num + 1
             if number >= MAX_ROWS or len(row) > MAX_COLUMNS:
                 raise BadFile(
-                    "sheet-too-large", f"超过 {MAX_ROWS} 行或 {MAX_COLUMNS} 列 (too many rows or columns)", "拆分文件 (split the file)"
+                    "sheet-too-large", say("inventory.too_many_rows_or_columns", rows=MAX_ROWS, columns=MAX_COLUMNS), say("inventory.split_file")
                 )
             yield list(row)
     except csv.Error:  # a file that ends inside a quotation mark too: what stands behind the mark would be gone
         raise BadFile(
-            "bad-csv", f"csv 格式有误：自第 {began} 行起引号不成对或字段过长，其后未读取 (malformed csv from line {began} on; nothing behind it was read)",
-            "检查该行的引号，或另存为 xlsx (check the quotation marks there, or save it as xlsx)",
+            "bad-csv", say("inventory.bad_csv", line=began),
+            say("inventory.check_quotes_or_xlsx"),
         ) from None  # fmt: skip

@@ -21,6 +21,7 @@ from orchestrator.inventory.sheets.header import Line
 from orchestrator.inventory.sheets.lost import speaks_of_secrets
 from orchestrator.inventory.sheets.unknown_tables import ask_about_labels
 from orchestrator.inventory.values import read_value
+from orchestrator.texts import say
 
 if TYPE_CHECKING:
     from orchestrator.inventory.build.builder import Builder
@@ -92,7 +93,7 @@ def is_on_its_side(sources: Iterable[Source], rows: Sequence[Row]) -> bool:
 
 def read_label_forms(grid: Grid, file: str, builder: Builder, today: dt.date, *, on_its_side: bool = False) -> None:
     """Every form on the sheet. Raises ``BadFile`` from the grid's rows."""
-    reader = _Reader(grid, file, builder, today, "列" if on_its_side else "行")
+    reader = _Reader(grid, file, builder, today, on_its_side=on_its_side)
     for number, row in enumerate(grid.rows):
         if on_its_side:
             reader.take_across(number, row)
@@ -148,10 +149,10 @@ class _Labels:
 
 
 class _Reader:
-    def __init__(self, grid: Grid, file: str, builder: Builder, today: dt.date, noun: str) -> None:
+    def __init__(self, grid: Grid, file: str, builder: Builder, today: dt.date, *, on_its_side: bool) -> None:
         self.grid, self.file, self.builder, self.today = grid, file, builder, today
         self.labels = _Labels(builder.foreign)
-        self.unanswered = Unanswered(file, grid.name, builder.answers, builder.asked, noun)
+        self.unanswered = Unanswered(file, grid.name, builder.answers, builder.asked, columns=on_its_side)
         self.blocks: list[_Block] = []
         self.before: _Block = _Block(0)
         """What stands above the first name: the department, mostly."""
@@ -261,7 +262,7 @@ class _Reader:
                     ask_wording(self.builder.asked, pair.column, "systems", value, " › ".join(part for part in (self.file, self.grid.name, at) if part))
                     raw.unread.add(pair.column.field)
                     self.builder.findings.append(
-                        Raw(self.file, self.grid.name, at).finding("unreadable", "error", f"“{pair.column.zh}”无法识别 (cannot be read as {pair.column.en})", str(why))
+                        Raw(self.file, self.grid.name, at).finding("unreadable", "error", say("inventory.unreadable", column=pair.column.name), why.form)
                     )
                     continue
                 read = answered

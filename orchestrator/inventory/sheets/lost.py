@@ -11,6 +11,7 @@ from orchestrator.inventory.answers import classified
 from orchestrator.inventory.cells import plain, text_of
 from orchestrator.inventory.sheets.header import Line, Table
 from orchestrator.inventory.values import listed_choice
+from orchestrator.texts import Words, say
 
 _SEPARATORS = (",", ";", "\t", "|", "、", " ")
 _COUNTED = re.compile(r"(?:合计|总计|共计|小计|总数|共)?[::]?(\d{1,6})(?:个|项|套|条|行)?(?:信息)?(?:系统|数据库|项目)?")
@@ -25,8 +26,8 @@ class Lost:
     severity: str
     row: int
     column: int
-    message: str
-    remedy: str
+    says: Words
+    mend: Words
 
 
 def in_one_cell(table: Table, line: Line) -> int | None:
@@ -92,8 +93,10 @@ class Tally:
         number, index = said
         return Lost(
             "total-differs", "error", line.number, index,
-            f"合计写 {number}，读到 {since if since == self._rows else f'{since}（全表 {self._rows}）'} 行 (the total says another number of rows than were read)",
-            "查明缺少或多出的行，更正后重来；合计有误的更正合计 (find the rows, or mend the total)",
+            say("inventory.total_differs", said=number, read=since)
+            if since == self._rows
+            else say("inventory.total_differs_of", said=number, read=since, all=self._rows),
+            say("inventory.find_the_rows"),
         )  # fmt: skip
 
     def _said(self, line: Line) -> tuple[int, int] | None:
@@ -119,11 +122,11 @@ class Tally:
         missing = [number for number in range(first, min(last, first + 200_000)) if number not in known]
         if not missing or len(missing) > len(numbers):
             return
-        shown = "、".join(map(str, missing[:10])) + ("…" if len(missing) > 10 else "")
+        shown: tuple[int | str, ...] = (*missing[:10], *(["…"] if len(missing) > 10 else []))
         self._gaps.append(
             Lost(
                 "numbers-missing", "warning", numbers[-1][1], self._number_at or 0,
-                f"序号到 {last}，少 {len(missing)} 个：{shown} (numbers that are missing)", "如有遗漏的行，请补上 (add the rows if any were left out)",
+                say("inventory.numbers_missing", last=last, count=len(missing), numbers=shown), say("inventory.add_left_out"),
             )
         )  # fmt: skip
 

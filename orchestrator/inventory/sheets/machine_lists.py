@@ -24,6 +24,7 @@ from orchestrator.inventory.sheets.header import Line
 from orchestrator.inventory.sheets.lost import speaks_of_secrets
 from orchestrator.inventory.sheets.proposing import OF_THE_SYSTEM
 from orchestrator.inventory.values import read_value
+from orchestrator.texts import Words, say
 
 if TYPE_CHECKING:
     from orchestrator.inventory.build.builder import Builder
@@ -128,7 +129,7 @@ class _Reader:
         except cells.Unreadable:
             self.builder.findings.append(
                 Raw(self.file, self.grid.name, address(number, index)).finding(
-                    "unreadable", "warning", f"“{column.headers[0]}”无法识别，未计 (cannot be read; left out of the sum)", "更正该值 (mend the value)"
+                    "unreadable", "warning", say("inventory.left_out_of_sum", column=column.headers[0]), say("inventory.mend_value")
                 )
             )
             return None
@@ -136,7 +137,9 @@ class _Reader:
     def finish(self) -> None:
         self.builder.sources.add(self.file)
         running = sum(not machine.off for machine in self.machines)
-        about = f"{self.found.source.name}：{len(self.machines)} 台机器（关机 {len(self.machines) - running}），模板 {self.templates} 个不计"
+        about = say(
+            "inventory.machines_read", source=self.found.source.name, count=len(self.machines), off=len(self.machines) - running, templates=self.templates
+        )  # fmt: skip
         first = address(self.found.header, 0)
         self.builder.interpretations.append(Interpretation(self.file, self.grid.name, first, "", about))
         if not self.machines:
@@ -154,8 +157,8 @@ class _Reader:
             self.builder.findings.append(
                 Raw(self.file, self.grid.name, first).finding(
                     "machines-not-grouped", "error",
-                    f"{len(self.machines)} 台机器尚未归入系统，未统计 (machines that are not grouped into systems yet: nothing of them is counted or kept)",
-                    "回答末尾的问题：按哪一列归并，是否均非涉密 (answer the questions: by which column, and that none is classified)",
+                    say("inventory.machines_not_grouped", count=len(self.machines)),
+                    say("inventory.answer_grouping"),
                 )
             )  # fmt: skip
         if statement is not None:
@@ -166,16 +169,17 @@ class _Reader:
 
     def _ask_grouping(self) -> None:
         heads = [*self.found.keys.values(), BY_PREFIX]
-        proposed, evidence = "", ""
+        proposed: str = ""
+        evidence: Words = ""
         for head in heads:
             counted = Counter(machine.keys[head] for machine in self.machines)
             blank = counted.pop("", 0)
             if len(counted) >= 2 and blank * 2 < len(self.machines) and len(counted) * 3 <= len(self.machines) * 2:
-                proposed, evidence = head, f"分成 {len(counted)} 组，空 {blank} 台，最大一组 {max(counted.values())} 台"
+                proposed, evidence = head, say("inventory.by_groups", groups=len(counted), blank=blank, largest=max(counted.values()))
                 break
         self.builder.asked.ask(
             Key("grouping", about=self.found.source.name, scope=self.scope),
-            f"{self.at}：{len(self.machines)} 台机器按哪一列归并成系统？(by which column are the machines grouped into systems?)",
+            say("inventory.asks_grouping", sheet=self.at, count=len(self.machines)),
             place=f"{self.at} › {address(self.found.header, 0)}", proposed=proposed, evidence=evidence, choices=tuple(heads),
         )  # fmt: skip
 
@@ -192,8 +196,8 @@ class _Reader:
         if alone:
             self.builder.findings.append(
                 Raw(self.file, self.grid.name, address(alone[0].row, 0)).finding(
-                    "machines-without-group", "error", f"{len(alone)} 台机器的“{head}”为空，未归入任何系统 (machines without a value in that column: in no system)",
-                    "在导出源补填后重新导出，或在问题中改选另一列 (fill it in at the source, or choose another column)",
+                    "machines-without-group", "error", say("inventory.machines_without_group", count=len(alone), column=head),
+                    say("inventory.fill_group_at_source"),
                 )
             )  # fmt: skip
         for name, members in groups.items():
@@ -222,8 +226,8 @@ class _Reader:
             else:
                 self.builder.findings.append(
                     Raw(self.file, self.grid.name, f"A{members[0].row + 1}").finding(
-                        "machines-differ", "error", f"同一系统各行的“{forms()['systems'].column(_COLUMN.get(name, name)).zh}”不一致，未采用 (the rows of one system differ)",
-                        "改为一致，或在问题中改选归并的列 (make them agree, or choose another column to group by)",
+                        "machines-differ", "error", say("inventory.machines_differ", column=forms()["systems"].column(_COLUMN.get(name, name)).name),
+                        say("inventory.agree_or_regroup"),
                     )
                 )  # fmt: skip
         return told

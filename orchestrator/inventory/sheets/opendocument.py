@@ -14,6 +14,7 @@ from xml.parsers import expat
 
 from orchestrator.inventory.sheets.archive import BROKEN, MAX_CELLS, MAX_COLUMNS, MAX_ENTRIES, MAX_FILE, MAX_ROWS, MAX_TOTAL, BadFile
 from orchestrator.inventory.sheets.grids import MAX_FILLED, Grid, Row, address
+from orchestrator.texts import say
 
 CONTENT = "content.xml"
 _CHUNK = 2**16
@@ -24,19 +25,19 @@ _MAX_DEPTH = 60
 def opendocument_grids(path: Path) -> Iterator[Grid]:
     """The sheets, in order, hidden ones included. Raises ``BadFile``."""
     if path.stat().st_size > MAX_FILE:
-        raise BadFile("file-too-large", f"文件超过 {MAX_FILE // 2**20} MB (file is too large)", "按部门拆成多个文件 (split it by department)")
+        raise BadFile("file-too-large", say("inventory.file_too_large", megabytes=MAX_FILE // 2**20), say("inventory.split_by_department"))
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
             if CONTENT not in archive.namelist():
-                raise BadFile("not-ods", "不是 OpenDocument 表格 (no OpenDocument spreadsheet)", "另存为 .xlsx (save it as .xlsx)")
+                raise BadFile("not-ods", say("inventory.not_ods"), say("inventory.save_as_xlsx_plain"))
             if len(entries) > MAX_ENTRIES or archive.getinfo(CONTENT).file_size > MAX_TOTAL:
                 raise _too_much()
             with archive.open(CONTENT) as part:
                 yield from _sheets(part)
     except (*BROKEN, expat.ExpatError):
         raise BadFile(
-            "ods-broken", "文件不完整、已损坏或有密码 (truncated, damaged or password-protected)", "重新导出，或另存为 .xlsx (export it again)"
+            "ods-broken", say("inventory.file_damaged_or_password"), say("inventory.export_again_or_xlsx")
         ) from None
 
 
@@ -60,7 +61,7 @@ def _sheets(part: IO[bytes]) -> Iterator[Grid]:
 
 
 def _too_much() -> BadFile:
-    return BadFile("ods-bomb", "解压后过大 (unpacks to far too much)", "删除多余内容后另存 (remove surplus content, save again)")
+    return BadFile("ods-bomb", say("inventory.unpacks_too_large"), say("inventory.remove_surplus"))
 
 
 def _refuse(*_: object) -> None:
@@ -138,12 +139,12 @@ class _Reader:
             self._blank += self._repeated
             return
         if len(self._rows) + self._blank + self._repeated > MAX_ROWS:
-            raise BadFile("sheet-too-large", f"超过 {MAX_ROWS} 行 (too many rows)", "拆分文件 (split the file)")
+            raise BadFile("sheet-too-large", say("inventory.too_many_rows", rows=MAX_ROWS), say("inventory.split_file"))
         self._rows += [[] for _ in range(self._blank)]
         self._blank = 0
         self._cells += len(self._line) * self._repeated
         if self._cells > MAX_CELLS:
-            raise BadFile("sheet-too-large", "单元格过多 (too many cells)", "拆分文件 (split the file)")
+            raise BadFile("sheet-too-large", say("inventory.too_many_cells"), say("inventory.split_file"))
         self._rows += [self._line, *(list(self._line) for _ in range(self._repeated - 1))]
 
     def _open(self, attributes: dict[str, str]) -> None:
@@ -174,7 +175,7 @@ class _Reader:
             self._gap += repeated
             return
         if column + repeated > MAX_COLUMNS:
-            raise BadFile("sheet-too-large", f"超过 {MAX_COLUMNS} 列 (too many columns)", "拆分文件 (split the file)")
+            raise BadFile("sheet-too-large", say("inventory.too_many_columns", columns=MAX_COLUMNS), say("inventory.split_file"))
         self._line += [None] * self._gap + [value] * repeated
         self._gap = 0
         if "table:formula" in attributes:

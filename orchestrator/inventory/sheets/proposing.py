@@ -22,6 +22,7 @@ from orchestrator.inventory.sheets.header_cells import HeaderCells
 from orchestrator.inventory.units import header_unit
 from orchestrator.inventory.values import choices, listed_choice, read_value
 from orchestrator.inventory.yaml_in import documents_of
+from orchestrator.texts import Sentence, say
 
 OF_THE_SYSTEM = frozenset(
     {"department", "level", "organisation_type", "kind", "classified", "status", "protection_grade", "room", "network", "users", "dbms", "middleware", "operator", "vendor"}
@@ -52,7 +53,7 @@ class Guess:
 
     field: str
     score: float
-    evidence: str
+    evidence: tuple[Sentence, ...]
     spoken: bool = False
     """Its header speaks for it, and is no value itself: a row of data is never taken for a header."""
 
@@ -109,7 +110,7 @@ def propose_columns(heads: HeaderCells, rows: Sequence[Row]) -> Proposed | None:
 def _one_row_each(systems: Mapping[int, Guess], machines: Mapping[int, Guess], cells: Mapping[int, list[Any]]) -> bool:
     """Whether a column names a system, another one on each row."""
     at = next((index for index, guess in systems.items() if guess.field == "name"), None)
-    if at is None or machines.get(at, Guess("", 0, "")).field == "name":
+    if at is None or machines.get(at, Guess("", 0, ())).field == "name":
         return False
     return len({text_of(value) for value in cells[at]}) == len(cells[at])
 
@@ -175,10 +176,10 @@ def _guess(kind: str, field: str, hint: Hint, head: str, values: Sequence[Any]) 
     score = 0.65 * by_header + 0.35 * (share if share is not None else 0.4)
     if by_header < 0.5 and not alone:
         return None
-    said = [f"表头含“{word}”"] if word else []
-    said += [f"{looks}/{len(values)} 行可读"] if share is not None else []
+    said: list[Sentence] = [say("inventory.by_header", word=word)] if word else []
+    said += [say("inventory.by_cells", count=looks or 0, of=len(values))] if share is not None else []
     spoken = by_header >= 0.5 and not (hint.looks is not None and hint.looks.search(plain(head)))
-    return Guess(field, score if by_header >= 0.5 else 0.4 * score + 0.3 * (share or 0), "，".join(said), spoken)
+    return Guess(field, score if by_header >= 0.5 else 0.4 * score + 0.3 * (share or 0), tuple(said), spoken)
 
 
 def _asked_by_word(kind: str, field: str, by_header: float, values: Sequence[Any]) -> bool:

@@ -19,6 +19,7 @@ from orchestrator.inventory.sheets.header import Table
 from orchestrator.inventory.sheets.headings import compared
 from orchestrator.inventory.sheets.sheet_notes import SheetNotes
 from orchestrator.inventory.values import date, read_value
+from orchestrator.texts import say
 
 if TYPE_CHECKING:
     from orchestrator.inventory.build.builder import Builder
@@ -45,7 +46,7 @@ class RowCells:
                 self.notes.formula(number, index, value)
                 self.wall.saw_formula(raw, column.field, cell, self.grid.formulas[cell])
             if cell in self.grid.errors:
-                self.notes.error(number, index, column, "公式出错 (a formula's error value)")
+                self.notes.error(number, index, column, say("inventory.formula_error"))
                 continue
             if column.field == "classified":
                 continue
@@ -55,7 +56,7 @@ class RowCells:
                 answered = self._answered(column, value, number, index)
                 if answered is None:
                     raw.unread.add(column.field)
-                    self.notes.error(number, index, column, str(why))
+                    self.notes.error(number, index, column, why.form)
                     continue
                 read = answered
             if read.understood:
@@ -77,8 +78,8 @@ class RowCells:
         for index, value in enumerate(row):
             if index not in self.heads and not cells.is_blank(value) and self.notes.first("cell-without-header", index):
                 self.notes.finding(
-                    "cell-without-header", "warning", number, index, "该列没有表头，未读取 (no header above this column; not read)",
-                    "补上表头，或删除内容 (give the column a header, or remove what stands there)",
+                    "cell-without-header", "warning", number, index, say("inventory.cell_without_header"),
+                    say("inventory.give_header"),
                 )  # fmt: skip
 
     def _answered(self, column: Column, value: Any, number: int, index: int) -> Value | None:
@@ -129,7 +130,7 @@ class RowCells:
                 self._put(raw, column, read.value, cells.text_of(second) if read.understood else "")
             return
         raw.values.pop(column.field, None)
-        self.notes.error(number, index, column, "与同名的另一列不一致，请保留一列 (differs from the other column for it: keep one)")
+        self.notes.error(number, index, column, say("inventory.differs_from_other_column"))
 
     def _put(self, raw: Raw, column: Column, value: Any, words: str) -> None:
         """``words``: the cell as it stood, where reading it took more than copying."""
@@ -167,8 +168,8 @@ class RowCells:
             if not self.notes.another("comment-in-cell", index):
                 continue
             finding = Raw(self.file, self.grid.name, cell).finding(
-                "comment-in-cell", "warning", "批注未读作数据 (a comment in the cell; not taken as data)",
-                "请把要填的内容写入单元格，再删除批注 (what belongs to the answer goes into the cell; then delete the comment)",
+                "comment-in-cell", "warning", say("inventory.comment_in_cell"),
+                say("inventory.comment_into_cell"),
             )  # fmt: skip
             (raw if on_a_row else self.builder).findings.append(finding)
 

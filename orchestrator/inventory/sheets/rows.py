@@ -28,13 +28,14 @@ from orchestrator.inventory.sheets.side_by_side import split_grid
 from orchestrator.inventory.sheets.table import Unclear, Unrecognised, read_tables
 from orchestrator.inventory.sheets.unknown_tables import ask_about_columns, ask_about_table
 from orchestrator.inventory.values import read_value
+from orchestrator.texts import say
 
 QUIET_SHEETS = {"填表说明", "填报说明", "说明", "instructions", "封面", "目录"}
 _LETTERS = string.ascii_uppercase
 _PASSED = {
-    Kind.TOTAL: ("合计", "合计行，未统计 (a total; not counted)"),
-    Kind.NOTE: ("说明", "说明或签字行，未读取 (a note or signatures; not read)"),
-    Kind.EXAMPLE: ("示例", "示例行，未统计 (an example; not counted)"),
+    Kind.TOTAL: ("合计", say("inventory.passed_total")),
+    Kind.NOTE: ("说明", say("inventory.passed_note")),
+    Kind.EXAMPLE: ("示例", say("inventory.passed_example")),
 }
 """What is listed of a row that is nobody's: none of its words, for they may be about anyone."""
 
@@ -63,7 +64,7 @@ def _read_table(grid: Grid, file: str, builder: Builder, today: dt.date) -> bool
         builder.ignored[file] = found.source.name
     if found.source.about == "nothing":
         builder.interpretations.append(
-            Interpretation(file, grid.name, address(found.header, 0), "", "已确认不是台账，未读取 (confirmed to be no inventory; not read)")
+            Interpretation(file, grid.name, address(found.header, 0), "", say("inventory.confirmed_nothing"))
         )
         return True
     if found.source.about == "machines":
@@ -83,8 +84,8 @@ def read_grid(grid: Grid, file: str, builder: Builder, today: dt.date, first: Se
         if isinstance(part, Unclear):
             builder.findings.append(
                 Raw(file, grid.name, address(part.number, 0)).finding(
-                    "header-unclear", "error", "像表头但无法识别，该行以下未读取 (looks like a header and cannot be understood; nothing below it was read)",
-                    "改用模板的表头；如是数据行，请更正 (use the template's headers; correct the row if it is data)",
+                    "header-unclear", "error", say("inventory.header_unclear"),
+                    say("inventory.use_headers_or_correct"),
                 )
             )  # fmt: skip
         elif isinstance(part, Table):
@@ -100,12 +101,12 @@ def _unrecognised(part: Unrecognised, grid: Grid, first: Sequence[Row], file: st
     if not part.anything or grid.name.casefold() in QUIET_SHEETS or (grid.hidden and grid.name.startswith("_")):
         return False
     cell = ask_about_table(grid, first, file, builder)
-    remedy = "回答末尾的问题：各列是什么 (answer the question: what are its columns)" if cell else (
-        "使用模板的表头，一行一个系统；不是统计表的，请删除或改名为“填表说明” (use the template's headers, one row a system; if it is no form, remove it or name it 填表说明)"
+    remedy = say("inventory.answer_columns_question") if cell else (
+        say("inventory.use_headers_or_rename")
     )  # fmt: skip
     builder.findings.append(
         Raw(file, grid.name, cell).finding(
-            "sheet-not-recognised", "error" if part.inventory or cell else "warning", "没有认出表头，该工作表未读取 (no header recognised; sheet not read)", remedy
+            "sheet-not-recognised", "error" if part.inventory or cell else "warning", say("inventory.sheet_not_recognised"), remedy
         )
     )
     return bool(cell)
@@ -151,8 +152,8 @@ class _SheetReader:
                 Raw(self.file, self.grid.name).finding(
                     "hidden-sheet",
                     "warning",
-                    "隐藏的工作表，已照常读取 (a hidden sheet; it was read)",
-                    "如不应统计，请删除 (remove it if it is not meant to count)",
+                    say("inventory.hidden_sheet"),
+                    say("inventory.remove_if_not_counted"),
                 )
             )
         if self.began:
@@ -171,7 +172,7 @@ class _SheetReader:
             self.builder.forms.add((self.file, self.grid.name))
         if self.systems and "department" not in self.by_field and table.owner:
             self.builder.interpretations.append(
-                Interpretation(self.file, self.grid.name, address(*table.owner_at), "填报单位", f"全表单位：{table.owner}")
+                Interpretation(self.file, self.grid.name, address(*table.owner_at), "填报单位", say("inventory.owner_of_sheet", department=table.owner))
             )
 
     def _use(self, table: Table, source: Source, bare: BareNumbers) -> None:
@@ -194,8 +195,8 @@ class _SheetReader:
                 "row-skipped",
                 line.number,
                 0,
-                "该行内容太少，未读取 (too little on this row; not read)",
-                "补全或删除该行 (fill it in or remove it)",
+                say("inventory.row_skipped"),
+                say("inventory.complete_or_remove"),
             )
         elif what in _PASSED:
             said, understood = _PASSED[what]
@@ -225,8 +226,8 @@ class _SheetReader:
         elif not told:
             self.notes.finding(
                 "technical-row-classified", "error", line.number, self.table.classified[0],
-                "该行“是否涉密”不是“否”，未读取 (the row does not say that it is not classified; not read)",
-                "确认后填“否”；涉密系统的行请删除 (answer no once that is confirmed; remove rows of classified systems)",
+                say("inventory.technical_row_classified"),
+                say("inventory.confirm_or_remove"),
             )  # fmt: skip
 
     def _holds_rows(self, line: Line) -> bool:
@@ -234,18 +235,18 @@ class _SheetReader:
         whole, within = in_one_cell(self.table, line), swallowed(line)
         if whole is not None:
             self.notes.finding(
-                "row-in-one-cell", "error", line.number, whole, "整行内容在一个单元格中，未读取 (a whole row stands in one cell; not read)",
-                "按列拆开：检查该行的分隔符或引号 (put it into its columns: see the separators and quotation marks)",
+                "row-in-one-cell", "error", line.number, whole, say("inventory.row_in_one_cell"),
+                say("inventory.split_into_columns"),
             )  # fmt: skip
         elif within is not None:
             self.notes.finding(
-                "rows-in-a-cell", "error", line.number, within, "单元格中还有其他行的内容，该行未读取 (further rows stand within this cell; the row is not read)",
-                "检查该处的引号 (see the quotation marks there)",
+                "rows-in-a-cell", "error", line.number, within, say("inventory.rows_in_a_cell"),
+                say("inventory.check_quotes"),
             )  # fmt: skip
         return whole is not None or within is not None
 
     def _lost(self, lost: Lost) -> None:
-        self.notes.finding(lost.code, lost.severity, lost.row, lost.column, lost.message, lost.remedy)
+        self.notes.finding(lost.code, lost.severity, lost.row, lost.column, lost.says, lost.mend)
 
     def _raw(self, line: Line) -> Raw:
         at = f"A{line.number + 1}"
@@ -277,7 +278,7 @@ class _SheetReader:
             self._classified(raw, kept.line, answered=statement is not None, told="classified" not in self.by_field)
         if statement is not None and self.kept:
             first = self._place(self.kept[0].line).rpartition(" › ")[2]
-            said = f"非涉密（{statement.who} 声明），{len(self.kept) - len(statement.classified)} 行"
+            said = say("inventory.stated", who=statement.who, count=len(self.kept) - len(statement.classified))
             self.builder.interpretations.append(Interpretation(self.file, self.grid.name, first, "", said))
         self._use(last, source, bare)
 
@@ -294,7 +295,7 @@ class _SheetReader:
         for lost in self.tally.gaps() if self.systems else ():
             self._lost(lost)
         for number, index, column in self.bare.settle():
-            self.notes.error(number, index, column, "该列没有写单位，数值不合常理：见问题 (no unit, and no machine has as much: see the questions)")
+            self.notes.error(number, index, column, say("inventory.no_unit_implausible"))
 
     def finish(self) -> None:
         self._settle_kept()
@@ -321,8 +322,8 @@ class _SheetReader:
         answers = set(said.values())
         if answers >= {True, False}:
             self.notes.finding(
-                "classified-contradiction", "error", line.number, max(said), "各“是否涉密”列的答案矛盾，按涉密处理，未读取该行 (its answers contradict each other; treated as classified, not read)",
-                "由该单位确认后改为一致 (have the department make them agree)",
+                "classified-contradiction", "error", line.number, max(said), say("inventory.classified_cells_contradict"),
+                say("inventory.department_agrees"),
             )  # fmt: skip
             return None, True
         if answers == {False} and (asked or not self.systems):
@@ -330,8 +331,8 @@ class _SheetReader:
                 return False, True
             self.notes.finding(
                 "classified-doubt", "error", line.number, max(said),
-                "答“否”，而该行或所在分节写有涉密字样，按未答处理，未读取该行 (answered no, while the row or its section speaks of secrets: taken as not answered)",
-                "由该单位确认：确非涉密的，更正文字或由其声明 (have the department confirm it)",
+                say("inventory.classified_doubt"),
+                say("inventory.department_confirms"),
             )  # fmt: skip
             return None, True
         return (True if answers == {True} else None), self.systems and not asked

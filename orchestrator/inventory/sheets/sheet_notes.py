@@ -9,6 +9,7 @@ from orchestrator.inventory.build.listed import Findings
 from orchestrator.inventory.forms import Column
 from orchestrator.inventory.reading import Raw
 from orchestrator.inventory.sheets.grids import address
+from orchestrator.texts import Words, say
 
 EACH = 50
 """Findings of one kind in one column that are listed one by one; the rest are counted."""
@@ -23,23 +24,23 @@ class SheetNotes:
         self.told: set[tuple[str, int]] = set()
         """What is said once of a column."""
 
-    def error(self, number: int, index: int, column: Column, why: str) -> None:
-        self.finding("unreadable", "error", number, index, f"“{column.zh}”无法识别 (cannot be read as {column.en})", why)
+    def error(self, number: int, index: int, column: Column, form: Words) -> None:
+        self.finding("unreadable", "error", number, index, say("inventory.unreadable", column=column.name), form)
 
     def formula(self, number: int, index: int, value: Any) -> None:
         if cells.is_blank(value):
             self.warn(
-                "formula-without-value", number, index, "公式没有保存结果，按未填写处理 (a formula without a saved value: taken as not answered)",
-                "用 Excel 或 WPS 打开并保存，或改为填写数值 (open and save it in Excel or WPS, or type the value in)",
+                "formula-without-value", number, index, say("inventory.formula_without_value"),
+                say("inventory.save_or_type"),
             )  # fmt: skip
         else:
             self.warn(
-                "formula", number, index, "公式，读取的是缓存值 (a formula; its cached value was read)", "改为填写数值 (type the value in)"
+                "formula", number, index, say("inventory.formula"), say("inventory.type_value")
             )  # fmt: skip
 
-    def warn(self, code: str, number: int, index: int, message: str, remedy: str) -> None:
+    def warn(self, code: str, number: int, index: int, says: Words, mend: Words) -> None:
         if self.another(code, index):
-            self.finding(code, "warning", number, index, message, remedy)
+            self.finding(code, "warning", number, index, says, mend)
 
     def another(self, code: str, index: int) -> bool:
         """Whether one more of these in this column is still listed by itself."""
@@ -52,9 +53,9 @@ class SheetNotes:
         self.told.add((code, index))
         return len(self.told) > before
 
-    def finding(self, code: str, severity: str, number: int, index: int, message: str, remedy: str) -> None:
+    def finding(self, code: str, severity: str, number: int, index: int, says: Words, mend: Words) -> None:
         at = address(number, index)
-        self.findings.append(Raw(self.file, self.sheet, at).finding(code, severity, message, remedy))
+        self.findings.append(Raw(self.file, self.sheet, at).finding(code, severity, says, mend))
 
     def leftover_counts(self, header: int) -> None:
         """How many more there were, at the header's row."""
@@ -62,6 +63,6 @@ class SheetNotes:
             if seen > EACH:
                 self.findings.append(
                     Raw(self.file, self.sheet, address(header, index)).finding(
-                        code, "warning", f"同列另有 {seen - EACH} 处同类情况 (and {seen - EACH} more in this column)", "同上 (as above)"
+                        code, "warning", say("inventory.more_in_column", count=seen - EACH), say("inventory.as_above")
                     )
                 )

@@ -12,6 +12,7 @@ from orchestrator.inventory.sheets.grids import Grid, Row, address
 from orchestrator.inventory.sheets.header import Table
 from orchestrator.inventory.sheets.header_cells import HeaderCells, header_cells, likeliest_header
 from orchestrator.inventory.sheets.proposing import Guess, Proposed, propose_columns, propose_further
+from orchestrator.texts import Sentence, say
 
 if TYPE_CHECKING:
     from orchestrator.inventory.build.builder import Builder
@@ -25,7 +26,7 @@ def ask_about_table(grid: Grid, rows: Sequence[Row], file: str, builder: Builder
     proposed = propose_columns(heads, rows[heads.row + 1 :]) if heads else None
     if heads is None or proposed is None:
         return ""
-    return _ask(proposed, heads, grid, file, builder, "没有认出表头，各列是什么？(what are its columns?)")
+    return _ask(proposed, heads, grid, file, builder, say("inventory.asks_table"))
 
 
 def ask_about_columns(table: Table, grid: Grid, rows: Sequence[Row], file: str, builder: Builder) -> bool:
@@ -43,10 +44,10 @@ def ask_about_columns(table: Table, grid: Grid, rows: Sequence[Row], file: str, 
     about = "form"
     if heads.rows > 1:  # its groups decide what a header means: all of it is said
         words, about = heads.words, "systems"
-        columns |= {index: Guess(column.field, 1.0, "") for index, column in table.columns.items() if index in words}
+        columns |= {index: Guess(column.field, 1.0, ()) for index, column in table.columns.items() if index in words}
     units = {index: unit for index, unit in table.units.items() if unit and index in columns}
     proposed = Proposed(about, words, dict(sorted(columns.items())), units)
-    _ask(proposed, heads, grid, file, builder, "有不认识的列，是否如下？(are these columns what they seem to be?)")
+    _ask(proposed, heads, grid, file, builder, say("inventory.asks_columns"))
     return True
 
 
@@ -57,7 +58,7 @@ def ask_about_labels(values: Mapping[str, list[Any]], known: set[str], place: st
     columns = propose_further(rows, known, words)
     if columns:
         scope = digest("labels", *sorted(map(whole_key, values)))
-        _ask_by(Proposed("pairs", words, columns, {}), scope, place, builder, "有不认识的项目，是否如下？(are these labels what they seem to be?)")
+        _ask_by(Proposed("pairs", words, columns, {}), scope, place, builder, say("inventory.asks_labels"))
     return bool(columns)
 
 
@@ -72,16 +73,20 @@ def _heads_of(table: Table, rows: Sequence[Row], grid: Grid) -> HeaderCells | No
     return None
 
 
-def _ask(proposed: Proposed, heads: HeaderCells, grid: Grid, file: str, builder: Builder, asks: str) -> str:
+def _ask(proposed: Proposed, heads: HeaderCells, grid: Grid, file: str, builder: Builder, asks: Sentence) -> str:
     cell = address(heads.row, min(heads.words))
     scope = digest(*sorted({whole_key(words) for words in heads.words.values()}))
     _ask_by(proposed, scope, " › ".join(part for part in (file, grid.name, cell) if part), builder, asks)
     return cell
 
 
-def _ask_by(proposed: Proposed, scope: str, place: str, builder: Builder, asks: str) -> None:
-    said = [f"{one_line(proposed.heads[index])}：{guess.evidence}" for index, guess in proposed.columns.items() if guess.evidence]
+def _ask_by(proposed: Proposed, scope: str, place: str, builder: Builder, asks: Sentence) -> None:
+    said = [
+        say("inventory.column_evidence", column=one_line(proposed.heads[index]), evidence=guess.evidence)
+        for index, guess in proposed.columns.items()
+        if guess.evidence
+    ]
     builder.asked.ask(
-        Key("columns", about=f"table-{scope}", scope=scope), f"{place.rpartition(' › ')[0]}：{asks}", place=place,
-        proposed=columns_text(proposed), evidence="；".join(said[:_EVIDENCE]) + ("；…" if len(said) > _EVIDENCE else ""),
+        Key("columns", about=f"table-{scope}", scope=scope), say("inventory.asks_of_sheet", sheet=place.rpartition(" › ")[0], asks=asks), place=place,
+        proposed=columns_text(proposed), evidence=say("inventory.evidence", pieces=(*said[:_EVIDENCE], *(["…"] if len(said) > _EVIDENCE else []))) if said else "",
     )  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any
 
 from orchestrator.inventory.sheets.archive import BROKEN, MAX_COLUMNS, MAX_ENTRIES, MAX_FILE, MAX_ROWS, BadFile
 from orchestrator.inventory.sheets.grids import Grid, Row
+from orchestrator.texts import say
 
 MAX_DOCUMENT = 64 * 2**20
 """Unpacked: a document is kept whole in memory."""
@@ -31,12 +32,12 @@ def word_grids(path: Path) -> Iterator[Grid]:
 
 def _survey(path: Path) -> None:
     if path.stat().st_size > MAX_FILE:
-        raise BadFile("file-too-large", f"文件超过 {MAX_FILE // 2**20} MB (file is too large)", "拆成多个文件 (split it)")
+        raise BadFile("file-too-large", say("inventory.file_too_large", megabytes=MAX_FILE // 2**20), say("inventory.split_files"))
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
             if "word/document.xml" not in archive.namelist():
-                raise BadFile("not-docx", "不是 Word 文档 (no Word document)", "用 Word 或 WPS 另存为 .docx (save it as .docx)")
+                raise BadFile("not-docx", say("inventory.not_docx"), say("inventory.save_as_docx"))
             if len(entries) > MAX_ENTRIES:
                 raise _too_much()
             total = 0
@@ -51,11 +52,11 @@ def _survey(path: Path) -> None:
 
 
 def _too_much() -> BadFile:
-    return BadFile("docx-bomb", "解压后过大 (unpacks to far too much)", "删除多余内容后另存 (remove surplus content, save again)")
+    return BadFile("docx-bomb", say("inventory.unpacks_too_large"), say("inventory.remove_surplus"))
 
 
 def _damaged() -> BadFile:
-    return BadFile("docx-broken", "文件不完整、已损坏或有密码 (truncated, damaged or password-protected)", "重新另存为 .docx (save it again)")
+    return BadFile("docx-broken", say("inventory.file_damaged_or_password"), say("inventory.save_docx_again"))
 
 
 def _rows(table: Any) -> tuple[list[Row], list[tuple[int, int, int, int]]]:
@@ -69,7 +70,7 @@ def _rows(table: Any) -> tuple[list[Row], list[tuple[int, int, int, int]]]:
         for tc in tr.tc_lst:
             column, span = len(line), max(1, tc.grid_span)
             if column + span > MAX_COLUMNS:
-                raise BadFile("sheet-too-large", f"超过 {MAX_COLUMNS} 列 (too many columns)", "拆分文件 (split the file)")
+                raise BadFile("sheet-too-large", say("inventory.too_many_columns", columns=MAX_COLUMNS), say("inventory.split_file"))
             if tc.vMerge == "continue" and column in open_at:
                 top, left, _, right = merged[open_at[column]]
                 merged[open_at[column]] = (top, left, number, right)

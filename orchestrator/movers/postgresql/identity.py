@@ -107,8 +107,8 @@ def _refusal(connection: Connection, table: Table, columns: list[str], names: Na
     return Finding(
         code="no-identity",
         severity="error",
-        message=f"{table} ({size}{about}) has no key, and {', '.join(columns)} cannot be compared: its changes cannot be replicated",
-        remedy="give it a primary key, or a unique index on columns that are NOT NULL",
+        says=f"{table} ({size}{about}) has no key, and {', '.join(columns)} cannot be compared: its changes cannot be replicated",
+        mend="give it a primary key, or a unique index on columns that are NOT NULL",
         system=names.system,
     )
 

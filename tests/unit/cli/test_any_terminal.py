@@ -78,7 +78,7 @@ def test_json_loses_nothing_whatever_the_encoding(encoding: str) -> None:
 @pytest.mark.usefixtures("city")
 def test_a_minus_stays_a_minus() -> None:
     assert "−".encode("gbk", "replace") == b"?"
-    assert "成熟度 -15" in on_a_terminal("gbk", ["explain", "social-insurance"])[1].decode("gbk")
+    assert "成熟度 -15" in on_a_terminal("gbk", ["explain", "social-insurance", "--lang", "zh"])[1].decode("gbk")
 
 
 def test_every_command_is_tried_here() -> None:

@@ -54,7 +54,7 @@ def test_the_commands_of_the_page_lead_from_a_form_to_a_plan(tmp_path: Path) -> 
         argv = [sys.executable, "-m", "orchestrator.cli.main", *command[1:]]
         ran = subprocess.run(
             argv, cwd=where, capture_output=True, text=True, timeout=250, check=False, stdin=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": str(HOME)},
+            env={**os.environ, "PYTHONPATH": str(HOME), "LC_ALL": "zh_CN.UTF-8"},
         )  # fmt: skip
         assert ran.returncode == 0, (command, ran.stdout, ran.stderr)
         printed[command[1]] = ran.stdout

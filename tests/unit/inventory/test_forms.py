@@ -87,7 +87,7 @@ def test_the_offices_form_of_sixty_systems_is_read_with_every_slip_found() -> No
 )
 def test_interpretations_say_the_number_in_full(kind: str, cell: str, understood: str) -> None:
     read = read_value(kind, cell)
-    assert read.understood == understood
+    assert str(read.understood) == understood
     assert float(understood.split(maxsplit=1)[0]) == read.value
 
 
@@ -195,6 +195,6 @@ def test_check_prints_the_agreed_json(capsys: pytest.CaptureFixture[str]) -> Non
     assert {"rows", "municipal", "county", "in_scope", "classified", "unanswered", "party_mass", "retired", "uncounted"} <= set(found["counts"])
     assert {"to_migrate", "to_retire", "already_elsewhere"} <= set(found["counts"])
     assert {"id", "name", "department", "level", "reached", "missing", "excluded"} <= set(found["systems"][0])
-    assert {"code", "severity", "file", "sheet", "cell", "system", "message", "remedy"} == set(found["findings"][0])
+    assert {"code", "severity", "file", "sheet", "cell", "system", "message", "remedy", "parameters"} == set(found["findings"][0])
     assert {"file", "sheet", "cell", "read", "understood"} == set(found["interpretations"][0])
     assert main(["inventory", "check", str(DEMO), "--json"]) == 0

@@ -76,5 +76,5 @@ def test_a_table_on_its_side_gives_a_system_for_each_of_its_columns() -> None:
     reading = load([form(("表", rows))])
     assert [system.name for system in reading.all_systems()] == ["甲系统"]
     assert [(row.answered, row.file) for row in reading.withheld] == [(False, "备案表.xlsx"), (True, "备案表.xlsx")]
-    assert [question.asks.split("，")[0] for question in reading.questions] == ["备案表.xlsx › 表：第 3 列未答“是否涉密”"]
+    assert [str(question.asks).split("，")[0] for question in reading.questions] == ["备案表.xlsx › 表：第 3 列未答“是否涉密”"]
     assert "磐石" not in repr(reading) and reading.places[reading.all_systems()[0].id]["status"] == "备案表.xlsx › 表 › B5"

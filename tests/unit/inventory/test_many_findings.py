@@ -28,7 +28,7 @@ def test_findings_of_one_kind_in_one_column_are_counted_beyond_a_hundred(tmp_pat
     for column in columns:
         of_it = [finding for finding in found if finding.cell.rstrip("0123456789") == column]
         assert len(of_it) == EACH + 1
-        assert sum(f"{ROWS // 2 - EACH:,} more" in finding.message for finding in of_it) == 1
+        assert sum(f"另有 {ROWS // 2 - EACH:,} 处" in finding.message for finding in of_it) == 1
     assert reading.unanswered == ROWS // 2, "what is not listed still counts"
     answer = as_json(reading)
     assert answer["uncounted"] == ROWS // 2
@@ -41,7 +41,7 @@ def test_keys_written_twice_are_counted_over_the_whole_file(tmp_path: Path) -> N
         DEPARTMENTS + "systems:\n" + "".join(f"- {{id: ab-{n}, os: x, os: y, classified: true}}\n" for n in range(500)), encoding="utf-8"
     )
     assert len([f for f in load([path]).findings if f.code == "duplicate-key"]) == EACH + 1
-    assert f"{500 - EACH} more" in "".join(finding.message for finding in load([path]).findings)
+    assert f"另有 {500 - EACH} 处" in "".join(finding.message for finding in load([path]).findings)
 
 
 def test_a_yaml_list_beyond_its_limit_is_one_finding_at_its_line(tmp_path: Path) -> None:
@@ -88,5 +88,5 @@ def test_a_code_that_is_no_id_is_told_and_its_system_counts(given: str, ident: s
     (system,) = reading.all_systems()
     assert reading.errors == []
     (said,) = [said for said in reading.interpretations if said.cell == "I2"]
-    assert (said.read, said.understood) == (given, ident or "不能用作编码，另行生成 (cannot be an id: one is made)")
+    assert (said.read, str(said.understood)) == (given, ident or "不能用作编码，另行生成")
     assert system.id == ident or (not ident and system.id.startswith("sys-"))

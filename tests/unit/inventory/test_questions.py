@@ -105,7 +105,7 @@ def test_a_word_is_asked_about_once_for_all_forms() -> None:
     assert {system.status for system in read(path).all_systems()} == {"under_construction", "in_use"}
     other = form("b.csv", f"{FULL}\n1,市财政局,市直,政府,支付系统,应用系统,否,拟建\n")
     assert (read(other).errors, read(other).inventory.systems[0].status) == ([], "under_construction")
-    shown = [one.understood for one in read(other).interpretations]
+    shown = [str(one.understood) for one in read(other).interpretations]
     assert len(shown) == 1 and shown[0].startswith("在建（张三 ")
 
 

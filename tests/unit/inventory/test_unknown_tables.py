@@ -52,7 +52,7 @@ def test_its_columns_are_one_question_and_nothing_is_read_before_it_is_answered(
     assert question.kind == "columns"
     assert "业务平台 → 系统名称" in question.proposed and "密否 → 是否涉密" in question.proposed and "备案号 → 原样保留" in question.proposed
     assert reading.rows == 0 and not reading.all_systems()
-    assert not any(cell in question.proposed + question.evidence for row in ROWS for cell in row.split(",")[:1])
+    assert not any(cell in f"{question.proposed}{question.evidence}" for row in ROWS for cell in row.split(",")[:1])
 
 
 def test_once_confirmed_its_cells_are_read_and_a_later_file_asks_nothing_about_columns(tmp_path: Path, folder: Path) -> None:
