@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, NamedTuple
 
-from orchestrator.texts import Words, kept, reworded, say
+from orchestrator.texts import Words, kept, reworded, say, spoken
 
 ROWS = 1000
 """Places that one question lists; the rest are counted."""
@@ -101,7 +101,7 @@ class Asked:
     def questions(self) -> list[Question]:
         """In the order in which they matter: what keeps whole sheets and departments out of the count first."""
         found = [self._question(key, draft) for key, draft in self._drafts.items()]
-        return sorted(found, key=lambda question: (_ORDER.get(question.kind, len(_ORDER)), -question.count, kept(question.asks), question.id))
+        return sorted(found, key=lambda question: (_ORDER.get(question.kind, len(_ORDER)), -question.count, spoken(question.asks, "zh"), question.id))
 
     @staticmethod
     def _question(key: Key, draft: _Draft) -> Question:
