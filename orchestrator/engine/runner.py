@@ -22,6 +22,7 @@ from orchestrator.journal.states import Ending, MigrationState, StepState
 from orchestrator.journal.store import Journal, Lease
 from orchestrator.runbooks import GOING_BACK, GOING_BACK_ALONE, RUNBOOKS, STANDS_NOWHERE
 from orchestrator.steps.base import Context, Facts, Observed, Step
+from orchestrator.texts import kept
 from orchestrator.tools.process import ProcessRecord, end, still_alive
 
 Invoke = Callable[[Step, Callable[[], Facts]], Facts]
@@ -446,7 +447,7 @@ class Runner:
 
 def _describe(error: Exception) -> dict[str, Any]:
     if isinstance(error, OrchestratorError):
-        return {"what": error.what, "where": error.where, "remedy": error.remedy, "retryable": error.retryable}
+        return {"what": kept(error.says), "where": error.where, "remedy": kept(error.mend), "retryable": error.retryable}
     return {"what": f"{error.__class__.__name__}: {error}".strip()}
 
 

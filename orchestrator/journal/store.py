@@ -26,6 +26,7 @@ from orchestrator.journal import schema as s
 from orchestrator.journal.database import open_database
 from orchestrator.journal.states import Ending, MigrationState, StepState, check_migration, check_step
 from orchestrator.policy.records import PURGED, WORDS_REMOVED, what_stayed
+from orchestrator.texts import kept
 
 if TYPE_CHECKING:
     from orchestrator.tools.process import ProcessRecord
@@ -505,7 +506,7 @@ class Journal:
                 payload["error"] = dict(error)
             for finding in findings:
                 row_of = {"migration": lease.migration, "step": step, "attempt": row.attempt, "at": at, "place": finding.place()}
-                said = {"code": finding.code, "severity": finding.severity, "message": finding.message, "remedy": finding.remedy}
+                said = {"code": finding.code, "severity": finding.severity, "message": kept(finding.says), "remedy": kept(finding.mend)}
                 tx.execute(insert(s.findings).values(**row_of, **said))
                 payload.setdefault("findings", []).append(said | {"place": finding.place()})
             self._append(tx, "step", actor=lease.holder, system=system, migration=lease.migration, payload=payload)

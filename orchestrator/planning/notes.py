@@ -8,6 +8,7 @@ from orchestrator.planning.calendar import calendar_findings
 from orchestrator.planning.problem import Problem
 from orchestrator.planning.schedule import Schedule
 from orchestrator.planning.why import no_room
+from orchestrator.texts import kept
 
 
 def notes_of(problem: Problem, schedule: Schedule) -> tuple[PlanNote, ...]:
@@ -22,10 +23,10 @@ def notes_of(problem: Problem, schedule: Schedule) -> tuple[PlanNote, ...]:
             reason = group.blocked or no_room(problem, schedule, number)
             for member in group.members:
                 sid = problem.systems[member].id
-                message = f"{sid} is not planned: {reason.message}"
-                found.append(PlanNote(code=reason.code, message=message, remedy=reason.remedy, system=sid))
+                message = f"{sid} is not planned: {kept(reason.says)}"
+                found.append(PlanNote(code=reason.code, message=message, remedy=kept(reason.mend), system=sid))
     for one in (*problem.warnings, *calendar_warnings(problem)):
-        found.append(PlanNote(code=one.code, message=one.message, remedy=one.remedy, system=one.system))
+        found.append(PlanNote(code=one.code, message=kept(one.says), remedy=kept(one.mend), system=one.system))
     return (*violations(problem), *found)
 
 
