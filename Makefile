@@ -51,8 +51,8 @@ test-openstack: setup lab-programs ## the module, the engine and a real OpenStac
 test-openstack-short: setup lab-programs ## the part of it with the fake compute driver, that every change must pass
 	@$(VENV)/bin/python -m pytest tests/openstack -m 'openstack and not long' -rs $(ARGS)
 
-test-office: setup ## a wave triggered in Prefect, decided on the command line, rolled back from Prefect, through a crash and a lost database
-	@$(VENV)/bin/python -m pytest tests/integration/test_flows.py -m office $(ARGS)
+test-office: setup ## a wave triggered in Prefect, decided on the command line, rolled back from Prefect; two controllers, one of them lost
+	@$(VENV)/bin/python -m pytest tests/integration -m office $(ARGS)
 
 test-contracts: setup ## what movers carry, refuse, break: every case on real servers, as a table
 	@$(VENV)/bin/python -m pytest tests/contracts $(ARGS)

@@ -10,10 +10,8 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -22,7 +20,7 @@ from orchestrator.embedded.city import City
 from orchestrator.engine.session import Session
 from orchestrator.journal.actors import simulated
 from orchestrator.settings import Settings
-from orchestrator.tools.process import start_time
+from tests.support.office import Accounts, Prefect
 
 pytestmark = [pytest.mark.servers, pytest.mark.office, pytest.mark.timeout(1500)]
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -30,69 +28,22 @@ PORTAL, WEATHER = "citizen-portal", "weather-bulletin"
 LI, WANG = simulated("li"), simulated("wang")
 
 
-class Office:
-    """`orchestrator serve` in a folder of its own, Prefect's API, and the journal."""
+class Office(Prefect, Accounts):
+    """`orchestrator serve` in a folder of its own."""
 
     def __init__(self, folder: Path, city: City, port: int) -> None:
-        self.folder, self.url = folder, f"http://127.0.0.1:{port}/api"
-        self.environment = os.environ | city.settings_environment() | {
-            "ORCHESTRATOR_STATE": str(folder / "state"), "PYTHONPATH": str(CHECKOUT), "PREFECT_HOME": str(folder / "client"),
-        }  # fmt: skip
-        self.environment.pop("PREFECT_API_URL", None)
-        self.session = Session(Settings(state=folder / "state", **city.settings()), LI)
+        environment = os.environ | city.settings_environment() | {"ORCHESTRATOR_STATE": str(folder / "state"), "PYTHONPATH": str(CHECKOUT)}
+        environment.pop("PREFECT_API_URL", None)
+        Prefect.__init__(self, f"http://127.0.0.1:{port}/api", folder, environment, self._said)
+        Accounts.__init__(self, Session(Settings(state=folder / "state", **city.settings()), LI))
         self.log = folder / "serve.log"
         with self.log.open("wb") as log:
             argv = [sys.executable, "-m", "orchestrator.cli.main", "serve", "--port", str(port)]
-            self.process = subprocess.Popen(argv, cwd=folder, env=self.environment, stdout=log, stderr=log, start_new_session=True)
+            self.process = subprocess.Popen(argv, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
 
-    def told(self) -> str:
+    def _said(self) -> str:
         worker = self.folder / "state/prefect/worker-city.log"
         return "\n".join(file.read_text("utf-8", "replace")[-3000:] for file in (self.log, worker) if file.exists())
-
-    def until(self, what: str, seen: Callable[[], Any], seconds: float = 400) -> Any:
-        end = time.monotonic() + seconds
-        while not (answer := seen()):
-            assert self.process.poll() is None, self.told()
-            assert time.monotonic() < end, f"after {seconds:g} s still not: {what}\n{self.told()}"
-            time.sleep(1)
-        return answer
-
-    def trigger(self, deployment: str, *parameters: str) -> subprocess.CompletedProcess[str]:
-        argv = [sys.executable, "-m", "prefect", "deployment", "run", deployment, *(word for p in parameters for word in ("-p", p))]
-        environment = self.environment | {"PREFECT_API_URL": self.url}
-        return subprocess.run(argv, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=120, check=False)
-
-    def ask(self, path: str, **question: Any) -> list[dict[str, Any]]:
-        try:
-            answer = httpx.post(f"{self.url}/{path}/filter", json=question, timeout=20, trust_env=False)
-        except httpx.HTTPError:
-            return []
-        return answer.json() if answer.status_code == 200 else []
-
-    def runs(self, tag: str) -> list[dict[str, Any]]:
-        return [run for run in self.ask("flow_runs", sort="START_TIME_DESC") if tag in run["tags"]]
-
-    def state(self, tag: str) -> str:
-        found = self.runs(tag)
-        return found[0]["state"]["name"] if found else ""
-
-    def row(self, system: str) -> Any:
-        rows = self.session.journal.migrations(system=system)
-        return rows[-1] if rows else None
-
-    def gate(self, system: str, gate: str) -> Any:
-        row = self.row(system)
-        gates = self.session.decisions.gates(row.id) if row is not None else []
-        return next((g for g in gates if g.gate == gate and g.state == "open"), None)
-
-    def decide(self, system: str, gate: str, actor: Any, *, approve: bool = True) -> bool:
-        digest = self.session.journal.migration(self.row(system).id).plan_digest
-        reason = "the story's decision"
-        return self.session.decide(self.row(system).id, gate, approve=approve, digest=digest, reason=reason, actor=actor).counts
-
-    def engine(self, system: str) -> Any:
-        lease = self.session.journal.lease_holder(self.row(system).id)
-        return lease if lease.pid and start_time(lease.pid) == lease.started else None
 
 
 @pytest.fixture
@@ -149,7 +100,6 @@ def test_a_wave_is_triggered_in_prefect_decided_on_the_command_line_and_rolled_b
     row = office.row(PORTAL)
     assert (row.ending, row.live) == ("rolled_back_after_cutover", "source")
     assert session.journal.verify() == []
-
 
     def over() -> bool:
         return all(run["state"]["type"] in ("FAILED", "COMPLETED") for run in office.runs(f"migration:{row.id}"))
