@@ -13,7 +13,7 @@ from orchestrator.flows import pages
 from orchestrator.flows.endings import final_state, pause_key
 from orchestrator.flows.migrate import tags_of
 from orchestrator.flows.reconcile import Act, Do, children_of, decide
-from orchestrator.flows.runs import Run, create_run, read_runs, set_state, wake_run
+from orchestrator.flows.runs import LOST, Run, create_run, read_runs, set_state, wake_run
 from orchestrator.flows.stand import Stand, stand_of
 from orchestrator.flows.zones import zone_of
 
@@ -56,7 +56,7 @@ class Reconciler:
         if run is None:
             return
         if act.do is Do.CRASH:
-            set_state(self.client, run.id, Crashed(message="no engine works on it any more; the journal has what was done"))
+            set_state(self.client, run.id, Crashed(name=LOST, message="no engine works on it any more; the journal has what was done"))
         elif act.do in (Do.WAKE, Do.RESTART):
             wake_run(self.client, run.id)
         elif act.do is Do.CLOSE:

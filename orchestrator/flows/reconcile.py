@@ -18,13 +18,17 @@ QUIET_SECONDS = 60.0
 """So long may a flow run still say Running after its engine has stopped: it writes its page and ends by itself."""
 SETTLED_SECONDS = 30.0
 """A crash is believed once it has stood for this long: a busy worker may say it twice, and a run started in between would run twice."""
+START_SECONDS = 300.0
+"""So long may a worker take until a run of its has begun its migration."""
+BEGIN_SECONDS = 3600.0
+"""So long after it was made may a run that crashed before it began anything be started again."""
 RESTARTS = 5
 """How often a crashed run is started again by itself; then a person looks."""
 
 
 class Do(StrEnum):
     CRASH = "crash"
-    """It says Running, and no engine works on its migration any more."""
+    """It says Running or Pending, and no engine works on its migration any more, or its worker never began it."""
     RESTART = "restart"
     """It crashed in a worker: another worker takes the migration up where the journal has it."""
     WAKE = "wake"
@@ -92,7 +96,9 @@ def decide_one(run: Run, newest: Run, stand: Stand) -> list[Act]:
     known = bool(run.migration)
     act: Act | None = None
     if run.state in ("RUNNING", "CANCELLING"):
-        act = decide_running(run, stand) if known else None
+        act = decide_running(run, stand) if known else decide_not_begun(run, stand)
+    elif run.state == "PENDING" and run.deployed and newest.id == run.id:
+        act = decide_not_begun(run, stand)
     elif known and stand.over:
         act = None if run.over or stand.alive else Act(Do.CLOSE, run.system, run.id)
     elif newest.id != run.id:
@@ -105,7 +111,8 @@ def decide_one(run: Run, newest: Run, stand: Stand) -> list[Act]:
 def decide_stopped(run: Run, stand: Stand) -> Act | None:
     """A run that nobody works on, while its migration is open or not begun."""
     if run.state == "CRASHED":
-        again = run.deployed and bool(run.migration) and run.starts < RESTARTS and run.since > SETTLED_SECONDS
+        again = run.deployed and run.starts < RESTARTS and (run.lost or run.since > SETTLED_SECONDS)
+        again = again and (bool(run.migration) or run.age < BEGIN_SECONDS)
         return Act(Do.RESTART, run.system, run.id) if again else None
     if run.state == "PAUSED" and run.key is not None and run.key != stand.key:
         return Act(Do.WAKE, run.system, run.id)
@@ -117,6 +124,11 @@ def decide_running(run: Run, stand: Stand) -> Act | None:
     if stand.alive or min(run.since, stand.quiet) < QUIET_SECONDS:
         return None
     return Act(Do.CLOSE if stand.over else Do.CRASH, run.system, run.id)
+
+
+def decide_not_begun(run: Run, stand: Stand) -> Act | None:
+    """A run that a worker took and that has begun nothing: while its worker may still be at it, nothing is done."""
+    return Act(Do.CRASH, run.system, run.id) if not stand.alive and run.since > START_SECONDS else None
 
 
 def children_of(runs: Sequence[Run], parent: UUID) -> Mapping[str, Run]:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 PAGE = 200
 """Flow runs that one request of Prefect's API returns at most."""
+LOST = "Lost"
+"""The name of a crash that we say, and no worker."""
 TERMINAL = ("COMPLETED", "FAILED", "CANCELLED", "CRASHED")
 
 
@@ -39,6 +41,10 @@ class Run:
     together: tuple[str, ...] = ()
     turns_back: bool = False
     """Whether it was started to go back (``rollback-system``)."""
+    lost: bool = False
+    """Crashed, and said so by us: neither its engine nor its worker was heard of for a while."""
+    age: float = 0.0
+    """Seconds since it was made."""
 
     @property
     def over(self) -> bool:
@@ -80,6 +86,8 @@ def describe_run(run: FlowRun) -> Run:
         since=(now("UTC") - state.timestamp).total_seconds() if state is not None else 0.0,
         starts=run.run_count or 0,
         turns_back="reason" in parameters,  # only that flow has one
+        lost=state is not None and state.name == LOST,
+        age=(now("UTC") - run.created).total_seconds() if run.created is not None else 0.0,
         together=tuple(str(system) for system in together if isinstance(system, str)),
     )
 
