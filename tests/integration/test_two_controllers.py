@@ -62,7 +62,8 @@ class Controller:
         ]
 
     def _start(self, argv: list[str]) -> subprocess.Popen[bytes]:
-        host = ["unshare", "--uts", "sh", "-c", f'hostname {self.name} && exec "$@"', "sh"]
+        again = f'hostname {self.name} && while :; do "$@"; sleep 5; done'  # as systemd does: Restart=on-failure
+        host = ["unshare", "--uts", "sh", "-c", again, "sh"]
         with self.log.open("ab") as log:
             return subprocess.Popen([*host, *argv], cwd=self.folder, env=self.environment, stdout=log, stderr=log, start_new_session=True)
 
