@@ -6,6 +6,7 @@ every process of it at once: its worker, its engines, and whatever these had sta
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -25,6 +26,7 @@ from orchestrator.embedded import citizens, judge
 from orchestrator.embedded.city import City
 from orchestrator.embedded.people import People
 from orchestrator.engine.session import Session
+from orchestrator.errors import OrchestratorError
 from orchestrator.journal.actors import simulated
 from orchestrator.settings import Settings
 from orchestrator.steps.world import SUFFIX
@@ -188,7 +190,7 @@ def test_what_a_lost_controller_had_goes_on_at_the_other_one_with_nothing_twice_
 
         cluster.until(f"{other} has what {name} had", taken_over, seconds=TAKEN_OVER_SECONDS)
         print(f"\n{len(lost)} migrations taken over {time.monotonic() - began:.0f} s after their controller was lost")
-        cluster.until("all have ended", lambda: all(is_over(cluster, system) for system in systems), seconds=900)
+        cluster.until("all have ended", lambda: not [s for s in systems if not is_over(cluster, s)], seconds=900)
     assert people.problems == []
 
     for system in systems:
@@ -219,7 +221,11 @@ def mend_weather_when_it_stands(city: City) -> None:
 
 
 def is_over(cluster: Cluster, system: str) -> bool:
+    """Nobody known triggered it: of the simulated expert and this account the first stands behind it, the other one accepts."""
     row = cluster.row(system)
+    with contextlib.suppress(OrchestratorError):  # it was decided in this moment
+        if cluster.gate(system, "initial_acceptance"):
+            cluster.decide(system, "initial_acceptance", WANG)
     return row is not None and row.state == "ended"
 
 
