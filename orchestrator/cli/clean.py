@@ -9,7 +9,6 @@ import click
 
 from orchestrator import texts
 from orchestrator.cli.listing import safe
-from orchestrator.cli.options import speaks
 from orchestrator.cli.output import writes_unicode
 from orchestrator.cli.settings import open_session
 from orchestrator.errors import Exit, UsageError
@@ -21,7 +20,6 @@ from orchestrator.errors import Exit, UsageError
 @click.option("--digest", default="", metavar="SHA256", help="Of the list that you read (8 characters or more).")
 @click.option("--erase", is_flag=True, help="Ask people to erase the old disks of SYSTEM and hand in the certificate.")
 @click.option("--json", "as_json", is_flag=True)
-@speaks
 def clean(system: str | None, digest: str, *, remove: bool, erase: bool, as_json: bool) -> int:
     """List what migrations left (quarantine, relays, backups, our own things in databases), with sizes and until when each is kept.
 

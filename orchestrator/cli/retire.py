@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from orchestrator.cli.migrate import driving
-from orchestrator.cli.options import shows, speaks
+from orchestrator.cli.options import shows
 from orchestrator.cli.settings import open_session
 
 
@@ -14,7 +14,6 @@ from orchestrator.cli.settings import open_session
 @click.option("--wait", is_flag=True, help="Stay at gates, windows and human tasks instead of ending there.")
 @click.option("--direct", is_flag=True, help="Without Prefect.")
 @shows
-@speaks
 def retire(system: str, *, wait: bool, direct: bool, log: str) -> int:
     """End SYSTEM, whose verdict is *retire*: its last state kept and proved, access ended, its users told, its room freed.
 
