@@ -106,11 +106,11 @@ def test_a_removed_and_a_renamed_host_are_refused_by_name(standing: Stage, edite
 
 def test_a_rule_removed_by_hand_is_said_and_made_again(standing: Stage, cloud: LabCloud) -> None:
     city = cloud.connect()
-    rule = next(thing for thing in standing.things() if thing.kind == "rule" and "8001" in thing.name)
+    rule = next(thing for thing in standing.things() if thing.kind == "rule" and "8001 from 10.50.0.10/32" in thing.name)
     city.network.delete_security_group_rule(rule.id)
     assert standing.make().applies == 1
     assert any("rule in tcp 8001 from 10.50.0.10/32 is gone from the cloud" in said for said in standing.said)
-    assert any(thing.kind == "rule" and "8001" in thing.name for thing in standing.things())
+    assert any(thing.kind == "rule" and thing.name == rule.name for thing in standing.things())
 
 
 def test_a_rule_opened_by_somebody_is_told_and_left(standing: Stage, cloud: LabCloud) -> None:

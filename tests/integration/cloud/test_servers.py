@@ -35,7 +35,9 @@ if sys.argv[1] == "list":
     print(json.dumps([json.loads(file.read_text()) for file in sorted(book.glob("*.json"))]))
 elif sys.argv[1] == "create":
     row = {"kind": "server", "id": words["--name"], "name": words["--name"], "system": words["--system"], "run": words["--run"]}
-    (book / (words["--name"] + ".json")).write_text(json.dumps(row))
+    made = book / (words["--name"] + ".making")
+    made.write_text(json.dumps(row))
+    made.rename(made.with_suffix(".json"))  # a cloud has a server or has it not, whoever is killed meanwhile
     while (book / "hang").exists():
         time.sleep(0.05)
     if (book / "fail").exists():
