@@ -285,7 +285,7 @@ FULL = Inventory(
             services=(
                 Service(
                     name="web", host="h", command=("java", "-jar", "a b.jar"), unit="web.service", account="www-data", shared=True, start_seconds=30.5, port=8080,
-                    singleton=True, environment={"A": "@listen.port"}, entry="portal",
+                    singleton=True, cron="/etc/cron.d/web", environment={"A": "@listen.port"}, entry="portal",
                     files=(ConfigFile(path="/etc/门户 1/app.yaml", format="yaml", set={"production.host": "@database.host", "a": "=1+1 \"'"}),),
                     health=HealthCheck(kind="http", target="/health", expected="200", host_name="host.gov", on_host=True),
                 ),
