@@ -9,7 +9,7 @@ from __future__ import annotations
 from orchestrator.movers.contract import Facts, Part
 from orchestrator.movers.mariadb import channel, fence, numbers
 from orchestrator.movers.mariadb.connections import Connection, connect, fill, names_of
-from orchestrator.movers.mariadb.names import Names
+from orchestrator.movers.names import Names
 
 LEAP = 10_000
 """How many numbers are left out beyond the last one that is known: more than anybody draws between two looks."""

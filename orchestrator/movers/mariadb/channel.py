@@ -15,7 +15,7 @@ import pymysql
 from orchestrator.errors import StepFailed
 from orchestrator.movers.contract import Part
 from orchestrator.movers.mariadb.connections import Connection
-from orchestrator.movers.mariadb.names import Names
+from orchestrator.movers.names import Names
 
 WORKERS = 4
 """A replica with one was seen 7 s behind under 300 transactions a second (field notes)."""

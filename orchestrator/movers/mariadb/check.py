@@ -8,8 +8,8 @@ from orchestrator.errors import Finding, Refused
 from orchestrator.movers.contract import Hands, Moment, Part
 from orchestrator.movers.mariadb import accounts, channel, definitions, records
 from orchestrator.movers.mariadb.connections import Connection, connect, names_of, words_of
-from orchestrator.movers.mariadb.names import Names
 from orchestrator.movers.mariadb.questions import EITHER_SIDE, SOURCE, TARGET, VERSION, Question
+from orchestrator.movers.names import Names
 from orchestrator.movers.side import Lost
 
 COPIED = "copied"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from orchestrator.movers.mariadb.connections import Connection, fill
-from orchestrator.movers.mariadb.names import Names
+from orchestrator.movers.names import Names
 
 Sum = tuple[int, str]
 """Rows, and the two sums as text."""

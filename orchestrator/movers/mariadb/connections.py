@@ -16,7 +16,7 @@ from pymysql.connections import Connection as Raw
 
 from orchestrator.movers import interrupt
 from orchestrator.movers.contract import Part
-from orchestrator.movers.mariadb.names import Names
+from orchestrator.movers.names import Names
 from orchestrator.movers.side import Lost
 
 CONNECT_SECONDS = 5

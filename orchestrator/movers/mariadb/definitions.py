@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from orchestrator.movers.mariadb import accounts
 from orchestrator.movers.mariadb.connections import Connection, fill
-from orchestrator.movers.mariadb.names import Names
+from orchestrator.movers.names import Names
 
 SHOWN = 20
 _NEXT_NUMBER = re.compile(r" AUTO_INCREMENT=\d+")

@@ -19,7 +19,7 @@ import pymysql
 from orchestrator.movers.mariadb import accounts
 from orchestrator.movers.mariadb.accounts import Account
 from orchestrator.movers.mariadb.connections import Connection, fill
-from orchestrator.movers.mariadb.names import Names
+from orchestrator.movers.names import Names
 from orchestrator.movers.side import Control, Fenced
 
 _SESSIONS = """

@@ -10,8 +10,8 @@ from orchestrator.movers.contract import Facts, Hands, Part
 from orchestrator.movers.mariadb import accounts, channel, check, definitions, dumps, fence, numbers, records
 from orchestrator.movers.mariadb.accounts import Account
 from orchestrator.movers.mariadb.connections import Connection, connect, fill, names_of
-from orchestrator.movers.mariadb.names import Names
 from orchestrator.movers.mariadb.side import KEPT
+from orchestrator.movers.names import Names
 from orchestrator.tools.process import Stopped
 
 LAG_SECONDS = 0.15

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from orchestrator.movers.mariadb.connections import Connection, fill
-from orchestrator.movers.mariadb.names import Names
+from orchestrator.movers.names import Names
 
 _TABLES = "SELECT table_name, auto_increment FROM information_schema.tables WHERE table_schema = %s AND auto_increment IS NOT NULL ORDER BY 1"
 _SEQUENCES = "SELECT table_name FROM information_schema.tables WHERE table_schema = %s AND table_type = 'SEQUENCE' ORDER BY 1"

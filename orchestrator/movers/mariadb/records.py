@@ -6,7 +6,7 @@ It is made on each side by itself: only rows of ``marker`` and ``probe`` go thro
 from __future__ import annotations
 
 from orchestrator.movers.mariadb.connections import Connection, fill
-from orchestrator.movers.mariadb.names import Names
+from orchestrator.movers.names import Names
 
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS {} (id int PRIMARY KEY, open boolean NOT NULL, token bigint NOT NULL, attempt varchar(200) NOT NULL,"

@@ -10,8 +10,8 @@ import pymysql
 
 from orchestrator.movers.mariadb import channel, check, fence, numbers, records
 from orchestrator.movers.mariadb.connections import Connection, open_connection, words_of
-from orchestrator.movers.mariadb.names import Names
 from orchestrator.movers.mariadb.snapshots import Keeper
+from orchestrator.movers.names import Names
 from orchestrator.movers.side import Control, Lost, Role
 
 KIND = "mariadb"

@@ -15,7 +15,7 @@ from orchestrator.errors import StepFailed
 from orchestrator.movers.mariadb import comparison
 from orchestrator.movers.mariadb.comparison import Sum
 from orchestrator.movers.mariadb.connections import Connection, fill, words_of
-from orchestrator.movers.mariadb.names import Names
+from orchestrator.movers.names import Names
 
 LOOK_SECONDS = 0.05
 BEAT_SECONDS = 60.0

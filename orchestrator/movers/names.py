@@ -1,6 +1,6 @@
-"""Our own names on somebody's MariaDB server, and the mark by which an undo knows what is ours.
+"""Our own names on somebody's database server, and the mark by which an undo knows what is ours.
 
-Made from the system and the database, so that they cannot be an application's.
+Made from the system and the database, so that they cannot be an application's and two databases on one server never collide.
 """
 
 from __future__ import annotations
@@ -11,25 +11,25 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Names:
-    """What we call our things for one database of one system: ``[a-z0-9_]``, at most 64 characters."""
+    """What we call our things for one database of one system: ``[a-z0-9_]``, at most 63 bytes."""
 
     system: str
     database: str
 
     @property
     def schema(self) -> str:
-        """The database of ours beside the application's, on both sides, and the stem of every other name."""
+        """Our schema (an engine without any: our database beside the application's), and the stem of every other name."""
         key = f"{self.system}\0{self.database}".encode("utf-8", "surrogatepass")
         return f"orchestrator_{hashlib.sha256(key).hexdigest()[:10]}"
 
     @property
     def forward(self) -> str:
-        """The replication channel on the target."""
+        """What carries changes from source to target: publication, subscription and slot; a channel."""
         return f"{self.schema}_forward"
 
     @property
     def back(self) -> str:
-        """The replication channel on the source, for the way back."""
+        """The same for the way back."""
         return f"{self.schema}_back"
 
     @property
@@ -39,5 +39,5 @@ class Names:
 
     @property
     def mark(self) -> str:
-        """The comment of our database; what bears its name without it is somebody's."""
+        """The comment that everything of ours bears; what bears our name without it is somebody's."""
         return f"orchestrator migration of {self.database} of {self.system}"[:1024]
