@@ -97,12 +97,12 @@ def decide_one(run: Run, newest: Run, stand: Stand) -> list[Act]:
     act: Act | None = None
     if run.state in ("RUNNING", "CANCELLING"):
         act = decide_running(run, stand) if known else decide_not_begun(run, stand)
-    elif run.state == "PENDING" and run.deployed and newest.id == run.id:
-        act = decide_not_begun(run, stand)
     elif known and stand.over:
         act = None if run.over or stand.alive else Act(Do.CLOSE, run.system, run.id)
     elif newest.id != run.id:
         act = None if run.over else Act(Do.TAKE_OVER, run.system, run.id, newest.id)
+    elif run.state == "PENDING" and run.deployed:
+        act = decide_not_begun(run, stand)
     elif not stand.alive:  # else a command or another worker has it
         act = decide_stopped(run, stand)
     return [act] if act else []

@@ -34,6 +34,7 @@ CASES = {
     "it says Running for minutes and has begun nothing": (run(migration=""), stand(migration=""), Do.CRASH),
     "a worker took it a moment ago": (run(state="PENDING", migration="", since=60), stand(migration=""), None),
     "a worker took it and was never heard of again": (run(state="PENDING", migration=""), stand(migration=""), Do.CRASH),
+    "a worker took it, and its migration has ended": (run(state="PENDING"), stand(**ENDED), Do.CLOSE),
     "its worker could not start it": (run(state="CRASHED", migration="", starts=0), stand(migration=""), Do.RESTART),
     "its worker could not start it, for an hour": (run(state="CRASHED", migration="", starts=0, age=4000), stand(migration=""), None),
     "its controller was lost": (run(state="CRASHED", since=0, lost=True), stand(), Do.RESTART),
