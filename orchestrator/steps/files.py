@@ -26,6 +26,7 @@ NAMED = 20
 """How many names a fact or an error spells out; the count is always whole."""
 _KEEP_FORMER = """
 place=$1; path=$2
+rm -f -- "$place.back"
 [ -e "$place" ] || [ -L "$place" ] || [ -e "$place.none" ] || {
     umask 077; mkdir -p -- "$(dirname -- "$place")"
     if [ -e "$path" ] || [ -L "$path" ]; then
@@ -35,14 +36,17 @@ place=$1; path=$2
 """
 _PUT_FORMER_BACK = """
 place=$1; path=$2; quarantine=$3
-if [ -e "$path" ] || [ -L "$path" ]; then
-    mkdir -p -m 0700 -- "$(dirname -- "$quarantine")"; mv --backup=numbered -T -- "$path" "$quarantine"
+if [ ! -e "$place.back" ]; then
+    if [ -e "$path" ] || [ -L "$path" ]; then
+        mkdir -p -m 0700 -- "$(dirname -- "$quarantine")"; mv --backup=numbered -T -- "$path" "$quarantine"
+    fi
+    if [ -e "$place" ] || [ -L "$place" ]; then cp -a -T -- "$place" "$path"; fi
+    mkdir -p -m 0700 -- "$(dirname -- "$place")"; : >"$place.back"
 fi
-if [ -e "$place" ] || [ -L "$place" ]; then cp -a -T -- "$place" "$path"; rm -rf -- "$place"; fi
-rm -f -- "$place.none"
+rm -rf -- "$place" "$place.none"
 """
 """Constants. Where a copy of what stood at a path is kept, the path itself, and its place in the quarantine are their arguments;
-``.none`` says that nothing stood there."""
+``.none`` says that nothing stood there, ``.back`` that it is put back: an undo that is run again must not take that away."""
 _QUARANTINED = 'cd -- "$1" 2>/dev/null && find . -type f -printf "%P\\n" | head -n 1000; :'
 
 

@@ -1,0 +1,71 @@
+"""What stood at a tree's place on the target before we came: kept by the copy, put back by the undo, however often each is run again."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from orchestrator.steps import files
+
+
+class Target:
+    """A host's disk: where the tree goes, where its former contents and the quarantine are."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path, self.former, self.quarantine = folder / "etc/app", folder / "home/former/etc-app", folder / "home/quarantine/etc_app"
+        self.path.parent.mkdir(parents=True)
+
+    def keep(self) -> None:
+        subprocess.run(["sh", "-euc", files._KEEP_FORMER, "keep", self.former, self.path], check=True)
+
+    def put_back(self) -> None:
+        subprocess.run(["sh", "-euc", files._PUT_FORMER_BACK, "put", self.former, self.path, self.quarantine], check=True)
+
+    def copy(self, text: str) -> None:
+        self.path.mkdir(exist_ok=True)
+        (self.path / "app.conf").write_text(text)
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Target:
+    return Target(tmp_path)
+
+
+def test_an_undo_that_is_run_again_leaves_what_it_put_back(target: Target) -> None:
+    target.copy("the package's own")
+    target.keep()
+    target.copy("ours")
+    target.keep()  # a retry of the copy
+    target.put_back()
+    target.put_back()
+    assert (target.path / "app.conf").read_text() == "the package's own"
+    assert (target.quarantine / "app.conf").read_text() == "ours"
+    assert not target.former.exists()
+
+
+def test_an_undo_that_was_killed_while_it_put_back_ends_with_the_whole(target: Target) -> None:
+    target.copy("the package's own")
+    target.keep()
+    target.copy("ours")
+    target.put_back()
+    target.former.with_name("etc-app.back").unlink()
+    target.former.mkdir()  # as before its last two acts: half of it at its place, the former contents still kept
+    (target.former / "app.conf").write_text("the package's own")
+    target.copy("the pack")
+    target.put_back()
+    assert (target.path / "app.conf").read_text() == "the package's own"
+    assert sorted(file.read_text() for file in target.quarantine.parent.rglob("app.conf")) == ["ours", "the pack"]
+
+
+def test_where_nothing_stood_nothing_stands_after_an_undo(target: Target) -> None:
+    target.keep()
+    target.copy("ours")
+    target.put_back()
+    target.put_back()
+    assert not target.path.exists()
+    target.keep()  # and forward once more
+    target.copy("ours again")
+    target.put_back()
+    assert not target.path.exists()
