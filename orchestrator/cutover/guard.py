@@ -270,14 +270,16 @@ class Guard:
 
     def _prove(self) -> None:
         """The last moment at which giving up costs nothing: whatever is needed after the decision answers now."""
+        # gateways first: where somebody let clients in again, that is the reason, and a session seen below only its consequence
+        self.acts.run_all([(h, h.prove) for h in self.holders], self.still_allowed)
         closed = self._each(lambda pair: pair.live.observed_closed(), _live)
         for pair, is_closed in zip(self.pairs, closed, strict=True):
             if not is_closed:
-                raise GiveUp(f"{pair.live.where} is not observed closed: {self._who_lingers()}")
+                who = self._who_lingers() or "somebody was there, and is gone again"
+                raise GiveUp(f"{pair.live.where} is not observed closed: {who}")
         for pair, row in zip(self.pairs, self._each(lambda pair: pair.other.control(), _other), strict=True):
             if row.open or row.token > self.spec.token:
                 raise GiveUp(f"{pair.other.where} was opened or taken by {row.attempt}")
-        self.acts.run_all([(h, h.prove) for h in self.holders], self.still_allowed)
         for path in self.spec.probes:
             if problem := probe.find_problem(Path(path), since=self._begin):
                 raise GiveUp(problem)
