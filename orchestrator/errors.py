@@ -11,7 +11,9 @@ from enum import IntEnum
 from typing import Any
 
 from orchestrator import texts
-from orchestrator.texts import Words
+from orchestrator.texts import Words, say
+
+MEND_FINDINGS = say("error.mend_findings")
 
 
 class Exit(IntEnum):
@@ -39,17 +41,22 @@ class OrchestratorError(Exception):
 
     exit_code: Exit = Exit.NEEDS_A_PERSON
 
-    def __init__(self, what: Words, *, where: str = "", remedy: Words, retryable: bool = False) -> None:
+    def __init__(self, what: Words, *, where: Words = "", remedy: Words, retryable: bool = False) -> None:
         super().__init__(what)
         self.says = what
         self.mend = remedy
-        self.where = where
+        self.place = where
         self.retryable = retryable
 
     @property
     def what(self) -> str:
         """What happened, in the language of this process."""
         return str(self.says)
+
+    @property
+    def where(self) -> str:
+        """Where it happened, in the language of this process."""
+        return str(self.place)
 
     @property
     def remedy(self) -> str:
@@ -124,9 +131,7 @@ class Refused(OrchestratorError):
 
     exit_code = Exit.REFUSED
 
-    def __init__(
-        self, what: Words, *, findings: Sequence[Finding] = (), where: str = "", remedy: Words = "mend the findings and run it again"
-    ) -> None:
+    def __init__(self, what: Words, *, findings: Sequence[Finding] = (), where: Words = "", remedy: Words = MEND_FINDINGS) -> None:
         super().__init__(what, where=where, remedy=remedy)
         self.findings = tuple(findings)
 
@@ -135,8 +140,8 @@ def findings_of(error: OrchestratorError, code: str, system: str = "") -> tuple[
     """An error as findings: its own where it carries them, else one with its place and remedy."""
     if isinstance(error, Refused) and error.findings:
         return error.findings
-    place = f" [{error.where}]" if error.where else ""
-    return (Finding(code, "error", f"{error.what}{place}", error.remedy, system=system),)
+    says = say("error.at", what=error.says, where=error.place) if error.place else error.says
+    return (Finding(code, "error", says, error.mend, system=system),)
 
 
 class ToolError(OrchestratorError):
@@ -172,8 +177,8 @@ class TurnedBack(OrchestratorError):
 
     exit_code = Exit.ROLLED_BACK
 
-    def __init__(self, *, where: str = "") -> None:
-        super().__init__("left, because a person asked to turn back", where=where, remedy="it goes back now")
+    def __init__(self, *, where: Words = "") -> None:
+        super().__init__(say("error.turned_back"), where=where, remedy=say("error.goes_back"))
 
 
 class StaleLease(OrchestratorError):

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from orchestrator.cloud.kinds import Kind, Kinds
+from orchestrator.texts import Sentence, Words, say
 
 SHOWN = 80
 """Characters of a value that are shown."""
-HIDDEN = "(not shown)"
+HIDDEN = say("cloud.not_shown")
 GENERATED = frozenset({"id", "updated_at", "created_at", "revision_number", "status", "all_metadata", "all_tags", "timeouts"})
 """Attributes that the cloud changes by itself: no news."""
 
@@ -21,11 +22,13 @@ class Difference:
     """One attribute, before and after, as text for people."""
 
     attribute: str
-    before: str
-    after: str
+    before: Words
+    after: Words
 
-    def __str__(self) -> str:
-        return f"{self.attribute} {self.before} → {self.after}"
+    @property
+    def says(self) -> Sentence:
+        """What was changed into what."""
+        return say("cloud.difference", attribute=self.attribute, before=self.before, after=self.after)
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class Action:
     resource_type: str
     name: str
     """What people call it: the server's name, or the resource's where there is one only."""
-    action: str
+    action: Words
     """``create``, ``update``, ``delete``, ``replace`` or ``forget``."""
     reason: str = ""
     """Terraform's own word for why, e.g. ``delete_because_each_key``."""
@@ -76,7 +79,7 @@ def read_changes(plan: Mapping[str, Any], kinds: Kinds) -> Changes:
 def _deferred(rows: Sequence[Mapping[str, Any]], kinds: Kinds) -> Iterator[Action]:
     """What a plan would leave for a later one, since a provider cannot say it yet: what that would do is not known now."""
     for action in _actions([row.get("resource_change") or {} for row in rows], kinds):
-        yield replace(action, action=f"left for a later plan ({action.action})")
+        yield replace(action, action=say("cloud.left_for_later", action=action.action))
 
 
 def _invocations(rows: Sequence[Mapping[str, Any]]) -> Iterator[Action]:
@@ -165,7 +168,7 @@ def _differences(change: Mapping[str, Any]) -> Iterator[Difference]:
         if _has_secret(secret.get(name)):
             yield Difference(name, HIDDEN, HIDDEN)
         else:
-            yield from _parts(name, before.get(name), "(known after the apply)" if open_ended else after.get(name))
+            yield from _parts(name, before.get(name), say("cloud.known_later") if open_ended else after.get(name))
 
 
 def _has_secret(mark: object) -> bool:
@@ -187,8 +190,10 @@ def _parts(name: str, before: object, after: object) -> Iterator[Difference]:
     yield Difference(name, shown(before), shown(after))
 
 
-def shown(value: object) -> str:
-    """A value as text, cut where it is long."""
+def shown(value: object) -> Words:
+    """A value as text, cut where it is long; words of ours as they are."""
+    if isinstance(value, Sentence):
+        return value
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 

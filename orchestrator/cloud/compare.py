@@ -9,6 +9,7 @@ from orchestrator.cloud.kinds import Kind
 from orchestrator.cloud.listing import REMOVAL_ORDER, Thing
 from orchestrator.cloud.stand import Position, Stand
 from orchestrator.errors import Finding
+from orchestrator.texts import Words, say
 
 _BY_NAME = frozenset({Kind.PLACEMENT})
 """Kinds that bear no mark: known by their system's name, and only while nothing hangs on them."""
@@ -41,14 +42,14 @@ def compare(things: Iterable[Thing], known: frozenset[str], position: Position, 
         if _is_leftover(thing, known | {item.id for item in leftovers}, position):
             leftovers.append(thing)
         elif thing.system and thing.system != position.system:
-            notes.append(_note(thing, position, f"belongs to {thing.system} by its mark: it is left as it is"))
+            notes.append(_note(thing, position, say("cloud.belongs_to", system=thing.system)))
         elif thing.kind in _HOLDERS:
             refusals.append(_refusal(thing, position))
         elif thing.kind is Kind.RULE and thing.group in known:
-            deed = "attached" if thing.detail.get("attachment") else "opened"
-            notes.append(_note(thing, position, f"was {deed} by somebody else: nothing asks for it"))
+            said = say("cloud.attached_by_other") if thing.detail.get("attachment") else say("cloud.opened_by_other")
+            notes.append(_note(thing, position, said))
         elif thing.kind is not Kind.RULE:
-            notes.append(_note(thing, position, "bears this system's name, and the state does not know it: it is left as it is"))
+            notes.append(_note(thing, position, say("cloud.bears_name")))
     return Comparison(tuple(leftovers), tuple(refusals), tuple(notes))
 
 
@@ -64,17 +65,21 @@ def _is_leftover(thing: Thing, ours: frozenset[str], position: Position) -> bool
 
 def _refusal(thing: Thing, position: Position) -> Finding:
     if thing.system:
-        who = f"bears the mark of run {thing.run or '(none)'} of {thing.system}, and the state does not know it"
-        remedy = "where the state was lost: `orchestrator cloud adopt`; else look at it and delete it on the cloud by hand"
+        who = say("cloud.marked_unknown", run=thing.run or "(none)", system=thing.system)
+        remedy = say("cloud.adopt_or_delete")
     else:
-        who = "bears a name of this system and no mark of ours"
-        remedy = f'rename or delete it on the cloud; or, if it may stay: not_ours = ["{thing.id}"] under [cloud] in orchestrator.toml'
-    told = f"{thing.label} {who}{f', status {thing.status}' if thing.status else ''}"
+        who = say("cloud.named_unmarked")
+        remedy = say("cloud.rename_or_allow", id=thing.id)
+    told = say(
+        "cloud.thing_unknown", label=thing.label, who=who, status=say("cloud.status_is", status=thing.status) if thing.status else ""
+    )
     return Finding("cloud-unknown", "error", told, remedy, system=position.system)
 
 
-def _note(thing: Thing, position: Position, said: str) -> Finding:
-    return Finding("cloud-other", "warning", f"{thing.label} {said}", "nothing was done to it", system=position.system)
+def _note(thing: Thing, position: Position, said: Words) -> Finding:
+    return Finding(
+        "cloud-other", "warning", say("cloud.thing_said", label=thing.label, said=said), say("cloud.nothing_done"), system=position.system
+    )
 
 
 def describe_missing(things: Iterable[Thing], wanted: Iterable[str], position: Position) -> list[Finding]:
@@ -84,10 +89,18 @@ def describe_missing(things: Iterable[Thing], wanted: Iterable[str], position: P
     for name in sorted(wanted):
         thing = servers.get(name)
         if thing is None:
-            remedy = "find out on the cloud who deleted it; `orchestrator rollback` while the way back is armed, or restore the backup"
-            findings.append(Finding("server-gone", "error", f"server {name} is gone from the cloud", remedy, system=position.system))
+            remedy = say("cloud.find_who_deleted")
+            findings.append(Finding("server-gone", "error", say("cloud.server_gone", name=name), remedy, system=position.system))
         elif thing.status.upper() not in ("", "ACTIVE"):
-            why = f": {thing.why}" if thing.why else ""
-            remedy = "start or mend it on the cloud, with its people"
-            findings.append(Finding("server-status", "error", f"server {name} is {thing.status}{why}", remedy, system=position.system))
+            why = say("cloud.because", why=thing.why) if thing.why else ""
+            remedy = say("cloud.start_on_cloud")
+            findings.append(
+                Finding(
+                    "server-status",
+                    "error",
+                    say("cloud.server_status", name=name, status=thing.status, why=why),
+                    remedy,
+                    system=position.system,
+                )
+            )
     return findings

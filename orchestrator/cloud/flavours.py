@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from orchestrator.errors import Finding
+from orchestrator.texts import Value, Words, say
 
 
 @dataclass(frozen=True, order=True)
@@ -25,7 +26,7 @@ class Choice:
     """A server's flavour, and in words how it differs from what was asked."""
 
     flavour: Flavour
-    why: str
+    why: Words
 
 
 def choose_flavour(server: str, offered: Iterable[Flavour], *, vcpus: float, memory_gb: float, size: str | None = None) -> Choice | Finding:
@@ -38,40 +39,47 @@ def choose_flavour(server: str, offered: Iterable[Flavour], *, vcpus: float, mem
         named = [flavour for flavour in flavours if size in (flavour.id, flavour.name)]
         exact = [flavour for flavour in named if flavour.id == size] or named
         if len(exact) == 1:
-            return Choice(exact[0], f"size {size} was asked for by name")
+            return Choice(exact[0], say("cloud.size_named", size=size))
         if exact:
             ids = ", ".join(flavour.id for flavour in exact)
             return _finding(
-                "flavour-ambiguous", f"server {server}: the cloud has {len(exact)} flavours {size}: {ids}", "name one by its id"
+                "flavour-ambiguous",
+                say("cloud.flavour_twice", server=server, count=len(exact), size=size, ids=ids),
+                say("cloud.name_by_id"),
             )
-        return _finding("flavour-missing", f"server {server}: the cloud has no flavour {size}", f"it has {_list(flavours)}")
+        return _finding(
+            "flavour-missing", say("cloud.flavour_none", server=server, size=size), say("cloud.cloud_has_only", list=_list(flavours))
+        )
     wanted_ram = math.ceil(memory_gb * 1024)
     wanted_vcpus = math.ceil(vcpus)
     holding = [flavour for flavour in flavours if flavour.vcpus >= wanted_vcpus and flavour.ram_mb >= wanted_ram]
     if not holding:
-        asked = f"{wanted_vcpus} vCPUs and {memory_gb:g} GB"
-        return _finding("flavour-missing", f"server {server}: no flavour holds {asked}", f"the cloud has {_list(flavours)}; have one made")
+        asked = say("cloud.size_asked", vcpus=wanted_vcpus, memory_gb=memory_gb)
+        return _finding(
+            "flavour-missing", say("cloud.flavour_small", server=server, asked=asked), say("cloud.cloud_has_make", list=_list(flavours))
+        )
     best = min(
         holding, key=lambda flavour: (flavour.ram_mb - wanted_ram, flavour.vcpus - wanted_vcpus, flavour.disk_gb, flavour.name, flavour.id)
     )
     more = [
         text
         for text, difference in (
-            (f"{best.vcpus - wanted_vcpus} vCPUs", best.vcpus - wanted_vcpus),
-            (f"{best.ram_mb - wanted_ram} MB memory", best.ram_mb - wanted_ram),
+            (say("cloud.more_vcpus", count=best.vcpus - wanted_vcpus), best.vcpus - wanted_vcpus),
+            (say("cloud.more_memory", size=best.ram_mb - wanted_ram), best.ram_mb - wanted_ram),
         )
         if difference
     ]
-    why = f"the nearest that holds it, with {' and '.join(more)} more than asked" if more else "exactly what was asked"
-    return Choice(best, why)
+    if not more:
+        return Choice(best, say("cloud.exactly"))
+    return Choice(best, say("cloud.nearest", more=more[0] if len(more) == 1 else say("cloud.both", first=more[0], second=more[1])))
 
 
-def _list(flavours: list[Flavour]) -> str:
+def _list(flavours: list[Flavour]) -> Value:
     if not flavours:
-        return "none that this account sees"
-    told = [f"{flavour.name} ({flavour.vcpus} vCPUs, {flavour.ram_mb} MB)" for flavour in flavours[:12]]
-    return ", ".join(told) + (f" and {len(flavours) - 12} more" if len(flavours) > 12 else "")
+        return say("cloud.none_seen")
+    told = [say("cloud.flavour_of", name=flavour.name, vcpus=flavour.vcpus, ram_mb=flavour.ram_mb) for flavour in flavours[:12]]
+    return say("cloud.flavours_more", flavours=tuple(told), count=len(flavours) - 12) if len(flavours) > 12 else tuple(told)
 
 
-def _finding(code: str, message: str, remedy: str) -> Finding:
+def _finding(code: str, message: Words, remedy: Words) -> Finding:
     return Finding(code, "error", message, remedy)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from orchestrator import texts
 from orchestrator.errors import NeedsPerson
 from orchestrator.tools.known_hosts import remember, remembered
 from orchestrator.tools.terraform import Server
@@ -56,8 +57,8 @@ def pin_host_keys(
         while not keys and not remembered(known_hosts, server.address, server.ssh_port):
             if time.monotonic() > deadline:
                 raise NeedsPerson(
-                    f"server {server.name} showed no host key on its console within {seconds:.0f} s", where=server.address,
-                    remedy="compare its key on the cloud's console and trust it (`orchestrator hosts trust`), then `orchestrator resume`",
+                    texts.say("cloud.no_console_key", name=server.name, seconds=seconds), where=server.address,
+                    remedy=texts.say("cloud.compare_console_key"),
                 )  # fmt: skip
             time.sleep(2.0)
             keys = read_host_keys(console.console_of(server.name))
@@ -71,10 +72,10 @@ def _compare(server: Server, keys: list[tuple[str, str]], known_hosts: Path, say
     if not on_record:
         kind, key = keys[0]
         remember(known_hosts, server.address, server.ssh_port, kind, key)
-        say(f"host key of {server.name} ({kind}) taken from its console")
+        say(str(texts.say("cloud.key_from_console", name=server.name, kind=kind)))
     elif not set(on_record) & set(keys):
         raise NeedsPerson(
-            f"server {server.name} shows another host key on its console than the one on record for {server.address}",
+            texts.say("cloud.another_key", name=server.name, address=server.address),
             where=str(known_hosts),
-            remedy="find out why: an address that another server had before, or somebody in between; then remove that line and resume",
+            remedy=texts.say("cloud.find_key_why"),
         )

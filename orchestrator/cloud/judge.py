@@ -25,6 +25,7 @@ from orchestrator.cloud.changes import Action, Changes
 from orchestrator.cloud.kinds import HOLDS_DATA, Kind, Kinds
 from orchestrator.cloud.stand import STAND_WORDS, Position, Stand
 from orchestrator.errors import Finding
+from orchestrator.texts import Words, say
 
 TAKES_AWAY = frozenset({"delete", "replace", "forget"})
 KNOWN_ACTIONS = frozenset({"create", "update", *TAKES_AWAY})
@@ -52,7 +53,7 @@ def judge(changes: Changes, position: Position, kinds: Kinds, *, adopting: froze
     refusals = []
     for action in changes.actions:
         if action.imported and action.imported not in adopting:
-            finding: Finding | None = _refused(action, position, f"would be taken over as {action.imported}: nothing proves it ours", _REMEDY_IMPORT)
+            finding: Finding | None = _refused(action, position, say("cloud.taken_over", imported=action.imported), _REMEDY_IMPORT)
         elif action.action == "import":
             finding = None
         elif position.stand is Stand.NOTHING:
@@ -67,39 +68,39 @@ def judge(changes: Changes, position: Position, kinds: Kinds, *, adopting: froze
 def _judge_before(action: Action, position: Position) -> Finding | None:
     """Nothing was handed over: only what is proved to be left by ourselves may be taken away."""
     if action.action not in KNOWN_ACTIONS:
-        return _refused(action, position, f"would be {action.action}: what that does is not known", "upgrade the orchestrator")
+        return _refused(action, position, say("cloud.unknown_action", action=action.action), say("cloud.upgrade"))
     if action.kind not in HOLDS_DATA or action.action not in TAKES_AWAY or action.run in position.unfinished - {""}:
         return None
     made_by = (
-        f"it was made by run {action.run}, which is none of ours that never came to its end" if action.run else "nothing says who made it"
+        say("cloud.made_by_run", run=action.run) if action.run else say("cloud.made_by_nobody")
     )
     return _refused(
-        action, position, f"would be {_word(action)}{_why(action)}, and {made_by}",
-        "look at what lies on it; when nothing does, delete it on the cloud by hand, then resume",
+        action, position, say("cloud.taken_unproved", word=_word(action), why=_why(action), made_by=made_by),
+        say("cloud.look_at_it"),
     )  # fmt: skip
 
 
 def _judge_after(action: Action, position: Position, kinds: Kinds, *, was_there: bool) -> Finding | None:
     """Its servers may hold the only copy: nothing that holds data is made anew, taken away or stopped."""
     if action.action not in KNOWN_ACTIONS:
-        return _refused(action, position, f"would be {action.action}: what that does is not known", "upgrade the orchestrator")
+        return _refused(action, position, say("cloud.unknown_action", action=action.action), say("cloud.upgrade"))
     if action.kind not in HOLDS_DATA:
         return _judge_beside(action, position)
     if action.action == "update":
         return _judge_update(action, position, kinds)
     if action.action in TAKES_AWAY:
-        return _refused(action, position, f"would be {_word(action)}{_why(action)}", _remedy_taken(action))
+        return _refused(action, position, say("cloud.taken_away", word=_word(action), why=_why(action)), _remedy_taken(action))
     if was_there:
-        return _refused(action, position, "is gone from the cloud, and another one would be made in its place", _REMEDY_GONE)
-    return _refused(action, position, "would be made anew: the state does not know it", _REMEDY_NEW)
+        return _refused(action, position, say("cloud.made_in_place"), _REMEDY_GONE)
+    return _refused(action, position, say("cloud.made_anew"), _REMEDY_NEW)
 
 
 def _judge_beside(action: Action, position: Position) -> Finding | None:
     """What holds no data itself, and still decides over what does."""
     if action.kind is Kind.ASKED and action.action != "create":
-        return _refused(action, position, f"was asked to be another one{_changed(action)}", _REMEDY_ASKED)
+        return _refused(action, position, say("cloud.asked_other", changed=_changed(action)), _REMEDY_ASKED)
     if action.kind is Kind.ACCESS and action.action in TAKES_AWAY:
-        return _refused(action, position, f"would be {_word(action)}{_why(action)}: its servers would be reached by nobody", _REMEDY_BACK)
+        return _refused(action, position, say("cloud.unreachable", word=_word(action), why=_why(action)), _REMEDY_BACK)
     return None
 
 
@@ -109,56 +110,56 @@ def _judge_update(action: Action, position: Position, kinds: Kinds) -> Finding |
     stopping = [item for item in action.differences if item.attribute.split(".")[0] not in harmless]
     if action.differences and not stopping:
         return None
-    told = ", ".join(map(str, stopping)) or "the plan does not say in what"
-    return _refused(action, position, f"would be changed while it is in use: {told}", _REMEDY_IN_USE)
+    told = tuple(item.says for item in stopping) or say("cloud.plan_silent")
+    return _refused(action, position, say("cloud.changed_in_use", told=told), _REMEDY_IN_USE)
 
 
 _REMEDY_ASKED = (
-    "set it back in the inventory or under [cloud.inputs]; to change a server in use, do it on the cloud with its people, in a window"
+    say("cloud.mend_asked")
 )
-_REMEDY_IMPORT = "take the import block out; where the state was lost: `orchestrator cloud adopt`"
-_REMEDY_BACK = "set it back in the inventory or under [cloud.inputs], then plan again"
+_REMEDY_IMPORT = say("cloud.mend_import")
+_REMEDY_BACK = say("cloud.set_back_plan")
 _REMEDY_GONE = (
-    "find out on the cloud who deleted it; then `orchestrator rollback` while the way back is armed, or restore the backup by hand"
+    say("cloud.mend_gone")
 )
 _REMEDY_NEW = (
-    "a host that was added to the inventory needs a migration of its own; where the state was lost, put its copy back "
-    "(docs/clouds.md), then plan again"
+    say("cloud.mend_new")
 )
-_REMEDY_IN_USE = "set it back, or have it changed on the cloud by its people, in a window of the system"
+_REMEDY_IN_USE = say("cloud.mend_in_use")
 
 
-def _remedy_taken(action: Action) -> str:
+def _remedy_taken(action: Action) -> Words:
     if action.reason in _NOT_ASKED_FOR:
-        return "put the host back into the inventory; servers are taken away by `orchestrator rollback`, and volumes by `orchestrator cloud release`"
+        return say("cloud.mend_unasked")
     if action.reason in _TAINTED:
-        return "look at the server on the cloud; when it is sound: `terraform untaint` in the system's folder (docs/clouds.md)"
-    return "set back what changed (the inventory, [cloud.inputs], or the cloud's flavour, image, network of that name), then plan again"
+        return say("cloud.mend_tainted")
+    return say("cloud.mend_changed")
 
 
-def _word(action: Action) -> str:
-    return {"delete": "destroyed", "replace": "destroyed and made anew, empty", "forget": "forgotten"}.get(action.action, action.action)
+def _word(action: Action) -> Words:
+    words = {"delete": say("cloud.destroyed"), "replace": say("cloud.destroyed_anew"), "forget": say("cloud.forgotten")}
+    return words.get(str(action.action), action.action)
 
 
-def _why(action: Action) -> str:
+def _why(action: Action) -> Words:
     if action.forced_by:
-        return f" because of {', '.join(map(str, action.forced_by))}"
+        return say("cloud.why_changed", forced_by=tuple(item.says for item in action.forced_by))
     if action.reason in _NOT_ASKED_FOR:
-        return " because nothing asks for it any more"
+        return say("cloud.why_unasked")
     if action.reason in _TAINTED:
-        return " because an earlier apply did not complete it"
-    return f" because of {', '.join(map(str, action.differences))}" if action.differences else ""
+        return say("cloud.why_tainted")
+    return say("cloud.why_changed", forced_by=tuple(item.says for item in action.differences)) if action.differences else ""
 
 
-def _changed(action: Action) -> str:
-    return f": {', '.join(map(str, action.differences))}" if action.differences else _why(action)
+def _changed(action: Action) -> Words:
+    return say("cloud.changed_how", differences=tuple(item.says for item in action.differences)) if action.differences else _why(action)
 
 
-def _refused(action: Action, position: Position, said: str, remedy: str) -> Finding:
+def _refused(action: Action, position: Position, said: Words, remedy: Words) -> Finding:
     return Finding(
         "plan-would-lose",
         "error",
-        f"{action.label} {said} ({STAND_WORDS[position.stand]}) [{action.address}]",
+        say("cloud.plan_would", label=action.label, said=said, stand_words=STAND_WORDS[position.stand], address=action.address),
         remedy,
         system=position.system,
     )
@@ -169,12 +170,12 @@ def describe_drift(drift: Sequence[Action], position: Position) -> list[Finding]
     findings = []
     for item in drift:
         if item.action == "delete":
-            said = f"{item.label} is gone from the cloud: somebody deleted it"
-            again = "nothing lay on it: another one is made" if position.stand is Stand.NOTHING else "nothing is made anew in its place"
-            remedy = f"ask who did it; {again}"
+            said = say("cloud.drift_gone", label=item.label)
+            again = say("cloud.another_made") if position.stand is Stand.NOTHING else say("cloud.none_made")
+            remedy = say("cloud.ask_who", again=again)
         elif item.differences:
-            said = f"{item.label} was changed outside: {', '.join(map(str, item.differences))}"
-            remedy = "set it back on the cloud, or in the inventory; it is not mended by itself"
+            said = say("cloud.drift_changed", label=item.label, differences=tuple(part.says for part in item.differences))
+            remedy = say("cloud.set_back_cloud")
         else:
             continue
         findings.append(Finding("cloud-drift", "warning", said, remedy, system=position.system))

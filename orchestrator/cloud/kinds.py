@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import Refused
+from orchestrator.texts import say
 
 
 class Kind(StrEnum):
@@ -72,4 +73,4 @@ def read_kinds(module: Path) -> Kinds:
             listing=str(told.get("listing", "")),
         )
     except (tomllib.TOMLDecodeError, ValueError, AttributeError, TypeError) as error:
-        raise Refused(f"{error}", where=str(file), remedy=f"kinds are {', '.join(Kind)}; see terraform/README.md") from error
+        raise Refused(str(error), where=str(file), remedy=say("cloud.kinds_are", kind=tuple(Kind))) from error

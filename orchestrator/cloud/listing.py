@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from orchestrator.cloud.kinds import Kind
 from orchestrator.cloud.questions import CloudOffer
 from orchestrator.errors import ToolError
+from orchestrator.texts import say
 from orchestrator.tools import process
 
 REMOVAL_ORDER = (Kind.SERVER, Kind.RULE, Kind.PORT, Kind.VOLUME, Kind.ACCESS, Kind.PLACEMENT)
@@ -92,7 +93,7 @@ class NothingToList:
 
     def remove(self, thing: Thing) -> None:
         """There is nothing that would be ours to remove."""
-        raise ToolError(f"{thing.label} is not ours to remove", where=thing.name, remedy="remove it by hand where it stands")
+        raise ToolError(say("cloud.not_ours", label=thing.label), where=thing.name, remedy=say("cloud.remove_by_hand"))
 
 
 def open_listing(kind: str, inputs: Mapping[str, Any]) -> CloudListing:

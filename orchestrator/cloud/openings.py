@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import Any
 
 from orchestrator.errors import Finding
+from orchestrator.texts import say
 from orchestrator.tools.terraform import Server
 
 KNOCK_SECONDS = 3.0
@@ -106,13 +107,14 @@ def judge_openings(knocks: Iterable[Knock], openings: Sequence[Opening], system:
     findings = []
     for tried in knocks:
         allowed = bool(tried.sender) and any(opening.lets_in(tried.sender, tried.port) for opening in openings)
-        place = f"port {tried.port} of {tried.server} ({tried.address}), from {tried.sender or 'here'}"
+        place = say("cloud.port_of", port=tried.port, server=tried.server, address=tried.address, sender=tried.sender or say("cloud.here"))
         if allowed and tried.answer is Answer.SILENT:
-            said, remedy = f"{place}: a rule opens it, and it does not answer", "look at the server, its network and its security group"
+            said, remedy = say("cloud.opening_closed", place=place), say("cloud.look_at_server")
             findings.append(Finding("opening-closed", "error", said, remedy, system=system))
         elif not allowed and tried.answer is not Answer.SILENT:
-            said = f"{place}: no rule opens it, and it is {'open' if tried.answer is Answer.OPEN else 'reached (nothing listens)'}"
-            remedy = "see whether the cloud enforces security groups on that network, and who else opened it; then resume"
+            answer = say("cloud.open") if tried.answer is Answer.OPEN else say("cloud.reached")
+            said = say("cloud.opening_open", place=place, answer=answer)
+            remedy = say("cloud.see_enforced")
             findings.append(Finding("opening-open", "error", said, remedy, system=system))
     return findings
 

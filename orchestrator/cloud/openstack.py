@@ -14,6 +14,7 @@ from orchestrator.cloud.changes import read_mark
 from orchestrator.cloud.kinds import Kind
 from orchestrator.cloud.listing import Thing
 from orchestrator.errors import ToolError
+from orchestrator.texts import Words, say
 from orchestrator.tools.openstack_api import api_errors, connect
 
 GONE_SECONDS = 300.0
@@ -31,7 +32,7 @@ class OpenStackListing:
 
     def list_things(self, system: str, names: frozenset[str]) -> list[Thing]:
         """Servers, ports, volumes, security groups with their rules, server groups, and further disks that are attached."""
-        with api_errors("list what the cloud has"):
+        with api_errors(say("cloud.list_all")):
             servers = list(self._servers(system, names))
             groups = list(self._groups(system))
             volumes = list(self._volumes(system, names))
@@ -93,7 +94,7 @@ class OpenStackListing:
 
     def console_of(self, server: str) -> str:
         """See ``cloud.host_keys.Console``."""
-        with api_errors(f"read the console of {server}"):
+        with api_errors(say("cloud.read_console", server=server)):
             found = self.connection.compute.find_server(server, ignore_missing=False)
             answer = self.connection.compute.get_server_console_output(found) or {}
             return str(answer.get("output") or "")
@@ -110,9 +111,9 @@ class OpenStackListing:
             Kind.RULE: (lambda: self._delete_rule(thing), lambda: None),
         }
         delete, find = deeds[thing.kind]
-        with api_errors(f"remove {thing.label}"):
+        with api_errors(say("cloud.remove", label=thing.label)):
             delete()
-            self._wait(lambda: find() is None, f"{thing.label} to be gone")
+            self._wait(lambda: find() is None, say("cloud.to_be_gone", label=thing.label))
 
     def _delete_rule(self, thing: Thing) -> None:
         if thing.detail.get("attachment"):
@@ -128,18 +129,18 @@ class OpenStackListing:
             volume = volumes.find_volume(thing.id)
             return volume is None or volumes.get_volume(thing.id).status in ("available", "error", "error_deleting")
 
-        self._wait(is_free, f"{thing.label} to be let go by its server")
+        self._wait(is_free, say("cloud.to_be_let_go", label=thing.label))
         volumes.delete_volume(thing.id, ignore_missing=True)
 
     @staticmethod
-    def _wait(reached: Callable[[], bool], what: str) -> None:
+    def _wait(reached: Callable[[], bool], what: Words) -> None:
         deadline = time.monotonic() + GONE_SECONDS
         while not reached():
             if time.monotonic() > deadline:
                 raise ToolError(
-                    f"waited {GONE_SECONDS:.0f} s for {what}",
+                    say("cloud.waited", gone_seconds=GONE_SECONDS, what=what),
                     where="OpenStack",
-                    remedy="look at it on the cloud, then resume",
+                    remedy=say("cloud.look_then_resume"),
                     retryable=True,
                 )
             time.sleep(0.5)

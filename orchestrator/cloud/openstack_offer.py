@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from orchestrator.cloud.flavours import Flavour
 from orchestrator.cloud.questions import Answers, Image, Network, Quota
 from orchestrator.errors import ToolError
+from orchestrator.texts import Words, say
 from orchestrator.tools.openstack_api import api_errors, connect
 
 T = TypeVar("T")
@@ -28,38 +29,38 @@ class OpenStackOffer:
 
     def flavours(self) -> list[Flavour]:
         """Those that this account sees."""
-        with api_errors("list flavours"):
+        with api_errors(say("cloud.list_flavours")):
             return [Flavour(item.vcpus, item.ram, item.disk, item.name, item.id) for item in self.connection.compute.flavors(details=True)]
 
     def ask(self) -> Answers:
         """Everything, one question after the other. What the account may not ask is in ``rights``; a cloud that does not answer
         raises ToolError."""
-        rights: list[str] = []
+        rights: list[Words] = []
 
-        def asked(what: str, question: Callable[[], T], otherwise: T) -> T:
+        def asked(what: Words, question: Callable[[], T], otherwise: T) -> T:
             try:
                 with api_errors(what):
                     return question()
             except ToolError as error:
                 if error.retryable:  # silence is not a matter of rights
                     raise
-                rights.append(f"{what}: {error.what}")
+                rights.append(say("cloud.right_missing", what=what, said=error.says))
                 return otherwise
 
         cloud = self.connection
         return Answers(
-            flavours=tuple(asked("list flavours", self.flavours, [])),
-            images=tuple(asked("list images", lambda: [_image(item) for item in cloud.image.images()], [])),
-            networks=tuple(asked("list networks", self._networks, [])),
-            key_pairs=frozenset(asked("list key pairs", lambda: [item.name for item in cloud.compute.keypairs()], [])),
-            zones=frozenset(asked("list availability zones", lambda: [item.name for item in cloud.compute.availability_zones()], [])),
-            volume_types=frozenset(asked("list volume types", lambda: [item.name for item in cloud.block_storage.types()], [])),
+            flavours=tuple(asked(say("cloud.list_flavours"), self.flavours, [])),
+            images=tuple(asked(say("cloud.list_images"), lambda: [_image(item) for item in cloud.image.images()], [])),
+            networks=tuple(asked(say("cloud.list_networks"), self._networks, [])),
+            key_pairs=frozenset(asked(say("cloud.list_key_pairs"), lambda: [item.name for item in cloud.compute.keypairs()], [])),
+            zones=frozenset(asked(say("cloud.list_zones"), lambda: [item.name for item in cloud.compute.availability_zones()], [])),
+            volume_types=frozenset(asked(say("cloud.list_volume_types"), lambda: [item.name for item in cloud.block_storage.types()], [])),
             quotas={
-                **asked("ask for compute limits", self._compute_quotas, {}),
-                **asked("ask for volume limits", self._volume_quotas, {}),
-                **asked("ask for network quotas", self._network_quotas, {}),
+                **asked(say("cloud.ask_compute"), self._compute_quotas, {}),
+                **asked(say("cloud.ask_volumes"), self._volume_quotas, {}),
+                **asked(say("cloud.ask_network"), self._network_quotas, {}),
             },
-            clock_off=asked("ask for the time", self._clock_off, 0.0),
+            clock_off=asked(say("cloud.ask_time"), self._clock_off, 0.0),
             rights=tuple(rights),
         )
 
@@ -96,7 +97,9 @@ class OpenStackOffer:
         project = self.connection.current_project_id
         answer = self.connection.network.get(f"/quotas/{project}/details.json")
         if answer.status_code != 200:
-            raise ToolError(f"the cloud forbids it: {answer.text[:200]}", where="network quotas", remedy="docs/clouds.md lists the rights")
+            raise ToolError(
+                say("cloud.forbids", text=answer.text[:200]), where=say("cloud.network_quotas"), remedy=say("cloud.docs_rights")
+            )
         told = answer.json()["quota"]
         names = {"ports": "port", "security groups": "security_group", "security group rules": "security_group_rule"}
         return {

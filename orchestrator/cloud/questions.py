@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from orchestrator.cloud.flavours import Choice, Flavour, choose_flavour
 from orchestrator.errors import Finding
+from orchestrator.texts import Words, say
 
 CLOCK_SECONDS = 30
 """A cloud whose clock is further off gives tokens and certificates that are not valid yet, or any more."""
@@ -54,7 +55,7 @@ class Answers:
     volume_types: frozenset[str] = frozenset()
     quotas: Mapping[str, Quota] = field(default_factory=dict)
     clock_off: float = 0.0
-    rights: tuple[str, ...] = ()
+    rights: tuple[Words, ...] = ()
 
 
 class CloudOffer(Protocol):
@@ -95,7 +96,7 @@ def choose_flavours(demand: Demand, offered: Iterable[Flavour]) -> tuple[dict[st
 def judge_answers(demands: Iterable[Demand], answers: Answers) -> list[Finding]:
     """Every reason for which what these systems ask for could not be made, by name."""
     wave = list(demands)
-    findings = [Finding("cloud-rights", "error", said, "docs/clouds.md lists the rights that are needed") for said in answers.rights]
+    findings = [Finding("cloud-rights", "error", said, say("cloud.docs_rights_needed")) for said in answers.rights]
     needed: dict[str, float] = {}
     for demand in wave:
         chosen, unfit = choose_flavours(demand, answers.flavours)
@@ -106,8 +107,8 @@ def judge_answers(demands: Iterable[Demand], answers: Answers) -> list[Finding]:
     findings += _judge_quotas(needed, answers.quotas)
     findings += _judge_addresses(wave, answers)
     if abs(answers.clock_off) > CLOCK_SECONDS:
-        said = f"the cloud's clock and this machine's differ by {answers.clock_off:+.0f} s"
-        findings.append(Finding("cloud-clock", "error", said, "set both by a time server; tokens and certificates depend on it"))
+        said = say("cloud.clock_off", clock_off=answers.clock_off)
+        findings.append(Finding("cloud-clock", "error", said, say("cloud.set_clocks")))
     return findings
 
 
@@ -151,10 +152,8 @@ def _judge_quotas(needed: Mapping[str, float], quotas: Mapping[str, Quota]) -> l
             continue
         left = quota.limit - quota.used
         if amount > left:
-            said = f"quota of {name}: {amount:g} needed, {max(left, 0)} left ({quota.used} of {quota.limit} used)"
-            findings.append(
-                Finding("cloud-quota", "error", said, f"have it raised to {quota.used + math.ceil(amount)}, or take a smaller wave")
-            )
+            said = say("cloud.quota", name=name, amount=amount, max=max(left, 0), used=quota.used, limit=quota.limit)
+            findings.append(Finding("cloud-quota", "error", said, say("cloud.raise_quota", limit=quota.used + math.ceil(amount))))
     return findings
 
 
@@ -166,24 +165,28 @@ def _judge_names(demand: Demand, answers: Answers) -> list[Finding]:
     if not images:
         findings.append(_missing("image", image, sorted(item.name for item in answers.images), system))
     elif images[0].status != "active":
-        findings.append(Finding("cloud-image", "error", f"image {image} is {images[0].status}", "name an active one", system=system))
+        findings.append(
+            Finding(
+                "cloud-image", "error", say("cloud.image_is", image=image, status=images[0].status), say("cloud.name_active"), system=system
+            )
+        )
     else:
         findings += [
             Finding(
-                "cloud-disk", "error", f"server {name}: disk_gb is {server.get('disk_gb')}, and image {image} asks for {images[0].min_disk_gb} GB",
-                "give it a larger disk in the inventory", system=system,
+                "cloud-disk", "error", say("cloud.disk_small", name=name, disk_gb=str(server.get("disk_gb")), image=image, min_disk_gb=images[0].min_disk_gb),
+                say("cloud.larger_disk"), system=system,
             )
             for name, server in sorted(demand.servers().items())
             if math.ceil(float(server.get("disk_gb") or 50)) < images[0].min_disk_gb
         ]  # fmt: skip
     key_pair = str(inputs.get("key_pair") or "orchestrator")
     if key_pair not in answers.key_pairs:
-        findings.append(_missing("key pair", key_pair, sorted(answers.key_pairs), system))
-    findings += [_missing("availability zone", zone, sorted(answers.zones), system)
+        findings.append(_missing("key-pair", key_pair, sorted(answers.key_pairs), system))
+    findings += [_missing("availability-zone", zone, sorted(answers.zones), system)
                  for zone in inputs.get("availability_zones") or () if zone not in answers.zones]  # fmt: skip
     kind = str(inputs.get("volume_type") or "")
     if kind and kind not in answers.volume_types:
-        findings.append(_missing("volume type", kind, sorted(answers.volume_types), system))
+        findings.append(_missing("volume-type", kind, sorted(answers.volume_types), system))
     return findings
 
 
@@ -202,27 +205,41 @@ def _judge_addresses(demands: Iterable[Demand], answers: Answers) -> list[Findin
                 cards.setdefault(network, []).append(f"{demand.system}: {server}")
     for name, servers in sorted(cards.items()):
         networks = [network for network in answers.networks if name in (network.id, network.name)]
-        where = f"for {', '.join(servers[:3])}{' …' if len(servers) > 3 else ''}"
+        where = (*servers[:3], "…") if len(servers) > 3 else tuple(servers)
         if not networks:
-            findings.append(_missing("network", f"{name} {where}", sorted({network.name for network in answers.networks}), ""))
+            findings.append(
+                _missing(
+                    "network", say("cloud.name_for", name=name, servers=where), sorted({network.name for network in answers.networks}), ""
+                )
+            )
         elif len(networks) > 1 and name != networks[0].id:
             ids = ", ".join(network.id for network in networks)
             findings.append(
-                Finding("cloud-network", "error", f"the cloud has {len(networks)} networks {name}: {ids}", "name one by its id")
+                Finding(
+                    "cloud-network", "error", say("cloud.network_twice", count=len(networks), name=name, ids=ids), say("cloud.name_by_id")
+                )
             )
         elif not networks[0].free:
-            said = f"network {name} has no subnet: servers would get no address ({where})"
-            findings.append(Finding("cloud-network", "error", said, "have a subnet made, or name another network"))
+            said = say("cloud.network_no_subnet", name=name, servers=where)
+            findings.append(Finding("cloud-network", "error", said, say("cloud.make_subnet")))
         elif (left := min(networks[0].free.values())) < len(servers):
-            said = f"network {name}: {len(servers)} addresses needed, {left} left"
-            findings.append(Finding("cloud-addresses", "error", said, "have its subnet widened, or take a smaller wave"))
+            said = say("cloud.addresses_few", name=name, count=len(servers), left=left)
+            findings.append(Finding("cloud-addresses", "error", said, say("cloud.widen_subnet")))
     return findings
 
 
-def _missing(what: str, name: str, there: list[str], system: str) -> Finding:
-    listed = f"there is {', '.join(there[:12])}{' …' if len(there) > 12 else ''}" if there else "there is none"
-    return Finding(f"cloud-{what.replace(' ', '-')}", "error", f"the cloud has no {what} {name}", listed, system=system)
+WHAT = {
+    "image": say("cloud.image"), "key-pair": say("cloud.key_pair"), "availability-zone": say("cloud.zone"),
+    "volume-type": say("cloud.volume_type"), "network": say("cloud.network"),
+}  # fmt: skip
+"""What a cloud may lack, by the code of the finding."""
+
+
+def _missing(what: str, name: Words, there: list[str], system: str) -> Finding:
+    some = (*there[:12], "…") if len(there) > 12 else tuple(there)
+    listed = say("cloud.there_is", some=some) if there else say("cloud.there_is_none")
+    return Finding(f"cloud-{what}", "error", say("cloud.has_no", what=WHAT[what], name=name), listed, system=system)
 
 
 def _of(finding: Finding, system: str) -> Finding:
-    return Finding(finding.code, finding.severity, finding.message, finding.remedy, system=system)
+    return replace(finding, system=system)

@@ -22,6 +22,7 @@ from orchestrator.cloud.openings import judge_openings, observe_openings, read_o
 from orchestrator.cloud.questions import CloudOffer, Demand, choose_flavours
 from orchestrator.cloud.stand import Position, Stand
 from orchestrator.errors import Finding, NeedsPerson, Refused, ToolError
+from orchestrator.texts import kept, say
 from orchestrator.tools.terraform import KnownResource, Server, SystemTerraform, TerraformPlan
 from orchestrator.tools.terraform_module import variables_of
 
@@ -56,17 +57,17 @@ class CloudServers:
         """
         if owing := self.book.owing():
             raise Refused(
-                f"servers of {', '.join(owing)} are still there: another migration would begin on what was left on them",
-                where=self.system, remedy=f"`orchestrator resume {owing[-1]}` takes them away",
+                say("cloud.still_there", owing=tuple(owing)),
+                where=self.system, remedy=say("cloud.resume_takes", owing=owing[-1]),
             )  # fmt: skip
         position = self.book.position()
         self.find_state(position)
         if position.stand is Stand.NOTHING and self._half_taken_back():
-            self.say("what was being taken away when an earlier run was interrupted goes first")
+            self.say(str(say("cloud.first_taken")))
             self.take_back(expected=(), keep_volumes=False)
         self._clear_leftovers(position)
         if position.stand is Stand.NOTHING and self._must_start_over(position):
-            self.say("what an unfinished run made is not what is asked for now: it is taken away and made again")
+            self.say(str(say("cloud.start_over")))
             self.take_back(expected=(), keep_volumes=False)
         run = self.book.begin_run(self.module.name)
         plan = self.plan(position, run)
@@ -82,8 +83,8 @@ class CloudServers:
             made = self.terraform.outputs()
         if missing := sorted(set(self.inputs["servers"]) - made.keys()):
             raise ToolError(
-                f"applied, and the module's output `servers` does not say where {', '.join(missing)} answers",
-                where=str(self.module), remedy="hold the module to the contract in terraform/README.md, then resume",
+                say("cloud.no_output", missing=tuple(missing)),
+                where=str(self.module), remedy=say("cloud.hold_module"),
             )  # fmt: skip
         self.book.finish_runs(position, run)
         return made
@@ -104,11 +105,11 @@ class CloudServers:
         if not self._chosen:
             chosen, findings = choose_flavours(Demand(self.system, self.inputs), offer.flavours())
             if findings:
-                raise Refused(f"the cloud has no size for {len(findings)} servers", findings=findings, where=self.system)
+                raise Refused(say("cloud.no_size", count=len(findings)), findings=findings, where=self.system)
             for name, choice in chosen.items():
-                self.say(f"server {name}: flavour {choice.flavour.name}, {choice.why}")
+                self.say(str(say("cloud.flavour_chosen", name=name, flavour_name=choice.flavour.name, why=choice.why)))
             self.book.choose_flavours({
-                name: {"flavour": choice.flavour.name, "id": choice.flavour.id, "why": choice.why} for name, choice in chosen.items()
+                name: {"flavour": choice.flavour.name, "id": choice.flavour.id, "why": kept(choice.why)} for name, choice in chosen.items()
             })  # fmt: skip
             self._chosen = {name: choice.flavour.id for name, choice in chosen.items()}
         return self._chosen
@@ -118,10 +119,10 @@ class CloudServers:
         position = self.book.position()
         judgement = judge(read_changes(plan.shown, self.kinds), position, self.kinds, adopting=self._adopting)
         for note in judgement.notes:
-            self.say(f"{note.message}; {note.remedy}")
+            self.say(str(say("cloud.note", says=note.says, mend=note.mend)))
         if judgement.refusals:
             raise Refused(
-                f"Terraform's plan for {self.system} would lose what may hold data: nothing of it was run",
+                say("cloud.plan_loses", system=self.system),
                 findings=judgement.refusals, where=self.system,
             )  # fmt: skip
 
@@ -155,12 +156,12 @@ class CloudServers:
             return
         copy = self.terraform.restore_copy()
         if copy is not None:
-            self.say(f"Terraform's state was lost: its copy {copy.name} was put back")
+            self.say(str(say("cloud.state_restored", name=copy.name)))
         elif position.stand is not Stand.NOTHING:
             raise NeedsPerson(
-                "Terraform's state is lost, and no copy of it was kept: it does not know the servers that were handed over",
+                say("cloud.state_lost"),
                 where=str(self.terraform.folder),
-                remedy=f"`orchestrator cloud adopt {self.system}` takes them up again as they are; nothing was changed",
+                remedy=say("cloud.adopt_again", system=self.system),
             )
 
     def adopt(self) -> list[str]:
@@ -171,9 +172,9 @@ class CloudServers:
         """
         position = self.book.position()
         if self.terraform.resources():
-            raise Refused(f"the state of {self.system} knows its servers", where=self.system, remedy="there is nothing to adopt")
+            raise Refused(say("cloud.state_known", system=self.system), where=self.system, remedy=say("cloud.nothing_to_adopt"))
         if position.stand is Stand.NOTHING:
-            raise Refused(f"no server of {self.system} was handed over", where=self.system, remedy="`orchestrator migrate` makes them")
+            raise Refused(say("cloud.none_handed", system=self.system), where=self.system, remedy=say("cloud.migrate_makes"))
         plan = self.plan(position)
         self.terraform.discard(plan)
         left = self._left_alone()
@@ -185,8 +186,8 @@ class CloudServers:
         self.terraform.discard(again)
         if again.changes:
             raise NeedsPerson(
-                f"adopted, and Terraform would still change {', '.join(change.address for change in again.changes)}",
-                where=str(self.terraform.folder), remedy="read its plan in that folder; nothing of it is run",
+                say("cloud.adopted_changes", address=tuple(change.address for change in again.changes)),
+                where=str(self.terraform.folder), remedy=say("cloud.read_plan"),
             )  # fmt: skip
         return sorted(imports)
 
@@ -214,7 +215,7 @@ class CloudServers:
         unknown = [ident for ident in ids if ident not in kept]
         if unknown:
             raise Refused(
-                f"not kept for {self.system}: {', '.join(unknown)}", where=self.system, remedy="`orchestrator cloud kept` lists what is"
+                say("cloud.not_kept", system=self.system, unknown=tuple(unknown)), where=self.system, remedy=say("cloud.kept_lists")
             )
         volumes = [kept[ident] for ident in (ids or kept)]
         for volume in volumes:
@@ -247,14 +248,14 @@ class CloudServers:
             self.say(note.message)
         if comparison.refusals:
             raise Refused(
-                f"the cloud has what {self.system} does not know: nothing was made, and nothing taken away",
+                say("cloud.cloud_unknown", system=self.system),
                 findings=comparison.refusals, where=self.system,
             )  # fmt: skip
         self._remove(comparison.leftovers)
 
     def _remove(self, things: Sequence[Thing]) -> None:
         for thing in things:
-            self.say(f"left by an unfinished run of ours, taken away: {thing.label}")
+            self.say(str(say("cloud.leftover_gone", label=thing.label)))
             self.listing.remove(thing)
             self.book.removed(thing.label, thing.id, thing.run)
 
@@ -265,13 +266,15 @@ class CloudServers:
         except ToolError:
             return error
         reasons = [
-            f"{thing.label} is {thing.status}: {thing.why or 'the cloud gives no reason'}"
+            say("cloud.thing_failed", label=thing.label, status=thing.status, why=thing.why or say("cloud.no_reason"))
             for thing in things
             if "ERROR" in thing.status.upper()
         ]
         if not reasons:
             return error
-        return ToolError(f"{error.what}; {'; '.join(reasons)}", where=error.where, remedy=error.remedy, retryable=True)
+        return ToolError(
+            say("cloud.said_also", what=error.says, reasons=tuple(reasons)), where=error.place, remedy=error.mend, retryable=True
+        )
 
     # ------------------------------------------------------------ taking back
 
@@ -285,7 +288,7 @@ class CloudServers:
         if not self.terraform.has_state:
             copy = self.terraform.restore_copy()
             if copy is not None:
-                self.say(f"Terraform's state was lost: its copy {copy.name} was put back")
+                self.say(str(say("cloud.state_restored", name=copy.name)))
         things = self.list_things()
         self._look_for_locks(things)
         known = self.terraform.known()
@@ -305,7 +308,7 @@ class CloudServers:
         self._look_again(position)
         if keep_volumes:
             if disks:
-                self.say(f"kept until released (`orchestrator cloud release`): {', '.join(disk.name for disk in disks)}")
+                self.say(str(say("cloud.kept_until", name=tuple(disk.name for disk in disks))))
         else:
             self._release(self._half_taken_back())
 
@@ -317,9 +320,9 @@ class CloudServers:
         unknown = [resource.address for resource in known if self._kind(resource) is Kind.UNKNOWN]
         if unknown:
             raise NeedsPerson(
-                f"module {self.module.name} does not say whether these hold data: {', '.join(unknown)}; nothing was destroyed",
+                say("cloud.module_silent", name=self.module.name, unknown=tuple(unknown)),
                 where=str(self.module / FILE),
-                remedy="name their types there (terraform/README.md: what is a volume stays), then resume",
+                remedy=say("cloud.name_types"),
             )
 
     def _look_for_locks(self, things: Sequence[Thing]) -> None:
@@ -327,8 +330,8 @@ class CloudServers:
         locked = [thing.label for thing in things if thing.kind is Kind.SERVER and thing.detail.get("locked")]
         if locked:
             raise ToolError(
-                f"locked on the cloud: {', '.join(locked)}; nothing was destroyed", where=self.system,
-                remedy="have it unlocked by whoever locked it, then resume",
+                say("cloud.locked", locked=tuple(locked)), where=self.system,
+                remedy=say("cloud.unlock"),
             )  # fmt: skip
 
     def _inputs_to_destroy(self) -> dict[str, Any]:
@@ -343,9 +346,9 @@ class CloudServers:
         missing = set(expected) - {thing.name for thing in ours if thing.kind is Kind.SERVER}
         if missing and self.kinds.listing != "none":
             raise ToolError(
-                f"the journal says that servers were handed over, and neither state nor cloud knows them: {', '.join(sorted(missing))}",
+                say("cloud.journal_says", missing=tuple(sorted(missing))),
                 where=str(self.terraform.folder),
-                remedy="find out on the cloud what became of them (docs/clouds.md); nothing was destroyed",
+                remedy=say("cloud.find_out"),
             )
         kept = {volume.id for volume in self.book.kept()}
         volumes = [thing for thing in ours if thing.kind is Kind.VOLUME and thing.id not in kept]
@@ -359,9 +362,9 @@ class CloudServers:
         self._remove(comparison.leftovers)
         if comparison.refusals:
             raise NeedsPerson(
-                f"destroyed, and the cloud still has: {'; '.join(finding.message for finding in comparison.refusals)}",
+                say("cloud.still_has", message=tuple(finding.says for finding in comparison.refusals)),
                 where=self.system,
-                remedy=comparison.refusals[0].remedy,
+                remedy=comparison.refusals[0].mend,
             )
 
     def _release(self, disks: Sequence[KeptVolume]) -> None:

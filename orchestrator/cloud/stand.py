@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from orchestrator.texts import say
+
 
 class Stand(StrEnum):
     """In rising order of what would be lost."""
@@ -22,10 +24,10 @@ class Stand(StrEnum):
 
 
 STAND_WORDS = {
-    Stand.NOTHING: "nothing was handed over yet",
-    Stand.HANDED_OVER: "its servers were handed over: data is being copied to them",
-    Stand.LIVE: "it is live on these servers",
-    Stand.ACCEPTED: "it was accepted on these servers: there is no other copy",
+    Stand.NOTHING: say("cloud.stand_nothing"),
+    Stand.HANDED_OVER: say("cloud.stand_handed_over"),
+    Stand.LIVE: say("cloud.stand_live"),
+    Stand.ACCEPTED: say("cloud.stand_accepted"),
 }
 
 

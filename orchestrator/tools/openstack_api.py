@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from orchestrator.errors import ToolError
+from orchestrator.texts import Words
 
 API_SECONDS = 20
 """How long one call may take: a cloud that does not answer is said, and not waited for."""
@@ -17,7 +18,7 @@ LOGIN_SECONDS = 8
 
 
 @contextmanager
-def api_errors(doing: str) -> Iterator[None]:
+def api_errors(doing: Words) -> Iterator[None]:
     """The SDK's errors as ours: what was asked, and what to do. Raises ToolError."""
     import keystoneauth1.exceptions as keystone
     import openstack.exceptions as sdk

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import texts
+from orchestrator import errors, texts
 from orchestrator.errors import Finding
 from orchestrator.journal.states import Ending, MigrationState, StepState
 from orchestrator.runbooks import GOING_BACK, GOING_BACK_ALONE, RUNBOOKS
@@ -79,7 +79,7 @@ def test_no_sentence_is_unused():
     assert unused == []
 
 
-ONE_LANGUAGE = ("inventory", "policy")
+ONE_LANGUAGE = ("cloud", "inventory", "policy")
 """Rooms whose sentences stand in the catalogue."""
 GLUED = re.compile(r"[\u4e00-\u9fff”：？）][\s，。]*\([a-z`“–-][^()]*[a-z]{3}[^()]*\)\W*$")
 
@@ -93,6 +93,68 @@ def test_no_room_says_a_thing_in_two_languages_at_once():
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and GLUED.search(node.value) and "graded" not in node.value
     ]
     assert glued == []
+
+
+OUR_ERRORS = {
+    name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, (errors.OrchestratorError, Finding))
+}
+"""Called with words for people: what, or what was found, and what to do."""
+NOTHING_WRITTEN_OUT = ("cloud",)
+"""Rooms in which not one of them is made of words that stand there."""
+
+
+def is_written_out(node: ast.expr | None) -> bool:
+    """Words that are glued together, or stand there, instead of a sentence of the catalogue."""
+    if isinstance(node, ast.IfExp):
+        return is_written_out(node.body) or is_written_out(node.orelse)
+    if isinstance(node, ast.BoolOp):
+        return any(map(is_written_out, node.values))
+    if isinstance(node, ast.BinOp):
+        return is_written_out(node.left) or is_written_out(node.right)
+    parts = node.values if isinstance(node, ast.JoinedStr) else [node]
+    return any(isinstance(part, ast.Constant) and isinstance(part.value, str) and " " in part.value for part in parts)
+
+
+def written_out(tree: ast.AST) -> Iterator[int]:
+    """Lines that make a finding or an error of words that no catalogue has, themselves or by a function beside them."""
+    makers = {
+        node.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef) and isinstance(node.returns, ast.Name) and node.returns.id in OUR_ERRORS
+    }
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        if name in OUR_ERRORS | makers:
+            named = [word.value for word in node.keywords if word.arg in ("what", "says", "mend", "remedy", "message")]
+            if any(map(is_written_out, [*node.args, *named])):
+                yield node.lineno
+
+
+def test_no_finding_and_no_error_is_of_words_that_no_catalogue_has():
+    found = [
+        f"{path.relative_to(SOURCES)}:{line}"
+        for room in NOTHING_WRITTEN_OUT
+        for path in sorted((SOURCES / room).rglob("*.py"))
+        for line in written_out(ast.parse(path.read_text("utf-8")))
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ('raise Refused(f"{name} is not there", remedy=say("a.b"))', True),
+        ('raise Refused(say("a.b", name=name), where=f"{name} here", remedy=say("a.c"))', False),
+        ('raise errors.ToolError(say("a.b"), remedy="look at it")', True),
+        ('Finding("no-host", "error", say("a.b") if known else "nobody knows", say("a.c"))', True),
+        ('Finding("no-host", "error", str(error), say("a.c"))', False),
+        ('def _missing(name: str) -> Finding: ...\n_missing(f"{name} is missing")', True),
+    ],
+)
+def test_words_that_no_catalogue_has_are_seen(source: str, found: bool):
+    assert bool(list(written_out(ast.parse(source)))) is found
 
 
 def test_a_sentence_is_spoken_in_the_readers_language_with_what_stands_in_it():
