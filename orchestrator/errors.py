@@ -120,6 +120,14 @@ class Finding:
         return cls(**{**packed, "says": texts.unpack(packed["says"]), "mend": texts.unpack(packed["mend"])})
 
 
+class Unfit(ValueError):
+    """What a schema's own rule says against a value, in words of the catalogue."""
+
+    def __init__(self, says: Words) -> None:
+        super().__init__(says)
+        self.says = says
+
+
 class UsageError(OrchestratorError):
     """The command line is wrong; nothing was changed."""
 

@@ -6,7 +6,16 @@ import datetime as dt
 from enum import StrEnum
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    model_serializer,
+)
 
 SystemId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{1,62}$")]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -521,7 +530,27 @@ class PlanWave(Noun):
     """In the order of their cutovers."""
 
 
-class PlanNote(Noun):
+class Said(Noun):
+    """What kept English words were made from (``texts.pack``): codes and values, for readers of another language."""
+
+    message: JsonValue = None
+    remedy: JsonValue = None
+
+
+class _WithSaid(Noun):
+    """Has English words, and beside them what they were made from; a plan of an older release has only the words, and its digest stays."""
+
+    said: Said | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_nothing(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        data: dict[str, Any] = dump(self)
+        if data.get("said") is None:
+            data.pop("said", None)
+        return data
+
+
+class PlanNote(_WithSaid):
     """What a reader of the plan must know: a warning, a system that is not planned, a live violation."""
 
     code: str
@@ -530,7 +559,7 @@ class PlanNote(Noun):
     system: str = ""
 
 
-class MovedPromise(Noun):
+class MovedPromise(_WithSaid):
     """A re-plan gave a system another week than the former plan did."""
 
     system: SystemId

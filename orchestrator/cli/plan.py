@@ -172,7 +172,7 @@ def what_if_command(
     if json_:
         as_json({"as_of": in_force.as_of if in_force else None, "plan_in_force": kept.digest if kept else None, **_difference(found)})
         return int(Exit.DONE)
-    click.echo(f"若 (what if): {', '.join(found.changes)}")
+    click.echo(f"若 (what if): {', '.join(map(str, found.changes))}")
     if in_force:
         click.echo(
             f"  自 {in_force.as_of} 起，在现行计划 {in_force.plan.digest[:12]} 的基础上重排 (re-planned from that day on, the plan in force kept where it can be)"

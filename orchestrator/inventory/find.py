@@ -9,6 +9,7 @@ from typing import TypeVar
 from orchestrator.errors import UsageError
 from orchestrator.inventory.names import is_id, key, near, sounds
 from orchestrator.models import Department, Inventory, System
+from orchestrator.texts import Words, say
 
 Named = TypeVar("Named", System, Department)
 _SHORTEST_SOUND = 3
@@ -28,9 +29,10 @@ def find_system(inventory: Inventory, said: str, *, outside: bool = False) -> Sy
     if len(found) == 1:
         return found[0]
     if found:
-        told = "; ".join(f"{one.id}（{owners.get(one.department, one.department)}）" for one in found[:LISTED])
-        raise UsageError(f"several systems are called {said} ({len(found)})", remedy=f"name one by its id: {told}")
-    raise UsageError(f"no such system in the count: {said}", remedy=_alike(systems, said, "`orchestrator inventory show` lists them"))
+        told = tuple(f"{one.id}（{owners.get(one.department, one.department)}）" for one in found[:LISTED])
+        several = say("inventory.several_systems", name=said, count=len(found))
+        raise UsageError(several, remedy=say("inventory.name_by_id", candidates=told))
+    raise UsageError(say("inventory.no_system", name=said), remedy=_alike(systems, said, say("inventory.show_lists")))
 
 
 def find_department(departments: Sequence[Department], said: str) -> Department:
@@ -39,10 +41,11 @@ def find_department(departments: Sequence[Department], said: str) -> Department:
     if len(found) == 1:
         return found[0]
     if found:
-        told = ", ".join(one.id for one in found[:LISTED])
-        raise UsageError(f"several departments are called {said}", remedy=f"name one by its id: {told}")
-    known = ", ".join(f"{one.name}（{one.id}）" for one in departments[:LISTED]) or "there is none in the inventory"
-    raise UsageError(f"there is no department {said}", remedy=_alike(departments, said, f"name one of: {known}"))
+        told = tuple(one.id for one in found[:LISTED])
+        raise UsageError(say("inventory.several_departments", name=said), remedy=say("inventory.name_by_id", candidates=told))
+    known = tuple(f"{one.name}（{one.id}）" for one in departments[:LISTED])
+    otherwise = say("inventory.name_one_of", known=known) if known else say("inventory.no_departments")
+    raise UsageError(say("inventory.no_such_department", name=said), remedy=_alike(departments, said, otherwise))
 
 
 def id_or_as_typed(inventory: Inventory, said: str) -> str:
@@ -89,10 +92,10 @@ def _as_typed(said: str) -> str:
     return said
 
 
-def _alike(known: Iterable[System] | Iterable[Department], said: str, otherwise: str) -> str:
+def _alike(known: Iterable[System] | Iterable[Department], said: str, otherwise: Words) -> Words:
     """``did you mean``: those whose id or name looks like it."""
     words: dict[str, str] = {}
     for one in known:
         words |= dict.fromkeys((one.id, one.name), f"{one.id}（{one.name}）")
     alike = dict.fromkeys(words[word] for word in near(said, words))
-    return f"did you mean {', '.join(alike)}?" if alike else otherwise
+    return say("inventory.did_you_mean", candidates=tuple(alike)) if alike else otherwise

@@ -74,7 +74,7 @@ def load_strict(paths: Sequence[Path]) -> Reading:
     """Like ``load``, for commands that act. Raises ``Refused`` with every finding if any is an error."""
     reading = load(paths)
     if reading.errors:
-        raise Refused("the inventory has errors", findings=reading.findings, where=", ".join(map(str, paths)))
+        raise Refused(say("inventory.has_errors"), findings=reading.findings, where=", ".join(map(str, paths)))
     return reading
 
 
@@ -89,15 +89,15 @@ def load_sites(path: Path) -> Sites:
     file = path / "sites.yaml" if path.is_dir() else path
     documents, findings = read_yaml(file, file.name)
     if findings or len(documents) != 1 or not isinstance(documents[0], Map):
-        raise Refused("sites cannot be read", findings=findings, where=str(file))
+        raise Refused(say("inventory.sites_unread"), findings=findings, where=str(file))
     try:
         return Sites.model_validate(documents[0])
     except ValidationError as error:
         faults = [
-            Finding("bad-value", "error", fault["msg"], "correct the value", file=file.name, cell=".".join(map(str, fault["loc"])))
+            Finding("bad-value", "error", fault["msg"], say("inventory.correct_value"), file=file.name, cell=".".join(map(str, fault["loc"])))
             for fault in error.errors(include_url=False, include_input=False)
         ]
-        raise Refused("sites cannot be read", findings=faults, where=str(file)) from None
+        raise Refused(say("inventory.sites_unread"), findings=faults, where=str(file)) from None
 
 
 @contextmanager

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from orchestrator.errors import Finding
-from orchestrator.models import Inventory, Plan, PlanEntry, Verdict
-from orchestrator.planning.notes import STAYING_CODES
+from orchestrator.models import Inventory, Plan, PlanBaseline, PlanEntry, Verdict
+from orchestrator.planning.notes import STAYING_CODES, note_words
 from orchestrator.planning.plan import baseline_of, facts_of
 from orchestrator.planning.programme import Programme
+from orchestrator.texts import Words, say
 
-REMEDY = "`orchestrator plan --replan`, compare, and have the new plan approved (`orchestrator plan approve`)"
+REMEDY = say("planning.replan_and_approve")
 SHOWN = 120
 """Characters of a value that are shown."""
 
@@ -34,37 +35,49 @@ def changes_since(
     for entry in plan.entries if system is None else _concerned(system, entries):
         one = systems.get(entry.system)
         if one is None:
-            found.append(Finding("gone-since", "error", f"{entry.system} is not in the count any more", REMEDY, system=entry.system))
+            found.append(Finding("gone-since", "error", say("planning.gone_since", system=entry.system), REMEDY, system=entry.system))
         elif system is None or system == entry.system or system in entry.together_with:
             changed = "; ".join(_differences(entry.facts, facts_of(one, verdicts[entry.system], levels[one.department])))
             if changed:
-                found.append(Finding("changed-since", "error", f"{entry.system}: {changed}", REMEDY, system=entry.system))
+                found.append(
+                    Finding(
+                        "changed-since",
+                        "error",
+                        say("planning.changed_since", system=entry.system, changed=changed),
+                        REMEDY,
+                        system=entry.system,
+                    )
+                )
     planned = set(entries)
     if system is not None and system not in planned:
-        said = next((note.message for note in plan.notes if note.system == system), "it was not known to this plan")
-        found.append(Finding("not-planned", "error", f"{system} is not in this plan: {said}", REMEDY, system=system))
+        why: Words = next((note_words(note) for note in plan.notes if note.system == system), say("planning.not_known_to_plan"))
+        found.append(Finding("not-planned", "error", say("planning.not_in_plan", system=system, why=why), REMEDY, system=system))
     elif system is None:
         stayed = {note.system for note in plan.notes if note.code in STAYING_CODES}
         moved_since = {sid for sid in stayed if sid in verdicts and verdicts[sid].strategy.moves}
         known = (planned | {note.system for note in plan.notes}) - moved_since
         found += [
-            Finding("new-since", "error", f"{sid} was not known to this plan", REMEDY, system=sid) for sid in sorted(set(systems) - known)
+            Finding("new-since", "error", say("planning.new_since", system=sid), REMEDY, system=sid) for sid in sorted(set(systems) - known)
         ]
     if changed := "; ".join(_differences(plan.programme, programme.settings())):
-        found.append(Finding("programme-since", "error", f"program.yaml: {changed}", REMEDY))
+        found.append(Finding("programme-since", "error", say("planning.programme_since", changed=changed), REMEDY))
     if changed := "; ".join(_differences(plan.target, programme.target)):
-        found.append(Finding("cloud-since", "error", f"the cloud's settings in orchestrator.toml: {changed}", REMEDY))
+        found.append(Finding("cloud-since", "error", say("planning.cloud_since", changed=changed), REMEDY))
     if plan.policy_digest != policy_digest:
-        message = f"the policy: {plan.policy_digest[:12]} → {policy_digest[:12]} (verdicts that it changes are named beside)"
-        found.append(Finding("policy-since", "error", message, REMEDY))
+        digests = {"before": plan.policy_digest[:12], "now": policy_digest[:12]}
+        found.append(Finding("policy-since", "error", say("planning.policy_since", **digests), REMEDY))
     if plan.baseline != (now := baseline_of(programme)):
-        counted = [f"{one.systems} systems, {one.changes} changes" if one else "not frozen" for one in (plan.baseline, now)]
-        remedy = "plan again when the targets matter; no date depends on it"
-        found.append(Finding("baseline-since", "warning", f"the baseline: {counted[0]} → {counted[1]}", remedy))
+        changed_count = say("planning.baseline_since", before=_counted(plan.baseline), now=_counted(now))
+        found.append(Finding("baseline-since", "warning", changed_count, say("planning.plan_again_for_targets")))
     if plan.inventory_digest != inventory_digest and not found:
-        message = "the inventory has changed since this plan was made, in nothing that planning reads"
-        found.append(Finding("inventory-since", "warning", message, "read the difference, then approve again if your rules ask for it"))
+        found.append(Finding("inventory-since", "warning", say("planning.inventory_since"), say("planning.approve_again_if_asked")))
     return tuple(found)
+
+
+def _counted(baseline: PlanBaseline | None) -> Words:
+    if baseline is None:
+        return say("planning.not_frozen")
+    return say("planning.frozen_with", systems=baseline.systems, changes=baseline.changes)
 
 
 def _concerned(system: str, entries: Mapping[str, PlanEntry]) -> Iterator[PlanEntry]:

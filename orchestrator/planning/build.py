@@ -16,6 +16,7 @@ from orchestrator.planning.problem import OVERRUN_WEEKS, Group, Problem, Target,
 from orchestrator.planning.programme import Programme, Standing
 from orchestrator.policy.assess import moving
 from orchestrator.policy.counting import Member, unexplained
+from orchestrator.texts import say
 
 LISTED = 20
 """Unrecorded differences from the baseline that are listed one by one."""
@@ -80,7 +81,11 @@ def build(
             names = ", ".join(systems[m].id for m in group.members)
             root = ", ".join(systems[m].id for m in groups[blocked].members)
             group.blocked = Finding(
-                "needs-blocked", "error", f"{names} needs {root}, which cannot be planned", f"see the reason given for {root}", system=names
+                "needs-blocked",
+                "error",
+                say("planning.needs_blocked", names=names, root=root),
+                say("planning.see_reason", names=root),
+                system=names,
             )
     for number in range(len(groups) - 1, -1, -1):  # what is needed early opens early
         for other in groups[number].needs:
@@ -132,8 +137,8 @@ def _on_retiring(inventory: Inventory, verdicts: Mapping[str, Verdict], staying:
     """Systems that move although something they need is to be switched off."""
     return [
         Finding(
-            "needs-retiring", "warning", f"{system.id} depends on {other}, which is to be switched off",
-            "settle what takes its place before the system moves", system=system.id,
+            "needs-retiring", "warning", say("planning.needs_retiring", system=system.id, other=other),
+            say("planning.settle_successor"), system=system.id,
         )
         for system in inventory.systems
         for other in system.depends_on
@@ -180,18 +185,18 @@ def _uncounted(programme: Programme, inventory: Inventory) -> list[Finding]:
     frozen, zone = programme.baseline, ZoneInfo(programme.timezone)
     found = unexplained(frozen.members, inventory, frozen.records, zone) if frozen else []
     more = (
-        [Finding("baseline-more", "warning", f"and {len(found) - LISTED} more differences", found[0].remedy)] if len(found) > LISTED else []
+        [Finding("baseline-more", "warning", say("planning.more_differences", count=len(found) - LISTED), found[0].mend)]
+        if len(found) > LISTED
+        else []
     )
     return [*found[:LISTED], *more]
 
 
 def _chain(lost: tuple[str, str], stays: set[str]) -> Finding:
     system, other = lost
-    what = "is outside the count and stays where it is" if other in stays else "is not in the inventory or stays out as classified"
-    return Finding(
-        "chain-to-excluded", "error", f"{system} depends on {other}, which {what}",
-        f"name {other} under `reachable` in program.yaml when {system} reaches it over a link, or mend `depends_on`", system=system,
-    )  # fmt: skip
+    named = {"system": system, "other": other}
+    says = say("planning.needs_outside_count", **named) if other in stays else say("planning.needs_unknown", **named)
+    return Finding("chain-to-excluded", "error", says, say("planning.name_reachable", **named), system=system)
 
 
 def _behind(mine: Standing, need: Standing | None) -> bool:
@@ -214,7 +219,7 @@ def _strangers(programme: Programme, inventory: Inventory) -> list[Finding]:
     )
     return [
         Finding(
-            "programme-stranger", "warning", f"program.yaml {where}: {sid} is not in the inventory: this has no effect", "correct the name, or remove it",
+            "programme-stranger", "warning", say("planning.programme_stranger", where=where, id=sid), say("planning.correct_name"),
             system=sid if known is not departments else "",
         )
         for where, sid, known in told
@@ -223,7 +228,12 @@ def _strangers(programme: Programme, inventory: Inventory) -> list[Finding]:
 
 
 def _stand(
-    group: Group, members: Sequence[System], states: Mapping[str, Standing], promised: Mapping[str, dt.datetime], base: dt.date, starts: dt.date
+    group: Group,
+    members: Sequence[System],
+    states: Mapping[str, Standing],
+    promised: Mapping[str, dt.datetime],
+    base: dt.date,
+    starts: dt.date,
 ) -> None:
     held = [states[one.id] for one in members if one.id in states and states[one.id].state in {"done", "under_way"}]
     promises = [promised[one.id] for one in members if one.id in promised]

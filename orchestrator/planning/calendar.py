@@ -16,6 +16,7 @@ from orchestrator.errors import Finding
 from orchestrator.models import PlanEntry, System, Window
 from orchestrator.planning.hours import windows_for
 from orchestrator.planning.programme import Programme
+from orchestrator.texts import say
 
 DAY = dt.timedelta(days=1)
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -70,13 +71,13 @@ def calendar_findings(programme: Programme, first: dt.date, last: dt.date) -> tu
     unknown = [year for year in range(first.year, last.year + 1) if year not in listed and not _library_day(dt.date(year, 7, 1)).known]
     if not unknown:
         return ()
-    years = ", ".join(str(year) for year in unknown)
+    years = tuple(str(year) for year in unknown)
     return (
         Finding(
             "calendar-unknown",
             "warning",
-            f"public holidays of {years} are not known: Monday to Friday were taken for working days",
-            "list `holidays` and `workdays` of these years in program.yaml, or update the calendar library when they are published",
+            say("planning.calendar_unknown", years=years),
+            say("planning.list_holidays"),
         ),
     )
 

@@ -11,7 +11,9 @@ from orchestrator.planning.capacity import stream_of
 from orchestrator.planning.patterns import PatternBook
 from orchestrator.planning.problem import CLOUD_DIMENSIONS, Group, Resource, profile_of, team_tenths
 from orchestrator.planning.programme import Programme
-from orchestrator.planning.words import resource_name
+from orchestrator.planning.words import capacity_name, in_units, some_of, unit_of
+from orchestrator.policy.assess import strategy_name
+from orchestrator.texts import Value, say
 
 
 class GroupFactory:
@@ -48,8 +50,8 @@ class GroupFactory:
             for skill, weeks in asked.skills.items() if self.programme.teams else ():
                 if f"skill:{skill}" not in self.named:
                     blocked = Finding(
-                        "no-team", "error", f"{one.id} ({verdict.strategy}) needs the skill {skill}, which no team has",
-                        f"add `skill: {skill}` under `teams` in program.yaml", system=one.id,
+                        "no-team", "error", say("planning.no_team", system=one.id, strategy=strategy_name(verdict.strategy), skill=skill),
+                        say("planning.add_skill", skill=skill), system=one.id,
                     )  # fmt: skip
                     continue
                 units = team_tenths(weeks, asked.complexity_factor, verdict.complexity)
@@ -71,11 +73,8 @@ class GroupFactory:
     def warnings(self) -> list[Finding]:
         found = self.book.warnings()
         if self.unsized:
-            some = ", ".join(self.unsized[:5]) + (" …" if len(self.unsized) > 5 else "")
-            found.append(Finding(
-                "size-unknown", "warning", f"{len(self.unsized)} systems state no vCPUs, memory or storage ({some}): counted as 0",
-                "fill in the planning columns", system=self.unsized[0],
-            ))  # fmt: skip
+            says = say("planning.size_unknown", count=len(self.unsized), some=some_of(self.unsized, 5))
+            found.append(Finding("size-unknown", "warning", says, say("planning.fill_in_columns"), system=self.unsized[0]))
         return found
 
     def _copying(self, one: System) -> int:
@@ -116,18 +115,15 @@ def beyond(group: Group, resources: Sequence[Resource], cloud: Sequence[Sequence
 
 def _no_window(group: Group, names: str, weeks: int) -> Finding:
     """No opening is long enough: because of the blackouts, or without them too."""
-    pattern, together = group.pattern, " together" if len(group.members) > 1 else ""
+    pattern, alone = group.pattern, len(group.members) == 1
     if closed := pattern.closed_by(weeks):
-        which = ", ".join(f"{one.name} ({one.starts} to {one.ends})" for one in closed[:3]) + (" …" if len(closed) > 3 else "")
-        return Finding(
-            "blacked-out", "error", f"{names}: blackouts leave no window{together} of the {pattern.hours:g} h that the cutover needs: {which}",
-            "a shorter blackout, or one that names the departments it is for", system=names,
-        )  # fmt: skip
-    return Finding(
-        "window-too-short", "error",
-        f"{names}: the cutover needs {pattern.hours:g} h, the longest window{together} has {pattern.longest(weeks):g} h",
-        "declare a longer window (for a cycle: one that all of them share)", system=names,
-    )  # fmt: skip
+        days = [f"{one.name} {one.starts}–{one.ends}" for one in closed]
+        needed: dict[str, Value] = {"names": names, "hours": pattern.hours, "blackouts": some_of(days, 3)}
+        says = say("planning.blacked_out", **needed) if alone else say("planning.blacked_out_together", **needed)
+        return Finding("blacked-out", "error", says, say("planning.shorter_blackout"), system=names)
+    lengths: dict[str, Value] = {"names": names, "hours": pattern.hours, "longest": pattern.longest(weeks)}
+    says = say("planning.window_too_short", **lengths) if alone else say("planning.window_too_short_together", **lengths)
+    return Finding("window-too-short", "error", says, say("planning.longer_window"), system=names)
 
 
 def impossible(
@@ -139,17 +135,15 @@ def impossible(
     for number, amount in peaks_of(group).items():
         most = max(resources[number].capacity)
         if amount > most:
-            words = resource_name(resources[number].name, "en")
-            what = f"a cycle of {len(group.members)} systems" if len(group.members) > 1 else "it"
-            return Finding(
-                "beyond-limit", "error",
-                f"{names}: {what} needs {amount} {resources[number].unit} in one week, at most {most} are there ({words})",
-                "raise the limit, prepare for more weeks, or break the cycle", system=names,
+            name = resources[number].name
+            says = say(
+                "planning.beyond_limit", names=names, capacity=capacity_name(name), amount=in_units(name, amount), unit=unit_of(name),
+                most=in_units(name, most),
             )  # fmt: skip
+            return Finding("beyond-limit", "error", says, say("planning.raise_limit"), system=names)
     for dimension, (row, amount) in enumerate(zip(cloud, group.cloud, strict=False)):
         if amount and all(room is not None and room < amount for room in row):
-            return Finding(
-                "beyond-limit", "error", f"{names} needs {amount} of cloud {CLOUD_DIMENSIONS[dimension]}, more than there ever is",
-                "add a capacity step to the cloud", system=names,
-            )  # fmt: skip
+            capacity = capacity_name(f"cloud:{CLOUD_DIMENSIONS[dimension]}")
+            says = say("planning.beyond_cloud", names=names, amount=amount, capacity=capacity)
+            return Finding("beyond-limit", "error", says, say("planning.add_capacity_step"), system=names)
     return None

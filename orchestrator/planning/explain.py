@@ -18,12 +18,12 @@ from orchestrator.planning.capacity import stream_of
 from orchestrator.planning.demand import beyond
 from orchestrator.planning.lift import BY_CAPACITY, copied_at_once, lifted
 from orchestrator.planning.orders import Closures
-from orchestrator.planning.patterns import WEEK
 from orchestrator.planning.problem import Problem, Target
 from orchestrator.planning.relax import Change
 from orchestrator.planning.schedule import Schedule
 from orchestrator.planning.suffice import sufficient
-from orchestrator.planning.words import resource_name
+from orchestrator.planning.words import capacity_name
+from orchestrator.texts import Value, say
 
 LISTED = 30
 """Findings of one kind that are listed one by one."""
@@ -73,7 +73,11 @@ def blocked_findings(problem: Problem) -> list[Finding]:
     hanging = [group.blocked for group in problem.groups if group.blocked and group.blocked.code == "needs-blocked"]
     found = [*roots, *hanging[:LISTED]]
     if len(hanging) > LISTED:
-        found.append(Finding("needs-blocked", "error", f"and {len(hanging) - LISTED} more that need them", "see the reasons above"))
+        found.append(
+            Finding(
+                "needs-blocked", "error", say("planning.more_that_need", count=len(hanging) - LISTED), say("planning.see_reasons_above")
+            )
+        )
     return found
 
 
@@ -81,10 +85,11 @@ def _missed(problem: Problem, schedule: Schedule, number: int) -> Finding:
     target = problem.targets[number]
     phase = problem.programme.phases[target.phase]
     got = scheduling.reached(problem, schedule, number)
-    message = (
-        f"{_where(problem, target)}: {target.needed} of {target.in_scope} are needed by {phase.due}, the best plan found reaches {got}"
-    )
-    return Finding("target-missed", "error", f"{message}: {target.needed - got} short", "see the reasons and choose a relaxation")
+    says = say(
+        "planning.target_missed", where=_where(problem, target), needed=target.needed, in_scope=target.in_scope, due=str(phase.due),
+        reached=got, short=target.needed - got,
+    )  # fmt: skip
+    return Finding("target-missed", "error", says, say("planning.choose_relaxation"))
 
 
 def structure(problem: Problem, phase: int) -> list[Finding]:
@@ -104,20 +109,15 @@ def structure(problem: Problem, phase: int) -> list[Finding]:
         possible, at_once = (_in_time(problem, target, weeks, last) for weeks in (soonest, anyway))
         if possible >= target.needed:
             continue
+        possible = min(possible, at_once) if at_once < target.needed else possible
+        told: dict[str, Value] = {"where": _where(problem, target), "possible": possible, "due": str(due), "needed": target.needed}
+        told["missing"] = target.needed - possible
         if at_once < target.needed:
-            possible, whatever = at_once, "whatever the capacities"
-            why, remedy = (
-                "the others lack a window in time, or have too long a chain or preparation",
-                "mend the systems named, move the due date",
-            )
+            says, mend = say("planning.proved_structure", **told), say("planning.mend_systems_or_date")
         else:
-            whatever = f"while one system's first copy carries {_stream(problem)}"
-            why, remedy = "the copies of the others, or of what they need, take too long", f"{_faster(problem)}, a later due date"
-        found.append(Finding(
-            "proved-structure", "error",
-            f"proved: {_where(problem, target)}: at most {possible} can be accepted by {due} {whatever}, {target.needed} are needed "
-            f"({target.needed - possible} missing at least): {why}", f"{remedy}, or lower the percentage",
-        ))  # fmt: skip
+            says = say("planning.proved_copies", gb=_stream(problem), **told)
+            mend = say("planning.faster_copy_or_date", setting=_copy_setting(problem))
+        found.append(Finding("proved-structure", "error", says, mend))
         late = [g for g in dict.fromkeys(target.members) if problem.groups[g].fixed is None and soonest[g] > last[g]]
         found += [_too_late(problem, g, soonest[g], due) for g in late[:LISTED] if not problem.groups[g].blocked]
     return found
@@ -130,22 +130,25 @@ def _in_time(problem: Problem, target: Target, soonest: Sequence[int], last: Seq
 
 def _too_late(problem: Problem, group: int, soonest: int, due: dt.date) -> Finding:
     one, names = problem.groups[group], problem.names(group)
-    message, remedy = (
-        f"{names} can be cut over from {_from(problem, soonest)}, too late for {due}",
-        "an earlier window, a shorter preparation or trial run",
-    )
-    if one.lead > one.work:
-        message, remedy = f"{message}: its first copy takes {one.lead} weeks at {_stream(problem)}", f"{_faster(problem)}, {remedy}"
-    return Finding("too-late", "error", message, remedy, system=names)
+    late: dict[str, Value] = {"names": names, "due": str(due)}
+    if soonest < problem.weeks:
+        says = say("planning.too_late", soonest=str(problem.monday(soonest)), **late)
+    else:
+        says = say("planning.never_in_time", **late)
+    if one.lead <= one.work:
+        return Finding("too-late", "error", says, say("planning.earlier_window"), system=names)
+    says = say("planning.long_copy", late=says, weeks=one.lead, gb=_stream(problem))
+    return Finding("too-late", "error", says, say("planning.faster_copy_or_window", setting=_copy_setting(problem)), system=names)
 
 
-def _stream(problem: Problem) -> str:
-    return f"{stream_of(problem.programme) or 0:g} GB a week"
+def _stream(problem: Problem) -> float:
+    """GB a week that one system's first copy carries."""
+    return stream_of(problem.programme) or 0
 
 
-def _faster(problem: Problem) -> str:
-    setting = "stream_gb_per_week" if problem.programme.replication.stream_gb_per_week else "gb_per_week"
-    return f"a faster copy (`{setting}` under `replication`)"
+def _copy_setting(problem: Problem) -> str:
+    """Which setting of the programme would make one system's copy faster."""
+    return "stream_gb_per_week" if problem.programme.replication.stream_gb_per_week else "gb_per_week"
 
 
 def _where(problem: Problem, target: Target) -> str:
@@ -168,12 +171,11 @@ def beyond_limits(problem: Problem, phase: int) -> list[Finding]:
         possible = _in_time(problem, target, soonest, last)
         if possible < target.needed:
             due = problem.programme.phases[phase].due
-            found.append(Finding(
-                "proved-limit", "error",
-                f"proved: {_where(problem, target)}: at most {possible} can be accepted by {due} with these limits, {target.needed} are needed: at least "
-                f"{target.needed - possible} of the systems that need more at once than there ever is, or of those that need them",
-                "raise the limits named for as many of them, or prepare for more weeks",
-            ))  # fmt: skip
+            says = say(
+                "planning.proved_limit", where=_where(problem, target), possible=possible, due=str(due), needed=target.needed,
+                missing=target.needed - possible,
+            )  # fmt: skip
+            found.append(Finding("proved-limit", "error", says, say("planning.raise_limits_named")))
             named |= dict.fromkeys(_roots(problem, target.members))
     return [*found, *(one for g in list(named)[:LISTED] for one in _alone(problem, g))]
 
@@ -193,9 +195,12 @@ def _alone(problem: Problem, group: int) -> list[Finding]:
     """What is missing of each capacity for this group, were it the only one."""
     names, found = problem.names(group), []
     for name, amount, most in beyond(problem.groups[group], problem.resources, problem.cloud):
-        words, tenth = resource_name(name, "en"), 10 if name.startswith("skill:") else 1
-        message = f"proved: {words}: at least {(amount - most) / tenth:g} more for {names}, which needs {amount / tenth:g} at once"
-        found.append(Finding("proved-limit", "error", f"{message}, {most / tenth:g} are there at most", f"more of {words}", system=names))
+        capacity, tenth = capacity_name(name), 10 if name.startswith("skill:") else 1
+        says = say(
+            "planning.proved_limit_alone", capacity=capacity, missing=(amount - most) / tenth, names=names, amount=amount / tenth,
+            most=most / tenth,
+        )  # fmt: skip
+        found.append(Finding("proved-limit", "error", says, say("planning.more_of", capacities=capacity), system=names))
     return found
 
 
@@ -203,9 +208,9 @@ def _capacities(problem: Problem, shortage: Shortage) -> list[Finding]:
     due = problem.programme.phases[shortage.phase].due
     if shortage.alone:
         return [_proved(problem, shortage, name, due) for name in shortage.alone]
-    names = ", ".join(resource_name(name, "en") for name in shortage.together)
-    message = f"proved: {names} together do not suffice by {due}, though each alone could, with more of the others"
-    return [Finding("proved-joint", "error", message, "see what was shown to suffice")]
+    capacities = tuple(capacity_name(name) for name in shortage.together)
+    says = say("planning.proved_joint", capacities=capacities, due=str(due))
+    return [Finding("proved-joint", "error", says, say("planning.see_what_suffices"))]
 
 
 def enough(problem: Problem, phases: Sequence[int], closures: Closures) -> tuple[tuple[Change, ...], int]:
@@ -225,22 +230,27 @@ def _enough(problem: Problem, phases: Sequence[int], proved: Collection[int], cl
     found = []
     changes, last = enough(problem, phases, closures)
     if changes:
-        message = f"shown: a plan was found with {', '.join(str(change) for change in changes)}"
-        message += f", for the targets up to {problem.programme.phases[last].id}" if last != problem.targets[-1].phase else ""
-        found.append(Finding("shown-to-suffice", "warning", message, "choose it; less may do, down to what is proved to be missing"))
+        wanted = tuple(change.words() for change in changes)
+        says = say("planning.shown", changes=wanted)
+        if last != problem.targets[-1].phase:
+            says = say("planning.shown_up_to", changes=wanted, phase=problem.programme.phases[last].id)
+        found.append(Finding("shown-to-suffice", "warning", says, say("planning.choose_it")))
     for phase in phases:
         if phase not in proved:
-            how = "no shortage of capacity could be proved" if bounds.available() else "nothing could be proved without the optional solver"
-            message = f"not shown either way: {how}, and no plan was found for {problem.programme.phases[phase].id}"
-            remedy = "try a higher --effort" + ("" if bounds.available() else ", install the extra `solver`") + ", or choose a relaxation"
-            found.append(Finding("not-shown-either-way", "warning", message, remedy))
+            named = problem.programme.phases[phase].id
+            if bounds.available():
+                says, mend = say("planning.not_shown", phase=named), say("planning.try_effort")
+            else:
+                says, mend = say("planning.not_shown_without_solver", phase=named), say("planning.try_effort_and_solver")
+            found.append(Finding("not-shown-either-way", "warning", says, mend))
     return found
 
 
 def _proved(problem: Problem, shortage: Shortage, name: str, due: dt.date) -> Finding:
     amount = shortage.alone[name]
     kind = name.partition(":")[0]
-    words = resource_name(name, "en")
+    capacity = capacity_name(name)
+    told: dict[str, Value] = {"capacity": capacity, "missing": math.ceil(amount), "due": str(due)}
     if kind == "cloud":
         dimension = {"vcpus": 0, "memory_gb": 1, "storage_gb": 2}[name.partition(":")[2]]
         segment = next(n for n, (first, last) in enumerate(problem.segments) if first <= shortage.deadline <= last)
@@ -249,17 +259,17 @@ def _proved(problem: Problem, shortage: Shortage, name: str, due: dt.date) -> Fi
         later = next(
             (n for n in range(segment + 1, len(problem.segments)) if (room := problem.cloud[dimension][n]) is None or room >= wanted), None
         )
-        when = (
-            f", so much is there only from {problem.monday(problem.segments[later][0])}" if later is not None else ", never planned so far"
-        )
-        message = f"proved: {words}: at least {least} more are needed by {due}{when}"
+        if later is not None:
+            says = say("planning.proved_cloud_later", later=str(problem.monday(problem.segments[later][0])), **told)
+        else:
+            says = say("planning.proved_cloud_never", **told)
     elif kind == "skill":
-        message = f"proved: {words}: at least {math.ceil(amount) / 10:g} more team-weeks are needed by {due}"
+        says = say("planning.proved_teams", **{**told, "missing": math.ceil(amount) / 10})
     elif kind == "replication":
-        message = f"proved: {words}: at least {math.ceil(amount)} GB more are to be copied by {due} than it carries"
+        says = say("planning.proved_replication", **told)
     else:
-        message = f"proved: {words}: at least {math.ceil(amount)} cutovers more are needed by {due} than it allows"
-    return Finding("proved-shortage", "error", message, f"more of {words} before {due}, a later due date, or a lower percentage")
+        says = say("planning.proved_cutovers", **told)
+    return Finding("proved-shortage", "error", says, say("planning.more_before", capacity=capacity, due=str(due)))
 
 
 def _later(problem: Problem, schedule: Schedule, number: int) -> Finding:
@@ -270,18 +280,16 @@ def _later(problem: Problem, schedule: Schedule, number: int) -> Finding:
     got = scheduling.reached(problem, schedule, number)
     percent = math.floor(1000 * got / target.in_scope) / 10
     where = _where(problem, target)
-    choices = [f"a lower `percent` for {phase.id}"] if percent else []  # a target of 0 % is none
+    told: dict[str, Value] = {"where": where, "needed": target.needed}
+    lower = [say("planning.lower_percent", phase=phase.id)] if percent else []  # a target of 0 % is none
+    choices = [*lower, say("planning.mend_reasons")]
     if len(ends) >= target.needed:
         day = (problem.moment(ends[target.needed - 1]) - dt.timedelta(minutes=1)).date()
-        message = f"{where}: the best plan found reaches {target.needed} on {day} instead of {phase.due}"
-        message += f", or {percent:g} % by {phase.due}" if percent else ""
-        choices.insert(0, "a later `due`")
+        told |= {"day": str(day), "due": str(phase.due)}
+        says = say("planning.later_or_lower", percent=percent, **told) if percent else say("planning.later", **told)
+        choices = [say("planning.later_due"), *choices]
     elif percent:
-        message = f"{where}: the best plan found reaches {percent:g} % by {phase.due}; {len(ends)} of {target.needed} ever get a date"
+        says = say("planning.lower", percent=percent, due=str(phase.due), dated=len(ends), **told)
     else:
-        message = f"neither a later date nor a lower percentage helps {where}: {len(ends)} of {target.needed} ever get a date"
-    return Finding("smallest-relaxation", "warning", message, f"choose: {', '.join([*choices, 'mend the reasons above, or add capacity'])}")
-
-
-def _from(problem: Problem, week: int) -> str:
-    return str(problem.monday(week)) if week * WEEK < problem.weeks * WEEK else "no week up to the end"
+        says = say("planning.neither_later_nor_lower", dated=len(ends), **told)
+    return Finding("smallest-relaxation", "warning", says, say("planning.choose", choices=tuple(choices)))

@@ -3,45 +3,58 @@
 from __future__ import annotations
 
 from orchestrator.errors import Finding
-from orchestrator.models import PlanNote, Strategy
+from orchestrator.models import PlanNote, Said, Strategy
 from orchestrator.planning.calendar import calendar_findings
 from orchestrator.planning.problem import Problem
 from orchestrator.planning.schedule import Schedule
 from orchestrator.planning.why import no_room
-from orchestrator.texts import kept
+from orchestrator.texts import Words, kept, pack, recalled, say
 
 
 def notes_of(problem: Problem, schedule: Schedule) -> tuple[PlanNote, ...]:
     """What is not planned and why, what history broke, what had to be assumed."""
     found = _staying(problem)
-    found += [
-        PlanNote(code="out-of-scope", message=f"{sid} is in no phase's scope and nothing in scope needs it: not planned", system=sid)
-        for sid in problem.out_of_scope
-    ]
+    found += [_note("out-of-scope", say("planning.out_of_scope", system=sid), system=sid) for sid in problem.out_of_scope]
     for number, group in enumerate(problem.groups):
         if schedule.weeks[number] < 0:
             reason = group.blocked or no_room(problem, schedule, number)
             for member in group.members:
                 sid = problem.systems[member].id
-                message = f"{sid} is not planned: {kept(reason.says)}"
-                found.append(PlanNote(code=reason.code, message=message, remedy=kept(reason.mend), system=sid))
+                says = say("planning.not_planned", system=sid, why=reason.says)
+                found.append(_note(reason.code, says, reason.mend, system=sid))
     for one in (*problem.warnings, *calendar_warnings(problem)):
-        found.append(PlanNote(code=one.code, message=kept(one.says), remedy=kept(one.mend), system=one.system))
+        found.append(_note(one.code, one.says, one.mend, system=one.system))
     return (*violations(problem), *found)
 
 
-STAYING = {
-    Strategy.RETIRE: ("to-retire", "is to be switched off and is not migrated"),
-    Strategy.ALREADY_ELSEWHERE: ("already-elsewhere", "runs elsewhere already: there is nothing to migrate"),
-}
+def _note(code: str, says: Words, mend: Words = "", *, system: str = "") -> PlanNote:
+    """The words as they are kept, and beside them what any reader's language is made from."""
+    said = Said(message=pack(says), remedy=pack(mend))
+    return PlanNote(code=code, message=kept(says), remedy=kept(mend), system=system, said=said)
 
+
+def note_words(note: PlanNote) -> Words:
+    """What a note says, in whatever language it is then shown."""
+    return recalled(note.said.message, note.message) if note.said else note.message
+
+
+def note_remedy(note: PlanNote) -> Words:
+    """What is to be done about it, likewise."""
+    return recalled(note.said.remedy, note.remedy) if note.said else note.remedy
+
+
+STAYING = {
+    Strategy.RETIRE: ("to-retire", "planning.to_retire"),
+    Strategy.ALREADY_ELSEWHERE: ("already-elsewhere", "planning.already_elsewhere"),
+}
+"""Strategies that move nothing: the note's code, its sentence."""
 STAYING_CODES = {code for code, _ in STAYING.values()}
 
 
 def _staying(problem: Problem) -> list[PlanNote]:
     """Systems that do not move, each with what becomes of it: no target counts them."""
     return [
-        PlanNote(code=STAYING[verdict.strategy][0], message=f"{sid} {STAYING[verdict.strategy][1]}", system=sid)
+        _note(STAYING[verdict.strategy][0], say(STAYING[verdict.strategy][1], system=sid), system=sid)
         for sid, verdict in sorted(problem.verdicts.items())
         if verdict.strategy in STAYING
     ]
@@ -53,15 +66,19 @@ def calendar_warnings(problem: Problem) -> tuple[Finding, ...]:
     return calendar_findings(problem.programme, problem.monday(problem.first), problem.programme.phases[-1].due) if asked else ()
 
 
+CAME = {"rolled_back": "planning.needed_rolled_back", "under_way": "planning.needed_under_way"}
+"""How far something that is needed has come."""
+
+
 def violations(problem: Problem) -> tuple[PlanNote, ...]:
     """What is live on the cloud, or on its way, although something it needs is not."""
     states = {one.system: one.state for one in problem.programme.under_way}
     found = []
     for system, needed in problem.dropped:
-        was = {"rolled_back": "was rolled back", "under_way": "is still under way"}.get(states.get(needed, ""), "has not moved")
-        where = "is live on the cloud" if states.get(system) == "done" else "is under way"
-        found.append(PlanNote(
-            code="live-violation", system=system, message=f"{system} {where}, and {needed}, which it needs, {was}",
-            remedy=f"bring {needed} onto the cloud (the plan puts it as early as it can) or roll {system} back; watch their link until then",
-        ))  # fmt: skip
+        came = say(CAME.get(states.get(needed, ""), "planning.needed_not_moved"), needed=needed)
+        says = say("planning.live_without", system=system, came=came)
+        if states.get(system) != "done":
+            says = say("planning.under_way_without", system=system, came=came)
+        mend = say("planning.bring_or_roll_back", system=system, needed=needed)
+        found.append(_note("live-violation", says, mend, system=system))
     return tuple(found)

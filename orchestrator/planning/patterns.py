@@ -11,6 +11,7 @@ from orchestrator.models import System, Window
 from orchestrator.planning.calendar import windows_between
 from orchestrator.planning.hours import windows_for
 from orchestrator.planning.programme import Blackout, Programme
+from orchestrator.texts import say
 
 DAY = 24 * 60
 WEEK = 7 * DAY
@@ -123,8 +124,7 @@ class PatternBook:
     def warnings(self) -> list[Finding]:
         return [
             Finding(
-                "hours-unread", "warning", f"service hours of {sid} cannot be read: the programme's default windows were taken",
-                "write them as `工作日 08:30-17:30` or `7×24`, or declare windows", system=sid,
+                "hours-unread", "warning", say("planning.hours_unread", system=sid), say("planning.write_hours"), system=sid,
             )
             for sid in sorted(set(self._unread))
         ]  # fmt: skip

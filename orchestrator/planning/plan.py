@@ -21,6 +21,7 @@ from orchestrator.planning.programme import Programme, programme_digest
 from orchestrator.planning.schedule import Schedule
 from orchestrator.planning.why import reasons_of
 from orchestrator.policy.counting import Member
+from orchestrator.texts import say
 
 
 def make_plan(
@@ -51,9 +52,11 @@ def check_assessed(inventory: Inventory, verdicts: Mapping[str, Verdict]) -> Non
     """Raises ``Refused`` naming every system without a verdict."""
     missing = sorted(one.id for one in inventory.systems if one.id not in verdicts)
     if missing:
-        raise Refused("the plan needs a verdict for every system", findings=[
-            Finding("not-assessed", "error", f"{sid} has no strategy", "run assess and mend its findings", system=sid) for sid in missing
-        ])  # fmt: skip
+        findings = [
+            Finding("not-assessed", "error", say("planning.not_assessed", system=sid), say("planning.run_assess"), system=sid)
+            for sid in missing
+        ]
+        raise Refused(say("planning.needs_verdicts"), findings=findings)
 
 
 def to_plan(problem: Problem, schedule: Schedule, *, inventory_digest: str, policy_digest: str) -> Plan:
@@ -99,8 +102,7 @@ class Unreached(Refused):
     """A target is missed. ``plan`` is the best that was found: it keeps every other limit, and a person may approve it all the same."""
 
     def __init__(self, plan: Plan, findings: Sequence[Finding]) -> None:
-        remedy = "choose one of the relaxations, or try a higher --effort where nothing was proved"
-        super().__init__("the targets are not reached", findings=findings, remedy=remedy)
+        super().__init__(say("planning.unreached"), findings=findings, remedy=say("planning.relax_or_effort"))
         self.plan = plan
 
 

@@ -16,10 +16,11 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from orchestrator.errors import Finding, Refused
+from orchestrator.errors import Finding, Refused, Unfit
 from orchestrator.models import Inventory, Kind, Level, Noun, Strategy, SystemId, Window
 from orchestrator.policy.counting import Baseline, BaselineChange, Member, members_of
 from orchestrator.policy.records import day
+from orchestrator.texts import Words, say
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -56,7 +57,7 @@ class Blackout(Noun):
     @model_validator(mode="after")
     def _ordered(self) -> Blackout:
         if self.ends < self.starts:
-            raise ValueError(f"blackout {self.name!r} ends before it starts")
+            raise Unfit(say("planning.blackout_ends_first", name=self.name))
         return self
 
 
@@ -172,24 +173,24 @@ class Programme(Noun):
         try:
             ZoneInfo(name)
         except (KeyError, ValueError, OSError) as error:
-            raise ValueError(f"{name!r} is no time zone: write one like Asia/Shanghai") from error
+            raise Unfit(say("planning.no_time_zone", name=name)) from error
         return name
 
     @model_validator(mode="after")
     def _consistent(self) -> Programme:
         ids = [phase.id for phase in self.phases]
         if len(set(ids)) != len(ids):
-            raise ValueError("two phases have the same id")
+            raise Unfit(say("planning.same_phase_id"))
         if [phase.due for phase in self.phases] != sorted(phase.due for phase in self.phases):
-            raise ValueError("phases are listed in the order of their due dates")
+            raise Unfit(say("planning.phases_order"))
         if self.phases[-1].due.year - self.starts.year > LONGEST_YEARS:
-            raise ValueError(f"phase {self.phases[-1].id} is due more than {LONGEST_YEARS} years after the start")
+            raise Unfit(say("planning.phase_far", phase=self.phases[-1].id, years=LONGEST_YEARS))
         if self.as_of and abs(self.as_of.year - self.starts.year) > LONGEST_YEARS:
-            raise ValueError(f"as_of is more than {LONGEST_YEARS} years from the start")
+            raise Unfit(say("planning.as_of_far", years=LONGEST_YEARS))
         if self.phases[0].due < self.starts:
-            raise ValueError(f"phase {self.phases[0].id} is due before the programme starts")
+            raise Unfit(say("planning.due_before_start", phase=self.phases[0].id))
         if both := set(self.holidays) & set(self.workdays):
-            raise ValueError(f"{min(both)} is listed as a holiday and as a working day")
+            raise Unfit(say("planning.holiday_and_workday", day=str(min(both))))
         return self
 
     def work_of(self, strategy: Strategy) -> Work:
@@ -225,63 +226,67 @@ def load_programme(path: Path) -> Programme:
     try:
         raw: Any = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
     except OSError as error:
-        finding = Finding("programme-missing", "error", f"cannot be read: {error.strerror}", "write program.yaml", file=str(path))
-        raise Refused("the programme cannot be read", findings=[finding], where=str(path)) from error
+        unread = say("planning.cannot_be_read", why=error.strerror or "")
+        finding = Finding("programme-missing", "error", unread, say("planning.write_programme"), file=str(path))
+        raise Refused(say("planning.programme_unread"), findings=[finding], where=str(path)) from error
     except yaml.YAMLError as error:
-        finding = Finding("programme-yaml", "error", str(error), "mend the YAML", file=str(path))
-        raise Refused("the programme is not YAML", findings=[finding], where=str(path)) from error
+        finding = Finding("programme-yaml", "error", str(error), say("planning.mend_yaml"), file=str(path))
+        raise Refused(say("planning.programme_no_yaml"), findings=[finding], where=str(path)) from error
     if not isinstance(raw, dict):
-        finding = Finding("programme-shape", "error", "is not a mapping of settings", "begin with `starts:` and `phases:`", file=str(path))
-        raise Refused("the programme is not a mapping", findings=[finding], where=str(path))
+        finding = Finding("programme-shape", "error", say("planning.no_mapping"), say("planning.begin_with_starts"), file=str(path))
+        raise Refused(say("planning.programme_no_mapping"), findings=[finding], where=str(path))
     if "baseline" in raw:
-        finding = Finding("programme-baseline", "error", "the baseline is not set here", "`orchestrator baseline freeze`", file=str(path))
-        raise Refused("the programme does not fit its schema", findings=[finding], where=str(path))
+        finding = Finding("programme-baseline", "error", say("planning.baseline_elsewhere"), say("planning.freeze"), file=str(path))
+        raise Refused(say("planning.programme_unfit"), findings=[finding], where=str(path))
     if "target" in raw:
-        remedy = "`terraform_module` and `[cloud.inputs]` in orchestrator.toml"
-        finding = Finding("programme-target", "error", "where servers are made is not set here", remedy, file=str(path))
-        raise Refused("the programme does not fit its schema", findings=[finding], where=str(path))
+        finding = Finding("programme-target", "error", say("planning.target_elsewhere"), say("planning.set_target"), file=str(path))
+        raise Refused(say("planning.programme_unfit"), findings=[finding], where=str(path))
     try:
         return Programme.model_validate(raw)
     except ValidationError as error:
         findings = [
             Finding(
-                "programme-field", "error", _worded(one), "see the commented example of program.yaml", file=str(path),
+                "programme-field", "error", _worded(one), say("planning.see_example"), file=str(path),
                 cell=".".join(str(part) for part in one["loc"]),
             )
             for one in _own(error.errors(include_url=False, include_input=False))
         ]  # fmt: skip
-        raise Refused("the programme does not fit its schema", findings=findings, where=str(path)) from error
+        raise Refused(say("planning.programme_unfit"), findings=findings, where=str(path)) from error
 
 
 _WORDS = {
-    "missing": "is missing",
-    "extra_forbidden": "is not a setting of program.yaml",
-    "too_short": "needs at least one entry",
-    "tuple_type": "must be a list",
-    "model_type": "must be a mapping of settings",
-    "dict_type": "must be a mapping of settings",
-    "string_type": "must be text",
-    "greater_than": "must be more than {gt}",
-    "greater_than_equal": "must be {ge} or more",
-    "less_than_equal": "must be {le} or less",
-    "string_pattern_mismatch": "may hold only small letters, digits and hyphens",
-    "enum": "must be {expected}",
-    "literal_error": "must be {expected}",
-    "finite_number": "must be a finite number",
-    "value_error": "{error}",
+    "missing": "planning.is_missing",
+    "extra_forbidden": "planning.no_setting",
+    "too_short": "planning.one_entry",
+    "tuple_type": "planning.must_be_list",
+    "model_type": "planning.no_mapping",
+    "dict_type": "planning.no_mapping",
+    "string_type": "planning.must_be_text",
+    "greater_than": "planning.must_be_more",
+    "greater_than_equal": "planning.must_be_at_least",
+    "less_than_equal": "planning.must_be_at_most",
+    "string_pattern_mismatch": "planning.small_letters",
+    "enum": "planning.must_be_one_of",
+    "literal_error": "planning.must_be_one_of",
+    "finite_number": "planning.must_be_finite",
 }
-_WORDS |= dict.fromkeys(("int_type", "int_parsing", "float_type", "float_parsing"), "must be a number")
-_WORDS |= dict.fromkeys(("int_from_float",), "must be a whole number")
-_WORDS |= dict.fromkeys(
-    ("date_type", "date_parsing", "date_from_datetime_parsing", "date_from_datetime_inexact"), "must be a date such as 2026-01-05"
-)
+_WORDS |= dict.fromkeys(("int_type", "int_parsing", "float_type", "float_parsing"), "planning.must_be_number")
+_WORDS |= dict.fromkeys(("int_from_float",), "planning.must_be_whole")
+_WORDS |= dict.fromkeys(("date_type", "date_parsing", "date_from_datetime_parsing", "date_from_datetime_inexact"), "planning.must_be_date")
+_LIMITS = ("gt", "ge", "le", "expected")
+"""What the schema's library says of a limit, as the sentences speak of it."""
 
 
-def _worded(one: ErrorDetails) -> str:
-    """A finding of the schema in an operator's words."""
-    if one["type"] == "string_pattern_mismatch" and one["loc"][-1] in {"start", "end"}:
-        return "must be a time such as 08:30"
-    return _WORDS.get(one["type"], "{message}").format(message=one["msg"], **one.get("ctx", {}))
+def _worded(fault: ErrorDetails) -> Words:
+    """A finding of the schema in an operator's words; what the library alone knows stays in its own."""
+    told = fault.get("ctx", {})
+    if isinstance(error := told.get("error"), Unfit):
+        return error.says
+    if fault["type"] == "string_pattern_mismatch" and fault["loc"][-1] in {"start", "end"}:
+        return say("planning.must_be_time")
+    if fault["type"] not in _WORDS:
+        return fault["msg"]
+    return say(_WORDS[fault["type"]], **{name: told[name] for name in _LIMITS if name in told})
 
 
 def _own(errors: Sequence[ErrorDetails]) -> list[ErrorDetails]:

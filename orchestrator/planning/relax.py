@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from orchestrator.errors import UsageError
 from orchestrator.planning.programme import CloudStep, Programme, Replication, Teams
+from orchestrator.planning.words import capacity_name
+from orchestrator.texts import Sentence, Value, say
 
 _UNITS = {"vcpu": "cloud:vcpus", "vcpus": "cloud:vcpus", "gb-memory": "cloud:memory_gb", "gb-storage": "cloud:storage_gb"}
 _CAPACITY = re.compile(r"^([+-]\d+(?:\.\d+)?)(vcpus?|gb-memory|gb-storage)(?:@(\d{4}-\d{2}(?:-\d{2})?))?$")
@@ -27,18 +29,19 @@ class Change:
     since: dt.date | None = None
 
     def __str__(self) -> str:
-        unit = {"skill": "teams of", "cloud": "cloud", "department": "cutovers a week of"}.get(self.capacity.partition(":")[0])
-        what = {"wave": "cutovers a week", "replication": "GB a week of replication"}.get(
-            self.capacity, f"{unit} {self.capacity.partition(':')[2]}"
-        )
-        return f"{self.amount:+g} {what}" + (f" from {self.since}" if self.since else "")
+        return str(self.words())
+
+    def words(self) -> Sentence:
+        """What is changed, by how much and from when."""
+        told: dict[str, Value] = {"capacity": capacity_name(self.capacity), "amount": self.amount}
+        return say("planning.change_since", since=str(self.since), **told) if self.since else say("planning.change", **told)
 
 
 def parse_capacity(text: str) -> Change:
     """``+200vcpu@2018-06``, ``+512gb-memory``, ``+2000gb-storage@2019-01-07``. Raises ``UsageError``."""
     found = _CAPACITY.match(text.lower())
     if not found:
-        raise UsageError(f"{text!r} is not a capacity", remedy="write it as +200vcpu@2018-06, +512gb-memory or +2000gb-storage@2018-06-04")
+        raise UsageError(say("planning.no_capacity", text=text), remedy=say("planning.write_capacity"))
     return Change(_UNITS[found[2]], float(found[1]), _date(found[3], text))
 
 
@@ -46,7 +49,7 @@ def parse_team(text: str) -> Change:
     """``db+1``, ``app-0.5@2018-06``. Raises ``UsageError``."""
     found = _TEAM.match(text)
     if not found:
-        raise UsageError(f"{text!r} is not a team", remedy="write it as db+1 or app-0.5@2018-06")
+        raise UsageError(say("planning.no_such_team", text=text), remedy=say("planning.write_team"))
     return Change(f"skill:{found[1]}", float(found[2]), _date(found[3], text))
 
 
@@ -116,4 +119,4 @@ def _date(text: str | None, whole: str) -> dt.date | None:
     try:
         return dt.date.fromisoformat(text if len(text) > 7 else f"{text}-01")
     except ValueError as error:
-        raise UsageError(f"{whole!r} has no such date", remedy="write the date as 2018-06 or 2018-06-04") from error
+        raise UsageError(say("planning.no_date", text=whole), remedy=say("planning.write_date")) from error

@@ -5,16 +5,18 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 
-from orchestrator.models import Inventory, MovedPromise, Plan, PlanEntry, Verdict
+from orchestrator.models import Inventory, MovedPromise, Plan, PlanEntry, Said, Verdict
 from orchestrator.planning import schedule as scheduling
 from orchestrator.planning.build import build
 from orchestrator.planning.graph import closure
+from orchestrator.planning.notes import note_words
 from orchestrator.planning.orders import orders, ripe, target_first
 from orchestrator.planning.patterns import WEEK
 from orchestrator.planning.plan import Unreached, check_assessed, mended, mending, sealed, to_plan
 from orchestrator.planning.problem import Problem
 from orchestrator.planning.programme import Programme, Standing
 from orchestrator.planning.schedule import Schedule, near_misses
+from orchestrator.texts import Name, Value, Words, kept, pack, recalled, say
 
 ROUNDS = 5
 """Times that what misses its target is put before the promises."""
@@ -66,16 +68,28 @@ def moved_promises(former: Mapping[str, PlanEntry], plan: Plan) -> tuple[MovedPr
     for sid, entry in former.items():
         new = now.get(sid)
         if new is None:
-            why = next((note.message for note in plan.notes if note.system == sid), "it is not in the count any more")
-            found.append(MovedPromise(system=sid, promised=entry.window_start, why=why))
+            why: Words = next((note_words(note) for note in plan.notes if note.system == sid), say("planning.no_longer_counted"))
+            found.append(_moved(entry, None, why))
         elif new.state == "under_way" and new.window_start.date() != entry.window_start.date():
-            why = "it is under way, and its window is over" if new.window_start > entry.window_start else "it was switched earlier"
-            found.append(MovedPromise(system=sid, promised=entry.window_start, now=new.window_start, why=why))
+            later = new.window_start > entry.window_start
+            found.append(_moved(entry, new, say("planning.window_is_over") if later else say("planning.switched_earlier")))
         elif new.state == "planned" and new.window_start != entry.window_start:
-            changed = "what planning knows of it has changed; " if new.facts != entry.facts else ""
-            why = changed + (new.reasons[-1].en if new.reasons else "")
-            found.append(MovedPromise(system=sid, promised=entry.window_start, now=new.window_start, why=why))
+            last: Value = Name(new.reasons[-1].zh, new.reasons[-1].en) if new.reasons else ""
+            changed = new.facts != entry.facts
+            why = say("planning.facts_changed", reason=last) if changed else say("planning.moved_because", reason=last)
+            found.append(_moved(entry, new, why))
     return tuple(sorted(found, key=lambda one: (one.promised, one.system)))
+
+
+def _moved(entry: PlanEntry, new: PlanEntry | None, why: Words) -> MovedPromise:
+    """``new`` None: it is planned no more. The words as they are kept, and what any reader's language is made from."""
+    now = new.window_start if new else None
+    return MovedPromise(system=entry.system, promised=entry.window_start, now=now, why=kept(why), said=Said(message=pack(why)))
+
+
+def moved_words(moved: MovedPromise) -> Words:
+    """Why a promise was broken, in whatever language it is then shown."""
+    return recalled(moved.said.message, moved.why) if moved.said else moved.why
 
 
 def _begin(problem: Problem, former: Mapping[str, PlanEntry], as_of: dt.date) -> set[int]:

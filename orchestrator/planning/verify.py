@@ -19,6 +19,7 @@ from orchestrator.models import Inventory, Kind, Level, Plan, PlanEntry, Strateg
 from orchestrator.planning.hours import windows_for
 from orchestrator.planning.programme import Phase, Programme
 from orchestrator.planning.verify_capacity import capacity_faults
+from orchestrator.texts import Sentence, Value, say
 
 ONE_DAY = dt.timedelta(days=1)
 STAYING = {Strategy.RETIRE, Strategy.ALREADY_ELSEWHERE}
@@ -40,11 +41,11 @@ def verify(
     entries: dict[str, PlanEntry] = {}
     for entry in plan.entries:
         if entry.system in entries:
-            faults.append(_fault("twice", f"{entry.system} is planned twice", entry.system))
+            faults.append(_fault("twice", say("planning.planned_twice", system=entry.system), entry.system))
         if entry.system in staying:
-            faults.append(_fault("staying", f"{entry.system} is planned although nothing of it is to be migrated", entry.system))
+            faults.append(_fault("staying", say("planning.planned_staying", system=entry.system), entry.system))
         elif entry.system not in systems:
-            faults.append(_fault("stranger", f"{entry.system} is not in the inventory's count", entry.system))
+            faults.append(_fault("stranger", say("planning.planned_stranger", system=entry.system), entry.system))
         entries[entry.system] = entry
     known = {sid: entry for sid, entry in entries.items() if sid in systems}
     cycles = _cycles({sid: [other for other in systems[sid].depends_on if _binds(known, sid, other)] for sid in known}, programme.reachable)
@@ -58,14 +59,14 @@ def verify(
     faults += capacity_faults(known, systems, verdicts, programme, cycles, begun)
     data = plan.model_dump(mode="json", exclude={"digest"} if plan.target else {"digest", "target"})
     if hashlib.sha256(json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()).hexdigest() != plan.digest:
-        faults.append(_fault("digest", "the digest is not that of the plan's content"))
+        faults.append(_fault("digest", say("planning.wrong_digest")))
     if plan.target != programme.target:
-        faults.append(_fault("target", "it is for another cloud, or other inputs of its module, than the configuration names"))
+        faults.append(_fault("target", say("planning.other_cloud")))
     return tuple(faults)
 
 
-def _fault(code: str, message: str, system: str = "") -> Finding:
-    return Finding(f"verify-{code}", "error", message, "do not approve this plan; report it as a fault of the planner", system=system)
+def _fault(code: str, says: Sentence, system: str = "") -> Finding:
+    return Finding(f"verify-{code}", "error", says, say("planning.do_not_approve"), system=system)
 
 
 def _binds(entries: Mapping[str, PlanEntry], sid: str, other: str) -> bool:
@@ -122,15 +123,14 @@ def _dependency_faults(
             if other in reached or other == sid:
                 continue
             if other not in entries:
-                faults.append(_fault("needs-unplanned", f"{sid} is planned, {other}, which it needs, is not", sid))
+                faults.append(_fault("needs-unplanned", say("planning.need_unplanned", system=sid, other=other), sid))
                 continue
             first = entries[other]
             if first.window_start > entry.window_start or first.wave > entry.wave:
-                faults.append(
-                    _fault("order", f"{sid} moves at {entry.window_start}, before {other}, which it needs ({first.window_start})", sid)
-                )
+                times = {"at": str(entry.window_start), "need_at": str(first.window_start)}
+                faults.append(_fault("order", say("planning.before_need", system=sid, other=other, **times), sid))
             elif first.wave == entry.wave and other not in cycles[sid] and first.order >= entry.order and first.state == "planned":
-                faults.append(_fault("order", f"{sid} does not stand behind {other}, which it needs, in wave {entry.wave}", sid))
+                faults.append(_fault("order", say("planning.not_behind_need", system=sid, other=other, wave=entry.wave), sid))
         for other in cycles[sid] - {sid}:
             mate = entries[other]
             if mate.state != "planned":
@@ -141,7 +141,7 @@ def _dependency_faults(
                 entry.wave,
                 entry.order,
             ):
-                faults.append(_fault("cycle", f"{sid} and {other} need each other and do not move together", sid))
+                faults.append(_fault("cycle", say("planning.cycle_apart", system=sid, other=other), sid))
     return faults
 
 
@@ -164,17 +164,17 @@ def _window_faults(
             near = (*spans(windows, at.date() - ONE_DAY), *spans(windows, at.date()))
             reach = max((end for start, end in near if start <= at < end), default=at)
             if reach <= at:
-                faults.append(_fault("window", f"{sid}: no window permits a cutover at {at}", sid))
+                faults.append(_fault("window", say("planning.outside_window", system=sid, at=str(at)), sid))
                 break
             at = reach
         last = entry.window_end - dt.timedelta(minutes=1)
         for closed in programme.blackouts:
             mine = not closed.departments or one.department in closed.departments
             if mine and entry.window_start.date() <= closed.ends and last.date() >= closed.starts:
-                faults.append(_fault("blackout", f"{sid}: its window touches {closed.name}", sid))
+                faults.append(_fault("blackout", say("planning.in_blackout", system=sid, name=closed.name), sid))
         hours = _hours(one, verdicts[sid].strategy, programme)
         if entry.window_end - entry.window_start < dt.timedelta(hours=hours):
-            faults.append(_fault("short-window", f"{sid}: its window is shorter than the {hours} h of its cutover", sid))
+            faults.append(_fault("short-window", say("planning.short_window", system=sid, hours=hours), sid))
     return faults
 
 
@@ -238,11 +238,11 @@ def _start_faults(
             continue
         earliest = max(programme.starts, programme.as_of or programme.starts, begins.get(sid, dt.date.min))
         if entry.window_start.date() < earliest:
-            faults.append(_fault("early", f"{sid} moves at {entry.window_start}, before {earliest}", sid))
+            faults.append(_fault("early", say("planning.too_early", system=sid, at=str(entry.window_start), earliest=str(earliest)), sid))
         seconds = systems[sid].trial_run_seconds
         trial = dt.timedelta(seconds=seconds) if seconds is not None else dt.timedelta(days=programme.trial_run_days)
         if entry.accepted_by is None or entry.accepted_by < entry.window_end + trial:
-            faults.append(_fault("trial", f"{sid} counts from {entry.accepted_by}, before its trial run is over", sid))
+            faults.append(_fault("trial", say("planning.trial_not_over", system=sid, at=str(entry.accepted_by)), sid))
     return faults
 
 
@@ -256,7 +256,7 @@ def _count_faults(
     levels = {one.id: one.level for one in inventory.departments}
     faults = []
     if [one.id for one in plan.phases] != [one.id for one in programme.phases]:
-        return [_fault("phases", "the plan's phases are not those of the programme")]
+        return [_fault("phases", say("planning.other_phases"))]
     for told, phase in zip(plan.phases, programme.phases, strict=True):
         if programme.baseline is None:
             scope = [(one.id, one.kind, one.department) for one in systems.values() if _inside(phase, levels.get(one.department), one.kind)]
@@ -270,10 +270,13 @@ def _count_faults(
         needed = {part: int((Decimal(str(phase.percent)) * len(ids) / 100).to_integral_value(ROUND_CEILING)) for part, ids in parts.items()}
         if (told.in_scope, told.needed, told.planned) != (len(scope), sum(needed.values()), len(done)):
             real = (len(scope), sum(needed.values()), len(done))
-            faults.append(_fault("count", f"{phase.id}: in scope, needed, planned are {real}, the plan says otherwise"))
+            faults.append(_fault("count", say("planning.other_counts", phase=phase.id, counts=real)))
         for part, ids in parts.items():
             if len(done.intersection(ids)) < needed[part]:
-                faults.append(
-                    _fault("target", f"{phase.id} {part}: {len(done.intersection(ids))} accepted by {phase.due}, {needed[part]} needed")
-                )
+                met: dict[str, Value] = {
+                    "where": f"{phase.id} {part}".strip(),
+                    "accepted": len(done.intersection(ids)),
+                    "due": str(phase.due),
+                }
+                faults.append(_fault("target", say("planning.target_not_met", needed=needed[part], **met)))
     return faults

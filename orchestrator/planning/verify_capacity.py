@@ -13,6 +13,8 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from orchestrator.errors import Finding
 from orchestrator.models import PlanEntry, Strategy, System, Verdict
 from orchestrator.planning.programme import Programme
+from orchestrator.planning.words import capacity_name, in_units, unit_of
+from orchestrator.texts import Sentence, Value, say
 
 SEVEN = dt.timedelta(days=7)
 Use = dict[tuple[str, dt.date], list[Decimal]]
@@ -35,11 +37,12 @@ def capacity_faults(
         begin = cutover - (weeks - 1) * SEVEN
         planned = entry.state == "planned"
         if planned and begin < present and not mates <= begun:
-            faults.append(_fault("preparation", f"{sid} needs {weeks} weeks of preparation and would begin on {begin}", sid))
+            faults.append(_fault("preparation", say("planning.preparation_too_early", system=sid, weeks=weeks, begin=str(begin)), sid))
         if planned and entry.preparation_starts is not None and entry.preparation_starts != begin:
-            faults.append(_fault("preparation", f"{sid}: preparation is said to start on {entry.preparation_starts}, it is {begin}", sid))
-        _book(use, "cutovers a week", cutover, Decimal(1), planned)
-        _book(use, f"cutovers a week of {systems[sid].department}", cutover, Decimal(1), planned)
+            days = {"told": str(entry.preparation_starts), "begin": str(begin)}
+            faults.append(_fault("preparation", say("planning.other_preparation", system=sid, **days), sid))
+        _book(use, "wave", cutover, Decimal(1), planned)
+        _book(use, f"department:{systems[sid].department}", cutover, Decimal(1), planned)
         if verdicts[sid].strategy != Strategy.HOSTING:
             for dimension in ("vcpus", "memory_gb", "storage_gb"):
                 _book(
@@ -55,7 +58,9 @@ def capacity_faults(
     for (name, monday), (total, planned_part) in sorted(use.items()):
         limit = _limit(name, monday, programme)
         if limit is not None and planned_part > 0 and total > limit and monday >= present:
-            faults.append(_fault("capacity", f"{name}: {total} in the week of {monday}, {limit} are there"))
+            told: dict[str, Value] = {"capacity": capacity_name(name), "unit": unit_of(name), "week": str(monday)}
+            used = {"used": in_units(name, float(total)), "limit": in_units(name, float(limit))}
+            faults.append(_fault("capacity", say("planning.over_capacity", **told, **used)))
     return faults + _cloud_faults(cloud, programme)
 
 
@@ -71,10 +76,12 @@ def _cloud_faults(cloud: Mapping[tuple[str, dt.date], list[Decimal]], programme:
             taken += total
             there = [step for step in steps if _next_monday(step.since) <= monday]
             limit = getattr(there[-1], dimension) if there else 0
+            capacity = capacity_name(f"cloud:{dimension}")
+            told: dict[str, Value] = {"capacity": capacity, "taken": str(taken), "week": str(monday), "limit": str(limit)}
             if limit is not None and planned > 0 and taken > Decimal(str(limit)):
-                faults.append(_fault("cloud", f"cloud {dimension}: {taken} taken from {monday}, {limit} are there"))
+                faults.append(_fault("cloud", say("planning.over_cloud", **told)))
             elif limit is not None and monday in changes and taken > Decimal(str(limit)) and monday > min(changes):
-                faults.append(_fault("cloud", f"cloud {dimension} shrinks to {limit} on {monday}, {taken} are taken"))
+                faults.append(_fault("cloud", say("planning.cloud_shrinks", **told)))
     return faults
 
 
@@ -88,7 +95,7 @@ def _work(
             found["replication"] += Decimal(str(systems[sid].data_gb)).to_integral_value(ROUND_CEILING)
         for skill, weeks in work.skills.items():
             scaled = Decimal(str(weeks)) * 10 * (100 + Decimal(str(work.complexity_factor)) * verdict.complexity) / 100
-            found[f"skill {skill}"] += scaled.to_integral_value(ROUND_CEILING)
+            found[f"skill:{skill}"] += scaled.to_integral_value(ROUND_CEILING)
     return found
 
 
@@ -101,17 +108,17 @@ def _weeks(one: System, verdict: Verdict, programme: Programme) -> int:
 
 
 def _limit(name: str, monday: dt.date, programme: Programme) -> Decimal | None:
-    if name == "cutovers a week":
+    if name == "wave":
         return None if programme.waves.systems_per_week is None else Decimal(programme.waves.systems_per_week)
-    if name.startswith("cutovers a week of "):
-        limit = programme.waves.departments.get(name.removeprefix("cutovers a week of "), programme.waves.per_department)
+    if name.startswith("department:"):
+        limit = programme.waves.departments.get(name.removeprefix("department:"), programme.waves.per_department)
         return None if limit is None else Decimal(limit)
     if name == "replication":
         rate = programme.replication.gb_per_week
         return None if rate is None else Decimal(str(rate)).to_integral_value(ROUND_FLOOR)
     if not programme.teams:
         return None
-    mine = [one for one in programme.teams if f"skill {one.skill}" == name and (one.since is None or _next_monday(one.since) <= monday)]
+    mine = [one for one in programme.teams if f"skill:{one.skill}" == name and (one.since is None or _next_monday(one.since) <= monday)]
     teams = max(mine, key=lambda one: one.since or dt.date.min).teams if mine else 0
     return (Decimal(str(teams)) * 10).to_integral_value(ROUND_FLOOR)
 
@@ -132,5 +139,5 @@ def _next_monday(day: dt.date) -> dt.date:
     return day + dt.timedelta(days=-day.weekday() % 7)
 
 
-def _fault(code: str, message: str, system: str = "") -> Finding:
-    return Finding(f"verify-{code}", "error", message, "do not approve this plan; report it as a fault of the planner", system=system)
+def _fault(code: str, says: Sentence, system: str = "") -> Finding:
+    return Finding(f"verify-{code}", "error", says, say("planning.do_not_approve"), system=system)

@@ -15,6 +15,7 @@ from orchestrator.planning.replan import replan
 from orchestrator.planning.shortfall import short_of
 from orchestrator.policy.assess import moving
 from orchestrator.policy.counting import Member
+from orchestrator.texts import Words, say
 
 
 @dataclass(frozen=True)
@@ -55,13 +56,13 @@ class Difference:
     ``gained``, ``lost``: systems with a date only after, or only before. ``notes``: changes that change nothing, or not as written.
     """
 
-    changes: tuple[str, ...]
+    changes: tuple[Words, ...]
     before: Outcome
     after: Outcome
     moved: tuple[tuple[str, dt.date, dt.date], ...]
     gained: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Words, ...] = ()
 
 
 def what_if(
@@ -83,28 +84,29 @@ def what_if(
     ]
     now = {entry.system for entry in changed.entries} if changed else set()
     return Difference(
-        tuple(str(change) for change in changes), before, after, tuple(moved), gained=tuple(sorted(now - set(days))),
+        tuple(change.words() for change in changes), before, after, tuple(moved), gained=tuple(sorted(now - set(days))),
         lost=tuple(sorted(set(days) - now)), notes=tuple(note for change in changes for note in idle(programme, verdicts, change)),
     )  # fmt: skip
 
 
-def idle(programme: Programme, verdicts: Mapping[str, Verdict], change: Change) -> list[str]:
+def idle(programme: Programme, verdicts: Mapping[str, Verdict], change: Change) -> list[Words]:
     """Why a change changes nothing, or holds from another day than it says."""
     kind, _, name = change.capacity.partition(":")
     limits = {
-        "skill": ("班组", "team", bool(programme.teams)),
-        "cloud": ("云平台", "cloud", any(getattr(step, name, None) is not None for step in programme.cloud)),
-        "replication": ("复制带宽", "replication", programme.replication.gb_per_week is not None),
-        "wave": ("每周割接总数", "wave", programme.waves.systems_per_week is not None),
+        "skill": bool(programme.teams),
+        "cloud": any(getattr(step, name, None) is not None for step in programme.cloud),
+        "replication": programme.replication.gb_per_week is not None,
+        "wave": programme.waves.systems_per_week is not None,
     }
-    found = []
-    if kind in limits and not limits[kind][2]:
-        zh, en, _ = limits[kind]
-        found.append(f"{change}：未设{zh}上限，无从增减 (no {en} limit is set: nothing to add to)")
-    elif kind == "skill" and not any(name in programme.work_of(verdict.strategy).skills for verdict in verdicts.values() if verdict.strategy):
-        found.append(f"{change}：没有系统需要 {name} (nothing needs {name})")
+    found: list[Words] = []
+    if not limits.get(kind, True):
+        found.append(say("planning.no_limit_set", change=change.words()))
+    elif kind == "skill" and not any(
+        name in programme.work_of(verdict.strategy).skills for verdict in verdicts.values() if verdict.strategy
+    ):
+        found.append(say("planning.nothing_needs", change=change.words(), skill=name))
     if change.since and change.since < programme.starts:
-        found.append(f"{change}：早于开始日，从 {programme.starts} 起算 (before the programme starts: it holds from the start on)")
+        found.append(say("planning.before_start", change=change.words(), starts=str(programme.starts)))
     return found
 
 

@@ -1,23 +1,53 @@
-"""Names of capacities for people."""
+"""Names and units of capacities for people, and reasons in both languages."""
 
 from __future__ import annotations
 
-_NAMES_ZH = {
-    "wave": "每周割接总数", "replication": "复制带宽", "cloud:vcpus": "云平台 CPU", "cloud:memory_gb": "云平台内存",
-    "cloud:storage_gb": "云平台存储", "window": "割接窗口",
-}  # fmt: skip
-_NAMES_EN = {
-    "wave": "cutovers a week", "replication": "replication bandwidth", "cloud:vcpus": "cloud vCPUs", "cloud:memory_gb": "cloud memory",
-    "cloud:storage_gb": "cloud storage", "window": "cutover window",
-}  # fmt: skip
+from collections.abc import Sequence
+
+from orchestrator.models import Reason
+from orchestrator.texts import Name, Sentence, Value
+
+_CAPACITIES = {
+    "wave": Name("每周割接总数", "cutovers a week"),
+    "replication": Name("复制带宽", "replication bandwidth"),
+    "cloud:vcpus": Name("云平台 CPU", "cloud vCPUs"),
+    "cloud:memory_gb": Name("云平台内存", "cloud memory"),
+    "cloud:storage_gb": Name("云平台存储", "cloud storage"),
+    "window": Name("割接窗口", "cutover window"),
+}
+_UNITS = {
+    "wave": Name("个系统", "systems"),
+    "department": Name("个系统", "systems"),
+    "skill": Name("班组周", "team-weeks"),
+    "replication": Name("GB", "GB"),
+}
 
 
-def resource_name(name: str, lang: str) -> str:
+def capacity_name(name: str) -> Name:
     """A capacity in words: ``skill:db`` → ``team of db`` / ``db 班组``."""
-    known = (_NAMES_ZH if lang == "zh" else _NAMES_EN).get(name)
-    if known:
-        return known
+    if name in _CAPACITIES:
+        return _CAPACITIES[name]
     kind, _, rest = name.partition(":")
     if kind == "skill":
-        return f"{rest} 班组" if lang == "zh" else f"team of {rest}"
-    return f"单位 {rest} 每周割接数" if lang == "zh" else f"cutovers a week of {rest}"
+        return Name(f"{rest} 班组", f"team of {rest}")
+    return Name(f"单位 {rest} 每周割接数", f"cutovers a week of {rest}")
+
+
+def unit_of(name: str) -> Name:
+    """What a capacity is counted in, week by week."""
+    return _UNITS[name.partition(":")[0]]
+
+
+def in_units(name: str, amount: float) -> float:
+    """An amount as planning counts it (teams in tenths), in the unit that people count it in."""
+    return amount / 10 if name.startswith("skill:") else amount
+
+
+def some_of(things: Sequence[Value], most: int) -> tuple[Value, ...]:
+    """The first of these, and a sign that there are more."""
+    return (*things[:most], "…") if len(things) > most else tuple(things)
+
+
+def reason(rule: str, says: Sentence, *, source: str = "", fact: str = "") -> Reason:
+    """The rule that spoke, with its words in both languages: a plan holds both."""
+    return Reason(rule=rule, source=source, fact=fact, zh=says.spoken("zh"), en=says.spoken("en"))

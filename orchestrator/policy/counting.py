@@ -160,7 +160,7 @@ def freeze(
         payload["unanswered"] = left_open
     with audit.alone() as trail:
         if baseline(trail) is not None:
-            raise Refused("the baseline is frozen already", remedy="record single changes with `orchestrator baseline change`")
+            raise Refused(say("policy.frozen_already"), remedy=say("policy.record_changes"))
         trail.append(BASELINE, None, payload, actor)
         frozen = baseline(trail)
     assert frozen is not None  # noqa: S101 - it was written a moment ago
@@ -175,17 +175,17 @@ def change(audit: Audit, inventory: Inventory, system: SystemId, what: What, *, 
     with audit.alone() as trail:
         frozen = baseline(trail)
         if frozen is None:
-            raise Refused("there is no baseline yet", remedy="freeze one with `orchestrator baseline freeze`")
+            raise Refused(say("policy.no_baseline_yet"), remedy=say("policy.freeze_one"))
         then = next((member for member in frozen.members if member.id == system), None)
         if what == "added" and then is not None:
-            raise Refused(f"{system} is in the baseline already", remedy="check the id")
+            raise Refused(say("policy.in_baseline", system=system), remedy=say("policy.check_id"))
         if what != "added" and then is None:
-            raise Refused(f"{system} is not in the baseline", remedy="check the id with `orchestrator baseline show`")
+            raise Refused(say("policy.not_in_baseline", system=system), remedy=say("policy.check_id_shown"))
         if what in CAME:
             if today is None:
-                raise Refused(f"{system} is not in the inventory", remedy="check the id")
+                raise Refused(say("policy.not_in_inventory", system=system), remedy=say("policy.check_id"))
             if today == then:
-                raise Refused(f"{system} is counted as the inventory says already", remedy="correct its row first, then record the change")
+                raise Refused(say("policy.counted_so_already", system=system), remedy=say("policy.row_first"))
             payload |= {"department": today.department, "level": str(today.level), "kind": str(today.kind)}
         trail.append(BASELINE_CHANGE, system, payload, actor)
 

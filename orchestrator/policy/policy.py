@@ -177,7 +177,7 @@ def _build(document: Any, name: str) -> Policy:
         try:
             compile_conditions([text] if text else [], policy.facts)
         except BadCondition as bad:
-            faults.append(Finding("bad-condition", "error", f"{owner}: {bad}", remedy, file=name, cell=_where(document, at)))
+            faults.append(Finding("bad-condition", "error", say("policy.bad_condition", owner=owner, fault=str(bad)), remedy, file=name, cell=_where(document, at)))
     seen: set[str] = set()
     for number, rule in enumerate(policy.rules):
         if rule.id in seen:

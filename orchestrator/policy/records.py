@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 
 from orchestrator.errors import Refused
 from orchestrator.models import Reason, Strategy, SystemId, Verdict
+from orchestrator.policy.assess import strategy_name
+from orchestrator.texts import say
 
 OVERRIDE = "policy-override"
 BASELINE = "baseline-frozen"
@@ -81,7 +83,7 @@ class NoAudit:
     """Where there is no journal yet, nothing was decided."""
 
     def append(self, kind: str, system: str | None, payload: Mapping[str, Any], actor: str) -> None:
-        raise Refused("there is no journal to write to", remedy="set `state` in orchestrator.toml")
+        raise Refused(say("policy.no_journal"), remedy=say("policy.set_state"))
 
     def read(self, _kind: str) -> list[Record]:
         return []
@@ -118,7 +120,7 @@ def record_override(audit: Audit, verdict: Verdict, strategy: Strategy, *, reaso
     """Put a choice on the trail. The choice that policy makes itself is refused: withdraw the override instead."""
     said = verdict.policy_strategy or verdict.strategy
     if said is strategy:
-        raise Refused(f"policy says {strategy} of {verdict.system} by itself", remedy="use --withdraw to take a former override back")
+        raise Refused(say("policy.said_so_already", strategy=strategy_name(strategy), system=verdict.system), remedy=say("policy.withdraw"))
     payload = {
         "strategy": str(strategy),
         "reason": line(reason, "reason"),
@@ -133,7 +135,7 @@ def withdraw_override(audit: Audit, system: SystemId, *, reason: str, actor: str
     payload = {"strategy": None, "reason": line(reason, "reason"), "on_behalf_of": line(on_behalf_of, "")}
     with audit.alone() as trail:
         if system not in overrides(trail):
-            raise Refused(f"{system} has no override", remedy="nothing to withdraw")
+            raise Refused(say("policy.no_override", system=system), remedy=say("policy.nothing_to_withdraw"))
         trail.append(OVERRIDE, system, payload, actor)
 
 
@@ -183,7 +185,7 @@ def line(text: str, needed: str) -> str:
     what a terminal would obey."""
     one = " ".join(text.split())
     if needed and not one:
-        raise Refused(f"a {needed} is needed", remedy=f"give it with --{needed}")
+        raise Refused(say("policy.option_needed", option=needed), remedy=say("policy.give_option", option=needed))
     if len(one) > 500 or not one.isprintable():
-        raise Refused("the text is too long or holds characters that cannot be printed", remedy="use one plain sentence")
+        raise Refused(say("policy.no_plain_line"), remedy=say("policy.one_plain_sentence"))
     return one

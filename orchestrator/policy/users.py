@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from orchestrator.errors import Finding
 from orchestrator.models import Inventory, Strategy, System, SystemId, Verdict
+from orchestrator.texts import Sentence, say
 
 
 def find_users(inventory: Inventory, verdicts: Mapping[SystemId, Verdict], retiring: System) -> list[Finding]:
@@ -15,24 +16,23 @@ def find_users(inventory: Inventory, verdicts: Mapping[SystemId, Verdict], retir
 
 
 def _uses(system: System, retiring: System) -> Iterator[Finding]:
-    def finding(code: str, message: str, remedy: str) -> Finding:
-        return Finding(code, "error", message, remedy, system=retiring.id)
+    def finding(code: str, says: Sentence, mend: Sentence) -> Finding:
+        return Finding(code, "error", says, mend, system=retiring.id)
 
+    user = system.id
     if retiring.id in system.depends_on:
-        yield finding("still-needed", f"{system.id} depends on it", f"end that, and correct `depends_on` of {system.id}")
+        yield finding("still-needed", say("policy.still_needed", user=user), say("policy.end_dependence", user=user))
     if system.database_owner == retiring.id:
-        yield finding("still-needed", f"{system.id} uses its database", f"give {system.id} a database, and correct `database_owner`")
+        yield finding("still-needed", say("policy.database_used", user=user), say("policy.give_database", user=user))
     servers = {(host.address, database.port) for database in retiring.databases for host in retiring.hosts if host.name == database.host}
     addresses = {host.name: host.address for host in system.hosts}
     for database in system.databases:
         if (addresses.get(database.host), database.port) in servers:
-            message = f"{system.id} has its database {database.name} on the same server, which would be stopped"
-            yield finding(
-                "shared-server", message, f"move {system.id} first, or take the database of {retiring.id} off that server by hand"
-            )
+            says = say("policy.shared_server", user=user, database=database.name)
+            yield finding("shared-server", says, say("policy.move_first", user=user, system=retiring.id))
     ports = {(host.address, service.port) for service in retiring.services for host in retiring.hosts
              if host.name == service.host and service.port and not service.shared}  # fmt: skip
     for service in system.services:
         if service.port and (addresses.get(service.host), service.port) in ports:
-            message = f"{system.id} has its service {service.name} where {retiring.id} has one, which would be stopped"
-            yield finding("shared-service", message, "say `shared: true` for it, or correct the ports")
+            says = say("policy.shared_service", user=user, service=service.name, system=retiring.id)
+            yield finding("shared-service", says, say("policy.say_shared"))

@@ -128,6 +128,19 @@ def unpack(packed: Any) -> Words:
     return Sentence(*_known(packed)) if isinstance(packed, Mapping) else str(packed)
 
 
+def recalled(packed: Any, words: str) -> Words:
+    """What ``pack`` made of these words; the words as they were kept where there is nothing, or a release that knows other sentences."""
+    if packed is None:
+        return words
+    try:
+        found = unpack(packed)
+        for of in LANGUAGES:
+            spoken(found, of)
+    except (LookupError, TypeError, ValueError, AttributeError):
+        return words
+    return found
+
+
 def both(code: str) -> tuple[str, str]:
     """Chinese and English, for what is made in either language."""
     return _sentence(code, "zh"), _sentence(code, "en")

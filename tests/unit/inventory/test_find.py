@@ -46,7 +46,7 @@ def test_an_id_comes_before_a_name() -> None:
 def test_a_name_that_two_bear_is_refused_with_the_candidates() -> None:
     with pytest.raises(UsageError) as refused:
         find_system(CITY, "办公自动化(OA)系统")
-    assert "oa-1（市档案局）; oa-2（市财政局）" in refused.value.remedy
+    assert "oa-1（市档案局）、oa-2（市财政局）" in refused.value.remedy
 
 
 def test_what_nobody_bears_is_refused_with_what_looks_like_it() -> None:

@@ -89,7 +89,7 @@ def test_a_system_recorded_as_retired_and_still_in_the_inventory_is_a_row_to_cor
         ("waves: {systems_per_week: 0}\n", [("waves.systems_per_week", "must be 1 or more")]),
         ("holidays: [soon]\n", [("holidays.0", "must be a date such as 2026-01-05")]),
         ("counting: by_moon\n", [("counting", "must be 'all_together', 'per_kind' or 'per_department'")]),
-        ("blackouts: [{name: x, starts: 2026-02-02, ends: 2026-02-01}]\n", [("blackouts.0", "blackout 'x' ends before it starts")]),
+        ("blackouts: [{name: x, starts: 2026-02-02, ends: 2026-02-01}]\n", [("blackouts.0", "blackout “x” ends before it starts")]),
         ("default_windows: [{days: daily, start: '25:00', end: '05:00'}]\n", [("default_windows.0.start", "must be a time such as 08:30")]),
         ("phases: []\n", [("phases", "needs at least one entry")]),
         ("phases: [{id: p1, name: p, percent: 80}]\n", [("phases.0.due", "is missing")]),

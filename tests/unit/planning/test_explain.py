@@ -52,7 +52,7 @@ def test_what_is_named_for_a_system_is_exactly_what_it_lacks() -> None:
 
 def test_what_is_shown_to_suffice_for_blocked_systems_suffices() -> None:
     shown = next(one.message for one in told(**POOR) if one.code == "shown-to-suffice")
-    more = {skill: float(amount) for amount, skill in re.findall(r"([+][\d.]+) teams of (\w+)", shown)}
+    more = {skill: float(amount) for skill, amount in re.findall(r"team of (\w+) ([+][\d.]+)", shown)}
     assert set(more) >= {"cloud", "facility"}
     enough = with_teams(**{skill: round(count + more.get(skill, 0), 3) for skill, count in POOR.items()})
     plan = make_plan(*demo_city()[:2], enough, inventory_digest="", policy_digest="")
@@ -65,4 +65,4 @@ def test_the_reason_counts_the_cutovers_own_week_as_preparation() -> None:
     assert first.preparation_starts == first.window_start.date()
     reason = next(one for one in first.reasons if one.rule == "first-possible-week")
     assert reason.zh == "最早可行的一周：准备需 1 周，割接当周计算在内"
-    assert reason.en == "the first possible week: its preparation takes 1 week, up to and including this one"
+    assert reason.en == "the first possible week: weeks of preparation, this one included: 1"

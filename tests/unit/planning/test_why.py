@@ -59,10 +59,10 @@ def test_a_groups_own_booking_is_no_reason_why_it_moves_no_earlier(limits: dict[
 @pytest.mark.parametrize(
     ("limits", "told", "remedy"),
     [
-        ({"cloud": [{"since": START, "vcpus": 3}]}, "cloud vCPUs is full", "more of cloud vCPUs"),
+        ({"cloud": [{"since": START, "vcpus": 3}]}, "full: cloud vCPUs", "more of cloud vCPUs"),
         (
             {"cloud": [{"since": START, "vcpus": 100}], "teams": [{"skill": "cloud", "teams": 1}, {"skill": "cloud", "teams": 0, "since": dt.date(2027, 3, 8)}]},
-            "team of cloud is full", "more of team of cloud",
+            "full: team of cloud", "more of team of cloud",
         ),
     ],
 )  # fmt: skip
@@ -72,7 +72,7 @@ def test_what_gets_no_date_is_told_which_capacity_is_full(limits: dict[str, Any]
     (note,) = (one for one in plan.notes if one.code == "no-room")
     assert (note.system, note.remedy) == ("bb", remedy)
     assert "bb is not planned: no week up to 20" in note.message
-    assert f"has room for it: {told}" in note.message
+    assert f"has room for it; {told}" in note.message
 
 
 def test_what_waits_for_a_system_without_a_date_names_it() -> None:
@@ -80,5 +80,5 @@ def test_what_waits_for_a_system_without_a_date_names_it() -> None:
         {"since": START, "vcpus": 9},
     ])  # fmt: skip
     told = {one.system: one.message for one in plan.notes if one.code == "no-room"}
-    assert "cloud vCPUs is full" in told["bb"]
+    assert "full: cloud vCPUs" in told["bb"]
     assert told["cc"] == "cc is not planned: it needs bb, which gets no date"

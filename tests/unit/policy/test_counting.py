@@ -57,7 +57,7 @@ def at_once(journal: Journal, act: Callable[[Audit, int], object], people: int =
 
 def test_of_several_who_freeze_at_once_one_does(journal: Journal, inventory: Inventory) -> None:
     said = at_once(journal, lambda audit, number: freeze(audit, inventory, reason=f"文件 {number}", actor=f"os:{number}"))
-    assert said == ["done", *["the baseline is frozen already"] * 5]
+    assert said == ["done", *["基线已经冻结"] * 5]
     assert len(journal.events(kind="baseline-frozen")) == 1
     assert journal.verify() == []
 
@@ -67,7 +67,7 @@ def test_of_several_who_record_the_same_change_at_once_one_does(journal: Journal
     said = at_once(
         journal, lambda audit, number: change(audit, inventory, "digital-archives", "retired", reason="停用", actor=f"os:{number}")
     )
-    assert said == ["digital-archives is not in the baseline"] * 5 + ["done"]
+    assert said == ["digital-archives 不在基线中"] * 5 + ["done"]
     assert len(journal.events(kind="baseline-change")) == 1
 
 
@@ -94,7 +94,7 @@ def test_a_system_that_is_counted_otherwise_is_named_until_it_is_recorded(journa
     assert (found.code, found.system) == ("baseline-moved", "county-service-hall")
     assert "层级 county → municipal；类别 application → database" in found.message
     assert "baseline change county-service-hall --what moved" in found.remedy
-    with pytest.raises(Refused, match="as the inventory says already"):
+    with pytest.raises(Refused, match="已与台账一致"):
         change(audit, inventory, "county-service-hall", "moved", reason="区划调整", actor="os:wang")
     change(audit, now, "county-service-hall", "moved", reason="区划调整", actor="os:wang")
     held = baseline(audit)
