@@ -24,7 +24,7 @@ STAGES = {
     "countable": say("inventory.stage_countable"), "plannable": say("inventory.stage_plannable"), "movable": say("inventory.stage_movable"),
     None: say("inventory.stage_none"),
 }  # fmt: skip
-ASKED_CODES = {"duplicate-system", "sheet-not-recognised", "unreadable", "missing", "classified-unanswered", "classified-column-missing"}
+ASKED_CODES = {"department-renamed", "duplicate-system", "sheet-not-recognised", "unreadable", "missing", "classified-unanswered", "classified-column-missing"}
 """Findings at a cell that a question tells of."""
 OUTSIDE = {
     "classified": say("inventory.outside_classified"), "party_mass": say("inventory.outside_party_mass"), "retired": say("inventory.outside_retired"),

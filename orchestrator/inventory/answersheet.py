@@ -10,6 +10,7 @@ from typing import Any
 from orchestrator.errors import Finding
 from orchestrator.inventory.answerbook import Answer
 from orchestrator.inventory.build.gaps import BY_NAME, department_facts
+from orchestrator.inventory.build.renamed import NEW, former_named
 from orchestrator.inventory.build.several_rows import APART, TOGETHER
 from orchestrator.inventory.cells import Unreadable, plain, text_of
 from orchestrator.inventory.folder.asking_again import CLASSIFIED, KEPT, NONE, RENAMED, WITHDRAWN, read_fate, read_ids
@@ -128,7 +129,8 @@ def _unusable(key: Key, ident: str, said: str, who: str) -> Words:
 def _checked(key: Key, said: str) -> Words:
     if key.kind == "sheet" and read_statement(said) is None:
         return say("inventory.form_statement")
-    if key.kind == "department" and set(department_facts(said)) != {"level", "organisation_type"}:
+    told = said == NEW or former_named(said) or set(department_facts(said)) == {"level", "organisation_type"}
+    if key.kind == "department" and not told:
         return say("inventory.form_department_facts")
     if key.kind == "unit" and plain(said).casefold() not in known_units(_column(key.column)):
         return say("inventory.form_unit")

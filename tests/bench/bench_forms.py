@@ -20,7 +20,7 @@ from orchestrator.inventory.reading import Reading
 
 SAMPLES = Path(__file__).parents[1] / "fixtures"
 
-PLAIN = {"sheet": "均非涉密", "owner": "市大数据局", "department": "市直、政府", "kind": "应用系统", "status": "已建"}
+PLAIN = {"sheet": "均非涉密", "owner": "市大数据局、市直、政府", "department": "市直、政府", "kind": "应用系统", "status": "已建"}
 
 
 def answer_to(question: Question) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -13,6 +14,7 @@ from orchestrator.inventory.build import faults, link
 from orchestrator.inventory.build.departments import Departments
 from orchestrator.inventory.build.gaps import Gaps
 from orchestrator.inventory.build.listed import Findings
+from orchestrator.inventory.build.renamed import Perhaps
 from orchestrator.inventory.build.several_rows import put_together
 from orchestrator.inventory.build.wall import Secrets, strike_places, struck
 from orchestrator.inventory.hours import hours_unread
@@ -69,7 +71,8 @@ class Builder:
         self.sources.add(raw.file)
         self._tell(raw)
         if raw.values.get("id") in (None, "") and isinstance(raw.values.get("name"), str):
-            raw.values["id"] = self._ids.reference(kind, raw.values["name"])
+            former = self.departments.formerly.of(raw.values["name"]) if kind == "departments" else None
+            raw.values["id"] = former.id if former else self._ids.reference(kind, raw.values["name"])
         model: Any = Department if kind == "departments" else Room
         known: dict[str, Any] = self.departments.listed if kind == "departments" else self.rooms
         noun = faults.validated(model, raw, self.findings)
@@ -205,12 +208,13 @@ class Builder:
         rows = len(self.systems) + len(self.withheld)
         gaps = Gaps(self.answers, self.asked)
         for raw in self.systems:
-            gaps.owner(raw)
+            gaps.owner(raw, self.departments)
             self.departments.hear(raw)
         self.departments.settle()
         uncounted: list[Uncounted] = []
         gaps.fill(self.systems, self.interpretations)
-        identified = [raw for raw in self.systems if self._identify(raw, uncounted, gaps)]
+        perhaps = self.departments.formerly.perhaps(self.systems, {row.department for row in self.withheld})
+        identified = [raw for raw in self.systems if self._identify(raw, uncounted, gaps, perhaps)]
         identified = put_together(identified, self.answers, self.asked, self.interpretations)
         self._ids.give(identified)
         self._distinct(identified)
@@ -271,7 +275,7 @@ class Builder:
             questions=tuple(question.reworded(partial(struck, pattern)) if pattern else question for question in self.asked.questions()),
         )
 
-    def _identify(self, raw: Raw, uncounted: list[Uncounted], gaps: Gaps) -> bool:
+    def _identify(self, raw: Raw, uncounted: list[Uncounted], gaps: Gaps, perhaps: Mapping[str, Perhaps]) -> bool:
         """Its department by id. False when what the count needs is missing."""
         values = raw.values
         missing = [name for name in NEEDED_TO_COUNT if values.get(name) in (None, "")]
@@ -282,13 +286,15 @@ class Builder:
             values["department"] = self.departments.id_of(name)
             lacks = self.departments.lacks(values["department"])
             missing += lacks
-            if lacks:
-                gaps.department(name, raw)
+            renamed = perhaps.get(key(name)) if not self.departments.formerly.is_settled(name) else None
+            if lacks or renamed:
+                gaps.department(name, raw, renamed, lacks=bool(lacks))
         for field in missing:
-            if field in NEEDED_TO_COUNT or not self.departments.told(str(values.get("department")), field):
-                self.findings.append(
-                    raw.finding("missing", "error", say("inventory.missing", column=faults.label(field)), say("inventory.fill_in"), at=field)
-                )
+            says = say("inventory.missing", column=faults.label(field))
+            if field in NEEDED_TO_COUNT:
+                self.findings.append(raw.finding("missing", "error", says, say("inventory.fill_in"), at=field))
+            elif not self.departments.told(str(values.get("department")), field):
+                self.findings.append(raw.finding("missing", "error", says, say("inventory.answer_of_department"), at="department"))
         if missing:
             uncounted.append(_uncounted(raw, tuple(missing)))
             return False

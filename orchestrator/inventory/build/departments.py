@@ -8,6 +8,7 @@ from orchestrator.errors import Finding
 from orchestrator.inventory.answerbook import Answers
 from orchestrator.inventory.build.faults import label
 from orchestrator.inventory.build.gaps import department_facts
+from orchestrator.inventory.build.renamed import Formerly
 from orchestrator.inventory.names import Names, is_id, key, make_id
 from orchestrator.inventory.reading import Interpretation, Raw
 from orchestrator.models import Department, Inventory, Level, OrganisationType
@@ -31,6 +32,7 @@ class Departments:
         self.listed: dict[str, Department] = {}
         self._known = {key(d.name): d for d in known.departments} if known else {}
         """Those of the folder that is imported into."""
+        self.formerly = Formerly(known, self._answers)
         self._rows: dict[str, Raw] = {}
         self._heard: dict[str, dict[str, tuple[str, Raw]]] = {}
         """key of a name → attribute → (value, first row that said it)"""
@@ -39,6 +41,11 @@ class Departments:
         self._made: dict[str, Department] = {}
         self._lacks: dict[str, list[str]] = {}
         self._told: set[tuple[str, str]] = set()
+
+    def is_known(self, name: str) -> bool:
+        """Whether its level and nature are on a list, in the folder or in an answer."""
+        listed = {key(department.name) for department in self.listed.values()}
+        return key(name) in listed or self.formerly.of(name) is not None or self._answers.get("department", about=name) is not None
 
     # ------------------------------------------------------------ hearing
 
@@ -97,7 +104,7 @@ class Departments:
 
     def _make(self, at: str, heard: dict[str, tuple[str, Raw]]) -> None:
         name = heard["name"][0]
-        known = self._known.get(at)
+        known = self._stored(name)
         ident = known.id if known else name if is_id(name) else make_id("dept", name)
         values: dict[str, str] = {}
         answer = self._answers.get("department", about=name)
@@ -123,10 +130,18 @@ class Departments:
         self._made[ident] = Department(
             id=ident,
             name=name[:200],
-            name_en=known.name_en if known else None,
+            name_en=known.name_en if known and key(known.name) == at else None,
             level=Level(values.get("level", "municipal")),
             organisation_type=OrganisationType(values.get("organisation_type", "government")),
         )
+
+    def _stored(self, name: str) -> Department | None:
+        """The folder's department of this name, or of a former name of it, where that is not in use here for another one."""
+        known = self.formerly.of(name)
+        if known is None or key(known.name) == key(name):
+            return known
+        in_use = {*self._heard, *(key(department.name) for department in self.listed.values())}
+        return None if key(known.name) in in_use or known.id in self._made else known
 
     def _near_misses(self) -> None:
         made = [(heard["name"][0], self._rows[at]) for at, heard in self._heard.items() if self._index[at] in self._made]
@@ -169,7 +184,7 @@ class Departments:
         found = self._index.get(key(name))
         if found:
             return found
-        known = self._known.get(key(name))
+        known = self._stored(name)
         ident = known.id if known else name if is_id(name) else make_id("dept", name or "?")
         self._index[key(name)] = ident
         self._made[ident] = known or Department(id=ident, name=name[:200].strip() or "?")

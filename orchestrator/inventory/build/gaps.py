@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from orchestrator.inventory.answerbook import Answer, Answers
 from orchestrator.inventory.build.faults import label
+from orchestrator.inventory.build.renamed import NEW, Perhaps
 from orchestrator.inventory.build.signs import office_named, sign, sign_of
 from orchestrator.inventory.cells import Unreadable, folded, plain
 from orchestrator.inventory.heads import value_by_head
@@ -15,6 +17,9 @@ from orchestrator.inventory.questions import Asked, Key, all_of, digest
 from orchestrator.inventory.reading import Interpretation, Raw
 from orchestrator.inventory.values import choices, read_value
 from orchestrator.texts import Name, Words, say
+
+if TYPE_CHECKING:
+    from orchestrator.inventory.build.departments import Departments
 
 BY_NAME = "按名称判断"
 _FACTS = (("level", "level"), ("organisation_type", "organisation"))
@@ -35,41 +40,70 @@ def department_facts(text: str) -> dict[str, str]:
     return facts
 
 
+def owner_said(text: str) -> tuple[str, dict[str, str]]:
+    """``市水务局、市直、政府`` → the department's name, and its level and organisation type as far as they are said."""
+    parts = [part for part in re.split("[、,;]", plain(text)) if part.strip()]
+    facts: dict[str, str] = {}
+    while len(parts) > 1 and (said := department_facts(parts[-1])):
+        facts = {**said, **facts}
+        parts.pop()
+    return "、".join(parts).strip(), facts
+
+
 class Gaps:
     """One reading's gaps."""
 
     def __init__(self, answers: Answers, asked: Asked) -> None:
         self._answers, self._asked = answers, asked
 
-    def owner(self, raw: Raw) -> None:
-        """A row of a sheet that names no department anywhere: whose sheet it is, by an answer, else as a question."""
+    def owner(self, raw: Raw, departments: Departments) -> None:
+        """A row of a sheet that names no department anywhere: whose sheet it is, by an answer, else as a question. Level and nature of a
+        department that nobody knows are asked with it."""
         if raw.values.get("department") or not raw.source or "department" in raw.columns:
             return
         at, scope = _sheet(raw.file, raw.sheet)
-        if owner := self.answered_owner(raw.file, raw.sheet):
+        owner, facts = owner_said(self._owner(scope))
+        if owner:
             raw.values["department"] = owner
+            for field, value in facts.items():
+                raw.values[field] = raw.values.get(field) or value
             return
         named = {place: office for place, text in raw.contexts.items() if (office := office_named(text))}
         place, office = next(iter(named.items()), ("", ""))
+        evidence = [sign(place, office)] if office else []
+        proposed = [office]
+        if office and not departments.is_known(office):
+            signs = [sign_of(kind, office, raw.contexts) for _, kind in _FACTS]
+            evidence += [found.evidence for found in signs if found]
+            proposed += [choices()[kind][found.value][0] for (_, kind), found in zip(_FACTS, signs, strict=True) if found]
         self._asked.ask(
-            Key("owner", "department", scope=scope), say("inventory.asks_owner", sheet=at), place=raw.place(""), proposed=office,
-            evidence=sign(place, office) if office else "",
+            Key("owner", "department", scope=scope), say("inventory.asks_owner", sheet=at), place=raw.place(""), proposed="、".join(proposed),
+            evidence=all_of(evidence),
         )  # fmt: skip
 
     def answered_owner(self, file: str, sheet: str) -> str:
         """Whose sheet it is, as somebody answered: its classified rows are that department's too. Empty where nobody did."""
-        answer = self._answers.get("owner", "department", scope=_sheet(file, sheet)[1])
+        return owner_said(self._owner(_sheet(file, sheet)[1]))[0]
+
+    def _owner(self, scope: str) -> str:
+        answer = self._answers.get("owner", "department", scope=scope)
         return answer.answer if answer is not None else ""
 
-    def department(self, name: str, raw: Raw) -> None:
-        """Level and nature of a department that nobody told."""
-        signs = {kind: sign_of(kind, name, raw.contexts) for _, kind in _FACTS}
+    def department(self, name: str, raw: Raw, perhaps: Perhaps | None = None, *, lacks: bool = True) -> None:
+        """Level and nature of a department that nobody told, and whether it is a stored one under another name; ``lacks``: the former."""
+        signs = {kind: sign_of(kind, name, raw.contexts) for _, kind in _FACTS} if lacks else {}
         proposed = [choices()[kind][found.value][0] for kind, found in signs.items() if found]
+        evidence = [found.evidence for found in signs.values() if found]
+        facts = "、".join(proposed) if signs and len(proposed) == len(signs) else ""
+        options = [words[0] for kind in signs for words in choices()[kind].values()]
+        if perhaps:
+            facts = f"原{perhaps.former.name}" if perhaps.sure else facts
+            evidence.append(say("inventory.by_stored_systems", department=perhaps.former.name, count=perhaps.shared))
+            options += [f"原{perhaps.former.name}", *([] if lacks else [NEW])]
         self._asked.ask(
-            Key("department", about=name[:200]), say("inventory.asks_department", name=name[:60]), place=raw.place("department"),
-            proposed="、".join(proposed) if len(proposed) == len(signs) else "",
-            evidence=all_of(found.evidence for found in signs.values() if found),
-            choices=tuple(words[0] for kind in signs for words in choices()[kind].values()),
+            Key("department", about=name[:200]),
+            say("inventory.asks_department", name=name[:60]) if lacks else say("inventory.asks_renamed", name=name[:60]),
+            place=raw.place("department"), proposed=facts, evidence=all_of(evidence), choices=options,
         )  # fmt: skip
 
     def fill(self, raws: Iterable[Raw], interpretations: list[Interpretation]) -> None:

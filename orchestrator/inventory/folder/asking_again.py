@@ -12,6 +12,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from orchestrator.errors import Finding
+from orchestrator.inventory.answerbook import Answers
+from orchestrator.inventory.build.renamed import NEW
 from orchestrator.inventory.cells import plain
 from orchestrator.inventory.folder.resent import Resent, Sheet
 from orchestrator.inventory.names import Names, key
@@ -34,6 +36,7 @@ _FATES = {
 }
 _RENAMED = re.compile(r"(?:已?(?:改名|更名|改)为|现名为?)[:：“”\"]*(.+?)[“”\"]*")
 _SHOWN = 8
+RENAMED_DEPARTMENT = "department-renamed"
 
 
 @dataclass(frozen=True)
@@ -60,10 +63,10 @@ def read_ids(text: str) -> list[str]:
 
 
 class Telling:
-    def __init__(self, known: Inventory | None = None, reading: Reading | None = None) -> None:
+    def __init__(self, known: Inventory | None = None, reading: Reading | None = None, answers: Answers | None = None) -> None:
         self.findings: list[Finding] = []
         self.asked = Asked()
-        self._reading = reading
+        self._reading, self._answers = reading, answers or Answers()
         departments = [*(known.departments if known else ()), *(reading.inventory.departments if reading else ())]
         self._departments = {department.id: department.name for department in departments}
 
@@ -113,28 +116,36 @@ class Telling:
                 say("inventory.rows_kept", department=self._departments.get(at[0], at[0]), count=count), say("inventory.delete_if_withdrawn"),
             )  # fmt: skip
 
+    def perhaps_renamed(self, keep: Collection[str]) -> None:
+        """Departments that are asked whether they are stored ones under another name (``build.renamed``): the import waits for their answer, but
+        where the stored one is said to be still there (``keep``)."""
+        kept = {f"原{name}" for ident, name in self._departments.items() if ident in keep}
+        for question in self._reading.questions if self._reading else ():
+            if NEW in question.choices and not kept & set(question.choices):
+                file, _, rest = question.rows[0].partition(" › ")
+                sheet, _, cell = rest.rpartition(" › ")
+                mend = say("inventory.answer_renamed", choices=question.choices)
+                self.findings.append(Finding(RENAMED_DEPARTMENT, "error", question.asks, mend, file, sheet, cell))
+
     def alike(self, resent: Resent, unlisted: Sequence[System], removed: Collection[str]) -> None:
         """New systems that may be stored ones of which no sheet says that they are missing; and such of the name of one that goes."""
+        apart = self._departments_asked_about()
         names = Names(system.name for system in unlisted)
         by_name: dict[str, list[System]] = {}
         for system in unlisted:
             by_name.setdefault(key(system.name), []).append(system)
         sheets = {id(system): sheet for sheet in resent.sheets for system in sheet.systems}
         pairs = [(one, former) for one in resent.new for former in by_name.get(key(one.name), ())]
-        shared = Counter((one.department, former.department) for one, former in pairs)
-        total = Counter(one.department for one in resent.new)
-        listed = {system.department for sheet in resent.sheets for system in sheet.systems}
         for one, former in pairs:
-            owner = self._departments.get(former.department, former.department)
-            both = (one.department, former.department)
-            renamed = Names([owner]).near(self._departments.get(one.department, "")) or 1 < shared[both] >= total[one.department] / 2
-            same = one.department not in resent.owners and former.department not in listed and renamed
-            self._alike(one, former, sheets[id(one)], say("inventory.stored_under", name=one.name, department=owner, kind=str(former.kind), id=former.id), error=bool(same))
+            if one.department not in apart:
+                owner = self._departments.get(former.department, former.department)
+                what = say("inventory.stored_under", name=one.name, department=owner, kind=str(former.kind), id=former.id)
+                self._alike(one, former, sheets[id(one)], what)
         for one in resent.new:
             for name in names.near(one.name, limit=1) if key(one.name) not in by_name else ():
                 for former in by_name[key(name)]:
                     if former.department == one.department and former.kind == one.kind:
-                        self._alike(one, former, sheets[id(one)], say("inventory.looks_like_stored", name=one.name, id=former.id), error=False)
+                        self._alike(one, former, sheets[id(one)], say("inventory.looks_like_stored", name=one.name, id=former.id))
         gone = {key(resent.before[ident].name): ident for ident in removed if ident in resent.before}
         for former in unlisted:
             if key(former.name) in gone and resent.sheets:
@@ -144,10 +155,18 @@ class Telling:
                     say("inventory.same_remove", id=former.id),
                 )  # fmt: skip
 
-    def _alike(self, system: System, former: System, sheet: Sheet, what: Sentence, *, error: bool) -> None:
+    def _departments_asked_about(self) -> set[str]:
+        """Those of which is asked whether they are stored ones under another name, or said that they are not."""
+        departments = self._reading.inventory.departments if self._reading else ()
+        asked = {question.about for question in self._reading.questions if question.kind == "department"} if self._reading else set()
+        answers = {department.id: self._answers.get("department", about=department.name) for department in departments}
+        said = {ident for ident, answer in answers.items() if answer and NEW in answer.answer}
+        return said | {department.id for department in departments if department.name in asked}
+
+    def _alike(self, system: System, former: System, sheet: Sheet, what: Sentence) -> None:
         places = self._reading.places.get(system.id, {}) if self._reading else {}
         self._tell(
-            "system-near-miss", "error" if error else "warning", sheet, system.id,
+            "system-near-miss", "warning", sheet, system.id,
             what, say("inventory.same_rename", id=former.id, new=system.id, department=former.department),
             places.get("name", "").rpartition(" › ")[2],
         )  # fmt: skip

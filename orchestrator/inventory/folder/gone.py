@@ -31,7 +31,7 @@ class Settling:
         self.before = {system.id: system for system in systems_of(known)}
         self.resent = Resent(self.before, stored, reading, said.keep)
         self.answers, self.said = answers, said
-        self.settled = Settled(dict.fromkeys(said.remove, "--remove"), telling=Telling(known, reading))
+        self.settled = Settled(dict.fromkeys(said.remove, "--remove"), telling=Telling(known, reading, answers))
         self.kept = {one.id for one in self.before.values() if {one.id, one.department} & {*said.keep}}
         self.named = {row.system: row for row in reading.withheld if row.system and row.system not in self.resent.listed}
         self.new: dict[str, list[System]] = {}
@@ -51,6 +51,7 @@ class Settling:
         unlisted = self.before.keys() - resent.listed - resent.missing.keys() - self.kept - settled.removed.keys()
         for sheet in resent.sheets:
             self._ask_of_rows(sheet, sorted(unlisted))
+        settled.telling.perhaps_renamed(self.said.keep)
         settled.telling.alike(resent, [self.before[ident] for ident in sorted(unlisted)], [*settled.removed])
         left = resent.rows_left()
         settled.telling.rows_kept([(row, sheet) for row, _, sheet in left if sheet])

@@ -18,7 +18,7 @@ from orchestrator.inventory import personal
 from orchestrator.inventory.answerbook import read_answers
 from orchestrator.inventory.build import link
 from orchestrator.inventory.folder import origins
-from orchestrator.inventory.folder.asking_again import CLASSIFIED, WHY, Said
+from orchestrator.inventory.folder.asking_again import CLASSIFIED, RENAMED_DEPARTMENT, WHY, Said
 from orchestrator.inventory.folder.gone import Settled, Settling
 from orchestrator.inventory.folder.stored import Folder
 from orchestrator.inventory.folder.write import references_text, systems_text
@@ -74,10 +74,11 @@ def prepare(
     if reading.errors and not partial:
         raise _has_errors(reading, paths)
     unsure = [finding for finding in settled.telling.findings if finding.severity == "error"]
+    renamed = [finding for finding in unsure if finding.code == RENAMED_DEPARTMENT]
     if unsure:
         raise Refused(
             say("inventory.import_unsettled"),
-            findings=unsure,
+            findings=renamed or unsure,  # what a department of another name lists is known once its answer is
             where=", ".join(p.name for p in paths),
             remedy=say("inventory.import_ask_or_say"),
         )
@@ -94,8 +95,9 @@ def read_beside(paths: Sequence[Path], into: Path) -> Reading:
     the folder has errors."""
     _, reading, settled = _compared(paths, into, Said())
     waits = any(question.kind in _ROWS for question in reading.questions)
+    told = [finding for finding in settled.telling.findings if not waits or finding.code == RENAMED_DEPARTMENT]
     asked = (*reading.questions, *(() if waits else settled.telling.asked.questions()))
-    return replace(reading, findings=[*reading.findings, *settled.telling.findings], questions=asked)
+    return replace(reading, findings=[*reading.findings, *told], questions=asked)
 
 
 def _compared(paths: Sequence[Path], into: Path, said: Said) -> tuple[Folder, Reading, Settled]:
@@ -136,8 +138,9 @@ def as_renamed(reading: Reading, renamed: Mapping[str, str]) -> Reading:
 
 def _has_errors(reading: Reading, paths: Sequence[Path]) -> Refused:
     return Refused(
-        say("inventory.import_errors"), findings=reading.findings, where=", ".join(p.name for p in paths)
-    )
+        say("inventory.import_errors"), findings=reading.findings, where=", ".join(p.name for p in paths),
+        remedy=say("inventory.ask_what_remains") if reading.questions else say("inventory.mend_and_import"),
+    )  # fmt: skip
 
 
 def _depend_on_what_goes(reading: Reading, removed: Collection[str]) -> list[Finding]:
