@@ -54,10 +54,10 @@ def discover(named: tuple[str, ...], systems: tuple[str, ...], everything: bool,
         survey(hosts, settings.known_hosts, settings.ssh_key, databases=bases, seconds=seconds), key=lambda one: one.host.name
     )
     addresses = {host.address for system in inventory.systems for host in system.hosts}
-    facts = [read_facts(one.host.name, one.sections, one.problem, addresses - {one.host.address}) for one in surveyed]
+    facts = [read_facts(one.host.name, one.sections, str(one.problem), addresses - {one.host.address}) for one in surveyed]
     offered = offers(inventory, facts)
-    silent = [(one.host.name, one.problem, one.remedy) for one in surveyed if one.problem]
-    silent += [(one.host.name, *blind) for one in surveyed for blind in one.blind]
+    silent = [(one.host.name, str(one.problem), str(one.remedy)) for one in surveyed if one.problem]
+    silent += [(one.host.name, str(said), str(remedy)) for one in surveyed for said, remedy in one.blind]
     if json_:
         problems = [{"host": host, "problem": problem, "remedy": remedy} for host, problem, remedy in silent]
         as_json({"hosts": [asdict(one) for one in facts], "offers": [asdict(offer) for offer in offered], "problems": problems})

@@ -138,7 +138,7 @@ class OpenStackListing:
         while not reached():
             if time.monotonic() > deadline:
                 raise ToolError(
-                    say("cloud.waited", gone_seconds=GONE_SECONDS, what=what),
+                    say("cloud.waited", seconds=GONE_SECONDS, what=what),
                     where="OpenStack",
                     remedy=say("cloud.look_then_resume"),
                     retryable=True,

@@ -21,6 +21,7 @@ from orchestrator.steps import backup, configuration, previews
 from orchestrator.steps.base import Context, Coverage, Effect, Facts, Observed, Preview, Step
 from orchestrator.steps.parts import parts
 from orchestrator.steps.world import unit_name
+from orchestrator.texts import Words, kept
 from orchestrator.tools import health
 from orchestrator.tools.ssh import SshConnection
 
@@ -90,7 +91,7 @@ def give_secret(ctx: Context, one: Standing, path: str, value: str, brought: Car
     one.connection.run(["sh", "-euc", _LAY_DOWN, "give-secret", path, owner], input=value.encode(), check=True)
 
 
-def problem_of(one: Standing) -> str:
+def problem_of(one: Standing) -> Words:
     """What keeps a started service from being healthy; empty when nothing does."""
     if one.triggered or not one.listens:
         return "" if one.manager.state(one.placed).active or _ends_by_itself(one) else "it does not run"
@@ -160,8 +161,8 @@ def _try(one: Standing) -> str:
     try:
         one.manager.start(one.placed)
     except OrchestratorError as error:
-        return error.what
-    return problem_of(one) or "healthy"
+        return kept(error.says)
+    return kept(problem_of(one)) or "healthy"
 
 
 def _rehearsed(_: Context) -> Observed:

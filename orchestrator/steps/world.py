@@ -20,6 +20,7 @@ from orchestrator.models import Database, Host, Service, Site, Sites, System
 from orchestrator.movers import interrupt, registry
 from orchestrator.settings import Settings
 from orchestrator.steps.references import REFERENCE, Reached, make_table
+from orchestrator.texts import Words
 
 if TYPE_CHECKING:
     from orchestrator.cutover.guarding import GuardProcess
@@ -190,7 +191,7 @@ class World:
 
     # ------------------------------------------------------------ services
 
-    def find_illness(self, service: Service, host: Host, *, limit: float) -> str | None:
+    def find_illness(self, service: Service, host: Host, *, limit: float) -> Words | None:
         """What keeps a service from being healthy on a host within so many seconds; None when nothing does. Asked on the host itself
         where it listens to nobody else."""
         from orchestrator.tools import health
@@ -199,7 +200,7 @@ class World:
             connection = self.ssh(host) if service.health is not None and service.health.on_host else None
             return health.check(service, host.address, service.port or 0, limit=limit, connection=connection)
         except ToolError as error:
-            return error.what
+            return error.says
 
     def manager(self, host: Host, service: Service | None = None) -> ServiceManager:
         """What keeps a service of a host; None: one of its units."""

@@ -20,6 +20,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from orchestrator.models import Host
+from orchestrator.texts import say
 from orchestrator.tools import ansible_data, process
 from orchestrator.tools.ansible_events import AnsibleEvent, AnsibleResult, Collector, Failure, PlayFailed
 from orchestrator.tools.process import Register, Stopped
@@ -81,9 +82,9 @@ def run_playbook(
             _summary(artifacts, result, collector.events)
     if run.stopped:
         raise Stopped(
-            "playbook stopped on request" if run.stopped == "cancelled" else f"playbook still not done after {limit:g} s, and stopped",
+            say("tools.playbook_stopped") if run.stopped == "cancelled" else say("tools.playbook_slow", limit=limit),
             where=playbook,
-            remedy="observe the hosts, then resume or undo",
+            remedy=say("tools.observe_hosts"),
             retryable=True,
         )
     if not result.ok:

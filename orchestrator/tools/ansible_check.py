@@ -19,6 +19,7 @@ from typing import Any
 import yaml
 
 from orchestrator.errors import Finding, OrchestratorError
+from orchestrator.texts import Words, say
 from orchestrator.tools import process
 
 
@@ -63,8 +64,9 @@ def _lint(folder: Path, program: Path) -> tuple[Finding, ...]:
     try:
         return tuple(_lint_finding(issue) for issue in json.loads(done.stdout))
     except (ValueError, KeyError, TypeError):
-        words = (done.stderr.strip().splitlines() or ["it said nothing"])[-1][:300]
-        return (Finding("playbook-lint", "error", f"ansible-lint ended with {done.code}: {words}", "run it in the folder of the playbooks"),)
+        words = done.stderr.strip().splitlines()[-1:]
+        said = words[0][:300] if words else say("tools.lint_silent")
+        return (Finding("playbook-lint", "error", say("tools.lint_ended", code=done.code, words=said), say("tools.lint_run")),)
 
 
 def _lint_finding(issue: Mapping[str, Any]) -> Finding:
@@ -72,7 +74,8 @@ def _lint_finding(issue: Mapping[str, Any]) -> Finding:
     lines = place.get("lines") or place.get("positions", {}).get("begin", {})
     line = lines.get("begin", lines.get("line", 1))
     message = f"{rule}: {issue['description']} ({(issue.get('content') or {}).get('body', '')})"
-    return Finding("playbook-lint", "error", message, str(issue.get("url") or "mend the task"), file=f"playbooks/{place['path']}", cell=f"L{line}")
+    remedy = str(issue["url"]) if issue.get("url") else say("tools.mend_task")
+    return Finding("playbook-lint", "error", message, remedy, file=f"playbooks/{place['path']}", cell=f"L{line}")
 
 
 def roles_of(folder: Path, playbook: str) -> list[str]:
@@ -96,9 +99,12 @@ def check_variables(
         given = {name: value for name, value in variables.items() if name.startswith(f"{role}_")}
         secrets = {name: "/dev/null" for name in options if name.endswith("_secret_file")}
         place = f"{playbook}.yml › {role}"
-        findings += [_finding("role-argument", place, f"{role}: {words}", system) for words in _broken(options, given | secrets)]
         findings += [
-            _finding("role-variable-unknown", place, f"{role} has no variable {name}", system)
+            _finding("role-argument", place, say("tools.role_says", role=role, words=words), system)
+            for words in _broken(options, given | secrets)
+        ]
+        findings += [
+            _finding("role-variable-unknown", place, say("tools.role_no_variable", role=role, name=name), system)
             for name in sorted(given)
             if name not in options
         ]
@@ -166,6 +172,6 @@ def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
-def _finding(code: str, place: str, message: str, system: str) -> Finding:
-    remedy = "mend the role's argument spec or template, or the inventory where the value comes from there"
+def _finding(code: str, place: str, message: Words, system: str) -> Finding:
+    remedy = say("tools.mend_role")
     return Finding(code, "error", message, remedy, file=f"playbooks/{place}", system=system)

@@ -13,6 +13,7 @@ from pathlib import PurePath
 
 from orchestrator.errors import Finding, Refused
 from orchestrator.models import Host
+from orchestrator.texts import Words, say
 from orchestrator.tools import privilege
 
 GROUP = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -35,7 +36,7 @@ def unsafe(value: object, place: str = "variables") -> object:
     if isinstance(value, list | tuple | set | frozenset):
         items = sorted(value, key=str) if isinstance(value, set | frozenset) else value
         return [unsafe(item, f"{place}[{number}]") for number, item in enumerate(items)]
-    raise _refused(f"a {type(value).__name__} cannot be handed to Ansible", place, "hand over text, numbers, lists or mappings")
+    raise _refused(say("tools.no_handing", kind=type(value).__name__), place, say("tools.hand_text"))
 
 
 def variables(given: Mapping[str, object], place: str = "variables") -> dict[str, object]:
@@ -55,18 +56,20 @@ def inventory(
     own = host_variables or {}
     known = {host.name for group in hosts.values() for host in group}
     if strangers := sorted(set(own) - known):
-        raise _refused(f"variables for unknown hosts: {', '.join(strangers)}", "host variables", "name only hosts of the run")
+        raise _refused(say("tools.strangers", strangers=tuple(strangers)), say("tools.host_variables"), say("tools.name_hosts"))
     children = {}
     for group, members in hosts.items():
-        children[_name(GROUP, group, "group", "hosts")] = {
+        children[_name(GROUP, group, say("tools.group"), "hosts")] = {
             "hosts": {
-                _name(HOST, host.name, "host name", group): {
+                _name(HOST, host.name, say("tools.host_name"), group): {
                     **variables(own.get(host.name, {}), host.name),
-                    "ansible_host": _name(ADDRESS, host.address, "address", host.name),
+                    "ansible_host": _name(ADDRESS, host.address, say("tools.address"), host.name),
                     "ansible_port": int(host.ssh_port),
-                    "ansible_user": _name(USER, host.ssh_user, "ssh user", host.name),
+                    "ansible_user": _name(USER, host.ssh_user, say("tools.ssh_user"), host.name),
                     **privilege.ansible_variables(host),
-                    "ansible_python_interpreter": _name(INTERPRETER, python or interpreter(host), "python interpreter", host.name),
+                    "ansible_python_interpreter": _name(
+                        INTERPRETER, python or interpreter(host), say("tools.python_interpreter"), host.name
+                    ),
                 }
                 for host in members
             }
@@ -74,13 +77,13 @@ def inventory(
     return {"all": {"children": children}}
 
 
-def _name(pattern: re.Pattern[str], value: object, what: str, place: str) -> str:
+def _name(pattern: re.Pattern[str], value: object, what: Words, place: Words) -> str:
     if not isinstance(value, str) or not pattern.fullmatch(value):
-        raise _refused(f"{what} {str(value)[:80]!r} is not allowed", place, f"the accepted form is {pattern.pattern}")
+        raise _refused(say("tools.not_allowed", what=what, value=str(value)[:80]), place, say("tools.form_is", pattern=pattern.pattern))
     return value
 
 
-def _refused(message: str, place: str, remedy: str) -> Refused:
+def _refused(message: Words, place: Words, remedy: Words) -> Refused:
     return Refused(
         message, where=place, remedy=remedy, findings=[Finding(code="ansible-data", severity="error", says=message, mend=remedy)]
     )

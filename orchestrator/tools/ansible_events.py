@@ -6,7 +6,9 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from orchestrator import texts
 from orchestrator.errors import ToolError
+from orchestrator.texts import Words, say
 from orchestrator.tools.secrets import Masker
 
 TEXT_LIMIT = 2000
@@ -20,15 +22,15 @@ class AnsibleEvent:
     task: str
     host: str = ""
     changed: bool = False
-    message: str = ""
+    message: Words = ""
 
 
 @dataclass(frozen=True)
 class Failure:
     task: str
     host: str
-    message: str
-    remedy: str
+    message: Words
+    remedy: Words
 
 
 @dataclass(frozen=True)
@@ -50,9 +52,10 @@ class PlayFailed(ToolError):
 
     def __init__(self, result: AnsibleResult) -> None:
         first = result.failures[0]
-        more = f" (and {len(result.failures) - 1} more)" if len(result.failures) > 1 else ""
-        where = f"{result.playbook}: {first.task} on {first.host}" if first.host else result.playbook
-        super().__init__(first.message + more, where=where, remedy=first.remedy, retryable=True)
+        more = len(result.failures) - 1
+        what = say("tools.and_more", message=first.message, count=more) if more else first.message
+        where = say("tools.task_on", playbook=result.playbook, task=first.task, host=first.host) if first.host else result.playbook
+        super().__init__(what, where=where, remedy=first.remedy, retryable=True)
         self.result = result
 
 
@@ -97,7 +100,7 @@ class Collector:
         answer = data.get("res")
         answer = answer if isinstance(answer, dict) else {}
         task, host = str(data.get("task", "")), str(data.get("host", ""))
-        message = self.mask(_message(answer)) if kind in ("failed", "unreachable") else ""
+        message = texts.reworded(_message(answer), self.mask) if kind in ("failed", "unreachable") else ""
         event = AnsibleEvent(kind, self.mask(task), host, bool(answer.get("changed")) and kind == "ok", message)
         if kind in ("failed", "unreachable"):
             what, remedy = _remedy(message, host)
@@ -110,8 +113,8 @@ class Collector:
         failures = list(self.failures)
         rescued = code == 0
         if not rescued and not failures:
-            said = "\n".join(line for line in self.said if line.strip())[-TEXT_LIMIT:] or f"ansible-playbook ended with {code}"
-            failures.append(Failure("", "", said, "check the playbook with `ansible-playbook --syntax-check`"))
+            said = "\n".join(line for line in self.said if line.strip())[-TEXT_LIMIT:]
+            failures.append(Failure("", "", said or say("tools.playbook_ended", code=str(code)), say("tools.check_playbook")))
         return AnsibleResult(
             self.playbook,
             rescued,
@@ -123,26 +126,27 @@ class Collector:
         )
 
 
-def _message(answer: Mapping[str, object]) -> str:
+def _message(answer: Mapping[str, object]) -> Words:
     """The most telling part of a module's answer; of a loop's, that of its first failed item."""
     items = answer.get("results")
     failed = next((item for item in items if isinstance(item, dict) and item.get("failed")), {}) if isinstance(items, list) else {}
     parts = [str(source.get(key, "")).strip() for source in (answer, failed) for key in ("msg", "stderr", "module_stderr", "censored")]
     text = "; ".join(dict.fromkeys(part for part in parts if part))
-    return (text or "the task failed without a message")[:TEXT_LIMIT]
+    return text[:TEXT_LIMIT] or say("tools.task_silent")
 
 
-def _remedy(message: str, host: str) -> tuple[str, str]:
+def _remedy(message: Words, host: str) -> tuple[Words, Words]:
     """(what, remedy). Our roles write both themselves: ``what → remedy``."""
-    what, arrow, remedy = message.partition(" → ")
+    text = message if isinstance(message, str) else ""
+    what, arrow, remedy = text.partition(" → ")
     if arrow:
         return what, remedy
     known = {
-        "Host key verification failed": f"if the host's key really changed or is new: orchestrator hosts trust {host}",
-        "Permission denied": f"give our SSH key access to {host} (authorized_keys), or check that its account may do this",
-        "Connection refused": f"see whether sshd runs on {host} and the port in the inventory is right",
-        "timed out": f"see whether {host} is up and reachable from here",
-        "No space left": f"free space on {host}",
+        "Host key verification failed": say("tools.trust_host", host=host),
+        "Permission denied": say("tools.give_key", host=host),
+        "Connection refused": say("tools.see_sshd", host=host),
+        "timed out": say("tools.see_up", host=host),
+        "No space left": say("tools.free_space", host=host),
     }
-    hint = next((remedy for sign, remedy in known.items() if sign in message), f"mend what it says on {host or 'the host'}, then resume")
+    hint = next((remedy for sign, remedy in known.items() if sign in text), say("tools.mend_on", host=host or say("tools.the_host")))
     return message, hint

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from orchestrator.errors import Refused, ToolError
+from orchestrator.texts import say
 from orchestrator.tools.process import Stopped
 from orchestrator.tools.secrets import MASKER
 from orchestrator.tools.ssh import CONNECT_SECONDS, open_client
@@ -57,7 +58,7 @@ class DeviceCli:
             return cls(name, client, channel, prompt, timeout)
         except paramiko.SSHException as error:
             client.close()
-            raise ToolError(f"no command line: {error}", where=name, remedy="see whether the account may open one") from error
+            raise ToolError(say("tools.no_command_line", error=str(error)), where=name, remedy=say("tools.may_open")) from error
         except BaseException:
             client.close()
             raise
@@ -80,9 +81,7 @@ class DeviceCli:
         """
         line = " ".join(words)
         if re.search(r"[\x00-\x1f\x7f]", line) or any(re.search(r"\s", word) for word in words):
-            raise Refused(
-                "a word of a device command holds a blank or a control character", where=self.name, remedy="mend the inventory's value"
-            )
+            raise Refused(say("tools.word_blank"), where=self.name, remedy=say("tools.mend_value"))
         try:
             self._channel.sendall(line.encode() + b"\r")
         except OSError as error:
@@ -100,9 +99,9 @@ class DeviceCli:
             rest = deadline - time.monotonic()
             if rest <= 0:
                 raise Stopped(
-                    f"no prompt within {seconds:g} s; last words: {MASKER(text[-200:])!r}",
+                    say("tools.no_prompt", seconds=seconds, words=MASKER(text[-200:])),
                     where=self.name,
-                    remedy="see the device's console",
+                    remedy=say("tools.see_console"),
                 )
             self._channel.settimeout(rest)
             try:
@@ -113,8 +112,8 @@ class DeviceCli:
                 raise self._gone()
             text = _ESCAPES.sub("", text + self._decoder.decode(data)).replace("\r\n", "\n").replace("\r", "")
             if len(text) > MAX_ANSWER:
-                raise ToolError("the answer does not end", where=self.name, remedy="see the device's console")
+                raise ToolError(say("tools.endless"), where=self.name, remedy=say("tools.see_console"))
         return text[: found.start(1)]
 
     def _gone(self) -> ToolError:
-        return ToolError("the device closed the connection", where=self.name, remedy="connect again", retryable=True)
+        return ToolError(say("tools.device_closed"), where=self.name, remedy=say("tools.connect_again"), retryable=True)

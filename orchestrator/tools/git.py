@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 from orchestrator.errors import UsageError
+from orchestrator.texts import say
 
 LIMIT = 60
 """Seconds that git may take."""
@@ -17,13 +18,13 @@ def ask(folder: Path, *arguments: str) -> bytes:
     try:
         done = subprocess.run(argv, capture_output=True, timeout=LIMIT, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
-        remedy = "install git, or leave out --baseline"
-        raise UsageError(f"git could not be asked: {error}", remedy=remedy) from error
+        remedy = say("tools.install_git")
+        raise UsageError(say("tools.git_not_asked", error=str(error)), remedy=remedy) from error
     if done.returncode:
-        said = done.stderr.decode(errors="replace").strip() or "no such revision"
+        said = done.stderr.decode(errors="replace").strip() or say("tools.no_revision")
         raise UsageError(
-            f"git {arguments[0]}: {said}",
+            say("tools.git_says", command=arguments[0], said=said),
             where=str(folder),
-            remedy="name a revision that is there (a shallow clone has only its newest: fetch more) of the repository that holds the inventory",
+            remedy=say("tools.name_revision"),
         )
     return done.stdout

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 from orchestrator.models import Service
+from orchestrator.texts import Words, say
 from orchestrator.tools.ssh import SshConnection
 
 
@@ -20,7 +21,7 @@ def answers(address: str, port: int, *, timeout: float = 2.0) -> bool:
         return False
 
 
-def check(service: Service, address: str, port: int, *, limit: float, connection: SshConnection | None = None) -> str | None:
+def check(service: Service, address: str, port: int, *, limit: float, connection: SshConnection | None = None) -> Words | None:
     """None when the service is healthy within ``limit`` seconds, else what it last said. ``connection``: to its host, for
     a service that only the host itself can ask (``HealthCheck.on_host``)."""
     if service.health is not None and service.health.on_host and connection is not None:
@@ -29,23 +30,23 @@ def check(service: Service, address: str, port: int, *, limit: float, connection
     return _until_healthy(service, address, port, limit)
 
 
-def _until_healthy(service: Service, address: str, port: int, limit: float, listens: Callable[[], bool] | None = None) -> str | None:
+def _until_healthy(service: Service, address: str, port: int, limit: float, listens: Callable[[], bool] | None = None) -> Words | None:
     until = time.monotonic() + limit
-    problem: str | None = "not asked"
+    problem: Words | None = say("tools.not_asked")
     while True:
         if listens is None or listens():
             problem = _ask(service, address, port)
         else:
-            problem = f"nothing listens on the host's own port {port}"
+            problem = say("tools.nothing_own_port", port=port)
         if problem is None or time.monotonic() > until:
             return problem
         time.sleep(0.2)
 
 
-def _ask(service: Service, address: str, port: int) -> str | None:
+def _ask(service: Service, address: str, port: int) -> Words | None:
     probe = service.health
     if probe is None or probe.kind == "tcp":
-        return None if answers(address, port) else f"nothing listens on {address}:{port}"
+        return None if answers(address, port) else say("tools.nothing_listens", address=address, port=port)
     if probe.kind == "sql":
         return None  # asked through the database's own checks
     try:
@@ -58,8 +59,8 @@ def _ask(service: Service, address: str, port: int) -> str | None:
         finally:
             connection.close()
     except (OSError, http.client.HTTPException) as error:
-        return f"no answer: {error}"
+        return say("tools.no_answer", error=str(error))
     expected = probe.expected or "200"
     if expected.isdigit():
-        return None if answer.status == int(expected) else f"HTTP {answer.status}: {body.strip()[:200]}"
-    return None if expected in body else f"the answer does not contain the expected text (HTTP {answer.status})"
+        return None if answer.status == int(expected) else say("tools.http_status", status=answer.status, body=body.strip()[:200])
+    return None if expected in body else say("tools.text_missing", status=answer.status)

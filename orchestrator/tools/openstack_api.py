@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from orchestrator.errors import ToolError
-from orchestrator.texts import Words
+from orchestrator.texts import Words, say
 
 API_SECONDS = 20
 """How long one call may take: a cloud that does not answer is said, and not waited for."""
@@ -27,21 +27,17 @@ def api_errors(doing: Words) -> Iterator[None]:
         yield
     except keystone.ConnectionError as error:  # refused, reset, timed out
         raise ToolError(
-            f"the cloud does not answer: {_brief(error)}", where=doing, remedy="check the network to it and OS_AUTH_URL", retryable=True
+            say("tools.cloud_silent", error=_brief(error)), where=doing, remedy=say("tools.check_network"), retryable=True
         ) from error
     except (keystone.Unauthorized, keystone.MissingRequiredOptions, keystone.MissingAuthPlugin) as error:
-        raise ToolError(
-            f"the cloud refuses us: {_brief(error)}", where=doing, remedy="check OS_CLOUD, or OS_USERNAME and the rest"
-        ) from error
+        raise ToolError(say("tools.cloud_refuses", error=_brief(error)), where=doing, remedy=say("tools.check_os_cloud")) from error
     except sdk.ConfigException as error:
-        raise ToolError(f"no cloud is configured: {_brief(error)}", where=doing, remedy="set OS_CLOUD and clouds.yaml, or OS_*") from error
+        raise ToolError(say("tools.no_cloud", error=_brief(error)), where=doing, remedy=say("tools.set_os_cloud")) from error
     except sdk.ForbiddenException as error:
-        raise ToolError(
-            f"the cloud forbids it: {_brief(error)}", where=doing, remedy="docs/clouds.md lists the rights that are needed"
-        ) from error
+        raise ToolError(say("tools.cloud_forbids", error=_brief(error)), where=doing, remedy=say("tools.docs_rights")) from error
     except (sdk.SDKException, keystone.ClientException) as error:
         raise ToolError(
-            f"the cloud said: {_brief(error)}", where=doing, remedy="look at it on the cloud, then resume", retryable=True
+            say("tools.cloud_said", error=_brief(error)), where=doing, remedy=say("tools.look_on_cloud"), retryable=True
         ) from error
 
 
@@ -65,7 +61,7 @@ def connect() -> Any:
 def _log_in() -> Any:
     import openstack
 
-    with api_errors("log in"):
+    with api_errors(say("tools.log_in")):
         connection = openstack.connect(api_timeout=API_SECONDS, app_name="orchestrator", compute_default_microversion="2.79")
         ask_once_more(connection.session.session)
         connection.session.timeout = LOGIN_SECONDS

@@ -19,6 +19,7 @@ from typing import Any
 
 from orchestrator.errors import ToolError
 from orchestrator.settings import Settings
+from orchestrator.texts import say
 from orchestrator.tools.process import boot_id, start_time
 
 QUIET = {
@@ -94,9 +95,9 @@ def _own(folder: Path, *, pages: bool, port: int) -> str:
             return str(kept["url"])
         _end(folder, kept)
     raise ToolError(
-        "the Prefect server does not come up",
+        say("tools.prefect_not_up"),
         where=str(folder / "server.log"),
-        remedy="read that log; or set prefect_api to a server of yours",
+        remedy=say("tools.read_log"),
         retryable=True,
     )
 
@@ -135,7 +136,9 @@ def _launch(folder: Path, *, pages: bool = False, port: int = 0) -> dict[str, An
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            raise ToolError(f"port {port} is taken: {error.strerror}", where="127.0.0.1", remedy="name another with --port") from error
+            raise ToolError(
+                say("tools.port_taken", port=port, strerror=error.strerror or str(error)), where="127.0.0.1", remedy=say("tools.other_port")
+            ) from error
         port = probe.getsockname()[1]
     environment = (
         os.environ

@@ -10,6 +10,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.texts import say
 from orchestrator.tools.prefect_server import API, QUIET
 
 SETTINGS = {
@@ -40,7 +41,7 @@ class Worker:
 
     @property
     def name(self) -> str:
-        return f"the worker of pool {self.pool} (its log: {self.log})"
+        return str(say("tools.worker_of", pool=self.pool, log=str(self.log)))
 
     def start(self) -> None:
         """Starts it in ``folder``, where the settings are; in a session of its own, so that Ctrl-C reaches it through us only."""

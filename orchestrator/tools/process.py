@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, Literal
 
 from orchestrator.errors import ToolError, ToolMissing
+from orchestrator.texts import say
 from orchestrator.tools.process_records import (
     MARK,
     ProcessRecord,
@@ -177,7 +178,7 @@ def run(
         )
     except (OSError, ValueError) as error:
         os.close(gate_in)
-        raise ToolError(f"cannot start: {error}", where=label, remedy="check the program's path and its working directory") from error
+        raise ToolError(say("tools.cannot_start", error=str(error)), where=label, remedy=say("tools.check_path")) from error
     finally:
         os.close(gate_out)
     streams = [Stream(name, mask, max_output // 2, on_line) for name in ("stdout", "stderr")]
@@ -204,16 +205,16 @@ def run(
 
 def _judge(done: Completed, label: str, reason: str, limit: float, check: bool) -> None:
     if reason == "cancelled":
-        raise Stopped("stopped on request", where=label, remedy="observe what it had done, then resume or undo", retryable=True)
+        raise Stopped(say("tools.stopped"), where=label, remedy=say("tools.observe_then"), retryable=True)
     if reason:
-        raise Stopped(
-            f"still not done after {limit:g} s, and stopped", where=label, remedy="see why it hangs, or raise its limit", retryable=True
-        )
+        raise Stopped(say("tools.still_running", limit=limit), where=label, remedy=say("tools.see_why_hangs"), retryable=True)
     said = (done.stderr.strip() or done.stdout.strip())[-2000:]
     if done.code == 127 and said.endswith("No such file or directory"):
-        raise ToolMissing(f"program {done.argv[0]} not found", where=label, remedy="run `make setup`, or install it on PATH")
+        raise ToolMissing(say("tools.not_found", program=done.argv[0]), where=label, remedy=say("tools.make_setup"))
     if check and done.code != 0:
-        raise ToolError(f"{Path(done.argv[0]).name} ended with {done.code}: {said}", where=label, remedy="mend what it says, then resume")
+        raise ToolError(
+            say("tools.ended", program=Path(done.argv[0]).name, code=done.code, said=said), where=label, remedy=say("tools.mend_then")
+        )
 
 
 def _read(process: subprocess.Popen[bytes], streams: Sequence[Stream], deadline: float, cancelled: Callable[[], bool] | None) -> str:

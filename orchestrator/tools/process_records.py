@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.errors import ToolError
+from orchestrator.texts import say
 
 MARK = "ORCHESTRATOR_RUN"
 """Environment variable that all descendants of a run inherit; finds them when the minder itself was killed."""
@@ -43,7 +44,7 @@ def record_of(pid: int, label: str, mark: str = "") -> ProcessRecord:
     """The record of a living process. Raises ToolError when it is gone."""
     started = start_time(pid)
     if started is None:
-        raise ToolError(f"process {pid} ended before it was noted", where=label, remedy="run it again", retryable=True)
+        raise ToolError(say("tools.ended_early", pid=pid), where=label, remedy=say("tools.run_again"), retryable=True)
     return ProcessRecord(pid, started, boot_id(), label, mark)
 
 
@@ -72,9 +73,9 @@ def end(record: ProcessRecord, *, seconds: float = 15.0) -> None:
     while left := _alive(record):
         if time.monotonic() > deadline:
             raise ToolError(
-                f"process {left[0]} of a former run does not end",
+                say("tools.does_not_end", pid=left[0]),
                 where=record.label,
-                remedy=f"end it by hand (kill -9 {left[0]}), then resume",
+                remedy=say("tools.kill_by_hand", pid=left[0]),
             )
         for pid in left:
             for child in (*descendants(pid), pid):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import Finding, ToolMissing
+from orchestrator.texts import say
 
 if TYPE_CHECKING:  # settings load pydantic: too slow for the small commands that only need a path
     from orchestrator.settings import Settings
@@ -33,11 +34,6 @@ PROGRAMS = (
     "terraform",
 )
 """All that the engine and the embedded city call by name."""
-
-_REMEDY = (
-    "run `make setup`: on Debian and Ubuntu it fetches what is missing into .tools/ of the checkout; elsewhere install {name} "
-    "with the system's package manager (PostgreSQL 15 or newer, HAProxy 2.5 or newer)"
-)
 
 
 def _bin() -> Path:
@@ -70,7 +66,9 @@ def find(name: str, settings: Settings | None = None) -> Path:
     for folder in _folders():
         if os.access(folder / name, os.X_OK):
             return folder / name
-    raise ToolMissing(f"{name} is not on this machine", where=f"{private.parent}, PATH", remedy=_REMEDY.format(name=name))
+    raise ToolMissing(
+        say("tools.program_missing", name=name), where=f"{private.parent}, PATH", remedy=say("tools.fetch_program", name=name)
+    )
 
 
 def missing() -> list[Finding]:
@@ -80,7 +78,7 @@ def missing() -> list[Finding]:
         try:
             find(name)
         except ToolMissing as error:
-            findings.append(Finding(code="program-missing", severity="error", says=error.what, mend=error.remedy))
+            findings.append(Finding(code="program-missing", severity="error", says=error.says, mend=error.mend))
     return findings
 
 

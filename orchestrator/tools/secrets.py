@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from orchestrator.errors import ToolError
+from orchestrator.texts import say
 
 SHORTEST_MASKED = 4
 """Values shorter than this are not masked: they would turn ordinary text into stars."""
@@ -51,22 +52,18 @@ def resolve(ref: str) -> str:
     scheme, _, rest = ref.partition(":")
     readers = {"env": _from_env, "file": _from_file, "vault": _from_vault, "prefect": _from_prefect}
     if scheme not in readers or not rest:
-        raise ToolError(
-            "not a reference to a secret", where="secret", remedy="write env:NAME, file:/path, vault:/path#key or prefect:block-name"
-        )
+        raise ToolError(say("tools.no_reference"), where="secret", remedy=say("tools.write_reference"))
     value = readers[scheme](rest)
     value = value.removesuffix("\n").removesuffix("\r")
     if not value:
-        raise ToolError("the secret is empty", where=ref, remedy="fill it in at its source")
+        raise ToolError(say("tools.secret_empty"), where=ref, remedy=say("tools.fill_in"))
     MASKER.add(value)
     return value
 
 
 def _from_env(name: str) -> str:
     if (value := os.environ.get(name)) is None:
-        raise ToolError(
-            f"environment variable {name} is not set", where=f"env:{name}", remedy=f"export {name} before starting orchestrator"
-        )
+        raise ToolError(say("tools.no_variable", name=name), where=f"env:{name}", remedy=say("tools.export_first", name=name))
     return value
 
 
@@ -75,20 +72,18 @@ def _private(path: Path, ref: str) -> str:
     try:
         mode = path.stat().st_mode
         if not stat.S_ISREG(mode):
-            raise ToolError("the secret is not a regular file", where=ref, remedy="point the reference to a file of mode 0600")
+            raise ToolError(say("tools.no_file"), where=ref, remedy=say("tools.point_to_file"))
         if stat.S_IMODE(mode) & 0o077:
-            raise ToolError(
-                f"others than its owner can reach the secret (mode {stat.S_IMODE(mode):04o})", where=ref, remedy=f"chmod 600 {path}"
-            )
+            raise ToolError(say("tools.others_reach", mode=stat.S_IMODE(mode)), where=ref, remedy=say("tools.chmod", path=str(path)))
         return path.read_text(encoding="utf-8")
     except OSError as error:
         raise ToolError(
-            f"the secret cannot be read: {error.strerror}",
+            say("tools.secret_unread", strerror=error.strerror or str(error)),
             where=ref,
-            remedy="create the file with mode 0600, owned by who runs orchestrator",
+            remedy=say("tools.create_file"),
         ) from None
     except UnicodeDecodeError:
-        raise ToolError("the secret is not UTF-8 text", where=ref, remedy="store it as text") from None
+        raise ToolError(say("tools.not_utf8"), where=ref, remedy=say("tools.store_text")) from None
 
 
 def _from_file(path: str) -> str:
@@ -100,12 +95,10 @@ def _from_vault(rest: str) -> str:
     path, _, key = rest.rpartition("#")
     ref = f"vault:{rest}"
     if not path or not key:
-        raise ToolError("the vault reference has no key", where=ref, remedy="write vault:/path/to/file.yml#key")
+        raise ToolError(say("tools.vault_no_key"), where=ref, remedy=say("tools.write_vault"))
     password_file = os.environ.get("ANSIBLE_VAULT_PASSWORD_FILE")
     if not password_file:
-        raise ToolError(
-            "no vault password", where=ref, remedy="export ANSIBLE_VAULT_PASSWORD_FILE=/path/to/a/file of mode 0600 that holds the password"
-        )
+        raise ToolError(say("tools.no_vault_password"), where=ref, remedy=say("tools.export_vault"))
     password = _private(Path(password_file), f"file:{password_file}").strip()
     import yaml
     from ansible.errors import AnsibleError
@@ -115,16 +108,16 @@ def _from_vault(rest: str) -> str:
         text = VaultLib([("default", VaultSecret(password.encode()))]).decrypt(_private(Path(path), ref).encode())
     except AnsibleError:
         raise ToolError(
-            "the vault file cannot be decrypted",
+            say("tools.vault_locked"),
             where=ref,
-            remedy="check ANSIBLE_VAULT_PASSWORD_FILE, or encrypt with `ansible-vault encrypt`",
+            remedy=say("tools.check_vault"),
         ) from None
     try:
         content = yaml.safe_load(text)
     except yaml.YAMLError:  # its message would quote the content
         content = None
     if not isinstance(content, dict) or not isinstance(content.get(key), str | int):
-        raise ToolError(f"the vault file has no text under the key {key}", where=ref, remedy="add the key with `ansible-vault edit`")
+        raise ToolError(say("tools.vault_no_text", key=key), where=ref, remedy=say("tools.vault_edit"))
     return str(content[key])
 
 
@@ -136,6 +129,4 @@ def _from_prefect(name: str) -> str:
         block = Secret.load(name)
         return str(block.get())  # type: ignore[union-attr]  # sync here; the type also covers async callers
     except ValueError:
-        raise ToolError(
-            "no such Secret block", where=f"prefect:{name}", remedy=f"create a Secret block named {name} on the Prefect server"
-        ) from None
+        raise ToolError(say("tools.no_block"), where=f"prefect:{name}", remedy=say("tools.make_block", name=name)) from None

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Self
 
 from orchestrator.errors import ToolError
 from orchestrator.models import Host
+from orchestrator.texts import say
 from orchestrator.tools import privilege
 from orchestrator.tools.process import Completed, Stopped, Stream
 from orchestrator.tools.secrets import MASKER
@@ -79,33 +80,29 @@ def open_client(
     except paramiko.BadHostKeyException as error:
         client.close()
         raise ToolError(
-            "the host shows another key than the one we know: it was set up anew, or someone stands in between",
+            say("tools.other_key"),
             where=where,
-            remedy=f"ask who runs it; if the new key is right: orchestrator hosts trust {name}",
+            remedy=say("tools.ask_who_runs", name=name),
         ) from error
     except paramiko.AuthenticationException as error:
         client.close()
-        raise ToolError("login refused", where=where, remedy="put our public key into the account's authorized_keys") from error
+        raise ToolError(say("tools.login_refused"), where=where, remedy=say("tools.put_key")) from error
     except paramiko.SSHException as error:
         client.close()
         if "not found in known_hosts" in str(error):
-            raise ToolError(
-                "we do not know this host's key", where=where, remedy=f"compare its fingerprint, then: orchestrator hosts trust {name}"
-            ) from error
-        what = f"SSH failed: {error}"
+            raise ToolError(say("tools.key_unknown"), where=where, remedy=say("tools.compare_key", name=name)) from error
+        what = say("tools.ssh_failed", error=str(error))
         if "No existing session" in str(error) or "protocol banner" in str(error):
-            what = f"it took the connection, and gave no SSH greeting within {timeout:g} s"
-        raise ToolError(what, where=where, remedy="see whether an sshd answers at that port, and its log", retryable=True) from error
+            what = say("tools.no_greeting", timeout=timeout)
+        raise ToolError(what, where=where, remedy=say("tools.see_sshd_log"), retryable=True) from error
     except OSError as error:
         client.close()
         if known_hosts is not None and not known_hosts.exists():
-            raise ToolError(
-                "there is no file of known host keys", where=str(known_hosts), remedy=f"orchestrator hosts trust {name}"
-            ) from error
+            raise ToolError(say("tools.no_known_hosts"), where=str(known_hosts), remedy=say("tools.trust_first", name=name)) from error
         raise ToolError(
-            f"no connection: {error.strerror or error}",
+            say("tools.no_connection", error=error.strerror or str(error)),
             where=where,
-            remedy="see whether the host is up and reachable from here",
+            remedy=say("tools.see_host_up"),
             retryable=True,
         ) from error
     transport = client.get_transport()
@@ -123,7 +120,7 @@ def _load_host_keys(client: paramiko.SSHClient, known_hosts: Path) -> None:
         client.load_host_keys(str(known_hosts))
     except (InvalidHostKey, ValueError) as error:
         client.close()
-        raise ToolError("a line of the file of known host keys is no key", where=str(known_hosts), remedy="remove that line") from error
+        raise ToolError(say("tools.bad_key_line"), where=str(known_hosts), remedy=say("tools.remove_line")) from error
 
 
 class SshConnection:
@@ -155,7 +152,7 @@ class SshConnection:
         """Raises ToolError (retryable) when the connection is gone."""
         transport = self._client.get_transport()
         if transport is None or not transport.is_active():
-            raise ToolError("the connection is gone", where=self.name, remedy="connect again", retryable=True)
+            raise ToolError(say("tools.connection_gone"), where=self.name, remedy=say("tools.connect_again"), retryable=True)
         return transport
 
     def run(
@@ -178,7 +175,7 @@ class SshConnection:
         done = Completed(tuple(argv), code, out.text(), err.text(), time.monotonic() - began, out.truncated or err.truncated)
         if check and code != 0:
             said = (done.stderr.strip() or done.stdout.strip())[-2000:]
-            raise ToolError(f"{argv[0]} ended with {code}: {said}", where=self.name, remedy="mend what it says, then resume")
+            raise ToolError(say("tools.ended", program=argv[0], code=code, said=said), where=self.name, remedy=say("tools.mend_then"))
         return done
 
     def output(self, argv: Sequence[str], timeout: float = 60, *, limit: int = MAX_OUTPUT) -> bytes:
@@ -188,10 +185,10 @@ class SshConnection:
         code = self._exchange(argv, timeout, None, collected, errors)
         if code != 0:
             raise ToolError(
-                f"{argv[0]} ended with {code}: {errors.text().strip()}", where=self.name, remedy="mend what it says, then resume"
+                say("tools.ended", program=argv[0], code=code, said=errors.text().strip()), where=self.name, remedy=say("tools.mend_then")
             )
         if collected.overflow:
-            raise ToolError(f"{argv[0]} wrote more than {limit} bytes", where=self.name, remedy="ask for less at once")
+            raise ToolError(say("tools.wrote_more", program=argv[0], limit=limit), where=self.name, remedy=say("tools.ask_less"))
         return bytes(collected.data)
 
     def read_file(self, path: str, *, limit: int = MAX_OUTPUT) -> bytes:
@@ -203,9 +200,9 @@ class SshConnection:
         done = self.run(["sh", "-c", _WRITE, "write-file", path, f"{mode:04o}"], 60, content)
         if done.code != 0:
             raise ToolError(
-                f"cannot be written: {done.stderr.strip()[-500:]}",
+                say("tools.cannot_write", said=done.stderr.strip()[-500:]),
                 where=f"{self.name}:{path}",
-                remedy="check the folder, its space and rights",
+                remedy=say("tools.check_folder"),
             )
 
     def reaches(self, address: str, port: int, *, timeout: float = 5) -> bool:
@@ -243,7 +240,9 @@ class SshConnection:
         try:
             channel = self.transport().open_session(timeout=min(seconds, CONNECT_SECONDS))
         except (paramiko.SSHException, OSError, EOFError) as error:
-            raise ToolError(f"no session: {error}", where=self.name, remedy="connect again", retryable=True) from error
+            raise ToolError(
+                say("tools.no_session", error=str(error)), where=self.name, remedy=say("tools.connect_again"), retryable=True
+            ) from error
         with channel:
             channel.exec_command(privilege.command_line(self.become, argv))
             if given is None:
@@ -270,18 +269,18 @@ class SshConnection:
             err.finish()
         if code < 0:
             raise ToolError(
-                f"{argv[0]} was cut off: the connection broke, or a signal ended it",
+                say("tools.cut_off", program=argv[0]),
                 where=self.name,
-                remedy="connect again",
+                remedy=say("tools.connect_again"),
                 retryable=True,
             )
         return code
 
     def _late(self, argv: Sequence[str], seconds: float) -> Stopped:
         return Stopped(
-            f"{argv[0]} gave no end within {seconds:g} s; it may still run there",
+            say("tools.no_end", program=argv[0], seconds=seconds),
             where=self.name,
-            remedy="see what it waits for on the host",
+            remedy=say("tools.see_what_waits"),
         )
 
 

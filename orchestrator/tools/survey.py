@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from orchestrator.errors import OrchestratorError, ToolError
 from orchestrator.models import Database, Host
+from orchestrator.texts import Words, say
 from orchestrator.tools.ssh import SshConnection, open_client
 from orchestrator.tools.survey_postgres import Blind, look_into
 from orchestrator.tools.survey_script import SCRIPT
@@ -38,8 +39,8 @@ class Surveyed:
     host: Host
     sections: dict[str, str]
     seconds: float
-    problem: str = ""
-    remedy: str = ""
+    problem: Words = ""
+    remedy: Words = ""
     blind: tuple[Blind, ...] = ()
     """Databases that could not be looked into, each with its remedy."""
 
@@ -81,20 +82,20 @@ def _one(host: Host, known_hosts: Path | None, key: Path | None, seconds: float,
             guard.cancel()
             client.close()
     except OrchestratorError as error:
-        return Surveyed(host, {}, time.monotonic() - began, error.what, error.remedy)
+        return Surveyed(host, {}, time.monotonic() - began, error.says, error.mend)
     except Exception as error:  # noqa: BLE001 - whatever a hostile host makes the library raise is that host's problem
-        return Surveyed(host, {}, time.monotonic() - began, f"SSH failed: {type(error).__name__}", "see the host's sshd log")
+        return Surveyed(host, {}, time.monotonic() - began, say("tools.ssh_failed", error=type(error).__name__), say("tools.host_log"))
     if not sections and not problem:
-        problem = "its answer is not that of a shell"
-    remedy = "log in by hand and see what it answers" if problem else ""
+        problem = say("tools.no_shell")
+    remedy: Words = say("tools.log_in_by_hand") if problem else ""
     return Surveyed(host, sections, time.monotonic() - began, problem, remedy, tuple(blind))
 
 
-def _run(client: paramiko.SSHClient, mark: str, deadline: float, seconds: float) -> tuple[bytes, str]:
+def _run(client: paramiko.SSHClient, mark: str, deadline: float, seconds: float) -> tuple[bytes, Words]:
     """The script's output, and what cut it short. Its input stays open: closing the channel ends the script on the host."""
     transport = client.get_transport()
     if transport is None:
-        raise ToolError("the connection is gone", remedy="try again", retryable=True)
+        raise ToolError(say("tools.connection_gone"), remedy=say("tools.try_again"), retryable=True)
     channel = transport.open_session(timeout=CONNECT_SECONDS)
     collected = bytearray()
     with channel:
@@ -105,9 +106,9 @@ def _run(client: paramiko.SSHClient, mark: str, deadline: float, seconds: float)
         last = f"=={mark}== end".encode()
         while last not in collected[-200:]:  # not its end of file: a process left behind may hold that open
             if time.monotonic() > deadline:
-                return bytes(collected), f"gave no end within {seconds:g} s"
+                return bytes(collected), say("tools.survey_no_end", seconds=seconds)
             if len(collected) > MAX_OUTPUT:
-                return bytes(collected[:MAX_OUTPUT]), f"wrote more than {MAX_OUTPUT // 1024} KB"
+                return bytes(collected[:MAX_OUTPUT]), say("tools.wrote_more_kb", limit=MAX_OUTPUT // 1024)
             try:
                 piece = channel.recv(65536)
             except TimeoutError:
@@ -147,7 +148,10 @@ def host_key(address: str, port: int, *, timeout: float = CONNECT_SECONDS) -> tu
                 transport.close()
     except (OSError, EOFError, paramiko.SSHException) as error:
         raise ToolError(
-            f"shows no host key: {error or type(error).__name__}", where=where, remedy="see whether sshd answers there", retryable=True
+            say("tools.shows_no_key", error=str(error) or type(error).__name__),
+            where=where,
+            remedy=say("tools.see_answers"),
+            retryable=True,
         ) from error
     digest = base64.b64encode(hashlib.sha256(key.asbytes()).digest()).decode().rstrip("=")
     return key.get_name(), key.get_base64(), f"SHA256:{digest}"

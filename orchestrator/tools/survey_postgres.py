@@ -10,13 +10,14 @@ from collections.abc import Iterable
 
 from orchestrator.errors import OrchestratorError
 from orchestrator.models import Database, Host
+from orchestrator.texts import Words, say
 from orchestrator.tools import secrets
 from orchestrator.tools.ssh import SshConnection
 from orchestrator.tools.survey_script import BASES_SQL, DETAIL_SQL, PG_OPTIONS, SERVER_SQL
 
 MAX_BYTES = 512 * 1024
 """What one database may answer, all questions together."""
-Blind = tuple[str, str]
+Blind = tuple[Words, Words]
 """(what could not be seen, what to do about it)."""
 
 
@@ -35,8 +36,8 @@ def look_into(ssh: SshConnection, host: Host, bases: Iterable[Database], known: 
             if f"detail|{base.name}|" not in known.get(section, ""):
                 blind.append(
                     (
-                        f"database {base.name}: no role and secret to look with",
-                        "fill in 管理账号 and 管理口令引用 (admin_role, admin_secret)",
+                        say("tools.base_no_role", name=base.name),
+                        say("tools.fill_admin"),
                     )
                 )
             continue
@@ -44,11 +45,11 @@ def look_into(ssh: SshConnection, host: Host, bases: Iterable[Database], known: 
         try:
             _ask(ssh, host.address, base, role, secrets.resolve(secret), deadline, lines)
         except OrchestratorError as error:
-            blind.append((f"database {base.name}: {error.what}", error.remedy))
+            blind.append((say("tools.base_says", name=base.name, said=error.says), error.mend))
         except Exception as error:  # noqa: BLE001 - whatever a hostile server makes the library raise is that database's problem
             said = "".join(char if char.isprintable() else " " for char in secrets.MASKER(str(error)))[:200]
-            remedy = f"see whether {role} may log in at {host.address}:{base.port}, and whether sshd allows forwarding"
-            blind.append((f"database {base.name}: {type(error).__name__}: {said}", remedy))
+            remedy = say("tools.see_login", role=role, address=host.address, port=base.port)
+            blind.append((say("tools.base_failed", name=base.name, kind=type(error).__name__, said=said), remedy))
         if lines:
             known[section] = "\n".join(dict.fromkeys([*lines, *known.get(section, "").splitlines()]))
     return blind

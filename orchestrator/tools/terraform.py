@@ -18,6 +18,7 @@ from typing import Any
 from python_terraform import IsFlagged
 
 from orchestrator.errors import Finding, Refused, ToolError
+from orchestrator.texts import say
 from orchestrator.tools.process import Register
 from orchestrator.tools.terraform_cli import CHANGES, NO_CHANGES, Terraform, TerraformEvent
 from orchestrator.tools.terraform_servers import Server, read_servers
@@ -72,10 +73,16 @@ def only_creates(plan: TerraformPlan) -> None:
     taken = [change for change in plan.changes if change.action not in ("create", "update", "read", "move")]
     if taken:
         findings = [
-            Finding("plan-takes-away", "error", f"{change.address} would be {change.action}d", "plan again", system=plan.system)
+            Finding(
+                "plan-takes-away",
+                "error",
+                say("tools.would_be", address=change.address, action=change.action),
+                say("tools.plan_again"),
+                system=plan.system,
+            )
             for change in taken
         ]
-        raise Refused("the plan takes something away, and nobody judged it", findings=findings, where=plan.system)
+        raise Refused(say("tools.not_judged"), findings=findings, where=plan.system)
 
 
 class SystemTerraform:
@@ -99,7 +106,7 @@ class SystemTerraform:
         ``check`` judges every plan before it is applied, one that was made again in place of a stale one included.
         """
         if not SYSTEM_ID.fullmatch(system_id):
-            raise Refused(f"{system_id[:80]!r} is no system id", remedy=f"the accepted form is {SYSTEM_ID.pattern}")
+            raise Refused(say("tools.no_system_id", id=system_id[:80]), remedy=say("tools.form_is", pattern=SYSTEM_ID.pattern))
         self.module_dir = module_dir.resolve()
         self.folder = workdir.absolute() / system_id
         self.system_id = system_id
@@ -152,9 +159,7 @@ class SystemTerraform:
     def _allow(self, plan: TerraformPlan) -> None:
         self.check(plan)
         if plan.blocked:
-            raise ToolError(
-                f"terraform plan: {'; '.join(plan.blocked)}", where=self.system_id, remedy="set back what the plan would take away"
-            )
+            raise ToolError(say("tools.plan_blocked", blocked=tuple(plan.blocked)), where=self.system_id, remedy=say("tools.set_back"))
 
     def discard(self, plan: TerraformPlan) -> None:
         """Remove the plan's file; it may hold values in clear."""
@@ -248,7 +253,9 @@ class SystemTerraform:
             for name in inputs:
                 if not VARIABLE.fullmatch(name):
                     raise Refused(
-                        f"{name[:80]!r} is no variable name", where=self.system_id, remedy=f"the accepted form is {VARIABLE.pattern}"
+                        say("tools.no_variable_name", name=name[:80]),
+                        where=self.system_id,
+                        remedy=say("tools.form_is", pattern=VARIABLE.pattern),
                     )
             write_private(self._inputs(), json.dumps(inputs, sort_keys=True))
         names = sorted(json.loads(self._inputs().read_text()))
@@ -288,9 +295,9 @@ class SystemTerraform:
         if fresh.digest != expected:
             self.discard(fresh)
             raise Refused(
-                "the cloud, the module or the inputs changed since this plan was made",
+                say("tools.plan_stale"),
                 where=self.system_id,
-                remedy="look at the new plan and have it approved",
+                remedy=say("tools.approve_new"),
             )
         return fresh
 

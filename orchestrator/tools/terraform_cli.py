@@ -18,6 +18,7 @@ from typing import Any
 import python_terraform
 
 from orchestrator.errors import ToolError
+from orchestrator.texts import Words, say
 from orchestrator.tools import process, programs
 from orchestrator.tools.process import Register
 from orchestrator.tools.secrets import MASKER
@@ -94,7 +95,9 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]  # the packag
         if code in accepted:
             return out
         said = "; ".join(self.reported) or COLOURS.sub("", err).strip()[-2000:] or COLOURS.sub("", out).strip()[-2000:]
-        raise ToolError(f"terraform {what} ended with {code}: {said}", where=str(self.working_dir), remedy=_remedy(said), retryable=True)
+        raise ToolError(
+            say("tools.terraform_ended", what=what, code=code, said=said), where=str(self.working_dir), remedy=_remedy(said), retryable=True
+        )
 
     def _line(self, stream: str, text: str) -> None:
         if stream != "stdout" or not text.startswith('{"@'):
@@ -126,13 +129,13 @@ def environment() -> dict[str, str]:
     return {**kept, "PATH": path, "TF_IN_AUTOMATION": "1", "TF_INPUT": "0", "CHECKPOINT_DISABLE": "1"}
 
 
-def _remedy(said: str) -> str:
+def _remedy(said: str) -> Words:
     known = {
         # before the lock: where it cannot be read, Terraform says that it could not be locked
-        "Unsupported state file format": "the state was written by a newer Terraform: install that version or a later one here; nothing was changed",
-        "state lock": "another run works on this system: wait for it, or end it with `orchestrator cancel`",
-        "stale": "plan again and have it approved again",
-        "Invalid value for variable": "mend the value in the inventory; the accepted form is in the message",
-        "registry.": "no route to the provider's download: put the provider into a local mirror",
+        "Unsupported state file format": say("tools.newer_terraform"),
+        "state lock": say("tools.other_run"),
+        "stale": say("tools.plan_approve"),
+        "Invalid value for variable": say("tools.mend_form"),
+        "registry.": say("tools.no_mirror"),
     }
-    return next((remedy for sign, remedy in known.items() if sign in said), "mend what Terraform says, then resume")
+    return next((remedy for sign, remedy in known.items() if sign in said), say("tools.mend_terraform"))

@@ -13,22 +13,21 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from orchestrator.errors import Finding, Refused, ToolError
+from orchestrator.texts import Words, say
 
 CONTRACT = frozenset({"system_id", "servers", "protection_grade", "links", "machines", "paths"})
 """Inputs that the engine fills from the inventory; every module takes them, ``machines`` only one that uses what stands already, and
 ``paths`` only one whose cloud opens nothing by itself."""
 VARIABLE = re.compile(r'^variable\s+"([A-Za-z_][\w-]*)"', re.M)
-_REMEDY = "mend it under [cloud.inputs] in orchestrator.toml, or in the inventory where the value comes from there"
-_MADE_BY_THE_ENGINE = "the engine fills it from the inventory"
+_REMEDY = say("tools.mend_inputs")
+_MADE_BY_THE_ENGINE = say("tools.engine_fills")
 
 
 def variables_of(module: Path) -> frozenset[str]:
     """Names of a module's inputs. Raises Refused when there is no such module."""
     files = sorted(module.glob("*.tf"))
     if not files:
-        raise Refused(
-            f"there is no Terraform module {module}", where="terraform_module", remedy="name a folder under terraform/modules, or its path"
-        )
+        raise Refused(say("tools.no_module", module=str(module)), where="terraform_module", remedy=say("tools.name_module"))
     return frozenset(name for file in files for name in VARIABLE.findall(file.read_text(encoding="utf-8")))
 
 
@@ -43,10 +42,14 @@ def find_undeclared(module: Path, inputs: Mapping[str, object]) -> list[Finding]
     findings = []
     for name in sorted(inputs):
         if name in CONTRACT:
-            findings.append(_finding("cloud-input-ours", f"{name} is not set here: {_MADE_BY_THE_ENGINE}", "take it out"))
+            findings.append(
+                _finding("cloud-input-ours", say("tools.not_set_here", name=name, why=_MADE_BY_THE_ENGINE), say("tools.take_out"))
+            )
         elif name not in own:
             known = ", ".join(sorted(own)) or "none"
-            findings.append(_finding("cloud-input-unknown", f"{module.name} has no input {name}", f"its own inputs: {known}"))
+            findings.append(
+                _finding("cloud-input-unknown", say("tools.no_input", module=module.name, name=name), say("tools.own_inputs", known=known))
+            )
     return findings
 
 
@@ -61,8 +64,8 @@ def find_broken_rules(module: Path, system: str, inputs: Mapping[str, object]) -
     elsewhere = variables_of(module) - set(VARIABLE.findall((module / "variables.tf").read_text(encoding="utf-8")))
     if elsewhere:
         raise Refused(
-            f"module {module.name} declares {', '.join(sorted(elsewhere))} outside its variables.tf", where=str(module),
-            remedy="move every variable block there: the dry run tries their rules without the rest of the module",
+            say("tools.declares_elsewhere", name=module.name, elsewhere=tuple(sorted(elsewhere))), where=str(module),
+            remedy=say("tools.move_variables"),
         )  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="module-rules-") as folder:
         rules = Path(folder) / "rules"
@@ -92,5 +95,5 @@ def _without_place(said: str) -> str:
     return " ".join(said.partition("\n\nThis was checked by")[0].removeprefix("Invalid value for variable: ").split())
 
 
-def _finding(code: str, message: str, remedy: str) -> Finding:
+def _finding(code: str, message: Words, remedy: Words) -> Finding:
     return Finding(code, "error", message, remedy, file="orchestrator.toml", cell="[cloud.inputs]")

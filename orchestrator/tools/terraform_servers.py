@@ -3,7 +3,7 @@ on trust."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from orchestrator.errors import ToolError
 from orchestrator.models import Host
+from orchestrator.texts import Words, say
 
 KIND = ("become", "manager", "root", "python")
 """Outputs that a module may give beside the contract's: fields of ``models.Host``."""
@@ -30,47 +31,55 @@ class Server:
     """What makes it another kind of host than a machine with systemd, where the module says so: ``KIND``."""
 
 
+class _Unusable(ValueError):
+    """A row of the output from which no server can be made."""
+
+    def __init__(self, *says: Words) -> None:
+        super().__init__(*says)
+        self.says = says
+
+
 def read_servers(outputs: Mapping[str, Any], module: str) -> dict[str, Server]:
     """From ``terraform output -json``. Raises ToolError, naming every server that it cannot be used for, and why."""
     rows = (outputs.get("servers") or {}).get("value") or {}
     if not isinstance(rows, Mapping):
-        raise _broken(["it is no map of servers by name"], module)
+        raise _broken([say("tools.servers_no_map")], module)
     servers: dict[str, Server] = {}
-    faults: list[str] = []
+    faults: list[Words] = []
     for name, row in sorted(rows.items()):
         try:
             servers[name] = _read_server(name, row)
-        except (TypeError, ValueError) as error:
-            faults.append(f"{name}: {error}")
+        except _Unusable as error:
+            faults.append(say("tools.server_says", name=name, said=error.says))
     taken: dict[tuple[str, int], str] = {}
     for server in servers.values():
         other = taken.setdefault((server.address, server.ssh_port), server.name)
         if other != server.name:
-            faults.append(f"{other} and {server.name} are one machine by it: {server.address} port {server.ssh_port}")
+            faults.append(say("tools.one_machine", other=other, name=server.name, address=server.address, port=server.ssh_port))
     if faults:
         raise _broken(faults, module)
     return servers
 
 
 def _read_server(name: str, row: object) -> Server:
-    """Raises TypeError or ValueError with what is wrong, field by field."""
+    """Raises _Unusable with what is wrong, field by field."""
     if not isinstance(row, Mapping):
-        raise TypeError("it says nothing of it")
+        raise _Unusable(say("tools.says_nothing"))
     missing = [part for part in (*PLACE, "zone") if row.get(part) in (None, "")]
     if missing:
-        raise ValueError(f"lacks {', '.join(missing)}")
+        raise _Unusable(say("tools.lacks", missing=tuple(missing)))
     kind = {part: str(row[part]) for part in KIND if row.get(part) is not None}
     try:
         host = Host(name=name, **{part: row[part] for part in PLACE}, **kind)
     except ValidationError as error:
-        told = [f"{'.'.join(map(str, fault['loc']))} is {str(fault['input'])[:80]!r}" for fault in error.errors()]
-        raise ValueError("; ".join(told)) from error
+        faults = [say("tools.field_is", field=".".join(map(str, fault["loc"])), value=str(fault["input"])[:80]) for fault in error.errors()]
+        raise _Unusable(*faults) from error
     return Server(name, host.address, host.ssh_user, host.ssh_port, str(row["zone"]), kind)
 
 
-def _broken(faults: list[str], module: str) -> ToolError:
+def _broken(faults: Sequence[Words], module: str) -> ToolError:
     return ToolError(
-        f"the module's output `servers` cannot be used: {'; '.join(faults)}",
+        say("tools.servers_unusable", faults=tuple(faults)),
         where=module,
-        remedy="hold the module to the contract in terraform/README.md",
+        remedy=say("tools.hold_module"),
     )

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 from orchestrator.errors import ToolMissing
+from orchestrator.texts import say
 
 UID = 65534
 """The account ``nobody``: it owns nothing else, and exists on every Linux."""
@@ -22,7 +23,7 @@ def prefix() -> list[str]:
         return []
     setpriv = shutil.which("setpriv")
     if setpriv is None:
-        raise ToolMissing("setpriv is not on this machine", remedy="install util-linux, or run as an ordinary user")
+        raise ToolMissing(say("tools.setpriv_missing"), remedy=say("tools.install_util"))
     return [
         setpriv,
         f"--reuid={UID}",

@@ -84,6 +84,7 @@ ONE_LANGUAGE = (
     "inventory",
     "planning",
     "policy",
+    "tools",
 )
 """Rooms whose sentences stand in the catalogue."""
 GLUED = re.compile(r"[\u4e00-\u9fff”：？）][\s，。]*\([a-z`“–-][^()]*[a-z]{3}[^()]*\)\W*$")
