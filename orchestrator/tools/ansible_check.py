@@ -73,7 +73,8 @@ def _lint_finding(issue: Mapping[str, Any]) -> Finding:
     place, rule = issue["location"], str(issue["check_name"])
     lines = place.get("lines") or place.get("positions", {}).get("begin", {})
     line = lines.get("begin", lines.get("line", 1))
-    message = f"{rule}: {issue['description']} ({(issue.get('content') or {}).get('body', '')})"
+    body = str((issue.get("content") or {}).get("body", ""))
+    message = say("tools.lint_issue", rule=rule, description=str(issue["description"]), body=body)
     remedy = str(issue["url"]) if issue.get("url") else say("tools.mend_task")
     return Finding("playbook-lint", "error", message, remedy, file=f"playbooks/{place['path']}", cell=f"L{line}")
 
@@ -98,7 +99,7 @@ def check_variables(
         options = _options(folder, role)
         given = {name: value for name, value in variables.items() if name.startswith(f"{role}_")}
         secrets = {name: "/dev/null" for name in options if name.endswith("_secret_file")}
-        place = f"{playbook}.yml › {role}"
+        place = " › ".join([f"{playbook}.yml", role])
         findings += [
             _finding("role-argument", place, say("tools.role_says", role=role, words=words), system)
             for words in _broken(options, given | secrets)
