@@ -24,7 +24,7 @@ STAGES = {
     "countable": say("inventory.stage_countable"), "plannable": say("inventory.stage_plannable"), "movable": say("inventory.stage_movable"),
     None: say("inventory.stage_none"),
 }  # fmt: skip
-ASKED_CODES = {"department-renamed", "duplicate-system", "sheet-not-recognised", "unreadable", "missing", "classified-unanswered", "classified-column-missing"}
+ASKED_CODES = {"classified-doubt", "department-renamed", "duplicate-system", "sheet-not-recognised", "unreadable", "missing", "classified-unanswered", "classified-column-missing"}
 """Findings at a cell that a question tells of."""
 OUTSIDE = {
     "classified": say("inventory.outside_classified"), "party_mass": say("inventory.outside_party_mass"), "retired": say("inventory.outside_retired"),
@@ -161,7 +161,7 @@ def answer(file: Path, into: Path | None, json_: bool) -> int:
     "--keep", multiple=True, metavar="ID", help="A system that the form no longer lists is still there (a department: all of its)."
 )
 @click.option("--remove", multiple=True, metavar="ID", help="A system that the form no longer lists is withdrawn, or was found classified.")
-@click.option("--rename", multiple=True, metavar="ID=NAME", help="A system that the form no longer lists bears this name in it, or this id.")
+@click.option("--rename", multiple=True, metavar="ID=NAME", help="A system or a department that the form no longer lists bears this name in it, or this id.")
 @JSON
 def import_(
     paths: tuple[Path, ...],

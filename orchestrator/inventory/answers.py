@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from orchestrator.inventory.boxes import ticked
 from orchestrator.inventory.cells import Unreadable, Value, as_date, folded, plain
 from orchestrator.texts import Sentence, say
 
@@ -155,13 +156,15 @@ _TOUCHES_NO_SECRETS = re.compile(
     r"|不涉及"
 )
 """A whole sentence that says no, made of these parts and nothing else: 不涉及国家秘密."""
+_MARKED = re.compile(r"(?:秘密|机密|绝密)级?[★☆*]?(?:保密期限)?[::]?(?:\d{1,3}(?:年|个月)|长期)?")
+"""As documents are marked: 机密★10年."""
 _TOUCHES_SECRETS = re.compile(rf"(?:是|有)?[,、]?(?:本系统|系统|该系统)?(?:属于|为)?(?:涉及)?{_SECRETS}(?:级|及以上)*{_HELD}")
 
 
 def classified(raw: Any) -> bool | None:
     """The answer to 是否涉密, from a closed list of its own; None when it is none of them. Never a guess, never an interpretation:
     an empty tick box, 内部 or a word about maintenance is no answer."""
-    text = re.sub(r"[()。.]", "", folded(plain(raw)))
-    if text in _IS_CLASSIFIED or _TOUCHES_SECRETS.fullmatch(text):
+    text = re.sub(r"[()。.]", "", folded(plain(ticked(raw))))
+    if text in _IS_CLASSIFIED or _TOUCHES_SECRETS.fullmatch(text) or _MARKED.fullmatch(text):
         return True
     return False if text in _IS_NOT_CLASSIFIED or _TOUCHES_NO_SECRETS.fullmatch(text) else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,15 +50,16 @@ def load(
     known: Inventory | None = None,
     today: dt.date | None = None,
     beside: Sequence[Path] = (),
+    renamed: Mapping[str, str] | None = None,
 ) -> Reading:
     """Read files and folders: YAML, xlsx, csv, in any mixture. Never raises for content: everything wrong is a finding.
 
     ``known``: an inventory whose ids are kept for the systems and departments that are recognised again. ``today``: the day
     against which 「维保至…」 is read; default: the clock's. ``beside``: further folders whose answers and words are used
-    (the inventory folder, when forms are read that lie elsewhere).
+    (the inventory folder, when forms are read that lie elsewhere). ``renamed``: id of a department of ``known`` → its name in the forms.
     """
     found: list[Finding] = []
-    builder = Builder(known, read_answers([*beside, *folders_of(paths)], found))
+    builder = Builder(known, read_answers([*beside, *folders_of(paths)], found), renamed)
     builder.foreign = read_columns([*beside, *folders_of(paths)], found)
     builder.findings.extend(found)
     with city_words([*beside, *paths], builder.findings):
@@ -223,13 +224,15 @@ def _read_sheets(file: Path, name: str, builder: Builder, today: dt.date, *, nee
 
 
 def _grids(file: Path) -> Iterable[Grid]:
-    """The tables of a file, by the kind that its name says. Raises ``BadFile``."""
-    from orchestrator.inventory.sheets.grids import csv_grid, grids
+    """The tables of a file, by what is in it and by what it is called: tools give a workbook or a text the name of another. Raises ``BadFile``."""
+    from orchestrator.inventory.sheets.grids import csv_grid, grids, is_text, is_zip
     from orchestrator.inventory.sheets.opendocument import opendocument_grids
     from orchestrator.inventory.sheets.word_tables import word_grids
 
     suffix = file.suffix.lower()
-    if suffix in {".csv", ".tsv", ".txt"}:
+    if suffix in {".csv", ".tsv", ".txt"} and not is_zip(file):
+        return [csv_grid(file)]
+    if suffix in {".xls", ".et"} and is_text(file):
         return [csv_grid(file)]
     return {".ods": opendocument_grids, ".docx": word_grids}.get(suffix, grids)(file)
 

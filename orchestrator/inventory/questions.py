@@ -73,6 +73,8 @@ class _Draft:
     needs_name: bool
     proposals: dict[str, Words] = field(default_factory=dict)
     """Proposal → its evidence."""
+    evidence: dict[Words, None] = field(default_factory=dict)
+    """What was seen where nothing is proposed."""
     unsure: bool = False
     """Something that it decides gave no proposal."""
     rows: list[str] = field(default_factory=list)
@@ -97,6 +99,7 @@ class Asked:
             draft.proposals.setdefault(proposed, evidence)
         else:
             draft.unsure = True
+            draft.evidence[evidence] = None
 
     def questions(self) -> list[Question]:
         """In the order in which they matter: what keeps whole sheets and departments out of the count first."""
@@ -106,7 +109,7 @@ class Asked:
     @staticmethod
     def _question(key: Key, draft: _Draft) -> Question:
         agreed = len(draft.proposals) == 1 and not draft.unsure
-        proposed, evidence = next(iter(draft.proposals.items())) if agreed else ("", all_of(draft.proposals.values()))
+        proposed, evidence = next(iter(draft.proposals.items())) if agreed else ("", all_of([*draft.proposals.values(), *draft.evidence]))
         return Question(
             key.id, *key, draft.asks, evidence, proposed, draft.choices, tuple(draft.rows), draft.count, draft.needs_name
         )

@@ -18,6 +18,7 @@ from typing import Any
 
 from orchestrator.inventory.amounts import cores, count, integer, minutes, money, number, people, size
 from orchestrator.inventory.answers import QUESTIONS
+from orchestrator.inventory.boxes import ticked
 from orchestrator.inventory.cells import BLANK, Unreadable, Value, as_date, folded, is_blank, not_known, plain, text_of
 from orchestrator.inventory.dates import when
 from orchestrator.inventory.endpoints import domains, ports
@@ -229,6 +230,9 @@ def read_value(kind: str, raw: Any, unit: str | None = "", today: dt.date | None
     """A cell of the given column type. Blank and not-known answers are None. Raises ``Unreadable``."""
     if kind == "exact":  # a lone slash is a path here, not a blank
         return Value(text_of(raw) or None)
+    if kind not in _LITERAL and (chosen := ticked(raw)) is not raw:
+        read = read_value(kind, chosen, unit, today)
+        return Value(read.value, read.understood or (chosen if chosen else say("inventory.not_answered")), read.also)
     if is_blank(raw):
         return Value(None)
     if kind not in _LITERAL and not_known(raw):

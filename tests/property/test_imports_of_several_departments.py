@@ -89,13 +89,24 @@ def _import(path: Path, into: Path, form: Form) -> tuple[Import, dict[str, Syste
     here = {(row.system, row.department) for row in form.rows if row.said == "否"}
     keep: set[str] = set()
     remove: set[str] = set()
-    for _ in range(4):
+    rename: dict[str, str] = {}
+    for _ in range(5):
         try:
-            return prepare([path], into, partial=True, keep=sorted(keep), remove=sorted(remove)), stored, keep
+            return prepare([path], into, partial=True, keep=sorted(keep), remove=sorted(remove), rename=rename), stored, keep
         except Refused as refused:
+            if renamed := _renamed(refused, names):
+                rename |= renamed
+                names |= renamed
+                continue
             for ident in [one for finding in refused.findings for one in _asked(finding, stored)]:
                 (keep if (stored[ident].name, names[stored[ident].department]) in here else remove).add(ident)
     raise AssertionError("asked again what was answered")
+
+
+def _renamed(refused: Refused, names: dict[str, str]) -> dict[str, str]:
+    """Departments that are asked about: id → name in the form, as it is in truth."""
+    asked = " ".join(finding.remedy for finding in refused.findings if finding.code == "department-renamed")
+    return {ident: NEW_NAMES[name] for ident, name in names.items() if ident in asked and name in NEW_NAMES}
 
 
 def _asked(finding: Finding, stored: dict[str, System]) -> list[str]:

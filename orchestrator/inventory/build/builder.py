@@ -16,6 +16,7 @@ from orchestrator.inventory.build.gaps import Gaps
 from orchestrator.inventory.build.listed import Findings
 from orchestrator.inventory.build.renamed import Perhaps
 from orchestrator.inventory.build.several_rows import put_together
+from orchestrator.inventory.build.signs import SECTION
 from orchestrator.inventory.build.wall import Secrets, strike_places, struck
 from orchestrator.inventory.hours import hours_unread
 from orchestrator.inventory.names import key
@@ -38,7 +39,7 @@ _MARK = {"department", "row_no", "classified"}
 class Builder:
     """Collects raw records, then ``finish``es once. ``findings`` and ``interpretations`` may be appended to by whoever reads."""
 
-    def __init__(self, known: Inventory | None = None, answers: Answers | None = None) -> None:
+    def __init__(self, known: Inventory | None = None, answers: Answers | None = None, renamed: Mapping[str, str] | None = None) -> None:
         self.answers = answers or Answers()
         self.ignored: dict[str, str] = {}
         """Files of a tool whose other sheets say nothing of systems → the tool."""
@@ -48,7 +49,7 @@ class Builder:
         self.findings = Findings()
         self.interpretations: list[Interpretation] = []
         self.unknown_columns: list[str] = []
-        self.departments = Departments(self.findings, self.interpretations, known, self.answers)
+        self.departments = Departments(self.findings, self.interpretations, known, self.answers, renamed)
         self.rooms: dict[str, Room] = {}
         self.systems: list[Raw] = []
         self.parts: list[tuple[str, Raw]] = []
@@ -56,8 +57,8 @@ class Builder:
         """Machines of lists that somebody said how to group."""
         self.withheld: list[Withheld] = []
         """Their department as it was written, until ``finish``."""
-        self._called: list[tuple[str, str]] = []
-        """Code and name that each of them bears: in memory only, to know a stored system by."""
+        self._called: list[tuple[str, str, str]] = []
+        """Code and name that each of them bears, and the heading that it stands under: in memory only, to know a stored system by, and its department."""
         self.files: dict[str, str] = {}
         self.sources: set[str] = set()
         self.forms: set[tuple[str, str]] = set()
@@ -146,7 +147,7 @@ class Builder:
                 )
             )
         self.withheld.append(Withheld(department, row_no, answered, raw.file, raw.sheet))
-        self._called.append(called)
+        self._called.append((*called, raw.contexts.get(SECTION, "")))
 
     # ------------------------------------------------------------ putting together
 
@@ -185,7 +186,8 @@ class Builder:
     def _strike_secrets(self) -> re.Pattern[str] | None:
         """What classified rows are called stands in no text of others, nor in the name of a file or a sheet."""
         raws = [*self.systems, *(part for _, part in self.parts)]
-        pattern = self.secrets.strike(raws, [str(raw.values.get("name")) for raw in self.systems])
+        departments = {str(raw.values.get("department")) for raw in self.systems}
+        pattern = self.secrets.strike(raws, [str(raw.values.get("name")) for raw in self.systems], departments)
         if pattern is not None:
             strike = partial(struck, pattern)
             self.interpretations[:] = [one.reworded(strike) for one in self.interpretations]
@@ -224,7 +226,7 @@ class Builder:
         link.join_parts(identified, self.parts, self.findings, self._ids.stored if alone else {})
         for _, _, part in [joined for raw in identified for joined in raw.parts]:
             self._tell(part)
-        link.depend(identified, self.findings, self._ids.stored)
+        link.depend(identified, self.findings, self._ids.stored, self._secret_names(gaps))
         link.places_of_work(identified, self.rooms, self.departments, self.findings)
         hours_unread(identified, self.findings)
         systems: dict[str, System] = {}
@@ -239,8 +241,8 @@ class Builder:
                 raw.values.clear()  # the system holds them now
         link.one_source_per_datum(systems, raws, self.findings)
         withheld = []
-        for row, (code, name) in zip(self.withheld, self._called, strict=True):
-            department = self.departments.id_of(row.department or gaps.answered_owner(row.file, row.sheet))
+        for row, (code, name, section) in zip(self.withheld, self._called, strict=True):
+            department = self.departments.id_of(row.department or gaps.answered_owner(row.file, row.sheet, section))
             withheld.append(replace(row, department=department, system=self._ids.named(code, department, name)))
         excluded = [row.row for row in withheld]
         counted: list[System] = []
@@ -274,6 +276,15 @@ class Builder:
             unknown_columns=tuple(dict.fromkeys(self.unknown_columns)),
             questions=tuple(question.reworded(partial(struck, pattern)) if pattern else question for question in self.asked.questions()),
         )
+
+    def _secret_names(self, gaps: Gaps) -> set[tuple[str, str]]:
+        """Department and key of the name of each row that is classified or not answered."""
+        found = set()
+        for row, (_, name, section) in zip(self.withheld, self._called, strict=True):
+            owner = self.departments.find(row.department or gaps.answered_owner(row.file, row.sheet, section))
+            if owner and name:
+                found.add((owner, key(name)))
+        return found
 
     def _identify(self, raw: Raw, uncounted: list[Uncounted], gaps: Gaps, perhaps: Mapping[str, Perhaps]) -> bool:
         """Its department by id. False when what the count needs is missing."""

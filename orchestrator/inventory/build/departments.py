@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from orchestrator.errors import Finding
 from orchestrator.inventory.answerbook import Answers
@@ -26,13 +26,14 @@ class Departments:
     """``listed``: from a list of departments; the others are made of what the rows say of them."""
 
     def __init__(
-        self, findings: list[Finding], interpretations: list[Interpretation], known: Inventory | None, answers: Answers | None = None
+        self, findings: list[Finding], interpretations: list[Interpretation], known: Inventory | None, answers: Answers | None = None,
+        renamed: Mapping[str, str] | None = None,
     ) -> None:
         self.findings, self.interpretations, self._answers = findings, interpretations, answers or Answers()
         self.listed: dict[str, Department] = {}
         self._known = {key(d.name): d for d in known.departments} if known else {}
         """Those of the folder that is imported into."""
-        self.formerly = Formerly(known, self._answers)
+        self.formerly = Formerly(known, self._answers, renamed)
         self._rows: dict[str, Raw] = {}
         self._heard: dict[str, dict[str, tuple[str, Raw]]] = {}
         """key of a name → attribute → (value, first row that said it)"""
@@ -121,11 +122,11 @@ class Departments:
                 continue
             silent = self._silent.get((at, field))
             if silent is not None:
-                self.interpretations.append(
-                    Interpretation(
-                        silent.file, silent.sheet, silent.at(field), "", say("inventory.by_other_rows", value=_words(values[field]))
-                    )
-                )
+                value = _words(values[field])
+                told = say("inventory.by_other_rows", value=value)
+                if field not in heard:
+                    told = say("inventory.as_stored", value=value) if known or answer is None else answer.understood(value)
+                self.interpretations.append(Interpretation(silent.file, silent.sheet, silent.at(field), "", told))
         self._index[at] = ident
         self._made[ident] = Department(
             id=ident,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from orchestrator.inventory.answerbook import Answer, Answers
 from orchestrator.inventory.build.faults import label
 from orchestrator.inventory.build.renamed import NEW, Perhaps
-from orchestrator.inventory.build.signs import office_named, sign, sign_of
+from orchestrator.inventory.build.signs import SECTION, office_headed, office_named, sign, sign_of
 from orchestrator.inventory.cells import Unreadable, folded, plain
 from orchestrator.inventory.heads import value_by_head
 from orchestrator.inventory.names import key
@@ -61,14 +61,16 @@ class Gaps:
         department that nobody knows are asked with it."""
         if raw.values.get("department") or not raw.source or "department" in raw.columns:
             return
-        at, scope = _sheet(raw.file, raw.sheet)
+        headed = office_headed(raw.contexts.get(SECTION, ""))
+        at, scope = _sheet(raw.file, raw.sheet), _scope(raw.file, raw.sheet, headed)
         owner, facts = owner_said(self._owner(scope))
         if owner:
             raw.values["department"] = owner
             for field, value in facts.items():
                 raw.values[field] = raw.values.get(field) or value
             return
-        named = {place: office for place, text in raw.contexts.items() if (office := office_named(text))}
+        named = {SECTION: headed} if headed else {}
+        named |= {place: office for place, text in raw.contexts.items() if place != SECTION and (office := office_named(text))}
         place, office = next(iter(named.items()), ("", ""))
         evidence = [sign(place, office)] if office else []
         proposed = [office]
@@ -77,13 +79,14 @@ class Gaps:
             evidence += [found.evidence for found in signs if found]
             proposed += [choices()[kind][found.value][0] for (_, kind), found in zip(_FACTS, signs, strict=True) if found]
         self._asked.ask(
-            Key("owner", "department", scope=scope), say("inventory.asks_owner", sheet=at), place=raw.place(""), proposed="、".join(proposed),
+            Key("owner", "department", scope=scope),
+            say("inventory.asks_owner_of_section", sheet=at, section=headed) if headed else say("inventory.asks_owner", sheet=at), place=raw.place(""), proposed="、".join(proposed),
             evidence=all_of(evidence),
         )  # fmt: skip
 
-    def answered_owner(self, file: str, sheet: str) -> str:
-        """Whose sheet it is, as somebody answered: its classified rows are that department's too. Empty where nobody did."""
-        return owner_said(self._owner(_sheet(file, sheet)[1]))[0]
+    def answered_owner(self, file: str, sheet: str, section: str) -> str:
+        """Whose sheet or section it is, as somebody answered: its classified rows are that department's too. Empty where nobody did."""
+        return owner_said(self._owner(_scope(file, sheet, office_headed(section))))[0]
 
     def _owner(self, scope: str) -> str:
         answer = self._answers.get("owner", "department", scope=scope)
@@ -142,10 +145,14 @@ class Gaps:
                 interpretations.append(Interpretation(raw.file, raw.sheet, raw.at(field), "", shown))
 
 
-def _sheet(file: str, sheet: str) -> tuple[str, str]:
-    """What a sheet is called, and the digest that stands for it: its name may be a classified system's."""
-    at = " › ".join(part for part in (file, sheet) if part)
-    return at, digest(at)
+def _sheet(*names: str) -> str:
+    """What a sheet is called: of the names of its file and itself those that it has."""
+    return " › ".join(name for name in names if name)
+
+
+def _scope(file: str, sheet: str, section: str) -> str:
+    """A digest that stands for a sheet, or a section of it: its name may be a classified system's."""
+    return digest(_sheet(file, sheet, section))
 
 
 def _proposed(field: str, raw: Raw) -> tuple[str, Words]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import Finding
@@ -124,23 +125,26 @@ def join_parts(raws: list[Raw], parts: list[tuple[str, Raw]], findings: list[Fin
             raw.parts.append((kind, len(items) - 1, part))
 
 
-def depend(raws: list[Raw], findings: list[Finding], stored: Mapping[str, list[System]]) -> None:
-    """Names under 关联系统 → ids: of this reading, else of the ``stored`` systems. One that matches nothing is not repeated in the finding:
-    it may be a classified system's."""
+def depend(raws: list[Raw], findings: list[Finding], stored: Mapping[str, list[System]], secret: Collection[tuple[str, str]] = ()) -> None:
+    """Names under 关联系统 → ids: of this reading, else of the ``stored`` systems; of several of one name the department's own. One that matches
+    nothing is not repeated in the finding: it may be a classified system's. ``secret``: department and key of the name of classified systems."""
     read = _index(raws)
     index = {name: [one.id for one in systems] for name, systems in stored.items()} | read
     named = Names(str(raw.values["name"]) for raw in raws)
     known = {folded(str(raw.values[field])) for raw in raws for field in ("id", "name")}
     known |= {folded(name) for systems in stored.values() for one in systems for name in (one.id, one.name)}
+    owner = {one.id: one.department for systems in stored.values() for one in systems}
+    owner |= {str(raw.values["id"]): str(raw.values["department"]) for raw in raws}
     for raw in raws:
-        _owner_of_database(raw, index, findings)
+        index_of = partial(_meant, index, owner, secret, str(raw.values["department"]))
+        _owner_of_database(raw, index_of, findings)
         said = raw.values.get("depends_on")
         if not isinstance(said, list | tuple):
             continue
         ident = str(raw.values["id"])
         kept: list[str] = []
         for number, name in enumerate((part for cell in said for part in said_in(str(cell), known)), start=1):
-            found = index.get(key(str(name)), [])
+            found = index_of(str(name))
             if len(found) == 1 and found[0] != ident:
                 kept.append(found[0])
             elif len(found) == 1:
@@ -167,13 +171,24 @@ def depend(raws: list[Raw], findings: list[Finding], stored: Mapping[str, list[S
         raw.values["depends_on"] = list(dict.fromkeys(kept))
 
 
-def _owner_of_database(raw: Raw, index: Mapping[str, list[str]], findings: list[Finding]) -> None:
+def _meant(
+    index: Mapping[str, list[str]], owner: Mapping[str, str], secret: Collection[tuple[str, str]], department: str, name: str
+) -> list[str]:
+    """The systems that a department may mean by a name: its own, where it has one; none, where its own is classified; else any."""
+    if (department, key(name)) in secret:
+        return []
+    found = index.get(key(name), [])
+    own = [ident for ident in found if owner.get(ident) == department]
+    return own if len(own) == 1 else found
+
+
+def _owner_of_database(raw: Raw, index_of: Callable[[str], list[str]], findings: list[Finding]) -> None:
     """The name under 数据库归属系统 → an id. A name that matches nothing is dropped unsaid: it may be a classified system's. Its own name says
     that the database is its own."""
     name = raw.values.pop("database_owner", None)
     if not isinstance(name, str) or key(name) in {key(word) for word in ("本系统", "自有", "自身", "独立", "无")}:
         return
-    owners = index.get(key(name), [])
+    owners = index_of(name)
     if owners == [str(raw.values["id"])]:
         return
     if len(owners) == 1:

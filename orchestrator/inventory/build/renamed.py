@@ -35,21 +35,24 @@ def former_named(text: str) -> str:
 class Formerly:
     """The stored departments, and which of them a new name stands for."""
 
-    def __init__(self, known: Inventory | None, answers: Answers) -> None:
+    def __init__(self, known: Inventory | None, answers: Answers, renamed: Mapping[str, str] | None = None) -> None:
+        """``renamed``: id of a stored department → the name that it bears now, said for this reading."""
         self._answers = answers
         self._stored = {key(department.name): department for department in known.departments} if known else {}
+        by_id = {department.id: department for department in self._stored.values()}
+        self._renamed = {key(name): by_id[ident] for ident, name in (renamed or {}).items() if ident in by_id}
         self._systems: dict[str, set[str]] = {}
         for system in systems_of(known) if known else ():
             self._systems.setdefault(system.department, set()).add(key(system.name))
 
     def of(self, name: str) -> Department | None:
         """The stored department of this name, else the one that somebody said bore another name before."""
-        return self._stored.get(key(name)) or self._stored.get(key(self._said(name)))
+        return self._stored.get(key(name)) or self._renamed.get(key(name)) or self._stored.get(key(self._said(name)))
 
     def is_settled(self, name: str) -> bool:
         """Whether somebody has answered for this department, with a former name that is stored, or without one."""
         answer = self._answers.get("department", about=name)
-        return answer is not None and (not self._said(name) or self.of(name) is not None)
+        return self.of(name) is not None or (answer is not None and not self._said(name))
 
     def _said(self, name: str) -> str:
         answer = self._answers.get("department", about=name)

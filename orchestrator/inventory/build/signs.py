@@ -33,7 +33,9 @@ def _data() -> Mapping[str, Mapping[str, tuple[tuple[re.Pattern[str], ...], tupl
     }
 
 
+SECTION = "小标题"
 _PLACES = {
+    SECTION: Name(SECTION, "the heading above"),
     "名称": Name("名称", "the name"), "工作表名称": Name("工作表名称", "the sheet's name"), "标题": Name("标题", "the title"),
     "文件名": Name("文件名", "the file's name"),
 }  # fmt: skip
@@ -66,6 +68,18 @@ def sign_of(kind: str, department: str, contexts: Mapping[str, str]) -> Sign | N
         if values:
             return None
     return None
+
+
+_NUMBERED = re.compile(r"^(?:[(（]?[\d一二三四五六七八九十]{1,4}[)）]?[.、．:：\s]*)(?=\D)")
+_NO_HEADED = re.compile(r"系统|统计|清单|台账|登记|市直|县市区|单位|部门|汇总|调查")
+
+
+def office_headed(text: str) -> str:
+    """The department that is the heading of a section (``一、市水务局（3个）``); empty where it is none."""
+    plain = _NUMBERED.sub("", unicodedata.normalize("NFKC", text).strip())
+    plain = re.sub(r"^(?:填报)?单位[::]\s*|\s*(?:\([^)]*\)|共?\d+个.*)$|[::]$", "", plain).strip()
+    found = _OFFICE.fullmatch(plain)
+    return plain if found and not _NO_HEADED.search(plain) else ""
 
 
 def office_named(text: str) -> str:

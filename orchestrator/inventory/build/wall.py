@@ -23,6 +23,7 @@ _ITS_DEPARTMENTS = {"department", "level", "organisation_type"}
 _RANGE = re.compile(r"\$?[A-Z]{1,3}\$?(\d{1,7})(?::\$?[A-Z]{1,3}\$?(\d{1,7}))?")
 _ANYWHERE = re.compile(r"!|\[|INDIRECT|OFFSET|INDEX|LOOKUP|MATCH|\$?\b[A-Z]{1,3}:\$?[A-Z]{1,3}\b", re.IGNORECASE)
 _SHORTEST = 3
+_KIND_OF_THING = re.compile(r"(?:信息系统|子系统|系统|平台|网站|门户|数据库|软件|小程序|app)$", re.IGNORECASE)
 _NAMES = {"name", "department", "depends_on", "database_owner", "id", "system"}
 """Fields that hold names of others: an unknown one is never kept, a known one is no secret."""
 
@@ -83,6 +84,8 @@ class Secrets:
 
     def __init__(self) -> None:
         self._names: set[str] = set()
+        self._short: set[str] = set()
+        """Without 系统, 平台 and the like: what people call them."""
         self._systems: set[tuple[str, str]] = set()
 
     def add(self, cell: Any, classified_at: str | None = None) -> None:
@@ -90,6 +93,9 @@ class Secrets:
         name = text_of(cell)
         if classified_at is not None:
             self._systems.add((key(classified_at), key(name)))
+            short = _KIND_OF_THING.sub("", name)
+            if len(short) >= _SHORTEST and short != name:
+                self._short.add(short)
         if len(name) >= _SHORTEST:
             self._names.add(name)
 
@@ -98,11 +104,14 @@ class Secrets:
         name = key(str(raw.values.get("name") or ""))
         return bool(name) and (key(str(raw.values.get("department") or "")), name) in self._systems
 
-    def strike(self, raws: Iterable[Raw], known: Iterable[str]) -> re.Pattern[str] | None:
-        """Strike them out of the texts of these rows. ``known``: what other systems are called: that is no secret. Returns what was looked for."""
+    def strike(self, raws: Iterable[Raw], known: Iterable[str], departments: Collection[str]) -> re.Pattern[str] | None:
+        """Strike them out of the texts of these rows. ``known``: what other systems are called: that is no secret, nor is what is part of it or
+        of a department's name. Returns what was looked for."""
         names = list(known)
         keys = {key(name) for name in names}
-        secret = sorted((name for name in self._names if key(name) not in keys), key=len, reverse=True)
+        told = "\n".join((*keys, *(key(name) for name in departments)))
+        words = {name for name in self._names if key(name) not in keys} | {short for short in self._short if key(short) not in told}
+        secret = sorted(words, key=len, reverse=True)
         if not secret:
             return None
         longer = sorted((name for name in names if any(word in name for word in secret)), key=len, reverse=True)

@@ -46,6 +46,7 @@ class Said:
     keep: Collection[str] = ()
     remove: Collection[str] = ()
     rename: Mapping[str, str] = field(default_factory=dict)
+    """Also of departments: their names in the form."""
 
 
 def read_fate(text: str) -> tuple[str, str]:
@@ -124,7 +125,8 @@ class Telling:
             if NEW in question.choices and not kept & set(question.choices):
                 file, _, rest = question.rows[0].partition(" › ")
                 sheet, _, cell = rest.rpartition(" › ")
-                mend = say("inventory.answer_renamed", choices=question.choices)
+                former = next(ident for ident, name in self._departments.items() if f"原{name}" in question.choices)
+                mend = say("inventory.answer_renamed", choices=question.choices, former=former, name=question.about)
                 self.findings.append(Finding(RENAMED_DEPARTMENT, "error", question.asks, mend, file, sheet, cell))
 
     def alike(self, resent: Resent, unlisted: Sequence[System], removed: Collection[str]) -> None:

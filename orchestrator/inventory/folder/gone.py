@@ -45,7 +45,7 @@ class Settling:
     def settle(self) -> Settled:
         resent, settled = self.resent, self.settled
         settled.removed |= {ident: CLASSIFIED for ident, row in self.named.items() if row.answered}
-        for ident in sorted({*resent.missing, *self.named, *self.said.rename} - settled.removed.keys()):
+        for ident in sorted({*resent.missing, *self.named, *(self.said.rename.keys() & self.before.keys())} - settled.removed.keys()):
             row = self.named.get(ident)
             self._settle_one(ident, resent.missing.get(ident) or [one for one in resent.sheets if row in one.rows] or resent.sheets)
         unlisted = self.before.keys() - resent.listed - resent.missing.keys() - self.kept - settled.removed.keys()

@@ -102,7 +102,7 @@ def read_beside(paths: Sequence[Path], into: Path) -> Reading:
 
 def _compared(paths: Sequence[Path], into: Path, said: Said) -> tuple[Folder, Reading, Settled]:
     folder = Folder.read(into)
-    reading = load(paths, known=folder.inventory, beside=[into])
+    reading = load(paths, known=folder.inventory, beside=[into], renamed=said.rename)
     folder.know(said, {department.id for department in reading.inventory.departments})
     answers = read_answers([into, *folders_of(paths)], [])  # what is wrong with them is among the reading's findings
     return folder, reading, Settling(folder.inventory, folder.tables, reading, answers, said).settle()

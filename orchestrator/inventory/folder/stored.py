@@ -56,7 +56,8 @@ class Folder:
     def know(self, said: Said, incoming: Iterable[str]) -> None:
         """Raises ``UsageError`` for an id that is not here. ``incoming``: departments that are read, of which rows may be said to be no system here."""
         departments = {*(system.department for system in self.systems.values()), *incoming}
-        for ident in [*said.remove, *said.rename, *(one for one in said.keep if one not in departments)]:
+        renamed = said.rename.keys() - {department.id for department in self.inventory.departments}
+        for ident in [*said.remove, *renamed, *(one for one in said.keep if one not in departments)]:
             if ident not in self.systems:
                 raise UsageError(
                     say("inventory.not_stored", id=ident),

@@ -15,7 +15,7 @@ from orchestrator.inventory.cells import Value
 from orchestrator.inventory.forms import Column, header_key
 from orchestrator.inventory.personal import hidden
 from orchestrator.inventory.proposals import NO_SYSTEM, proposal
-from orchestrator.inventory.questions import Asked, Key, digest
+from orchestrator.inventory.questions import Asked, Key, all_of, digest
 from orchestrator.inventory.reading import Raw
 from orchestrator.inventory.sheets.grids import address
 from orchestrator.inventory.sheets.header import Line, Table
@@ -171,6 +171,8 @@ class Unanswered:
         self._digest = hashlib.sha256(sheet.encode())
         self._numbers: list[int] = []
         self._first: dict[int, str] = {}
+        self._doubted: list[int] = []
+        """Rows that say no, and speak of secrets."""
         self.may_be_stated = answers.any("sheet")
 
     def saw(self, line: Line) -> None:
@@ -182,6 +184,9 @@ class Unanswered:
         self._numbers.append(number)
         self._first[number] = place
 
+    def doubt(self, number: int) -> None:
+        self._doubted.append(number)
+
     def statement(self) -> Statement | None:
         """What was said of this very sheet. Call when all of it was seen."""
         answer = self._answers.get("sheet", "classified", scope=self._scope)
@@ -191,11 +196,14 @@ class Unanswered:
     def ask(self, contexts: dict[str, str]) -> None:
         """The question, after the sheet has ended."""
         said = next((sign(place, "非涉密") for place, text in contexts.items() if "非涉密" in text), None)
+        doubted = [number for number in self._doubted if number in self._first]
+        evidence = [said] if said else []
+        evidence += [say("inventory.by_doubt", which=_spans(doubted))] if doubted else []
         for number in self._numbers:
             self._asked.ask(
                 Key("sheet", "classified", scope=self._scope),
                 self._asks(),
-                place=self._first[number], proposed=NOT_CLASSIFIED if said else "", evidence=said or "",
+                place=self._first[number], proposed=NOT_CLASSIFIED if said and not doubted else "", evidence=all_of(evidence),
                 choices=(NOT_CLASSIFIED, "涉密列：列号；其余非涉密" if self._columns else "涉密行：行号；其余非涉密"), needs_name=True,
             )  # fmt: skip
 

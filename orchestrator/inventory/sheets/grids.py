@@ -36,6 +36,21 @@ class Grid:
     hidden: bool = False
 
 
+def is_zip(path: Path) -> bool:
+    """Whether it is packed as workbooks are."""
+    with path.open("rb") as file:
+        return file.read(4) == b"PK\x03\x04"
+
+
+def is_text(path: Path) -> bool:
+    """Whether it is a text, and no page of a browser (tools that say .xls write either)."""
+    with path.open("rb") as file:
+        head = file.read(4096)
+    is_wide = head.startswith((b"\xff\xfe", b"\xfe\xff"))
+    begins = head.lstrip(b"\xef\xbb\xbf \r\n\t")[:1]
+    return begins not in (b"", b"<") and not head.startswith((b"PK", b"\xd0\xcf\x11\xe0")) and (is_wide or b"\x00" not in head)
+
+
 def address(row: int, column: int) -> str:
     """``A1`` for (0, 0)."""
     letters = ""
@@ -52,7 +67,7 @@ def grids(path: Path) -> Iterator[Grid]:
     import python_calamine as calamine
 
     try:
-        workbook = calamine.load_workbook(str(path))
+        workbook = _open(path)
         for meta in workbook.sheets_metadata:
             part = parts.pop(meta.name, None)
             if meta.typ is not calamine.SheetTypeEnum.WorkSheet or part is None:
@@ -71,6 +86,16 @@ def grids(path: Path) -> Iterator[Grid]:
         raise BadFile(
             "xlsx-broken", say("inventory.workbook_damaged"), say("inventory.send_again")
         ) from None
+
+
+def _open(path: Path) -> Any:
+    """The workbook, told by its content where its name says otherwise."""
+    import python_calamine as calamine
+
+    if path.suffix.lower() in {".xlsx", ".xlsm"}:
+        return calamine.load_workbook(str(path))
+    with path.open("rb") as file:
+        return calamine.load_workbook(file)
 
 
 _HYPERLINK = re.compile(r'\s*HYPERLINK\(\s*"[^"]*"\s*,\s*"((?:[^"]|"")*)"\s*\)\s*', re.IGNORECASE)

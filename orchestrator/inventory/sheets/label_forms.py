@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.inventory import cells
 from orchestrator.inventory.answers import classified
+from orchestrator.inventory.boxes import ticked
 from orchestrator.inventory.forms import Column, forms, header_key, match, most_headers, whole_key
 from orchestrator.inventory.questions import digest
 from orchestrator.inventory.reading import Interpretation, Raw
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from orchestrator.inventory.build.builder import Builder
 
 _NUMBER = re.compile(r"^[\d一二三四五六七八九十]+[、.．\s]+|^0\d\s*")
-_TICKED = re.compile(r"[☑√✓✔■]\s*(?:\d+[、.\s]*)?([^□☐☑√✓✔■]+)")
-_BOX = re.compile(r"[□☐]")
 _LONGEST_LABEL = 20
 _LABELS = 4
 """So many labels with a value beside them make a form; the system's name is one of them."""
@@ -212,7 +211,7 @@ class _Reader:
             block.pairs = [*(pair for pair in self.before.pairs if pair.column.field in {"department", "level", "organisation_type"}), *block.pairs]
             raw = self._raw(block)
             raw.source = "" if waits else raw.source
-            said = {classified(_ticked(pair.value)) for pair in block.pairs if pair.column.field == "classified"}
+            said = {classified(ticked(pair.value)) for pair in block.pairs if pair.column.field == "classified"}
             answer = None if len(said) != 1 or (said == {False} and block.secret) else said.pop()
             if answer is None and True not in said and statement is not None:
                 answer = (block.column if block.column else block.first) + 1 in statement.classified
@@ -233,7 +232,7 @@ class _Reader:
         """What labels are that nobody knows, where one of them may be what the count or the plan lacks. Whether it is asked."""
         values: dict[str, list[Any]] = {}
         for label, value in ((label, value) for block in self.blocks for label, value in block.others):
-            values.setdefault(label, []).append(_ticked(value))
+            values.setdefault(label, []).append(ticked(value))
         known = {pair.column.field for block in self.blocks for pair in block.pairs}
         if not values or not self.blocks:
             return False
@@ -252,7 +251,7 @@ class _Reader:
         for pair in block.pairs:
             if pair.column.field == "classified":
                 continue
-            value = _ticked(pair.value)
+            value = ticked(pair.value)
             at = address(pair.row, pair.index)
             try:
                 read = read_value(pair.column.type, value, pair.column.unit and "", self.today)
@@ -278,13 +277,3 @@ class _Reader:
             raw.values |= {"grade_answered": True, "protection_grade": max(grades) or None}
         raw.unknown |= {label[:200]: cells.text_of(value)[:2000] for label, value in block.others}
         self.builder.unknown_columns.extend(label[:200] for label, _ in block.others)
-
-
-def _ticked(value: Any) -> Any:
-    """Of a value with boxes (``□第二级 ☑第三级``) what is ticked; nothing when no box is."""
-    if not isinstance(value, str):
-        return value
-    chosen = [part.strip(" 、,;") for part in _TICKED.findall(value)]
-    if chosen and (_BOX.search(value) or len(chosen) > 1 or value.strip()[0] in "☑√✓✔■") and any(chosen):
-        return "、".join(part for part in chosen if part)
-    return None if _BOX.search(value) else value

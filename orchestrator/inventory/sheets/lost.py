@@ -145,10 +145,8 @@ def speaks_of_secrets(text: Any) -> bool:
     return bool(_SECRET.search(_DENIED.sub("", said)))
 
 
-def is_secret_heading(line: Line) -> bool | None:
-    """Of a row that is a heading of a section: whether it says that what follows is classified. None: it is no heading."""
+def heading_of(line: Line) -> str:
+    """The text of a row that is a heading of a section; empty where it is none."""
     own = line.own()
     text = plain(line.cells[own[0]]) if len(own) == 1 else ""
-    if not text or len(text) > 30 or _NO_HEADING.match(text):
-        return None
-    return speaks_of_secrets(text)
+    return "" if len(text) > 30 or _NO_HEADING.match(text) else text

@@ -11,6 +11,7 @@ from orchestrator.errors import Finding
 from orchestrator.inventory import cells
 from orchestrator.inventory.answers import classified
 from orchestrator.inventory.build.builder import Builder
+from orchestrator.inventory.build.signs import SECTION
 from orchestrator.inventory.build.wall import Wall
 from orchestrator.inventory.reading import Interpretation, Raw
 from orchestrator.inventory.sheets.asking import BareNumbers, Source, Unanswered
@@ -19,7 +20,7 @@ from orchestrator.inventory.sheets.grids import Grid, Row, address
 from orchestrator.inventory.sheets.header import Line, Table
 from orchestrator.inventory.sheets.headings import about_header, nothing_on_classification
 from orchestrator.inventory.sheets.label_forms import is_label_form, is_on_its_side, read_label_forms
-from orchestrator.inventory.sheets.lost import Lost, Tally, in_one_cell, is_secret_heading, speaks_of_secrets, swallowed
+from orchestrator.inventory.sheets.lost import Lost, Tally, heading_of, in_one_cell, speaks_of_secrets, swallowed
 from orchestrator.inventory.sheets.machine_lists import read_machines
 from orchestrator.inventory.sheets.row_cells import RowCells, at
 from orchestrator.inventory.sheets.rowkind import Kind, kind_of_row
@@ -121,6 +122,7 @@ class _Kept:
     bare: BareNumbers
     line: Line
     comments: tuple[str, ...]
+    section: str
 
 
 class _SheetReader:
@@ -164,7 +166,7 @@ class _SheetReader:
             source.id = ""
         self._use(table, source, BareNumbers(source, self.builder.answers, self.builder.asked))
         self.tally = Tally(table)
-        self.secret_section = False
+        self.section, self.secret_section = "", False
         self.builder.findings.extend(about_header(table, self.file, self.grid.name))
         self.unsaid.append(nothing_on_classification(table, self.file, self.grid.name))
         self.builder.unknown_columns.extend(words[:200] for words in table.unknown.values())
@@ -204,8 +206,8 @@ class _SheetReader:
             self.builder.interpretations.append(Interpretation(self.file, self.grid.name, at, said, understood))
         if what is Kind.TOTAL and self.systems and (lost := self.tally.total(line)):
             self._lost(lost)
-        if what in {Kind.NOTE, Kind.ODD} and (secret := is_secret_heading(line)) is not None:
-            self.secret_section = secret
+        if what in {Kind.NOTE, Kind.ODD} and (heading := heading_of(line)):
+            self.section, self.secret_section = heading, speaks_of_secrets(heading)
         if what is not Kind.DATA:
             return
         self.tally.row(line)
@@ -218,7 +220,7 @@ class _SheetReader:
             self._take(raw)
         elif self.systems and answer is None and self.unanswered.may_be_stated and not self._says_yes(line):
             self.wall.add(line)
-            self.kept.append(_Kept(self.table, self.source, self.bare, line, tuple(comments)))
+            self.kept.append(_Kept(self.table, self.source, self.bare, line, tuple(comments), self.section))
         elif self.systems:
             if answer is None:
                 self.unanswered.lacks(line.number, self._place(line))
@@ -250,7 +252,8 @@ class _SheetReader:
 
     def _raw(self, line: Line) -> Raw:
         at = f"A{line.number + 1}"
-        return Raw(self.file, self.grid.name, at, columns=self.letters, source=self.source.id, contexts=self.source.contexts)
+        contexts = {SECTION: self.section, **self.source.contexts} if self.section else self.source.contexts
+        return Raw(self.file, self.grid.name, at, columns=self.letters, source=self.source.id, contexts=contexts)
 
     def _place(self, line: Line) -> str:
         """The cell that should say whether the row is classified."""
@@ -264,6 +267,7 @@ class _SheetReader:
         last, source, bare = self.table, self.source, self.bare
         for kept in self.kept:
             self._use(kept.table, kept.source, kept.bare)
+            self.section = kept.section
             raw = self._raw(kept.line)
             if statement is not None:
                 self._settle_doubt(kept.line.number)
@@ -276,7 +280,7 @@ class _SheetReader:
             if statement is None:
                 self.unanswered.lacks(kept.line.number, self._place(kept.line))
             self._classified(raw, kept.line, answered=statement is not None, told="classified" not in self.by_field)
-        if statement is not None and self.kept:
+        if statement is not None and len(self.kept) > len(statement.classified):
             first = self._place(self.kept[0].line).rpartition(" › ")[2]
             said = say("inventory.stated", who=statement.who, count=len(self.kept) - len(statement.classified))
             self.builder.interpretations.append(Interpretation(self.file, self.grid.name, first, "", said))
@@ -308,8 +312,9 @@ class _SheetReader:
     # ------------------------------------------------------------ is it classified?
 
     def _says_yes(self, line: Line) -> bool:
-        """Whether any column says that it is: no statement about a sheet outweighs that."""
-        return any(classified(at(line.cells, index)) is True for index in self.table.classified)
+        """Whether any column says that it is, in whatever words (部分涉密): no statement about a sheet outweighs that."""
+        said = [at(line.cells, index) for index in self.table.classified]
+        return any(classified(cell) is True or speaks_of_secrets(cell) for cell in said)
 
     def _answer(self, line: Line) -> tuple[bool | None, bool]:
         """What all columns that ask it say together, False only where one says so and none says otherwise; and whether all that there is to
@@ -329,6 +334,7 @@ class _SheetReader:
         if answers == {False} and (asked or not self.systems):
             if not self._speaks_of_secrets(line):
                 return False, True
+            self.unanswered.doubt(line.number)
             self.notes.finding(
                 "classified-doubt", "error", line.number, max(said),
                 say("inventory.classified_doubt"),

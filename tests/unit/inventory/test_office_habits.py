@@ -1,0 +1,147 @@
+"""Habits of offices that cost a row, a count or a question: departments in headings, names of classified systems cut short, files under other names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from openpyxl import Workbook
+
+from orchestrator.inventory.answerbook import Answer
+from orchestrator.inventory.build.signs import office_headed
+from orchestrator.inventory.check import counts
+from orchestrator.inventory.folder.keeping import keep_answers
+from orchestrator.inventory.load import load
+from orchestrator.inventory.reading import Reading
+
+HEAD = "单位名称,单位层级,单位性质,系统名称,类别,是否涉密,建设状态,备注,关联系统"
+
+
+def write_csv(path: Path, *rows: str, head: str = HEAD) -> Path:
+    path.write_text("\n".join((head, *rows)) + "\n", encoding="utf-8")
+    return path
+
+
+def answer_all(reading: Reading, folder: Path, **said: str) -> None:
+    """Each question by its proposal, or by what is said of its kind."""
+    keep_answers(
+        folder,
+        [Answer(*one.key, answer=said.get(one.kind, one.proposed), by="张三", on="2017-06-30") for one in reading.questions],
+    )
+
+
+def sections(path: Path) -> Path:
+    workbook = Workbook()
+    sheet = workbook.active
+    assert sheet is not None
+    for row in (
+        ["序号", "系统名称", "类型", "是否涉密", "状态"],
+        ["一、市发展和改革委员会（2个）"], [1, "项目审批系统", "应用系统", "否", "在用"], [2, "银杏专报系统", "应用系统", "是", "在用"],
+        ["二、市信息中心"], [1, "价格监测系统", "应用系统", "否", "在用"],
+    ):  # fmt: skip
+        sheet.append(row)
+    workbook.save(path)
+    return path
+
+
+def test_departments_in_headings_are_asked_about_once_each_and_never_mixed(tmp_path: Path) -> None:
+    path = sections(tmp_path / "表.xlsx")
+    reading = load([path])
+    assert [question.kind for question in reading.questions] == ["owner", "owner"]
+    assert {question.proposed for question in reading.questions} == {"市发展和改革委员会、市直、政府", "市信息中心、市直、事业单位"}
+    answer_all(reading, tmp_path)
+    after = load([path])
+    names = {department.id: department.name for department in after.inventory.departments}
+    assert {system.name: names[system.department] for system in after.inventory.systems} == {
+        "项目审批系统": "市发展和改革委员会", "价格监测系统": "市信息中心",
+    }  # fmt: skip
+    assert [names[row.department] for row in after.inventory.excluded] == ["市发展和改革委员会"]
+    assert (after.questions, after.errors) == ((), [])
+
+
+@pytest.mark.parametrize(
+    ("heading", "office"),
+    [
+        ("一、市水务局（3个）", "市水务局"), ("（二）市教育局", "市教育局"), ("市信息中心", "市信息中心"), ("单位：市司法局", "市司法局"), ("市审计局 共4个系统", "市审计局"),
+        ("一、市直单位", ""), ("二、县（市、区）", ""), ("在建系统", ""), ("市级平台", ""), ("小计", ""), ("（一）业务系统", ""),
+    ],
+)  # fmt: skip
+def test_which_headings_are_departments(heading: str, office: str) -> None:
+    assert office_headed(heading) == office
+
+
+@pytest.mark.parametrize("said", ["部分涉密", "机密（待定密）", "拟定为秘密级"])
+def test_a_statement_outweighs_no_cell_that_speaks_of_secrets(said: str, tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "a.csv", "市司法局,市直,政府,甲系统,应用系统,,已建,,", f"市司法局,市直,政府,乙系统,应用系统,{said},已建,,")
+    answer_all(load([path]), tmp_path, sheet="均非涉密")
+    after = counts(load([path]))
+    assert (after["in_scope"], after["unanswered"]) == (1, 1)
+
+
+def test_why_a_row_that_says_no_is_asked_about(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "a.csv", "市司法局,市直,政府,甲系统（涉密）,应用系统,否,已建,,")
+    (question,) = load([path]).questions
+    assert (question.kind, question.proposed) == ("sheet", "")
+    assert "2" in str(question.evidence)
+    assert "甲系统" not in str(question.evidence)
+
+
+def test_what_a_classified_system_is_called_for_short_is_struck_out_too(tmp_path: Path) -> None:
+    path = write_csv(
+        tmp_path / "雪豹稽查.csv",
+        "市税务局,市直,政府,综合治税平台,应用系统,否,已建,数据送雪豹稽查和财政票据,", "市税务局,市直,政府,雪豹稽查系统,应用系统,是,已建,,",
+        "市税务局,市直,政府,票据核销子系统,应用系统,是,已建,,", "市税务局,市直,政府,票据核销网站,应用系统,否,已建,票据核销科在用,",
+    )  # fmt: skip
+    reading = load([path])
+    assert "雪豹" not in repr(reading)
+    remarks = {system.name: system.remark for system in reading.inventory.systems}
+    assert remarks["票据核销网站"] == "票据核销科在用", "what is part of another system's name is no secret"
+
+
+def test_a_department_means_its_own_system_by_a_name_that_several_have(tmp_path: Path) -> None:
+    path = write_csv(
+        tmp_path / "a.csv",
+        "市教育局,市直,政府,门户网站,应用系统,否,已建,,", "市教育局,市直,政府,学籍系统,应用系统,否,已建,,门户网站",
+        "市公安局,市直,政府,门户网站,应用系统,否,已建,,人事系统", "市公安局,市直,政府,人事系统,应用系统,是,已建,,",
+        "市教育局,市直,政府,人事系统,应用系统,否,已建,,", "市司法局,市直,政府,普法系统,应用系统,否,已建,,门户网站",
+    )  # fmt: skip
+    reading = load([path])
+    systems = {(system.department, system.name): system for system in reading.inventory.systems}
+    (pupils,) = [system for (_, name), system in systems.items() if name == "学籍系统"]
+    assert pupils.depends_on == (systems[pupils.department, "门户网站"].id,)
+    assert sorted((finding.code, finding.cell) for finding in reading.errors) == [("dependency-ambiguous", "I7"), ("dependency-unknown", "I4")]
+
+
+@pytest.mark.parametrize("name", ["导出.xls", "导出.et", "导出.csv", "导出.txt"])
+def test_a_workbook_under_the_name_of_another_kind_is_read(name: str, tmp_path: Path) -> None:
+    workbook = Workbook()
+    sheet = workbook.active
+    assert sheet is not None
+    for row in (HEAD.split(","), ["市城管局", "市直", "政府", "停车诱导系统", "应用系统", "否", "已建", None, None]):
+        sheet.append(row)
+    workbook.save(tmp_path / "a.xlsx")
+    path = (tmp_path / "a.xlsx").rename(tmp_path / name)
+    reading = load([path])
+    assert ([system.name for system in reading.inventory.systems], reading.errors) == (["停车诱导系统"], [])
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030", "utf-16"])
+def test_a_text_that_a_tool_calls_xls_is_read(encoding: str, tmp_path: Path) -> None:
+    path = tmp_path / "导出.xls"
+    path.write_bytes(f"{HEAD}\n市城管局,市直,政府,停车诱导系统,应用系统,否,已建,,\n".replace(",", "\t").encode(encoding))
+    assert [system.name for system in load([path]).inventory.systems] == ["停车诱导系统"]
+
+
+def test_a_page_of_a_browser_that_a_tool_calls_xls_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "导出.xls"
+    path.write_text("<html><table><tr><td>系统名称</td></tr></table></html>", encoding="utf-8")
+    (finding,) = load([path]).errors
+    assert finding.code == "not-xlsx"
+    assert ".xlsx" in finding.remedy
+
+
+def test_what_was_answered_is_told_as_answered(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "a.csv", "市司法局,,,甲系统,应用系统,否,已建,,")
+    answer_all(load([path]), tmp_path)
+    told = [str(one.understood) for one in load([path]).interpretations]
+    assert told and all("张三" in words for words in told)
