@@ -11,7 +11,7 @@ from enum import IntEnum
 from typing import Any
 
 from orchestrator import texts
-from orchestrator.texts import Words, say
+from orchestrator.texts import Sentence, Words, say
 
 MEND_FINDINGS = say("error.mend_findings")
 
@@ -142,6 +142,14 @@ class Refused(OrchestratorError):
     def __init__(self, what: Words, *, findings: Sequence[Finding] = (), where: Words = "", remedy: Words = MEND_FINDINGS) -> None:
         super().__init__(what, where=where, remedy=remedy)
         self.findings = tuple(findings)
+
+
+def words_of(error: BaseException) -> Words:
+    """What any exception says: a sentence of ours where it was raised with one, else its own text, never empty. Reads no catalogue."""
+    if isinstance(error, OrchestratorError):
+        return say("error.whole", what=say("error.at", what=error.says, where=error.place) if error.place else error.says, mend=error.mend)
+    said = error.args[0] if len(error.args) == 1 else None
+    return said if isinstance(said, Sentence) else str(error).strip() or type(error).__name__
 
 
 def findings_of(error: OrchestratorError, code: str, system: str = "") -> tuple[Finding, ...]:

@@ -9,9 +9,12 @@ import sys
 import threading
 import traceback
 
+from orchestrator import texts
 from orchestrator.cutover.deadlines import Acts
 from orchestrator.cutover.guard import Guard
 from orchestrator.cutover.specification import GuardSpec
+from orchestrator.errors import words_of
+from orchestrator.texts import Words
 
 BEGIN_SECONDS = 120
 """How long opening every connection and looking at everything may take."""
@@ -31,7 +34,8 @@ def main() -> int:
         for event in (engine_gone, go, done, on):
             event.set()
 
-    def begin() -> tuple[Guard | None, list[str]]:
+    def begin() -> tuple[Guard | None, list[Words]]:
+        texts.read_catalogues(texts.KEPT)  # now, for nothing is read from disk while clients wait
         guard = Guard(spec, engine_gone, on)
         return guard, guard.findings()
 
@@ -39,9 +43,12 @@ def main() -> int:
         guard, found = Acts().run_within(spec, begin, BEGIN_SECONDS)
     except Exception as error:  # noqa: BLE001 - what cannot be opened or seen is a reason not to begin
         traceback.print_exc()
-        guard, found = None, [str(error).strip() or type(error).__name__]
+        guard, found = None, [words_of(error)]
     if guard is None or found:
-        print(json.dumps({"event": "refused", "findings": found}), flush=True)
+        print(
+            json.dumps({"event": "refused", "findings": list(map(texts.kept, found)), "says": list(map(texts.pack, found))}, default=str),
+            flush=True,
+        )
         return 3
     print(json.dumps({"event": "ready"}), flush=True)
     threading.Thread(target=listen, daemon=True).start()
@@ -50,7 +57,7 @@ def main() -> int:
         return 3
     result = guard.run()
     with contextlib.suppress(BrokenPipeError):  # nobody listens any more: the record has it
-        print(json.dumps(result), flush=True)
+        print(json.dumps(result, default=str), flush=True)
     done.wait(timeout=DONE_SECONDS)
     guard.disconnect()
     return 0

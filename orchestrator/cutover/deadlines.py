@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
 
+from orchestrator.texts import say
+
 T = TypeVar("T")
 
 LOOK_EVERY = 0.02
@@ -60,6 +62,6 @@ class Acts:
 
         def check_time() -> None:
             if time.monotonic() > until:
-                raise Hangs(f"no answer within {seconds:g} s")
+                raise Hangs(say("cutover.no_answer", seconds=seconds))
 
         return self.run(who, act, check_time)

@@ -25,8 +25,10 @@ from orchestrator.cutover.deadlines import Acts
 from orchestrator.cutover.kinds import make_holder, make_side
 from orchestrator.cutover.record import Record
 from orchestrator.cutover.specification import GuardSpec, PartSpec
+from orchestrator.errors import words_of
 from orchestrator.gateways.holder import Holder
 from orchestrator.movers.side import Side
+from orchestrator.texts import Words, kept, pack, say
 
 LOOKING_SECONDS = 60.0
 """What the looks before ``go`` may take in all."""
@@ -67,7 +69,7 @@ class Guard:
         self.spec = spec
         self.record = Record(Path(spec.record))
         self.acts = Acts()
-        self.problems: list[str] = []
+        self.problems: list[Words] = []
         self.opening_sent = False
         self.closing_sent = False
         self._engine_gone = engine_gone
@@ -84,37 +86,37 @@ class Guard:
 
     # ------------------------------------------------------------ before anything is paused
 
-    def findings(self) -> list[str]:
+    def findings(self) -> list[Words]:
         """Reasons not to begin; nothing was touched. Every one at once."""
-        found: list[str] = []
+        found: list[Words] = []
         for pair in self.pairs:
-            found += [f"{pair.name}: {reason}" for reason in self._look_at(pair)]
+            found += [say("cutover.says", where=pair.name, said=reason) for reason in self._look_at(pair)]
         for holder in self.holders:
             if not holder.holds and self.spec.mode == "switch":
-                found.append(f"{holder.where} cannot hold clients")
+                found.append(say("cutover.cannot_hold", where=holder.where))
             found += self._look(holder, holder.obstacles)
         found += [problem for path in self.spec.probes if (problem := probe.find_problem(Path(path)))]
         return found
 
-    def _look_at(self, pair: Pair) -> list[str]:
+    def _look_at(self, pair: Pair) -> list[Words]:
         found = self._look(pair.live, lambda: pair.live.obstacles("live"))
         found += self._look(pair.other, lambda: pair.other.obstacles("other", keeps=pair.spec.keeps))
         found = found or self._look(pair.live, lambda: self._look_at_rows(pair))
         # a marker would not arrive where something else is wrong already
         return found or self._look(pair.other, lambda: self._send_marker(pair), LAG_SECONDS * 2)
 
-    def _look_at_rows(self, pair: Pair) -> list[str]:
+    def _look_at_rows(self, pair: Pair) -> list[Words]:
         live, other = pair.live.control(), pair.other.control()
-        found = []
+        found: list[Words] = []
         if not live.open:
-            found.append(f"the live side's control row says closed (attempt {live.attempt})")
+            found.append(say("cutover.row_closed", attempt=live.attempt))
         if other.open:
-            found.append(f"the other side's control row says open (attempt {other.attempt})")
+            found.append(say("cutover.row_open", attempt=other.attempt))
         if max(live.token, other.token) > self.spec.token:
-            found.append(f"a newer engine (token {max(live.token, other.token)}) was here")
+            found.append(say("cutover.newer_engine", token=max(live.token, other.token)))
         return found
 
-    def _send_marker(self, pair: Pair) -> list[str]:
+    def _send_marker(self, pair: Pair) -> list[Words]:
         if pair.spec.keeps:
             pair.other.forget()  # left by an attempt whose abort did not end
         marker = f"{self.spec.attempt}-lag"
@@ -122,15 +124,15 @@ class Guard:
         until = time.monotonic() + LAG_SECONDS
         while not pair.other.marked(marker):
             if time.monotonic() > until:
-                return [f"a marker did not reach {pair.other.where} within {LAG_SECONDS:.0f} s"]
+                return [say("cutover.no_marker", where=pair.other.where, seconds=LAG_SECONDS)]
             time.sleep(0.005)
         return []
 
-    def _look(self, who: Side | Holder, look: Callable[[], list[str]], seconds: float = LOOKING_SECONDS) -> list[str]:
+    def _look(self, who: Side | Holder, look: Callable[[], list[Words]], seconds: float = LOOKING_SECONDS) -> list[Words]:
         try:
             return self.acts.run_within(who, look, seconds)
         except Exception as error:  # noqa: BLE001 - whatever cannot be seen is a reason not to begin
-            return [f"{who.where}: {str(error).strip() or type(error).__name__}"]
+            return [say("cutover.says", where=who.where, said=words_of(error))]
 
     # ------------------------------------------------------------ the sequence
 
@@ -173,7 +175,7 @@ class Guard:
         self._timings["open"] = (time.monotonic() - began) * 1000
         return "switched"
 
-    def _see(self) -> tuple[str, str]:
+    def _see(self) -> tuple[str, Words]:
         """Snapshot mode: nothing is closed or opened; clients go on whatever happens."""
         try:
             self._stage("pause", self._pause)
@@ -183,7 +185,7 @@ class Guard:
         return "seen", ""
 
     def _stage(self, name: str, act: Callable[[], None]) -> None:
-        self.still_allowed(lambda: f"before {name}")
+        self.still_allowed(lambda: say("cutover.before", stage=name))
         began = time.monotonic()
         act()
         self._timings[name] = (time.monotonic() - began) * 1000
@@ -196,22 +198,23 @@ class Guard:
     def _seconds_left(self) -> float:
         return self.spec.fence_ms / 1000 - (time.monotonic() - self._begin)
 
-    def still_allowed(self, waits_for: Callable[[], str] = str) -> None:
+    def still_allowed(self, waits_for: Callable[[], Words] = str) -> None:
         """Raises GiveUp when the engine is gone or the budget used up, with whom it waited for."""
         if self._engine_gone.is_set():
-            raise GiveUp("the engine is gone")
+            raise GiveUp(say("cutover.engine_gone"))
         if self._seconds_left() < 0:
             whom = waits_for()
-            raise GiveUp(f"the fence's budget of {self.spec.fence_ms} ms is used up{'; ' + whom if whom else ''}")
+            limit = self.spec.fence_ms
+            raise GiveUp(say("cutover.budget_whom", limit=limit, whom=whom) if whom else say("cutover.budget", limit=limit))
 
     def _each(
-        self, act: Callable[[Pair], Any], whose: Callable[[Pair], Side], waits_for: Callable[[], str] | None = None
+        self, act: Callable[[Pair], Any], whose: Callable[[Pair], Side], waits_for: Callable[[], Words] | None = None
     ) -> list[Any]:
         """The same act for every part, side by side, within the budget."""
 
-        def name_it() -> str:
+        def name_it() -> Words:
             hanging = [whose(pair).where for pair in self.pairs if self.acts.hangs(whose(pair))]
-            return f"waited for {', '.join(hanging)}"
+            return say("cutover.waited_for", hanging=tuple(hanging))
 
         acts = [(whose(pair), functools.partial(act, pair)) for pair in self.pairs]
         return self.acts.run_all(acts, lambda: self.still_allowed(waits_for or name_it))
@@ -223,11 +226,11 @@ class Guard:
     def _pause(self) -> None:
         self.acts.run_all([(h, h.pause) for h in self.holders], lambda: self.still_allowed(self._who_is_busy))
 
-    def _who_is_busy(self) -> str:
-        named: list[str] = []
+    def _who_is_busy(self) -> Words:
+        named: list[Words] = []
         for pair in self.pairs:
             named += self._look(pair.live, functools.partial(pair.live.who_is_there, busy=True), NAMING_SECONDS)
-        return "the gateway waits for open transactions: " + "; ".join(named) if named else ""
+        return say("cutover.open_transactions", named=tuple(named)) if named else ""
 
     def _close(self) -> None:
         self.note("closing", durable=True)
@@ -239,11 +242,11 @@ class Guard:
             self._each(lambda pair: pair.live.end_sessions(), _live, self._who_lingers)
             time.sleep(0.001)
 
-    def _who_lingers(self) -> str:
-        named: list[str] = []
+    def _who_lingers(self) -> Words:
+        named: list[Words] = []
         for pair in self.pairs:
             named += self._look(pair.live, pair.live.who_is_there, NAMING_SECONDS)
-        return "still there: " + "; ".join(named) if named else ""
+        return say("cutover.still_there", named=tuple(named)) if named else ""
 
     def _drain(self) -> None:
         self._each(self._leave, _live)
@@ -275,33 +278,34 @@ class Guard:
         closed = self._each(lambda pair: pair.live.observed_closed(), _live)
         for pair, is_closed in zip(self.pairs, closed, strict=True):
             if not is_closed:
-                who = self._who_lingers() or "somebody was there, and is gone again"
-                raise GiveUp(f"{pair.live.where} is not observed closed: {who}")
+                who = self._who_lingers() or say("cutover.gone_again")
+                raise GiveUp(say("cutover.not_closed", where=pair.live.where, who=who))
         for pair, row in zip(self.pairs, self._each(lambda pair: pair.other.control(), _other), strict=True):
             if row.open or row.token > self.spec.token:
-                raise GiveUp(f"{pair.other.where} was opened or taken by {row.attempt}")
+                raise GiveUp(say("cutover.taken", where=pair.other.where, attempt=row.attempt))
         for path in self.spec.probes:
             if problem := probe.find_problem(Path(path), since=self._begin):
                 raise GiveUp(problem)
 
     # ------------------------------------------------------------ the record
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, who: Side | Holder) -> None:
         """Something for the record that nobody has to act on."""
         with contextlib.suppress(OSError):
-            self.record.write({"event": "said", "attempt": self.spec.attempt, "text": text})
+            self.record.write({"event": "said", "attempt": self.spec.attempt, "text": text, "where": pack(who.where)})
 
     def note(self, event: str, *, durable: bool = False) -> None:
         """A line of the guard's own record."""
         self.record.write({"event": event, "attempt": self.spec.attempt, "token": self.spec.token}, durable=durable)
 
-    def _result(self, outcome: str, reason: str) -> dict[str, Any]:
-        result = {
+    def _result(self, outcome: str, reason: Words) -> dict[str, Any]:
+        result: dict[str, Any] = {
             "event": "result",
             "attempt": self.spec.attempt,
             "outcome": outcome,
-            "reason": reason,
-            "problems": self.problems,
+            "reason": _in_english(reason),
+            "problems": [_in_english(problem) for problem in self.problems],
+            "says": {"reason": pack(reason), "problems": [pack(problem) for problem in self.problems]},
             "started": self._began_wall,
             "ended": time.time(),
             "monotonic": [self._begin, time.monotonic()],
@@ -311,7 +315,9 @@ class Guard:
         try:
             self.record.write(result, durable=True)
         except OSError as error:  # the engine hears it all the same, and the control rows say it
-            result["problems"] = [*self.problems, f"the guard's record could not be written: {error}"]
+            unwritten = say("cutover.unrecorded", error=str(error))
+            result["problems"] = [*result["problems"], _in_english(unwritten)]
+            result["says"]["problems"].append(pack(unwritten))
         self.record.release()
         return result
 
@@ -323,8 +329,16 @@ class Guard:
             holder.disconnect()
 
 
-def _name_marker() -> str:
-    return "the marker has not arrived on the other side"
+def _in_english(words: Words) -> str:
+    """As it is kept. The result comes out whatever is wrong with a sentence."""
+    try:
+        return kept(words)
+    except (KeyError, IndexError, ValueError):
+        return str(pack(words))
+
+
+def _name_marker() -> Words:
+    return say("cutover.marker_late")
 
 
 def _live(pair: Pair) -> Side:

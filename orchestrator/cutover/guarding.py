@@ -7,13 +7,14 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from orchestrator.cutover.specification import GuardSpec
 from orchestrator.errors import CutoverAborted, NeedsPerson
 from orchestrator.models import Host
+from orchestrator.texts import Words, say, unpack
 from orchestrator.tools import privilege, programs
 from orchestrator.tools.process import boot_id, start_time
 
@@ -56,9 +57,9 @@ class GuardProcess:
         if answer.get("event") != "ready":
             self._process.wait(timeout=30)
             raise CutoverAborted(
-                "; ".join(answer.get("findings", ["the guard ended before it was ready"])),
+                say("cutover.refused", found=tuple(map(unpack, answer.get("says", ()))) or say("cutover.ended_early")),
                 where=spec.attempt,
-                remedy="mend it and try again; nothing was paused",
+                remedy=say("cutover.mend_nothing_paused"),
                 retryable=True,
             )
 
@@ -71,9 +72,9 @@ class GuardProcess:
                 return answer
             if not answer:
                 raise NeedsPerson(
-                    "the guard ended without a result",
+                    say("cutover.no_result"),
                     where=self.spec.attempt,
-                    remedy="`orchestrator resume` reads the control rows and settles it",
+                    remedy=say("cutover.resume_settles"),
                 )
             if on_event:
                 on_event(answer)
@@ -98,6 +99,16 @@ class GuardProcess:
         return dict(json.loads(line)) if line else {}
 
 
+def reason_of(result: Mapping[str, Any]) -> Words:
+    """Why an attempt was given up, of the guard's result or of an engine's own note of one."""
+    return unpack(result["says"]["reason"]) if "says" in result else str(result.get("reason", ""))
+
+
+def problems_of(result: Mapping[str, Any]) -> list[Words]:
+    """What did not follow."""
+    return [unpack(problem) for problem in result["says"]["problems"]] if "says" in result else list(result.get("problems", ()))
+
+
 def _environment() -> dict[str, str]:
     """Ours without what would lead libpq elsewhere: everything the guard connects to is in its specification."""
     return {name: value for name, value in os.environ.items() if not name.startswith("PG")}
@@ -117,9 +128,9 @@ def wait_gone(record: Path, *, limit: float) -> None:
     while boot == boot_id() and start_time(int(pid)) == int(started):
         if time.monotonic() > until:
             raise NeedsPerson(
-                f"the guard (pid {pid}) of a former run is still there after {limit:.0f} s",
+                say("cutover.guard_stays", pid=pid, limit=limit),
                 where=str(record),
-                remedy="read its record; end it; then resume",
+                remedy=say("cutover.read_record"),
             )
         time.sleep(0.05)
 

@@ -13,7 +13,9 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.cutover.deadlines import Hangs
+from orchestrator.errors import words_of
 from orchestrator.movers.side import Fenced, Lost, Side
+from orchestrator.texts import Words, say
 
 if TYPE_CHECKING:
     from orchestrator.cutover.guard import Guard, Pair
@@ -58,7 +60,7 @@ def _was_opened(guard: Guard, pair: Pair) -> bool:
             time.sleep(0.1)
             continue
         return bool(row.open and row.attempt == guard.spec.attempt)
-    raise Undecidable(f"{pair.other.where}, which was being opened, does not answer; nobody may open the other side")
+    raise Undecidable(say("cutover.undecidable", where=pair.other.where))
 
 
 def open_the_rest(guard: Guard) -> None:
@@ -74,9 +76,14 @@ def open_the_rest(guard: Guard) -> None:
     late = [name for name, opening in rest.items() if not opening.done() or opening.exception()]
     _let_go(guard, late)
     failed = [name for name, opening in rest.items() if opening.exception()]
-    guard.problems += [f"{name} is not open: {rest[name].exception()}" for name in failed]
+    guard.problems += [say("cutover.not_open", name=name, error=_said(rest[name])) for name in failed]
     if late and set(late) != set(failed):
         _let_go(guard, failed)
+
+
+def _said(ended: Future[None]) -> Words:
+    error = ended.exception()
+    return words_of(error) if error else ""
 
 
 def _let_go(guard: Guard, but: list[str]) -> None:
@@ -92,12 +99,12 @@ def _note_failure(guard: Guard, holder: Holder, running: Future[None]) -> None:
     try:
         running.result()
     except Exception as error:  # noqa: BLE001 - reported to the engine, which tries again and asks a person
-        guard.problems.append(f"{holder.where}: {str(error).strip() or type(error).__name__}")
+        guard.problems.append(say("cutover.says", where=holder.where, said=words_of(error)))
 
 
-def give_up(guard: Guard, error: Exception) -> tuple[str, str]:
+def give_up(guard: Guard, error: Exception) -> tuple[str, Words]:
     """Reopens the live side. The first failure stops it: never skipped."""
-    reason = str(error).strip() or type(error).__name__
+    reason = words_of(error)
     if isinstance(error, Undecidable):
         return "stuck", reason
     for pair in guard.pairs:
@@ -113,7 +120,7 @@ def give_up(guard: Guard, error: Exception) -> tuple[str, str]:
             for pair in guard.pairs:
                 _insist(guard, pair.live, functools.partial(_reopen, guard, pair.live), REOPEN_SECONDS)
     except Exception as second:  # noqa: BLE001 - reported to the engine, which asks a person
-        return "stuck", f"{reason}; and the way back failed: {str(second).strip() or type(second).__name__}"
+        return "stuck", say("cutover.way_back_failed", reason=reason, error=words_of(second))
     resume(guard)
     _as_before(guard)
     return "aborted", reason
@@ -129,12 +136,12 @@ def resume(guard: Guard) -> None:
 def _reopen(guard: Guard, side: Side) -> None:
     side.open(guard.spec.attempt, guard.spec.token)
     if not side.control().open:
-        raise Lost(f"{side.where} is still closed after its reopening")
+        raise Lost(say("cutover.still_closed", where=side.where))
 
 
 def _require_closed(side: Side) -> None:
     if not side.observed_closed():
-        raise Lost(f"{side.where} is not observed closed, so nothing was reopened: {'; '.join(side.who_is_there())}")
+        raise Lost(say("cutover.not_reopened", where=side.where, who_is_there=tuple(side.who_is_there())))
 
 
 def _as_before(guard: Guard) -> None:
@@ -143,7 +150,7 @@ def _as_before(guard: Guard) -> None:
         try:
             _act(guard, holder, holder.unstage)
         except Exception as error:  # noqa: BLE001 - clients are served; the engine puts it back or asks
-            guard.problems.append(f"{holder.where}: its file still says what was staged: {str(error).strip()}")
+            guard.problems.append(say("cutover.still_staged", where=holder.where, error=words_of(error)))
     for pair in guard.pairs:
         try:
             _revive(guard, pair.other)
@@ -152,7 +159,7 @@ def _as_before(guard: Guard) -> None:
             if guard.closing_sent:
                 _act(guard, pair.other, pair.other.follow)
         except Exception as error:  # noqa: BLE001 - as above
-            guard.problems.append(f"{pair.other.where} is not as before the attempt: {str(error).strip()}")
+            guard.problems.append(say("cutover.not_as_before", where=pair.other.where, error=words_of(error)))
 
 
 def _act(guard: Guard, who: Side | Holder, act: Callable[[], Any]) -> Any:
@@ -163,7 +170,7 @@ def _revive(guard: Guard, who: Side | Holder) -> None:
     """New connections where the old ones broke or hang, with a limit of their own."""
     if guard.acts.hangs(who) or not _answers(guard, who):
         _act(guard, who, who.reconnect)
-        guard.say(f"new connections to {who.where}")
+        guard.say("new connections", who)
 
 
 def _answers(guard: Guard, who: Side | Holder) -> bool:

@@ -21,6 +21,7 @@ from typing import IO, Any
 
 from orchestrator.cutover import kinds
 from orchestrator.movers.citizen import Citizen
+from orchestrator.texts import Words, say
 from orchestrator.tools.process import boot_id, start_time
 
 ALONE_SECONDS = 120.0
@@ -183,25 +184,25 @@ class Samples:
         return Interruption(round(gap * 1000, 1), requests, failed)
 
 
-def find_problem(path: Path, *, since: float | None = None) -> str | None:
+def find_problem(path: Path, *, since: float | None = None) -> Words | None:
     """Why a probe's word would not be worth much now: nobody answers it, or (``since``, on the monotonic clock) a request of
     its failed. None: all is well."""
     try:
         samples = Samples(path)
     except OSError as error:
-        return f"the probe has written nothing: {error}"
+        return say("cutover.probe_unwritten", error=str(error))
     recent = list(samples.read(tail=65536))
     now = samples.place(time.time(), time.monotonic())
     if since is not None:
         begun = samples.place(time.time(), since)
         failed = [sample for sample in recent if sample.start >= begun and not sample.answered]
-        return f"a request of the probe failed: {failed[-1].reason}" if failed else None
+        return say("cutover.probe_request", reason=failed[-1].reason) if failed else None
     fresh = [sample for sample in recent if sample.end > now - FRESH_SECONDS]
     if not fresh:
-        return f"the probe wrote nothing in the last {FRESH_SECONDS:.0f} s ({path.name})"
+        return say("cutover.probe_silent", fresh_seconds=FRESH_SECONDS, name=path.name)
     failed = [sample for sample in fresh if not sample.answered]
     if failed:
-        return f"{len(failed)} of {len(fresh)} requests of the probe failed: {failed[-1].reason}"
+        return say("cutover.probe_failed", failed=len(failed), of=len(fresh), reason=failed[-1].reason)
     return None
 
 

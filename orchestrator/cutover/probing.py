@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.cutover.probe import Interruption, Samples, Spec, find_problem, write_spec
+from orchestrator.texts import Words
 from orchestrator.tools.process import Register, record_of, start_time
 
 
@@ -73,7 +74,7 @@ class Probe:
         """Asks it to end; its samples stay."""
         self._stop.touch()
 
-    def problem(self) -> str | None:
+    def problem(self) -> Words | None:
         """Why nobody is answered now; None when all are."""
         return find_problem(self.samples)
 

@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from orchestrator.texts import say
+
 
 class Busy(Exception):
     """Another guard is at work with this record."""
@@ -22,11 +24,11 @@ class Record:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise Busy(f"another guard is at work ({path})") from error
+            raise Busy(say("cutover.busy", path=str(path))) from error
 
     def write(self, entry: dict[str, Any], *, durable: bool = False) -> None:
         """One line. Raises OSError, where ``durable`` also when it cannot be made to last."""
-        line = json.dumps({"at": time.time(), **entry}) + "\n"
+        line = json.dumps({"at": time.time(), **entry}, default=str) + "\n"
         self._file.write(line)
         self._file.flush()
         if durable:

@@ -8,9 +8,10 @@ import socket
 import time
 from dataclasses import dataclass
 
-from orchestrator.errors import ToolError
+from orchestrator.errors import ToolError, words_of
 from orchestrator.gateways.shell import Shell
 from orchestrator.models import HttpGateway
+from orchestrator.texts import say
 
 _ASK = """
 import socket, sys
@@ -50,12 +51,12 @@ class Runtime:
     def command(self, text: str) -> str:
         """HAProxy's answer to one command."""
         if "\n" in text or ";" in text:
-            raise ToolError(f"{text!r} is more than one command", where=self._where, remedy="use plain names")
+            raise ToolError(say("gateways.one_command", text=text), where=self._where, remedy=say("gateways.plain_names"))
         try:
             answer = self._ask_socket(text) if self._socket else self._ask_port(text)
         except OSError as error:
             raise ToolError(
-                f"HAProxy does not answer: {error}", where=self._where, remedy="start it, or correct sites.yaml", retryable=True
+                say("gateways.no_answer", error=words_of(error)), where=self._where, remedy=say("gateways.start_it"), retryable=True
             ) from error
         return answer.decode(errors="replace").strip()
 
@@ -70,7 +71,7 @@ class Runtime:
 
     def _ask_socket(self, text: str) -> bytes:
         if self._shell is None or self._socket is None:
-            raise OSError("its runtime API is a socket file, and nobody says how its host is reached (`ssh` of the entry)")
+            raise OSError(say("gateways.socket_nohost"))
         return self._shell.run(f"python3 -c {shlex.quote(_ASK)} {shlex.quote(self._socket)} {shlex.quote(text)}")
 
     def list_servers(self) -> list[Server]:
@@ -85,7 +86,7 @@ class Runtime:
     def _do(self, text: str, *, fine: tuple[str, ...] = ()) -> None:
         answer = self.command(text)
         if answer and not any(f in answer for f in fine):
-            raise ToolError(f"HAProxy refused “{text}”: {answer}", where=self._where, remedy="look at its configuration")
+            raise ToolError(say("gateways.refused", text=text, answer=answer), where=self._where, remedy=say("gateways.look_configuration"))
 
     def servers(self, backend: str) -> dict[str, str]:
         """Server name → status word (``UP``, ``DOWN``, ``DRAIN``, ``MAINT``…)."""
@@ -103,7 +104,7 @@ class Runtime:
         them in the configuration."""
         for name in (backend, server, address):
             if not _NAME.match(name):
-                raise ToolError(f"{name!r} is no name for HAProxy", where=self._where, remedy="use letters, digits, dots and hyphens")
+                raise ToolError(say("gateways.no_name", name=name), where=self._where, remedy=say("gateways.use_letters"))
         self._do(
             f"add server {backend}/{server} {address}:{int(port)} {options or 'check inter 200ms fall 5 rise 1'}",
             fine=("New server registered", "Already exists"),
@@ -145,7 +146,10 @@ class Runtime:
                 return
             time.sleep(0.1)
         raise ToolError(
-            f"HAProxy keeps {backend}/{server}: {answer}", where=self._where, remedy="look at its connections, then resume", retryable=True
+            say("gateways.keeps", backend=backend, server=server, answer=answer),
+            where=self._where,
+            remedy=say("gateways.look_connections"),
+            retryable=True,
         )
 
     def idle(self, backend: str, server: str) -> bool:
@@ -153,7 +157,7 @@ class Runtime:
         row = self._stat(backend).get(server)
         if row is not None:
             return row.get("scur") == "0"
-        raise ToolError(f"{backend} has no server {server}", where=self._where, remedy="look at its configuration, then resume")
+        raise ToolError(say("gateways.no_server", backend=backend, server=server), where=self._where, remedy=say("gateways.look_resume"))
 
     def point(self, backend: str, server: str, address: str, port: int) -> None:
         """Moves a server to another address (the link to a device, a machine that was carried)."""

@@ -14,11 +14,14 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from orchestrator.errors import words_of
 from orchestrator.gateways import haproxy_files as files
 from orchestrator.gateways.haproxy import Runtime, Server
 from orchestrator.gateways.holder import NotFollowed, Place
 from orchestrator.gateways.shell import Shell, read_file, write_file
 from orchestrator.models import HttpGateway
+from orchestrator.texts import Words, say
+from orchestrator.texts.names import side_name
 
 KIND = "haproxy"
 HEALTHY_SECONDS = 15.0
@@ -47,8 +50,8 @@ class HaproxyEntry:
         self._runtime = Runtime(self._gateway, self._shell)
 
     @property
-    def where(self) -> str:
-        return f"HAProxy on {self._gateway.host}"
+    def where(self) -> Words:
+        return say("gateways.haproxy_on", host=self._gateway.host)
 
     def is_there(self) -> None:
         self._runtime.command("show info")
@@ -79,20 +82,20 @@ class HaproxyEntry:
         """New servers up, old ones without traffic, for every service in every backend."""
         return not self.find_problems()
 
-    def find_problems(self) -> list[str]:
+    def find_problems(self) -> list[Words]:
         """What is not as the leads say, each named."""
-        found = []
+        found: list[Words] = []
         for part, (_, to) in self._leads.items():
             wanted, unwanted = self.find_servers(part, to), self.find_servers(part, _turned(to))
             if not wanted:
-                found.append(f"{self.where} has no server for {part} on the {to}")
+                found.append(say("gateways.none_for", where=self.where, part=part, side=side_name(to)))
             found += [
-                f"{self.where}: {one.backend}/{one.name} ({part} on the {to}) takes no requests"
+                say("gateways.takes_none", where=self.where, backend=one.backend, name=one.name, part=part, side=side_name(to))
                 for one in wanted
                 if not self._is_taking(one)
             ]
             found += [
-                f"{self.where}: {one.backend}/{one.name} ({part} on the {_turned(to)}) still takes requests"
+                say("gateways.still_takes", where=self.where, backend=one.backend, name=one.name, part=part, side=side_name(_turned(to)))
                 for one in unwanted
                 if self._is_taking(one)
             ]
@@ -108,47 +111,44 @@ class HaproxyEntry:
 
     # ------------------------------------------------------------ before anything is touched
 
-    def obstacles(self) -> list[str]:
+    def obstacles(self) -> list[Words]:
         try:
             backends = files.read_backends(self._read()) if self._gateway.config_file else None
         except OSError as error:
-            return [f"{self.where}: {self._gateway.config_file}: {error}"]
-        found = []
+            return [say("gateways.file_says", where=self.where, file=str(self._gateway.config_file), error=words_of(error))]
+        found: list[Words] = []
         for part in self._leads:
             servers = self.find_servers(part, "source")
             if not servers and not self.find_servers(part, "target"):
                 place = self._leads[part][0]["source"]
-                found.append(f"{self.where} has no server at {place.host}:{place.port}, where {part} answers")
+                found.append(say("gateways.none_at", where=self.where, host=place.host, port=place.port, part=part))
             for server in servers if backends is not None else []:
                 found += self._find_inability(backends or {}, server)
         return found
 
-    def _find_inability(self, backends: Mapping[str, files.Backend], server: Server) -> list[str]:
+    def _find_inability(self, backends: Mapping[str, files.Backend], server: Server) -> list[Words]:
         backend = backends.get(server.backend)
         if backend is None or server.name not in backend.servers:
-            return [f"{self._gateway.config_file} has no line `server {server.name}` in {server.backend}, and HAProxy serves it"]
+            return [say("gateways.no_line", file=str(self._gateway.config_file), server=server.name, backend=server.backend)]
         if not files.takes_servers_at_run_time(backend):
-            return [
-                f"{server.backend} balances by {backend.balance}, which takes no server at run time:"
-                " use roundrobin, leastconn, first or random, or `hash-type consistent`"
-            ]
+            return [say("gateways.balances", backend=server.backend, balance=backend.balance)]
         return []
 
-    def find_warnings(self) -> list[str]:
+    def find_warnings(self) -> list[Words]:
         """What a person should know although it can be done."""
         if not self._gateway.config_file:
-            return [f"{self.where}: no config_file is given: a restart forgets the switch, and persistence cannot be seen"]
-        found = []
+            return [say("gateways.no_file", where=self.where)]
+        found: list[Words] = []
         for backend in files.read_backends(self._read()).values():
             if backend.persistence and any(s.backend == backend.name for part in self._leads for s in self.find_servers(part, "source")):
-                found.append(f"{backend.name} keeps clients with their server ({backend.persistence[0]}): they are moved all the same")
+                found.append(say("gateways.persistence", name=backend.name, persistence=backend.persistence[0]))
         return found
 
     # ------------------------------------------------------------ the configuration
 
     def _read(self) -> str:
         if self._shell is None or self._gateway.config_file is None:
-            raise OSError("nobody says how its host is reached (`ssh` of the entry)")
+            raise OSError(say("gateways.nohost"))
         return read_file(self._shell, self._gateway.config_file).decode(errors="surrogateescape")
 
     def stage(self) -> None:
@@ -189,7 +189,7 @@ class HaproxyEntry:
             self._shell.run(f"{self._find_program()}; \"$haproxy\" -c -q -f {shlex.quote(path)} 2>&1", limit=20)
         except OSError as error:
             write_file(self._shell, path, after, before)
-            raise NotFollowed(f"{self.where} would not start with the switch in {path}: {error}") from error
+            raise NotFollowed(say("gateways.would_not_start", where=self.where, path=path, error=words_of(error))) from error
 
     def _find_program(self) -> str:
         """A line of shell that sets ``haproxy``: the one on the path, else where distributions put it, else the very program that
@@ -206,7 +206,7 @@ class HaproxyEntry:
         for server in self.find_servers(name, "source"):
             self._runtime.add(server.backend, server.name + SUCCESSOR, place.host, place.port, self._options(server))
         if not any(server.port == place.port and server.address in _addresses(place.host) for server in self._runtime.list_servers()):
-            raise NotFollowed(f"{self.where} has no server at {place.host}:{place.port} after it was added")
+            raise NotFollowed(say("gateways.not_added", where=self.where, host=place.host, port=place.port))
 
     def _options(self, server: Server) -> str:
         """As its neighbour has them in the configuration, where that can be read."""
@@ -244,7 +244,8 @@ class HaproxyEntry:
             for server in self.find_servers(part, to):
                 self._runtime.ready(server.backend, server.name)
                 if not self._runtime.wait_up(server.backend, server.name, limit=HEALTHY_SECONDS):
-                    raise NotFollowed(f"{self.where} does not find {server.backend}/{server.name} ({part} on the {to}) healthy")
+                    place = {"backend": server.backend, "name": server.name, "part": part, "side": side_name(to)}
+                    raise NotFollowed(say("gateways.not_healthy", where=self.where, **place))
         for part, (_, to) in self._leads.items():
             if part not in but:
                 self._leave(part, _turned(to))
@@ -253,7 +254,7 @@ class HaproxyEntry:
             time.sleep(0.05)
         if problems and not but:
             self._lead_back()
-            raise NotFollowed("; ".join(problems))
+            raise NotFollowed(say("gateways.problems", problems=tuple(problems)))
 
     def offer(self, part: str) -> None:
         """The side that it leads to may take requests as soon as it answers; nobody waits for that here."""

@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from orchestrator.texts import say
+
 ADDED = "# added by orchestrator"
 FORMER = "# before orchestrator: "
 
@@ -137,7 +139,7 @@ def _find_server(lines: list[str], backend: str, server: str, *, missing: bool =
             return number
     if missing:
         return -1
-    raise NotUnderstood(f"the configuration has no line `server {server}` in {backend}")
+    raise NotUnderstood(say("gateways.conf_no_line", server=server, backend=backend))
 
 
 def _in_sections(lines: list[str]) -> Iterator[tuple[int, str, str]]:

@@ -6,6 +6,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol
 
+from orchestrator.texts import Words
+
 
 @dataclass(frozen=True)
 class Place:
@@ -45,7 +47,7 @@ class Holder(Protocol):
     """
 
     @property
-    def where(self) -> str:
+    def where(self) -> Words:
         """For people: what and where, such as ``PgBouncer on 10.1.2.3:6432``."""
 
     @property
@@ -55,7 +57,7 @@ class Holder(Protocol):
     def is_there(self) -> None:
         """Every channel answers; raises otherwise."""
 
-    def obstacles(self) -> list[str]:
+    def obstacles(self) -> list[Words]:
         """What forbids beginning, each named so that a person can act. Changes nothing."""
 
     def knows(self, name: str) -> bool:

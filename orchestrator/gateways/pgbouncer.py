@@ -17,9 +17,11 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from orchestrator.errors import words_of
 from orchestrator.gateways import pgbouncer_files as files
 from orchestrator.gateways.holder import NotFollowed, Place
 from orchestrator.gateways.shell import Shell, read_file, write_file
+from orchestrator.texts import Words, say
 
 KIND = "pgbouncer"
 Console = psycopg.Connection[Any]
@@ -95,7 +97,7 @@ class PgBouncer:
         self, *, admin: str, channel: Sequence[str], databases_file: str, leads: Sequence[Mapping[str, Any]]
     ) -> None:
         parts = psycopg.conninfo.conninfo_to_dict(admin)
-        self._where = f"PgBouncer on {parts.get('host')}:{parts.get('port')}"
+        self._where = say("gateways.pgbouncer_on", host=str(parts.get("host")), port=str(parts.get("port")))
         self._leads = [Lead.parse(lead) for lead in leads]
         self._file = databases_file
         self._admin, self._channel = admin, list(channel)
@@ -115,7 +117,7 @@ class PgBouncer:
         return self._opened_shell
 
     @property
-    def where(self) -> str:
+    def where(self) -> Words:
         return self._where
 
     def is_there(self) -> None:
@@ -169,43 +171,41 @@ class PgBouncer:
 
     # ------------------------------------------------------------ before anything is paused
 
-    def obstacles(self) -> list[str]:
+    def obstacles(self) -> list[Words]:
         return self.find_problems() or self._find_unread()
 
-    def find_problems(self) -> list[str]:
+    def find_problems(self) -> list[Words]:
         """What can be seen without writing anything."""
-        found: list[str] = []
+        found: list[Words] = []
         try:
             text = read_file(self._shell, self._file)
             entries = {entry.name: entry for entry in files.read_entries(text)}
         except (OSError, files.NotUnderstood) as error:
-            return [f"{self.where}: {self._file}: {error}"]
+            return [say("gateways.file_says", where=self.where, file=self._file, error=words_of(error))]
         served = {one.name: one for one in self.list_served()}
         for lead in self._leads:
             names = self.list_names(lead)
             if not names:
-                found.append(f"{self.where} serves no database {lead.database} (as {lead.part})")
+                found.append(say("gateways.serves_no", where=self.where, database=lead.database, part=lead.part))
             for name in names:
                 if name not in entries:
                     found.append(
-                        f"{self.where} serves {name}, but {self._file} has no line of its own for it:"
-                        " give it one there (not by `*` or an included file), and RELOAD"
+                        say("gateways.no_own_line", where=self.where, name=name, file=self._file)
                     )
-                elif _place_of(entries[name]) != served[name].place:
+                elif _place_of(entries[name]) != (place := served[name].place):
                     found.append(
-                        f"{self.where} serves {name} from {served[name].place.host}:{served[name].place.port},"
-                        f" {self._file} says something else: RELOAD it or put the line back first"
+                        say("gateways.not_reloaded", where=self.where, name=name, host=place.host, port=place.port, file=self._file)
                     )
         return found
 
-    def _find_unread(self) -> list[str]:
+    def _find_unread(self) -> list[Words]:
         """Whether PgBouncer reads the file that we write, tried with an entry of our own."""
         text = read_file(self._shell, self._file)
         proof = files.add_entry(text, PROOF, "127.0.0.1", 1, PROOF)
         try:
             write_file(self._shell, self._file, text, proof)
         except OSError as error:
-            return [f"{self.where}: {error}"]
+            return [say("gateways.says", where=self.where, error=words_of(error))]
         try:
             self._control.execute("RELOAD")
             read = self.knows(PROOF)
@@ -214,7 +214,7 @@ class PgBouncer:
             self._control.execute("RELOAD")
         if read:
             return []
-        return [f"{self.where} does not read {self._file}: its RELOAD changes nothing (path, rights, or an error in its log)"]
+        return [say("gateways.reads_not", where=self.where, file=self._file)]
 
     # ------------------------------------------------------------ entries of our own
 
@@ -226,11 +226,11 @@ class PgBouncer:
                 leads_there = name in self.list_names(lead) if lead else _same(one.place, place)
                 if one.database == database and leads_there:
                     return
-                raise NotFollowed(f"{self.where} serves {name} already, from {one.place.host}:{one.place.port}")
+                raise NotFollowed(say("gateways.serves_already", where=self.where, name=name, host=one.place.host, port=one.place.port))
         self._rewrite(lambda text: files.add_entry(text, name, place.host, place.port, database))
         self._control.execute("RELOAD")
         if not self.knows(name):
-            raise NotFollowed(f"{self.where} does not serve {name} after RELOAD: does it read {self._file}?")
+            raise NotFollowed(say("gateways.not_served", where=self.where, name=name, file=self._file))
 
     def unlearn(self, name: str) -> None:
         self._rewrite(lambda text: files.remove_entry(text, name))
@@ -284,7 +284,7 @@ class PgBouncer:
         ours = self.serves()
         loose = [one.name for one in self.list_served() if one.name in ours and not one.paused]
         if loose:
-            raise NotFollowed(f"{self.where} does not hold {', '.join(loose)} any more: somebody resumed it, or it restarted")
+            raise NotFollowed(say("gateways.not_held", where=self.where, loose=tuple(loose)))
 
     def resume(self) -> None:
         if self._before and self.serves() != self._before:
@@ -292,7 +292,7 @@ class PgBouncer:
             self.unstage()
             self._control.execute("RELOAD")
             if self.serves() != self._before:
-                raise NotFollowed(f"{self.where} does not serve what it served before")
+                raise NotFollowed(say("gateways.not_as_before", where=self.where))
         self._let_go(())
 
     def switch_and_resume(self, but: Collection[str] = ()) -> None:
@@ -308,9 +308,9 @@ class PgBouncer:
             self._control.execute("RELOAD")
         now = self.serves()
         if not now or now != self._staged:
-            said = ", ".join(f"{name} from {place.host}:{place.port}" for name, place in now.items())
+            said = tuple(say("gateways.name_from", name=name, host=place.host, port=place.port) for name, place in now.items())
             raise NotFollowed(
-                f"{self.where} said yes to RELOAD and serves {said or 'none of it'}: does it read {self._file}?"
+                say("gateways.wrong_after", where=self.where, served=said or say("gateways.none_of_it"), file=self._file)
             )
         self._let_go(but)
 

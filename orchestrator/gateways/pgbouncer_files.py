@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from orchestrator.texts import say
+
 ADDED = b"; added by orchestrator"
 """Stands above a line of ours. What does not bear it is somebody's."""
 FORMER = b"; before orchestrator: "
@@ -46,7 +48,7 @@ def read_entries(text: bytes) -> list[Entry]:
             continue
         parts = _ENTRY.match(line)
         if parts is None:
-            raise NotUnderstood(f"line {number + 1} of the databases file is no `name = …` line")
+            raise NotUnderstood(say("gateways.no_database_line", line=number + 1))
         entries.append(Entry(number, _unquote_name(parts[2]), _read_options(parts[4], number)))
     return entries
 
@@ -183,7 +185,7 @@ def _read_options(text: bytes, number: int) -> dict[str, str]:
         at += len(text[at:]) - len(text[at:].lstrip())
         pair = _PAIR.match(text, at)
         if pair is None:
-            raise NotUnderstood(f"line {number + 1} of the databases file: options cannot be read from column {at + 1} on")
+            raise NotUnderstood(say("gateways.options_unread", line=number + 1, column=at + 1))
         value = pair[3]
         options[_text(pair[1]).lower()] = _text(_single(value[1:-1], b"'") if value.startswith(b"'") else value)
         at = pair.end()

@@ -10,6 +10,9 @@ import shlex
 import subprocess
 import time
 
+from orchestrator.errors import words_of
+from orchestrator.texts import say
+
 LIMIT = 10.0
 """Seconds that one command may take."""
 
@@ -32,7 +35,7 @@ class Shell:
             self._process.stdin.write(command.encode() + b'\nstatus=$?; echo; echo "@@ $status"\n')
             self._process.stdin.flush()
         except OSError as error:
-            raise OSError(f"the gateway's shell is gone: {error}") from error
+            raise OSError(say("gateways.shell_gone", error=str(error))) from error
         return self._answer(time.monotonic() + limit)
 
     def _answer(self, until: float) -> bytes:
@@ -44,7 +47,7 @@ class Shell:
                 self._rest = rest
                 if int(status):
                     said = before.decode(errors="replace").strip()
-                    raise OSError(f"the gateway's shell answered {int(status)}: {said}")
+                    raise Refused(int(status), said)
                 return before.removeprefix(b"\n")
             self._read(until)
 
@@ -53,11 +56,11 @@ class Shell:
         ready, _, _ = select.select([self._process.stdout], [], [], max(0.0, until - time.monotonic()))
         if not ready:
             self.close()  # whatever it still answers belongs to no question any more
-            raise OSError("the gateway's shell did not answer in time")
+            raise OSError(say("gateways.shell_silent"))
         chunk = os.read(self._process.stdout.fileno(), 65536)
         if not chunk:
             said = self._rest.decode(errors="replace").strip()
-            raise OSError(f"the gateway's shell ended{': ' + said if said else ''}")
+            raise OSError(say("gateways.shell_ended_with", said=said) if said else say("gateways.shell_ended"))
         self._rest += chunk
 
     def close(self) -> None:
@@ -72,6 +75,14 @@ class Shell:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+class Refused(OSError):
+    """A command ended otherwise than with 0."""
+
+    def __init__(self, status: int, said: str) -> None:
+        super().__init__(say("gateways.shell_answered", status=status, said=said))
+        self.status = status
 
 
 class Changed(OSError):
@@ -113,6 +124,6 @@ def write_file(shell: Shell, path: str, former: bytes, new: bytes) -> None:
     try:
         shell.run(command)
     except OSError as error:
-        if "answered 75" in str(error):
-            raise Changed(f"{path} was changed by somebody while it was being changed here") from error
-        raise OSError(f"{path} cannot be written: {error}") from error
+        if isinstance(error, Refused) and error.status == 75:
+            raise Changed(say("gateways.file_changed", path=path)) from error
+        raise OSError(say("gateways.file_unwritten", path=path, error=words_of(error))) from error

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from orchestrator.errors import ToolError
+from orchestrator.texts import say
 from orchestrator.tools.ssh import SshConnection
 
 _OWNERS = r"""
@@ -126,7 +127,7 @@ def _act(connection: SshConnection, script: str, what: str, *arguments: str) -> 
     done = connection.run(["sh", "-euc", script, "accounts", *arguments], timeout=60)
     if done.code != 0:
         said = done.stderr.strip()[-300:]
-        raise ToolError(f"{what} cannot be made: {said}", where=connection.name, remedy="make it by hand, then resume")
+        raise ToolError(say("hosts.not_made", what=what, said=said), where=connection.name, remedy=say("hosts.make_by_hand"))
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,7 @@ def map_ids(owners: Owners, other: SshConnection) -> IdMap:
     missing = [f"user {name}" for name in owners.users.values() if name and name not in users]
     missing += [f"group {name}" for name in owners.groups.values() if name and name not in groups]
     if missing:
-        raise ToolError(f"not known there: {', '.join(sorted(missing))}", where=other.name, remedy="make them there, then resume")
+        raise ToolError(say("hosts.unknown_there", missing=tuple(sorted(missing))), where=other.name, remedy=say("hosts.make_there"))
     unnamed = [str(number) for number, name in owners.users.items() if not name]
     strangers = tuple(f"user {number}" for number in unnamed if _ids(other, [number], _USERS))
     user_map = {number: users[name] if name else number for number, name in owners.users.items()}

@@ -9,6 +9,7 @@ from orchestrator.errors import ToolError
 from orchestrator.hosts.services import CarriedFile
 from orchestrator.hosts.systemd import UNITS
 from orchestrator.hosts.units import UnitFacts, read_unit
+from orchestrator.texts import say
 from orchestrator.tools.ssh import SshConnection
 
 LIMIT = 1_000_000
@@ -41,7 +42,7 @@ def read_carriage(connection: SshConnection, unit: str, *, inside: Sequence[str]
     """What must come along with a unit. ``inside``: trees that are copied anyway. Raises ToolError when the host has no such unit."""
     first = read_unit(connection, unit)
     if not first.present:
-        raise ToolError(f"there is no unit {unit}", where=connection.name, remedy="correct the unit's name in the inventory")
+        raise ToolError(say("hosts.no_unit", unit=unit), where=connection.name, remedy=say("hosts.correct_unit"))
     units = (first, *(read_unit(connection, name) for name in first.triggers))
     paths = dict.fromkeys(path for one in units for path in _paths(one) if not _within(path, inside))
     return Carriage(units, tuple(read_file(connection, path) for path in paths if _exists(connection, path)))

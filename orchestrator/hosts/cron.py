@@ -14,6 +14,7 @@ from typing import Any
 
 from orchestrator.errors import Refused, ToolError
 from orchestrator.hosts.services import CarriedFile, Placed, State
+from orchestrator.texts import say
 from orchestrator.tools.ssh import SshConnection
 
 CRONS = ("cron", "crond")
@@ -115,26 +116,24 @@ class Cron:
             where = CarriedFile(self._path(service, "aside"), file.content, file.mode, file.owner, file.group)
             self._put(where if file.path == service.cron else file)
         if not self.state(service).present:
-            raise ToolError(f"there is no {service.cron}", where=self._connection.name, remedy="correct the path in the inventory")
+            raise ToolError(say("hosts.no_cron", cron=service.cron), where=self._connection.name, remedy=say("hosts.correct_path"))
 
     def start(self, service: Placed) -> None:
         if self._exists(self._path(service, "held")):
-            raise Refused(
-                f"{service.name} is held: it runs at another site", where=self._connection.name, remedy="go back first, or restore it"
-            )
+            raise Refused(say("hosts.held", name=service.name), where=self._connection.name, remedy=say("hosts.go_back_first"))
         self._sh(_MOVE, self._path(service, "aside"), service.cron)
 
     def stop(self, service: Placed) -> None:
         if service.shared:
-            raise Refused(f"{service.name} is shared: it is never stopped", where=self._connection.name, remedy="answer `shared: false`")
+            raise Refused(say("hosts.shared", name=service.name), where=self._connection.name, remedy=say("hosts.shared_false"))
         self._sh(_MOVE, service.cron, self._path(service, "aside"))
         self._sh(_READ_ANEW)
         deadline = time.monotonic() + service.start_seconds
         while jobs := self.find_jobs(service):
             if time.monotonic() > deadline:
                 pids = ", ".join(map(str, jobs))
-                what = f"{service.name}: a job has not ended after {service.start_seconds:g} s (process {pids})"
-                raise ToolError(what, where=self._connection.name, remedy="wait for it, or end it; then resume")
+                what = say("hosts.job_runs", name=service.name, start_seconds=service.start_seconds, pids=pids)
+                raise ToolError(what, where=self._connection.name, remedy=say("hosts.wait_or_end"))
             time.sleep(0.2)
 
     def reload(self, service: Placed) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.errors import ToolError
+from orchestrator.texts import say
 from orchestrator.tools.ssh import SshConnection
 
 _POSTGRESQL_BIN = """
@@ -22,7 +23,7 @@ def require_postgresql(connection: SshConnection) -> str:
     """The same. Raises ToolError when the host has none."""
     folder = find_postgresql(connection)
     if not folder:
-        raise ToolError("no PostgreSQL server programs on the host", where=connection.name, remedy="install postgresql there, then resume")
+        raise ToolError(say("hosts.no_server_programs"), where=connection.name, remedy=say("hosts.install_there"))
     return folder
 
 

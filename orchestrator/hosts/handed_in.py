@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import Refused, ToolError
+from orchestrator.texts import say
 from orchestrator.tools.ssh import SshConnection
 
 HASH_SECONDS = 6 * 3600.0
@@ -68,12 +69,14 @@ def look_here(path: str) -> HandedIn:
     file = Path(path).expanduser().absolute()
     try:
         if not file.is_file():
-            raise Refused(f"{file} is not a file", where=str(file), remedy="name the file that shows it")
+            raise Refused(say("hosts.no_file", file=str(file)), where=str(file), remedy=say("hosts.name_file"))
         with file.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
         status = file.stat()
     except OSError as error:
-        raise Refused(f"{file} cannot be read: {error.strerror}", where=str(file), remedy="let this account read it") from error
+        raise Refused(
+            say("hosts.file_unread", file=str(file), strerror=error.strerror or str(error)), where=str(file), remedy=say("hosts.let_read")
+        ) from error
     return HandedIn("", str(file), status.st_size, digest, status.st_mtime)
 
 
@@ -82,7 +85,7 @@ def look_there(connection: SshConnection, named_file: HandedIn) -> HandedIn:
     answer = connection.run(["sh", "-c", _LOOK, "look", named_file.path], timeout=HASH_SECONDS)
     lines = answer.stdout.split("\n")
     if answer.code != 0 or len(lines) < 2 or not re.fullmatch(r"\\?[0-9a-f]{64}", lines[1]):
-        what = f"{named_file.place} is not there, or cannot be read"
-        raise ToolError(what, where=named_file.host, remedy="name the file where it lies, and let the account read it")
+        what = say("hosts.place_unread", place=named_file.place)
+        raise ToolError(what, where=named_file.host, remedy=say("hosts.name_where_it_lies"))
     size, modified = lines[0].split()
     return HandedIn(named_file.host, named_file.path, int(size), lines[1].lstrip("\\"), float(modified))

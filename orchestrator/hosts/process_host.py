@@ -19,11 +19,16 @@ SETTLE_SECONDS, SETTLED_AT_LAST = 0.5, 5.0
 
 
 class Trouble(Exception):
-    """What is wrong, and what to do."""
+    """What is wrong, and what to do: sentences of the engine's catalogue."""
 
     def __init__(self, what, remedy):
-        super().__init__(what)
+        super().__init__(what["code"])
         self.what, self.remedy = what, remedy
+
+
+def say(code, **values):
+    """A sentence as the engine unpacks it: the words are its affair."""
+    return {"code": code, "values": values}
 
 
 def read(path):
@@ -202,9 +207,9 @@ class Service:
 
     def start(self):
         if os.path.exists(self.path(".held")):
-            raise Trouble("%s is held: it runs at another site" % self.name, "go back first, or restore it")
+            raise Trouble(say("hosts.held", name=self.name), say("hosts.go_back_first"))
         if not self.argv:
-            raise Trouble("%s has no command" % self.name, "give it one in the inventory")
+            raise Trouble(say("hosts.no_command", name=self.name), say("hosts.give_command"))
         record = self.document(".json")
         if self.pids():
             if not record and not self.document(".former"):
@@ -213,7 +218,7 @@ class Service:
                 return self.wait_up(record["pid"], None)
             self.stop()
         if self.port and self.listens():
-            raise Trouble("something else listens at %s:%d" % (self.address, self.port), "end it, or give %s another port" % self.name)
+            raise Trouble(say("hosts.port_taken", address=self.address, port=self.port), say("hosts.end_or_other_port", name=self.name))
         kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         self.launch(self.argv, dict(kept, **self.environment), None, self.environment)
 
@@ -225,7 +230,7 @@ class Service:
                     argv, env=environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
                 )
             except OSError as error:
-                raise Trouble("%s cannot be started: %s" % (self.name, error.strerror), "see whether %s is there" % argv[0])
+                raise Trouble(say("hosts.cannot_start", name=self.name, error=str(error.strerror)), say("hosts.see_there", program=argv[0]))
         record = {"pid": process.pid, "started": started_at(process.pid), "argv": argv, "environment": given or environment}
         self.write(".json", record)
         self.wait_up(process.pid, process)
@@ -234,13 +239,16 @@ class Service:
         began, deadline = time.time(), time.time() + self.seconds
         while True:
             if process is not None and process.poll() is not None:
-                raise Trouble("%s ended with %d: %s" % (self.name, process.returncode, self.last_words()), "mend what it says")
+                said = say("hosts.ended", name=self.name, status=process.returncode, words=self.last_words() or say("hosts.no_word"))
+                raise Trouble(said, say("hosts.mend_it"))
             if self.listens() if self.port else self.has_settled(pid, time.time() - began):
                 return
             if time.time() > deadline:
-                what = "%s (pid %d) does not listen at %s:%d within %g s: %s"
-                values = (self.name, pid, self.address, self.port, self.seconds, self.last_words())
-                raise Trouble(what % values, "see %s" % self.path(".log"))
+                said = say(
+                    "hosts.does_not_listen", name=self.name, pid=pid, address=self.address, port=self.port, seconds=self.seconds,
+                    words=self.last_words() or say("hosts.no_word"),
+                )  # fmt: skip
+                raise Trouble(said, say("hosts.see_file", file=self.path(".log")))
             time.sleep(0.05)
 
     def has_settled(self, pid, seconds):
@@ -260,13 +268,13 @@ class Service:
                     except ProcessLookupError:
                         continue
                     except PermissionError:
-                        raise Trouble("%s (pid %d) is another account's" % (self.name, pid), "name that account as the host's `become`")
+                        raise Trouble(say("hosts.anothers", name=self.name, pid=pid), say("hosts.name_become"))
                 time.sleep(0.1)
                 pids = self.pids()
             if not pids:
                 self.forget(".json")
                 return
-        raise Trouble("%s does not end: pids %s" % (self.name, self.pids()), "end it by hand")
+        raise Trouble(say("hosts.does_not_end", name=self.name, pids=list(self.pids())), say("hosts.end_by_hand"))
 
     def hold(self):
         self.remember()
@@ -278,7 +286,7 @@ class Service:
 
     def last_words(self):
         text = read(self.path(".log")) or b""
-        return text[-600:].decode("utf-8", "replace").strip() or "no word"
+        return text[-600:].decode("utf-8", "replace").strip()
 
 
 ACTS = ("state", "remember", "place", "start", "stop", "hold", "release", "restore", "last_words")
@@ -289,7 +297,7 @@ def main():
     service = Service(asked["service"], asked["home"])
     try:
         if asked["act"] not in ACTS:
-            raise Trouble("no act %s" % asked["act"], "one of %s" % ", ".join(ACTS))
+            raise Trouble(say("hosts.no_act", act=asked["act"]), say("hosts.one_of", acts=list(ACTS)))
         answer = getattr(service, asked["act"])()
     except Trouble as error:
         answer = {"trouble": error.what, "remedy": error.remedy}

@@ -9,6 +9,7 @@ from typing import Any
 
 from orchestrator.errors import Refused, ToolError
 from orchestrator.hosts.services import Placed, State
+from orchestrator.texts import say, unpack
 from orchestrator.tools.ssh import SshConnection
 
 
@@ -34,13 +35,13 @@ class Processes:
     def place(self, service: Placed) -> None:
         if service.unit:
             raise Refused(
-                f"{service.name} is a unit of systemd, and {self._connection.name} has none",
-                where=self._connection.name, remedy="give the service a command, or the host systemd",
+                say("hosts.unit_nowhere", name=service.name, host=self._connection.name),
+                where=self._connection.name, remedy=say("hosts.command_or_systemd"),
             )  # fmt: skip
         if service.files:
             raise Refused(
-                f"{service.name} brings files along, and {self._connection.name} has no systemd", where=self._connection.name,
-                remedy="keep them in a file tree",
+                say("hosts.files_nowhere", name=service.name, host=self._connection.name), where=self._connection.name,
+                remedy=say("hosts.keep_in_tree"),
             )  # fmt: skip
         self._act("place", service)
 
@@ -52,9 +53,7 @@ class Processes:
         self._act("stop", service)
 
     def reload(self, service: Placed) -> None:
-        raise Refused(
-            f"{service.name} is a plain process: nothing says how it is reloaded", where=self._connection.name, remedy="make it a unit"
-        )
+        raise Refused(say("hosts.no_reload", name=service.name), where=self._connection.name, remedy=say("hosts.make_unit"))
 
     def hold(self, service: Placed) -> None:
         self._not_shared(service)
@@ -71,7 +70,7 @@ class Processes:
 
     def _not_shared(self, service: Placed) -> None:
         if service.shared:
-            raise Refused(f"{service.name} is shared: it is never stopped", where=self._connection.name, remedy="reload it instead")
+            raise Refused(say("hosts.shared", name=service.name), where=self._connection.name, remedy=say("hosts.reload_it"))
 
     def _act(self, act: str, service: Placed) -> Any:
         given = {
@@ -83,8 +82,8 @@ class Processes:
         done = self._connection.run(argv, timeout=2 * service.start_seconds + 60, input=document)
         if done.code != 0:
             said = done.stderr.strip()[-500:]
-            raise ToolError(f"{service.name}: {said}", where=self._connection.name, remedy="see whether Python runs there")
+            raise ToolError(say("hosts.says", name=service.name, said=said), where=self._connection.name, remedy=say("hosts.see_python"))
         answer = json.loads(done.stdout)
         if isinstance(answer, dict) and "trouble" in answer:
-            raise ToolError(str(answer["trouble"]), where=self._connection.name, remedy=str(answer["remedy"]))
+            raise ToolError(unpack(answer["trouble"]), where=self._connection.name, remedy=unpack(answer["remedy"]))
         return answer

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from orchestrator.errors import OrchestratorError
+from orchestrator.texts import Words, say
 from orchestrator.tools.ssh import SshConnection
 
 PROGRAMS = ("rsync", "sha256sum", "find", "getfacl", "getfattr", "flock", "systemctl", "python3", "setsid", "sed")
@@ -45,8 +46,8 @@ class Place:
 class Answers:
     """``problem``: why the host could not be asked, with its remedy; the rest is empty then."""
 
-    problem: str = ""
-    remedy: str = ""
+    problem: Words = ""
+    remedy: Words = ""
     programs: frozenset[str] = frozenset()
     python: tuple[int, int] | None = None
     systemd: bool = False
@@ -58,11 +59,11 @@ def ask(connection: SshConnection, places: Sequence[str] = (), *, python: str = 
     try:
         done = connection.run(["sh", "-c", _SCRIPT, "questions", " ".join(PROGRAMS), python, *places], timeout=60)
     except OrchestratorError as error:
-        return Answers(error.what, error.remedy)
+        return Answers(error.says, error.mend)
     if done.code != 0 and connection.become and not done.stdout:
-        said = (done.stderr.strip() or f"exit code {done.code}")[-300:]
-        remedy = f"let it become {connection.become} without a password; `orchestrator hosts sudoers` prints the file"
-        return Answers(f"the account may not become {connection.become}: {said}", remedy)
+        said = done.stderr.strip()[-300:] or say("hosts.exit_code", code=done.code)
+        remedy = say("hosts.let_become", become=connection.become)
+        return Answers(say("hosts.may_not_become", become=connection.become, said=said), remedy)
     return _read(done.stdout, places)
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from orchestrator.errors import Refused, ToolError
 from orchestrator.hosts.services import CarriedFile, Placed, State
 from orchestrator.hosts.units import UnitFacts, environment_file, read_unit, unit_text
+from orchestrator.texts import Words, say
 from orchestrator.tools.ssh import SshConnection
 
 UNITS = "/etc/systemd/system"
@@ -140,22 +141,18 @@ class Systemd:
                     self._install(CarriedFile(_dropin(unit, ADDED), added.encode()))
         self._systemctl("daemon-reload")
         if not self.facts(_unit(service)).present:
-            raise ToolError(
-                f"there is no unit {_unit(service)}", where=self._connection.name, remedy="install the package that brings it, then resume"
-            )
+            raise ToolError(say("hosts.no_unit", unit=_unit(service)), where=self._connection.name, remedy=say("hosts.install_package"))
         if service.enabled:
             self._set_enabled(_unit(service), "enabled")
 
     def start(self, service: Placed) -> None:
         if self.state(service).held:
-            raise Refused(
-                f"{service.name} is held: it runs at another site", where=self._connection.name, remedy="go back first, or restore it"
-            )
+            raise Refused(say("hosts.held", name=service.name), where=self._connection.name, remedy=say("hosts.go_back_first"))
         self._bring_up(service)
 
     def stop(self, service: Placed) -> None:
         if service.shared:
-            raise Refused(f"{service.name} is shared: it is never stopped", where=self._connection.name, remedy="reload it instead")
+            raise Refused(say("hosts.shared", name=service.name), where=self._connection.name, remedy=say("hosts.reload_it"))
         units = self._with_triggered(service)
         for unit in units:  # what triggers comes first, or it would start again what was stopped
             self._let_finish(unit, service.start_seconds)
@@ -163,7 +160,7 @@ class Systemd:
         deadline = time.monotonic() + service.start_seconds
         while left := [unit for unit in units if self._is_alive(unit)]:
             if time.monotonic() > deadline:
-                raise ToolError(f"{', '.join(left)} does not stop", where=self._connection.name, remedy="stop it by hand, then resume")
+                raise ToolError(say("hosts.not_stopped", units=tuple(left)), where=self._connection.name, remedy=say("hosts.stop_by_hand"))
             time.sleep(0.1)
 
     def reload(self, service: Placed) -> None:
@@ -171,7 +168,7 @@ class Systemd:
 
     def hold(self, service: Placed) -> None:
         if service.shared:
-            raise Refused(f"{service.name} is shared: it is never stopped", where=self._connection.name, remedy="answer `singleton: false`")
+            raise Refused(say("hosts.shared", name=service.name), where=self._connection.name, remedy=say("hosts.singleton_false"))
         self.remember(service)
         for unit in self._with_triggered(service):
             self._install(CarriedFile(_dropin(unit, HELD), _HELD_TEXT.encode()))
@@ -206,13 +203,14 @@ class Systemd:
         while True:
             now = self.facts(unit)
             if now.failed or now.restarts > restarts:
-                raise self._did_not_start(service, f"it is {now.word}")
+                raise self._did_not_start(service, say("hosts.it_is", word=now.word))
             up = now.active and not now.starting
             if up and (self._listens(service.port) if service.port else self._has_settled(now, time.monotonic() - began)):
                 return
             if time.monotonic() > deadline:
-                listening = f", and nothing listens at port {service.port}" if service.port else ""
-                raise self._did_not_start(service, f"it is {now.word} after {service.start_seconds:g} s{listening}")
+                listening = say("hosts.no_port", port=service.port) if service.port else ""
+                late = say("hosts.it_is_after", word=now.word, seconds=service.start_seconds, listening=listening)
+                raise self._did_not_start(service, late)
             time.sleep(0.1)
 
     def _has_settled(self, facts: UnitFacts, seconds: float) -> bool:
@@ -227,10 +225,10 @@ class Systemd:
         """Whether anything on the host listens there, whatever address it is bound to."""
         return self._connection.run(["sh", "-c", _LISTENS, "listens", f"{port:04X}"], timeout=20).code == 0
 
-    def _did_not_start(self, service: Placed, why: str) -> ToolError:
-        words = self.last_words(service) or "no word in its journal"
-        remedy = f"mend what it says (journalctl -u {_unit(service)}), then resume"
-        return ToolError(f"{service.name} does not start: {why}: {words}", where=self._connection.name, remedy=remedy)
+    def _did_not_start(self, service: Placed, why: Words) -> ToolError:
+        words = self.last_words(service) or say("hosts.no_journal")
+        remedy = say("hosts.mend_journal", unit=_unit(service))
+        return ToolError(say("hosts.not_started", name=service.name, why=why, words=words), where=self._connection.name, remedy=remedy)
 
     def _started_with(self, service: Placed) -> str:
         """Fingerprint of what the service was last started with by us; empty when it was not."""
@@ -267,7 +265,9 @@ class Systemd:
         done = self._connection.run(argv, 60, file.content)
         if done.code != 0:
             said = done.stderr.strip()[-300:]
-            raise ToolError(f"{file.path} cannot be written: {said}", where=self._connection.name, remedy="mend what it says, then resume")
+            raise ToolError(
+                say("hosts.file_unwritten", path=file.path, said=said), where=self._connection.name, remedy=say("hosts.mend_then")
+            )
 
     def _folder(self, service: Placed) -> str:
         return f"{self._home}/{service.name}"

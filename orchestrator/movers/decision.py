@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.movers.side import Control, Fenced, Lost, Role
+from orchestrator.texts import Words, say
 
 KIND = "decision"
 
@@ -32,12 +33,12 @@ class DecisionSide:
 
     def __init__(self, *, path: str, system: str, place: str, is_open: bool) -> None:
         self._path = Path(path)
-        self._where = f"{system} at the {place} ({path})"
+        self._where = say("movers.decision_at", system=system, place=place, path=str(path))
         self._first = Control(open=is_open, token=0, attempt="")
         self.is_there()
 
     @property
-    def where(self) -> str:
+    def where(self) -> Words:
         return self._where
 
     def is_there(self) -> None:
@@ -51,7 +52,7 @@ class DecisionSide:
         except FileNotFoundError:
             return self._first
         except (OSError, ValueError, TypeError) as error:
-            raise Lost(f"{self._where} cannot be read: {error}") from error
+            raise Lost(say("movers.cannot_read", where=self._where, error=str(error))) from error
 
     def close(self, attempt: str, token: int) -> None:
         self._write(Control(open=False, token=token, attempt=attempt))
@@ -63,7 +64,7 @@ class DecisionSide:
         try:
             with _locked(self._path.parent):
                 if self.control().token > row.token:
-                    raise Fenced(f"{self._where} holds token {self.control().token}, newer than {row.token}")
+                    raise Fenced(say("movers.newer_token", where=self._where, holds=self.control().token, token=row.token))
                 draft = self._path.with_suffix(".new")
                 with draft.open("w", encoding="utf-8") as out:
                     json.dump(asdict(row), out)
@@ -72,11 +73,11 @@ class DecisionSide:
                 draft.replace(self._path)
                 _sync(self._path.parent)
         except OSError as error:
-            raise Lost(f"{self._where} cannot be written: {error}") from error
+            raise Lost(say("movers.cannot_write", where=self._where, error=str(error))) from error
 
     # ------------------------------------------------------------ nobody to shut out, nothing that flows
 
-    def obstacles(self, role: Role, *, keeps: bool = False) -> list[str]:  # noqa: ARG002 - the contract's
+    def obstacles(self, role: Role, *, keeps: bool = False) -> list[Words]:  # noqa: ARG002 - the contract's
         return []
 
     def set_limit(self, seconds: float) -> None:
@@ -88,7 +89,7 @@ class DecisionSide:
     def end_sessions(self) -> None:
         """There are none."""
 
-    def who_is_there(self, *, busy: bool = False) -> list[str]:  # noqa: ARG002 - the contract's
+    def who_is_there(self, *, busy: bool = False) -> list[Words]:  # noqa: ARG002 - the contract's
         return []
 
     def observed_closed(self) -> bool:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from orchestrator.texts import Words
+
 Role = Literal["live", "other"]
 """In one attempt the live side is closed and the other one is opened."""
 
@@ -63,7 +65,7 @@ class Side(Protocol):
     """
 
     @property
-    def where(self) -> str:
+    def where(self) -> Words:
         """For people: what and where, such as ``register on 10.1.2.3:5432``."""
 
     def is_there(self) -> None:
@@ -71,7 +73,7 @@ class Side(Protocol):
 
     # ------------------------------------------------------------ before anything is paused
 
-    def obstacles(self, role: Role, *, keeps: bool = False) -> list[str]:
+    def obstacles(self, role: Role, *, keeps: bool = False) -> list[Words]:
         """What forbids beginning, each named so that a person can act. ``keeps``: ``keep_from_here`` will be asked. Reads
         only."""
 
@@ -92,7 +94,7 @@ class Side(Protocol):
     def end_sessions(self) -> None:
         """Tells those that may be ended to end; does not wait."""
 
-    def who_is_there(self, *, busy: bool = False) -> list[str]:
+    def who_is_there(self, *, busy: bool = False) -> list[Words]:
         """Those sessions for people: process, account, application, since when. ``busy``: only those in a transaction."""
 
     def observed_closed(self) -> bool:

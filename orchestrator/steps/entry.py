@@ -15,6 +15,7 @@ from orchestrator.movers.contract import Direction
 from orchestrator.steps import files, previews
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
 from orchestrator.steps.citizens import Probes, put_on_record
+from orchestrator.texts import kept
 
 IDLE_SECONDS = 10.0
 
@@ -169,8 +170,8 @@ def keep_led(ctx: Context) -> list[str]:
             entry.switch_and_resume()
     except (NotFollowed, OrchestratorError, OSError) as error:
         return [f"the entry: {str(error).strip()}"]
-    ctx.records.event("entry_led_again", {"problems": problems})
-    ctx.say(f"the entry was not as it was switched ({'; '.join(problems)}): led again")
+    ctx.records.event("entry_led_again", {"problems": [kept(problem) for problem in problems]})
+    ctx.say(f"the entry was not as it was switched ({'; '.join(map(str, problems))}): led again")
     return []
 
 

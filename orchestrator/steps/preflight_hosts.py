@@ -12,6 +12,7 @@ from orchestrator.hosts.questions import Answers
 from orchestrator.models import Host
 from orchestrator.steps.base import Context
 from orchestrator.steps.world import unit_name
+from orchestrator.texts import Words, say
 
 GB = 1_000_000_000
 OLDEST_PYTHON = (3, 8)
@@ -128,8 +129,8 @@ def judge(system: str, need: Need, answer: Answers) -> Iterator[Finding]:
     """What keeps a host from doing what will be asked of it. Pure."""
     where = f"{need.host.name} ({need.role})"
 
-    def finding(code: str, message: str, remedy: str) -> Finding:
-        return Finding(code=code, severity="error", says=f"{where}: {message}", mend=remedy, system=system)
+    def finding(code: str, message: Words, remedy: Words) -> Finding:
+        return Finding(code=code, severity="error", says=say("error.of", name=where, said=message), mend=remedy, system=system)
 
     if answer.problem:
         yield finding("host-unusable", answer.problem, answer.remedy)

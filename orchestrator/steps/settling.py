@@ -110,7 +110,7 @@ def _finish(ctx: Context, pair: Pair, attempt: str) -> None:
         return
     if not pair.live.observed_closed():
         raise NeedsPerson(
-            f"{pair.name}: both sides look open, or somebody is still there: {'; '.join(pair.live.who_is_there())}",
+            f"{pair.name}: both sides look open, or somebody is still there: {'; '.join(map(str, pair.live.who_is_there()))}",
             where=ctx.system.id,
             remedy="close one by hand after looking at both",
         )
@@ -125,7 +125,7 @@ def _reopen(ctx: Context, pair: Pair, attempt: str) -> None:
         raise _unseen(ctx, pair.name, pair.why)
     if not pair.other.observed_closed():
         raise NeedsPerson(
-            f"{pair.name}: the other side is not observed closed: {'; '.join(pair.other.who_is_there())}",
+            f"{pair.name}: the other side is not observed closed: {'; '.join(map(str, pair.other.who_is_there()))}",
             where=ctx.system.id,
             remedy="look at both sides before opening one",
         )

@@ -12,6 +12,7 @@ from orchestrator.hosts.configuration.errors import EditRefused
 from orchestrator.hosts.configuration.lines import edit_env, edit_ini, edit_properties
 from orchestrator.hosts.configuration.php import edit_php
 from orchestrator.hosts.configuration.trees import edit_json, edit_yaml
+from orchestrator.texts import say
 
 _FORMATS: dict[str, Callable[[str, Mapping[str, str]], str]] = {
     "env": edit_env,
@@ -27,12 +28,12 @@ def edit(form: str, content: bytes, values: Mapping[str, str]) -> bytes:
     """The file with every key at its value. Raises EditRefused with the key that cannot be set, and why."""
     for key, value in values.items():
         if any(ord(sign) < 32 or ord(sign) == 127 for sign in value):
-            raise EditRefused(key, "its value holds a line break or another control character")
+            raise EditRefused(key, say("hosts.value_control"))
     strict = form in ("yaml", "json")
     try:
         text = content.decode("utf-8", "strict" if strict else "surrogateescape")
     except UnicodeDecodeError as error:
-        raise EditRefused(next(iter(values), ""), f"the file is not UTF-8: {error}") from error
+        raise EditRefused(next(iter(values), ""), say("hosts.no_utf8", error=str(error))) from error
     return _FORMATS[form](text, values).encode("utf-8", "strict" if strict else "surrogateescape")
 
 

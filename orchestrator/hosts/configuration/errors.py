@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from orchestrator.texts import Words, say
+
 
 class EditRefused(Exception):
     """A key that cannot be set. Says nothing of values: they may be passwords."""
 
-    def __init__(self, key: str, why: str) -> None:
-        super().__init__(f"{key}: {why}")
-        self.key, self.why = key, why
+    def __init__(self, key: str, why: Words) -> None:
+        super().__init__(say("error.of", name=key, said=why) if key else why)

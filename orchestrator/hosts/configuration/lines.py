@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 
 from orchestrator.hosts.configuration.errors import EditRefused
+from orchestrator.texts import say
 
 _ENV = re.compile(r"(?P<head>\s*(?:export\s+)?(?P<key>[A-Za-z_][A-Za-z0-9_]*)=)(?P<value>.*)", re.DOTALL)
 _INI = re.compile(r"(?P<head>(?P<indent>\s*)(?P<key>[^\s=:#;\[][^=:]*?)\s*[=:][ \t]*)(?P<value>.*)", re.DOTALL)
@@ -41,7 +42,7 @@ def edit_env(text: str, values: Mapping[str, str]) -> str:
         if found is None or found["key"] not in values:
             continue
         if _goes_on(found["value"].rstrip("\r\n")):
-            raise EditRefused(found["key"], "its value goes on in the next line")
+            raise EditRefused(found["key"], say("hosts.value_goes_on"))
         lines[number] = f"{found['head']}{_env_value(values[found['key']])}{_end_of(line)}"
         left.pop(found["key"], None)
     return "".join([*lines, *(f"{key}={_env_value(value)}{_break_of(text)}" for key, value in left.items())])
@@ -80,7 +81,7 @@ def _split(key: str, sections: set[str]) -> tuple[str, str]:
         section = max(fitting, key=len)
         return section, key[len(section) + 1 :]
     if "." in key and sections:
-        raise EditRefused(key, f"there is no such section; there are {', '.join(sorted(sections))}")
+        raise EditRefused(key, say("hosts.no_section", sections=tuple(sorted(sections))))
     return "", key
 
 

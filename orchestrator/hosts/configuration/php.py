@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from orchestrator.hosts.configuration.errors import EditRefused
+from orchestrator.texts import say
 
 _TOKEN = re.compile(
     r"""(?P<comment>/\*.*?\*/|//[^\n]*|\#(?!\[)[^\n]*)|(?P<here><<<)|(?P<string>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")
@@ -23,12 +24,12 @@ Token = tuple[str, str, int, int]
 def edit_php(text: str, values: Mapping[str, str]) -> str:
     """Every assignment of each key gets its value, as a string in single quotes; a number stays a number."""
     if "<?" not in text:
-        raise EditRefused(next(iter(values), ""), "the file does not begin PHP")
+        raise EditRefused(next(iter(values), ""), say("hosts.no_php"))
     changes: list[tuple[int, int, str]] = []
     for key, value in values.items():
         places = list(_find_values(_tokens(text, key), key))
         if not places:
-            raise EditRefused(key, "nothing in the file assigns it")
+            raise EditRefused(key, say("hosts.not_assigned"))
         changes += [(start, end, _literal(text[start:end], value)) for start, end in places]
     for start, end, new in sorted(changes, reverse=True):
         text = text[:start] + new + text[end:]
@@ -39,7 +40,7 @@ def _tokens(text: str, key: str) -> list[Token]:
     begin = text.index("<?")
     found = [(match.lastgroup or "", match[0], match.start(), match.end()) for match in _TOKEN.finditer(text, begin)]
     if any(kind == "here" for kind, *_ in found):
-        raise EditRefused(key, "the file holds a text of several lines (<<<), which is not read")
+        raise EditRefused(key, say("hosts.heredoc"))
     return [token for token in found if token[0] not in ("comment", "blank")]
 
 
@@ -73,7 +74,7 @@ def _expression(tokens: list[Token], begin: int, key: str) -> tuple[int, int]:
         if depth == 0 and word in (";", ",", ")") and at > begin:
             return tokens[begin][2], tokens[at - 1][3]
         depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(word, 0)
-    raise EditRefused(key, "its assignment does not end")
+    raise EditRefused(key, say("hosts.endless"))
 
 
 def _literal(former: str, value: str) -> str:

@@ -13,7 +13,9 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.scalarstring import SingleQuotedScalarString
 
+from orchestrator.errors import words_of
 from orchestrator.hosts.configuration.errors import EditRefused
+from orchestrator.texts import say
 
 
 def edit_yaml(text: str, values: Mapping[str, str]) -> str:
@@ -25,7 +27,7 @@ def edit_yaml(text: str, values: Mapping[str, str]) -> str:
     try:
         document = reader.load(text)
     except YAMLError as error:
-        raise EditRefused(first, f"the file is no YAML of one document: {str(error).splitlines()[0]}") from error
+        raise EditRefused(first, say("hosts.no_yaml", error=str(error).splitlines()[0])) from error
     _set_all(document, values, quoted=True)
     written = io.StringIO()
     reader.dump(document, written)
@@ -40,7 +42,7 @@ def edit_json(text: str, values: Mapping[str, str]) -> str:
     try:
         document = json.loads(text, object_pairs_hook=_without_doubles)
     except ValueError as error:
-        raise EditRefused(next(iter(values), ""), f"the file is no JSON: {error}") from error
+        raise EditRefused(next(iter(values), ""), say("hosts.no_json", error=words_of(error))) from error
     _set_all(document, values)
     indent = re.search(r"\n([ \t]+)\S", text)
     end = "\n" if text.endswith("\n") else ""
@@ -51,7 +53,7 @@ def edit_json(text: str, values: Mapping[str, str]) -> str:
 
 def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len({name for name, _ in pairs}) != len(pairs):
-        raise ValueError("one object has a key twice")
+        raise ValueError(say("hosts.twice"))
     return dict(pairs)
 
 
@@ -63,7 +65,7 @@ def _set_all(document: Any, values: Mapping[str, str], *, quoted: bool = False) 
             place = _child(key, place, word)
         former = _child(key, place, last, missing=True)
         if isinstance(former, (dict, list)):
-            raise EditRefused(key, "it is no single value")
+            raise EditRefused(key, say("hosts.no_single"))
         new = _like(former, value)
         if quoted and isinstance(new, str) and _is_read_otherwise(new):
             new = SingleQuotedScalarString(new)
@@ -72,7 +74,7 @@ def _set_all(document: Any, values: Mapping[str, str], *, quoted: bool = False) 
         elif isinstance(place, dict):
             place[last] = new
         else:
-            raise EditRefused(key, "what should hold it is a single value")
+            raise EditRefused(key, say("hosts.single_above"))
 
 
 def _child(key: str, place: Any, word: str, *, missing: bool = False) -> Any:
@@ -83,7 +85,7 @@ def _child(key: str, place: Any, word: str, *, missing: bool = False) -> Any:
             return None
     if isinstance(place, list) and word.isdigit() and int(word) < len(place):
         return place[int(word)]
-    raise EditRefused(key, f"there is no {word} in the file")
+    raise EditRefused(key, say("hosts.no_key", word=word))
 
 
 def _like(former: Any, value: str) -> Any:
@@ -108,4 +110,4 @@ def _insist(document: Any, values: Mapping[str, str]) -> None:
         for word in key.split("."):
             place = place[int(word)] if isinstance(place, list) else place[word]
         if str(place) != value:
-            raise EditRefused(key, "written, it would be read as something else")
+            raise EditRefused(key, say("hosts.read_else"))

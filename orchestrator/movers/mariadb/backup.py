@@ -53,7 +53,7 @@ def back_up(part: Part, hands: Hands) -> Facts:
         rows = sum(int(target.scalar(fill("SELECT COUNT(*) FROM {}", [names.rehearsal, name.removeprefix("table ")])) or 0) for name in tables)
     if differ:
         raise StepFailed(
-            f"the restored backup differs in {len(differ)} points: {'; '.join(differ[:_SHOWN])}", where=part.name,
+            f"the restored backup differs in {len(differ)} points: {'; '.join(map(str, differ[:_SHOWN]))}", where=part.name,
             remedy="a backup that is not the same is none: report what differs; nothing of the source was touched",
         )  # fmt: skip
     return {"bytes": size, "tables": len(tables), "rows": rows, "folder": str(path)}

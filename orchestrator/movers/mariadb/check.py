@@ -11,6 +11,8 @@ from orchestrator.movers.mariadb.connections import Connection, connect, names_o
 from orchestrator.movers.mariadb.questions import EITHER_SIDE, SOURCE, TARGET, VERSION, Question
 from orchestrator.movers.names import Names
 from orchestrator.movers.side import Lost
+from orchestrator.texts import Words, say
+from orchestrator.texts.names import side_name
 
 COPIED = "copied"
 """The word under which each side remembers how it was defined right after the copy."""
@@ -143,8 +145,8 @@ def _across(part: Part, moment: Moment) -> list[Finding]:
             found += _compare_settings(part, source, target)
             return found
         for side, connection in (("source", source), ("target", target)):
-            for change in find_changes(connection, names, part.admin):
-                found.append(_finding(part, "changed", f"since the copy, on the {side}: {change}", _HAND))
+            for changed in find_changes(connection, names, part.admin):
+                found.append(_finding(part, "changed", say("mariadb.changed_on", side=side_name(side), change=changed), _HAND))
         before = definitions.take(source, names, part.admin)
         after = definitions.take(target, names, part.admin)
     for change in definitions.changes(before, after):
@@ -170,9 +172,9 @@ def _compare_settings(part: Part, source: Connection, target: Connection) -> lis
 # ------------------------------------------------------------ what a guard asks on its connections
 
 
-def find_standing_transactions(connection: Connection) -> list[str]:
+def find_standing_transactions(connection: Connection) -> list[Words]:
     """Prepared ones outlive their session, so no fence ends them."""
-    return [f"XA transaction {row['data']!r} is prepared and left open" for row in connection.read("XA RECOVER")]
+    return [say("mariadb.xa_prepared", data=str(row["data"])) for row in connection.read("XA RECOVER")]
 
 
 def find_intruders(connection: Connection, admin: str) -> list[accounts.Account]:
@@ -180,14 +182,14 @@ def find_intruders(connection: Connection, admin: str) -> list[accounts.Account]
     return accounts.find_unlocked(connection, admin)
 
 
-def find_log_obstacles(connection: Connection) -> list[str]:
+def find_log_obstacles(connection: Connection) -> list[Words]:
     """Why what is committed here would not be kept for the other side."""
-    found = [] if connection.scalar("SELECT @@GLOBAL.log_bin") else ["the binary log is off"]
+    found: list[Words] = [] if connection.scalar("SELECT @@GLOBAL.log_bin") else [say("mariadb.log_off")]
     seconds = connection.scalar("SELECT @@GLOBAL.binlog_expire_logs_seconds")
-    return found + ([f"the binary log is dropped after {seconds} s"] if seconds else [])
+    return found + ([say("mariadb.log_dropped", seconds=str(seconds))] if seconds else [])
 
 
-def find_changes(connection: Connection, names: Names, admin: str) -> list[str]:
+def find_changes(connection: Connection, names: Names, admin: str) -> list[Words]:
     """Accounts and settings that were changed on one side since the copy: they belong to a side, and an administrator's change of
     them is made on one only. Changes of the schema flow by themselves. Nothing remembered: nothing changed."""
     then = records.read_word(connection, names, COPIED)
@@ -198,5 +200,5 @@ def find_changes(connection: Connection, names: Names, admin: str) -> list[str]:
     return definitions.changes(before, now)[: definitions.SHOWN]
 
 
-def _finding(part: Part, code: str, message: str, remedy: str) -> Finding:
-    return Finding(code, "error", f"{part.name}: {message}", remedy, system=part.system)
+def _finding(part: Part, code: str, message: Words, remedy: Words) -> Finding:
+    return Finding(code, "error", say("error.of", name=part.name, said=message), remedy, system=part.system)

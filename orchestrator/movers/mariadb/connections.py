@@ -18,6 +18,7 @@ from orchestrator.movers import interrupt
 from orchestrator.movers.contract import Part
 from orchestrator.movers.names import Names
 from orchestrator.movers.side import Lost
+from orchestrator.texts import Sentence, Words, say
 
 CONNECT_SECONDS = 5
 _WEEK = 7 * 24 * 3600
@@ -72,7 +73,7 @@ class Connection:
         except (pymysql.err.OperationalError, pymysql.err.InterfaceError, OSError) as error:
             if self.closed or is_gone(error):
                 self.drop()
-                raise Lost(f"{self._where} does not answer: {words_of(error)}") from error
+                raise Lost(say("mariadb.no_answer", where=self._where, words_of=words_of(error))) from error
             raise
 
     def drop(self) -> None:
@@ -98,9 +99,10 @@ def is_gone(error: BaseException) -> bool:
     return isinstance(error, OSError) or (bool(error.args) and error.args[0] in _GONE)
 
 
-def words_of(error: BaseException) -> str:
-    """A driver's error in the server's words."""
-    return str(error.args[-1] if error.args else error).strip() or type(error).__name__
+def words_of(error: BaseException) -> Words:
+    """A driver's error in the server's words, or the sentence that it was raised with."""
+    said = error.args[-1] if error.args else error
+    return said if isinstance(said, Sentence) else str(said).strip() or type(error).__name__
 
 
 def open_connection(*, host: str, port: int, user: str, password: str) -> Connection:
@@ -113,14 +115,14 @@ def open_connection(*, host: str, port: int, user: str, password: str) -> Connec
         )  # fmt: skip
     except (pymysql.err.OperationalError, pymysql.err.InterfaceError, OSError) as error:
         if is_gone(error):
-            raise Lost(f"{where} does not answer: {words_of(error)}") from error
+            raise Lost(say("mariadb.no_answer", where=where, words_of=words_of(error))) from error
         raise
     with contextlib.suppress(OSError, AttributeError):
         raw._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # type: ignore[attr-defined]
     version = str(raw.get_server_info())  # type: ignore[no-untyped-call]
     if "MariaDB" not in version:
         raw.close()
-        raise pymysql.err.NotSupportedError(f"{where} is no MariaDB but {version}: it is vendor-run, since it was never moved by this software")
+        raise pymysql.err.NotSupportedError(say("mariadb.other_product", where=where, version=version))
     connection = Connection(raw, where)
     connection.execute(_SETTINGS, _WEEK)
     return connection

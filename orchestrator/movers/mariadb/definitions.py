@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from orchestrator.movers.mariadb import accounts
 from orchestrator.movers.mariadb.connections import Connection, fill
 from orchestrator.movers.names import Names
+from orchestrator.texts import Words, say
 
 SHOWN = 20
 _NEXT_NUMBER = re.compile(r" AUTO_INCREMENT=\d+")
@@ -102,23 +103,23 @@ def take_settings(connection: Connection) -> dict[str, str]:
     return {f"setting {str(name).lower()}": str(value) for name, value in rows if str(name).upper() in wanted}
 
 
-def changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+def changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[Words]:
     """What is not the same, each object once, in words."""
-    found = []
+    found: list[Words] = []
     for name in sorted({*before, *after}):
         if name not in after:
-            found.append(f"{name} is missing")
+            found.append(say("mariadb.missing", name=name))
         elif name not in before:
-            found.append(f"{name} is new")
+            found.append(say("mariadb.is_new", name=name))
         elif before[name] != after[name]:
-            found.append(f"{name} is another: {_where_it_differs(before[name], after[name])}")
+            found.append(say("mariadb.is_another", name=name, how=_where_it_differs(before[name], after[name])))
     return found
 
 
-def _where_it_differs(before: str, after: str) -> str:
+def _where_it_differs(before: str, after: str) -> Words:
     at = next((i for i, (x, y) in enumerate(zip(before, after, strict=False)) if x != y), min(len(before), len(after)))
     begin = max(0, at - 20)
-    return f"“{before[begin : at + 60]}” became “{after[begin : at + 60]}”"
+    return say("mariadb.became", before=before[begin : at + 60], after=after[begin : at + 60])
 
 
 def write(found: Mapping[str, str]) -> str:

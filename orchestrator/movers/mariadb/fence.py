@@ -21,6 +21,7 @@ from orchestrator.movers.mariadb.accounts import Account
 from orchestrator.movers.mariadb.connections import Connection, fill
 from orchestrator.movers.names import Names
 from orchestrator.movers.side import Control, Fenced
+from orchestrator.texts import Words, say
 
 _SESSIONS = """
 SELECT p.id, p.user, p.host, p.db, p.command, date_format(now() - INTERVAL p.time SECOND, '%%Y-%%m-%%d %%H:%%i:%%s'), t.trx_started
@@ -63,7 +64,7 @@ def locked_row(connection: Connection, names: Names) -> Iterator[Control]:
 
 def _insist_on_token(row: Control, token: int) -> None:
     if row.token > token:
-        raise Fenced(f"the control row holds token {row.token} ({row.attempt}), newer than {token}")
+        raise Fenced(say("mariadb.newer_engine", holds=row.token, attempt=row.attempt, token=token))
 
 
 def _write(connection: Connection, names: Names, row: Control) -> None:
@@ -137,14 +138,15 @@ def end_sessions(connection: Connection, admin: str) -> None:
             connection.execute("KILL CONNECTION %s", number)
 
 
-def who_is_there(connection: Connection, admin: str, *, busy: bool = False) -> list[str]:
+def who_is_there(connection: Connection, admin: str, *, busy: bool = False) -> list[Words]:
     """Those sessions in words; ``busy``: only those in a transaction."""
-    named = []
+    named: list[Words] = []
     for number, user, host, database, command, since, began in connection.execute(_SESSIONS, admin):
         if busy and began is None:
             continue
-        doing = f"in a transaction since {began}" if began else str(command).lower()
-        named.append(f"pid {number} of {user} from {host} in {database or 'no database'}, {doing}, since {since}")
+        doing = say("mariadb.in_transaction", began=str(began)) if began else str(command).lower()
+        whose = {"user": str(user), "host": str(host), "database": str(database) if database else say("mariadb.no_database")}
+        named.append(say("mariadb.session", number=int(number), doing=doing, since=str(since), **whose))
     return named
 
 

@@ -165,7 +165,7 @@ def _remember(part: Part, source: Connection, target: Connection, names: Names) 
     differ = definitions.changes(before, after)
     if differ:
         raise StepFailed(
-            f"the copy of {part.name} is not the same as its source in {len(differ)} points: {'; '.join(differ[: definitions.SHOWN])}",
+            f"the copy of {part.name} is not the same as its source in {len(differ)} points: {'; '.join(map(str, differ[: definitions.SHOWN]))}",
             where=part.name,
             remedy="the source is left as it was; report it, this kind of object is not carried yet",
         )
@@ -266,7 +266,7 @@ def find_alarms(part: Part, marker: str) -> dict[str, str]:
             return {f"{part.name} lag": f"{part.name}: the source is more than 5 s behind"}
         found = check.find_log_obstacles(target)
         numbers.set_numbers(source, names, numbers.read_numbers(target, names))
-    return {f"{part.name} log": f"{part.name}: the target does not keep what the way back needs: {'; '.join(found)}"} if found else {}
+    return {f"{part.name} log": f"{part.name}: the target does not keep what the way back needs: {'; '.join(map(str, found))}"} if found else {}
 
 
 def disarm(part: Part, side: str) -> None:

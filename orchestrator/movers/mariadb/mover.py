@@ -108,7 +108,7 @@ class MariadbMover:
         with connect(part, direction.live) as live, connect(part, direction.other) as other:
             defined = definitions.changes(definitions.take(live, names, part.admin), definitions.take(other, names, part.admin))
         rows = sum(counted for counted, _ in here.values())
-        return Comparison(len(here), rows, (*comparison.differences(here, there), *defined))
+        return Comparison(len(here), rows, (*comparison.differences(here, there), *map(str, defined)))
 
     def _read(self, part: Part, place: str, name: str, tell: Any) -> dict[str, comparison.Sum]:
         with connect(part, place) as connection:

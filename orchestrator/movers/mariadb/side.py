@@ -13,6 +13,7 @@ from orchestrator.movers.mariadb.connections import Connection, open_connection,
 from orchestrator.movers.mariadb.snapshots import Keeper
 from orchestrator.movers.names import Names
 from orchestrator.movers.side import Control, Lost, Role
+from orchestrator.texts import Words, say
 
 KIND = "mariadb"
 CONNECTING_SECONDS = 8.0
@@ -44,7 +45,7 @@ class MariadbSide:
         self._channel = self._names.forward if place == "target" else self._names.back
         self._unchanged = unchanged
         self._limit = 0.0
-        self._where = f"{database} on {host}:{port}"
+        self._where = say("mariadb.database_on", database=database, host=host, port=port)
         self._keepers: list[Keeper] = []
         self._connect()
 
@@ -53,12 +54,12 @@ class MariadbSide:
             self._row_keeper, self._acting = self._open(), self._open()
             self._view: Connection | None = self._open()
         except pymysql.err.Error as error:
-            raise Lost(f"{self._where} does not let us in: {words_of(error)}") from error
+            raise Lost(say("mariadb.lets_not_in", where=self._where, words_of=words_of(error))) from error
         if self._limit:
             self.set_limit(self._limit)
 
     @property
-    def where(self) -> str:
+    def where(self) -> Words:
         return self._where
 
     def is_there(self) -> None:
@@ -67,10 +68,10 @@ class MariadbSide:
 
     # ------------------------------------------------------------ before anything is paused
 
-    def obstacles(self, role: Role, *, keeps: bool = False) -> list[str]:
-        found = [f"changed since the copy: {change}" for change in self._changes()]
+    def obstacles(self, role: Role, *, keeps: bool = False) -> list[Words]:
+        found: list[Words] = [say("mariadb.changed_since", change=change) for change in self._changes()]
         if records.is_ours(self._acting, self._names) is not True:
-            return [*found, f"{self._where} has no control row of ours"]
+            return [*found, say("mariadb.no_control_row", where=self._where)]
         found += check.find_standing_transactions(self._acting)
         if role == "live":
             return found
@@ -78,11 +79,11 @@ class MariadbSide:
         problem = channel.find_problem(self._acting, self._channel)
         if problem:
             found.append(problem)
-        found += [f"{account} may log in, and this side must be closed" for account in check.find_intruders(self._acting, self._admin)]
-        found += [f"somebody is there: {who}" for who in self.who_is_there()]
+        found += [say("mariadb.may_log_in", account=str(account)) for account in check.find_intruders(self._acting, self._admin)]
+        found += [say("mariadb.somebody_there", who=who) for who in self.who_is_there()]
         return found + (check.find_log_obstacles(self._acting) if keeps else [])
 
-    def _changes(self) -> list[str]:
+    def _changes(self) -> list[Words]:
         return check.find_changes(self._acting, self._names, self._admin) if self._unchanged else []
 
     def _wait_for_channel(self) -> None:
@@ -115,7 +116,7 @@ class MariadbSide:
     def end_sessions(self) -> None:
         fence.end_sessions(self._acting, self._admin)
 
-    def who_is_there(self, *, busy: bool = False) -> list[str]:
+    def who_is_there(self, *, busy: bool = False) -> list[Words]:
         return fence.who_is_there(self._acting, self._admin, busy=busy)
 
     def observed_closed(self) -> bool:
@@ -161,7 +162,7 @@ class MariadbSide:
         try:
             self.control(settled=True)
         except Exception as error:  # the row is committed: it has happened, and only its accounts may be behind
-            raise Lost(f"{self._where} is open by its row, and its accounts are not let in yet: {words_of(error)}") from error
+            raise Lost(say("mariadb.not_let_in_yet", where=self._where, words_of=words_of(error))) from error
 
     def reconnect(self) -> None:
         self.disconnect()

@@ -16,6 +16,7 @@ from orchestrator.movers.mariadb import comparison
 from orchestrator.movers.mariadb.comparison import Sum
 from orchestrator.movers.mariadb.connections import Connection, fill, words_of
 from orchestrator.movers.names import Names
+from orchestrator.texts import kept
 
 LOOK_SECONDS = 0.05
 BEAT_SECONDS = 60.0
@@ -56,7 +57,7 @@ class Keeper:
                 threading.Thread(target=self._beat, daemon=True).start()
                 self._sum(told)
         except Exception as error:  # noqa: BLE001 - whoever asked reads why; with the process gone it is heard no more
-            self._say(words_of(error))
+            self._say(kept(words_of(error)))
         finally:
             self._stopped.set()
 

@@ -17,6 +17,7 @@ from orchestrator.movers.postgresql.names import Names
 from orchestrator.movers.postgresql.sequences import read_sequences, set_sequences
 from orchestrator.movers.postgresql.triggers import free_triggers
 from orchestrator.movers.side import Control, Fenced
+from orchestrator.texts import Words, say
 
 # what a side needs of other modules, for whoever speaks of sides only
 __all__ = ["Connection", "connect", "read_sequences", "scalar", "set_sequences"]
@@ -40,6 +41,10 @@ SELECT count(*) FROM pg_locks
 WHERE locktype = 'object' AND classid = 'pg_database'::regclass AND granted AND pid IS DISTINCT FROM pg_backend_pid()
   AND objid = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
+
+
+class SlotWaits(Exception):
+    """The slot was not made in time; it says for whom it waited."""
 
 
 def drop(connection: Connection) -> None:
@@ -66,7 +71,7 @@ def control(connection: Connection, names: Names, *, settled: bool = False) -> C
     return Control(*row)
 
 
-def live_obstacles(connection: Connection, names: Names) -> list[str]:
+def live_obstacles(connection: Connection, names: Names) -> list[Words]:
     """What on the live side forbids beginning. Reads only."""
     found = prepared_transactions(connection, "datname = current_database()")
     supers = connection.execute(
@@ -75,29 +80,28 @@ def live_obstacles(connection: Connection, names: Names) -> list[str]:
         (names.forward, names.back),
     ).fetchall()
     for pid, account, application, since in supers:
-        program = application or "no application name"
+        program = application or say("postgresql.no_application")
         found.append(
-            f"superuser {account} has a session (pid {pid}, {program}, since {since}):"
-            " superusers cannot be fenced; end it or give it an ordinary role"
+            say("postgresql.superuser_session", account=account, pid=pid, program=program, since=since)
         )
     return found
 
 
-def other_obstacles(connection: Connection, names: Names, subscription: str) -> list[str]:
+def other_obstacles(connection: Connection, names: Names, subscription: str) -> list[Words]:
     """What on the side that is to open forbids beginning. Reads only."""
     found = prepared_transactions(connection, "datname = current_database()")
     if not is_following(connection, subscription):
-        found.append(f"the apply worker of {subscription} is not running")
+        found.append(say("postgresql.no_apply_worker", subscription=subscription))
     unready = connection.execute(
         "SELECT srrelid::regclass::text FROM pg_subscription_rel r JOIN pg_subscription s ON s.oid = r.srsubid"
         " WHERE s.subname = %s AND srsubstate <> 'r' ORDER BY 1",
         (subscription,),
     ).fetchall()
     if unready:
-        named = ", ".join(row[0] for row in unready[:10]) + (" …" if len(unready) > 10 else "")
-        found.append(f"{len(unready)} tables are not yet in step: {named}")
+        named = tuple(row[0] for row in unready[:10]) + (("…",) if len(unready) > 10 else ())
+        found.append(say("postgresql.not_in_step", count=len(unready), named=named))
     if foreign := _describe_foreign(connection, names, "NOT superuser"):
-        found.append(f"somebody is on the side that must be closed: {'; '.join(foreign)}")
+        found.append(say("postgresql.somebody_there", foreign=tuple(foreign)))
     return found
 
 
@@ -107,27 +111,27 @@ def is_following(connection: Connection, subscription: str) -> bool:
     return scalar(connection, query, subscription) is not None
 
 
-def slot_obstacles(connection: Connection) -> list[str]:
+def slot_obstacles(connection: Connection) -> list[Words]:
     """Whom the creation of a slot would wait for: every transaction of the cluster, whatever its database."""
     found = prepared_transactions(connection, "datname <> current_database()")
     for holder in who_holds_an_xid(connection, older_than=1.0):
-        found.append(f"{holder}: the slot for the way back would wait for it; end it")
+        found.append(say("postgresql.slot_would_wait", holder=holder))
     return found
 
 
-def prepared_transactions(connection: Connection, where: str) -> list[str]:
+def prepared_transactions(connection: Connection, where: str) -> list[Words]:
     """Transactions prepared and left open, named; ``where`` is a condition of ours."""
     rows = connection.execute(
         "SELECT gid, owner::text, database::text, to_char(prepared, 'YYYY-MM-DD HH24:MI:SS')"
         f" FROM (SELECT *, database AS datname FROM pg_prepared_xacts) AS p WHERE {where} ORDER BY prepared"
     ).fetchall()
     return [
-        f"prepared transaction {gid} of {owner} in {database}, since {since}: commit it or roll it back"
+        say("postgresql.prepared", gid=gid, owner=owner, database=database, since=since)
         for gid, owner, database, since in rows
     ]
 
 
-def who_holds_an_xid(connection: Connection, *, older_than: float = 0.0) -> list[str]:
+def who_holds_an_xid(connection: Connection, *, older_than: float = 0.0) -> list[Words]:
     """Transactions anywhere in the cluster that have written, in words: pid, account, database, since when."""
     rows = connection.execute(
         "SELECT pid, coalesce(usename::text, backend_type), datname::text, to_char(xact_start, 'YYYY-MM-DD HH24:MI:SS')"
@@ -136,7 +140,7 @@ def who_holds_an_xid(connection: Connection, *, older_than: float = 0.0) -> list
         (older_than,),
     ).fetchall()
     return [
-        f"pid {pid} of {account} in database {database} has a transaction open since {since}"
+        say("postgresql.xid_held", pid=pid, account=account, database=database, since=since)
         for pid, account, database, since in rows
     ]
 
@@ -208,7 +212,7 @@ def _take_control(connection: Connection, names: Names, attempt: str, token: int
     row = connection.execute(sql.SQL("SELECT token, open FROM {} FOR UPDATE").format(names.table("control"))).fetchone()
     if row is None or row[0] > token:
         holds = row[0] if row else "?"
-        raise Fenced(f"the control row holds token {holds}, ours is {token}: a newer engine was here")
+        raise Fenced(say("postgresql.newer_engine", holds=holds, token=token))
     query = sql.SQL("UPDATE {} SET open = %s, token = %s, attempt = %s, at = now()")
     connection.execute(query.format(names.table("control")), (is_open, token, attempt))
     return bool(row[1])
@@ -231,13 +235,13 @@ def sessions(connection: Connection, names: Names) -> int:
     return starting + foreign + int(scalar(connection, prepared))
 
 
-def who_is_there(connection: Connection, names: Names, *, busy: bool = False) -> list[str]:
+def who_is_there(connection: Connection, names: Names, *, busy: bool = False) -> list[Words]:
     """The foreign sessions, in words: pid, account, application, since when, how long in a transaction. ``busy``: only those
     that are in one."""
     return _describe_foreign(connection, names, "xact_start IS NOT NULL" if busy else "true")
 
 
-def _describe_foreign(connection: Connection, names: Names, condition: str) -> list[str]:
+def _describe_foreign(connection: Connection, names: Names, condition: str) -> list[Words]:
     """Foreign sessions in words; ``condition`` is one of ours."""
     rows = connection.execute(
         "SELECT pid, account, application_name, to_char(backend_start, 'YYYY-MM-DD HH24:MI:SS'),"
@@ -245,12 +249,15 @@ def _describe_foreign(connection: Connection, names: Names, condition: str) -> l
         f" FROM ({_FOREIGN}) AS f WHERE {condition} ORDER BY pid",
         (names.forward, names.back),
     ).fetchall()
-    words = []
+    words: list[Words] = []
     for pid, account, application, since, in_transaction, superuser in rows:
-        text = f"pid {pid} of {account}" + (f" ({application})" if application else "")
-        text += f", there since {since}"
-        text += f", {in_transaction:.1f} s in a transaction" if in_transaction is not None else ""
-        words.append(text + (", a superuser's: it cannot be shut out" if superuser else ""))
+        who = say("postgresql.pid_of_application", pid=pid, account=account, application=application)
+        who = who if application else say("postgresql.pid_of", pid=pid, account=account)
+        if in_transaction is None:
+            there = say("postgresql.there_since", who=who, since=since)
+        else:
+            there = say("postgresql.in_transaction", who=who, since=since, seconds=in_transaction)
+        words.append(say("postgresql.superusers", there=there) if superuser else there)
     return words
 
 

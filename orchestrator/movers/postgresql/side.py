@@ -9,9 +9,11 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import psycopg
 
+from orchestrator.errors import words_of
 from orchestrator.movers.postgresql import drift, fence
 from orchestrator.movers.postgresql.names import Names
 from orchestrator.movers.side import Control, Lost, Role
+from orchestrator.texts import Words, say
 
 KIND = "postgresql"
 WORKER_SECONDS = 8.0
@@ -46,7 +48,7 @@ def _asked(act: Callable[Concatenate[PostgresSide, P], T]) -> Callable[Concatena
             return act(self, *args, **kwargs)
         except psycopg.Error as error:
             if self.is_broken():
-                raise Lost(f"{self.where} does not answer: {str(error).strip()}") from error
+                raise Lost(say("postgresql.no_answer", where=self.where, error=words_of(error))) from error
             raise
 
     return asked
@@ -66,7 +68,7 @@ class PostgresSide:
         self._slot = self._names.back if place == "target" else self._names.forward
         self._limit = 0.0
         parts = psycopg.conninfo.conninfo_to_dict(dsn)
-        self._where = f"{database} on {parts.get('host')}:{parts.get('port')}"
+        self._where = say("postgresql.database_on", database=database, host=str(parts.get("host")), port=str(parts.get("port")))
         self._connect()
 
     def _connect(self) -> None:
@@ -75,12 +77,12 @@ class PostgresSide:
             # kept apart: an open snapshot must not hold back what the other connection does
             self._watching = fence.connect(self._dsn)
         except psycopg.Error as error:
-            raise Lost(f"{self._where} does not answer: {str(error).strip()}") from error
+            raise Lost(say("postgresql.no_answer", where=self._where, error=words_of(error))) from error
         if self._limit:
             self.set_limit(self._limit)
 
     @property
-    def where(self) -> str:
+    def where(self) -> Words:
         return self._where
 
     def is_broken(self) -> bool:
@@ -95,9 +97,9 @@ class PostgresSide:
     # ------------------------------------------------------------ before anything is paused
 
     @_asked
-    def obstacles(self, role: Role, *, keeps: bool = False) -> list[str]:
+    def obstacles(self, role: Role, *, keeps: bool = False) -> list[Words]:
         changes = drift.changes_since_copy(self._acting, self._names, self._role) if self._unchanged else []
-        changed = [f"changed since the copy: {change}" for change in changes[: drift.SHOWN]]
+        changed: list[Words] = [say("postgresql.changed_since", change=str(change)) for change in changes[: drift.SHOWN]]
         if role == "live":
             return changed + fence.live_obstacles(self._acting, self._names)
         self._wait_for_worker()
@@ -134,7 +136,7 @@ class PostgresSide:
         fence.end_sessions(self._acting, self._names)
 
     @_asked
-    def who_is_there(self, *, busy: bool = False) -> list[str]:
+    def who_is_there(self, *, busy: bool = False) -> list[Words]:
         return fence.who_is_there(self._acting, self._names, busy=busy)
 
     @_asked
@@ -181,7 +183,7 @@ class PostgresSide:
                 fence.create_slot(self._acting, self._slot)
         except psycopg.errors.QueryCanceled as error:
             named = fence.who_holds_an_xid(self._acting)
-            raise psycopg.errors.QueryCanceled(f"the slot waits for {'; '.join(named)}") from error
+            raise fence.SlotWaits(say("postgresql.slot_waits", named=tuple(named))) from error
 
     @_asked
     def forget(self) -> None:

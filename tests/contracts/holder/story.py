@@ -140,4 +140,4 @@ class Story:
 
     def _obstacles(self) -> Any:
         found = self.holder.obstacles()
-        return "; ".join(found) if found else []
+        return "; ".join(map(str, found)) if found else []

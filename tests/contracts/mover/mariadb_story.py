@@ -225,7 +225,7 @@ class MariadbStory:
         try:
             found = guard.findings()
             if found:
-                return {"outcome": "refused", "reason": "; ".join(found)}
+                return {"outcome": "refused", "reason": "; ".join(map(str, found))}
             result = guard.run()
             if result["outcome"] == "switched":
                 live, other = result["snapshots"][part.name]

@@ -113,7 +113,7 @@ class Story:
         guard = Guard(spec, engine_gone=threading.Event(), go_on=threading.Event())
         try:
             found = guard.findings()
-            return {"outcome": "refused", "reason": "; ".join(found)} if found else guard.run()
+            return {"outcome": "refused", "reason": "; ".join(map(str, found))} if found else guard.run()
         finally:
             guard.disconnect()
 

@@ -214,7 +214,7 @@ class Story:
         names, found = detail["names"], list[str]()
         until = time.monotonic() + PATIENCE_SECONDS
         while True:
-            found = self._side(detail).obstacles(detail["at"], keeps=bool(detail.get("keeps")))
+            found = list(map(str, self._side(detail).obstacles(detail["at"], keeps=bool(detail.get("keeps")))))
             if all(any(word in obstacle for obstacle in found) for word in names) or time.monotonic() > until:
                 break
             time.sleep(0.02)

@@ -85,7 +85,7 @@ def test_a_closed_side_shuts_out_whoever_was_made_since(around: MariadbSurroundi
         admin.execute("CREATE USER newcomer@'%%' IDENTIFIED BY 'x'")
     other = around.side("other")
     assert not other.observed_closed()
-    assert any("newcomer" in obstacle for obstacle in other.obstacles("other"))
+    assert any("newcomer" in str(obstacle) for obstacle in other.obstacles("other"))
     assert not other.control(settled=True).open
     assert other.observed_closed()
     other.disconnect()
