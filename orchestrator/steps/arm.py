@@ -5,6 +5,7 @@ from __future__ import annotations
 from orchestrator.steps import previews
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
 from orchestrator.steps.parts import name_changes, parts
+from orchestrator.texts import kept
 
 
 def run(ctx: Context) -> Facts:
@@ -15,7 +16,7 @@ def run(ctx: Context) -> Facts:
 
 def finish_arming(ctx: Context) -> Facts:
     """Before going back: the way back works, and what was made on the cloud and is not on the source is named."""
-    return run(ctx) | {"not_on_both_sides": name_changes(ctx)}
+    return run(ctx) | {"not_on_both_sides": [kept(change) for change in name_changes(ctx)]}
 
 
 def observe(ctx: Context) -> Observed:

@@ -6,6 +6,7 @@ from orchestrator.movers.contract import Moment
 from orchestrator.steps import previews
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
 from orchestrator.steps.parts import parts, refuse_on
+from orchestrator.texts import say
 
 
 def run(ctx: Context) -> Facts:
@@ -50,5 +51,5 @@ STEP = Step(
     run=run,
     observe=observe,
     undo_target=undo,
-    preview=previews.databases("dump and restore, compared"),
+    preview=previews.databases(say("steps.how_backup")),
 )

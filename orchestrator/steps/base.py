@@ -19,6 +19,7 @@ from orchestrator.errors import Finding, TurnedBack
 from orchestrator.models import Plan, Sites, System, Verdict
 from orchestrator.progress import Progress
 from orchestrator.settings import Settings
+from orchestrator.texts import Words
 
 if TYPE_CHECKING:
     from orchestrator.steps.world import World
@@ -60,13 +61,18 @@ class Coverage(StrEnum):
 
 @dataclass(frozen=True)
 class Preview:
-    """What a dry run could do of a step. ``how``: in words; why not, where nothing could be done."""
+    """What a dry run could do of a step. ``says``: how; why not, where nothing could be done."""
 
     coverage: Coverage
-    how: str
+    says: Words
     findings: tuple[Finding, ...] = ()
     detail: Facts = field(default_factory=dict)
     """For the outputs, e.g. what Terraform would make."""
+
+    @property
+    def how(self) -> str:
+        """In the language of this process."""
+        return str(self.says)
 
 
 @dataclass(frozen=True)

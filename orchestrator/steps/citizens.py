@@ -10,13 +10,14 @@ from typing import Any
 from orchestrator.cutover import kinds
 from orchestrator.cutover.probe import Interruption
 from orchestrator.cutover.probing import Probe
-from orchestrator.errors import Finding
+from orchestrator.errors import Finding, words_of
 from orchestrator.gateways import http_citizen
 from orchestrator.models import Service
 from orchestrator.movers.contract import Place
 from orchestrator.steps import gates
 from orchestrator.steps.base import Context, Facts
 from orchestrator.steps.parts import parts
+from orchestrator.texts import Words, say
 
 LIMIT_SECONDS = 3600.0
 HEALTHY_SECONDS = 3.0
@@ -81,18 +82,18 @@ class Probes:
         """What the guard looks into before it decides."""
         return [str(probe.samples) for probe in self.probes.values()]
 
-    def problems(self) -> list[str]:
+    def problems(self) -> list[Words]:
         """Who is not answered now, and why."""
-        return [f"{name}: {problem}" for name, probe in self.probes.items() if (problem := probe.problem())]
+        return [say("steps.of", name=name, said=problem) for name, probe in self.probes.items() if (problem := probe.problem())]
 
-    def wait_healthy(self) -> list[str]:
+    def wait_healthy(self) -> list[Words]:
         """Waits until everybody has been answered for a while; what is still wrong when that does not come."""
         waited = 0.0
         if not self.probes:
             return []
         self.ctx.pause(HEALTHY_SECONDS)  # a probe looks back as far
         while (problems := self.problems()) and waited < CONFIRM_SECONDS:
-            self.ctx.say(f"not confirmed yet: {'; '.join(problems)}")
+            self.ctx.say(str(say("steps.not_confirmed", problems=tuple(problems))))
             self.ctx.pause(1.0)
             waited += 1.0
         return problems
@@ -148,20 +149,20 @@ def find_problems(ctx: Context) -> list[Finding]:
     for service in _entries(ctx):
         problem = _ask(of_entry(ctx, service))
         if problem:
-            message = f"{service.name}: the entry {service.entry} does not answer as its health check says: {problem}"
-            remedy = "mend the service or the entry, or correct the health check (path, status, host_name)"
+            message = say("steps.entry_ill", name=service.name, entry=str(service.entry), problem=problem)
+            remedy = say("steps.mend_entry_health")
             findings.append(Finding("entry-unanswered", "error", message, remedy, system=ctx.system.id))
     return findings
 
 
-def _ask(citizen: dict[str, Any]) -> str:
+def _ask(citizen: dict[str, Any]) -> Words:
     """What a citizen meets; empty when the answer is good within a few attempts."""
-    problem = ""
+    problem: Words = ""
     for attempt in range(ATTEMPTS):
         try:
             kinds.make_citizen(citizen, 0).ask()
         except (OSError, http.client.HTTPException) as error:
-            problem = str(error) or type(error).__name__
+            problem = words_of(error)
         else:
             return ""
         time.sleep(0.5 if attempt + 1 < ATTEMPTS else 0)

@@ -13,6 +13,7 @@ from orchestrator.steps import machine
 from orchestrator.steps.base import Context, Facts, Observed
 from orchestrator.steps.files import rsync
 from orchestrator.steps.machine import Tree
+from orchestrator.texts import say
 
 COMPARED = "compared_after_transport"
 NAMED = 5
@@ -49,9 +50,9 @@ def _insist_equal(tree: Tree, here: dict[str, tuple[str, str, str]], there: dict
     differ = sorted(name for name in here.keys() | there.keys() if here.get(name) != there.get(name))
     if differ:
         raise StepFailed(
-            f"the cold backup, restored, differs in {len(differ)} entries: {', '.join(map(manifest.shown, differ[:NAMED]))}",
+            say("steps.cold_differs", count=len(differ), differ=tuple(map(manifest.shown, differ[:NAMED]))),
             where=tree.name,
-            remedy="look at both disks; the machine is not moved before this is equal",
+            remedy=say("steps.look_disks"),
         )
 
 
@@ -90,9 +91,9 @@ def compare_after_transport(ctx: Context) -> int:
         there = read_manifest(ctx.world.ssh(ctx.world.target(tree.host.name)), tree.path)
         if found := differences(before, there):
             raise StepFailed(
-                f"after transport {len(found)} entries differ: {'; '.join(found[:NAMED])}",
+                say("steps.transport_differs", count=len(found), found=tuple(found[:NAMED])),
                 where=tree.name,
-                remedy="restore these from the cold backup, then resume",
+                remedy=say("steps.restore_cold"),
             )
         count += len(there)
     ctx.records.event(COMPARED, {"entries": count})

@@ -10,6 +10,7 @@ from orchestrator.movers.contract import Direction
 from orchestrator.steps import cutover
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
 from orchestrator.steps.parts import parts
+from orchestrator.texts import say
 
 TRIES = 3
 
@@ -22,7 +23,7 @@ def _pair(ctx: Context, direction: Direction) -> Facts:
         comparison = mover.compare(part, direction, (live, other))
         facts["tables"] += comparison.items
         facts["rows"] += comparison.rows
-        facts["differences"] += [f"{part.name}: {difference}" for difference in comparison.differences]
+        facts["differences"] += [say("steps.of", name=part.name, said=difference) for difference in comparison.differences]
     facts["equal"] = not facts["differences"]
     return facts
 
@@ -55,7 +56,7 @@ def now(ctx: Context) -> Facts:
         try:
             guard = guarding.GuardProcess(cutover.specification(ctx, "back", attempt, mode="snapshot"))
         except CutoverAborted as error:
-            ctx.say(f"cannot look now: {error.what}")
+            ctx.say(str(say("steps.cannot_look", said=error.says)))
             time.sleep(2.0)
             continue
         result = guard.go()
@@ -70,9 +71,9 @@ def now(ctx: Context) -> Facts:
         break
     if not facts:  # not a difference: nothing speaks for going back
         raise NeedsPerson(
-            f"both sides could not be seen at one point in {TRIES} tries",
+            say("steps.no_point", tries=TRIES),
             where=ctx.system.id,
-            remedy="end what keeps transactions open on either side, then `orchestrator resume`",
+            remedy=say("steps.end_transactions"),
         )
     _insist(facts)
     return facts
@@ -81,9 +82,9 @@ def now(ctx: Context) -> Facts:
 def _insist(facts: Facts) -> None:
     if not facts["equal"]:
         raise StepFailed(
-            f"the two sides differ: {'; '.join(facts['differences'])}",
+            say("steps.sides_differ", facts=tuple(facts["differences"])),
             where="comparison",
-            remedy="find out who wrote where; the way back keeps what the live side has",
+            remedy=say("steps.who_wrote"),
         )
 
 

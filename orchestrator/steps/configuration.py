@@ -10,13 +10,14 @@ import dataclasses
 import re
 from collections.abc import Mapping
 
-from orchestrator.errors import Finding, OrchestratorError, StepFailed
+from orchestrator.errors import Finding, OrchestratorError, StepFailed, words_of
 from orchestrator.hosts import carried
 from orchestrator.hosts.configuration import EditRefused, edit
 from orchestrator.hosts.services import CarriedFile
 from orchestrator.models import ConfigFile, FileTree, Service
 from orchestrator.steps.base import Context
 from orchestrator.steps.references import DATABASE_WORDS, DEVICE_WORDS, REFERENCE, Reached, make_table
+from orchestrator.texts import Words, say
 
 _WITHIN = re.compile(r"\{(@(?:listen|database|device)\.[^\s{}]+)\}")
 PASSWORD = "password"  # noqa: S105 - the word that refers to one
@@ -36,9 +37,9 @@ def edited_files(
             content = edit(file.format, former.content, values)
         except EditRefused as error:
             raise StepFailed(
-                f"{file.path} ({file.format}) cannot be edited: {error}",
+                say("steps.file_uneditable", path=file.path, format=file.format, error=words_of(error)),
                 where=f"{service.host} › {service.name}",
-                remedy="correct the key or the format in the inventory",
+                remedy=say("steps.correct_key"),
             ) from error
         found.append(dataclasses.replace(former, content=content))
     return tuple(found)
@@ -53,7 +54,7 @@ def _fill(value: str, table: Mapping[str, str], service: str, file: ConfigFile, 
     """A literal; a reference; or a text with references in braces, ``jdbc:postgresql://{@database.host}:{@database.port}/x``."""
     if unknown := [word for word in _words(value) if word not in table]:
         raise StepFailed(
-            f"{key} refers to {unknown[0]}, which nothing stands for", where=f"{service} › {file.path}", remedy="correct the inventory"
+            say("steps.refers_nothing", key=key, reference=unknown[0]), where=f"{service} › {file.path}", remedy=say("steps.correct_inventory")
         )
     if REFERENCE.match(value):
         return table[value]
@@ -77,20 +78,25 @@ def find_problems(ctx: Context) -> list[Finding]:
     devices = [Reached(device.name, dict.fromkeys(DEVICE_WORDS, "")) for device in ctx.system.devices]
     table = make_table({"address": "", "port": ""}, databases, devices)
     return [
-        Finding("configuration", "error", problem, "correct the service's `files` in the inventory", system=ctx.system.id)
+        Finding("configuration", "error", problem, say("steps.correct_files"), system=ctx.system.id)
         for service in ctx.system.services
         for file in service.files
         for problem in _problems_of(ctx, service, file, table)
     ]
 
 
-def _problems_of(ctx: Context, service: Service, file: ConfigFile, table: Mapping[str, str]) -> list[str]:
-    unknown = [f"{service.name}: {file.path}: {word}: nothing stands for it" for v in file.set.values() for word in _words(v) if word not in table]
+def _problems_of(ctx: Context, service: Service, file: ConfigFile, table: Mapping[str, str]) -> list[Words]:
+    unknown: list[Words] = [
+        say("steps.file_reference", service=service.name, file=file.path, word=word)
+        for value in file.set.values()
+        for word in _words(value)
+        if word not in table
+    ]
     if ctx.world.source(service.host).manager == "processes":
-        return [*unknown, f"{service.name}: {file.path}: files are edited only where systemd keeps the service"]
+        return [*unknown, say("steps.files_systemd", service=service.name, file=file.path)]
     try:
         content = carried.read_file(ctx.world.ssh(ctx.world.source(service.host)), file.path).content
         edit(file.format, content, dict.fromkeys(file.set, "0"))
     except (EditRefused, OrchestratorError) as error:
-        return [*unknown, f"{service.name}: {file.path}: {error}"]
+        return [*unknown, say("steps.file_says", service=service.name, file=file.path, error=words_of(error))]
     return unknown

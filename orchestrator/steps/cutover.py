@@ -17,6 +17,8 @@ from orchestrator.steps import gates, holders, previews, settling
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
 from orchestrator.steps.citizens import HEALTHY_SECONDS, Probes, put_on_record
 from orchestrator.steps.parts import fences, parts
+from orchestrator.texts import Words, kept, pack, say
+from orchestrator.texts.names import side_name
 
 TRIES = 5
 OPENING_MS = 200
@@ -77,56 +79,62 @@ def _attempts(ctx: Context, direction: str, probes: Probes) -> tuple[dict[str, A
         try:
             guard = guarding.GuardProcess(specification(ctx, direction, attempt, probes=probes.samples()))
         except CutoverAborted as error:
-            seen.append({"attempt": attempt, "outcome": "refused", "reason": error.what})
-            ctx.say(f"attempt {number}: not begun: {error.what}")
+            seen.append({"attempt": attempt, "outcome": "refused", "reason": kept(error.says)} | _packed(error.says))
+            ctx.say(str(say("steps.attempt_not_begun", number=number, said=error.says)))
             time.sleep(1.0)
             continue
         try:
             result = guard.go(lambda event: ctx.say(f"guard: {event}"))
         except NeedsPerson as error:  # citizens must not wait for a person where the control rows can be read
             guard.done()
-            result = _without_guard(ctx, direction, attempt, error.what)
+            result = _without_guard(ctx, direction, attempt, error.says)
         seen.append(result)
         if result["outcome"] == "switched":
             ctx.records.set_live(sides(direction)[1])  # before anything else that could fail
             ctx.world.guard = guard if result["snapshots"] else None
             if result.get("problems"):
-                _follow(ctx, direction, result["problems"])
+                _follow(ctx, direction, guarding.problems_of(result))
             return result, seen
         guard.done()
         if result["outcome"] == "stuck":
             raise NeedsPerson(
-                f"the guard stopped: {result['reason']}",
+                say("steps.guard_stopped", reason=guarding.reason_of(result)),
                 where=attempt,
-                remedy="`orchestrator resume` reads the control rows and settles it",
+                remedy=say("steps.resume_settles"),
             )
-        ctx.say(f"attempt {number}: aborted, the {sides(direction)[0]} is open again: {result['reason']}")
+        ctx.say(str(say("steps.attempt_aborted", number=number, side=side_name(sides(direction)[0]), reason=guarding.reason_of(result))))
         if result.get("problems"):
-            _follow(ctx, direction, result["problems"])
+            _follow(ctx, direction, guarding.problems_of(result))
         time.sleep(1.0)
-    reasons = "; ".join(str(s["reason"]) for s in seen)
+    reasons = tuple(map(guarding.reason_of, seen))
     raise NeedsPerson(
-        f"{TRIES} attempts did not fit into the budget and were given up before the switch: {reasons}",
+        say("steps.attempts_failed", tries=TRIES, reasons=reasons),
         where=ctx.system.id,
-        remedy="citizens are served where they were; end what holds transactions open and `orchestrator resume`, or `orchestrator rollback`",
+        remedy=say("steps.end_and_resume"),
     )
 
 
-def _follow(ctx: Context, direction: str, problems: list[str]) -> None:
+def _packed(reason: Words) -> dict[str, Any]:
+    """As the guard says its own reasons."""
+    return {"says": {"reason": pack(reason), "problems": []}}
+
+
+def _follow(ctx: Context, direction: str, problems: Sequence[Words]) -> None:
     """A side is open, but something did not follow: once more from here, then a person. The side that is open stays open."""
-    ctx.say(f"not everything followed: {'; '.join(problems)}; trying again")
+    ctx.say(str(say("steps.not_followed", problems=tuple(problems))))
     settling.settle_rows(ctx, direction)
 
 
-def _without_guard(ctx: Context, direction: str, attempt: str, why: str) -> dict[str, Any]:
+def _without_guard(ctx: Context, direction: str, attempt: str, why: Words) -> dict[str, Any]:
     """What an attempt came to whose guard vanished: settled at once. Raises NeedsPerson when a side cannot be seen."""
-    ctx.say(f"{why}; reading the control rows")
+    ctx.say(str(say("steps.reading_rows", why=why)))
     began, monotonic = time.time(), time.monotonic()
     switched = settling.by_the_control_rows(ctx, direction) is not None
     return {
         "attempt": attempt,
         "outcome": "switched" if switched else "aborted",
-        "reason": why,
+        "reason": kept(why),
+        **_packed(why),
         "started": began,
         "ended": time.time(),
         "monotonic": [monotonic, time.monotonic()],
@@ -136,7 +144,7 @@ def _without_guard(ctx: Context, direction: str, attempt: str, why: str) -> dict
 
 
 def _measure(
-    ctx: Context, direction: str, probes: Probes, attempts: list[dict[str, Any]], unconfirmed: Sequence[str] = ()
+    ctx: Context, direction: str, probes: Probes, attempts: list[dict[str, Any]], unconfirmed: Sequence[Words] = ()
 ) -> Facts:
     """Puts on record what clients had from the first attempt until the system was confirmed (or is not, in words)."""
     result = attempts[-1]
@@ -151,12 +159,12 @@ def _measure(
         "attempts": len(attempts),
         "aborted": aborted,
         "switched_at": result["ended"],
-        "not_confirmed": list(unconfirmed),
+        "not_confirmed": list(map(kept, unconfirmed)),
     }
     if ctx.world.movable_databases:  # else citizens follow by the entry alone, which is measured there
         put_on_record(ctx, direction, seen, began=begin, ended=end, detail=detail)
     if unconfirmed:
-        ctx.say(f"switched, and clients are not all answered: {'; '.join(unconfirmed)}")
+        ctx.say(str(say("steps.not_all_answered", unconfirmed=tuple(unconfirmed))))
     return {
         "attempt": result["attempt"],
         "timings_ms": result["timings_ms"],

@@ -14,18 +14,19 @@ from orchestrator.gateways.haproxy import Runtime
 from orchestrator.models import Device
 from orchestrator.steps import gates, people, previews
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
+from orchestrator.texts import say
 from orchestrator.tools import health
 from orchestrator.tools.device_cli import DeviceCli
 
 CARRY = [
-    ("power_off", "设备断电并下架", "power the device off and take it out of the rack"),
-    ("transport", "设备运往云中心", "carry the device to the cloud centre"),
-    ("power_on", "设备上架加电", "rack the device and power it on"),
+    ("power_off", say("steps.task_power_off")),
+    ("transport", say("steps.task_transport")),
+    ("power_on", say("steps.task_power_on")),
 ]
 CARRY_BACK = [
-    ("power_off_back", "设备断电并下架（运回）", "power the device off and take it out of the rack (going back)"),
-    ("transport_back", "设备运回原机房", "carry the device back to the old room"),
-    ("power_on_back", "设备在原机房上架加电", "rack the device in the old room and power it on"),
+    ("power_off_back", say("steps.task_power_off_back")),
+    ("transport_back", say("steps.task_transport_back")),
+    ("power_on_back", say("steps.task_power_on_back")),
 ]
 
 
@@ -113,7 +114,9 @@ def _set_network(ctx: Context, device: Device, address: str) -> None:
         for words in (["set", "network", "address", address, "port", str(device.port)], ["commit"]):
             answer = cli.command(words)
             if "error" in answer.lower():
-                raise StepFailed(f"the device answered: {answer.strip()}", where=device.name, remedy="configure it by hand, then resume")
+                raise StepFailed(
+                    say("steps.device_answered", answer=answer.strip()), where=device.name, remedy=say("steps.configure_by_hand")
+                )
 
 
 def _wait_answer(device: Device, address: str) -> None:
@@ -121,9 +124,9 @@ def _wait_answer(device: Device, address: str) -> None:
     while not health.answers(address, device.port or 0):
         if time.monotonic() > until:
             raise StepFailed(
-                "the device does not answer at its new place",
+                say("steps.device_silent"),
                 where=f"{device.name} {address}:{device.port}",
-                remedy="look at its cabling and its configuration",
+                remedy=say("steps.look_cabling"),
             )
         time.sleep(0.1)
 
@@ -134,7 +137,7 @@ def _await_link(ctx: Context) -> None:
         for runtime in _runtimes(ctx):
             while not runtime.servers(f"device-{device.name}").get("dev", "").startswith("UP"):
                 if time.monotonic() > until:
-                    raise StepFailed("the link does not find the device", where=device.name, remedy="look at the gateway's HAProxy")
+                    raise StepFailed(say("steps.link_finds_no_device"), where=device.name, remedy=say("steps.look_gateway_haproxy"))
                 time.sleep(0.05)
 
 
@@ -185,7 +188,7 @@ ANNOUNCE = Step(
     preview=previews.device_outage,
 )
 CARRIAGE = Step(id="carry_device", effect=Effect.REVERSIBLE, run=carry, observe=_carried, undo_source=take_back,
-    preview=previews.people("carried by people"),
+    preview=previews.people(say("steps.how_carried")),
 )  # fmt: skip
 CONFIGURE = Step(
     id="configure_device",
@@ -193,5 +196,5 @@ CONFIGURE = Step(
     run=configure,
     observe=_configured,
     undo_source=take_back,
-    preview=previews.new_addresses("links lead to"),
+    preview=previews.new_addresses(say("steps.how_links_lead")),
 )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from orchestrator.cutover import guarding
-from orchestrator.errors import Finding, OrchestratorError, StepFailed
+from orchestrator.errors import Finding, OrchestratorError, StepFailed, words_of
 from orchestrator.gateways.haproxy_entry import HaproxyEntry
 from orchestrator.gateways.holder import NotFollowed
 from orchestrator.models import Service
@@ -15,7 +15,7 @@ from orchestrator.movers.contract import Direction
 from orchestrator.steps import files, previews
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
 from orchestrator.steps.citizens import Probes, put_on_record
-from orchestrator.texts import kept
+from orchestrator.texts import Words, kept, say
 
 IDLE_SECONDS = 10.0
 
@@ -29,7 +29,7 @@ def opened_entry(ctx: Context, to: str) -> Iterator[HaproxyEntry]:
     """The entry with its channels, leading every service of the system to ``to`` (``source`` or ``target``)."""
     gateway = ctx.sites.entry
     if gateway is None:
-        raise StepFailed("sites.yaml names no entry", where="sites.yaml", remedy="add the load balancer by which citizens come in")
+        raise StepFailed(say("steps.no_entry"), where="sites.yaml", remedy=say("steps.add_balancer"))
     channel = []
     if gateway.ssh is not None and ctx.settings.known_hosts is not None and ctx.settings.ssh_key is not None:
         channel = guarding.channel(gateway.ssh, ctx.settings.known_hosts, ctx.settings.ssh_key)
@@ -66,11 +66,9 @@ def _shift(ctx: Context, direction: Direction) -> Facts:
             entry.stage()
             entry.switch_and_resume()
         facts: Facts = {"files_ahead": ahead, "files": _settle_files(ctx, back=direction is Direction.BACK)}
-        unconfirmed = probes.wait_healthy()
+        unconfirmed = list(map(kept, probes.wait_healthy()))
     except (NotFollowed, OSError) as error:
-        raise StepFailed(
-            str(error), where="entry", remedy="traffic stays where it was; look at the instances, then `orchestrator resume`"
-        ) from error
+        raise StepFailed(words_of(error), where="entry", remedy=say("steps.traffic_stays")) from error
     finally:
         probes.stop()
     if probes.probes:
@@ -129,9 +127,9 @@ def back(ctx: Context) -> Facts:
     for service in _services(ctx):
         if problem := ctx.world.find_illness(service, ctx.world.source(service.host), limit=10):
             raise StepFailed(
-                f"the old instance {service.name} is not healthy: {problem}",
+                say("steps.old_instance_ill", name=service.name, problem=problem),
                 where=service.host,
-                remedy="start it, then `orchestrator resume`",
+                remedy=say("steps.start_and_resume"),
             )
     facts = _shift(ctx, Direction.BACK)
     with opened_entry(ctx, "source") as entry:
@@ -156,7 +154,7 @@ def undo(ctx: Context) -> None:
         back(ctx)
 
 
-def keep_led(ctx: Context) -> list[str]:
+def keep_led(ctx: Context) -> list[Words]:
     """For the trial run and acceptance: the entry as it was switched. Where it is not (restarted, changed by hand) it is switched
     again, with a word about it; what cannot be mended is returned."""
     if not _services(ctx) or not ctx.world.targets:
@@ -169,9 +167,9 @@ def keep_led(ctx: Context) -> list[str]:
             entry.stage()
             entry.switch_and_resume()
     except (NotFollowed, OrchestratorError, OSError) as error:
-        return [f"the entry: {str(error).strip()}"]
+        return [say("steps.entry_says", said=words_of(error))]
     ctx.records.event("entry_led_again", {"problems": [kept(problem) for problem in problems]})
-    ctx.say(f"the entry was not as it was switched ({'; '.join(map(str, problems))}): led again")
+    ctx.say(str(say("steps.entry_led_again", problems=tuple(problems))))
     return []
 
 
@@ -179,13 +177,13 @@ def find_problems(ctx: Context) -> list[Finding]:
     """For preflight: what the entry cannot do for this system, and what a person should know."""
     if not _services(ctx) or ctx.sites.entry is None:
         return []
-    remedy = "mend it on the entry, or correct sites.yaml"
+    remedy = say("steps.mend_entry")
     try:
         with opened_entry(ctx, "source") as entry:
             found = [Finding("entry", "error", problem, remedy, system=ctx.system.id) for problem in entry.obstacles()]
             return found + [Finding("entry-note", "warning", note, remedy, system=ctx.system.id) for note in entry.find_warnings()]
     except (OrchestratorError, OSError) as error:
-        return [Finding("entry", "error", f"the entry cannot be asked: {str(error).strip()}", remedy, system=ctx.system.id)]
+        return [Finding("entry", "error", say("steps.entry_not_asked", said=words_of(error)), remedy, system=ctx.system.id)]
 
 
 STEP = Step(

@@ -21,6 +21,7 @@ from orchestrator.movers.files.merge import Merge, find_overtaken, plan_merge
 from orchestrator.movers.files.trees import Rsync
 from orchestrator.steps import configuration, previews
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
+from orchestrator.texts import say
 
 NAMED = 20
 """How many names a fact or an error spells out; the count is always whole."""
@@ -98,9 +99,9 @@ def ids(ctx: Context, sender: Place, receiver: Place) -> list[str]:
     mapped = accounts.map_ids(owners, ctx.world.ssh(receiver.host))
     if mapped.strangers:
         raise StepFailed(
-            f"files of {', '.join(mapped.strangers)} have no owner by name, and would be somebody else's on {receiver.host.name}",
+            say("steps.no_owner", strangers=tuple(mapped.strangers), host=receiver.host.name),
             where=f"{sender.host.name}:{sender.path}",
-            remedy="give them an owner on the source, then migrate again",
+            remedy=say("steps.give_owner"),
         )
     return mapped.options()
 
@@ -222,7 +223,7 @@ def merge(ctx: Context, tree: FileTree, *, back: bool) -> Facts:
         keep_base(ctx, tree, "back", read(ctx, drained))
     kept = _count_quarantined(ctx, live, quarantine)
     for name in plan.both[:NAMED]:
-        ctx.say(f"changed on both sides, the newer one stays: {tree.path}/{shown(name)}")
+        ctx.say(str(say("steps.changed_both", path=tree.path, name=shown(name))))
     return {
         "compared": len(here), "copied": copied, "deleted": len(plan.remove),
         "changed_on_both": [shown(name) for name in plan.both[:NAMED]], "changed_on_both_count": len(plan.both),
@@ -277,9 +278,9 @@ def _must_be_equal(ctx: Context, tree: FileTree, plan: Merge, drained: Manifest,
     left = [line for line in differences(ours, theirs) if not line.startswith(".: ")]
     if left:
         raise StepFailed(
-            f"{len(left)} files did not follow: {'; '.join(left[:5])}",
+            say("steps.not_followed_files", count=len(left), some=tuple(left[:5])),
             where=f"{ctx.system.id} {tree.path}",
-            remedy="look at both sides; nothing was deleted; then resume",
+            remedy=say("steps.look_both_resume"),
             retryable=True,
         )
 

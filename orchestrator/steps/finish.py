@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from orchestrator.errors import StepFailed
 from orchestrator.steps import previews
 from orchestrator.steps.base import Context, Coverage, Effect, Facts, Observed, Preview, Step
 from orchestrator.steps.parts import parts
+from orchestrator.texts import Value, say
 
 
 def baseline(ctx: Context) -> Facts:
@@ -16,7 +19,7 @@ def baseline(ctx: Context) -> Facts:
 def preview_baseline(ctx: Context, _connect: bool) -> Preview:
     """The step itself: it reads the inventory alone."""
     baseline(ctx)
-    return Preview(Coverage.EXECUTED, "what the inventory says was captured")
+    return Preview(Coverage.EXECUTED, say("steps.how_baseline"))
 
 
 def _unchanged(ctx: Context) -> Facts:
@@ -35,11 +38,17 @@ def compare_unchanged(ctx: Context) -> Facts:
     missing = [name for name in ("security_owner", "data_owner") if not after[name]]
     if differ or missing:
         raise StepFailed(
-            f"the three unchanged (R6): differs {differ}, missing {missing}",
+            say("steps.three_unchanged", differ=_differences(differ), missing=tuple(missing) or say("steps.none")),
             where=ctx.system.id,
-            remedy="the department answers in the inventory, then resume",
+            remedy=say("steps.department_answers"),
         )
     return {"unchanged": sorted(after)}
+
+
+def _differences(differ: dict[str, tuple[Any, Any]]) -> Value:
+    return tuple(say("steps.differs", name=name, before=str(before), after=str(after)) for name, (before, after) in differ.items()) or say(
+        "steps.none"
+    )
 
 
 def end_way_back(ctx: Context) -> Facts:

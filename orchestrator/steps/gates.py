@@ -6,10 +6,10 @@ import datetime as dt
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from orchestrator import texts
 from orchestrator.errors import NeedsPerson, Refused, Waiting
 from orchestrator.steps import previews
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
+from orchestrator.texts import say
 
 if TYPE_CHECKING:
     from orchestrator.planning.programme import Programme
@@ -36,16 +36,15 @@ def gate(name: str, before: Callable[[Context], None] | None = None) -> Step:
         if row["state"] == "open":
             digest = ctx.plan.digest[:12]
             raise Waiting(
-                texts.text("say.waits_gate", gate=texts.text(f"gate.{name}"), digest=digest),
+                say("say.waits_gate", gate=say(f"gate.{name}"), digest=digest),
                 where=ctx.system.id,
-                remedy=texts.text("say.decide", command=verb, system=ctx.system.id, digest=digest),
+                remedy=say("say.decide", command=verb, system=ctx.system.id, digest=digest),
             )
         if row["state"] == "refused":
-            gate_name = texts.english(f"gate.{name}")
             raise Refused(
-                f"{gate_name} was refused by {row['actor']}: {row['reason']}",
+                say("steps.gate_refused", gate=say(f"gate.{name}"), actor=str(row["actor"]), reason=str(row["reason"])),
                 where=ctx.system.id,
-                remedy="mend what they name, then migrate again",
+                remedy=say("steps.mend_named"),
             )
         return {"actor": row["actor"], "decided": row["decided"], "digest": row["digest"]}
 
@@ -82,7 +81,7 @@ def wait_window(ctx: Context) -> Facts:
 
     held = ctx.records.held()
     if held:
-        raise Waiting(f"all cutovers are held: {held}", where=ctx.system.id, remedy="`orchestrator hold --off` lets them go on")
+        raise Waiting(say("steps.all_held", held=held), where=ctx.system.id, remedy=say("steps.hold_off"))
     programme, at = _programme(ctx), now()
     approved, here = local(dt.datetime.fromisoformat(str(APPROVAL.run(ctx)["decided"])), programme), local(at, programme)
     entry = next(e for e in ctx.plan.entries if e.system == ctx.system.id)
@@ -92,22 +91,23 @@ def wait_window(ctx: Context) -> Facts:
         if named
         else Opening(local(entry.window_start, programme), local(entry.window_end, programme), entry.window_rule)
     )
-    span = f"{opening.start:%Y-%m-%d %H:%M} to {opening.end:%Y-%m-%d %H:%M}, {opening.rule}"
+    times = (f"{moment:%Y-%m-%d %H:%M}" for moment in (opening.start, opening.end))
+    span = say("steps.span", start=next(times), end=next(times), rule=opening.rule)
     if here < opening.start:
-        raise Waiting(f"the cutover window ({span})", where=ctx.system.id, remedy="wait, or change the plan")
+        raise Waiting(say("steps.wait_window", span=span), where=ctx.system.id, remedy=say("steps.wait_or_change"))
     if here >= opening.end or approved >= opening.end:
         ctx.records.ask_again("approve_cutover")
         raise Waiting(
-            f"{texts.english('gate.approve_cutover')} of plan {ctx.plan.digest[:12]} for another window: the approved one is over ({span})",
+            say("steps.other_window", gate=say("gate.approve_cutover"), digest=ctx.plan.digest[:12], span=span),
             where=ctx.system.id,
-            remedy=f"another person runs `orchestrator approve {ctx.system.id} --digest {ctx.plan.digest[:12]}`: it is for the next opening",
+            remedy=say("steps.approve_next", system=ctx.system.id, digest=ctx.plan.digest[:12]),
         )
     rule = rule_at(ctx, at.timestamp())
     if rule is None:
         raise Waiting(
-            f"the approved window ({span}) is no window of the system any more",
+            say("steps.window_gone", span=span),
             where=ctx.system.id,
-            remedy="windows or blackouts have changed: when it is over, another approval is asked for; or plan again",
+            remedy=say("steps.windows_changed"),
         )
     return {"rule": rule, "at": at.isoformat(timespec="seconds")}
 
@@ -156,9 +156,9 @@ def _may_be_accepted(ctx: Context) -> None:
     problems = watch.way_back_problems(ctx)
     if problems:
         raise NeedsPerson(
-            f"final acceptance is not allowed: {'; '.join(problems)}",
+            say("steps.no_acceptance", problems=tuple(problems)),
             where=ctx.system.id,
-            remedy="mend the way back, or `orchestrator rollback`",
+            remedy=say("steps.mend_way_back"),
         )
 
 

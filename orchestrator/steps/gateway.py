@@ -8,6 +8,7 @@ from orchestrator.steps import previews
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
 from orchestrator.steps.holders import opened_pgbouncer, sites_with_pgbouncer
 from orchestrator.steps.parts import parts
+from orchestrator.texts import say
 
 
 def run(ctx: Context) -> Facts:
@@ -20,7 +21,7 @@ def run(ctx: Context) -> Facts:
             gateway.learn_user(part.role, mover.credential(part))
             gateway.learn(part.name, Place(part.source.address, part.source.port))
     if problems := find_problems(ctx):
-        raise Refused(f"{len(problems)} findings on the gateways of {ctx.system.id}", findings=problems)
+        raise Refused(say("steps.gateway_findings", count=len(problems), system=ctx.system.id), findings=problems)
     return {"databases": [database.name for database in ctx.world.movable_databases]}
 
 
@@ -30,7 +31,7 @@ def find_problems(ctx: Context) -> list[Finding]:
     for site in sites_with_pgbouncer(ctx):
         with opened_pgbouncer(ctx, site, "source") as gateway:
             for problem in gateway.obstacles():
-                remedy = "mend it on the gateway, then resume (docs/gateway.md)"
+                remedy = say("steps.mend_gateway")
                 problems.append(Finding("gateway", "error", problem, remedy, system=ctx.system.id))
     return problems
 
@@ -39,12 +40,12 @@ def find_room_problems(ctx: Context) -> list[Finding]:
     """For preflight: whether the old room's gateway holds the databases, and its file can be changed. Reads only."""
     if not ctx.world.movable_databases:
         return []
-    remedy = "bring the gateway in front first, or correct its file (docs/gateway.md)"
+    remedy = say("steps.bring_gateway")
     try:
         with opened_pgbouncer(ctx, ctx.world.room, "source") as gateway:
             found = gateway.find_problems()
     except Exception as error:  # noqa: BLE001 - whatever keeps us from asking it is one finding
-        found = [f"the gateway cannot be asked: {str(error).strip()}"]
+        found = [say("steps.gateway_not_asked", said=str(error).strip())]
     return [Finding("gateway", "error", problem, remedy, system=ctx.system.id) for problem in found]
 
 

@@ -7,12 +7,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from orchestrator.cutover import guarding, kinds
-from orchestrator.errors import NeedsPerson
+from orchestrator.errors import NeedsPerson, words_of
 from orchestrator.gateways import pgbouncer
 from orchestrator.gateways.holder import Holder, Place
 from orchestrator.gateways.pgbouncer import Lead, PgBouncer
 from orchestrator.models import Site
 from orchestrator.steps.base import Context
+from orchestrator.texts import Words, kept, say
+from orchestrator.texts.names import side_name
 
 
 def sites_with_pgbouncer(ctx: Context) -> list[Site]:
@@ -63,13 +65,13 @@ def _lead(ctx: Context, holder: Holder) -> None:
     except OSError as error:
         if not holder.is_led():
             raise
-        ctx.records.event("gateway_file_owed", {"gateway": holder.where, "why": str(error)})
-        ctx.say(f"{holder.where} serves the right side, but its file could not be written: {error}")
+        ctx.records.event("gateway_file_owed", {"gateway": kept(holder.where), "why": kept(words_of(error))})
+        ctx.say(str(say("steps.file_owed", where=holder.where, error=words_of(error))))
     finally:
         holder.disconnect()
 
 
-def lead_room(ctx: Context, side: str) -> list[str]:
+def lead_room(ctx: Context, side: str) -> list[Words]:
     """Leads the old room's gateway to a side; that of a cloud that may be lost follows if it answers. What did not follow there
     is returned. Raises NeedsPerson when the room's does not."""
     owed = []
@@ -77,12 +79,12 @@ def lead_room(ctx: Context, side: str) -> list[str]:
         try:
             _lead(ctx, kinds.make_holder(describe_pgbouncer(ctx, site, side)))
         except Exception as error:
-            said = str(error).strip() or type(error).__name__
+            said = words_of(error)
             if site.kind == "room":
                 raise NeedsPerson(
-                    f"the {side} is live, but the room's gateway does not follow: {said}",
+                    say("steps.room_not_follows", side=side_name(side), said=said),
                     where=ctx.system.id,
-                    remedy="bring the gateway back and `orchestrator resume`: its clients wait until then",
+                    remedy=say("steps.bring_gateway_back"),
                 ) from error
             owed.append(said)
     return owed
@@ -96,10 +98,10 @@ def lead_to(ctx: Context, side: str) -> None:
         try:
             _lead(ctx, kinds.make_holder(spec))
         except Exception as error:  # noqa: BLE001 - the others' clients must not wait for this one
-            failed.append(str(error).strip() or type(error).__name__)
+            failed.append(words_of(error))
     if failed:
         raise NeedsPerson(
-            f"the {side} is live, but a gateway does not follow: {'; '.join(failed)}",
+            say("steps.gateway_not_follows", side=side_name(side), failed=tuple(failed)),
             where=ctx.system.id,
-            remedy="bring the gateway back and `orchestrator resume`: its clients wait until then",
+            remedy=say("steps.bring_gateway_back"),
         )

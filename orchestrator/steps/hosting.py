@@ -19,17 +19,18 @@ from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
 from orchestrator.steps.entry import opened_entry
 from orchestrator.steps.machine import ANNOUNCED, adopt
 from orchestrator.steps.world import START_SECONDS
+from orchestrator.texts import say
 from orchestrator.tools import health
 
 BOOT_SECONDS = 300.0
 """How long a machine that was switched on at the new place may take until it answers."""
 CARRY = [
-    ("power_off", "服务器关机断电", "power the machines off"),
-    ("transport", "运输至云中心", "transport to the cloud centre"),
-    ("rack", "上架布线", "rack and cable"),
-    ("power_on", "加电开机", "power on"),
+    ("power_off", say("steps.task_shut_down")),
+    ("transport", say("steps.task_machines_transport")),
+    ("rack", say("steps.task_rack")),
+    ("power_on", say("steps.task_switch_on")),
 ]
-CARRY_BACK = [(f"{name}_back", f"{zh}（运回原机房）", f"{en} (going back)") for name, zh, en in CARRY]
+CARRY_BACK = [(f"{name}_back", say("steps.going_back", what=what)) for name, what in CARRY]
 
 
 def _probe(ctx: Context) -> Probe:
@@ -95,9 +96,9 @@ def carry(ctx: Context) -> Facts:
     if _carried(ctx) is not Observed.DONE:
         silent = [f"{h.name} {h.address}" for h in ctx.world.targets.values() if not health.answers(h.address, h.ssh_port)]
         raise StepFailed(
-            f"does not answer {BOOT_SECONDS:g} s after it was switched on: {', '.join(silent)}",
+            say("steps.no_boot", seconds=BOOT_SECONDS, silent=tuple(silent)),
             where=ctx.system.id,
-            remedy="it goes back to its old place; look at its console there",
+            remedy=say("steps.goes_back_console"),
         )
     return {"tasks": tasks}
 
@@ -121,9 +122,9 @@ def _insist_on_time(ctx: Context) -> None:
     if turn_back is None or not under_way or time.time() < turn_back or "power_on" in ctx.records.tasks_done("carry_machines"):
         return
     raise StepFailed(
-        f"the turn-back time {dt.datetime.fromtimestamp(turn_back, dt.UTC):%Y-%m-%d %H:%M} UTC has passed and the machines are on their way",
+        say("steps.turn_back_passed", time=f"{dt.datetime.fromtimestamp(turn_back, dt.UTC):%Y-%m-%d %H:%M}"),
         where=ctx.system.id,
-        remedy="they go back within the window; plan another",
+        remedy=say("steps.go_back_window"),
     )
 
 
@@ -206,7 +207,7 @@ def _point(ctx: Context, to: str) -> None:
             for service in _led(ctx) if to == "source" else ():
                 entry.unlearn(service.name)
     except (NotFollowed, OSError) as error:
-        raise StepFailed(str(error), where="entry", remedy="look at the service where its machine stands, then resume") from error
+        raise StepFailed(str(error), where="entry", remedy=say("steps.look_service")) from error
 
 
 def _led(ctx: Context) -> list[Service]:
@@ -238,15 +239,15 @@ SHUT_DOWN = Step(
 )  # fmt: skip
 COLD_BACKUP = Step(
     id="cold_backup", effect=Effect.READ_ONLY, run=cold.run, observe=cold.observe, moves_data=True,
-    preview=previews.databases("kept cold, restored, compared"),
+    preview=previews.databases(say("steps.how_cold")),
 )  # fmt: skip
 CARRIAGE = Step(
     id="carry_machines", effect=Effect.REVERSIBLE, run=carry, observe=_carried, undo_source=carry_back,
-    preview=previews.people("carried by people"),
+    preview=previews.people(say("steps.how_carried")),
 )  # fmt: skip
 START = Step(
     id="start_there", effect=Effect.REVERSIBLE, run=start_there, observe=_runs_there, undo_source=take_down_there,
-    preview=previews.new_addresses("machines answer at"),
+    preview=previews.new_addresses(say("steps.how_machines_answer")),
 )  # fmt: skip
 ENTRY = Step(
     id="point_entry",

@@ -9,6 +9,7 @@ from orchestrator.errors import NeedsPerson
 from orchestrator.models import Host, Link
 from orchestrator.steps import previews
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
+from orchestrator.texts import say
 
 SECONDS = 3
 _KNOCK = 'exec 3<>"/dev/tcp/$0/$1"'
@@ -36,9 +37,9 @@ def run(ctx: Context) -> Facts:
                 lost.append(name)
     if lost:
         raise NeedsPerson(
-            f"the cloud does not reach what the old room reaches: {'; '.join(lost)}",
+            say("steps.cloud_reaches_not", lost=tuple(lost)),
             where=ctx.system.id,
-            remedy="open it in the cloud's network and at the peer, then `orchestrator resume`; or `orchestrator cancel`",
+            remedy=say("steps.open_links"),
         )
     return facts
 

@@ -17,6 +17,7 @@ from orchestrator.movers.side import Side
 from orchestrator.steps import holders
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
 from orchestrator.steps.parts import fences, parts
+from orchestrator.texts import kept, say
 
 
 def open_source(ctx: Context) -> Facts:
@@ -24,16 +25,16 @@ def open_source(ctx: Context) -> Facts:
     answering = [part.name for mover, part in parts(ctx) if part.target is not None and mover.answers(part, "target")]
     if answering:
         raise NeedsPerson(
-            f"the target of {', '.join(answering)} answers, and was declared lost: two sides must never take writes",
+            say("steps.lost_answers", answering=tuple(answering)),
             where=ctx.system.id,
-            remedy="power it off or cut it off the network, then `orchestrator resume`; its disks hold what the source lacks",
+            remedy=say("steps.power_off_target"),
         )
     attempt = f"{ctx.migration}-alone-{ctx.token}"
     lost = {part.name: mover.open_alone(part, attempt, ctx.token) for mover, part in parts(ctx)}
     for side in _sources(ctx):  # of a system without rows of its own, where there was no part to open
         side.open(attempt, ctx.token)
     ctx.records.set_live("source")
-    gateways_owed = holders.lead_room(ctx, "source")
+    gateways_owed = list(map(kept, holders.lead_room(ctx, "source")))
     named = [_name_loss(ctx, name, str(facts["kept_until"])) for name, facts in lost.items()]
     named += [texts.english("lost.files", path=tree.path) for tree in ctx.system.file_trees]
     ctx.records.event("lost_with_the_target", {"parts": lost, "named": named, "gateways_owed": gateways_owed})

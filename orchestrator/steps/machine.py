@@ -15,6 +15,7 @@ from orchestrator.steps import people
 from orchestrator.steps.base import Context, Facts
 from orchestrator.steps.references import Reached, make_table
 from orchestrator.steps.world import START_SECONDS, unit_name
+from orchestrator.texts import Words, say
 from orchestrator.tools import known_hosts
 
 ANNOUNCED = "outage_announced"
@@ -61,9 +62,9 @@ def data_directory(database: Database) -> str:
     """Raises Refused where the inventory does not say it."""
     if database.data_directory is None:
         raise Refused(
-            f"{database.name} has no data_directory",
+            say("steps.no_data_directory", name=database.name),
             where=database.host,
-            remedy="add it to the inventory: it is backed up cold and compared",
+            remedy=say("steps.add_data_directory"),
         )
     return database.data_directory
 
@@ -147,9 +148,9 @@ def insist_healthy(ctx: Context, host: Host) -> None:
         problem = ctx.world.find_illness(service, host, limit=limit)
         if problem:
             raise StepFailed(
-                f"{service.name} is not healthy: {problem}",
+                say("steps.service_ill", name=service.name, problem=problem),
                 where=f"{host.name} {host.address}",
-                remedy="read its log, mend it, then resume",
+                remedy=say("steps.read_log_mend"),
             )
 
 
@@ -224,21 +225,22 @@ def find_problems(ctx: Context) -> list[Finding]:
     """For preflight: what keeps the machines from being taken down, copied and started elsewhere. Reads only."""
     found = []
 
-    def add(code: str, message: str, remedy: str) -> None:
+    def add(code: str, message: Words, remedy: Words) -> None:
         found.append(Finding(code, "error", message, remedy, system=ctx.system.id))
 
     if ctx.sites.entry is None and any(service.entry for service in ctx.system.services):
-        add("entry", "sites.yaml names no entry", "add the load balancer by which citizens come in")
+        add("entry", say("steps.no_entry"), say("steps.add_balancer"))
     for database in ctx.system.databases:
         if database.data_directory is None:
-            add("data-directory", f"{database.name} has no data_directory", "add it to the inventory: it is backed up cold and compared")
+            add("data-directory", say("steps.no_data_directory", name=database.name), say("steps.add_data_directory"))
             continue
         host = ctx.world.source(database.host)
         try:
             connection = ctx.world.ssh(host)
             cluster.find_configuration(connection, database.data_directory)
             if host.manager == "systemd" and not cluster.find_unit(connection, database.data_directory):
-                add("server-down", f"no unit keeps a server of {database.data_directory} on {host.name}", "start it, or correct the path")
+                add("server-down", say("steps.no_unit_keeps", directory=database.data_directory, host=host.name), say("steps.start_or_path"))
         except OrchestratorError as error:
-            add("data-directory", f"{database.name}: {database.data_directory} on {host.name}: {error.what}", "correct the path")
+            where = {"name": database.name, "directory": database.data_directory, "host": host.name}
+            add("data-directory", say("steps.directory_says", said=error.says, **where), say("steps.correct_path"))
     return found

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from orchestrator.steps import gates, people, previews
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
+from orchestrator.texts import say
 
 TASKS = [
-    ("deploy", "建设单位在云上部署系统", "the builder deploys the system on the cloud"),
-    ("test_report", "提交测评报告", "hand in the test report"),
+    ("deploy", say("steps.task_deploy")),
+    ("test_report", say("steps.task_test_report")),
 ]
 
 
@@ -22,7 +23,7 @@ def trial(ctx: Context) -> Facts:
         "tasks": people.ask(
             ctx,
             "trial_use",
-            [("trial_report", "提交试运行报告", "hand in the trial-run report")],
+            [("trial_report", say("steps.task_trial_report"))],
             {"seconds": gates.trial_seconds(ctx)},
         )
     }
@@ -32,5 +33,5 @@ def _done(_: Context) -> Observed:
     return Observed.DONE
 
 
-BRING = Step(id="bring_onto_cloud", effect=Effect.READ_ONLY, run=bring, observe=_done, preview=previews.people("the builder deploys it"))
-TRIAL = Step(id="trial_use", effect=Effect.READ_ONLY, run=trial, observe=_done, preview=previews.people("the department uses it"))
+BRING = Step(id="bring_onto_cloud", effect=Effect.READ_ONLY, run=bring, observe=_done, preview=previews.people(say("steps.how_builder")))
+TRIAL = Step(id="trial_use", effect=Effect.READ_ONLY, run=trial, observe=_done, preview=previews.people(say("steps.how_department")))

@@ -14,6 +14,7 @@ from orchestrator.movers import contract, decision, registry
 from orchestrator.movers.contract import Direction, Hands, Moment, Mover, Part, Place
 from orchestrator.progress import Progress
 from orchestrator.steps.base import Context
+from orchestrator.texts import Words, kept, say
 
 if TYPE_CHECKING:
     from orchestrator.models import Database
@@ -93,9 +94,9 @@ def refuse_on(ctx: Context, moment: Moment) -> None:
     errors = [finding for finding in findings if finding.severity == "error"]
     for finding in findings:
         if finding.severity != "error":
-            ctx.say(f"warning: {finding.message}: {finding.remedy}")
+            ctx.say(str(say("steps.warning", says=finding.says, mend=finding.mend)))
     if errors:
-        raise Refused(f"{len(errors)} findings at the {moment} of {ctx.system.id}", findings=findings, where=ctx.system.id)
+        raise Refused(say("steps.findings_at", count=len(errors), moment=moment, system=ctx.system.id), findings=findings, where=ctx.system.id)
 
 
 def insist_unchanged(ctx: Context) -> None:
@@ -103,22 +104,22 @@ def insist_unchanged(ctx: Context) -> None:
     NeedsPerson naming everything that is not; nothing is touched."""
     errors = [finding for finding in _at_gate(ctx) if finding.severity == "error"]
     if errors:
-        named = "; ".join(f"{finding.message} ({finding.remedy})" for finding in errors)
+        named = tuple(say("steps.finding_and_mend", says=finding.says, mend=finding.mend) for finding in errors)
         raise NeedsPerson(
-            f"{len(errors)} findings before the switch: {named}",
+            say("steps.findings_before", count=len(errors), named=named),
             where=ctx.system.id,
-            remedy="mend them and `orchestrator resume`, or `orchestrator cancel`: the source is left as it was",
+            remedy=say("steps.mend_or_cancel"),
         )
 
 
-def name_changes(ctx: Context) -> list[str]:
+def name_changes(ctx: Context) -> list[Words]:
     """In the trial run: what was changed on either side since the copy. It is told and put on record, and stops nobody:
     whether to accept, or to go back without it, is a person's choice."""
-    changes = [finding.message for finding in _at_gate(ctx) if finding.code in ("changed", "sides-differ")]
+    changes = [finding.says for finding in _at_gate(ctx) if finding.code in ("changed", "sides-differ")]
     if changes:
-        ctx.records.event("changed_since_the_copy", {"changes": changes})
+        ctx.records.event("changed_since_the_copy", {"changes": [kept(change) for change in changes]})
         for change in changes:
-            ctx.say(f"not on both sides: {change}")
+            ctx.say(str(say("steps.not_on_both", change=change)))
     return changes
 
 

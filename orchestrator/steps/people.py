@@ -12,10 +12,11 @@ from orchestrator.hosts import handed_in
 from orchestrator.hosts.handed_in import HandedIn
 from orchestrator.models import Device, Host
 from orchestrator.steps.base import Context, Facts
+from orchestrator.texts import Sentence, Words, kept, say
 
-Task = tuple[str, str, str]
-"""Name, Chinese, English."""
-Judge = Callable[[Sequence[HandedIn]], list[str]]
+Task = tuple[str, Sentence]
+"""Name, and what is to be done."""
+Judge = Callable[[Sequence[HandedIn]], Sequence[Words]]
 """From the files that were handed in, each as it is now, to why they do not show it; empty: they do."""
 NAMED = 5
 KEPT_BYTES = 200_000_000
@@ -25,14 +26,16 @@ ACCEPTED = "evidence_accepted"
 def ask(ctx: Context, step: str, tasks: list[Task], detail: dict[str, Any]) -> Facts:
     """Opens the tasks one after the other. Raises Waiting at the first that is not done."""
     done: Facts = {}
-    for name, zh, en in tasks:
-        row = ctx.records.task(step, name, zh=zh, en=en, detail=detail)
+    for name, what in tasks:
+        row = ctx.records.task(step, name, zh=what.spoken("zh"), en=what.spoken("en"), detail=detail)
         if row["state"] != "done":
             why = [str(reason) for reason in (row["detail"] or {}).get("refused", ())]
             raise Waiting(
-                f"human task {row['id']}: {en}" + (f" (handed in before, and refused: {'; '.join(why[:NAMED])})" if why else ""),
+                say("steps.task_refused", number=row["id"], what=what, why=tuple(why[:NAMED]))
+                if why
+                else say("steps.task_waits", number=row["id"], what=what),
                 where=ctx.system.id,
-                remedy=f"`orchestrator task done {row['id']} --evidence …` when it is done",
+                remedy=say("steps.task_done_when", number=row["id"]),
             )
         done[name] = {"actor": row["actor"], "evidence": row["evidence"], "opened": row["opened"], "done": row["done"]}
         if files := (row["detail"] or {}).get("files"):
@@ -50,18 +53,18 @@ def ask_for_files(ctx: Context, step: str, task: Task, detail: dict[str, Any], j
     done = ask(ctx, step, [task], detail)
     accepted = _accepted(ctx, step, name, str(done[name]["done"]))
     if accepted is not None:
-        files, reasons = accepted, judge(accepted) if keep else []
+        files, reasons = accepted, list(judge(accepted)) if keep else []
     else:
         files, reasons = _look(ctx, [HandedIn.from_json(row) for row in done[name].get("files", ())])
         if not files and not reasons:
-            reasons = ["no file was handed in: `--file PATH`, or `--file HOST:/PATH` where it lies on a host of the system"]
+            reasons = [say("steps.no_file_handed")]
         if keep and not reasons:
             files = [_keep(ctx, file) for file in files]
-        reasons = reasons or judge(files)
+        reasons = reasons or list(judge(files))
     if reasons:
-        ctx.records.reopen_task(step, name, reasons)
+        ctx.records.reopen_task(step, name, [kept(reason) for reason in reasons])
         for reason in reasons:
-            ctx.say(f"{task[2]}: {reason}")
+            ctx.say(str(say("steps.of", name=task[1], said=reason)))
         ask(ctx, step, [task], detail)
     rows = [file.as_json() for file in files]
     if accepted is None:
@@ -92,17 +95,18 @@ def _keep(ctx: Context, file: HandedIn) -> HandedIn:
     return replace(handed_in.look_here(str(copy)), modified=file.modified)
 
 
-def _look(ctx: Context, named: Sequence[HandedIn]) -> tuple[list[HandedIn], list[str]]:
+def _look(ctx: Context, named: Sequence[HandedIn]) -> tuple[list[HandedIn], list[Words]]:
     """Every file as it is now, and what is wrong with those that are not as they were handed in."""
-    files, reasons = [], []
+    files: list[HandedIn] = []
+    reasons: list[Words] = []
     for before in named:
         try:
             now = _look_at(ctx, before)
         except OrchestratorError as error:
-            reasons.append(error.what)
+            reasons.append(error.says)
             continue
         if before.seen and now.sha256 != before.sha256:
-            reasons.append(f"{now.place} is not the file that was handed in: its content has changed since")
+            reasons.append(say("steps.file_changed", place=now.place))
         files.append(now)
     return files, reasons
 
@@ -113,14 +117,12 @@ def _look_at(ctx: Context, file: HandedIn) -> HandedIn:
     hosts = [*ctx.system.hosts, *ctx.world.targets.values()]
     host = next((host for host in hosts if host.name == file.host), None)
     if host is None:
-        raise Refused(f"{file.place}: {file.host} is no host of {ctx.system.id}", remedy="name one of its hosts, or a file of this machine")
+        raise Refused(say("steps.no_host_of", place=file.place, host=file.host, system=ctx.system.id), remedy=say("steps.name_host"))
     return handed_in.look_there(ctx.world.ssh(host), file)
 
 
 def new_address(thing: Host | Device) -> str:
     """Where a machine or device answers at the cloud centre. Raises Refused: nobody can guess it."""
     if thing.new_address is None:
-        raise Refused(
-            f"{thing.name} has no address at the cloud centre", where=thing.address, remedy="give it as new_address in the inventory"
-        )
+        raise Refused(say("steps.no_new_address", name=thing.name), where=thing.address, remedy=say("steps.give_new_address"))
     return thing.new_address

@@ -13,17 +13,27 @@ from orchestrator.steps import citizens, configuration, entry, gateway, machine,
 from orchestrator.steps.base import Context, Coverage, Effect, Facts, Observed, Preview, Step
 from orchestrator.steps.parts import parts
 from orchestrator.steps.world import SUFFIX
+from orchestrator.texts import Words, kept, say
 
 
 def run(ctx: Context) -> Facts:
     """Hosts answer, databases can be moved, files can be read, gateways know the databases. Raises Refused."""
+    findings, facts = look(ctx)
+    facts["warnings"] = [kept(finding.says) for finding in findings if finding.severity == "warning"]
+    if any(finding.severity == "error" for finding in findings):
+        raise Refused(say("steps.findings_before_migration", count=len(findings), system=ctx.system.id), findings=findings)
+    return facts
+
+
+def look(ctx: Context) -> tuple[list[Finding], Facts]:
+    """Every finding, and what was seen of the hosts. Raises Refused where no host can be asked at all."""
     findings: list[Finding] = []
     facts: Facts = {"hosts": {}}
     if ctx.settings.known_hosts is None or ctx.settings.ssh_key is None:
         raise Refused(
-            "known_hosts and ssh_key are not set",
+            say("steps.no_keys"),
             where="orchestrator.toml",
-            remedy="set both; `orchestrator hosts trust` fills known_hosts",
+            remedy=say("steps.set_keys"),
         )
     problems, facts["hosts"] = preflight_hosts.find_source_problems(ctx)
     findings += problems
@@ -35,10 +45,7 @@ def run(ctx: Context) -> Facts:
         findings += machine.find_problems(ctx)
     findings += entry.find_problems(ctx) + citizens.find_problems(ctx) + configuration.find_problems(ctx)
     findings += find_inventory_problems(ctx)
-    facts["warnings"] = [finding.message for finding in findings if finding.severity == "warning"]
-    if any(finding.severity == "error" for finding in findings):
-        raise Refused(f"{len(findings)} findings before the migration of {ctx.system.id}", findings=findings)
-    return facts
+    return findings, facts
 
 
 def find_inventory_problems(ctx: Context) -> list[Finding]:
@@ -46,8 +53,8 @@ def find_inventory_problems(ctx: Context) -> list[Finding]:
     findings = _new_addresses(ctx)
     for database in registry.vendor_run(ctx.system):
         if ctx.verdict.strategy != "cloud_deployment":
-            message = f"{database.name}: no mover for {database.engine}"
-            remedy = "it is vendor-run: cloud deployment has a runbook for it, or its vendor takes it off these machines first"
+            message = say("steps.no_mover", name=database.name, engine=database.engine)
+            remedy = say("steps.vendor_run_remedy")
             findings.append(_finding(ctx, "vendor-run", message, remedy))
     return findings + _services(ctx) + _cron_files(ctx) + _references(ctx) + _standing_servers(ctx)
 
@@ -60,8 +67,8 @@ def _standing_servers(ctx: Context) -> list[Finding]:
         server = standing.get(host.target or host.name + SUFFIX)
         if server is None or server.disk_gb is None or host.disk_gb is None or server.disk_gb >= host.disk_gb:
             continue
-        message = f"{server.name} has {server.disk_gb:g} GB of disk, and {host.name}, which it stands for, has {host.disk_gb:g} GB"
-        findings.append(_finding(ctx, "server-disk", message, "give it more, or name another server as the host's `target`"))
+        message = say("steps.server_disk_small", server=server.name, size=server.disk_gb, host=host.name, needed=host.disk_gb)
+        findings.append(_finding(ctx, "server-disk", message, say("steps.more_disk")))
     return findings
 
 
@@ -69,11 +76,11 @@ def _references(ctx: Context) -> list[Finding]:
     findings = []
     names = [database.name for database in ctx.system.databases]
     for service, variable, value, known in references.find_unknown(ctx.system, names):
-        message = f"{service}: {variable} refers to {value}, which nothing stands for"
-        findings.append(_finding(ctx, "reference", message, f"use one of {', '.join(known)}"))
+        message = say("steps.variable_refers", service=service, variable=variable, value=value)
+        findings.append(_finding(ctx, "reference", message, say("steps.use_one_of", known=tuple(known))))
     for name in sorted({name for name in names if names.count(name) > 1}):
-        message = f"two databases are called {name}: a gateway has one name for each"
-        findings.append(_finding(ctx, "same-name", message, "migrate them one after the other, as two systems"))
+        message = say("steps.same_name", name=name)
+        findings.append(_finding(ctx, "same-name", message, say("steps.one_after_other")))
     return findings
 
 
@@ -81,19 +88,18 @@ def preview(ctx: Context, connect: bool) -> Preview:
     """Offline what the inventory leaves open; with connections the whole preflight, which only reads."""
     if not connect:
         found = tuple(find_inventory_problems(ctx))
-        return Preview(Coverage.CHECKED, "what the inventory says; no host or database was asked", found)
+        return Preview(Coverage.CHECKED, say("steps.how_inventory"), found)
     try:
-        facts = run(ctx)
+        findings, _ = look(ctx)
     except OrchestratorError as error:
-        return Preview(Coverage.EXECUTED, "hosts, gateways and databases were asked", findings_of(error, "preflight", ctx.system.id))
-    warnings = tuple(Finding("preflight", "warning", words, "read it", system=ctx.system.id) for words in facts["warnings"])
-    return Preview(Coverage.EXECUTED, "hosts, gateways and databases were asked", warnings)
+        return Preview(Coverage.EXECUTED, say("steps.how_asked"), findings_of(error, "preflight", ctx.system.id))
+    return Preview(Coverage.EXECUTED, say("steps.how_asked"), tuple(findings))
 
 
 def _new_addresses(ctx: Context) -> list[Finding]:
     things: dict[str, Sequence[Host | Device]] = {"hosting": ctx.system.hosts, "device_relocation": ctx.system.devices}
     return [
-        _finding(ctx, "new-address", f"{thing.name} has no address at the cloud centre", "give it as new_address in the inventory")
+        _finding(ctx, "new-address", say("steps.no_new_address", name=thing.name), say("steps.give_new_address"))
         for thing in things.get(str(ctx.verdict.strategy), ())
         if thing.new_address is None
     ]
@@ -104,20 +110,20 @@ def _services(ctx: Context) -> list[Finding]:
     ports = ctx.sites.entry.ports if ctx.sites.entry else {}
     for service in ctx.system.services:
         if service.singleton is None:
-            message = f"{service.name}: may two instances run at once?"
-            findings.append(_finding(ctx, "singleton-unanswered", message, "answer `singleton` in the inventory"))
+            message = say("steps.singleton_unanswered", service=service.name)
+            findings.append(_finding(ctx, "singleton-unanswered", message, say("steps.answer_singleton")))
         if sum(map(bool, (service.command, service.unit, service.cron))) > 1:
-            message = f"{service.name}: more than one of `command`, `unit` and `cron` says how it runs"
-            findings.append(_finding(ctx, "how-it-runs", message, "leave one of them"))
+            message = say("steps.two_ways", service=service.name)
+            findings.append(_finding(ctx, "how-it-runs", message, say("steps.leave_one")))
         if service.cron and any(host.manager == "processes" for host in ctx.system.hosts if host.name == service.host):
-            message = f"{service.name}: files of cron's are held only where systemd runs, which {service.host} has not"
-            findings.append(_finding(ctx, "cron-without-systemd", message, "hold its jobs by hand, and leave it out of the services"))
+            message = say("steps.cron_systemd", service=service.name, host=service.host)
+            findings.append(_finding(ctx, "cron-without-systemd", message, say("steps.hold_jobs")))
         if service.cron and service.environment:
-            message = f"{service.name}: jobs of cron have no environment of their own"
-            findings.append(_finding(ctx, "cron-environment", message, "set it in one of its `files`"))
+            message = say("steps.cron_environment", service=service.name)
+            findings.append(_finding(ctx, "cron-environment", message, say("steps.set_in_files")))
         if service.entry and service.entry not in ports:
-            message = f"{service.name}: nobody says where citizens reach {service.entry}"
-            findings.append(_finding(ctx, "entry-port", message, "add it under entry.ports in sites.yaml"))
+            message = say("steps.entry_nowhere", service=service.name, entry=service.entry)
+            findings.append(_finding(ctx, "entry-port", message, say("steps.add_entry_port")))
     return findings
 
 
@@ -127,13 +133,13 @@ def _cron_files(ctx: Context) -> list[Finding]:
     for tree in ctx.system.file_trees:
         path = f"{tree.path.rstrip('/')}/"
         if re.match(r"/etc/cron\.[a-z]+/|/var/spool/cron/", path) or path in ("/etc/", "/var/", "/var/spool/"):
-            message = f"{tree.host}: {tree.path} would bring jobs of cron along, which would run on both sides from the copy on"
-            remedy = "name the file as a service's `cron`, with `singleton`; leave it out of the trees"
+            message = say("steps.tree_with_cron", host=tree.host, path=tree.path)
+            remedy = say("steps.name_cron")
             findings.append(_finding(ctx, "cron-in-tree", message, remedy))
     return findings
 
 
-def _finding(ctx: Context, code: str, message: str, remedy: str) -> Finding:
+def _finding(ctx: Context, code: str, message: Words, remedy: Words) -> Finding:
     return Finding(code=code, severity="error", says=message, mend=remedy, system=ctx.system.id)
 
 

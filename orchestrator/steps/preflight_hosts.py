@@ -24,7 +24,7 @@ class Need:
     """What is asked of one host. ``role``: as people say it."""
 
     host: Host
-    role: str
+    role: Words
     programs: tuple[str, ...] = ()
     python: bool = False
     readable: tuple[str, ...] = ()
@@ -62,9 +62,9 @@ def find_lacking_packages(ctx: Context) -> list[Finding]:
         here = ctx.world.ssh(source)
         owners = packages.find_owners(here, [*packages.find_programs(here, units), *commands])
         for lacking in packages.find_lacking(ctx.world.ssh(target), owners):
-            offered = f"its archive offers {lacking.candidate}" if lacking.candidate else "no archive of it offers it"
-            message = f"{target.name} (target): {lacking.package}, which owns {lacking.path} on {name}, is not installed; {offered}"
-            remedy = "install it there" if lacking.candidate else "give the server an archive or the package itself, and install it"
+            offered = say("steps.archive_offers", version=lacking.candidate) if lacking.candidate else say("steps.archive_none")
+            message = say("steps.package_lacking", target=target.name, package=lacking.package, path=lacking.path, host=name, offered=offered)
+            remedy = say("steps.install_there") if lacking.candidate else say("steps.give_archive")
             found.append(Finding("package-missing", "error", message, remedy, system=ctx.system.id))
     return found
 
@@ -121,7 +121,7 @@ def restore_need(ctx: Context) -> Need:
     """Where the cold backup of a hosted system is restored, to be compared before anything is carried."""
     sizes = [tree.size_gb or 0 for tree in ctx.system.file_trees] + [database.size_gb or 0 for database in ctx.system.databases]
     gateway = ctx.world.cloud.gateway
-    return Need(gateway, "restores the cold backup", programs=("rsync", "find", "sha256sum"), writable=(ctx.world.home(gateway),),
+    return Need(gateway, say("steps.role_restores"), programs=("rsync", "find", "sha256sum"), writable=(ctx.world.home(gateway),),
                 space=int(sum(sizes) * GB))  # fmt: skip
 
 
@@ -136,21 +136,22 @@ def judge(system: str, need: Need, answer: Answers) -> Iterator[Finding]:
         yield finding("host-unusable", answer.problem, answer.remedy)
         return
     if need.host.manager == "systemd" and not answer.systemd:
-        yield finding("no-systemd", "systemd does not run there", "say `manager: processes` for the host, if that is what it is")
+        yield finding("no-systemd", say("steps.no_systemd_there"), say("steps.say_processes"))
     for name in need.programs:
         if name not in answer.programs:
             package = {"getfacl": "acl", "getfattr": "attr", "sha256sum": "coreutils", "flock": "util-linux"}.get(name, name)
-            yield finding("program-missing", f"{name} is not there", f"install the package {package} on the host")
+            yield finding("program-missing", say("steps.not_there", what=name), say("steps.install_package", package=package))
     if need.python and (answer.python is None or answer.python < OLDEST_PYTHON):
-        seen = ".".join(map(str, answer.python)) if answer.python else "no Python"
-        remedy = f"install Python {'.'.join(map(str, OLDEST_PYTHON))} or newer, and name it as the host's `python`"
-        yield finding("python-too-old", f"{seen} at {need.host.python or '/usr/bin/python3'}", remedy)
+        remedy = say("steps.install_python", version=".".join(map(str, OLDEST_PYTHON)))
+        path, version = need.host.python or "/usr/bin/python3", answer.python
+        seen = say("steps.python_at", version=".".join(map(str, version)), path=path) if version else say("steps.no_python_at", path=path)
+        yield finding("python-too-old", seen, remedy)
     for place in answer.places[: len(need.readable)]:
         if not place.exists:
-            yield finding("path-missing", f"{place.path} is not there", "correct the path, or the rights of the account")
+            yield finding("path-missing", say("steps.not_there", what=place.path), say("steps.correct_path_rights"))
     for place in answer.places[len(need.readable) :]:
         if not place.writable:
-            yield finding("place-unwritable", f"{place.path} cannot be written", "let the account write there, or name another to become")
+            yield finding("place-unwritable", say("steps.not_writable", path=place.path), say("steps.let_write"))
         if place.free_bytes is not None and place.free_bytes < need.space:
-            message = f"{place.free_bytes / GB:.1f} GB free at {place.path}, {need.space / GB:.1f} GB are needed"
-            yield finding("space", message, "enlarge the disk")
+            message = say("steps.space", free=place.free_bytes / GB, path=place.path, needed=need.space / GB)
+            yield finding("space", message, say("steps.enlarge_disk"))

@@ -12,6 +12,7 @@ from orchestrator.models import Host
 from orchestrator.steps import preflight_hosts
 from orchestrator.steps.base import Context, Coverage, Effect, Facts, Observed, Preview, Step
 from orchestrator.steps.parts import parts
+from orchestrator.texts import say
 
 
 def play(
@@ -106,13 +107,15 @@ def addresses(name: str) -> list[str]:
     try:
         return sorted({str(info[4][0]) for info in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)})
     except OSError as error:
-        raise Refused(f"{name} has no address: {error}", where="inventory", remedy="give the host's address as a number") from error
+        raise Refused(
+            say("steps.name_no_address", name=name, error=str(error)), where="inventory", remedy=say("steps.give_number")
+        ) from error
 
 
 def run(ctx: Context) -> Facts:
     """One run for all hosts. Raises Refused with every finding when a server cannot do what will be asked of it."""
     if problems := preflight_hosts.find_target_problems(ctx):
-        raise Refused(f"{len(problems)} findings on the cloud's servers of {ctx.system.id}", findings=problems)
+        raise Refused(say("steps.server_findings", count=len(problems), system=ctx.system.id), findings=problems)
     return play(ctx, "prepare_target", targets(ctx), variables(ctx), admin_secret(ctx), host_variables(ctx))
 
 
@@ -143,7 +146,7 @@ def preview(ctx: Context, _connect: bool) -> Preview:
     if ctx.world.movable_databases:
         values |= role_variables(ctx, programs="/usr/lib/postgresql/15/bin", ranges=["192.0.2.0/24"])
     found = check_variables(ctx.settings.playbooks, "prepare_target", values, system=ctx.system.id)
-    return Preview(Coverage.CHECKED, "variables and templates; no host was prepared", tuple(found))
+    return Preview(Coverage.CHECKED, say("steps.how_variables"), tuple(found))
 
 
 STEP = Step(

@@ -14,16 +14,17 @@ from typing import Any
 
 from orchestrator.errors import Finding, OrchestratorError, findings_of
 from orchestrator.steps.base import Context, Coverage, Preview
+from orchestrator.texts import Words, say
 
 Look = Callable[[Context, bool], Preview]
 
 
-def finding(ctx: Context, code: str, message: str, remedy: str, *, severity: str = "error") -> Finding:
+def finding(ctx: Context, code: str, message: Words, remedy: Words, *, severity: str = "error") -> Finding:
     """A finding about the system that is looked at."""
     return Finding(code, severity, message, remedy, system=ctx.system.id)
 
 
-def planned(how: str) -> Look:
+def planned(how: Words) -> Look:
     """A step of which a dry run can say what it will do, and no more."""
 
     def look(_ctx: Context, _connect: bool) -> Preview:
@@ -36,7 +37,7 @@ def gate(verb: str) -> Look:
     """A gate: who is asked for what."""
 
     def look(ctx: Context, _connect: bool) -> Preview:
-        return Preview(Coverage.PLANNED, f"waits for another account: `orchestrator {verb} {ctx.system.id}`")
+        return Preview(Coverage.PLANNED, say("steps.how_waits", verb=verb, system=ctx.system.id))
 
     return look
 
@@ -48,14 +49,14 @@ def window(ctx: Context, _connect: bool) -> Preview:
 
     entry = next((entry for entry in ctx.plan.entries if entry.system == ctx.system.id), None)
     if entry is None:
-        return Preview(Coverage.NOT_TOUCHED, "the plan has no window for it")
+        return Preview(Coverage.NOT_TOUCHED, say("steps.how_no_plan_window"))
     programme = load_programme(ctx.settings.inventory / "program.yaml")
     opening = approved_opening(entry, ctx.system, dt.datetime.now(dt.UTC), programme)
     if opening is None:
-        words = "the planned window is over and no other that is long enough opens within 400 days"
-        remedy = "give the system windows or the programme fewer blackouts"
-        return Preview(Coverage.EXECUTED, "no window opens", (finding(ctx, "no-window", words, remedy),))
-    return Preview(Coverage.EXECUTED, f"an approval now would be for {opening.start:%Y-%m-%d %H:%M} – {opening.end:%H:%M}, {opening.rule}")
+        words = say("steps.window_over")
+        remedy = say("steps.give_windows")
+        return Preview(Coverage.EXECUTED, say("steps.how_no_window"), (finding(ctx, "no-window", words, remedy),))
+    return Preview(Coverage.EXECUTED, say("steps.how_approval", start=f"{opening.start:%Y-%m-%d %H:%M}", end=f"{opening.end:%H:%M}", rule=opening.rule))
 
 
 def links(ctx: Context, connect: bool) -> Preview:
@@ -64,19 +65,19 @@ def links(ctx: Context, connect: bool) -> Preview:
 
     asked = [link for link in ctx.system.links if link.direction != "in" and link.address is not None and link.port is not None]
     if not connect:
-        return Preview(Coverage.CHECKED, f"{len(asked)} of {len(ctx.system.links)} links have an address to look at; nobody was asked")
+        return Preview(Coverage.CHECKED, say("steps.how_links", count=len(asked), of=len(ctx.system.links)))
     lost = []
     try:
         for link in asked:
             lost += [
-                f"{host.name} does not reach {link.peer} {link.address}:{link.port} today"
+                say("steps.link_unreached", host=host.name, peer=link.peer, address=str(link.address), port=str(link.port))
                 for host in ctx.system.hosts
                 if not reaches(ctx, host, link)
             ]
     except OrchestratorError as error:
-        return Preview(Coverage.CHECKED, "a host cannot be asked", findings_of(error, "links", ctx.system.id))
-    found = tuple(finding(ctx, "link-unreached", words, "correct or remove the link", severity="warning") for words in lost)
-    return Preview(Coverage.CHECKED, f"{len(asked)} links, asked from the old hosts", found)
+        return Preview(Coverage.CHECKED, say("steps.how_host_unasked"), findings_of(error, "links", ctx.system.id))
+    found = tuple(finding(ctx, "link-unreached", words, say("steps.correct_link"), severity="warning") for words in lost)
+    return Preview(Coverage.CHECKED, say("steps.how_links_asked", count=len(asked)), found)
 
 
 def accounts(ctx: Context, connect: bool) -> Preview:
@@ -85,13 +86,13 @@ def accounts(ctx: Context, connect: bool) -> Preview:
 
     if not connect:
         named = sorted({service.account for service in ctx.system.services if service.account})
-        return Preview(Coverage.PLANNED, f"accounts of services: {', '.join(named) or 'none'}; owners of files are read on the hosts")
+        return Preview(Coverage.PLANNED, say("steps.how_accounts", accounts=tuple(named) or say("steps.none")))
     try:
         wanted = {host.name: needed(ctx, host) for host in source_hosts(ctx)}
     except OrchestratorError as error:
-        return Preview(Coverage.CHECKED, "a host cannot be asked", findings_of(error, "accounts", ctx.system.id))
+        return Preview(Coverage.CHECKED, say("steps.how_host_unasked"), findings_of(error, "accounts", ctx.system.id))
     named = sorted({name for users, groups in wanted.values() for name in (*users, *groups)})
-    return Preview(Coverage.CHECKED, f"accounts and groups on the old hosts: {', '.join(named) or 'none'}")
+    return Preview(Coverage.CHECKED, say("steps.how_accounts_hosts", accounts=tuple(named) or say("steps.none")))
 
 
 def file_trees(ctx: Context, connect: bool) -> Preview:
@@ -100,13 +101,13 @@ def file_trees(ctx: Context, connect: bool) -> Preview:
     for tree in ctx.system.file_trees:
         path = PurePosixPath(tree.path)
         if not path.is_absolute() or ".." in path.parts or len(path.parts) < 2:
-            remedy = "name the folder that the system owns, from the root"
-            found.append(finding(ctx, "file-tree", f"{tree.path} is no path of a tree that can be copied", remedy))
+            remedy = say("steps.name_folder")
+            found.append(finding(ctx, "file-tree", say("steps.tree_path", path=tree.path), remedy))
         elif tree.host not in {host.name for host in ctx.system.hosts}:
-            found.append(finding(ctx, "file-tree", f"{tree.path} is on {tree.host}, which is no host of it", "correct `host`"))
+            found.append(finding(ctx, "file-tree", say("steps.tree_host", path=tree.path, host=tree.host), say("steps.correct_host")))
         elif connect and not _is_there(ctx, tree.host, tree.path):
-            found.append(finding(ctx, "file-tree", f"{tree.host} has no {tree.path}", "correct the path, or take the tree out"))
-    return Preview(Coverage.CHECKED, f"{len(ctx.system.file_trees)} trees by their paths; nothing was copied", tuple(found))
+            found.append(finding(ctx, "file-tree", say("steps.host_lacks", host=tree.host, path=tree.path), say("steps.correct_tree")))
+    return Preview(Coverage.CHECKED, say("steps.how_trees", count=len(ctx.system.file_trees)), tuple(found))
 
 
 def _is_there(ctx: Context, host: str, path: str) -> bool:
@@ -116,7 +117,7 @@ def _is_there(ctx: Context, host: str, path: str) -> bool:
         return False  # preflight says of the host itself what is wrong
 
 
-def databases(what: str) -> Look:
+def databases(what: Words) -> Look:
     """A step that loops over the movable databases: each has its mover, its place on both sides, its administrator."""
 
     def look(ctx: Context, _connect: bool) -> Preview:
@@ -125,8 +126,8 @@ def databases(what: str) -> Look:
         try:
             known = [part.name for _, part in parts(ctx)]
         except OrchestratorError as error:
-            return Preview(Coverage.CHECKED, "a database cannot be described", findings_of(error, "database", ctx.system.id))
-        return Preview(Coverage.PLANNED, f"{what}: {', '.join(known) or 'no database'}")
+            return Preview(Coverage.CHECKED, say("steps.how_no_database_described"), findings_of(error, "database", ctx.system.id))
+        return Preview(Coverage.PLANNED, say("steps.how_parts", how=what, databases=tuple(known) or say("steps.no_database")))
 
     return look
 
@@ -140,9 +141,9 @@ def fence(direction: str) -> Look:
         try:
             spec = specification(ctx, direction, f"dry-run-{direction}")
         except OrchestratorError as error:
-            return Preview(Coverage.CHECKED, "the guard cannot be told", findings_of(error, "guard", ctx.system.id))
-        told = f"{len(spec.parts)} parts, {len(spec.holders)} gateways, {spec.fence_ms} ms"
-        return Preview(Coverage.CHECKED, f"what the guard is told: {told}; no guard was started")
+            return Preview(Coverage.CHECKED, say("steps.how_guard_untold"), findings_of(error, "guard", ctx.system.id))
+        told = say("steps.guard_told", parts=len(spec.parts), gateways=len(spec.holders), limit=spec.fence_ms)
+        return Preview(Coverage.CHECKED, say("steps.how_guard", told=told))
 
     return look
 
@@ -153,10 +154,10 @@ def gateway(ctx: Context, _connect: bool) -> Preview:
     for database in ctx.world.movable_databases:
         host = ctx.world.source(database.host)
         lines.append(f"{database.name} → {host.name}:{database.port}")
-    return Preview(Coverage.PLANNED, f"the cloud's gateway leads {', '.join(lines) or 'nothing'}; it was not asked")
+    return Preview(Coverage.PLANNED, say("steps.how_gateway", lines=tuple(lines) or say("steps.nothing")))
 
 
-def described_services(how: str, *, effects: bool) -> Look:
+def described_services(how: Words, *, effects: bool) -> Look:
     """Every service as it would stand on its target host, by the function that places it."""
 
     def look(ctx: Context, _connect: bool) -> Preview:
@@ -165,8 +166,8 @@ def described_services(how: str, *, effects: bool) -> Look:
         try:
             placed = [ctx.world.service(service, effects=effects).name for service in moved(ctx)]
         except OrchestratorError as error:
-            return Preview(Coverage.CHECKED, "a service cannot be described", findings_of(error, "service", ctx.system.id))
-        return Preview(Coverage.CHECKED, f"{how}: {', '.join(placed) or 'no service'}")
+            return Preview(Coverage.CHECKED, say("steps.how_no_service_described"), findings_of(error, "service", ctx.system.id))
+        return Preview(Coverage.CHECKED, say("steps.how_parts", how=how, databases=tuple(placed) or say("steps.no_service")))
 
     return look
 
@@ -177,10 +178,10 @@ def entry(ctx: Context, _connect: bool) -> Preview:
     ports = ctx.sites.entry.ports if ctx.sites.entry is not None else {}
     missing = [service for service in wanted if service.entry not in ports]
     found = tuple(
-        finding(ctx, "entry", f"{service.name}: the entry has no port named {service.entry}", "add it to `entry.ports` in sites.yaml")
+        finding(ctx, "entry", say("steps.entry_no_port", name=service.name, entry=str(service.entry)), say("steps.add_entry_ports"))
         for service in missing
     )
-    return Preview(Coverage.CHECKED, f"{len(wanted)} services at the entry; it was not asked", found)
+    return Preview(Coverage.CHECKED, say("steps.how_entry", count=len(wanted)), found)
 
 
 def trial(ctx: Context, _connect: bool) -> Preview:
@@ -188,39 +189,39 @@ def trial(ctx: Context, _connect: bool) -> Preview:
     from orchestrator.steps.gates import grace_seconds, trial_seconds
 
     hours, minutes = trial_seconds(ctx) / 3600, grace_seconds(ctx) / 60
-    return Preview(Coverage.EXECUTED, f"watched for {hours:.1f} h; goes back by itself after {minutes:.0f} min unhealthy")
+    return Preview(Coverage.EXECUTED, say("steps.how_trial", hours=hours, minutes=minutes))
 
 
 def unchanged(ctx: Context, _connect: bool) -> Preview:
     """Whether the three unchanged (R6) could be compared at all: without an owner final acceptance would stop there."""
     missing = [name for name in ("security_owner", "data_owner") if not getattr(ctx.system, name)]
-    remedy = "the department answers in its form; else the acceptance stops there"
-    found = tuple(finding(ctx, "three-unchanged", f"{name} is not answered", remedy, severity="warning") for name in missing)
-    return Preview(Coverage.EXECUTED, "what is compared is answered" if not missing else "it would stop at the acceptance", found)
+    remedy = say("steps.department_form")
+    found = tuple(finding(ctx, "three-unchanged", say("steps.not_answered", name=name), remedy, severity="warning") for name in missing)
+    return Preview(Coverage.EXECUTED, say("steps.how_unchanged") if not missing else say("steps.how_would_stop"), found)
 
 
 def catalogue(ctx: Context, _connect: bool) -> Preview:
     """What would be registered."""
-    names = ", ".join(resource.name for resource in ctx.system.data_resources)
-    return Preview(Coverage.EXECUTED, f"would register {names or 'nothing: the inventory names no data resource'}")
+    names = tuple(resource.name for resource in ctx.system.data_resources)
+    return Preview(Coverage.EXECUTED, say("steps.how_register", names=names or say("steps.no_resource")))
 
 
-def people(what: str) -> Look:
+def people(what: Words) -> Look:
     """A step that people do: it waits for their evidence."""
 
     def look(_ctx: Context, _connect: bool) -> Preview:
-        return Preview(Coverage.PLANNED, f"{what}: waits for evidence (`orchestrator task done`)")
+        return Preview(Coverage.PLANNED, say("steps.how_people", what=what))
 
     return look
 
 
-def new_addresses(what: str) -> Look:
+def new_addresses(what: Words) -> Look:
     """A step that needs addresses at the cloud centre; preflight names those that are missing."""
 
     def look(ctx: Context, _connect: bool) -> Preview:
         things: list[Any] = [*ctx.system.hosts, *ctx.system.devices]
         known = [f"{thing.name} → {thing.new_address}" for thing in things if thing.new_address is not None]
-        return Preview(Coverage.CHECKED, f"{what}: {', '.join(known) or 'no new address'}")
+        return Preview(Coverage.CHECKED, say("steps.how_parts", how=what, databases=tuple(known) or say("steps.no_new_addresses")))
 
     return look
 
@@ -229,12 +230,12 @@ def outage(ctx: Context, _connect: bool) -> Preview:
     """How long the announced outage may be."""
     minutes = ctx.system.interruption.outage_minutes if ctx.system.interruption else None
     if minutes:
-        return Preview(Coverage.EXECUTED, f"announced for {minutes:g} minutes; nothing was shut down")
-    found = finding(ctx, "outage-unanswered", "no outage is allowed for, so every one is a breach", "answer `outage_minutes`", severity="warning")
-    return Preview(Coverage.EXECUTED, "no outage is allowed for", (found,))
+        return Preview(Coverage.EXECUTED, say("steps.how_outage", minutes=minutes))
+    found = finding(ctx, "outage-unanswered", say("steps.no_outage"), say("steps.answer_outage"), severity="warning")
+    return Preview(Coverage.EXECUTED, say("steps.how_no_outage"), (found,))
 
 
 def device_outage(ctx: Context, _connect: bool) -> Preview:
     """How long each device may be away."""
-    minutes = ", ".join(f"{device.name} {device.travel_outage_minutes or 60:g} min" for device in ctx.system.devices)
-    return Preview(Coverage.EXECUTED, f"would announce {minutes or 'nothing'}")
+    outages = tuple(say("steps.some_outage", name=device.name, minutes=device.travel_outage_minutes or 60) for device in ctx.system.devices)
+    return Preview(Coverage.EXECUTED, say("steps.how_device_outage", outages=outages or say("steps.nothing")))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchestrator import texts
 from orchestrator.errors import Finding, NeedsPerson, OrchestratorError, Refused, ToolError, findings_of
 from orchestrator.models import Host, System
 from orchestrator.settings import Settings
@@ -35,7 +36,7 @@ def inputs(settings: Settings, world: World) -> dict[str, Any]:
 
     system = world.system
     if findings := find_undeclared(settings.terraform, settings.cloud.inputs):
-        raise Refused(f"[cloud.inputs] does not fit the module {settings.terraform.name}", findings=findings, where="orchestrator.toml")
+        raise Refused(texts.say("steps.inputs_unfit", name=settings.terraform.name), findings=findings, where="orchestrator.toml")
     values: dict[str, Any] = {
         **settings.cloud.inputs,
         "system_id": system.id,
@@ -131,10 +132,10 @@ def wait_until_reached(made: Iterable[Server], *, seconds: float | None = None) 
     until = time.monotonic() + limit  # all of them boot at once: the limit is for them together
     silent = [server for server in made if not wait_for_port(server, server.ssh_port, max(0.0, until - time.monotonic()))]
     if silent:
-        named = ", ".join(f"{server.name} ({server.address} port {server.ssh_port})" for server in silent)
+        named = tuple(texts.say("steps.server_at", name=server.name, address=server.address, ssh_port=server.ssh_port) for server in silent)
         raise ToolError(
-            f"made, and not reached by SSH from here within {limit:.0f} s: {named}",
-            where="the cloud", remedy="look at its console, its network and its rules, then resume", retryable=True,
+            texts.say("steps.not_reached", limit=limit, named=named),
+            where=texts.say("steps.the_cloud"), remedy=texts.say("steps.look_at_console"), retryable=True,
         )  # fmt: skip
 
 
@@ -142,8 +143,8 @@ def look_from_outside(ctx: Context, servers: CloudServers) -> None:
     """R14: what the rules open is reached from here, and nothing else is. Before anything is copied there. Raises NeedsPerson."""
     if findings := servers.observe_openings():
         raise NeedsPerson(
-            f"the cloud's rules are not what is met: {'; '.join(finding.message for finding in findings)}",
-            where=ctx.system.id, remedy=findings[0].remedy,
+            texts.say("steps.rules_not_met", findings=tuple(finding.says for finding in findings)),
+            where=ctx.system.id, remedy=findings[0].mend,
         )  # fmt: skip
 
 
@@ -170,7 +171,7 @@ def undo(ctx: Context) -> None:
     stand = ctx.records.stand()
     if stand in (Stand.LIVE, Stand.ACCEPTED):
         raise NeedsPerson(
-            f"the servers are not taken away: {STAND_WORDS[stand]}", where=ctx.migration, remedy="go back first: `orchestrator rollback`"
+            texts.say("steps.not_taken_away", stand=STAND_WORDS[stand]), where=ctx.migration, remedy=texts.say("steps.go_back_first")
         )
     ctx.world.close()
     handed_over = ctx.facts.get("provision", {}).get("servers", {})
@@ -211,11 +212,11 @@ def preview(ctx: Context, connect: bool) -> Preview:
         if connect and not broken:
             flavours = _choose_flavours(module, system, values)
             if flavours is None:
-                return Preview(Coverage.CHECKED, "the cloud has no size for a server: see its findings", (), {"variables": values, "changes": []})
+                return Preview(Coverage.CHECKED, texts.say("steps.how_no_size"), (), {"variables": values, "changes": []})
             return _preview_plan(module, system, values | flavours)
     except OrchestratorError as error:
-        return Preview(Coverage.NOT_TOUCHED, "Terraform could not be asked", findings_of(error, "terraform", system))
-    how = f"the rules of module {module.name} {'refuse' if broken else 'hold'}; no cloud was asked"
+        return Preview(Coverage.NOT_TOUCHED, texts.say("steps.how_terraform_unasked"), findings_of(error, "terraform", system))
+    how = texts.say("steps.rules_refuse", name=module.name) if broken else texts.say("steps.rules_hold", name=module.name)
     return Preview(Coverage.CHECKED, how, broken, {"variables": values, "changes": []})
 
 
@@ -245,9 +246,9 @@ def _preview_plan(module: Path, system: str, values: dict[str, Any]) -> Preview:
         except ToolError:
             if not terraform.reported:
                 raise
-            return Preview(Coverage.CHECKED, f"module {module.name} refuses", tuple(told_findings(terraform.reported, system)))
+            return Preview(Coverage.CHECKED, texts.say("steps.how_module_refuses", name=module.name), tuple(told_findings(terraform.reported, system)))
     changes = [{"address": change.address, "action": change.action} for change in plan.changes]
-    return Preview(Coverage.PLANNED, f"Terraform would make {len(changes)} changes", detail={"variables": values, "changes": changes})
+    return Preview(Coverage.PLANNED, texts.say("steps.how_terraform", count=len(changes)), detail={"variables": values, "changes": changes})
 
 
 STEP = Step(

@@ -6,6 +6,7 @@ from orchestrator.movers.contract import Moment
 from orchestrator.steps import previews
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
 from orchestrator.steps.parts import parts, refuse_on
+from orchestrator.texts import say
 
 
 def run(ctx: Context) -> Facts:
@@ -50,5 +51,5 @@ STEP = Step(
     observe=observe,
     undo_source=withdraw_source,
     undo_target=withdraw_target,
-    preview=previews.databases("copied and kept in step"),
+    preview=previews.databases(say("steps.how_replicated")),
 )

@@ -21,13 +21,14 @@ from orchestrator.steps import cold, gates, machine, people, preflight_hosts, pr
 from orchestrator.steps.base import Context, Coverage, Effect, Facts, Observed, Preview, Step
 from orchestrator.steps.machine import ANNOUNCED
 from orchestrator.steps.vendor import faults_of_backup
+from orchestrator.texts import kept, say
 from orchestrator.tools import health
 
 LOOK_SECONDS = 1.0
 QUIET_SINCE = "quiet_since"
-ERASE = ("erase_disks", "抹除存储介质并出具证明", "erase the disks and hand in the certificate")
-FREE = ("free_room", "设备下架，腾退机房和机柜", "take the machines out and free the room")
-NO_HOST = ("end_by_hand", "停止服务、关闭访问", "stop the system and end access to it")
+ERASE = ("erase_disks", say("steps.task_erase"))
+FREE = ("free_room", say("steps.task_take_out"))
+NO_HOST = ("end_by_hand", say("steps.task_end_access"))
 
 
 def kept_cold(ctx: Context) -> Context:
@@ -53,7 +54,7 @@ def check(ctx: Context) -> Facts:
         problems, kinds = preflight_hosts.find_problems(ctx, needs)
         findings = problems or machine.find_problems(kept_cold(ctx))
     if findings:  # every one, before anything is stopped
-        raise Refused(f"{len(findings)} findings before {ctx.system.id} is retired", findings=findings)
+        raise Refused(say("steps.findings_before_retirement", count=len(findings), system=ctx.system.id), findings=findings)
     return {"hosts": kinds, "by_hand": [database.name for database in by_hand(ctx)], "stood": fields(ctx)}
 
 
@@ -68,8 +69,8 @@ def _insist_unchanged(ctx: Context) -> None:
     changed = sorted(name for name, digest in fields(ctx).items() if stood.get(name) != digest)
     if changed:
         raise Refused(
-            f"its inventory has changed since the retirement was approved: {', '.join(changed)}", where=ctx.system.id,
-            remedy=f"`orchestrator retire {ctx.system.id}` again, and let it be approved as it is now",
+            say("steps.inventory_changed", changed=tuple(changed)), where=ctx.system.id,
+            remedy=say("steps.retire_again", system=ctx.system.id),
         )  # fmt: skip
 
 
@@ -77,13 +78,13 @@ def find_inventory_problems(ctx: Context) -> list[Finding]:
     """What the inventory leaves open; asks nobody."""
     if ctx.system.hosts or not (ctx.system.services or ctx.system.file_trees or ctx.system.databases):
         return []
-    message = "it has services, files or databases and no host: nothing says where they are"
-    return [Finding("no-hosts", "error", message, "list its hosts", system=ctx.system.id)]
+    message = say("steps.no_hosts")
+    return [Finding("no-hosts", "error", message, say("steps.list_hosts"), system=ctx.system.id)]
 
 
 def preview(ctx: Context, _connect: bool) -> Preview:
     """What the inventory says of it; nobody is asked."""
-    return Preview(Coverage.CHECKED, "what the inventory says; no host was asked", tuple(find_inventory_problems(ctx)))
+    return Preview(Coverage.CHECKED, say("steps.how_no_host_asked"), tuple(find_inventory_problems(ctx)))
 
 
 # ---------------------------------------------------------------- access ends
@@ -107,26 +108,23 @@ def end_access(ctx: Context) -> Facts:
 
 def _tasks_by_hand(ctx: Context) -> list[people.Task]:
     """What we cannot end ourselves: vendors' databases, and its place in a service that other systems use too."""
-    tasks = [(f"stop_{each.name}", f"停止数据库 {each.name}", f"stop the database {each.name}") for each in by_hand(ctx)]
+    tasks = [(f"stop_{each.name}", say("steps.task_stop_database", name=each.name)) for each in by_hand(ctx)]
     shared = [service for service in ctx.system.services if service.shared]
-    return tasks + [
-        (f"stop_{each.name}"[:80], f"从共用服务 {each.name} 中撤下本系统", f"take the system out of the shared service {each.name}")
-        for each in shared
-    ]
+    return tasks + [(f"stop_{each.name}"[:80], say("steps.task_leave_service", name=each.name)) for each in shared]
 
 
 def _wait_until_due(ctx: Context) -> None:
     held = ctx.records.held()
     if held:
-        raise Waiting(f"all cutovers are held: {held}", where=ctx.system.id, remedy="`orchestrator hold --off` lets them go on")
+        raise Waiting(say("steps.all_held", held=held), where=ctx.system.id, remedy=say("steps.hold_off"))
     end = ctx.system.planned_end
     if end is not None and gates.today(ctx) <= last_day(end):
         raise Waiting(
-            f"it is used until {end}: access ends when that is over", where=ctx.system.id,
-            remedy="`orchestrator resume` after it; or correct `planned_end` in the inventory",
+            say("steps.used_until", end=end), where=ctx.system.id,
+            remedy=say("steps.resume_after"),
         )  # fmt: skip
     if gates.rule_at(ctx, gates.now().timestamp()) is None:
-        raise Waiting("a window of the system", where=ctx.system.id, remedy="`orchestrator resume` in one of its windows ends access")
+        raise Waiting(say("steps.system_window"), where=ctx.system.id, remedy=say("steps.resume_in_window"))
 
 
 def is_silent(ctx: Context) -> Observed:
@@ -157,7 +155,7 @@ def give_back(ctx: Context) -> None:
         return
     own = kept_cold(ctx)
     stopped = [name for name in ctx.records.tasks_done("end_access") if name.startswith("stop_")]
-    tasks = [(f"re{name}"[:80], f"重新启动（{name}）", f"start again what was stopped by hand ({name})") for name in stopped]
+    tasks = [(f"re{name}"[:80], say("steps.task_start_again", name=name)) for name in stopped]
     people.ask(ctx, "end_access", tasks, {})  # the database before what needs it
     for host in ctx.system.hosts:
         machine.restore(own, host)
@@ -172,7 +170,7 @@ def keep(ctx: Context) -> Facts:
     databases = [database.name for database in by_hand(ctx)] or ([] if ctx.system.hosts else [ctx.system.id])
     stopped = float(ctx.facts["end_access"].get("began", 0.0))
     for name in databases:
-        task = (f"last_backup_{name}"[:80], f"{name}：最后备份", f"{name}: the last backup, made after access ended")
+        task = (f"last_backup_{name}"[:80], say("steps.task_last_backup", name=name))
         facts |= people.ask_for_files(ctx, "final_backup", task, {"database": name}, lambda files: faults_of_backup(files, stopped))
     return facts
 
@@ -188,8 +186,8 @@ def is_kept(ctx: Context) -> Observed:
 def tell(ctx: Context) -> Facts:
     """R8: whoever reached it, or was reached by it, is told by a person, with evidence."""
     peers = list(dict.fromkeys(link.peer for link in ctx.system.links))
-    tasks = [(f"tell_{number}", f"告知：{peer}", f"tell {peer}") for number, peer in enumerate(peers, start=1)]
-    tasks.append(("tell_users", "公告停用", "announce to its users that it has ended"))
+    tasks = [(f"tell_{number}", say("steps.task_tell_peer", peer=peer)) for number, peer in enumerate(peers, start=1)]
+    tasks.append(("tell_users", say("steps.task_announce")))
     return {"tasks": people.ask(ctx, "tell_links", tasks, {"system": ctx.system.name, "peers": peers})}
 
 
@@ -202,7 +200,7 @@ def stay_silent(ctx: Context) -> Facts:
     while (silent := time.time() - since) < length:
         ctx.stop_if_asked()
         answering = still_answering(ctx) if ctx.system.hosts else []
-        ctx.records.watch({"runs-again": f"it was ended, and answers: {', '.join(answering)}"} if answering else {})
+        ctx.records.watch({"runs-again": kept(say("steps.ended_answers", answering=tuple(answering)))} if answering else {})
         if answering:
             since = _count_from_now(ctx, told=since)
         ctx.progress(Progress("quiet", silent, length, "s"))
@@ -224,9 +222,7 @@ def _count_from_now(ctx: Context, told: float = 0.0) -> float:
 def free(ctx: Context) -> Facts:
     """ONE_WAY: the disks are erased, with a certificate that we keep the digest of; then the room is free of it."""
     if answering := (still_answering(ctx) if ctx.system.hosts else []):
-        raise StepFailed(
-            f"it was accepted as ended, and answers: {', '.join(answering)}", where=ctx.system.id, remedy="stop it, then resume"
-        )
+        raise StepFailed(say("steps.accepted_answers", answering=tuple(answering)), where=ctx.system.id, remedy=say("steps.stop_it_resume"))
     detail = {"machines": [host.name for host in ctx.system.hosts], "room": ctx.system.room or ""}
     facts = people.ask_for_files(ctx, "free_room", ERASE, detail, lambda files: faults_of_backup(files, 0.0))
     facts |= people.ask(ctx, "free_room", [FREE], detail)
@@ -251,8 +247,8 @@ def _freed(ctx: Context) -> Observed:
 
 def preview_end(ctx: Context, _connect: bool) -> Preview:
     """When access would end."""
-    end = f"after {ctx.system.planned_end}" if ctx.system.planned_end else "as soon as it is approved"
-    return Preview(Coverage.EXECUTED, f"access would end {end}, in a window of the system; nothing was stopped")
+    end = say("steps.after_end", day=str(ctx.system.planned_end)) if ctx.system.planned_end else say("steps.soon")
+    return Preview(Coverage.EXECUTED, say("steps.how_end", end=end))
 
 
 CHECK = Step(id="check_retirement", effect=Effect.READ_ONLY, run=check, observe=_done, preview=preview)
@@ -261,11 +257,11 @@ END_ACCESS = Step(
 )  # fmt: skip
 KEEP = Step(
     id="final_backup", effect=Effect.READ_ONLY, run=keep, observe=is_kept, moves_data=True,
-    preview=previews.planned("every declared tree and database is kept cold, restored on the cloud's gateway, compared"),
+    preview=previews.planned(say("steps.how_kept")),
 )  # fmt: skip
-TELL = Step(id="tell_links", effect=Effect.READ_ONLY, run=tell, observe=_done, preview=previews.people("peers and users are told"))
+TELL = Step(id="tell_links", effect=Effect.READ_ONLY, run=tell, observe=_done, preview=previews.people(say("steps.how_told")))
 QUIET = Step(id="stay_silent", effect=Effect.READ_ONLY, run=stay_silent, observe=is_silent, preview=previews.trial)
 FREE_ROOM = Step(
-    id="free_room", effect=Effect.ONE_WAY, run=free, observe=_freed, preview=previews.people("disks erased with a certificate, room freed"),
+    id="free_room", effect=Effect.ONE_WAY, run=free, observe=_freed, preview=previews.people(say("steps.how_erased")),
 )  # fmt: skip
 DEREGISTER = Step(id="deregister_catalogue", effect=Effect.READ_ONLY, run=deregister, observe=_done, preview=previews.catalogue)

@@ -21,7 +21,7 @@ from orchestrator.steps import backup, configuration, previews
 from orchestrator.steps.base import Context, Coverage, Effect, Facts, Observed, Preview, Step
 from orchestrator.steps.parts import parts
 from orchestrator.steps.world import unit_name
-from orchestrator.texts import Words, kept
+from orchestrator.texts import Words, kept, say
 from orchestrator.tools import health
 from orchestrator.tools.ssh import SshConnection
 
@@ -94,7 +94,7 @@ def give_secret(ctx: Context, one: Standing, path: str, value: str, brought: Car
 def problem_of(one: Standing) -> Words:
     """What keeps a started service from being healthy; empty when nothing does."""
     if one.triggered or not one.listens:
-        return "" if one.manager.state(one.placed).active or _ends_by_itself(one) else "it does not run"
+        return "" if one.manager.state(one.placed).active or _ends_by_itself(one) else say("steps.not_running")
     limit = one.placed.start_seconds
     return health.check(one.service, one.placed.address, one.placed.port, limit=limit, connection=one.connection) or ""
 
@@ -114,7 +114,7 @@ def rehearse(ctx: Context) -> Facts:
     for mover, part in parts(ctx):
         passwords[part.name] = ctx.world.throwaway_password()
         mover.open_copy(part, passwords[part.name])
-    seen: dict[str, str] = {}
+    seen: dict[str, Words] = {}
     placed: list[Standing] = []
     try:
         for service in moved(ctx):
@@ -141,9 +141,13 @@ def rehearse(ctx: Context) -> Facts:
             backup.drop_copies(ctx)
     bad = {name: problem for name, problem in seen.items() if problem not in ("healthy", "placed")}
     if bad:
-        told = "; ".join(f"{name}: {problem}" for name, problem in bad.items())
-        raise StepFailed(f"rehearsal: {told}", where=ctx.system.id, remedy="mend it on the target host; the source was not touched")
-    return {"services": seen, "outside_effects": "off", "seconds": round(time.monotonic() - began, 1)}
+        told = tuple(say("steps.of", name=name, said=problem) for name, problem in bad.items())
+        raise StepFailed(say("steps.rehearsal_failed", told=told), where=ctx.system.id, remedy=say("steps.mend_on_target"))
+    return {
+        "services": {name: kept(said) for name, said in seen.items()},
+        "outside_effects": "off",
+        "seconds": round(time.monotonic() - began, 1),
+    }
 
 
 def _copies(ctx: Context, service: Service) -> dict[str, tuple[str, str, str]]:
@@ -156,13 +160,13 @@ def _copies(ctx: Context, service: Service) -> dict[str, tuple[str, str, str]]:
     return found
 
 
-def _try(one: Standing) -> str:
+def _try(one: Standing) -> Words:
     """``healthy``, or what it says."""
     try:
         one.manager.start(one.placed)
     except OrchestratorError as error:
-        return kept(error.says)
-    return kept(problem_of(one)) or "healthy"
+        return error.says
+    return problem_of(one) or "healthy"
 
 
 def _rehearsed(_: Context) -> Observed:
@@ -193,7 +197,7 @@ def deploy(ctx: Context) -> Facts:
         else:
             one.manager.start(one.placed)
         seconds[service.name] = round(time.monotonic() - at, 1)
-        ctx.say(f"{service.name}: {'held until the switch' if _runs_once(one) else 'up, outside effects off'}")
+        ctx.say(str(say("steps.of", name=service.name, said=say("steps.held_until") if _runs_once(one) else say("steps.up_effects_off"))))
     return {"services": seconds, "seconds": round(time.monotonic() - began, 1)}
 
 
@@ -243,9 +247,9 @@ def go_live(ctx: Context) -> Facts:
         problem = problem_of(one)
         if problem:
             raise StepFailed(
-                f"{service.name} is not healthy after the switch: {problem}",
+                say("steps.ill_after_switch", name=service.name, problem=problem),
                 where=f"{one.connection.name} {one.placed.address}:{one.placed.port}",
-                remedy="traffic goes back by itself; read the service's log on the target host",
+                remedy=say("steps.goes_back_read_log"),
             )
         seconds[service.name] = round(time.monotonic() - at, 1)
     return {"services": dict.fromkeys(seconds, "healthy"), "took": seconds, "handed_over": [s.name for s in _once(ctx)]}
@@ -300,9 +304,9 @@ def give_back(ctx: Context) -> None:
     for service in held:
         if not ctx.target_is_lost() and not _observed_still(ctx, service):
             raise NeedsPerson(
-                f"{service.name} may still run on the target, and must not run twice",
+                say("steps.may_still_run", name=service.name),
                 where=ctx.system.id,
-                remedy="stop it there, or say that the target is lost; then resume",
+                remedy=say("steps.stop_or_lost"),
             )
         _before(ctx, service).restore(ctx.world.service_before(service))
 
@@ -337,8 +341,8 @@ def preview(ctx: Context, _connect: bool) -> Preview:
     try:
         shown = [describe(ctx, service) for service in moved(ctx)]
     except OrchestratorError as error:
-        return Preview(Coverage.CHECKED, "a service cannot be described", findings_of(error, "service", ctx.system.id))
-    return Preview(Coverage.CHECKED, "commands, units and environment; no service was started", (), {"services": shown})
+        return Preview(Coverage.CHECKED, say("steps.how_no_service_described"), findings_of(error, "service", ctx.system.id))
+    return Preview(Coverage.CHECKED, say("steps.how_commands"), (), {"services": shown})
 
 
 def describe(ctx: Context, service: Service) -> Facts:
@@ -361,7 +365,7 @@ REHEARSE = Step(
     effect=Effect.READ_ONLY,
     run=rehearse,
     observe=_rehearsed,
-    preview=previews.described_services("on a throwaway copy, outside effects off", effects=False),
+    preview=previews.described_services(say("steps.how_throwaway"), effects=False),
 )
 DEPLOY = Step(
     id="deploy_services",
@@ -378,7 +382,7 @@ GO_LIVE = Step(
     observe=_live,
     undo_target=silence,
     undo_source=give_back,
-    preview=previews.described_services("outside effects on", effects=True),
+    preview=previews.described_services(say("steps.how_effects_on"), effects=True),
 )
 HAND_BACK = Step(
     id="hand_back",

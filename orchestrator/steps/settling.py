@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from orchestrator.cutover import guarding, kinds
-from orchestrator.errors import NeedsPerson
+from orchestrator.errors import NeedsPerson, words_of
 from orchestrator.movers.contract import Direction
 from orchestrator.movers.side import Control, Lost, Side
 from orchestrator.steps import holders
 from orchestrator.steps.base import Context
 from orchestrator.steps.parts import fences
+from orchestrator.texts import Words, say
 
 GUARD_SECONDS = 120.0
 """How long a former guard may take to end: its reopening insists for a minute."""
@@ -27,7 +28,7 @@ class Pair:
     keeps: bool
     live: Side
     other: Side | None
-    why: str = ""
+    why: Words = ""
 
 
 def by_the_control_rows(ctx: Context, direction: str) -> str | None:
@@ -71,7 +72,7 @@ def _opened(ctx: Context, way: Direction) -> Iterator[list[Pair]]:
             try:
                 live = kinds.make_side(spec["live"])
             except Lost as error:
-                raise _unseen(ctx, name, str(error)) from error
+                raise _unseen(ctx, name, words_of(error)) from error
             pair = Pair(name, bool(spec["keeps"]), live, None)
             pairs.append(pair)
             live.set_limit(ACT_SECONDS)
@@ -79,7 +80,7 @@ def _opened(ctx: Context, way: Direction) -> Iterator[list[Pair]]:
                 pair.other = kinds.make_side(spec["other"])
                 pair.other.set_limit(ACT_SECONDS)
             except Lost as error:  # whether it must be seen depends on what the live side says
-                pair.why = str(error)
+                pair.why = words_of(error)
         yield pairs
     finally:
         for pair in pairs:
@@ -110,9 +111,9 @@ def _finish(ctx: Context, pair: Pair, attempt: str) -> None:
         return
     if not pair.live.observed_closed():
         raise NeedsPerson(
-            f"{pair.name}: both sides look open, or somebody is still there: {'; '.join(map(str, pair.live.who_is_there()))}",
+            say("steps.both_open", name=pair.name, there=tuple(pair.live.who_is_there())),
             where=ctx.system.id,
-            remedy="close one by hand after looking at both",
+            remedy=say("steps.close_one"),
         )
     pair.other.open(attempt, ctx.token)
 
@@ -125,9 +126,9 @@ def _reopen(ctx: Context, pair: Pair, attempt: str) -> None:
         raise _unseen(ctx, pair.name, pair.why)
     if not pair.other.observed_closed():
         raise NeedsPerson(
-            f"{pair.name}: the other side is not observed closed: {'; '.join(map(str, pair.other.who_is_there()))}",
+            say("steps.other_not_closed", name=pair.name, there=tuple(pair.other.who_is_there())),
             where=ctx.system.id,
-            remedy="look at both sides before opening one",
+            remedy=say("steps.look_before_opening"),
         )
     pair.live.open(attempt, ctx.token)
 
@@ -135,15 +136,15 @@ def _reopen(ctx: Context, pair: Pair, attempt: str) -> None:
 def _put_back(ctx: Context, pair: Pair) -> None:
     """The side that was not opened keeps nothing of the attempt and follows again."""
     if pair.other is None:
-        ctx.say(f"{pair.name}: the other side is not as before the attempt: {pair.why}")
+        ctx.say(str(say("steps.not_as_before", name=pair.name, why=pair.why)))
         return
     try:
         if pair.keeps:
             pair.other.forget()
         pair.other.follow()
     except Exception as error:  # noqa: BLE001 - the next attempt's findings say it again if it is tried again
-        ctx.say(f"{pair.name}: the other side is not as before the attempt: {str(error).strip()}")
+        ctx.say(str(say("steps.not_as_before", name=pair.name, why=words_of(error))))
 
 
-def _unseen(ctx: Context, name: str, why: str) -> NeedsPerson:
-    return NeedsPerson(f"{name}: a side cannot be seen: {why}", where=ctx.system.id, remedy="bring it back, then resume; nobody opens anything")
+def _unseen(ctx: Context, name: str, why: Words) -> NeedsPerson:
+    return NeedsPerson(say("steps.side_unseen", name=name, why=why), where=ctx.system.id, remedy=say("steps.bring_back"))

@@ -32,6 +32,8 @@ from orchestrator.steps.base import Context, Coverage, Effect, Facts, Observed, 
 from orchestrator.steps.machine import ANNOUNCED
 from orchestrator.steps.parts import part_of
 from orchestrator.steps.people import Task
+from orchestrator.texts import Words, kept, say
+from orchestrator.texts.names import side_name
 from orchestrator.tools import health
 
 CLOCKS_SECONDS = 120.0
@@ -80,12 +82,12 @@ def list_tables(ctx: Context) -> Facts:
         detail: Facts = {"database": database.name, "dialect": dialect.name, "client": dialect.client}
         if statement:
             detail["statement"] = str(_write(ctx, f"{database.name}-tables.sql", statement))
-            task = (f"list_{database.name}", f"{database.name}：运行所附语句，提交表清单输出", f"{database.name}: run the statement, hand in its output")
+            task = (f"list_{database.name}", say("steps.task_run_statement", name=database.name))
         else:
-            task = (f"list_{database.name}", f"{database.name}：提交表清单，每行一个“模式.表”", f"{database.name}: hand in a list, schema.table a line")
+            task = (f"list_{database.name}", say("steps.task_hand_list", name=database.name))
         says = registry.ask_kin(database, part_of(ctx, database))
         if says:
-            ctx.say(f"{database.name}, which only its vendor moves, says of itself: {says}")
+            ctx.say(str(say("steps.vendor_says", name=database.name, says=str(says))))
         tables: list[Table] = []
         done = people.ask_for_files(ctx, "vendor_list", task, detail, partial(_read_into, tables, dialect, nonce), keep=True)
         _write(ctx, f"{database.name}-tables.json", json.dumps([table.as_json() for table in tables], ensure_ascii=False))
@@ -93,7 +95,7 @@ def list_tables(ctx: Context) -> Facts:
     return facts
 
 
-def _read_into(tables: list[Table], dialect: Dialect, nonce: str, handed: Sequence[HandedIn]) -> list[str]:
+def _read_into(tables: list[Table], dialect: Dialect, nonce: str, handed: Sequence[HandedIn]) -> Sequence[Words]:
     """A judge: the tables that one file lists, or why it lists none."""
     try:
         tables[:] = outputs.read_list(_only_text(handed), dialect, nonce)
@@ -105,9 +107,9 @@ def _read_into(tables: list[Table], dialect: Dialect, nonce: str, handed: Sequen
 def _only_text(handed: Sequence[HandedIn]) -> str:
     """Raises Unreadable unless there is one file, on this machine."""
     if len(handed) != 1:
-        raise Unreadable([f"{len(handed)} files were handed in: one is asked for, the output whole"])
+        raise Unreadable([say("steps.one_file", count=len(handed))])
     if handed[0].host:
-        raise Unreadable([f"{handed[0].place} lies on a host: bring the output to this machine and hand it in from there"])
+        raise Unreadable([say("steps.file_on_host", place=handed[0].place)])
     return outputs.read_text(handed[0].path)
 
 
@@ -117,9 +119,9 @@ def _tables(ctx: Context, database: Database) -> list[Table]:
 
 
 PREPARE: list[Task] = [
-    ("vendor_plan", "厂商提交迁移与回退方案", "the vendor hands in the plan, with its way back"),
-    ("vendor_install", "厂商在云上安装数据库", "the vendor installs the database on the cloud"),
-    ("vendor_rehearsal", "厂商演练并提交记录", "the vendor rehearses the copy and hands in the record"),
+    ("vendor_plan", say("steps.task_vendor_plan")),
+    ("vendor_install", say("steps.task_vendor_install")),
+    ("vendor_rehearsal", say("steps.task_vendor_rehearse")),
 ]
 
 
@@ -194,7 +196,7 @@ def start_again(ctx: Context) -> None:
         limit = service.start_seconds or 30
         problem = health.check(service, host.address, service.port, limit=limit, connection=ctx.world.ssh(host)) if service.port else None
         if problem:
-            raise StepFailed(f"{service.name} does not answer again: {problem}", where=host.name, remedy="start its database and it, then resume")
+            raise StepFailed(say("steps.not_again", name=service.name, problem=problem), where=host.name, remedy=say("steps.start_database"))
     if ctx.records.switch_time():
         ctx.records.set_live("source")  # seen to answer: from here on the cloud's servers may be taken away
 
@@ -207,27 +209,27 @@ def look_at_backup(ctx: Context) -> Facts:
     stopped = float(ctx.facts["vendor_stop"]["began"])
     facts: Facts = {}
     for database in databases(ctx):
-        task = (f"backup_{database.name}", f"{database.name}：停机后的完整备份", f"{database.name}: a full backup made after the stop")
+        task = (f"backup_{database.name}", say("steps.task_full_backup", name=database.name))
         facts |= people.ask_for_files(
             ctx, "vendor_backup", task, {"database": database.name}, lambda handed: faults_of_backup(handed, stopped)
         )  # fmt: skip
     return facts
 
 
-def faults_of_backup(handed: Sequence[HandedIn], stopped: float) -> list[str]:
+def faults_of_backup(handed: Sequence[HandedIn], stopped: float) -> list[Words]:
     """Why files are no backup of what stood still. Pure."""
-    found = [f"{file.place} is empty" for file in handed if file.bytes == 0]
+    found: list[Words] = [say("steps.file_empty", place=file.place) for file in handed if file.bytes == 0]
     for file in handed:
         early = stopped - CLOCKS_SECONDS - file.modified
         if file.bytes > 0 and early > 0:
-            found.append(f"{file.place} was written {early / 60:.0f} min before the application was stopped: it lacks what came after")
+            found.append(say("steps.file_early", place=file.place, minutes=early / 60))
     copies = sorted({file.place for file in handed if [other.sha256 for other in handed].count(file.sha256) > 1})
-    return found + ([f"these files are one and the same: {', '.join(copies)}"] if copies else [])
+    return found + ([say("steps.same_files", copies=tuple(copies))] if copies else [])
 
 
 def copy(ctx: Context) -> Facts:
     """The vendor's work."""
-    task = ("vendor_copy", "厂商将数据迁移到云上", "the vendor carries the data to the cloud")
+    task = ("vendor_copy", say("steps.task_vendor_carry"))
     return {"tasks": people.ask(ctx, "vendor_copy", [task], {"databases": [database.name for database in databases(ctx)]})}
 
 
@@ -242,10 +244,10 @@ def _compare(ctx: Context, step: str, way: str) -> Facts:
     for database in databases(ctx):
         dialect, tables = dialect_of(database.engine), _tables(ctx, database)
         seen: dict[str, Values] = {}
-        for side, zh in (("source", "源端"), ("target", "云上")):
+        for side in ("source", "target"):
             nonce = _ask_once(ctx, f"{way} {side} {database.name}")
             statement = _write(ctx, f"{database.name}-{way}-{side}.sql", count_statement(dialect, tables, nonce))
-            task = (f"counts_{side}_{database.name}", f"{database.name}：在{zh}运行核对语句，提交输出", f"{database.name}: run the counts on the {side}, hand in the output")
+            task = (f"counts_{side}_{database.name}", say("steps.counts", name=database.name, side=side_name(side)))
             detail = {"database": database.name, "side": side, "statement": str(statement), "client": dialect.client}
             done = people.ask_for_files(ctx, step, task, detail, _Counts(ctx, seen, side, dialect, tables, nonce).judge, keep=True)
             facts["databases"].setdefault(database.name, {})[side] = done
@@ -262,7 +264,7 @@ class _Counts:
         self._ctx, self._seen, self._side = ctx, seen, side
         self._dialect, self._tables, self._nonce = dialect, tables, nonce
 
-    def judge(self, handed: Sequence[HandedIn]) -> list[str]:
+    def judge(self, handed: Sequence[HandedIn]) -> Sequence[Words]:
         try:
             self._seen[self._side] = outputs.read_counts(_only_text(handed), self._dialect, self._tables, self._nonce)
         except Unreadable as error:
@@ -271,7 +273,7 @@ class _Counts:
             return []
         found = outputs.differences(self._dialect, self._tables, self._seen["source"], self._seen["target"])
         if found:
-            self._ctx.records.event("vendor_differs", {"count": len(found), "differences": found[:NAMED]})
+            self._ctx.records.event("vendor_differs", {"count": len(found), "differences": [kept(each) for each in found[:NAMED]]})
         return found[:NAMED]
 
 
@@ -291,8 +293,8 @@ def take_back(ctx: Context) -> None:
     if ctx.target_is_lost():  # given up by name already
         return
     if vendor_services.running(ctx):
-        raise NeedsPerson("it still runs on the cloud and must not run twice", where=ctx.system.id, remedy="stop it there, then resume")
-    task = ("carry_back", "厂商将云上新增数据迁回源端", "the vendor carries back what was written on the cloud")
+        raise NeedsPerson(say("steps.runs_on_cloud"), where=ctx.system.id, remedy=say("steps.stop_there"))
+    task = ("carry_back", say("steps.task_vendor_carry_back"))
     people.ask(ctx, "vendor_back", [task], {"databases": [database.name for database in databases(ctx)]})
     _compare(ctx, "vendor_back", "back")
     for tree in ctx.system.file_trees:
@@ -362,7 +364,7 @@ def trial(ctx: Context) -> Facts:
     while True:
         ctx.stop_if_asked()
         sick = watch.unhealthy(ctx)
-        ctx.records.watch({"health": "; ".join(sick)} if sick else {})
+        ctx.records.watch({"health": "; ".join(map(kept, sick))} if sick else {})
         worst = max(worst, len(sick))
         left = until - time.monotonic()
         if left <= 0 and not sick:
@@ -380,13 +382,16 @@ def preview_list(ctx: Context, _connect: bool) -> Preview:
     said = []
     for database in databases(ctx):
         dialect = dialect_of(database.engine)
-        said.append(f"{database.name}: statements of {dialect.name}" + (f", run by us on {dialect.ran_on}" if dialect.ran_on else ", never run by us"))
-    return Preview(Coverage.PLANNED, "; ".join(said) + "; the vendor runs them")
+        if dialect.ran_on:
+            said.append(say("steps.ran", name=database.name, dialect=dialect.name, where=dialect.ran_on))
+        else:
+            said.append(say("steps.never_ran", name=database.name, dialect=dialect.name))
+    return Preview(Coverage.PLANNED, say("steps.how_vendor_list", databases=tuple(said)))
 
 
 def preview_trial(ctx: Context, _connect: bool) -> Preview:
     """How long it lasts."""
-    return Preview(Coverage.EXECUTED, f"watched for {gates.trial_seconds(ctx) / 3600:.1f} h; it never goes back by itself")
+    return Preview(Coverage.EXECUTED, say("steps.how_vendor_trial", hours=gates.trial_seconds(ctx) / 3600))
 
 
 def give_up(ctx: Context) -> Facts:
@@ -398,21 +403,21 @@ def give_up(ctx: Context) -> Facts:
 
 LIST = Step(id="vendor_list", effect=Effect.READ_ONLY, run=list_tables, observe=_done, preview=preview_list)
 PREPARATION = Step(
-    id="vendor_prepare", effect=Effect.READ_ONLY, run=prepare, observe=_done, preview=previews.people("the vendor prepares its database"),
+    id="vendor_prepare", effect=Effect.READ_ONLY, run=prepare, observe=_done, preview=previews.people(say("steps.how_vendor_prepares")),
 )  # fmt: skip
 STOP = Step(
     id="vendor_stop", effect=Effect.REVERSIBLE, run=stop, observe=is_stopped, undo_source=start_again, preview=previews.outage,
 )  # fmt: skip
 BACKUP = Step(
-    id="vendor_backup", effect=Effect.READ_ONLY, run=look_at_backup, observe=_done, preview=previews.people("the vendor's backup is looked at"),
+    id="vendor_backup", effect=Effect.READ_ONLY, run=look_at_backup, observe=_done, preview=previews.people(say("steps.how_vendor_backup")),
 )  # fmt: skip
-COPY = Step(id="vendor_copy", effect=Effect.READ_ONLY, run=copy, observe=_done, preview=previews.people("the vendor copies"))
+COPY = Step(id="vendor_copy", effect=Effect.READ_ONLY, run=copy, observe=_done, preview=previews.people(say("steps.how_vendor_copies")))
 COMPARE = Step(
-    id="vendor_compare", effect=Effect.READ_ONLY, run=compare, observe=_done, preview=previews.people("counts and sums of both sides are compared"),
+    id="vendor_compare", effect=Effect.READ_ONLY, run=compare, observe=_done, preview=previews.people(say("steps.how_counts")),
 )  # fmt: skip
 START = Step(
     id="vendor_start", effect=Effect.REVERSIBLE, run=start, observe=is_started, undo_target=vendor_services.take_away, undo_source=take_back,
-    preview=previews.described_services("outside effects on", effects=True),
+    preview=previews.described_services(say("steps.how_effects_on"), effects=True),
 )  # fmt: skip
 LEAD = Step(
     id="vendor_entry", effect=Effect.REVERSIBLE, run=lead, observe=is_led, undo_source=lead_back, switches="target", preview=previews.entry,

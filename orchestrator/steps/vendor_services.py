@@ -6,6 +6,7 @@ from orchestrator.errors import StepFailed
 from orchestrator.steps import configuration
 from orchestrator.steps.base import Context, Facts
 from orchestrator.steps.services import carriage, give_secret, moved, problem_of, silence_target, standing, take_down, with_files
+from orchestrator.texts import say
 
 
 def start_for_good(ctx: Context) -> Facts:
@@ -27,8 +28,8 @@ def start_for_good(ctx: Context) -> Facts:
         problem = problem_of(one)
         if problem:
             raise StepFailed(
-                f"{service.name} is not healthy on the cloud: {problem}", where=f"{one.connection.name} {one.placed.address}:{one.placed.port}",
-                remedy="the old side is started again; read the service's log on the target host",
+                say("steps.ill_on_cloud", name=service.name, problem=problem), where=f"{one.connection.name} {one.placed.address}:{one.placed.port}",
+                remedy=say("steps.old_started_again"),
             )  # fmt: skip
         started.append(service.name)
     return {"services": started}

@@ -6,32 +6,32 @@ import datetime as dt
 import time
 from dataclasses import dataclass
 
-from orchestrator import texts
-from orchestrator.errors import StepFailed, TurnedBack
+from orchestrator.errors import StepFailed, TurnedBack, words_of
 from orchestrator.progress import Progress
 from orchestrator.steps import entry, files, gates
 from orchestrator.steps.base import Context, Facts
 from orchestrator.steps.parts import parts
+from orchestrator.texts import Words, kept, say
 
 FILES_EVERY_SECONDS = 30.0
 LOOK_SECONDS = 1.0
 
 
-def way_back_problems(ctx: Context) -> list[str]:
+def way_back_problems(ctx: Context) -> list[Words]:
     """Why going back would not be safe now, as each part's mover sees it. Empty: armed."""
     return list(_way_back(ctx).values())
 
 
-def _way_back(ctx: Context) -> dict[str, str]:
+def _way_back(ctx: Context) -> dict[str, Words]:
     """The same as alarms: code → sentence."""
-    problems: dict[str, str] = {}
+    problems: dict[str, Words] = {}
     for mover, part in parts(ctx) if _replicated(ctx) else []:
         try:
             problems |= mover.find_alarms(part, f"{ctx.migration}-watch-{time.time_ns()}")
         except TurnedBack:
             raise
         except Exception as error:  # noqa: BLE001 - a side that is away for a moment is an alarm, no reason to move citizens
-            problems[f"{part.name} side"] = f"{part.name}: a side cannot be seen: {str(error).strip()}"
+            problems[f"{part.name} side"] = say("steps.side_unseen", name=part.name, why=words_of(error))
     return problems
 
 
@@ -62,19 +62,19 @@ def files_back(ctx: Context) -> None:
         files.follow(ctx, tree, back=True)
 
 
-def _entry_problems(ctx: Context) -> list[str]:
+def _entry_problems(ctx: Context) -> list[Words]:
     """The entry leads as it was switched; one that was restarted or changed is led again. Empty before it was switched."""
     return entry.keep_led(ctx) if "shift_entry" in ctx.facts else []
 
 
-def unhealthy(ctx: Context) -> list[str]:
+def unhealthy(ctx: Context) -> list[Words]:
     """Services on the target that do not answer as they should."""
-    found = []
+    found: list[Words] = []
     for service in ctx.system.services:
         if service.host in ctx.world.targets and service.port:
             problem = ctx.world.find_illness(service, ctx.world.target(service.host), limit=0)
             if problem:
-                found.append(f"{service.name}: {problem}")
+                found.append(say("steps.of", name=service.name, said=problem))
     return found
 
 
@@ -112,14 +112,14 @@ def trial_run(ctx: Context) -> Facts:
         if broken:  # what is not taken is kept
             protect_live_side(ctx)
         worst_look = max(worst_look, time.monotonic() - before)
-        ctx.records.watch(broken | ({"health": "; ".join(sick)} if sick else {}))
+        ctx.records.watch({code: kept(said) for code, said in broken.items()} | ({"health": "; ".join(map(kept, sick))} if sick else {}))
         ill = illness.look(sick=bool(sick), can_go_back=not broken, now=time.monotonic())
         stay = ctx.records.stay_decided()
         if ill >= grace and sick and not broken and not stay:
             raise StepFailed(
-                f"the trial run fails: for {ill:.0f} s {'; '.join(sick)}",
+                say("steps.trial_fails", seconds=ill, sick=tuple(sick)),
                 where=ctx.system.id,
-                remedy="traffic goes back by itself; mend it and migrate again",
+                remedy=say("steps.goes_back_mend"),
             )
         _say_what_is_wrong(ctx, sick, broken, stay, grace - ill)
         looks += 1
@@ -136,11 +136,11 @@ def trial_run(ctx: Context) -> Facts:
         ctx.pause(min(LOOK_SECONDS, max(0.2, left)))
 
 
-def _say_what_is_wrong(ctx: Context, sick: list[str], broken: dict[str, str], stay: str | None, grace_left: float) -> None:
+def _say_what_is_wrong(ctx: Context, sick: list[Words], broken: dict[str, Words], stay: str | None, grace_left: float) -> None:
     if broken:
-        ctx.say(texts.text("trial.cannot_go_back", problems="; ".join([*broken.values(), *sick])))
+        ctx.say(str(say("trial.cannot_go_back", problems=(*broken.values(), *sick))))
     elif sick and stay:
-        ctx.say(texts.text("trial.stays", problems="; ".join(sick), why=stay))
+        ctx.say(str(say("trial.stays", problems=tuple(sick), why=stay)))
     elif sick:
         minutes = max(1, round(grace_left / 60))  # a new line only each minute
-        ctx.say(texts.text("trial.goes_back", problems="; ".join(sick), minutes=minutes, system=ctx.system.id))
+        ctx.say(str(say("trial.goes_back", problems=tuple(sick), minutes=minutes, system=ctx.system.id)))

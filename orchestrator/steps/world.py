@@ -20,7 +20,7 @@ from orchestrator.models import Database, Host, Service, Site, Sites, System
 from orchestrator.movers import interrupt, registry
 from orchestrator.settings import Settings
 from orchestrator.steps.references import REFERENCE, Reached, make_table
-from orchestrator.texts import Words
+from orchestrator.texts import Words, say
 
 if TYPE_CHECKING:
     from orchestrator.cutover.guarding import GuardProcess
@@ -72,7 +72,7 @@ class World:
         for site in self.sites.sites:
             if site.kind == kind:
                 return site
-        raise Refused(f"sites.yaml names no site of kind {kind}", where="sites.yaml", remedy=f"add the {kind}'s site with its gateway")
+        raise Refused(say("steps.no_site", kind=kind), where="sites.yaml", remedy=say("steps.add_site", kind=kind))
 
     def source(self, name: str) -> Host:
         """A host of the inventory."""
@@ -118,13 +118,8 @@ class World:
         closed = [path for path in folders if not os.access(path, os.W_OK | os.X_OK)] + [
             path for path in dict.fromkeys(files) if not os.access(path, os.R_OK)
         ]
-        remedy = "let the account do it that ran it before, or give this one the same rights"
-        return [
-            Finding(
-                "no-access", "error", f"this account cannot use {path}: it is missing, or the rights are", remedy, system=self.system.id
-            )
-            for path in closed
-        ]
+        remedy = say("steps.let_account")
+        return [Finding("no-access", "error", say("steps.no_access", path=str(path)), remedy, system=self.system.id) for path in closed]
 
     # ------------------------------------------------------------ hands
 
@@ -136,7 +131,7 @@ class World:
         key = f"{host.name}@{host.address}"
         if key not in self._ssh or not self._ssh[key].alive:
             if self.settings.known_hosts is None or self.settings.ssh_key is None:
-                raise Refused("no host can be asked", where="orchestrator.toml", remedy="set known_hosts and ssh_key")
+                raise Refused(say("steps.no_host_asked"), where="orchestrator.toml", remedy=say("steps.set_both"))
             self._ssh[key] = ssh.connect(host, self.settings.known_hosts, self.settings.ssh_key)
         return self._ssh[key]
 
@@ -231,9 +226,9 @@ class World:
             if REFERENCE.match(value):
                 if value not in table:
                     raise Refused(
-                        f"{name} refers to {value}, which is not in the table",
+                        say("steps.not_in_table", name=name, value=value),
                         where=f"{self.system.id} › {service.name}",
-                        remedy=f"use one of {', '.join(sorted(table))}",
+                        remedy=say("steps.use_one_of", known=tuple(sorted(table))),
                     )
                 environment[name] = table[value]
             else:

@@ -87,6 +87,7 @@ ONE_LANGUAGE = (
     "inventory",
     "planning",
     "policy",
+    "steps",
     "tools",
 )
 """Rooms whose sentences stand in the catalogue."""

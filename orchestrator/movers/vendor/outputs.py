@@ -14,6 +14,7 @@ from pathlib import Path
 
 from orchestrator.movers.vendor.dialects import Dialect, faults_of_name
 from orchestrator.movers.vendor.statements import Column, Measure, Table, lines_of
+from orchestrator.texts import Words
 
 LARGEST = 200_000_000
 """Bytes of output that are read: a line a table is a few hundred."""
@@ -37,9 +38,9 @@ class Values:
 class Unreadable(Exception):
     """A file that is not what was asked for. Says why, every reason."""
 
-    def __init__(self, reasons: Sequence[str]) -> None:
-        super().__init__("; ".join(reasons))
-        self.reasons = list(reasons)
+    def __init__(self, reasons: Sequence[Words]) -> None:
+        super().__init__(*reasons)
+        self.reasons: list[Words] = list(reasons)
 
 
 def read_text(path: str) -> str:

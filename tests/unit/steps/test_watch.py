@@ -88,7 +88,7 @@ class AwayMover:
 def test_a_side_that_cannot_be_seen_is_named(monkeypatch):
     ctx = SimpleNamespace(facts={"replicate": {}}, migration="portal-1")
     monkeypatch.setattr(watch, "parts", lambda _ctx: [(AwayMover(), SimpleNamespace(name="portal"))])
-    assert watch.way_back_problems(ctx) == ["portal: a side cannot be seen: no route to host"]
+    assert [str(problem) for problem in watch.way_back_problems(ctx)] == ["portal: a side cannot be seen: no route to host"]
     ctx.facts.clear()
     assert watch.way_back_problems(ctx) == []  # a hosted system's data travelled with it
 
