@@ -67,9 +67,13 @@ class Form:
         return next(column for column in self.columns if column.field == field)
 
 
+_QUESTION_NUMBER = re.compile(r"^\s*(?:[Qq]?\d{1,3}\s*[、.)]|\(\d{1,3}\))\s*(?=[^\d\s])")
+"""2、系统名称, as exports of questionnaires have it."""
+
+
 def header_key(text: str) -> str:
-    """What is left of a header when width, case, spaces, marks and a remark in brackets do not count."""
-    return _NOISE.sub("", _BRACKETS.sub("", unicodedata.normalize("NFKC", text))).casefold()
+    """What is left of a header when width, case, spaces, marks, a question's number and a remark in brackets do not count."""
+    return _NOISE.sub("", _BRACKETS.sub("", _QUESTION_NUMBER.sub("", unicodedata.normalize("NFKC", text)))).casefold()
 
 
 def whole_key(text: str) -> str:

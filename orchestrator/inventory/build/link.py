@@ -136,7 +136,7 @@ def depend(raws: list[Raw], findings: list[Finding], stored: Mapping[str, list[S
     owner = {one.id: one.department for systems in stored.values() for one in systems}
     owner |= {str(raw.values["id"]): str(raw.values["department"]) for raw in raws}
     for raw in raws:
-        index_of = partial(_meant, index, owner, secret, str(raw.values["department"]))
+        index_of = partial(_meant, index, owner, secret, raw)
         _owner_of_database(raw, index_of, findings)
         said = raw.values.get("depends_on")
         if not isinstance(said, list | tuple):
@@ -172,14 +172,14 @@ def depend(raws: list[Raw], findings: list[Finding], stored: Mapping[str, list[S
 
 
 def _meant(
-    index: Mapping[str, list[str]], owner: Mapping[str, str], secret: Collection[tuple[str, str]], department: str, name: str
+    index: Mapping[str, list[str]], owner: Mapping[str, str], secret: Collection[tuple[str, str]], raw: Raw, name: str
 ) -> list[str]:
-    """The systems that a department may mean by a name: its own, where it has one; none, where its own is classified; else any."""
-    if (department, key(name)) in secret:
+    """The systems that a row may mean by a name: its department's own, where it has another one; none, where that one is classified; else any."""
+    if (str(raw.values["department"]), key(name)) in secret:
         return []
     found = index.get(key(name), [])
-    own = [ident for ident in found if owner.get(ident) == department]
-    return own if len(own) == 1 else found
+    own = [ident for ident in found if owner.get(ident) == raw.values["department"]]
+    return own if len(own) == 1 and own != [str(raw.values["id"])] else found
 
 
 def _owner_of_database(raw: Raw, index_of: Callable[[str], list[str]], findings: list[Finding]) -> None:

@@ -174,6 +174,8 @@ class Unanswered:
         self._doubted: list[int] = []
         """Rows that say no, and speak of secrets."""
         self.may_be_stated = answers.any("sheet")
+        self.waits = False
+        """A column is asked about that may say it."""
 
     def saw(self, line: Line) -> None:
         """Every row of the sheet's tables, in order."""
@@ -195,6 +197,8 @@ class Unanswered:
 
     def ask(self, contexts: dict[str, str]) -> None:
         """The question, after the sheet has ended."""
+        if self.waits:
+            return
         said = next((sign(place, "非涉密") for place, text in contexts.items() if "非涉密" in text), None)
         doubted = [number for number in self._doubted if number in self._first]
         evidence = [said] if said else []

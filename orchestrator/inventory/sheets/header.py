@@ -161,11 +161,12 @@ def _identity(table: Table) -> set[str]:
 
 def _score(form: Form, table: Table, named: str) -> float:
     fields = {column.field for column in table.columns.values()}
-    if len(fields) < 3 or not fields & _KEY_FIELDS:
+    of_its_name = named in form.sheets
+    if len(fields) < 3 or not fields & (_KEY_FIELDS | ({"address"} if of_its_name else set())):
         return 0.0
     if form.id not in _DEFAULT_FORMS and "system" not in fields:
         return 0.0
-    return len(fields) + (1.5 if named in form.sheets else 0.0) - 0.2 * len(table.unknown)
+    return len(fields) + (1.5 if of_its_name else 0.0) - 0.2 * len(table.unknown)
 
 
 def _columns(form: Form, row: Row, above: Row | None, number: int) -> Table:

@@ -96,8 +96,13 @@ class _Reader:
                 values[column.field] = self._value(column, cell, number, index)
         if secret is False and any(isinstance(cell, str) and speaks_of_secrets(cell) for cell in row if classified(cell) is None):
             secret = None  # what it says of itself elsewhere outweighs a “no” until somebody has confirmed it
-        name = cells.text_of(values.get("name"))
+        name = cells.text_of(values.get("name")) or cells.text_of(values.get("address"))
         if not name:
+            if not all(map(cells.is_blank, row)):
+                at = Raw(self.file, self.grid.name, address(number, 0))
+                self.builder.findings.append(
+                    at.finding("row-skipped", "warning", say("inventory.row_skipped"), say("inventory.complete_or_remove"))
+                )
             return
         if cells.text_of(values.get("template")).casefold() in _YES:
             self.templates += 1

@@ -32,10 +32,12 @@ MACHINE_TYPES = {"vcpus": "cores", "memory_gb": "size", "disk_gb": "size"}
 _SAMPLE = 60
 _ENOUGH = 0.5
 _SPEAKS = 0.6
+_NAMES = 0.85
 _SPOKEN = 2
 """So many headers must speak for themselves."""
 _MEASURED = {"size", "cores", "count", "minutes", "people", "money"}
 _CHOICES_ALONE = 0.9
+_OWNING = re.compile("所属|归属|承载|部署的?(?:应用|系统)|运行的?(?:应用|系统)")
 
 
 @dataclass(frozen=True)
@@ -100,11 +102,18 @@ def propose_columns(heads: HeaderCells, rows: Sequence[Row]) -> Proposed | None:
         return None
     if {"name", "address"} <= of_machines and len(of_machines) >= 3 and not _one_row_each(systems, machines, cells):
         return _proposed("machines", heads.words, _with_system_columns(machines, systems))
+    if "address" in of_machines and len(of_machines) >= 3 and _belongs(systems, heads):
+        return _proposed("machines", heads.words, _with_system_columns(machines, systems))
     if "name" in of_systems and len(of_systems) >= 2:
         return _proposed("systems", heads.words, systems)
     if {"name", "vcpus", "memory_gb"} <= of_machines:
         return _proposed("machines", heads.words, _with_system_columns(machines, systems))
     return None
+
+
+def _belongs(systems: Mapping[int, Guess], heads: HeaderCells) -> bool:
+    """Whether a column says whose a machine is: 所属系统."""
+    return any(guess.field == "name" and _OWNING.match(plain(heads.words[index])) for index, guess in systems.items())
 
 
 def _one_row_each(systems: Mapping[int, Guess], machines: Mapping[int, Guess], cells: Mapping[int, list[Any]]) -> bool:
@@ -170,7 +179,8 @@ def _guess(kind: str, field: str, hint: Hint, head: str, values: Sequence[Any]) 
         return None
     looks = _by_values(kind, field, hint, values)
     share = looks / len(values) if values and looks is not None else None
-    if share is not None and share < _ENOUGH and by_header < 1 and not _asked_by_word(kind, field, by_header, values):
+    named = field == "name" and by_header >= _NAMES  # what systems are called has no shape
+    if share is not None and share < _ENOUGH and by_header < 1 and not named and not _asked_by_word(kind, field, by_header, values):
         return None
     alone = share is not None and len(values) >= 2 and share >= (_CHOICES_ALONE if hint.looks is None else 0.7) and _alone(kind, field, hint, values)
     score = 0.65 * by_header + 0.35 * (share if share is not None else 0.4)

@@ -21,7 +21,7 @@ from orchestrator.inventory.sheets.header import Line, Table
 from orchestrator.inventory.sheets.headings import about_header, nothing_on_classification
 from orchestrator.inventory.sheets.label_forms import is_label_form, is_on_its_side, read_label_forms
 from orchestrator.inventory.sheets.lost import Lost, Tally, heading_of, in_one_cell, speaks_of_secrets, swallowed
-from orchestrator.inventory.sheets.machine_lists import read_machines
+from orchestrator.inventory.sheets.machine_lists import host_name, read_machines
 from orchestrator.inventory.sheets.row_cells import RowCells, at
 from orchestrator.inventory.sheets.rowkind import Kind, kind_of_row
 from orchestrator.inventory.sheets.sheet_notes import SheetNotes
@@ -137,6 +137,8 @@ class _SheetReader:
         self.kept: list[_Kept] = []
         """Rows that do not say whether they are classified, where somebody's statement may say it."""
         self.wall = Wall()
+        self.withheld: dict[int, bool | None] = {}
+        """Rows that were counted and not read → their answer."""
         self.unsaid: list[Finding | None] = []
         """Of each table, that it has no column on classification."""
         self.notes = SheetNotes(file, grid.name, builder.findings)
@@ -162,8 +164,10 @@ class _SheetReader:
             self._settle_table()
         self.began = True
         source = Source(self.file, self.grid.name, table)
-        if table.form.id == "systems" and table.unknown and ask_about_columns(table, self.grid, self.first, self.file, self.builder):
-            source.id = ""
+        if table.form.id == "systems" and table.unknown:
+            asked = ask_about_columns(table, self.grid, self.first, self.file, self.builder)
+            source.id = "" if asked else source.id
+            self.unanswered.waits = self.unanswered.waits or "classified" in asked
         self._use(table, source, BareNumbers(source, self.builder.answers, self.builder.asked))
         self.tally = Tally(table)
         self.section, self.secret_section = "", False
@@ -188,7 +192,7 @@ class _SheetReader:
 
     def read(self, line: Line) -> None:
         self.unanswered.saw(line)
-        line = self.wall.without_its_cells(line, self.table)
+        whole, line = line, self.wall.without_its_cells(line, self.table)
         what = kind_of_row(self.table, line)
         if what is not Kind.BLANK and self._holds_rows(line):
             return
@@ -220,11 +224,9 @@ class _SheetReader:
             self._take(raw)
         elif self.systems and answer is None and self.unanswered.may_be_stated and not self._says_yes(line):
             self.wall.add(line)
-            self.kept.append(_Kept(self.table, self.source, self.bare, line, tuple(comments), self.section))
+            self.kept.append(_Kept(self.table, self.source, self.bare, whole, tuple(comments), self.section))
         elif self.systems:
-            if answer is None:
-                self.unanswered.lacks(line.number, self._place(line))
-            self._classified(raw, line, answered=answer is True, told=told)
+            self._withhold(raw, line, answer, told=told)
         elif not told:
             self.notes.finding(
                 "technical-row-classified", "error", line.number, self.table.classified[0],
@@ -271,15 +273,15 @@ class _SheetReader:
             raw = self._raw(kept.line)
             if statement is not None:
                 self._settle_doubt(kept.line.number)
-            if statement is not None and kept.line.number + 1 not in statement.classified:
+            began = self._began(kept.line)
+            if statement is not None and not {kept.line.number + 1, began + 1} & statement.classified:
                 self.wall.rows.discard(kept.line.number + 1)
                 self.cells.comments(raw, kept.comments)
-                self.cells.fill(raw, kept.line.number, kept.line.cells)
+                self.cells.fill(raw, kept.line.number, self.wall.without_its_cells(kept.line, self.table).cells)
                 self._take(raw)
                 continue
-            if statement is None:
-                self.unanswered.lacks(kept.line.number, self._place(kept.line))
-            self._classified(raw, kept.line, answered=statement is not None, told="classified" not in self.by_field)
+            line = self.wall.without_its_cells(kept.line, self.table)
+            self._withhold(raw, line, None if statement is None else True, told="classified" not in self.by_field)
         if statement is not None and len(self.kept) > len(statement.classified):
             first = self._place(self.kept[0].line).rpartition(" › ")[2]
             said = say("inventory.stated", who=statement.who, count=len(self.kept) - len(statement.classified))
@@ -351,6 +353,22 @@ class _SheetReader:
             isinstance(cell, str) and speaks_of_secrets(cell) for index, cell in enumerate(line.cells) if index not in asked
         )
 
+    def _began(self, line: Line) -> int:
+        """The row on which the merged cell of its name begins: further rows are further servers of one system."""
+        at = self.by_field.get("name")
+        return line.origins.get(at, line.number) if at is not None else line.number
+
+    def _withhold(self, raw: Raw, line: Line, answer: bool | None, *, told: bool) -> None:
+        """Count a row that is classified, or does not say so, and learn nothing of it; once for a system of several rows."""
+        began = self._began(line)
+        if began != line.number and self.withheld.get(began, answer is not True) == answer:
+            self.wall.add(line)
+            return
+        self.withheld[line.number] = answer
+        if answer is None:
+            self.unanswered.lacks(line.number, self._place(line))
+        self._classified(raw, line, answered=answer is True, told=told)
+
     def _classified(self, raw: Raw, line: Line, *, answered: bool, told: bool) -> None:
         row = line.cells
         self.wall.add(line)
@@ -372,4 +390,6 @@ class _SheetReader:
             return
         if isinstance(raw.values.get("health"), dict):
             raw.values["health"].setdefault("target", "")  # nothing to say of a TCP check
+        if self.table.form.id == "hosts" and not raw.values.get("name") and raw.values.get("address"):
+            raw.values["name"] = host_name(str(raw.values["address"]))  # a machine without a name of its own
         self.builder.part(self.table.form.id, raw)

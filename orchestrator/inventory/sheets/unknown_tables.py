@@ -29,16 +29,16 @@ def ask_about_table(grid: Grid, rows: Sequence[Row], file: str, builder: Builder
     return _ask(proposed, heads, grid, file, builder, say("inventory.asks_table"))
 
 
-def ask_about_columns(table: Table, grid: Grid, rows: Sequence[Row], file: str, builder: Builder) -> bool:
-    """What the columns of a form are that no header list knows, where one of them may be what the count or the plan lacks. Whether it is asked:
-    then what else is to be asked of the table waits, for a column may hold the answer."""
+def ask_about_columns(table: Table, grid: Grid, rows: Sequence[Row], file: str, builder: Builder) -> set[str]:
+    """What the columns of a form are that no header list knows, where one of them may be what the count or the plan lacks. Returns the fields
+    that they may be: while it is asked, what else is to be asked of the table waits, for a column may hold the answer."""
     heads = _heads_of(table, rows, grid)
     if heads is None:
-        return False
+        return set()
     known = {column.field for column in table.columns.values()}
     further = propose_further(rows[heads.row + 1 :], known, table.unknown)
     if not further:
-        return False
+        return set()
     words: Mapping[int, str] = {index: heads.words[index] for index in table.unknown if index in heads.words}
     columns = {index: guess for index, guess in further.items() if index in words}
     about = "form"
@@ -48,7 +48,7 @@ def ask_about_columns(table: Table, grid: Grid, rows: Sequence[Row], file: str, 
     units = {index: unit for index, unit in table.units.items() if unit and index in columns}
     proposed = Proposed(about, words, dict(sorted(columns.items())), units)
     _ask(proposed, heads, grid, file, builder, say("inventory.asks_columns"))
-    return True
+    return {guess.field for guess in further.values()}
 
 
 def ask_about_labels(values: Mapping[str, list[Any]], known: set[str], place: str, builder: Builder) -> bool:

@@ -145,3 +145,74 @@ def test_what_was_answered_is_told_as_answered(tmp_path: Path) -> None:
     answer_all(load([path]), tmp_path)
     told = [str(one.understood) for one in load([path]).interpretations]
     assert told and all("张三" in words for words in told)
+
+
+def blocks(path: Path, head: list[str], rows: list[list[str | None]], merged: str) -> Path:
+    """A table in which systems stand on several rows, one a server: the columns ``merged`` of rows 2 to 4 are merged cells."""
+    workbook = Workbook()
+    sheet = workbook.active
+    assert sheet is not None
+    for row in (head, *rows):
+        sheet.append(row)
+    for letter in merged:
+        sheet.merge_cells(f"{letter}2:{letter}4")
+    workbook.save(path)
+    return path
+
+
+BLOCK_HEAD = ["单位名称", "单位层级", "单位性质", "系统名称", "类别", "建设状态", "服务器IP", "CPU", "内存"]
+BLOCK = [
+    ["市人社局", "市直", "政府", "天狼系统", "应用系统", "已建", "10.66.1.1", "8核", "16G"],
+    [*[None] * 6, "10.66.1.2", "8核", "16G"], [*[None] * 6, "10.66.1.3", "8核", "16G"],
+    ["市人社局", "市直", "政府", "工伤认定系统", "应用系统", "已建", "10.1.1.9", "4核", "8G"],
+]  # fmt: skip
+
+
+def test_a_classified_system_of_several_rows_is_counted_once(tmp_path: Path) -> None:
+    rows = [[*row[:5], said, *row[5:]] for row, said in zip(BLOCK, ("是", None, None, "否"), strict=True)]
+    head = [*BLOCK_HEAD[:5], "是否涉密", *BLOCK_HEAD[5:]]
+    reading = load([blocks(tmp_path / "a.xlsx", head, rows, "ABCDEFG")])
+    assert ([system.name for system in reading.inventory.systems], counts(reading)["classified"]) == (["工伤认定系统"], 1)
+    assert "天狼" not in repr(reading) and "10.66" not in repr(reading)
+
+
+@pytest.mark.parametrize(("said", "names", "classified"), [("均非涉密", {"天狼系统", "工伤认定系统"}, 0), ("涉密行：2；其余非涉密", {"工伤认定系统"}, 1)])
+def test_a_statement_holds_for_all_rows_of_a_system(said: str, names: set[str], classified: int, tmp_path: Path) -> None:
+    path = blocks(tmp_path / "a.xlsx", BLOCK_HEAD, BLOCK, "ABCDEF")
+    assert counts(load([path]))["unanswered"] == 2
+    answer_all(load([path]), tmp_path, sheet=said)
+    answer_all(load([path]), tmp_path)
+    after = load([path])
+    assert ({system.name for system in after.inventory.systems}, counts(after)["classified"], after.errors) == (names, classified, [])
+    servers = {system.name: len(system.hosts) or system.servers for system in after.inventory.systems}
+    assert servers.get("天狼系统", 3) == 3
+
+
+def test_a_sheet_of_machines_of_known_systems_adds_to_them_also_without_names(tmp_path: Path) -> None:
+    workbook = Workbook()
+    sheet, machines = workbook.active, workbook.create_sheet("服务器")
+    assert sheet is not None
+    for row in (HEAD.split(","), ["市水利局", "市直", "政府", "一张图", "应用系统", "否", "已建", None, None]):
+        sheet.append(row)
+    for row in (["所属系统", "IP地址", "CPU", "内存", "用途"], ["一张图", "10.2.0.1", "8核", "16G", "应用"], ["一张图", "10.2.0.2", "8核", "16G", "库"]):
+        machines.append(row)
+    workbook.save(tmp_path / "a.xlsx")
+    reading = load([tmp_path / "a.xlsx"])
+    (system,) = reading.inventory.systems
+    assert ([str(host.address) for host in system.hosts], reading.questions, reading.errors) == (["10.2.0.1", "10.2.0.2"], (), [])
+
+
+def test_a_list_that_says_whose_each_machine_is_is_proposed_as_one_of_machines(tmp_path: Path) -> None:
+    head = "所属系统,IP地址,CPU核数,内存,用途"
+    path = write_csv(tmp_path / "清单.csv", *(f"一张图,10.2.0.{n},8,16,应用" for n in range(1, 5)), "公文,10.2.0.9,8,16,库", head=head)
+    (question,) = load([path]).questions
+    assert (question.kind, question.proposed.split("\n")[0]) == ("columns", "此表 → 机器清单")
+
+
+def test_while_a_column_may_say_what_is_classified_nobody_is_asked_to_state_it(tmp_path: Path) -> None:
+    head = "编号,1、请问贵单位的全称是？,2、系统名称,3、该系统是否涉密？,4、系统当前的建设状态是？,5、系统类别"
+    path = write_csv(tmp_path / "问卷.csv", "1,市统计局,平台甲,否,A.已建,应用系统", "2,市统计局,墨麒麟系统,是,A.已建,应用系统", head=head)
+    assert [question.kind for question in load([path]).questions] == ["columns"]
+    answer_all(load([path]), tmp_path)
+    after = counts(load([path]))
+    assert (after["classified"], after["unanswered"], after["uncounted"]) == (1, 0, 1)
