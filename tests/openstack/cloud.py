@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import fcntl
 import os
 import shutil
 import signal
@@ -19,23 +18,13 @@ from openstack.exceptions import NotFoundException
 
 from tests.lab.shell import LabError, run
 from tests.openstack import parts
+from tests.openstack.accelerator import find_accelerator
 from tests.openstack.traces import MARK, find_traces, folder_of, sweep
 
 API, CALLER, GATEWAY = "10.70.0.1", "10.70.0.2", "10.50.0.1"
 DRIVERS = {"fake": "fake.FakeDriver", "guests": "libvirt.LibvirtDriver"}
 """The fake compute driver makes servers that never boot; the API, its faults and everything around it are real."""
 CLONE_NEWNET = 0x40000000
-KVM_CREATE_VM = 0xAE01
-
-
-def find_accelerator() -> str:
-    """``kvm`` where the machine lets a process make virtual machines, else ``qemu``: emulation, many times slower."""
-    try:
-        with Path("/dev/kvm").open("rb+", buffering=0) as device:
-            os.close(fcntl.ioctl(device, KVM_CREATE_VM, 0))
-    except OSError:
-        return "qemu"
-    return "kvm"
 
 
 class LabCloud:
@@ -46,6 +35,7 @@ class LabCloud:
         self.inside, self.outside = f"osc-{name}", f"osc-{name}-out"
         self.process: subprocess.Popen[bytes] | None = None
         self.key = self.folder / "key"
+        self.accelerator = "qemu"
 
     # ------------------------------------------------------------ up and down
 
@@ -54,6 +44,8 @@ class LabCloud:
         sweep()
         self.folder.mkdir(parents=True, exist_ok=True)
         root, databases = parts.package_root(), parts.databases(self._build_databases)
+        if self.driver == "guests":
+            self.accelerator = find_accelerator(root, parts.guest_image())
         self._networks()
         upper = self.folder / "upper"
         self._install(upper)
@@ -130,10 +122,9 @@ class LabCloud:
             shutil.copy(parts.CONTROL / name, place / name)
         (place / "init.sh").chmod(0o755)
         source = parts.CONTROL / "etc"
-        accelerator = find_accelerator()
         parts_of = {name: (source / name).read_text() for name in ("common.inc", "auth.inc")}
         for service in ("keystone", "placement", "glance", "nova", "neutron", "cinder"):
-            text = (source / f"{service}.conf").read_text().replace("@DRIVER@", DRIVERS[self.driver]).replace("@ACCELERATOR@", accelerator)
+            text = (source / f"{service}.conf").read_text().replace("@DRIVER@", DRIVERS[self.driver]).replace("@ACCELERATOR@", self.accelerator)
             for name, included in parts_of.items():
                 text = text.replace(f"#include {name}\n", included)
             target = upper / "etc" / service
