@@ -353,7 +353,10 @@ class CloudServers:
         kept = {volume.id for volume in self.book.kept()}
         volumes = [thing for thing in ours if thing.kind is Kind.VOLUME and thing.id not in kept]
         self.book.keep(KeptVolume(thing.id, thing.name, handed_over=keep_volumes) for thing in volumes)
-        self._remove([thing for thing in ours if thing.kind is not Kind.VOLUME])
+        going = {thing.id for thing in ours}
+        # A server group bears no mark: it goes by its system's name, where nobody else's server is in it.
+        groups = [thing for thing in things if thing.kind is Kind.PLACEMENT and thing.name == self.system and going.issuperset(thing.used_by)]
+        self._remove([*(thing for thing in ours if thing.kind is not Kind.VOLUME), *groups])
 
     def _look_again(self, position: Position) -> None:
         """Terraform said that it destroyed everything: the cloud is asked whether that is so."""

@@ -157,6 +157,13 @@ class LabCloud:
         """A signal to a service and its children: SIGSTOP for one that hangs, SIGCONT to let it go on."""
         self.execute("bash", "-c", f'kill -{number} -- -"$(cat /lab/pid/{name})"')
 
+    def restart_compute_api(self) -> None:
+        """As init.sh starts it; until it answers."""
+        parts_of_script = "sed -n '/^start()/,/^}/p;/^wait_port()/,/^}/p;/^wsgi()/,/^}/p' /lab/init.sh"
+        deed = f"wsgi nova-api 8774 /usr/bin/nova-api-wsgi 2; wait_port {API} 8774"
+        self.execute("bash", "-c", f'source <({parts_of_script}); {deed}')
+        self.execute("python3", "/lab/wait.py", limit=240)
+
     @contextlib.contextmanager
     def entered(self) -> Iterator[None]:
         """This thread, and what it starts, in the caller's network: it sees the API and the city's network, and nothing else."""

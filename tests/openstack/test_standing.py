@@ -93,7 +93,7 @@ def test_another_disk_zone_or_size_is_refused_by_name(standing: Stage, edited: d
     told = " | ".join(refusals_of(standing))
     assert "volume portal-app would be changed while it is in use: size 2 → 5" in told
     assert "asked portal-app was asked to be another one: input.disk_gb 2 → 5" in told
-    assert "input.vcpus 1 → 4, input.zone government_extranet → dedicated" in told
+    assert "input.network government-extranet → dedicated, input.vcpus 1 → 4, input.zone government_extranet → dedicated" in told
 
 
 def test_a_removed_and_a_renamed_host_are_refused_by_name(standing: Stage, edited: dict[str, Any]) -> None:
@@ -133,6 +133,24 @@ def test_a_stopped_server_is_told_with_its_status(standing: Stage, cloud: LabClo
     assert any("server portal-db is SHUTOFF" in message for message in told), told
     city.compute.start_server(server)
     city.compute.wait_for_server(city.compute.get_server(server.id), status="ACTIVE", wait=60)
+
+
+@pytest.mark.long
+def test_a_paused_server_and_one_in_error_are_told_with_their_status(standing: Stage, cloud: LabCloud) -> None:
+    city, admin = cloud.connect(), cloud.connect("admin", "admin").compute
+    paused, broken = city.compute.find_server("portal-db"), city.compute.find_server("portal-app")
+    city.compute.pause_server(paused)
+    city.compute.wait_for_server(city.compute.get_server(paused.id), status="PAUSED", wait=60)
+    admin.reset_server_state(broken.id, "error")
+    try:
+        told = [finding.message for finding in standing.open().look(["portal-app", "portal-db"])]
+        for said in ("server portal-db is PAUSED", "server portal-app is ERROR"):
+            assert any(said in message for message in told), told
+        assert standing.make().applies == 0, "neither is made anew, nor mended"
+    finally:
+        admin.reset_server_state(broken.id, "active")
+        city.compute.unpause_server(paused)
+    city.compute.wait_for_server(city.compute.get_server(paused.id), status="ACTIVE", wait=60)
 
 
 def test_a_disk_detached_outside_is_said_and_not_attached_anew(standing: Stage, cloud: LabCloud) -> None:
