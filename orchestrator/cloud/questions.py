@@ -184,9 +184,9 @@ def _judge_names(demand: Demand, answers: Answers) -> list[Finding]:
         findings.append(_missing("key-pair", key_pair, sorted(answers.key_pairs), system))
     findings += [_missing("availability-zone", zone, sorted(answers.zones), system)
                  for zone in inputs.get("availability_zones") or () if zone not in answers.zones]  # fmt: skip
-    kind = str(inputs.get("volume_type") or "")
-    if kind and kind not in answers.volume_types:
-        findings.append(_missing("volume-type", kind, sorted(answers.volume_types), system))
+    further = [disk for disks in (inputs.get("disks") or {}).values() for disk in disks.values()]
+    kinds = {str(holder.get("volume_type") or "") for holder in (inputs, *further)} - {""}
+    findings += [_missing("volume-type", kind, sorted(answers.volume_types), system) for kind in sorted(kinds - answers.volume_types)]
     return findings
 
 

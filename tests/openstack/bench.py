@@ -1,11 +1,12 @@
-"""Twenty systems of two servers each, four at a time, made and taken back: by bare `terraform apply`, and by the engine, on one
-cloud with the fake compute driver. ``python -m tests.openstack.bench [SYSTEMS]``.
+"""Twenty systems of two servers each, four at a time, made by bare `terraform apply`, and by the engine, on one cloud with the
+fake compute driver. ``python -m tests.openstack.bench [SYSTEMS [ROUNDS]]``.
 
 Prints seconds, their ratio, and how many calls of the cloud's API each of them made; asserts nothing.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import sys
@@ -25,8 +26,6 @@ from tests.openstack.machine import why_not
 from tests.openstack.stage import MODULE, OWN, SERVER, Stage
 
 AT_ONCE = 4
-ROUNDS = 2
-"""Each way is measured so often, in turn: the cloud's database grows, and neither way shall have the fresher one."""
 
 
 def inputs_of(number: int) -> dict[str, object]:
@@ -50,19 +49,12 @@ class Bare:
             self._terraform("init", "-no-color")
             self._terraform("apply", "-auto-approve", "-input=false", "-no-color")
 
-    def take_back(self) -> None:
-        """The volumes are protected by the module: they are taken out of the state, and deleted by the caller."""
-        with self.enter():
-            known = self._terraform("state", "list").splitlines()
-            self._terraform("state", "rm", *[address for address in known if "openstack_blockstorage_volume_v3" in address])
-            self._terraform("destroy", "-auto-approve", "-input=false", "-no-color", "-var=settled=true")
-
     def _terraform(self, *words: str) -> str:
         return run([str(programs.find("terraform")), f"-chdir={self.folder}", *words], limit=1800)
 
 
 class ByEngine:
-    """What the step `provision` does, and its undo."""
+    """What the step `provision` does."""
 
     def __init__(self, folder: Path, number: int, enter: Callable[[], AbstractContextManager[None]]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -72,10 +64,6 @@ class ByEngine:
     def make(self) -> None:
         with self.enter():
             self.stage.make()
-
-    def take_back(self) -> None:
-        with self.enter():
-            self.stage.open().take_back(expected=list(self.stage.inputs["servers"]), keep_volumes=False)
 
 
 def count_calls(cloud: LabCloud) -> int:
@@ -91,8 +79,8 @@ def at_once(deeds: list[Callable[[], None]]) -> float:
     return time.monotonic() - began
 
 
-def measure(cloud: LabCloud, kind: type[Bare] | type[ByEngine], folder: Path, systems: int) -> tuple[float, float, int]:
-    """Seconds of making, seconds of taking back, calls of making."""
+def measure(cloud: LabCloud, kind: type[Bare] | type[ByEngine], folder: Path, systems: int) -> tuple[float, int]:
+    """Seconds, and calls of the cloud's API. What was made is taken away again, unmeasured."""
     ways = [kind(folder, number, cloud.entered) for number in range(systems)]
     before = count_calls(cloud)
     making = at_once([way.make for way in ways])
@@ -101,15 +89,18 @@ def measure(cloud: LabCloud, kind: type[Bare] | type[ByEngine], folder: Path, sy
         servers = [server for server in cloud.connect().compute.servers() if server.status == "ACTIVE"]
     if len(servers) != 2 * systems:
         raise SystemExit(f"{len(servers)} servers are ACTIVE, and {2 * systems} were asked for")
-    taking = at_once([way.take_back for way in ways])
     with cloud.entered():
         cloud.clean()
-    return making, taking, calls
+    return making, calls
 
 
 def main() -> None:
-    """Brings a cloud up and prints a row for each measurement."""
-    systems = int(sys.argv[1]) if sys.argv[1:] else 20
+    """Brings a cloud up and prints a row for each measurement. Each way is measured in turn, round by round: the cloud's database
+    grows, and neither way shall have the fresher one."""
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("systems", nargs="?", type=int, default=20)
+    asked.add_argument("rounds", nargs="?", type=int, default=2)
+    systems, rounds = asked.parse_args().systems, asked.parse_args().rounds
     if obstacle := why_not():
         sys.exit(f"no cloud can be brought up here: {obstacle}")
     configuration = parts.make_ready()
@@ -119,14 +110,14 @@ def main() -> None:
         os.environ.update(cloud.environment() | {"TF_CLI_CONFIG_FILE": str(configuration)})
         told: dict[str, list[float]] = {}
         print(f"{systems} systems x 2 servers, {AT_ONCE} at a time, {os.cpu_count()} cores\n")
-        for turn in range(ROUNDS):
+        for turn in range(rounds):
             for kind in (Bare, ByEngine):
                 with tempfile.TemporaryDirectory() as folder:
-                    making, taking, calls = measure(cloud, kind, Path(folder), systems)
+                    making, calls = measure(cloud, kind, Path(folder), systems)
                 told.setdefault(kind.__name__, []).append(making)
-                print(f"{turn + 1}  {kind.__name__:9}  made in {making:6.1f} s with {calls} calls, taken back in {taking:6.1f} s", flush=True)
+                print(f"{turn + 1}  {kind.__name__:9}  made in {making:6.1f} s with {calls} calls", flush=True)
         bare, engine = (min(told[kind.__name__]) for kind in (Bare, ByEngine))
-        print(f"\nthe engine takes {engine / bare:.2f} of bare terraform's time (best of {ROUNDS}; loads then and now: {os.getloadavg()[0]:.1f})")
+        print(f"\nthe engine takes {engine / bare:.2f} of bare terraform's time (best of {rounds}; loads then and now: {os.getloadavg()[0]:.1f})")
     finally:
         cloud.down()
 

@@ -87,6 +87,7 @@ def test_twenty_systems_on_default_quotas_are_told_before_the_first_is_begun() -
         ({"key_pair": "x"}, CLOUD, "no key pair x"),
         ({"availability_zones": ["moon"]}, CLOUD, "no availability zone moon"),
         ({"volume_type": "gold"}, CLOUD, "no volume type gold"),
+        ({"disks": {"a-0": {"data": {"size_gb": 1, "volume_type": "gold"}}}}, CLOUD, "no volume type gold"),
         ({"networks": {"internet": "x"}}, CLOUD, "no network x for a: a-0"),
         ({}, replace(CLOUD, networks=(Network("n1", "internet", {}),)), "network internet has no subnet"),
         ({}, replace(CLOUD, networks=(Network("n1", "internet", {4: 9}), Network("n9", "internet", {4: 9}))), "2 networks internet: n1, n9"),
