@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from orchestrator import texts
 from orchestrator.errors import NeedsPerson
-from orchestrator.tools.known_hosts import remember, remembered
+from orchestrator.tools.known_hosts import forget, remember, remembered
 from orchestrator.tools.terraform import Server
 
 BEGIN, END = "BEGIN SSH HOST KEY KEYS", "END SSH HOST KEY KEYS"
@@ -63,6 +63,13 @@ def pin_host_keys(
             time.sleep(2.0)
             keys = read_host_keys(console.console_of(server.name))
         _compare(server, keys, known_hosts, say)
+
+
+def forget_host_keys(places: Iterable[tuple[str, int]], known_hosts: Path, say: Callable[[str], None]) -> None:
+    """Servers that were taken away by us: whoever is given one of their addresses next shows another key, and rightly."""
+    for address, port in sorted(set(places)):
+        if forget(known_hosts, address, port):
+            say(f"host key of {address} taken off the record: its server is gone")
 
 
 def _compare(server: Server, keys: list[tuple[str, str]], known_hosts: Path, say: Callable[[str], None]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 import time
 from collections.abc import Callable, Iterable
@@ -123,6 +124,14 @@ def pin_keys(ctx: Context, servers: CloudServers, made: list[Server]) -> None:
         pin_host_keys(servers.listing, made, ctx.settings.known_hosts, ctx.say)
 
 
+def forget_keys(ctx: Context, servers: CloudServers, places: Iterable[tuple[str, int]]) -> None:
+    """The other half of ``pin_keys``, when the servers are gone."""
+    from orchestrator.cloud.host_keys import Console, forget_host_keys
+
+    if isinstance(servers.listing, Console) and ctx.settings.known_hosts is not None:
+        forget_host_keys(places, ctx.settings.known_hosts, ctx.say)
+
+
 def wait_until_reached(made: Iterable[Server], *, seconds: float | None = None) -> None:
     """A cloud calls a server active when it begins to boot. Raises ToolError, naming those that nobody can log in to in time."""
     from orchestrator.cloud.host_keys import BOOT_SECONDS
@@ -176,7 +185,12 @@ def undo(ctx: Context) -> None:
     ctx.world.close()
     handed_over = ctx.facts.get("provision", {}).get("servers", {})
     names = [str(server["name"]) for server in handed_over.values()]
-    open_servers(ctx).take_back(expected=names, keep_volumes=stand is not Stand.NOTHING)
+    servers = open_servers(ctx)
+    places = {(str(server["address"]), int(server["ssh_port"])) for server in handed_over.values()}
+    with contextlib.suppress(ToolError):  # a run that was cut short left no facts; what its module says wrongly is no matter now
+        places |= {(server.address, server.ssh_port) for server in servers.terraform.outputs().values()}
+    servers.take_back(expected=names, keep_volumes=stand is not Stand.NOTHING)
+    forget_keys(ctx, servers, places)
     ctx.world.targets = {}
 
 

@@ -21,15 +21,26 @@ def remembered(file: Path, address: str, port: int) -> list[tuple[str, str]]:
 
 def remember(file: Path, address: str, port: int, kind: str, key: str) -> None:
     """Put a host's key on record; other keys of the same host and port go."""
+    _replace(file, _name(address, port), [f"{_name(address, port)} {kind} {key}"])
+
+
+def forget(file: Path, address: str, port: int) -> bool:
+    """Take a host off the record, since it is gone: the next one at its address has another key. Whether it was there."""
+    known = bool(remembered(file, address, port))
+    if known:
+        _replace(file, _name(address, port), [])
+    return known
+
+
+def _replace(file: Path, name: str, lines: list[str]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    name = _name(address, port)
     with file.with_name(f".{file.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         before = file.read_text("utf-8", "replace").splitlines() if file.exists() else []
         kept = [line for line in before if name not in line.split(" ", 1)[0].split(",")]
         staged = file.with_name(f".{file.name}.new")
         with staged.open("w", encoding="utf-8") as out:
-            out.write("\n".join([*kept, f"{name} {kind} {key}"]) + "\n")
+            out.write("".join(f"{line}\n" for line in [*kept, *lines]))
             out.flush()
             os.fsync(out.fileno())
         staged.replace(file)

@@ -25,6 +25,12 @@ DRIVER = "guests"
 SERVERS = ("app-new", "db-new")
 
 
+class PatientCitizens(Citizens):
+    """Two requests a second: where servers are emulated, every process that asks takes its time from them."""
+
+    pause = 0.5
+
+
 @pytest.fixture(scope="module")
 def old_room() -> None:
     """The root of the old room's hosts, made before this thread is in a network without a way out."""
@@ -78,7 +84,7 @@ def servers_of(cloud: LabCloud) -> dict[str, str]:
 def trip(city: CityOnOpenStack, cloud: LabCloud) -> Trip:
     trip = Trip(PatientJourney(city, "permits"))
     journey = trip.journey
-    with Citizens(city) as citizens:
+    with PatientCitizens(city) as citizens:
         assert journey.migrate(stop_at="final acceptance") == WAITING, journey.said[-6000:]
         trip.first = servers_of(cloud)
         trip.served_there = city["controller"].run("curl", "-sS", "-m", "30", f"http://{city['edge'].address}:8080/permits")

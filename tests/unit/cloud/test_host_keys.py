@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.cloud.host_keys import pin_host_keys, read_host_keys
+from orchestrator.cloud.host_keys import forget_host_keys, pin_host_keys, read_host_keys
 from orchestrator.errors import NeedsPerson
 from orchestrator.tools.known_hosts import remember, remembered
 from orchestrator.tools.terraform import Server
@@ -61,6 +61,17 @@ def test_another_key_than_the_one_on_record_asks_a_person(tmp_path: Path) -> Non
     with pytest.raises(NeedsPerson, match="another host key"):
         pin_host_keys(Kept(BLOCK), [SERVER], file, print)
     assert remembered(file, SERVER.address, 22) == [("ssh-ed25519", "AAAAother")]
+
+
+def test_the_next_server_at_an_address_that_was_given_back_is_pinned_anew(tmp_path: Path) -> None:
+    file, said = tmp_path / "known_hosts", list[str]()
+    remember(file, "10.50.0.1", 22, "ssh-ed25519", "AAAAneighbour")
+    pin_host_keys(Kept(BLOCK), [SERVER], file, said.append)
+    forget_host_keys([(SERVER.address, 22), ("10.50.0.99", 22), (SERVER.address, 2222)], file, said.append)
+    assert said[1:] == [f"host key of {SERVER.address} taken off the record: its server is gone"]
+    pin_host_keys(Kept(BLOCK.replace("AAAAed", "AAAAnext")), [SERVER], file, said.append)
+    assert remembered(file, SERVER.address, 22) == [("ssh-ed25519", "AAAAnext")]
+    assert remembered(file, "10.50.0.1", 22) == [("ssh-ed25519", "AAAAneighbour")]
 
 
 def test_no_key_within_the_time_asks_a_person_and_trusts_nothing(tmp_path: Path) -> None:
