@@ -24,7 +24,7 @@ from orchestrator.cloud.stand import Position, Stand
 from orchestrator.errors import Finding, NeedsPerson, Refused, ToolError
 from orchestrator.texts import kept, say
 from orchestrator.tools.terraform import KnownResource, Server, SystemTerraform, TerraformPlan
-from orchestrator.tools.terraform_module import variables_of
+from orchestrator.tools.terraform_module import needs_provider, variables_of
 
 Say = Callable[[str], None]
 
@@ -86,6 +86,8 @@ class CloudServers:
                 say("cloud.no_output", missing=tuple(missing)),
                 where=str(self.module), remedy=say("cloud.hold_module"),
             )  # fmt: skip
+        if position.stand is Stand.NOTHING and needs_provider(self.module):
+            self.terraform.refresh()  # from here on, what differs from the state was changed outside
         self.book.finish_runs(position, run)
         return made
 

@@ -47,6 +47,7 @@ def refusals_of(stage: Stage) -> list[str]:
 
 def test_the_second_time_nothing_is_done_and_everything_bears_its_mark(standing: Stage) -> None:
     assert standing.make().applies == 0
+    assert [said for said in standing.said if "changed outside" in said] == [], "it is as it was left"
     run = standing.chain.history("cloud_run_begun")[0]["run"]
     marked = [thing for thing in standing.things() if thing.kind not in ("rule", "placement")]
     assert {(thing.system, thing.run) for thing in marked} == {("citizen-portal", run)}
