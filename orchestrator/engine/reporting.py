@@ -77,12 +77,10 @@ def saved_plan(journal: Journal) -> Plan | None:
 
 
 def step_names() -> dict[str, tuple[str, str]]:
-    """Every step's words."""
+    """Every step's words. Of the catalogue: the steps themselves would load their tools, for a page that runs nothing."""
     from orchestrator import texts
-    from orchestrator.runbooks import GOING_BACK, GOING_BACK_ALONE, RUNBOOKS
 
-    books = (*RUNBOOKS.values(), *GOING_BACK.values(), *GOING_BACK_ALONE.values())
-    return {step.id: texts.both(f"step.{step.id}") for book in books for step in book}
+    return texts.both_of("step")
 
 
 def _picture(session: Session, inventory: Inventory, plan: Plan | None, lang: Lang) -> Markup | None:

@@ -197,7 +197,7 @@ def _read_sheets(file: Path, name: str, builder: Builder, today: dt.date, *, nee
     recognised = False
     before = len(builder.findings)
     try:
-        for grid in _grids(file):
+        for grid in tables_of(file):
             recognised |= read_sheet(grid, name, builder, today)
     except BadFile as bad:
         builder.findings.append(Finding(bad.code, "error" if needed else "warning", bad.says, bad.mend, file=name))
@@ -223,7 +223,7 @@ def _read_sheets(file: Path, name: str, builder: Builder, today: dt.date, *, nee
         )
 
 
-def _grids(file: Path) -> Iterable[Grid]:
+def tables_of(file: Path) -> Iterable[Grid]:
     """The tables of a file, by what is in it and by what it is called: tools give a workbook or a text the name of another. Raises ``BadFile``."""
     from orchestrator.inventory.sheets.grids import csv_grid, grids, is_text, is_zip
     from orchestrator.inventory.sheets.opendocument import opendocument_grids

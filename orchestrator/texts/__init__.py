@@ -146,6 +146,11 @@ def both(code: str) -> tuple[str, str]:
     return _sentence(code, "zh"), _sentence(code, "en")
 
 
+def both_of(table: str) -> dict[str, tuple[str, str]]:
+    """Name → Chinese and English, of all sentences of one table: names of steps, say, without a look at the steps themselves."""
+    return {name: both(f"{table}.{name}") for name in _catalogue(KEPT, _file_of(table))[table]}
+
+
 def knows(code: str) -> bool:
     """Whether there is such a sentence."""
     table, _, name = code.partition(".")

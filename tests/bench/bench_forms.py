@@ -8,13 +8,15 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 from orchestrator.cli.listing import table
 from orchestrator.inventory.answerbook import Answer
+from orchestrator.inventory.cells import text_of
 from orchestrator.inventory.check import counts
 from orchestrator.inventory.folder.keeping import keep_answers
-from orchestrator.inventory.load import load
+from orchestrator.inventory.load import load, tables_of
 from orchestrator.inventory.questions import Question
 from orchestrator.inventory.reading import Reading
 
@@ -44,19 +46,36 @@ def samples() -> list[Path]:
     return [*sorted((SAMPLES / "exports").glob("*.csv")), *sorted((SAMPLES / "forms").glob("*.csv"))]
 
 
+def cells_of(path: Path) -> set[str]:
+    """Every text of a file that a question might have asked for again."""
+    return {text_of(cell) for grid in tables_of(path) for row in grid.rows for cell in row} - {""}
+
+
+def typed_again(asked: list[Question], cells: set[str]) -> int:
+    """Answers without a proposal that stand in the file as they are: cells that somebody typed again."""
+    return sum(not question.proposed and answer_to(question) in cells for question in asked)
+
+
 def measure(path: Path) -> tuple[object, ...]:
+    """One line of the table. ``per department``, ``per word``: questions for each department, and for each word that nobody knows; the others are
+    asked of a table: what its columns are, whose it is, whether its rows are classified, how machines are grouped, a column that it lacks."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "inventory"
         folder.mkdir()
         began = time.process_time()
         readings, asked = answered(path, folder)
         seconds = time.process_time() - began
-    kinds = {kind: sum(question.kind == kind for question in asked) for kind in dict.fromkeys(question.kind for question in asked)}
+    kinds = Counter(question.kind for question in asked)
     first, last = counts(readings[0]), counts(readings[-1])
     outside = last["classified"] + last["unanswered"] + last["party_mass"] + last["retired"]
+    departments = {row.department for row in readings[-1].inventory.excluded} | {one.department for one in readings[-1].all_systems()}
+    words = {(question.column, question.about) for question in asked if question.kind == "wording"}
+    of_departments = kinds["department"] + kinds["owner"]
+    of_table = " ".join(f"{kind} {number}" for kind, number in kinds.items() if kind not in {"department", "owner", "wording"})
     return (
-        path.stem, len(asked), sum(bool(question.proposed) for question in asked), " ".join(f"{kind} {number}" for kind, number in kinds.items()),
-        first["in_scope"], last["in_scope"], outside, last["uncounted"], len(readings[-1].errors), f"{seconds:.2f}",
+        path.stem, last["rows"], last["rows"] - last["uncounted"], len(asked), len(readings) - 1, f"{of_departments}/{len(departments)}",
+        f"{kinds['wording']}/{len(words)}", of_table, sum(bool(question.proposed) for question in asked), typed_again(asked, cells_of(path)),
+        first["in_scope"], last["in_scope"], outside, len(readings[-1].errors), f"{seconds:.2f}",
     )  # fmt: skip
 
 
@@ -75,7 +94,11 @@ def offices(folder: Path) -> list[Path]:
 def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         rows = [measure(path) for path in [*samples(), *offices(Path(place))]]
-    table(("table", "asked", "proposed", "of which", "countable before", "after", "outside", "uncounted", "errors left", "s"), rows)
+    heads = (
+        "table", "rows", "understood", "asked", "rounds", "per department", "per word", "of the table", "proposed", "typed again",
+        "countable before", "after", "outside", "errors left", "s",
+    )  # fmt: skip
+    table(heads, rows)
 
 
 if __name__ == "__main__":
