@@ -69,7 +69,7 @@ def forget_host_keys(places: Iterable[tuple[str, int]], known_hosts: Path, say: 
     """Servers that were taken away by us: whoever is given one of their addresses next shows another key, and rightly."""
     for address, port in sorted(set(places)):
         if forget(known_hosts, address, port):
-            say(f"host key of {address} taken off the record: its server is gone")
+            say(str(texts.say("cloud.key_forgotten", address=address)))
 
 
 def _compare(server: Server, keys: list[tuple[str, str]], known_hosts: Path, say: Callable[[str], None]) -> None:
