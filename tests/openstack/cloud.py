@@ -157,6 +157,10 @@ class LabCloud:
         """A signal to a service and its children: SIGSTOP for one that hangs, SIGCONT to let it go on."""
         self.execute("bash", "-c", f'kill -{number} -- -"$(cat /lab/pid/{name})"')
 
+    def has_row(self, statement: str) -> bool:
+        """Whether the control plane has written something down: asked of its database, since its API may be what is down."""
+        return bool(self.execute("mariadb", "-uroot", "-Ne", statement).strip())
+
     def restart_compute_api(self) -> None:
         """As init.sh starts it; until it answers."""
         parts_of_script = "sed -n '/^start()/,/^}/p;/^wait_port()/,/^}/p;/^wsgi()/,/^}/p' /lab/init.sh"

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +53,8 @@ class Stage:
         self.inputs: dict[str, Any] = {"servers": {"portal-app": dict(SERVER, ports=[8001]), "portal-db": dict(SERVER)}, **OWN, **inputs}
         self.not_ours: frozenset[str] = frozenset()
 
-    def open(self) -> CloudServers:
-        terraform = SystemTerraform(MODULE, self.folder / "work", self.system)
+    def open(self, cancelled: Callable[[], bool] | None = None) -> CloudServers:
+        terraform = SystemTerraform(MODULE, self.folder / "work", self.system, cancelled=cancelled)
         servers = CloudServers(
             self.system, MODULE, self.inputs, terraform, OpenStackListing(), Book(self.chain, self.system), self.said.append, self.not_ours,
             OpenStackOffer(),
