@@ -86,7 +86,8 @@ class CloudServers:
                 say("cloud.no_output", missing=tuple(missing)),
                 where=str(self.module), remedy=say("cloud.hold_module"),
             )  # fmt: skip
-        if position.stand is Stand.NOTHING and needs_provider(self.module):
+        behind = bool(plan.changes or plan.shown.get("resource_drift"))
+        if behind and position.stand is Stand.NOTHING and needs_provider(self.module):
             self.terraform.refresh()  # from here on, what differs from the state was changed outside
         self.book.finish_runs(position, run)
         return made
