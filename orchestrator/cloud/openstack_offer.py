@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from orchestrator.cloud.flavours import Flavour
-from orchestrator.cloud.questions import Answers, Image, Network, Quota
+from orchestrator.cloud.questions import MEMBERS, Answers, Image, Network, Quota
 from orchestrator.errors import ToolError
 from orchestrator.texts import Words, say
 from orchestrator.tools.openstack_api import api_errors, connect
@@ -82,6 +82,7 @@ class OpenStackOffer:
         names = {
             "instances": ("maxTotalInstances", "totalInstancesUsed"), "cores": ("maxTotalCores", "totalCoresUsed"),
             "ram": ("maxTotalRAMSize", "totalRAMUsed"), "server groups": ("maxServerGroups", "totalServerGroupsUsed"),
+            MEMBERS: ("maxServerGroupMembers", ""),  # of each group: nobody is in one that is to be made
         }  # fmt: skip
         return _pairs(limits, names)
 

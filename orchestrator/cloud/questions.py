@@ -93,6 +93,10 @@ def choose_flavours(demand: Demand, offered: Iterable[Flavour]) -> tuple[dict[st
     return chosen, findings
 
 
+MEMBERS = "members of a server group"
+"""Each system has a group of its own: the largest counts, and not their sum."""
+
+
 def judge_answers(demands: Iterable[Demand], answers: Answers) -> list[Finding]:
     """Every reason for which what these systems ask for could not be made, by name."""
     wave = list(demands)
@@ -103,7 +107,8 @@ def judge_answers(demands: Iterable[Demand], answers: Answers) -> list[Finding]:
         findings += unfit
         findings += _judge_names(demand, answers)
         for name, amount in count_needs(demand, chosen).items():
-            needed[name] = needed.get(name, 0) + amount
+            before = needed.get(name, 0)
+            needed[name] = max(before, amount) if name == MEMBERS else before + amount
     findings += _judge_quotas(needed, answers.quotas)
     findings += _judge_addresses(wave, answers)
     if abs(answers.clock_off) > CLOCK_SECONDS:
@@ -129,7 +134,7 @@ def count_needs(demand: Demand, chosen: Mapping[str, Choice]) -> dict[str, float
         "security groups": 1,
         "security group rules": 4 + count_rules(inputs),
         "server groups": 1 if len(servers) > 1 else 0,
-        "members of a server group": 0,
+        MEMBERS: len(servers) if len(servers) > 1 else 0,
     }
 
 

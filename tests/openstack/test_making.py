@@ -18,7 +18,7 @@ import pytest
 
 from orchestrator.cloud.openstack import OpenStackListing
 from orchestrator.cloud.openstack_offer import OpenStackOffer
-from orchestrator.cloud.questions import Demand, judge_answers
+from orchestrator.cloud.questions import MEMBERS, Demand, judge_answers
 from orchestrator.errors import Refused, ToolError
 from tests.openstack.cloud import LabCloud
 from tests.openstack.stage import SERVER, Stage
@@ -140,6 +140,7 @@ def test_the_wave_is_asked_for_before_it_begins() -> None:
     answers = OpenStackOffer().ask()
     assert answers.rights == ()
     assert abs(answers.clock_off) < 5
+    assert answers.quotas[MEMBERS].limit == 10
     assert {"s1", "s2"} <= {flavour.name for flavour in answers.flavours}
     inputs = {"servers": {"a": dict(SERVER), "b": dict(SERVER)}, "admin_cidrs": ["10.1.0.0/24"]}
     assert judge_answers([Demand("one", inputs)], answers) == []

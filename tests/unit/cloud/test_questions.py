@@ -77,6 +77,11 @@ def test_twenty_systems_on_default_quotas_are_told_before_the_first_is_begun() -
     assert told["quota of security groups"] == "quota of security groups: 20 needed, 9 left (1 of 10 used)"
 
 
+def test_members_of_a_server_group_are_counted_for_each_system_alone() -> None:
+    cloud = replace(CLOUD, quotas={"members of a server group": Quota(2, 0)})
+    assert judge_answers([demand(f"s{n}") for n in range(9)], cloud) == []
+
+
 @pytest.mark.parametrize(
     ("inputs", "cloud", "said"),
     [
@@ -95,6 +100,7 @@ def test_twenty_systems_on_default_quotas_are_told_before_the_first_is_begun() -
         ({}, replace(CLOUD, networks=(Network("n1", "internet", {4: 100, 6: 1}),)), "network internet: 2 addresses needed, 1 left"),
         ({"more_networks": {"a-0": ["government-extranet"] * 4}}, CLOUD, "network government-extranet: 4 addresses needed, 3 left"),
         ({"disks": {"a-0": {"data": {"size_gb": 2000}}}}, CLOUD, "quota of gigabytes: 2020 needed, 1000 left"),
+        ({}, replace(CLOUD, quotas={"members of a server group": Quota(1, 0)}), "quota of members of a server group: 2 needed, 1 left"),
         ({}, replace(CLOUD, clock_off=-45.0), "differ by -45 s"),
         ({}, replace(CLOUD, clock_off=29.0), ""),
         ({}, replace(CLOUD, rights=("list images: the cloud forbids it",)), "list images"),
