@@ -55,6 +55,9 @@ class OpenStackOffer:
             key_pairs=frozenset(asked(say("cloud.list_key_pairs"), lambda: [item.name for item in cloud.compute.keypairs()], [])),
             zones=frozenset(asked(say("cloud.list_zones"), lambda: [item.name for item in cloud.compute.availability_zones()], [])),
             volume_types=frozenset(asked(say("cloud.list_volume_types"), lambda: [item.name for item in cloud.block_storage.types()], [])),
+            volume_zones=frozenset(
+                asked(say("cloud.list_volume_zones"), lambda: [item.name for item in cloud.block_storage.availability_zones()], [])
+            ),
             quotas={
                 **asked(say("cloud.ask_compute"), self._compute_quotas, {}),
                 **asked(say("cloud.ask_volumes"), self._volume_quotas, {}),

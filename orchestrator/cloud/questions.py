@@ -53,6 +53,7 @@ class Answers:
     key_pairs: frozenset[str] = frozenset()
     zones: frozenset[str] = frozenset()
     volume_types: frozenset[str] = frozenset()
+    volume_zones: frozenset[str] = frozenset()
     quotas: Mapping[str, Quota] = field(default_factory=dict)
     clock_off: float = 0.0
     rights: tuple[Words, ...] = ()
@@ -105,7 +106,7 @@ def judge_answers(demands: Iterable[Demand], answers: Answers) -> list[Finding]:
     for demand in wave:
         chosen, unfit = choose_flavours(demand, answers.flavours)
         findings += unfit
-        findings += _judge_names(demand, answers)
+        findings += _judge_names(demand, chosen, answers)
         for name, amount in count_needs(demand, chosen).items():
             before = needed.get(name, 0)
             needed[name] = max(before, amount) if name == MEMBERS else before + amount
@@ -162,7 +163,7 @@ def _judge_quotas(needed: Mapping[str, float], quotas: Mapping[str, Quota]) -> l
     return findings
 
 
-def _judge_names(demand: Demand, answers: Answers) -> list[Finding]:
+def _judge_names(demand: Demand, chosen: Mapping[str, Choice], answers: Answers) -> list[Finding]:
     """Image, key pair, networks, zones and volume types that the module will look for."""
     inputs, system, findings = demand.inputs, demand.system, []
     image = str(inputs.get("image") or "debian-12")
@@ -184,11 +185,23 @@ def _judge_names(demand: Demand, answers: Answers) -> list[Finding]:
             for name, server in sorted(demand.servers().items())
             if math.ceil(float(server.get("disk_gb") or 50)) < images[0].min_disk_gb
         ]  # fmt: skip
+        findings += [
+            Finding(
+                "cloud-memory", "error",
+                say("cloud.memory_small", name=name, flavour=choice.flavour.name, ram=choice.flavour.ram_mb, image=image, min_ram=images[0].min_ram_mb),
+                say("cloud.larger_memory"), system=system,
+            )
+            for name, choice in sorted(chosen.items())
+            if choice.flavour.ram_mb < images[0].min_ram_mb
+        ]  # fmt: skip
     key_pair = str(inputs.get("key_pair") or "orchestrator")
     if key_pair not in answers.key_pairs:
         findings.append(_missing("key-pair", key_pair, sorted(answers.key_pairs), system))
     findings += [_missing("availability-zone", zone, sorted(answers.zones), system)
                  for zone in inputs.get("availability_zones") or () if zone not in answers.zones]  # fmt: skip
+    of_volumes = str(inputs.get("volume_availability_zone") or "")
+    if of_volumes and of_volumes not in answers.volume_zones:
+        findings.append(_missing("volume-zone", of_volumes, sorted(answers.volume_zones), system))
     further = [disk for disks in (inputs.get("disks") or {}).values() for disk in disks.values()]
     kinds = {str(holder.get("volume_type") or "") for holder in (inputs, *further)} - {""}
     findings += [_missing("volume-type", kind, sorted(answers.volume_types), system) for kind in sorted(kinds - answers.volume_types)]
@@ -235,7 +248,7 @@ def _judge_addresses(demands: Iterable[Demand], answers: Answers) -> list[Findin
 
 WHAT = {
     "image": say("cloud.image"), "key-pair": say("cloud.key_pair"), "availability-zone": say("cloud.zone"),
-    "volume-type": say("cloud.volume_type"), "network": say("cloud.network"),
+    "volume-type": say("cloud.volume_type"), "volume-zone": say("cloud.volume_zone"), "network": say("cloud.network"),
 }  # fmt: skip
 """What a cloud may lack, by the code of the finding."""
 

@@ -141,6 +141,7 @@ def test_the_wave_is_asked_for_before_it_begins() -> None:
     assert answers.rights == ()
     assert abs(answers.clock_off) < 5
     assert answers.quotas[MEMBERS].limit == 10
+    assert answers.volume_zones == {"nova"}
     assert {"s1", "s2"} <= {flavour.name for flavour in answers.flavours}
     inputs = {"servers": {"a": dict(SERVER), "b": dict(SERVER)}, "admin_cidrs": ["10.1.0.0/24"]}
     assert judge_answers([Demand("one", inputs)], answers) == []
