@@ -70,6 +70,8 @@ class Part:
     admin: str = ""
     """The account that the engine uses, on both sides."""
     password: str = field(default="", repr=False)
+    gateways: tuple[str, ...] = ()
+    """The addresses of the gateways through which the application comes, on either side."""
 
     def place(self, side: str) -> Place:
         """``side``: ``source`` or ``target``. Raises LookupError when there is no target yet."""
@@ -92,7 +94,7 @@ class Progress:
     rows_done: int
     seconds: float
     doing: str = "copy"
-    """``copy`` (measured in bytes) or ``comparison`` (in tables)."""
+    """``copy``, ``backup``, ``restore`` (measured in bytes) or ``comparison`` (in tables)."""
 
 
 def nobody_knows(_side: str, _path: str) -> int | None:

@@ -55,8 +55,9 @@ def rsync(ctx: Context) -> Rsync:
     """The copier; its relay keeps what was pulled, so that a retry copies only what changed."""
     assert ctx.settings.known_hosts is not None  # noqa: S101 - preflight looked
     return Rsync(
-        known_hosts=ctx.settings.known_hosts, ssh_key=ctx.settings.ssh_key, relay=ctx.world.folder / "relay", register=ctx.records.process
-    )
+        known_hosts=ctx.settings.known_hosts, ssh_key=ctx.settings.ssh_key, relay=ctx.world.folder / "relay", register=ctx.records.process,
+        progress=ctx.progress,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

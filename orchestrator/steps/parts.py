@@ -38,12 +38,15 @@ def parts(ctx: Context) -> list[tuple[Mover, Part]]:
     return pairs
 
 
+_DOING = {"comparison": "say.compares", "backup": "say.backs_up", "restore": "say.restores"}
+
+
 def _tell_progress(ctx: Context, name: str, copied: contract.Progress) -> None:
+    what = f"{name}: {texts.text(_DOING[copied.doing])}" if copied.doing in _DOING else name
     if copied.doing == "comparison":
-        doing = texts.text("say.compares")
-        ctx.progress(Progress(f"{name}: {doing}", copied.tables_done, copied.tables, "tables"))
+        ctx.progress(Progress(what, copied.tables_done, copied.tables, "tables"))
     else:
-        ctx.progress(Progress(name, copied.bytes_done, copied.bytes, "bytes"))
+        ctx.progress(Progress(what, copied.bytes_done, copied.bytes, "bytes"))
 
 
 def _free_bytes(ctx: Context, host: str, side: str, path: str) -> int | None:
@@ -69,6 +72,7 @@ def part_of(ctx: Context, database: Database) -> Part:
         role=database.role or "",
         admin=database.admin_role or "orchestrator",
         password=ctx.world.secret(database.admin_secret),
+        gateways=tuple(site.gateway.address for site in (ctx.world.room, ctx.world.cloud) if site.pgbouncer is not None),
     )
 
 

@@ -12,17 +12,20 @@ import os
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.errors import Refused, ToolError
 from orchestrator.models import Host
+from orchestrator.progress import Progress
 from orchestrator.tools import privilege, process, programs
 from orchestrator.tools.process import Register
 from orchestrator.tools.ssh import SshConnection
 
 MAX_LIST = 100_000_000
+SECONDS_BETWEEN = 0.5
 _PATH = re.compile(r"/[^\x00\n\r]*")
 _HASHES = 'cd -- "$1" && find . -type f -print0 | xargs -0 -r sha256sum -z -- && printf "\\n" && find . -type l -printf "%p\\0%l\\0"'
 """A constant; the path comes as its argument and is never read as shell."""
@@ -53,6 +56,8 @@ class Rsync:
     """Seconds that one pass may take."""
     register: Register | None = None
     cancelled: Callable[[], bool] | None = None
+    progress: Callable[[Progress], None] | None = None
+    """Told while a pass goes on, twice a second at most."""
 
     def copy_tree(
         self,
@@ -102,7 +107,7 @@ class Rsync:
                 f"{relay}/",
                 _remote(target, target_path),
             ]
-            pushed = self._pass(push, f"push {target.name}:{target_path}")
+            pushed = self._pass(push, f"push {target.name}:{target_path}", pulled.bytes or None)
         return CopyReport(pushed.files, pushed.bytes, pushed.changed, pushed.deleted, pulled.seconds + pushed.seconds)
 
     def fetch(self, source: Host, source_path: str, folder: Path, *, checksum: bool = False) -> CopyReport:
@@ -132,10 +137,12 @@ class Rsync:
         options = ["-aHAXSs", "--fake-super", "--numeric-ids", "--out-format=%i|%l|%n", *(["--checksum"] if checksum else []), *only]
         return [str(programs.find("rsync")), *options, *(f"--exclude={name}" for name in exclude)]
 
-    def _pass(self, argv: Sequence[str], label: str) -> CopyReport:
+    def _pass(self, argv: Sequence[str], label: str, total: int | None = None) -> CopyReport:
+        """``total``: bytes that are likely to be sent."""
         done = process.run(
             argv,
             label=label,
+            on_line=Teller(self.progress, label, total).hear if self.progress else None,
             limit=self.limit,
             env={**os.environ, "LC_ALL": "C"},
             check=False,
@@ -179,6 +186,29 @@ class Rsync:
             yield lambda host: [
                 "-e", f"'{ssh}' -F '{config}' -p {int(host.ssh_port)} -l {host.ssh_user}", *privilege.rsync_path(host)
             ]  # fmt: skip
+
+
+@dataclass
+class Teller:
+    """Adds up what rsync says it sends."""
+
+    progress: Callable[[Progress], None]
+    what: str
+    total: int | None
+    sent: int = 0
+    told: float = 0.0
+
+    def hear(self, stream: str, line: str) -> None:
+        """One line as rsync wrote it."""
+        item, _, rest = line.partition("|")
+        length = rest.partition("|")[0]
+        if stream != "stdout" or item[:1] not in ("<", ">") or not length.isdigit():
+            return
+        self.sent += int(length)
+        now = time.monotonic()
+        if now - self.told >= SECONDS_BETWEEN:
+            self.told = now
+            self.progress(Progress(self.what, self.sent, max(self.sent, self.total) if self.total else None))
 
 
 def tree_hashes(connection: SshConnection, path: str, *, timeout: float = 600) -> dict[str, str]:

@@ -20,6 +20,7 @@ from orchestrator.movers.contract import Facts, Hands, Part
 from orchestrator.movers.postgresql import comparison, derived, dumps, fingerprint, functions, records, roles, settings_kept
 from orchestrator.movers.postgresql import target as target_side
 from orchestrator.movers.postgresql.connections import Connection, scalar
+from orchestrator.movers.postgresql.dump_progress import DumpProgress
 from orchestrator.movers.postgresql.fingerprint import Change
 from orchestrator.movers.postgresql.reach import connect, dsn_of, names_of
 from orchestrator.movers.postgresql.settings_kept import Setting
@@ -31,6 +32,12 @@ _OF_THE_CLUSTER = re.compile(r"^(database$|setting |role |membership |publicatio
 # pg_dump says nothing of foreign keys whose triggers a superuser disabled
 _NOT_IN_A_DUMP = ("not enforced as usual",)
 _CAUSE = re.compile(r"(?:ERROR|FATAL|错误|致命错误):\s+(.*)")
+_OF_A_CHECK = re.compile("violates check constraint|检查约束")
+_MEND_TARGET = "mend it on the target's server, then migrate again; nothing of the source was touched"
+_MEND_CHECK = (
+    "this check looks at more than its row, so no backup of PostgreSQL's can be restored with it: make it a foreign key or a trigger"
+    " on the source, or correct the rows, then migrate again; nothing was touched"
+)
 
 
 def back_up(part: Part, hands: Hands) -> Facts:
@@ -43,7 +50,7 @@ def back_up(part: Part, hands: Hands) -> Facts:
     with connect(part, "source") as holder, connect(part, "source") as source:
         holder.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         snapshot = str(scalar(holder, "SELECT pg_export_snapshot()"))
-        size = _dump(part, hands, folder, snapshot, holder)
+        size = _dump(part, hands, folder, snapshot, holder, source)
         expected = comparison.checksums(source, names, part.role, snapshot)
         definitions = fingerprint.read(holder, names)
         holder.execute("COMMIT")
@@ -64,9 +71,10 @@ def back_up(part: Part, hands: Hands) -> Facts:
     return {"bytes": size, "tables": len(expected), "rows": rows, "folder": str(folder), "snapshot": snapshot}
 
 
-def _dump(part: Part, hands: Hands, folder: Path, snapshot: str, holder: Connection) -> int:
+def _dump(part: Part, hands: Hands, folder: Path, snapshot: str, holder: Connection, source: Connection) -> int:
+    asked = DumpProgress(source, source, "backup", hands.progress)
     try:
-        return dumps.dump(dsn_of(part, "source"), names_of(part), folder, hands.register, snapshot=snapshot)
+        return dumps.dump(dsn_of(part, "source"), names_of(part), folder, hands.register, snapshot=snapshot, asked=asked)
     except Stopped:
         raise
     except ToolError as error:
@@ -112,12 +120,13 @@ def _make_copy(part: Part, source: Connection) -> list[str]:
 def _restore(part: Part, hands: Hands, folder: Path, source: Connection, copy: Connection) -> None:
     names = names_of(part)
 
-    def suit_functions() -> None:
-        functions.carry_altered_members(source, copy)
-        functions.hold_functions(copy, names, functions.path_of(source, part.role), like=source)
-
     try:
-        dumps.restore(folder, dsn_of(part, "target", database=names.rehearsal), hands.register, between=suit_functions)
+        dumps.restore(
+            folder, dsn_of(part, "target", database=names.rehearsal), hands.register,
+            extended=lambda: functions.carry_altered_members(source, copy),
+            between=lambda: functions.hold_functions(copy, names, functions.path_of(source, part.role), like=source),
+            asked=DumpProgress(source, copy, "restore", hands.progress),
+        )  # fmt: skip
         functions.free_functions(copy, names)
     except Stopped:
         raise
@@ -125,7 +134,7 @@ def _restore(part: Part, hands: Hands, folder: Path, source: Connection, copy: C
         raise StepFailed(
             f"the backup of {part.name} cannot be restored: {_cause(error)}",
             where=part.name,
-            remedy="mend it on the target's server, then migrate again; nothing of the source was touched",
+            remedy=_MEND_CHECK if _OF_A_CHECK.search(error.what) else _MEND_TARGET,
         ) from error
 
 

@@ -55,12 +55,6 @@ def source_findings(part: Part, source: Connection, moment: Moment) -> list[Find
     return found
 
 
-def between(part: Part, source: Connection, target: Connection) -> list[Finding]:
-    """Both sides copied and in step, over connections that are open already: for gates and for the guard before ``go``."""
-    found = source_findings(part, source, Moment.GATE) + _ask(part, target, "target", EITHER_SIDE)
-    return found + drift.findings(part, source, target)
-
-
 def _target_findings(part: Part, source: Connection, moment: Moment, hands: Hands) -> list[Finding]:
     try:
         with connect(part, "target", database="postgres") as server:
@@ -113,6 +107,18 @@ def _fits(part: Part, source: Connection, server: Connection) -> list[Finding]:
         if against:
             remedy = f"let the {other} in: host {part.name} {part.admin} {address}/32 scram-sha-256, then reload"
             found.append(_finding(part, "pg-hba", "error", f"on the {side}: {against}", remedy))
+    return found + _lets_in_gateways(part, source, server)
+
+
+def _lets_in_gateways(part: Part, source: Connection, server: Connection) -> list[Finding]:
+    """Whether the application will be let in where it is led. A warning: a gateway may be seen under another address than the
+    one by which we reach it."""
+    found = []
+    for side, connection in (("source", source), ("target", server)) if part.role else ():
+        for address in part.gateways:
+            if against := suitability.may_connect(connection, database=part.name, user=part.role, address=address):
+                remedy = f"let the gateway in: host {part.name} {part.role} {address}/32 scram-sha-256, then reload"
+                found.append(_finding(part, "pg-hba-gateway", "warning", f"on the {side}: {against}", remedy))
     return found
 
 

@@ -13,7 +13,7 @@ from orchestrator.errors import ToolError
 from orchestrator.movers.postgresql import database_row
 from orchestrator.movers.postgresql.connections import Connection, scalar
 from orchestrator.movers.postgresql.names import Names
-from orchestrator.movers.postgresql.schema_copy import environment
+from orchestrator.movers.postgresql.schema_copy import environment, split_list
 from orchestrator.tools import process, programs
 from orchestrator.tools.process import Register
 
@@ -25,39 +25,47 @@ def dsn(*, host: str, port: int, database: str, user: str, password: str, **more
     return psycopg.conninfo.make_conninfo(host=host, port=port, dbname=database, user=user, password=password, **more)
 
 
-def dump(source: str, names: Names, folder: Path, register: Register, *, snapshot: str, jobs: int = 2, limit: float = 6 * 3600) -> int:
-    """A dump in directory format without our schema, from an exported snapshot; returns its bytes."""
+def dump(
+    source: str, names: Names, folder: Path, register: Register, *, snapshot: str, asked: Callable[[], bool] | None = None,
+    jobs: int = 2, limit: float = 6 * 3600,
+) -> int:  # fmt: skip
+    """A dump in directory format without our schema, from an exported snapshot; returns its bytes. ``asked``: again and again
+    while it runs; true ends it."""
     command: list[str | Path] = [
         programs.find("pg_dump"), "-Fd", "--no-publications", "--no-subscriptions", f"--exclude-schema={names.schema}",
         f"--snapshot={snapshot}", "-f", folder,
     ]  # fmt: skip
     try:
-        process.run([*command, "-j", str(jobs)], label="pg_dump", limit=limit, env=environment(source), register=register)
+        process.run([*command, "-j", str(jobs)], label="pg_dump", limit=limit, env=environment(source), register=register, cancelled=asked)
     except ToolError as error:
         if "could not obtain lock on relation" not in error.what:
             raise
         # several workers take no lock behind somebody's TRUNCATE; one alone waits for its turn
         shutil.rmtree(folder, ignore_errors=True)
-        process.run([*command, "-j", "1"], label="pg_dump", limit=limit, env=environment(source), register=register)
+        process.run([*command, "-j", "1"], label="pg_dump", limit=limit, env=environment(source), register=register, cancelled=asked)
     return sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
 
 
-def restore(folder: Path, target: str, register: Register, *, between: Callable[[], object], jobs: int = 2, limit: float = 6 * 3600) -> None:
-    """Restores a directory dump into an empty database, owners and rights as they were. ``between``: called when tables and
-    functions stand, and no row or index yet. Materialized views stay unfilled. Raises ToolError on any error."""
+def restore(
+    folder: Path, target: str, register: Register, *, extended: Callable[[], object], between: Callable[[], object],
+    asked: Callable[[], bool] | None = None, jobs: int = 2, limit: float = 6 * 3600,
+) -> None:  # fmt: skip
+    """Restores a directory dump into an empty database, owners and rights as they were. ``extended``: called when extensions
+    stand, and no table yet; ``between``: when tables and functions stand, and no row or index yet. Materialized views stay
+    unfilled. ``asked`` as for a dump. Raises ToolError on any error."""
     env = environment(target, PGOPTIONS=_NOT_LOGGED)
     program = programs.find("pg_restore")
     listed = process.run([program, "-l", folder], label="pg_restore -l", limit=300, register=register, max_output=1 << 28)
     listing = folder.with_suffix(".list")
     # a function inside a materialized view looks for its tables by its owner's search_path, and pg_restore has none
-    kept = [line for line in listed.stdout.splitlines() if " MATERIALIZED VIEW DATA " not in line]
-    listing.write_text("\n".join(kept) + "\n", encoding="utf-8")
-    for sections in (["--section=pre-data"], ["--section=data", "--section=post-data"]):
-        command: list[str | Path] = [program, "-d", env["PGDATABASE"], "--exit-on-error", "-L", listing, *sections]
-        if sections != ["--section=pre-data"]:
-            between()
-            command += ["-j", str(jobs)]
-        process.run([*command, folder], label="pg_restore", limit=limit, env=env, register=register)
+    first, rest = split_list(line for line in listed.stdout.splitlines() if " MATERIALIZED VIEW DATA " not in line)
+    before, rows = ["--section=pre-data"], ["--section=data", "--section=post-data", "-j", str(jobs)]
+    for options, entries, then in ((before, first, extended), (before, rest, between), (rows, rest, None)):
+        listing.write_text("\n".join(entries) + "\n", encoding="utf-8")
+        command: list[str | Path] = [program, "-d", env["PGDATABASE"], "--exit-on-error", "-L", listing, *options, folder]
+        process.run(command, label="pg_restore", limit=limit, env=env, register=register, cancelled=asked)
+        if then is not None:
+            then()
     listing.unlink()
 
 

@@ -111,9 +111,24 @@ def is_following(connection: Connection, subscription: str) -> bool:
     return scalar(connection, query, subscription) is not None
 
 
-def slot_obstacles(connection: Connection) -> list[Words]:
-    """Whom the creation of a slot would wait for: every transaction of the cluster, whatever its database."""
-    found = prepared_transactions(connection, "datname <> current_database()")
+_FULL = """
+SELECT 'slots', max(s.setting), string_agg(slot_name, ', ' ORDER BY slot_name) FROM pg_replication_slots, pg_settings s
+WHERE s.name = 'max_replication_slots' AND slot_name <> %(ours)s HAVING count(*) >= max(s.setting::int)
+UNION ALL SELECT 'senders', max(s.setting), '' FROM pg_stat_replication, pg_settings s
+WHERE s.name = 'max_wal_senders' HAVING count(*) >= max(s.setting::int)
+"""
+
+
+def slot_obstacles(connection: Connection, slot: str) -> list[Words]:
+    """What stands against making ``slot`` (anew): none is free; or a transaction of the cluster, whatever its database, for
+    which it would wait."""
+    found: list[Words] = []
+    for what, limit, names in connection.execute(_FULL, {"ours": slot}).fetchall():
+        if what == "slots":
+            found.append(say("postgresql.slots_taken", limit=limit, slots=names))
+        else:
+            found.append(say("postgresql.senders_taken", limit=limit))
+    found += prepared_transactions(connection, "datname <> current_database()")
     for holder in who_holds_an_xid(connection, older_than=1.0):
         found.append(say("postgresql.slot_would_wait", holder=holder))
     return found

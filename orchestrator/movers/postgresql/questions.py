@@ -24,6 +24,31 @@ _WHO = (
 )
 _THIS = "(SELECT oid FROM pg_database WHERE datname = current_database())"
 
+_READ_BY_CHECKS = r"""
+WITH RECURSIVE checks AS (
+  SELECT con.conname, coalesce(nullif(con.conrelid, 0)::regclass::text, con.contypid::regtype::text) AS of, d.refobjid AS function
+  FROM pg_constraint con JOIN pg_namespace n ON n.oid = con.connamespace AND n.nspname <> %(ours)s
+  JOIN pg_depend d ON d.classid = 'pg_constraint'::regclass AND d.objid = con.oid AND d.refclassid = 'pg_proc'::regclass
+  WHERE con.contype = 'c' AND con.coninhcount = 0
+   AND NOT EXISTS (SELECT 1 FROM pg_depend x WHERE x.objid IN (con.conrelid, con.contypid) AND x.deptype = 'e')),
+bodies AS (
+  SELECT p.oid, lower(p.proname) AS name, lower(p.prosrc) AS body FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
+  WHERE p.oid >= 16384 AND l.lanname NOT IN ('c', 'internal')),
+called AS (
+  SELECT conname, of, function, function AS callee FROM checks
+  UNION SELECT c.conname, c.of, c.function, b.oid FROM called c JOIN bodies f ON f.oid = c.callee JOIN bodies b ON strpos(f.body, b.name) > 0),
+read AS (
+  SELECT c.conname, c.of, c.function, t.oid AS relation FROM called c JOIN bodies f ON f.oid = c.callee
+  JOIN pg_class t ON t.relkind IN ('r', 'p', 'v', 'm', 'f') AND t.oid >= 16384 AND strpos(f.body, lower(t.relname)) > 0
+   AND f.body ~ ('\m(from|join|only)\s+[(\s]*(\S+\.)?"?' || regexp_replace(lower(t.relname), '(\W)', '\\\1', 'g') || '"?(\W|$)')
+  JOIN pg_namespace n ON n.oid = t.relnamespace AND n.nspname NOT IN ('information_schema', %(ours)s) AND n.nspname !~ '^pg_'
+  UNION SELECT c.conname, c.of, c.function, d.refobjid FROM called c JOIN pg_depend d ON d.classid = 'pg_proc'::regclass
+   AND d.objid = c.callee AND d.refclassid = 'pg_class'::regclass AND d.refobjid >= 16384)
+SELECT format('check %%I of %%s calls %%s, which reads %%s', conname, of, function::regprocedure,
+  string_agg(DISTINCT relation::regclass::text, ', ')) FROM read GROUP BY conname, of, function ORDER BY 1
+"""
+"""Found by what a function's body says: nothing in the catalog tells it. A name that is put together while it runs is not found."""
+
 EITHER_SIDE: tuple[Question, ...] = (
     Question(
         "engine-rights",
@@ -84,6 +109,11 @@ SOURCE: tuple[Question, ...] = (
         " AND NOT EXISTS (SELECT 1 FROM pg_depend x WHERE x.classid = 'pg_class'::regclass AND x.objid = c.oid AND x.deptype = 'e')"
         " ORDER BY 1",
         "it holds an object's number, which is another one on the target: keep the name as text",
+    ),
+    Question(
+        "check-reads-tables",
+        _READ_BY_CHECKS,
+        "PostgreSQL's own backups of it cannot be restored, for rows come back in another order: make it a foreign key or a trigger",
     ),
     Question(
         "role-missing",

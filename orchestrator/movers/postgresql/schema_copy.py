@@ -1,15 +1,15 @@
 """The schema, by pg_dump: all of the application's, its publications too, nothing of ours, no subscription of anybody's.
 
 The dump is taken once the freeze is at work, goes through an archive (so that single entries of ours can be left out), and is
-restored in two transactions: what stands by itself, and then indexes, constraints and triggers, which may call functions. What
-fails is said by object and cause, not in psql's words.
+restored in three transactions: schemas and extensions, what else stands by itself, and then indexes, constraints and triggers,
+which may call functions. What fails is said by object and cause, not in psql's words.
 """
 
 from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import psycopg
@@ -20,6 +20,7 @@ from orchestrator.tools import process, programs
 from orchestrator.tools.process import Register, Stopped
 
 _FAILED = re.compile(r"^psql:[^\n]*:(\d+): (?:ERROR|FATAL|错误|致命错误):\s+(.*)$", re.M)
+_EXTENDS = re.compile(r"^\d+; \d+ \d+ (?:(?:ACL|COMMENT|SECURITY LABEL) - )?(?:SCHEMA|EXTENSION) ")
 _NAMED = re.compile(r"^-- Name: (.*); Type: ([A-Z ]+); Schema: (.*); Owner: ")
 _UNKNOWN_TO_OLDER = ("SET transaction_timeout = 0;",)
 """Lines that a newer pg_dump writes and an older server refuses."""
@@ -69,21 +70,33 @@ def _explain_dump(error: ToolError, names: Names) -> ToolError:
     return error
 
 
+def split_list(lines: Iterable[str]) -> tuple[list[str], list[str]]:
+    """An archive's list in two: schemas and extensions, and everything else. What an extension brought may have to be altered
+    before a table can be made of it. Their grants and comments stay with them: pg_restore counts those to the section of what
+    stands before, and drops them silently where that is not in the list."""
+    first: list[str] = []
+    rest: list[str] = []
+    for line in lines:
+        (first if _EXTENDS.match(line) else rest).append(line)
+    return first, rest
+
+
 def restore_schema(
-    archive: Path, target: str, names: Names, register: Register, *,
-    server_version: int, between: Callable[[], object], limit: float = 1800,
+    archive: Path, target: str, names: Names, register: Register, *, server_version: int,
+    extended: Callable[[], object], between: Callable[[], object], limit: float = 1800,
 ) -> None:  # fmt: skip
-    """Makes the archive's schema in an empty database. ``between``: called when tables and functions stand, and no index yet.
-    Raises StepFailed with object and cause; what is half done is for the caller to drop."""
+    """Makes the archive's schema in an empty database. ``extended``: called when extensions stand, and no table yet;
+    ``between``: when tables and functions stand, and no index yet. Raises StepFailed with object and cause; what is half done
+    is for the caller to drop."""
     listing = archive.with_suffix(".list")
     listed = process.run(
         [programs.find("pg_restore"), "-l", archive], label="pg_restore -l", limit=300, register=register, max_output=1 << 28
     )
-    kept = [line for line in listed.stdout.splitlines() if not _is_ours(line, names)]
-    listing.write_text("\n".join(kept) + "\n", encoding="utf-8")
+    first, rest = split_list(line for line in listed.stdout.splitlines() if not _is_ours(line, names))
     script = archive.with_suffix(".sql")
     try:
-        for section in ("pre-data", "post-data"):
+        for section, entries, then in (("pre-data", first, extended), ("pre-data", rest, between), ("post-data", rest, None)):
+            listing.write_text("\n".join(entries) + "\n", encoding="utf-8")
             process.run(
                 [programs.find("pg_restore"), "-L", listing, f"--section={section}", "-f", script, archive],
                 label="pg_restore to SQL", limit=limit, register=register,
@@ -91,8 +104,8 @@ def restore_schema(
             _suit_server(script, server_version)
             script.chmod(0o600)
             _run_script(script, target, names, register, limit)
-            if section == "pre-data":
-                between()
+            if then is not None:
+                then()
     finally:
         for file in (archive, script, listing):  # user mappings hold passwords
             file.unlink(missing_ok=True)

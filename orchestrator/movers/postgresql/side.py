@@ -104,7 +104,7 @@ class PostgresSide:
             return changed + fence.live_obstacles(self._acting, self._names)
         self._wait_for_worker()
         found = changed + fence.other_obstacles(self._acting, self._names, self._subscription)
-        return found + (fence.slot_obstacles(self._acting) if keeps else [])
+        return found + (fence.slot_obstacles(self._acting, self._slot) if keeps else [])
 
     def _wait_for_worker(self) -> None:
         """PostgreSQL starts an apply worker again only some seconds after its last start (``wal_retrieve_retry_interval``)."""

@@ -101,10 +101,10 @@ def may_connect(connection: Connection, *, database: str, user: str, address: st
         "SELECT line_number, type, database, user_name, address, netmask, auth_method, error FROM pg_hba_file_rules ORDER BY line_number"
     ).fetchall()
     for line, kind, databases, users, place, mask, method, error in rules:
-        if error:
+        if error and kind is None:
             return f"line {line} of pg_hba.conf cannot be read: {error}"
-        if not str(kind).startswith("host") or kind == "hostgssenc":
-            continue
+        if error or not str(kind).startswith("host") or kind == "hostgssenc":
+            continue  # read, but it can match nobody: hostssl where TLS is off
         if not ({database, "all"} & set(databases)) or not ({user, "all"} & set(users) or any(u.startswith("+") for u in users)):
             continue
         if not _covers(place, mask, address):

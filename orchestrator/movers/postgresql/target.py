@@ -128,10 +128,8 @@ def fill(part: Part, hands: Hands, source: Connection, target: Connection) -> li
         path = functions.path_of(source, part.role)
         schema_copy.restore_schema(
             archive, dsn_of(part, "target"), names, hands.register, server_version=target.info.server_version,
-            between=lambda: (
-                functions.carry_altered_members(source, target),
-                functions.hold_functions(target, names, path, like=source),
-            ),
+            extended=lambda: functions.carry_altered_members(source, target),
+            between=lambda: functions.hold_functions(target, names, path, like=source),
         )  # fmt: skip
         records.remember(target, names, "made", [(READY, "copied")])
     database_row.copy_row(source, target)

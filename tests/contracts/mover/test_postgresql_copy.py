@@ -175,3 +175,17 @@ def test_roles_that_only_another_database_uses_stay_where_they_are(story):
     facts = story.mover.prepare(story.part)
     assert facts["roles"] == [APPLICATION, "staff"]
     story.withdraw()
+
+
+def test_backup_and_restore_tell_how_far_they_are(story):
+    seen: list[Progress] = []
+    story.mover = type(story.mover)(Hands(folder=story.folder, progress=seen.append))
+    with _clients(story) as client:
+        client.execute("CREATE TABLE big (id int PRIMARY KEY, v text)")
+        client.execute("INSERT INTO big SELECT i, (SELECT string_agg(md5(i::text || j), '') FROM generate_series(1, 30) AS j) FROM generate_series(1, 60000) AS i")
+    story.mover.back_up(story.part)
+    for doing in ("backup", "restore"):
+        told = [one for one in seen if one.doing == doing]
+        assert told and all(0 <= one.bytes_done <= one.bytes for one in told), doing
+        assert [one.bytes_done for one in told] == sorted(one.bytes_done for one in told)
+        assert max(one.rows_done for one in told) > 0 and told[-1].bytes > 50_000_000

@@ -114,7 +114,7 @@ def test_a_limit_of_the_servers_own_is_found_where_it_struck(tmp_path):
         assert not story.check(Moment.GATE)
 
 
-def test_a_targets_disk_that_is_full_in_the_copy_costs_the_source_nothing(tmp_path):
+def test_a_targets_disk_that_is_full_in_the_copy_costs_the_source_nothing_and_with_room_it_is_copied(tmp_path):
     with _story(tmp_path, small="target", megabytes=110) as story:
         with story.servers.connect("source", "records", user=APPLICATION) as client:
             client.execute("CREATE TABLE big (id int PRIMARY KEY, v text); ALTER TABLE big ALTER v SET STORAGE EXTERNAL")
@@ -128,6 +128,16 @@ def test_a_targets_disk_that_is_full_in_the_copy_costs_the_source_nothing(tmp_pa
             application.rest()
         assert application.harm == []
         assert before.differences(story.photograph("source"), contents=False) == [], failed.value
+        small = tmp_path / "clusters" / "hosts" / "target"
+        subprocess.run(["mount", "-o", "remount,size=600m", str(small)], check=True)
+        story.servers.stop("target")  # where the full disk did not take it down
+        story.servers.start("target")
+        story.mover.withdraw(story.part, "target")
+        with story.servers.connect("target", "postgres") as admin:
+            assert admin.execute("SELECT count(*) FROM pg_subscription").fetchone() == (0,)
+            assert admin.execute("SELECT datconnlimit FROM pg_database WHERE datname = 'records'").fetchone() in (None, (0,))
+        story.mover.prepare(story.part)
+        assert not story.check(Moment.GATE)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import os
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import pytest
 from orchestrator.errors import OrchestratorError, Refused, ToolError
 from orchestrator.models import Host
 from orchestrator.movers.files.trees import CopyReport, tree_hashes
+from orchestrator.progress import Progress
 
 pytestmark = pytest.mark.servers
 NUMBERS = itertools.count()
@@ -167,3 +169,16 @@ def test_an_unknown_host_key_stops_a_copy(trees: Trees, make_host: Callable[[str
 def test_a_missing_source_is_an_error(trees: Trees) -> None:
     with pytest.raises(OrchestratorError):
         trees.lab.rsync().copy_tree(trees.old, "/nowhere/at/all", trees.new, str(trees.target), delete_to=str(trees.quarantine))
+
+
+def test_a_pass_tells_how_much_was_sent(trees: Trees, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchestrator.movers.files.trees.SECONDS_BETWEEN", 0.0)
+    for number in range(40):
+        (trees.source / f"{number}.bin").write_bytes(os.urandom(50_000))
+    told: list[Progress] = []
+    copier = dataclasses.replace(trees.lab.rsync(), progress=told.append)
+    report = copier.copy_tree(trees.old, str(trees.source), trees.new, str(trees.target), delete_to=str(trees.quarantine))
+    pulled, pushed = ([one for one in told if one.what.startswith(word)] for word in ("pull ", "push "))
+    assert pulled[-1].done == pushed[-1].done == report.bytes > 2_000_000
+    assert [one.done for one in pushed] == sorted(one.done for one in pushed)
+    assert {one.total for one in pulled} == {None} and {one.total for one in pushed} == {report.bytes}
