@@ -64,8 +64,7 @@ class OrchestratorError(Exception):
         return str(self.mend)
 
     def __str__(self) -> str:
-        place = f" [{self.where}]" if self.where else ""
-        return f"{self.what}{place} → {self.remedy}"
+        return str(words_of(self))
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from orchestrator.policy.counting import baseline
 from orchestrator.policy.policy import Policy, load_policy, policy_digest
 from orchestrator.policy.records import JournalAudit, overrides, with_overrides
 from orchestrator.settings import Settings
+from orchestrator.texts import say
 
 
 @dataclass
@@ -41,13 +42,13 @@ class Workspace:
         """Raises Refused with every finding when the inventory has errors."""
         if not self.settings.inventory.is_dir():
             raise Refused(
-                f"there is no inventory folder {self.settings.inventory}",
-                remedy="set `inventory` in orchestrator.toml, or try the demo city: `orchestrator embedded up`",
+                say("cli.no_inventory_folder", folder=str(self.settings.inventory)),
+                remedy=say("cli.set_inventory_or_demo"),
             )
         reading = self._reading
         errors = [f for f in reading.findings if f.severity == "error"]
         if errors:
-            raise Refused(f"the inventory has {len(errors)} errors", findings=errors, where=str(self.settings.inventory))
+            raise Refused(say("inventory.has_so_many_errors", count=len(errors)), findings=errors, where=str(self.settings.inventory))
         return reading.inventory
 
     @cached_property

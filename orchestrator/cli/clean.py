@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 
 import click
 
@@ -29,7 +28,7 @@ def clean(system: str | None, digest: str, *, remove: bool, erase: bool, as_json
     from orchestrator.engine.cleaning import Cleaning, digest_of, systems_with_leftovers
 
     if (remove or erase) and not system:
-        raise UsageError("name the system whose leftovers are meant", remedy="`orchestrator clean` lists all of them")
+        raise UsageError(texts.say("cli.name_system_to_clean"), remedy=texts.say("cli.clean_lists"))
     session = open_session()
     if erase and system:
         with Cleaning(session, system) as cleaning:
@@ -47,7 +46,7 @@ def clean(system: str | None, digest: str, *, remove: bool, erase: bool, as_json
         with Cleaning(session, name) as cleaning:
             found.append((name, cleaning.find()))
     if as_json:
-        rows = [{"system": name, "digest": digest_of(left), "left": [asdict(each) for each in left]} for name, left in found]
+        rows = [{"system": name, "digest": digest_of(left), "left": [each.as_json() for each in left]} for name, left in found]
         click.echo(json.dumps(rows, ensure_ascii=not writes_unicode()))
         return int(Exit.DONE)
     for name, left in found:

@@ -8,6 +8,7 @@ import click
 
 from orchestrator.cli.listing import safe
 from orchestrator.errors import Exit, Finding, OrchestratorError, findings_of
+from orchestrator.texts import text
 
 
 @click.group()
@@ -50,7 +51,7 @@ def look_at(systems: tuple[str, ...] = ()) -> list[Finding]:
 def print_findings(findings: list[Finding]) -> None:
     """One line each, what to do below it."""
     if not findings:
-        click.echo("the cloud is as it was left")
+        click.echo(text("cli.cloud_unchanged"))
     for finding in findings:
         click.echo(safe(f"{finding.severity} {finding.system}: {finding.message}\n    → {finding.remedy}"))
 
@@ -67,7 +68,7 @@ def kept(system: str) -> int:
     for volume in volumes:
         click.echo(safe(f"{volume.id}  {volume.name}"))
     if not volumes:
-        click.echo("none")
+        click.echo(text("cli.no_volumes"))
     return int(Exit.DONE)
 
 
@@ -84,7 +85,7 @@ def release(system: str, volumes: tuple[str, ...], reason: str) -> int:
     nobody_works_on_it(session, system)
     servers, _ = open_cloud(session, system)
     for volume in servers.release(volumes, f"{reason} ({session.actor})"):
-        click.echo(safe(f"deleted {volume.id} {volume.name}"))
+        click.echo(safe(text("cli.volume_deleted", id=volume.id, name=volume.name)))
     return int(Exit.DONE)
 
 

@@ -12,6 +12,7 @@ from orchestrator.cli.listing import safe
 from orchestrator.cli.output import writes_unicode
 from orchestrator.cli.settings import open_session
 from orchestrator.errors import Exit, Refused
+from orchestrator.texts import Name, Sentence, say, text
 
 if TYPE_CHECKING:
     from orchestrator.engine.session import Session
@@ -24,6 +25,11 @@ _DIGEST = click.option(
 )
 
 
+def say_gate(gate: str) -> Sentence:
+    """What a gate is called."""
+    return say(f"gate.{gate}")
+
+
 def _decide(system: str, gates: tuple[str, ...], *, approve: bool, digest: str, reason: str) -> int:
     session = open_session()
     system = session.system(system).id
@@ -31,18 +37,19 @@ def _decide(system: str, gates: tuple[str, ...], *, approve: bool, digest: str, 
     waiting = [g for g in session.decisions.gates(row.id) if g.state == "open" and g.gate in gates] if row else []
     if row is None or not waiting:
         raise Refused(
-            f"{system} does not wait at {' or '.join(gates)}", where=system, remedy="`orchestrator status` shows what waits for whom"
+            say("cli.not_at_gate", system=system, gates=tuple(say_gate(gate) for gate in gates)), where=system,
+            remedy=say("cli.status_shows_waits"),
         )
     decided = session.decide(row.id, waiting[0].gate, approve=approve, digest=digest, reason=reason)
     if not decided.counts:
         click.echo(texts.text("say.stands_behind", system=system, who=session.actor))
         return int(Exit.WAITING)
     opening = decided.opening
-    click.echo(
-        f"{waiting[0].gate} of {system} {'approved' if approve else 'refused'} by {session.actor}; `orchestrator resume {system}` goes on"
-    )
+    told = {"gate": text(f"gate.{waiting[0].gate}"), "system": system, "actor": session.actor}
+    click.echo(text("cli.gate_approved", **told) if approve else text("cli.gate_refused", **told))
     if opening:
-        click.echo(f"for the window {opening.start:%Y-%m-%d %H:%M} to {opening.end:%Y-%m-%d %H:%M}, {opening.rule}")
+        window = {"start": f"{opening.start:%Y-%m-%d %H:%M}", "end": f"{opening.end:%Y-%m-%d %H:%M}"}
+        click.echo(text("cli.for_window", rule=opening.rule, **window))
     return int(Exit.DONE)
 
 
@@ -89,13 +96,15 @@ def list_tasks(*, everything: bool, as_json: bool) -> int:
         click.echo(json.dumps([_plain(r) for r in rows], ensure_ascii=not writes_unicode(), default=str))
         return int(Exit.DONE)
     for r in rows:
-        done = f"done by {r.actor}: {r.evidence}" if r.state == "done" else f"open since {r.opened}"
-        click.echo(f"{r.id:>4}  {r.migration:<24} {r.title_zh} / {r.title_en}  ({done})")
+        state = text("cli.task_open_since", at=r.opened)
+        if r.state == "done":
+            state = text("cli.task_done_by", actor=r.actor, evidence=r.evidence)
+        click.echo(safe(f"{r.id:>4}  {r.migration:<24} {Name(r.title_zh, r.title_en)}  ({state})"))
         for reason in (r.detail or {}).get("refused", ()) if r.state == "open" else ():
             said = texts.text("say.refused", why=reason)
             click.echo(safe(f"      {said}"))
     if not rows:
-        click.echo("no open tasks")
+        click.echo(text("cli.no_tasks"))
     return int(Exit.DONE)
 
 
@@ -115,9 +124,9 @@ def finish_task(number: int, evidence: str, files: tuple[str, ...]) -> int:
     handed_in = [named(file) for file in files]
     rows = [file.as_json() for file in handed_in]
     session.decisions.finish_task(number, actor=session.actor, evidence=evidence, files=rows)
-    click.echo(f"task {number} done by {session.actor}")
+    click.echo(text("cli.task_done", number=number, actor=session.actor))
     for file in handed_in:
-        seen = f"{file.bytes} bytes, SHA-256 {file.sha256}" if file.seen else "the engine looks at it there"
+        seen = text("cli.file_seen", bytes=file.bytes, sha256=file.sha256) if file.seen else text("cli.file_looked_at_there")
         click.echo(safe(f"  {file.place}: {seen}"))
     return int(Exit.DONE)
 
@@ -129,7 +138,7 @@ def finish_clean_up(number: int, evidence: str) -> int:
     """Say that owed clean-up NUMBER (`orchestrator status` shows it) was done by hand."""
     session = open_session()
     session.notes.settle_by_hand(number, actor=session.actor, evidence=evidence)
-    click.echo(f"clean-up {number} done by {session.actor}")
+    click.echo(text("cli.clean_up_done", number=number, actor=session.actor))
     return int(Exit.DONE)
 
 
@@ -146,17 +155,17 @@ def stay(system: str, reason: str | None, *, off: bool) -> int:
     system = session.system(system).id
     row = _switched(session, system)
     if not off and not reason:
-        raise Refused("to stay needs a reason", where=system, remedy=f"`orchestrator stay {system} --reason …`")
+        raise Refused(say("cli.stay_needs_reason"), where=system, remedy=say("cli.stay_with_reason", system=system))
     said = "" if off else f"{reason} ({session.actor})"
     session.journal.set_flag(f"stay:{row.id}", said, actor=str(session.actor))
-    click.echo(f"{system} goes back by itself again when it stays unhealthy" if off else f"{system} stays: {reason}")
+    click.echo(text("cli.goes_back_again", system=system) if off else text("cli.stays", system=system, reason=reason))
     return int(Exit.DONE)
 
 
 def _switched(session: Session, system: str) -> Any:
     row = session.journal.open_migration(system)
     if row is None or row.live != "target":
-        raise Refused(f"{system} is not in its trial run", where=system, remedy="`orchestrator status` shows where it stands")
+        raise Refused(say("cli.not_in_trial_run", system=system), where=system, remedy=say("cli.status_shows_where"))
     return row
 
 
@@ -173,14 +182,12 @@ def target_lost(system: str, reason: str) -> int:
     system = session.system(system).id
     row = session.journal.open_migration(system)
     if row is None:
-        raise Refused(f"{system} has no open migration", where=system, remedy="`orchestrator status` shows how the last one ended")
+        raise Refused(say("cli.no_open_migration", system=system), where=system, remedy=say("cli.status_shows_ending"))
     _must_have_a_way_without_target(session, row)
     if row.live == "target":
         click.echo(texts.text("lost.warning", system=system), err=True)
     decided = session.decisions.declare_lost(row.id, actor=session.actor, reason=reason)
-    waits = f"another account confirms: `orchestrator target-lost {system} --reason …`"
-    on = f"decided: `orchestrator rollback {system} --reason …` takes it back without its target"
-    click.echo(on if decided else waits)
+    click.echo(text("cli.lost_decided", system=system) if decided else text("cli.lost_waits", system=system))
     return int(Exit.DONE if decided else Exit.WAITING)
 
 
@@ -191,15 +198,11 @@ def _must_have_a_way_without_target(session: Session, row: Any) -> None:
         return
     if session.journal.past_return(row.id):
         raise Refused(
-            f"{row.system} is past the point of no return: its source does not follow any more",
-            where=row.system,
-            remedy="restore the target from its own backup",
+            say("cli.past_return", system=row.system), where=row.system, remedy=say("cli.restore_target"),
         )
     if row.runbook not in GOING_BACK_ALONE:
         raise Refused(
-            f"{row.system} was carried as it is: its source is the same machines",
-            where=row.system,
-            remedy="restore them from the cold backup at either place",
+            say("cli.same_machines", system=row.system), where=row.system, remedy=say("cli.restore_machines"),
         )
 
 
@@ -210,9 +213,9 @@ def hold(reason: str, *, off: bool) -> int:
     """Stop the whole city's cutovers at once (those not yet begun wait at their window), or let them go on with --off."""
     session = open_session()
     if not off and not reason:
-        raise Refused("a hold needs a reason", remedy="`orchestrator hold --reason …`")
+        raise Refused(say("cli.hold_needs_reason"), remedy=say("cli.hold_with_reason"))
     session.journal.set_flag("hold", "" if off else reason, actor=str(session.actor))
-    click.echo("cutovers may go on" if off else f"all cutovers are held: {reason}")
+    click.echo(text("cli.hold_ended") if off else text("cli.held", reason=reason))
     return int(Exit.DONE)
 
 
@@ -231,5 +234,5 @@ def verify(*, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps({"events": count, "broken": broken}))
     else:
-        click.echo(f"{count} events, chain unbroken" if not broken else "\n".join(broken))
+        click.echo(text("cli.chain_unbroken", count=count) if not broken else "\n".join(broken))
     return int(Exit.REFUSED if broken else Exit.DONE)

@@ -8,6 +8,7 @@ import click
 
 from orchestrator.cli.settings import open_session
 from orchestrator.errors import Exit
+from orchestrator.texts import text
 
 
 @click.command()
@@ -33,5 +34,5 @@ def deploy(folder: Path) -> int:
         names = make(session, prefect, folder)
     for name in names:
         click.echo(f"  {name}")
-    click.echo(f"deployed to {url}")
+    click.echo(text("cli.deployed_to", url=url))
     return int(Exit.DONE)

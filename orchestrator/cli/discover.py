@@ -11,21 +11,26 @@ import click
 
 from orchestrator.cli.listing import as_json, safe, table
 from orchestrator.errors import Exit, UsageError
+from orchestrator.texts import Name, Value, say, text
 
 if TYPE_CHECKING:
     from orchestrator.models import Database, Host, Inventory
     from orchestrator.settings import Settings
 
 JSON = click.option("--json", "json_", is_flag=True, help="Print one JSON document.")
-KIND_ZH = {
-    "fill": "可补填",
-    "differs": "与台账不同",
-    "new": "台账没有",
-    "dependency": "疑似依赖",
-    "link": "疑似互联",
-    "device": "专用设备",
-    "note": "提示",
+KINDS = {
+    "fill": Name("可补填", "to be filled in"),
+    "differs": Name("与台账不同", "differs"),
+    "new": Name("台账没有", "not in the inventory"),
+    "dependency": Name("疑似依赖", "dependency?"),
+    "link": Name("疑似互联", "link?"),
+    "device": Name("专用设备", "special equipment"),
+    "note": Name("提示", "note"),
 }
+HEADS = (
+    "cli.head_host", "cli.head_os", "cli.head_processor", "cli.head_cores", "cli.head_memory", "cli.head_disk", "cli.head_listening",
+    "cli.head_databases",
+)  # fmt: skip
 
 
 @click.command()
@@ -60,20 +65,21 @@ def discover(named: tuple[str, ...], systems: tuple[str, ...], everything: bool,
     silent += [(one.host.name, str(said), str(remedy)) for one in surveyed for said, remedy in one.blind]
     if json_:
         problems = [{"host": host, "problem": problem, "remedy": remedy} for host, problem, remedy in silent]
-        as_json({"hosts": [asdict(one) for one in facts], "offers": [asdict(offer) for offer in offered], "problems": problems})
+        as_json({"hosts": [asdict(one) for one in facts], "offers": [offer.as_json() for offer in offered], "problems": problems})
     else:
         rows = [
             (one.host, one.os or "-", one.processor or "-", one.vcpus or "-", one.memory_gb or "-", one.disk_gb or "-", len(one.listening), _engines(one.databases))
             for one in facts
         ]  # fmt: skip
-        table(("主机", "操作系统", "处理器", "核", "内存GB", "磁盘GB", "监听", "数据库"), rows)
+        table(tuple(text(head) for head in HEADS), rows)
         for offer in offered:
-            said = f"台账“{offer.inventory}” " if offer.inventory else ""
-            click.echo(safe(f"  {KIND_ZH[offer.kind]} {offer.system} {offer.what}: {said}发现“{offer.found}”"))
+            told: dict[str, Value] = {"kind": KINDS[offer.kind], "system": offer.system, "what": offer.what, "found": offer.found}
+            says = say("cli.offer_differs", inventory=offer.inventory, **told) if offer.inventory else say("cli.offer", **told)
+            click.echo(safe(f"  {says}"))
         for name, problem, remedy in silent:
-            click.echo(safe(f"  未完成 {name}: {problem} → {remedy}"), err=True)
+            click.echo(safe("  " + text("cli.not_looked_at", host=name, problem=problem, remedy=remedy)), err=True)
         unseen = len({name for name, _, _ in silent})
-        click.echo(f"{len(facts) - unseen} 台已查看，{unseen} 台未完成；以上仅为建议，台账未作任何修改")
+        click.echo(text("cli.hosts_looked_at", seen=len(facts) - unseen, unseen=unseen))
     return int(Exit.NEEDS_A_PERSON if silent else Exit.DONE)
 
 
@@ -94,7 +100,7 @@ def trust(names: tuple[str, ...], yes: bool, json_: bool) -> int:
     settings, inventory = _configured()
     file = settings.known_hosts
     if file is None:
-        raise UsageError("no file of known host keys is set", remedy="set `known_hosts` in orchestrator.toml")
+        raise UsageError(say("cli.no_known_hosts"), remedy=say("cli.set_known_hosts"))
     found = []
     for host in _chosen(inventory, names, (), False, "root"):
         kind, key, fingerprint = host_key(host.address, host.ssh_port)
@@ -103,12 +109,10 @@ def trust(names: tuple[str, ...], yes: bool, json_: bool) -> int:
         if not json_:
             click.echo(safe(f"{host.name} {host.address}:{host.ssh_port} {kind} {fingerprint} {state}"))
         if state == "changed" and not json_:
-            click.secho(
-                "  与已记录的密钥不同：主机重装过，或有人冒充。请先与管理员核对 (differs from the key on record)", fg="red", err=True
-            )
+            click.secho("  " + text("cli.key_differs"), fg="red", err=True)
         if state != "known" and not yes and not json_ and not sys.stdin.isatty():
-            raise UsageError("nobody is there to compare fingerprints", remedy="compare them elsewhere, then say so with --yes")
-        agreed = state != "known" and (yes or (not json_ and click.confirm("  指纹核对一致，信任？(trust it?)", default=False)))
+            raise UsageError(say("cli.nobody_compares"), remedy=say("cli.compare_elsewhere"))
+        agreed = state != "known" and (yes or (not json_ and click.confirm("  " + text("cli.trust_it"), default=False)))
         if agreed:
             remember(file, host.address, host.ssh_port, kind, key)
         found.append(
@@ -134,11 +138,11 @@ def sudoers_command(named: tuple[str, ...], until: dt.datetime | None) -> int:
     """The sudoers file for hosts where an ordinary account logs in; gateways of sites.yaml too. Prints it, writes nothing."""
     from orchestrator.hosts.sudoers import sudoers
 
-    texts = {sudoers(host, until=until.date() if until else None) for host in _known_hosts(named)}
-    for text in sorted(text for text in texts if text):
-        click.echo(safe(text), nl=False)
-    if texts == {""}:
-        click.echo("nothing is needed: the account that logs in does the work itself", err=True)
+    files = {sudoers(host, until=until.date() if until else None) for host in _known_hosts(named)}
+    for file in sorted(file for file in files if file):
+        click.echo(safe(file), nl=False)
+    if files == {""}:
+        click.echo(text("cli.no_sudoers"), err=True)
     return int(Exit.DONE)
 
 
@@ -150,7 +154,7 @@ def _known_hosts(named: tuple[str, ...]) -> list[Host]:
     known = {host.name: host for system in inventory.systems for host in system.hosts}
     known |= {site.gateway.name: site.gateway for site in load_sites(settings.inventory).sites}
     if strangers := sorted(set(named) - set(known)):
-        raise UsageError(f"no such host: {', '.join(strangers)}", remedy=f"known are {', '.join(sorted(known))}")
+        raise UsageError(say("cli.no_such_hosts", hosts=tuple(strangers)), remedy=say("cli.known_hosts_are", hosts=tuple(sorted(known))))
     return [known[name] for name in named]
 
 
@@ -179,7 +183,7 @@ def _chosen(inventory: Inventory, named: tuple[str, ...], systems: tuple[str, ..
             continue
         match = re.fullmatch(r"([0-9A-Za-z][0-9A-Za-z.-]{0,250})(?::(\d{1,5}))?", name)
         if not match:
-            raise UsageError("not a host name or address", remedy="give NAME or ADDRESS[:PORT]")
+            raise UsageError(say("cli.no_host_name"), remedy=say("cli.give_host"))
         address, port = match.group(1), int(match.group(2) or 22)
         if here := [host for host in known.values() if host.address == address and (match.group(2) is None or host.ssh_port == port)]:
             chosen.update({host.name: host for host in here})
@@ -188,9 +192,9 @@ def _chosen(inventory: Inventory, named: tuple[str, ...], systems: tuple[str, ..
         try:
             chosen[label] = Host(name=label, address=address, ssh_port=port, ssh_user=user)
         except ValidationError:
-            raise UsageError("not a host name, address or login", remedy="give NAME or ADDRESS[:PORT], and --user") from None
+            raise UsageError(say("cli.no_host_or_login"), remedy=say("cli.give_host_and_user")) from None
     if not chosen:
-        raise UsageError("no hosts to look at", remedy="use --hosts, --system or --all")
+        raise UsageError(say("cli.no_hosts"), remedy=say("cli.use_hosts"))
     return list(chosen.values())
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from orchestrator.errors import Exit, Finding
+from orchestrator.texts import text
 
 
 @click.command()
@@ -31,10 +32,10 @@ def doctor(*, cluster: bool, as_json: bool) -> int:
         click.echo(f"python        {sys.version.split()[0]}")
         for name, path in where.items():
             click.echo(f"{name:<13} {path}")
-        click.echo(f"inventory     {settings.inventory}{'' if settings.inventory.is_dir() else ' (not there yet)'}")
+        click.echo(f"inventory     {settings.inventory}{'' if settings.inventory.is_dir() else ' ' + text('cli.not_there_yet')}")
         click.echo(f"journal       {settings.journal_url.rpartition('@')[2]}")
         for finding in findings:
-            click.secho(f"{'missing' if finding.system else finding.code}: {finding.message}\n    → {finding.remedy}", fg="red")
+            click.secho(f"{text('cli.lacking') if finding.system else finding.code}: {finding.message}\n    → {finding.remedy}", fg="red")
     return int(Exit.REFUSED if findings else Exit.DONE)
 
 

@@ -12,6 +12,7 @@ import click
 from orchestrator.cli.listing import safe
 from orchestrator.cli.output import writes_unicode
 from orchestrator.errors import Exit, UsageError
+from orchestrator.texts import say, text
 
 if TYPE_CHECKING:
     from orchestrator.dryrun.result import Result, SystemReport
@@ -61,7 +62,7 @@ def dry_run(
     from orchestrator.written import remember_written
 
     if bool(systems) + (wave is not None) + (phase is not None) > 1:
-        raise UsageError("say one of --system, --wave, --phase", remedy="leave the others out")
+        raise UsageError(say("cli.one_of_scopes"), remedy=say("cli.leave_others_out"))
     settings = load_settings()
     session = Session.open(settings.model_copy(update={"inventory": inventory}) if inventory else settings)
     result = run(session, Asked(tuple(systems), wave, phase, connect=not offline, repeat=again))
@@ -100,30 +101,36 @@ def _write(result: Result, inventory: Path, json_: str | None, junit: Path | Non
 
 
 def _print(result: Result) -> None:
-    from orchestrator.dryrun.result import describe
+    from orchestrator.dryrun.result import MODES, coverage_word, describe
 
-    click.echo(f"plan {result.plan[:12] or '-'} of inventory {result.inventory[:12] or '-'} ({result.mode})\n")
+    digests = {"plan": result.plan[:12] or "-", "inventory": result.inventory[:12] or "-"}
+    click.echo(text("cli.dry_run_of", mode=text(MODES[result.mode]), **digests) + "\n")
     if result.changes:
-        click.echo(f"since {safe(result.changes.reference)}:")
-        for line in result.changes.lines or ("no strategy, wave, window or target has moved",):
-            click.echo(f"  {safe(line)}")
-        click.echo(f"  {len(result.changes.new)} findings are new, {len(result.changes.gone)} have gone\n")
+        click.echo(safe(text("cli.since_reference", reference=result.changes.reference)))
+        for line in result.changes.lines or (text("cli.nothing_moved"),):
+            click.echo(f"  {safe(str(line))}")
+        click.echo("  " + text("cli.findings_moved", new=len(result.changes.new), gone=len(result.changes.gone)) + "\n")
     for system in result.systems:
         _print_system(system)
-    click.echo("\nplaybook syntax: " + ", ".join(f"{name} {said}" for name, said in result.playbooks.items()))
-    counts = ", ".join(f"{count} {how.replace('_', ' ')}" for how, count in sorted(result.coverage().items()))
-    click.echo(f"steps: {counts or 'none'}; {result.percent():.0f} % were looked at")
-    click.echo("not covered:\n" + "\n".join(f"  - {line}" for line in result.not_covered))
+    syntax = tuple(f"{name} {said}" for name, said in result.playbooks.items())
+    click.echo("\n" + str(say("cli.playbook_syntax", playbooks=syntax)))
+    counts = tuple(f"{coverage_word(how)} {count}" for how, count in sorted(result.coverage().items()))
+    click.echo(say("cli.steps_covered", counts=counts or ("0",), percent=round(result.percent())))
+    click.echo(text("cli.not_covered") + "\n" + "\n".join(f"  - {line}" for line in result.not_covered))
     for finding in result.all_findings():
         colour = "red" if finding.severity == "error" else "yellow"
         click.secho(safe(f"{finding.severity} {finding.code} {describe(finding)}"), fg=colour)
 
 
 def _print_system(system: SystemReport) -> None:
-    window = f"  window {system.window[0]} – {system.window[1]} ({system.window[2]})" if system.window else ""
-    click.echo(f"{system.system}  {system.strategy}  wave {system.wave if system.wave is not None else '-'}{window}")
+    from orchestrator.dryrun.result import coverage_word
+
+    click.echo(f"{system.system}  {system.strategy}  " + text("cli.wave_and_window", wave=system.wave if system.wave is not None else "-", window=(
+        f"{system.window[0]} – {system.window[1]} ({system.window[2]})" if system.window else "-"
+    )))  # fmt: skip
     changes = (system.terraform or {}).get("changes")
     if changes:
-        click.echo(f"    terraform would make {len(changes)} changes: {', '.join(change['address'] for change in changes)}")
+        addresses = tuple(str(change["address"]) for change in changes)
+        click.echo(f"    {say('cli.terraform_would', count=len(changes), addresses=addresses)}")
     for step in system.steps:
-        click.echo(f"    {step.coverage.replace('_', ' '):<12} {step.effect:<11} {step.id:<22} {step.how}")
+        click.echo(f"    {coverage_word(step.coverage):<12} {step.effect:<11} {step.id:<22} {step.how}")

@@ -12,6 +12,7 @@ import click
 
 from orchestrator.cli.listing import safe
 from orchestrator.errors import Exit, Finding, Refused, UsageError
+from orchestrator.texts import say, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,26 +37,20 @@ def init(folder: Path, starts: dt.datetime | None) -> int:
     from orchestrator.inventory.folder.workbook import write_workbook
 
     if folder.exists() and not folder.is_dir():
-        raise UsageError("there is a file of this name", where=str(folder), remedy="name a folder, new or empty")
+        raise UsageError(say("cli.file_of_this_name"), where=str(folder), remedy=say("cli.name_new_folder"))
     _refuse_what_is_there(folder, [*TEXTS.values(), FORM])
     first = starts.date() if starts else _next_monday(dt.datetime.now().astimezone().date())
     (folder / "inventory").mkdir(parents=True, exist_ok=True)
-    for text, target in TEXTS.items():
-        (folder / target).write_text(_filled(text, first), encoding="utf-8")
+    for beginning, target in TEXTS.items():
+        (folder / target).write_text(_filled(beginning, first), encoding="utf-8")
     write_workbook(folder / FORM, None, "zh")
     for target in (*TEXTS.values(), FORM):
         click.echo(safe(f"  {folder / target}"))
-    click.echo(
-        safe(
-            f"下一步 (next):\n"
-            f"  cd {shlex.quote(str(folder))}\n"
-            f"  把 {FORM} 发给各单位填写 (have the departments fill the form in)\n"
-            f"  orchestrator inventory check {FORM}\n"
-            f"  orchestrator inventory import {FORM} --into inventory\n"
-            f"  orchestrator assess\n"
-            f"  orchestrator plan"
-        )
-    )
+    steps = (
+        f"cd {shlex.quote(str(folder))}", text("cli.have_form_filled", form=FORM), f"orchestrator inventory check {FORM}",
+        f"orchestrator inventory import {FORM} --into inventory", "orchestrator assess", "orchestrator plan",
+    )  # fmt: skip
+    click.echo(safe("\n  ".join((text("cli.next_steps"), *steps))))
     return int(Exit.DONE)
 
 
@@ -64,15 +59,15 @@ def _refuse_what_is_there(folder: Path, targets: Iterable[str]) -> None:
     there = [target for target in targets if (folder / target).exists()]
     if there:
         findings = [
-            Finding("exists", "error", "已存在，不会覆盖 (it is there and is not written over)", "换一个文件夹，或移走它 (another folder, or move it)", file=target)
+            Finding("exists", "error", say("cli.file_exists"), say("cli.another_folder"), file=target)
             for target in there
         ]
-        raise Refused("the folder has been begun already", findings=findings, where=str(folder), remedy="name a new folder")
+        raise Refused(say("cli.folder_begun"), findings=findings, where=str(folder), remedy=say("cli.new_folder"))
 
 
-def _filled(text: str, starts: dt.date) -> str:
+def _filled(beginning: str, starts: dt.date) -> str:
     """A text of ours with the dates of the programme: the first phase ends with the next year but one, the second two years later."""
-    raw = (resources.files("orchestrator.cli") / "beginnings" / text).read_text("utf-8")
+    raw = (resources.files("orchestrator.cli") / "beginnings" / beginning).read_text("utf-8")
     dates = {"STARTS": starts, "FIRST_DUE": dt.date(starts.year + 1, 12, 31), "SECOND_DUE": dt.date(starts.year + 3, 12, 31)}
     for word, date in dates.items():
         raw = raw.replace(f"@{word}@", date.isoformat())

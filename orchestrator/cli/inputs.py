@@ -28,9 +28,7 @@ def read_inventory(paths: Sequence[Path], *, strict: bool = False) -> Reading:
 
     given = list(paths) or [load_settings().inventory]
     if not given[0].exists():
-        raise UsageError(
-            f"there is no inventory at {given[0]}", remedy="name one with --inventory, or set `inventory` in orchestrator.toml"
-        )
+        raise UsageError(say("cli.no_inventory_at", path=str(given[0])), remedy=say("cli.name_inventory"))
     return (load_strict if strict else load)(given)
 
 
@@ -88,9 +86,7 @@ def to_migrate(paths: Sequence[Path], *, strict: bool = False) -> tuple[Reading,
 
     reading, _, verdicts = assessed(paths)
     if strict and reading.errors:
-        raise Refused(
-            "the inventory has errors", findings=reading.errors, where=", ".join(map(str, paths)), remedy="`orchestrator inventory check` lists them"
-        )
+        raise Refused(say("inventory.has_errors"), findings=reading.errors, where=", ".join(map(str, paths)), remedy=say("cli.check_lists"))
     return reading, moving(reading.inventory, verdicts), verdicts
 
 
@@ -152,9 +148,7 @@ def to_plan(folder: Path | None) -> tuple[Inventory, dict[str, Verdict], Program
     where = folder or load_settings().inventory
     reading, policy, verdicts = assessed((where,) if folder else ())
     if reading.errors:
-        raise Refused(
-            "the inventory has errors", findings=reading.errors, where=str(where), remedy="`orchestrator inventory check` lists them"
-        )
+        raise Refused(say("inventory.has_errors"), findings=reading.errors, where=str(where), remedy=say("cli.check_lists"))
     programme = with_target(load_programme(where / "program.yaml"), load_settings().target)
     programme = with_baseline(programme, baseline(trail(write=False)))
     return reading.inventory, verdicts, programme, (inventory_digest(reading.inventory), policy_digest(policy))

@@ -48,9 +48,9 @@ def template(out: Path, lang: str, filled_from: Path | None) -> None:
     from orchestrator.written import remember_written
 
     if out.suffix.lower() != ".xlsx":
-        raise UsageError("the form is an .xlsx file", where=out.name, remedy="give a name that ends in .xlsx")
+        raise UsageError(say("cli.form_is_xlsx"), where=out.name, remedy=say("cli.name_xlsx"))
     if not out.parent.is_dir():
-        raise UsageError(f"there is no folder {out.parent}", where=str(out), remedy="make it first, or name another")
+        raise UsageError(say("cli.no_folder", folder=str(out.parent)), where=str(out), remedy=say("cli.make_folder"))
     write_workbook(out, load_strict([filled_from]).inventory if filled_from else None, lang)
     if filled_from:
         remember_written(load_settings().state, out)
@@ -111,9 +111,9 @@ def ask(out: Path, paths: tuple[Path, ...]) -> int:
     from orchestrator.written import remember_written
 
     if out.suffix.lower() != ".xlsx":
-        raise UsageError("the answer sheet is an .xlsx file", where=out.name, remedy="give a name that ends in .xlsx")
+        raise UsageError(say("cli.answers_are_xlsx"), where=out.name, remedy=say("cli.name_xlsx"))
     if not out.parent.is_dir():
-        raise UsageError(f"there is no folder {out.parent}", where=str(out), remedy="make it first, or name another")
+        raise UsageError(say("cli.no_folder", folder=str(out.parent)), where=str(out), remedy=say("cli.make_folder"))
     questions = _read_beside(_given(paths)).questions
     write_questions(out, questions)
     remember_written(load_settings().state, out)
@@ -183,13 +183,13 @@ def import_(
     from orchestrator.inventory.folder.merge import apply, complete, prepare
 
     if not paths:
-        raise UsageError("nothing to import", remedy="name at least one file or folder")
+        raise UsageError(say("cli.nothing_to_import"), remedy=say("cli.name_file"))
     if not dry_run:
         complete(into)
     keep, remove = _ids(into, keep), _ids(into, remove)
     pairs = [pair.partition("=")[::2] for pair in rename]
     if not all(old.strip() and new.strip() for old, new in pairs):
-        raise UsageError("--rename needs both names", remedy="--rename ID=NAME: the system as it is stored, and its name in the form")
+        raise UsageError(say("cli.rename_needs_both"), remedy=say("cli.rename_form"))
     renamed = {ident: new.strip() for old, new in pairs for ident in _ids(into, (old.strip(),))}
     prepared = prepare(list(paths), into, partial=partial, keep=keep, remove=remove, rename=renamed)
     if not json_:
@@ -269,7 +269,7 @@ def _given(paths: tuple[Path, ...]) -> list[Path]:
 
     folder = load_settings().inventory
     if not folder.is_dir():
-        raise UsageError(f"there is no inventory folder {folder}", remedy="name files or folders, or set `inventory` in orchestrator.toml")
+        raise UsageError(say("cli.no_inventory_folder", folder=str(folder)), remedy=say("cli.name_files"))
     return [folder]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from orchestrator.errors import Exit
+from orchestrator.texts import text
 
 
 @click.group()
@@ -23,7 +24,7 @@ def backup(file: Path) -> int:
     from orchestrator.journal.store import Journal
 
     rows = back_up(Journal(load_settings().journal_url, create=False), file)
-    click.echo(f"{rows} rows: {file.resolve()}")
+    click.echo(text("cli.rows_backed_up", rows=rows, file=file.resolve()))
     return int(Exit.DONE)
 
 
@@ -39,5 +40,5 @@ def restore(file: Path) -> int:
     from orchestrator.journal.store import Journal
 
     rows = fill(file, Journal(load_settings().journal_url))
-    click.echo(f"{rows} rows restored, chain unbroken")
+    click.echo(text("cli.rows_restored", rows=rows))
     return int(Exit.DONE)

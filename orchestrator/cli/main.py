@@ -17,6 +17,7 @@ from orchestrator.cli.listing import safe
 from orchestrator.cli.options import speaking
 from orchestrator.cli.output import drop_output, flush_output, prepare_output, writes_unicode
 from orchestrator.errors import Exit, OrchestratorError, Refused
+from orchestrator.texts import text
 
 COMMANDS: dict[str, tuple[str, str]] = {
     # name: (module:object, one line of help); the module is imported only when the command runs
@@ -77,7 +78,7 @@ class LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
         with formatter.section("Commands, in the order of a migration"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 
 
 @click.command(
@@ -97,12 +98,12 @@ def cli() -> None:
 def describe(error: OrchestratorError) -> dict[str, Any]:
     """An error as JSON."""
     found = [f.as_json() for f in error.findings] if isinstance(error, Refused) else []
-    return {"error": error.what, "where": error.where, "remedy": error.remedy, "retryable": error.retryable, "findings": found}
+    return {"error": error.what, "where": error.place, "remedy": error.remedy, "retryable": error.retryable, "findings": found}
 
 
 def print_error(error: OrchestratorError) -> None:
     """What happened, where, what to do; every finding with its place. Texts from outside without anything that a terminal would obey."""
-    place = f" [{error.where}]" if error.where else ""
+    place = f" [{error.place}]" if error.place else ""
     click.secho(safe(f"{error.what}{place}"), fg="red", err=True)
     if isinstance(error, Refused):
         for finding in error.findings:
@@ -132,7 +133,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         error.show()
         code = int(Exit.USAGE)
     except (click.Abort, KeyboardInterrupt):
-        click.secho("interrupted: nothing is lost; `orchestrator resume` goes on", fg="yellow", err=True)
+        click.secho(text("cli.interrupted"), fg="yellow", err=True)
         code = 130
     except (BrokenPipeError, SystemExit):  # a reader went away, it has seen enough: click leaves so, and for no other reason here
         code = int(Exit.DONE)
@@ -157,9 +158,9 @@ def _bug(error: Exception) -> int:
     import traceback
 
     frames = [f"{f.filename}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)]
-    click.secho(f"a bug of ours: {type(error).__name__}", fg="red", err=True)
+    click.secho(text("cli.bug", error=type(error).__name__), fg="red", err=True)
     click.echo("\n".join(f"  {frame}" for frame in frames[-6:]), err=True)
-    click.echo("→ nothing was decided by it: the journal holds what was done; run `orchestrator status`, and report these lines", err=True)
+    click.echo("→ " + text("cli.report_bug"), err=True)
     return int(Exit.BUG)
 
 

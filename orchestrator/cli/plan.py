@@ -12,6 +12,7 @@ from orchestrator.cli.inputs import to_plan, trail
 from orchestrator.cli.listing import as_json, safe, table
 from orchestrator.cli.settings import open_session
 from orchestrator.errors import Exit, UsageError
+from orchestrator.texts import Name, say, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,6 +20,13 @@ if TYPE_CHECKING:
     from orchestrator.models import Inventory, Plan, Verdict
     from orchestrator.planning.programme import Programme
     from orchestrator.planning.whatif import Difference, Outcome
+
+
+HEADS = (
+    "cli.head_wave", "cli.head_order", "cli.head_system", "cli.head_name", "cli.head_strategy", "cli.head_phase", "cli.head_window",
+    "cli.head_end", "cli.head_rule",
+)  # fmt: skip
+PHASE_HEADS = ("cli.head_phase", "cli.head_due", "cli.head_in_scope", "cli.head_needed", "cli.head_planned", "cli.head_slack")
 
 
 @click.group(invoke_without_command=True)
@@ -52,7 +60,7 @@ def plan(
     if ctx.invoked_subcommand is not None:
         return int(Exit.DONE)
     if not again and (former or as_of):
-        raise UsageError("--former and --as-of are of a re-plan", remedy="add --replan")
+        raise UsageError(say("cli.of_a_replan"), remedy=say("cli.add_replan"))
     from orchestrator.cli.standing import keep
     from orchestrator.planning.plan import Unreached
 
@@ -103,12 +111,12 @@ def show_command(digest: str, *, reasons: bool, json_: bool) -> int:
     inventory, verdicts, programme, (inventory_digest, policy_digest) = to_plan(None)
     show(made, inventory, verdicts, programme, reasons=reasons)
     saved = next(one for one in trail(write=False).read("plan_saved") if one.payload and one.payload["digest"] == made.digest)
-    click.echo(f"编制 (made): {saved.actor} {saved.at[:16]}")
+    click.echo(text("cli.plan_made", actor=saved.actor, at=saved.at[:16]))
     approvals = approvals_of()
     for one in approvals:
         if one.digest == made.digest:
-            state = "现行 (in force)" if one is approvals[-1] else "已被取代 (replaced)"
-            click.echo(safe(f"批准 (approved): {one.actor} {one.at[:16]} {one.reason} {state}"))
+            state = text("cli.in_force") if one is approvals[-1] else text("cli.replaced")
+            click.echo(safe(text("cli.plan_approved", actor=one.actor, at=one.at[:16], reason=one.reason, state=state)))
     for finding in changes_since(made, inventory, verdicts, programme, inventory_digest=inventory_digest, policy_digest=policy_digest):
         click.echo(safe(f"{finding.severity} {finding.code}: {finding.message} → {finding.remedy}"))
     return int(Exit.DONE)
@@ -130,16 +138,16 @@ def approve(digest: str, reason: str) -> int:
     made = kept_plan(digest)
     errors = [finding for finding in session.changes_since(made) if finding.severity == "error"]
     if errors:
-        raise Refused(f"something has changed since plan {made.digest[:12]} was made", findings=errors)
-    missed = [f"{one.id} {one.planned}/{one.needed}, {short} short" for one in made.phases if (short := short_of(one, made.counting))]
+        raise Refused(say("cli.changed_since_plan", digest=made.digest[:12]), findings=errors)
+    missed = tuple(
+        say("cli.phase_short", phase=one.id, planned=one.planned, needed=one.needed, short=short)
+        for one in made.phases if (short := short_of(one, made.counting))
+    )  # fmt: skip
     if missed and not reason.strip():
-        raise UsageError(
-            f"plan {made.digest[:12]} misses its targets: {', '.join(missed)}", remedy="say why it is approved all the same: --reason"
-        )
+        raise UsageError(say("cli.plan_misses", digest=made.digest[:12], phases=missed), remedy=say("cli.say_why_approved"))
     session.decisions.approve_plan(made.digest, actor=session.actor, reason=reason.strip())
-    click.echo(
-        f"plan {made.digest[:12]} approved for the programme by {session.actor}: {len(made.entries)} systems in {len(made.waves)} waves"
-    )
+    size = {"systems": len(made.entries), "waves": len(made.waves)}
+    click.echo(text("cli.plan_in_force", digest=made.digest[:12], actor=session.actor, **size))
     return int(Exit.DONE)
 
 
@@ -158,12 +166,13 @@ def what_if_command(
     from orchestrator.planning.relax import Change, parse_capacity, parse_team
     from orchestrator.planning.whatif import what_if
 
-    changes = [*(parse_capacity(text) for text in capacity), *(parse_team(text) for text in team)]
+    changes = [*(parse_capacity(asked) for asked in capacity), *(parse_team(asked) for asked in team)]
     changes += [Change(name, amount) for name, amount in (("replication", bandwidth), ("wave", float(wave))) if amount]
     if not changes:
-        raise UsageError("nothing would change", remedy="give --capacity, --team, --bandwidth or --wave")
+        raise UsageError(say("cli.nothing_would_change"), remedy=say("cli.give_change"))
     from orchestrator.cli.standing import approved_plan, standing
     from orchestrator.planning.whatif import InForce
+    from orchestrator.planning.words import some_of
 
     inventory, verdicts, programme, _ = to_plan(folder)
     kept = approved_plan() if folder is None else None
@@ -172,79 +181,81 @@ def what_if_command(
     if json_:
         as_json({"as_of": in_force.as_of if in_force else None, "plan_in_force": kept.digest if kept else None, **_difference(found)})
         return int(Exit.DONE)
-    click.echo(f"若 (what if): {', '.join(map(str, found.changes))}")
+    click.echo(say("cli.what_if", changes=found.changes))
     if in_force:
-        click.echo(
-            f"  自 {in_force.as_of} 起，在现行计划 {in_force.plan.digest[:12]} 的基础上重排 (re-planned from that day on, the plan in force kept where it can be)"
-        )
+        click.echo("  " + text("cli.replanned_from", day=in_force.as_of, digest=in_force.plan.digest[:12]))
     for note in found.notes:
         click.echo(safe(f"  {note}"))
     rows = [(new.id, new.needed, _reached(found.before, n), _reached(found.after, n)) for n, new in enumerate(found.after.phases)]
     if rows:
-        table(("阶段", "需完成", "现在（完成/达标日）", "变更后（完成/达标日）"), rows)
-    for name, outcome in (("现在", found.before), ("变更后", found.after)):
-        missed = "" if outcome.feasible else "；未达标，所列为找到的最好计划 (targets missed: this is the best plan found)"
-        click.echo(f"{name}：最后一次割接 {outcome.last_cutover or '无 (none)'}{missed}")
+        table(tuple(text(head) for head in ("cli.head_phase", "cli.head_needed", "cli.head_now", "cli.head_then")), rows)
+    for name, outcome in ((text("cli.now"), found.before), (text("cli.then"), found.after)):
+        last = {"when": name, "last": outcome.last_cutover or text("cli.no_cutover")}
+        click.echo(text("cli.last_cutover", **last) if outcome.feasible else text("cli.last_cutover_missed", **last))
         for finding in outcome.findings:
             click.echo(safe(f"  {finding.severity} {finding.code}: {finding.message}"))
-    click.echo(f"{len(found.moved)} 个系统的日期会变 (systems would move on another day)")
+    click.echo(text("cli.would_move", count=len(found.moved)))
     for system, before, after in found.moved[:20]:
         click.echo(f"  {system}: {before} → {after}")
-    for systems, words in ((found.gained, "变更后才排上日期 (get a date only then)"), (found.lost, "变更后排不上日期 (lose their date)")):
+    for systems, code in ((found.gained, "cli.gain_date"), (found.lost, "cli.lose_date")):
         if systems:
-            click.echo(safe(f"{len(systems)} 个系统{words}: {', '.join(systems[:20])}{' …' if len(systems) > 20 else ''}"))
+            click.echo(safe(str(say(code, count=len(systems), systems=some_of(systems, 20)))))
     return int(Exit.DONE)
 
 
 def show(made: Plan, inventory: Inventory, verdicts: Mapping[str, Verdict], programme: Programme, *, reasons: bool = False) -> None:
     """The plan for people; a strategy that a person chose stands beside what policy said."""
     from orchestrator.planning.calendar import local
-    from orchestrator.planning.notes import STAYING_CODES
+    from orchestrator.planning.notes import STAYING_CODES, note_remedy, note_words
+    from orchestrator.planning.replan import moved_words
     from orchestrator.planning.shortfall import slack_of
-    from orchestrator.policy.assess import STRATEGY_ZH, apart
+    from orchestrator.planning.words import some_of
+    from orchestrator.policy.assess import apart, strategy_name
 
     names = {one.id: one.name for one in inventory.systems}
     rows = [
-        (one.wave, one.order, one.system, names.get(one.system, ""), STRATEGY_ZH[one.strategy], one.phase,
+        (one.wave, one.order, one.system, names.get(one.system, ""), str(strategy_name(one.strategy)), one.phase,
          f"{one.window_start:%Y-%m-%d %H:%M}", f"{one.window_end:%m-%d %H:%M}", one.window_rule)
         for one in made.entries
     ]  # fmt: skip
-    table(("波次", "序", "系统", "名称", "迁移方式", "阶段", "割接窗口开始", "结束", "窗口依据"), rows)
+    table(tuple(text(head) for head in HEADS), rows)
     for one in made.entries:
         said = verdicts.get(one.system)
         if said and said.overridden_by and said.policy_strategy:
-            click.echo(safe(f"  {one.system}：迁移方式由 {said.overridden_by} 改定，策略原为{STRATEGY_ZH[said.policy_strategy]}"))
+            by = {"system": one.system, "who": said.overridden_by, "strategy": strategy_name(said.policy_strategy)}
+            click.echo(safe("  " + text("cli.overridden", **by)))
     if reasons:
         for one in made.entries:
-            click.echo(safe(f"  {one.system}: {';'.join(reason.zh for reason in one.reasons)}"))
+            click.echo(safe(f"  {one.system}: {'; '.join(str(Name(reason.zh, reason.en)) for reason in one.reasons)}"))
     click.echo()
     table(
-        ("阶段", "截止", "纳入", "需完成", "计划完成", "余量"),
+        tuple(text(head) for head in PHASE_HEADS),
         [(one.id, one.due, one.in_scope, one.needed, one.planned, slack_of(one, made.counting)) for one in made.phases],
     )
-    counted = f"{made.baseline.frozen} 冻结的基线：{made.baseline.systems} 个系统，{made.baseline.changes} 项变更 (frozen baseline)" if made.baseline else (
-        "当前清单，尚未冻结基线 (today's inventory: no baseline is frozen)"
-    )  # fmt: skip
-    click.echo(f"  分母 (counted): {counted}")
+    frozen = made.baseline
+    counted = text("cli.of_inventory")
+    if frozen:
+        counted = text("cli.of_baseline", day=frozen.frozen, systems=frozen.systems, changes=frozen.changes)
+    click.echo("  " + text("cli.counted_of", counted=counted))
     for strategy, systems in apart(verdicts).items():
         if systems:
-            words = "、".join(f"{names.get(system, system)}（{system}）" for system in systems[:20]) + (" …" if len(systems) > 20 else "")
-            click.echo(safe(f"  另计 {len(systems)} 个{STRATEGY_ZH[strategy]} (counted apart): {words}"))
+            listed = some_of([f"{names.get(system, system)}（{system}）" for system in systems], 20)
+            apart_from = say("cli.counted_apart", count=len(systems), strategy=strategy_name(strategy), systems=listed)
+            click.echo(safe(f"  {apart_from}"))
     for phase in made.phases:
-        kinds = ", ".join(f"{count.part} {count.planned}/{count.needed}" for count in phase.by_kind)
-        departments = sum(1 for count in phase.by_department if count.planned >= count.needed)
-        click.echo(f"  {phase.id}：按类别 {kinds}；{departments}/{len(phase.by_department)} 个单位各自达标（完成/需完成）")
+        kinds = tuple(f"{count.part} {count.planned}/{count.needed}" for count in phase.by_kind)
+        met = sum(1 for count in phase.by_department if count.planned >= count.needed)
+        click.echo(f"  {say('cli.phase_parts', phase=phase.id, kinds=kinds, met=met, departments=len(phase.by_department))}")
     for moved in made.moved:
-        click.echo(safe(f"承诺改变 {moved.system}: {moved.promised:%Y-%m-%d} → {moved.now and f'{moved.now:%Y-%m-%d}'} ({moved.why})"))
+        days = {"before": f"{moved.promised:%Y-%m-%d}", "now": f"{moved.now:%Y-%m-%d}" if moved.now else text("cli.no_date")}
+        click.echo(safe(text("cli.promise_moved", system=moved.system, why=moved_words(moved), **days)))
     for note in (note for note in made.notes if note.code not in STAYING_CODES):
-        click.echo(safe(f"{note.code}: {note.message}" + (f" → {note.remedy}" if note.remedy else "")))
+        click.echo(safe(f"{note.code}: {note_words(note)}" + (f" → {note_remedy(note)}" if note.remedy else "")))
     now = local(dt.datetime.now(dt.UTC), programme)
     past = sum(local(one.window_end, programme) < now for one in made.entries)
     if past:
-        click.echo(
-            f"其中 {past} 个割接窗口已经过去 (windows that are over) → `orchestrator plan --replan`；未重排的系统须重新批准，在其下一个窗口割接 (else: each is approved anew, for its next opening)"
-        )
-    click.echo(f"计划摘要 (digest): {made.digest}")
+        click.echo(text("cli.windows_over", count=past))
+    click.echo(text("cli.digest", digest=made.digest))
 
 
 def _planned(inventory: Inventory, verdicts: dict[str, Verdict], programme: Programme, digests: tuple[str, str], effort: int) -> Plan:
@@ -267,7 +278,7 @@ def _replanned(
     kept = last_plan(former)
     day = as_of.date() if as_of else _today(programme)
     if abs(day.year - programme.starts.year) > LONGEST_YEARS:
-        raise UsageError(f"{day} is more than {LONGEST_YEARS} years from the programme's start", remedy="correct --as-of")
+        raise UsageError(say("cli.as_of_far", day=str(day), years=LONGEST_YEARS), remedy=say("cli.correct_as_of"))
     return replan(
         inventory, verdicts, programme, kept, as_of=day, standing=standing(kept, programme), effort=effort, inventory_digest=digests[0],
         policy_digest=digests[1],
@@ -296,12 +307,17 @@ def _reached(outcome: Outcome, number: int) -> str:
         return "-"
     phase = outcome.phases[number]
     if not phase.short:
-        return f"{phase.planned} / {phase.reached_on or '未达标'}"
-    later = phase.reached_on if phase.reached_on and phase.reached_on > phase.due else "未达标"
-    return f"{phase.planned} / {later}，缺 {phase.short}"
+        return f"{phase.planned} / {phase.reached_on or text('cli.not_met')}"
+    later = phase.reached_on if phase.reached_on and phase.reached_on > phase.due else text("cli.not_met")
+    return text("cli.reached_short", planned=phase.planned, day=later, short=phase.short)
 
 
 def _difference(found: Difference) -> dict[str, Any]:
     from dataclasses import asdict
 
-    return {**asdict(found), "feasible": {"before": found.before.feasible, "after": found.after.feasible}}
+    words = {"changes": [str(change) for change in found.changes], "notes": [str(note) for note in found.notes]}
+    sides = {
+        side: {**asdict(outcome), "findings": [finding.as_json() for finding in outcome.findings]}
+        for side, outcome in (("before", found.before), ("after", found.after))
+    }
+    return {**asdict(found), **words, **sides, "feasible": {"before": found.before.feasible, "after": found.after.feasible}}

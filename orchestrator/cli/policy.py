@@ -142,7 +142,7 @@ def override(system: str, strategy: str | None, withdraw: bool, reason: str, on_
     from orchestrator.policy.records import record_override, withdraw_override
 
     if (strategy is None) is not withdraw:
-        raise UsageError("give either --strategy or --withdraw", remedy="see `orchestrator override --help`")
+        raise UsageError(say("cli.strategy_or_withdraw"), remedy=say("cli.override_help"))
     reading, _, verdicts = assessed(paths)
     verdict = verdicts[find_system(reading.inventory, system).id]
     actor = str(current_actor())

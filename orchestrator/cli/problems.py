@@ -9,29 +9,30 @@ import zipfile
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import NeedsPerson, OrchestratorError, UsageError
+from orchestrator.texts import say
 
 if TYPE_CHECKING:
     from sqlalchemy.exc import SQLAlchemyError
 
 REMEDIES = {
-    errno.ENOSPC: "free some space and run it again",
-    errno.EDQUOT: "free some space of this account's quota and run it again",
-    errno.EROFS: "the file system is read-only: name another folder, or make it writable",
-    errno.ENAMETOOLONG: "give a shorter name",
-    errno.EMFILE: "too many files are open: raise the limit (ulimit -n)",
-    errno.ELOOP: "a chain of links leads nowhere: name the file itself",
-    errno.EIO: "the disk gives errors: check it, and the backup",
+    errno.ENOSPC: "cli.free_space",
+    errno.EDQUOT: "cli.free_quota",
+    errno.EROFS: "cli.read_only_disk",
+    errno.ENAMETOOLONG: "cli.shorter_name",
+    errno.EMFILE: "cli.too_many_files",
+    errno.ELOOP: "cli.chain_of_links",
+    errno.EIO: "cli.disk_errors",
 }
 
 
 KNOWN: tuple[tuple[type[BaseException], type[OrchestratorError], str, str], ...] = (
     # error, what it becomes, what happened, what to do
-    (sqlite3.Error, NeedsPerson, "the journal cannot be read or written", "check its file, the disk and who may write there"),
-    (UnicodeDecodeError, UsageError, "a file is not text in UTF-8", "save it as UTF-8; forms are read as .xlsx or .csv"),
-    (UnicodeEncodeError, UsageError, "a name holds bytes that are no text", "rename the file or folder"),
-    (zipfile.BadZipFile, UsageError, "a workbook is damaged", "open it in the office program and save it anew"),
-    (RecursionError, UsageError, "a file is nested too deeply", "`orchestrator inventory check` and `policy check` name it"),
-    (MemoryError, NeedsPerson, "this machine has not enough memory for it", "give it more, or split the input"),
+    (sqlite3.Error, NeedsPerson, "cli.journal_fails", "cli.check_journal_file"),
+    (UnicodeDecodeError, UsageError, "cli.no_utf8", "cli.save_as_utf8"),
+    (UnicodeEncodeError, UsageError, "cli.name_is_no_text", "cli.rename"),
+    (zipfile.BadZipFile, UsageError, "cli.workbook_damaged", "cli.save_anew"),
+    (RecursionError, UsageError, "cli.too_deep", "cli.checks_name_it"),
+    (MemoryError, NeedsPerson, "cli.no_memory", "cli.more_memory"),
 )
 
 
@@ -41,15 +42,15 @@ def expected_problem(error: BaseException) -> OrchestratorError | None:
         return _of_the_system(error)
     for kind, becomes, what, remedy in KNOWN:
         if isinstance(error, kind):
-            return becomes(what, remedy=remedy)
+            return becomes(say(what), remedy=say(remedy))
     return _of_the_database(error)
 
 
 def _of_the_system(error: OSError) -> OrchestratorError:
     place = str(error.filename or "")
     words = error.strerror or type(error).__name__
-    remedy = REMEDIES.get(error.errno or 0, "check the path and its permissions" if place else "check the machine, then run it again")
-    what = f"{words}: {place}" if place else words
+    remedy = say(REMEDIES.get(error.errno or 0, "cli.check_path" if place else "cli.check_machine"))
+    what = say("cli.system_error", words=words, place=place) if place else words
     return UsageError(what, remedy=remedy) if place or error.errno in REMEDIES else NeedsPerson(what, remedy=remedy, retryable=True)
 
 
@@ -61,6 +62,5 @@ def _of_the_database(error: BaseException) -> OrchestratorError | None:
     failed: SQLAlchemyError = error
     cause = str(getattr(failed, "orig", "") or failed).splitlines()[0][:200]
     return NeedsPerson(
-        f"the journal cannot be read or written: {cause}",
-        remedy="check `journal` and `state` in orchestrator.toml, who may write there, and the disk", retryable=True,
+        say("cli.journal_fails_with", cause=cause), remedy=say("cli.check_journal"), retryable=True,
     )  # fmt: skip

@@ -10,6 +10,7 @@ import click
 
 from orchestrator.cli.listing import as_json, safe
 from orchestrator.errors import Exit, UsageError
+from orchestrator.texts import Name, say, text
 
 if TYPE_CHECKING:
     from orchestrator.inventory.reading import Reading
@@ -52,17 +53,17 @@ def purge(system: str, reason: str, yes: bool, cleaned: tuple[Path, ...], json_:
     stored = _stored(system, reading)
     system = stored.id if stored else system
     if stored is None and not (_has_journal(settings) and Journal(settings.journal_url).events(system=system)):
-        raise UsageError("neither the inventory nor the journal knows this system", remedy="`orchestrator inventory show` lists systems")
+        raise UsageError(say("cli.purge_unknown"), remedy=say("cli.show_lists_systems"))
     if not yes:
         if json_ or not sys.stdin.isatty():
-            raise UsageError("a purge cannot be taken back", remedy="say so with --yes")
-        click.confirm(f"清除 {system} 的全部技术资料，不可恢复？(remove all of it for ever?)", abort=True)
+            raise UsageError(say("cli.purge_for_ever"), remedy=say("cli.confirm_yes"))
+        click.confirm(text("cli.purge_really", system=system), abort=True)
     words = (*words_of(stored, reading.inventory), *sounds_of(stored, reading.inventory)) if stored and reading else ()
-    line, actor = plain_reason(reason, words), str(current_actor())
+    why, actor = plain_reason(reason, words), str(current_actor())
     journal = Journal(settings.journal_url)
     clean = said_cleaned(journal, settings, system, cleaned)
-    done = take_out(journal, system, words=words, actor=actor, reason=line)
-    leave_the_count(journal, system, reason=line, actor=actor)
+    done = take_out(journal, system, words=words, actor=actor, reason=why)
+    leave_the_count(journal, system, reason=why, actor=actor)
     removed = forget(settings, stored, system)
     dependants = [one.id for one in reading.all_systems() if system in {*one.depends_on, one.database_owner}] if reading else []
     remaining = left(settings, system, words, dependants)
@@ -71,23 +72,22 @@ def purge(system: str, reason: str, yes: bool, cleaned: tuple[Path, ...], json_:
     if json_:
         gone = {"events": done.events, "rows": done.rows, "plans": done.plans}
         others = [asdict(one) for one in done.others]
-        as_json({"system": system, "journal": gone, "others": others, "kept": list(done.kept), "removed": removed, "left": remaining, "beyond": list(BEYOND)})
+        as_json({"system": system, "journal": gone, "others": others, "kept": list(done.kept), "removed": removed, "left": remaining, "beyond": [str(beyond) for beyond in BEYOND]})
     else:
-        click.echo(f"记录库 (journal)：清除 {done.events} 条记录内容、{done.rows} 行、{done.plans} 份计划中的条目；审计链仍可校验")
+        click.echo(text("cli.purged_journal", events=done.events, rows=done.rows, plans=done.plans))
         for one in done.others:
-            what = "文字已清除，决定仍有效 (words removed, the decision stands)" if one.stands else "内容已清除 (content removed)"
-            click.echo(safe(f"  他方记录 (record of others) {one.system or '全市'} {words_for(EVENTS, one.kind).zh} #{one.seq}：{what}"))
-        for step in done.kept:
-            click.echo(safe(f"  回退仍需，迁移结束后请人工处理 (its way back needs it: for a person once it has ended) {step}"))
-        for place in removed:
-            click.echo(safe(f"  已清除 (removed) {place}"))
-        for place in remaining:
-            click.echo(safe(f"  仍含其资料，请人工处理 (left, for a person) {place}"))
-        if remembered:
-            click.echo("  人工清理后再次运行，以 --cleaned 路径 说明已清理 (once cleaned, run it again with --cleaned PATH)")
-        click.echo("本软件管不到、须另行清除的 (beyond our reach):")
-        for place in BEYOND:
-            click.echo(f"  · {place}")
+            kind = words_for(EVENTS, one.kind)
+            told = {"system": one.system or text("cli.whole_city"), "event": Name(kind.zh, kind.en), "number": one.seq}
+            click.echo(safe("  " + (text("cli.purged_words", **told) if one.stands else text("cli.purged_content", **told))))
+        lines = [text("cli.needed_to_go_back", what=step) for step in done.kept]
+        lines += [text("cli.purged_place", place=place) for place in removed]
+        lines += [text("cli.left_for_a_person", place=place) for place in remaining]
+        lines += [text("cli.once_cleaned")] if remembered else []
+        for line in lines:
+            click.echo(safe(f"  {line}"))
+        click.echo(text("cli.beyond_reach"))
+        for beyond in BEYOND:
+            click.echo(f"  · {beyond}")
     return int(Exit.NEEDS_A_PERSON if remaining or done.kept else Exit.DONE)
 
 

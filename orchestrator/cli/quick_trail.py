@@ -11,6 +11,7 @@ from typing import Any
 
 from orchestrator.errors import NeedsPerson, Refused
 from orchestrator.policy.records import WORDS_REMOVED, Audit, Record, what_stayed
+from orchestrator.texts import say
 
 
 class QuickTrail:
@@ -20,7 +21,7 @@ class QuickTrail:
         self._file = file
 
     def append(self, kind: str, system: str | None, payload: Mapping[str, Any], actor: str) -> None:  # noqa: ARG002 - the protocol's signature
-        raise Refused("this trail is opened for reading only", remedy="a bug of ours: please report it")
+        raise Refused(say("cli.trail_read_only"), remedy=say("cli.please_report"))
 
     def read(self, kind: str) -> list[Record]:
         found = self._events(kind)
@@ -46,7 +47,5 @@ class QuickTrail:
                 return connection.execute(query, (value,)).fetchall()
         except sqlite3.Error as error:
             raise NeedsPerson(
-                f"the journal cannot be read: {type(error).__name__}",
-                where=self._file.name,
-                remedy="check the disk and the backup of the journal",
+                say("cli.journal_unread", error=type(error).__name__), where=self._file.name, remedy=say("cli.check_disk_and_backup"),
             ) from None

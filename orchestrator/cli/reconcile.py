@@ -11,6 +11,7 @@ import click
 from orchestrator.cli.listing import safe
 from orchestrator.cli.settings import open_session
 from orchestrator.errors import Exit
+from orchestrator.texts import text
 
 if TYPE_CHECKING:
     from orchestrator.engine.session import Session
@@ -43,7 +44,7 @@ def bring_up_to_date(session: Session, folder: Path) -> None:
     with prefect_must_answer(), client() as prefect:
         deploy(session, prefect, folder)
         done = Reconciler(session, prefect, lambda line: click.echo(safe(line))).run()
-    click.echo(f"{done} flow runs changed")
+    click.echo(text("cli.flow_runs_changed", count=done))
 
 
 def keep_up_to_date(session: Session, folder: Path, every: float, stop: threading.Event) -> None:

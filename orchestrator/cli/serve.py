@@ -15,6 +15,7 @@ import click
 from orchestrator.cli.listing import safe
 from orchestrator.cli.settings import open_session
 from orchestrator.errors import Exit, OrchestratorError
+from orchestrator.texts import text
 
 if TYPE_CHECKING:
     from orchestrator.settings import Settings
@@ -49,7 +50,7 @@ def serve(port: int) -> int:
         signal.signal(number, lambda *_: stop.set())
     for worker in workers:
         worker.start()
-    click.echo(f"Prefect's pages: {url.removesuffix('/api')}\n\n  export PREFECT_API_URL={url}\n")
+    click.echo(text("cli.prefect_pages", url=url.removesuffix("/api")) + f"\n\n  export PREFECT_API_URL={url}\n")
     children = [*workers, *([] if server.their_server(settings) else [OwnServer(settings, url, port)])]
     watcher = threading.Thread(target=watch, args=(children, stop), name="children", daemon=True)
     watcher.start()
@@ -98,7 +99,7 @@ def watch(children: Sequence[Child], stop: threading.Event) -> None:
     while not stop.wait(AGAIN_SECONDS):
         for child in children:
             if not child.alive() and not stop.is_set():
-                click.echo(f"{child.name} ended; it is started again")
+                click.echo(text("cli.child_ended", name=child.name))
                 try:
                     child.start()
                 except OrchestratorError as error:

@@ -6,13 +6,13 @@ import tomllib
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import UsageError
+from orchestrator.texts import say
 
 if TYPE_CHECKING:
     from orchestrator.engine.session import Session
     from orchestrator.settings import Settings
 
 FILE = "orchestrator.toml"
-FIRST = "`orchestrator init DIR` writes one to begin with"
 
 
 def load_settings() -> Settings:
@@ -24,12 +24,12 @@ def load_settings() -> Settings:
     try:
         return Settings()
     except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"it is not TOML: {error}", where=FILE, remedy=f"mend that line; {FIRST}") from error
+        raise UsageError(say("cli.no_toml", fault=str(error)), where=FILE, remedy=say("cli.mend_line")) from error
     except UnicodeDecodeError as error:
-        raise UsageError("it is not text in UTF-8", where=FILE, remedy=f"save it as UTF-8; {FIRST}") from error
+        raise UsageError(say("cli.settings_no_utf8"), where=FILE, remedy=say("cli.save_settings")) from error
     except pydantic.ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False, include_url=False))
-        raise UsageError(problems, where="orchestrator.toml or ORCHESTRATOR_*", remedy="correct these settings") from error
+        raise UsageError(problems, where=say("cli.settings_or_environment"), remedy=say("cli.correct_settings")) from error
 
 
 def open_session() -> Session:

@@ -28,7 +28,7 @@ def prepare_source(system: str, *, act: bool, restart: bool, undo: bool) -> int:
     from orchestrator.engine.source import Source
 
     if undo and act:
-        raise UsageError("--do and --undo say the opposite", remedy="give one of them")
+        raise UsageError(texts.say("cli.do_or_undo"), remedy=texts.say("cli.give_one"))
     session = open_session()
     found = session.system(system)
     with Source(session, found) as source:

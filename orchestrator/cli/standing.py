@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from orchestrator.cli.inputs import trail
 from orchestrator.cli.settings import open_session
 from orchestrator.errors import Refused, UsageError
+from orchestrator.texts import say
 
 if TYPE_CHECKING:
     from orchestrator.models import Plan
@@ -23,8 +24,8 @@ def last_plan(file: Path | None) -> Plan:
         try:
             return read_plan(file.read_text(encoding="utf-8"))
         except ValueError as error:
-            what = "this plan was changed after it was made" if str(error) == "digest" else "this is not a plan"
-            raise UsageError(what, where=str(file), remedy="name a file that `orchestrator plan --out` or `--json` wrote") from error
+            what = say("cli.plan_was_changed") if str(error) == "digest" else say("cli.no_plan_file")
+            raise UsageError(what, where=str(file), remedy=say("cli.name_plan_file")) from error
     if approvals := approvals_of():
         return kept_plan(approvals[-1].digest)
     ran = [row.plan_digest for row in open_session().journal.migrations()]
@@ -57,8 +58,8 @@ def kept_plan(digest: str) -> Plan:
     found = {one for one in saved if one.startswith(digest)} if len(digest) >= 8 else set(saved[-1:]) if not digest else set()
     kept = audit.plan(found.pop()) if len(found) == 1 else None
     if kept is None:
-        what = f"no plan {digest[:12]} is kept" if digest else "there is no former plan"
-        raise Refused(what, remedy="run `orchestrator plan`: it keeps what it makes; a digest is named with 8 characters or more")
+        what = say("cli.plan_not_kept", digest=digest[:12]) if digest else say("cli.no_former_plan")
+        raise Refused(what, remedy=say("cli.run_plan"))
     return Plan.model_validate_json(kept)
 
 

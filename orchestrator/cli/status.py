@@ -33,7 +33,7 @@ def status(system: str | None, *, watch: bool, connect: bool, as_json: bool) -> 
     from orchestrator.journal.store import Journal
 
     if watch and connect:
-        raise UsageError("--watch looks every second, and a cloud is not to be asked so often", remedy="leave one of --watch and --connect out")
+        raise UsageError(texts.say("cli.watch_or_connect"), remedy=texts.say("cli.leave_one_out"))
     settings = load_settings()
     if system and not is_id(system):
         system = _meant(settings.inventory, system)

@@ -8,6 +8,7 @@ from typing import Literal
 
 from orchestrator.discovery.facts import Connection, FoundDatabase, HostFacts
 from orchestrator.models import Database, Host, Inventory, System
+from orchestrator.texts import Name, Sentence, Words, say
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,11 @@ class Offer:
     system: str
     what: str
     inventory: str
-    found: str
+    found: Words
+
+    def as_json(self) -> dict[str, str]:
+        """The offer as JSON, its words in the language of this process."""
+        return {**self.__dict__, "found": str(self.found)}
 
 
 def offers(inventory: Inventory, facts: Iterable[HostFacts]) -> list[Offer]:
@@ -32,7 +37,7 @@ def offers(inventory: Inventory, facts: Iterable[HostFacts]) -> list[Offer]:
                 found += _about_databases(inventory, system, host, known[host.name])
                 found += _about_devices(system, known[host.name])
     found += _about_connections(inventory, known)
-    return sorted(dict.fromkeys(found), key=lambda offer: (offer.system, offer.what, offer.kind, offer.found))
+    return sorted(dict.fromkeys(found), key=lambda offer: (offer.system, offer.what, offer.kind, str(offer.found)))
 
 
 def _about_host(system: System, host: Host, facts: HostFacts) -> Iterable[Offer]:
@@ -97,19 +102,23 @@ def _about_databases(inventory: Inventory, system: System, host: Host, facts: Ho
                 _words(found.size_gb),
             )
         if found.slots == 0:
-            yield Offer(
-                "note", system.id, where, "", "不允许复制槽或复制连接 (max_replication_slots or max_wal_senders is 0: a restart first)"
-            )
-        tables = f": {', '.join(found.keyless_tables)}" if found.keyless_tables else ""
-        for number, words in (
-            (found.keyless, f"张表没有主键或复制标识 (tables without a replica identity){tables}"),
-            (found.large_objects, "个大对象 (large objects)"),
-            (found.unlogged, "张不记日志的表 (unlogged tables)"),
-        ):
-            if number:
-                yield Offer("note", system.id, where, "", f"{number} {words}")
-        if found.extensions:
-            yield Offer("note", system.id, where, "", f"扩展 (extensions): {', '.join(found.extensions)}")
+            yield Offer("note", system.id, where, "", say("discovery.no_slots"))
+        for words in _about_contents(found):
+            yield Offer("note", system.id, where, "", words)
+
+
+def _about_contents(found: FoundDatabase) -> Iterable[Sentence]:
+    """What of a database's contents a migration has to know."""
+    if found.keyless and found.keyless_tables:
+        yield say("discovery.keyless_named", count=found.keyless, tables=tuple(found.keyless_tables))
+    elif found.keyless:
+        yield say("discovery.keyless", count=found.keyless)
+    if found.large_objects:
+        yield say("discovery.large_objects", count=found.large_objects)
+    if found.unlogged:
+        yield say("discovery.unlogged", count=found.unlogged)
+    if found.extensions:
+        yield say("discovery.extensions", names=tuple(found.extensions))
 
 
 def _same(base: Database, found: FoundDatabase) -> bool:
@@ -121,7 +130,7 @@ def _same(base: Database, found: FoundDatabase) -> bool:
 def _about_devices(system: System, facts: HostFacts) -> Iterable[Offer]:
     for device in facts.devices:
         said = "" if system.special_equipment is None else "是" if system.special_equipment else "否"
-        yield Offer("device", system.id, "special_equipment", said, f"{facts.host}: {device.zh} ({device.en}) {device.text}")
+        yield Offer("device", system.id, "special_equipment", said, say("discovery.device", host=facts.host, device=Name(device.zh, device.en), text=device.text))
 
 
 def _about_connections(inventory: Inventory, known: dict[str, HostFacts]) -> Iterable[Offer]:

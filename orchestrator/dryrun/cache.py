@@ -10,13 +10,13 @@ import datetime as dt
 import hashlib
 import json
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from orchestrator import __version__
+from orchestrator import __version__, texts
 from orchestrator.dryrun.result import StepReport, SystemReport
 from orchestrator.engine.session import Session
 from orchestrator.errors import Finding
@@ -101,7 +101,9 @@ def read(settings: Settings, key: str) -> SystemReport | None:
 def write(settings: Settings, key: str, report: SystemReport) -> None:
     """Keeps a report; where the state folder cannot be written, the next run checks again."""
     if key:
-        _keep(settings, key, {**asdict(report), "findings": [finding.pack() for finding in report.findings]})
+        steps = [{**step.__dict__, "how": texts.pack(step.how)} for step in report.steps]
+        findings = [finding.pack() for finding in report.findings]
+        _keep(settings, key, {**asdict(replace(report, steps=(), findings=())), "steps": steps, "findings": findings})
 
 
 def _keep(settings: Settings, key: str, value: object) -> None:
@@ -114,7 +116,7 @@ def _keep(settings: Settings, key: str, value: object) -> None:
 
 
 def _report(kept: dict[str, Any]) -> SystemReport:
-    steps = tuple(StepReport(**{**step, "coverage": Coverage(step["coverage"])}) for step in kept["steps"])
+    steps = tuple(StepReport(**{**step, "coverage": Coverage(step["coverage"]), "how": texts.unpack(step["how"])}) for step in kept["steps"])
     return SystemReport(
         **{
             **kept,

@@ -13,7 +13,8 @@ from orchestrator.dryrun.result import Changes, Result, compare_findings
 from orchestrator.dryrun.run import Known, read_known
 from orchestrator.engine.session import Session
 from orchestrator.errors import Finding, OrchestratorError, UsageError
-from orchestrator.models import Plan, PlanEntry
+from orchestrator.models import Plan, PlanEntry, PlanPhase
+from orchestrator.texts import Sentence, say
 from orchestrator.tools import git
 
 
@@ -36,7 +37,7 @@ def compare_with(session: Session, result: Result, reference: str) -> Changes:
 def _inventory_at(inventory: Path, reference: str) -> Iterator[Path]:
     """The inventory folder as it was, unpacked into a throwaway folder."""
     if reference.startswith("-"):
-        raise UsageError(f"{reference!r} is no revision", remedy="name a branch, a tag or a commit")
+        raise UsageError(say("dryrun.no_revision", reference=reference), remedy=say("dryrun.name_revision"))
     inside = git.ask(inventory, "rev-parse", "--show-prefix").decode().strip()
     top = Path(git.ask(inventory, "rev-parse", "--show-toplevel").decode().strip())
     commit = git.ask(inventory, "rev-parse", "--verify", "--quiet", f"{reference}^{{commit}}").decode().strip()
@@ -47,16 +48,16 @@ def _inventory_at(inventory: Path, reference: str) -> Iterator[Path]:
         yield Path(folder) / inside
 
 
-def _moved(before: Known, session: Session, result: Result) -> Iterator[str]:
+def _moved(before: Known, session: Session, result: Result) -> Iterator[Sentence]:
     """One line for each thing that is not as it was."""
     was, now = _strategies(before), {s.id: str(session.verdicts[s.id].strategy) for s in session.inventory.systems} if result.plan else {}
     for system in sorted(was.keys() - now.keys()):
-        yield f"{system} is gone"
+        yield say("dryrun.system_gone", system=system)
     for system in sorted(now.keys() - was.keys()):
-        yield f"{system} is new: {now[system]}"
+        yield say("dryrun.system_new", system=system, strategy=now[system])
     for system in sorted(was.keys() & now.keys()):
         if was[system] != now[system]:
-            yield f"{system}: strategy {was[system]} → {now[system]}"
+            yield say("dryrun.strategy_moved", system=system, before=was[system], now=now[system])
     if before.plan is None or not result.plan:
         return
     plan = session.approved or _plan_of(session)
@@ -78,27 +79,29 @@ def _strategies(known: Known) -> Mapping[str, str]:
         return {}
 
 
-def _plans(before: Plan, after: Plan) -> Iterator[str]:
+def _plans(before: Plan, after: Plan) -> Iterator[Sentence]:
     was, now = ({entry.system: entry for entry in plan.entries} for plan in (before, after))
     for system in sorted(was.keys() & now.keys()):
         yield from _entries(was[system], now[system])
     for system in sorted(was.keys() - now.keys()):
-        yield f"{system}: no longer in the plan"
+        yield say("dryrun.left_plan", system=system)
     targets = {phase.id: phase for phase in before.phases}
     for phase in after.phases:
         former = targets.get(phase.id)
         if former and (former.planned, former.needed, former.in_scope) != (phase.planned, phase.needed, phase.in_scope):
-            yield (
-                f"phase {phase.id}: {former.planned} of {former.needed} needed ({former.in_scope} in scope)"
-                f" → {phase.planned} of {phase.needed} ({phase.in_scope})"
-            )
+            yield say("dryrun.target_moved", phase=phase.id, before=_count(former), now=_count(phase))
 
 
-def _entries(was: PlanEntry, now: PlanEntry) -> Iterator[str]:
+def _count(phase: PlanPhase) -> Sentence:
+    return say("dryrun.target", planned=phase.planned, needed=phase.needed, in_scope=phase.in_scope)
+
+
+def _entries(was: PlanEntry, now: PlanEntry) -> Iterator[Sentence]:
     if was.wave != now.wave:
-        yield f"{was.system}: wave {was.wave} → {now.wave}"
+        yield say("dryrun.wave_moved", system=was.system, before=was.wave, now=now.wave)
     if (was.window_start, was.window_end) != (now.window_start, now.window_end):
-        yield f"{was.system}: window {was.window_start:%Y-%m-%d %H:%M} → {now.window_start:%Y-%m-%d %H:%M}"
+        moments = {"before": f"{was.window_start:%Y-%m-%d %H:%M}", "now": f"{now.window_start:%Y-%m-%d %H:%M}"}
+        yield say("dryrun.window_moved", system=was.system, **moments)
 
 
 def coverage_finding(result: Result, required: float) -> Finding | None:
@@ -106,5 +109,5 @@ def coverage_finding(result: Result, required: float) -> Finding | None:
     percent = result.percent()
     if percent >= required:
         return None
-    message = f"{percent:.0f} % of the steps were looked at, {required:g} % are required"
-    return Finding("coverage", "error", message, "add --connect, fill in the technical sheets, or ask for less")
+    says = say("dryrun.too_little", percent=round(percent), required=required)
+    return Finding("coverage", "error", says, say("dryrun.look_further"))

@@ -39,7 +39,7 @@ def _add_system(root: ElementTree.Element, system: SystemReport) -> None:
     for step in system.steps:
         case = _case(suite, system.system, f"step {step.id}", [])
         if step.coverage is Coverage.NOT_TOUCHED:
-            ElementTree.SubElement(case, "skipped", message=_clean(step.how))
+            ElementTree.SubElement(case, "skipped", message=_clean(str(step.how)))
         else:
             ElementTree.SubElement(case, "system-out").text = _clean(f"{step.coverage}: {step.how}")
     _add_findings(suite, system.system, system.findings)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
+from orchestrator import texts
 from orchestrator.errors import OrchestratorError
 from orchestrator.models import Database, Host, Plan, Sites, System, Verdict
 from orchestrator.settings import Settings
@@ -17,7 +18,7 @@ class NotAsked(OrchestratorError):
     """A dry run without ``--connect`` asks nobody."""
 
     def __init__(self, what: str) -> None:
-        super().__init__(f"{what} is not asked offline", remedy="add --connect")
+        super().__init__(texts.say("dryrun.not_asked_offline", what=what), remedy=texts.say("dryrun.add_connect"))
 
 
 class ConnectedWorld(World):
@@ -32,7 +33,7 @@ class ConnectedWorld(World):
 
     def ssh(self, host: Host) -> Any:
         if host in self.targets.values():
-            raise OrchestratorError(f"server {host.name} is not made yet", remedy="a migration makes it")
+            raise OrchestratorError(texts.say("dryrun.not_made_yet", host=host.name), remedy=texts.say("dryrun.migration_makes_it"))
         return super().ssh(host)
 
 

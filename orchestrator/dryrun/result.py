@@ -4,20 +4,34 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from orchestrator.errors import Finding
 from orchestrator.steps.base import Coverage
-from orchestrator.texts import kept
+from orchestrator.texts import Words, kept, say, text
 
 NEVER_COVERED = (
-    "no data was copied, no rehearsal was run, no cutover was timed",
-    "Terraform's plan was made against an empty state in a throwaway folder",
+    say("dryrun.nothing_copied"),
+    say("dryrun.empty_state"),
 )
 """What no dry run does."""
-NOT_LINTED = "the playbooks were not linted: ansible-lint is not installed here"
-NOT_ASKED = "no host, database, gateway or device was asked: `--connect` asks them, read-only"
+NOT_LINTED = say("dryrun.not_linted")
+NOT_ASKED = say("dryrun.not_asked")
+COVERAGE = {
+    Coverage.EXECUTED: "dryrun.executed",
+    Coverage.CHECKED: "dryrun.checked",
+    Coverage.PLANNED: "dryrun.planned",
+    Coverage.NOT_TOUCHED: "dryrun.not_touched",
+}
+
+
+MODES = {"offline": "dryrun.mode_offline", "connect": "dryrun.mode_connect"}
+
+
+def coverage_word(coverage: str) -> str:
+    """How far a dry run went into a step, in words."""
+    return text(COVERAGE[Coverage(coverage)])
 
 
 @dataclass(frozen=True)
@@ -29,7 +43,7 @@ class StepReport:
     en: str
     effect: str
     coverage: Coverage
-    how: str
+    how: Words
 
 
 @dataclass(frozen=True)
@@ -57,7 +71,7 @@ class Changes:
     """What differs from the state of a revision (``--baseline``). Each line names what it is about."""
 
     reference: str
-    lines: tuple[str, ...] = ()
+    lines: tuple[Words, ...] = ()
     """Strategies, waves, windows, targets that moved; systems that came or went."""
     new: tuple[Finding, ...] = ()
     gone: tuple[Finding, ...] = ()
@@ -94,7 +108,7 @@ class Result:
     def not_covered(self) -> list[str]:
         """What this dry run did not look at, in words."""
         unlinted = [] if self.linted else [NOT_LINTED]
-        return [*([NOT_ASKED] if self.mode == "offline" else []), *unlinted, *NEVER_COVERED]
+        return [str(words) for words in [*([NOT_ASKED] if self.mode == "offline" else []), *unlinted, *NEVER_COVERED]]
 
     def coverage(self) -> Counter[str]:
         """How many steps went how far."""
@@ -150,7 +164,8 @@ def _findings(findings: Sequence[Finding]) -> list[dict[str, Any]]:
 
 
 def _system(system: SystemReport) -> dict[str, Any]:
-    return {**asdict(system), "findings": _findings(system.findings)}
+    steps = [{**step.__dict__, "how": str(step.how)} for step in system.steps]
+    return {**asdict(replace(system, steps=(), findings=())), "steps": steps, "findings": _findings(system.findings)}
 
 
 def _changes(changes: Changes | None) -> dict[str, Any] | None:
@@ -158,7 +173,7 @@ def _changes(changes: Changes | None) -> dict[str, Any] | None:
         return None
     return {
         "reference": changes.reference,
-        "lines": list(changes.lines),
+        "lines": [str(line) for line in changes.lines],
         "new": _findings(changes.new),
         "gone": _findings(changes.gone),
     }

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from orchestrator import texts
 from orchestrator.dryrun import cache
 from orchestrator.dryrun.offline import make_context
 from orchestrator.dryrun.result import Result, StepReport, SystemReport
@@ -25,14 +26,15 @@ from orchestrator.policy.lint import check_policy
 from orchestrator.policy.policy import policy_digest
 from orchestrator.runbooks import RUNBOOKS, runbook_for
 from orchestrator.steps.base import Coverage, Preview
+from orchestrator.texts import Words
 
 T = TypeVar("T")
 AT_ONCE = 4
 """Systems whose steps are previewed at the same time: most of it waits for Terraform."""
 NO_PREVIEW = {
-    "read_only": "it looks at what earlier steps made",
-    "reversible": "it changes hosts, databases or gateways",
-    "one_way": "it cannot be tried: it is past the point of no return",
+    "read_only": texts.say("dryrun.looks_at_earlier"),
+    "reversible": texts.say("dryrun.changes_hosts"),
+    "one_way": texts.say("dryrun.cannot_be_tried"),
 }
 
 
@@ -116,7 +118,7 @@ def run(session: Session, asked: Asked, *, say: Callable[[str], None] = lambda _
     linting = aside.submit(cache.checked_lint, session.settings, again=asked.repeat)
     playbooks = cache.checked_syntax(session.settings, again=asked.repeat)
     found = [
-        Finding("playbook-syntax", "error", said, "mend the playbook", file=f"playbooks/{name}")
+        Finding("playbook-syntax", "error", said, texts.say("dryrun.mend_playbook"), file=f"playbooks/{name}")
         for name, said in playbooks.items()
         if said != "ok"
     ]
@@ -180,7 +182,7 @@ def _system(known: Known, system: str, chosen: Sequence[str], asked: Asked, say:
     if not verdict.strategy.moves:
         return replace(report, runbook="", findings=tuple(findings))
     if session.not_movable(system):
-        return replace(report, findings=tuple(findings), steps=_unlooked(report.runbook, "its technical sheets are not filled in yet"))
+        return replace(report, findings=tuple(findings), steps=_unlooked(report.runbook, texts.say("dryrun.not_filled_in")))
     key = cache.key_of(session, system, plan) if not asked.connect else ""
     kept = None if asked.repeat else cache.read(session.settings, key)
     if kept is None:
@@ -207,7 +209,7 @@ def _refusals(session: Session, system: str, chosen: Sequence[str], *, named: bo
     return ()
 
 
-def _unlooked(runbook: str, why: str) -> tuple[StepReport, ...]:
+def _unlooked(runbook: str, why: Words) -> tuple[StepReport, ...]:
     return tuple(StepReport(s.id, *s.names, str(s.effect), Coverage.NOT_TOUCHED, why) for s in RUNBOOKS[runbook])
 
 
@@ -221,7 +223,7 @@ def _previewed(session: Session, report: SystemReport, plan: Plan, *, connect: b
     try:
         for step in RUNBOOKS[report.runbook]:
             seen = step.preview(context, connect) if step.preview else Preview(Coverage.NOT_TOUCHED, NO_PREVIEW[str(step.effect)])
-            steps.append(StepReport(step.id, *step.names, str(step.effect), seen.coverage, seen.how))
+            steps.append(StepReport(step.id, *step.names, str(step.effect), seen.coverage, seen.says))
             findings += seen.findings
             if "changes" in seen.detail:
                 terraform = seen.detail

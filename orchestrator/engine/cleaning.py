@@ -11,7 +11,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from orchestrator.models import Database, Host, Strategy
 from orchestrator.movers import registry
 from orchestrator.movers.contract import Hands, Part, Place
 from orchestrator.steps.world import World
+from orchestrator.texts import Words, say
 
 if TYPE_CHECKING:
     from orchestrator.engine.session import Session
@@ -46,12 +47,16 @@ class Left:
     """``here``, a host's name, or ``database NAME (side)``."""
     path: str
     bytes: int
-    kept: str = ""
+    kept: Words = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """As JSON, the reason in the language of this process."""
+        return {**self.__dict__, "kept": str(self.kept)}
 
 
 def digest_of(found: Sequence[Left]) -> str:
     """Of what may go: a removal names the list that a person read."""
-    going = sorted(json.dumps(asdict(each), sort_keys=True) for each in found if not each.kept)
+    going = sorted(json.dumps(each.as_json(), sort_keys=True) for each in found if not each.kept)
     return hashlib.sha256("\n".join(going).encode()).hexdigest()
 
 
@@ -90,7 +95,7 @@ class Cleaning:
             path = folder / name
             if path.is_dir() and not path.is_symlink():
                 days = self._session.settings.keep_backups_days if name in KEPT_LONGER else self._session.settings.clean_after_days
-                kept = "the only copy of a system that was switched off" if self._is_only_copy(name) else self._too_early(days)
+                kept = say("engine.only_copy") if self._is_only_copy(name) else self._too_early(days)
                 yield self._left(what, "here", str(path), size_of(path), kept)
 
     def _is_only_copy(self, name: str) -> bool:
@@ -105,7 +110,7 @@ class Cleaning:
             try:
                 answer = self._world.ssh(host).run(["sh", "-c", _SIZES, "sizes", folder], timeout=600)
             except OrchestratorError as error:
-                yield self._left("quarantined files", host.name, folder, 0, f"the host cannot be asked: {error.what}")
+                yield self._left("quarantined files", host.name, folder, 0, say("engine.host_unasked", error=error.says))
                 continue
             for line in answer.stdout.splitlines():
                 size, _, name = line.partition("\t")
@@ -123,10 +128,10 @@ class Cleaning:
                 try:
                     things = registry.find_left(self._part(database), side)
                 except OrchestratorError as error:
-                    yield self._left("ours in the database", place, database.name, 0, f"it cannot be asked: {error.what}")
+                    yield self._left("ours in the database", place, database.name, 0, say("engine.database_unasked", error=error.says))
                     continue
                 for kind, name, size in things:
-                    yield self._left(kind, place, name, size, early or ("it is live here" if side == "target" else ""))
+                    yield self._left(kind, place, name, size, early or (say("engine.live_here") if side == "target" else ""))
 
     def _part(self, database: Database) -> Part:
         target = self._world.targets.get(database.host)
@@ -137,18 +142,18 @@ class Cleaning:
             admin=database.admin_role or "orchestrator", password=self._world.secret(database.admin_secret),
         )  # fmt: skip
 
-    def _left(self, what: str, place: str, path: str, size: int, kept: str) -> Left:
+    def _left(self, what: str, place: str, path: str, size: int, kept: Words) -> Left:
         return Left(self._system.id, what, place, path, size, kept)
 
-    def _too_early(self, days: int) -> str:
+    def _too_early(self, days: int) -> Words:
         """Why nothing may go yet; empty once the last migration was accepted so many days ago."""
         last = self._rows[-1]
         if last.state != MigrationState.ENDED:
-            return f"{last.id} is under way"
+            return say("engine.under_way", migration=last.id)
         if last.ending != Ending.ACCEPTED:
-            return "its last migration was not accepted: the next one uses or removes it"
+            return say("engine.not_accepted")
         over = dt.datetime.fromisoformat(last.ended) + dt.timedelta(days=days)
-        return f"until {over:%Y-%m-%d}, {days} days after its acceptance" if self._now < over else ""
+        return say("engine.kept_until", day=f"{over:%Y-%m-%d}", days=days) if self._now < over else ""
 
     # ------------------------------------------------------------ removing
 
@@ -159,24 +164,23 @@ class Cleaning:
         going = [each for each in found if not each.kept]
         if len(digest) < 8 or not digest_of(found).startswith(digest):
             raise Refused(
-                f"the list has changed, or another one was read: {digest[:12] or '(none)'} is not {digest_of(found)[:12]}", where=self._system.id,
-                remedy=f"read `orchestrator clean {self._system.id}` again and name its digest (8 characters or more)",
+                say("engine.list_changed", named=digest[:12] or "-", now=digest_of(found)[:12]), where=self._system.id,
+                remedy=say("engine.read_list_again", system=self._system.id),
             )  # fmt: skip
         if not going:
-            raise Refused(
-                "nothing of it may be removed now", where=self._system.id, remedy=f"`orchestrator clean {self._system.id}` says why"
-            )
+            remedy = say("engine.clean_says_why", system=self._system.id)
+            raise Refused(say("engine.nothing_may_go"), where=self._system.id, remedy=remedy)
         problems = []
         for each in going:
             self._tell(REMOVING, each)
             try:
                 self._remove(each)
             except (OrchestratorError, OSError) as error:
-                problems.append(f"{each.place} {each.path}: {error}")
+                problems.append(say("engine.not_removed_there", place=each.place, path=each.path, error=str(error)))
                 continue
             self._tell(REMOVED, each)
         if problems:
-            raise NeedsPerson(f"not removed: {'; '.join(problems)}", where=self._system.id, remedy="mend the cause and run it again")
+            raise NeedsPerson(say("engine.not_removed", problems=tuple(problems)), where=self._system.id, remedy=say("engine.mend_and_again"))
         return going
 
     def _tell(self, kind: str, each: Left) -> None:
@@ -198,12 +202,13 @@ class Cleaning:
 
     def ask_to_erase(self) -> int:
         """Opens the task whose certificate lets the old room close. Its number. Raises Refused before the time of acceptance is over."""
-        early = self._too_early(self._session.settings.clean_after_days) if self._rows else "it was never migrated"
+        early = self._too_early(self._session.settings.clean_after_days) if self._rows else say("engine.never_migrated")
         if early:
-            raise Refused(f"the old disks of {self._system.id} are not erased yet: {early}", where=self._system.id, remedy="wait for it")
+            raise Refused(say("engine.not_erased_yet", system=self._system.id, why=early), where=self._system.id, remedy=say("engine.wait_for_it"))
         if self._rows[-1].runbook in ("hosting", "retire"):
-            what = "travelled with its machines" if self._rows[-1].runbook == "hosting" else "were erased when it was retired"
-            raise Refused(f"the disks of {self._system.id} {what}", where=self._system.id, remedy="nothing is to be erased")
+            travelled = self._rows[-1].runbook == "hosting"
+            says = say("engine.disks_travelled", system=self._system.id) if travelled else say("engine.disks_erased", system=self._system.id)
+            raise Refused(says, where=self._system.id, remedy=say("engine.nothing_to_erase"))
         lease = self._session.journal.acquire(self._rows[-1].id, holder=str(self._session.actor))
         try:
             detail = {"machines": [host.name for host in self._system.hosts], "room": self._system.room or "", "certificate": True}

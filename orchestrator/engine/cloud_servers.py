@@ -10,6 +10,7 @@ from orchestrator.engine.cloud_chain import CloudChain
 from orchestrator.engine.session import Session
 from orchestrator.errors import Finding, Refused
 from orchestrator.runbooks import RUNBOOKS, runbook_for
+from orchestrator.texts import say
 
 
 def open_cloud(session: Session, system: str) -> tuple[CloudServers, CloudChain]:
@@ -27,7 +28,7 @@ def nobody_works_on_it(session: Session, system: str) -> None:
     """Raises Refused while a migration of the system is open: its own run may change the same servers."""
     row = session.journal.open_migration(system)
     if row is not None and row.ending is None:
-        raise Refused(f"{row.id} is under way", where=system, remedy="`orchestrator status`; when it waits or has ended, try again")
+        raise Refused(say("engine.under_way", migration=row.id), where=system, remedy=say("engine.try_when_it_waits"))
 
 
 def systems_with_servers(session: Session) -> list[str]:
@@ -57,6 +58,6 @@ def refuse_what_the_cloud_lacks(session: Session, systems: Sequence[str]) -> Non
     beginning = [system for system in systems if session.journal.open_migration(system) is None]
     if findings := ask_for_wave(session, beginning):
         raise Refused(
-            f"the cloud cannot give what {len(beginning)} systems ask for: none of them was begun", findings=findings,
-            where=session.settings.terraform.name, remedy="mend it or take a smaller wave; `orchestrator dry-run --connect` asks again",
+            say("engine.cloud_lacks", count=len(beginning)), findings=findings,
+            where=session.settings.terraform.name, remedy=say("engine.smaller_wave"),
         )  # fmt: skip

@@ -21,15 +21,16 @@ from orchestrator.models import Inventory, System
 from orchestrator.policy.counting import baseline, change
 from orchestrator.policy.records import JournalAudit
 from orchestrator.settings import Settings
+from orchestrator.texts import say, text
 from orchestrator.written import forget_gone, written_files
 
 ELSEWHERE = Path("/")
 """Stands for the folder of files that commands wrote where somebody named a place for them."""
 BEYOND = (
-    "备份、快照、数据库归档日志 (backups, snapshots, database archives)",
-    "台账的版本库历史与单位报来的原表 (the inventory's version history, the departments' own tables)",
-    "已发出的报告与工作方案 (reports and work plans that were sent out)",
-    "主机、设备与云资源本身及其日志 (hosts, devices and cloud resources themselves, and their logs)",
+    say("engine.beyond_backups"),
+    say("engine.beyond_history"),
+    say("engine.beyond_reports"),
+    say("engine.beyond_hosts"),
 )
 """What no program of ours can reach."""
 
@@ -105,7 +106,7 @@ def _named_by(path: Path, dependants: Iterable[str], system: str, known: re.Patt
         start = next((number for number, line in enumerate(lines, start=1) if its_id.search(line)), None)
         at = min((number for number in hits if start is not None and number >= start), default=None)
         if at is not None:
-            told[at] = f"{path}:{at}：从 {ident} 的 depends_on 中删去 {system} (remove {system} from depends_on of {ident})"
+            told[at] = text("engine.remove_dependence", place=f"{path}:{at}", user=ident, system=system)
     return [told[at] for at in sorted(told)] if hits == set(told) else [*told.values(), str(path)] if told else []
 
 

@@ -17,6 +17,7 @@ from orchestrator.inventory.traces import whole_words
 from orchestrator.journal.store import Journal
 from orchestrator.policy.records import LEFT
 from orchestrator.settings import Settings
+from orchestrator.texts import say
 
 BLANK = "□"
 """Stands for each character of a word in a path."""
@@ -32,7 +33,7 @@ def said_cleaned(journal: Journal, settings: Settings, system: str, cleaned: Ite
     done = {path.resolve() for path in cleaned}
     unknown = done - set(_found(_folders(settings), _left(journal, system)))
     if unknown:
-        raise UsageError("no purge left this file", where=str(min(unknown)), remedy="name one that the last purge listed")
+        raise UsageError(say("engine.no_purge_left"), where=str(min(unknown)), remedy=say("engine.name_listed"))
     return done
 
 

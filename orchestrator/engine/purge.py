@@ -22,6 +22,7 @@ from orchestrator.journal.states import MigrationState
 from orchestrator.journal.store import Journal
 from orchestrator.policy.records import BASELINE, BASELINE_CHANGE, GONE, LEFT, OVERRIDE, PURGED, WORDS_REMOVED, line
 from orchestrator.steps.base import Effect
+from orchestrator.texts import say
 
 OF_A_MIGRATION = (s.steps, s.processes, s.gates, s.tasks, s.measurements, s.copies, s.leases, s.findings, s.alarms, s.owed)
 OF_ONE = ("turn_back", "stay")
@@ -39,16 +40,16 @@ WORDS = {
 
 
 FREE_TEXT = {
-    s.migrations: ("why",),
+    s.migrations: ("why", "said"),
     s.steps: ("facts", "error"),
     s.gates: ("reason", "asked_why"),
     s.tasks: ("title_zh", "title_en", "detail", "evidence"),
     s.measurements: ("detail",),
     s.copies: ("what", "source_state"),
     s.flags: ("value",),
-    s.findings: ("message", "place", "remedy"),
-    s.alarms: ("message",),
-    s.owed: ("what", "remedy", "evidence"),
+    s.findings: ("message", "place", "remedy", "said"),
+    s.alarms: ("message", "said"),
+    s.owed: ("what", "remedy", "evidence", "said"),
 }
 """Where rows of other systems may name it."""
 
@@ -78,9 +79,7 @@ class Purged:
 def plain_reason(reason: str, words: Iterable[str]) -> str:
     """The reason as one line. Raises Refused when it holds one of the words: it stays on the trail."""
     if whole_words(words).search(one := line(reason, "reason")):
-        raise Refused(
-            "the reason names what is to be purged, and it stays on the trail", remedy="give a reason without names, hosts or addresses"
-        )
+        raise Refused(say("engine.reason_names_it"), remedy=say("engine.reason_without_names"))
     return one
 
 
@@ -98,11 +97,8 @@ def purge(journal: Journal, system: str, *, words: Iterable[str], actor: str, re
         mine = {row.id: row.state for row in tx.execute(select(s.migrations).where(s.migrations.c.system == system))}
         under_way = [ident for ident, state in mine.items() if state != MigrationState.ENDED]
         if under_way:
-            raise Refused(
-                f"{under_way[0]} is under way",
-                where=system,
-                remedy=f"`orchestrator cancel {system}` or `rollback` it, then purge: what it made must be taken back first",
-            )
+            remedy = say("engine.cancel_then_purge", system=system)
+            raise Refused(say("engine.under_way", migration=under_way[0]), where=system, remedy=remedy)
         first = not journal.events(kind=PURGED, system=system, tx=tx)
         payloads, elsewhere, others = _payloads(journal, tx, system, set(mine), known, actor)
         plans = _plans(tx, system, known)
@@ -233,10 +229,7 @@ def _overwrite(journal: Journal) -> None:
                 cursor.execute(statement)
             busy, *_ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             if busy:
-                raise NeedsPerson(
-                    "another process keeps the journal open, so that its old pages are still there",
-                    remedy="end it and run the same purge again",
-                )
+                raise NeedsPerson(say("engine.journal_kept_open"), remedy=say("engine.end_and_purge_again"))
         else:
             connection.rollback()
             driver: Any = connection.driver_connection
@@ -245,8 +238,7 @@ def _overwrite(journal: Journal) -> None:
                 cursor.execute(f"VACUUM FULL {table.name}")
     except (SQLAlchemyError, journal._engine.dialect.loaded_dbapi.Error) as error:
         raise NeedsPerson(
-            f"the journal's free space could not be overwritten: {type(error).__name__}",
-            remedy="see that nothing else works on the journal, and run the same purge again",
+            say("engine.space_not_overwritten", error=type(error).__name__), remedy=say("engine.purge_again_alone"),
         ) from error
     finally:
         connection.close()

@@ -36,6 +36,7 @@ def facts_of(session: Session, *, example: bool = False) -> tuple[ReportFacts, I
     from orchestrator.policy.policy import policy_digest
     from orchestrator.policy.records import JournalAudit, overrides, with_overrides
     from orchestrator.reports.collect import collect
+    from orchestrator.texts import kept
 
     reading = load_strict([session.settings.inventory])
     journal = session.journal
@@ -47,7 +48,7 @@ def facts_of(session: Session, *, example: bool = False) -> tuple[ReportFacts, I
         try:
             plan = session.plan
         except Refused as refused:
-            problem = refused.what
+            problem = kept(refused.says)
     facts = collect(
         journal=journal,
         decisions=session.decisions,

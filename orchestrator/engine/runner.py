@@ -15,14 +15,14 @@ from orchestrator import texts
 from orchestrator.engine.interruption import Interruption
 from orchestrator.engine.observer import Observer, Silent
 from orchestrator.engine.records import WITNESS
-from orchestrator.errors import Finding, NeedsPerson, OrchestratorError, StaleLease, StepFailed, ToolError, TurnedBack, Waiting
+from orchestrator.errors import Finding, NeedsPerson, OrchestratorError, StaleLease, StepFailed, ToolError, TurnedBack, Waiting, words_of
 from orchestrator.journal.decisions import Decisions
 from orchestrator.journal.notes import Notes
 from orchestrator.journal.states import Ending, MigrationState, StepState
 from orchestrator.journal.store import Journal, Lease
 from orchestrator.runbooks import GOING_BACK, GOING_BACK_ALONE, RUNBOOKS, STANDS_NOWHERE
 from orchestrator.steps.base import Context, Facts, Observed, Step
-from orchestrator.texts import kept
+from orchestrator.texts import Name, Value, Words, kept, packed, row_words, say
 from orchestrator.tools.process import ProcessRecord, end, still_alive
 
 Invoke = Callable[[Step, Callable[[], Facts]], Facts]
@@ -33,8 +33,15 @@ def directly(_step: Step, act: Callable[[], Facts]) -> Facts:
     return act()
 
 
-CLEAN_UP = "bring the target back and `orchestrator resume` tries again; done by hand: `orchestrator task cleaned`"
-REMOVE_IT = "when nothing on its disks is wanted any more: `orchestrator resume` takes it away"
+CLEAN_UP = say("engine.clean_up")
+REMOVE_IT = say("engine.remove_it")
+SEEN = {
+    Observed.DONE: Name("已完成", "done"),
+    Observed.UNCLEAR: Name("只完成了一部分", "unclear"),
+    Observed.NOT_DONE: Name("没有完成", "not done"),
+    Observed.NOTHING: Name("无可查看", "nothing"),
+}
+"""What the world shows of a step, in words."""
 
 ALONE = "back_alone"
 """What the way back without the target is called in the journal."""
@@ -110,7 +117,7 @@ class Runner:
         except Waiting as waiting:
             return Outcome(None, waiting=waiting.what)
         except NeedsPerson as error:
-            self._journal.set_migration(self._lease, ending=Ending.NEEDS_A_PERSON, why=str(error))
+            self._journal.set_migration(self._lease, ending=Ending.NEEDS_A_PERSON, why=words_of(error))
             return Outcome(Ending.NEEDS_A_PERSON, why=str(error))
 
     def _forward(self) -> Outcome | None:
@@ -118,7 +125,7 @@ class Runner:
             if self._asked_to_turn_back():
                 return None
             if self._stopping():
-                raise Waiting("interrupted between two steps", where=self._lease.migration, remedy="`orchestrator resume` goes on")
+                raise Waiting(say("engine.interrupted"), where=self._lease.migration, remedy=say("engine.resume_goes_on"))
             try:
                 self._advance(step, self._migration().runbook)
             except (Waiting, NeedsPerson, StaleLease):
@@ -135,9 +142,9 @@ class Runner:
     def _turn_back(self, step: Step, error: OrchestratorError) -> Outcome | None:
         """A step failed for good: before the switch undo, after it go back. Once the source was given up: a person."""
         row = self._migration()
-        why = f"{step.kept_title}: {error}"
+        why = say("engine.at_step", step=_named(step), error=words_of(error))
         if self._journal.past_return(row.id):
-            raise NeedsPerson(why, where=row.id, remedy="it is past the point of no return: mend the cause and `orchestrator resume`")
+            raise NeedsPerson(why, where=row.id, remedy=say("engine.past_return"))
         self._context.say(texts.text("say.failed_back", why=why))
         state = MigrationState.GOING_BACK if row.live == "target" else MigrationState.UNDOING
         self._journal.set_migration(self._lease, state=state, why=why)
@@ -190,9 +197,9 @@ class Runner:
         except Exception as error:
             if self._lost():  # nothing more is written: whoever has the lease next finds it RUNNING, and looks at the world
                 raise StaleLease(
-                    f"this process could not keep its lease on {self._lease.migration}",
+                    say("engine.lease_lost", migration=self._lease.migration),
                     where=self._lease.migration,
-                    remedy="`orchestrator status` shows who works on it now; else bring the journal back and `orchestrator resume`",
+                    remedy=say("engine.status_shows_holder"),
                 ) from error
             if step.can_be_left and self._turn_back_waits():  # whatever it raised: it was told to stop
                 left = TurnedBack(where=step.id)
@@ -203,9 +210,9 @@ class Runner:
                 raise
             self._set(runbook, step.id, StepState.FAILED, error={"what": f"{error.__class__.__name__}: {error}"})
             raise StepFailed(
-                f"{error.__class__.__name__}: {error}".strip(),
+                say("engine.unexpected", kind=error.__class__.__name__, error=str(error)),
                 where=step.id,
-                remedy="`orchestrator status` shows the step; mend the cause and migrate again",
+                remedy=say("engine.mend_and_migrate"),
             ) from error
         self._finish(step, runbook, facts)
 
@@ -219,14 +226,12 @@ class Runner:
         seen = step.observe(self._context)
         if seen not in (Observed.DONE, Observed.NOTHING):
             raise StepFailed(
-                f"it ran, but the world shows it {seen.replace('_', ' ')}",
-                where=step.id,
-                remedy="look at the system's hosts, then migrate again",
+                say("engine.not_as_it_should", seen=SEEN[seen]), where=step.id, remedy=say("engine.look_and_migrate"),
             )
 
     def _verify_undone(self, step: Step) -> None:
         if step.observe(self._context) is Observed.DONE:
-            raise StepFailed("it was undone, but the world still shows it done", where=step.id, remedy="look at the hosts, then resume")
+            raise StepFailed(say("engine.still_done"), where=step.id, remedy=say("engine.look_and_resume"))
 
     def _recover(self, step: Step, runbook: str) -> bool:
         """A step found RUNNING: its process is dead, so the world decides. False: it is done after all."""
@@ -251,9 +256,9 @@ class Runner:
                 raise
             except OrchestratorError as error:
                 raise NeedsPerson(
-                    f"going back failed at “{step.kept_title}”: {error}",
+                    say("engine.going_back_failed", step=_named(step), error=words_of(error)),
                     where=self._lease.migration,
-                    remedy="citizens are served by the side shown as live; mend the cause and `orchestrator resume`",
+                    remedy=say("engine.live_side_serves"),
                 ) from error
         self._journal.set_migration(self._lease, state=MigrationState.UNDOING)
 
@@ -265,17 +270,17 @@ class Runner:
             if step is None or not step.has_undo or owed.state in (StepState.PENDING, StepState.UNDONE):
                 continue
             self._undo(step, owed)
-        state, why = self._first_cause()
+        state, cause = self._first_cause()
         ending = (
             self._ending_after()
             if state == MigrationState.GOING_BACK
             else Ending.CANCELLED
-            if why.startswith(CANCELLED)
+            if cause.startswith(CANCELLED)
             else Ending.ROLLED_BACK_BEFORE
         )
-        why = why.removeprefix(CANCELLED)
+        why = self._in_any_language(cause.removeprefix(CANCELLED))
         self._journal.set_migration(self._lease, state=MigrationState.ENDED, ending=ending, live="source", why=why)
-        return Outcome(ending, why=why, untouched=self._journal.untouched(self._lease.migration))
+        return Outcome(ending, why=str(why), untouched=self._journal.untouched(self._lease.migration))
 
     def _ending_after(self) -> Ending:
         """Nothing is lost but where the source was opened without its target."""
@@ -289,6 +294,11 @@ class Runner:
             if payload.get("state") in (MigrationState.UNDOING, MigrationState.GOING_BACK):
                 return str(payload["state"]), str(payload.get("why") or "")
         return MigrationState.UNDOING, self._migration().why or ""
+
+    def _in_any_language(self, cause: str) -> Words:
+        """The cause as the chain keeps it, with what it was made from where the migration's row still holds that."""
+        words = row_words(self._migration(), "why")
+        return words if kept(words) == cause else cause
 
     def _undo(self, step: Step, owed: Any) -> None:
         """The target's half first, so that nothing holds on to the source; then the source's, which must succeed."""
@@ -308,9 +318,9 @@ class Runner:
         except Exception as error:
             self._set(owed.runbook, step.id, StepState.UNDO_FAILED, error=_describe(error), findings=_findings(error))
             raise NeedsPerson(
-                f"undoing “{step.kept_title}” failed: {error}",
+                say("engine.undoing_failed", step=_named(step), error=words_of(error)),
                 where=self._lease.migration,
-                remedy="mend the cause and `orchestrator resume`; nothing is skipped",
+                remedy=say("engine.nothing_skipped"),
             ) from error
         self._set(owed.runbook, step.id, StepState.UNDONE)
 
@@ -321,7 +331,7 @@ class Runner:
         lost = self._decisions.target_lost(self._lease.migration)
         if lost is not None:
             if step.takes_target_away:
-                self._notes.owe(self._lease, step.id, f"the target was declared lost ({lost}) and was left as it is", REMOVE_IT)
+                self._notes.owe(self._lease, step.id, say("engine.target_left", why=lost), REMOVE_IT)
             return False
         try:
             self._act(step, step.undo_target)
@@ -330,7 +340,7 @@ class Runner:
             raise
         except Exception as error:  # noqa: BLE001 - whatever a broken target does to us is said, kept, and tried again later
             self._context.say(texts.text("say.owed", step=step.title, error=error))
-            self._notes.owe(self._lease, step.id, f"{step.kept_title}: {_describe(error)['what']}", CLEAN_UP)
+            self._notes.owe(self._lease, step.id, say("engine.at_step", step=_named(step), error=_says(error)), CLEAN_UP)
             return False
         self._notes.settle(self._lease, step.id, "undone when it was tried again")
         if step.takes_target_away:
@@ -374,7 +384,7 @@ class Runner:
                 try:
                     end(record)
                 except ToolError as error:
-                    raise NeedsPerson(error.what, where=error.where, remedy=error.remedy) from error
+                    raise NeedsPerson(error.says, where=error.place, remedy=error.mend) from error
 
     def _load_facts(self) -> None:
         for row in self._journal.steps(self._lease.migration):
@@ -405,9 +415,9 @@ class Runner:
             if isinstance(error, OrchestratorError):
                 raise
             raise NeedsPerson(
-                f"what became of “{step.kept_title}” cannot be read: {str(error).strip()}",
+                say("engine.cannot_be_read", step=_named(step), error=str(error).strip()),
                 where=row.migration,
-                remedy="bring both databases and the gateways back, then `orchestrator resume`",
+                remedy=say("engine.bring_back_and_resume"),
             ) from error
         if facts is not None:
             self._settled(step, row, facts)
@@ -447,8 +457,20 @@ class Runner:
 
 def _describe(error: Exception) -> dict[str, Any]:
     if isinstance(error, OrchestratorError):
-        return {"what": kept(error.says), "where": error.where, "remedy": kept(error.mend), "retryable": error.retryable}
+        told = {"what": kept(error.says), "where": kept(error.place), "remedy": kept(error.mend), "retryable": error.retryable}
+        said = packed(what=error.says, where=error.place, remedy=error.mend)
+        return told | ({"said": said} if said else {})
     return {"what": f"{error.__class__.__name__}: {error}".strip()}
+
+
+def _says(error: Exception) -> Words:
+    """What happened, without where and what to do."""
+    return error.says if isinstance(error, OrchestratorError) else f"{error.__class__.__name__}: {error}".strip()
+
+
+def _named(step: Step) -> Value:
+    """A step's name, in whatever language it is then read."""
+    return say(f"step.{step.id}") if texts.knows(f"step.{step.id}") else step.id
 
 
 def _findings(error: Exception) -> tuple[Finding, ...]:

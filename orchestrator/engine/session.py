@@ -21,10 +21,11 @@ from orchestrator.journal.store import LEASE_SECONDS, Lease
 from orchestrator.models import Host, Plan, Strategy, System, Verdict
 from orchestrator.movers.registry import movable_databases, vendor_run
 from orchestrator.planning.calendar import Opening, approved_opening
-from orchestrator.policy.assess import STRATEGY_EN
+from orchestrator.policy.assess import strategy_name
 from orchestrator.policy.users import find_users
 from orchestrator.policy.words import Words
 from orchestrator.settings import Settings
+from orchestrator.texts import Sentence, row_words, say
 from orchestrator.workspace import Workspace
 
 if TYPE_CHECKING:  # whoever only looks or decides does not pay for the steps and their tools
@@ -77,7 +78,7 @@ class Session(Workspace):
         """The retirement of this system: the one that is under way, or a new one. Raises Refused with everything that speaks against it."""
         open_one = self.journal.open_migration(system)
         if open_one and open_one.runbook != Strategy.RETIRE:
-            raise Refused(f"{open_one.id} is under way", where=system, remedy="let it end, or `orchestrator cancel` it")
+            raise Refused(say("engine.under_way", migration=open_one.id), where=system, remedy=say("engine.let_it_end"))
         return str(open_one.id) if open_one else self._begin(system, *self.check_retirement(system))
 
     def _begin(self, system: str, plan: Plan, verdict: Verdict) -> str:
@@ -98,26 +99,25 @@ class Session(Workspace):
         finding."""
         verdict = self.verdicts[self.system(system).id]
         if not verdict.strategy.moves:
-            way = f"`orchestrator retire {system}` ends it in order; " if verdict.strategy is Strategy.RETIRE else ""
-            raise Refused(
-                f"nothing of {system} is to be migrated: {STRATEGY_EN[verdict.strategy]}", where=system,
-                remedy=f"{way}`orchestrator explain {system}` says why; a named person may choose otherwise with `orchestrator override`",
-            )  # fmt: skip
+            retired = verdict.strategy is Strategy.RETIRE
+            remedy = say("engine.retire_it", system=system) if retired else say("engine.explain_says", system=system)
+            says = say("engine.nothing_to_migrate", system=system, strategy=strategy_name(verdict.strategy))
+            raise Refused(says, where=system, remedy=remedy)
         plan = self.approved or self.plan
         if self.approved:
-            self._unchanged(plan, system, f"plan {plan.digest[:12]}, approved for the programme, does not cover {system} as it is now")
+            self._unchanged(plan, system, say("engine.approved_plan_differs", digest=plan.digest[:12], system=system))
         elif all(entry.system != system for entry in plan.entries):
-            raise Refused(f"{system} is not in the plan", where=system, remedy="`orchestrator plan` says why")
+            raise Refused(say("engine.not_in_plan", system=system), where=system, remedy=say("engine.plan_says_why"))
         gaps = self.not_movable(system)
         if gaps:
-            findings = [Finding("not-movable", "error", gap, "fill in the technical sheet", system=system) for gap in gaps]
-            raise Refused(f"{system} is not movable yet", findings=findings, where=system)
+            findings = [Finding("not-movable", "error", gap, say("engine.fill_in_sheet"), system=system) for gap in gaps]
+            raise Refused(say("engine.not_movable", system=system), findings=findings, where=system)
         self._dependencies_moved(system, together)
         self._nothing_owed(system)
         rows = self.journal.migrations(system=system) if self.has_journal else []
         ended = [m for m in rows if m.ending == Ending.ACCEPTED]
         if ended:
-            raise Refused(f"{system} was accepted on {ended[-1].ended}", where=system, remedy="there is nothing left to migrate")
+            raise Refused(say("engine.accepted_on", system=system, at=ended[-1].ended), where=system, remedy=say("engine.nothing_left_to_migrate"))
         return plan, verdict
 
     def check_retirement(self, system: str) -> tuple[Plan, Verdict]:
@@ -127,7 +127,7 @@ class Session(Workspace):
         rows = self.journal.migrations(system=system) if self.has_journal else []
         ended = [row for row in rows if row.ending == Ending.ACCEPTED]
         if ended:
-            raise Refused(f"{system} was accepted on {ended[-1].ended}", where=system, remedy="there is nothing left to end")
+            raise Refused(say("engine.accepted_on", system=system, at=ended[-1].ended), where=system, remedy=say("engine.nothing_left_to_end"))
         self._nothing_owed(system)
         return self.approved or self.plan, verdict
 
@@ -135,13 +135,11 @@ class Session(Workspace):
         """In no plan, so no plan's change says so: its verdict, and that nobody uses it, are asked each time."""
         verdict = self.verdicts[system]
         if verdict.strategy is not Strategy.RETIRE:
-            raise Refused(
-                f"{system} is not to be retired: {STRATEGY_EN[verdict.strategy]}", where=system,
-                remedy="answer `planned_end` in its form, or a named person chooses so: `orchestrator override`",
-            )  # fmt: skip
+            says = say("engine.not_to_retire", system=system, strategy=strategy_name(verdict.strategy))
+            raise Refused(says, where=system, remedy=say("engine.answer_planned_end"))
         findings = find_users(self.inventory, self.verdicts, self.system(system))
         if findings:
-            raise Refused(f"{system} cannot be retired yet", findings=findings, where=system)
+            raise Refused(say("engine.not_retirable_yet", system=system), findings=findings, where=system)
 
     def decide(
         self, migration: str, gate: str, *, approve: bool, digest: str, reason: str = "", actor: Actor | None = None
@@ -150,11 +148,7 @@ class Session(Workspace):
         open no more."""
         opening = self._approved_opening(migration) if approve and gate == "approve_cutover" else None
         if approve and gate == "approve_cutover" and opening is None:
-            raise Refused(
-                "the planned window is over and no other that is long enough opens within 400 days",
-                where=migration,
-                remedy="give the system windows or the programme fewer blackouts; or `orchestrator cancel`",
-            )
+            raise Refused(say("engine.no_window"), where=migration, remedy=say("engine.more_windows"))
         window = {"start": opening.start.isoformat(), "end": opening.end.isoformat(), "rule": opening.rule} if opening else None
         who = actor or self.actor
         counts = self.decisions.decide_gate(migration, gate, approve=approve, actor=who, digest=digest, reason=reason, window=window)
@@ -166,48 +160,48 @@ class Session(Workspace):
         entry = next(entry for entry in plan.entries if entry.system == row.system)
         return approved_opening(entry, self.system(row.system), dt.datetime.now(dt.UTC), self.programme)
 
-    def _unchanged(self, plan: Plan, system: str, what: str) -> None:
+    def _unchanged(self, plan: Plan, system: str, what: Sentence) -> None:
         errors = [finding for finding in self.changes_since(plan, system) if finding.severity == "error"]
         if errors:
             raise Refused(what, where=system, findings=errors)
 
-    def not_movable(self, system: str) -> list[str]:
+    def not_movable(self, system: str) -> list[Sentence]:
         """What the technical sheets still lack before this system can be moved; empty: movable."""
         one, verdict = self.system(system), self.verdicts[system]
         if verdict.no_source:
             return []
-        gaps = [] if one.hosts else ["no hosts"]
+        gaps = [] if one.hosts else [say("engine.no_hosts")]
         if verdict.strategy == Strategy.CLOUD_DEPLOYMENT and vendor_run(one):
             gaps += self._mixed(one)
         elif verdict.strategy != Strategy.HOSTING:
             gaps += self._nothing_to_move(one)
         gaps += [
-            f"database {d.name}: no role or secret of its own for the engine"
+            say("engine.no_admin", database=d.name)
             for d in (movable_databases(one) if verdict.strategy == Strategy.CLOUD_DEPLOYMENT else one.databases)
             if not (d.admin_role and d.admin_secret)
         ]
-        gaps += [f"database {d.name}: no application role" for d in movable_databases(one) if not d.role]
+        gaps += [say("engine.no_role", database=d.name) for d in movable_databases(one) if not d.role]
         return gaps
 
-    def _mixed(self, one: System) -> list[str]:
+    def _mixed(self, one: System) -> list[Sentence]:
         """A vendor's outage and a switch without one are not run under one decision."""
         ours, theirs = movable_databases(one), vendor_run(one)
         if not ours:
             return []
-        names = f"{', '.join(d.name for d in theirs)} ({', '.join(sorted({d.engine for d in theirs}))}) only its vendor moves, {', '.join(d.name for d in ours)} we do"
-        return [f"{names}: list them as two systems, the one that depends on the other after it"]
+        engines = tuple(sorted({d.engine for d in theirs}))
+        return [say("engine.vendors_and_ours", theirs=tuple(d.name for d in theirs), engines=engines, ours=tuple(d.name for d in ours))]
 
-    def _nothing_to_move(self, one: System) -> list[str]:
+    def _nothing_to_move(self, one: System) -> list[Sentence]:
         """What speaks against moving a system with the movers there are. One without a database moves by its services alone."""
         if movable_databases(one):
             return []
         if one.databases:
-            return [f"no mover for {', '.join(sorted({d.engine for d in one.databases}))}: choose cloud deployment for it (`orchestrator override`)"]
+            return [say("engine.no_mover", engines=tuple(sorted({d.engine for d in one.databases})))]
         if not one.services:
-            return ["neither a database nor a service: nothing says what would be moved"]
+            return [say("engine.nothing_listed")]
         named = Words(self.policy).engines(one.dbms or "")
         engines = [engine for engine in named.known if engine not in self.policy.engines_without_data]
-        return [f"the form names a database ({', '.join(engines)}) and no sheet lists it"] if engines else []
+        return [say("engine.database_unlisted", engines=tuple(engines))] if engines else []
 
     def _dependencies_moved(self, system: str, together: Collection[str] = ()) -> None:
         """R4: no earlier than what it depends on."""
@@ -218,16 +212,16 @@ class Session(Workspace):
         reached = {*live, *staying, *self.programme.reachable}
         waiting = [d for d in self.system(system).depends_on if d not in reached]
         if waiting:
+            def pair(other: str) -> dict[str, str]:
+                return {"system": system, "other": other}
+
             findings = [
-                Finding("dependency", "error", f"{system} depends on {d}, which has not moved", f"migrate {d} first", system=system)
+                Finding("dependency", "error", say("engine.waits_for", **pair(d)), say("engine.migrate_first", other=d), system=system)
                 if d in known
-                else Finding(
-                    "dependency", "error", f"{system} depends on {d}, which is not in the count and does not move",
-                    f"name {d} under `reachable` in program.yaml when {system} reaches it over a link, or mend `depends_on`", system=system,
-                )
+                else Finding("dependency", "error", say("engine.does_not_move", **pair(d)), say("planning.name_reachable", **pair(d)), system=system)
                 for d in waiting
             ]  # fmt: skip
-            raise Refused(f"{system} cannot move yet", findings=findings, where=system)
+            raise Refused(say("engine.cannot_move_yet", system=system), findings=findings, where=system)
 
     def _nothing_owed(self, system: str) -> None:
         """A target that an earlier migration could not clean is no ground to build on."""
@@ -235,10 +229,14 @@ class Session(Workspace):
         owed = [row for m in rows for row in self.notes.owed(m.id)]
         if owed:
             findings = [
-                Finding("clean-up-owed", "error", f"{row.migration}, clean-up {row.id}: {row.what}", row.remedy, system=system)
+                Finding(
+                    "clean-up-owed", "error",
+                    say("engine.clean_up_owed", migration=row.migration, number=row.id, what=row_words(row, "what")),
+                    row_words(row, "remedy"), system=system,
+                )
                 for row in owed
-            ]
-            raise Refused(f"the target of {system} is not clean", findings=findings, where=system)
+            ]  # fmt: skip
+            raise Refused(say("engine.target_not_clean", system=system), findings=findings, where=system)
 
     def clean_up(self, migration: str, *, observer: Observer) -> list[Any]:
         """Tries once more what an ended migration owes on its target. Returns what is left."""
@@ -249,11 +247,7 @@ class Session(Workspace):
     def ask_to_turn_back(self, migration: str, reason: str, *, cancelled: bool) -> None:
         """Whoever works on it, now or next, goes back before its next step. Raises Refused after the point of no return."""
         if self.journal.past_return(migration):
-            raise Refused(
-                f"{migration} is past the point of no return",
-                where=migration,
-                remedy="it stays on the cloud; `orchestrator resume` brings it to its end",
-            )
+            raise Refused(say("engine.is_past_return", migration=migration), where=migration, remedy=say("engine.stays_on_cloud"))
         text = ("cancelled: " if cancelled else "") + f"{reason} ({self.actor})"
         self.journal.set_flag(f"turn_back:{migration}", text, actor=str(self.actor))
 
@@ -291,7 +285,7 @@ class Session(Workspace):
 
         world = World(self.settings, self.system(row.system), self.sites)
         if denied := world.denied():
-            raise Refused(f"{self.actor} cannot work on {row.system}: nothing was begun", where=row.id, findings=denied)
+            raise Refused(say("engine.account_cannot", actor=str(self.actor), system=row.system), where=row.id, findings=denied)
         lease = self.journal.acquire(row.id, holder=f"{self.actor} {socket.gethostname()}:{os.getpid()}")
         try:
             context = self._context(lease, world, row.system, row.plan_digest, observer)
@@ -344,7 +338,7 @@ class Session(Workspace):
             if self.journal.migration(lease.migration).runbook == Strategy.RETIRE:
                 self._still_to_retire(system)
             else:
-                self._unchanged(plan, system, "something has changed since this plan was made")
+                self._unchanged(plan, system, say("engine.changed_since"))
         for step in self.journal.steps(lease.migration):
             if step.step == "provision" and step.facts and step.state != "undone":
                 world.targets = {name: Host(**values) for name, values in step.facts["servers"].items()}

@@ -18,6 +18,7 @@ from orchestrator.planning.calendar import in_window
 from orchestrator.planning.hours import windows_for
 from orchestrator.steps.prepare import addresses, run_as
 from orchestrator.steps.world import World
+from orchestrator.texts import say
 from orchestrator.workspace import Workspace
 
 RESTART_SECONDS = 180.0
@@ -39,7 +40,7 @@ class Source:
         self._workspace, self._system = workspace, system
         self._world = World(workspace.settings, system, workspace.sites)
         if not self._world.movable_databases:
-            raise Refused(f"{system.id} has no database that is moved", where=system.id, remedy="nothing is to be prepared")
+            raise Refused(say("engine.no_database_moved", system=system.id), where=system.id, remedy=say("engine.nothing_to_prepare"))
 
     def __enter__(self) -> Source:
         return self
@@ -70,8 +71,7 @@ class Source:
         )  # fmt: skip
         if rule is None:
             raise Refused(
-                f"{self._system.id} is in no window now: a restart ends every session", where=self._system.id,
-                remedy="try again in one of its windows (`orchestrator plan show`)",
+                say("engine.outside_windows", system=self._system.id), where=self._system.id, remedy=say("engine.try_in_window"),
             )  # fmt: skip
         return [self._restart(host, database, server) for host, database, server in self._servers() if server.is_restart_owed()]
 
@@ -79,9 +79,7 @@ class Source:
         connection = self._world.ssh(host)
         unit = cluster.find_unit(connection, server.data_directory())
         if not unit:
-            raise Refused(
-                f"no unit keeps the server on port {database.port}", where=host.name, remedy="restart it by the hand that started it"
-            )
+            raise Refused(say("engine.no_unit", port=database.port), where=host.name, remedy=say("engine.restart_by_hand"))
         placed = Placed(f"database-{database.name}", unit=unit, port=database.port, start_seconds=RESTART_SECONDS)
         connection.run(["systemctl", "restart", unit], timeout=RESTART_SECONDS + 60, check=True)
         self._world.manager(host).start(placed)  # it is up when it listens again

@@ -12,6 +12,7 @@ from orchestrator import texts
 from orchestrator.errors import Exit, OrchestratorError, Refused, UsageError
 from orchestrator.flows.drive import Drive
 from orchestrator.flows.turning import turn_back
+from orchestrator.texts import row_words, say
 
 if TYPE_CHECKING:
     from orchestrator.engine.observer import Observer
@@ -22,18 +23,17 @@ def choose_systems(session: Session, systems: tuple[str, ...] = (), wave: int | 
     """Ids in the order in which they move, without those that were accepted. Raises UsageError unless exactly one way of
     choosing is named, Refused for a wave or phase while no plan is approved."""
     if sum(bool(x) for x in (systems, wave is not None, phase)) != 1:
-        raise UsageError("say what to migrate", remedy="one of --system ID, --wave N, --phase P")
+        raise UsageError(say("flows.say_what"), remedy=say("flows.one_way"))
     if systems:
         return list(dict.fromkeys(session.system(system).id for system in systems))
     if session.approved is None:
         raise Refused(
-            "no plan is approved for the programme, and a wave or phase is one of a plan",
-            remedy="`orchestrator plan`, then another account: `orchestrator plan approve DIGEST`; or name systems with --system",
+            say("flows.no_plan_approved"), remedy=say("flows.have_plan_approved"),
         )
     entries = sorted(session.approved.entries, key=lambda e: (e.wave, e.order, e.system))
     chosen = [e.system for e in entries if (wave is not None and e.wave == wave) or (phase and e.phase == phase)]
     if not chosen:
-        raise UsageError("the plan has no such wave or phase", remedy="`orchestrator plan show` lists them")
+        raise UsageError(say("flows.no_such_wave"), remedy=say("flows.plan_show_lists"))
     accepted = {m.system for m in session.journal.migrations() if m.ending == "accepted"}
     return [s for s in chosen if s not in accepted]
 
@@ -68,7 +68,7 @@ def clean_up_ended(session: Session, migrations: list[Any], observer: Observer) 
         if not left:
             observer.said(migration.system, texts.text("say.cleaned"))
         for row in left:
-            observer.said(migration.system, texts.text("say.owed_row", number=row.id, what=row.what, remedy=row.remedy))
+            observer.said(migration.system, texts.text("say.owed_row", number=row.id, what=row_words(row, "what"), remedy=row_words(row, "remedy")))
     return code
 
 
@@ -77,15 +77,11 @@ def turn_system_back(drive: Drive, said: str, reason: str, *, cancelled: bool) -
     system, row = find_under_way(drive.session, said)
     if cancelled and row is not None and row.live == "target":
         raise Refused(
-            f"{system} has been switched to the cloud already",
-            where=system,
-            remedy=f"go back: `orchestrator rollback {system} --reason …`; or stay: `orchestrator stay {system} --reason …`",
+            say("flows.switched_already", system=system), where=system, remedy=say("flows.back_or_stay", system=system),
         )
     if row is None:
         raise Refused(
-            f"{system} has no open migration",
-            where=system,
-            remedy="`orchestrator status` shows how the last one ended; an accepted one has no way back",
+            say("cli.no_open_migration", system=system), where=system, remedy=say("flows.no_way_back"),
         )
     return turn_back(drive, row.id, system, reason, cancelled=cancelled)
 

@@ -79,7 +79,7 @@ def dry_run(office: Office, systems: tuple[str, ...], wave: int | None, phase: s
     from orchestrator.dryrun.run import Asked, run
 
     if bool(systems) + (wave is not None) + (phase is not None) > 1:
-        raise UsageError("say one of systems, wave, phase", remedy="leave the others out")
+        raise UsageError(texts.say("flows.one_of_scopes"), remedy=texts.say("cli.leave_others_out"))
     result = run(office.session, Asked(systems, wave, phase, connect=connect))
     office.write_page("dry-run", office.scrub_lines(to_markdown(result)))
     code = Exit.REFUSED if result.errors else Exit.DONE
@@ -110,7 +110,7 @@ def migrate_system(office: Office, system: str, together: tuple[str, ...]) -> St
     try:
         migration = office.tagged_migration() or begin(office, system, together)
     except Waiting as waiting:
-        leave_suspended(office.run, suspended(stand, waiting.what))
+        leave_suspended(office.run, suspended(stand, texts.kept(waiting.says)))
     office.tag(system, migration)
     return run_to_a_stop(office, system, migration, together)
 
@@ -123,8 +123,8 @@ def begin(office: Office, system: str, together: Sequence[str]) -> str:
         waits = [other for other in session.system(system).depends_on if other in together and not session.has_moved(other)]
         if waits:
             session.check_start(system, together=together)
-            what = texts.english("say.waits_for_systems", systems=", ".join(waits))
-            raise Waiting(what, where=system, remedy="it goes on by itself when they have moved")
+            what = texts.say("say.waits_for_systems", systems=tuple(waits))
+            raise Waiting(what, where=system, remedy=texts.say("flows.goes_on_by_itself"))
         refuse_what_the_cloud_lacks(session, [system])
     return session.start(system)
 
@@ -136,7 +136,7 @@ def run_to_a_stop(office: Office, system: str, migration: str, together: Sequenc
             outcome = run_migration(office.session, migration, Page(office.scrub), office.progress(migration))
         except LeaseHeld as held:  # a command or another worker has it: this run goes on when that has stopped
             stand = stand_of(office.session, system, migration=migration, together=together)
-            leave_suspended(office.run, suspended(replace(stand, waits=()), held.what))
+            leave_suspended(office.run, suspended(replace(stand, waits=()), texts.kept(held.says)))
         write_migration(office, migration)
         stand = stand_of(office.session, system, migration=migration, together=together)
         if stand.over:
@@ -210,7 +210,7 @@ def resume(office: Office, systems: tuple[str, ...]) -> State[Any]:
     if systems:
         unknown = [system for system in systems if all(m.system != system for m in rows)]
         if unknown:
-            raise Refused(f"nothing of {', '.join(unknown)} was ever begun", remedy="`migrate-system` begins it")
+            raise Refused(texts.say("flows.never_begun", systems=tuple(unknown)), remedy=texts.say("flows.migrate_system_begins"))
         rows = [m for m in rows if m.system in systems]
     code = clean_up_ended(session, rows, Page(office.scrub))
     under_way = [m.system for m in rows if m.state != "ended"]

@@ -15,6 +15,7 @@ from orchestrator.engine.runner import Invoke, Outcome, directly
 from orchestrator.engine.session import ENDING_EXIT, Session
 from orchestrator.errors import Exit, OrchestratorError, Refused, Waiting
 from orchestrator.journal.notes import Notes
+from orchestrator.journal.standing import describe_finding, describe_owed
 from orchestrator.journal.states import Ending
 
 POLL_SECONDS = 0.5
@@ -102,8 +103,8 @@ class Drive:
         refused = ending is Ending.ROLLED_BACK_BEFORE and outcome.untouched
         notes = Notes(self.session.journal)
         found = notes.findings(migration) if ending is not Ending.ACCEPTED else []
-        owed = [{"number": row.id, "what": row.what, "remedy": row.remedy} for row in notes.owed(migration)]
-        findings = [{"code": f.code, "place": f.place, "message": f.message, "remedy": f.remedy} for f in found]
+        owed = [describe_owed(row) for row in notes.owed(migration)]
+        findings = [describe_finding(row) for row in found]
         self.observer.ended(system, Report(ending, why=outcome.why, refused=refused, findings=findings, owed=owed))
         return Exit.REFUSED if refused else ENDING_EXIT[ending]
 
@@ -123,11 +124,11 @@ class Drive:
             stopped = [d for d, m in latest.items() if d in over and (m is None or m.live != "target")]
             if stopped:
                 raise Waiting(
-                    f"{system} was not begun: {', '.join(stopped)} stopped before it had moved",
+                    texts.say("flows.others_stopped", system=system, others=tuple(stopped)),
                     where=system,
-                    remedy=f"see what was said of {stopped[0]}; when it has moved, run the same command again",
+                    remedy=texts.say("flows.see_the_others", others=tuple(stopped)),
                 )
-            self.observer.waiting(system, texts.text("say.waits_for_systems", systems=", ".join(mine)))
+            self.observer.waiting(system, str(texts.say("say.waits_for_systems", systems=tuple(mine))))
             time.sleep(POLL_SECONDS)
         return self.session.start(system)
 

@@ -10,6 +10,7 @@ from httpx import HTTPError
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.exceptions import ObjectNotFound, PrefectException
 
+from orchestrator import texts
 from orchestrator.engine.session import Session
 from orchestrator.errors import OrchestratorError
 from orchestrator.flows.apply import Reconciler
@@ -32,14 +33,14 @@ def keep(session: Session, folder: Path, every: float, stop: threading.Event, sa
                     deployed = False  # until all of them are: a server under load may take one and refuse the next
                     names = deploy(session, prefect, folder)
                     deployed = True
-                    say("deployed:\n" + "\n".join(f"  prefect deployment run '{name}'" for name in names))
+                    say(texts.text("flows.deployed") + "\n" + "\n".join(f"  prefect deployment run '{name}'" for name in names))
                 reconciler.run()
                 if away:
-                    say("Prefect answers again")
+                    say(texts.text("flows.prefect_back"))
                 away = False
             except (OSError, HTTPError, PrefectException) as error:
                 if not away:
-                    say(f"Prefect does not answer ({type(error).__name__}): the journal goes on without it")
+                    say(texts.text("flows.prefect_away", error=type(error).__name__))
                 away = True
             except OrchestratorError as error:
                 say(str(error))

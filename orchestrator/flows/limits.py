@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 
+from orchestrator import texts
 from orchestrator.engine.session import Session
 from orchestrator.errors import TurnedBack
 from orchestrator.models import System
@@ -57,10 +58,10 @@ def held(limits: Limits, system: System, say: Callable[[str], None], turns_back:
                 stack.enter_context(concurrency(names, occupy=1, timeout_seconds=LOOK_SECONDS, lease_duration=LEASE_SECONDS))
                 break
             except TimeoutError:
-                say(f"{system.id} waits for a slot of {', '.join(names)}")
+                say(str(texts.say("flows.waits_for_slot", system=system.id, names=tuple(names))))
                 if turns_back():
                     raise TurnedBack(where=system.id) from None
             except Exception as error:  # noqa: BLE001 - Prefect is away
-                say(f"Prefect's limits cannot be asked ({type(error).__name__}): {system.id} copies without")
+                say(texts.text("flows.no_limits", error=type(error).__name__, system=system.id))
                 break
         yield

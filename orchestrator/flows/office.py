@@ -19,6 +19,7 @@ from orchestrator.flows.zones import zone_of
 from orchestrator.journal.actors import Actor, current_actor
 from orchestrator.reports.privacy import Scrubber
 from orchestrator.settings import Settings
+from orchestrator.texts import say
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -120,9 +121,9 @@ class Office:
         zone = zone_of(self.session.settings, self.session.system(system))
         if self.deployment and zone != self.deployment:
             raise UsageError(
-                f"{system} stands in zone {zone}, and this run is in zone {self.deployment}",
+                say("flows.other_zone", system=system, zone=zone, here=self.deployment),
                 where=system,
-                remedy=f"`prefect deployment run '{flow}/{zone}' -p system={system}`",
+                remedy=say("flows.run_in_zone", flow=flow, zone=zone, system=system),
             )
 
     # ------------------------------------------------------------ other runs
@@ -167,8 +168,8 @@ def prefect_must_answer() -> Iterator[None]:
     try:
         yield
     except (HTTPError, PrefectException, OSError) as error:
-        what = f"Prefect's server did not take it: {type(error).__name__}"
-        raise ToolError(what, where=server_url(), remedy="look at the server and its log, then run it again", retryable=True) from error
+        says = say("flows.prefect_refuses", error=type(error).__name__)
+        raise ToolError(says, where=server_url(), remedy=say("flows.look_at_prefect"), retryable=True) from error
 
 
 def server_url() -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator import texts
 from orchestrator.dryrun.markdown import escape
 from orchestrator.errors import Finding
-from orchestrator.policy.assess import STRATEGY_EN, STRATEGY_ZH
+from orchestrator.policy.assess import strategy_name
 from orchestrator.reports.privacy import Scrubber
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def migration_page(said: Mapping[str, Any], steps: Sequence[Any], scrub: Scrubbe
 
 def step_line(number: int, row: Any) -> str:
     """A row of the table of steps."""
-    title = " ".join(texts.both(f"step.{row.step}")) if texts.knows(f"step.{row.step}") else row.step
+    title = texts.text(f"step.{row.step}") if texts.knows(f"step.{row.step}") else row.step
     seconds = f"{row.seconds:.1f}" if row.seconds is not None else ""
     return f"| {number} | {escape(title)} | {texts.text(f'step_state.{row.state}')} | {seconds} |"
 
@@ -78,11 +78,11 @@ def assessment_rows(systems: Sequence[str], names: Mapping[str, str], verdicts: 
             {
                 "system": system,
                 "name": scrub.text(names.get(system, "")),
-                "strategy": f"{STRATEGY_ZH[verdict.strategy]} {STRATEGY_EN[verdict.strategy]}",
+                "strategy": str(strategy_name(verdict.strategy)),
                 "readiness": verdict.readiness if moves else "-",
                 "complexity": verdict.complexity if moves else "-",
                 "confidence": f"{verdict.confidence}%",
-                "reasons": "; ".join(scrub.text(f"[{reason.rule}] {reason.zh}") for reason in verdict.reasons),
+                "reasons": "; ".join(scrub.text(f"[{reason.rule}] {texts.Name(reason.zh, reason.en)}") for reason in verdict.reasons),
                 "to verify": "; ".join(scrub.text(reason.zh) for reason in verdict.doubts) or "-",
             }
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from orchestrator.errors import UsageError
 from orchestrator.models import Network, System
 from orchestrator.settings import Settings
+from orchestrator.texts import say
 
 CITY = "city"
 """The pool of everything that no zone claims, and of what is asked of the whole office."""
@@ -18,13 +19,13 @@ def zones(settings: Settings) -> list[str]:
         for name in names:
             if name not in networks:
                 raise UsageError(
-                    f"zone {zone} names network {name!r}, which does not exist",
-                    where="zones",
-                    remedy=f"name some of {', '.join(sorted(networks))}",
+                    say("flows.no_such_network", zone=zone, network=name), where="zones",
+                    remedy=say("flows.name_networks", networks=tuple(sorted(networks))),
                 )
             if name in claimed:
                 raise UsageError(
-                    f"zones {claimed[name]} and {zone} both claim network {name}", where="zones", remedy="leave it to one of them"
+                    say("flows.claimed_twice", first=claimed[name], second=zone, network=name), where="zones",
+                    remedy=say("flows.leave_to_one"),
                 )
             claimed[name] = zone
     return [CITY, *(zone for zone in settings.zones if zone != CITY)]

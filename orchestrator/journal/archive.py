@@ -19,6 +19,7 @@ from orchestrator.errors import NeedsPerson, Refused
 from orchestrator.journal import schema as s
 from orchestrator.journal.database import HEAD
 from orchestrator.journal.store import Journal, canonical
+from orchestrator.texts import say
 
 FORMAT = "orchestrator journal 1"
 BATCH = 500
@@ -34,7 +35,7 @@ def back_up(journal: Journal, target: Path) -> int:
             os.fsync(out.fileno())
         target.hardlink_to(draft)  # unlike a rename, it replaces nothing
     except FileExistsError:
-        raise Refused("a backup never replaces a file", where=str(target), remedy="name another file") from None
+        raise Refused(say("journal.file_there"), where=str(target), remedy=say("journal.another_file")) from None
     finally:
         draft.unlink(missing_ok=True)
     return rows
@@ -67,8 +68,7 @@ def restore(source: Path, journal: Journal) -> int:
         held = [table.name for table in s.metadata.sorted_tables if tx.scalar(select(func.count()).select_from(table))]
         if held:
             raise Refused(
-                f"the journal is not empty: {', '.join(held)}", where=journal.url.rpartition("@")[2],
-                remedy="restore into a new database or file, then point `journal` in orchestrator.toml at it",
+                say("journal.not_empty", tables=tuple(held)), where=journal.url.rpartition("@")[2], remedy=say("journal.restore_into_new"),
             )  # fmt: skip
         with source.open(encoding="utf-8") as lines:
             for table, batch in _batches(lines):
@@ -76,7 +76,7 @@ def restore(source: Path, journal: Journal) -> int:
         _number_on(tx)
     broken = journal.verify()
     if broken:
-        raise NeedsPerson(f"the restored chain is broken: {broken[0]}", where=str(source), remedy="take an older backup")
+        raise NeedsPerson(say("journal.chain_broken", where=broken[0]), where=str(source), remedy=say("journal.older_backup"))
     return rows
 
 
@@ -96,7 +96,7 @@ def check_whole(lines: Iterator[str] | TextIO, source: Path) -> int:
     except (ValueError, KeyError, TypeError):
         whole = False
     if not whole:
-        raise Refused("the backup is cut short or was changed", where=str(source), remedy="take another copy of it, or an older one")
+        raise Refused(say("journal.backup_not_whole"), where=str(source), remedy=say("journal.another_copy"))
     return count - 1
 
 
@@ -106,11 +106,11 @@ def _check_head(line: str, source: Path) -> None:
     except ValueError:
         head = None
     if not isinstance(head, dict) or head.get("format") != FORMAT:
-        raise Refused("this is no backup of a journal", where=str(source), remedy="name a file that `orchestrator journal backup` wrote")
+        raise Refused(say("journal.no_backup"), where=str(source), remedy=say("journal.name_backup"))
     if head.get("revision") != HEAD:
         raise Refused(
-            f"the backup has revision {head.get('revision')}, this engine writes {HEAD}", where=str(source),
-            remedy="restore it with the engine that wrote it; a newer engine then takes the journal over",
+            say("journal.other_revision", revision=str(head.get("revision")), head=HEAD), where=str(source),
+            remedy=say("journal.restore_with_its_engine"),
         )  # fmt: skip
 
 

@@ -10,8 +10,9 @@ from sqlalchemy import Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator.errors import NeedsPerson, Refused
+from orchestrator.texts import say
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest Alembic revision; a test compares it with the folder, so that a plain start need not import Alembic."""
 
 WRITERS = 7_206_117_301
@@ -24,7 +25,7 @@ def open_database(url: str, *, create: bool) -> Engine:
         path = Path(url.removeprefix("sqlite:///"))
         if not path.exists():
             if not create:
-                raise Refused("there is no journal yet", where=str(path), remedy="`orchestrator migrate` makes one when it first runs")
+                raise Refused(say("journal.none_yet"), where=str(path), remedy=say("journal.migrate_makes_one"))
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             path.touch(mode=0o660 if _shared(path.parent) else 0o600)
             if _shared(path.parent):
@@ -43,15 +44,15 @@ def open_database(url: str, *, create: bool) -> Engine:
             )
     except SQLAlchemyError as error:
         raise NeedsPerson(
-            f"the journal cannot be opened: {error.__class__.__name__}",
+            say("journal.cannot_be_opened", error=error.__class__.__name__),
             where=url.rsplit("@", maxsplit=1)[-1],
-            remedy="check the URL, the disk and the backup of the journal",
+            remedy=say("journal.check_url"),
         ) from error
     if current is not None and current > HEAD:
         raise Refused(
-            f"the journal has revision {current}, this engine knows none beyond {HEAD}",
+            say("journal.of_a_newer_engine", revision=str(current), head=HEAD),
             where=url.rsplit("@", maxsplit=1)[-1],
-            remedy="a newer engine wrote it: use that one, or a newer one still",
+            remedy=say("journal.use_newer_engine"),
         )
     if current != HEAD:
         _upgrade(engine)
@@ -64,9 +65,7 @@ def _engine(url: str) -> Engine:
         return create_engine(url, connect_args={"timeout": 30})
     known = make_url(url)
     if known.get_backend_name() != "postgresql":
-        raise Refused(
-            f"the journal cannot stand on {known.get_backend_name()}", where="journal", remedy="name a postgresql:// or sqlite:/// URL"
-        )
+        raise Refused(say("journal.other_database", name=known.get_backend_name()), where="journal", remedy=say("journal.name_url"))
     options = {
         "connect_timeout": 10,
         "application_name": "orchestrator journal",

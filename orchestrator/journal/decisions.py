@@ -11,6 +11,7 @@ from orchestrator.errors import Refused
 from orchestrator.journal import schema as s
 from orchestrator.journal.actors import Actor
 from orchestrator.journal.store import Event, Journal, Lease, now
+from orchestrator.texts import knows, say
 
 UNKNOWN = "prefect:"
 """How the name begins of who asked for a migration that was triggered in Prefect: a worker's account, not a person."""
@@ -73,15 +74,15 @@ class Decisions:
             row = tx.execute(select(s.gates).where(*where)).one_or_none()
             if row is None or row.state != "open":
                 raise Refused(
-                    f"the gate {gate} of {migration} is not waiting",
+                    say("journal.gate_not_waiting", gate=say(f"gate.{gate}") if knows(f"gate.{gate}") else gate, migration=migration),
                     where=migration,
-                    remedy="`orchestrator status` shows what waits for whom",
+                    remedy=say("cli.status_shows_waits"),
                 )
             if not row.digest.startswith(digest) or len(digest) < 8:
                 raise Refused(
-                    f"the gate waits for plan {row.digest[:12]}, not {digest[:12] or '(none)'}",
+                    say("journal.other_plan", wanted=row.digest[:12], named=digest[:12] or "-"),
                     where=migration,
-                    remedy="read the plan again and name the digest (8 characters or more) that you approve",
+                    remedy=say("journal.read_plan_again"),
                 )
             asked_by = str(tx.scalar(select(s.migrations.c.requested_by).where(s.migrations.c.id == migration)))
             if approve and asked_by.startswith(UNKNOWN):
@@ -91,9 +92,7 @@ class Decisions:
                 return False
             if str(actor) == asked_by:
                 raise Refused(
-                    f"{actor} asked for this migration and cannot decide on it",
-                    where=migration,
-                    remedy="another account decides; the one who asks is never the one who approves",
+                    say("journal.asker_cannot_decide", actor=str(actor)), where=migration, remedy=say("journal.another_decides"),
                 )
             tx.execute(
                 update(s.gates)
@@ -127,15 +126,13 @@ class Decisions:
                 return False
             if row.state != "open":
                 raise Refused(
-                    f"the target of {migration} was declared lost by {row.asked_by} and {row.actor} already",
+                    say("journal.lost_already", migration=migration, first=row.asked_by, second=row.actor),
                     where=migration,
-                    remedy="`orchestrator rollback` or `resume` goes on without it",
+                    remedy=say("journal.goes_on_without"),
                 )
             if row.asked_by == str(actor):
                 raise Refused(
-                    f"{actor} said already that the target is lost; it takes a second person",
-                    where=migration,
-                    remedy="another account runs the same command; until then nothing changes",
+                    say("journal.second_person", actor=str(actor)), where=migration, remedy=say("journal.another_says_so"),
                 )
             decided = {"state": "approved", "decided": now(), "actor": str(actor), "reason": reason}
             tx.execute(update(s.gates).where(*where).values(**decided))
@@ -156,11 +153,10 @@ class Decisions:
         """Puts a kept plan in force for the programme. Raises Refused for the account that made it."""
         made = next((e for e in self._journal.events(kind="plan_saved") if e.payload and e.payload["digest"] == digest), None)
         if made is None:
-            raise Refused(f"no plan {digest[:12]} is kept", remedy="`orchestrator plan` makes one and keeps it; name its digest")
+            raise Refused(say("journal.plan_not_kept", digest=digest[:12]), remedy=say("journal.name_digest"))
         if made.actor == str(actor):
             raise Refused(
-                f"{actor} made plan {digest[:12]} and cannot approve it",
-                remedy="another account approves; the one who asks is never the one who approves",
+                say("journal.maker_cannot_approve", actor=str(actor), digest=digest[:12]), remedy=say("journal.another_approves"),
             )
         self._journal.append_event("plan_approved", actor=str(actor), payload={"digest": digest, "reason": reason})
 
@@ -195,11 +191,11 @@ class Decisions:
         """A person did it and says what shows it. ``files``: those that show it, as they were seen. Raises Refused when it is not
         open, or the evidence is empty."""
         if not evidence.strip():
-            raise Refused("a finished task needs evidence", remedy="say what shows it: a ticket, a photo's number, a reading")
+            raise Refused(say("journal.task_needs_evidence"), remedy=say("journal.say_what_shows_it"))
         with self._journal._write() as tx:
             row = tx.execute(select(s.tasks).where(s.tasks.c.id == task)).one_or_none()
             if row is None or row.state != "open":
-                raise Refused(f"task {task} is not open", remedy="`orchestrator task list` shows the open ones")
+                raise Refused(say("journal.task_not_open", number=task), remedy=say("journal.task_list_shows"))
             detail = {**(row.detail or {}), "files": [dict(file) for file in files]}
             done = {"state": "done", "done": now(), "actor": str(actor), "evidence": evidence, "detail": detail}
             tx.execute(update(s.tasks).where(s.tasks.c.id == task).values(**done))

@@ -11,6 +11,7 @@ from orchestrator.errors import Refused
 from orchestrator.journal import schema as s
 from orchestrator.journal.actors import Actor
 from orchestrator.journal.store import Journal, Lease, now
+from orchestrator.texts import Words, kept, packed, say
 
 
 class Notes:
@@ -35,24 +36,25 @@ class Notes:
 
     # ------------------------------------------------------------ alarms
 
-    def watch(self, lease: Lease, problems: Mapping[str, str]) -> None:
+    def watch(self, lease: Lease, problems: Mapping[str, Words]) -> None:
         """What watching sees now (code → sentence). New ones are raised, those that are gone are cleared; the chain
         learns of both, not of every look in between."""
         with self._journal._write(lease) as tx:
             of = (s.alarms.c.migration == lease.migration, s.alarms.c.cleared.is_(None))
             standing = {row.code: row for row in tx.execute(select(s.alarms).where(*of))}
             at = now()
-            for code, message in problems.items():
+            for code, words in problems.items():
+                values: dict[str, Any] = {"message": kept(words), "said": packed(message=words)}
                 if code in standing:
                     row = s.alarms.c.id == standing[code].id
-                    tx.execute(update(s.alarms).where(row).values(seen=at, message=message))
+                    tx.execute(update(s.alarms).where(row).values(seen=at, **values))
                 else:
-                    values = {"migration": lease.migration, "code": code, "message": message}
+                    values |= {"migration": lease.migration, "code": code}
                     tx.execute(insert(s.alarms).values(raised=at, seen=at, **values))
             over = [row for code, row in standing.items() if code not in problems]
             for row in over:
                 tx.execute(update(s.alarms).where(s.alarms.c.id == row.id).values(cleared=at))
-            if new := [message for code, message in problems.items() if code not in standing]:
+            if new := [kept(words) for code, words in problems.items() if code not in standing]:
                 self._event(tx, "way_back_alarm", lease.holder, lease.migration, {"problems": new})
             if over:
                 gone = {"problems": [row.message for row in over]}
@@ -65,17 +67,17 @@ class Notes:
 
     # ------------------------------------------------------------ owed clean-up
 
-    def owe(self, lease: Lease, step: str, what: str, remedy: str) -> None:
+    def owe(self, lease: Lease, step: str, what: Words, remedy: Words) -> None:
         """The target's half of an undo failed. A step owes once: a further failure replaces what is said of it."""
         with self._journal._write(lease) as tx:
             of = (s.owed.c.migration == lease.migration, s.owed.c.step == step, s.owed.c.settled.is_(None))
             row = tx.execute(select(s.owed).where(*of)).one_or_none()
-            values = {"what": what, "remedy": remedy, "at": now()}
+            values = {"what": kept(what), "remedy": kept(remedy), "at": now(), "said": packed(what=what, remedy=remedy)}
             if row is None:
                 tx.execute(insert(s.owed).values(migration=lease.migration, step=step, **values))
             else:
                 tx.execute(update(s.owed).where(s.owed.c.id == row.id).values(**values))
-            said = {"step": step, "what": what}
+            said = {"step": step, "what": kept(what)}
             self._event(tx, "clean_up_owed", lease.holder, lease.migration, said)
 
     def settle(self, lease: Lease, step: str, evidence: str) -> None:
@@ -90,11 +92,11 @@ class Notes:
     def settle_by_hand(self, number: int, *, actor: Actor, evidence: str) -> None:
         """A person did it and says what shows it. Raises Refused when it is not owed or the evidence is empty."""
         if not evidence.strip():
-            raise Refused("a finished clean-up needs evidence", remedy="say what shows it: a ticket, a reading")
+            raise Refused(say("journal.clean_up_needs_evidence"), remedy=say("journal.say_what_shows_it"))
         with self._journal._write() as tx:
             row = tx.execute(select(s.owed).where(s.owed.c.id == number)).one_or_none()
             if row is None or row.settled:
-                raise Refused(f"clean-up {number} is not owed", remedy="`orchestrator status` shows what is")
+                raise Refused(say("journal.clean_up_not_owed", number=number), remedy=say("journal.status_shows_owed"))
             done = {"settled": now(), "actor": str(actor), "evidence": evidence}
             tx.execute(update(s.owed).where(s.owed.c.id == number).values(**done))
             said = {"step": row.step, "evidence": evidence}

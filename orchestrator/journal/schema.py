@@ -60,6 +60,7 @@ migrations = Table(
     Column("created", String(40), nullable=False),
     Column("ended", String(40)),
     Column("engine_version", String(20), nullable=False),
+    Column("said", JSON),  # what the words of ``why`` were made from (``texts.pack``), for readers of another language
     UniqueConstraint("system", "number"),
 )
 
@@ -187,6 +188,7 @@ findings = Table(  # why a step refused or failed; those of its last attempt are
     Column("place", Text, nullable=False),
     Column("remedy", Text, nullable=False),
     Column("at", String(40), nullable=False),
+    Column("said", JSON),  # what message and remedy were made from
 )
 
 alarms = Table(  # what watching saw go wrong; one row from when it began until it was over
@@ -199,6 +201,7 @@ alarms = Table(  # what watching saw go wrong; one row from when it began until 
     Column("raised", String(40), nullable=False),
     Column("seen", String(40), nullable=False),
     Column("cleared", String(40)),
+    Column("said", JSON),  # what the message was made from
 )
 
 owed = Table(  # clean-up on the target that an undo could not do: nothing of citizens', never forgotten
@@ -213,6 +216,7 @@ owed = Table(  # clean-up on the target that an undo could not do: nothing of ci
     Column("settled", String(40)),
     Column("actor", String(200)),
     Column("evidence", Text),
+    Column("said", JSON),  # what ``what`` and ``remedy`` were made from
 )
 
 flags = Table(

@@ -10,6 +10,7 @@ from orchestrator.journal.decisions import TARGET_LOST, Decisions
 from orchestrator.journal.notes import Notes
 from orchestrator.journal.states import Ending
 from orchestrator.journal.store import LEASE_SECONDS, Journal
+from orchestrator.texts import parameters, recalled, row_words
 
 COMMANDS = {
     "initial_acceptance": "accept", "approve_cutover": "approve", "approve_retirement": "approve", "final_acceptance": "accept",
@@ -31,20 +32,20 @@ def describe(journal: Journal, migration: Any) -> dict[str, Any]:
         "live": migration.live,
         "ending": migration.ending,
         "refused": migration.ending == Ending.ROLLED_BACK_BEFORE and journal.untouched(migration.id),
-        "why": migration.why,
+        "why": str(row_words(migration, "why")) if migration.why is not None else None,
         "done": sum(s.state == "done" for s in steps if s.runbook == migration.runbook),
         "steps": sum(s.runbook == migration.runbook for s in steps),
         "step": current.step if current is not None else None,
         "step_state": current.state if current is not None else None,
         "since": current.started if current is not None else None,
-        "error": current.error if current is not None else None,
+        "error": _error(current.error) if current is not None else None,
         "engine": engine(journal, migration.id),
         "turn_back": _said(flags["turn_back"]) if migration.state == "forward" else None,
         "stay": _said(flags["stay"]) if migration.state == "forward" else None,
         "waits_for": _waits(journal, migration, current) if migration.state != "ended" else [],
-        "findings": [_finding(found) for found in notes.findings(migration.id)],
-        "alarms": [{"code": a.code, "message": a.message, "since": a.raised} for a in notes.alarms(migration.id, standing=True)],
-        "owed": [{"number": o.id, "step": o.step, "what": o.what, "remedy": o.remedy} for o in notes.owed(migration.id)],
+        "findings": [describe_finding(found) for found in notes.findings(migration.id)],
+        "alarms": [{"code": a.code, "message": str(row_words(a, "message")), "since": a.raised} for a in notes.alarms(migration.id, standing=True)],
+        "owed": [describe_owed(owed) for owed in notes.owed(migration.id)],
     }
     return row | {"next": _next(row)}
 
@@ -106,15 +107,25 @@ def _next(row: dict[str, Any]) -> list[str]:
     return commands
 
 
-def _finding(found: Any) -> dict[str, Any]:
-    return {
-        "step": found.step,
-        "code": found.code,
-        "severity": found.severity,
-        "message": found.message,
-        "place": found.place,
-        "remedy": found.remedy,
-    }
+def describe_finding(found: Any) -> dict[str, Any]:
+    """A kept finding, its words in the language of this process."""
+    message, remedy = row_words(found, "message"), row_words(found, "remedy")
+    told = {"step": found.step, "code": found.code, "severity": found.severity, "message": str(message), "place": found.place}
+    return told | {"remedy": str(remedy), "parameters": parameters(message, remedy)}
+
+
+def describe_owed(owed: Any) -> dict[str, Any]:
+    """Owed clean-up, likewise."""
+    return {"number": owed.id, "step": owed.step, "what": str(row_words(owed, "what")), "remedy": str(row_words(owed, "remedy"))}
+
+
+def _error(error: Any) -> Any:
+    """Why a step failed, likewise; what it was made from is left out."""
+    if not isinstance(error, dict):
+        return error
+    said = error.get("said") or {}
+    shown = {name: str(recalled(said.get(name), value)) for name, value in error.items() if isinstance(value, str)}
+    return {name: shown.get(name, value) for name, value in error.items() if name != "said"}
 
 
 def _said(flag: Any) -> str | None:

@@ -26,7 +26,7 @@ from orchestrator.journal import schema as s
 from orchestrator.journal.database import open_database
 from orchestrator.journal.states import Ending, MigrationState, StepState, check_migration, check_step
 from orchestrator.policy.records import PURGED, WORDS_REMOVED, what_stayed
-from orchestrator.texts import kept
+from orchestrator.texts import Sentence, Words, kept, packed, say
 
 if TYPE_CHECKING:
     from orchestrator.tools.process import ProcessRecord
@@ -59,12 +59,12 @@ def _clock(connection: Connection) -> float:
     return float(connection.scalar(select(func.extract("epoch", func.clock_timestamp()))) or 0.0)
 
 
-def _away(error: Exception, when: str) -> NeedsPerson:
-    cause = str(getattr(error, "orig", None) or error).splitlines()[0][:200]
-    return NeedsPerson(
-        f"the journal's database does not answer {when}: {cause}", where="journal", retryable=True,
-        remedy="bring it back, then `orchestrator resume`: the journal says what was done, and the world is looked at",
-    )  # fmt: skip
+def _cause(error: Exception) -> str:
+    return str(getattr(error, "orig", None) or error).splitlines()[0][:200]
+
+
+def _away(says: Sentence) -> NeedsPerson:
+    return NeedsPerson(says, where="journal", retryable=True, remedy=say("journal.bring_it_back"))
 
 
 @dataclass(frozen=True)
@@ -114,14 +114,14 @@ class Journal:
                 if self._writer.dialect.name == "sqlite":
                     raise  # a file does not come back by waiting
                 if time.monotonic() > until:
-                    raise _away(error, f"for {AWAY_SECONDS:g} s") from error
+                    raise _away(say("journal.away_for", seconds=AWAY_SECONDS, cause=_cause(error))) from error
                 time.sleep(1.0)
         with connection, transaction:
             try:
                 yield connection
             except DBAPIError as error:
                 if error.connection_invalidated:
-                    raise _away(error, "in the middle of an entry, which it may or may not have kept") from error
+                    raise _away(say("journal.away_amid", cause=_cause(error))) from error
                 raise
 
     @contextmanager
@@ -135,9 +135,9 @@ class Journal:
                 )
                 if held.rowcount != 1:
                     raise StaleLease(
-                        f"this process lost its lease on {lease.migration} to a newer one",
+                        say("journal.lease_lost", migration=lease.migration),
                         where=lease.migration,
-                        remedy="stop this process; `orchestrator status` shows who works on it now",
+                        remedy=say("journal.stop_this_process"),
                     )
             yield tx
 
@@ -278,7 +278,7 @@ class Journal:
                 select(s.migrations.c.id).where(s.migrations.c.system == system, s.migrations.c.state != MigrationState.ENDED)
             )
             if open_one:
-                raise Refused(f"{open_one} is still open", where=system, remedy="`orchestrator resume`, `cancel` or `rollback` it first")
+                raise Refused(say("journal.still_open", migration=open_one), where=system, remedy=say("journal.end_it_first"))
             number = (tx.scalar(select(func.max(s.migrations.c.number)).where(s.migrations.c.system == system)) or 0) + 1
             ident = f"{system}-{number}"
             tx.execute(
@@ -328,7 +328,7 @@ class Journal:
         with self._engine.connect() as connection:
             row = connection.execute(select(s.migrations).where(s.migrations.c.id == ident)).one_or_none()
         if row is None:
-            raise Refused(f"there is no migration {ident}", remedy="`orchestrator status` lists them")
+            raise Refused(say("journal.no_migration", migration=ident), remedy=say("journal.status_lists"))
         return row
 
     def migrations(self, *, system: str | None = None) -> list[Row[Any]]:
@@ -359,9 +359,9 @@ class Journal:
         state: MigrationState | None = None,
         live: str | None = None,
         ending: Ending | None = None,
-        why: str | None = None,
+        why: Words | None = None,
     ) -> None:
-        """Moves a migration along its table and records the event."""
+        """Moves a migration along its table and records the event; ``why`` is kept in English, with what it was made from."""
         row = self.migration(lease.migration)
         values: dict[str, Any] = {}
         if state is not None and state != row.state:
@@ -374,9 +374,10 @@ class Journal:
         if ending is not None or (state is not None and row.ending == Ending.NEEDS_A_PERSON):
             values["ending"] = ending
         if why is not None:
-            values["why"] = why
+            values["why"] = kept(why)
+        said = {} if why is None else {"said": packed(why=why)}
         with self._write(lease) as tx:
-            tx.execute(update(s.migrations).where(s.migrations.c.id == lease.migration).values(**values))
+            tx.execute(update(s.migrations).where(s.migrations.c.id == lease.migration).values(**values, **said))
             self._append(tx, "migration", actor=lease.holder, system=row.system, migration=lease.migration, payload=values)
 
     def clear_needs_person(self, lease: Lease, *, actor: str) -> None:
@@ -401,9 +402,9 @@ class Journal:
             )
             if alive and not (here and row.pid == os.getpid()):
                 raise LeaseHeld(
-                    f"{row.holder} (pid {row.pid} on {row.host}) works on {migration}",
+                    say("journal.held", holder=row.holder, pid=row.pid, host=row.host, migration=migration),
                     where=migration,
-                    remedy="wait for it, or end that process and run `orchestrator resume`",
+                    remedy=say("journal.wait_or_end"),
                 )
             tx.execute(
                 update(s.leases).where(s.leases.c.migration == migration).values(
@@ -503,11 +504,11 @@ class Journal:
             if facts:
                 payload["facts"] = dict(facts)
             if error:
-                payload["error"] = dict(error)
+                payload["error"] = {name: value for name, value in error.items() if name != "said"}
             for finding in findings:
                 row_of = {"migration": lease.migration, "step": step, "attempt": row.attempt, "at": at, "place": finding.place()}
                 said = {"code": finding.code, "severity": finding.severity, "message": kept(finding.says), "remedy": kept(finding.mend)}
-                tx.execute(insert(s.findings).values(**row_of, **said))
+                tx.execute(insert(s.findings).values(**row_of, **said, said=packed(message=finding.says, remedy=finding.mend)))
                 payload.setdefault("findings", []).append(said | {"place": finding.place()})
             self._append(tx, "step", actor=lease.holder, system=system, migration=lease.migration, payload=payload)
 

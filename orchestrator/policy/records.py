@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 
 from orchestrator.errors import Refused
 from orchestrator.models import Reason, Strategy, SystemId, Verdict
-from orchestrator.policy.assess import strategy_name
 from orchestrator.texts import say
 
 OVERRIDE = "policy-override"
@@ -120,6 +119,8 @@ def record_override(audit: Audit, verdict: Verdict, strategy: Strategy, *, reaso
     """Put a choice on the trail. The choice that policy makes itself is refused: withdraw the override instead."""
     said = verdict.policy_strategy or verdict.strategy
     if said is strategy:
+        from orchestrator.policy.assess import strategy_name
+
         raise Refused(say("policy.said_so_already", strategy=strategy_name(strategy), system=verdict.system), remedy=say("policy.withdraw"))
     payload = {
         "strategy": str(strategy),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
+from orchestrator import texts
 from orchestrator.models import Department, Inventory, Plan, PlanEntry, Strategy, System, Verdict
 from orchestrator.planning.programme import Programme
 from orchestrator.policy.assess import moving
@@ -108,6 +109,16 @@ class Given:
     def _entries(self) -> dict[str, dict[str, PlanEntry]]:
         plans = {**self.plans} | ({self.plan.digest: self.plan} if self.plan else {})
         return {digest: {entry.system: entry for entry in plan.entries} for digest, plan in plans.items()}
+
+    # ------------------------------------------------------------ words
+
+    def in_english(self, words: texts.Words, limit: int) -> str:
+        """As they are kept, scrubbed."""
+        return self.scrub.text(texts.kept(words), limit=limit)
+
+    def in_both(self, words: texts.Words, limit: int) -> Words:
+        """For a reader of either language, scrubbed."""
+        return Words(zh=self.scrub.text(texts.spoken(words, "zh"), limit=limit), en=self.scrub.text(texts.spoken(words, "en"), limit=limit))
 
     # ------------------------------------------------------------ time
 

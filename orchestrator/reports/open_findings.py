@@ -12,6 +12,7 @@ from orchestrator.reports.system_facts import OpenFinding
 from orchestrator.reports.trail import EventLike
 from orchestrator.reports.values import Sourced
 from orchestrator.reports.words import OPEN, mark
+from orchestrator.texts import row_words
 
 LIMIT = 600
 
@@ -31,26 +32,29 @@ def open_findings(given: Given, rows: list[Any]) -> tuple[OpenFinding, ...]:
 
 def _finding(given: Given, migration: str, row: Any) -> OpenFinding:
     events = given.trail.step_events(migration, row.step)
-    return _open(given, row.severity, row.message, row.place, row.remedy, row.at, events, f"findings:{row.id}")
+    return _open(given, row.severity, (row, "message", "remedy"), row.place, row.at, events, f"findings:{row.id}")
 
 
 def _alarm(given: Given, migration: str, row: Any) -> OpenFinding:
     events = given.trail.of(migration, "way_back_alarm")[-1:]
-    return _open(given, "alarm", row.message, "", "", row.raised, events, f"alarms:{row.id}")
+    return _open(given, "alarm", (row, "message", ""), "", row.raised, events, f"alarms:{row.id}")
 
 
 def _owed(given: Given, migration: str, row: Any) -> OpenFinding:
     events = given.trail.of(migration, "clean_up_owed", step=row.step)[-1:]
-    return _open(given, "owed", row.what, "", row.remedy, row.at, events, f"owed:{row.id}")
+    return _open(given, "owed", (row, "what", "remedy"), "", row.at, events, f"owed:{row.id}")
 
 
-def _open(
-    given: Given, kind: str, message: str, place: str, remedy: str, at: str, events: list[EventLike], row: str
-) -> OpenFinding:
+def _open(given: Given, kind: str, told: tuple[Any, str, str], place: str, at: str, events: list[EventLike], row: str) -> OpenFinding:
+    """``told``: a row, and the names under which it says what and what to do (empty: nothing)."""
+    kept, what, remedy = told
+    says, mend = row_words(kept, what), row_words(kept, remedy) if remedy else ""
     return OpenFinding(
         kind=mark(OPEN, kind),
-        message=given.scrub.text(message, limit=LIMIT),
+        message=given.in_english(says, LIMIT),
         place=given.scrub.text(place),
-        remedy=given.scrub.text(remedy, limit=LIMIT),
+        remedy=given.in_english(mend, LIMIT),
+        says=given.in_both(says, LIMIT),
+        mend=given.in_both(mend, LIMIT),
         at=Sourced(value=given.local(at), source=given.trail.source(events, row)),
     )

@@ -13,6 +13,7 @@ from orchestrator.reports.privacy import who
 from orchestrator.reports.system_facts import SystemFacts
 from orchestrator.reports.values import Source, Sourced, Words, same
 from orchestrator.reports.words import CATEGORIES, FORMS, GATE_COMMANDS, GATES, SHARING, words
+from orchestrator.texts import row_words, say
 
 # ---------------------------------------------------------------- what waits for whom
 
@@ -62,7 +63,7 @@ def _person(given: Given, m: Any) -> Wait:
     return Wait(
         kind="person",
         system=m.system,
-        what=Words(zh=given.scrub.text(m.why or "需人工处理", 400), en=given.scrub.text(m.why or "needs a person", 400)),
+        what=given.in_both(row_words(m, "why") if m.why else say("ending.needs_a_person"), 400),
         whom=Words(zh="运维人员", en="operations engineer"),
         since=Sourced(value=given.local(events[-1].at if events else m.created), source=given.trail.source(events, f"migrations:{m.id}")),
         command=f"orchestrator resume {m.system}",

@@ -84,6 +84,8 @@ class Earlier(Value):
     ending: Sourced[Mark]
     ended: str
     why: str
+    cause: Words
+    """``why`` for readers."""
 
 
 class Act(Value):
@@ -105,6 +107,10 @@ class OpenFinding(Value):
     message: str
     place: str
     remedy: str
+    """As they are kept."""
+    says: Words
+    mend: Words
+    """The same for readers."""
     at: Sourced[str]
 
 
@@ -127,6 +133,8 @@ class SystemFacts(Value):
     step: Mark | None
     live: str
     why: str
+    cause: Words
+    """``why`` for readers."""
     migrations: Sourced[int]
     earlier: tuple[Earlier, ...]
     promise: Promise | None

@@ -14,6 +14,7 @@ from orchestrator.reports.privacy import who
 from orchestrator.reports.system_facts import Comparison, Cutover, Earlier, Outage, Promise, ReasonLine, SystemFacts, Writes
 from orchestrator.reports.values import Mark, Source, Sourced, Words
 from orchestrator.reports.words import DIRECTIONS, KINDS, LEVELS, OUTAGES, STATES, STATUSES, STRATEGIES, mark, words
+from orchestrator.texts import row_words
 
 TRIAL_STEPS = ("trial_run", "trial_use", "stay_silent")
 ANNOUNCED = {"device_outage": "device_outage_announced", "hosting_outage": "outage_announced", "vendor_outage": "outage_announced"}
@@ -70,6 +71,7 @@ def _system(given: Given, one: System, rows: list[Any], phases: tuple[str, ...])
         step=step,
         live=str(latest.live) if latest else "source",
         why=given.scrub.text(latest.why or "", limit=600) if latest else "",
+        cause=given.in_both(row_words(latest, "why") if latest else "", 600),
         migrations=Sourced(value=len(rows), source=trail.source(begun)),
         earlier=tuple(_earlier(given, row) for row in rows[:-1]),
         promise=_promise(given, one.id, latest),
@@ -117,8 +119,9 @@ def _state(given: Given, one: System, latest: Any) -> tuple[Sourced[Mark], str, 
 def _earlier(given: Given, row: Any) -> Earlier:
     code = str(row.ending or row.state)
     source = given.trail.source(given.trail.ended(row.id, code), f"migrations:{row.id}")
-    why = given.scrub.text(row.why or "", limit=300) if code != "accepted" else ""
-    return Earlier(number=row.number, ending=Sourced(value=mark(STATES, code), source=source), ended=given.local(row.ended), why=why)
+    said = row_words(row, "why") if code != "accepted" else ""
+    return Earlier(number=row.number, ending=Sourced(value=mark(STATES, code), source=source), ended=given.local(row.ended), why=given.in_english(said, 300),
+                   cause=given.in_both(said, 300))  # fmt: skip
 
 
 def _override(given: Given, system: str) -> Sourced[str] | None:

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 from orchestrator.inventory.find import find_department
 from orchestrator.models import Department, Inventory, Plan, PlanEntry, System, Verdict
+from orchestrator.planning.notes import note_words
 from orchestrator.reports.workplan_words import DEMANDED, STRATEGY, WORDS, checks_of, going_back, rule_of, steps_of
+from orchestrator.texts import spoken
 
 OVERRIDE = "override"
 """The id of the reason that a person gave, among those of a verdict."""
@@ -80,7 +82,7 @@ def work_plan(
         blocks += _system(number, one, entries[one.id], verdicts[one.id], inventory, lang)
     left = [one for one in systems if one.id not in entries]
     if left:
-        notes = {note.system: note.message for note in plan.notes if note.system}
+        notes = {note.system: spoken(note_words(note), lang) for note in plan.notes if note.system}
         rows = tuple((_name(one, lang), one.id, _why_not(verdicts.get(one.id), notes.get(one.id, ""), lang)) for one in left)
         blocks += [Heading(1, words["not_planned"]), Grid((words["system"], words["code"], words["why"]), rows, (3, 2, 5))]
     blocks += [Heading(1, words["duties"]), Grid((words["role"], words["duty"]), words["duty_rows"], (2, 6))]

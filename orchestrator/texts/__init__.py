@@ -128,17 +128,30 @@ def unpack(packed: Any) -> Words:
     return Sentence(*_known(packed)) if isinstance(packed, Mapping) else str(packed)
 
 
-def recalled(packed: Any, words: str) -> Words:
+def packed(**several: Words) -> dict[str, Any] | None:
+    """Several words as JSON by their names; None where none of them is a sentence of ours, so that nothing need be kept beside them."""
+    ours = {name: pack(words) for name, words in several.items() if isinstance(words, Sentence)}
+    return ours or None
+
+
+def recalled(made: Any, words: str) -> Words:
     """What ``pack`` made of these words; the words as they were kept where there is nothing, or a release that knows other sentences."""
-    if packed is None:
+    if made is None:
         return words
     try:
-        found = unpack(packed)
+        found = unpack(made)
         for of in LANGUAGES:
             spoken(found, of)
     except (LookupError, TypeError, ValueError, AttributeError):
         return words
     return found
+
+
+def row_words(row: Any, name: str) -> Words:
+    """What a kept row says under ``name``, in whatever language it is then shown; as it was kept where an older engine kept only that.
+    ``row.said``: what ``packed`` made of it."""
+    made = row.said if isinstance(row.said, Mapping) else {}
+    return recalled(made.get(name), str(getattr(row, name) or ""))
 
 
 def both(code: str) -> tuple[str, str]:

@@ -105,7 +105,7 @@ def test_a_systems_databases_are_described_by_the_servers_themselves(city: City,
     assert (app.address, app.ssh_port, "sshd") in listening["register-app"]
     offered = {(one["kind"], one["what"], one["found"]) for one in found["offers"]}
     assert ("fill", "databases.register.wal_level", "logical") in offered
-    assert ("note", "databases.register", "1 张表没有主键或复制标识 (tables without a replica identity): public.keyless") in offered
+    assert ("note", "databases.register", "tables without a replica identity: 1 (public.keyless)") in offered
     assert found["problems"] == []
     assert source.admin_secret.read_text().strip() not in json.dumps(found)
     assert {path: path.read_bytes() for path in (city.folder / "inventory").iterdir()} == before

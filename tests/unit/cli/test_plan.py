@@ -72,7 +72,7 @@ def test_a_plan_is_kept_and_another_account_approves_it(monkeypatch: pytest.Monk
     assert digest in told
     assert "os:lin" in told
     assert "os:zhou" in told
-    assert "minutes of 3 November 现行 (in force)" in told
+    assert "minutes of 3 November in force" in told
     assert digest_of(capsys) == digest
 
 
@@ -142,7 +142,7 @@ def test_a_plan_that_misses_its_target_is_shown_kept_and_approved_only_with_a_re
     assert main(["plan", "--out", str(tmp_path / "best.json")]) == 3
     printed = capsys.readouterr()
     assert "target-missed" in printed.err
-    assert "计划摘要 (digest)" in printed.out
+    assert "digest: " in printed.out
     digest = json.loads((tmp_path / "best.json").read_text("utf-8"))["digest"]
     as_account(monkeypatch, ZHOU)
     assert main(["plan", "approve", digest[:12]]) == 2
@@ -164,7 +164,7 @@ def test_one_department_that_is_short_needs_a_reason_to_approve_and_shows_no_sla
     assert main(["plan", "approve", told["digest"][:12]]) == 2
     assert "phase-1 4/5, 1 short" in capsys.readouterr().err
     assert main(["plan", "what-if", "--wave", "1"]) == 0
-    assert "4 / 未达标，缺 1" in capsys.readouterr().out
+    assert "4 / not met, 1 short" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("inventory")
@@ -173,7 +173,7 @@ def test_the_frozen_baseline_is_what_targets_are_of(capsys: pytest.CaptureFixtur
     assert "no baseline is frozen" in capsys.readouterr().out
     assert main(["baseline", "freeze", "--reason", "document 12"]) == 0
     assert main(["plan"]) == 0
-    assert "冻结的基线" in capsys.readouterr().out
+    assert "the baseline frozen on" in capsys.readouterr().out
 
 
 def test_json_is_one_document_with_slack_also_when_a_target_is_missed(

@@ -109,7 +109,7 @@ CASES: dict[str, tuple[Callable[[City], None], tuple[str, ...], str, str]] = {
     "a plan's digest is outdated": (outdated_digest, (MOVABLE,), "changed-since", r"citizen-portal: .*900"),
     "a standing server has too little disk": (small_server, (MOVABLE,), "server-disk", r"portal-db-cloud has 10 GB"),
     "a cycle holds a system that is excluded": (on_a_classified_one, (MOVABLE,), "dependency-unknown", r"administrative-service\.yaml › L10"),
-    "the cloud's capacity is short": (capacity_short, (MOVABLE,), "beyond-limit", r"cloud vcpus"),
+    "the cloud's capacity is short": (capacity_short, (MOVABLE,), "beyond-limit", r"cloud vCPUs"),
 }  # fmt: skip
 
 
