@@ -55,7 +55,7 @@ def here(session: Session, now: dt.datetime | None = None) -> dict[str, Any]:
 def test_nothing_goes_before_acceptance_or_its_delay_and_backups_stay_longer(session: Session) -> None:
     folder = migrated(session)
     assert {name: each.bytes for name, each in here(session).items()} == {"relay": 1000, "cold": 5000}
-    assert all("30 days after" in each.kept or "180 days after" in each.kept for each in here(session).values())
+    assert all("30 days after" in str(each.kept) or "180 days after" in str(each.kept) for each in here(session).values())
     assert {name: bool(each.kept) for name, each in here(session, LATER).items()} == {"relay": False, "cold": True}
     assert not any(each.kept for each in here(session, MUCH_LATER).values())
     with Cleaning(session, SYSTEM) as cleaning, pytest.raises(Refused, match="nothing of it may be removed"):
@@ -66,13 +66,13 @@ def test_nothing_goes_before_acceptance_or_its_delay_and_backups_stay_longer(ses
 @pytest.mark.parametrize(("ending", "why"), [(None, "is under way"), (Ending.ROLLED_BACK_BEFORE, "was not accepted"), (Ending.CANCELLED, "was not accepted")])
 def test_what_was_not_accepted_keeps_everything_for_ever(session: Session, ending: Ending | None, why: str) -> None:
     migrated(session, ending=ending)
-    assert all(why in each.kept for each in here(session, MUCH_LATER).values())
+    assert all(why in str(each.kept) for each in here(session, MUCH_LATER).values())
 
 
 def test_a_retired_systems_backup_is_the_only_copy_and_never_goes(session: Session) -> None:
     folder = migrated(session, strategy="retire")
     found = here(session, MUCH_LATER)
-    assert (found["cold"].kept, found["relay"].kept) == ("the only copy of a system that was switched off", "")
+    assert (str(found["cold"].kept), found["relay"].kept) == ("the only copy of a system that was switched off", "")
     with Cleaning(session, SYSTEM, MUCH_LATER) as cleaning:
         cleaning.remove(digest_of(cleaning.find()))
     assert ((folder / "cold").is_dir(), (folder / "relay").exists()) == (True, False)
@@ -128,7 +128,7 @@ def test_hosts_and_databases_that_do_not_answer_are_said_and_touched_by_nobody(s
     with Cleaning(session, SYSTEM, MUCH_LATER) as cleaning:
         others = [each for each in cleaning.find() if each.place != "here"]
     assert {each.place for each in others} == {"weather-1", "database weather (source)"}
-    assert all("cannot be asked" in each.kept for each in others)
+    assert all("cannot be asked" in str(each.kept) for each in others)
 
 
 def test_old_disks_are_a_persons_work_after_the_delay_and_only_where_something_stays_behind(session: Session) -> None:

@@ -218,7 +218,7 @@ def test_in_an_inventory_with_errors_who_depends_on_it_is_named_with_file_line_a
     wrong.write_text("systems: 5\n", "utf-8")
     line = next(number for number, text in enumerate(file.read_text("utf-8").splitlines(), start=1) if SYSTEM in text)
     (left,) = [place for place in purge(capsys, 5)["left"] if place.startswith(str(file))]
-    assert left.startswith(f"{file}:{line}：")
+    assert left.startswith(f"{file}:{line}: ")
     assert f"remove {SYSTEM} from depends_on of {dependant}" in left
     wrong.unlink()
     assert purge(capsys, 0)["left"] == []
