@@ -148,13 +148,16 @@ def group_key(text: str) -> str:
     return _GROUP_ENDS.sub("", header_key(text)) or header_key(text)
 
 
-def in_group(form: Form, group: str, column: Column) -> bool:
-    """Whether a column's own words mean that column under this group: 名称 does under 系统基本情况, and does not under 承建单位."""
+def in_group(form: Form, group: str, column: Column, words: str) -> bool:
+    """Whether a column's own words mean that column under this group: 名称 does under 系统基本情况, and does not under 承建单位; 建设状态 and
+    是否涉密 are no machine's, whatever they stand under."""
     if not form.groups:
         return True
     about = form.groups.get(group_key(group))
     if column.field in {"level", "organisation_type", "department"}:
         return about in {"system", "department"}
+    if column.field in {"classified", "status"} and header_key(words) == header_key(column.zh):
+        return about is not None
     return about == "system" if column.need == "count" or column.field in {"id", "row_no"} else about is not None
 
 

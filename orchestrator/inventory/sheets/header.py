@@ -15,6 +15,7 @@ _BRACKETS = re.compile(r"[(（].*?[)）]")
 _NO_GROUP = re.compile(r"[::]|\d{4}年")
 _KEY_FIELDS = {"name", "path", "peer", "days"}
 _DEFAULT_FORMS = {"systems", "departments", "rooms"}
+_REFERENCES = {"departments", "rooms"}
 
 
 @dataclass
@@ -164,6 +165,8 @@ def _score(form: Form, table: Table, named: str) -> float:
     of_its_name = named in form.sheets
     if len(fields) < 3 or not fields & (_KEY_FIELDS | ({"address"} if of_its_name else set())):
         return 0.0
+    if form.id in _REFERENCES and table.classified:
+        return 0.0  # a list of departments does not say what is classified
     if form.id not in _DEFAULT_FORMS and "system" not in fields:
         return 0.0
     return len(fields) + (1.5 if of_its_name else 0.0) - 0.2 * len(table.unknown)
@@ -236,7 +239,7 @@ def _meant(form: Form, low: str, high: str, group: str) -> tuple[Column | None, 
     if over is not None and high and known_units(over) and (is_unit(low) or unit_said(over, low)):
         return over, True
     column = match(form, low)
-    return column, column is not None and in_group(form, group, column)
+    return column, column is not None and in_group(form, group, column, low)
 
 
 def _take_units(table: Table, line: Line) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from orchestrator.inventory.answers import classified
 from orchestrator.inventory.cells import not_known, plain
 from orchestrator.inventory.forms import Column
+from orchestrator.inventory.sheets.archive import column_of
 from orchestrator.inventory.sheets.header import Line, Table
 from orchestrator.inventory.values import listed_choice
 
@@ -75,6 +76,7 @@ def kind_of_row(table: Table, line: Line) -> Kind:
 
 _GUIDE = re.compile(r"^(?:填写|填报|填表)?(?:说明|要求|提示|示例|规则)[::]?$|^(?:栏次|列次|列号)$")
 _ORDINAL = re.compile(r"^[(\[]?(\d{1,3}|[甲乙丙丁戊己])[)\]]?$")
+_LETTER = re.compile(r"[A-Z]{1,2}")
 
 
 def _guides(table: Table, line: Line, own: list[int]) -> bool:
@@ -84,6 +86,9 @@ def _guides(table: Table, line: Line, own: list[int]) -> bool:
         texts = texts[1:]
         if not _is_full(table, line, own):
             return True
+    if len(texts) >= 3 and all(map(_LETTER.fullmatch, texts)):  # as the program letters its columns
+        numbers = [column_of(text.encode()) for text in texts]
+        return numbers == list(range(numbers[0], numbers[0] + len(numbers)))
     found = [_ORDINAL.match(text) for text in texts]
     if len(found) < 3 or not all(found):
         return False

@@ -365,7 +365,7 @@ class _SheetReader:
             self.wall.add(line)
             return
         self.withheld[line.number] = answer
-        if answer is None:
+        if answer is None and not self._says_yes(line):  # else no statement answers it, only the department at its cell
             self.unanswered.lacks(line.number, self._place(line))
         self._classified(raw, line, answered=answer is True, told=told)
 

@@ -216,3 +216,46 @@ def test_while_a_column_may_say_what_is_classified_nobody_is_asked_to_state_it(t
     answer_all(load([path]), tmp_path)
     after = counts(load([path]))
     assert (after["classified"], after["unanswered"], after["uncounted"]) == (1, 0, 1)
+
+
+def test_a_row_that_letters_the_columns_is_no_system(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "a.csv", "A,B,C,D,E,F,G,H,I", "市司法局,市直,政府,甲系统,应用系统,否,已建,,")
+    reading = load([path])
+    assert ([system.name for system in reading.inventory.systems], reading.rows, reading.questions) == (["甲系统"], 1, ())
+
+
+def test_what_is_no_machines_counts_under_any_known_group(tmp_path: Path) -> None:
+    workbook = Workbook()
+    sheet = workbook.active
+    assert sheet is not None
+    for row in (
+        ["基本情况", None, None, None, None, "安全情况", None, "运行"],
+        ["单位名称", "单位层级", "单位性质", "系统名称", "类别", "是否涉密", "等保级别", "建设状态"],
+        ["市城管局", "市直", "政府", "一网统管", "应用系统", "否", "三级", "已建"], ["市城管局", "市直", "政府", "蓝鲸系统", "应用系统", "是", "", "已建"],
+    ):  # fmt: skip
+        sheet.append(row)
+    for span in ("A1:E1", "F1:G1"):
+        sheet.merge_cells(span)
+    workbook.save(tmp_path / "a.xlsx")
+    reading = load([tmp_path / "a.xlsx"])
+    assert ([system.name for system in reading.inventory.systems], counts(reading)["classified"], reading.errors) == (["一网统管"], 1, [])
+
+
+def test_what_contradicts_itself_is_not_asked_again_and_again(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "a.csv", "市一医院,市直,事业单位,云豹系统,应用系统,否,已建,,,秘密", head=f"{HEAD},密级")
+    reading = load([path])
+    assert (reading.questions, [finding.code for finding in reading.errors]) == ((), ["classified-contradiction"])
+
+
+def test_signs_that_nobody_sees_make_no_other_name(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "a.csv", "市水利局,市直,政府,\u200b水资源\ufeff,应用系统,\u200b否,已建,,")
+    assert [system.name for system in load([path]).inventory.systems] == ["水资源"]
+
+
+def test_a_machine_without_any_name_is_told(tmp_path: Path) -> None:
+    head = "VM,Powerstate,Template,CPUs,Memory,Primary IP Address,Folder,Provisioned MiB,OS according to the VMware Tools,Cluster,Host"
+    rows = ("a-1,poweredOn,False,4,8192,10.1.1.1,/a,1024,CentOS,c,h", ",poweredOn,False,4,8192,,/a,1024,CentOS,c,h", ",poweredOn,False,4,8192,10.1.1.3,/a,1024,CentOS,c,h")
+    reading = load([write_csv(tmp_path / "vInfo.csv", *rows, head=head)])
+    assert [(finding.code, finding.cell) for finding in reading.findings if finding.code == "row-skipped"] == [("row-skipped", "A3")]
+    (question,) = [one for one in reading.questions if one.kind == "grouping"]
+    assert "2" in str(question.asks)
