@@ -18,7 +18,9 @@ def speaking(command: click.Command) -> click.Command:
     if isinstance(command, click.Group):
         for inner in command.commands.values():
             speaking(inner)
-    elif not any(parameter.name in ("lang", _LANGUAGE) for parameter in command.params):
+        if not command.invoke_without_command:
+            return command
+    if not any(parameter.name in ("lang", _LANGUAGE) for parameter in command.params):
         command.params.append(
             click.Option(
                 ["--lang", _LANGUAGE], type=click.Choice(texts.LANGUAGES), callback=_choose, expose_value=False, is_eager=True,
@@ -31,8 +33,11 @@ def speaking(command: click.Command) -> click.Command:
 _LANGUAGE = "spoken_language"
 
 
-def _choose(_ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
-    texts.use(value)
+def _choose(ctx: click.Context, _param: click.Parameter, value: str | None) -> None:
+    """What was said of the whole group holds for its command, unless the command says otherwise."""
+    if value is not None:
+        ctx.meta[_LANGUAGE] = value
+    texts.use(ctx.meta.get(_LANGUAGE))
 
 
 def shows(command: Command) -> Command:

@@ -26,6 +26,7 @@ HEADS = (
     "cli.head_wave", "cli.head_order", "cli.head_system", "cli.head_name", "cli.head_strategy", "cli.head_phase", "cli.head_window",
     "cli.head_end", "cli.head_rule",
 )  # fmt: skip
+KINDS = {"database": Name("数据库", "databases"), "application": Name("应用系统", "applications")}
 PHASE_HEADS = ("cli.head_phase", "cli.head_due", "cli.head_in_scope", "cli.head_needed", "cli.head_planned", "cli.head_slack")
 
 
@@ -243,7 +244,7 @@ def show(made: Plan, inventory: Inventory, verdicts: Mapping[str, Verdict], prog
             apart_from = say("cli.counted_apart", count=len(systems), strategy=strategy_name(strategy), systems=listed)
             click.echo(safe(f"  {apart_from}"))
     for phase in made.phases:
-        kinds = tuple(f"{count.part} {count.planned}/{count.needed}" for count in phase.by_kind)
+        kinds = tuple(f"{KINDS.get(count.part, count.part)} {count.planned}/{count.needed}" for count in phase.by_kind)
         met = sum(1 for count in phase.by_department if count.planned >= count.needed)
         click.echo(f"  {say('cli.phase_parts', phase=phase.id, kinds=kinds, met=met, departments=len(phase.by_department))}")
     for moved in made.moved:
