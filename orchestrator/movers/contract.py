@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from orchestrator.errors import Finding
+from orchestrator.texts import Words
 from orchestrator.tools.process import Register
 
 Facts = dict[str, Any]
@@ -125,7 +126,7 @@ class Comparison:
 
     items: int
     rows: int
-    differences: tuple[str, ...] = ()
+    differences: tuple[Words, ...] = ()
 
 
 class Mover(Protocol):
@@ -174,7 +175,7 @@ class Mover(Protocol):
         """``source``: leaves it exactly as it was before ``prepare``, and needs no target for it. ``target``: takes back
         what ``prepare`` made there; asked first, and allowed to fail."""
 
-    def protect(self, part: Part, side: str) -> str | None:
+    def protect(self, part: Part, side: str) -> Words | None:
         """``side`` is live. Where what we keep for the other side is about to fill its disk, it is given up, and what was done is
         returned in words: the copy, or the way back, is lost then. None: nothing was done."""
 
@@ -190,7 +191,7 @@ class Mover(Protocol):
     def armed(self, part: Part) -> bool:
         """Whether it does."""
 
-    def find_alarms(self, part: Part, marker: str) -> dict[str, str]:
+    def find_alarms(self, part: Part, marker: str) -> dict[str, Words]:
         """In the trial run: why going back would not be safe now, code → sentence; empty: it is. ``marker`` is new
         each time. Raises when a side cannot be seen."""
 

@@ -10,6 +10,8 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Protocol
 
+from orchestrator.texts import Words
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -26,8 +28,8 @@ class Change:
     """One difference, as a person reads it. ``restart``: nothing of it is in force before the server was restarted."""
 
     what: str
-    now: str
-    wanted: str
+    now: Words
+    wanted: Words
     restart: bool = False
 
 

@@ -276,7 +276,9 @@ def _must_be_equal(ctx: Context, tree: FileTree, plan: Merge, drained: Manifest,
     followed = set(plan.copy) - set(plan.both)
     ours = {name: entry for name, entry in drained.items() if name in followed}
     theirs = {name: entry for name, entry in live.items() if name in followed}
-    left = [line for line in differences(ours, theirs) if not line.startswith(".: ")]
+    ours.pop(".", None)  # the folder itself keeps its own times and rights
+    theirs.pop(".", None)
+    left = differences(ours, theirs)
     if left:
         raise StepFailed(
             say("steps.not_followed_files", count=len(left), some=tuple(left[:5])),

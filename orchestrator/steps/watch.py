@@ -39,7 +39,7 @@ def protect_live_side(ctx: Context) -> None:
     """The way back is given up before what it keeps fills the live side's disk: citizens come first. It is told and on record;
     whether to stay is a person's decision."""
     for mover, part in parts(ctx) if _replicated(ctx) else []:
-        given_up: str | None
+        given_up: Words | None
         try:
             given_up = mover.protect(part, "target")
         except TurnedBack:
@@ -47,8 +47,8 @@ def protect_live_side(ctx: Context) -> None:
         except Exception:  # noqa: BLE001 - the live side cannot be asked: that is an alarm of its own
             given_up = None
         if given_up:
-            ctx.records.event("way_back_given_up", {"database": part.name, "why": given_up})
-            ctx.say(given_up)
+            ctx.records.event("way_back_given_up", {"database": part.name, "why": kept(given_up)})
+            ctx.say(str(given_up))
 
 
 def _replicated(ctx: Context) -> bool:

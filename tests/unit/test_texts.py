@@ -92,6 +92,7 @@ ONE_LANGUAGE = (
     "hosts",
     "inventory",
     "journal",
+    "movers",
     "planning",
     "policy",
     "progress",

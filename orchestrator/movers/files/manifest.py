@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import Refused, ToolError
+from orchestrator.texts import Name, Words, say
 from orchestrator.tools.ssh import SshConnection
 
 MAX_LIST = 200_000_000
@@ -50,23 +51,27 @@ class Entry:
         """What the application reads."""
         return (self.kind, self.digest, self.link)
 
-    def differs(self, other: Entry) -> list[str]:
+    def differs(self, other: Entry) -> list[Name]:
         """In which respects, as people say them."""
         pairs = {
             "kind": (self.kind, other.kind), "content": (self.digest or self.link, other.digest or other.link), "mode": (self.mode, other.mode),
             "owner": (f"{self.user}:{self.group}", f"{other.user}:{other.group}"), "access list": (self.acl, other.acl),
             "attributes": (self.attributes, other.attributes),
         }  # fmt: skip
-        return [name for name, (mine, theirs) in pairs.items() if mine != theirs]
+        return [_RESPECTS[name] for name, (mine, theirs) in pairs.items() if mine != theirs]
 
 
 Manifest = dict[str, Entry]
+_RESPECTS = {
+    "kind": Name("类型", "kind"), "content": Name("内容", "content"), "mode": Name("权限", "mode"), "owner": Name("属主", "owner"),
+    "access list": Name("访问控制列表", "access list"), "attributes": Name("扩展属性", "attributes"),
+}  # fmt: skip
 
 
 def read_manifest(connection: SshConnection, path: str, only: Sequence[str] = (".",), *, timeout: float = 1800) -> Manifest:
     """Every entry below a folder, by its name relative to it. Raises ToolError for a file that is there and cannot be read."""
     if not re.fullmatch(r"/[^\x00\n\r]*", path):
-        raise Refused(f"{path[:200]!r} is no usable path", remedy="give an absolute path without line breaks")
+        raise Refused(say("movers.no_usable_path", path=path[:200]), remedy=say("movers.absolute_path"))
     starts = [name if name == "." else f"./{name}" for name in only]
     data = connection.output(["sh", "-c", _SCRIPT, "manifest", path, *starts], timeout, limit=MAX_LIST)
     listed, hashes, lists, attributes = data.split(b"\n==\n")[:4]
@@ -91,9 +96,7 @@ def _refuse_unreadable(connection: SshConnection, path: str, files: Sequence[str
     """A file that was listed, has no hash and is still there cannot be read: that is no vanishing."""
     for name in [name for name in files if name not in digests][:20]:
         if connection.run(["test", "-e", f"{path}/{name}"], timeout=20).code == 0:
-            raise ToolError(
-                f"{shown(name)} cannot be read", where=f"{connection.name}:{path}", remedy="let the account read it, then resume"
-            )
+            raise ToolError(say("movers.unreadable", name=shown(name)), where=f"{connection.name}:{path}", remedy=say("movers.let_read"))
 
 
 def _read_hashes(data: bytes) -> dict[str, str]:
@@ -141,15 +144,15 @@ def shown(name: str) -> str:
     return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
 
 
-def differences(here: Manifest, there: Manifest) -> list[str]:
+def differences(here: Manifest, there: Manifest) -> list[Words]:
     """Each entry that is not the same on both sides, with what differs."""
-    found = []
+    found: list[Words] = []
     for name in sorted(here.keys() | there.keys()):
         mine, theirs = here.get(name), there.get(name)
         if mine is None or theirs is None:
-            found.append(f"{shown(name)}: only on one side")
+            found.append(say("movers.one_side_only", name=shown(name)))
         elif respects := mine.differs(theirs):
-            found.append(f"{shown(name)}: {', '.join(respects)}")
+            found.append(say("movers.respects", name=shown(name), respects=tuple(respects)))
     return found
 
 

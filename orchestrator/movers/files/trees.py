@@ -20,6 +20,7 @@ from pathlib import Path
 from orchestrator.errors import Refused, ToolError
 from orchestrator.models import Host
 from orchestrator.progress import Progress
+from orchestrator.texts import say
 from orchestrator.tools import privilege, process, programs
 from orchestrator.tools.process import Register
 from orchestrator.tools.ssh import SshConnection
@@ -94,9 +95,7 @@ class Rsync:
             if dry_run:
                 return pulled
             if not _PATH.fullmatch(delete_to) or _inside(delete_to, target_path):
-                raise Refused(
-                    "the quarantine folder must be absolute and outside of the tree", where=delete_to, remedy="choose another folder"
-                )
+                raise Refused(say("movers.quarantine_absolute"), where=delete_to, remedy=say("movers.other_folder"))
             keep = ["--backup", f"--backup-dir={delete_to}", "--mkpath", *([f"--chown={_owner(owner)}"] if owner else []), *ids]
             push = [
                 *common,
@@ -156,13 +155,13 @@ class Rsync:
             said = done.stderr.strip()[-1500:]
             unknown = "Host key verification failed" in said
             raise ToolError(
-                f"rsync ended with {done.code}: {said}",
+                say("movers.rsync_ended", code=done.code, said=said),
                 where=label,
-                remedy="compare the host's fingerprint, then: orchestrator hosts trust" if unknown else "mend what it says, then resume",
+                remedy=say("movers.compare_fingerprint") if unknown else say("movers.mend_then"),
                 retryable=not unknown,
             )
         if done.truncated:
-            raise ToolError("the list of changes is too long to be kept", where=label, remedy="split the file tree in the inventory")
+            raise ToolError(say("movers.too_long"), where=label, remedy=say("movers.split_tree"))
         return _report(done.stdout, done.seconds)
 
     def _relay(self, source: Host, path: str) -> Path:
@@ -250,7 +249,7 @@ def _remote(host: Host, path: str) -> str:
 
 def _absolute(path: str) -> str:
     if not _PATH.fullmatch(path) or "/../" in f"{path}/" or path.strip("/") == "":
-        raise Refused(f"{path[:200]!r} is no usable path", remedy="give an absolute path below / without .. and line breaks")
+        raise Refused(say("movers.no_usable_path", path=path[:200]), remedy=say("movers.absolute_below"))
     return path
 
 
@@ -260,7 +259,7 @@ def _inside(path: str, tree: str) -> bool:
 
 def _owner(text: str) -> str:
     if not re.fullmatch(r"[a-z0-9_][a-z0-9_-]{0,31}(:[a-z0-9_][a-z0-9_-]{0,31})?", text):
-        raise Refused(f"{text[:80]!r} is no owner", remedy="write user or user:group")
+        raise Refused(say("movers.no_owner", text=text[:80]), remedy=say("movers.write_owner"))
     return text
 
 
@@ -275,7 +274,7 @@ def _list_file(only: Sequence[str] | None) -> Iterator[Path | None]:
         return
     for path in only:
         if path.startswith("/") or ".." in path.split("/") or "\0" in path:
-            raise Refused(f"{path[:200]!r} is not relative to the tree", remedy="give relative paths without ..")
+            raise Refused(say("movers.not_relative", path=path[:200]), remedy=say("movers.give_relative"))
     with tempfile.NamedTemporaryFile(prefix="or-") as file:
         file.write(b"".join(os.fsencode(path) + b"\0" for path in only))
         file.flush()

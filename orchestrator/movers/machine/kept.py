@@ -15,6 +15,7 @@ from typing import Protocol
 
 from orchestrator.errors import ToolError
 from orchestrator.hosts.services import Placed, ServiceManager
+from orchestrator.texts import say
 from orchestrator.tools.ssh import SshConnection
 
 CLUSTER_SECONDS = 180.0
@@ -80,11 +81,13 @@ class KeptCluster:
 
     def shut(self) -> None:
         if self.is_up() and self._pg_ctl("stop", "-m", "fast", "-w", "-t", f"{CLUSTER_SECONDS:g}") != 0:
-            raise ToolError(f"{self.name} does not stop", where=self.connection.name, remedy="stop it by hand, then resume")
+            raise ToolError(say("movers.does_not_stop", name=self.name), where=self.connection.name, remedy=say("movers.stop_by_hand"))
 
     def start(self, environment: Mapping[str, str]) -> None:  # noqa: ARG002 - a server is told where it is by its configuration
         if not self.is_up() and self._pg_ctl("start", "-w", "-t", f"{CLUSTER_SECONDS:g}", "-l", self._log) != 0:
-            raise ToolError(f"{self.name} does not start", where=self.connection.name, remedy=f"read {self._log}, mend it, then resume")
+            raise ToolError(
+                say("movers.does_not_start", name=self.name), where=self.connection.name, remedy=say("movers.read_log", log=self._log)
+            )
 
     def restore(self) -> None:
         self.start({})

@@ -17,6 +17,7 @@ from orchestrator.movers.mariadb import accounts, check, definitions, dumps, rec
 from orchestrator.movers.mariadb.accounts import Account
 from orchestrator.movers.mariadb.connections import Connection, connect, fill, names_of, quote
 from orchestrator.movers.mariadb.following import backup_path, create_database
+from orchestrator.texts import Words, say
 from orchestrator.tools.process import Stopped
 
 LENT = "lent"
@@ -42,8 +43,8 @@ def back_up(part: Part, hands: Hands) -> Facts:
             raise
         except ToolError as error:
             raise StepFailed(
-                f"{part.name} cannot be backed up: {error.what}", where=part.name,
-                remedy="mend that, then migrate again; nothing of the source was touched",
+                say("mariadb.no_backup", name=part.name, said=error.says), where=part.name,
+                remedy=say("mariadb.mend_untouched"),
             ) from error  # fmt: skip
         differ = definitions.changes(before, definitions.take(target, names, part.admin, schema=names.rehearsal))
         if not filecmp.cmp(path, again, shallow=False):
@@ -53,19 +54,19 @@ def back_up(part: Part, hands: Hands) -> Facts:
         rows = sum(int(target.scalar(fill("SELECT COUNT(*) FROM {}", [names.rehearsal, name.removeprefix("table ")])) or 0) for name in tables)
     if differ:
         raise StepFailed(
-            f"the restored backup differs in {len(differ)} points: {'; '.join(map(str, differ[:_SHOWN]))}", where=part.name,
-            remedy="a backup that is not the same is none: report what differs; nothing of the source was touched",
+            say("mariadb.backup_differs", count=len(differ), some=tuple(differ[:_SHOWN])), where=part.name,
+            remedy=say("mariadb.backup_none"),
         )  # fmt: skip
     return {"bytes": size, "tables": len(tables), "rows": rows, "folder": str(path)}
 
 
-def _first_difference(here: Path, there: Path) -> str:
+def _first_difference(here: Path, there: Path) -> Words:
     with here.open("rb") as one, there.open("rb") as other:
         for number, (line, copied) in enumerate(zip(one, other, strict=False), start=1):
             if line != copied:  # of the line only what is no citizen's
                 word = re.match(rb"[A-Za-z /*!0-9-]{0,40}`?[^`]{0,64}`?", line)
-                return f"its dump is another from line {number} on: {word[0].decode('utf-8', 'replace') if word else ''} …"
-    return "its dump is shorter or longer"
+                return say("mariadb.dump_line", number=number, word=word[0].decode('utf-8', 'replace') if word else '')
+    return say("mariadb.dump_length")
 
 
 def backed_up(part: Part) -> bool:

@@ -16,6 +16,7 @@ from orchestrator.errors import StepFailed
 from orchestrator.movers.contract import Part
 from orchestrator.movers.mariadb.connections import Connection
 from orchestrator.movers.names import Names
+from orchestrator.texts import Words, say
 
 WORKERS = 4
 """A replica with one was seen 7 s behind under 300 transactions a second (field notes)."""
@@ -86,14 +87,14 @@ def read_channel(connection: Connection, channel: str) -> dict[str, Any] | None:
     return None
 
 
-def find_problem(connection: Connection, channel: str) -> str:
+def find_problem(connection: Connection, channel: str) -> Words:
     """Why it does not follow, in words; empty when it does, or is just connecting."""
     row = read_channel(connection, channel)
     if row is None:
-        return f"replication {channel} is not there, so it is not running"
+        return say("mariadb.no_channel", channel=channel)
     said = str(row.get("Last_SQL_Error") or row.get("Last_IO_Error") or "").strip()
     if row["Slave_SQL_Running"] != "Yes" or row["Slave_IO_Running"] == "No":
-        return f"replication {channel} is not running" + (f": {said}" if said else "")
+        return say("mariadb.stopped_said", channel=channel, said=said) if said else say("mariadb.stopped", channel=channel)
     return ""
 
 
@@ -110,9 +111,9 @@ def wait_following(connection: Connection, channel: str, *, limit: float) -> Non
         row = read_channel(connection, channel) or {}
         failed = find_problem(connection, channel) if row.get("Last_SQL_Errno") or row.get("Last_IO_Errno") else ""
         if failed or time.monotonic() > until:
-            why = failed or find_problem(connection, channel) or f"it says {row.get('Slave_IO_State')}"
+            why = failed or find_problem(connection, channel) or say("mariadb.io_state", state=str(row.get("Slave_IO_State")))
             raise StepFailed(
-                f"replication does not come up: {why}", where=channel, remedy="mend what the server says, then migrate again"
+                say("mariadb.not_up", why=why), where=channel, remedy=say("mariadb.mend_server")
             )
         time.sleep(0.05)
 

@@ -16,7 +16,7 @@ from orchestrator.texts.names import side_name
 
 COPIED = "copied"
 """The word under which each side remembers how it was defined right after the copy."""
-_HAND = "take it over on the other side by hand and migrate the copy again, or undo it; `cancel` leaves the source as it was"
+_HAND = say("mariadb.by_hand")
 
 
 def findings(part: Part, moment: Moment, hands: Hands) -> list[Finding]:
@@ -31,14 +31,14 @@ def findings(part: Part, moment: Moment, hands: Hands) -> list[Finding]:
     try:
         return found + _across(part, moment)
     except (Lost, pymysql.err.Error) as error:
-        return [*found, _finding(part, "no-answer", f"both sides cannot be asked: {words_of(error)}", "try it again when both answer")]
+        return [*found, _finding(part, "no-answer", say("mariadb.both_not_asked", said=words_of(error)), say("mariadb.try_again"))]
 
 
 def refuse(part: Part, hands: Hands) -> None:
     """Raises Refused with every reason, before anything is touched: somebody else may use the target."""
     found = [finding for finding in findings(part, Moment.COPY, hands) if finding.severity == "error"]
     if found:
-        raise Refused(f"{len(found)} reasons not to copy {part.name}", findings=found, where=part.name)
+        raise Refused(say("mariadb.reasons_against", count=len(found), name=part.name), findings=found, where=part.name)
 
 
 def _of_side(part: Part, side: str, moment: Moment) -> list[Finding]:
@@ -47,7 +47,7 @@ def _of_side(part: Part, side: str, moment: Moment) -> list[Finding]:
             return _ask_side(part, connection, side, moment)
     except (Lost, LookupError, pymysql.err.Error) as error:
         said = words_of(error)
-        return [_finding(part, "no-answer", f"the {side} cannot be asked: {said}", "start it, or correct the account in the inventory")]
+        return [_finding(part, "no-answer", say("mariadb.side_not_asked", side=side_name(side), said=said), say("mariadb.start_or_account"))]
 
 
 def _ask_side(part: Part, connection: Connection, side: str, moment: Moment) -> list[Finding]:
@@ -58,17 +58,18 @@ def _ask_side(part: Part, connection: Connection, side: str, moment: Moment) -> 
     questions = EITHER_SIDE + (SOURCE if side == "source" else TARGET)
     for question in questions:
         found += _ask(part, connection, question, side)
-    found += [_finding(part, "standing-transaction", text, "commit or roll it back") for text in find_standing_transactions(connection)]
+    found += [_finding(part, "standing-transaction", text, say("mariadb.commit_or_roll_back")) for text in find_standing_transactions(connection)]
     for other in channel.other_channels(connection, names):
-        found.append(_finding(part, "inbound-replication", f"the {side} follows another server by {other}", "end that replication first"))
+        message: Words = say("mariadb.follows_other", side=side_name(side), other=other)
+        found.append(_finding(part, "inbound-replication", message, say("mariadb.end_replication")))
     if records.is_ours(connection, names) is False:
-        message = f"database {names.schema} on the {side} does not bear our mark"
-        found.append(_finding(part, "our-name-taken", message, "it is not ours: rename or drop it"))
+        message = say("mariadb.not_ours", schema=names.schema, side=side_name(side))
+        found.append(_finding(part, "our-name-taken", message, say("mariadb.rename_or_drop")))
     if side == "source":
         found += _find_account_problems(part, connection)
     elif moment is Moment.COPY:
         found += [
-            _finding(part, "target-account", f"account {known.account} is on the target already", "the target's server must be empty")
+            _finding(part, "target-account", say("mariadb.account_there", account=str(known.account)), say("mariadb.target_empty"))
             for known in accounts.read_accounts(connection, part.admin)
             if not _was_made_by_us(connection, names, known.account)
         ]
@@ -79,8 +80,8 @@ def _find_missing_rights(part: Part, connection: Connection) -> list[Finding]:
     grants = [str(row[0]) for row in connection.execute("SHOW GRANTS")]
     if any(grant.startswith("GRANT ALL PRIVILEGES ON *.* TO") and "WITH GRANT OPTION" in grant for grant in grants):
         return []
-    message = f"our account {part.admin} lacks rights: it needs ALL PRIVILEGES ON *.* WITH GRANT OPTION"
-    return [_finding(part, "engine-rights", message, "give the engine an account of its own with these rights")]
+    message = say("mariadb.lacks_rights", admin=part.admin)
+    return [_finding(part, "engine-rights", message, say("mariadb.own_account"))]
 
 
 def _ask(part: Part, connection: Connection, question: Question, side: str) -> list[Finding]:
@@ -94,12 +95,16 @@ def _ask(part: Part, connection: Connection, question: Question, side: str) -> l
     try:
         rows = connection.execute(text, *order)
     except pymysql.err.Error as error:  # another product or version: its words are the finding
-        message = f"the {side} cannot be asked for “{question.code}”: {words_of(error)}"
-        return [_finding(part, question.code, message, question.remedy)]
+        message = say("mariadb.question_not_asked", side=side_name(side), code=question.code, said=words_of(error))
+        return [_finding(part, question.code, message, question.mend)]
     return [
-        Finding(question.code, question.severity, f"{part.name}: {sentence}", question.remedy, system=part.system)
-        for (sentence,) in rows
+        Finding(question.code, question.severity, say("error.of", name=part.name, said=question.says(*map(_text, row))), question.mend, system=part.system)
+        for row in rows
     ]
+
+
+def _text(value: object) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def _find_account_problems(part: Part, connection: Connection) -> list[Finding]:
@@ -107,19 +112,19 @@ def _find_account_problems(part: Part, connection: Connection) -> list[Finding]:
     known = accounts.read_accounts(connection, part.admin)
     own = [each for each in known if each.account.user == part.role]
     if part.role in accounts.SYSTEM or part.role == part.admin:
-        message = f"the application's account {part.role} is the administrators' or the engine's"
-        found.append(_finding(part, "superuser-application", message, "it cannot be shut out: give the application an ordinary account"))
+        message = say("mariadb.is_administrator", role=part.role)
+        found.append(_finding(part, "superuser-application", message, say("mariadb.ordinary_account")))
     elif part.role and not own:
-        message = f"the application's account {part.role} does not exist"
-        found.append(_finding(part, "role-missing", message, "correct the role in the inventory"))
+        message = say("mariadb.no_account", role=part.role)
+        found.append(_finding(part, "role-missing", message, say("mariadb.correct_role")))
     for each in own:
         if each.account.host != "%":
-            message = f"account {each.account} may log in from {each.account.host} only"
-            remedy = f"a gateway of the cloud could not: RENAME USER … TO {part.role}@'%', and limit hosts by the network"
+            message = say("mariadb.account_host", account=str(each.account), host=each.account.host)
+            remedy = say("mariadb.account_host_remedy", role=part.role)
             found.append(_finding(part, "account-host", message, remedy))
     for account, powers in accounts.find_powerful(connection, part.admin):
-        message = f"account {account} has {', '.join(powers)}: it can write where no fence and no copy sees it"
-        found.append(_finding(part, "superuser-application", message, "REVOKE them: an application needs rights on its database only"))
+        message = say("mariadb.powers", account=str(account), powers=tuple(powers))
+        found.append(_finding(part, "superuser-application", message, say("mariadb.revoke")))
     return found
 
 
@@ -136,11 +141,11 @@ def _across(part: Part, moment: Moment) -> list[Finding]:
     found = []
     names = names_of(part)
     with connect(part, "source") as source, connect(part, "target") as target:
-        for variable, why in (("server_id", "each would take the other's changes for its own"), ("gtid_domain_id", "positions would mix")):
+        for variable, why in (("server_id", say("mariadb.why_server_id")), ("gtid_domain_id", say("mariadb.why_domain_id"))):
             values = [connection.scalar(f"SELECT @@GLOBAL.{variable}") for connection in (source, target)]
             if values[0] == values[1]:
-                message = f"{variable} is {values[0]} on both sides: {why}"
-                found.append(_finding(part, "same-number", message, f"give the target a {variable} of its own in its configuration"))
+                message = say("mariadb.same_number", variable=variable, number=values[0], why=why)
+                found.append(_finding(part, "same-number", message, say("mariadb.own_number", variable=variable)))
         if moment is Moment.COPY:
             found += _compare_settings(part, source, target)
             return found
@@ -150,7 +155,7 @@ def _across(part: Part, moment: Moment) -> list[Finding]:
         before = definitions.take(source, names, part.admin)
         after = definitions.take(target, names, part.admin)
     for change in definitions.changes(before, after):
-        found.append(_finding(part, "sides-differ", f"source and target differ: {change}", _HAND))
+        found.append(_finding(part, "sides-differ", say("mariadb.sides_differ", change=change), _HAND))
     return found
 
 
@@ -159,13 +164,13 @@ def _compare_settings(part: Part, source: Connection, target: Connection) -> lis
     here, there = definitions.take_settings(source), definitions.take_settings(target)
     for name in sorted({*here, *there}):
         if here.get(name) != there.get(name):
-            message = f"{name} is “{here.get(name)}” on the source and “{there.get(name)}” on the target"
-            found.append(_finding(part, "setting-differs", message, "write the source's value into the target's configuration"))
+            message = say("mariadb.setting_differs", name=name, here=str(here.get(name)), there=str(there.get(name)))
+            found.append(_finding(part, "setting-differs", message, say("mariadb.write_setting")))
     for name in ("max_allowed_packet", "max_connections"):
         room, needed = (connection.scalar(f"SELECT @@GLOBAL.{name}") for connection in (target, source))
         if room < needed:
-            message = f"{name} is {room} on the target and {needed} on the source"
-            found.append(_finding(part, "setting-differs", message, "make it as large as the source's"))
+            message = say("mariadb.setting_small", name=name, room=room, needed=needed)
+            found.append(_finding(part, "setting-differs", message, say("mariadb.make_large")))
     return found
 
 

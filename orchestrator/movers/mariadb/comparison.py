@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from orchestrator.movers.mariadb.connections import Connection, fill
 from orchestrator.movers.names import Names
+from orchestrator.texts import Words, say
 
 Sum = tuple[int, str]
 """Rows, and the two sums as text."""
@@ -73,13 +74,14 @@ def sum_all(connection: Connection, names: Names, tell: Callable[[int, int], Non
     return found
 
 
-def differences(here: Mapping[str, Sum], there: Mapping[str, Sum]) -> list[str]:
+def differences(here: Mapping[str, Sum], there: Mapping[str, Sum]) -> list[Words]:
     """Each table that is not the same, in words."""
-    found = []
+    found: list[Words] = []
     for table in sorted({*here, *there}):
         if table not in here or table not in there:
-            found.append(f"table {table} is on one side only")
+            found.append(say("mariadb.table_one_side", table=table))
         elif here[table] != there[table]:
             rows, others = here[table][0], there[table][0]
-            found.append(f"table {table}: {rows} rows and {others}" if rows != others else f"table {table}: {rows} rows, with other contents")
+            differ = say("mariadb.rows_differ", table=table, rows=rows, others=others)
+            found.append(differ if rows != others else say("mariadb.contents_differ", table=table, rows=rows))
     return found

@@ -11,6 +11,7 @@ from pathlib import Path
 from orchestrator.errors import ToolError
 from orchestrator.movers.contract import Hands, Part
 from orchestrator.movers.mariadb.connections import Connection
+from orchestrator.texts import say
 from orchestrator.tools import process, programs
 
 LIMIT_SECONDS = 24 * 3600.0
@@ -65,7 +66,7 @@ def read_position(path: Path, source: Connection) -> str:
         match = _POSITION.search(dumped.read(_HEAD_BYTES).decode("utf-8", "replace"))
     gtid = source.scalar("SELECT BINLOG_GTID_POS(%s, %s)", match[1], int(match[2])) if match else None
     if gtid is None:
-        raise ToolError("the dump names no position", where=str(path), remedy="look at the source's binary log, then migrate again")
+        raise ToolError(say("mariadb.no_position"), where=str(path), remedy=say("mariadb.look_log"))
     return str(gtid)
 
 

@@ -12,6 +12,7 @@ from orchestrator.movers.mariadb.accounts import Account
 from orchestrator.movers.mariadb.connections import Connection, connect, fill, names_of
 from orchestrator.movers.mariadb.side import KEPT
 from orchestrator.movers.names import Names
+from orchestrator.texts import Words, say
 from orchestrator.tools.process import Stopped
 
 LAG_SECONDS = 0.15
@@ -112,7 +113,7 @@ def _copy(part: Part, hands: Hands, source: Connection, target: Connection) -> t
             raise TurnedBack(where=part.name) from error
         raise
     except ToolError as error:
-        raise StepFailed(f"{part.name} cannot be copied: {error.what}", where=part.name, remedy="mend that, then migrate again") from error
+        raise StepFailed(say("mariadb.no_copy", name=part.name, said=error.says), where=part.name, remedy=say("mariadb.mend_migrate")) from error
     finally:
         path.unlink(missing_ok=True)
     return size, position
@@ -147,11 +148,11 @@ def _facts(part: Part, source: Connection, target: Connection, hands: Hands, *, 
             break
         _look_up(hands, part)
         if problem := channel.find_problem(target, names.forward):
-            raise StepFailed(f"{part.name}: {problem}", where=part.name, remedy="mend what the server says, then migrate again")
+            raise StepFailed(say("mariadb.of", name=part.name, said=problem), where=part.name, remedy=say("mariadb.mend_server"))
         if time.monotonic() - began > IN_STEP_SECONDS:
-            raise StepFailed(f"{part.name}: the target does not catch up", where=part.name, remedy="look at its disk and processors")
+            raise StepFailed(say("mariadb.no_catch_up", name=part.name), where=part.name, remedy=say("mariadb.look_disk"))
         if time.monotonic() - said > 10:
-            hands.say(f"{part.name}: the target is not in step yet")
+            hands.say(str(say("mariadb.not_yet", name=part.name)))
             said = time.monotonic()
         time.sleep(0.2)
     tables = source.scalar("SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = %s", part.name)
@@ -165,9 +166,9 @@ def _remember(part: Part, source: Connection, target: Connection, names: Names) 
     differ = definitions.changes(before, after)
     if differ:
         raise StepFailed(
-            f"the copy of {part.name} is not the same as its source in {len(differ)} points: {'; '.join(map(str, differ[: definitions.SHOWN]))}",
+            say("mariadb.copy_differs", name=part.name, count=len(differ), some=tuple(differ[: definitions.SHOWN])),
             where=part.name,
-            remedy="the source is left as it was; report it, this kind of object is not carried yet",
+            remedy=say("mariadb.report_it"),
         )
     for connection, found in ((source, before), (target, after)):
         records.write_word(connection, names, check.COPIED, definitions.write(found))
@@ -206,7 +207,7 @@ def _withdraw_source(part: Part, source: Connection, names: Names) -> None:
         return
     if not fence.control(source, names).open:
         raise StepFailed(
-            f"{part.name}: the source is closed, and only an opening lets its accounts in again", where=part.name, remedy="`orchestrator resume`"
+            say("mariadb.source_closed", name=part.name), where=part.name, remedy=say("mariadb.resume")
         )
     position, workers = (records.read_word(source, names, word) for word in (_SLAVE_POSITION, _WORKERS))
     if position is not None and workers is not None:
@@ -232,18 +233,18 @@ def arm(part: Part, marker: str) -> Facts:
             kept = records.read_word(target, names, KEPT)
             if kept is None:
                 raise StepFailed(
-                    f"{part.name}: nothing says from where the source must follow", where=part.place("target").address,
-                    remedy="the way back is lost: a person decides whether to stay",
+                    say("mariadb.no_start", name=part.name), where=part.place("target").address,
+                    remedy=say("mariadb.way_back_lost"),
                 )  # fmt: skip
             channel.subscribe(source, part, "target", names.back, kept)
         channel.follow(source, names.back)
         channel.wait_following(source, names.back, limit=ROUND_TRIP_SECONDS)
         lag = fence.round_trip(target, source, names, marker, limit=ROUND_TRIP_SECONDS)
         if lag is None:
-            why = channel.find_problem(source, names.back) or "no word of its server says why"
+            why = channel.find_problem(source, names.back) or say("mariadb.no_word")
             raise StepFailed(
-                f"{part.name}: nothing flows back within {ROUND_TRIP_SECONDS:.0f} s: {why}", where=part.place("source").address,
-                remedy="look at the replication on the source",
+                say("mariadb.no_flow_back", name=part.name, seconds=ROUND_TRIP_SECONDS, why=why), where=part.place("source").address,
+                remedy=say("mariadb.look_source"),
             )  # fmt: skip
     return {"lag_ms": round(lag * 1000, 1)}
 
@@ -255,18 +256,18 @@ def armed(part: Part) -> bool:
         return channel.read_channel(target, names.forward) is None and channel.is_following(source, names.back)
 
 
-def find_alarms(part: Part, marker: str) -> dict[str, str]:
+def find_alarms(part: Part, marker: str) -> dict[str, Words]:
     """Why going back would not be safe now."""
     names = names_of(part)
     with connect(part, "source") as source, connect(part, "target") as target:
         if problem := channel.find_problem(source, names.back):
-            return {f"{part.name} worker": f"{part.name}: {problem}"}
+            return {f"{part.name} worker": say("mariadb.of", name=part.name, said=problem)}
         lag = fence.round_trip(target, source, names, marker, limit=5.0)
         if lag is None:
-            return {f"{part.name} lag": f"{part.name}: the source is more than 5 s behind"}
+            return {f"{part.name} lag": say("mariadb.behind", name=part.name)}
         found = check.find_log_obstacles(target)
         numbers.set_numbers(source, names, numbers.read_numbers(target, names))
-    return {f"{part.name} log": f"{part.name}: the target does not keep what the way back needs: {'; '.join(map(str, found))}"} if found else {}
+    return {f"{part.name} log": say("mariadb.log_not_kept", name=part.name, found=tuple(found))} if found else {}
 
 
 def disarm(part: Part, side: str) -> None:

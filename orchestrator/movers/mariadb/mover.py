@@ -10,6 +10,7 @@ from orchestrator.errors import Finding, TurnedBack
 from orchestrator.movers.contract import Comparison, Direction, Facts, Hands, Moment, Part, Place, Progress
 from orchestrator.movers.mariadb import alone, backup, check, citizen, comparison, definitions, following, side, snapshots
 from orchestrator.movers.mariadb.connections import connect, names_of
+from orchestrator.texts import Words
 
 
 class MariadbMover:
@@ -61,7 +62,7 @@ class MariadbMover:
     def withdraw(self, part: Part, side: str) -> None:
         following.withdraw(part, side)
 
-    def protect(self, part: Part, side: str) -> str | None:  # noqa: ARG002 - the contract's
+    def protect(self, part: Part, side: str) -> Words | None:  # noqa: ARG002 - the contract's
         """Nothing is kept for a follower that the server would not keep anyhow: its own binary log, for as long as it says."""
         return None
 
@@ -85,7 +86,7 @@ class MariadbMover:
     def armed(self, part: Part) -> bool:
         return following.armed(part)
 
-    def find_alarms(self, part: Part, marker: str) -> dict[str, str]:
+    def find_alarms(self, part: Part, marker: str) -> dict[str, Words]:
         return following.find_alarms(part, marker)
 
     def open_alone(self, part: Part, attempt: str, token: int) -> Facts:
@@ -108,7 +109,7 @@ class MariadbMover:
         with connect(part, direction.live) as live, connect(part, direction.other) as other:
             defined = definitions.changes(definitions.take(live, names, part.admin), definitions.take(other, names, part.admin))
         rows = sum(counted for counted, _ in here.values())
-        return Comparison(len(here), rows, (*comparison.differences(here, there), *map(str, defined)))
+        return Comparison(len(here), rows, (*comparison.differences(here, there), *defined))
 
     def _read(self, part: Part, place: str, name: str, tell: Any) -> dict[str, comparison.Sum]:
         with connect(part, place) as connection:

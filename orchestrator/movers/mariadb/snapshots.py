@@ -16,7 +16,7 @@ from orchestrator.movers.mariadb import comparison
 from orchestrator.movers.mariadb.comparison import Sum
 from orchestrator.movers.mariadb.connections import Connection, fill, words_of
 from orchestrator.movers.names import Names
-from orchestrator.texts import kept
+from orchestrator.texts import kept, say
 
 LOOK_SECONDS = 0.05
 BEAT_SECONDS = 60.0
@@ -99,14 +99,14 @@ def read_sums(connection: Connection, names: Names, name: str, tell: Callable[[i
         if rows:
             asked, beat, done, problem = rows[0]
             if problem:
-                raise StepFailed(f"the snapshot of {where} cannot be read: {problem}", where=where, remedy="the comparison is made anew")
+                raise StepFailed(say("mariadb.snapshot_unread", where=where, problem=problem), where=where, remedy=say("mariadb.compare_anew"))
             if done:
                 break
             if beat != heard:
                 heard, until = beat, time.monotonic() + BEAT_SECONDS
         if time.monotonic() > until:
             raise StepFailed(
-                f"nobody holds the snapshot of {where} any more", where=where, remedy="its guard has ended: the comparison is made anew"
+                say("mariadb.snapshot_gone", where=where), where=where, remedy=say("mariadb.guard_ended")
             )
         counted = connection.scalar(fill("SELECT COUNT(*) FROM {} WHERE name = %s", [names.schema, "snapshot_sum"]), name)
         tell(int(counted or 0), tables)

@@ -15,7 +15,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from orchestrator.errors import StepFailed, ToolError
+from orchestrator.errors import StepFailed, ToolError, words_of
 from orchestrator.movers.contract import Facts, Hands, Part
 from orchestrator.movers.postgresql import comparison, derived, dumps, fingerprint, functions, records, roles, settings_kept
 from orchestrator.movers.postgresql import target as target_side
@@ -25,6 +25,7 @@ from orchestrator.movers.postgresql.fingerprint import Change
 from orchestrator.movers.postgresql.reach import connect, dsn_of, names_of
 from orchestrator.movers.postgresql.settings_kept import Setting
 from orchestrator.movers.postgresql.waiting import Patience
+from orchestrator.texts import Words, kept, say
 from orchestrator.tools.process import Stopped
 
 SHOWN = 20
@@ -33,11 +34,8 @@ _OF_THE_CLUSTER = re.compile(r"^(database$|setting |role |membership |publicatio
 _NOT_IN_A_DUMP = ("not enforced as usual",)
 _CAUSE = re.compile(r"(?:ERROR|FATAL|错误|致命错误):\s+(.*)")
 _OF_A_CHECK = re.compile("violates check constraint|检查约束")
-_MEND_TARGET = "mend it on the target's server, then migrate again; nothing of the source was touched"
-_MEND_CHECK = (
-    "this check looks at more than its row, so no backup of PostgreSQL's can be restored with it: make it a foreign key or a trigger"
-    " on the source, or correct the rows, then migrate again; nothing was touched"
-)
+_MEND_TARGET = say("postgresql.mend_target_untouched")
+_MEND_CHECK = say("postgresql.mend_check")
 
 
 def back_up(part: Part, hands: Hands) -> Facts:
@@ -60,12 +58,12 @@ def back_up(part: Part, hands: Hands) -> Facts:
             derived.refresh_views(source, copy, names, Patience(say=hands.say, should_stop=hands.should_stop))
             _let_rehearse(part, source, copy, carried)
             differ = comparison.differences(expected, comparison.checksums(copy, names, part.role))
-            differ += [str(change) for change in _changes(definitions, fingerprint.take(copy, names))]
+            differ += [change.says for change in _changes(definitions, fingerprint.take(copy, names))]
     if differ:
         raise StepFailed(
-            f"the restored backup differs in {len(differ)} points: {'; '.join(differ[:SHOWN])}",
+            say("postgresql.backup_differs", count=len(differ), some=tuple(differ[:SHOWN])),
             where=part.name,
-            remedy="a backup that is not the same is none: report what differs; nothing of the source was touched",
+            remedy=say("postgresql.backup_none"),
         )
     rows = sum(table.rows for table in expected.values())
     return {"bytes": size, "tables": len(expected), "rows": rows, "folder": str(folder), "snapshot": snapshot}
@@ -79,22 +77,22 @@ def _dump(part: Part, hands: Hands, folder: Path, snapshot: str, holder: Connect
         raise
     except ToolError as error:
         raise StepFailed(
-            f"{part.name} cannot be backed up: {_why(error, holder)}", where=part.name, remedy="mend that, then migrate again"
+            say("postgresql.no_backup", name=part.name, why=_why(error, holder)), where=part.name, remedy=say("postgresql.mend_migrate")
         ) from error
 
 
-def _why(error: ToolError, holder: Connection) -> str:
+def _why(error: ToolError, holder: Connection) -> Words:
     """The cause instead of its consequence: a snapshot is invalid because its session was ended."""
     try:
         holder.execute("SELECT 1")
     except psycopg.Error as ended:
-        return f"the server ended the session that held the snapshot: {str(ended).strip()}"
+        return say("postgresql.snapshot_ended", said=words_of(ended))
     return _cause(error)
 
 
-def _cause(error: ToolError) -> str:
-    causes = list(dict.fromkeys(match.group(1).strip() for match in _CAUSE.finditer(error.what)))
-    return "; ".join(causes) or error.what
+def _cause(error: ToolError) -> Words:
+    causes = list(dict.fromkeys(match.group(1).strip() for match in _CAUSE.finditer(kept(error.says))))
+    return "; ".join(causes) or error.says
 
 
 def _make_copy(part: Part, source: Connection) -> list[str]:
@@ -132,9 +130,9 @@ def _restore(part: Part, hands: Hands, folder: Path, source: Connection, copy: C
         raise
     except ToolError as error:
         raise StepFailed(
-            f"the backup of {part.name} cannot be restored: {_cause(error)}",
+            say("postgresql.no_restore", name=part.name, why=_cause(error)),
             where=part.name,
-            remedy=_MEND_CHECK if _OF_A_CHECK.search(error.what) else _MEND_TARGET,
+            remedy=_MEND_CHECK if _OF_A_CHECK.search(kept(error.says)) else _MEND_TARGET,
         ) from error
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from orchestrator.movers.postgresql.connections import Connection
 from orchestrator.movers.postgresql.names import Names
+from orchestrator.texts import Words, say
+from orchestrator.texts.names import side_name
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def read_server(connection: Connection, names: Names) -> Server:
     return Server(*(int(value) for value in row))
 
 
-def shortages(source: Server, target: Server) -> Iterator[tuple[str, str, str]]:
+def shortages(source: Server, target: Server) -> Iterator[tuple[str, Words, Words]]:
     """(code, sentence, remedy) of everything that is short. Forward the source sends, one stream and one more for each table
     that is copied at the same time, and the target applies; back it is one stream the other way."""
     copying = target.sync_workers
@@ -71,11 +73,11 @@ def shortages(source: Server, target: Server) -> Iterator[tuple[str, str, str]]:
     )
     for side, name, setting, used, needed in needs:
         if setting - used < needed:
-            sentence = f"{name} of the {side} is {setting}, {used} in use, and the move needs {needed} more"
-            yield "capacity", sentence, f"raise {name} on the {side}; it takes a restart: plan it in an earlier window"
+            sentence = say("postgresql.short", name=name, side=side_name(side), setting=setting, used=used, needed=needed)
+            yield "capacity", sentence, say("postgresql.raise_setting", name=name, side=side_name(side))
     if target.connections < source.connections_used + OUR_SESSIONS:
-        sentence = f"max_connections of the target is {target.connections}; the source has {source.connections_used} sessions now"
-        yield "capacity", sentence, "raise max_connections on the target"
+        sentence = say("postgresql.few_connections", connections=target.connections, connections_used=source.connections_used)
+        yield "capacity", sentence, say("postgresql.raise_connections")
     if target.version // 10000 < source.version // 10000:
-        sentence = f"the target is PostgreSQL {target.version // 10000}, older than the source's {source.version // 10000}"
-        yield "version-older", sentence, "install the source's version or a newer one on the target"
+        sentence = say("postgresql.older", there=target.version // 10000, here=source.version // 10000)
+        yield "version-older", sentence, say("postgresql.install_newer")

@@ -10,13 +10,15 @@ from collections.abc import Iterable
 
 import psycopg
 
-from orchestrator.errors import Finding
+from orchestrator.errors import Finding, words_of
 from orchestrator.movers.contract import Hands, Moment, Part
 from orchestrator.movers.postgresql import capacity, drift, following, kin, retention, session_defaults, subscription, suitability
 from orchestrator.movers.postgresql import target as target_side
 from orchestrator.movers.postgresql.connections import Connection
 from orchestrator.movers.postgresql.questions import EITHER_SIDE, SOURCE, Question
 from orchestrator.movers.postgresql.reach import connect, names_of
+from orchestrator.texts import Words, say
+from orchestrator.texts.names import side_name
 
 
 def findings(part: Part, moment: Moment, hands: Hands) -> list[Finding]:
@@ -43,8 +45,8 @@ def _stranger(part: Part) -> Finding | None:
         return None  # what keeps us out is said below
     if not name:
         return None
-    remedy = "name its engine in the inventory: its vendor moves it (docs/movers.md), until our mover was run on it"
-    return _finding(part, "engine-kin", "error", f"it is {name}, not PostgreSQL: nothing of ours was ever run on it", remedy)
+    remedy = say("postgresql.name_engine")
+    return _finding(part, "engine-kin", "error", say("postgresql.other_engine", name=name), remedy)
 
 
 def source_findings(part: Part, source: Connection, moment: Moment) -> list[Finding]:
@@ -64,7 +66,7 @@ def _target_findings(part: Part, source: Connection, moment: Moment, hands: Hand
                 found += target_side.refusals(part, source, server)
                 found += _session_defaults(part, server)
                 if shortage := retention.target_shortage(source, server, hands.free_bytes):
-                    found.append(_finding(part, "target-space", "error", shortage, "enlarge the target's disk"))
+                    found.append(_finding(part, "target-space", "error", shortage, say("postgresql.enlarge_target")))
         if moment is Moment.GATE:
             with connect(part, "target") as target:
                 found += drift.findings(part, source, target) + _torn(part, source, target)
@@ -85,11 +87,11 @@ def _torn(part: Part, source: Connection, target: Connection) -> list[Finding]:
     """What follows through a slot that is not there any more will never be in step again."""
     names = names_of(part)
     if subscription.is_subscribed(target, names.forward) and (why := retention.lost(source, names.forward)):
-        sentence = f"the target follows no more: slot {names.forward} on the source {why}"
-        return [_finding(part, "copy-lost", "error", sentence, "migrate again after `orchestrator cancel`: it is copied anew")]
+        sentence = say("postgresql.copy_lost", slot=names.forward, why=why)
+        return [_finding(part, "copy-lost", "error", sentence, say("postgresql.copy_anew"))]
     if subscription.is_at_work(source, names.back) and (why := retention.lost(target, names.back)):
-        sentence = f"there is no way back: slot {names.back} on the target {why}"
-        remedy = "a person decides: stay, or plan a move of its own back to the source"
+        sentence = say("postgresql.way_back_torn", slot=names.back, why=why)
+        remedy = say("postgresql.person_decides")
         return [_finding(part, "way-back-lost", "error", sentence, remedy)]
     return []
 
@@ -105,8 +107,8 @@ def _fits(part: Part, source: Connection, server: Connection) -> list[Finding]:
         address = part.place(other).address
         against = suitability.may_connect(connection, database=part.name, user=part.admin, address=address)
         if against:
-            remedy = f"let the {other} in: host {part.name} {part.admin} {address}/32 scram-sha-256, then reload"
-            found.append(_finding(part, "pg-hba", "error", f"on the {side}: {against}", remedy))
+            remedy = say("postgresql.let_in", side=side_name(other), database=part.name, role=part.admin, address=address)
+            found.append(_finding(part, "pg-hba", "error", say("postgresql.on_side", side=side_name(side), said=against), remedy))
     return found + _lets_in_gateways(part, source, server)
 
 
@@ -117,8 +119,9 @@ def _lets_in_gateways(part: Part, source: Connection, server: Connection) -> lis
     for side, connection in (("source", source), ("target", server)) if part.role else ():
         for address in part.gateways:
             if against := suitability.may_connect(connection, database=part.name, user=part.role, address=address):
-                remedy = f"let the gateway in: host {part.name} {part.role} {address}/32 scram-sha-256, then reload"
-                found.append(_finding(part, "pg-hba-gateway", "warning", f"on the {side}: {against}", remedy))
+                remedy = say("postgresql.let_gateway_in", database=part.name, role=part.role, address=address)
+                said = say("postgresql.on_side", side=side_name(side), said=against)
+                found.append(_finding(part, "pg-hba-gateway", "warning", said, remedy))
     return found
 
 
@@ -127,8 +130,8 @@ def _session_defaults(part: Part, server: Connection) -> list[Finding]:
         return []  # the copy sets them there
     found = []
     for name, (here, there) in session_defaults.find_differences(part).items():
-        sentence = f"a new session has {name} = {here!r} on the source and {there!r} on the target, which others use, too"
-        found.append(_finding(part, "session-default", "error", sentence, f"ALTER DATABASE {part.name} SET {name} on the source"))
+        sentence = say("postgresql.session_default", name=name, here=here, there=there)
+        found.append(_finding(part, "session-default", "error", sentence, say("postgresql.set_default", name=part.name, name_2=name)))
     return found
 
 
@@ -136,17 +139,18 @@ def _ask(part: Part, connection: Connection, side: str, questions: Iterable[Ques
     values = {"ours": names_of(part).schema, "role": part.role}
     found = []
     for question in questions:
-        for (sentence,) in connection.execute(question.query, values).fetchall():
-            text = sentence if side == "source" else f"on the {side}: {sentence}"
-            found.append(_finding(part, question.code, question.severity, text, question.remedy))
+        for row in connection.execute(question.query, values).fetchall():
+            sentence = question.says(*map(str, row))
+            text = sentence if side == "source" else say("postgresql.on_side", side=side_name(side), said=sentence)
+            found.append(_finding(part, question.code, question.severity, text, question.mend))
     return found
 
 
-def _finding(part: Part, code: str, severity: str, sentence: str, remedy: str) -> Finding:
-    return Finding(code, severity, f"{part.name}: {sentence}", remedy, system=part.system)
+def _finding(part: Part, code: str, severity: str, sentence: Words, remedy: Words) -> Finding:
+    return Finding(code, severity, say("error.of", name=part.name, said=sentence), remedy, system=part.system)
 
 
 def _unreachable(part: Part, side: str, error: Exception) -> Finding:
     place = part.place(side)
-    sentence = f"the {side} at {place.address}:{place.port} refuses us: {str(error).strip()}"
-    return _finding(part, "database-unreachable", "error", sentence, "check address, role, secret reference and pg_hba.conf")
+    sentence = say("postgresql.refuses", side=side_name(side), address=place.address, port=place.port, said=words_of(error))
+    return _finding(part, "database-unreachable", "error", sentence, say("postgresql.check_address"))

@@ -15,6 +15,7 @@ from orchestrator.movers.postgresql import functions
 from orchestrator.movers.postgresql.connections import Connection
 from orchestrator.movers.postgresql.names import Names
 from orchestrator.movers.postgresql.relations import carried_tables
+from orchestrator.texts import Words, say
 
 _AS_STORED = (
     "bool", "bytea", "char", "date", "float4", "float8", "int2", "int4", "int8", "macaddr", "name", "text", "time", "timestamp",
@@ -72,15 +73,15 @@ def _checksum(connection: Connection, oid: int, table: sql.Identifier) -> TableS
     return TableSum(rows, total, method)
 
 
-def differences(one: dict[str, TableSum], other: dict[str, TableSum]) -> list[str]:
+def differences(one: dict[str, TableSum], other: dict[str, TableSum]) -> list[Words]:
     """Every table that differs, as a sentence; empty: equal."""
-    found: list[str] = []
+    found: list[Words] = []
     for name in sorted(one.keys() | other.keys()):
         a, b = one.get(name), other.get(name)
         if a is None or b is None:
-            found.append(f"{name} exists on one side only")
+            found.append(say("postgresql.one_side_only", name=name))
         elif a.rows != b.rows:
-            found.append(f"{name}: {a.rows} rows here, {b.rows} there")
+            found.append(say("postgresql.rows_differ", name=name, here=a.rows, there=b.rows))
         elif a.sum != b.sum:
-            found.append(f"{name}: {a.rows} rows on both sides, but their content differs")
+            found.append(say("postgresql.contents_differ", name=name, rows=a.rows))
     return found

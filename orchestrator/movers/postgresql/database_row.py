@@ -11,6 +11,7 @@ from psycopg import sql
 
 from orchestrator.errors import StepFailed
 from orchestrator.movers.postgresql.connections import Connection, scalar
+from orchestrator.texts import say
 
 
 @dataclass(frozen=True)
@@ -92,10 +93,17 @@ def create_like(server: Connection, name: str, row: DatabaseRow) -> bool:
         server.execute(create_statement(name, row, server.info.server_version))
     except psycopg.Error as error:
         raise StepFailed(
-            f"the database {name} ({row.encoding}, collation {row.collate}, character type {row.ctype}, tablespace {row.tablespace})"
-            f" cannot be created on the target: {error.diag.message_primary or error}",
+            say(
+                "postgresql.database_not_made",
+                name=name,
+                encoding=row.encoding,
+                collate=row.collate,
+                ctype=row.ctype,
+                tablespace=row.tablespace,
+                said=error.diag.message_primary or str(error),
+            ),
             where=name,
-            remedy="install what is missing on the target's host (a locale, a tablespace), then migrate again",
+            remedy=say("postgresql.install_missing"),
         ) from error
     return True
 
@@ -130,9 +138,7 @@ def _copy_rights(target: Connection, row: DatabaseRow) -> None:
     while left:
         ready = [right for right in left if right[1] in able]
         if not ready:
-            raise StepFailed(
-                f"rights on the database given by {left[0][1]} cannot be given again", where=row.name, remedy="grant them anew"
-            )
+            raise StepFailed(say("postgresql.rights_not_given", grantor=left[0][1]), where=row.name, remedy=say("postgresql.grant_anew"))
         for grantee, grantor, right, grantable in ready:
             whom = sql.Identifier(grantee) if grantee else sql.SQL("PUBLIC")
             statement = sql.SQL("GRANT {} ON DATABASE {} TO {}").format(sql.SQL(right), name, whom)

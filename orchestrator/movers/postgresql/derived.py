@@ -14,6 +14,7 @@ from orchestrator.movers.postgresql.names import Names
 from orchestrator.movers.postgresql.relations import CARRIED
 from orchestrator.movers.postgresql.settings_kept import find_stored
 from orchestrator.movers.postgresql.waiting import Patience
+from orchestrator.texts import say
 
 _VIEWS = f"""
 SELECT c.oid, n.nspname::text, c.relname::text, c.relispopulated, pg_get_userbyid(c.relowner)::text,
@@ -62,9 +63,9 @@ def _refresh(connection: Connection, schema: str, name: str, owner: str, *, conc
             connection.execute(sql.SQL("REFRESH MATERIALIZED VIEW {}{}").format(word, sql.Identifier(schema, name)))
     except psycopg.Error as error:
         raise StepFailed(
-            f"the materialized view {schema}.{name} cannot be refreshed: {error.diag.message_primary or error}",
+            say("postgresql.view_not_refreshed", schema=schema, name=name, said=error.diag.message_primary or str(error)),
             where=f"{schema}.{name}",
-            remedy="it is filled on the source: make it refreshable there and here, or empty it (WITH NO DATA), then migrate again",
+            remedy=say("postgresql.make_refreshable"),
         ) from error
 
 
@@ -84,4 +85,4 @@ def gather_statistics(connection: Connection, patience: Patience) -> None:
     try:
         connection.execute("ANALYZE")
     except psycopg.Error as error:
-        patience.say(f"statistics are not complete: {error.diag.message_primary or error}")
+        patience.say(str(say("postgresql.statistics", said=error.diag.message_primary or str(error))))

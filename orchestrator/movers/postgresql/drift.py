@@ -17,10 +17,12 @@ from orchestrator.movers.postgresql.connections import Connection
 from orchestrator.movers.postgresql.fingerprint import Change
 from orchestrator.movers.postgresql.names import Names
 from orchestrator.movers.postgresql.reach import names_of
+from orchestrator.texts import Words, say
+from orchestrator.texts.names import side_name
 
 SHOWN = 20
 _ROLES = re.compile(r"^(?:role (.*)|membership of (.*) in .*|setting .* of role (.*?)(?: in this database)?)$")
-_TAKEN_OVER = "take it over on the other side by hand and migrate the copy again, or undo it; `cancel` leaves the source as it was"
+_TAKEN_OVER = say("postgresql.by_hand")
 
 
 def remember(part: Part, source: Connection, target: Connection) -> None:
@@ -29,11 +31,11 @@ def remember(part: Part, source: Connection, target: Connection) -> None:
     before, after = _both(part, source, target)
     differ = across(before, after)
     if differ:
-        listed = "; ".join(str(change) for change in differ[:SHOWN])
+        listed = tuple(change.says for change in differ[:SHOWN])
         raise StepFailed(
-            f"the copy of {part.name} is not the same as its source in {len(differ)} points: {listed}",
+            say("postgresql.copy_differs", name=part.name, count=len(differ), listed=listed),
             where=part.name,
-            remedy="the source is left as it was; report it, this kind of object is not carried yet",
+            remedy=say("postgresql.report_it"),
         )
     fingerprint.keep(source, names_of(part), before)
     fingerprint.keep(target, names_of(part), after)
@@ -51,10 +53,10 @@ def findings(part: Part, source: Connection, target: Connection) -> list[Finding
             continue
         for change in fingerprint.changes(then, now[side]):
             explained.add(change.object)
-            found.append(_finding(part, "changed", f"since the copy, on the {side}: {change}"))
+            found.append(_finding(part, "changed", say("postgresql.changed_on", side=side_name(side), change=change.says)))
     for change in across(now["source"], now["target"]):
         if change.object not in explained:
-            found.append(_finding(part, "sides-differ", f"source and target differ: {change}"))
+            found.append(_finding(part, "sides-differ", say("postgresql.sides_differ", change=change.says)))
     return found
 
 
@@ -89,5 +91,5 @@ def _take(names: Names, role: str, connection: Connection) -> Mapping[tuple[str,
     return fingerprint.take(connection, names, roles=listed)
 
 
-def _finding(part: Part, code: str, message: str) -> Finding:
-    return Finding(code, "error", f"{part.name}: {message}", _TAKEN_OVER, system=part.system)
+def _finding(part: Part, code: str, message: Words) -> Finding:
+    return Finding(code, "error", say("error.of", name=part.name, said=message), _TAKEN_OVER, system=part.system)

@@ -23,6 +23,7 @@ from orchestrator.movers.postgresql.catalog_relations import RELATION_QUERIES
 from orchestrator.movers.postgresql.catalog_shared import SHARED_QUERIES
 from orchestrator.movers.postgresql.connections import Connection
 from orchestrator.movers.postgresql.names import Names
+from orchestrator.texts import Sentence, Words, say
 
 Fingerprint = Mapping[tuple[str, str], str]
 """(object, part) → the part's text, or its digest where it is long or a secret."""
@@ -48,10 +49,15 @@ class Change:
     before: str | None
     after: str | None
 
-    def __str__(self) -> str:
+    @property
+    def says(self) -> Sentence:
+        """What is not the same; objects and their parts are called as SQL calls them."""
         if self.part == EXISTS:
-            return f"{self.object} is {'new' if self.before is None else 'gone'}"
-        return f"{self.object}: {self.part} {_shown(self.before)} → {_shown(self.after)}"
+            return say("postgresql.new", object=self.object) if self.before is None else say("postgresql.gone", object=self.object)
+        return say("postgresql.change", object=self.object, part=self.part, before=_shown(self.before), after=_shown(self.after))
+
+    def __str__(self) -> str:
+        return str(self.says)
 
 
 def take(connection: Connection, names: Names, *, roles: Collection[str] | None = None) -> dict[tuple[str, str], str]:
@@ -155,10 +161,10 @@ def _without_parentheses(value: str | None) -> str | None:
     return value.partition("~")[2] or value if value.startswith("#") else _digest(_PARENTHESES.sub("", value))
 
 
-def _shown(value: str | None) -> str:
+def _shown(value: str | None) -> Words:
     if value is None:
-        return "(none)"
-    return "(a longer text)" if value.startswith("#") else value
+        return say("postgresql.nothing")
+    return say("postgresql.longer_text") if value.startswith("#") else value
 
 
 def _listed(roles: Collection[str] | None) -> list[str] | None:

@@ -31,6 +31,7 @@ from orchestrator.movers.postgresql.connections import Connection, scalar
 from orchestrator.movers.postgresql.names import Names
 from orchestrator.movers.postgresql.reach import connect, conninfo_of, dsn_of, names_of, plain_dsn_of
 from orchestrator.movers.postgresql.waiting import Patience
+from orchestrator.texts import Words, say
 
 COPY_SECONDS = 7 * 24 * 3600.0
 WRITERS_SECONDS = 900.0
@@ -58,7 +59,7 @@ def prepare(part: Part, hands: Hands) -> Facts:
         server = stack.enter_context(connect(part, "target", database="postgres"))
         found = refusals(part, source) + target_side.refusals(part, source, server)
         if found:
-            raise Refused(f"{len(found)} reasons not to copy {part.name}", findings=found, where=part.name)
+            raise Refused(say("postgresql.reasons_against", count=len(found), name=part.name), findings=found, where=part.name)
         limit = fence.connection_limit(source)
         _prepare_source(part, source, names, patience, limit)
         patience.look_up(part.name)
@@ -94,16 +95,16 @@ def _look_at_disks(part: Part, hands: Hands, target: Connection) -> None:
     """Raises StepFailed when the target's disk is full (its workers fail then, and may not even say so), or the source's would be."""
     given_up = retention.protect(part, "source", hands.free_bytes)
     if given_up:
-        remedy = "find out why the target was slow, or make room; then migrate again: it is copied anew"
+        remedy = say("postgresql.find_why_slow")
         raise StepFailed(given_up, where=part.name, remedy=remedy)
     if retention.is_full(target, hands.free_bytes):
-        raise _disk_is_full(part, "no file of WAL fits there any more")
+        raise _disk_is_full(part, say("postgresql.no_segment"))
 
 
-def _disk_is_full(part: Part, how: str) -> StepFailed:
+def _disk_is_full(part: Part, how: Words) -> StepFailed:
     return StepFailed(
-        f"{part.name}: the target's disk is full, the copy cannot go on: {how}", where=part.place("target").address,
-        remedy="enlarge the target's disk, then migrate again",
+        say("postgresql.disk_full", name=part.name, how=how), where=part.place("target").address,
+        remedy=say("postgresql.enlarge_migrate"),
     )  # fmt: skip
 
 
@@ -206,9 +207,9 @@ def arm(part: Part, hands: Hands, marker: str) -> Facts:
             freeze.freeze_schema(target, names)
         if not subscription.has_slot(target, names.back):
             raise StepFailed(
-                f"{part.name}: the reverse slot is missing",
+                say("postgresql.no_reverse_slot", name=part.name),
                 where=part.place("target").address,
-                remedy="the way back is lost: a person decides whether to stay",
+                remedy=say("postgresql.way_back_lost"),
             )
         triggers.hold_triggers(source, names)
         functions.hold_functions(source, names, functions.path_of(source, part.role))
@@ -216,9 +217,9 @@ def arm(part: Part, hands: Hands, marker: str) -> Facts:
         lag = fence.round_trip(target, source, names, marker, limit=60)
         if lag is None:
             raise StepFailed(
-                f"{part.name}: nothing flows back within 60 s",
+                say("postgresql.no_flow_back", name=part.name),
                 where=part.place("source").address,
-                remedy="look at the apply worker on the source",
+                remedy=say("postgresql.look_apply_worker"),
             )
         derived.refresh_views(source, target, names, patience_of(hands), live=True)
     return {"lag_ms": round(lag * 1000, 1)}

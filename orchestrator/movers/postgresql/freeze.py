@@ -12,6 +12,7 @@ from psycopg import sql
 from orchestrator.errors import Finding
 from orchestrator.movers.postgresql.connections import Connection, scalar
 from orchestrator.movers.postgresql.names import Names
+from orchestrator.texts import say
 
 # What an object is, as its catalogue rows say, without what moves by itself (sizes, statistics, ages). Null: not known here.
 _DEFINED = r"""
@@ -179,10 +180,10 @@ def answering_triggers(connection: Connection, names: Names) -> list[Finding]:
         "SELECT evtname::text FROM pg_event_trigger e WHERE evtenabled IN ('A', 'R') AND obj_description(oid, 'pg_event_trigger') IS DISTINCT FROM %s"
         " AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_event_trigger'::regclass AND d.objid = e.oid AND d.deptype = 'e') ORDER BY 1"
     )
-    remedy = "it would answer to what the migration makes: ALTER EVENT TRIGGER … ENABLE"
+    remedy = say("postgresql.would_answer")
     found = []
     for (name,) in connection.execute(query, (names.mark,)).fetchall():
-        message = f"{names.database}: event trigger {name} is ENABLE ALWAYS or ENABLE REPLICA"
+        message = say("postgresql.trigger_always", database=names.database, name=name)
         found.append(Finding("event-trigger-always", "error", message, remedy, system=names.system))
     return found
 

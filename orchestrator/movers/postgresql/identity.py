@@ -18,6 +18,7 @@ from orchestrator.movers.postgresql.connections import Connection
 from orchestrator.movers.postgresql.names import Names
 from orchestrator.movers.postgresql.relations import Table, carried_tables
 from orchestrator.movers.postgresql.waiting import Patience, Statement, with_short_lock
+from orchestrator.texts import say
 
 _USABLE = "i.indisunique AND i.indimmediate AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL"
 _INDEXES = f"""
@@ -103,12 +104,12 @@ def _refusal(connection: Connection, table: Table, columns: list[str], names: Na
         "SELECT pg_size_pretty(pg_total_relation_size(%s)), reltuples::bigint FROM pg_class WHERE oid = %s", (table.oid, table.oid)
     ).fetchone()
     size, rows = row or ("?", 0)
-    about = f", about {rows} rows" if rows and rows > 0 else ""
+    about = say("postgresql.about", rows=rows) if rows and rows > 0 else ""
     return Finding(
         code="no-identity",
         severity="error",
-        says=f"{table} ({size}{about}) has no key, and {', '.join(columns)} cannot be compared: its changes cannot be replicated",
-        mend="give it a primary key, or a unique index on columns that are NOT NULL",
+        says=say("postgresql.no_key", table=str(table), size=size, about=about, columns=tuple(columns)),
+        mend=say("postgresql.give_key"),
         system=names.system,
     )
 

@@ -10,6 +10,7 @@ import psycopg
 
 from orchestrator.movers.contract import Part
 from orchestrator.movers.postgresql import reach
+from orchestrator.texts import Words, say
 
 FORKS = (
     "opengauss", "gaussdb", "mogdb", "vastbase", "kingbase", "highgo", "瀚高", "uxdb", "polardb", "antdb", "greenplum", "enterprisedb",
@@ -41,12 +42,12 @@ class Kin:
         return asdict(self)
 
 
-def other_than_postgresql(version: str) -> str:
+def other_than_postgresql(version: str) -> Words:
     """What a server calls itself, where that is not PostgreSQL; empty where it is."""
     lowered = version.casefold()
     if re.match(r"postgresql \d+(\.\d+)*((alpha|beta|rc)\d+|devel)?( |,|$)", lowered) and not any(fork in lowered for fork in FORKS):
         return ""
-    return version.strip()[:120] or "a server that does not say what it is"
+    return version.strip()[:120] or say("postgresql.nameless")
 
 
 def ask(part: Part) -> Kin:

@@ -11,6 +11,7 @@ from orchestrator.movers.contract import Hands, Part
 from orchestrator.movers.postgresql import following
 from orchestrator.movers.postgresql.connections import Connection
 from orchestrator.movers.postgresql.reach import connect, names_of
+from orchestrator.texts import say
 
 _QUERIES = {
     "schema": "SELECT n.nspname, coalesce(sum(pg_total_relation_size(c.oid)), 0) FROM pg_namespace n LEFT JOIN pg_class c"
@@ -54,7 +55,7 @@ def find_or_say_why(part: Part, side: str) -> list[tuple[str, str, int]]:
     try:
         return [(kept.kind, kept.name, kept.bytes) for kept in find(part, side)]
     except psycopg.Error as error:
-        raise ToolError(str(error).strip().split("\n")[0], where=f"{part.name} ({side})", remedy="look at its server, then again") from error
+        raise ToolError(str(error).strip().split("\n")[0], where=f"{part.name} ({side})", remedy=say("postgresql.look_again")) from error
 
 
 def remove(part: Part, hands: Hands) -> None:
@@ -69,7 +70,7 @@ def _insist_closed(part: Part) -> None:
     with connect(part, "source") as connection:
         if _limit(connection) != 0:
             raise StepFailed(
-                f"the old database {part.name} is open", where=part.name, remedy="see who opened it: it was accepted on the cloud"
+                say("postgresql.old_open", name=part.name), where=part.name, remedy=say("postgresql.who_opened")
             )
 
 

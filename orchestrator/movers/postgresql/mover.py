@@ -24,6 +24,7 @@ from orchestrator.movers.postgresql import (
 )
 from orchestrator.movers.postgresql.connections import scalar
 from orchestrator.movers.postgresql.reach import connect, dsn_of, names_of
+from orchestrator.texts import Words
 
 
 class PostgresMover:
@@ -80,7 +81,7 @@ class PostgresMover:
     def withdraw(self, part: Part, side: str) -> None:
         following.withdraw(part, self.hands, side)
 
-    def protect(self, part: Part, side: str) -> str | None:
+    def protect(self, part: Part, side: str) -> Words | None:
         return retention.protect(part, side, self.hands.free_bytes)
 
     def freshen(self, part: Part, direction: Direction) -> None:
@@ -104,7 +105,7 @@ class PostgresMover:
     def armed(self, part: Part) -> bool:
         return following.armed(part)
 
-    def find_alarms(self, part: Part, marker: str) -> dict[str, str]:
+    def find_alarms(self, part: Part, marker: str) -> dict[str, Words]:
         return watching.find_alarms(part, marker)
 
     def open_alone(self, part: Part, attempt: str, token: int) -> Facts:

@@ -16,6 +16,7 @@ from orchestrator.movers.postgresql.connections import Connection, scalar
 from orchestrator.movers.postgresql.names import Names
 from orchestrator.movers.postgresql.relations import Table, carried_tables
 from orchestrator.movers.postgresql.waiting import Patience, with_short_lock
+from orchestrator.texts import say
 
 _MARKED = "SELECT coalesce(obj_description(oid, 'pg_publication'), '') = %s FROM pg_publication WHERE pubname = %s"
 
@@ -49,7 +50,7 @@ def publish(connection: Connection, names: Names, name: str, patience: Patience,
         functions.let_find(connection, names, role)
         findings = try_writing(connection, tables, names)
         if findings:
-            raise Refused(f"publishing {names.database} would break its writes", findings=findings, where=names.database)
+            raise Refused(say("postgresql.would_break", database=names.database), findings=findings, where=names.database)
 
     oids = [table.oid for table in tables]
     with_short_lock(connection, [create, mark], oids, patience, where=f"publication of {names.database}", then=refuse_harm)
@@ -72,8 +73,8 @@ def try_writing(connection: Connection, tables: list[Table], names: Names) -> li
             with connection.transaction():
                 connection.execute(trial)
         except psycopg.errors.ObjectNotInPrerequisiteState as error:
-            message = f"{table}: {error.diag.message_primary}"
-            remedy = "give it a primary key that is not deferrable, or a unique index on columns that are NOT NULL"
+            message = say("postgresql.table_says", table=str(table), said=str(error.diag.message_primary))
+            remedy = say("postgresql.give_deferrable_key")
             findings.append(Finding("write-would-fail", "error", message, remedy, system=names.system))
     return findings
 

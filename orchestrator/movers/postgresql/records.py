@@ -11,6 +11,7 @@ from psycopg import sql
 from orchestrator.errors import Finding
 from orchestrator.movers.postgresql.connections import Connection, scalar
 from orchestrator.movers.postgresql.names import Names
+from orchestrator.texts import say
 
 _TABLES = """
 CREATE SCHEMA IF NOT EXISTS {schema};
@@ -55,8 +56,8 @@ def names_taken(connection: Connection, names: Names) -> list[Finding]:
         Finding(
             "our-name-taken",
             "error",
-            f"{names.database}: {what} does not bear our mark",
-            "it is not ours: rename or drop it",
+            say("postgresql.not_marked", database=names.database, what=what),
+            say("postgresql.rename_or_drop"),
             system=names.system,
         )
         for what in taken

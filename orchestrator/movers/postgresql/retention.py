@@ -14,6 +14,8 @@ from orchestrator.movers.contract import Part
 from orchestrator.movers.postgresql import subscription
 from orchestrator.movers.postgresql.connections import Connection, scalar
 from orchestrator.movers.postgresql.reach import connect, names_of
+from orchestrator.texts import Words, say
+from orchestrator.texts.names import side_name
 
 FreeBytes = Callable[[str, str], int | None]
 """(side, path on its host) → bytes free there; None where nobody can say."""
@@ -70,30 +72,30 @@ def read_room(live: Connection, side: str, free_bytes: FreeBytes) -> Room:
     return Room(free_bytes(side, folder), rate, largest, limit)
 
 
-def shortages(room: Room, side: str) -> Iterator[tuple[str, str, str, str]]:
+def shortages(room: Room, side: str) -> Iterator[tuple[str, str, Words, Words]]:
     """(code, severity, sentence, remedy) of what does not suffice for a copy of this database."""
     if room.hours is None or room.free is None:
         return
-    numbers = f"{room.free / 1e9:.1f} GB are free for WAL on the {side}, which writes {room.written_a_second * 3600 / 1e9:.2f} GB an hour"
+    numbers = say("postgresql.wal_room", free=room.free / 1e9, side=side_name(side), written=room.written_a_second * 3600 / 1e9)
     if room.hours < room.copy_hours:
-        sentence = f"{numbers}: that lasts {room.hours:.1f} h, and the copy of the largest table may take {room.copy_hours:.1f} h"
-        yield "slot-room", "error", sentence, "enlarge the disk, or copy when less is written"
+        sentence = say("postgresql.room_short", numbers=numbers, hours=room.hours, copy_hours=room.copy_hours)
+        yield "slot-room", "error", sentence, say("postgresql.enlarge_or_later")
     elif room.limit < 0 and room.hours < HOURS_WATCHED:
-        sentence = f"{numbers}: while the other side is away and no engine of ours runs, that lasts {room.hours:.0f} h"
-        remedy = f"ALTER SYSTEM SET max_slot_wal_keep_size = '{int(room.free * (1 - SHARE_LEFT) / 1e6)}MB', then reload: it protects the disk by itself"
+        sentence = say("postgresql.room_unwatched", numbers=numbers, hours=room.hours)
+        remedy = say("postgresql.set_keep_size", megabytes=int(room.free * (1 - SHARE_LEFT) / 1e6))
         yield "slot-unlimited", "warning", sentence, remedy
     elif 0 <= room.limit < room.copy_hours * 3600 * room.written_a_second:
-        sentence = f"{numbers}; max_slot_wal_keep_size is {room.limit / 1e9:.1f} GB: less than is written while the largest table is copied"
-        yield "slot-room", "error", sentence, "raise it for the time of the copy"
+        sentence = say("postgresql.keep_size_small", numbers=numbers, limit=room.limit / 1e9)
+        yield "slot-room", "error", sentence, say("postgresql.raise_for_copy")
 
 
-def target_shortage(source: Connection, target: Connection, free_bytes: FreeBytes) -> str | None:
+def target_shortage(source: Connection, target: Connection, free_bytes: FreeBytes) -> Words | None:
     """Why the target's disk does not hold the copy, in words; None: it does, or nobody can say."""
     needed = int(int(scalar(source, "SELECT pg_database_size(current_database())")) * COPY_AND_WAL)
     free = free_bytes("target", str(scalar(target, "SELECT current_setting('data_directory')")))
     if free is None or free >= needed:
         return None
-    return f"{free / 1e9:.2f} GB are free on the target's disk, and the copy needs about {needed / 1e9:.2f} GB"
+    return say("postgresql.target_room", free=free / 1e9, needed=needed / 1e9)
 
 
 def is_full(target: Connection, free_bytes: FreeBytes) -> bool:
@@ -102,7 +104,7 @@ def is_full(target: Connection, free_bytes: FreeBytes) -> bool:
     return free is not None and free < SEGMENT
 
 
-def protect(part: Part, side: str, free_bytes: FreeBytes) -> str | None:
+def protect(part: Part, side: str, free_bytes: FreeBytes) -> Words | None:
     """Gives up our slot on the live ``side`` before it fills the disk. Returns what was done, in words; None: nothing."""
     names = names_of(part)
     slot = names.forward if side == "source" else names.back
@@ -116,15 +118,12 @@ def protect(part: Part, side: str, free_bytes: FreeBytes) -> str | None:
             return None
         subscription.drop_slot(live, slot)
         live.execute("CHECKPOINT")  # what only the slot had kept goes now, not at the next one
-    return (
-        f"{part.name}: slot {slot} kept {kept / 1e6:.0f} MB and left {free / 1e6:.0f} MB free on the {side}: it was given up,"
-        f" so that the {side} goes on"
-    )
+    return say("postgresql.given_up", name=part.name, slot=slot, kept=kept / 1e6, free=free / 1e6, side=side_name(side))
 
 
-def lost(live: Connection, slot: str) -> str | None:
+def lost(live: Connection, slot: str) -> Words | None:
     """Why nothing can follow through this slot any more; None: it can."""
     rows = live.execute("SELECT wal_status::text FROM pg_replication_slots WHERE slot_name = %s", (slot,)).fetchall()
     if not rows:
-        return "is gone"
-    return "lost what it had to keep (max_slot_wal_keep_size)" if rows[0][0] == "lost" else None
+        return say("postgresql.is_gone")
+    return say("postgresql.has_lost") if rows[0][0] == "lost" else None

@@ -16,6 +16,7 @@ import psycopg
 
 from orchestrator.errors import StepFailed, ToolError
 from orchestrator.movers.postgresql.names import Names
+from orchestrator.texts import Words, say
 from orchestrator.tools import process, programs
 from orchestrator.tools.process import Register, Stopped
 
@@ -59,13 +60,13 @@ def dump_schema(source: str, names: Names, folder: Path, register: Register, *, 
 def _explain_dump(error: ToolError, names: Names) -> ToolError:
     if "server version mismatch" in error.what:
         return ToolError(
-            f"pg_dump is older than the server of {names.database}", where=names.database,
-            remedy="install PostgreSQL's client programs of the server's version or newer on the controller",
+            say("postgresql.dump_older", database=names.database), where=names.database,
+            remedy=say("postgresql.install_client"),
         )  # fmt: skip
     if "lock timeout" in error.what:
         return ToolError(
-            f"the schema of {names.database} cannot be read: somebody holds a table: {error.what}", where=names.database,
-            remedy="have the exclusive lock ended (ALTER, VACUUM FULL, LOCK TABLE), then migrate again", retryable=True,
+            say("postgresql.schema_locked", database=names.database, said=error.says), where=names.database,
+            remedy=say("postgresql.end_lock"), retryable=True,
         )  # fmt: skip
     return error
 
@@ -145,19 +146,21 @@ def _explain_restore(error: ToolError, script: Path, names: Names) -> StepFailed
     failed = _FAILED.search(error.what)
     if failed is None:
         return StepFailed(
-            f"the schema of {names.database} cannot be made on the target: {error.what}", where=names.database, remedy=error.remedy
+            say("postgresql.schema_not_made", database=names.database, said=error.says), where=names.database, remedy=error.mend
         )
     object_name = _object_at(script, int(failed.group(1)))
     cause = failed.group(2).strip()
-    remedy = "mend it on the target's server, then migrate again"
+    remedy = say("postgresql.mend_target")
     if "extension" in cause and ("control file" in cause or "not available" in cause):
-        remedy = "install the extension's package on the target's host, then migrate again"
-    return StepFailed(f"{object_name} of {names.database} cannot be made on the target: {cause}", where=names.database, remedy=remedy)
+        remedy = say("postgresql.install_extension")
+    return StepFailed(
+        say("postgresql.object_not_made", object=object_name, database=names.database, cause=cause), where=names.database, remedy=remedy
+    )
 
 
-def _object_at(script: Path, line: int) -> str:
+def _object_at(script: Path, line: int) -> Words:
     """The object whose definition stands at a line of the script."""
-    found = "an object"
+    found: Words = say("postgresql.an_object")
     with script.open(encoding="utf-8", errors="replace") as lines:
         for number, text in enumerate(lines, start=1):
             match = _NAMED.match(text)

@@ -99,7 +99,7 @@ class PostgresSide:
     @_asked
     def obstacles(self, role: Role, *, keeps: bool = False) -> list[Words]:
         changes = drift.changes_since_copy(self._acting, self._names, self._role) if self._unchanged else []
-        changed: list[Words] = [say("postgresql.changed_since", change=str(change)) for change in changes[: drift.SHOWN]]
+        changed: list[Words] = [say("postgresql.changed_since", change=change.says) for change in changes[: drift.SHOWN]]
         if role == "live":
             return changed + fence.live_obstacles(self._acting, self._names)
         self._wait_for_worker()

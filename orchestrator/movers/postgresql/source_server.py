@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 
 from orchestrator.errors import ToolError
 from orchestrator.movers.source import Change, Wanted
+from orchestrator.texts import Words, say
 from orchestrator.tools.ssh import SshConnection
 
 SPARE = 10
@@ -38,11 +39,11 @@ class PostgresSource:
         """Every difference; empty when the source is as it must be."""
         found = []
         if problem := self._role_problem(wanted):
-            found.append(Change(f"role {wanted.role}", problem, "LOGIN SUPERUSER with the password of its secret"))
+            found.append(Change(f"role {wanted.role}", problem, say("postgresql.wanted_role")))
         found += [Change(name, now, new, restart=True) for name, (now, new) in self._settings(wanted).items()]
         if self._block(wanted) not in self._hba():
             lines = "; ".join(" ".join(("host", *line)) for line in wanted.lines)
-            found.append(Change("pg_hba.conf", "no lines of ours", lines))
+            found.append(Change("pg_hba.conf", say("postgresql.no_lines"), lines))
         return found
 
     def is_restart_owed(self) -> bool:
@@ -52,15 +53,15 @@ class PostgresSource:
     def data_directory(self) -> str:
         return self._ask("SHOW data_directory")
 
-    def _role_problem(self, wanted: Wanted) -> str:
+    def _role_problem(self, wanted: Wanted) -> Words:
         query = f"SELECT rolcanlogin, rolsuper, rolpassword FROM pg_authid WHERE rolname = {_literal(wanted.role)}"
         row = self._ask(query)
         if not row:
-            return "it is not there"
+            return say("postgresql.role_absent")
         login, superuser, verifier = row.split("|", 2)
         if (login, superuser) != ("t", "t"):
-            return "it may not log in" if login != "t" else "it is no superuser"
-        return "" if _fits(verifier, wanted.role, wanted.password) else "another password"
+            return say("postgresql.role_no_login") if login != "t" else say("postgresql.role_no_superuser")
+        return "" if _fits(verifier, wanted.role, wanted.password) else say("postgresql.other_password")
 
     def _settings(self, wanted: Wanted) -> dict[str, tuple[str, str]]:
         """Name → (now, wanted), of those that are not enough. What was set and waits for a restart counts as set."""
@@ -158,7 +159,9 @@ class PostgresSource:
         self._connection.run(["sh", "-c", _WRITE_INTO, "write-into", path], 60, text.encode("utf-8", "surrogateescape"), check=True)
         if problem := self._ask("SELECT string_agg(line_number || ': ' || error, '; ') FROM pg_hba_file_rules WHERE error IS NOT NULL"):
             self._connection.run(["sh", "-c", _WRITE_INTO, "write-into", path], 60, former.encode("utf-8", "surrogateescape"), check=True)
-            raise ToolError(f"{path} would not be read: {problem}", where=self._connection.name, remedy="mend it by hand, then try again")
+            raise ToolError(
+                say("postgresql.hba_unread", path=path, problem=problem), where=self._connection.name, remedy=say("postgresql.mend_by_hand")
+            )
         self._do("SELECT pg_reload_conf()")
 
     # ------------------------------------------------------------ asking
@@ -178,8 +181,8 @@ class PostgresSource:
         done = self._connection.run(["sh", "-c", 'cd / && exec "$@"', "psql", *argv], 60, f"{script};\n".encode())
         if done.code != 0:
             raise ToolError(
-                f"the server on port {self._port} says: {done.stderr.strip()[-500:]}", where=self._connection.name,
-                remedy="see whether it runs, and whether its own superuser may log in over its socket",
+                say("postgresql.server_says", port=self._port, said=done.stderr.strip()[-500:]), where=self._connection.name,
+                remedy=say("postgresql.see_socket"),
             )  # fmt: skip
         return done.stdout.strip()
 

@@ -18,6 +18,7 @@ from orchestrator.movers.postgresql.connections import Connection, connect, scal
 from orchestrator.movers.postgresql.fence import round_trip
 from orchestrator.movers.postgresql.names import Names
 from orchestrator.movers.postgresql.waiting import SAY_EVERY_SECONDS, Patience, writers_of_cluster
+from orchestrator.texts import Sentence, Value, Words, say
 
 _SUBSCRIBED = "SELECT 1 FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid WHERE subname = %s AND datname = current_database()"
 _COPY_ERRORS_LIMIT = 5
@@ -70,17 +71,19 @@ def _wait_for_slot(thread: threading.Thread, observer: Connection, name: str, pa
         now = time.monotonic()
         if now - began > limit:
             raise StepFailed(
-                f"transactions are open and were waited for {limit:.0f} s: {'; '.join(_blockers(observer))}",
+                say("postgresql.waited_for", limit=limit, blockers=tuple(_blockers(observer))),
                 where=f"slot {name}",
-                remedy="have them ended, then migrate again",
+                remedy=say("postgresql.have_ended"),
             )
         if now - said > SAY_EVERY_SECONDS:
             said = now
-            patience.say(f"the copy waits for open transactions: {'; '.join(_blockers(observer))}")
+            patience.say(str(say("postgresql.copy_waits", blockers=tuple(_blockers(observer)))))
 
 
-def _blockers(observer: Connection) -> list[str]:
-    return [text for name, text in sorted(writers_of_cluster(observer).items()) if "pg_create_logical_replication_slot" not in text]
+def _blockers(observer: Connection) -> list[Sentence]:
+    """Whom the slot waits for, without the session that makes it."""
+    known = [told for _, told in sorted(writers_of_cluster(observer).items())]
+    return [told for told in known if "pg_create_logical_replication_slot" not in str(dict(told.values).get("verb", ""))]
 
 
 def drop_slot(connection: Connection, name: str, *, limit: float = 15.0) -> None:
@@ -97,7 +100,7 @@ def drop_slot(connection: Connection, name: str, *, limit: float = 15.0) -> None
             pass  # taken, or gone, between the look and the act
         if time.monotonic() > until:
             raise StepFailed(
-                f"slot {name} is still in use after {limit:.0f} s", where=name, remedy="end its walsender, then resume", retryable=True
+                say("postgresql.slot_in_use", name=name, limit=limit), where=name, remedy=say("postgresql.end_walsender"), retryable=True
             )
         time.sleep(0.05)
 
@@ -212,43 +215,43 @@ def wait_in_step(
             return {"seconds": round(seconds, 2), "lag_ms": round(lag * 1000, 1)}
         if look.missing and look.errors >= _COPY_ERRORS_LIMIT:
             raise StepFailed(
-                f"the copy failed {look.errors} times; not in step: {_some(look.missing)}",
+                say("postgresql.copy_failed", errors=look.errors, missing=_some(look.missing)),
                 where=names.database,
-                remedy="the target server's log names the cause; mend it, then migrate again",
+                remedy=say("postgresql.target_log"),
             )
         if seconds > limit:
             raise StepFailed(
-                f"not in step after {limit:.0f} s: {_some(look.missing) or 'the lag stays high'}", where=names.database,
-                remedy="look at the load of both servers and the line between them, then migrate again",
+                say("postgresql.not_in_step_after", limit=limit, missing=_some(look.missing) or say("postgresql.lag_high")), where=names.database,
+                remedy=say("postgresql.look_load"),
             )  # fmt: skip
         if time.monotonic() - said > SAY_EVERY_SECONDS:
             between()
             said = time.monotonic()
-            text = _say_how_far(source, look, len(sizes), done, whole)
+            text = str(_say_how_far(source, look, len(sizes), done, whole))
             if text != last_said:
                 patience.say(text)
                 last_said = text
         patience.sleep(0.2, names.database)
 
 
-def _some(missing: dict[str, int]) -> str:
+def _some(missing: dict[str, int]) -> Value:
     listed = sorted(missing)
-    return ", ".join(listed[:10]) + (f" and {len(listed) - 10} more" if len(listed) > 10 else "")
+    return say("postgresql.and_more", some=tuple(listed[:10]), count=len(listed) - 10) if len(listed) > 10 else tuple(listed)
 
 
-def _say_how_far(source: Connection, look: Look, tables: int, done: int, whole: int) -> str:
+def _say_how_far(source: Connection, look: Look, tables: int, done: int, whole: int) -> Words:
     if not look.missing:
-        return "every table is copied; what was written meanwhile is caught up"
-    text = f"{tables - len(look.missing)} of {tables} tables, {done / 1e6:.0f} of {whole / 1e6:.0f} MB"
-    text += f", {look.rows_now} rows of those under way" if look.rows_now else ""
+        return say("postgresql.all_copied")
+    far = {"done": tables - len(look.missing), "tables": tables, "megabytes": done / 1e6, "of": whole / 1e6}
+    told = [say("postgresql.how_far_rows", rows=look.rows_now, **far) if look.rows_now else say("postgresql.how_far", **far)]
     if look.errors:
-        text += f"; the copy of {_some(look.missing)} failed {look.errors} times: the target server's log names the cause"
+        told.append(say("postgresql.copy_fails", missing=_some(look.missing), errors=look.errors))
     if not look.bytes_now:  # nothing moves: a table's slot may wait for a transaction
         waiting = scalar(source, "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'walsender' AND wait_event_type = 'Lock'")
         blockers = list(writers_of_cluster(source).values()) if waiting else []
         if blockers:
-            text += f"; waits for open transactions: {'; '.join(blockers)}"
-    return text
+            told.append(say("postgresql.waits_open", blockers=tuple(blockers)))
+    return say("postgresql.told", told=tuple(told))
 
 
 def is_at_work(connection: Connection, name: str) -> bool:

@@ -9,8 +9,9 @@ import psycopg
 from psycopg import sql
 
 from orchestrator.movers.postgresql.connections import Connection
+from orchestrator.texts import Words, say
 
-Reason = tuple[str, str, str, str]
+Reason = tuple[str, str, Words, Words]
 """(code, severity, sentence, remedy)."""
 
 _COLLATIONS_USED = """
@@ -37,7 +38,7 @@ def misfits(source: Connection, target: Connection) -> Iterator[Reason]:
     there = {row[0] for row in target.execute("SELECT spcname::text FROM pg_tablespace").fetchall()}
     for space, users in source.execute(_TABLESPACES_USED).fetchall():
         if space not in there:
-            yield "tablespace", "error", f"tablespace {space} (of {users}) does not exist on the target", "create it there"
+            yield "tablespace", "error", say("postgresql.no_tablespace", space=space, users=users), say("postgresql.create_there")
 
 
 def _extensions(source: Connection, target: Connection) -> Iterator[Reason]:
@@ -46,15 +47,15 @@ def _extensions(source: Connection, target: Connection) -> Iterator[Reason]:
         available.setdefault(name, set()).add(version)
     for name, version in source.execute("SELECT extname::text, extversion FROM pg_extension ORDER BY 1").fetchall():
         if name not in available:
-            yield "extension-missing", "error", f"extension {name} is not available on the target", "install its package there"
+            yield "extension-missing", "error", say("postgresql.no_extension", name=name), say("postgresql.install_package_there")
         elif version not in available[name]:
             offered = ", ".join(sorted(available[name]))
-            sentence = f"extension {name} is {version} on the source; the target offers {offered}"
-            yield "extension-version", "error", sentence, "install the same version there, or update the source's first"
+            sentence = say("postgresql.extension_version", name=name, version=version, offered=offered)
+            yield "extension-version", "error", sentence, say("postgresql.same_version")
     loaded, there = (_preloaded(connection) for connection in (source, target))
     for library in sorted(loaded - there):
-        sentence = f"library {library} is preloaded on the source (shared_preload_libraries) and not on the target"
-        yield "preload", "warning", sentence, "add it on the target; it takes a restart there"
+        sentence = say("postgresql.not_preloaded", library=library)
+        yield "preload", "warning", sentence, say("postgresql.add_preload")
 
 
 def _preloaded(connection: Connection) -> set[str]:
@@ -66,19 +67,19 @@ def _collations(source: Connection, target: Connection) -> Iterator[Reason]:
     there = {row[0] for row in target.execute("SELECT collname::text FROM pg_collation").fetchall()}
     for (name,) in source.execute(_COLLATIONS_USED).fetchall():
         if name not in there:
-            sentence = f"collation {name} does not exist on the target"
-            yield "collation-missing", "error", sentence, "install the locale on the host, then SELECT pg_import_system_collations"
+            sentence = say("postgresql.no_collation", name=name)
+            yield "collation-missing", "error", sentence, say("postgresql.install_locale_import")
     collate, ctype, encoding = source.execute(_LOCALE).fetchall()[0]
     if not _knows_locale(target, collate, ctype):
-        sentence = f"the database is sorted by {collate} ({ctype}, {encoding}), a locale that the target's host does not have"
-        yield "collation-missing", "error", sentence, "install the locale on the target's host and restart the server"
+        sentence = say("postgresql.no_locale", collate=collate, ctype=ctype, encoding=encoding)
+        yield "collation-missing", "error", sentence, say("postgresql.install_locale")
     if source.info.server_version >= 150000 and target.info.server_version >= 150000:
         query = "SELECT datlocprovider::text, datcollversion FROM pg_database WHERE datname = current_database()"
         provider, version = source.execute(query).fetchall()[0]
         other_provider, other = target.execute(query).fetchall()[0]
         if provider == other_provider and version and other and version != other:
-            sentence = f"texts are sorted by version {version} of the locale on the source, by {other} on the target"
-            yield "collation-version", "warning", sentence, "lists may come in another order: have the application's owner look"
+            sentence = say("postgresql.collation_version", version=version, other=other)
+            yield "collation-version", "warning", sentence, say("postgresql.order_may_differ")
 
 
 def _knows_locale(target: Connection, collate: str, ctype: str) -> bool:
@@ -94,7 +95,7 @@ def _knows_locale(target: Connection, collate: str, ctype: str) -> bool:
     return True
 
 
-def may_connect(connection: Connection, *, database: str, user: str, address: str) -> str | None:
+def may_connect(connection: Connection, *, database: str, user: str, address: str) -> Words | None:
     """Whether pg_hba.conf as the server read it lets ``user`` at ``address`` into ``database``: None, or what stands against
     it. A file that the server could not read is named with its line."""
     rules = connection.execute(
@@ -102,15 +103,15 @@ def may_connect(connection: Connection, *, database: str, user: str, address: st
     ).fetchall()
     for line, kind, databases, users, place, mask, method, error in rules:
         if error and kind is None:
-            return f"line {line} of pg_hba.conf cannot be read: {error}"
+            return say("postgresql.hba_line_unread", line=line, error=str(error))
         if error or not str(kind).startswith("host") or kind == "hostgssenc":
             continue  # read, but it can match nobody: hostssl where TLS is off
         if not ({database, "all"} & set(databases)) or not ({user, "all"} & set(users) or any(u.startswith("+") for u in users)):
             continue
         if not _covers(place, mask, address):
             continue
-        return f"line {line} of pg_hba.conf rejects {user} at {address}" if method == "reject" else None
-    return f"pg_hba.conf has no line for {user} at {address} in database {database}"
+        return say("postgresql.hba_rejects", line=line, user=user, address=address) if method == "reject" else None
+    return say("postgresql.hba_no_line", user=user, address=address, database=database)
 
 
 def _covers(place: str | None, mask: str | None, address: str) -> bool:

@@ -23,6 +23,7 @@ from orchestrator.movers.postgresql import (
 from orchestrator.movers.postgresql.connections import Connection, scalar
 from orchestrator.movers.postgresql.names import Names
 from orchestrator.movers.postgresql.reach import connect, dsn_of, names_of
+from orchestrator.texts import say
 
 _CONFIGURED = "SELECT extname::text, extversion FROM pg_extension WHERE extconfig IS NOT NULL"
 READY = "schema"
@@ -43,13 +44,13 @@ def refusals(part: Part, source: Connection, server: Connection) -> list[Finding
     mine = made_on_target(part, server)
     strange = roles.strangers(source, server, roles_to_carry(source, server, part), mine)
     for name, differ in strange.items():
-        message = f"{part.name}: the target has a role {name} of its own that differs in {', '.join(differ)}"
-        found.append(Finding("role-differs", "error", message, "make both alike, or rename one: it is not overwritten", system=part.system))
+        message = say("postgresql.role_differs", database=part.name, role=name, differ=tuple(differ))
+        found.append(Finding("role-differs", "error", message, say("postgresql.make_alike"), system=part.system))
     if scalar(server, "SELECT 1 FROM pg_database WHERE datname = %s", part.name):
         with connect(part, "target") as there:
             if records.schema_is_ours(there, names) is not True:
-                message = f"the target has a database {part.name} that we did not make"
-                found.append(Finding("target-database-exists", "error", message, "rename it, or drop it", system=part.system))
+                message = say("postgresql.database_there", name=part.name)
+                found.append(Finding("target-database-exists", "error", message, say("postgresql.rename_it_or_drop"), system=part.system))
     return found
 
 
@@ -92,13 +93,13 @@ def _drop_ours(part: Part, server: Connection, names: Names) -> None:
                 finding = Finding(
                     "target-database-exists",
                     "error",
-                    f"the target has a database {part.name} that we did not make",
-                    "rename or drop it",
+                    say("postgresql.database_there", name=part.name),
+                    say("postgresql.rename_it_or_drop"),
                     system=part.system,
                 )
-                raise Refused(f"{part.name} stands on the target", findings=[finding], where=part.name)
+                raise Refused(say("postgresql.stands_on_target", name=part.name), findings=[finding], where=part.name)
             if scalar(target, sql.SQL("SELECT open FROM {}").format(names.table("control"))):
-                raise StepFailed(f"{part.name} is open on the target", where=part.name, remedy="look who uses it; it is not dropped")
+                raise StepFailed(say("postgresql.open_on_target", name=part.name), where=part.name, remedy=say("postgresql.who_uses"))
         subscription.unsubscribe(target, names.forward)
         subscription.drop_slot(target, names.back)
     server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(part.name)))
@@ -143,8 +144,8 @@ def copy_settings(source: Connection, target: Connection, carried: Collection[st
         settings_kept.copy_settings(source, target, carried, everybody=roles.is_alone_in_cluster(source))
     except psycopg.Error as error:
         raise StepFailed(
-            f"a setting of {part.name} cannot be given on the target: {error.diag.message_primary or error}", where=part.name,
-            remedy="reset it on the source, or install what it needs on the target's host, then migrate again",
+            say("postgresql.setting_not_given", name=part.name, said=error.diag.message_primary or str(error)), where=part.name,
+            remedy=say("postgresql.reset_setting"),
         ) from error  # fmt: skip
 
 
@@ -155,8 +156,8 @@ def empty_configured(source: Connection, target: Connection, names: Names) -> No
     for name, version in source.execute(_CONFIGURED).fetchall():
         if theirs.get(name) != version:
             raise StepFailed(
-                f"extension {name} is {version} on the source and {theirs.get(name)} on the target: its own rows may differ",
-                where=names.database, remedy="install the same version on both, then migrate again",
+                say("postgresql.extension_rows", name=name, version=version, there=str(theirs.get(name))),
+                where=names.database, remedy=say("postgresql.same_on_both"),
             )  # fmt: skip
     rows = target.execute(
         "SELECT n.nspname::text, c.relname::text FROM pg_extension e, unnest(e.extconfig) AS t(oid) JOIN pg_class c ON c.oid = t.oid"

@@ -17,6 +17,7 @@ from psycopg import sql
 from orchestrator.errors import StepFailed, TurnedBack
 from orchestrator.movers.contract import Progress
 from orchestrator.movers.postgresql.connections import Connection
+from orchestrator.texts import Sentence, Value, say
 
 Statement = sql.SQL | sql.Composed
 
@@ -74,20 +75,22 @@ _ON_TABLES = (
 _WITH_XID = _HOLDERS + " WHERE a.backend_xid IS NOT NULL AND a.pid <> pg_backend_pid() ORDER BY 1"
 
 
-def describe_session(row: tuple[Any, ...]) -> str:
+def describe_session(row: tuple[Any, ...]) -> Sentence:
     """A session in words. Of its statement only the beginning: the rest may hold citizens' data."""
     pid, account, application, since, state, database, statement = row
     named = f"{account}, {application}" if application else str(account)
     verb = " ".join(str(statement or "").split()[:3])
-    return f"pid {pid} ({named}) in {database}, since {since}, {state or 'at work'}" + (f": {verb} …" if verb else "")
+    seen: dict[str, Value] = {"pid": int(pid), "who": named, "database": str(database), "since": str(since)}
+    seen["state"] = str(state) if state else say("postgresql.at_work")
+    return say("postgresql.session_does", verb=verb, **seen) if verb else say("postgresql.session", **seen)
 
 
-def holders_of(connection: Connection, tables: Sequence[int]) -> list[str]:
+def holders_of(connection: Connection, tables: Sequence[int]) -> list[Sentence]:
     """Who holds a lock on one of these tables (oids), in words."""
     return [describe_session(row) for row in connection.execute(_ON_TABLES, (list(tables),)).fetchall()]
 
 
-def writers_of_cluster(connection: Connection) -> dict[str, str]:
+def writers_of_cluster(connection: Connection) -> dict[str, Sentence]:
     """Every transaction of the cluster that has written: its name (stable while it lives) → it in words.
 
     The creation of a slot, and any look at what will be committed, waits for exactly these.
@@ -97,7 +100,7 @@ def writers_of_cluster(connection: Connection) -> dict[str, str]:
         "SELECT gid::text, owner::text, database::text, to_char(prepared, 'YYYY-MM-DD HH24:MI:SS') FROM pg_prepared_xacts"
     ).fetchall()
     for gid, owner, database, since in prepared:
-        found[f"prepared {gid}"] = f"prepared transaction {gid} of {owner} in {database}, since {since}"
+        found[f"prepared {gid}"] = say("postgresql.prepared_since", gid=gid, owner=owner, database=database, since=since)
     return found
 
 
@@ -112,12 +115,12 @@ def wait_for_writers(connection: Connection, patience: Patience, *, where: str, 
         waited_for = {name: text for name, text in waited_for.items() if name in now}
         if waited_for and time.monotonic() > until:
             raise StepFailed(
-                f"transactions are open and were waited for {limit:.0f} s: {'; '.join(waited_for.values())}",
+                say("postgresql.waited_for", limit=limit, blockers=tuple(waited_for.values())),
                 where=where,
-                remedy="have them ended, then migrate again",
+                remedy=say("postgresql.have_ended"),
             )
         if waited_for and time.monotonic() - said > SAY_EVERY_SECONDS:
-            patience.say(f"{where}: waits for {'; '.join(waited_for.values())}")
+            patience.say(str(say("postgresql.waits_for", where=where, blockers=tuple(waited_for.values()))))
             said = time.monotonic()
 
 
@@ -144,13 +147,13 @@ def with_short_lock(
             holders = holders_of(connection, tables)
             if time.monotonic() > until:
                 raise StepFailed(
-                    f"no lock within {limit:.0f} s; held by {'; '.join(holders) or 'somebody who has just gone'}",
+                    say("postgresql.no_lock", limit=limit, holders=tuple(holders) or say("postgresql.just_gone")),
                     where=where,
-                    remedy="have these sessions ended, then `orchestrator resume`",
+                    remedy=say("postgresql.end_sessions"),
                     retryable=True,
                 ) from None
             if holders and time.monotonic() - said > SAY_EVERY_SECONDS:
-                patience.say(f"{where}: waits for a lock held by {'; '.join(holders)}")
+                patience.say(str(say("postgresql.waits_for_lock", where=where, holders=tuple(holders))))
                 said = time.monotonic()
             patience.sleep(0.3, where)  # clients that queued behind us go first
         else:

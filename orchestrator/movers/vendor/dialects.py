@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from orchestrator.texts import Words, say
+
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\u2028\u2029|]")
 
 
@@ -137,12 +139,12 @@ def dialect_of(engine: str) -> Dialect:
     return ANSI
 
 
-def faults_of_name(dialect: Dialect, name: str) -> str:
+def faults_of_name(dialect: Dialect, name: str) -> Words:
     """Why a name cannot stand in a statement of this dialect; empty when it can."""
     if not name or len(name) > 200 or UNPRINTABLE.search(name):
-        return "it is empty, too long, or has a sign in it that would end our line"
+        return say("vendor.name_unusable")
     if "�" in name or re.search(r"\?{2,}", name):
-        return "its letters were lost on the way: run the client in the database's own character set (UTF-8 or GBK)"
+        return say("vendor.letters_lost")
     if dialect.forbidden and dialect.forbidden in name:
-        return f"the client takes {dialect.forbidden} in it for a variable of its own"
+        return say("vendor.client_variable", forbidden=dialect.forbidden)
     return ""

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from orchestrator.movers.vendor.dialects import Dialect, faults_of_name
 from orchestrator.movers.vendor.statements import Column, Measure, Table, lines_of
-from orchestrator.texts import Words
+from orchestrator.texts import Name, Value, Words, say
 
 LARGEST = 200_000_000
 """Bytes of output that are read: a line a table is a few hundred."""
@@ -47,14 +47,14 @@ def read_text(path: str) -> str:
     """A file in whatever character set its client wrote. Raises Unreadable where none fits."""
     file = Path(path)
     if file.stat().st_size > LARGEST:
-        raise Unreadable([f"{file.name} has {file.stat().st_size} bytes: that is no list of counts"])
+        raise Unreadable([say("vendor.too_large", name=file.name, bytes=file.stat().st_size)])
     data = file.read_bytes()
     for encoding in _encodings(data):
         try:
             return _PAGING.sub("", data.decode(encoding))
         except UnicodeDecodeError:
             continue
-    raise Unreadable([f"{file.name} is neither UTF-8, GBK nor UTF-16: hand in what the client wrote, unchanged"])
+    raise Unreadable([say("vendor.no_encoding", name=file.name)])
 
 
 def _encodings(data: bytes) -> list[str]:
@@ -67,10 +67,10 @@ def _encodings(data: bytes) -> list[str]:
     return ["utf-8-sig", "gb18030"]
 
 
-def _records(text: str, nonce: str, words: frozenset[str]) -> tuple[list[tuple[int, list[str]]], list[str]]:
+def _records(text: str, nonce: str, words: frozenset[str]) -> tuple[list[tuple[int, list[str]]], list[Words]]:
     """Our lines with their numbers, and what is wrong with the whole."""
     found: list[tuple[int, list[str]]] = []
-    reasons: list[str] = []
+    reasons: list[Words] = []
     begun = ended = False
     for number, line in enumerate(text.splitlines(), start=1):
         hits = [hit for hit in _OURS.finditer(line) if line[max(0, hit.start() - 1) : hit.start()] != "'"]
@@ -78,16 +78,16 @@ def _records(text: str, nonce: str, words: frozenset[str]) -> tuple[list[tuple[i
             fields = hit[1].split("|")
             if fields[0] in ("BEGIN", "END"):
                 if fields[1:2] != [nonce]:
-                    reasons.append(f"line {number} is the output of another statement ({fields[1] if len(fields) > 1 else '?'}, asked for was {nonce})")
+                    reasons.append(say("vendor.other_statement", line=number, found=fields[1] if len(fields) > 1 else '?', asked=nonce))
                 begun, ended = begun or fields[0] == "BEGIN", ended or fields[0] == "END"
             if fields[0] in words:
                 found.append((number, fields))
         if not hits and _BEGUN.search(line):
-            reasons.append(f"line {number} is cut: {line.strip()[:80]!r}; let the client print long lines whole")
+            reasons.append(say("vendor.line_cut", number=number, line=line.strip()[:80]))
     if not begun:
-        reasons.append("it does not begin with our first line: it is not the output of this statement, or its beginning is missing")
+        reasons.append(say("vendor.no_first_line"))
     if not ended:
-        reasons.append("it does not end with our last line: it was cut off, or the client stopped before its end")
+        reasons.append(say("vendor.no_last_line"))
     return found, reasons
 
 
@@ -99,19 +99,23 @@ def read_list(text: str, dialect: Dialect, nonce: str) -> list[Table]:
     columns: dict[tuple[str, str], list[Column]] = {}
     for number, fields in records:
         if len(fields) != 6:
-            reasons.append(f"line {number} has {len(fields)} parts instead of 6: a name with | in it cannot be told from the next")
+            reasons.append(say("vendor.six_parts", line=number, count=len(fields)))
             continue
         _, schema, table, column, kind, scale = fields
         names = {"schema": schema, "table": f"{schema}.{table}", "column": f"{schema}.{table}.{column}"}
         faults = [(what, faults_of_name(dialect, name)) for what, name in zip(names, (schema, table, column), strict=True)]
-        reasons += [f"line {number}, {what} {names[what]}: {fault}" for what, fault in faults if fault]
+        reasons += [say("vendor.line_name", line=number, what=_PARTS[what], name=names[what], fault=fault) for what, fault in faults if fault]
         columns.setdefault((schema, table), []).append(Column(column, kind, int(scale) if _COUNT.fullmatch(scale) else None))
     tables = [Table(schema, name, tuple(each)) for (schema, name), each in columns.items()]
     return _insist_on(tables, reasons, text)
 
 
+_PARTS = {"schema": Name("模式", "schema"), "table": Name("表", "table"), "column": Name("列", "column")}
+
+
 def _listed_by_hand(text: str, dialect: Dialect) -> list[Table]:
-    reasons, tables = [], []
+    reasons: list[Words] = []
+    tables: list[Table] = []
     for number, line in enumerate(text.splitlines(), start=1):
         name = line.strip()
         if not name or name.startswith("#"):
@@ -119,16 +123,16 @@ def _listed_by_hand(text: str, dialect: Dialect) -> list[Table]:
         schema, _, table = name.rpartition(".")
         fault = faults_of_name(dialect, table) or (faults_of_name(dialect, schema) if schema else "")
         if fault:
-            reasons.append(f"line {number}, {name[:80]}: {fault}")
+            reasons.append(say("vendor.line_of", line=number, name=name[:80], fault=fault))
         tables.append(Table(schema, table, ()))
     doubled = sorted({table.title for table in tables if tables.count(table) > 1})
-    reasons += [f"{title} is listed more than once" for title in doubled]
+    reasons += [say("vendor.listed_twice", title=title) for title in doubled]
     return _insist_on(tables, reasons, text)
 
 
-def _insist_on(tables: list[Table], reasons: list[str], text: str) -> list[Table]:
+def _insist_on(tables: list[Table], reasons: list[Words], text: str) -> list[Table]:
     if not tables and not reasons:
-        reasons = ["it lists no table: the account sees none, or it is another database"]
+        reasons = [say("vendor.no_table")]
     if reasons:
         raise Unreadable([*reasons, *_complaints(text)])
     return tables
@@ -147,15 +151,15 @@ def read_counts(text: str, dialect: Dialect, tables: Sequence[Table], nonce: str
         elif fields[0] == "ROW":
             at = _place(fields)
             if at not in asked:
-                reasons.append(f"line {line} is of a table that was not asked for ({'|'.join(fields[1:3])})")
+                reasons.append(say("vendor.not_asked", line=line, table=tuple(fields[1:3])))
             elif at in rows:
-                reasons.append(f"{asked[at][0].title} is there twice (line {line}): one run's output, whole, is asked for")
+                reasons.append(say("vendor.twice", title=asked[at][0].title, line=line))
             else:
                 faults = list(_faults(asked[at][1], fields[3:]))
-                reasons += [f"{asked[at][0].title} (line {line}): {fault}" for fault in faults]
+                reasons += [say("vendor.title_line", title=asked[at][0].title, line=line, fault=fault) for fault in faults]
                 rows[at] = () if faults else tuple(_value(each) for each in fields[3:])
     missing = list(dict.fromkeys(table.title for at, (table, _) in asked.items() if at not in rows))
-    reasons += [f"{title} is missing" for title in missing]
+    reasons += [say("vendor.missing", title=title) for title in missing]
     if reasons:
         raise Unreadable([*reasons, *_complaints(text)])
     return Values(rows, server)
@@ -165,55 +169,56 @@ def _place(fields: list[str]) -> tuple[int, int]:
     return (int(fields[1]), int(fields[2])) if len(fields) > 3 and all(_COUNT.fullmatch(each) for each in fields[1:3]) else (0, 0)
 
 
-def _faults(measures: list[Measure], values: list[str]) -> Iterator[str]:
+def _faults(measures: list[Measure], values: list[str]) -> Iterator[Words]:
     if len(values) != len(measures) + 1:
-        yield f"{len(values)} values instead of {len(measures) + 1}: a separator was printed within one, or the line is not whole"
+        yield say("vendor.values_count", count=len(values), wanted=len(measures) + 1)
         return
-    if fault := _no_number(values[0]) or ("" if _COUNT.fullmatch(values[0]) else f"{values[0]!r} is no count of rows"):
-        yield f"rows: {fault}"
+    if fault := _no_number(values[0]) or ("" if _COUNT.fullmatch(values[0]) else say("vendor.no_count", value=values[0])):
+        yield say("vendor.of", name=_ROWS, said=fault)
     for measure, value in zip(measures, values[1:], strict=True):
         if value != "NULL" and (fault := _no_number(value)):
-            yield f"{measure.column}: {fault}"
+            yield say("vendor.of", name=measure.column, said=fault)
 
 
+_ROWS = Name("行数", "rows")
 _FOREIGN = (
-    (re.compile(r"\s*"), "nothing was printed: the client shows NULL as nothing, or the value is missing"),
-    (re.compile(r"-?\d{1,3}([,.' \u00a0\u202f]\d{3})+([.,]\d+)?"), "it has thousands separators of a locale"),
-    (re.compile(r"-?\d*,\d+"), "it has a decimal comma"),
-    (re.compile(r"\s*-?\d*\.?\d+\s*[eE][+-]?\d+\s*"), "it was rounded by the client"),
-    (re.compile(r"\s*[#*]+\s*"), "the client had no width for it"),
+    (re.compile(r"\s*"), say("vendor.nothing_printed")),
+    (re.compile(r"-?\d{1,3}([,.' \u00a0\u202f]\d{3})+([.,]\d+)?"), say("vendor.thousands")),
+    (re.compile(r"-?\d*,\d+"), say("vendor.decimal_comma")),
+    (re.compile(r"\s*-?\d*\.?\d+\s*[eE][+-]?\d+\s*"), say("vendor.rounded")),
+    (re.compile(r"\s*[#*]+\s*"), say("vendor.no_width")),
 )
 
 
-def _no_number(value: str) -> str:
+def _no_number(value: str) -> Words:
     """Why a text is no number of our form; empty when it is one."""
     if _NUMBER.fullmatch(value):
         return ""
-    said = next((words for form, words in _FOREIGN if form.fullmatch(value)), "it is no number")
-    return f"{value[:40]!r}: {said}"
+    said = next((words for form, words in _FOREIGN if form.fullmatch(value)), say("vendor.no_number"))
+    return say("vendor.value_says", value=value[:40], said=said)
 
 
 def _value(text: str) -> Decimal | None:
     return None if text == "NULL" else Decimal(text)
 
 
-def _complaints(text: str) -> list[str]:
+def _complaints(text: str) -> list[Words]:
     said = [line.strip()[:160] for line in text.splitlines() if _COMPLAINT.search(line) and "ORCH|" not in line]
-    return [f"the client said: {line}" for line in said[:5]]
+    return [say("vendor.client_said", line=line) for line in said[:5]]
 
 
-def differences(dialect: Dialect, tables: Sequence[Table], source: Values, target: Values) -> list[str]:
+def differences(dialect: Dialect, tables: Sequence[Table], source: Values, target: Values) -> list[Words]:
     """What is not the same on both sides, each with its table and column. Empty: equal."""
-    found = []
+    found: list[Words] = []
     if source.server and source.server == target.server:
-        found.append(f"both outputs are of one server ({source.server}): each side's own is asked for")
+        found.append(say("vendor.one_server", server=source.server))
     for number, table in enumerate(tables, start=1):
         for part, measures in enumerate(lines_of(dialect, table), start=1):
             here, there = source.rows[(number, part)], target.rows[(number, part)]
-            titles = ["rows", *(f"{measure.column} ({measure.what})" for measure in measures)]
+            titles: list[Value] = [_ROWS, *(f"{measure.column} ({measure.what})" for measure in measures)]
             for title, mine, other in zip(titles, here, there, strict=True):
-                if mine != other and not (title == "rows" and part > 1):
-                    found.append(f"{table.title}, {title}: {_shown(mine)} at the source, {_shown(other)} at the target")
+                if mine != other and not (title is _ROWS and part > 1):
+                    found.append(say("vendor.differ", table=table.title, measure=title, source=_shown(mine), target=_shown(other)))
     return found
 
 

@@ -27,5 +27,5 @@ def test_postgresql_is_itself_whoever_built_it(version: str) -> None:
     ],
 )  # fmt: skip
 def test_what_is_not_is_named(version: str) -> None:
-    assert other_than_postgresql(version) in (version.strip()[:120], "a server that does not say what it is")
+    assert str(other_than_postgresql(version)) in (version.strip()[:120], "a server that does not say what it is")
     assert other_than_postgresql(version)

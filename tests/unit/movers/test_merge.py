@@ -65,7 +65,7 @@ def test_a_folder_is_taken_away_after_what_was_in_it() -> None:
 )  # fmt: skip
 def test_names_are_made_printable_only_for_people(name: str, seen: str) -> None:
     assert shown(name) == seen
-    assert differences({name: OLD}, {}) == [f"{seen}: only on one side"]
+    assert [str(each) for each in differences({name: OLD}, {})] == [f"{seen}: only on one side"]
 
 
 def test_what_the_live_side_wrote_while_the_copy_ran_is_its_own_and_the_rest_must_be_equal() -> None:
