@@ -155,4 +155,4 @@ def test_a_targets_disk_that_is_full_in_the_copy_costs_the_source_nothing_and_wi
 def test_room_is_judged_by_numbers(room, codes):
     found = list(retention.shortages(room, "source"))
     assert [code for code, _, _, _ in found] == codes
-    assert all("GB are free for WAL on the source" in sentence for _, _, sentence, _ in found)
+    assert all("GB are free for WAL on the source" in str(sentence) for _, _, sentence, _ in found)
