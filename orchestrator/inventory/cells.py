@@ -36,8 +36,8 @@ NOT_KNOWN = {
     "同上", "略", "见附件", "详见附件", "见附表", "unknown", "not known", "tbd", "na", "null",
 }  # fmt: skip
 MAX_CELL = 32_767
-_UNSEEN = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad"))
-"""Signs that nobody sees: what is copied from pages and messages has them, and a name with one is another name."""
+_UNSEEN = "\u200b\u200c\u200d\u2060\ufeff"
+"""Signs that nobody sees: what is copied from pages and messages begins and ends with them."""
 _DATE = re.compile(r"^(\d{4})\s*[年./-]\s*(\d{1,2})(?:\s*[月./-]\s*(?:(\d{1,2})\s*日?)?)?$")
 
 
@@ -61,7 +61,10 @@ def text_of(raw: Any) -> str:
         return str(int(raw)) if raw.is_integer() and abs(raw) < 1e15 else repr(raw)
     if isinstance(raw, dt.datetime):
         return raw.strftime("%Y-%m-%d") if raw.time() == dt.time() else raw.strftime("%Y-%m-%d %H:%M:%S")
-    return str(raw).translate(_UNSEEN).strip()[:MAX_CELL]
+    text = str(raw).strip()
+    if text and (text[0] in _UNSEEN or text[-1] in _UNSEEN):
+        text = text.strip(_UNSEEN + " \t\r\n\u3000\xa0")
+    return text[:MAX_CELL]
 
 
 def is_blank(raw: Any) -> bool:

@@ -8,13 +8,13 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-_IGNORED = re.compile(r"[\s()()\[\]【】《》“”\"'·,,.。、_-]+")
+_IGNORED = re.compile(r"[\u200b-\u200d\u2060\ufeff\s()()\[\]【】《》“”\"'·,,.。、_-]+")
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
 _SLUG = re.compile(r"[^a-z0-9]+")
 
 
 def key(name: str) -> str:
-    """Two spellings of one name have one key: width, case, spaces, brackets and dashes do not matter."""
+    """Two spellings of one name have one key: width, case, spaces, signs that nobody sees, brackets and dashes do not matter."""
     return _IGNORED.sub("", unicodedata.normalize("NFKC", name)).casefold()
 
 
