@@ -12,6 +12,7 @@ from orchestrator.engine.cloud_chain import CloudChain
 from orchestrator.journal.decisions import Decisions
 from orchestrator.journal.notes import Notes
 from orchestrator.journal.store import Journal, Lease
+from orchestrator.texts import Words
 from orchestrator.tools.process import ProcessRecord, ask_to_end
 
 WITNESS = "witness"
@@ -132,7 +133,7 @@ class BoundRecords:
                 return event.at
         return None
 
-    def watch(self, problems: Mapping[str, str]) -> None:
+    def watch(self, problems: Mapping[str, Words]) -> None:
         """What watching sees now, code → sentence: new ones become alarms, those that are gone end theirs."""
         self._notes.watch(self._lease, problems)
 

@@ -21,7 +21,7 @@ from orchestrator.steps import cold, gates, machine, people, preflight_hosts, pr
 from orchestrator.steps.base import Context, Coverage, Effect, Facts, Observed, Preview, Step
 from orchestrator.steps.machine import ANNOUNCED
 from orchestrator.steps.vendor import faults_of_backup
-from orchestrator.texts import kept, say
+from orchestrator.texts import say
 from orchestrator.tools import health
 
 LOOK_SECONDS = 1.0
@@ -200,10 +200,10 @@ def stay_silent(ctx: Context) -> Facts:
     while (silent := time.time() - since) < length:
         ctx.stop_if_asked()
         answering = still_answering(ctx) if ctx.system.hosts else []
-        ctx.records.watch({"runs-again": kept(say("steps.ended_answers", answering=tuple(answering)))} if answering else {})
+        ctx.records.watch({"runs-again": say("steps.ended_answers", answering=tuple(answering))} if answering else {})
         if answering:
             since = _count_from_now(ctx, told=since)
-        ctx.progress(Progress("quiet", silent, length, "s"))
+        ctx.progress(Progress(str(say("steps.quiet")), silent, length, "s"))
         ctx.pause(min(LOOK_SECONDS, max(0.1, length - silent)))
     return {"seconds": length}
 

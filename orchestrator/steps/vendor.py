@@ -364,12 +364,12 @@ def trial(ctx: Context) -> Facts:
     while True:
         ctx.stop_if_asked()
         sick = watch.unhealthy(ctx)
-        ctx.records.watch({"health": "; ".join(map(kept, sick))} if sick else {})
+        ctx.records.watch({"health": say("steps.sick", problems=tuple(sick))} if sick else {})
         worst = max(worst, len(sick))
         left = until - time.monotonic()
         if left <= 0 and not sick:
             return {"seconds": length, "unhealthy_at_worst": worst}
-        ctx.progress(Progress("trial run", length - max(0.0, left), length, "s"))
+        ctx.progress(Progress(str(say("steps.trial")), length - max(0.0, left), length, "s"))
         ctx.pause(min(1.0, max(0.2, left)))
 
 

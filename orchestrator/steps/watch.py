@@ -112,7 +112,7 @@ def trial_run(ctx: Context) -> Facts:
         if broken:  # what is not taken is kept
             protect_live_side(ctx)
         worst_look = max(worst_look, time.monotonic() - before)
-        ctx.records.watch({code: kept(said) for code, said in broken.items()} | ({"health": "; ".join(map(kept, sick))} if sick else {}))
+        ctx.records.watch(broken | ({"health": say("steps.sick", problems=tuple(sick))} if sick else {}))
         ill = illness.look(sick=bool(sick), can_go_back=not broken, now=time.monotonic())
         stay = ctx.records.stay_decided()
         if ill >= grace and sick and not broken and not stay:
@@ -132,7 +132,7 @@ def trial_run(ctx: Context) -> Facts:
             files_due = time.monotonic() + FILES_EVERY_SECONDS
         if left <= 0 and not sick and not broken:
             return {"seconds": length, "looks": looks, "worst_look_seconds": round(worst_look, 2)}
-        ctx.progress(Progress("trial run", length - max(0.0, left), length, "s"))
+        ctx.progress(Progress(str(say("steps.trial")), length - max(0.0, left), length, "s"))
         ctx.pause(min(LOOK_SECONDS, max(0.2, left)))
 
 

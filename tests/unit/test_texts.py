@@ -97,6 +97,7 @@ ONE_LANGUAGE = (
     "policy",
     "progress",
     "reports",
+    "runbooks",
     "settings",
     "steps",
     "tools",
