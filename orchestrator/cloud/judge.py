@@ -159,7 +159,7 @@ def _refused(action: Action, position: Position, said: Words, remedy: Words) -> 
     return Finding(
         "plan-would-lose",
         "error",
-        say("cloud.plan_would", label=action.label, said=said, stand_words=STAND_WORDS[position.stand], address=action.address),
+        say("cloud.plan_would", label=action.label, said=said, stand=STAND_WORDS[position.stand], address=action.address),
         remedy,
         system=position.system,
     )

@@ -110,7 +110,7 @@ class CloudServers:
             if findings:
                 raise Refused(say("cloud.no_size", count=len(findings)), findings=findings, where=self.system)
             for name, choice in chosen.items():
-                self.say(str(say("cloud.flavour_chosen", name=name, flavour_name=choice.flavour.name, why=choice.why)))
+                self.say(str(say("cloud.flavour_chosen", name=name, flavour=choice.flavour.name, why=choice.why)))
             self.book.choose_flavours({
                 name: {"flavour": choice.flavour.name, "id": choice.flavour.id, "why": kept(choice.why)} for name, choice in chosen.items()
             })  # fmt: skip

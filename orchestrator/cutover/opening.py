@@ -141,7 +141,7 @@ def _reopen(guard: Guard, side: Side) -> None:
 
 def _require_closed(side: Side) -> None:
     if not side.observed_closed():
-        raise Lost(say("cutover.not_reopened", where=side.where, who_is_there=tuple(side.who_is_there())))
+        raise Lost(say("cutover.not_reopened", where=side.where, there=tuple(side.who_is_there())))
 
 
 def _as_before(guard: Guard) -> None:

@@ -199,7 +199,7 @@ def find_problem(path: Path, *, since: float | None = None) -> Words | None:
         return say("cutover.probe_request", reason=failed[-1].reason) if failed else None
     fresh = [sample for sample in recent if sample.end > now - FRESH_SECONDS]
     if not fresh:
-        return say("cutover.probe_silent", fresh_seconds=FRESH_SECONDS, name=path.name)
+        return say("cutover.probe_silent", seconds=FRESH_SECONDS, name=path.name)
     failed = [sample for sample in fresh if not sample.answered]
     if failed:
         return say("cutover.probe_failed", failed=len(failed), of=len(fresh), reason=failed[-1].reason)

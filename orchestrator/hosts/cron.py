@@ -132,7 +132,7 @@ class Cron:
         while jobs := self.find_jobs(service):
             if time.monotonic() > deadline:
                 pids = ", ".join(map(str, jobs))
-                what = say("hosts.job_runs", name=service.name, start_seconds=service.start_seconds, pids=pids)
+                what = say("hosts.job_runs", name=service.name, seconds=service.start_seconds, pids=pids)
                 raise ToolError(what, where=self._connection.name, remedy=say("hosts.wait_or_end"))
             time.sleep(0.2)
 

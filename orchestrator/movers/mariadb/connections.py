@@ -73,7 +73,7 @@ class Connection:
         except (pymysql.err.OperationalError, pymysql.err.InterfaceError, OSError) as error:
             if self.closed or is_gone(error):
                 self.drop()
-                raise Lost(say("mariadb.no_answer", where=self._where, words_of=words_of(error))) from error
+                raise Lost(say("mariadb.no_answer", where=self._where, error=words_of(error))) from error
             raise
 
     def drop(self) -> None:
@@ -115,7 +115,7 @@ def open_connection(*, host: str, port: int, user: str, password: str) -> Connec
         )  # fmt: skip
     except (pymysql.err.OperationalError, pymysql.err.InterfaceError, OSError) as error:
         if is_gone(error):
-            raise Lost(say("mariadb.no_answer", where=where, words_of=words_of(error))) from error
+            raise Lost(say("mariadb.no_answer", where=where, error=words_of(error))) from error
         raise
     with contextlib.suppress(OSError, AttributeError):
         raw._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # type: ignore[attr-defined]

@@ -54,7 +54,7 @@ class MariadbSide:
             self._row_keeper, self._acting = self._open(), self._open()
             self._view: Connection | None = self._open()
         except pymysql.err.Error as error:
-            raise Lost(say("mariadb.lets_not_in", where=self._where, words_of=words_of(error))) from error
+            raise Lost(say("mariadb.lets_not_in", where=self._where, error=words_of(error))) from error
         if self._limit:
             self.set_limit(self._limit)
 
@@ -162,7 +162,7 @@ class MariadbSide:
         try:
             self.control(settled=True)
         except Exception as error:  # the row is committed: it has happened, and only its accounts may be behind
-            raise Lost(say("mariadb.not_let_in_yet", where=self._where, words_of=words_of(error))) from error
+            raise Lost(say("mariadb.not_let_in_yet", where=self._where, error=words_of(error))) from error
 
     def reconnect(self) -> None:
         self.disconnect()

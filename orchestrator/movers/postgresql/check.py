@@ -131,7 +131,7 @@ def _session_defaults(part: Part, server: Connection) -> list[Finding]:
     found = []
     for name, (here, there) in session_defaults.find_differences(part).items():
         sentence = say("postgresql.session_default", name=name, here=here, there=there)
-        found.append(_finding(part, "session-default", "error", sentence, say("postgresql.set_default", name=part.name, name_2=name)))
+        found.append(_finding(part, "session-default", "error", sentence, say("postgresql.set_default", name=part.name, setting=name)))
     return found
 
 

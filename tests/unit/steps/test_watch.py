@@ -7,6 +7,7 @@ import pytest
 from orchestrator import texts
 from orchestrator.errors import StepFailed, TurnedBack
 from orchestrator.steps import watch
+from orchestrator.texts import Words
 
 
 @pytest.fixture(autouse=True)
@@ -29,8 +30,8 @@ class Records:
     def stay_decided(self) -> str | None:
         return self.stay
 
-    def watch(self, problems: dict[str, str]) -> None:
-        self.seen.append(dict(problems))
+    def watch(self, problems: dict[str, Words]) -> None:
+        self.seen.append({code: str(said) for code, said in problems.items()})
 
 
 class Trial:
