@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from orchestrator.inventory.boxes import ticked
+from orchestrator.inventory.boxes import ticked_of_several
 from orchestrator.inventory.cells import Unreadable, Value, as_date, folded, plain
 from orchestrator.texts import Sentence, say
 
@@ -164,7 +164,7 @@ _TOUCHES_SECRETS = re.compile(rf"(?:是|有)?[,、]?(?:本系统|系统|该系�
 def classified(raw: Any) -> bool | None:
     """The answer to 是否涉密, from a closed list of its own; None when it is none of them. Never a guess, never an interpretation:
     an empty tick box, 内部 or a word about maintenance is no answer."""
-    text = re.sub(r"[()。.]", "", folded(plain(ticked(raw))))
+    text = re.sub(r"[()。.]", "", folded(plain(ticked_of_several(raw))))
     if text in _IS_CLASSIFIED or _TOUCHES_SECRETS.fullmatch(text) or _MARKED.fullmatch(text):
         return True
     return False if text in _IS_NOT_CLASSIFIED or _TOUCHES_NO_SECRETS.fullmatch(text) else None

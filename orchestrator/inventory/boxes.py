@@ -9,6 +9,7 @@ _TICKS, _BOXES = "☑√✓✔", "□☐"
 _MARKS = re.compile(f"[{_TICKS}{_BOXES}]")
 _PAIRS = (("■", "□"), ("●", "○"), ("◉", "○"), ("☒", "☐"))
 """Signs that are a tick only beside the empty one: alone they are bullets, or a cross."""
+_SIGNS = re.compile(f"[{_TICKS}{_BOXES}{''.join(tick for tick, _ in _PAIRS)}]")
 _TYPED_BOX = re.compile(r"(^|[\s、,;/])口(?=\s*[^\s口])")
 """口, the word, typed for a box."""
 _BRACKETED_TICK = re.compile(f"[(（\\[【]\\s*[{_TICKS}]\\s*[)）\\]】]")
@@ -21,7 +22,7 @@ _BETWEEN = " \t\n　、,，;；/()（）"
 
 def ticked(value: Any) -> Any:
     """What is ticked of a cell with boxes; None where no box is, or where it cannot be told which. A cell without boxes is what it is."""
-    if not isinstance(value, str) or not any(sign in value for sign in (*_TICKS, *_BOXES, *(tick for tick, _ in _PAIRS))):
+    if not isinstance(value, str) or not _SIGNS.search(value):
         return value
     text = _with_plain_signs(value.strip())
     marks = _MARKS.findall(text)
@@ -34,6 +35,12 @@ def ticked(value: Any) -> Any:
         options = _BEFORE.findall(text)
     chosen = [_NUMBER.sub("", option.strip(_BETWEEN)) for mark, option in options if mark in _TICKS]
     return "、".join(option for option in chosen if option) or None
+
+
+def ticked_of_several(value: Any) -> Any:
+    """The same, where there is a choice of several boxes; else the cell as it is: one tick beside a word may mean yes as well as the word."""
+    several = isinstance(value, str) and _SIGNS.search(value) and len(_MARKS.findall(_with_plain_signs(value.strip()))) > 1
+    return ticked(value) if several else value
 
 
 def _with_plain_signs(text: str) -> str:

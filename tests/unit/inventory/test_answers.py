@@ -13,7 +13,7 @@ from orchestrator.inventory.values import read_value
 TODAY = dt.date(2017, 6, 30)
 
 
-@pytest.mark.parametrize("word", ["否", "无", "×", "N", "no", "0", "非涉密", "不涉密", "非密", "公开", "否。", "否（非涉密）", False, 0])
+@pytest.mark.parametrize("word", ["否", "无", "×", "N", "no", "0", "非涉密", "不涉密", "非密", "公开", "否。", "否（非涉密）", "□是 ☑否", False, 0])
 def test_what_clearly_says_so_is_not_classified(word: object) -> None:
     assert classified(word) is False
 
@@ -26,7 +26,7 @@ def test_what_says_so_is_classified(word: object) -> None:
 @pytest.mark.parametrize(
     "word",
     [
-        "☐", "□", "■", "☒", "o", "○", "过保", "脱保", "在保", "未", "非", "f", "t", "内部", "一般", "普通", "无密级", "☑否", "□是 ☑否", "否/是", "是否", "未定",
+        "☐", "□", "■", "☒", "o", "○", "过保", "脱保", "在保", "未", "非", "f", "t", "内部", "一般", "普通", "无密级", "☑否", "否√", "□是 □否", "☑是 ☑否", "否/是", "是否", "未定",
         "不确定", "脱密", "待定", "不详", "不", "", "/", None, 2, "否?", "过期", "假", "不是涉密就是内部",
     ],
 )  # fmt: skip
@@ -55,7 +55,7 @@ YES, NO, UNREAD = True, False, None
         ("machine", "部分虚拟化", UNREAD), ("machine", "否(2019年虚拟化)", UNREAD), ("machine", "2018.12", UNREAD), ("machine", "无虚拟化需求", NO),
         ("machine", "过保", UNREAD), ("machine", "不清", UNREAD),
         ("yes_no", "有(加密机2台)", YES), ("yes_no", "没有专用设备", NO), ("yes_no", "无(有加密卡)", UNREAD), ("yes_no", "有限", UNREAD),
-        ("yes_no", "不详细", UNREAD), ("yes_no", "未过保", UNREAD), ("yes_no", "☐", UNREAD), ("yes_no", "是的", YES), ("yes_no", "涉密", UNREAD),
+        ("yes_no", "不详细", UNREAD), ("yes_no", "未过保", UNREAD), ("yes_no", "是的", YES), ("yes_no", "涉密", UNREAD),
     ],
 )  # fmt: skip
 def test_a_question_is_answered_by_its_own_words_or_not_at_all(kind: str, cell: object, answer: bool | None) -> None:

@@ -36,7 +36,7 @@ def test_boxes_and_marks_of_secrecy(cell: str, answer: bool | None) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "cell", "value"),
-    [("status", "■已建 □在建", "in_use"), ("yes_no", "有☑ 无□", True), ("network", "□互联网 ☑政务外网", "e_government_extranet"), ("grade", "□二级 ☑三级", 3)],
+    [("status", "■已建 □在建", "in_use"), ("yes_no", "有☑ 无□", True), ("network", "□互联网 ☑政务外网", "government_extranet"), ("grade", "□二级 ☑三级", 3)],
 )
 def test_an_answer_that_is_ticked_is_read_and_listed(kind: str, cell: str, value: object) -> None:
     read = read_value(kind, cell)
