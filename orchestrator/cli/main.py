@@ -98,12 +98,12 @@ def cli() -> None:
 def describe(error: OrchestratorError) -> dict[str, Any]:
     """An error as JSON."""
     found = [f.as_json() for f in error.findings] if isinstance(error, Refused) else []
-    return {"error": error.what, "where": error.place, "remedy": error.remedy, "retryable": error.retryable, "findings": found}
+    return {"error": error.what, "where": error.where, "remedy": error.remedy, "retryable": error.retryable, "findings": found}
 
 
 def print_error(error: OrchestratorError) -> None:
     """What happened, where, what to do; every finding with its place. Texts from outside without anything that a terminal would obey."""
-    place = f" [{error.place}]" if error.place else ""
+    place = f" [{error.where}]" if error.where else ""
     click.secho(safe(f"{error.what}{place}"), fg="red", err=True)
     if isinstance(error, Refused):
         for finding in error.findings:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.errors import NeedsPerson, OrchestratorError, Refused
+from orchestrator.errors import NeedsPerson, OrchestratorError, Refused, words_of
 from orchestrator.journal.states import Ending, MigrationState
 from orchestrator.models import Database, Host, Strategy
 from orchestrator.movers import registry
@@ -176,7 +176,7 @@ class Cleaning:
             try:
                 self._remove(each)
             except (OrchestratorError, OSError) as error:
-                problems.append(say("engine.not_removed_there", place=each.place, path=each.path, error=str(error)))
+                problems.append(say("engine.not_removed_there", place=each.place, path=each.path, error=words_of(error)))
                 continue
             self._tell(REMOVED, each)
         if problems:

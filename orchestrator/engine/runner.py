@@ -208,9 +208,9 @@ class Runner:
             if isinstance(error, OrchestratorError):
                 self._set(runbook, step.id, StepState.FAILED, error=_describe(error), findings=_findings(error))
                 raise
-            self._set(runbook, step.id, StepState.FAILED, error={"what": f"{error.__class__.__name__}: {error}"})
+            self._set(runbook, step.id, StepState.FAILED, error=_describe(error))
             raise StepFailed(
-                say("engine.unexpected", kind=error.__class__.__name__, error=str(error)),
+                _says(error),
                 where=step.id,
                 remedy=say("engine.mend_and_migrate"),
             ) from error
@@ -410,12 +410,12 @@ class Runner:
         except Exception as error:
             if step.switches == "target" and self._decisions.target_lost(row.migration) is not None:
                 # nobody can say any more whether it was opened: as if it had been, so that the source is opened without it
-                self._settled(step, row, {"unsettled": str(error).strip()})
+                self._settled(step, row, {"unsettled": kept(words_of(error))})
                 return
             if isinstance(error, OrchestratorError):
                 raise
             raise NeedsPerson(
-                say("engine.cannot_be_read", step=_named(step), error=str(error).strip()),
+                say("engine.cannot_be_read", step=_named(step), error=words_of(error)),
                 where=row.migration,
                 remedy=say("engine.bring_back_and_resume"),
             ) from error
@@ -460,12 +460,15 @@ def _describe(error: Exception) -> dict[str, Any]:
         told = {"what": kept(error.says), "where": kept(error.place), "remedy": kept(error.mend), "retryable": error.retryable}
         said = packed(what=error.says, where=error.place, remedy=error.mend)
         return told | ({"said": said} if said else {})
-    return {"what": f"{error.__class__.__name__}: {error}".strip()}
+    words = _says(error)
+    return {"what": kept(words), "said": packed(what=words)}
 
 
 def _says(error: Exception) -> Words:
     """What happened, without where and what to do."""
-    return error.says if isinstance(error, OrchestratorError) else f"{error.__class__.__name__}: {error}".strip()
+    if isinstance(error, OrchestratorError):
+        return error.says
+    return say("engine.unexpected", kind=error.__class__.__name__, error=words_of(error))
 
 
 def _named(step: Step) -> Value:

@@ -1,13 +1,16 @@
 """One language a command: that of ``--lang``, of the group's where the command says none, else of the locale; never that of the command before."""
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import pytest
 
 from orchestrator import texts
-from orchestrator.cli.main import COMMANDS, cli
+from orchestrator.cli.main import COMMANDS, cli, main
 from orchestrator.cli.options import speaking
+from orchestrator.texts import say
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +43,17 @@ def test_the_command_speaks_the_language_that_was_typed_last(typed: list[str], l
     texts.use("zh")  # what a former command of this process spoke
     speaking(office).main(typed, standalone_mode=False)
     assert capsys.readouterr().out.strip() == texts.both("ending.accepted")[0 if language == "zh" else 1]
+
+
+def test_settings_that_are_wrong_are_said_in_one_language_also_as_json(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "orchestrator.toml").write_text("report_hour = 99\n", encoding="utf-8")
+    assert main(["task", "list", "--json", "--lang", "zh"]) == 2
+    told = capsys.readouterr()
+    assert json.loads(told.out)["where"] == say("cli.settings_or_environment").spoken("zh")
+    assert "更正这些设置" in told.err
 
 
 def test_every_command_can_be_told_its_language() -> None:

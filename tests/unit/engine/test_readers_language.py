@@ -12,7 +12,7 @@ from alembic.config import Config
 from sqlalchemy import create_engine
 
 from orchestrator import texts
-from orchestrator.errors import Finding, StepFailed
+from orchestrator.errors import Finding, StepFailed, Unfit
 from orchestrator.journal import database
 from orchestrator.journal.notes import Notes
 from orchestrator.journal.standing import describe
@@ -81,6 +81,26 @@ def test_a_step_that_fails_and_why_it_went_back_are_kept_in_english_and_shown_in
         {"what": FULL.spoken("en"), "where": "db-1", "remedy": FINDING.remedy, "retryable": False}
     ]
     assert all(not CHINESE.search(json.dumps(e.payload, ensure_ascii=False)) for e in journal.events())
+
+
+def test_what_a_library_raised_with_a_sentence_of_ours_is_kept_in_english_too(play, journal):
+    play.begin(play.step("one"), play.step("two"))
+    play.faults["two"] = Unfit(FULL)
+    assert FULL.spoken("zh") in play.run().why
+    kept = json.dumps([e.payload for e in journal.events()], ensure_ascii=False)
+    assert f"Unfit: {FULL.spoken('en')}" in kept
+    assert not CHINESE.search(kept)
+
+
+def test_a_switch_of_which_nobody_can_say_what_became_is_kept_in_english(play, journal):
+    play.begin(play.step("one"), play.step("switch", switches="target"))
+    play.faults["switch"] = KeyboardInterrupt()
+    with pytest.raises(KeyboardInterrupt):
+        play.run()
+    play.faults["settle switch"] = Unfit(FULL)
+    assert CHINESE.search(play.run().why)
+    assert FULL.spoken("en") in journal.migration(play.migration).why
+    assert not CHINESE.search(json.dumps([e.payload for e in journal.events()], ensure_ascii=False))
 
 
 def test_what_needs_a_person_says_so_in_the_readers_language(play, journal):
