@@ -6,7 +6,7 @@ import json
 
 import click
 
-from orchestrator.cli.listing import safe
+from orchestrator.cli.listing import safe, severity_of
 from orchestrator.errors import Exit, Finding, OrchestratorError, findings_of
 from orchestrator.texts import text
 
@@ -53,7 +53,7 @@ def print_findings(findings: list[Finding]) -> None:
     if not findings:
         click.echo(text("cli.cloud_unchanged"))
     for finding in findings:
-        click.echo(safe(f"{finding.severity} {finding.system}: {finding.message}\n    → {finding.remedy}"))
+        click.echo(safe(f"{severity_of(finding)} {finding.system}: {finding.message}\n    → {finding.remedy}"))
 
 
 @cloud.command()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.cli.listing import safe
+from orchestrator.cli.listing import padded, safe, severity_of
 from orchestrator.cli.output import writes_unicode
 from orchestrator.errors import Exit, UsageError
 from orchestrator.texts import say, text
@@ -119,7 +119,7 @@ def _print(result: Result) -> None:
     click.echo(text("cli.not_covered") + "\n" + "\n".join(f"  - {line}" for line in result.not_covered))
     for finding in result.all_findings():
         colour = "red" if finding.severity == "error" else "yellow"
-        click.secho(safe(f"{finding.severity} {finding.code} {describe(finding)}"), fg=colour)
+        click.secho(safe(f"{severity_of(finding)} {finding.code} {describe(finding)}"), fg=colour)
 
 
 def _print_system(system: SystemReport) -> None:
@@ -133,4 +133,4 @@ def _print_system(system: SystemReport) -> None:
         addresses = tuple(str(change["address"]) for change in changes)
         click.echo(f"    {say('cli.terraform_would', count=len(changes), addresses=addresses)}")
     for step in system.steps:
-        click.echo(f"    {coverage_word(step.coverage):<12} {step.effect:<11} {step.id:<22} {step.how}")
+        click.echo(f"    {padded(coverage_word(step.coverage), 12)} {step.effect:<11} {step.id:<22} {step.how}")

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from orchestrator import __version__
-from orchestrator.cli.listing import safe
+from orchestrator.cli.listing import safe, severity_of
 from orchestrator.cli.options import speaking
 from orchestrator.cli.output import drop_output, flush_output, prepare_output, writes_unicode
 from orchestrator.errors import Exit, OrchestratorError, Refused
@@ -108,7 +108,7 @@ def print_error(error: OrchestratorError) -> None:
     if isinstance(error, Refused):
         for finding in error.findings:
             click.echo(
-                safe(f"  {finding.severity} {finding.code} {finding.place()}: {finding.message}\n      → {finding.remedy}"), err=True
+                safe(f"  {severity_of(finding)} {finding.code} {finding.place()}: {finding.message}\n      → {finding.remedy}"), err=True
             )
     click.echo(safe(f"→ {error.remedy}"), err=True)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orchestrator.cli.inputs import to_plan, trail
-from orchestrator.cli.listing import as_json, safe, table
+from orchestrator.cli.listing import as_json, safe, severity_of, table
 from orchestrator.cli.settings import open_session
 from orchestrator.errors import Exit, UsageError
 from orchestrator.texts import Name, say, text
@@ -119,7 +119,7 @@ def show_command(digest: str, *, reasons: bool, json_: bool) -> int:
             state = text("cli.in_force") if one is approvals[-1] else text("cli.replaced")
             click.echo(safe(text("cli.plan_approved", actor=one.actor, at=one.at[:16], reason=one.reason, state=state)))
     for finding in changes_since(made, inventory, verdicts, programme, inventory_digest=inventory_digest, policy_digest=policy_digest):
-        click.echo(safe(f"{finding.severity} {finding.code}: {finding.message} → {finding.remedy}"))
+        click.echo(safe(f"{severity_of(finding)} {finding.code}: {finding.message} → {finding.remedy}"))
     return int(Exit.DONE)
 
 
@@ -194,7 +194,7 @@ def what_if_command(
         last = {"when": name, "last": outcome.last_cutover or text("cli.no_cutover")}
         click.echo(text("cli.last_cutover", **last) if outcome.feasible else text("cli.last_cutover_missed", **last))
         for finding in outcome.findings:
-            click.echo(safe(f"  {finding.severity} {finding.code}: {finding.message}"))
+            click.echo(safe(f"  {severity_of(finding)} {finding.code}: {finding.message}"))
     click.echo(text("cli.would_move", count=len(found.moved)))
     for system, before, after in found.moved[:20]:
         click.echo(f"  {system}: {before} → {after}")

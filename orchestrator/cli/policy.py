@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orchestrator.cli.inputs import assessed, city_zone, configured_policy, facts_behind, policy_day, read_inventory, to_migrate, trail
-from orchestrator.cli.listing import as_json, safe, table
+from orchestrator.cli.listing import as_json, safe, severity_of, table
 from orchestrator.errors import Exit, Finding, Refused, UsageError
 from orchestrator.inventory.find import find_system, id_or_as_typed
 from orchestrator.texts import Name, Value, say, text
@@ -175,7 +175,7 @@ def policy_check(file: Path | None, json_: bool) -> int:
         as_json({"policy_digest": policy_digest(rules), "rules": len(rules.rules), "findings": [finding.as_json() for finding in findings]})
     else:
         for finding in findings:
-            click.echo(safe(f"{finding.severity} [{finding.code}] {finding.message}\n    → {finding.remedy}"))
+            click.echo(safe(f"{severity_of(finding)} [{finding.code}] {finding.message}\n    → {finding.remedy}"))
         click.echo(text("policy.checked", rules=len(rules.rules), count=len(findings)))
     return int(Exit.REFUSED if any(finding.severity == "error" for finding in findings) else Exit.DONE)
 
