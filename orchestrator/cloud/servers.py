@@ -23,6 +23,7 @@ from orchestrator.cloud.questions import CloudOffer, Demand, choose_flavours
 from orchestrator.cloud.stand import Position, Stand
 from orchestrator.errors import Finding, NeedsPerson, Refused, ToolError
 from orchestrator.texts import kept, say
+from orchestrator.tools.process import Stopped
 from orchestrator.tools.terraform import KnownResource, Server, SystemTerraform, TerraformPlan
 from orchestrator.tools.terraform_module import needs_provider, variables_of
 
@@ -72,11 +73,7 @@ class CloudServers:
         run = self.book.begin_run(self.module.name)
         plan = self.plan(position, run)
         if plan.changes or plan.blocked:
-            try:
-                made = self.terraform.apply(plan)
-                self.applies += 1
-            except ToolError as error:
-                raise self._explain(error) from error
+            made = self._apply(plan, position, run)
         else:
             self.check(plan)
             self.terraform.discard(plan)
@@ -91,6 +88,29 @@ class CloudServers:
             self.terraform.refresh()  # from here on, what differs from the state was changed outside
         self.book.finish_runs(position, run)
         return made
+
+    def _apply(self, plan: TerraformPlan, position: Position, run: str) -> dict[str, Server]:
+        """Once more, where it failed on what a killed run had asked for and a busy cloud made only meanwhile: after we had looked."""
+        try:
+            made = self.terraform.apply(plan)
+        except ToolError as error:
+            belated = () if isinstance(error, Stopped) else self._find_belated(position)
+            if not belated:
+                raise self._explain(error) from error
+            self._remove(belated)
+            try:
+                made = self.terraform.apply(self.plan(position, run))
+            except ToolError as again:
+                raise self._explain(again) from again
+        self.applies += 1
+        return made
+
+    def _find_belated(self, position: Position) -> Sequence[Thing]:
+        """What runs before this one left. Empty where the cloud does not answer: what it said before is what matters then."""
+        try:
+            return self.compare(position).leftovers
+        except ToolError:
+            return ()
 
     def plan(self, position: Position, run: str = "") -> TerraformPlan:
         """What Terraform would do now. Changes nothing."""

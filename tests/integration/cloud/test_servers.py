@@ -16,7 +16,7 @@ import pytest
 
 from orchestrator.cloud.book import Book
 from orchestrator.cloud.kinds import Kind
-from orchestrator.cloud.listing import ProgramListing, open_listing
+from orchestrator.cloud.listing import CloudListing, ProgramListing, Thing, open_listing
 from orchestrator.cloud.servers import CloudServers
 from orchestrator.cloud.stand import Stand
 from orchestrator.errors import NeedsPerson, Refused, ToolError
@@ -70,8 +70,9 @@ class Stage:
             return servers | {"machines": {name: {"address": f"10.0.0.{number}"} for number, name in enumerate(self.names, 1)}}
         return servers | {"city": str(self.city), "program": self.program, "python": sys.executable}
 
-    def open(self) -> CloudServers:
-        listing = ProgramListing(self.program, self.city) if self.module.name == "embedded" else open_listing("none", {})
+    def open(self, listing: CloudListing | None = None) -> CloudServers:
+        if listing is None:
+            listing = ProgramListing(self.program, self.city) if self.module.name == "embedded" else open_listing("none", {})
         terraform = SystemTerraform(self.module, self.folder / "work", "portal", stop_seconds=20)
         servers = CloudServers(
             "portal", self.module, self.inputs(), terraform, listing, Book(self.chain, "portal"), self.said.append, self.not_ours
@@ -176,6 +177,38 @@ def test_a_killed_apply_converges(stage: Stage, state: str) -> None:
     assert sorted(stage.open().make()) == ["app", "db"]
     assert stage.there() == ["app", "db"]
     assert stage.open().compare(stage.open().book.position()).leftovers == ()
+
+
+class BusyCloud(ProgramListing):
+    """Carries out what a killed run asked for only after it was asked what it has: until then applies fail."""
+
+    def __init__(self, stage: Stage, *marks: str) -> None:
+        super().__init__(stage.program, stage.city)
+        self.stage, self.marks, self.asked = stage, marks, 0
+
+    def list_things(self, system: str, names: frozenset[str]) -> list[Thing]:
+        self.asked += 1
+        if self.asked == 2:
+            for number, run in enumerate(self.marks):
+                self.stage.put(f"belated-{number}", system="portal", run=run)
+            (self.city / "fail").unlink()
+        return super().list_things(system, names)
+
+
+def test_what_a_killed_run_had_asked_for_and_came_after_we_looked_is_taken_away_and_the_apply_goes_on(stage: Stage) -> None:
+    stage.chain.event("cloud_run_begun", {"run": "killed", "module": "embedded"})
+    (stage.city / "fail").touch()
+    assert sorted(stage.open(BusyCloud(stage, "killed")).make()) == ["app", "db"]
+    assert stage.there() == ["app", "db"]
+    assert stage.open().book.position().unfinished == frozenset()
+
+
+def test_an_apply_that_failed_for_another_reason_is_not_tried_again(stage: Stage) -> None:
+    stage.chain.event("cloud_run_begun", {"run": "killed", "module": "embedded"})
+    (stage.city / "fail").touch()
+    with pytest.raises(ToolError, match="no capacity left"):
+        stage.open(BusyCloud(stage, "of-somebody")).make()
+    assert "belated-0" in stage.there(), "what is not proved ours is left"
 
 
 @pytest.mark.parametrize(("marks", "said"), [
