@@ -65,7 +65,7 @@ def _write_until_given_up(story: Story, side: str) -> str:
         for _ in range(400):
             client.execute(FILL)
             if said := story.mover.protect(story.part, side):
-                return said
+                return str(said)
     raise AssertionError("400 rewritings, and the slot was kept")
 
 
