@@ -14,14 +14,13 @@ from orchestrator.planning.demand import GroupFactory, impossible
 from orchestrator.planning.patterns import WEEK, PatternBook, minutes_between
 from orchestrator.planning.problem import OVERRUN_WEEKS, Group, Problem, Target, needed_of
 from orchestrator.planning.programme import Programme, Standing
+from orchestrator.planning.words import named
 from orchestrator.policy.assess import moving
 from orchestrator.policy.counting import Member, unexplained
 from orchestrator.texts import say
 
 LISTED = 20
 """Unrecorded differences from the baseline that are listed one by one."""
-NAMED = 12
-"""Systems of a group that are named: what is said of a group is kept for each of its members, and a cycle may have thousands."""
 
 
 def build(
@@ -74,13 +73,13 @@ def build(
         lost = [(systems[m].id, one) for m in component for one in systems[m].depends_on if one not in index and one not in reachable]
         if lost and group.blocked is None:
             group.blocked = _chain(lost[0], stays)
-        group.blocked = group.blocked or impossible(group, _named(component, systems), resources, cloud, horizon)
+        group.blocked = group.blocked or impossible(group, named([systems[m].id for m in component]), resources, cloud, horizon)
         _stand(group, [systems[m] for m in component], states, promised or {}, base, programme.starts)
         groups.append(group)
     for group in groups:
         blocked = next((other for other in group.needs if groups[other].blocked), None)
         if blocked is not None and group.blocked is None and group.fixed is None:
-            names, root = _named(group.members, systems), _named(groups[blocked].members, systems)
+            names, root = (named([systems[m].id for m in one.members]) for one in (group, groups[blocked]))
             group.blocked = Finding(
                 "needs-blocked",
                 "error",
@@ -102,11 +101,6 @@ def build(
         out_of_scope=sorted(set(known) - set(wanted)), dropped=dropped,
         warnings=[*factory.warnings(), *_warnings(programme, whole, inventory, verdicts)],
     )  # fmt: skip
-
-
-def _named(members: Sequence[int], systems: Sequence[System]) -> str:
-    more = f", … (+{len(members) - NAMED})" if len(members) > NAMED else ""
-    return ", ".join(systems[member].id for member in members[:NAMED]) + more
 
 
 def _after_the_first(groups: Sequence[Group], systems: Sequence[System], verdicts: Mapping[str, Verdict], first: int, horizon: int) -> None:

@@ -18,6 +18,7 @@ from orchestrator.errors import Finding
 from orchestrator.models import System, Verdict
 from orchestrator.planning.patterns import Pattern, Slot
 from orchestrator.planning.programme import Programme
+from orchestrator.planning.words import named
 from orchestrator.policy.counting import Member
 
 OVERRUN_WEEKS = 52
@@ -128,7 +129,7 @@ class Problem:
         return dt.datetime.combine(self.base, dt.time()) + dt.timedelta(minutes=minute)
 
     def names(self, group: int) -> str:
-        return ", ".join(self.systems[member].id for member in self.groups[group].members)
+        return named([self.systems[member].id for member in self.groups[group].members])
 
 
 def needed_of(percent: float, in_scope: int) -> int:

@@ -48,6 +48,16 @@ def some_of(things: Sequence[Value], most: int) -> tuple[Value, ...]:
     return (*things[:most], "…") if len(things) > most else tuple(things)
 
 
+NAMED = 12
+"""Systems of a group that are named: what is said of a group is kept for each of its members, and a cycle may have thousands."""
+
+
+def named(ids: Sequence[str]) -> str:
+    """The systems of a group, as one text."""
+    more = f", … (+{len(ids) - NAMED})" if len(ids) > NAMED else ""
+    return ", ".join(ids[:NAMED]) + more
+
+
 def reason(rule: str, says: Sentence, *, source: str = "", fact: str = "") -> Reason:
     """The rule that spoke, with its words in both languages: a plan holds both."""
     return Reason(rule=rule, source=source, fact=fact, zh=says.spoken("zh"), en=says.spoken("en"))

@@ -11,6 +11,7 @@ from orchestrator.models import Plan
 from orchestrator.planning.notes import note_remedy, note_words
 from orchestrator.planning.plan import make_plan, plan_digest
 from orchestrator.planning.verify import verify
+from orchestrator.planning.words import named
 from tests.support.demo_city import demo_city
 
 
@@ -48,3 +49,9 @@ def test_a_plan_of_an_older_release_keeps_its_digest_and_is_shown_as_it_was_kept
     assert verify(older, *demo_city()) == ()
     texts.use("zh")
     assert [str(note_words(note)) for note in older.notes] == [note.message for note in older.notes]
+
+
+def test_a_group_of_thousands_is_told_by_its_first_dozen():
+    ids = [f"s{number}" for number in range(5000)]
+    assert named(ids).endswith("s11, … (+4988)") and named(ids).startswith("s0, s1, ")
+    assert named(ids[:12]) == ", ".join(ids[:12])
