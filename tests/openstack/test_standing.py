@@ -94,7 +94,7 @@ def test_another_disk_zone_or_size_is_refused_by_name(standing: Stage, edited: d
     told = " | ".join(refusals_of(standing))
     assert "volume portal-app would be changed while it is in use: size 2 → 5" in told
     assert "asked portal-app was asked to be another one: input.disk_gb 2 → 5" in told
-    assert "input.vcpus 1 → 4, input.zone government_extranet → dedicated" in told
+    assert "input.vcpus 1 → 4; input.zone government_extranet → dedicated" in told
 
 
 def test_a_removed_and_a_renamed_host_are_refused_by_name(standing: Stage, edited: dict[str, Any]) -> None:
