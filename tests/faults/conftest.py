@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -130,6 +131,19 @@ class Story:
             return step is not None and step.state == state
 
         wait_until(f"{name} {state}", reached, seconds)
+
+    def until_trial_run(self) -> subprocess.Popen[bytes]:
+        """The weather bulletin is migrated, its application repaired on the new host as people do, until its trial run; the engine."""
+        engine = self.start("migrate", "--system", WEATHER, "--direct", "--wait")
+        folder = self.city.host_folder("weather-1" + SUFFIX)
+
+        def mend() -> None:
+            wait_until("the new host has its application", (folder / "srv/weather/app").is_dir, 400, every=0.2)
+            self.city.mend_weather(folder)
+
+        threading.Thread(target=mend, daemon=True).start()
+        self.until_step("trial_run")
+        return engine
 
     # ------------------------------------------------------------ the guard
 

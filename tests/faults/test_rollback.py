@@ -1,6 +1,5 @@
 """Going back after the switch keeps what was written on the cloud: by command, in the middle of the trial run, engine killed or not."""
 
-import threading
 import time
 from datetime import datetime
 
@@ -8,8 +7,7 @@ import psycopg
 import pytest
 
 from orchestrator.embedded import citizens, judge
-from orchestrator.steps.world import SUFFIX
-from tests.faults.conftest import WEATHER, Story, wait_until
+from tests.faults.conftest import WEATHER, Story
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(900)]
 
@@ -26,15 +24,7 @@ def story(begin, baseline) -> Story:
 
 
 def test_a_rollback_by_command_during_the_trial_run_loses_nothing(story, baseline, capsys):
-    engine = story.start("migrate", "--system", WEATHER, "--direct", "--wait")
-    folder = story.city.host_folder("weather-1" + SUFFIX)
-
-    def mend() -> None:
-        wait_until("the new host has its application", (folder / "srv/weather/app").is_dir, 400, every=0.2)
-        story.city.mend_weather(folder)
-
-    threading.Thread(target=mend, daemon=True).start()
-    story.until_step("trial_run")
+    engine = story.until_trial_run()
     story.write()
     time.sleep(1)
     assert story.run("rollback", WEATHER, "--reason", "the department asks", "--direct", seconds=200) == 0, story.said()

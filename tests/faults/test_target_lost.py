@@ -4,7 +4,6 @@ it, and nothing is missing there that was acknowledged before the moment which t
 import json
 import signal
 import subprocess
-import threading
 import time
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +15,6 @@ import pytest
 from orchestrator.embedded import citizens, judge
 from orchestrator.embedded.people import ENGINEER
 from orchestrator.errors import Exit
-from orchestrator.steps.world import SUFFIX
 from orchestrator.tools import unprivileged
 from tests.faults.conftest import WEATHER, Story, wait_until
 
@@ -53,15 +51,7 @@ def _lose_database(story: Story) -> float:
 
 
 def test_a_live_target_that_is_lost_costs_what_came_after_the_last_marker_and_nothing_else(story, capsys):
-    engine = story.start("migrate", "--system", WEATHER, "--direct", "--wait")
-    folder = story.city.host_folder("weather-1" + SUFFIX)
-
-    def mend() -> None:
-        wait_until("the new host has its application", (folder / "srv/weather/app").is_dir, 400, every=0.2)
-        story.city.mend_weather(folder)
-
-    threading.Thread(target=mend, daemon=True).start()
-    story.until_step("trial_run")
+    engine = story.until_trial_run()
     _restart_database(story)
     before = story.write()
     wait_until("a marker came after it", lambda: story.ask("source", "SELECT 1 FROM bulletins WHERE n = %s", before), 30)
