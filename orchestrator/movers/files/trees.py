@@ -26,7 +26,6 @@ from orchestrator.tools.process import Register
 from orchestrator.tools.ssh import SshConnection
 
 MAX_LIST = 100_000_000
-SECONDS_BETWEEN = 0.5
 _PATH = re.compile(r"/[^\x00\n\r]*")
 _HASHES = 'cd -- "$1" && find . -type f -print0 | xargs -0 -r sha256sum -z -- && printf "\\n" && find . -type l -printf "%p\\0%l\\0"'
 """A constant; the path comes as its argument and is never read as shell."""
@@ -58,7 +57,9 @@ class Rsync:
     register: Register | None = None
     cancelled: Callable[[], bool] | None = None
     progress: Callable[[Progress], None] | None = None
-    """Told while a pass goes on, twice a second at most."""
+    """Told while a pass goes on."""
+    tell_every: float = 0.5
+    """Seconds between two tellings, at least."""
 
     def copy_tree(
         self,
@@ -141,7 +142,7 @@ class Rsync:
         done = process.run(
             argv,
             label=label,
-            on_line=Teller(self.progress, label, total).hear if self.progress else None,
+            on_line=Teller(self.progress, label, total, self.tell_every).hear if self.progress else None,
             limit=self.limit,
             env={**os.environ, "LC_ALL": "C"},
             check=False,
@@ -194,6 +195,7 @@ class Teller:
     progress: Callable[[Progress], None]
     what: str
     total: int | None
+    every: float
     sent: int = 0
     told: float = 0.0
 
@@ -205,7 +207,7 @@ class Teller:
             return
         self.sent += int(length)
         now = time.monotonic()
-        if now - self.told >= SECONDS_BETWEEN:
+        if now - self.told >= self.every:
             self.told = now
             self.progress(Progress(self.what, self.sent, max(self.sent, self.total) if self.total else None))
 

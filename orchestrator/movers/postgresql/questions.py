@@ -33,9 +33,14 @@ WITH RECURSIVE checks AS (
   FROM pg_constraint con JOIN pg_namespace n ON n.oid = con.connamespace AND n.nspname <> %(ours)s
   JOIN pg_depend d ON d.classid = 'pg_constraint'::regclass AND d.objid = con.oid AND d.refclassid = 'pg_proc'::regclass
   WHERE con.contype = 'c' AND con.coninhcount = 0
-   AND NOT EXISTS (SELECT 1 FROM pg_depend x WHERE x.objid IN (con.conrelid, con.contypid) AND x.deptype = 'e')),
+   AND NOT EXISTS (SELECT 1 FROM pg_depend x WHERE x.classid IN ('pg_class'::regclass, 'pg_type'::regclass)
+    AND x.objid IN (con.conrelid, con.contypid) AND x.deptype = 'e')),
 bodies AS (
-  SELECT p.oid, lower(p.proname) AS name, lower(p.prosrc) AS body FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
+  -- without remarks, and without the other meanings of FROM: extract(year FROM x), IS DISTINCT FROM x
+  SELECT p.oid, lower(p.proname) AS name, regexp_replace(regexp_replace(regexp_replace(regexp_replace(
+    lower(p.prosrc), '/\*.*?\*/', ' ', 'g'), '--[^\n]*', ' ', 'g'), '\mdistinct\s+from\M', ' ', 'g'),
+    '\m(extract|substring|trim|overlay)\s*\([^()]*\mfrom\M', ' ', 'g') AS body
+  FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
   WHERE p.oid >= 16384 AND l.lanname NOT IN ('c', 'internal')),
 called AS (
   SELECT conname, of, function, function AS callee FROM checks

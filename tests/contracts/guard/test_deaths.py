@@ -10,8 +10,8 @@ import pytest
 from orchestrator.cutover import kinds
 from orchestrator.movers.contract import Direction
 from tests.contracts.guard.cases import Case
+from tests.contracts.guard.conftest import Worlds
 from tests.contracts.guard.servers import Servers
-from tests.contracts.guard.test_guard import Worlds, servers, worlds  # noqa: F401 - fixtures
 from tests.contracts.guard.world import Attempt
 
 pytestmark = [pytest.mark.servers, pytest.mark.long, pytest.mark.timeout(900)]
@@ -22,7 +22,7 @@ PROVED = [("prove", "source"), ("prove", "gateway"), *itertools.product(("decide
 
 
 @pytest.mark.parametrize(("act", "server"), list(itertools.product(ACTS, ("source", "target", "gateway"))))
-def test_a_server_that_dies_after_an_act(worlds: Worlds, servers: Servers, act: str, server: str) -> None:  # noqa: F811
+def test_a_server_that_dies_after_an_act(worlds: Worlds, servers: Servers, act: str, server: str) -> None:
     world = worlds.give(1)
     world.used_up = True
     file = servers.databases_file.read_bytes()
