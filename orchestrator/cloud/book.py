@@ -12,6 +12,7 @@ from orchestrator.cloud.stand import Position, Stand
 BEGUN, FINISHED = "cloud_run_begun", "cloud_runs_finished"
 KEPT, RELEASED = "volumes_kept", "volumes_released"
 REMOVED, FLAVOURS = "cloud_leftover_removed", "flavours_chosen"
+TAKING = "cloud_servers_being_taken_away"
 
 
 class Chain(Protocol):
@@ -69,6 +70,17 @@ class Book:
     def finish_runs(self, position: Position, run: str) -> None:
         """This run came to its end, and what earlier ones left is part of what stands now: nothing of it is a leftover any more."""
         self._chain.event(FINISHED, {"runs": sorted({*position.unfinished, run})})
+
+    def take_away(self, servers: Iterable[str]) -> None:
+        """These servers go now: on the chain before they do, for whoever is killed in it comes back to where nothing is."""
+        names = sorted(servers)
+        if names:
+            self._chain.event(TAKING, {"servers": names, "runs": sorted(self.runs())})
+
+    def being_taken_away(self) -> set[str]:
+        """Servers that an earlier try began to take away, as long as no run was begun since."""
+        runs = self.runs()
+        return {str(name) for fact in self._chain.history(TAKING) if set(fact["runs"]) == runs for name in fact["servers"]}
 
     def keep(self, volumes: Iterable[KeptVolume]) -> None:
         """These volumes stay when their servers go. On the chain before the state forgets them."""

@@ -305,7 +305,8 @@ class CloudServers:
         """Destroy the servers. ``expected``: names of those that the journal says were handed over.
 
         With ``keep_volumes`` their volumes stay until a person releases them; without, what lay on them was never handed over.
-        Raises ToolError when there is nothing to destroy where servers are expected; NeedsPerson when something of ours is left.
+        Again is fine. Raises ToolError when there is nothing to destroy where servers are expected, and we did not begin to take
+        them away ourselves; NeedsPerson when something of ours is left.
         """
         position = self.book.position()
         if not self.terraform.has_state:
@@ -326,6 +327,7 @@ class CloudServers:
             if "/" not in resource.ident
         ]
         self.book.keep(disks)
+        self.book.take_away(expected)
         self.terraform.forget(list(dict.fromkeys(resource.address for resource in volumes)))  # one that is deposed has the same
         self.terraform.destroy(self._inputs_to_destroy())
         self._look_again(position)
@@ -366,7 +368,7 @@ class CloudServers:
         """The state knows nothing. What bears the mark of a run of ours is taken away by it; its volumes as ``take_back`` says."""
         runs = self.book.runs()
         ours = [thing for thing in things if thing.system == self.system and thing.run in runs]
-        missing = set(expected) - {thing.name for thing in ours if thing.kind is Kind.SERVER}
+        missing = set(expected) - {thing.name for thing in ours if thing.kind is Kind.SERVER} - self.book.being_taken_away()
         if missing and self.kinds.listing != "none":
             raise ToolError(
                 say("cloud.journal_says", missing=tuple(sorted(missing))),
@@ -376,6 +378,7 @@ class CloudServers:
         kept = {volume.id for volume in self.book.kept()}
         volumes = [thing for thing in ours if thing.kind is Kind.VOLUME and thing.id not in kept]
         self.book.keep(KeptVolume(thing.id, thing.name, handed_over=keep_volumes) for thing in volumes)
+        self.book.take_away(expected)
         going = {thing.id for thing in ours}
         # A server group bears no mark: it goes by its system's name, where nobody else's server is in it.
         groups = [thing for thing in things if thing.kind is Kind.PLACEMENT and thing.name == self.system and going.issuperset(thing.used_by)]

@@ -271,6 +271,24 @@ def test_a_destroy_that_finds_nothing_where_servers_were_is_an_error(stage: Stag
         stage.open().take_back(expected=["app", "db"], keep_volumes=True)
 
 
+@pytest.mark.parametrize("state", ["kept", "lost"])
+def test_whoever_is_killed_after_the_destroy_and_before_it_is_on_record_comes_to_its_end(stage: Stage, state: str) -> None:
+    stage.open().make()
+    if state == "lost":
+        for file in stage.folder.glob("work*/portal/*tfstate*"):
+            file.unlink()
+    stage.chain.stands = Stand.HANDED_OVER
+    for _ in range(2):  # the second time as the engine that found its undo begun and not ended
+        stage.open().take_back(expected=["app", "db"], keep_volumes=True)
+        assert stage.there() == []
+    stage.chain.stands = Stand.NOTHING
+    stage.open().make()
+    for file in [*stage.folder.glob("work*/portal/*tfstate*"), *stage.city.glob("*.json")]:
+        file.unlink()
+    with pytest.raises(ToolError, match="neither state nor cloud knows them: app, db"):  # made since: that was not us
+        stage.open().take_back(expected=["app", "db"], keep_volumes=False)
+
+
 def test_a_destroy_without_a_state_goes_by_the_marks_of_our_runs(stage: Stage) -> None:
     stage.open().make()
     stage.put("other", system="register", run="x")
