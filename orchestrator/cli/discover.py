@@ -15,7 +15,7 @@ from orchestrator.texts import Name, Value, say, text
 
 if TYPE_CHECKING:
     from orchestrator.models import Database, Host, Inventory
-    from orchestrator.settings import Settings
+    from orchestrator.workspace import Workspace
 
 JSON = click.option("--json", "json_", is_flag=True, help="Print one JSON document.")
 KINDS = {
@@ -50,7 +50,8 @@ def discover(named: tuple[str, ...], systems: tuple[str, ...], everything: bool,
     from orchestrator.discovery.offer import offers
     from orchestrator.tools.survey import survey
 
-    settings, inventory = _configured()
+    workspace, inventory = _configured()
+    settings = workspace.settings
     hosts = _chosen(inventory, named, systems, everything, user)
     bases: dict[str, list[Database]] = {}
     for base in (base for system in inventory.systems for base in system.databases):
@@ -97,8 +98,8 @@ def trust(names: tuple[str, ...], yes: bool, json_: bool) -> int:
     from orchestrator.tools.known_hosts import remember, remembered
     from orchestrator.tools.survey import host_key
 
-    settings, inventory = _configured()
-    file = settings.known_hosts
+    workspace, inventory = _configured()
+    file = workspace.settings.known_hosts
     if file is None:
         raise UsageError(say("cli.no_known_hosts"), remedy=say("cli.set_known_hosts"))
     found = []
@@ -148,23 +149,21 @@ def sudoers_command(named: tuple[str, ...], until: dt.datetime | None) -> int:
 
 def _known_hosts(named: tuple[str, ...]) -> list[Host]:
     """Hosts of systems and gateways of sites, by name."""
-    from orchestrator.inventory.load import load_sites
-
-    settings, inventory = _configured()
+    workspace, inventory = _configured()
     known = {host.name: host for system in inventory.systems for host in system.hosts}
-    known |= {site.gateway.name: site.gateway for site in load_sites(settings.inventory).sites}
+    known |= {site.gateway.name: site.gateway for site in workspace.sites.sites}
     if strangers := sorted(set(named) - set(known)):
         raise UsageError(say("cli.no_such_hosts", hosts=tuple(strangers)), remedy=say("cli.known_hosts_are", hosts=tuple(sorted(known))))
     return [known[name] for name in named]
 
 
-def _configured() -> tuple[Settings, Inventory]:
-    from orchestrator.cli.settings import load_settings
-    from orchestrator.inventory.load import load
+def _configured() -> tuple[Workspace, Inventory]:
+    """With the inventory as far as it can be read; hosts can be looked at before there is any."""
+    from orchestrator.cli.settings import open_workspace
     from orchestrator.models import Inventory
 
-    settings = load_settings()
-    return settings, load([settings.inventory]).inventory if settings.inventory.is_dir() else Inventory()
+    workspace = open_workspace()
+    return workspace, workspace.reading.inventory if workspace.settings.inventory.is_dir() else Inventory()
 
 
 def _chosen(inventory: Inventory, named: tuple[str, ...], systems: tuple[str, ...], everything: bool, user: str) -> list[Host]:

@@ -65,13 +65,14 @@ def check(paths: tuple[Path, ...], json_: bool) -> int:
 
     Exit code 0 without errors, 3 with.
     """
-    from orchestrator.cli.inputs import counted_apart, doubted
+    from orchestrator.cli.settings import open_workspace
     from orchestrator.inventory import check as checks
     from orchestrator.inventory.questions import decided_places
 
     given = _given(paths)
-    reading = doubted(_read_beside(given), given)
-    staying = counted_apart(reading, given)
+    known = open_workspace(given)
+    reading = known.doubted(_read_beside(given))
+    staying = known.counted_apart(reading)
     if json_:
         report = checks.as_json(reading)
         as_json({**report, "counts": {**report["counts"], **staying}})

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orchestrator.cli.inputs import to_plan, trail
 from orchestrator.cli.listing import as_json, safe, severity_of, table
-from orchestrator.cli.settings import open_session
+from orchestrator.cli.settings import open_session, open_workspace
 from orchestrator.errors import Exit, UsageError
 from orchestrator.texts import Name, say, text
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from orchestrator.models import Inventory, Plan, Verdict
     from orchestrator.planning.programme import Programme
     from orchestrator.planning.whatif import Difference, Outcome
+    from orchestrator.workspace import Workspace
 
 
 HEADS = (
@@ -62,27 +62,24 @@ def plan(
         return int(Exit.DONE)
     if not again and (former or as_of):
         raise UsageError(say("cli.of_a_replan"), remedy=say("cli.add_replan"))
-    from orchestrator.cli.standing import keep
+    from orchestrator.journal.actors import current_actor
     from orchestrator.planning.plan import Unreached
 
-    inventory, verdicts, programme, digests = to_plan(folder)
+    known = _known(folder)
     missed: Unreached | None = None
     try:
-        made = _replanned(inventory, verdicts, programme, digests, former, as_of, effort) if again else _planned(
-            inventory, verdicts, programme, digests, effort
-        )  # fmt: skip
+        made = _replanned(known, former, as_of, effort) if again else known.make_plan(effort, keep=known.approved)
     except Unreached as unreached:
         made, missed = unreached.plan, unreached
     if folder is None:
-        keep(made)
+        known.keep_plan(made, current_actor())
     if out:
-        from orchestrator.cli.settings import load_settings
         from orchestrator.written import remember_written
 
         out.write_text(made.model_dump_json(indent=1), encoding="utf-8")
-        remember_written(load_settings().state, out)
+        remember_written(known.settings.state, out)
     if not json_:
-        show(made, inventory, verdicts, programme, reasons=reasons)
+        show(made, known.inventory, known.verdicts, known.programme, reasons=reasons)
         if missed:
             raise missed
         return int(Exit.DONE)
@@ -102,23 +99,20 @@ def plan(
 @click.option("--json", "json_", is_flag=True, help="Print the plan as one JSON document.")
 def show_command(digest: str, *, reasons: bool, json_: bool) -> int:
     """A kept plan: DIGEST (8 characters or more), else the approved one, else the last. Who made it, who approved it, what changed since."""
-    from orchestrator.cli.standing import approvals_of, kept_plan
-    from orchestrator.planning.approval import changes_since
-
-    made = kept_plan(digest)
+    known = open_workspace()
+    made = known.kept_plan(digest)
     if json_:
         as_json(_plan_json(made))
         return int(Exit.DONE)
-    inventory, verdicts, programme, (inventory_digest, policy_digest) = to_plan(None)
-    show(made, inventory, verdicts, programme, reasons=reasons)
-    saved = next(one for one in trail(write=False).read("plan_saved") if one.payload and one.payload["digest"] == made.digest)
+    show(made, known.inventory, known.verdicts, known.programme, reasons=reasons)
+    saved = next(one for one in known.trail.read("plan_saved") if one.payload and one.payload["digest"] == made.digest)
     click.echo(text("cli.plan_made", actor=saved.actor, at=saved.at[:16]))
-    approvals = approvals_of()
+    approvals = known.approvals
     for one in approvals:
         if one.digest == made.digest:
             state = text("cli.in_force") if one is approvals[-1] else text("cli.replaced")
             click.echo(safe(text("cli.plan_approved", actor=one.actor, at=one.at[:16], reason=one.reason, state=state)))
-    for finding in changes_since(made, inventory, verdicts, programme, inventory_digest=inventory_digest, policy_digest=policy_digest):
+    for finding in known.changes_since(made):
         click.echo(safe(f"{severity_of(finding)} {finding.code}: {finding.message} → {finding.remedy}"))
     return int(Exit.DONE)
 
@@ -131,12 +125,11 @@ def approve(digest: str, reason: str) -> int:
 
     Refused for the account that made the plan, and when inventory, policy or programme have changed since, naming what.
     """
-    from orchestrator.cli.standing import kept_plan
     from orchestrator.errors import Refused
     from orchestrator.planning.shortfall import short_of
 
     session = open_session()
-    made = kept_plan(digest)
+    made = session.kept_plan(digest)
     errors = [finding for finding in session.changes_since(made) if finding.severity == "error"]
     if errors:
         raise Refused(say("cli.changed_since_plan", digest=made.digest[:12]), findings=errors)
@@ -171,14 +164,13 @@ def what_if_command(
     changes += [Change(name, amount) for name, amount in (("replication", bandwidth), ("wave", float(wave))) if amount]
     if not changes:
         raise UsageError(say("cli.nothing_would_change"), remedy=say("cli.give_change"))
-    from orchestrator.cli.standing import approved_plan, standing
     from orchestrator.planning.whatif import InForce
     from orchestrator.planning.words import some_of
 
-    inventory, verdicts, programme, _ = to_plan(folder)
-    kept = approved_plan() if folder is None else None
-    in_force = InForce(kept, _today(programme), standing(kept, programme)) if kept else None
-    found = what_if(inventory, verdicts, programme, changes, effort=effort, in_force=in_force)
+    known = _known(folder)
+    kept = known.approved if folder is None else None
+    in_force = InForce(kept, _today(known.programme), known.standing(kept)) if kept else None
+    found = what_if(known.inventory, known.verdicts, known.programme, changes, effort=effort, in_force=in_force)
     if json_:
         as_json({"as_of": in_force.as_of if in_force else None, "plan_in_force": kept.digest if kept else None, **_difference(found)})
         return int(Exit.DONE)
@@ -259,30 +251,21 @@ def show(made: Plan, inventory: Inventory, verdicts: Mapping[str, Verdict], prog
     click.echo(text("cli.digest", digest=made.digest))
 
 
-def _planned(inventory: Inventory, verdicts: dict[str, Verdict], programme: Programme, digests: tuple[str, str], effort: int) -> Plan:
-    from orchestrator.cli.standing import approved_plan
-    from orchestrator.planning.plan import make_plan
-
-    return make_plan(
-        inventory, verdicts, programme, effort=effort, inventory_digest=digests[0], policy_digest=digests[1], keep=approved_plan()
-    )
+def _known(folder: Path | None) -> Workspace:
+    return open_workspace((folder,) if folder else ())
 
 
-def _replanned(
-    inventory: Inventory, verdicts: dict[str, Verdict], programme: Programme, digests: tuple[str, str], former: Path | None,
-    as_of: dt.datetime | None, effort: int,
-) -> Plan:  # fmt: skip
-    from orchestrator.cli.standing import last_plan, standing
+def _replanned(known: Workspace, former: Path | None, as_of: dt.datetime | None, effort: int) -> Plan:
     from orchestrator.planning.programme import LONGEST_YEARS
     from orchestrator.planning.replan import replan
 
-    kept = last_plan(former)
-    day = as_of.date() if as_of else _today(programme)
-    if abs(day.year - programme.starts.year) > LONGEST_YEARS:
+    kept = known.promised_plan(former)
+    day = as_of.date() if as_of else _today(known.programme)
+    if abs(day.year - known.programme.starts.year) > LONGEST_YEARS:
         raise UsageError(say("cli.as_of_far", day=str(day), years=LONGEST_YEARS), remedy=say("cli.correct_as_of"))
     return replan(
-        inventory, verdicts, programme, kept, as_of=day, standing=standing(kept, programme), effort=effort, inventory_digest=digests[0],
-        policy_digest=digests[1],
+        known.inventory, known.verdicts, known.programme, kept,
+        as_of=day, standing=known.standing(kept), effort=effort, **known.digests,
     )  # fmt: skip
 
 

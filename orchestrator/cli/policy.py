@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orchestrator.cli.inputs import assessed, city_zone, configured_policy, facts_behind, policy_day, read_inventory, to_migrate, trail
 from orchestrator.cli.listing import as_json, safe, severity_of, table
+from orchestrator.cli.settings import open_workspace
 from orchestrator.errors import Exit, Finding, Refused, UsageError
 from orchestrator.inventory.find import find_system, id_or_as_typed
 from orchestrator.texts import Name, Value, say, text
@@ -37,11 +37,12 @@ def assess_command(system: str | None, paths: tuple[Path, ...], policy_file: Pat
     """Strategy, readiness and complexity of every system (or of SYSTEM), with every rule that spoke and what would change it."""
     from orchestrator.policy.assess import MARKS, apart, strategy_name
 
-    reading, rules, verdicts = assessed(paths, policy_file)
-    everything = verdicts
+    known = open_workspace(paths, policy_file)
+    reading, everything = known.reading, known.verdicts
+    verdicts = everything
     if system is not None:
-        known = find_system(reading.inventory, system).id
-        verdicts = {known: verdicts[known]}
+        found = find_system(reading.inventory, system).id
+        verdicts = {found: everything[found]}
     if json_:
         from orchestrator.inventory.load import inventory_digest
         from orchestrator.policy.policy import policy_digest
@@ -49,7 +50,7 @@ def assess_command(system: str | None, paths: tuple[Path, ...], policy_file: Pat
         as_json(
             {
                 "inventory_digest": inventory_digest(reading.inventory),
-                "policy_digest": policy_digest(rules),
+                "policy_digest": policy_digest(known.policy),
                 "counts": {
                     "to_migrate": sum(verdict.strategy.moves for verdict in everything.values()),
                     **{str(strategy): len(systems) for strategy, systems in apart(everything).items()},
@@ -112,16 +113,15 @@ def explain(system: str, paths: tuple[Path, ...], policy_file: Path | None, json
     """Why SYSTEM moves as it does, in words for a department head; with --json in Chinese and in English."""
     from orchestrator.policy.explain import explain as in_words
 
-    reading, rules, verdicts = assessed(paths, policy_file)
-    found = find_system(reading.inventory, system)
-    department = next((d for d in reading.inventory.departments if d.id == found.department), None)
-    facts = facts_behind(reading, rules, paths, found)
-    zh, en = in_words(found, department, verdicts[found.id], rules, facts)
+    known = open_workspace(paths, policy_file)
+    found = find_system(known.reading.inventory, system)
+    department = next((d for d in known.reading.inventory.departments if d.id == found.department), None)
+    zh, en = in_words(found, department, known.verdicts[found.id], known.policy, known.facts_behind(found))
     if json_:
         as_json({"system": found.id, "zh": zh, "en": en})
     else:
         click.echo(safe(Name(zh, en)))
-    return _exit(reading)
+    return _exit(known.reading)
 
 
 @click.command()
@@ -143,14 +143,14 @@ def override(system: str, strategy: str | None, withdraw: bool, reason: str, on_
 
     if (strategy is None) is not withdraw:
         raise UsageError(say("cli.strategy_or_withdraw"), remedy=say("cli.override_help"))
-    reading, _, verdicts = assessed(paths)
-    verdict = verdicts[find_system(reading.inventory, system).id]
+    known = open_workspace(paths)
+    verdict = known.verdicts[find_system(known.reading.inventory, system).id]
     actor = str(current_actor())
     if strategy is None:
-        withdraw_override(trail(), verdict.system, reason=reason, actor=actor, on_behalf_of=on_behalf_of)
+        withdraw_override(known.trail_to_write, verdict.system, reason=reason, actor=actor, on_behalf_of=on_behalf_of)
         click.echo(text("policy.override_withdrawn", system=verdict.system, actor=actor))
     else:
-        record_override(trail(), verdict, Strategy(strategy), reason=reason, actor=actor, on_behalf_of=on_behalf_of)
+        record_override(known.trail_to_write, verdict, Strategy(strategy), reason=reason, actor=actor, on_behalf_of=on_behalf_of)
         before = verdict.policy_strategy or verdict.strategy
         click.echo(text("policy.override_recorded", system=verdict.system, before=before, after=strategy, actor=actor))
 
@@ -169,7 +169,7 @@ def policy_check(file: Path | None, json_: bool) -> int:
     from orchestrator.policy.lint import check_policy
     from orchestrator.policy.policy import load_policy, policy_digest
 
-    rules = load_policy(file if file is not None else configured_policy())
+    rules = load_policy(file) if file is not None else open_workspace().policy
     findings = check_policy(rules)
     if json_:
         as_json({"policy_digest": policy_digest(rules), "rules": len(rules.rules), "findings": [finding.as_json() for finding in findings]})
@@ -193,9 +193,10 @@ def policy_diff(old: Path, new: Path, paths: tuple[Path, ...], json_: bool) -> i
     from orchestrator.policy.diff import diff_policies
     from orchestrator.policy.policy import load_policy
 
-    reading = read_inventory(paths)
+    known = open_workspace(paths)
+    reading = known.reading
     found = diff_policies(
-        reading.inventory, load_policy(old), load_policy(new), reading.places, today=policy_day(paths), typed=typed_in(reading)
+        reading.inventory, load_policy(old), load_policy(new), reading.places, today=known.day, typed=typed_in(reading)
     )
     if json_:
         as_json([asdict(one) for one in found])
@@ -238,8 +239,8 @@ def baseline_freeze(reason: str, paths: tuple[Path, ...], *, despite_unanswered:
     from orchestrator.policy.counting import freeze, unanswered
     from orchestrator.policy.records import day
 
-    reading, inventory, verdicts = to_migrate(paths, strict=True)
-    open_rows = unanswered(reading.inventory)
+    known = open_workspace(paths)
+    open_rows = unanswered(known.inventory)
     if open_rows and not despite_unanswered:
         raise Refused(
             say("policy.rows_unanswered", count=sum(open_rows.values())),
@@ -249,9 +250,9 @@ def baseline_freeze(reason: str, paths: tuple[Path, ...], *, despite_unanswered:
             ],
             remedy=say("policy.answer_or_despite"),
         )
-    staying = apart(verdicts)
-    frozen = freeze(trail(), inventory, reason=reason, actor=str(current_actor()), apart=staying, left_open=sum(open_rows.values()))
-    done = say("policy.frozen", count=len(frozen.members), day=day(frozen.at, city_zone(paths)), actor=frozen.actor)
+    staying = apart(known.verdicts)
+    frozen = freeze(known.trail_to_write, known.to_migrate, reason=reason, actor=str(current_actor()), apart=staying, left_open=sum(open_rows.values()))
+    done = say("policy.frozen", count=len(frozen.members), day=day(frozen.at, known.zone), actor=frozen.actor)
     others = (say("policy.apart_line", strategy=strategy_name(strategy), count=len(systems)) for strategy, systems in staying.items() if systems)
     click.echo(say("policy.marks", marks=(done, *others)))
 
@@ -266,9 +267,9 @@ def baseline_change(system: str, what: Any, reason: str, paths: tuple[Path, ...]
     from orchestrator.journal.actors import current_actor
     from orchestrator.policy.counting import change
 
-    reading, inventory, _ = to_migrate(paths)
-    system = id_or_as_typed(reading.inventory, system)  # what left the inventory is known by its id alone
-    change(trail(), inventory, system, what, reason=reason, actor=str(current_actor()))
+    known = open_workspace(paths)
+    system = id_or_as_typed(known.reading.inventory, system)  # what left the inventory is known by its id alone
+    change(known.trail_to_write, known.to_migrate, system, what, reason=reason, actor=str(current_actor()))
     click.echo(text("policy.change_recorded", system=system, what=what))
 
 
@@ -285,12 +286,13 @@ def baseline_show(paths: tuple[Path, ...], json_: bool) -> int:
     from orchestrator.policy.counting import unexplained
     from orchestrator.policy.records import day
 
-    frozen = current(trail(write=False))
+    known = open_workspace(paths)
+    frozen = current(known.trail)
     if frozen is None:
         as_json(None) if json_ else click.echo(text("policy.no_baseline"))
         return int(Exit.DONE)
-    zone = city_zone(paths)
-    findings = unexplained(frozen.members, to_migrate(paths)[1], frozen.changes, zone)
+    zone = known.zone
+    findings = unexplained(frozen.members, known.to_migrate, frozen.changes, zone)
     if json_:
         as_json({**asdict(frozen), "unexplained": [finding.as_json() for finding in findings]})
         return int(Exit.DONE)

@@ -15,7 +15,6 @@ from orchestrator.texts import Name, say, text
 if TYPE_CHECKING:
     from orchestrator.inventory.reading import Reading
     from orchestrator.models import System
-    from orchestrator.settings import Settings
 
 
 @click.command()
@@ -36,23 +35,22 @@ def purge(system: str, reason: str, yes: bool, cleaned: tuple[Path, ...], json_:
     """
     from dataclasses import asdict
 
-    from orchestrator.cli.settings import load_settings
+    from orchestrator.cli.settings import open_workspace
     from orchestrator.engine.forget import BEYOND, forget, leave_the_count, left
     from orchestrator.engine.leftovers import said_cleaned, settle
     from orchestrator.engine.purge import plain_reason
     from orchestrator.engine.purge import purge as take_out
-    from orchestrator.inventory.load import load
     from orchestrator.inventory.traces import sounds_of, words_of
     from orchestrator.journal.actors import current_actor
-    from orchestrator.journal.store import Journal
     from orchestrator.reports.words import EVENTS
     from orchestrator.reports.words import words as words_for
 
-    settings = load_settings()
-    reading = load([settings.inventory]) if settings.inventory.is_dir() else None
+    known = open_workspace()
+    settings = known.settings
+    reading = known.reading if settings.inventory.is_dir() else None
     stored = _stored(system, reading)
     system = stored.id if stored else system
-    if stored is None and not (_has_journal(settings) and Journal(settings.journal_url).events(system=system)):
+    if stored is None and not (known.has_journal and known.journal.events(system=system)):
         raise UsageError(say("cli.purge_unknown"), remedy=say("cli.show_lists_systems"))
     if not yes:
         if json_ or not sys.stdin.isatty():
@@ -60,7 +58,7 @@ def purge(system: str, reason: str, yes: bool, cleaned: tuple[Path, ...], json_:
         click.confirm(text("cli.purge_really", system=system), abort=True)
     words = (*words_of(stored, reading.inventory), *sounds_of(stored, reading.inventory)) if stored and reading else ()
     why, actor = plain_reason(reason, words), str(current_actor())
-    journal = Journal(settings.journal_url)
+    journal = known.journal
     clean = said_cleaned(journal, settings, system, cleaned)
     done = take_out(journal, system, words=words, actor=actor, reason=why)
     leave_the_count(journal, system, reason=why, actor=actor)
@@ -101,6 +99,3 @@ def _stored(system: str, reading: Reading | None) -> System | None:
     return next((one for one in rows if one.id == ident), None)
 
 
-def _has_journal(settings: Settings) -> bool:
-    file = settings.journal_url.removeprefix("sqlite:///")
-    return file == settings.journal_url or Path(file).exists()

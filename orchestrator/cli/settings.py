@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import UsageError
@@ -11,6 +13,7 @@ from orchestrator.texts import say
 if TYPE_CHECKING:
     from orchestrator.engine.session import Session
     from orchestrator.settings import Settings
+    from orchestrator.workspace import Workspace
 
 FILE = "orchestrator.toml"
 
@@ -30,6 +33,13 @@ def load_settings() -> Settings:
     except pydantic.ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False, include_url=False))
         raise UsageError(problems, where=say("cli.settings_or_environment"), remedy=say("cli.correct_settings")) from error
+
+
+def open_workspace(paths: Sequence[Path] = (), policy_file: Path | None = None) -> Workspace:
+    """What is known; ``paths``: of these files and folders instead of the configured inventory."""
+    from orchestrator.workspace import Workspace
+
+    return Workspace(load_settings(), paths=tuple(paths), policy_file=policy_file)
 
 
 def open_session() -> Session:

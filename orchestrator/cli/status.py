@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,7 +15,7 @@ from orchestrator.cli.output import writes_unicode
 from orchestrator.errors import Exit, OrchestratorError, UsageError
 
 if TYPE_CHECKING:
-    from orchestrator.settings import Settings
+    from orchestrator.workspace import Workspace
 
 
 @click.command()
@@ -27,19 +26,19 @@ if TYPE_CHECKING:
 def status(system: str | None, *, watch: bool, connect: bool, as_json: bool) -> int:
     """Every migration: its step, since when, whether an engine lives, which side is live, what is found and owed, what to type."""
     from orchestrator.cli.cloud import look_at, print_findings
-    from orchestrator.cli.settings import load_settings
+    from orchestrator.cli.settings import open_workspace
     from orchestrator.inventory.names import is_id
     from orchestrator.journal.standing import describe
     from orchestrator.journal.store import Journal
 
     if watch and connect:
         raise UsageError(texts.say("cli.watch_or_connect"), remedy=texts.say("cli.leave_one_out"))
-    settings = load_settings()
+    known = open_workspace()
     if system and not is_id(system):
-        system = _meant(settings.inventory, system)
-    journal = Journal(settings.journal_url, create=False)
+        system = _meant(known, system)
+    journal = Journal(known.settings.journal_url, create=False)
     if system and not journal.migrations(system=system):  # perhaps its name as it sounds
-        system = _meant(settings.inventory, system)
+        system = _meant(known, system)
     while True:
         rows = [describe(journal, m) for m in journal.migrations(system=system)]
         if as_json and connect:
@@ -50,7 +49,7 @@ def status(system: str | None, *, watch: bool, connect: bool, as_json: bool) -> 
         else:
             if watch:
                 click.clear()
-            _print(rows, "" if rows or not system else _staying(settings, system))
+            _print(rows, "" if rows or not system else _staying(known, system))
             if connect:
                 print_findings(look_at((system,) if system else ()))
         if not watch or all(r["state"] == "ended" for r in rows):
@@ -58,22 +57,20 @@ def status(system: str | None, *, watch: bool, connect: bool, as_json: bool) -> 
         time.sleep(1.0)
 
 
-def _meant(inventory: Path, said: str) -> str:
+def _meant(known: Workspace, said: str) -> str:
     """The id of the system that somebody means; as it was typed where it has the form of an id and nobody knows it."""
     from orchestrator.inventory.find import id_or_as_typed
-    from orchestrator.inventory.load import load
 
-    return id_or_as_typed(load([inventory]).inventory, said) if inventory.is_dir() else said
+    return id_or_as_typed(known.reading.inventory, said) if known.settings.inventory.is_dir() else said
 
 
-def _staying(settings: Settings, system: str) -> str:
+def _staying(known: Workspace, system: str) -> str:
     """What becomes of a system of which nothing is migrated, in a sentence; empty for every other one."""
     from orchestrator.models import Strategy
     from orchestrator.policy.assess import STRATEGY_EN, STRATEGY_ZH
-    from orchestrator.workspace import Workspace
 
     try:
-        verdict = Workspace(settings).verdicts.get(system)
+        verdict = known.verdicts.get(system)
     except OrchestratorError:  # status answers also where the inventory has errors
         return ""
     if verdict is None or verdict.strategy.moves:

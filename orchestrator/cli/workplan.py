@@ -25,22 +25,20 @@ from orchestrator.errors import Exit
 )
 def workplan(department: str, form: str, lang: str, out: Path | None, plan_file: Path | None, folder: Path | None) -> int:
     """A department's migration work plan (迁移接入工作方案): each system, how, when, by whom, how it goes back, sign-off."""
-    from orchestrator.cli.inputs import to_plan
-    from orchestrator.cli.settings import load_settings
-    from orchestrator.cli.standing import approved_plan, keep, last_plan
+    from orchestrator.cli.settings import open_workspace
     from orchestrator.inventory.find import find_department
-    from orchestrator.planning.plan import make_plan
+    from orchestrator.journal.actors import current_actor
     from orchestrator.reports.workplan import work_plan
     from orchestrator.written import remember_written
 
-    inventory, verdicts, programme, (inventory_digest, policy_digest) = to_plan(folder)
-    approved = approved_plan() if folder is None else None
-    plan = (last_plan(plan_file) if plan_file else approved) or make_plan(inventory, verdicts, programme, inventory_digest=inventory_digest, policy_digest=policy_digest)
+    known = open_workspace((folder,) if folder else ())
+    approved = known.approved if folder is None else None
+    plan = (known.promised_plan(plan_file) if plan_file else approved) or known.plan
     draft = approved is None or approved.digest != plan.digest
-    made = work_plan(inventory, verdicts, plan, department, lang, draft=draft)
+    made = work_plan(known.inventory, known.verdicts, plan, department, lang, draft=draft)
     if folder is None:
-        keep(plan)  # the document names its digest: it can be shown and approved
-    owner = find_department(inventory.departments, department).id
+        known.keep_plan(plan, current_actor())  # the document names its digest: it can be shown and approved
+    owner = find_department(known.inventory.departments, department).id
     file = out or Path(f"workplan-{owner}.{form}")
     if form == "docx":
         from orchestrator.reports.workplan_docx import write_docx
@@ -50,6 +48,6 @@ def workplan(department: str, form: str, lang: str, out: Path | None, plan_file:
         from orchestrator.reports.workplan_html import to_html
 
         file.write_text(to_html(made), encoding="utf-8")
-    remember_written(load_settings().state, file)
+    remember_written(known.settings.state, file)
     click.echo(f"{file}: {made.title}")
     return int(Exit.DONE)

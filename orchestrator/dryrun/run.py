@@ -19,7 +19,7 @@ from orchestrator.dryrun.result import Result, StepReport, SystemReport
 from orchestrator.engine.cloud_servers import ask_for_wave
 from orchestrator.engine.session import Session
 from orchestrator.errors import Finding, OrchestratorError, Refused, findings_of
-from orchestrator.inventory.load import inventory_digest, load
+from orchestrator.inventory.load import inventory_digest
 from orchestrator.models import Plan, Strategy
 from orchestrator.planning.plan import Unreached
 from orchestrator.policy.lint import check_policy
@@ -80,9 +80,7 @@ class Known:
 def read_known(session: Session) -> Known:
     """Inventory, policy, sites, programme and plan, every finding of each. Raises Refused where there is no inventory folder."""
     known = Known(session)
-    if not session.settings.inventory.is_dir():
-        _ = session.inventory  # raises, in the words that migrate uses
-    known.findings += load([session.settings.inventory]).findings
+    known.findings += session.reading.findings
     policy = known.attempt("policy", lambda: session.policy)
     if policy is not None:
         known.policy = policy_digest(policy)

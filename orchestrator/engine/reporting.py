@@ -27,22 +27,13 @@ def write_html(session: Session, target: Path, lang: Lang) -> None:
 def facts_of(session: Session, *, example: bool = False) -> tuple[ReportFacts, Inventory, Plan | None]:
     """The report's facts with today's overrides laid over the verdicts, what they were made of, and the plan they refer to."""
     import datetime as dt
-    from zoneinfo import ZoneInfo
 
     from orchestrator.errors import Refused
-    from orchestrator.inventory.load import load_strict
-    from orchestrator.planning.programme import assessed_on
-    from orchestrator.policy.assess import assess_reading
     from orchestrator.policy.policy import policy_digest
-    from orchestrator.policy.records import JournalAudit, overrides, with_overrides
     from orchestrator.reports.collect import collect
     from orchestrator.texts import kept
 
-    reading = load_strict([session.settings.inventory])
     journal = session.journal
-    said = assess_reading(reading, session.policy, assessed_on(session.programme, dt.datetime.now(dt.UTC)))
-    zone = ZoneInfo(session.programme.timezone)
-    verdicts = with_overrides(said, overrides(JournalAudit(journal)), zone)
     plan, problem = session.approved or saved_plan(journal), ""
     if plan is None:
         try:
@@ -53,8 +44,8 @@ def facts_of(session: Session, *, example: bool = False) -> tuple[ReportFacts, I
         journal=journal,
         decisions=session.decisions,
         notes=session.notes,
-        inventory=reading.inventory,
-        verdicts=verdicts,
+        inventory=session.inventory,
+        verdicts=session.verdicts,
         programme=session.programme,
         now=dt.datetime.now(dt.UTC),
         plan=plan,
@@ -63,7 +54,7 @@ def facts_of(session: Session, *, example: bool = False) -> tuple[ReportFacts, I
         step_names=step_names(),
         example=example,
     )
-    return facts, reading.inventory, plan
+    return facts, session.inventory, plan
 
 
 def saved_plan(journal: Journal) -> Plan | None:

@@ -84,7 +84,7 @@ class Session(Workspace):
     def _begin(self, system: str, plan: Plan, verdict: Verdict) -> str:
         from orchestrator.runbooks import RUNBOOKS, runbook_for
 
-        self.journal.save_plan(plan.digest, plan.model_dump_json(), actor=str(self.actor))
+        self.keep_plan(plan, self.actor)
         name = runbook_for(verdict, self.system(system))
         return self.journal.start_migration(
             system=system, strategy=verdict.strategy, runbook=name, plan_digest=plan.digest, requested_by=str(self.actor),

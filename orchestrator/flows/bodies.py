@@ -50,7 +50,7 @@ def assess_department(office: Office, department: str) -> State[Any]:
     systems = [system for system in session.inventory.systems if system.department == known.id]
     names = {system.id: system.name for system in systems}
     rows = pages.assessment_rows([system.id for system in systems], names, session.verdicts, office.scrub)
-    findings = [finding for finding in session.findings if finding.system in names]
+    findings = [finding for finding in session.reading.findings if finding.system in names]
     office.write_table(f"assessment-{known.id}", rows)
     office.write_page(f"assessment-{known.id}-page", pages.assessment_page(known, rows, findings, office.scrub))
     return state_of(Exit.DONE, f"{len(rows)} systems")
@@ -66,7 +66,7 @@ def plan_programme(office: Office, effort: int) -> State[Any]:
         plan = session.make_plan(effort, keep=session.approved)
     except Unreached as unreached:
         plan, missed = unreached.plan, unreached
-    session.journal.save_plan(plan.digest, plan.model_dump_json(), actor=str(session.actor))
+    session.keep_plan(plan, session.actor)
     office.write_page("plan", pages.plan_page(plan, missed.findings if missed else (), office.scrub))
     if missed is not None:
         return state_of(Exit.REFUSED, office.scrub.text(missed.what, 400))

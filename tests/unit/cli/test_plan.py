@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import importlib
 import json
+import pwd
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from orchestrator.cli.main import main
-from orchestrator.engine import session as sessions
 from orchestrator.engine.session import Session
 from orchestrator.errors import Refused
 from orchestrator.journal.actors import Actor
@@ -36,7 +37,8 @@ def inventory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def as_account(monkeypatch: pytest.MonkeyPatch, actor: Actor) -> None:
-    monkeypatch.setattr(sessions, "current_actor", lambda: actor)
+    """The commands run as another account of this machine."""
+    monkeypatch.setattr(pwd, "getpwuid", lambda uid: SimpleNamespace(pw_name=actor.name))  # noqa: ARG005 - the library's signature
 
 
 def digest_of(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:

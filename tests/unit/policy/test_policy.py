@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from orchestrator.cli.main import main
-from orchestrator.cli.quick_trail import QuickTrail
 from orchestrator.engine.purge import purge
 from orchestrator.errors import Refused
 from orchestrator.inventory.load import load
+from orchestrator.journal.quick_trail import QuickTrail
 from orchestrator.journal.store import Journal
 from orchestrator.models import Database, Department, Inventory, Kind, Level, Service, Status, Strategy, System
 from orchestrator.policy.assess import assess
