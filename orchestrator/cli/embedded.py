@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from orchestrator.errors import Exit
+from orchestrator.texts import say, text
 
 _FOLDER = click.option("--folder", type=click.Path(path_type=Path), help="The city's folder (default: .city of the checkout).")
 
@@ -32,9 +33,9 @@ def up(folder: Path | None) -> int:
     lines += ["", "[cloud.inputs]", *(f"{name} = {json.dumps(value)}" for name, value in inputs.items())]
     if not file.exists() or file.read_text(encoding="utf-8").startswith("# written by `orchestrator embedded up`"):
         file.write_text("# written by `orchestrator embedded up`\n" + "\n".join(lines) + "\n", encoding="utf-8")
-        click.echo(f"the city is up; {file} leads `orchestrator plan`, `migrate`, … to it")
+        click.echo(text("cli.city_up", file=str(file)))
     else:
-        click.echo("the city is up; your orchestrator.toml was left alone. Its settings:\n" + "\n".join(lines))
+        click.echo(text("cli.city_up_alone") + "\n" + "\n".join(lines))
     return int(Exit.DONE)
 
 
@@ -51,7 +52,7 @@ def down(folder: Path | None) -> int:
     file = Path("orchestrator.toml")
     if file.exists() and file.read_text(encoding="utf-8").startswith("# written by `orchestrator embedded up`"):
         file.unlink()
-    click.echo("the city is down")
+    click.echo(text("cli.city_down"))
     return int(Exit.DONE)
 
 
@@ -66,7 +67,7 @@ def status(folder: Path | None, *, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps(seen, default=str))
     else:
-        click.echo(
-            f"{'up' if seen['up'] else 'not up'}: {len(seen['alive'])} processes alive{', dead: ' + ', '.join(seen['dead']) if seen['dead'] else ''}"
-        )
+        click.echo(text("cli.city_stands" if seen["up"] else "cli.city_not_up", alive=len(seen["alive"])))
+        if seen["dead"]:
+            click.echo(say("cli.city_dead", names=tuple(seen["dead"])))
     return int(Exit.DONE)

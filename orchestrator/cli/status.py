@@ -107,7 +107,7 @@ def _lines(row: dict[str, Any]) -> list[str]:
     if row["stay"]:
         lines.append(texts.text("status.stay", why=row["stay"]))
     lines += [_wait(row, wait) for wait in row["waits_for"]]
-    if row["error"] and not ended:
+    if row["error"] and not ended and row["error"].get("what", "") not in str(row["why"]):
         lines.append(texts.text("status.error", what=row["error"].get("what", "")))
     if row["ending"] != "accepted":
         lines += [texts.text("say.finding", **finding) for finding in row["findings"]]

@@ -106,9 +106,8 @@ def _attempts(ctx: Context, direction: str, probes: Probes) -> tuple[dict[str, A
         if result.get("problems"):
             _follow(ctx, direction, guarding.problems_of(result))
         time.sleep(1.0)
-    reasons = tuple(map(guarding.reason_of, seen))
     raise NeedsPerson(
-        say("steps.attempts_failed", tries=TRIES, reasons=reasons),
+        say("steps.attempts_failed", tries=TRIES, reason=guarding.reason_of(seen[-1])),
         where=ctx.system.id,
         remedy=say("steps.end_and_resume"),
     )
