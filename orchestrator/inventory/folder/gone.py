@@ -32,7 +32,6 @@ class Settling:
         self.resent = Resent(self.before, stored, reading, said.keep)
         self.answers, self.said = answers, said
         self.settled = Settled(dict.fromkeys(said.remove, "--remove"), telling=Telling(known, reading, answers))
-        self.kept = {one.id for one in self.before.values() if {one.id, one.department} & {*said.keep}}
         self.named = {row.system: row for row in reading.withheld if row.system and row.system not in self.resent.listed}
         self.new: dict[str, list[System]] = {}
         """New systems of a department, and of a name."""
@@ -48,14 +47,14 @@ class Settling:
         for ident in sorted({*resent.missing, *self.named, *(self.said.rename.keys() & self.before.keys())} - settled.removed.keys()):
             row = self.named.get(ident)
             self._settle_one(ident, resent.missing.get(ident) or [one for one in resent.sheets if row in one.rows] or resent.sheets)
-        unlisted = self.before.keys() - resent.listed - resent.missing.keys() - self.kept - settled.removed.keys()
+        unlisted = self.before.keys() - resent.listed - resent.missing.keys() - self.resent.kept - settled.removed.keys()
         for sheet in resent.sheets:
             self._ask_of_rows(sheet, sorted(unlisted))
         settled.telling.perhaps_renamed(self.said.keep)
         settled.telling.alike(resent, [self.before[ident] for ident in sorted(unlisted)], [*settled.removed])
         left = resent.rows_left()
         settled.telling.rows_kept([(row, sheet) for row, _, sheet in left if sheet])
-        rows = [(row, sheet.key) for sheet in resent.sheets for row in sheet.rows if row.system not in self.kept or row.answered]
+        rows = [(row, sheet.key) for sheet in resent.sheets for row in sheet.rows if row.system not in self.resent.kept or row.answered]
         rows += [(row, table) for row, table, _ in left] + self.added
         gone = settled.removed.keys() - resent.listed
         keys = {**resent.stored.systems, **{ident: on[0].key for ident, on in resent.missing.items()}}  # what stays is of the sheet that should list it
@@ -70,8 +69,8 @@ class Settling:
         row = self.named.get(ident)
         if ident in self.said.rename:
             fate, name = RENAMED, self.said.rename[ident]
-        if ident in self.kept or fate == KEPT:
-            self.kept.add(ident)  # a row that does not answer is that system, and no further one
+        if ident in self.resent.kept or fate == KEPT:
+            self.resent.kept.add(ident)  # a row that does not answer is that system, and no further one
         elif fate == RENAMED:
             again = [one for one in self.resent.new if one.id == name or key(one.name) == key(name)]
             if len(again) != 1 or again[0].id in self.settled.renamed:
@@ -103,14 +102,13 @@ class Settling:
 
     def _ask_of_rows(self, sheet: Sheet, unlisted: list[str]) -> None:
         """New rows of departments of which the sheet continues nothing: whether they are systems that other sheets brought."""
-        tables = {*sheet.again, *(table for table, _ in sheet.touched)}
-        known = {self.before[ident].department for table in tables for ident in self.resent.homes[table]}
+        around = {ident for table in {*sheet.again, *(table for table, _ in sheet.touched)} for ident in self.resent.homes[table]}
         loose = {row.department for row in sheet.fresh if self.resent.is_loose(row)}
-        ours = ({row.department for row in sheet.fresh} - loose | (sheet.departments & self.resent.owners if loose else set())) - known
-        silent = self.resent.owners - {department for one in self.resent.sheets for department in one.departments}
-        around = {ident for table in tables for ident in self.resent.homes[table]} or (self.before.keys() if NOBODY in loose else set())
-        may = [ident for ident in unlisted if self.before[ident].department in ours]
-        may += [ident for ident in unlisted if loose and ident in around and self.before[ident].department in silent]
+        ours = {row.department for row in sheet.fresh} - loose | (sheet.departments & self.resent.owners if loose else set())
+        ours -= {self.before[ident].department for ident in around}
+        silent = self.resent.owners - {department for other in self.resent.sheets for department in other.departments} if loose else set()
+        near = around or (self.before.keys() if NOBODY in loose else set())
+        may = [one for one in unlisted if self.before[one].department in ours or (self.before[one].department in silent and one in near)]
         answer = self.answers.get("rows_gone", scope=sheet.scope)
         if answer and answer.by:
             self.settled.removed |= {ident: CLASSIFIED for ident in may if ident in read_ids(answer.answer)}

@@ -47,10 +47,6 @@ class Sheet:
         systems = (f"{one.department}/{key(one.name)}/{one.kind}" for one in self.systems)
         return digest(self.name, *sorted(systems), *sorted(f"{one.department}/{one.row_no}/{one.answered}" for one in self.rows))
 
-    def covers(self, table: str, department: str) -> bool:
-        """Whether what this department has on that stored sheet should be on this one."""
-        return (bool(table) and table in self.again) or (table, department) in self.touched
-
 
 class Resent:
     """``missing``: stored systems that the reading no longer lists → the sheets that should. ``keep``: ids of systems, and of departments, that
@@ -58,24 +54,31 @@ class Resent:
 
     def __init__(self, before: Mapping[str, System], stored: Stored, reading: Reading, keep: Collection[str]) -> None:
         self.before, self.stored, self._keep = before, stored, keep
+        self.kept = {system.id for system in before.values() if {system.id, system.department} & {*keep}}
         self.owners = {system.department for system in before.values()}
         uncounted = {key(row.name) for row in reading.uncounted if row.name}
         self.listed = {one.id for one in reading.all_systems()} | {one.id for one in before.values() if key(one.name) in uncounted}
-        self.homes: dict[str, set[str]] = {table: set() for _, table in stored.withheld}
-        for ident in before:
-            self.homes.setdefault(stored.systems.get(ident, ""), set()).add(ident)
+        self.at = {ident: stored.systems.get(ident, "") for ident in before}
+        self.pairs = {(table, before[ident].department) for ident, table in self.at.items()} | {(table, row.department) for row, table in stored.withheld}
+        self.homes: dict[str, set[str]] = {table: set() for table, _ in self.pairs}
+        for ident, table in self.at.items():
+            self.homes[table].add(ident)
         self.sheets = _sheets(reading)
+        self.names = {sheet.name for sheet in self.sheets}
         self.new = [system for sheet in self.sheets for system in sheet.systems if system.id not in before]
         for sheet in self.sheets:
             self._recognise(sheet)
-        self.missing = {ident: on for ident in sorted(before.keys() - self.listed) if (on := self._expected_on(ident))}
+        unlisted = {ident: self.covering(self.at[ident], before[ident].department) for ident in before.keys() - self.listed}
+        self.missing = {ident: sheets for ident, sheets in sorted(unlisted.items()) if sheets}
         self._give_keys()
 
     def _recognise(self, sheet: Sheet) -> None:
         ids = {system.id for system in sheet.systems}
-        sheet.touched = {(self.stored.systems.get(ident, ""), self.before[ident].department) for ident in ids & self.before.keys()}
+        sheet.touched = {(self.at[ident], self.before[ident].department) for ident in ids & self.before.keys()}
         shared = {table for table, _ in sheet.touched if table}
-        alike = {table for table in self.homes if table.partition(".")[0] == sheet.name}
+        lost = {table for table in self.homes if same_file(table, sheet.name) and _name_of(table) not in self.names}
+        sheet.touched |= {(table, department) for table in lost for _, department in sheet.touched}
+        alike = {table for table in self.homes if _name_of(table) == sheet.name}
         known = Counter((row.department, row.row_no) for row, table in self.stored.withheld if table in {"", *shared, *alike})
         for row in sheet.rows:
             known[row.department, row.row_no] -= 1
@@ -86,59 +89,47 @@ class Resent:
 
     def _of_its_name(self, sheet: Sheet, alike: set[str]) -> set[str]:
         """Stored sheets of its name of which it lists no system: those of a department of its; else all of which it may list one."""
-        free = {table for table in alike if not any({ident, self.before[ident].department} & {*self._keep} for ident in self.homes[table])}
-        owners = {table: {self.before[ident].department for ident in self.homes[table]} for table in free}
-        for row, table in self.stored.withheld:
-            owners.get(table, set()).add(row.department)
-        names = {key(system.name) for system in sheet.systems}
+        free = {table for table in alike if not self.homes[table] & self.kept}
+        theirs = {table for table, department in self.pairs if table in free and department in sheet.departments}
         nobodys = not sheet.departments or any(self.is_loose(row) for row in sheet.fresh)
+        names = {key(system.name) for system in sheet.systems}
         perhaps = {table for table in free if nobodys or names & {key(self.before[ident].name) for ident in self.homes[table]}}
-        return {table for table in free if owners[table] & sheet.departments} or perhaps
+        return theirs or perhaps
 
     def is_loose(self, row: Withheld) -> bool:
         """Whether a new row may be any department's: it names none, or one of which no system is stored."""
         return row.department not in self.owners
 
-    def _expected_on(self, ident: str) -> list[Sheet]:
-        table, department = self.stored.systems.get(ident, ""), self.before[ident].department
-        return [sheet for sheet in self.sheets if sheet.covers(table, department)] or self.left_of_file(table, department)
-
-    def left_of_file(self, table: str, department: str) -> list[Sheet]:
-        """The sheets with stored systems of a department that are left of a file which has lost this one."""
-        of_file = [sheet for sheet in self.sheets if same_file(table, sheet.name)]
-        is_there = any(sheet.name == table.partition(".")[0] for sheet in of_file)
-        return [sheet for sheet in of_file if not is_there and department in {of for _, of in sheet.touched}]
+    def covering(self, table: str, department: str) -> list[Sheet]:
+        """The sheets on which what this department has on that stored one should be."""
+        return [sheet for sheet in self.sheets if (table and table in sheet.again) or (table, department) in sheet.touched]
 
     def _give_keys(self) -> None:
         """Each sheet the key that it had, else one that is free."""
         taken = self.homes.keys() - {table for sheet in self.sheets for table in sheet.again}
         for sheet in self.sheets:
-            had = [table for table in sheet.again - taken if table.partition(".")[0] == sheet.name]
-            names = [sheet.name, *(f"{sheet.name}.{number}" for number in range(2, len(taken) + 3))]
-            sheet.key = min(had, key=lambda table: (len(table), table)) if had else next(name for name in names if name not in taken)
+            had = sorted(table for table in sheet.again if _name_of(table) == sheet.name)
+            numbered = (f"{sheet.name}.{number}" for number in range(2, len(taken) + 3))
+            sheet.key = next(table for table in (*had, sheet.name, *numbered) if table not in taken)
             taken = taken | {sheet.key}
 
     def rows_left(self) -> list[tuple[Withheld, str, Sheet | None]]:
         """Stored rows that still count, each with its key and the sheet that does not list it. A sheet replaces all rows of the stored one of
-        its name; of one of another name as many as it has, those that bear a number of its first."""
+        its name; of one of another name that it is, as many as it has; else those whose numbers are listed."""
         numbers = Counter((row.department, row.row_no) for sheet in self.sheets for row in sheet.rows)
-        numbers.update({(one.department, one.row_no) for one in self.new if one.row_no is not None})
+        numbers.update({(system.department, system.row_no) for system in self.new if system.row_no is not None})
         room = {sheet.place: len(sheet.rows) for sheet in self.sheets}
-        names = {sheet.name for sheet in self.sheets}
         left: list[tuple[Withheld, str, Sheet | None]] = []
-        for row, table in sorted(
-            self.stored.withheld, key=lambda one: (one[1].partition(".")[0] not in names, not numbers[one[0].department, one[0].row_no])
-        ):
-            on = [sheet for sheet in self.sheets if sheet.covers(table, row.department)]
-            alone = [sheet for sheet in self.sheets if row.department in sheet.departments and not (table and (sheet.again or sheet.touched))]
-            sheets = on or (alone if not table else []) or self.left_of_file(table, row.department) or alone
-            again = bool(on or not table) and numbers[row.department, row.row_no] > 0
+        for row, table in sorted(self.stored.withheld, key=lambda stored: _name_of(stored[1]) not in self.names):
+            on = self.covering(table, row.department)
             numbers[row.department, row.row_no] -= 1
-            same = any(table.partition(".")[0] == sheet.name for sheet in on)
-            if not (same or again or (on and table and room[on[0].place] > 0)):
-                left.append((row, table, sheets[0] if sheets else None))
-            elif on:
-                room[on[0].place] -= 1
+            is_listed = (bool(on) or not table) and numbers[row.department, row.row_no] >= 0
+            is_again = [sheet for sheet in on if _name_of(table) == sheet.name or (table in sheet.again and room[sheet.place] > 0)]
+            if is_again:
+                room[is_again[0].place] -= 1
+            elif not is_listed:
+                alone = [sheet for sheet in self.sheets if row.department in sheet.departments and not (table and (sheet.again or sheet.touched))]
+                left.append((row, table, next(iter(on or alone), None)))
         return left
 
 
@@ -150,3 +141,8 @@ def _sheets(reading: Reading) -> list[Sheet]:
     for row in reading.withheld:
         found.setdefault((row.file, row.sheet), Sheet((row.file, row.sheet))).rows.append(row)
     return [found[place] for place in sorted(found)]
+
+
+def _name_of(table: str) -> str:
+    """The digest of a stored sheet's name: its key without the number."""
+    return table.partition(".")[0]

@@ -227,6 +227,14 @@ def test_a_classified_row_that_another_form_does_not_list_still_counts(city: Cit
     assert (set(city.systems()), city.classified()) == ({"甲系统", "解密系统"}, [])
 
 
+def test_classified_rows_that_moved_down_in_a_file_of_another_name_are_counted_once(city: City) -> None:
+    city.imports(city.form("2018.xlsx", row(1, "甲系统"), row(2, "", "是"), row(3, "", "是"), row(4, "乙系统")))
+    later = city.form("2019.xlsx", row(1, "丙系统"), row(2, "甲系统"), row(3, "", "是"), row(4, "", "是"), row(5, "乙系统"))
+    assert "classified-rows-kept" not in codes(city.imports(later))
+    assert city.classified() == [3, 4]
+    assert city.imports(later)["changes"] == []
+
+
 def test_a_folder_written_by_hand_is_one_table_for_each_department(city: City) -> None:
     city.imports(city.form("a.xlsx", row(1, "甲系统"), row(2, "乙系统", os="玄武岩"), row(3, "", "是")))
     (city.into / "origins.tsv").unlink()
