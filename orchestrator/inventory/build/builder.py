@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from orchestrator.errors import Finding
@@ -15,9 +13,9 @@ from orchestrator.inventory.build.departments import Departments
 from orchestrator.inventory.build.gaps import Gaps
 from orchestrator.inventory.build.listed import Findings
 from orchestrator.inventory.build.renamed import Perhaps
+from orchestrator.inventory.build.secrets import Secrets, Striker, strike_places
 from orchestrator.inventory.build.several_rows import put_together
 from orchestrator.inventory.build.signs import SECTION
-from orchestrator.inventory.build.wall import Secrets, strike_places, struck
 from orchestrator.inventory.hours import hours_unread
 from orchestrator.inventory.names import key
 from orchestrator.inventory.proposals import NO_SYSTEM
@@ -183,30 +181,29 @@ class Builder:
             )  # fmt: skip
             self.classified_row(raw, department, row_no if isinstance(row_no, int) else None, answered=False, quiet=True, called=called)
 
-    def _strike_secrets(self) -> re.Pattern[str] | None:
+    def _strike_secrets(self) -> Striker | None:
         """What classified rows are called stands in no text of others, nor in the name of a file or a sheet."""
         raws = [*self.systems, *(part for _, part in self.parts)]
         departments = {str(raw.values.get("department")) for raw in self.systems}
-        pattern = self.secrets.strike(raws, [str(raw.values.get("name")) for raw in self.systems], departments)
-        if pattern is not None:
-            strike = partial(struck, pattern)
+        strike = self.secrets.strike(raws, [str(raw.values.get("name")) for raw in self.systems], departments)
+        if strike is not None:
             self.interpretations[:] = [one.reworded(strike) for one in self.interpretations]
             self.findings[:] = [one.reworded(strike) for one in self.findings]
             for raw in raws:
                 raw.interpretations = [one.reworded(strike) for one in raw.interpretations]
                 raw.findings = [one.reworded(strike) for one in raw.findings]
-            strike_places(pattern, raws)
-            self.withheld[:] = [replace(row, file=struck(pattern, row.file), sheet=struck(pattern, row.sheet)) for row in self.withheld]
-            self.files = {of: struck(pattern, file) for of, file in self.files.items()}
-            self.sources = {struck(pattern, file) for file in self.sources}
-            self.forms = {(struck(pattern, file), struck(pattern, sheet)) for file, sheet in self.forms}
-            self.unknown_columns[:] = [struck(pattern, words) for words in self.unknown_columns]
-        return pattern
+            strike_places(strike, raws)
+            self.withheld[:] = [replace(row, file=strike(row.file), sheet=strike(row.sheet)) for row in self.withheld]
+            self.files = {of: strike(file) for of, file in self.files.items()}
+            self.sources = {strike(file) for file in self.sources}
+            self.forms = {(strike(file), strike(sheet)) for file, sheet in self.forms}
+            self.unknown_columns[:] = [strike(words) for words in self.unknown_columns]
+        return strike
 
     def finish(self) -> Reading:
         self._take_groups()
         self._take_out_contradictions()
-        pattern = self._strike_secrets()
+        strike = self._strike_secrets()
         rows = len(self.systems) + len(self.withheld)
         gaps = Gaps(self.answers, self.asked)
         for raw in self.systems:
@@ -274,7 +271,7 @@ class Builder:
             rows=rows,
             unanswered=sum(not row.answered for row in withheld),
             unknown_columns=tuple(dict.fromkeys(self.unknown_columns)),
-            questions=tuple(question.reworded(partial(struck, pattern)) if pattern else question for question in self.asked.questions()),
+            questions=tuple(question.reworded(strike) if strike else question for question in self.asked.questions()),
         )
 
     def _secret_names(self, gaps: Gaps) -> set[tuple[str, str]]:

@@ -1,7 +1,6 @@
 """A classified row, or one that is not answered, is a wall: nothing of it reaches its neighbours (R2).
 
-Merged cells that begin on it, formulas that look at it, and texts that repeat what it is called give nothing. What it is called is known in
-memory only, while a reading lasts.
+Merged cells that begin on it and formulas that look at it give nothing; texts that repeat what it is called: see ``secrets``.
 """
 
 from __future__ import annotations
@@ -9,23 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from orchestrator.errors import Finding
-from orchestrator.inventory.cells import text_of
-from orchestrator.inventory.names import key
 from orchestrator.inventory.reading import Raw
 from orchestrator.inventory.sheets.header import Line, Table
 from orchestrator.texts import say
 
-HIDDEN = "〔涉密〕"
 _ITS_DEPARTMENTS = {"department", "level", "organisation_type"}
 _RANGE = re.compile(r"\$?[A-Z]{1,3}\$?(\d{1,7})(?::\$?[A-Z]{1,3}\$?(\d{1,7}))?")
 _ANYWHERE = re.compile(r"!|\[|INDIRECT|OFFSET|INDEX|LOOKUP|MATCH|\$?\b[A-Z]{1,3}:\$?[A-Z]{1,3}\b", re.IGNORECASE)
-_SHORTEST = 3
-_KIND_OF_THING = re.compile(r"(?:信息系统|子系统|系统|平台|网站|门户|数据库|软件|小程序|app)$", re.IGNORECASE)
-_NAMES = {"name", "department", "depends_on", "database_owner", "id", "system"}
-"""Fields that hold names of others: an unknown one is never kept, a known one is no secret."""
 
 
 @dataclass
@@ -77,59 +68,3 @@ def touches(formula: str, rows: Collection[int]) -> bool:
         if any(low <= row <= high for row in rows):
             return True
     return False
-
-
-class Secrets:
-    """What classified and unanswered rows are called, to be struck out wherever others mention them."""
-
-    def __init__(self) -> None:
-        self._names: set[str] = set()
-        self._short: set[str] = set()
-        """Without 系统, 平台 and the like: what people call them."""
-        self._systems: set[tuple[str, str]] = set()
-
-    def add(self, cell: Any, classified_at: str | None = None) -> None:
-        """``classified_at``: the department of a row that says yes."""
-        name = text_of(cell)
-        if classified_at is not None:
-            self._systems.add((key(classified_at), key(name)))
-            short = _KIND_OF_THING.sub("", name)
-            if len(short) >= _SHORTEST and short != name:
-                self._short.add(short)
-        if len(name) >= _SHORTEST:
-            self._names.add(name)
-
-    def said_otherwise(self, raw: Raw) -> bool:
-        """Whether another row says of this one's system that it is classified."""
-        name = key(str(raw.values.get("name") or ""))
-        return bool(name) and (key(str(raw.values.get("department") or "")), name) in self._systems
-
-    def strike(self, raws: Iterable[Raw], known: Iterable[str], departments: Collection[str]) -> re.Pattern[str] | None:
-        """Strike them out of the texts of these rows. ``known``: what other systems are called: that is no secret, nor is what is part of it or
-        of a department's name. Returns what was looked for."""
-        names = list(known)
-        keys = {key(name) for name in names}
-        told = "\n".join((*keys, *(key(name) for name in departments)))
-        words = {name for name in self._names if key(name) not in keys} | {short for short in self._short if key(short) not in told}
-        secret = sorted(words, key=len, reverse=True)
-        if not secret:
-            return None
-        longer = sorted((name for name in names if any(word in name for word in secret)), key=len, reverse=True)
-        pattern = re.compile("|".join([*(f"({re.escape(name)})" for name in longer[:90]), *(re.escape(name) for name in secret)]))
-        for raw in raws:
-            raw.unknown = {struck(pattern, words): struck(pattern, text) for words, text in raw.unknown.items()}
-            for name, value in raw.values.items():
-                if isinstance(value, str) and name not in _NAMES:
-                    raw.values[name] = struck(pattern, value)
-        return pattern
-
-
-def struck(pattern: re.Pattern[str], text: str) -> str:
-    """The text without what is secret; a known longer name around it stays."""
-    return pattern.sub(lambda found: found.group(0) if found.lastindex else HIDDEN, text)
-
-
-def strike_places(pattern: re.Pattern[str], raws: Iterable[Raw]) -> None:
-    """Files and sheets are named after systems, too."""
-    for raw in raws:
-        raw.file, raw.sheet = struck(pattern, raw.file), struck(pattern, raw.sheet)

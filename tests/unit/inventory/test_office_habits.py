@@ -98,6 +98,38 @@ def test_what_a_classified_system_is_called_for_short_is_struck_out_too(tmp_path
     assert remarks["票据核销网站"] == "票据核销科在用", "what is part of another system's name is no secret"
 
 
+SHORT = [
+    # what the classified row is called, what another row remarks, what is left of it
+    ("OA系统", "每日向OA推送待办，BOARD会议用", "每日向〔涉密〕推送待办，BOARD会议用"),
+    ("ＯＡ", "与 oa 对接", "与 〔涉密〕 对接"),
+    ("天网", "天网工程三期摄像头接入", "〔涉密〕工程三期摄像头接入"),
+    ("雪豹系统", "数据送雪 豹核对", "数据送〔涉密〕核对"),
+    ("人事系统", "与人事、财务对接", "与〔涉密〕、财务对接"),
+    ("人事", "依赖人事平台", "依赖〔涉密〕平台"),
+    ("人事系统", "人事科负责，存人事档案", "人事科负责，存人事档案"),
+    ("财务软件", "由财务人员录入", "由财务人员录入"),
+    ("档案管理系统", "数据来自档案－管理", "数据来自〔涉密〕"),
+    ("涉密系统", "本系统不涉密", "本系统不涉密"),
+    ("**", "端口**不开放", "端口**不开放"),
+]
+
+
+@pytest.mark.parametrize(("name", "remark", "left"), SHORT, ids=[f"{name} in {remark}" for name, remark, _ in SHORT])
+def test_a_short_name_is_struck_out_where_it_stands_as_a_name(name: str, remark: str, left: str, tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "a.csv", f"市税务局,市直,政府,综合治税平台,应用系统,否,已建,{remark},", f"市税务局,市直,政府,{name},应用系统,是,已建,,")
+    (system,) = load([path]).inventory.systems
+    assert system.remark == left
+
+
+def test_what_other_systems_are_called_is_no_secret_however_short(tmp_path: Path) -> None:
+    path = write_csv(
+        tmp_path / "a.csv",
+        "市税务局,市直,政府,OA系统,应用系统,是,已建,,", "市教育局,市直,政府,教育OA系统,应用系统,否,已建,OA在用,",
+        "市税务局,市直,政府,天网,应用系统,是,已建,,", "市公安局,市直,政府,天网前端平台,应用系统,否,已建,天网前端平台二期,",
+    )  # fmt: skip
+    assert {system.remark for system in load([path]).inventory.systems} == {"OA在用", "天网前端平台二期"}
+
+
 def test_a_department_means_its_own_system_by_a_name_that_several_have(tmp_path: Path) -> None:
     path = write_csv(
         tmp_path / "a.csv",
