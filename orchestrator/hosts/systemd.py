@@ -24,6 +24,8 @@ _HELD_TEXT = """# This service runs at another site meanwhile. It must not run t
 [Unit]
 ConditionPathExists=/proc/nowhere/held-by-the-orchestrator
 """
+COMMAND_SECONDS = 180
+"""For what changes nothing that runs: a small, busy server takes over a minute for reading all its units anew."""
 SETTLE_SECONDS, SETTLED_AT_LAST = 1.0, 5.0
 """What listens nowhere counts as up when it lived so long and waits for work; or lived so much longer, busy or not."""
 _SAVE = 'mkdir -p -m 0700 -- "$1" && if [ -e "$2" ] || [ -L "$2" ]; then cp -a --no-target-directory -- "$2" "$1/$3"; fi'
@@ -164,7 +166,7 @@ class Systemd:
             time.sleep(0.1)
 
     def reload(self, service: Placed) -> None:
-        self._systemctl("reload", _unit(service), timeout=60)
+        self._systemctl("reload", _unit(service))
 
     def hold(self, service: Placed) -> None:
         if service.shared:
@@ -262,7 +264,7 @@ class Systemd:
 
     def _install(self, file: CarriedFile) -> None:
         argv = ["sh", "-c", _INSTALL, "install-file", file.path, f"{file.mode:04o}", f"{file.owner}:{file.group}"]
-        done = self._connection.run(argv, 60, file.content)
+        done = self._connection.run(argv, COMMAND_SECONDS, file.content)
         if done.code != 0:
             said = done.stderr.strip()[-300:]
             raise ToolError(
@@ -278,7 +280,7 @@ class Systemd:
     def _sh(self, script: str, *arguments: str) -> None:
         self._connection.run(["sh", "-euc", script, "services", *arguments], check=True)
 
-    def _systemctl(self, *words: str, check: bool = True, timeout: float = 60) -> str:
+    def _systemctl(self, *words: str, check: bool = True, timeout: float = COMMAND_SECONDS) -> str:
         return self._connection.run(["systemctl", *words], timeout=timeout, check=check).stdout
 
 
