@@ -16,6 +16,7 @@ from typing import Any
 
 from openstack.exceptions import NotFoundException
 
+from orchestrator.tools.openstack_api import ask_once_more
 from tests.lab.shell import LabError, run
 from tests.openstack import parts
 from tests.openstack.accelerator import find_accelerator
@@ -192,11 +193,13 @@ class LabCloud:
         """An SDK connection; to be used inside ``entered``."""
         import openstack
 
-        return openstack.connect(
+        connection = openstack.connect(
             auth_url=f"http://{API}:5000/v3", username=account, password=account, project_name=project, user_domain_name="Default",
             project_domain_name="Default", region_name="RegionOne", compute_default_microversion="2.79", load_yaml_config=False,
             load_envvars=False,
         )  # fmt: skip
+        ask_once_more(connection.session.session)
+        return connection
 
     def _seed(self) -> None:
         """What a cloud's administrator sets up: sizes, an image, the networks of two zones, a key pair."""
