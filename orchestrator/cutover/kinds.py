@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from orchestrator.gateways import haproxy_entry, http_citizen, pgbouncer
+from orchestrator.gateways import haproxy_entry, http_citizen, http_hold, pgbouncer
 from orchestrator.gateways.holder import Holder
 from orchestrator.movers import decision
 from orchestrator.movers.citizen import Citizen
@@ -20,7 +20,11 @@ SIDES: dict[str, Callable[..., Side]] = {
     mariadb.KIND: mariadb.MariadbSide,
     decision.KIND: decision.DecisionSide,
 }
-HOLDERS: dict[str, Callable[..., Holder]] = {pgbouncer.KIND: pgbouncer.PgBouncer, haproxy_entry.KIND: haproxy_entry.HaproxyEntry}
+HOLDERS: dict[str, Callable[..., Holder]] = {
+    pgbouncer.KIND: pgbouncer.PgBouncer,
+    haproxy_entry.KIND: haproxy_entry.HaproxyEntry,
+    http_hold.KIND: http_hold.HttpHold,
+}
 CITIZENS: dict[str, Callable[..., Citizen]] = {
     postgresql_citizen.KIND: postgresql_citizen.PostgresCitizen,
     mariadb_citizen.KIND: mariadb_citizen.MariadbCitizen,

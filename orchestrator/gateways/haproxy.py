@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import os
 import re
+import select
 import shlex
 import socket
+import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchestrator.errors import ToolError, words_of
@@ -24,7 +30,74 @@ with socket.socket(socket.AF_UNIX) as connection:
         sys.stdout.buffer.write(chunk)
 """
 
+_RELAY = """
+import base64, socket, sys
+print("ready", flush=True)
+for line in sys.stdin.buffer:
+    try:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(5)
+            connection.connect(sys.argv[1])
+            connection.sendall(line)
+            connection.shutdown(socket.SHUT_WR)
+            answer = b""
+            while chunk := connection.recv(65536):
+                answer += chunk
+        print("+" + base64.b64encode(answer).decode(), flush=True)
+    except OSError as error:
+        print("-" + str(error), flush=True)
+"""
+"""A connection a command, as HAProxy's socket wants it: one that stayed open would talk to a former worker after a reload."""
+
 _NAME = re.compile(r"^[A-Za-z0-9_.:-]{1,100}$")
+ASK_SECONDS = 10.0
+
+
+class Console:
+    """A socket file on another host, asked by a program that waits there: an answer costs a round trip, and not the start of an
+    interpreter. ``channel``: the argv of a shell there. Every failure is an OSError."""
+
+    def __init__(self, channel: Sequence[str], path: str) -> None:
+        self._process = subprocess.Popen(
+            list(channel), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        # nothing is asked before it is ready: a shell may read ahead what was meant for the program
+        self._write(f"exec python3 -u -c {shlex.quote(_RELAY)} {shlex.quote(path)}\n")
+        self._read_line(time.monotonic() + ASK_SECONDS)
+
+    def ask(self, text: str) -> bytes:
+        """HAProxy's answer to one command."""
+        self._write(f"{text}\n")
+        line = self._read_line(time.monotonic() + ASK_SECONDS)
+        if not line.startswith("+"):
+            raise OSError(line[1:])
+        return base64.b64decode(line[1:])
+
+    def _write(self, text: str) -> None:
+        assert self._process.stdin is not None  # noqa: S101 - a pipe
+        self._process.stdin.write(text.encode())
+        self._process.stdin.flush()
+
+    def _read_line(self, until: float) -> str:
+        assert self._process.stdout is not None  # noqa: S101 - a pipe
+        line = b""
+        while not line.endswith(b"\n"):
+            ready, _, _ = select.select([self._process.stdout], [], [], max(0.0, until - time.monotonic()))
+            chunk = os.read(self._process.stdout.fileno(), 65536) if ready else b""
+            if not chunk:
+                self.close()  # what it may still answer belongs to no question any more
+                raise OSError(say("gateways.shell_silent") if not ready else say("gateways.shell_ended"))
+            line += chunk
+        return line.decode("ascii", "replace").strip()
+
+    def close(self) -> None:
+        """Ends it; it may hang already."""
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+        self._process.kill()
+        self._process.wait()
 
 
 @dataclass(frozen=True)
@@ -40,12 +113,13 @@ class Server:
 class Runtime:
     """One HAProxy. Each command is a connection of its own; raises ToolError with HAProxy's words.
 
-    ``shell``: where the runtime API is a socket file, a shell on its host."""
+    ``shell``: where the runtime API is a socket file, a shell on its host; ``console``: the same for those who ask often."""
 
-    def __init__(self, gateway: HttpGateway, shell: Shell | None = None) -> None:
+    def __init__(self, gateway: HttpGateway, shell: Shell | None = None, console: Console | None = None) -> None:
         self._at = (gateway.address, gateway.runtime_port or 0)
         self._socket = gateway.runtime_socket
         self._shell = shell
+        self._console = console
         self._where = f"{gateway.host} {gateway.runtime_socket or f'{gateway.address}:{gateway.runtime_port}'}"
 
     def command(self, text: str) -> str:
@@ -70,6 +144,8 @@ class Runtime:
         return answer
 
     def _ask_socket(self, text: str) -> bytes:
+        if self._console is not None:
+            return self._console.ask(text)
         if self._shell is None or self._socket is None:
             raise OSError(say("gateways.socket_nohost"))
         return self._shell.run(f"python3 -c {shlex.quote(_ASK)} {shlex.quote(self._socket)} {shlex.quote(text)}")
@@ -94,10 +170,34 @@ class Runtime:
 
     def _stat(self, backend: str) -> dict[str, dict[str, str]]:
         """Server name → its row of ``show stat``."""
+        rows = [row for row in self._rows() if row.get("pxname") == backend]
+        return {row["svname"]: row for row in rows if row.get("svname") not in ("FRONTEND", "BACKEND")}
+
+    def _rows(self) -> list[dict[str, str]]:
         lines = self.command("show stat").splitlines()
         header = lines[0].lstrip("# ").split(",")
-        rows = [dict(zip(header, line.split(","), strict=False)) for line in lines[1:]]
-        return {row["svname"]: row for row in rows if row.get("pxname") == backend and row.get("svname") not in ("FRONTEND", "BACKEND")}
+        return [dict(zip(header, line.split(","), strict=False)) for line in lines[1:]]
+
+    def backends(self) -> dict[str, dict[str, str]]:
+        """Backend name → its own row of ``show stat``."""
+        return {row["pxname"]: row for row in self._rows() if row.get("svname") == "BACKEND"}
+
+    def servers_of(self, backend: str) -> list[dict[str, str]]:
+        """Every server's row of ``show stat``; none for a backend that it does not have."""
+        return list(self._stat(backend).values())
+
+    def version(self) -> tuple[int, int]:
+        """Major and minor; (0, 0) where it says none."""
+        return _version_of(self._info("Version"))
+
+    def worker(self) -> int:
+        """The process that serves now, as its own host counts; 0 where it says none."""
+        said = self._info("Pid")
+        return int(said) if said.isdecimal() else 0
+
+    def _info(self, name: str) -> str:
+        lines = self.command("show info").splitlines()
+        return next((line.partition(":")[2].strip() for line in lines if line.startswith(f"{name}:")), "")
 
     def add(self, backend: str, server: str, address: str, port: int, options: str = "") -> None:
         """Adds a checked server, not yet taking traffic; one that is there already is fine. ``options`` as its neighbour has
@@ -173,3 +273,17 @@ class Runtime:
             if len(parts) > 18 and parts[1] == backend and parts[3] == server:
                 return f"{parts[4]}:{parts[18]}"
         return ""
+
+
+def _version_of(text: str) -> tuple[int, int]:
+    parts = re.match(r"(\d+)\.(\d+)", text)
+    return (int(parts[1]), int(parts[2])) if parts else (0, 0)
+
+
+def find_program(runtime: Runtime) -> str:
+    """A line of shell that sets ``haproxy``: the one on the path, else where distributions put it, else the very program that
+    runs (by its name too: a HAProxy in a container counts its processes otherwise than the host does)."""
+    pid = runtime.worker()
+    running = f"/proc/{pid}/exe" if pid else "/nowhere"
+    is_it = f"readlink {running} | grep -q '/haproxy[^/]*$' && echo {running}"
+    return f"haproxy=$(PATH=$PATH:/usr/local/sbin:/usr/sbin; command -v haproxy || {{ {is_it}; }} || echo haproxy)"

@@ -16,7 +16,7 @@ from typing import Any
 
 from orchestrator.errors import words_of
 from orchestrator.gateways import haproxy_files as files
-from orchestrator.gateways.haproxy import Runtime, Server
+from orchestrator.gateways.haproxy import Runtime, Server, find_program
 from orchestrator.gateways.holder import NotFollowed, Place
 from orchestrator.gateways.shell import Shell, read_file, write_file
 from orchestrator.models import HttpGateway
@@ -61,7 +61,7 @@ class HaproxyEntry:
     def find_servers(self, part: str, side: str) -> list[Server]:
         """Every server that leads to one side of a service."""
         place = self._leads[part][0][side]
-        wanted = _addresses(place.host)
+        wanted = addresses_of(place.host)
         return [
             server for server in self._runtime.list_servers() if server.port == place.port and server.address in wanted
         ]
@@ -186,18 +186,10 @@ class HaproxyEntry:
         before, after = (text.encode(errors="surrogateescape") for text in (former, new))
         write_file(self._shell, path, before, after)
         try:
-            self._shell.run(f"{self._find_program()}; \"$haproxy\" -c -q -f {shlex.quote(path)} 2>&1", limit=20)
+            self._shell.run(f"{find_program(self._runtime)}; \"$haproxy\" -c -q -f {shlex.quote(path)} 2>&1", limit=20)
         except OSError as error:
             write_file(self._shell, path, after, before)
             raise NotFollowed(say("gateways.would_not_start", where=self.where, path=path, error=words_of(error))) from error
-
-    def _find_program(self) -> str:
-        """A line of shell that sets ``haproxy``: the one on the path, else where distributions put it, else the very program that
-        runs (by its name too: a HAProxy in a container counts its processes otherwise than the host does)."""
-        pid = next((line.split()[-1] for line in self._runtime.command("show info").splitlines() if line.startswith("Pid:")), "")
-        running = f"/proc/{int(pid)}/exe" if pid.isdecimal() else "/nowhere"
-        is_it = f"readlink {running} | grep -q '/haproxy[^/]*$' && echo {running}"
-        return f"haproxy=$(PATH=$PATH:/usr/local/sbin:/usr/sbin; command -v haproxy || {{ {is_it}; }} || echo haproxy)"
 
     # ------------------------------------------------------------ the switch
 
@@ -205,7 +197,7 @@ class HaproxyEntry:
         """Gives every server of a service a successor there, not yet taking requests."""
         for server in self.find_servers(name, "source"):
             self._runtime.add(server.backend, server.name + SUCCESSOR, place.host, place.port, self._options(server))
-        if not any(server.port == place.port and server.address in _addresses(place.host) for server in self._runtime.list_servers()):
+        if not any(server.port == place.port and server.address in addresses_of(place.host) for server in self._runtime.list_servers()):
             raise NotFollowed(say("gateways.not_added", where=self.where, host=place.host, port=place.port))
 
     def _options(self, server: Server) -> str:
@@ -289,7 +281,8 @@ def _turned(side: str) -> str:
     return "source" if side == "target" else "target"
 
 
-def _addresses(host: str) -> set[str]:
+def addresses_of(host: str) -> set[str]:
+    """A host as it is written, and what its name stands for."""
     found = {host}
     with contextlib.suppress(OSError):
         found |= {str(answer[4][0]) for answer in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}

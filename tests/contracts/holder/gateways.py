@@ -15,11 +15,16 @@ import time
 from pathlib import Path
 from typing import Any, Protocol
 
+import psutil
 from psycopg import sql
 
+from orchestrator.gateways import http_hold
 from orchestrator.gateways.haproxy_entry import HaproxyEntry
 from orchestrator.gateways.holder import Holder, Place
+from orchestrator.gateways.http_hold import HttpHold
+from orchestrator.gateways.http_hold_install import HoldInstaller
 from orchestrator.gateways.pgbouncer import PgBouncer
+from orchestrator.models import HttpGateway
 from orchestrator.tools import programs
 from tests.contracts.guard.servers import APPLICATION, PORT, Servers
 
@@ -28,6 +33,8 @@ class Gateway(Protocol):
     """What a promise needs of an implementation's world."""
 
     name: str
+    stages: bool
+    """Whether ``stage`` writes: a switch that is one word has nothing to write ahead."""
 
     def holder(self, to: str, part: str = "records") -> Holder: ...
     def answered_by(self) -> str: ...
@@ -43,6 +50,7 @@ class PgBouncerWorld:
     """Database ``records`` on both clusters, each answering with its own name; PgBouncer's file is somebody else's."""
 
     name = "pgbouncer"
+    stages = True
 
     def __init__(self, servers: Servers) -> None:
         self.servers = servers
@@ -133,6 +141,8 @@ class HaproxyWorld:
     """A service on both sides that answers with its side's name; the server's name is not ours."""
 
     name = "haproxy"
+    stages = True
+    options = ("-db",)
 
     def __init__(self, folder: Path, address: str) -> None:
         self.folder = folder
@@ -146,7 +156,7 @@ class HaproxyWorld:
         self.start()
 
     def start(self) -> None:
-        self.process = subprocess.Popen([str(programs.find("haproxy")), "-db", "-f", str(self.config)], stderr=subprocess.DEVNULL)
+        self.process = subprocess.Popen([str(programs.find("haproxy")), *self.options, "-f", str(self.config)], stderr=subprocess.DEVNULL)
         until = time.monotonic() + 20
         while time.monotonic() < until:
             try:
@@ -211,6 +221,89 @@ class HaproxyWorld:
         return "nobody", "nobody", Place("10.1.1.2", 1)
 
 
+class HttpHoldWorld(HaproxyWorld):
+    """The same entry with a hold for writes in it; who asks, asks by a POST."""
+
+    name = "http_hold"
+    stages = False
+    options = ("-W", "-db")
+
+    def start(self) -> None:
+        super().start()
+        until = time.monotonic() + 20
+        while time.monotonic() < until:  # it listens to clients before it listens to us
+            with socket.socket(socket.AF_UNIX) as console, contextlib.suppress(OSError):
+                console.connect(str(self.folder / "admin.sock"))
+                break
+            time.sleep(0.05)
+        installer = self.installer()
+        self.layout = installer.install()
+        installer.disconnect()
+
+    def close(self) -> None:
+        self.kill()
+        super().close()
+
+    def kill(self) -> None:
+        """Master and workers at once, as a machine that loses its power."""
+        assert self.process is not None
+        for each in [*psutil.Process(self.process.pid).children(recursive=True), self.process]:
+            each.kill()
+        self.process.wait()
+
+    def restart(self) -> None:
+        self.kill()
+        self.start()
+        time.sleep(1)  # its first checks
+
+    def installer(self) -> HoldInstaller:
+        places = tuple(Place(self.address, self.ports[side]) for side in ("source", "target"))
+        return HoldInstaller(self.gateway(), self.channel(), "records", [(places[0], places[1])])
+
+    def gateway(self) -> HttpGateway:
+        return HttpGateway(host="edge", address=self.address, runtime_socket=str(self.folder / "admin.sock"), config_file=str(self.config))
+
+    def channel(self) -> list[str]:
+        return ["env", f"PATH={programs.search_path()}", "sh"]
+
+    def holder(self, to: str, part: str = "records") -> HttpHold:  # type: ignore[override]
+        backends = self.layout.backends if part == "records" else [part]
+        spec = http_hold.specify(
+            gateway=self.gateway(), channel=self.channel(), system="records", part=part, to=to, backends=backends,
+            word=self.layout.word, seen=self.layout.seen, hold_ms=20_000,
+        )  # fmt: skip
+        return HttpHold(**{name: value for name, value in spec.items() if name != "kind"})
+
+    def answered_by(self) -> str:
+        return ", ".join(sorted({_post(self.address) for _ in range(4)}))
+
+    def file(self) -> Path:
+        return Path(self.layout.word)
+
+    def break_reading(self) -> None:
+        super().break_reading()
+        holder, until = self.holder("target"), time.monotonic() + 20
+        while not [said for said in holder.find_problems() if said.code == "gateways.hold_ill"]:
+            assert time.monotonic() < until, "HAProxy's checks do not notice"
+            time.sleep(0.05)
+        holder.disconnect()
+
+    def mend_reading(self) -> None:
+        super().mend_reading()
+        time.sleep(1)  # its checks
+
+    def others(self) -> Any:
+        return self.config.read_bytes()
+
+
+def _post(address: str) -> str:
+    connection = http.client.HTTPConnection(address, 8080, timeout=60)
+    connection.request("POST", "/", body=b"a form")
+    answer = connection.getresponse().read().decode()
+    connection.close()
+    return answer
+
+
 def _serve(address: str, port: int, side: str) -> http.server.ThreadingHTTPServer:
     class Answer(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -219,6 +312,10 @@ def _serve(address: str, port: int, side: str) -> http.server.ThreadingHTTPServe
             self.end_headers()
             with contextlib.suppress(ConnectionError):  # a health check that has read enough
                 self.wfile.write(side.encode())
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.do_GET()
 
         def log_message(self, format: str, *args: object) -> None:
             """Nothing."""

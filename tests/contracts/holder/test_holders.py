@@ -16,7 +16,7 @@ import pytest
 
 from orchestrator.cutover.kinds import HOLDERS
 from tests.contracts.guard.servers import Servers
-from tests.contracts.holder.gateways import Gateway, HaproxyWorld, PgBouncerWorld
+from tests.contracts.holder.gateways import Gateway, HaproxyWorld, HttpHoldWorld, PgBouncerWorld
 from tests.contracts.holder.story import CASES, Story, load
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
@@ -37,7 +37,16 @@ def _haproxy(folder: Path) -> Iterator[Gateway]:
         world.close()
 
 
-KINDS: dict[str, Callable[[Path], Any]] = {"pgbouncer": _pgbouncer, "haproxy": _haproxy}
+@contextmanager
+def _http_hold(folder: Path) -> Iterator[Gateway]:
+    world = HttpHoldWorld(folder, f"127.{100 + os.getpid() % 40}.{os.getpid() // 40 % 250}.6")
+    try:
+        yield world
+    finally:
+        world.close()
+
+
+KINDS: dict[str, Callable[[Path], Any]] = {"pgbouncer": _pgbouncer, "haproxy": _haproxy, "http_hold": _http_hold}
 
 
 @pytest.fixture(scope="module", params=sorted(KINDS))
