@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from orchestrator.gateways import haproxy_entry, http_citizen, http_hold, pgbouncer
+from orchestrator.gateways import haproxy_entry, http_citizen, http_hold, pgbouncer, tcp_hold
 from orchestrator.gateways.holder import Holder
 from orchestrator.movers import decision
 from orchestrator.movers.citizen import Citizen
@@ -24,6 +24,7 @@ HOLDERS: dict[str, Callable[..., Holder]] = {
     pgbouncer.KIND: pgbouncer.PgBouncer,
     haproxy_entry.KIND: haproxy_entry.HaproxyEntry,
     http_hold.KIND: http_hold.HttpHold,
+    tcp_hold.KIND: tcp_hold.TcpHold,
 }
 CITIZENS: dict[str, Callable[..., Citizen]] = {
     postgresql_citizen.KIND: postgresql_citizen.PostgresCitizen,

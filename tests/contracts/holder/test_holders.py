@@ -18,6 +18,7 @@ from orchestrator.cutover.kinds import HOLDERS
 from tests.contracts.guard.servers import Servers
 from tests.contracts.holder.gateways import Gateway, HaproxyWorld, HttpHoldWorld, PgBouncerWorld
 from tests.contracts.holder.story import CASES, Story, load
+from tests.contracts.holder.tcp import TcpWorld
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
 
@@ -46,7 +47,18 @@ def _http_hold(folder: Path) -> Iterator[Gateway]:
         world.close()
 
 
-KINDS: dict[str, Callable[[Path], Any]] = {"pgbouncer": _pgbouncer, "haproxy": _haproxy, "http_hold": _http_hold}
+@contextmanager
+def _tcp_hold(folder: Path) -> Iterator[Gateway]:
+    world = TcpWorld(folder, f"127.{100 + os.getpid() % 40}.{os.getpid() // 40 % 250}.8")
+    try:
+        yield world
+    finally:
+        world.close()
+
+
+KINDS: dict[str, Callable[[Path], Any]] = {
+    "pgbouncer": _pgbouncer, "haproxy": _haproxy, "http_hold": _http_hold, "tcp_hold": _tcp_hold,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module", params=sorted(KINDS))
