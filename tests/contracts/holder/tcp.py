@@ -55,6 +55,7 @@ class TcpWorld:
     """``records`` is reached by two ports, of which the second has a file of its own."""
 
     name = "tcp_hold"
+    stages = True
 
     def __init__(self, folder: Path, address: str) -> None:
         self.folder, self.address = folder, address
