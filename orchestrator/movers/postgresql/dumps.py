@@ -59,10 +59,12 @@ def restore(
     listing = folder.with_suffix(".list")
     # a function inside a materialized view looks for its tables by its owner's search_path, and pg_restore has none
     first, rest = split_list(line for line in listed.stdout.splitlines() if " MATERIALIZED VIEW DATA " not in line)
-    before, rows = ["--section=pre-data"], ["--section=data", "--section=post-data", "-j", str(jobs)]
-    for options, entries, then in ((before, first, extended), (before, rest, between), (rows, rest, None)):
+    # with data and post-data in one run several workers set a check of a domain that is NOT VALID before its rows are there
+    command: list[str | Path]
+    for section, entries, then in (("pre-data", first, extended), ("pre-data", rest, between), ("data", rest, None), ("post-data", rest, None)):
         listing.write_text("\n".join(entries) + "\n", encoding="utf-8")
-        command: list[str | Path] = [program, "-d", env["PGDATABASE"], "--exit-on-error", "-L", listing, *options, folder]
+        several = ["-j", str(jobs)] if section in ("data", "post-data") else []
+        command = [program, "-d", env["PGDATABASE"], "--exit-on-error", "-L", listing, f"--section={section}", *several, folder]
         process.run(command, label="pg_restore", limit=limit, env=env, register=register, cancelled=asked)
         if then is not None:
             then()

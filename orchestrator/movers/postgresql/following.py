@@ -22,6 +22,7 @@ from orchestrator.movers.postgresql import (
     publication,
     records,
     retention,
+    row_checks,
     subscription,
     triggers,
     waiting,
@@ -75,6 +76,7 @@ def prepare(part: Part, hands: Hands) -> Facts:
             )
         except psycopg.errors.DiskFull as error:  # it may not even answer a question any more
             raise _disk_is_full(part, str(error.diag.message_primary)) from error
+        row_checks.set_unvalidated(source, target, names)
         subscription.subscribe(source, names.back, conninfo_of(part, "target"), names.back, copy=False, slot=names.back)
         views = derived.refresh_views(source, target, names, patience)
         derived.gather_statistics(target, patience)

@@ -16,6 +16,7 @@ from orchestrator.movers.postgresql import (
     records,
     retention,
     roles,
+    row_checks,
     schema_copy,
     settings_kept,
     subscription,
@@ -132,6 +133,7 @@ def fill(part: Part, hands: Hands, source: Connection, target: Connection) -> li
             extended=lambda: functions.carry_altered_members(source, target),
             between=lambda: functions.hold_functions(target, names, path, like=source),
         )  # fmt: skip
+        row_checks.lift_unvalidated(target, names)
         records.remember(target, names, "made", [(READY, "copied")])
     database_row.copy_row(source, target)
     copy_settings(source, target, carried, part)
