@@ -198,7 +198,7 @@ def key_of(connection: psycopg.Connection[Any], table: str) -> list[str]:
 def rows_of(connection: psycopg.Connection[Any], table: str, *, where: LiteralString = "true") -> list[tuple[str, str, int]]:
     """(key, md5 of the row, n) of every row in order; the key is the row's md5 in a table without a key, n is 0 without such a column."""
     named = {str(row[0]) for row in connection.execute("SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass", (f'"{table}"',))}
-    digest = sql.SQL("md5(t::text)")
+    digest = sql.SQL("md5((t.*)::text)")
     columns = [sql.SQL("t.{}::text").format(sql.Identifier(name)) for name in key_of(connection, table)]
     key = sql.SQL("concat_ws('|', {})").format(sql.SQL(", ").join(columns)) if columns else digest
     number = sql.SQL("t.n") if "n" in named else sql.SQL("0")

@@ -67,7 +67,8 @@ def checksums(
 def _checksum(connection: Connection, oid: int, table: sql.Identifier) -> TableSum:
     row = connection.execute(_EXACT, (list(_AS_STORED), oid)).fetchone()
     method = "record" if row is not None and row[0] else "text"
-    expression = "hash_record_extended(t, 0)" if method == "record" else "hashtextextended(t::text, 0)"
+    # `t` alone would be a column of that name, where a table has one
+    expression = "hash_record_extended(t.*, 0)" if method == "record" else "hashtextextended((t.*)::text, 0)"
     query = sql.SQL("SELECT count(*), coalesce(sum({})::text, '0') FROM ONLY {} AS t").format(sql.SQL(expression), table)
     rows, total = connection.execute(query).fetchall()[0]
     return TableSum(rows, total, method)

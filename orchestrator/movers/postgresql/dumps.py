@@ -61,10 +61,11 @@ def restore(
     first, rest = split_list(line for line in listed.stdout.splitlines() if " MATERIALIZED VIEW DATA " not in line)
     # with data and post-data in one run several workers set a check of a domain that is NOT VALID before its rows are there
     command: list[str | Path]
-    for section, entries, then in (("pre-data", first, extended), ("pre-data", rest, between), ("data", rest, None), ("post-data", rest, None)):
+    for section, entries, then in (("", first, extended), ("pre-data", rest, between), ("data", rest, None), ("post-data", rest, None)):
         listing.write_text("\n".join(entries) + "\n", encoding="utf-8")
+        only = [f"--section={section}"] if section else []
         several = ["-j", str(jobs)] if section in ("data", "post-data") else []
-        command = [program, "-d", env["PGDATABASE"], "--exit-on-error", "-L", listing, f"--section={section}", *several, folder]
+        command = [program, "-d", env["PGDATABASE"], "--exit-on-error", "-L", listing, *only, *several, folder]
         process.run(command, label="pg_restore", limit=limit, env=env, register=register, cancelled=asked)
         if then is not None:
             then()

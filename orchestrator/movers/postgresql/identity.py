@@ -26,9 +26,15 @@ SELECT i.indrelid, ci.relname::text, i.indisprimary, i.indisreplident, i.indnkey
 FROM pg_index i JOIN pg_class ci ON ci.oid = i.indexrelid
 WHERE i.indrelid = ANY(%s::oid[]) AND {_USABLE} AND NOT EXISTS (
   SELECT 1 FROM unnest((i.indkey::int2[])[0:i.indnkeyatts - 1]) AS k(attnum)
-  JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum WHERE NOT a.attnotnull)
+  JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum WHERE NOT a.attnotnull OR a.attgenerated <> '')
 ORDER BY i.indrelid, i.indisprimary DESC, i.indnkeyatts, pg_relation_size(i.indexrelid), ci.relname
 """
+_GENERATED_KEYS = """
+SELECT i.indrelid, string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_index i
+JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey) AND a.attgenerated <> ''
+WHERE i.indisprimary AND i.indrelid = ANY(%s::oid[]) GROUP BY 1
+"""
+"""A generated column does not flow, and by a primary key that has one the other side looks for rows, whatever their identity is."""
 _COLUMNS = """
 SELECT a.attrelid, a.attname::text, format_type(a.atttypid, NULL) FROM pg_attribute a
 WHERE a.attrelid = ANY(%s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' ORDER BY 1, a.attnum
@@ -66,7 +72,14 @@ def plan_identities(connection: Connection, names: Names) -> tuple[list[Given], 
     unequal = _without_equality(connection, [table.oid for table in without])
     given += [Given(table, "FULL") for table in without if table.oid not in unequal and table.identity != "f"]
     findings = [_refusal(connection, table, unequal[table.oid], names) for table in without if table.oid in unequal]
+    generated = dict(connection.execute(_GENERATED_KEYS, ([table.oid for table in tables],)).fetchall())
+    findings += [_generated(table, generated[table.oid], names) for table in tables if table.oid in generated]
     return given, findings
+
+
+def _generated(table: Table, columns: str, names: Names) -> Finding:
+    says = say("postgresql.generated_key", table=str(table), columns=columns)
+    return Finding("generated-key", "error", says, say("postgresql.ordinary_key"), system=names.system)
 
 
 def _usable_indexes(connection: Connection, oids: list[int]) -> dict[int, list[tuple[str, bool, bool]]]:

@@ -74,7 +74,8 @@ def _explain_dump(error: ToolError, names: Names) -> ToolError:
 def split_list(lines: Iterable[str]) -> tuple[list[str], list[str]]:
     """An archive's list in two: schemas and extensions, and everything else. What an extension brought may have to be altered
     before a table can be made of it. Their grants and comments stay with them: pg_restore counts those to the section of what
-    stands before, and drops them silently where that is not in the list."""
+    stands before, and drops them silently where that is not in the list; so the first list, which may begin with one (the rights of
+    the schema public), is to be restored without naming a section."""
     first: list[str] = []
     rest: list[str] = []
     for line in lines:
@@ -96,10 +97,11 @@ def restore_schema(
     first, rest = split_list(line for line in listed.stdout.splitlines() if not _is_ours(line, names))
     script = archive.with_suffix(".sql")
     try:
-        for section, entries, then in (("pre-data", first, extended), ("pre-data", rest, between), ("post-data", rest, None)):
+        for section, entries, then in (("", first, extended), ("pre-data", rest, between), ("post-data", rest, None)):
             listing.write_text("\n".join(entries) + "\n", encoding="utf-8")
+            only = [f"--section={section}"] if section else []
             process.run(
-                [programs.find("pg_restore"), "-L", listing, f"--section={section}", "-f", script, archive],
+                [programs.find("pg_restore"), "-L", listing, *only, "-f", script, archive],
                 label="pg_restore to SQL", limit=limit, register=register,
             )  # fmt: skip
             _suit_server(script, server_version)

@@ -126,15 +126,33 @@ def subscribe(connection: Connection, name: str, conninfo: str, publication: str
         return
     # create_slot would wait without a limit; connect = false would leave the subscription without its list of tables
     options = "copy_data = true, enabled = true" if copy else "copy_data = false, enabled = false"
+    options += f", binary = {'true' if _has_binary_forms(connection) else 'false'}"
     with connection.transaction():
         # neither a failing nor a succeeding statement may leave the password in the server's log
         for parameter, value in (("log_min_error_statement", "panic"), ("log_statement", "none"), ("log_min_duration_statement", "-1")):
             connection.execute("SELECT set_config(%s, %s, true)", (parameter, value))
         connection.execute(
             sql.SQL(
-                "CREATE SUBSCRIPTION {} CONNECTION {} PUBLICATION {} WITH (create_slot = false, slot_name = {}, binary = true, streaming = on, {})"
+                "CREATE SUBSCRIPTION {} CONNECTION {} PUBLICATION {} WITH (create_slot = false, slot_name = {}, streaming = on, {})"
             ).format(sql.Identifier(name), sql.Literal(conninfo), sql.Identifier(publication), sql.Identifier(slot), sql.SQL(options))
         )
+
+
+_WITHOUT_BINARY = """
+WITH RECURSIVE used AS (
+  SELECT a.atttypid AS oid FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+  WHERE c.relkind IN ('r', 'p') AND c.oid >= 16384 AND a.attnum > 0 AND NOT a.attisdropped
+  UNION SELECT part.oid FROM used u JOIN pg_type t ON t.oid = u.oid CROSS JOIN LATERAL (
+    VALUES (t.typelem), (t.typbasetype)
+    UNION ALL SELECT a.atttypid FROM pg_attribute a WHERE t.typrelid <> 0 AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+    UNION ALL SELECT r.rngsubtype FROM pg_range r WHERE t.oid IN (r.rngtypid, r.rngmultitypid)) AS part (oid) WHERE part.oid <> 0)
+SELECT EXISTS (SELECT 1 FROM used u JOIN pg_type t ON t.oid = u.oid WHERE t.typsend = 0 OR t.typreceive = 0)
+"""
+
+
+def _has_binary_forms(connection: Connection) -> bool:
+    """Whether every value can be sent in binary: an array of a type that has no such form ends the worker, again and again."""
+    return not scalar(connection, _WITHOUT_BINARY)
 
 
 def unsubscribe(connection: Connection, name: str) -> None:

@@ -178,7 +178,7 @@ def _rows(connection: psycopg.Connection[Any]) -> dict[str, str]:
         digest, count = hashlib.sha256(), 0
         table = sql.Identifier(schema, name)
         with connection.cursor() as cursor:
-            only = sql.SQL("COPY (SELECT t.* FROM ONLY {} AS t ORDER BY t::text) TO STDOUT").format(table)
+            only = sql.SQL("COPY (SELECT t.* FROM ONLY {} AS t ORDER BY (t.*)::text) TO STDOUT").format(table)
             try:
                 with cursor.copy(only) as rows:
                     for block in rows:
