@@ -9,6 +9,7 @@ from orchestrator.gateways import haproxy_entry, http_citizen, http_hold, pgboun
 from orchestrator.gateways.holder import Holder
 from orchestrator.movers import decision
 from orchestrator.movers.citizen import Citizen
+from orchestrator.movers.files import side as files
 from orchestrator.movers.mariadb import citizen as mariadb_citizen
 from orchestrator.movers.mariadb import side as mariadb
 from orchestrator.movers.postgresql import citizen as postgresql_citizen
@@ -19,6 +20,7 @@ SIDES: dict[str, Callable[..., Side]] = {
     postgresql.KIND: postgresql.PostgresSide,
     mariadb.KIND: mariadb.MariadbSide,
     decision.KIND: decision.DecisionSide,
+    files.KIND: files.FilesSide,
 }
 HOLDERS: dict[str, Callable[..., Holder]] = {
     pgbouncer.KIND: pgbouncer.PgBouncer,

@@ -165,9 +165,10 @@ def keep(file: Path, manifest: Manifest) -> None:
 def load(file: Path) -> Manifest:
     """A manifest as it was kept."""
     entries = json.loads(file.read_text(encoding="ascii"))
-    return {name: _entry_of(values) for name, values in entries.items()}
+    return {name: entry_of(values) for name, values in entries.items()}
 
 
-def _entry_of(values: list[Any]) -> Entry:
+def entry_of(values: list[Any]) -> Entry:
+    """An entry as it was written down."""
     kind, mode, user, group, size, time, link, digest, acl, attributes = values
     return Entry(kind, mode, user, group, size, time, link, digest, tuple(acl), tuple(attributes))

@@ -16,7 +16,7 @@ import pytest
 
 from orchestrator.cutover.kinds import SIDES
 from tests.contracts.guard.servers import Servers
-from tests.contracts.side.decision import DecisionSurroundings
+from tests.contracts.side.decision import DecisionSurroundings, FilesSurroundings
 from tests.contracts.side.mariadb import MariadbSurroundings
 from tests.contracts.side.postgresql import PostgresSurroundings
 from tests.contracts.side.story import CASES, Story, Surroundings, load
@@ -28,7 +28,7 @@ SERVERS: dict[str, tuple[Callable[[Path], Any], Callable[[Any, int], AbstractCon
     "postgresql": (Servers, PostgresSurroundings),
     "mariadb": (mariadb.Servers, MariadbSurroundings),
 }
-ALONE: dict[str, Callable[[Path, int], AbstractContextManager[Surroundings]]] = {"decision": DecisionSurroundings}
+ALONE: dict[str, Callable[[Path, int], AbstractContextManager[Surroundings]]] = {"decision": DecisionSurroundings, "files": FilesSurroundings}
 """Engines with servers of their own, and those without."""
 LACKS: dict[str, set[str]] = {"mariadb": {"keeping that waits"}}
 """What a case may need and an engine has not."""
