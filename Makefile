@@ -6,7 +6,7 @@ WORKERS ?= 2
 STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo test test-idempotence test-faults test-contracts test-office docs-databases docs-movers lab-programs lab-up lab-down test-lab test-lab-short test-openstack test-openstack-short lint types bench bench-plan bench-forms bench-move bench-dryrun bench-openstack check
+.PHONY: help setup lock demo test test-idempotence test-faults test-contracts test-office docs-databases docs-movers lab-programs lab-up lab-down test-lab test-lab-short test-openstack test-openstack-short lint types bench bench-plan bench-office bench-forms bench-move bench-dryrun bench-openstack check
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -85,6 +85,9 @@ bench-dryrun: setup ## dry runs of 50, 200 and 1,000 systems, beside a shell loo
 
 bench-openstack: setup ## twenty systems made on a real OpenStack (fake compute driver), beside bare terraform apply
 	@$(VENV)/bin/python -m tests.openstack.bench $(ARGS)
+
+bench-office: setup ## generated forms of offices, from the file to the report: rows lost, false counts, words of classified rows (ARGS=--cells=N)
+	@$(VENV)/bin/python -m tests.bench.bench_office $(ARGS)
 
 bench-forms: setup ## what is asked and understood of each shipped mapping and of ten office forms
 	@$(VENV)/bin/python -m tests.bench.bench_forms

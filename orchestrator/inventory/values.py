@@ -29,12 +29,15 @@ from orchestrator.inventory.yaml_in import documents_of
 from orchestrator.texts import Name, Words, say
 
 _GRADES = {"一": 1, "二": 2, "三": 3, "四": 4, "五": 5, "壹": 1, "贰": 2, "叁": 3}
+_ROMANS = {"I": 1, "II": 2, "III": 3, "IV": 4, "V": 5}
+_ROMAN = re.compile(r"(?<![A-Z])(?:I{1,3}|IV|V)(?=级|級|$)")
 SPLIT = re.compile(r"[、;;\n\r]+|(?<![A-Za-z])/|/(?![A-Za-z])|[,,]")
 
 
 def grade(raw: Any) -> Value:
     """等保 1–5; 0 stands for 未定级."""
-    text = plain(raw).upper().replace(" ", "")
+    text = _ROMAN.sub(lambda found: str(_ROMANS[found[0]]), plain(raw).upper().replace(" ", ""))
+    text = re.sub(r"^([0-5])\.0$", r"\1", text)  # as programs export a number
     if text in _NOT_GRADED:
         return Value(0, "" if text == "未定级" else say("inventory.not_graded"))
     levels = [int(digit) for digit in re.findall(r"[SAG](\d)", text)]
@@ -49,7 +52,7 @@ def grade(raw: Any) -> Value:
 
 _NOT_GRADED = {"未定级", "未定", "无", "没有", "未备案", "否", "NONE", "0", "尚未定级", "暂未定级", "未开展定级", "没有定级", "无定级", "未做定级", "未定级备案", "未定级未备案"}
 _ABOUT_GRADE = re.compile(
-    r"[1-5一二三四五壹贰叁](?:级|級|$)|[SAG]\d|等级保护|等保|网络安全|信息安全|信息系统|系统|安全|保护|定级|等级|备案证明|备案|测评|已|完成|通过|第|为|是|级|级别"
+    r"[1-5一二三四五壹贰叁](?:级|級|$)|[SAG]\d|(?:等级保护|等保)(?:[12]\.0)?|网络安全|信息安全|信息系统|系统|安全|保护|定级|等级|备案证明|备案|测评|已|完成|通过|自主|第|为|是|级|级别"
     r"|(?:19|20)\d\d(?:年|[./-]\d{1,2})?(?:\d{1,2}月)?|[()、,,;:。/]"
 )
 """What may stand beside a grade without changing it. 拟, 待 and 未 do."""

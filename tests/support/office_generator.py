@@ -1,32 +1,48 @@
-"""Forms of offices with known contents, made from a seed: other words, other orders of columns, merged blocks, subtotals, notes, mentions."""
+"""Forms of offices with known contents, made from a seed: other words, other orders of columns, merged blocks, subtotals, notes, mentions.
+
+The habits are those that offices were seen to have: hidden rows, sheets and columns, comments, links, formulas, ticked boxes, headings of sections,
+repeated headers, files in other encodings, names in file and sheet titles, short and spaced mentions of what a classified system is called.
+"""
 
 from __future__ import annotations
 
+import csv
 import random
+import re
+import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from openpyxl import Workbook
+from openpyxl.comments import Comment
+from openpyxl.utils import get_column_letter
 
 HEADERS = {
     "row_no": ["序号", "No."], "department": ["单位名称", "单位", "部门"], "level": ["单位层级", "层级"], "organisation": ["单位性质", "性质"],
-    "name": ["系统名称", "信息系统名称", "系统"], "kind": ["类别", "系统类别", "类型"], "classified": ["是否涉密", "涉密情况"],
+    "name": ["系统名称", "信息系统名称", "系统"], "kind": ["类别", "系统类别", "类型"], "classified": ["是否涉密", "涉密情况", "是否\n涉密"],
     "status": ["建设状态", "运行情况", "系统状态"], "grade": ["等保级别", "等保"], "os": ["操作系统"], "data": ["数据量", "数据量(GB)"],
     "servers": ["服务器数量", "台数"], "cpu": ["CPU", "CPU核数"], "memory": ["内存(GB)", "内存"], "network": ["所处网络", "网络接入"],
     "remark": ["备注", "说明"], "own": ["处室意见"], "since": ["上线时间"], "depends_on": ["关联系统"],
+    "leaving": ["是否拟停用"], "runs_at": ["现部署位置"], "dbms": ["数据库类型", "数据库"], "middleware": ["中间件"], "operator": ["运维单位"],
 }  # fmt: skip
 WORDS: dict[str, list[Any]] = {
-    "level": ["市直"], "organisation": ["政府"], "kind": ["应用系统", "管理系统", "网站", "平台", "APP"],
-    "status": ["已建", "正常", "在用", "2015年建成", "运行良好"], "classified": ["否", "不涉密", "非涉密", "×", "不涉及国家秘密", "N"],
-    "grade": ["三级", "2", "S2A2G2", "未定级", "二级(已备案)"], "os": ["CentOS 7", "Windows Server 2008", "不详"],
-    "data": ["500G", "1.2T", "20", "约100G", "50G/年"], "servers": [2, "3台", "3台虚拟机"], "cpu": ["8核", "4C8G", 16], "memory": ["32G", 64, "16GB"],
+    "kind": ["应用系统", "管理系统", "网站", "平台", "APP"],
+    "status": ["已建", "正常", "在用", "2015年建成", "运行良好"],
+    "classified": ["否", "不涉密", "非涉密", "×", "不涉及国家秘密", "N", "□是 ☑否", "是（ ）否（√）", "Ｎ", " 否 "],
+    "grade": ["三级", "2", "S2A2G2", "未定级", "二级(已备案)", "Ⅲ级"], "os": ["CentOS 7", "Windows Server 2008", "不详", "ＣｅｎｔＯＳ　７"],
+    "data": ["500G", "1.2T", "20", "约100G", "50G/年"], "servers": [2, "3台", "3台虚拟机", "２"], "cpu": ["8核", "4C8G", 16], "memory": ["32G", 64, "16GB"],
     "network": ["政务外网", "水利专网", "互联网"], "own": ["同意", "无"], "since": ["2015年6月", 2014, "2016.3.1"],
-    "remark": ["", "无", "每周维护", "不涉密"], "depends_on": ["无"],
+    "remark": ["", "无", "每周维护", "不涉密"], "depends_on": ["无"], "leaving": ["否"], "runs_at": ["自建机房", "运营商机房"],
+    "dbms": ["MySQL 5.7", "PostgreSQL", "Oracle 11g", "无"], "middleware": ["Tomcat", "东方通", "无"], "operator": ["自行运维", "某某公司"],
 }  # fmt: skip
 _ALWAYS = ["row_no", "department", "level", "organisation", "name", "kind", "classified", "status"]
-_SOMETIMES = ["grade", "os", "data", "servers", "cpu", "memory", "network", "remark", "own", "since", "depends_on"]
-_OF_A_SECRET = {"name", "os", "remark", "own", "depends_on", "network", "data"}
+_SOMETIMES = [*HEADERS][len(_ALWAYS) :]
+_OF_A_SECRET = {"name", "os", "remark", "own", "depends_on", "network", "data", "middleware", "operator"}
+_YES = ["是", "涉密", "机密", "☑是 □否", "秘密★10年", "Y"]
+_NO_ANSWER = [None, "待定", "内部", "", "□是 □否", "是/否"]
+_RARE = "淼焱垚犇羴骉犟嚞赑屭龘靐齉齾爨馕囍朤槑曌"
+"""Letters of which names of two are made: nothing else in a form has them."""
 
 
 @dataclass
@@ -34,90 +50,209 @@ class Contents:
     """What is in a file. ``secrets``: words that stand on classified and unanswered rows, and in what others say of them."""
 
     in_scope: set[str] = field(default_factory=set)
+    to_retire: int = 0
+    elsewhere: int = 0
+    """Of those in scope."""
     classified: int = 0
     unanswered: int = 0
     retired: int = 0
+    party_mass: int = 0
     cells: int = 0
     secrets: list[str] = field(default_factory=list)
+    files: list[Path] = field(default_factory=list)
+    touched: bool = False
+    """Whether a formula looks at a classified row."""
 
     @property
     def rows(self) -> int:
-        return len(self.in_scope) + self.classified + self.unanswered + self.retired
+        return len(self.in_scope) + self.classified + self.unanswered + self.retired + self.party_mass
 
 
 def make_form(path: Path, seed: int) -> Contents:
-    """Write a workbook of a few sheets; returns what stands in it."""
+    """Write a workbook of a few sheets, or each sheet as a text in one of the encodings that offices send, beside ``path``; returns what stands in it."""
     chance, contents, workbook = random.Random(seed), Contents(), Workbook()  # noqa: S311 - forms to read, no secrets
     del workbook[workbook.sheetnames[0]]
+    as_text = chance.random() < 0.25
+    sheets = []
     for number in range(chance.randint(2, 6)):
-        _Sheet(workbook.create_sheet(f"表{number}"), chance, contents, f"{seed}表{number}").fill()
+        sheet = _Sheet(workbook.create_sheet(f"表{number}"), chance, contents, f"{seed}表{number}", as_text=as_text)
+        sheet.fill()
+        sheets.append(sheet)
+    if as_text:
+        contents.files = [_write_text(path.with_name(f"{path.stem}-{sheet.sheet.title}"), sheet.sheet, chance) for sheet in sheets]
+        return contents
+    if chance.random() < 0.3 and len(sheets) > 1:
+        sheets[-1].sheet.sheet_state = "hidden"
+    if contents.secrets and chance.random() < 0.3:
+        sheets[0].sheet.title = f"{chance.choice(contents.secrets)}台账"[:31]
+        path = path.with_name(f"{chance.choice(contents.secrets)}{path.stem}.xlsx")
     workbook.save(path)
+    _save_values(path, {number: sheet.formulas_left() for number, sheet in enumerate(sheets, start=1)})
+    contents.files = [path]
     return contents
 
 
+def _write_text(path: Path, sheet: Any, chance: random.Random) -> Path:
+    encoding, suffix, separator = chance.choice([("gb18030", ".csv", ","), ("utf-8-sig", ".csv", ";"), ("utf-16", ".txt", "\t"), ("utf-8", ".tsv", "\t")])
+    path = path.with_name(path.name + suffix)
+    with path.open("w", encoding=encoding, newline="", errors="replace") as file:
+        csv.writer(file, delimiter=separator).writerows(["" if cell is None else cell for cell in row] for row in sheet.iter_rows(values_only=True))
+    return path
+
+
+def _save_values(path: Path, formulas: dict[int, dict[str, str]]) -> None:
+    """openpyxl writes no values of formulas: put them in, as Excel does."""
+    if not any(formulas.values()):
+        return
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    for number, values in formulas.items():
+        name = f"xl/worksheets/sheet{number}.xml"
+        text = parts[name].decode()
+        for cell, value in values.items():
+            text, count = re.subn(rf'<c r="{cell}"([^>]*)>(<f>[^<]*</f>)<v ?/?>(?:</v>)?</c>', rf'<c r="{cell}"\1 t="str">\2<v>{value}</v></c>', text)
+            assert count == 1, cell
+        parts[name] = text.encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in parts.items():
+            archive.writestr(name, data)
+
+
 class _Sheet:
-    def __init__(self, sheet: Any, chance: random.Random, contents: Contents, tag: str) -> None:
-        self.sheet, self.chance, self.contents, self.tag = sheet, chance, contents, tag
+    def __init__(self, sheet: Any, chance: random.Random, contents: Contents, tag: str, *, as_text: bool) -> None:
+        self.sheet, self.chance, self.contents, self.tag, self.as_text = sheet, chance, contents, tag, as_text
         rest = [*_ALWAYS[2:], *chance.sample(_SOMETIMES, chance.randint(3, 9))]
         chance.shuffle(rest)
         self.columns = [*_ALWAYS[:2], *rest]
+        self.headers = [chance.choice(HEADERS[column]) for column in self.columns]
         self.at = 1
         self.numbered = self.since_total = 0
+        self.doubted = False
+        """Whether a remark of the block makes a row unanswered."""
+        self.formulas: dict[str, str] = {}
+        self.walls: list[int] = []
 
     def fill(self) -> None:
         for _ in range(self.chance.randint(0, 3)):
             self._write(1, self.chance.choice(["信息系统统计表", "单位：台", "填报日期：2018年5月"]))
             self.at += 1
-        for index, column in enumerate(self.columns, start=1):
-            self._write(index, self.chance.choice(HEADERS[column]))
-        self.at += 1
+        self._header()
         for block in range(self.chance.randint(1, 5)):
+            if block and self.chance.random() < 0.1:
+                self._header()
             self._department(f"市{self.tag}甲{block}局", block)
         if self.chance.random() < 0.5:
             self._total("合计", f"{self.numbered}个")
         if self.chance.random() < 0.5:
             self.at += 1
             self._write(1, "注：以上由各单位填报，涉密系统只填单位。")
+        if not self.as_text and self.chance.random() < 0.2:
+            self.sheet.column_dimensions[get_column_letter(self.chance.randint(1, len(self.columns)))].hidden = True
+
+    def formulas_left(self) -> dict[str, str]:
+        """Those that no merged cell has swallowed, with their values."""
+        return {cell: value for cell, value in self.formulas.items() if str(self.sheet[cell].value).startswith("=")}
+
+    def _header(self) -> None:
+        for index, header in enumerate(self.headers, start=1):
+            self._write(index, header)
+        self.at += 1
 
     def _department(self, name: str, block: int) -> None:
-        first = self.at
+        first, self.doubted = self.at, False
+        kind = self.chance.choices([("市直", "政府"), ("市直", "事业单位"), ("县区", "政府"), ("市直", "党群")], [6, 2, 2, 1])[0]
         for number in range(self.chance.randint(2, 9)):
-            self._row(name, f"{self.tag}单{block}第{number}号系统", f"密{self.tag}{block}{number}玄")
-        for column in ("department", self.chance.choice(["own", "remark", "os"])):
-            if column in self.columns and (column == "department" or self.chance.random() < 0.5):
+            secret = f"密{self.tag}{block}{number}玄"
+            if self.chance.random() < 0.3:
+                secret = self._short_name() or secret
+            self._row(name, kind, f"{self.tag}单{block}第{number}号系统", secret)
+        for column in ("department", self.chance.choice(["own", "os", *([] if self.doubted else ["remark"])])):
+            if column in self.columns and not self.as_text and (column == "department" or self.chance.random() < 0.5):
                 index = self.columns.index(column) + 1
                 self.sheet.merge_cells(start_row=first, end_row=self.at - 1, start_column=index, end_column=index)
         if self.chance.random() < 0.4:
             self._total("小计", self.since_total)
         self.at += self.chance.random() < 0.2
 
-    def _row(self, department: str, name: str, secret: str) -> None:
-        what = self.chance.choices(["in scope", "classified", "unanswered", "retired"], [8, 1, 1, 1])[0]
+    def _short_name(self) -> str | None:
+        name = "".join(self.chance.sample(_RARE, 2))
+        return None if any(name in secret for secret in self.contents.secrets) else name
+
+    def _row(self, department: str, kind: tuple[str, str], name: str, secret: str) -> None:
+        what = self.chance.choices(["in scope", "classified", "unanswered", "retired", "to retire", "elsewhere"], [8, 1, 1, 1, 1, 1])[0]
+        if (what, kind[1]) == ("retired", "党群") or {"to retire": "leaving", "elsewhere": "runs_at"}.get(what, "name") not in self.columns:
+            what = "in scope"
         self.numbered += 1
         self.since_total += 1
         values: dict[str, Any] = {column: self.chance.choice(WORDS[column]) for column in self.columns if column in WORDS}
-        values |= {"row_no": self.numbered, "department": department, "name": name}
+        values |= {"row_no": self.numbered, "department": department, "level": kind[0], "organisation": kind[1], "name": name}
         if what in {"classified", "unanswered"}:
-            values |= dict.fromkeys(_OF_A_SECRET & set(self.columns), secret)
-            values["classified"] = self.chance.choice(["是", "涉密", "机密"] if what == "classified" else [None, "待定", "内部", ""])
+            called = f"{secret}{self.chance.choice(['', '系统', '平台'])}"
+            values |= dict.fromkeys(_OF_A_SECRET & set(self.columns), called)
+            self._close(values, what)
+            secret = secret if what == "classified" else called  # only what says that it is classified is known by its short name, too
         elif "remark" in values and self.contents.secrets and self.chance.random() < 0.3:
-            values["remark"] = f"与{self.chance.choice(self.contents.secrets)}相连"
+            values["remark"] = f"与{self._mention()}相连"
         if what == "retired":
             values["status"] = self.chance.choice(["停用", "已下线"])
+        if what == "to retire":
+            values["leaving"] = "是"
+        if what == "elsewhere":
+            values["runs_at"] = "其他云"
         for index, column in enumerate(self.columns, start=1):
             self._write(index, values[column])
+        self._decorate(what, secret)
+        self._remember(what, kind, name, secret)
         self.at += 1
-        self._remember(what, name, secret)
 
-    def _remember(self, what: str, name: str, secret: str) -> None:
-        if what == "in scope":
-            self.contents.in_scope.add(name)
-        elif what == "retired":
-            self.contents.retired += 1
-        else:
+    def _close(self, values: dict[str, Any], what: str) -> None:
+        values["classified"] = self.chance.choice(_YES if what == "classified" else _NO_ANSWER)
+        if what == "unanswered" and "remark" in values and self.chance.random() < 0.3:  # it says no, and speaks of secrets
+            values |= {"classified": "否", "remark": "部分数据涉密"}
+            self.doubted = True
+
+    def _mention(self) -> str:
+        """One of the secrets as somebody else may write it."""
+        secret = self.chance.choice(self.contents.secrets)
+        spaced = secret[0] + self.chance.choice([" ", "　", "\u200b", ""]) + secret[1:]
+        return self.chance.choice([secret, spaced, f"{secret}系统"])
+
+    def _decorate(self, what: str, secret: str) -> None:
+        """What a workbook may say besides: a comment, a hidden row, a link, a formula that looks at a classified row."""
+        if self.as_text:
+            return
+        closed = what in {"classified", "unanswered"}
+        if self.chance.random() < 0.05:
+            said = secret if closed or not self.contents.secrets else self.chance.choice(self.contents.secrets)
+            self.sheet.cell(self.at, self.columns.index("name") + 1).comment = Comment(f"原为{said}", "office")
+        if self.chance.random() < 0.05:
+            self.sheet.row_dimensions[self.at].hidden = True
+        if closed:
+            self.walls.append(self.at)
+            return
+        name = self.sheet.cell(self.at, self.columns.index("name") + 1)
+        if self.chance.random() < 0.05:
+            name.value = f'=HYPERLINK("http://10.1.1.1/","{name.value}")'
+        if "own" in self.columns and self.walls and self.chance.random() < 0.1:
+            index = self.columns.index("own") + 1
+            row = self.chance.choice(self.walls)
+            self.sheet.cell(self.at, index).value = f"={get_column_letter(index)}{row}"
+            self.formulas[f"{get_column_letter(index)}{self.at}"] = str(self.sheet.cell(row, index).value or "")
+            self.contents.touched = True
+
+    def _remember(self, what: str, kind: tuple[str, str], name: str, secret: str) -> None:
+        if what in {"classified", "unanswered"}:
             self.contents.secrets.append(secret)
             self.contents.classified += what == "classified"
             self.contents.unanswered += what == "unanswered"
+        elif kind[1] == "党群":
+            self.contents.party_mass += 1
+        elif what == "retired":
+            self.contents.retired += 1
+        else:
+            self.contents.in_scope.add(name)
+            self.contents.to_retire += what == "to retire"
+            self.contents.elsewhere += what == "elsewhere"
 
     def _total(self, label: str, number: Any) -> None:
         self._write(2, label)

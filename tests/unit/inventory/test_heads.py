@@ -91,6 +91,7 @@ def test_no_head_word_contradicts_the_list_of_words() -> None:
         ("size", "50G/年", None, {}),
         ("size", "每年增长约50G", None, {}),
         ("grade", "等保三级已测评", 3, {}),
+        ("grade", "Ⅲ级", 3, {}), ("grade", "IV级", 4, {}), ("grade", "等保2.0三级", 3, {}),
         ("grade", "S2A2G2", 2, {}),
         ("grade", "尚未定级", 0, {}),
     ],
@@ -102,7 +103,7 @@ def test_one_cell_may_say_more_than_its_column_asks(kind: str, cell: str, value:
 
 
 @pytest.mark.parametrize(
-    "word", ["拟定三级", "三级/二级", "待定级", "未测评", "二级(未备案)", "S2A2G3二级", "13级", "六级", "已备案", "2019"]
+    "word", ["拟定三级", "三级/二级", "待定级", "未测评", "二级(未备案)", "S2A2G3二级", "13级", "六级", "已备案", "2019", "等保2.0", "2.5"]
 )
 def test_a_grade_is_not_guessed(word: str) -> None:
     with pytest.raises(Unreadable):
