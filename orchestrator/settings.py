@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
+import tomllib
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, PositiveInt
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, PositiveInt, ValidationError
 
+FILE = "orchestrator.toml"
+PREFIX = "ORCHESTRATOR_"
 HOME = Path(__file__).resolve().parent.parent
 """The checkout: where playbooks, Terraform modules and private server programs live."""
 
@@ -41,10 +45,10 @@ class Limits(BaseModel):
     """From one host that holds databases."""
 
 
-class Settings(BaseSettings):
-    """Every path is absolute after loading. Holds references to secrets, never values."""
+class Settings(BaseModel):
+    """Holds references to secrets, never values."""
 
-    model_config = SettingsConfigDict(env_prefix="ORCHESTRATOR_", toml_file="orchestrator.toml", extra="forbid")
+    model_config = ConfigDict(extra="forbid")
 
     inventory: Path = Path("inventory")
     """Folder of the inventory: departments, systems, ``sites.yaml``, ``program.yaml``, optional ``policy.yaml``."""
@@ -74,16 +78,13 @@ class Settings(BaseSettings):
     fault_hold: str = ""
     """Fault tests only: ``stage:milliseconds`` that the guard stays inside the fence after a stage."""
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls))
+    def __init__(self, **given: Any) -> None:
+        """``given``: of the command line; what it does not name is of the environment, else of the file, else the default.
+
+        Raises ``tomllib.TOMLDecodeError``, ``UnicodeDecodeError``, ``pydantic.ValidationError``."""
+        file = Path(FILE)
+        written = tomllib.loads(file.read_text("utf-8")) if file.is_file() else {}
+        super().__init__(**_laid_over(_laid_over(written, _of_the_environment()), given))
 
     @cached_property
     def journal_url(self) -> str:
@@ -106,3 +107,33 @@ class Settings(BaseSettings):
     def tools(self) -> Path:
         """Private folder of server programs; its ``bin`` comes before PATH."""
         return Path(os.environ.get("ORCHESTRATOR_TOOLS", HOME / ".tools"))
+
+
+def _of_the_environment() -> dict[str, Any]:
+    """``ORCHESTRATOR_STATE`` is ``state``; a table is JSON. Other names with the prefix are not settings."""
+    found: dict[str, Any] = {}
+    for name, value in os.environ.items():
+        field = name[len(PREFIX) :].lower() if name.upper().startswith(PREFIX) else ""
+        if field in Settings.model_fields:
+            found[field] = _json(name, value) if field in _TABLES else value
+    return found
+
+
+_TABLES = {"cloud", "limits", "zones"}
+
+
+def _json(name: str, value: str) -> Any:
+    try:
+        return json.loads(value)
+    except ValueError as error:
+        line = {"type": "value_error", "loc": (name,), "input": value, "ctx": {"error": ValueError("no JSON")}}
+        raise ValidationError.from_exception_data("Settings", [line]) from error  # type: ignore[list-item]
+
+
+def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """What the upper one says, tables field by field."""
+    merged = dict(below)
+    for name, value in above.items():
+        inner = merged.get(name)
+        merged[name] = _laid_over(inner, value) if isinstance(inner, Mapping) and isinstance(value, Mapping) else value
+    return merged
