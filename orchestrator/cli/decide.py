@@ -10,7 +10,7 @@ import click
 from orchestrator import texts
 from orchestrator.cli.listing import safe
 from orchestrator.cli.output import writes_unicode
-from orchestrator.cli.settings import open_session
+from orchestrator.cli.settings import open_session, open_workspace
 from orchestrator.errors import Exit, Refused
 from orchestrator.texts import Name, Sentence, say, text
 
@@ -211,10 +211,11 @@ def _must_have_a_way_without_target(session: Session, row: Any) -> None:
 @click.option("--off", is_flag=True, help="Let them go on.")
 def hold(reason: str, *, off: bool) -> int:
     """Stop the whole city's cutovers at once (those not yet begun wait at their window), or let them go on with --off."""
-    session = open_session()
+    from orchestrator.journal.actors import current_actor
+
     if not off and not reason:
         raise Refused(say("cli.hold_needs_reason"), remedy=say("cli.hold_with_reason"))
-    session.journal.set_flag("hold", "" if off else reason, actor=str(session.actor))
+    open_workspace().journal.set_flag("hold", "" if off else reason, actor=str(current_actor()))
     click.echo(text("cli.hold_ended") if off else text("cli.held", reason=reason))
     return int(Exit.DONE)
 
@@ -228,9 +229,9 @@ def audit() -> None:
 @click.option("--json", "as_json", is_flag=True)
 def verify(*, as_json: bool) -> int:
     """Walk the chain of hashes; every break is named. Exit 3 when it was tampered with."""
-    session = open_session()
-    broken = session.journal.verify()
-    count = len(session.journal.events())
+    journal = open_workspace().journal
+    broken = journal.verify()
+    count = len(journal.events())
     if as_json:
         click.echo(json.dumps({"events": count, "broken": broken}))
     else:
