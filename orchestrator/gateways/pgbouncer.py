@@ -26,6 +26,8 @@ from orchestrator.texts import Words, say
 KIND = "pgbouncer"
 Console = psycopg.Connection[Any]
 
+HELD_SECONDS = 10
+"""A cutover that is slow may hold clients for seconds; one that PgBouncer turns away before is a failed request."""
 PROOF = "orchestrator_reads_this_file"
 """An entry that is there for a moment, to see whether PgBouncer reads the file that we write."""
 
@@ -127,11 +129,8 @@ class PgBouncer:
 
     def list_served(self) -> list[Served]:
         """SHOW DATABASES, without the console itself."""
-        answer = self._control.execute("SHOW DATABASES")
-        columns = [column.name for column in answer.description or ()]
         served = []
-        for line in answer.fetchall():
-            row = dict(zip(columns, line, strict=True))
+        for row in self._show("DATABASES"):
             if row["name"] == "pgbouncer":
                 continue
             place = Place(row["host"] or "", int(row["port"]))
@@ -196,7 +195,29 @@ class PgBouncer:
                     found.append(
                         say("gateways.not_reloaded", where=self.where, name=name, host=place.host, port=place.port, file=self._file)
                     )
+        return found + self._find_unfit()
+
+    def _find_unfit(self) -> list[Words]:
+        """What a pause would do to clients. Where sessions are pooled (by default, for a database or for an account) it waits until
+        each has gone, and an application keeps its sessions."""
+        ours = {name for names in self._find_names().values() for name in names}
+        found: list[Words] = [
+            say("gateways.pools_sessions", where=self.where, name=pool["database"], account=pool["user"], clients=int(pool["cl_active"]))
+            for pool in self._show("POOLS")
+            if pool["database"] in ours and pool["pool_mode"] == "session" and int(pool["cl_active"])
+        ]
+        waits = float(self._config("query_wait_timeout"))
+        if 0 < waits < HELD_SECONDS:
+            found.append(say("gateways.waits_short", where=self.where, seconds=waits, least=HELD_SECONDS))
         return found
+
+    def _config(self, name: str) -> str:
+        return next(str(row["value"] or "") for row in self._show("CONFIG") if row["key"] == name)
+
+    def _show(self, what: str) -> list[dict[str, Any]]:
+        answer = self._control.execute(f"SHOW {what}")
+        columns = [column.name for column in answer.description or ()]
+        return [dict(zip(columns, line, strict=True)) for line in answer.fetchall()]
 
     def _find_unread(self) -> list[Words]:
         """Whether PgBouncer reads the file that we write, tried with an entry of our own."""
@@ -238,8 +259,7 @@ class PgBouncer:
 
     def find_auth_file(self) -> str:
         """Where PgBouncer has its accounts, by itself."""
-        rows = self._control.execute("SHOW CONFIG").fetchall()
-        return str(next(row[1] for row in rows if row[0] == "auth_file") or "")
+        return self._config("auth_file")
 
     def learn_user(self, role: str, verifier: str) -> None:
         """Knows an account by this verifier."""

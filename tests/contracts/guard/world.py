@@ -260,6 +260,12 @@ class Attempt:
         connection.execute(statement.format(schema=Names(SYSTEM, name).schema).encode())
         self.world.held.append(connection)
 
+    def do_stay(self, name: str) -> None:
+        """A client of the gateway that has asked something, and keeps its connection."""
+        client = self.world.servers.pooled(name)
+        self.world.held.append(client)
+        client.execute("SELECT 1")
+
     def do_let_go(self, _: object) -> None:
         for connection in self.world.held:
             with contextlib.suppress(psycopg.Error):
