@@ -328,6 +328,7 @@ class CloudServers:
         ]
         self.book.keep(disks)
         self.book.take_away(expected)
+        self._take_leftovers(position)  # a port that no state knows keeps its security group: Terraform would wait for it, and fail
         self.terraform.forget(list(dict.fromkeys(resource.address for resource in volumes)))  # one that is deposed has the same
         self.terraform.destroy(self._inputs_to_destroy())
         self._look_again(position)
@@ -386,15 +387,19 @@ class CloudServers:
 
     def _look_again(self, position: Position) -> None:
         """Terraform said that it destroyed everything: the cloud is asked whether that is so."""
-        stand = Position(self.system, Stand.NOTHING, position.unfinished)
-        comparison = self.compare(stand)
-        self._remove(comparison.leftovers)
+        comparison = self._take_leftovers(position)
         if comparison.refusals:
             raise NeedsPerson(
                 say("cloud.still_has", message=tuple(finding.says for finding in comparison.refusals)),
                 where=self.system,
                 remedy=comparison.refusals[0].mend,
             )
+
+    def _take_leftovers(self, position: Position) -> Comparison:
+        """Takes away what is proved to be of our runs and stands in no state. Returns what was seen."""
+        comparison = self.compare(Position(self.system, Stand.NOTHING, position.unfinished))
+        self._remove(comparison.leftovers)
+        return comparison
 
     def _release(self, disks: Sequence[KeptVolume]) -> None:
         for disk in disks:
