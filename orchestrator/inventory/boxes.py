@@ -14,7 +14,8 @@ _TYPED_BOX = re.compile(r"(^|[\s、,;/])口(?=\s*[^\s口])")
 """口, the word, typed for a box."""
 _BRACKETED_TICK = re.compile(f"[(（\\[【]\\s*[{_TICKS}]\\s*[)）\\]】]")
 _EMPTY_BRACKETS = re.compile(r"[(（\[【]\s*[)）\]】]")
-_NUMBER = re.compile(r"^\d+[、.．\s]+")
+_NUMBER = re.compile(r"^(?:\d+[、.．\s]+|\d{1,2}(?=[\u4e00-\u9fff]))")
+"""Of an option, also without a sign behind it: ``2指挥调度``."""
 _BEFORE = re.compile(rf"([{_TICKS}{_BOXES}])([^{_TICKS}{_BOXES}]*)")
 _AFTER = re.compile(rf"([^{_TICKS}{_BOXES}]+)([{_TICKS}{_BOXES}])")
 _BETWEEN = " \t\n　、,，;；/()（）"

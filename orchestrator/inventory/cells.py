@@ -30,7 +30,7 @@ class Value:
     """Field → what the same cell says of other columns (``4C8G`` under CPU): taken where they are silent."""
 
 
-BLANK = {"", "/", "\\", "-", "--", "—", "——", "――", "n/a"}
+BLANK = {"", "/", "\\", "-", "--", "—", "——", "――", "n/a", "#n/a", "nan", "nat", "(null)", "<null>", "(空)", "(blank)"}
 NOT_KNOWN = {
     "不详", "不清楚", "不知道", "不确定", "未知", "待定", "待确认", "待核实", "待补充", "待查", "待填", "未填", "未提供", "?", "??", "???", "不明", "暂无",
     "同上", "略", "见附件", "详见附件", "见附表", "unknown", "not known", "tbd", "na", "null",

@@ -97,7 +97,7 @@ class Asked:
             draft.rows.append(place)
         if proposed:
             draft.proposals.setdefault(proposed, evidence)
-        else:
+        elif evidence or key.kind != "owner":  # whose a sheet is, one of its tables says for the others
             draft.unsure = True
             draft.evidence[evidence] = None
 

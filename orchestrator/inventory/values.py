@@ -97,6 +97,9 @@ def choice(kind: str, raw: Any, today: dt.date | None = None) -> Value:
     text = folded(plain(raw))
     value = listed_choice(kind, raw)
     also: dict[str, Any] = {}
+    if kind == "users" and value is None and _HOW_MANY.fullmatch(text):
+        many = people(text, "")  # how many under who: it says the former
+        return Value(None, say("inventory.not_answered"), {"user_count": many.value})
     if value is None and kind == "status":
         value, also = _status(text, today)
     elif value is None:
@@ -107,6 +110,19 @@ def choice(kind: str, raw: Any, today: dt.date | None = None) -> Value:
     name = Name(word, value)
     understood: Words = "" if text in {value, word.casefold()} else say("inventory.choice", choice=name)
     return Value(value, say("inventory.choice_retiring", choice=name) if also.get("retiring") else understood, also)
+
+
+_HOW_MANY = re.compile(r"约?\d[\d,]*(?:\.\d+)?[万千]?(?:余|多)?(?:人|名|个|户|人次)?")
+_ELSEWHERE = {"city_cloud", "other_cloud", "service"}
+
+
+def place(raw: Any) -> Value:
+    """A machine room as it is written; 省政务云 under it says where the system runs, too."""
+    text = text_of(raw)
+    runs_at = listed_choice("runs_at", raw) or value_by_head("runs_at", folded(plain(raw)))
+    if runs_at not in _ELSEWHERE:
+        return Value(text)
+    return Value(text, say("inventory.choice", choice=Name(choices()["runs_at"][runs_at][0], runs_at)), {"runs_at": runs_at})
 
 
 def _status(text: str, today: dt.date | None) -> tuple[str | None, dict[str, Any]]:
@@ -255,6 +271,6 @@ _AMOUNTS: dict[str, Callable[[Any, str | None], Value]] = {
     "money": money,
 }  # fmt: skip
 _READERS: dict[str, Callable[[Any], Value]] = {
-    "text": text, "answer": text, "id": identifier, "names": names, "grade": grade, "days": days, "clock": clock, "argv": argv, "environment": environment, "files": files, "date": date,
-    "engine": engine, "when": when, "domains": domains, "ports": ports, "name": text,
+    "text": text, "answer": text, "place": place, "id": identifier, "names": names, "grade": grade, "days": days, "clock": clock, "argv": argv,
+    "environment": environment, "files": files, "date": date, "engine": engine, "when": when, "domains": domains, "ports": ports, "name": text,
 }  # fmt: skip

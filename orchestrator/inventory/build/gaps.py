@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from orchestrator.inventory.answerbook import Answer, Answers
 from orchestrator.inventory.build.faults import label
 from orchestrator.inventory.build.renamed import NEW, Perhaps
-from orchestrator.inventory.build.signs import SECTION, office_headed, office_named, sign, sign_of
+from orchestrator.inventory.build.signs import SECTION, SWITCHED_OFF, office_headed, office_named, sign, sign_of
 from orchestrator.inventory.cells import Unreadable, folded, plain
 from orchestrator.inventory.heads import value_by_head
 from orchestrator.inventory.names import key
@@ -111,14 +111,15 @@ class Gaps:
 
     def fill(self, raws: Iterable[Raw], interpretations: list[Interpretation]) -> None:
         """类别 and 建设状态 where cells or whole columns are empty: one question a table (or its empty cells) and column."""
-        blank: dict[tuple[str, str, str], list[Raw]] = {}
+        blank: dict[tuple[str, str, str, str], list[Raw]] = {}
         for raw in raws:
             for field in _BLANKS:
                 if raw.source and raw.values.get(field) in (None, "") and field not in raw.unread:
-                    blank.setdefault((raw.file, raw.sheet, field), []).append(raw)
-        for (file, sheet, field), rows in blank.items():
+                    off = raw.contexts.get(SWITCHED_OFF, "") if field == "status" else ""
+                    blank.setdefault((raw.file, raw.sheet, field, off), []).append(raw)
+        for (file, sheet, field, off), rows in blank.items():
             absent = field not in rows[0].columns
-            scope = rows[0].source if absent else digest(*sorted(f"{raw.values.get('department')}/{key(str(raw.values.get('name')))}" for raw in rows))
+            scope = digest(rows[0].source, off) if off else rows[0].source if absent else digest(*sorted(f"{raw.values.get('department')}/{key(str(raw.values.get('name')))}" for raw in rows))
             answer = self._answers.get("blank", field, scope=scope)
             if answer is not None:
                 self._take(answer, field, rows, interpretations)
@@ -128,7 +129,9 @@ class Gaps:
                 at = " › ".join(part for part in (file, sheet) if part)
                 self._asked.ask(
                     Key("blank", field, scope=scope),
-                    say("inventory.asks_column", sheet=at, column=label(field))
+                    say("inventory.asks_switched_off", sheet=at, column=label(field), count=len(rows))
+                    if off
+                    else say("inventory.asks_column", sheet=at, column=label(field))
                     if absent
                     else say("inventory.asks_blanks", sheet=at, column=label(field)),
                     place=raw.place(field), proposed=proposed, evidence=evidence,
@@ -158,6 +161,8 @@ def _scope(file: str, sheet: str, section: str) -> str:
 def _proposed(field: str, raw: Raw) -> tuple[str, Words]:
     if field == "kind":
         return (BY_NAME, say("inventory.by_last_word")) if _kind_by_name(raw) else ("", "")
+    if off := raw.contexts.get(SWITCHED_OFF):
+        return choices()["status"]["retired"][0], say("inventory.by_power", column=off)
     if raw.values.get("in_service_since"):
         return choices()["status"]["in_use"][0], say("inventory.by_start")
     for place, text in raw.contexts.items():

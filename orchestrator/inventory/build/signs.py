@@ -34,6 +34,15 @@ def _data() -> Mapping[str, Mapping[str, tuple[tuple[re.Pattern[str], ...], tupl
 
 
 SECTION = "小标题"
+SWITCHED_OFF = "关机"
+"""Of a system all of whose machines are switched off: the column that says so."""
+
+
+def is_office(text: str) -> bool:
+    """Whether a text is what a department is called, and nothing else."""
+    return bool(_OFFICE.fullmatch(text.strip())) and not _NO_OFFICE.search(text)
+
+
 _PLACES = {
     SECTION: Name(SECTION, "the heading above"),
     "名称": Name("名称", "the name"), "工作表名称": Name("工作表名称", "the sheet's name"), "标题": Name("标题", "the title"),

@@ -6,6 +6,7 @@ be grouped into systems. See ``mappings/rvtools.yaml`` for one of each kind of e
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -60,8 +61,23 @@ class Source:
     """Headers that are no column of the form, whatever they look like."""
 
     def column(self, header: str) -> Foreign | None:
+        """The column of a header, in the unit that the header says: another version of the tool may measure otherwise."""
         words = whole_key(header)
-        return next((column for column in self.columns if any(whole_key(name) == words for name in column.headers)), None)
+        exact = next((column for column in self.columns if any(whole_key(name) == words for name in column.headers)), None)
+        if exact is not None:
+            return exact
+        stem, unit = without_unit(header)
+        alike = next((column for column in self.columns if unit and any(without_unit(name)[0] == stem for name in column.headers)), None)
+        return replace(alike, unit=unit) if alike is not None and alike.unit else None
+
+
+_UNIT_AT_END = re.compile(r"^(.*?)[\s_]*[(（]?\s*(?:in\s+)?([KMGT])(?:i?B|io)\s*[)）]?$", re.IGNORECASE)
+
+
+def without_unit(header: str) -> tuple[str, str]:
+    """A header's key without the size's unit at its end, and that unit: ``Disk (MB)`` → ``disk``, ``MB``."""
+    found = _UNIT_AT_END.match(header.strip())
+    return (whole_key(found[1]), f"{found[2].upper()}B") if found and whole_key(found[1]) else (whole_key(header), "")
 
 
 @cache
@@ -135,6 +151,7 @@ def recognise(sources: Iterable[Source], sheet: str, rows: Sequence[Row], merged
         heads = {whole_key(words) for words in cells.words.values()} - {""}
         if len(heads) < 2:
             continue
+        heads |= {without_unit(words)[0] for words in cells.words.values()}
         known = [source for source in sources if _is_known(source, sheet, heads)]
         if known:
             return _recognised(known, cells)
@@ -144,7 +161,7 @@ def recognise(sources: Iterable[Source], sheet: str, rows: Sequence[Row], merged
 def _is_known(source: Source, sheet: str, heads: Collection[str]) -> bool:
     if source.about == "pairs" or (source.sheets and sheet and sheet not in source.sheets):
         return False
-    return all(any(whole_key(name) in heads for name in names) for names in source.known_by)
+    return all(any(whole_key(name) in heads or without_unit(name)[0] in heads for name in names) for names in source.known_by)
 
 
 def _recognised(sources: Sequence[Source], cells: HeaderCells) -> Recognised:

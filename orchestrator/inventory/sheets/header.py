@@ -13,6 +13,9 @@ from orchestrator.inventory.units import header_unit, is_unit, known_units, unit
 
 _BRACKETS = re.compile(r"[(（].*?[)）]")
 _NO_GROUP = re.compile(r"[::]|\d{4}年")
+_ASKS = re.compile(r"是否|有无|是/否|[(（]是/否[)）]")
+_GROUPS_OF_A_SYSTEM = {"status", "classified", "protection_grade"}
+"""Columns whose own headers may stand over several: 状态 over 建设状态 and 上线时间."""
 _KEY_FIELDS = {"name", "path", "peer", "days"}
 _DEFAULT_FORMS = {"systems", "departments", "rooms"}
 _REFERENCES = {"departments", "rooms"}
@@ -190,7 +193,7 @@ def _columns(form: Form, row: Row, above: Row | None, number: int) -> Table:
         carried = (high if high != low else "") or carried if low and (not high or high != low) else ""
         group = carried if low else ""
         column, sure = _meant(form, low, high, group)
-        if match(forms()["systems"], low or high) is answers and (form.id != "systems" or not sure):
+        if answers in (match(forms()["systems"], low or high), column) and (form.id != "systems" or not sure):
             table.classified.append(index)
         elif column is not None and sure:
             found.append((index, column, low or high, over))
@@ -238,7 +241,11 @@ def _meant(form: Form, low: str, high: str, group: str) -> tuple[Column | None, 
     over = match(form, group)
     if over is not None and high and known_units(over) and (is_unit(low) or unit_said(over, low)):
         return over, True
+    if over is not None and high and _ASKS.fullmatch(low):
+        return over, True  # 涉密 over 是否
     column = match(form, low)
+    if column is not None and over is not None and over.field in _GROUPS_OF_A_SYSTEM:
+        return column, over.field == column.field or column.need != "count"
     return column, column is not None and in_group(form, group, column, low)
 
 

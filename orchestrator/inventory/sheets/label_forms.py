@@ -133,10 +133,14 @@ class _Labels:
                 yield _Pair(column, filled[at][1], number, filled[at][0])
                 at += 1
 
+    def _begins_with_a_group(self, filled: Sequence[Any]) -> bool:
+        """Whether a row's first cell stands over its label: 04系统服务情况 ｜ 服务范围 ｜ □10全国 ☑20全省."""
+        return len(filled) >= 3 and all(isinstance(cell, str) and self.column(cell) is None and cells.plain(cell)[:2].isdigit() for cell in filled[:1])
+
     def unknown(self, row: Row) -> Iterator[tuple[str, Any]]:
         """Labels that nobody knows, with what stands beside them."""
         filled = [cell for cell in row if not cells.is_blank(cell)]
-        at = 0
+        at = len(filled) % 2 if self._begins_with_a_group(filled) else 0
         while at + 1 < len(filled):
             label, value = filled[at], filled[at + 1]
             if isinstance(label, str) and self.column(label) is None and ":" not in cells.plain(label) and self.column(value) is None:
@@ -271,8 +275,8 @@ class _Reader:
                 grades += [int(read.value)] if read.value is not None else []
             elif read.value is not None:
                 raw.values.setdefault(pair.column.field, read.value)
-                for name, more in read.also.items():
-                    raw.values.setdefault(name, more)
+            for name, more in read.also.items():
+                raw.values.setdefault(name, more)
         if grades:  # S, A and the whole: the highest is the system's
             raw.values |= {"grade_answered": True, "protection_grade": max(grades) or None}
         raw.unknown |= {label[:200]: cells.text_of(value)[:2000] for label, value in block.others}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.inventory import cells
 from orchestrator.inventory.answers import classified
+from orchestrator.inventory.build.signs import SWITCHED_OFF, is_office
 from orchestrator.inventory.forms import forms
 from orchestrator.inventory.names import key, make_id
 from orchestrator.inventory.questions import Key, digest
@@ -30,9 +31,10 @@ if TYPE_CHECKING:
     from orchestrator.inventory.build.builder import Builder
 
 BY_PREFIX = "主机名前缀"
+RETIRED = "retired"
 _HOST = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _ADDRESS = re.compile(r"[0-9A-Za-z]([0-9A-Za-z.:-]{0,252}[0-9A-Za-z])?")
-_TYPES = {"vcpus": "cores", "memory_gb": "size", "disk_gb": "size"}
+_TYPES = {"vcpus": "cores", "cores_each": "cores", "memory_gb": "size", "disk_gb": "size"}
 _JOINED = {"room", "dbms", "middleware", "operator", "vendor"}
 _COLUMN = {"grade_answered": "protection_grade"}
 _YES = {"true", "yes", "1", "是"}
@@ -78,6 +80,8 @@ class _Reader:
         self.unanswered = Unanswered(file, grid.name, builder.answers, builder.asked)
         self.machines: list[Machine] = []
         self.templates = 0
+        self.offices: set[str] = set()
+        """Columns that hold departments."""
 
     def take(self, number: int, row: Row) -> None:
         self.unanswered.saw(Line(number, row))
@@ -94,6 +98,8 @@ class _Reader:
                 of_system |= self._of_system(column, cell, number, index)
             else:
                 values[column.field] = self._value(column, cell, number, index)
+        if values.get("vcpus") and values.get("cores_each"):
+            values["vcpus"] *= values["cores_each"]
         if secret is False and any(isinstance(cell, str) and speaks_of_secrets(cell) for cell in row if classified(cell) is None):
             secret = None  # what it says of itself elsewhere outweighs a “no” until somebody has confirmed it
         name = cells.text_of(values.get("name")) or cells.text_of(values.get("address"))
@@ -109,7 +115,7 @@ class _Reader:
             return
         keys = {head: cells.text_of(row[index]) if index < len(row) else "" for index, head in self.found.keys.items()}
         keys[BY_PREFIX] = prefix_of(name)
-        self.machines.append(Machine(number, name, keys, values, off=values.get("power") == "off", system=of_system, classified=secret))
+        self.machines.append(Machine(number, name, keys, values, off=values.get("power") in {"off", RETIRED}, system=of_system, classified=secret))
 
     def _of_system(self, column: Foreign, cell: Any, number: int, index: int) -> dict[str, Any]:
         """A cell that tells of the machine's system, in the form's words."""
@@ -149,6 +155,7 @@ class _Reader:
         self.builder.interpretations.append(Interpretation(self.file, self.grid.name, first, "", about))
         if not self.machines:
             return
+        self._take_offices()
         answer = self.builder.answers.get("grouping", about=self.found.source.name, scope=self.scope)
         unsaid = [machine for machine in self.machines if machine.classified is None]
         statement = self.unanswered.statement() if unsaid else None
@@ -172,8 +179,18 @@ class _Reader:
         if answer is not None:
             self._group(answer.answer, self.machines)
 
+    def _take_offices(self) -> None:
+        """A column they may be grouped by that holds departments (a tenant, mostly) says whose they are, and is no system's name."""
+        for head in self.found.keys.values():
+            values = [self._tail(machine.keys[head]) for machine in self.machines if machine.keys[head]]
+            if values and all(map(is_office, values)):
+                self.offices.add(head)
+                for machine in self.machines:
+                    if machine.keys[head]:
+                        machine.system.setdefault("department", self._tail(machine.keys[head]))
+
     def _ask_grouping(self) -> None:
-        heads = [*self.found.keys.values(), BY_PREFIX]
+        heads = [*(head for head in self.found.keys.values() if head not in self.offices), BY_PREFIX, *sorted(self.offices)]
         proposed: str = ""
         evidence: Words = ""
         for head in heads:
@@ -249,10 +266,12 @@ class _Reader:
             values["os"] = "、".join(systems)[:200]
         if self.found.source.virtual is not None:
             values["virtualised"] = self.found.source.virtual
-        return Raw(
-            self.file, self.grid.name, f"A{members[0].row + 1}", values, source=self.scope,
-            contexts={"工作表名称": self.grid.name, "文件名": self.file.rsplit("/", 1)[-1]},
-        )  # fmt: skip
+        contexts = {"工作表名称": self.grid.name, "文件名": self.file.rsplit("/", 1)[-1]}
+        if all(machine.values.get("power") == RETIRED for machine in members):
+            values.setdefault("status", RETIRED)
+        elif all(machine.off for machine in members):
+            contexts[SWITCHED_OFF] = head_of(self.found, "power")
+        return Raw(self.file, self.grid.name, f"A{members[0].row + 1}", values, source=self.scope, contexts=contexts)
 
     def _hosts(self, name: str, members: list[Machine]) -> list[Raw]:
         """Machines with an address; one that has none is counted with its system, and cannot be reached."""
@@ -268,6 +287,11 @@ class _Reader:
             }  # fmt: skip
             hosts.append(Raw(self.file, self.grid.name, f"A{machine.row + 1}", {of: value for of, value in values.items() if value is not None}))
         return hosts
+
+
+def head_of(found: Recognised, field_name: str) -> str:
+    """What a column is called in the table."""
+    return next((found.heads.words[index] for index, column in found.columns.items() if column.field == field_name), "")
 
 
 def host_name(name: str) -> str:

@@ -64,7 +64,7 @@ class RowCells:
             if read.value is not None:
                 self._put(raw, column, read.value, cells.text_of(value) if read.understood else "")
                 self.bare.took(raw, index, number, value, read.value)
-                also |= {field: (more, cell) for field, more in read.also.items()}
+            also |= {field: (more, cell) for field, more in read.also.items()}
         self._take_also(raw, row, also)
         self._further(raw, number, row)
         for index, words in self.table.unknown.items():
