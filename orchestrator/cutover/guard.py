@@ -22,7 +22,7 @@ from typing import Any
 
 from orchestrator.cutover import opening, probe
 from orchestrator.cutover.deadlines import Acts
-from orchestrator.cutover.kinds import make_holder, make_side
+from orchestrator.cutover.kinds import make_holder, make_side, stands_first
 from orchestrator.cutover.record import Record
 from orchestrator.cutover.specification import GuardSpec, PartSpec
 from orchestrator.errors import words_of
@@ -224,7 +224,11 @@ class Guard:
             self.acts.run_within(holder, holder.stage, STAGING_SECONDS)
 
     def _pause(self) -> None:
-        self.acts.run_all([(h, h.pause) for h in self.holders], lambda: self.still_allowed(self._who_is_busy))
+        """The entry first: requests under way there end only while their database answers."""
+        first = [holder for holder, spec in zip(self.holders, self.spec.holders, strict=True) if stands_first(spec)]
+        then = [holder for holder in self.holders if holder not in first]
+        for holders in (first, then):
+            self.acts.run_all([(h, h.pause) for h in holders], lambda: self.still_allowed(self._who_is_busy))
 
     def _who_is_busy(self) -> Words:
         named: list[Words] = []

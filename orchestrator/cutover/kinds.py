@@ -45,6 +45,11 @@ def make_holder(spec: Mapping[str, Any]) -> Holder:
     return HOLDERS[spec["kind"]](**_without_kind(spec))
 
 
+def stands_first(spec: Mapping[str, Any]) -> bool:
+    """Whether a holder's clients go through the other holders: they are held and seen gone before those are."""
+    return bool(spec["kind"] == http_hold.KIND)
+
+
 def make_citizen(spec: Mapping[str, Any], number: int) -> Citizen:
     """One client; ``number`` tells those of one probe apart. Raises as above."""
     return CITIZENS[spec["kind"]](**_without_kind(spec), number=number)

@@ -129,6 +129,6 @@ def start_haproxy(city: Path, host: str, *, address: str, runtime: int, sections
     config = folder_of(city, host) / "etc/haproxy.cfg"
     config.write_text(_HAPROXY_HEAD.format(address=address, runtime=runtime) + "".join(sections), encoding="utf-8")
     log = folder_of(city, host) / "var/log/haproxy.log"
-    argv = [str(programs.find("haproxy")), "-db", "-f", str(config)]
+    argv = [str(programs.find("haproxy")), "-W", "-db", "-f", str(config)]
     Book(city).start(f"{host}.haproxy", argv, cwd=config.parent, log=log, host=host)
     wait_for(lambda: listens(address, runtime), what=f"HAProxy on {host}", seconds=10, remedy=f"look at {log}")

@@ -151,6 +151,15 @@ def _place_sites(document: dict[str, Any], city: Path) -> None:
         if pool:
             pool["databases_file"] = _in_host(city, pool["host"], pool["databases_file"])
             pool["secret"] = _secret(city, pool["secret"])
+    _place_entry(document.get("entry") or {}, city)
+
+
+def _place_entry(entry: dict[str, Any], city: Path) -> None:
+    """Where its host may be worked on."""
+    if "ssh" in entry:
+        entry["ssh"].update(_kind(city, entry["host"]))
+    if "config_file" in entry:
+        entry["config_file"] = _in_host(city, entry["host"], entry["config_file"])
 
 
 def _weeks(program: dict[str, Any], today: dt.date) -> dt.timedelta:

@@ -36,13 +36,13 @@ _WAY: dict[str, Way] = {"source": "old", "target": "new"}
 
 
 def specify(
-    *, gateway: HttpGateway, channel: Sequence[str], system: str, part: str, to: str, backends: Sequence[str], word: str, seen: str, hold_ms: int
+    *, gateway: HttpGateway, channel: Sequence[str], system: str, parts: Sequence[str], to: str, backends: Sequence[str], word: str, seen: str, hold_ms: int
 ) -> dict[str, Any]:
-    """The guard's plain description. ``part``: whose opening lets the writers go; ``backends``: as HAProxy calls them; ``word``: the
+    """The guard's plain description. ``parts``: whose opening lets the writers go; ``backends``: as HAProxy calls them; ``word``: the
     word's file on the host, ``seen``: as HAProxy sees it; ``hold_ms``: the guard's budget."""
     return {
         "kind": KIND, "gateway": gateway.model_dump(mode="json", include=set(HttpGateway.model_fields)), "channel": list(channel),
-        "system": system, "part": part, "to": to, "backends": list(backends), "word": word, "seen": seen, "hold_ms": hold_ms,
+        "system": system, "parts": list(parts), "to": to, "backends": list(backends), "word": word, "seen": seen, "hold_ms": hold_ms,
     }  # fmt: skip
 
 
@@ -52,13 +52,13 @@ class HttpHold:
     holds = True
 
     def __init__(
-        self, *, gateway: Mapping[str, Any], channel: Sequence[str], system: str, part: str, to: str, backends: Sequence[str],
+        self, *, gateway: Mapping[str, Any], channel: Sequence[str], system: str, parts: Sequence[str], to: str, backends: Sequence[str],
         word: str, seen: str, hold_ms: int,
     ) -> None:  # fmt: skip
         self._gateway = HttpGateway.model_validate(gateway)
         self._channel = list(channel)
         self._names = files.Names(system)
-        self._part = part
+        self._parts = list(parts)
         self._to: Way = _WAY[to]
         self._live: Way = "old" if self._to == "new" else "new"
         self._backends = list(backends)
@@ -91,7 +91,7 @@ class HttpHold:
         return said.get("word", "none")
 
     def knows(self, name: str) -> bool:
-        return name == self._part and self.read_word() != "none" and not self._find_missing()
+        return name in self._parts and self.read_word() != "none" and not self._find_missing()
 
     def _find_missing(self) -> list[str]:
         """Backends of ours that HAProxy does not have."""
@@ -139,12 +139,16 @@ class HttpHold:
         names = [files.backend_for(backend, way, writes=writes) for backend in self._backends for writes in ((True, False) if reads else (True,))]
         return sum(int(stat[name]["scur"]) + int(stat[name]["qcur"]) for name in names)
 
+    def count_left(self) -> int:
+        """Requests of any kind that the side that was left still has under way."""
+        return self.count_under_way(self._live, reads=True)
+
     # ------------------------------------------------------------ before anything is paused
 
     def obstacles(self) -> list[Words]:
         missing = self._find_missing()
         if missing:
-            return [say("gateways.hold_missing", where=self.where, part=self._part, missing=tuple(missing))]
+            return [say("gateways.hold_missing", where=self.where, part=", ".join(self._parts), missing=tuple(missing))]
         found: list[Words] = []
         word = self.read_word()
         if word != self._live:
@@ -164,7 +168,7 @@ class HttpHold:
     def stage(self) -> None:
         missing = self._find_missing()
         if missing:
-            raise NotFollowed(say("gateways.hold_missing", where=self.where, part=self._part, missing=tuple(missing)))
+            raise NotFollowed(say("gateways.hold_missing", where=self.where, part=", ".join(self._parts), missing=tuple(missing)))
 
     def unstage(self) -> None:
         """Nothing was written: the word is the switch."""
@@ -210,7 +214,7 @@ class HttpHold:
         self._held = None
 
     def switch_and_resume(self, but: Collection[str] = ()) -> None:
-        if self._part in but:
+        if set(self._parts) & set(but):
             return
         self._wait_healthy()
         self._lead(self._to)

@@ -130,6 +130,10 @@ class HoldInstaller:
         wanted = {files.backend_for(backend, "new", writes=True) for backend in layout.backends}
         return self._reads_word(layout) and wanted <= set(self._runtime.backends())
 
+    def is_begun(self) -> bool:
+        """Whether anything of the hold stands in the file."""
+        return files.has_hold(self._read(), self._system)
+
     def _reads_word(self, layout: Layout) -> bool:
         return "word=none" not in (answer := self._runtime.command(f"hold show {layout.seen}")) and answer.startswith("word=")
 
@@ -177,6 +181,7 @@ class HoldInstaller:
         text = self._read()
         layout = self.find_layout(text)
         if files.has_hold(text, self._system):
+            self._insist_on_old(layout)
             bare = files.remove(text, self._system)
             self._write(text, bare)
             self._reload()
@@ -184,6 +189,12 @@ class HoldInstaller:
         WordFile(self._shell, layout.word).remove()
         if layout.lua not in text:
             self._shell.run(f"rm -f {shlex.quote(layout.lua)}")
+
+    def _insist_on_old(self, layout: Layout) -> None:
+        """Without the hold requests go where the configuration says, which is the old side."""
+        answer = self._runtime.command(f"hold show {layout.seen}")
+        if answer.startswith("word=") and not answer.startswith(("word=old ", "word=none ")):
+            raise NotFollowed(say("gateways.hold_in_use", where=self.where, word=answer.split()[0].removeprefix("word=")))
 
     def _write(self, former: str, new: str) -> None:
         path = str(self._gateway.config_file)

@@ -13,7 +13,7 @@ from orchestrator.cutover import guarding
 from orchestrator.cutover.specification import GuardSpec, PartSpec
 from orchestrator.errors import CutoverAborted, NeedsPerson
 from orchestrator.movers.contract import Direction
-from orchestrator.steps import gates, holders, previews, settling
+from orchestrator.steps import gates, hold, holders, previews, settling
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
 from orchestrator.steps.citizens import HEALTHY_SECONDS, Probes, put_on_record
 from orchestrator.steps.parts import fences, parts
@@ -36,20 +36,27 @@ def specification(ctx: Context, direction: str, attempt: str, *, mode: str = "sw
     """What the guard is told. The fence's budget is the system's own, less the opening."""
     way = Direction(direction)
     budget = (ctx.system.interruption.gap_ms if ctx.system.interruption else 1000) - OPENING_MS
+    fence_ms = max(100, budget)
     stage, _, hold = ctx.settings.fault_hold.partition(":")
     fenced = fences(ctx, way, snapshot_only=mode == "snapshot")
     return GuardSpec(
         attempt=attempt,
         token=ctx.token,
         record=str(ctx.world.folder / "guard.jsonl"),
-        fence_ms=max(100, budget),
+        fence_ms=fence_ms,
         parts=[PartSpec(**part) for part in fenced],
-        holders=holders.describe_holders(ctx, way.other),
+        holders=_holders(ctx, way, fence_ms, mode),
         probes=list(probes),
         mode=mode,
         hold_after=stage,
         hold_ms=int(hold or 0),
     )
+
+
+def _holders(ctx: Context, way: Direction, fence_ms: int, mode: str) -> list[dict[str, Any]]:
+    """The entry too where it holds writes; a look at one point needs the databases' gateways only."""
+    described = holders.describe_holders(ctx, way.other)
+    return described if mode == "snapshot" else [*described, *hold.describe(ctx, way.other, fence_ms)]
 
 
 def switch(ctx: Context, direction: str) -> Facts:
@@ -58,6 +65,7 @@ def switch(ctx: Context, direction: str) -> Facts:
         gates.wait_window(ctx)
     for mover, part in parts(ctx):
         mover.freshen(part, Direction(direction))
+    hold.freshen(ctx, Direction(direction))
     probes = Probes.of(ctx, direction)
     probes.start()
     try:
@@ -77,6 +85,7 @@ def _attempts(ctx: Context, direction: str, probes: Probes) -> tuple[dict[str, A
         ctx.stop_if_asked()
         attempt = f"{ctx.migration}-{direction}-{ctx.token}-{number}"
         try:
+            hold.catch_up(ctx, Direction(direction))
             guard = guarding.GuardProcess(specification(ctx, direction, attempt, probes=probes.samples()))
         except CutoverAborted as error:
             seen.append({"attempt": attempt, "outcome": "refused", "reason": kept(error.says)} | _packed(error.says))
@@ -160,7 +169,7 @@ def _measure(
         "switched_at": result["ended"],
         "not_confirmed": list(map(kept, unconfirmed)),
     }
-    if ctx.world.movable_databases:  # else citizens follow by the entry alone, which is measured there
+    if ctx.world.movable_databases or hold.is_held(ctx):  # else citizens follow by the entry alone, which is measured there
         put_on_record(ctx, direction, seen, began=begin, ended=end, detail=detail)
     if unconfirmed:
         ctx.say(str(say("steps.not_all_answered", unconfirmed=tuple(unconfirmed))))

@@ -10,9 +10,8 @@ from orchestrator.cutover import guarding
 from orchestrator.errors import Finding, OrchestratorError, StepFailed, words_of
 from orchestrator.gateways.haproxy_entry import HaproxyEntry
 from orchestrator.gateways.holder import NotFollowed
-from orchestrator.models import Service
 from orchestrator.movers.contract import Direction
-from orchestrator.steps import files, previews
+from orchestrator.steps import files, hold, previews
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
 from orchestrator.steps.citizens import Probes, put_on_record
 from orchestrator.texts import Words, kept, say
@@ -20,8 +19,7 @@ from orchestrator.texts import Words, kept, say
 IDLE_SECONDS = 10.0
 
 
-def _services(ctx: Context) -> list[Service]:
-    return [service for service in ctx.system.services if service.entry and service.port]
+_services = hold.services_of
 
 
 @contextmanager
@@ -57,6 +55,8 @@ def run(ctx: Context) -> Facts:
 def _shift(ctx: Context, direction: Direction) -> Facts:
     """Leads the entry, watched from outside until clients are answered; what they had is put on record. Where no database was
     switched before, this is the switch."""
+    if hold.is_held(ctx):
+        return _settle_held(ctx, direction)
     ahead = _bring_files_ahead(ctx, direction)
     probes = Probes.of_entries(ctx, f"entry-{direction}")
     probes.start()
@@ -79,6 +79,23 @@ def _shift(ctx: Context, direction: Direction) -> Facts:
             put_on_record(ctx, direction, seen, began=began, ended=until, detail={"not_confirmed": unconfirmed})
         facts |= measured
     return facts
+
+
+def _settle_held(ctx: Context, direction: Direction) -> Facts:
+    """The guard has led the entry with the decision; readers that were under way end, and one pass that reads everything shows whether
+    somebody wrote past the hold (a job, a connection that stays open)."""
+    try:
+        with hold.opened(ctx, direction.other) as entry:
+            if not entry.is_led():
+                entry.switch_and_resume()
+            until = time.monotonic() + IDLE_SECONDS
+            while (staying := entry.count_left()) and time.monotonic() < until:
+                time.sleep(0.05)
+    except (NotFollowed, OSError) as error:
+        raise StepFailed(words_of(error), where="entry", remedy=say("steps.traffic_stays")) from error
+    if staying:
+        ctx.say(str(say("steps.connections_stay", count=staying)))
+    return {"held": True, "connections_staying": staying, "files": _pass_files(ctx, back=direction is Direction.BACK)}
 
 
 def _bring_files_ahead(ctx: Context, direction: Direction) -> Facts:
@@ -107,17 +124,25 @@ def _settle_files(ctx: Context, *, back: bool) -> Facts:
 def _pass_files(ctx: Context, *, back: bool) -> Facts:
     if not ctx.world.targets or ctx.target_is_lost():
         return {}
-    return {tree.path: files.merge(ctx, tree, back=back) for tree in ctx.system.file_trees}
+    way = Direction.BACK if back else Direction.FORWARD
+    return {tree.path: files.merge(ctx, tree, back=back, passed=hold.passed_file(ctx, way, tree)) for tree in ctx.system.file_trees}
 
 
 def observe(ctx: Context) -> Observed:
     """HAProxy itself: new servers up, old ones without traffic."""
     if not _services(ctx):
         return Observed.NOTHING
-    with opened_entry(ctx, "target") as entry:
-        if entry.is_led():
-            return Observed.DONE
+    if _is_led(ctx, "target"):
+        return Observed.DONE
     return Observed.NOT_DONE if is_back(ctx) is Observed.DONE else Observed.UNCLEAR
+
+
+def _is_led(ctx: Context, to: str) -> bool:
+    if hold.is_held(ctx):
+        with hold.opened(ctx, to) as held:
+            return held.is_led()
+    with opened_entry(ctx, to) as entry:
+        return entry.is_led()
 
 
 def back(ctx: Context) -> Facts:
@@ -132,6 +157,8 @@ def back(ctx: Context) -> Facts:
                 remedy=say("steps.start_and_resume"),
             )
     facts = _shift(ctx, Direction.BACK)
+    if hold.is_held(ctx):
+        return facts
     with opened_entry(ctx, "source") as entry:
         for service in _services(ctx):
             entry.unlearn(service.name)
@@ -142,6 +169,8 @@ def is_back(ctx: Context) -> Observed:
     """HAProxy itself: old servers up, no new ones."""
     if not _services(ctx):
         return Observed.DONE
+    if hold.is_held(ctx):
+        return Observed.DONE if _is_led(ctx, "source") else Observed.NOT_DONE
     with opened_entry(ctx, "source") as entry:
         led = entry.is_led()
         left = [service for service in _services(ctx) if service.host in ctx.world.targets and entry.find_servers(service.name, "target")]
@@ -160,7 +189,7 @@ def keep_led(ctx: Context) -> list[Words]:
     if not _services(ctx) or not ctx.world.targets:
         return []
     try:
-        with opened_entry(ctx, "target") as entry:
+        with hold.opened(ctx, "target") if hold.is_held(ctx) else opened_entry(ctx, "target") as entry:
             problems = entry.find_problems()
             if not problems:
                 return []

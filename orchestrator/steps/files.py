@@ -18,6 +18,7 @@ from orchestrator.models import FileTree, Host
 from orchestrator.movers.files import manifest as manifests
 from orchestrator.movers.files.manifest import Manifest, differences, read_manifest, shown
 from orchestrator.movers.files.merge import Merge, find_overtaken, plan_merge
+from orchestrator.movers.files.side import with_passed
 from orchestrator.movers.files.trees import Rsync
 from orchestrator.steps import configuration, previews
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
@@ -136,19 +137,20 @@ def read(ctx: Context, place: Place) -> Manifest:
     return {name: entry for name, entry in found.items() if name not in place.own}
 
 
-def _base_file(ctx: Context, tree: FileTree, direction: str) -> Path:
+def base_file(ctx: Context, tree: FileTree, direction: str) -> Path:
+    """Where what both sides held is kept."""
     name = f"{tree.host}{tree.path}".replace("/", "_").replace("\0", "")[-100:]
     return ctx.world.folder / "manifests" / f"{direction}-{name}.json"
 
 
 def keep_base(ctx: Context, tree: FileTree, direction: str, manifest: Manifest) -> None:
     """What the side that will be live held when both were last made equal."""
-    manifests.keep(_base_file(ctx, tree, direction), manifest)
+    manifests.keep(base_file(ctx, tree, direction), manifest)
 
 
 def base(ctx: Context, tree: FileTree, direction: str) -> Manifest | None:
     """None when nobody kept it: a migration that an older engine began."""
-    file = _base_file(ctx, tree, direction)
+    file = base_file(ctx, tree, direction)
     return manifests.load(file) if file.exists() else None
 
 
@@ -200,13 +202,15 @@ def undo(ctx: Context) -> None:
 # ---------------------------------------------------------------- the last pass, after the switch
 
 
-def merge(ctx: Context, tree: FileTree, *, back: bool) -> Facts:
+def merge(ctx: Context, tree: FileTree, *, back: bool, passed: Path | None = None) -> Facts:
     """What the drained side wrote, changed and deleted since both were equal follows to the live side; what the live side has
-    done since stays. Reads everything (a change may keep size and time). Raises StepFailed when they then still differ."""
+    done since stays. Reads everything (a change may keep size and time). ``passed``: what a fence carried over since the base was
+    kept. Raises StepFailed when they then still differ."""
     source, target = places(ctx, tree)
     drained, live = (target, source) if back else (source, target)
     here, there = read(ctx, drained), read(ctx, live)
-    plan = plan_merge(base(ctx, tree, "back" if back else "forward"), here, there)
+    agreed = base(ctx, tree, "back" if back else "forward")
+    plan = plan_merge(with_passed(agreed, passed) if passed else agreed, here, there)
     quarantine = ctx.world.home(live.host, "quarantine", f"{ctx.migration}-{'back' if back else 'merge'}")
     copied = 0
     if plan.copy:

@@ -12,9 +12,13 @@ from orchestrator.gateways import pgbouncer
 from orchestrator.gateways.holder import Holder, Place
 from orchestrator.gateways.pgbouncer import Lead, PgBouncer
 from orchestrator.models import Site
+from orchestrator.steps import hold
 from orchestrator.steps.base import Context
 from orchestrator.texts import Words, kept, say
 from orchestrator.texts.names import side_name
+
+LEAD_MS = 1000
+"""Nobody is held outside of a fence."""
 
 
 def sites_with_pgbouncer(ctx: Context) -> list[Site]:
@@ -94,7 +98,7 @@ def lead_to(ctx: Context, side: str) -> None:
     """Points every gateway at a side that is open and lets the clients go on. All are tried; raises NeedsPerson with each that
     does not follow."""
     failed = []
-    for spec in describe_holders(ctx, side):
+    for spec in [*describe_holders(ctx, side), *hold.describe(ctx, side, LEAD_MS)]:
         try:
             _lead(ctx, kinds.make_holder(spec))
         except Exception as error:  # noqa: BLE001 - the others' clients must not wait for this one

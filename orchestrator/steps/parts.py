@@ -78,7 +78,11 @@ def part_of(ctx: Context, database: Database) -> Part:
 
 def fences(ctx: Context, direction: Direction, *, snapshot_only: bool = False) -> list[Mapping[str, Any]]:
     """What the guard is told of every part. A system that keeps no rows of its own has one part: the decision where it is live."""
+    from orchestrator.steps import hold
+
     found = [mover.fence(part, direction, snapshot_only=snapshot_only) for mover, part in parts(ctx)]
+    if not snapshot_only:
+        found += hold.fences(ctx, direction)
     return found or [_decision(ctx, direction)]
 
 

@@ -17,7 +17,7 @@ from orchestrator.errors import NeedsPerson, OrchestratorError, StepFailed, find
 from orchestrator.hosts.carried import Carriage, read_carriage, read_file
 from orchestrator.hosts.services import CarriedFile, Placed, ServiceManager
 from orchestrator.models import Service
-from orchestrator.steps import backup, configuration, previews
+from orchestrator.steps import backup, configuration, hold, previews
 from orchestrator.steps.base import Context, Coverage, Effect, Facts, Observed, Preview, Step
 from orchestrator.steps.parts import parts
 from orchestrator.steps.world import unit_name
@@ -232,6 +232,49 @@ def take_down(ctx: Context) -> None:
 # ---------------------------------------------------------------- after the switch
 
 
+def warm(ctx: Context) -> Facts:
+    """Where the entry is switched in the fence, its clients are on the target from that moment: what answers them (and may run on both
+    sides) has its outside effects on before. Nobody asks it yet."""
+    if not hold.is_held(ctx):
+        return {"services": []}
+    for service in _many(ctx):
+        one = standing(ctx, service, effects=True)
+        one.manager.place(one.placed)
+        if not one.placed.shared or not one.manager.state(one.placed).active:
+            one.manager.start(one.placed)
+        if problem := problem_of(one):
+            raise StepFailed(
+                say("steps.ill_before_switch", name=service.name, problem=problem),
+                where=f"{one.connection.name} {one.placed.address}:{one.placed.port}",
+                remedy=say("steps.mend_on_target"),
+            )
+    return {"services": [service.name for service in _many(ctx)]}
+
+
+def _many(ctx: Context) -> list[Service]:
+    return [service for service in moved(ctx) if not service.singleton]
+
+
+def _warmed(ctx: Context) -> Observed:
+    if not hold.is_held(ctx) or not _many(ctx):
+        return Observed.NOTHING
+    up = [one.manager.state(one.placed).active or _ends_by_itself(one) for one in (standing(ctx, s, effects=True) for s in _many(ctx))]
+    return Observed.DONE if all(up) else Observed.UNCLEAR
+
+
+def cool(ctx: Context) -> None:
+    """Its outside effects are off again, where they were on ahead of the switch."""
+    if not ctx.world.targets or not hold.is_held(ctx):
+        return
+    for service in _many(ctx):
+        one = standing(ctx, service, effects=False)
+        if one.manager.state(one.placed).held:
+            continue  # silenced already by what was taken back before
+        one.manager.place(one.placed)
+        if not one.placed.shared:
+            one.manager.start(one.placed)
+
+
 def go_live(ctx: Context) -> Facts:
     """The target's instances with outside effects on, what runs once handed over; their health must be good."""
     seconds: dict[str, float] = {}
@@ -374,6 +417,14 @@ DEPLOY = Step(
     observe=_deployed,
     undo_target=take_down,
     preview=preview,
+)
+WARM = Step(
+    id="warm_services",
+    effect=Effect.REVERSIBLE,
+    run=warm,
+    observe=_warmed,
+    undo_target=cool,
+    preview=previews.described_services(say("steps.how_effects_on"), effects=True),
 )
 GO_LIVE = Step(
     id="go_live",

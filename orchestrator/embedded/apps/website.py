@@ -1,8 +1,10 @@
-"""A web site without a database: it serves the pages of a folder and says which instance answered."""
+"""A web site without a database: it serves the pages of a folder, takes uploads, and says which instance answered."""
 
 from __future__ import annotations
 
+import itertools
 import os
+import time
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -24,6 +26,23 @@ class Site(SimpleHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def do_POST(self) -> None:
+        """An upload is named by the second; where that is taken, it counts on. The answer is its name."""
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        second = time.strftime("%Y%m%d%H%M%S")
+        for number in itertools.count():
+            path = Path(self.directory, f"upload-{second}{f'-{number}' if number else ''}")
+            try:
+                with path.open("xb") as file:
+                    file.write(body)
+            except FileExistsError:
+                continue
+            break
+        self.send_response(201)
+        self.send_header("Content-Length", str(len(path.name)))
+        self.end_headers()
+        self.wfile.write(path.name.encode())
 
     def end_headers(self) -> None:
         """With who answered."""

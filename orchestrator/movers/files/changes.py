@@ -100,7 +100,7 @@ class ChangesHost:
 def entries_of(described: Mapping[str, Sequence[Any]]) -> dict[str, Entry]:
     """As ``manifest.read_manifest`` reads them; size and time are not compared there either."""
     found = {}
-    for name, (kind, mode, (user, group), content, attributes) in described.items():
+    for name, (kind, mode, (user, group), content, attributes, _time) in described.items():
         acl = tuple(sorted(filter(None, attributes.get("acl", "").splitlines())))
         own = tuple(sorted(f"{key}=0x{base64.b64decode(value).hex()}" for key, value in attributes.items() if key != "acl"))
         digest, link = ("", content) if kind == "l" else (content, "")

@@ -23,6 +23,7 @@ import stat
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 
 MODIFY, ATTRIB, MOVED_FROM, MOVED_TO, CREATE, DELETE = 0x2, 0x4, 0x40, 0x80, 0x100, 0x200
@@ -184,6 +185,19 @@ def find_mates(tree, names):
     return found
 
 
+def find_linked(tree, names):
+    """Those that are one file with another one: unpacked together, or they would be several."""
+    found = []
+    for name in names:
+        try:
+            status = os.lstat(tree.at(name))
+        except GONE:
+            continue
+        if stat.S_ISREG(status.st_mode) and status.st_nlink > 1:
+            found.append(name)
+    return found
+
+
 def learn_links(tree):
     for folder, _, files in os.walk(tree.path):
         for file in files:
@@ -211,7 +225,7 @@ def name_of(number, table):
 
 
 def describe(tree, names):
-    """Each entry as the other side must have it: kind, mode, owner, size and content or link, attributes."""
+    """Each entry as the other side must have it: kind, mode, owner, content or link, attributes, and a file's time."""
     found = {}
     for name in names:
         path = tree.at(name)
@@ -228,7 +242,7 @@ def describe(tree, names):
         if kind in "fd":
             attributes = attributes_of(path)
         owner = [name_of(status.st_uid, pwd.getpwuid), name_of(status.st_gid, grp.getgrgid)]
-        found[name] = [kind, stat.S_IMODE(status.st_mode) if kind != "l" else 0, owner, content, attributes]
+        found[name] = [kind, stat.S_IMODE(status.st_mode) if kind != "l" else 0, owner, content, attributes, status.st_mtime_ns if kind == "f" else 0]
     return found
 
 
@@ -265,6 +279,7 @@ class Host:
 
     def take(self, asked):
         """What changed, packed: at most ``bytes`` of content."""
+        now = time.time()
         self.watch.drain()
         if self.watch.lost:
             raise Trouble("movers.events_lost")
@@ -283,20 +298,22 @@ class Host:
             for name in tree.folders:
                 if os.path.isdir(tree.at(name)):
                     folders[name] = sorted(os.listdir(tree.at(name)))
-            packed.append({
-                "entries": describe(tree, there), "gone": gone, "folders": folders,
-                "archive": base64.b64encode(self.pack(tree, there)).decode() if there else "",
-            })
-        for tree in self.trees:
+            before = describe(tree, there)
+            archive = base64.b64encode(self.pack(tree, there)).decode() if there else ""
+            after = describe(tree, there)
+            still = {name: entry for name, entry in after.items() if before.get(name) == entry}
+            packed.append({"entries": still, "gone": gone, "folders": folders, "archive": archive, "linked": find_linked(tree, there), "moving": sorted(set(there) - set(still))})
+        for tree, given in zip(self.trees, packed):
             tree.changed.clear()
             tree.folders.clear()
-        return {"trees": packed}
+            tree.changed.update(given["moving"])  # somebody writes them right now: the next one takes them again
+        return {"trees": packed, "now": now}
 
     def pack(self, tree, names):
-        listed = b"".join(os.fsencode("./" + name if name != "." else ".") + b"\0" for name in names)
         # the order matters to tar: what stands behind --files-from does not hold for its names
         options = ["--no-recursion", "--sparse", "--acls", "--xattrs", "--xattrs-include=*", "-C", tree.path]
-        return run(["tar", "--create", *options, "--null", "--verbatim-files-from", "--files-from=-"], listed)
+        # 1: something changed while it was read, or is gone again
+        return run(["tar", "--create", *options, "--ignore-failed-read", "--null", "--verbatim-files-from", "--files-from=-"], listing(names), (0, 1))
 
     def look(self, _asked):
         """How many paths are noted as changed."""
@@ -310,12 +327,13 @@ class Host:
             kept = os.path.join(self.quarantine, str(tree.number))
             for name in given["gone"]:
                 self.put_away(tree, name, kept)
-            for name, entry in sorted(given["entries"].items()):
-                self.keep_former(tree, name, entry[0], kept)
-            if given["archive"]:
-                os.makedirs(tree.path, exist_ok=True)
-                options = ["--preserve-permissions", "--acls", "--xattrs", "--xattrs-include=*", "-C", tree.path]
-                run(["tar", "--extract", *options], base64.b64decode(given["archive"]))
+            there = describe(tree, given["entries"])
+            wanted = {name for name, entry in given["entries"].items() if there.get(name) != entry}
+            wanted = sorted(wanted | {name for name in given["linked"] if name in given["entries"]})
+            for name in wanted:
+                self.keep_former(tree, name, given["entries"][name][0], kept)
+            if wanted:
+                self.unpack(tree, wanted, base64.b64decode(given["archive"]))
             told.append(describe(tree, given["entries"]))
         return {"trees": told}
 
@@ -330,6 +348,14 @@ class Host:
                     found += [name if folder == "." else folder + "/" + name for name in below]
             extra.append(sorted(name for name in found if tree.has(name)))
         return {"trees": extra}
+
+    def unpack(self, tree, names, archive):
+        os.makedirs(tree.path, exist_ok=True)
+        options = ["--no-recursion", "--preserve-permissions", "--acls", "--xattrs", "--xattrs-include=*", "-C", tree.path]
+        with tempfile.NamedTemporaryFile() as listed:
+            listed.write(listing(names))
+            listed.flush()
+            run(["tar", "--extract", *options, "--no-wildcards", "--null", "--verbatim-files-from", "--files-from", listed.name], archive)
 
     def put_away(self, tree, name, kept):
         path, place = tree.at(name), os.path.join(kept, name)
@@ -368,22 +394,22 @@ def free_name(place):
     return free
 
 
-def run(argv, data):
+def listing(names):
+    """As tar reads names."""
+    return b"".join(os.fsencode("./" + name if name != "." else ".") + b"\0" for name in names)
+
+
+def run(argv, data, fine=(0,)):
     done = subprocess.run(argv, input=data, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=dict(os.environ, LC_ALL="C"), check=False)
-    if done.returncode != 0:
+    if done.returncode not in fine:
         raise Trouble("movers.tar_says", error=os.fsdecode(done.stderr[-500:]).strip())
     return done.stdout
 
 
 def lines(watch):
     """Lines of standard input; meanwhile nothing of what the kernel tells piles up."""
-    rest = b""
+    parts = []  # of a line that may be many megabytes: joined once
     while True:
-        line, end, after = rest.partition(b"\n")
-        if end:
-            rest = after
-            yield line
-            continue
         source = watch()
         ready, _, _ = select.select([0] + ([source.fd] if source else []), [], [], 60)
         if source and source.fd in ready:
@@ -392,7 +418,11 @@ def lines(watch):
             chunk = os.read(0, 1 << 20)
             if not chunk:
                 return
-            rest += chunk
+            *ended, rest = chunk.split(b"\n")
+            for end in ended:
+                yield b"".join([*parts, end])
+                parts = []
+            parts.append(rest)
 
 
 ACTS = ("take", "look", "apply", "list_extra")

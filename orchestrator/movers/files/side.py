@@ -54,6 +54,8 @@ class FilesSide(DecisionSide):
         self._host: ChangesHost | None = None
         self._seconds = 60.0
         self._applied: set[str] = set()
+        self.taken_at = since or 0.0
+        """When the live host was last asked for changes, by its clock: whatever changed before has been packed."""
 
     def _opened(self) -> ChangesHost:
         if self._host is None:
@@ -85,6 +87,7 @@ class FilesSide(DecisionSide):
         draft = self._file(name).with_suffix(".new")
         draft.write_text(json.dumps(taken["trees"]), encoding="ascii")
         draft.replace(self._file(name))
+        self.taken_at = float(taken["now"])
 
     def marked(self, name: str) -> bool:
         if name in self._applied:

@@ -269,7 +269,7 @@ class HttpHoldWorld(HaproxyWorld):
     def holder(self, to: str, part: str = "records") -> HttpHold:  # type: ignore[override]
         backends = self.layout.backends if part == "records" else [part]
         spec = http_hold.specify(
-            gateway=self.gateway(), channel=self.channel(), system="records", part=part, to=to, backends=backends,
+            gateway=self.gateway(), channel=self.channel(), system="records", parts=[part], to=to, backends=backends,
             word=self.layout.word, seen=self.layout.seen, hold_ms=20_000,
         )  # fmt: skip
         return HttpHold(**{name: value for name, value in spec.items() if name != "kind"})
