@@ -247,9 +247,19 @@ class HttpHoldWorld(HaproxyWorld):
     def kill(self) -> None:
         """Master and workers at once, as a machine that loses its power."""
         assert self.process is not None
-        for each in [*psutil.Process(self.process.pid).children(recursive=True), self.process]:
-            each.kill()
+        while ours := self._find_processes():  # a master that was just reloading may have begun one more
+            for process in ours:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
+            psutil.wait_procs(ours, timeout=10)
         self.process.wait()
+
+    def _find_processes(self) -> list[psutil.Process]:
+        found = []
+        for process in psutil.process_iter(["cmdline", "status"]):
+            if str(self.config) in (process.info["cmdline"] or ()) and process.info["status"] != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        return found
 
     def restart(self) -> None:
         self.kill()
