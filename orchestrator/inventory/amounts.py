@@ -52,7 +52,8 @@ def cores(raw: Any, unit: str | None = "") -> Value:
     """A number of cores: ``16核``, ``2×8核``; with memory and disk beside it: ``4C8G``. Processors (颗) are not cores."""
     if isinstance(raw, str) and (machine := machine_size(raw)) is not None:
         return machine
-    return _counted(raw, unit, CORES, say("inventory.form_cores"))
+    said = re.sub(r"(?<=核)/?\d{1,4}线程$", "", plain(raw)) if isinstance(raw, str) else raw
+    return _counted(said, unit, CORES, say("inventory.form_cores"))
 
 
 def people(raw: Any, unit: str | None = "") -> Value:

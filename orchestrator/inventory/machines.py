@@ -12,7 +12,7 @@ from orchestrator.texts import say
 _AMOUNT = r"(\d{1,7}(?:\.\d+)?)"
 _BYTES = r"(t|g|m)i?b?"
 _SIZE = re.compile(
-    rf"(?:cpu[::]?)?(\d{{1,4}})(?:c|核|vcpus?|核cpu|个?核心)(?:cpu)?[,/、+*x×]?(?:内存[::]?)?{_AMOUNT}{_BYTES}(?:内存|ram)?"
+    rf"(?:cpu[::]?)?(\d{{1,4}})(?:c|核|vcpus?|核cpu|个?核心)(?:/?\d{{1,4}}(?:线程|t))?(?:cpu)?[,/、+*x×]?(?:内存[::]?)?{_AMOUNT}{_BYTES}(?:内存|ram)?"
     rf"(?:[,/、+]?(?:硬盘|磁盘|存储)?[::]?{_AMOUNT}{_BYTES}(?:硬盘|磁盘|存储|hdd|ssd)?)?(?:[*x×](\d{{1,4}})台?)?",
     re.IGNORECASE,
 )

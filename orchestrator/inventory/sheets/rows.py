@@ -13,6 +13,7 @@ from orchestrator.inventory.answers import classified
 from orchestrator.inventory.build.builder import Builder
 from orchestrator.inventory.build.signs import SECTION
 from orchestrator.inventory.build.wall import Wall
+from orchestrator.inventory.forms import forms
 from orchestrator.inventory.reading import Interpretation, Raw
 from orchestrator.inventory.sheets.asking import BareNumbers, Source, Unanswered
 from orchestrator.inventory.sheets.foreign import ahead, in_our_words, recognise
@@ -27,6 +28,7 @@ from orchestrator.inventory.sheets.rowkind import Kind, kind_of_row
 from orchestrator.inventory.sheets.sheet_notes import SheetNotes
 from orchestrator.inventory.sheets.side_by_side import split_grid
 from orchestrator.inventory.sheets.table import Unclear, Unrecognised, read_tables
+from orchestrator.inventory.sheets.ticked_columns import find_ticked_columns, with_one_column
 from orchestrator.inventory.sheets.unknown_tables import ask_about_columns, ask_about_table
 from orchestrator.inventory.values import read_value
 from orchestrator.texts import say
@@ -50,6 +52,10 @@ def read_sheet(grid: Grid, file: str, builder: Builder, today: dt.date) -> bool:
 
 def _read_table(grid: Grid, file: str, builder: Builder, today: dt.date) -> bool:
     first, grid = ahead(grid)
+    for ticked in find_ticked_columns(first):
+        what = say("inventory.ticked_columns", column=forms()["systems"].column(ticked.field).name)
+        builder.interpretations.append(Interpretation(file, grid.name, address(ticked.header, ticked.at), "、".join(ticked.words.values()), what))
+        first, grid = ahead(with_one_column(grid, ticked))
     found = recognise(builder.foreign, grid.name, first, grid.merged)
     if found is None:
         if file in builder.ignored:

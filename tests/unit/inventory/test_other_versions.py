@@ -159,3 +159,27 @@ def test_databases_are_told_by_the_last_letter_of_their_names(tmp_path: Path) ->
         write(tmp_path / "a.csv", "单位名称,系统名称,建设状态,是否涉密", "市卫健委,健康档案库,在用,否", "市卫健委,预约挂号平台,在用,否"), tmp_path / "inventory"
     )
     assert {name: str(system.kind) for name, system in by_name(reading).items()} == {"健康档案库": "database", "预约挂号平台": "application"}
+
+
+def test_one_question_in_several_columns_is_answered_by_the_tick(tmp_path: Path) -> None:
+    head = "单位名称,系统名称,类别,已建,在建,停用,涉密,非涉密"
+    rows = ["市科技局,甲系统,应用系统,√,,,,√", "市科技局,乙系统,应用系统,,√,,,√", "市科技局,丙系统,应用系统,,,√,,√", "市科技局,玄武岩,应用系统,√,,,√,", "市科技局,青石板,应用系统,√,,,,"]
+    reading, asked = answered(write(tmp_path / "a.csv", head, *rows), tmp_path / "empty")
+    count = counts(load([tmp_path / "a.csv"]))
+    assert (count["classified"], count["unanswered"], count["retired"]) == (1, 1, 0), "no level yet: nothing is in scope"
+    assert {name: str(system.status) for name, system in by_name(reading).items()} == {
+        "甲系统": "in_use", "乙系统": "under_construction", "丙系统": "retired", "青石板": "in_use",
+    }  # fmt: skip
+    assert {question.kind for question in asked} == {"department", "sheet"}
+    assert "玄武岩" not in repr(reading)
+
+
+@pytest.mark.parametrize("head", ["数据库,网站", "已建,投资额"])
+def test_columns_of_yes_and_no_are_no_one_question(head: str, tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", f"单位名称,系统名称,类别,建设状态,是否涉密,{head}", "市科技局,甲系统,应用系统,在用,否,是,是", "市科技局,乙系统,应用系统,停用,否,,是")
+    assert {name: str(system.status) for name, system in by_name(answered(path, tmp_path / "inventory")[0]).items()} == {"甲系统": "in_use", "乙系统": "retired"}
+
+
+def test_threads_are_no_cores() -> None:
+    assert read_value("cores", "16核32线程").value == 16
+    assert read_value("cores", "8核16线程/32G").value == 8
