@@ -631,6 +631,15 @@ class HttpGateway(Noun):
     """What HAProxy reads when it starts; needs ``ssh``. Without it a restart forgets a switch."""
 
 
+class TcpGateway(HttpGateway):
+    """HAProxy in TCP mode before databases without a pooler: it holds new connections (docs/gateway.md)."""
+
+    folder: AbsolutePath
+    """Where the words lie by which it holds, and the places to which it leads."""
+    ports: dict[str, Port] = Field(default_factory=dict)
+    """By a database's name: the port at ``address`` where its clients come in."""
+
+
 class Site(Noun):
     """A place where machines stand: an old room or the cloud centre."""
 
@@ -642,6 +651,7 @@ class Site(Noun):
     """Machines that stand there already, for the Terraform module ``existing``."""
     pgbouncer: PgBouncerGateway | None = None
     haproxy: HttpGateway | None = None
+    tcp: TcpGateway | None = None
 
 
 class Entry(HttpGateway):

@@ -72,6 +72,8 @@ class Guard:
         self.problems: list[Words] = []
         self.opening_sent = False
         self.closing_sent = False
+        self.ended: dict[str, int] = {}
+        """By part: clients' connections that its fence ended."""
         self._engine_gone = engine_gone
         self._go_on = go_on
         self._timings: dict[str, float] = {}
@@ -236,7 +238,14 @@ class Guard:
             named += self._look(pair.live, functools.partial(pair.live.who_is_there, busy=True), NAMING_SECONDS)
         return say("cutover.open_transactions", named=tuple(named)) if named else ""
 
+    def _count_connections(self) -> None:
+        """Those that the fence is about to end, each with one error for its client."""
+        if any(pair.spec.ends_connections for pair in self.pairs):
+            counts = self._each(lambda pair: pair.live.sessions() if pair.spec.ends_connections else 0, _live)
+            self.ended = {pair.name: count for pair, count in zip(self.pairs, counts, strict=True) if pair.spec.ends_connections}
+
     def _close(self) -> None:
+        self._count_connections()
         self.note("closing", durable=True)
         self.closing_sent = True
         self._each(lambda pair: pair.live.close(self.spec.attempt, self.spec.token), _live)
@@ -288,7 +297,7 @@ class Guard:
             if row.open or row.token > self.spec.token:
                 raise GiveUp(say("cutover.taken", where=pair.other.where, attempt=row.attempt))
         for path in self.spec.probes:
-            if problem := probe.find_problem(Path(path), since=self._begin):
+            if problem := probe.find_problem(Path(path), since=self._begin, foretold=self.spec.foretold.get(path, 0)):
                 raise GiveUp(problem)
 
     # ------------------------------------------------------------ the record
@@ -315,6 +324,7 @@ class Guard:
             "monotonic": [self._begin, time.monotonic()],
             "timings_ms": {name: round(value, 1) for name, value in self._timings.items()},
             "snapshots": {pair.name: pair.snapshots for pair in self.pairs},
+            "ended_connections": self.ended,
         }
         try:
             self.record.write(result, durable=True)

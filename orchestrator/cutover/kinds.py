@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from orchestrator.gateways import haproxy_entry, http_citizen, http_hold, pgbouncer, tcp_hold
-from orchestrator.gateways.holder import Holder
+from orchestrator.gateways.holder import DatabaseHolder, Holder
 from orchestrator.movers import decision
 from orchestrator.movers.citizen import Citizen
 from orchestrator.movers.files import side as files
@@ -22,11 +22,14 @@ SIDES: dict[str, Callable[..., Side]] = {
     decision.KIND: decision.DecisionSide,
     files.KIND: files.FilesSide,
 }
-HOLDERS: dict[str, Callable[..., Holder]] = {
+DATABASE_HOLDERS: dict[str, Callable[..., DatabaseHolder]] = {
     pgbouncer.KIND: pgbouncer.PgBouncer,
+    tcp_hold.KIND: tcp_hold.TcpHold,
+}
+HOLDERS: dict[str, Callable[..., Holder]] = {
+    **DATABASE_HOLDERS,
     haproxy_entry.KIND: haproxy_entry.HaproxyEntry,
     http_hold.KIND: http_hold.HttpHold,
-    tcp_hold.KIND: tcp_hold.TcpHold,
 }
 CITIZENS: dict[str, Callable[..., Citizen]] = {
     postgresql_citizen.KIND: postgresql_citizen.PostgresCitizen,
@@ -48,6 +51,11 @@ def make_holder(spec: Mapping[str, Any]) -> Holder:
 def stands_first(spec: Mapping[str, Any]) -> bool:
     """Whether a holder's clients go through the other holders: they are held and seen gone before those are."""
     return bool(spec["kind"] == http_hold.KIND)
+
+
+def make_database_holder(spec: Mapping[str, Any]) -> DatabaseHolder:
+    """The same for one before databases. Raises as above."""
+    return DATABASE_HOLDERS[spec["kind"]](**_without_kind(spec))
 
 
 def make_citizen(spec: Mapping[str, Any], number: int) -> Citizen:

@@ -184,9 +184,9 @@ class Samples:
         return Interruption(round(gap * 1000, 1), requests, failed)
 
 
-def find_problem(path: Path, *, since: float | None = None) -> Words | None:
+def find_problem(path: Path, *, since: float | None = None, foretold: int = 0) -> Words | None:
     """Why a probe's word would not be worth much now: nobody answers it, or (``since``, on the monotonic clock) a request of
-    its failed. None: all is well."""
+    its failed, beside as many as were ``foretold``. None: all is well."""
     try:
         samples = Samples(path)
     except OSError as error:
@@ -196,7 +196,7 @@ def find_problem(path: Path, *, since: float | None = None) -> Words | None:
     if since is not None:
         begun = samples.place(time.time(), since)
         failed = [sample for sample in recent if sample.start >= begun and not sample.answered]
-        return say("cutover.probe_request", reason=failed[-1].reason) if failed else None
+        return say("cutover.probe_request", reason=failed[-1].reason) if len(failed) > foretold else None
     fresh = [sample for sample in recent if sample.end > now - FRESH_SECONDS]
     if not fresh:
         return say("cutover.probe_silent", seconds=FRESH_SECONDS, name=path.name)

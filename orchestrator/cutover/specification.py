@@ -17,6 +17,8 @@ class PartSpec:
     other: dict[str, Any]
     keeps: bool = False
     """Whether ``other`` keeps from its opening on what is to flow back."""
+    ends_connections: bool = False
+    """Whether the fence ends clients' connections instead of a gateway's: how many is counted."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class GuardSpec:
     holders: list[dict[str, Any]]
     probes: list[str] = field(default_factory=list)
     """Samples of probes that are at work: one that is not answered is an obstacle."""
+    foretold: dict[str, int] = field(default_factory=dict)
+    """By samples: failed requests that the fence itself makes, since it ends their connections."""
     mode: str = "switch"
     """``switch``, or ``snapshot``: hold the clients for the moment it takes to see both sides at one point, and let go."""
     hold_after: str = ""

@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypedDict
 
-from orchestrator.embedded import courier, databases, device, gateways, hosts, placement
+from orchestrator.embedded import courier, databases, device, gateways, hosts, mariadb, placement
 from orchestrator.embedded.placement import SSH_PORT, Placement
 from orchestrator.embedded.processes import Book, end, wait_for
 from orchestrator.errors import Refused, ToolError
@@ -267,19 +267,28 @@ class City:
                         secret=Path(base["secret"].removeprefix("file:")),
                         admin_role=base["admin_role"],
                         admin_secret=Path(base["admin_secret"].removeprefix("file:")),
+                        engine=base["engine"],
                     )
                 )
         return found
 
     def _template(self) -> list[tuple[databases.Source, Path]]:
-        sources = self._sources()
-        if not sources:
-            return []
-        copy_of = databases.template(self.folder, sources[0].admin_role, sources[0].admin_secret)
-        return [(source, copy_of) for source in sources]
+        copies: dict[str, Path] = {}
+        jobs = []
+        for source in self._sources():
+            if source.engine not in copies:
+                made = mariadb.template if source.engine == "mariadb" else databases.template
+                copies[source.engine] = made(self.folder, source.admin_role, source.admin_secret)
+            jobs.append((source, copies[source.engine]))
+        return jobs
 
     def _database(self, job: tuple[databases.Source, Path]) -> dict[str, str]:
         source, copy_of = job
+        if source.engine == "mariadb":
+            mariadb.lay_out(self.folder, source, copy_of, number=1 + [each.name for each in self._sources()].index(source.name))
+            mariadb.start(self.folder, source)
+            mariadb.fill(source)
+            return {}
         databases.lay_out(self.folder, source, copy_of)
         databases.start(self.folder, source)
         databases.fill(source, databases.SCHEMAS / f"{source.name}.sql")
@@ -307,8 +316,21 @@ class City:
             )
             proxy = site["haproxy"]
             links = [gateways.link(item["name"], proxy["address"], item["port"], item["address"]) for item in self._all_devices()]
+            links += self._held(site)
             runtime = proxy["runtime_port"]
             gateways.start_haproxy(self.folder, proxy["host"], address=proxy["address"], runtime=runtime, sections=links)
+
+    def _held(self, site: dict[str, Any]) -> list[str]:
+        """Ports of databases whose new connections the site's HAProxy holds; the old room's lead to their servers."""
+        tcp = site.get("tcp")
+        if tcp is None:
+            return []
+        folder = Path(tcp["folder"])
+        folder.mkdir(parents=True, exist_ok=True)
+        for source in self._sources():
+            if site["kind"] == "room" and source.name in tcp["ports"]:
+                gateways.lead(folder, source.name, source.address, source.port)
+        return [gateways.held(name, tcp["address"], port, folder) for name, port in tcp["ports"].items()]
 
     def _all_devices(self) -> list[dict[str, Any]]:
         return [dict(item) for system in self.systems() for item in system.get("devices", ())]
@@ -419,7 +441,9 @@ class City:
 
     def _clear(self) -> None:
         """Everything an earlier city left in the folder, except what is not a city's."""
-        for name in ("inventory", "hosts", "devices", "ssh", "secrets", "run", "addresses", "template", "quarantine", "log"):
+        for name in (
+            "inventory", "hosts", "devices", "ssh", "secrets", "run", "addresses", "template", "template-mariadb", "quarantine", "log",
+        ):  # fmt: skip
             shutil.rmtree(self.folder / name, ignore_errors=True)
         for name in ("known_hosts", "placement.json"):
             (self.folder / name).unlink(missing_ok=True)

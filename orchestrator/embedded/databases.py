@@ -70,6 +70,7 @@ class Source:
     secret: Path
     admin_role: str
     admin_secret: Path
+    engine: str = "postgresql"
 
     def dsn(self, *, admin: bool = True) -> str:
         """Connection string with the password in it: never for logs."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from orchestrator.embedded.hosts import folder_of, listens
 from orchestrator.embedded.processes import Book, wait_for
+from orchestrator.gateways.hold_word import LUA
 from orchestrator.tools import programs, unprivileged
 
 USERLIST = "userlist.txt"
@@ -37,7 +38,7 @@ log_disconnections = 0
 
 _HAPROXY_HEAD = """\
 global
-    stats socket ipv4@{address}:{runtime} level admin
+{load}    stats socket ipv4@{address}:{runtime} level admin
     stats timeout 1h
     maxconn 1000
 
@@ -48,6 +49,28 @@ defaults
     timeout check 5s
     timeout queue 10s
     timeout http-keep-alive 1h
+"""
+
+_LOAD = "    lua-load {lua}\n"
+
+_HELD = """
+frontend {name}
+    mode tcp
+    bind {address}:{port}
+    timeout client 1h
+    tcp-request inspect-delay 500ms
+    tcp-request content lua.hold_connect {word}
+    default_backend {name}
+
+backend {name}
+    mode tcp
+    timeout server 1h
+    tcp-request inspect-delay 60s
+    tcp-request content lua.hold_connect {word}
+    tcp-request content reject unless {{ var(txn.hold_host) -m found }}
+    tcp-request content set-dst var(txn.hold_host)
+    tcp-request content set-dst-port var(txn.hold_port)
+    server live 0.0.0.0:0
 """
 
 _LINK = """
@@ -118,6 +141,18 @@ def link(device: str, address: str, port: int, to: str) -> str:
     return _LINK.format(device=device, address=address, port=port, to=to)
 
 
+def held(name: str, address: str, port: int, folder: Path) -> str:
+    """HAProxy section: a database's port, whose new connections a word in ``folder`` holds and leads."""
+    return _HELD.format(name=f"database-{name}", address=address, port=port, word=folder / name)
+
+
+def lead(folder: Path, name: str, address: str, port: int) -> None:
+    """The word and the places by which ``held`` leads a database to its server."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text("old\n", encoding="utf-8")
+    (folder / f"{name}.places").write_text(f"old {address} {port}\n", encoding="utf-8")
+
+
 def entry(name: str, address: str, port: int, servers: Sequence[Server]) -> str:
     """HAProxy section: citizens' port of one entry, its backend and servers."""
     lines = [f"    server {server.name} {server.address}:{server.port}\n" for server in servers]
@@ -127,7 +162,10 @@ def entry(name: str, address: str, port: int, servers: Sequence[Server]) -> str:
 def start_haproxy(city: Path, host: str, *, address: str, runtime: int, sections: Sequence[str]) -> None:
     """HAProxy with its runtime API on TCP. Raises ToolError when it does not answer."""
     config = folder_of(city, host) / "etc/haproxy.cfg"
-    config.write_text(_HAPROXY_HEAD.format(address=address, runtime=runtime) + "".join(sections), encoding="utf-8")
+    lua = config.with_name("hold.lua")
+    lua.write_text(LUA, encoding="utf-8")
+    head = _HAPROXY_HEAD.format(address=address, runtime=runtime, load=_LOAD.format(lua=lua))
+    config.write_text(head + "".join(sections), encoding="utf-8")
     log = folder_of(city, host) / "var/log/haproxy.log"
     argv = [str(programs.find("haproxy")), "-W", "-db", "-f", str(config)]
     Book(city).start(f"{host}.haproxy", argv, cwd=config.parent, log=log, host=host)

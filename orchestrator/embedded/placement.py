@@ -147,6 +147,8 @@ def _place_system(system: dict[str, Any], city: Path) -> None:
 def _place_sites(document: dict[str, Any], city: Path) -> None:
     for site in document.get("sites", ()):
         site["gateway"].update(_kind(city, site["gateway"]["name"]))
+        if "tcp" in site:
+            site["tcp"]["folder"] = _in_host(city, site["tcp"]["host"], site["tcp"]["folder"])
         pool = site.get("pgbouncer")
         if pool:
             pool["databases_file"] = _in_host(city, pool["host"], pool["databases_file"])
@@ -207,6 +209,9 @@ def endpoints(documents: dict[str, Any]) -> set[tuple[str, int]]:
             for part in (*system.get("databases", ()), *system.get("services", ())):
                 if "port" in part:
                     found.add((addresses[part["host"]], part["port"]))
+    for site in documents["sites.yaml"].get("sites", ()):
+        held = site.get("tcp", {})
+        found.update((held["address"], port) for port in held.get("ports", {}).values())
     edge = documents["sites.yaml"].get("entry")
     if edge:
         found.update((edge["address"], port) for port in edge["ports"].values())

@@ -95,8 +95,9 @@ class Source:
             if (host.name, database.port) in seen:
                 continue
             seen.add((host.name, database.port))
+            account = registry.SUPERUSER[registry.DATABASES[database.engine]]
             server = registry.source_server(
-                database, self._world.ssh(host), name=self._system.id, home=self._world.home(host), run_as=run_as(host)
+                database, self._world.ssh(host), name=self._system.id, home=self._world.home(host), run_as=run_as(host, account)
             )
             yield host, database, server
 
@@ -104,7 +105,8 @@ class Source:
         admin = database.admin_role or "orchestrator"
         lines = [("all", admin, network, "scram-sha-256") for network in self._networks(host)]
         here = [each for each in self._world.movable_databases if (each.host, each.port) == (database.host, database.port)]
-        gateways = [_single(site.pgbouncer.address) for site in self._workspace.sites.sites if site.pgbouncer]
+        ways_in = [self._world.way_in(site, database) for site in self._workspace.sites.sites]
+        gateways = [_single(way_in[0]) for way_in in ways_in if way_in]
         lines += [(each.name, each.role, network, "md5") for each in here if each.role for network in gateways]
         # md5 lets SCRAM in too, and accounts whose password is kept as MD5 are there until they are changed
         listen = addresses(host.address)[0]

@@ -100,3 +100,16 @@ class Holder(Protocol):
 
     def disconnect(self) -> None:
         """Ends the channels."""
+
+
+class DatabaseHolder(Holder, Protocol):
+    """One before databases, as the steps use it outside a fence."""
+
+    def handles(self, name: str) -> bool:
+        """Whether it was made for this part."""
+
+    def find_problems(self) -> list[Words]:
+        """What can be seen of its obstacles without writing anything."""
+
+    def learn_user(self, role: str, verifier: str) -> None:
+        """Knows an account by this verifier, where it logs accounts in itself."""

@@ -145,6 +145,9 @@ class PgBouncer:
             ways_in = [one.place for one in served if one.name == lead.part]
         return sorted(one.name for one in served if one.place in ways_in)
 
+    def handles(self, name: str) -> bool:
+        return any(lead.part == name for lead in self._leads)
+
     def knows(self, name: str) -> bool:
         return any(one.name == name for one in self.list_served())
 

@@ -34,14 +34,15 @@ _SHOWN = re.compile(r"word=(\S+) waiting=(\d+) passed=(\d+)")
 
 
 def specify(
-    *, gateway: Mapping[str, Any], channel: Sequence[str], folder: str, hold_seconds: float, leads: Sequence[Mapping[str, Any]]
+    *, gateway: Mapping[str, Any], channel: Sequence[str], folder: str, ports: Mapping[str, int], hold_seconds: float,
+    leads: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """The guard's plain description. ``leads``: ``{"part", "port", "source": {"host", "port"}, "target": {…}, "to"}``, ``port``
-    where clients of it reach the gateway, 0 where nobody says; ``hold_seconds``: how long new connections wait for a
-    guard that has died; longer than any fence lasts."""
+    """The guard's plain description. ``ports``: where clients of a name reach the gateway; ``leads``: ``{"part", "source":
+    {"host", "port"}, "target": {…}, "to"}``; ``hold_seconds``: how long new connections wait for a guard that has died, longer
+    than any fence lasts."""
     return {
-        "kind": KIND, "gateway": dict(gateway), "channel": list(channel), "folder": folder, "hold_seconds": hold_seconds,
-        "leads": [dict(lead) for lead in leads],
+        "kind": KIND, "gateway": dict(gateway), "channel": list(channel), "folder": folder, "ports": dict(ports),
+        "hold_seconds": hold_seconds, "leads": [dict(lead) for lead in leads],
     }  # fmt: skip
 
 
@@ -51,12 +52,12 @@ class TcpHold:
     holds = True
 
     def __init__(
-        self, *, gateway: Mapping[str, Any], channel: Sequence[str], folder: str, hold_seconds: float,
+        self, *, gateway: Mapping[str, Any], channel: Sequence[str], folder: str, ports: Mapping[str, int], hold_seconds: float,
         leads: Sequence[Mapping[str, Any]],
     ) -> None:  # fmt: skip
         self._gateway = HttpGateway.model_validate(gateway)
         self._channel, self._folder, self._hold_ms = list(channel), folder, int(hold_seconds * 1000)
-        self._ports = {str(lead["part"]): int(lead["port"]) for lead in leads if lead["port"]}
+        self._ports = {name: int(port) for name, port in ports.items()}
         self._leads = {
             str(lead["part"]): ({"old": Place(**lead["source"]), "new": Place(**lead["target"])}, _way_of(str(lead["to"])))
             for lead in leads
@@ -113,6 +114,9 @@ class TcpHold:
             for name in names:
                 yield part, name
 
+    def handles(self, name: str) -> bool:
+        return name in self._leads
+
     def knows(self, name: str) -> bool:
         return name in self._list_files() and self._show(name)[0] != "none"
 
@@ -148,21 +152,17 @@ class TcpHold:
             word, served = self._show(name)[0], self._ask_places(name).get(way)
             if word != way or not _same(served, places[way]):
                 found.append(say("gateways.name_word", name=name, word=word))
-            elif not self._is_followed(part, name):
+            elif not self._is_followed(name):
                 found.append(say("gateways.word_unused", where=self.where, name=name, path=self._word(name).path))
         return found
 
     # ------------------------------------------------------------ connections of our own
 
-    def _port_of(self, part: str, name: str) -> int:
-        """Where clients of a name reach the gateway; 0: nobody says, so it cannot be tried."""
-        return self._ports.get(name, 0) or (self._ports.get(part, 0) if name == part else 0)
-
-    def _is_followed(self, part: str, name: str) -> bool:
+    def _is_followed(self, name: str) -> bool:
         """Whether a connection to its port is decided by this word."""
-        port = self._port_of(part, name)
-        if not port:
-            return True
+        port = self._ports.get(name)
+        if port is None:
+            return True  # nobody says where its clients come in, so it cannot be tried
         _, waiting, passed = self._show(name)
         try:
             knock = socket.create_connection((self._gateway.address, port), timeout=SEEN_SECONDS)
@@ -212,7 +212,7 @@ class TcpHold:
                 found.append(say("gateways.reads_not", where=self.where, file=path))
             elif word.holds:
                 found.append(say("gateways.word_holds", where=self.where, path=path, word=str(word)))
-            elif not self._is_followed(part, name):
+            elif not self._is_followed(name):
                 found.append(say("gateways.word_unused", where=self.where, name=name, path=path))
             found += self._find_unwritable(path)
         return found
@@ -280,7 +280,7 @@ class TcpHold:
 
     def pause(self) -> None:
         """Those that are open stay open: their end is the fence's."""
-        for part, name in self._all_names():
+        for _, name in self._all_names():
             word = self._word(name)
             before = word.read()
             way: Way = before.reads if before else "old"
@@ -288,7 +288,7 @@ class TcpHold:
             self._held[name] = word.hold(self._hold_ms, then=way, reads=way)
             if self._show(name)[0] != str(self._held[name]):
                 raise NotFollowed(say("gateways.not_held", where=self.where, loose=(name,)))
-            if port := self._port_of(part, name):
+            if port := self._ports.get(name):
                 self._knocks.append(socket.create_connection((self._gateway.address, port), timeout=SEEN_SECONDS))
                 if not self._wait_counted(name, waiting + passed):
                     raise NotFollowed(say("gateways.word_unused", where=self.where, name=name, path=word.path))

@@ -139,6 +139,8 @@ class Mover(Protocol):
     """
 
     kind: str
+    ends_connections: bool
+    """Whether its fence ends the clients' own connections, one error each, since no gateway can hold them."""
 
     def check(self, part: Part, moment: Moment) -> list[Finding]:
         """Everything that any later step will need, on both sides, with numbers. Reads only; never raises for

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.models import Database, System
@@ -13,7 +14,17 @@ if TYPE_CHECKING:
     from orchestrator.tools.ssh import SshConnection
 
 DATABASES = {"postgresql": "postgresql"}
-"""Engine as the inventory names it → kind of mover. What is not here is vendor-run."""
+"""Engine as the inventory names it → kind of mover. What is not here is vendor-run: MySQL too, which was never run."""
+SUPERUSER = {"postgresql": "postgres", "mariadb": "root"}
+"""Kind of mover → the account of a host that its server lets in over its socket without a password."""
+
+
+@dataclass(frozen=True)
+class TargetServer:
+    """What a new server must be told that follows another one. ``number``: server id and domain."""
+
+    number: int
+    settings: Mapping[str, str]
 
 
 def movable(database: Database) -> bool:
@@ -37,7 +48,7 @@ def make_mover(kind: str, hands: Hands) -> Mover:
         from orchestrator.movers.postgresql.mover import PostgresMover
 
         return PostgresMover(hands)
-    if kind == "mariadb":  # no engine leads to it yet: its gateway and its server's preparation are missing (decisions/0027)
+    if kind == "mariadb":  # no engine leads to it yet (decisions/0027)
         from orchestrator.movers.mariadb.mover import MariadbMover
 
         return MariadbMover(hands)
@@ -72,10 +83,23 @@ def remove_left(part: Part, hands: Hands) -> None:
         left_behind.remove(part, hands)
 
 
+def target_server(part: Part) -> TargetServer:
+    """What the source says about a server that shall mean the same. Raises LookupError for a kind that needs no telling."""
+    if part.kind == "mariadb":
+        from orchestrator.movers.mariadb import target_server as server
+
+        return TargetServer(server.wanted_number(part), server.wanted_settings(part))
+    raise LookupError(f"nothing to tell a server of {part.kind}")
+
+
 def source_server(database: Database, connection: SshConnection, *, name: str, home: str, run_as: Sequence[str]) -> SourceServer:
     """The server of a database on its source host. Raises LookupError for an engine that nobody moves."""
     if DATABASES.get(database.engine) == "postgresql":
         from orchestrator.movers.postgresql.source_server import PostgresSource
 
         return PostgresSource(connection, name=name, port=database.port, home=home, run_as=run_as)
+    if DATABASES.get(database.engine) == "mariadb":
+        from orchestrator.movers.mariadb.source_server import MariadbSource
+
+        return MariadbSource(connection, name=name, port=database.port, home=home, run_as=run_as)
     raise LookupError(f"no mover for {database.engine}")

@@ -20,6 +20,8 @@ from orchestrator.steps.parts import parts
 from orchestrator.texts import Words, say
 
 LIMIT_SECONDS = 3600.0
+CLIENTS = 2
+"""Of each database."""
 HEALTHY_SECONDS = 3.0
 """How long every request must have been answered before the system counts as confirmed."""
 ATTEMPTS = 3
@@ -54,12 +56,12 @@ class Probes:
         for database, (mover, part) in zip(self.ctx.world.movable_databases, parts(self.ctx), strict=True):
             if f"sql-{database.name}" not in self.probes:
                 continue
-            gateway = self.ctx.world.room.pgbouncer
-            assert gateway is not None  # noqa: S101 - preflight looked
-            way_in = Place(gateway.address, gateway.port)
+            found = self.ctx.world.way_in(self.ctx.world.room, database)
+            assert found is not None  # noqa: S101 - preflight looked
+            way_in = Place(*found)
             self.probes[f"sql-{database.name}"].start(
                 citizen=mover.citizen(part, way_in, self.ctx.world.secret(database.secret)),
-                clients=2,
+                clients=CLIENTS,
                 every_ms=5,
                 limit=LIMIT_SECONDS,
                 register=self.ctx.records.witness,
@@ -81,6 +83,14 @@ class Probes:
     def samples(self) -> list[str]:
         """What the guard looks into before it decides."""
         return [str(probe.samples) for probe in self.probes.values()]
+
+    def foretold(self) -> dict[str, int]:
+        """By samples: how many errors a fence makes that ends the clients' connections."""
+        return {
+            str(self.probes[f"sql-{part.name}"].samples): CLIENTS
+            for mover, part in parts(self.ctx)
+            if mover.ends_connections and f"sql-{part.name}" in self.probes
+        }
 
     def problems(self) -> list[Words]:
         """Who is not answered now, and why."""
@@ -107,10 +117,14 @@ class Probes:
         return Interruption(gap, requests, failed), max((until for _, until in seen), default=time.time())
 
 
-def put_on_record(ctx: Context, direction: str, seen: Interruption, *, began: float, ended: float, detail: Facts) -> None:
-    """What clients had of a switch of live traffic, beside what the system was promised."""
+def put_on_record(
+    ctx: Context, direction: str, seen: Interruption, *, began: float, ended: float, detail: Facts, foretold: int = 0
+) -> None:
+    """What clients had of a switch of live traffic, beside what the system was promised. ``foretold``: errors of ours that had to come,
+    since the fence ends connections."""
     budget = ctx.system.interruption
     gap, failed = (budget.gap_ms, budget.failed_requests) if budget else (1000, 0)
+    failed += foretold
     ctx.records.measure(
         kind="cutover",
         direction=direction,

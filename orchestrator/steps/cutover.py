@@ -6,7 +6,7 @@ Its possible endings are listed in docs/cutover.md. Called with the roles swappe
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from orchestrator.cutover import guarding
@@ -32,7 +32,10 @@ def sides(direction: str) -> tuple[str, str]:
     return ("source", "target") if direction == "forward" else ("target", "source")
 
 
-def specification(ctx: Context, direction: str, attempt: str, *, mode: str = "switch", probes: Sequence[str] = ()) -> GuardSpec:
+def specification(
+    ctx: Context, direction: str, attempt: str, *, mode: str = "switch", probes: Sequence[str] = (),
+    foretold: Mapping[str, int] | None = None,
+) -> GuardSpec:  # fmt: skip
     """What the guard is told. The fence's budget is the system's own, less the opening."""
     way = Direction(direction)
     budget = (ctx.system.interruption.gap_ms if ctx.system.interruption else 1000) - OPENING_MS
@@ -47,6 +50,7 @@ def specification(ctx: Context, direction: str, attempt: str, *, mode: str = "sw
         parts=[PartSpec(**part) for part in fenced],
         holders=_holders(ctx, way, fence_ms, mode),
         probes=list(probes),
+        foretold=dict(foretold or {}),
         mode=mode,
         hold_after=stage,
         hold_ms=int(hold or 0),
@@ -86,7 +90,7 @@ def _attempts(ctx: Context, direction: str, probes: Probes) -> tuple[dict[str, A
         attempt = f"{ctx.migration}-{direction}-{ctx.token}-{number}"
         try:
             hold.catch_up(ctx, Direction(direction))
-            guard = guarding.GuardProcess(specification(ctx, direction, attempt, probes=probes.samples()))
+            guard = guarding.GuardProcess(specification(ctx, direction, attempt, probes=probes.samples(), foretold=probes.foretold()))
         except CutoverAborted as error:
             seen.append({"attempt": attempt, "outcome": "refused", "reason": kept(error.says)} | _packed(error.says))
             ctx.say(str(say("steps.attempt_not_begun", number=number, said=error.says)))
@@ -162,7 +166,7 @@ def _measure(
     first = min(clocks) - EDGE_SECONDS if len(clocks) == len(begun) else None
     seen, end = probes.since(begin, first)
     aborted = [attempt["reason"] for attempt in attempts if attempt["outcome"] != "switched"]
-    detail = {
+    detail: dict[str, Any] = {
         "timings_ms": result["timings_ms"],
         "attempts": len(attempts),
         "aborted": aborted,
@@ -170,7 +174,10 @@ def _measure(
         "not_confirmed": list(map(kept, unconfirmed)),
     }
     if ctx.world.movable_databases or hold.is_held(ctx):  # else citizens follow by the entry alone, which is measured there
-        put_on_record(ctx, direction, seen, began=begin, ended=end, detail=detail)
+        detail |= _count_ended(ctx, begun)
+        closings = sum(attempt.get("ended_connections") != {} for attempt in begun)  # one of which nothing is known counts too
+        foretold = sum(probes.foretold().values()) * closings
+        put_on_record(ctx, direction, seen, began=begin, ended=end, detail=detail, foretold=foretold)
     if unconfirmed:
         ctx.say(str(say("steps.not_all_answered", unconfirmed=tuple(unconfirmed))))
     return {
@@ -182,6 +189,15 @@ def _measure(
         "gap_ms": seen.longest_gap_ms,
         "failed": seen.failed,
     }
+
+
+def _count_ended(ctx: Context, attempts: Sequence[Mapping[str, Any]]) -> Facts:
+    """Connections that the fences ended, told once: each saw one error."""
+    count = sum(sum(attempt.get("ended_connections", {}).values()) for attempt in attempts)
+    if not count:
+        return {}
+    ctx.say(str(say("steps.connections_ended", count=count)))
+    return {"ended_connections": count}
 
 
 # ---------------------------------------------------------------- after a crash

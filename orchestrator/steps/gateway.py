@@ -1,4 +1,4 @@
-"""Makes the cloud's gateway know the system's databases, pointing at the source as long as the source is live."""
+"""Makes the cloud's gateways know the system's databases, pointing at the source as long as the source is live."""
 
 from __future__ import annotations
 
@@ -6,20 +6,21 @@ from orchestrator.errors import Finding, Refused
 from orchestrator.gateways.holder import Place
 from orchestrator.steps import previews
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
-from orchestrator.steps.holders import opened_pgbouncer, sites_with_pgbouncer
+from orchestrator.steps.holders import HELD_BY, find_unheld, opened_gateways
 from orchestrator.steps.parts import parts
 from orchestrator.texts import say
 
 
 def run(ctx: Context) -> Facts:
-    """Verifier and line on the cloud's gateway; the room's must know the databases already. Raises Refused with what either
+    """Verifier and line on the cloud's gateways; the room's must know the databases already. Raises Refused with what any
     gateway cannot do."""
     if not ctx.world.movable_databases:
         return {"databases": []}
-    with opened_pgbouncer(ctx, ctx.world.cloud, "source") as gateway:
+    with opened_gateways(ctx, ctx.world.cloud, "source") as gateways:
         for mover, part in parts(ctx):
-            gateway.learn_user(part.role, mover.credential(part))
-            gateway.learn(part.name, Place(part.source.address, part.source.port))
+            for gateway in (each for each in gateways if each.handles(part.name)):
+                gateway.learn_user(part.role, mover.credential(part))
+                gateway.learn(part.name, Place(part.source.address, part.source.port))
     if problems := find_problems(ctx):
         raise Refused(say("steps.gateway_findings", count=len(problems), system=ctx.system.id), findings=problems)
     return {"databases": [database.name for database in ctx.world.movable_databases]}
@@ -28,43 +29,53 @@ def run(ctx: Context) -> Facts:
 def find_problems(ctx: Context) -> list[Finding]:
     """What a gateway that knows the databases cannot do for a switch: each named. An entry of ours comes and goes in its file."""
     problems = []
-    for site in sites_with_pgbouncer(ctx):
-        with opened_pgbouncer(ctx, site, "source") as gateway:
-            for problem in gateway.obstacles():
-                remedy = say("steps.mend_gateway")
-                problems.append(Finding("gateway", "error", problem, remedy, system=ctx.system.id))
+    for site in (ctx.world.room, ctx.world.cloud):
+        with opened_gateways(ctx, site, "source") as gateways:
+            for problem in (found for gateway in gateways for found in gateway.obstacles()):
+                problems.append(Finding("gateway", "error", problem, say("steps.mend_gateway"), system=ctx.system.id))
     return problems
 
 
 def find_room_problems(ctx: Context) -> list[Finding]:
-    """For preflight: whether the old room's gateway holds the databases, and its file can be changed. Reads only."""
+    """For preflight: whether each site names a gateway for every database, and the old room's hold them. Reads only."""
     if not ctx.world.movable_databases:
         return []
-    remedy = say("steps.bring_gateway")
+    unheld = [
+        Finding(
+            "gateway-missing", "error", say("steps.no_gateway_for", site=site.id, name=database.name, engine=database.engine),
+            say("steps.name_gateway", field=HELD_BY[database.engine]), system=ctx.system.id,
+        )
+        for site, database in find_unheld(ctx)
+    ]  # fmt: skip
     try:
-        with opened_pgbouncer(ctx, ctx.world.room, "source") as gateway:
-            found = gateway.find_problems()
+        with opened_gateways(ctx, ctx.world.room, "source") as gateways:
+            found = [problem for gateway in gateways for problem in gateway.find_problems()]
     except Exception as error:  # noqa: BLE001 - whatever keeps us from asking it is one finding
         found = [say("steps.gateway_not_asked", said=str(error).strip())]
-    return [Finding("gateway", "error", problem, remedy, system=ctx.system.id) for problem in found]
+    remedy = say("steps.bring_gateway")
+    return unheld + [Finding("gateway", "error", problem, remedy, system=ctx.system.id) for problem in found]
 
 
 def observe(ctx: Context) -> Observed:
-    """PgBouncer itself lists the databases."""
+    """The gateways themselves list the databases."""
     if not ctx.world.movable_databases:
         return Observed.NOTHING
-    with opened_pgbouncer(ctx, ctx.world.cloud, "source") as gateway:
-        known = [gateway.knows(database.name) for database in ctx.world.movable_databases]
+    with opened_gateways(ctx, ctx.world.cloud, "source") as gateways:
+        known = [
+            any(gateway.handles(database.name) and gateway.knows(database.name) for gateway in gateways)
+            for database in ctx.world.movable_databases
+        ]
     return Observed.DONE if all(known) else Observed.NOT_DONE
 
 
 def undo(ctx: Context) -> None:
-    """Takes our lines out of the cloud's gateway again; one that stood there before us stays."""
+    """Takes our lines out of the cloud's gateways again; one that stood there before us stays."""
     if not ctx.world.movable_databases:
         return
-    with opened_pgbouncer(ctx, ctx.world.cloud, "source") as gateway:
+    with opened_gateways(ctx, ctx.world.cloud, "source") as gateways:
         for database in ctx.world.movable_databases:
-            gateway.unlearn(database.name)
+            for gateway in (each for each in gateways if each.handles(database.name)):
+                gateway.unlearn(database.name)
 
 
 STEP = Step(

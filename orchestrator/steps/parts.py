@@ -72,7 +72,9 @@ def part_of(ctx: Context, database: Database) -> Part:
         role=database.role or "",
         admin=database.admin_role or "orchestrator",
         password=ctx.world.secret(database.admin_secret),
-        gateways=tuple(site.gateway.address for site in (ctx.world.room, ctx.world.cloud) if site.pgbouncer is not None),
+        gateways=tuple(
+            site.gateway.address for site in (ctx.world.room, ctx.world.cloud) if ctx.world.way_in(site, database) is not None
+        ),
     )
 
 

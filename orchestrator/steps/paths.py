@@ -12,6 +12,7 @@ from typing import Any
 
 from orchestrator.models import Sites, System
 from orchestrator.movers import registry
+from orchestrator.steps.world import World
 
 Path = dict[str, Any]
 """As a module takes it: ``peer`` (whose address it is), ``direction`` as seen from the new servers, ``address``, ``port``."""
@@ -31,12 +32,14 @@ def _databases(system: System, sites: Sites) -> Iterator[Path]:
         yield _way(f"old {old.name}", "out", old.address, database.port)  # it is copied, and followed
         yield _way(f"old {old.name}", "in", old.address, database.port)  # it follows, for the way back
         for site in sites.sites:
-            if site.pgbouncer is None:
+            gateway = site.pgbouncer if registry.DATABASES[database.engine] == "postgresql" else site.tcp
+            way_in = World.way_in(site, database)
+            if gateway is None or way_in is None:
                 continue
             # The old room's sessions are led on by its own gateway until their application has moved as well.
-            yield _way(f"gateway {site.pgbouncer.host}", "in", site.pgbouncer.address, database.port)
+            yield _way(f"gateway {gateway.host}", "in", gateway.address, database.port)
             if site.kind == "cloud":
-                yield _way(f"gateway {site.pgbouncer.host}", "out", site.pgbouncer.address, site.pgbouncer.port)
+                yield _way(f"gateway {gateway.host}", "out", *way_in)
 
 
 def _services(system: System, sites: Sites) -> Iterator[Path]:

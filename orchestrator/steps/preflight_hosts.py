@@ -11,6 +11,7 @@ from orchestrator.hosts import packages, questions
 from orchestrator.hosts.questions import Answers
 from orchestrator.models import Host
 from orchestrator.steps.base import Context
+from orchestrator.steps.holders import databases_behind
 from orchestrator.steps.world import unit_name
 from orchestrator.texts import Words, say
 
@@ -110,11 +111,13 @@ def target_need(ctx: Context, name: str) -> Need:
 
 
 def gateway_need(ctx: Context, host: Host) -> Need:
-    """A gateway: its PgBouncer's files are changed under a lock."""
+    """A gateway: its PgBouncer's files, and the words by which its HAProxy holds, are changed under a lock."""
     files = [s.pgbouncer.databases_file for s in ctx.sites.sites if s.pgbouncer and s.gateway.name == host.name]
-    if not ctx.world.movable_databases:
+    if not databases_behind(ctx, "pgbouncer"):
         files = []
-    return Need(host, "gateway", programs=("flock", "sed") if files else (), readable=tuple(files), writable=tuple(files))
+    folders = [s.tcp.folder for s in ctx.sites.sites if s.tcp and s.gateway.name == host.name] if databases_behind(ctx, "tcp") else []
+    programs = ("flock", "sed") if files or folders else ()
+    return Need(host, "gateway", programs=programs, readable=tuple(files), writable=(*files, *folders))
 
 
 def restore_need(ctx: Context) -> Need:

@@ -1,14 +1,16 @@
-"""Prepares the target's hosts with Ansible: folders, and PostgreSQL where a database will live."""
+"""Prepares the target's hosts with Ansible: folders, and a server where a database will live."""
 
 from __future__ import annotations
 
 import ipaddress
 import socket
+from collections.abc import Mapping
 from typing import Any
 
 from orchestrator.errors import Refused
 from orchestrator.hosts import facts
 from orchestrator.models import Host
+from orchestrator.movers import registry
 from orchestrator.steps import preflight_hosts
 from orchestrator.steps.base import Context, Coverage, Effect, Facts, Observed, Preview, Step
 from orchestrator.steps.parts import parts
@@ -37,22 +39,52 @@ def play(
 
 
 def targets(ctx: Context) -> dict[str, list[Host]]:
-    """Playbook groups: every target host, and those that get a database."""
-    databases = {d.host for d in ctx.world.movable_databases}
-    return {"targets": list(ctx.world.targets.values()), "databases": [ctx.world.target(name) for name in sorted(databases)]}
+    """Playbook groups: every target host, and those that get a database of either kind."""
+    groups = {"targets": list(ctx.world.targets.values())}
+    for group, kind in (("databases", "postgresql"), ("mariadb", "mariadb")):
+        names = {database.host for database in ctx.world.databases_of(kind)}
+        groups[group] = [ctx.world.target(name) for name in sorted(names)]
+    return groups
 
 
-def variables(ctx: Context) -> dict[str, Any]:
-    """What the roles prepare_host and install_postgresql are told; see ``host_variables`` for what differs between hosts."""
-    if not ctx.world.movable_databases:
-        return {}
-    host = ctx.world.target(ctx.world.movable_databases[0].host)
-    return role_variables(ctx, programs=facts.require_postgresql(ctx.world.ssh(host)), ranges=clients(ctx, host))
+def variables(ctx: Context, *, undoing: bool = False) -> dict[str, Any]:
+    """What the roles are told; see ``host_variables`` for what differs between hosts. ``undoing``: the source is not asked."""
+    found: dict[str, Any] = {}
+    for database in ctx.world.databases_of("postgresql")[:1]:
+        host = ctx.world.target(database.host)
+        found |= role_variables(ctx, programs=facts.require_postgresql(ctx.world.ssh(host)), ranges=clients(ctx, host))
+    for _, part in parts(ctx):
+        if part.kind == "mariadb":
+            programs = facts.require_mariadb(ctx.world.ssh(ctx.world.target(ctx.world.database(part.name).host)))
+            wanted = registry.TargetServer(0, {}) if undoing else registry.target_server(part)
+            found |= mariadb_variables(ctx, programs=programs, number=wanted.number, settings=wanted.settings)
+    return found
+
+
+def mariadb_variables(ctx: Context, *, programs: facts.MariadbPrograms, number: int, settings: Mapping[str, str]) -> dict[str, Any]:
+    """What the role install_mariadb is told, from answers that are there already. A system has one MariaDB server at most."""
+    database = ctx.world.databases_of("mariadb")[0]
+    host = ctx.world.target(database.host)
+    return {
+        "install_mariadb_manager": "process" if host.manager == "processes" else "systemd",
+        "install_mariadb_package": "",  # the programs are there: they were asked for
+        "install_mariadb_server": programs.server,
+        "install_mariadb_installer": programs.installer,
+        "install_mariadb_base": programs.base,
+        "install_mariadb_data": ctx.world.home(host, "mariadb"),
+        "install_mariadb_address": host.address,
+        "install_mariadb_port": database.port,
+        "install_mariadb_admin_role": database.admin_role or "orchestrator",
+        "install_mariadb_run_as": run_as(host, "mysql"),
+        "install_mariadb_number": number,
+        "install_mariadb_settings": dict(settings),
+    }
 
 
 def role_variables(ctx: Context, *, programs: str, ranges: list[str]) -> dict[str, Any]:
-    """The same from answers that are there already: the folder of the server's programs, and who may connect."""
-    database = ctx.world.movable_databases[0]
+    """What the role install_postgresql is told, from answers that are there already: the folder of the server's programs, and who
+    may connect."""
+    database = ctx.world.databases_of("postgresql")[0]
     host = ctx.world.target(database.host)
     return {
         "install_postgresql_manager": "process" if host.manager == "processes" else "systemd",
@@ -74,14 +106,17 @@ def host_variables(ctx: Context) -> dict[str, dict[str, Any]]:
 
 def admin_secret(ctx: Context) -> dict[str, str]:
     """The engine's password for the new server: into a file of mode 0600 for the time of the run, never into a variable."""
-    databases = ctx.world.movable_databases
-    return {"install_postgresql_admin_secret": ctx.world.secret(databases[0].admin_secret)} if databases else {}
+    return {
+        f"install_{kind}_admin_secret": ctx.world.secret(database.admin_secret)
+        for kind in ("postgresql", "mariadb")
+        for database in ctx.world.databases_of(kind)[:1]
+    }
 
 
-def run_as(host: Host) -> list[str]:
+def run_as(host: Host, account: str = "postgres") -> list[str]:
     """argv prefix under which a database server's programs run: they refuse to run as root."""
     if host.manager == "systemd":
-        return ["runuser", "-u", "postgres", "--"]
+        return ["runuser", "-u", account, "--"]
     from orchestrator.tools import unprivileged
 
     return list(unprivileged.prefix())
@@ -135,7 +170,7 @@ def undo(ctx: Context) -> None:
         return
     ctx.world.close()
     quarantines = {h.name: {"clean_target_quarantine": ctx.world.home(h, "quarantine")} for h in ctx.world.targets.values()}
-    play(ctx, "clean_target", targets(ctx), variables(ctx), None, quarantines)
+    play(ctx, "clean_target", targets(ctx), variables(ctx, undoing=True), None, quarantines)
 
 
 def preview(ctx: Context, _connect: bool) -> Preview:
@@ -143,8 +178,11 @@ def preview(ctx: Context, _connect: bool) -> Preview:
     from orchestrator.tools.ansible_check import check_variables
 
     values: dict[str, Any] = {"prepare_host_directories": ["/var/lib/orchestrator"]}
-    if ctx.world.movable_databases:
+    if ctx.world.databases_of("postgresql"):
         values |= role_variables(ctx, programs="/usr/lib/postgresql/15/bin", ranges=["192.0.2.0/24"])
+    if ctx.world.databases_of("mariadb"):
+        programs = facts.MariadbPrograms("/usr/sbin/mariadbd", "/usr/bin/mariadb-install-db", "")
+        values |= mariadb_variables(ctx, programs=programs, number=2, settings={})
     found = check_variables(ctx.settings.playbooks, "prepare_target", values, system=ctx.system.id)
     return Preview(Coverage.CHECKED, say("steps.how_variables"), tuple(found))
 

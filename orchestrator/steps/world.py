@@ -184,6 +184,24 @@ class World:
         """Databases that a mover of ours moves; the others are vendor-run."""
         return registry.movable_databases(self.system)
 
+    def databases_of(self, kind: str) -> list[Database]:
+        """Those of one kind of mover."""
+        return [database for database in self.movable_databases if registry.DATABASES[database.engine] == kind]
+
+    def database(self, name: str) -> Database:
+        """A movable database by its name; a system has none twice."""
+        return next(database for database in self.movable_databases if database.name == name)
+
+    @staticmethod
+    def way_in(site: Site, database: Database) -> tuple[str, int] | None:
+        """Address and port at which clients of a database come in at a site; None where no gateway of the site leads to it."""
+        kind = registry.DATABASES.get(database.engine)
+        if kind == "postgresql" and site.pgbouncer is not None:
+            return site.pgbouncer.address, site.pgbouncer.port
+        if kind == "mariadb" and site.tcp is not None and database.name in site.tcp.ports:
+            return site.tcp.address, site.tcp.ports[database.name]
+        return None
+
     # ------------------------------------------------------------ services
 
     def find_illness(self, service: Service, host: Host, *, limit: float) -> Words | None:
@@ -250,11 +268,11 @@ class World:
         databases = []
         for database in self.system.databases:
             copy = rehearsal.get(database.name) if rehearsal else None
-            gateway = self.cloud.pgbouncer if copy is None and registry.movable(database) else None
+            way_in = self.way_in(self.cloud, database) if copy is None and registry.movable(database) else None
             name, role, secret = copy or (database.name, database.role or "", self.secret_path(target, service, database))
             values = {
-                "host": gateway.address if gateway else self.target(database.host).address,
-                "port": str(gateway.port if gateway else database.port),
+                "host": way_in[0] if way_in else self.target(database.host).address,
+                "port": str(way_in[1] if way_in else database.port),
                 "name": name,
                 "role": role,
                 "secret_file": secret,

@@ -17,7 +17,11 @@ def keeps(database: Database) -> bool:
 
 
 _UNIT = r"""
-pid=$(head -n 1 -- "$1/postmaster.pid" 2>/dev/null) || exit 0
+pid=$(head -n 1 -- "$1/postmaster.pid" 2>/dev/null)
+[ -n "$pid" ] || for each in /proc/[0-9]*; do  # a MariaDB server stands in its data directory
+    [ "$(readlink "$each/cwd")" = "$1" ] && case $(cat "$each/comm") in mariadbd|mysqld) pid=${each#/proc/};; esac
+done 2>/dev/null
+[ -n "$pid" ] || exit 0
 sed -n 's#^.*/\([^/]*\.service\)$#\1#p' "/proc/$pid/cgroup" 2>/dev/null | head -n 1
 """
 _CONFIGURATION = r"""

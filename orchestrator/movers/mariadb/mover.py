@@ -17,6 +17,7 @@ class MariadbMover:
     """One database, alone on its server, with its two sides kept in step by a replication channel each way."""
 
     kind = "mariadb"
+    ends_connections = True
 
     def __init__(self, hands: Hands) -> None:
         self.hands = hands
@@ -78,7 +79,7 @@ class MariadbMover:
             )
             for role, place in (("live", direction.live), ("other", direction.other))
         }  # fmt: skip
-        return {"name": part.name, "keeps": forward, **sides}
+        return {"name": part.name, "keeps": forward, "ends_connections": True, **sides}
 
     def arm(self, part: Part, marker: str) -> Facts:
         return following.arm(part, marker)

@@ -184,6 +184,15 @@ SOURCE: tuple[Question, ...] = (
         say("mariadb.keep_a_day"),
     ),
     Question(
+        "connections-end",
+        "SELECT COUNT(*) FROM information_schema.processlist WHERE user NOT IN"
+        " ('root', 'mysql', 'debian-sys-maint', 'system user', 'event_scheduler', 'unauthenticated user', {admin})"
+        " AND command NOT IN ('Binlog Dump', 'Daemon') HAVING COUNT(*) > 0",
+        lambda count: say("mariadb.connections_end", count=count),
+        say("mariadb.validate_connections"),
+        "warning",
+    ),
+    Question(
         "keyless",
         f"SELECT t.table_name FROM {_TABLES} AND t.table_type = 'BASE TABLE'"
         " AND NOT EXISTS (SELECT 1 FROM information_schema.statistics s WHERE s.table_schema = t.table_schema"

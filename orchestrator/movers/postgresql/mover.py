@@ -31,6 +31,7 @@ class PostgresMover:
     """One database with its two sides, kept in step by a publication and a subscription each way."""
 
     kind = "postgresql"
+    ends_connections = False
 
     def __init__(self, hands: Hands) -> None:
         self.hands = hands

@@ -127,10 +127,11 @@ class TcpWorld:
 
     def holder(self, to: str, part: str = "records", *, channel: Sequence[str] = ("sh",), hold_seconds: float = 20) -> TcpHold:
         places = {side: {"host": self.address, "port": port} for side, port in SIDES.items()}
-        port = PORTS.get(part, 0)
         gateway = {"host": "gateway", "address": self.address, "runtime_socket": str(self.folder / "admin.sock")}
-        leads = [{"part": part, "port": port, "to": to, **places}]
-        return TcpHold(gateway=gateway, channel=channel, folder=str(self.words), hold_seconds=hold_seconds, leads=leads)
+        leads = [{"part": part, "to": to, **places}]
+        return TcpHold(
+            gateway=gateway, channel=channel, folder=str(self.words), ports=PORTS, hold_seconds=hold_seconds, leads=leads
+        )
 
     def ask(self, name: str) -> str:
         with socket.create_connection((self.address, PORTS[name]), timeout=60) as client:

@@ -1,0 +1,187 @@
+"""What a MariaDB source needs before anything of ours can reach and follow it: seen as a difference, made, and taken back.
+
+The server is asked on its own host, by its own administrator, over its own socket. What was there is written down on that host first,
+so that the undo needs nobody's memory. Two kinds of change: the engine's account, and one file of settings beside the server's own
+(``!includedir``), which is in force after a restart only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+
+from orchestrator.errors import ToolError
+from orchestrator.movers.source import Change, Wanted
+from orchestrator.texts import Words, say
+from orchestrator.tools.ssh import SshConnection
+
+FILE = "zz-orchestrator.cnf"
+"""Last in its folder, so that it wins."""
+_FOLDERS = ("/etc/mysql/mariadb.conf.d", "/etc/my.cnf.d")
+_KEPT_SECONDS = 7 * 24 * 3600
+
+
+class MariadbSource:
+    """See ``movers/source.py``. ``name``: the system that it is prepared for; ``home``: our folder on its host."""
+
+    def __init__(self, connection: SshConnection, *, name: str, port: int, home: str, run_as: Sequence[str]) -> None:
+        self._connection, self._name, self._port, self._run_as = connection, name, port, list(run_as)
+        self._record = f"{home}/prepared-source/{name}-mariadb.json"
+
+    # ------------------------------------------------------------ looking
+
+    def find_changes(self, wanted: Wanted) -> list[Change]:
+        """Every difference; empty when the source is as it must be."""
+        found = []
+        if problem := self._account_problem(wanted):
+            found.append(Change(f"account {wanted.role}@%", problem, say("mariadb.wanted_account")))
+        known = self._variables()
+        return found + [
+            Change(name, _shown(known[name]), value, restart=True) for name, value in self._settings(known, wanted).items()
+        ]  # fmt: skip
+
+    def is_restart_owed(self) -> bool:
+        """Whether the file says something that is not in force."""
+        written = dict(re.findall(r"(?m)^([a-z_]+) = (.*)$", self._read_file()))
+        known = self._variables()
+        return any(not _is_in_force(known.get(name, ""), value) for name, value in written.items())
+
+    def data_directory(self) -> str:
+        return self._variables()["datadir"].rstrip("/")
+
+    def _account_problem(self, wanted: Wanted) -> Words:
+        query = f"SELECT JSON_VALUE(priv, '$.authentication_string') FROM mysql.global_priv WHERE user = {_literal(wanted.role)} AND host = '%'"
+        row = self._ask(query)
+        if not row:
+            return say("mariadb.account_absent")
+        grants = self._ask(f"SHOW GRANTS FOR {_literal(wanted.role)}@'%'")
+        if "GRANT ALL PRIVILEGES ON *.* TO" not in grants or "WITH GRANT OPTION" not in grants:
+            return say("mariadb.account_weak")
+        return "" if row == hash_of(wanted.password) else say("mariadb.account_password")
+
+    def _variables(self) -> dict[str, str]:
+        rows = self._ask("SELECT LOWER(variable_name), COALESCE(global_value, '') FROM information_schema.system_variables")
+        return dict(line.split("\t", 1) for line in rows.splitlines() if "\t" in line)
+
+    def _settings(self, known: Mapping[str, str], wanted: Wanted) -> dict[str, str]:
+        """Name → value, of those that are not enough."""
+        found = {}
+        if known["log_bin"] != "ON":
+            found["log_bin"] = "binlog"
+        for name, value in (("binlog_format", "ROW"), ("binlog_row_image", "FULL"), ("sync_binlog", "1"), ("innodb_flush_log_at_trx_commit", "1")):
+            if known[name] != value:
+                found[name] = value
+        if known["server_id"] in ("", "0", "1"):  # 1 is what every server has that nobody told
+            found["server_id"] = str(own_number(self._name, self._port))
+        if known["gtid_domain_id"] == "0":
+            found["gtid_domain_id"] = str(own_number(self._name, self._port))
+        if 0 < int(float(known["binlog_expire_logs_seconds"] or 0)) < 86_400:
+            found["binlog_expire_logs_seconds"] = str(_KEPT_SECONDS)
+        if known.get("bind_address", "") not in ("", "*", "0.0.0.0", "::", wanted.listen):  # noqa: S104 - what the server says
+            found["bind_address"] = wanted.listen
+        if known["skip_networking"] == "ON":
+            found["skip_networking"] = "0"
+        return found
+
+    # ------------------------------------------------------------ changing
+
+    def prepare(self, wanted: Wanted) -> None:
+        """Makes every difference; repeated, it does nothing more. Settings are in force after a restart, which is not made here."""
+        self._write_down(wanted)
+        if self._account_problem(wanted):
+            account = f"{_literal(wanted.role)}@'%'"
+            self._ask(f"CREATE USER IF NOT EXISTS {account}")
+            self._ask(f"ALTER USER {account} IDENTIFIED BY PASSWORD {_literal(hash_of(wanted.password))} ACCOUNT UNLOCK")
+            self._ask(f"GRANT ALL PRIVILEGES ON *.* TO {account} WITH GRANT OPTION")
+        settings = dict(re.findall(r"(?m)^([a-z_]+) = (.*)$", self._read_file())) | self._settings(self._variables(), wanted)
+        if settings:
+            lines = "".join(f"{name} = {value}\n" for name, value in sorted(settings.items()))
+            self._connection.write_file(self._path(), f"# by orchestrator, for {self._name}\n[mariadbd]\n{lines}".encode())
+            self._connection.run(["chmod", "0644", "--", self._path()], check=True)
+
+    def take_back(self) -> bool:
+        """Account and settings as they were; in force after the server's next restart. Returns whether anything had been prepared."""
+        former = self._former()
+        if not former:
+            return False
+        account = f"{_literal(str(former['role']))}@'%'"
+        statements = former["account"]
+        assert isinstance(statements, list)  # noqa: S101 - our own record
+        self._ask(f"DROP USER IF EXISTS {account}")
+        for statement in statements:
+            self._ask(str(statement))
+        self._connection.run(["rm", "-f", "--", self._path(), self._record], check=True)
+        return True
+
+    def _write_down(self, wanted: Wanted) -> None:
+        if self._former():
+            return
+        query = f"SELECT COUNT(*) FROM mysql.global_priv WHERE user = {_literal(wanted.role)} AND host = '%'"
+        account = f"{_literal(wanted.role)}@'%'"
+        statements: list[str] = []
+        if self._ask(query) == "1":
+            statements = [self._ask(f"SHOW CREATE USER {account}"), *self._ask(f"SHOW GRANTS FOR {account}").splitlines()]
+        folder = self._record.rpartition("/")[0]
+        self._connection.run(["mkdir", "-p", "-m", "0700", "--", folder], check=True)
+        self._connection.write_file(self._record, json.dumps({"role": wanted.role, "account": statements}).encode())
+        self._connection.run(["chmod", "0600", "--", self._record], check=True)
+
+    def _former(self) -> Mapping[str, object]:
+        if self._connection.run(["test", "-e", self._record], timeout=20).code != 0:
+            return {}
+        return dict(json.loads(self._connection.read_file(self._record)))
+
+    # ------------------------------------------------------------ asking
+
+    def _path(self) -> str:
+        """Where the server reads a file of settings more. Raises ToolError where it reads no folder that we know."""
+        for folder in _FOLDERS:
+            if self._connection.run(["test", "-d", folder], timeout=20).code == 0:
+                return f"{folder}/{FILE}"
+        raise ToolError(say("mariadb.no_settings_folder", folders=_FOLDERS), where=self._connection.name, remedy=say("mariadb.settings_by_hand"))
+
+    def _read_file(self) -> str:
+        path = self._path()
+        if self._connection.run(["test", "-e", path], timeout=20).code != 0:
+            return ""
+        return self._connection.read_file(path).decode("utf-8", "replace")
+
+    def _ask(self, statement: str) -> str:
+        """Rows as lines, columns parted by tabs; nothing of it goes through the binary log."""
+        argv = [*self._run_as, "mariadb", "--no-defaults", "--batch", "--raw", "--skip-column-names", f"--port={self._port}", *self._socket()]
+        script = f"SET SESSION sql_log_bin = 0, sql_mode = 'NO_BACKSLASH_ESCAPES';\n{statement};\n"
+        done = self._connection.run(["sh", "-c", 'cd / && exec "$@"', "mariadb", *argv], 60, script.encode())
+        if done.code != 0:
+            raise ToolError(
+                say("mariadb.server_says", port=self._port, said=done.stderr.strip()[-500:]), where=self._connection.name,
+                remedy=say("mariadb.see_socket"),
+            )  # fmt: skip
+        return done.stdout.strip("\n")
+
+    def _socket(self) -> list[str]:
+        return ["--protocol=socket"]
+
+
+def hash_of(password: str) -> str:
+    """As ``mysql_native_password`` keeps it: the password itself goes to no server and into no log."""
+    return "*" + hashlib.sha1(hashlib.sha1(password.encode(), usedforsecurity=False).digest(), usedforsecurity=False).hexdigest().upper()
+
+
+def own_number(name: str, port: int) -> int:
+    """A server id and a domain that no other server of the city is likely to have."""
+    return int.from_bytes(hashlib.sha256(f"{name} {port}".encode()).digest()[:4]) % 2_000_000_000 + 2_000_000_010
+
+
+def _shown(value: str) -> str:
+    return value or "-"
+
+
+def _is_in_force(now: str, wanted: str) -> bool:
+    return now == wanted or (wanted == "binlog" and now == "ON") or (wanted == "0" and now == "OFF")
+
+
+def _literal(value: str) -> str:
+    """A text in SQL, under NO_BACKSLASH_ESCAPES."""
+    return "'" + value.replace("'", "''") + "'"
