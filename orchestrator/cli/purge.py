@@ -38,7 +38,7 @@ def purge(system: str, reason: str, yes: bool, cleaned: tuple[Path, ...], json_:
     from orchestrator.cli.settings import open_workspace
     from orchestrator.engine.forget import BEYOND, forget, leave_the_count, left
     from orchestrator.engine.leftovers import said_cleaned, settle
-    from orchestrator.engine.purge import plain_reason
+    from orchestrator.engine.purge import is_known, plain_reason
     from orchestrator.engine.purge import purge as take_out
     from orchestrator.inventory.traces import sounds_of, words_of
     from orchestrator.journal.actors import current_actor
@@ -50,7 +50,7 @@ def purge(system: str, reason: str, yes: bool, cleaned: tuple[Path, ...], json_:
     reading = known.reading if settings.inventory.is_dir() else None
     stored = _stored(system, reading)
     system = stored.id if stored else system
-    if stored is None and not (known.has_journal and known.journal.events(system=system)):
+    if stored is None and not (known.has_journal and is_known(known.journal, system)):
         raise UsageError(say("cli.purge_unknown"), remedy=say("cli.show_lists_systems"))
     if not yes:
         if json_ or not sys.stdin.isatty():

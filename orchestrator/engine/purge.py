@@ -83,6 +83,15 @@ def plain_reason(reason: str, words: Iterable[str]) -> str:
     return one
 
 
+def is_known(journal: Journal, system: str) -> bool:
+    """Whether the journal holds anything under this id: an event, or a line of a kept plan, of a system that an import has removed since."""
+    if journal.events(system=system):
+        return True
+    mine = whole_words([system])
+    with journal.alone() as tx:
+        return any(mine.search(plan) for plan in tx.scalars(select(s.plans.c.plan)))
+
+
 def purge(journal: Journal, system: str, *, words: Iterable[str], actor: str, reason: str) -> Purged:
     """Remove what the journal holds of ``system``, and whatever else in it holds one of ``words`` (its names, hosts, addresses).
     What others decided stands without the words.

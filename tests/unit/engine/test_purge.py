@@ -152,6 +152,13 @@ def test_other_systems_lose_only_what_named_it(city: City, capsys: CaptureFixtur
     assert "127.20.1.31" not in (city.state / "r.html").read_text()
 
 
+def test_who_went_from_the_inventory_and_only_a_kept_plan_names_is_known(city: City, capsys: CaptureFixture[str]) -> None:
+    city.journal.save_plan("f" * 64, '{"entries": [{"system": "sys-00c0ffee"}, {"system": "weather-bulletin"}]}', actor="os:li")
+    assert purge(capsys, 0, system="sys-00c0ffee")["journal"]["plans"] == 1
+    assert "sys-00c0ffee" not in str(city.journal.plan("f" * 64))
+    assert main(["purge", "sys-00c0ffe", "--reason", "涉密", "--yes"]) == 2, "a part of an id is nobody's"
+
+
 def test_a_second_purge_changes_nothing(city: City, capsys: CaptureFixture[str]) -> None:
     purge(capsys, 0)
     events = city.journal.events()
