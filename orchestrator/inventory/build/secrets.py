@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from operator import add
 from typing import Any
 
 from orchestrator.inventory.cells import text_of
@@ -88,18 +89,26 @@ class Striker:
     def __init__(self, names: Iterable[str], told: Iterable[str]) -> None:
         self._beginning: dict[str, list[_Word]] = {}
         """First two letters → the words that begin so, the longest first."""
-        secret, known = ({word for word in map(_folded, some) if len(word) >= _SHORT} for some in (names, told))
+        secret = {word for word in map(_folded, names) if len(word) >= _SHORT}
         self.looks_for_something = bool(secret)
-        words = [_Word(word, secret=True, as_name_only=word in _ordinary().words) for word in secret]
-        words += [_Word(word, secret=False, as_name_only=False) for word in known - secret]
-        for word in sorted(words, key=lambda word: -len(word.folded)):
+        self._look_for(_Word(word, secret=True, as_name_only=word in _ordinary().words) for word in secret)
+        around = {_folded(name) for name in told if self(name) != name} - secret  # no other one can stand around a secret
+        self._look_for(_Word(word, secret=False, as_name_only=False) for word in around)
+
+    def _look_for(self, words: Iterable[_Word]) -> None:
+        for word in words:
             self._beginning.setdefault(word.folded[:_SHORT], []).append(word)
+        for beginning in self._beginning.values():
+            beginning.sort(key=lambda word: -len(word.folded))
 
     def __call__(self, text: str) -> str:
         letters, places = _letters_of(text)
+        if not any(map(self._beginning.__contains__, map(add, letters, letters[1:]))):
+            return text  # nearly every one
         parts, at, copied = [], 0, 0
         while at < len(letters) - 1:
-            word = next((word for word in self._beginning.get(letters[at : at + 2], ()) if self._stands(word, letters, at, text, places)), None)
+            words = self._beginning.get(letters[at : at + 2], ())
+            word = next((word for word in words if self._stands(word, letters, at, text, places)), None)
             if word is None:
                 at += 1
                 continue
@@ -110,7 +119,7 @@ class Striker:
         return "".join([*parts, text[copied:]]) if parts else text
 
     @staticmethod
-    def _stands(word: _Word, letters: str, at: int, text: str, places: list[int]) -> bool:
+    def _stands(word: _Word, letters: str, at: int, text: str, places: Sequence[int]) -> bool:
         if not letters.startswith(word.folded, at):
             return False
         before, after = text[: places[at]], text[places[at + len(word.folded) - 1] + 1 :]
@@ -123,13 +132,13 @@ def _folded(name: str) -> str:
     return _letters_of(name)[0]
 
 
-def _letters_of(text: str) -> tuple[str, list[int]]:
+def _letters_of(text: str) -> tuple[str, Sequence[int]]:
     """The letters that make a name, folded, and where in the text each stands."""
-    if text.isascii():  # most of what is long
-        places = [place for place, letter in enumerate(text) if not _UNSEEN.match(letter)]
-        return "".join(text[place] for place in places).lower(), places
+    whole = unicodedata.normalize("NFKC", text).casefold()
+    if len(whole) == len(text) and not _UNSEEN.search(whole):
+        return whole, range(len(text))
     letters: list[str] = []
-    places = []
+    places: list[int] = []
     for place, letter in enumerate(text):
         for folded in unicodedata.normalize("NFKC", letter).casefold():
             if not _UNSEEN.match(folded):
