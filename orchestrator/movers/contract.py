@@ -153,7 +153,8 @@ class Mover(Protocol):
         """What a gateway recognises the application's account by."""
 
     def back_up(self, part: Part) -> Facts:
-        """R10: a backup, restored on the target into a throwaway copy, and that copy compared."""
+        """R10: a backup, restored on the target into a throwaway copy, and that copy compared. ``bytes``, ``rows``, and ``state``: which
+        moment of the source it is, in the server's own terms."""
 
     def backed_up(self, part: Part) -> bool:
         """Whether the throwaway copy stands."""
@@ -168,7 +169,7 @@ class Mover(Protocol):
         """Removes the throwaway copy; none there is fine."""
 
     def prepare(self, part: Part) -> Facts:
-        """Copies and keeps the target in step. The application must not notice."""
+        """Copies and keeps the target in step. The application must not notice. ``bytes``, ``tables``, and ``state`` as above."""
 
     def prepared(self, part: Part) -> bool | None:
         """What the world shows: True, False, or None for half done."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,8 +14,10 @@ from orchestrator.movers.source import SourceServer
 if TYPE_CHECKING:
     from orchestrator.tools.ssh import SshConnection
 
-DATABASES = {"postgresql": "postgresql"}
+DATABASES = {"postgresql": "postgresql", "mariadb": "mariadb"}
 """Engine as the inventory names it → kind of mover. What is not here is vendor-run: MySQL too, which was never run."""
+RUN = {"mariadb": ("10.11",)}
+"""Engine → the versions that its mover was run on, where another one is not its business: a database that says so is vendor-run."""
 SUPERUSER = {"postgresql": "postgres", "mariadb": "root"}
 """Kind of mover → the account of a host that its server lets in over its socket without a password."""
 
@@ -28,8 +31,11 @@ class TargetServer:
 
 
 def movable(database: Database) -> bool:
-    """Whether a mover of ours moves it."""
-    return database.engine in DATABASES
+    """Whether a mover of ours moves it. What the inventory leaves open, preflight asks the server."""
+    if database.engine not in DATABASES:
+        return False
+    stated = re.search(r"\d+\.\d+", database.version or "")
+    return stated is None or stated[0] in RUN.get(database.engine, (stated[0],))
 
 
 def movable_databases(system: System) -> list[Database]:
@@ -48,7 +54,7 @@ def make_mover(kind: str, hands: Hands) -> Mover:
         from orchestrator.movers.postgresql.mover import PostgresMover
 
         return PostgresMover(hands)
-    if kind == "mariadb":  # no engine leads to it yet (decisions/0027)
+    if kind == "mariadb":
         from orchestrator.movers.mariadb.mover import MariadbMover
 
         return MariadbMover(hands)

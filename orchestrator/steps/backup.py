@@ -18,7 +18,7 @@ def run(ctx: Context) -> Facts:
         made = mover.back_up(part)
         ctx.records.copied(
             what=f"backup of {part.name}",
-            source_state=f"snapshot {made['snapshot']}",
+            source_state=made["state"],
             size=made["bytes"],
             items=made["rows"],
         )

@@ -15,7 +15,7 @@ def run(ctx: Context) -> Facts:
     facts: Facts = {"databases": {}}
     for mover, part in parts(ctx):
         copied = mover.prepare(part)
-        ctx.records.copied(what=f"database {part.name}", source_state=f"LSN {copied['lsn']}", size=copied["bytes"], items=copied["tables"])
+        ctx.records.copied(what=f"database {part.name}", source_state=copied["state"], size=copied["bytes"], items=copied["tables"])
         facts["databases"][part.name] = copied
     return facts
 

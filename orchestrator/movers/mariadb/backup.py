@@ -32,6 +32,7 @@ def back_up(part: Part, hands: Hands) -> Facts:
     again = path.with_suffix(".again")
     with connect(part, "source") as source, connect(part, "target") as target:
         before = definitions.take(source, names, part.admin, schema=part.name)
+        began = str(source.scalar("SELECT @@GLOBAL.gtid_binlog_pos"))
         _drop(target, names.rehearsal)
         create_database(source, target, part.name, names.rehearsal)
         _lend_accounts(part, source, target)
@@ -57,7 +58,7 @@ def back_up(part: Part, hands: Hands) -> Facts:
             say("mariadb.backup_differs", count=len(differ), some=tuple(differ[:_SHOWN])), where=part.name,
             remedy=say("mariadb.backup_none"),
         )  # fmt: skip
-    return {"bytes": size, "tables": len(tables), "rows": rows, "folder": str(path)}
+    return {"bytes": size, "tables": len(tables), "rows": rows, "folder": str(path), "state": f"GTID {began} or later"}
 
 
 def _first_difference(here: Path, there: Path) -> Words:

@@ -157,7 +157,7 @@ def _facts(part: Part, source: Connection, target: Connection, hands: Hands, *, 
         time.sleep(0.2)
     tables = source.scalar("SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = %s", part.name)
     position = str(source.scalar("SELECT @@GLOBAL.gtid_binlog_pos"))
-    return {"tables": int(tables or 0), "bytes": size, "lag_ms": round(lag * 1000, 1), "gtid": position}
+    return {"tables": int(tables or 0), "bytes": size, "lag_ms": round(lag * 1000, 1), "state": f"GTID {position}"}
 
 
 def _remember(part: Part, source: Connection, target: Connection, names: Names) -> None:

@@ -66,7 +66,7 @@ def back_up(part: Part, hands: Hands) -> Facts:
             remedy=say("postgresql.backup_none"),
         )
     rows = sum(table.rows for table in expected.values())
-    return {"bytes": size, "tables": len(expected), "rows": rows, "folder": str(folder), "snapshot": snapshot}
+    return {"bytes": size, "tables": len(expected), "rows": rows, "folder": str(folder), "snapshot": snapshot, "state": f"snapshot {snapshot}"}
 
 
 def _dump(part: Part, hands: Hands, folder: Path, snapshot: str, holder: Connection, source: Connection) -> int:

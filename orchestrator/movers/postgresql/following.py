@@ -88,7 +88,7 @@ def prepare(part: Part, hands: Hands) -> Facts:
             "views": views,
             "tables": int(scalar(source, "SELECT count(*) FROM pg_publication_tables WHERE pubname = %s", names.forward)) - 1,
             "bytes": scalar(source, "SELECT pg_database_size(current_database())"),
-            "lsn": str(scalar(source, "SELECT pg_current_wal_lsn()")),
+            "state": f"LSN {scalar(source, 'SELECT pg_current_wal_lsn()')}",
             **in_step,
         }
 

@@ -1,0 +1,175 @@
+"""A system on MariaDB through the command line: forward, back with what was written on the cloud, forward to acceptance; every
+write that a client was told of is there."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pymysql
+import pytest
+import yaml
+
+from orchestrator.embedded import mariadb
+from orchestrator.embedded.city import City
+from orchestrator.embedded.databases import Source
+from orchestrator.embedded.people import OPERATOR, People
+from orchestrator.engine.session import Session
+from orchestrator.settings import Settings
+from tests.faults.conftest import CHECKOUT, Story, wait_until
+
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(900)]
+DESK = "library-desk"
+_NUMBERS = itertools.count(1)
+GAP_MS = 8000
+"""Ample: what is counted here is writes, on a machine that may be busy."""
+
+
+def _inventory(folder: Path) -> Path:
+    """The demo's sites with one system on them: a MariaDB server that is reached through a port of each gateway."""
+    demo = CHECKOUT / "inventories/demo"
+    folder.mkdir()
+    for name in ("departments.yaml", "program.yaml"):
+        shutil.copy(demo / name, folder / name)
+    sites = yaml.safe_load((demo / "sites.yaml").read_text("utf-8"))
+    for site in sites["sites"]:
+        site["tcp"] = site["haproxy"] | {"folder": "/var/lib/hold", "ports": {"lending": 3307}}
+    (folder / "sites.yaml").write_text(yaml.safe_dump(sites, allow_unicode=True), "utf-8")
+    weather = yaml.safe_load((demo / "meteorology.yaml").read_text("utf-8"))["systems"][0]
+    database = {
+        **weather["databases"][0], "name": "lending", "engine": "mariadb", "version": "10.11", "host": "desk-1", "port": 3306,
+        "role": "lending_app", "secret": "file:/secrets/lending_app",
+    }  # fmt: skip
+    system = {key: value for key, value in weather.items() if key not in ("services", "data_resources", "links", "file_trees")} | {
+        "id": DESK, "name": "图书借阅系统", "name_en": "Library desk", "dbms": "MariaDB 10.11", "trial_run_seconds": 30,
+        "hosts": [{**weather["hosts"][0], "name": "desk-1", "address": "127.20.1.71"}], "databases": [database],
+        "interruption": {"gap_ms": GAP_MS, "failed_requests": 0},
+    }  # fmt: skip
+    (folder / "meteorology.yaml").write_text(yaml.safe_dump({"systems": [system]}, allow_unicode=True), "utf-8")
+    return folder
+
+
+@dataclass
+class Client(threading.Thread):
+    """One connection that is never tried before it is used: it sees an error when it is ended, and connects again."""
+
+    source: Source
+    address: str
+    port: int
+    written: list[int] = field(default_factory=list)
+    """Acknowledged."""
+    failed: list[str] = field(default_factory=list)
+    longest: float = 0.0
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        super().__init__(daemon=True)
+
+    __hash__ = threading.Thread.__hash__
+
+    def run(self) -> None:
+        connection, since = None, time.monotonic()
+        while not self.ended.wait(0.005):
+            number = next(_NUMBERS)
+            try:
+                if connection is None:
+                    connection = mariadb.connect(self.source, host=self.address, port=self.port, admin=False)
+                with connection.cursor() as cursor:
+                    cursor.execute("INSERT INTO loan (n, reader, title) VALUES (%s, 1, 'of a test')", (number,))
+            except pymysql.err.Error as error:
+                self.failed.append(str(error))
+                connection = None
+                continue
+            self.written.append(number)
+            self.longest, since = max(self.longest, time.monotonic() - since), time.monotonic()
+
+
+@pytest.fixture(scope="module")
+def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
+    own = City(tmp_path_factory.mktemp("city"), _inventory(tmp_path_factory.mktemp("inventory") / "own"))
+    own.up()
+    try:
+        yield own
+    finally:
+        own.down()
+
+
+@pytest.fixture
+def story(city: City, tmp_path: Path) -> Iterator[Story]:
+    session = Session(Settings(state=city.folder / "state", **city.settings()), OPERATOR)
+    one = Story(city, session, DESK, tmp_path)
+    with People(session, city, lambda _system: one.accepting, lambda: None):
+        yield one
+        for engine in one.engines:
+            if engine.poll() is None:
+                engine.kill()
+                engine.wait()
+
+
+@pytest.fixture(scope="module")
+def clients(city: City) -> Iterator[list[Client]]:
+    gateway = city.site("room")["tcp"]
+    source = city.source_database(DESK)
+    own = [Client(source, gateway["address"], gateway["ports"]["lending"]) for _ in range(4)]
+    for client in own:
+        client.start()
+    yield own
+    for client in own:
+        client.ended.set()
+    for client in own:
+        client.join(30)
+
+
+def _numbers_at(city: City, host: str) -> set[int]:
+    with mariadb.connect(city.source_database(DESK), host=host) as admin, admin.cursor() as cursor:
+        cursor.execute("SELECT n FROM lending.loan WHERE n > 0")
+        return {int(row[0]) for row in cursor.fetchall()}
+
+
+def _lost(city: City, clients: list[Client], host: str) -> set[int]:
+    acknowledged = {number for client in clients for number in list(client.written)}
+    return acknowledged - _numbers_at(city, host)
+
+
+def test_it_goes_back_after_the_switch_with_what_was_written_on_the_cloud(story: Story, clients: list[Client], city: City) -> None:
+    engine = story.start("migrate", "--system", DESK, "--direct", "--wait")
+    story.until_step("trial_run")
+    there = str(story.step("provision").facts["servers"]["desk-1"]["address"])
+    before = [len(client.written) for client in clients]
+    time.sleep(1)
+    assert all(len(client.written) > count for client, count in zip(clients, before, strict=True)), "served by the cloud"
+    assert _lost(city, clients, there) == set()
+    assert story.run("rollback", DESK, "--reason", "the department asks", "--direct", seconds=300) == 0, story.said()
+    assert engine.wait(300) == 4, story.said()
+    assert (story.row.ending, story.row.live) == ("rolled_back_after_cutover", "source")
+    time.sleep(1)
+    assert _lost(city, clients, city.source_database(DESK).address) == set()
+    measured = [m for m in story.session.decisions.measurements(story.row.id) if m.kind == "cutover"]
+    assert [m.direction for m in measured] == ["forward", "back"]
+    for each in measured:
+        assert each.detail["ended_connections"] >= len(clients), "foretold and counted"
+        assert each.failed_requests <= each.budget_failed, "no error but those"
+    assert all(len(client.failed) <= 2 + sum(m.detail["attempts"] - 1 for m in measured) for client in clients), [c.failed for c in clients]
+
+
+@pytest.mark.long
+def test_it_is_accepted_and_the_engine_killed_at_the_decision_loses_nothing(story: Story, clients: list[Client], city: City) -> None:
+    story.accepting = True
+    engine = story.start("migrate", "--system", DESK, "--direct", "--wait")
+    wait_until("the second migration began", lambda: story.row.state != "ended", 120)
+    wait_until("the guard decides", lambda: [e for e in story.record("deciding") if e["attempt"].startswith(story.row.id)], 400, every=0.002)
+    story.kill(engine)
+    assert story.run("resume", DESK, "--direct", "--wait") == 0, story.said()
+    assert (story.row.ending, story.row.live) == ("accepted", "target")
+    there = str(story.step("provision").facts["servers"]["desk-1"]["address"])
+    before = [len(client.written) for client in clients]
+    time.sleep(1)
+    assert all(len(client.written) > count for client, count in zip(clients, before, strict=True))
+    assert _lost(city, clients, there) == set()
+    with pytest.raises(pymysql.err.OperationalError):  # the old side stays closed
+        mariadb.connect(city.source_database(DESK), admin=False)
