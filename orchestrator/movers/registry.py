@@ -18,6 +18,8 @@ DATABASES = {"postgresql": "postgresql", "mariadb": "mariadb"}
 """Engine as the inventory names it → kind of mover. What is not here is vendor-run: MySQL too, which was never run."""
 RUN = {"mariadb": ("10.11",)}
 """Engine → the versions that its mover was run on, where another one is not its business: a database that says so is vendor-run."""
+ALONE = ("mariadb",)
+"""Kinds of which a system has one database at most: each moves a server with all that is on it."""
 SUPERUSER = {"postgresql": "postgres", "mariadb": "root"}
 """Kind of mover → the account of a host that its server lets in over its socket without a password."""
 

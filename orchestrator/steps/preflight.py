@@ -56,7 +56,28 @@ def find_inventory_problems(ctx: Context) -> list[Finding]:
             message = say("steps.no_mover", name=database.name, engine=database.engine)
             remedy = say("steps.vendor_run_remedy")
             findings.append(_finding(ctx, "vendor-run", message, remedy))
-    return findings + _services(ctx) + _cron_files(ctx) + _references(ctx) + _standing_servers(ctx)
+    return findings + _never_together(ctx) + _services(ctx) + _cron_files(ctx) + _references(ctx) + _standing_servers(ctx)
+
+
+def _never_together(ctx: Context) -> list[Finding]:
+    """What a system was never switched with."""
+    if ctx.verdict.strategy != "cloud_deployment":
+        return []
+    by_kind: dict[str, tuple[str, ...]] = {}
+    for database in registry.movable_databases(ctx.system):
+        kind = registry.DATABASES[database.engine]
+        by_kind[kind] = (*by_kind.get(kind, ()), database.name)
+    kinds = sorted(by_kind)
+    found = []
+    if len(kinds) > 1:
+        message = say("steps.kinds_together", kinds=tuple(kinds), names=sum(by_kind.values(), ()))
+        found.append(_finding(ctx, "kinds-together", message, say("steps.list_as_two")))
+    found += [
+        _finding(ctx, "servers-together", say("steps.servers_together", kind=kind, names=names), say("steps.list_as_two"))
+        for kind, names in by_kind.items()
+        if kind in registry.ALONE and len(names) > 1
+    ]
+    return found
 
 
 def _standing_servers(ctx: Context) -> list[Finding]:

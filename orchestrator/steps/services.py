@@ -311,6 +311,8 @@ def _live(ctx: Context) -> Observed:
     if not ctx.world.targets:
         return Observed.NOT_DONE
     good = list(_good(ctx))
+    if not good:
+        return Observed.NOTHING
     return Observed.DONE if all(good) else Observed.UNCLEAR if any(good) else Observed.NOT_DONE
 
 

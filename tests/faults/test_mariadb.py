@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pymysql
 import pytest
@@ -131,12 +132,22 @@ def _numbers_at(city: City, host: str) -> set[int]:
         return {int(row[0]) for row in cursor.fetchall()}
 
 
+def _told(measured: Any) -> str:
+    detail = measured.detail
+    return (
+        f"{measured.direction}: gap {measured.longest_gap_ms:.0f} ms, {measured.failed_requests} of {measured.requests} failed,"
+        f" {detail['ended_connections']} connections ended, {detail['attempts']} attempts, {detail['timings_ms']}"
+    )
+
+
 def _lost(city: City, clients: list[Client], host: str) -> set[int]:
     acknowledged = {number for client in clients for number in list(client.written)}
     return acknowledged - _numbers_at(city, host)
 
 
-def test_it_goes_back_after_the_switch_with_what_was_written_on_the_cloud(story: Story, clients: list[Client], city: City) -> None:
+def test_it_goes_back_after_the_switch_with_what_was_written_on_the_cloud(
+    story: Story, clients: list[Client], city: City, capsys: pytest.CaptureFixture[str]
+) -> None:
     engine = story.start("migrate", "--system", DESK, "--direct", "--wait")
     story.until_step("trial_run")
     there = str(story.step("provision").facts["servers"]["desk-1"]["address"])
@@ -154,6 +165,8 @@ def test_it_goes_back_after_the_switch_with_what_was_written_on_the_cloud(story:
     for each in measured:
         assert each.detail["ended_connections"] >= len(clients), "foretold and counted"
         assert each.failed_requests <= each.budget_failed, "no error but those"
+    with capsys.disabled():
+        print(*(_told(each) for each in measured), f"{sum(len(c.written) for c in clients)} writes, 0 lost", sep="\n  ")
     assert all(len(client.failed) <= 2 + sum(m.detail["attempts"] - 1 for m in measured) for client in clients), [c.failed for c in clients]
 
 

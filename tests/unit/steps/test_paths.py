@@ -43,7 +43,18 @@ def test_a_second_database_of_the_same_server_opens_nothing_twice() -> None:
     assert ways(databases=[DATABASE, {**DATABASE, "name": "archive"}]) == ways(databases=[DATABASE])
 
 
-@pytest.mark.parametrize("engine", ["oracle", "dm"])
+def test_a_mariadb_is_reached_by_the_ports_that_hold_its_connections() -> None:
+    held = {"runtime_port": 9999, "folder": "/var/lib/hold", "ports": {"register": 3307}}
+    sites = SITES.model_dump(mode="json")
+    for each, network in zip(sites["sites"], ("1", "2"), strict=True):
+        each["tcp"] = {"host": f"gw-{network}", "address": f"10.{network}.0.8"} | held
+    assert ways(Sites.model_validate(sites), databases=[{**DATABASE, "engine": "mariadb", "port": 3306}]) == [
+        "old db: in 10.1.0.2 3306", "gateway gw-1: in 10.1.0.8 3306", "gateway gw-2: in 10.2.0.8 3306",
+        "old db: out 10.1.0.2 3306", "gateway gw-2: out 10.2.0.8 3307",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("engine", ["oracle", "dm", "mysql"])
 def test_what_its_vendor_moves_is_opened_by_its_people(engine: str) -> None:
     assert ways(databases=[{**DATABASE, "engine": engine}]) == []
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.models import FileTree, HealthCheck, Service, System
+from orchestrator.models import Database, FileTree, HealthCheck, Service, System
 from orchestrator.steps import citizens
 from orchestrator.steps.preflight import find_inventory_problems
 from tests.support.demo_city import demo_city
@@ -57,6 +57,27 @@ def test_jobs_of_cron_are_held_only_where_systemd_runs() -> None:
     jobs = Service(name="jobs", host=hosts[0].name, cron="/etc/cron.d/office", singleton=True)
     findings = find_inventory_problems(context(system.model_copy(update={"hosts": hosts, "services": (jobs,)})))
     assert "cron-without-systemd" in [finding.code for finding in findings]
+
+
+def database(name: str, engine: str, version: str | None = None) -> Database:
+    return Database(name=name, engine=engine, version=version, host="app")
+
+
+@pytest.mark.parametrize(
+    ("databases", "codes"),
+    [
+        ([database("a", "mariadb")], []),
+        ([database("a", "mariadb"), database("b", "mariadb", "10.11.6")], ["servers-together"]),
+        ([database("a", "postgresql"), database("b", "postgresql")], []),
+        ([database("a", "postgresql"), database("b", "mariadb")], ["kinds-together"]),
+    ],
+    ids=["one", "two of a kind that moves whole servers", "two of one server", "two kinds"],
+)
+def test_what_was_never_switched_together_is_refused_by_name(databases: list[Database], codes: list[str]) -> None:
+    found = find_inventory_problems(context(portal(databases=tuple(databases))))
+    named = [finding for finding in found if finding.code.endswith("-together")]
+    assert [finding.code for finding in named] == codes
+    assert all("b" in finding.message for finding in named)
 
 
 @pytest.fixture
