@@ -25,7 +25,7 @@ class MariadbCitizen:
         self._statement = fill("UPDATE {} SET n = n + 1 WHERE id = %s", [schema, "probe"])
         self._row = number + 1
         self._connection = pymysql.connect(
-            host=host, port=port, user=user, password=password, autocommit=True, connect_timeout=CONNECT_SECONDS
+            host=host, port=port, user=user, password=password.encode(), autocommit=True, connect_timeout=CONNECT_SECONDS
         )
 
     def ask(self) -> None:

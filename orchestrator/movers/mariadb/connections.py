@@ -110,7 +110,7 @@ def open_connection(*, host: str, port: int, user: str, password: str) -> Connec
     where = f"{host}:{port}"
     try:
         raw: Raw[Any] = pymysql.connect(
-            host=host, port=port, user=user, password=password, charset="utf8mb4", autocommit=True,
+            host=host, port=port, user=user, password=password.encode(), charset="utf8mb4", autocommit=True,
             connect_timeout=CONNECT_SECONDS,
         )  # fmt: skip
     except (pymysql.err.OperationalError, pymysql.err.InterfaceError, OSError) as error:

@@ -1,0 +1,143 @@
+"""What a MariaDB source lacks is shown, made and taken back, on a real server that nobody prepared: the account, one file of settings."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pymysql
+import pytest
+
+from orchestrator.embedded import mariadb
+from orchestrator.errors import ToolError
+from orchestrator.movers.mariadb import source_server
+from orchestrator.movers.mariadb.source_server import MariadbSource
+from orchestrator.movers.source import Wanted
+from orchestrator.tools import programs, unprivileged
+from orchestrator.tools.ssh import Completed
+
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
+PASSWORD = "p'a\\ss $(x) 汉"
+ADDRESS = f"127.{60 + os.getpid() % 40}.{os.getpid() // 40 % 250}.33"
+WANTED = Wanted(role="it's_engine", password=PASSWORD, listen=ADDRESS, lines=())
+
+
+class Here:
+    """This machine as a host: argv lists, as over SSH."""
+
+    name = "here"
+
+    def __init__(self, socket: Path) -> None:
+        self.environment = {**os.environ, "MYSQL_UNIX_PORT": str(socket), "PATH": f"{programs.find('mariadb').parent}:{os.environ['PATH']}"}
+
+    def run(self, argv: Sequence[str], timeout: float = 60, input: bytes | None = None, *, check: bool = False, **_: Any) -> Completed:
+        done = subprocess.run(list(argv), input=input, capture_output=True, timeout=timeout, env=self.environment, check=False)
+        if check and done.returncode:
+            raise ToolError(done.stderr.decode(), where=self.name, remedy="see the test")
+        return Completed(tuple(argv), done.returncode, done.stdout.decode(), done.stderr.decode(), 0.0, False)
+
+    def read_file(self, path: str) -> bytes:
+        return Path(path).read_bytes()
+
+    def write_file(self, path: str, content: bytes) -> None:
+        Path(path).write_bytes(content)
+
+
+class Server:
+    """As a distribution leaves it: no binary log, server id 1, root by its socket."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.settings = folder, folder / "conf.d"
+        self.settings.mkdir()
+        self.process: subprocess.Popen[bytes] | None = None
+        data, base = folder / "data", mariadb.unpacked()
+        based = [f"--basedir={base}"] if base else []
+        installer = [str(programs.find("mariadb-install-db")), "--no-defaults", *based, f"--datadir={data}", "--skip-test-db", mariadb.ARIA]
+        unprivileged.give(folder)
+        as_normal = "--auth-root-authentication-method=normal"
+        subprocess.run([*unprivileged.prefix(), *installer, as_normal], cwd=folder, check=True, capture_output=True, timeout=120)
+        lines = [
+            "[mariadbd]", f"datadir = {data}", "aria-log-dir-path = .", f"socket = {folder}/s", f"bind-address = {ADDRESS}", "port = 3306",
+            f"log-error = {folder}/log", *([f"basedir = {base}"] if base else []), f"!includedir {self.settings}/", "",
+        ]  # fmt: skip
+        (folder / "my.cnf").write_text("\n".join(lines), "utf-8")
+
+    def start(self) -> None:
+        argv = [*unprivileged.prefix(), str(programs.find("mariadbd")), f"--defaults-file={self.folder / 'my.cnf'}"]
+        self.process = subprocess.Popen(argv, cwd=self.folder / "data", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            try:
+                pymysql.connect(unix_socket=f"{self.folder}/s", user="root").close()
+            except pymysql.err.OperationalError:
+                time.sleep(0.1)
+            else:
+                return
+        raise AssertionError((self.folder / "log").read_text("utf-8", "replace")[-1000:])
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait(60)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    own = Server(tmp_path)
+    own.start()
+    yield own
+    own.stop()
+
+
+def accounts(server: Server) -> list[Any]:
+    with pymysql.connect(unix_socket=f"{server.folder}/s", user="root") as root, root.cursor() as cursor:
+        cursor.execute("SELECT user, host, priv FROM mysql.global_priv ORDER BY 1, 2")
+        return list(cursor.fetchall())
+
+
+def test_a_plain_server_is_prepared_and_taken_back(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source_server, "_FOLDERS", (str(server.settings),))
+    source = MariadbSource(Here(server.folder / "s"), name="records", port=3306, home=str(server.folder / "home"), run_as=[])  # type: ignore[arg-type]
+    before = accounts(server)
+    changes = {change.what: str(change.wanted) for change in source.find_changes(WANTED)}
+    assert {"account it's_engine@%", "log_bin", "binlog_format", "server_id", "gtid_domain_id", "sync_binlog"} <= set(changes)
+    assert changes["binlog_format"] == "ROW"
+    assert not source.is_restart_owed()
+
+    source.prepare(WANTED)
+    assert source.is_restart_owed()
+    assert [change.what for change in source.find_changes(WANTED) if not change.restart] == []
+    source.prepare(WANTED)  # again is fine
+    server.stop()
+    server.start()
+    assert source.find_changes(WANTED) == []
+    assert not source.is_restart_owed()
+    with pymysql.connect(host=ADDRESS, user=WANTED.role, password=PASSWORD.encode()) as engine, engine.cursor() as cursor:
+        cursor.execute("SELECT @@log_bin, @@binlog_format, @@server_id > 1, @@gtid_domain_id > 0")
+        assert cursor.fetchone() == (1, "ROW", 1, 1)
+    assert Path(source.data_directory()) == server.folder / "data"
+
+    assert source.take_back()
+    assert not source.take_back()
+    assert accounts(server) == before
+    assert list(server.settings.iterdir()) == []
+
+
+def test_an_account_that_was_there_is_given_back_as_it_was(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source_server, "_FOLDERS", (str(server.settings),))
+    with pymysql.connect(unix_socket=f"{server.folder}/s", user="root") as root, root.cursor() as cursor:
+        cursor.execute("CREATE USER %s@'%%' IDENTIFIED BY 'another one'", (WANTED.role,))
+        cursor.execute("GRANT SELECT ON mysql.* TO %s@'%%'", (WANTED.role,))
+    source = MariadbSource(Here(server.folder / "s"), name="records", port=3306, home=str(server.folder / "home"), run_as=[])  # type: ignore[arg-type]
+    source.prepare(WANTED)
+    pymysql.connect(host=ADDRESS, user=WANTED.role, password=PASSWORD.encode()).close()
+    assert source.take_back()
+    with pymysql.connect(host=ADDRESS, user=WANTED.role, password="another one") as back, back.cursor() as cursor:
+        cursor.execute("SHOW GRANTS")
+        granted = [row[0] for row in cursor.fetchall()]
+    assert len(granted) == 2
+    assert any("GRANT SELECT ON `mysql`.*" in grant for grant in granted)
