@@ -111,5 +111,8 @@ class DatabaseHolder(Holder, Protocol):
     def find_problems(self) -> list[Words]:
         """What can be seen of its obstacles without writing anything."""
 
+    def find_unready(self) -> list[Words]:
+        """What keeps it from learning its parts. Reads only."""
+
     def learn_user(self, role: str, verifier: str) -> None:
         """Knows an account by this verifier, where it logs accounts in itself."""

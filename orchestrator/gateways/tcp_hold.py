@@ -197,6 +197,19 @@ class TcpHold:
                 found.append(say("gateways.says", where=self.where, error=words_of(error)))
         return found
 
+    def find_unready(self) -> list[Words]:
+        """A port that leads to no word: it stands in somebody's configuration, which we do not write."""
+        found: list[Words] = []
+        for part in self._leads:
+            try:
+                if not self._ports.get(part):
+                    found.append(say("gateways.no_tcp_port", where=self.where, part=part))
+                elif not self._is_followed(part):
+                    found.append(say("gateways.word_unused", where=self.where, name=part, path=self._word(part).path))
+            except (OSError, OrchestratorError, NotFollowed) as error:
+                found.append(say("gateways.says", where=self.where, error=words_of(error)))
+        return found
+
     def _find_problems_of(self, part: str) -> list[Words]:
         if not self._ports.get(part):
             return [say("gateways.no_tcp_port", where=self.where, part=part)]

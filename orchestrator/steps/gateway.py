@@ -8,7 +8,7 @@ from orchestrator.steps import previews
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
 from orchestrator.steps.holders import HELD_BY, find_unheld, opened_gateways
 from orchestrator.steps.parts import parts
-from orchestrator.texts import say
+from orchestrator.texts import Words, say
 
 
 def run(ctx: Context) -> Facts:
@@ -37,7 +37,8 @@ def find_problems(ctx: Context) -> list[Finding]:
 
 
 def find_room_problems(ctx: Context) -> list[Finding]:
-    """For preflight: whether each site names a gateway for every database, and the old room's hold them. Reads only."""
+    """For preflight: whether each site names a gateway for every database, the old room's hold them, and the cloud's could.
+    Reads only."""
     if not ctx.world.movable_databases:
         return []
     unheld = [
@@ -47,11 +48,14 @@ def find_room_problems(ctx: Context) -> list[Finding]:
         )
         for site, database in find_unheld(ctx)
     ]  # fmt: skip
-    try:
-        with opened_gateways(ctx, ctx.world.room, "source") as gateways:
-            found = [problem for gateway in gateways for problem in gateway.find_problems()]
-    except Exception as error:  # noqa: BLE001 - whatever keeps us from asking it is one finding
-        found = [say("steps.gateway_not_asked", said=str(error).strip())]
+    found: list[Words] = []
+    for site in (ctx.world.room, ctx.world.cloud):
+        try:
+            with opened_gateways(ctx, site, "source") as gateways:
+                for gateway in gateways:
+                    found += gateway.find_problems() if site.kind == "room" else gateway.find_unready()
+        except Exception as error:  # noqa: BLE001 - whatever keeps us from asking it is one finding
+            found.append(say("steps.gateway_not_asked", said=str(error).strip()))
     remedy = say("steps.bring_gateway")
     return unheld + [Finding("gateway", "error", problem, remedy, system=ctx.system.id) for problem in found]
 

@@ -129,6 +129,20 @@ def test_whoever_comes_after_a_crash_in_the_hold_waits_too(world: TcpWorld) -> N
     _lead_home(world)
 
 
+def test_a_port_that_leads_to_no_word_is_named_before_anything_is_learned(world: TcpWorld) -> None:
+    holder = world.holder("target")
+    assert holder.find_unready() == []
+    holder.disconnect()
+    nobody = world.holder("target", "nobody")
+    assert "nobody" in str(nobody.find_unready())
+    nobody.disconnect()
+    world.break_reading()
+    holder = world.holder("target")
+    assert "word_unused" in str(holder.find_unready())
+    holder.disconnect()
+    world.mend_reading()
+
+
 def test_without_the_word_nobody_is_led_anywhere(world: TcpWorld) -> None:
     word = world.word("records")
     word.rename(word.with_suffix(".away"))
