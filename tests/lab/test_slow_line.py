@@ -50,7 +50,8 @@ def dropping(lab: Lab, trip: Trip) -> Iterator[None]:
     def watch() -> None:
         while not ending.wait(1.0) and len(trip.dropped_in) < len(COPIES):
             asked = lab.orchestrator("status", "permits", "--json")
-            steps = [row["step"] for row in json.loads(asked.stdout or "[]") if row["step_state"] == "running"]
+            rows = json.loads(asked.stdout) if asked.returncode == 0 else []  # there is no journal before the first step
+            steps = [row["step"] for row in rows if row["step_state"] == "running"]
             for step in steps:
                 if step in COPIES and step not in trip.dropped_in:
                     time.sleep(4.0)  # it has begun to copy
