@@ -22,6 +22,7 @@ _BEGIN, _END = "# begin of orchestrator's hold for ", "# end of orchestrator's h
 _BEFORE = "# before orchestrator's hold for "
 _NO_END = "# orchestrator's hold: the line before this one had no end"
 _SECTION = re.compile(rf"^\s*({'|'.join(SECTIONS)})\b\s*(\S*)")
+_CONDITION = re.compile(r"^\s*\.(if|elif|else)\b")
 SHARED = "*"
 """The name of what every hold in a file needs once: the Lua, and the option that makes a reload harmless."""
 IDLE_OPTION = "option idle-close-on-response"
@@ -128,6 +129,8 @@ def find_inability(text: str, backends: Sequence[str], version: tuple[int, int])
     text = remove_all(text)
     sections = read_sections(text)
     found: list[Words] = []
+    if any(_CONDITION.match(line) for line in text.splitlines()):
+        found.append(say("gateways.hold_conditional"))
     if version < (2, 6):
         found.append(say("gateways.hold_version", version=f"{version[0]}.{version[1]}"))
     for backend in backends:
@@ -244,6 +247,9 @@ def _copy_server(words: list[str], way: str, servers: Mapping[str, tuple[str, in
     if way == "new" and name in servers:
         host, port = servers[name]
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        if "track" in options:  # its health is another's: that of the old side
+            options = [*_drop(options, "track"), "check"]
+        options = _drop(options, "addr")  # where the old one is asked how it is
     if tracked and "track" not in options and (checked or "check" in options):
         options = [word for word in options if word not in ("check", "agent-check")]
         options += ["no-check", "track", f"{tracked}/{name}"]

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from orchestrator.errors import ToolError, words_of
 from orchestrator.gateways import http_hold_files as files
 from orchestrator.gateways.haproxy import Runtime, find_program
-from orchestrator.gateways.haproxy_entry import addresses_of
+from orchestrator.gateways.haproxy_entry import SUCCESSOR, addresses_of
+from orchestrator.gateways.haproxy_files import replace_server
 from orchestrator.gateways.hold_word import LUA, WordFile
 from orchestrator.gateways.holder import NotFollowed, Place
 from orchestrator.gateways.shell import Shell, read_file, write_file
@@ -186,6 +187,26 @@ class HoldInstaller:
             self._write(text, bare)
             self._reload()
             text = bare
+        self._remove_word(layout, text)
+
+    def settle(self) -> None:
+        """For good: the configuration leads to the new side as anybody would have written it, and the hold goes out. Nothing to do is
+        fine. Raises NotFollowed while requests do not go there by the word."""
+        text = self._read()
+        layout = self.find_layout(text)
+        if files.has_hold(text, self._system):
+            answer = self._runtime.command(f"hold show {layout.seen}")
+            if not answer.startswith("word=new "):
+                raise NotFollowed(say("gateways.hold_in_use", where=self.where, word=answer.split()[0].removeprefix("word=")))
+            led = files.remove(text, self._system)
+            for backend, servers in layout.places.items():
+                for server, (host, port) in servers.items():
+                    led = replace_server(led, backend, server, server + SUCCESSOR, host, port)
+            self._write(text, led)
+            self._reload()
+        self._remove_word(layout, self._read())
+
+    def _remove_word(self, layout: Layout, text: str) -> None:
         WordFile(self._shell, layout.word).remove()
         if layout.lua not in text:
             self._shell.run(f"rm -f {shlex.quote(layout.lua)}")

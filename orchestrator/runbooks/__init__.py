@@ -62,6 +62,7 @@ _TO_ACCEPTANCE: tuple[Step, ...] = (
     finish.UNCHANGED,
     gates.FINAL,
     finish.END_WAY_BACK,  # the point of no return
+    hold.RELEASE,
     finish.CATALOGUE,
 )
 

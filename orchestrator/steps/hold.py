@@ -170,6 +170,26 @@ def undo(ctx: Context) -> None:
         raise StepFailed(words_of(error), where="entry", remedy=say("steps.mend_entry")) from error
 
 
+def release(ctx: Context) -> Facts:
+    """ONE_WAY: the entry leads to the new instances by its own configuration, and nothing of the hold is left there."""
+    if not is_held(ctx):
+        return {"released": False}
+    try:
+        with _installer(ctx) as installer:
+            installer.settle()
+    except (NotFollowed, OSError) as error:
+        raise StepFailed(words_of(error), where="entry", remedy=say("steps.mend_entry")) from error
+    return {"released": True}
+
+
+def is_released(ctx: Context) -> Observed:
+    """The entry's configuration."""
+    if not is_held(ctx):
+        return Observed.NOTHING
+    with _installer(ctx) as installer:
+        return Observed.NOT_DONE if installer.is_begun() else Observed.DONE
+
+
 def _entry(ctx: Context) -> Entry:
     assert ctx.sites.entry is not None  # noqa: S101 - the caller asked is_wanted
     return ctx.sites.entry
@@ -353,4 +373,10 @@ STEP = Step(
     observe=observe,
     undo_source=undo,
     preview=previews.planned(say("steps.how_hold")),
+)
+RELEASE = Step(
+    id="release_hold",
+    effect=Effect.ONE_WAY,
+    run=release,
+    observe=is_released,
 )

@@ -59,7 +59,7 @@ class Tree:
         self.links = {}
 
     def at(self, name):
-        return self.path if name == "." else os.path.join(self.path, name)
+        return self.path + "/" if name == "." else os.path.join(self.path, name)  # a tree may be reached by a link
 
     def has(self, name):
         """Whether a name is part of it."""

@@ -328,3 +328,25 @@ def test_it_goes_out_byte_for_byte_under_load(world: World) -> None:
     assert b"orchestrator" not in without
     assert world.config.read_bytes() == with_hold
     assert len(load.answers("POST")) > len(load.failed)
+
+
+def test_after_acceptance_the_entry_leads_there_by_itself_and_nobody_notices(entry: World) -> None:
+    """The last one: the entry is left so."""
+    forward = entry.holder("target")
+    forward.pause()
+    forward.prove()
+    forward.switch_and_resume()
+    forward.disconnect()
+    installer = entry.installer()
+    for side in entry.sides.values():
+        side.writes.clear()
+    with Load(entry) as load:
+        installer.settle()
+        installer.settle()
+    installer.disconnect()
+    assert load.failed == []
+    assert set(load.answers("POST")) == set(load.answers("GET")) == {"target"}
+    text = entry.config.read_text("utf-8")
+    assert "orchestrator's hold" not in text
+    assert not Path(entry.layout.word).exists()
+    assert not Path(entry.layout.lua).exists()

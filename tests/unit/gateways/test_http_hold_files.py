@@ -148,6 +148,15 @@ def test_who_was_not_marked_is_refused(lua: str) -> None:
         assert all("hold_way" in line for line in left[defaults:]), name
 
 
+def test_the_new_side_is_asked_for_its_own_health(lua: str) -> None:
+    text = CONFIGS["by default"].replace("check inter 200ms weight 7", "track be_other/x").replace("cookie b id 12", "addr 127.0.0.9 port 9")
+    prepared, _ = _install(text, lua)
+    new = prepared.partition("backend be_portal.or-new\n")[2].partition("backend ")[0]
+    assert [line.strip() for line in new.splitlines() if "server office" in line] == [
+        "server office-1 127.0.0.2:8081 check", "server office-2 127.0.0.2:8082 check port 9",
+    ]  # fmt: skip
+
+
 REFUSED = {
     "hold_listen": _HEAD + "listen be_portal\n    bind 127.0.0.1:1\n    server office-1 127.0.0.1:8081\n",
     "hold_mode": _HEAD + "frontend web\n    mode tcp\n    bind :1\n    default_backend be_portal\nbackend be_portal\n    mode tcp\n",
@@ -155,6 +164,7 @@ REFUSED = {
     "hold_dynamic": _HEAD + "frontend web\n    bind :1\n    use_backend %[path,map(/x)]\n    default_backend be_portal\nbackend be_portal\n",
     "hold_allow": _HEAD + "frontend web\n    bind :1\n    http-request allow if TRUE\n    default_backend be_portal\nbackend be_portal\n",
     "hold_h2": _HEAD + "frontend web\n    bind :1 ssl crt /x alpn h2,http/1.1\n    default_backend be_portal\nbackend be_portal\n",
+    "hold_conditional": _HEAD + ".if defined(X)\nfrontend web\n    bind :1\n    default_backend be_portal\n.endif\nbackend be_portal\n",
     "hold_unled": _HEAD + "frontend web\n    bind :1\n    default_backend other\nbackend other\nbackend be_portal\n",
 }
 

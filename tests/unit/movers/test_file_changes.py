@@ -226,6 +226,17 @@ def test_what_the_other_side_made_itself_stays(pair: Pair) -> None:
     assert (pair.other / "c/new").read_text() == "new"
 
 
+def test_a_tree_that_is_reached_by_a_link_is_the_folder_behind_it(pair: Pair) -> None:
+    real = pair.folder / "live/elsewhere"
+    pair.live.rename(real)
+    pair.live.symlink_to(real)
+    live, other = pair.watch(since=time.time())
+    (pair.live / "new").write_text("new")
+    real.chmod(0o750)
+    pair.pass_over(live, other)
+    assert _photograph(pair.other) == _photograph(real)
+
+
 def test_a_single_file_is_watched_alone(pair: Pair) -> None:
     (pair.live / "settings.ini").write_text("a = 1")
     live, other = pair.watch(only=["settings.ini"])
