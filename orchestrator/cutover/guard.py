@@ -22,7 +22,7 @@ from typing import Any
 
 from orchestrator.cutover import opening, probe
 from orchestrator.cutover.deadlines import Acts
-from orchestrator.cutover.kinds import make_holder, make_side, stands_first
+from orchestrator.cutover.kinds import make_holder, make_side, passes_itself, stands_first
 from orchestrator.cutover.record import Record
 from orchestrator.cutover.specification import GuardSpec, PartSpec
 from orchestrator.errors import words_of
@@ -161,6 +161,7 @@ class Guard:
 
     def _switch(self) -> str:
         self._stage("stage", self._stage_holders)
+        self._catch_up()
         self._begin = time.monotonic()  # until here nobody was held
         self._stage("pause", self._pause)
         self._stage("close", self._close)
@@ -176,6 +177,14 @@ class Guard:
         opening.open_the_rest(self)
         self._timings["open"] = (time.monotonic() - began) * 1000
         return "switched"
+
+    def _catch_up(self) -> None:
+        """Of parts that flow by markers alone, so that clients wait for what was written in the last moments only."""
+        marker = f"{self.spec.attempt}-ahead"
+        for pair in self.pairs:
+            if passes_itself(pair.spec.live):
+                self.acts.run_within(pair.live, functools.partial(pair.live.mark, marker), LAG_SECONDS * 2)
+                self.acts.run_within(pair.other, functools.partial(pair.other.marked, marker), LAG_SECONDS * 2)
 
     def _see(self) -> tuple[str, Words]:
         """Snapshot mode: nothing is closed or opened; clients go on whatever happens."""

@@ -58,6 +58,11 @@ def make_database_holder(spec: Mapping[str, Any]) -> DatabaseHolder:
     return DATABASE_HOLDERS[spec["kind"]](**_without_kind(spec))
 
 
+def passes_itself(spec: Mapping[str, Any]) -> bool:
+    """Whether a part flows by markers alone: what was written since the one before waits for the next."""
+    return bool(spec["kind"] == files.KIND)
+
+
 def make_citizen(spec: Mapping[str, Any], number: int) -> Citizen:
     """One client; ``number`` tells those of one probe apart. Raises as above."""
     return CITIZENS[spec["kind"]](**_without_kind(spec), number=number)

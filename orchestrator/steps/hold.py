@@ -163,6 +163,8 @@ def undo(ctx: Context) -> None:
     entry = ctx.sites.entry
     if not is_wanted(ctx) or entry is None or entry.ssh is None or entry.config_file is None:
         return
+    if not ctx.facts.get("hold_entry", {"holds": True}).get("holds"):
+        return  # it ended without touching the entry, which may be away
     try:
         with _installer(ctx) as installer:
             installer.uninstall()

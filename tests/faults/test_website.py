@@ -178,6 +178,16 @@ def uploads(city: City) -> Iterator[Uploads]:
         writer.ended.set()
 
 
+def _until_begun(story: Story) -> None:
+    """Another migration, or the first where a test runs alone."""
+
+    def begun() -> bool:
+        rows = story.session.journal.migrations(system=SITE)
+        return bool(rows) and rows[-1].state != "ended"
+
+    wait_until("a migration began", begun, 60)
+
+
 def _quarantines(city: City) -> list[Path]:
     hosts = ("web-1", "web-1-cloud")
     return [folder for host in hosts if (folder := city.host_folder(host) / "var/lib/orchestrator/quarantine").exists()]
@@ -248,7 +258,7 @@ def test_a_guard_that_is_killed_in_the_hold_lets_everybody_go_on(
     """And its engine with it: until `prove` the hold ends by itself, after it writers wait for whoever settles it; then it switches."""
     story.accepting = False
     engine = story.start("migrate", "--system", SITE, "--direct", "--wait", fault_hold=f"{stage}:600000")
-    wait_until("another migration began", lambda: story.row.state != "ended", 60)
+    _until_begun(story)
     before = len(story.record("closing")) if stage != "pause" else 0
     if stage == "pause":
         word = city.host_folder("edge") / f"etc/orchestrator-hold/{SITE}"
@@ -271,7 +281,7 @@ def test_it_is_accepted_on_the_cloud_and_the_engine_killed_at_the_decision_chang
 ) -> None:
     story.accepting = True
     engine = story.start("migrate", "--system", SITE, "--direct", "--wait")
-    wait_until("the second migration began", lambda: story.row.state != "ended", 60)
+    _until_begun(story)
     story.until_step("cutover", "done")
     story.kill(engine)
     assert story.run("resume", SITE, "--direct", "--wait") == 0, story.said()

@@ -217,6 +217,17 @@ def is_same(path, status):
     return (other.st_dev, other.st_ino) == (status.st_dev, status.st_ino)
 
 
+def change_times(tree, names):
+    """Any change of an entry, its rights included, is a new one."""
+    found = {}
+    for name in names:
+        try:
+            found[name] = os.lstat(tree.at(name)).st_ctime_ns
+        except OSError:
+            continue
+    return found
+
+
 def name_of(number, table):
     try:
         return table(number)[0]
@@ -298,10 +309,11 @@ class Host:
             for name in tree.folders:
                 if os.path.isdir(tree.at(name)):
                     folders[name] = sorted(os.listdir(tree.at(name)))
-            before = describe(tree, there)
+            before = change_times(tree, there)
+            entries = describe(tree, there)
             archive = base64.b64encode(self.pack(tree, there)).decode() if there else ""
-            after = describe(tree, there)
-            still = {name: entry for name, entry in after.items() if before.get(name) == entry}
+            after = change_times(tree, there)
+            still = {name: entry for name, entry in entries.items() if name in after and before.get(name) == after[name]}
             packed.append({"entries": still, "gone": gone, "folders": folders, "archive": archive, "linked": find_linked(tree, there), "moving": sorted(set(there) - set(still))})
         for tree, given in zip(self.trees, packed):
             tree.changed.clear()
