@@ -62,7 +62,7 @@ def prepare(part: Part, hands: Hands) -> Facts:
     while True:
         try:
             return _prepare(part, hands, patience, line)
-        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        except (psycopg.OperationalError, psycopg.InterfaceError, StepFailed) as error:
             line.wait(error, patience)
 
 
@@ -77,10 +77,10 @@ class _Line:
     def reached(self) -> None:
         self._was_there, self._lost_at = True, 0.0
 
-    def wait(self, error: psycopg.Error, patience: Patience) -> None:
+    def wait(self, error: Exception, patience: Patience) -> None:
         """A moment, for what was there and is lost. Raises the error itself where nobody was ever let in, or the server says something
         else; StepFailed past the limit."""
-        if not self._was_there or not _is_lost(error):
+        if not self._was_there or not _is_lost(error.__cause__ if isinstance(error, StepFailed) else error):
             raise error
         if not self._lost_at:
             self._lost_at = time.monotonic()
@@ -91,7 +91,9 @@ class _Line:
         patience.sleep(2.0, self._name)
 
 
-def _is_lost(error: psycopg.Error) -> bool:
+def _is_lost(error: BaseException | None) -> bool:
+    if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        return False
     return error.sqlstate is None or error.sqlstate.startswith("08") or error.sqlstate in ("57P01", "57P02", "57P03")
 
 
