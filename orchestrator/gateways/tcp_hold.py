@@ -222,7 +222,7 @@ class TcpHold:
             path, word = self._word(name).path, self._word(name).read()
             shown = self._show(name)[0]
             if word is None or shown != str(word) or self._ask_places(name) != self._read_places(name):
-                found.append(say("gateways.reads_not", where=self.where, file=path))
+                found.append(say("gateways.word_unread", where=self.where, path=path))
             elif word.holds:
                 found.append(say("gateways.word_holds", where=self.where, path=path, word=str(word)))
             elif not self._is_followed(name):
@@ -257,7 +257,7 @@ class TcpHold:
         path = shlex.quote(self._places_path(name))
         self._shell.run(f"umask 022; printf %s {text} > {path} && sync {path}")
         if self._show(name)[0] != "old" or not _same(self._ask_places(name).get("old"), place):
-            raise NotFollowed(say("gateways.reads_not", where=self.where, file=word.path))
+            raise NotFollowed(say("gateways.word_unread", where=self.where, path=word.path))
 
     def unlearn(self, name: str) -> None:
         if name not in self._list_files():
@@ -282,7 +282,7 @@ class TcpHold:
             write_file(self._shell, path, former, new)
             self._former.setdefault(name, former)
             if not _same(self._ask_places(name).get("new"), places["new"]):
-                raise NotFollowed(say("gateways.reads_not", where=self.where, file=path))
+                raise NotFollowed(say("gateways.word_unread", where=self.where, path=path))
         self._is_staged = True
 
     def unstage(self) -> None:
