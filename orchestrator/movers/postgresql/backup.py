@@ -17,12 +17,24 @@ from psycopg import sql
 
 from orchestrator.errors import StepFailed, ToolError, words_of
 from orchestrator.movers.contract import Facts, Hands, Part
-from orchestrator.movers.postgresql import comparison, derived, dumps, fingerprint, functions, records, roles, settings_kept
+from orchestrator.movers.postgresql import (
+    beginnings,
+    comparison,
+    derived,
+    dumps,
+    fingerprint,
+    functions,
+    records,
+    roles,
+    settings_kept,
+)
 from orchestrator.movers.postgresql import target as target_side
 from orchestrator.movers.postgresql.connections import Connection, scalar
 from orchestrator.movers.postgresql.dump_progress import DumpProgress
 from orchestrator.movers.postgresql.fingerprint import Change
+from orchestrator.movers.postgresql.names import Names
 from orchestrator.movers.postgresql.reach import connect, dsn_of, names_of
+from orchestrator.movers.postgresql.relations import carried_tables
 from orchestrator.movers.postgresql.settings_kept import Setting
 from orchestrator.movers.postgresql.waiting import Patience
 from orchestrator.texts import Words, kept, say
@@ -33,9 +45,12 @@ _OF_THE_CLUSTER = re.compile(r"^(database$|setting |role |membership |publicatio
 # pg_dump says nothing of foreign keys whose triggers a superuser disabled
 _NOT_IN_A_DUMP = ("not enforced as usual",)
 _CAUSE = re.compile(r"(?:ERROR|FATAL|错误|致命错误):\s+(.*)")
-_OF_A_CHECK = re.compile("violates check constraint|检查约束")
-_MEND_TARGET = say("postgresql.mend_target_untouched")
-_MEND_CHECK = say("postgresql.mend_check")
+_MENDS = {
+    re.compile("violates check constraint|检查约束"): say("postgresql.mend_check"),
+    re.compile("violates foreign key constraint|外键约束"): say("postgresql.mend_foreign_key"),
+    re.compile(""): say("postgresql.mend_target_untouched"),
+}
+"""By what a program said, the first that fits."""
 
 
 def back_up(part: Part, hands: Hands) -> Facts:
@@ -50,6 +65,7 @@ def back_up(part: Part, hands: Hands) -> Facts:
         snapshot = str(scalar(holder, "SELECT pg_export_snapshot()"))
         size = _dump(part, hands, folder, snapshot, holder, source)
         expected = comparison.checksums(source, names, part.role, snapshot)
+        emptied = _emptied_since(holder, source, names)
         definitions = fingerprint.read(holder, names)
         holder.execute("COMMIT")
         carried = _make_copy(part, source)
@@ -57,8 +73,14 @@ def back_up(part: Part, hands: Hands) -> Facts:
             _restore(part, hands, folder, source, copy)
             derived.refresh_views(source, copy, names, Patience(say=hands.say, should_stop=hands.should_stop))
             _let_rehearse(part, source, copy, carried)
-            differ = comparison.differences(expected, comparison.checksums(copy, names, part.role))
+            restored = comparison.checksums(copy, names, part.role)
+            for name in emptied:
+                expected.pop(name, None)
+                restored.pop(name, None)
+            differ = comparison.differences(expected, restored)
             differ += [change.says for change in _changes(definitions, fingerprint.take(copy, names))]
+    if emptied:
+        hands.say(str(say("postgresql.emptied_meanwhile", name=part.name, tables=tuple(emptied))))
     if differ:
         raise StepFailed(
             say("postgresql.backup_differs", count=len(differ), some=tuple(differ[:SHOWN])),
@@ -67,6 +89,14 @@ def back_up(part: Part, hands: Hands) -> Facts:
         )
     rows = sum(table.rows for table in expected.values())
     return {"bytes": size, "tables": len(expected), "rows": rows, "folder": str(folder), "snapshot": snapshot, "state": f"snapshot {snapshot}"}
+
+
+def _emptied_since(holder: Connection, source: Connection, names: Names) -> list[str]:
+    """Tables that somebody truncated since the snapshot: a snapshot does not see what stood in them, so there is nothing to
+    compare with. ``holder`` holds the snapshot, ``source`` sees what is now."""
+    files = "SELECT oid, relfilenode FROM pg_class WHERE relkind = 'r'"
+    then, now = (dict(connection.execute(files).fetchall()) for connection in (holder, source))
+    return [str(table) for table in carried_tables(source, names) if now.get(table.oid) != then.get(table.oid)]
 
 
 def _dump(part: Part, hands: Hands, folder: Path, snapshot: str, holder: Connection, source: Connection) -> int:
@@ -121,6 +151,7 @@ def _restore(part: Part, hands: Hands, folder: Path, source: Connection, copy: C
     try:
         dumps.restore(
             folder, dsn_of(part, "target", database=names.rehearsal), hands.register,
+            begun=lambda: beginnings.begin_like(source, copy, names),
             extended=lambda: functions.carry_altered_members(source, copy),
             between=lambda: functions.hold_functions(copy, names, functions.path_of(source, part.role), like=source),
             asked=DumpProgress(source, copy, "restore", hands.progress),
@@ -132,7 +163,7 @@ def _restore(part: Part, hands: Hands, folder: Path, source: Connection, copy: C
         raise StepFailed(
             say("postgresql.no_restore", name=part.name, why=_cause(error)),
             where=part.name,
-            remedy=_MEND_CHECK if _OF_A_CHECK.search(kept(error.says)) else _MEND_TARGET,
+            remedy=next(mend for pattern, mend in _MENDS.items() if pattern.search(kept(error.says))),
         ) from error
 
 

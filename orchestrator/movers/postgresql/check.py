@@ -6,6 +6,7 @@ only with what is there to be asked.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 
 import psycopg
@@ -139,7 +140,12 @@ def _ask(part: Part, connection: Connection, side: str, questions: Iterable[Ques
     values = {"ours": names_of(part).schema, "role": part.role}
     found = []
     for question in questions:
-        for row in connection.execute(question.query, values).fetchall():
+        rows = connection.execute(question.query, values).fetchall()
+        if rows and question.lasting:
+            time.sleep(question.lasting)
+            still = connection.execute(question.query, values).fetchall()
+            rows = [row for row in rows if row in still]
+        for row in rows:
             sentence = question.says(*map(str, row))
             text = sentence if side == "source" else say("postgresql.on_side", side=side_name(side), said=sentence)
             found.append(_finding(part, question.code, question.severity, text, question.mend))

@@ -47,21 +47,24 @@ def dump(
 
 
 def restore(
-    folder: Path, target: str, register: Register, *, extended: Callable[[], object], between: Callable[[], object],
-    asked: Callable[[], bool] | None = None, jobs: int = 2, limit: float = 6 * 3600,
+    folder: Path, target: str, register: Register, *, begun: Callable[[], object], extended: Callable[[], object],
+    between: Callable[[], object], asked: Callable[[], bool] | None = None, jobs: int = 2, limit: float = 6 * 3600,
 ) -> None:  # fmt: skip
-    """Restores a directory dump into an empty database, owners and rights as they were. ``extended``: called when extensions
-    stand, and no table yet; ``between``: when tables and functions stand, and no row or index yet. Materialized views stay
+    """Restores a directory dump into an empty database, owners and rights as they were. ``begun``: called when schemas
+    stand, and nothing in them; ``extended``: when extensions stand, and no table yet; ``between``: when tables and functions stand, and no row or index yet. Materialized views stay
     unfilled. ``asked`` as for a dump. Raises ToolError on any error."""
     env = environment(target, PGOPTIONS=_NOT_LOGGED)
     program = programs.find("pg_restore")
     listed = process.run([program, "-l", folder], label="pg_restore -l", limit=300, register=register, max_output=1 << 28)
     listing = folder.with_suffix(".list")
     # a function inside a materialized view looks for its tables by its owner's search_path, and pg_restore has none
-    first, rest = split_list(line for line in listed.stdout.splitlines() if " MATERIALIZED VIEW DATA " not in line)
+    schemas, extensions, rest = split_list(line for line in listed.stdout.splitlines() if " MATERIALIZED VIEW DATA " not in line)
     # with data and post-data in one run several workers set a check of a domain that is NOT VALID before its rows are there
     command: list[str | Path]
-    for section, entries, then in (("", first, extended), ("pre-data", rest, between), ("data", rest, None), ("post-data", rest, None)):
+    for section, entries, then in (
+        ("", schemas, begun), ("", extensions, extended),
+        ("pre-data", rest, between), ("data", rest, None), ("post-data", rest, None),
+    ):  # fmt: skip
         listing.write_text("\n".join(entries) + "\n", encoding="utf-8")
         only = [f"--section={section}"] if section else []
         several = ["-j", str(jobs)] if section in ("data", "post-data") else []

@@ -43,6 +43,10 @@ WHERE locktype = 'object' AND classid = 'pg_database'::regclass AND granted AND 
 """
 
 
+PREPARED_SECONDS = 1.0
+"""A transaction prepared for longer waits for somebody."""
+
+
 class SlotWaits(Exception):
     """The slot was not made in time; it says for whom it waited."""
 
@@ -135,11 +139,17 @@ def slot_obstacles(connection: Connection, slot: str) -> list[Words]:
 
 
 def prepared_transactions(connection: Connection, where: str) -> list[Words]:
-    """Transactions prepared and left open, named; ``where`` is a condition of ours."""
-    rows = connection.execute(
+    """Transactions prepared and left open, named; ``where`` is a condition of ours. An application that commits in two phases
+    always has some under way: only what stays is meant."""
+    query = (
         "SELECT gid, owner::text, database::text, to_char(prepared, 'YYYY-MM-DD HH24:MI:SS')"
         f" FROM (SELECT *, database AS datname FROM pg_prepared_xacts) AS p WHERE {where} ORDER BY prepared"
-    ).fetchall()
+    )
+    rows = connection.execute(query).fetchall()
+    if rows:
+        time.sleep(PREPARED_SECONDS)
+        still = connection.execute(query).fetchall()
+        rows = [row for row in rows if row in still]
     return [
         say("postgresql.prepared", gid=gid, owner=owner, database=database, since=since)
         for gid, owner, database, since in rows

@@ -21,11 +21,41 @@ class Question:
     """Given a row's columns, as text."""
     mend: Sentence
     severity: str = "error"
+    lasting: float = 0.0
+    """Seconds: only what is still there after them is meant."""
 
 
 _OUR_SESSION = "(a.application_name LIKE 'orchestrator%%' OR a.pid = pg_backend_pid())"
 _WHO = "a.pid, coalesce(a.usename::text, a.backend_type), coalesce(nullif(a.application_name, ''), 'no name')"
 _THIS = "(SELECT oid FROM pg_database WHERE datname = current_database())"
+
+_OF_THE_SYSTEM = " UNION ALL ".join(
+    f"SELECT '{kind} ' || {name} AS what FROM {catalog} o WHERE {prefix}namespace = 'pg_catalog'::regnamespace AND oid >= 16384"
+    f" AND NOT EXISTS (SELECT 1 FROM pg_depend x WHERE x.classid = '{catalog}'::regclass AND x.objid = o.oid AND x.deptype IN ('e', 'i'))"
+    f" {only}"
+    for kind, catalog, prefix, name, only in (
+        ("relation", "pg_class", "rel", "quote_ident(relname)", "AND relkind IN ('r', 'p', 'v', 'm', 'S', 'f')"),
+        ("type", "pg_type", "typ", "quote_ident(typname)", "AND typrelid = 0 AND typcategory <> 'A'"),
+        ("operator", "pg_operator", "opr", "oid::regoperator", ""),
+        ("aggregate", "pg_proc", "pro", "oid::regprocedure", "AND prokind IN ('a', 'w')"),
+        ("collation", "pg_collation", "coll", "quote_ident(collname)", ""),
+    )
+)
+"""What somebody put into the system's own schema; its functions are carried (``beginnings``)."""
+
+_HASHED_BY_NUMBER = """
+WITH RECURSIVE used AS (
+  SELECT format('%%I.%%I', n.nspname, c.relname) AS of, a.attname::text AS column, format_type(a.atttypid, a.atttypmod) AS kind, a.atttypid AS oid
+  FROM pg_partitioned_table p JOIN pg_class c ON c.oid = p.partrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+  JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (p.partattrs::int2[])
+  WHERE p.partstrat = 'h' AND n.nspname <> %(ours)s
+  UNION SELECT u.of, u.column, u.kind, part.oid FROM used u JOIN pg_type t ON t.oid = u.oid CROSS JOIN LATERAL (
+    VALUES (t.typelem), (t.typbasetype)
+    UNION ALL SELECT a.atttypid FROM pg_attribute a WHERE t.typrelid <> 0 AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+    UNION ALL SELECT r.rngsubtype FROM pg_range r WHERE t.oid IN (r.rngtypid, r.rngmultitypid)) AS part (oid) WHERE part.oid <> 0)
+SELECT DISTINCT u.of, u.column, u.kind FROM used u JOIN pg_type t ON t.oid = u.oid WHERE t.typtype = 'e' ORDER BY 1, 2
+"""
+"""An enum's hash is of its object number: on the target the same value belongs into another partition."""
 
 _READ_BY_CHECKS = r"""
 WITH RECURSIVE checks AS (
@@ -73,6 +103,7 @@ EITHER_SIDE: tuple[Question, ...] = (
         "SELECT quote_literal(gid), owner::text, database::text, prepared::timestamp(0)::text FROM pg_prepared_xacts ORDER BY prepared",
         lambda gid, owner, database, since: say("postgresql.left_prepared", gid=gid, owner=owner, database=database, since=since),
         say("postgresql.end_prepared"),
+        lasting=2.0,  # an application that commits in two phases always has one under way
     ),
     Question(
         "wal-level",
@@ -129,6 +160,24 @@ SOURCE: tuple[Question, ...] = (
         " ORDER BY 2, 1",
         lambda column, table, kind: say("postgresql.object_number", column=column, table=table, kind=kind),
         say("postgresql.keep_name"),
+    ),
+    Question(
+        "hash-partition",
+        _HASHED_BY_NUMBER,
+        lambda table, column, kind: say("postgresql.hashed_by_number", table=table, column=column, kind=kind),
+        say("postgresql.partition_by_list"),
+    ),
+    Question(
+        "system-schema",
+        f"SELECT what FROM ({_OF_THE_SYSTEM}) AS o ORDER BY 1",
+        lambda what: say("postgresql.in_system_schema", what=what),
+        say("postgresql.move_to_schema"),
+    ),
+    Question(
+        "plpgsql-missing",
+        "SELECT quote_ident(current_database()) WHERE NOT EXISTS (SELECT 1 FROM pg_language WHERE lanname = 'plpgsql')",
+        lambda database: say("postgresql.no_plpgsql", database=database),
+        say("postgresql.create_plpgsql"),
     ),
     Question(
         "check-reads-tables",

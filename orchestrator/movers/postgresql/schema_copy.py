@@ -1,7 +1,7 @@
 """The schema, by pg_dump: all of the application's, its publications too, nothing of ours, no subscription of anybody's.
 
 The dump is taken once the freeze is at work, goes through an archive (so that single entries of ours can be left out), and is
-restored in three transactions: schemas and extensions, what else stands by itself, and then indexes, constraints and triggers,
+restored in four transactions: schemas, extensions, what else stands by itself, and then indexes, constraints and triggers,
 which may call functions. What fails is said by object and cause, not in psql's words.
 """
 
@@ -21,7 +21,7 @@ from orchestrator.tools import process, programs
 from orchestrator.tools.process import Register, Stopped
 
 _FAILED = re.compile(r"^psql:[^\n]*:(\d+): (?:ERROR|FATAL|错误|致命错误):\s+(.*)$", re.M)
-_EXTENDS = re.compile(r"^\d+; \d+ \d+ (?:(?:ACL|COMMENT|SECURITY LABEL) - )?(?:SCHEMA|EXTENSION) ")
+_BEGINS = re.compile(r"^\d+; \d+ \d+ (?:(?:ACL|COMMENT|SECURITY LABEL) - )?(SCHEMA|EXTENSION) ")
 _NAMED = re.compile(r"^-- Name: (.*); Type: ([A-Z ]+); Schema: (.*); Owner: ")
 _UNKNOWN_TO_OLDER = ("SET transaction_timeout = 0;",)
 """Lines that a newer pg_dump writes and an older server refuses."""
@@ -71,33 +71,35 @@ def _explain_dump(error: ToolError, names: Names) -> ToolError:
     return error
 
 
-def split_list(lines: Iterable[str]) -> tuple[list[str], list[str]]:
-    """An archive's list in two: schemas and extensions, and everything else. What an extension brought may have to be altered
-    before a table can be made of it. Their grants and comments stay with them: pg_restore counts those to the section of what
-    stands before, and drops them silently where that is not in the list; so the first list, which may begin with one (the rights of
-    the schema public), is to be restored without naming a section."""
-    first: list[str] = []
-    rest: list[str] = []
+def split_list(lines: Iterable[str]) -> tuple[list[str], list[str], list[str]]:
+    """An archive's list in three: schemas, extensions, and everything else. Extensions are made by ours, and what one brought may
+    have to be altered before a table can be made of it. Their grants and comments stay with them: pg_restore counts those to the
+    section of what stands before, and drops them silently where that is not in the list; so the first lists, which may begin with
+    one (the rights of the schema public), are to be restored without naming a section."""
+    lists: dict[str, list[str]] = {"SCHEMA": [], "EXTENSION": [], "": []}
     for line in lines:
-        (first if _EXTENDS.match(line) else rest).append(line)
-    return first, rest
+        begins = _BEGINS.match(line)
+        lists[begins.group(1) if begins else ""].append(line)
+    return lists["SCHEMA"], lists["EXTENSION"], lists[""]
 
 
 def restore_schema(
     archive: Path, target: str, names: Names, register: Register, *, server_version: int,
-    extended: Callable[[], object], between: Callable[[], object], limit: float = 1800,
+    begun: Callable[[], object], extended: Callable[[], object], between: Callable[[], object], limit: float = 1800,
 ) -> None:  # fmt: skip
-    """Makes the archive's schema in an empty database. ``extended``: called when extensions stand, and no table yet;
-    ``between``: when tables and functions stand, and no index yet. Raises StepFailed with object and cause; what is half done
+    """Makes the archive's schema in an empty database. ``begun``: called when schemas stand, and nothing in them; ``extended``:
+    when extensions stand, and no table yet; ``between``: when tables and functions stand, and no index yet. Raises StepFailed with object and cause; what is half done
     is for the caller to drop."""
     listing = archive.with_suffix(".list")
     listed = process.run(
         [programs.find("pg_restore"), "-l", archive], label="pg_restore -l", limit=300, register=register, max_output=1 << 28
     )
-    first, rest = split_list(line for line in listed.stdout.splitlines() if not _is_ours(line, names))
+    schemas, extensions, rest = split_list(line for line in listed.stdout.splitlines() if not _is_ours(line, names))
     script = archive.with_suffix(".sql")
     try:
-        for section, entries, then in (("", first, extended), ("pre-data", rest, between), ("post-data", rest, None)):
+        for section, entries, then in (
+            ("", schemas, begun), ("", extensions, extended), ("pre-data", rest, between), ("post-data", rest, None),
+        ):  # fmt: skip
             listing.write_text("\n".join(entries) + "\n", encoding="utf-8")
             only = [f"--section={section}"] if section else []
             process.run(

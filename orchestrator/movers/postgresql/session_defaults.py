@@ -19,9 +19,18 @@ SEEN_BY_CLIENTS = (
 """Parameters that change what a client reads or may do. None of them needs a restart."""
 
 
+_SET_BY_SERVER = """
+SELECT s.name::text, CASE WHEN s.source IN ('global', 'database', 'user', 'database user', 'client') THEN coalesce((
+    SELECT f.setting FROM pg_file_settings f WHERE lower(f.name) = lower(s.name) AND f.applied ORDER BY f.seqno DESC LIMIT 1
+  ), s.boot_val) ELSE s.reset_val END
+FROM pg_settings s WHERE s.name = ANY(%s)
+"""
+"""What a session finds may be its own account's or database's setting: that is not what the application finds."""
+
+
 def read_defaults(connection: Connection) -> dict[str, str]:
-    """Each parameter as the server sets it. ``connection``: one without options of ours, in a database without settings."""
-    rows = connection.execute("SELECT name::text, reset_val FROM pg_settings WHERE name = ANY(%s)", (list(SEEN_BY_CLIENTS),))
+    """Each parameter as the server sets it, whoever asks. ``connection``: one without options of ours."""
+    rows = connection.execute(_SET_BY_SERVER, (list(SEEN_BY_CLIENTS),))
     return {name: str(value) for name, value in rows.fetchall()}
 
 

@@ -177,6 +177,8 @@ class Look:
     bytes_now: int
     rows_now: int
     errors: int
+    apply_errors: int
+    """How often what was written meanwhile could not be applied."""
 
 
 _MISSING = """
@@ -197,8 +199,9 @@ def tables_missing(target: Connection, name: str) -> list[str]:
 def _look(target: Connection, name: str, sizes: dict[str, int]) -> Look:
     missing = tables_missing(target, name)
     row = target.execute(_UNDER_WAY, (name,)).fetchone() or (0, 0)
-    errors = scalar(target, "SELECT sync_error_count FROM pg_stat_subscription_stats WHERE subname = %s", name)
-    return Look({table: sizes.get(table, 0) for table in missing}, int(row[0]), int(row[1]), int(errors or 0))
+    query = "SELECT sync_error_count, apply_error_count FROM pg_stat_subscription_stats WHERE subname = %s"
+    errors, apply_errors = target.execute(query, (name,)).fetchone() or (0, 0)
+    return Look({table: sizes.get(table, 0) for table in missing}, int(row[0]), int(row[1]), int(errors), int(apply_errors))
 
 
 def table_sizes(source: Connection, names: Names) -> dict[str, int]:
@@ -236,6 +239,12 @@ def wait_in_step(
                 say("postgresql.copy_failed", errors=look.errors, missing=_some(look.missing)),
                 where=names.database,
                 remedy=say("postgresql.target_log"),
+            )
+        if lag is None and look.apply_errors >= _COPY_ERRORS_LIMIT:
+            raise StepFailed(
+                say("postgresql.apply_failed", errors=look.apply_errors, missing=_some(look.missing)),
+                where=names.database,
+                remedy=say("postgresql.apply_log"),
             )
         if seconds > limit:
             raise StepFailed(

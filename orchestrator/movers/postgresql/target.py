@@ -10,8 +10,10 @@ from psycopg import sql
 from orchestrator.errors import Finding, Refused, StepFailed
 from orchestrator.movers.contract import Hands, Part
 from orchestrator.movers.postgresql import (
+    beginnings,
     database_row,
     functions,
+    key_triggers,
     parameter_rights,
     records,
     retention,
@@ -130,10 +132,12 @@ def fill(part: Part, hands: Hands, source: Connection, target: Connection) -> li
         path = functions.path_of(source, part.role)
         schema_copy.restore_schema(
             archive, dsn_of(part, "target"), names, hands.register, server_version=target.info.server_version,
+            begun=lambda: beginnings.begin_like(source, target, names),
             extended=lambda: functions.carry_altered_members(source, target),
             between=lambda: functions.hold_functions(target, names, path, like=source),
         )  # fmt: skip
         row_checks.lift_unvalidated(target, names)
+        key_triggers.disable_like(source, target, names)
         records.remember(target, names, "made", [(READY, "copied")])
     database_row.copy_row(source, target)
     copy_settings(source, target, carried, part)
