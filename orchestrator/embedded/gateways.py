@@ -162,9 +162,12 @@ def entry(name: str, address: str, port: int, servers: Sequence[Server]) -> str:
 def start_haproxy(city: Path, host: str, *, address: str, runtime: int, sections: Sequence[str]) -> None:
     """HAProxy with its runtime API on TCP. Raises ToolError when it does not answer."""
     config = folder_of(city, host) / "etc/haproxy.cfg"
-    lua = config.with_name("hold.lua")
-    lua.write_text(LUA, encoding="utf-8")
-    head = _HAPROXY_HEAD.format(address=address, runtime=runtime, load=_LOAD.format(lua=lua))
+    load = ""
+    if any("lua.hold_connect" in section for section in sections):  # elsewhere the engine brings it, and twice is once too often
+        lua = config.with_name("hold.lua")
+        lua.write_text(LUA, encoding="utf-8")
+        load = _LOAD.format(lua=lua)
+    head = _HAPROXY_HEAD.format(address=address, runtime=runtime, load=load)
     config.write_text(head + "".join(sections), encoding="utf-8")
     log = folder_of(city, host) / "var/log/haproxy.log"
     argv = [str(programs.find("haproxy")), "-W", "-db", "-f", str(config)]
