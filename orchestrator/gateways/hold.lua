@@ -10,6 +10,12 @@
 -- Whatever cannot be read or understood is refused, never led to a side. The file is read at every request: it is the one
 -- state that a reload, a crash, and a second process have in common.
 
+-- One HAProxy may be an entry and a database's gateway: loaded a second time, its counters would be told by the wrong copy.
+if orchestrator_hold_is_loaded then
+    return
+end
+orchestrator_hold_is_loaded = true
+
 local waiting, passed = {}, {}
 
 local function read_word(path)

@@ -25,6 +25,7 @@ _HEAD = """\
 # of the operations office
 global
     lua-load {folder}/hold.lua
+    lua-load {folder}/hold.lua
     stats socket {folder}/admin.sock mode 600 level admin
     stats timeout 1h
 defaults
