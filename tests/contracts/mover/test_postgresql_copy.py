@@ -120,6 +120,26 @@ def test_a_copy_that_was_left_anywhere_is_begun_again_or_taken_back(story):
     assert before.differences(story.photograph("source")) == []
 
 
+def test_sessions_that_are_lost_while_it_copies_are_made_again(story):
+    said: list[str] = []
+    looks: list[int] = []
+    lost = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'orchestrator' AND pid <> pg_backend_pid()"
+
+    def lose() -> bool:
+        looks.append(len(looks))
+        side = {2: "source", 6: "target", 11: "source", 15: "target"}.get(len(looks))
+        if side:
+            with story.servers.connect(side, "postgres") as admin:
+                admin.execute(lost)
+        return False
+
+    story.mover = type(story.mover)(Hands(folder=story.folder, should_stop=lose, say=said.append))
+    story.mover.prepare(story.part)
+    assert sum("the line is lost" in told for told in said) >= 2, said
+    assert story.mover.prepared(story.part) is True
+    story.withdraw()
+
+
 def test_an_undo_gets_home_whoever_reads(story):
     before = story.photograph("source")
     story.mover.prepare(story.part)
