@@ -179,20 +179,20 @@ class HoldInstaller:
     def uninstall(self) -> None:
         """The configuration as if it had never been there, read by HAProxy; then the word and, with the last hold, the Lua. Nothing to
         do is fine."""
-        text = self._read()
+        text, former = self._read(), 0
         layout = self.find_layout(text)
         if files.has_hold(text, self._system):
             self._insist_on_old(layout)
             bare = files.remove(text, self._system)
             self._write(text, bare)
-            self._reload()
+            former = self._reload()
             text = bare
-        self._remove_word(layout, text)
+        self._remove_word(layout, text, former)
 
     def settle(self) -> None:
         """For good: the configuration leads to the new side as anybody would have written it, and the hold goes out. Nothing to do is
         fine. Raises NotFollowed while requests do not go there by the word."""
-        text = self._read()
+        text, former = self._read(), 0
         layout = self.find_layout(text)
         if files.has_hold(text, self._system):
             answer = self._runtime.command(f"hold show {layout.seen}")
@@ -203,11 +203,13 @@ class HoldInstaller:
                 for server, (host, port) in servers.items():
                     led = replace_server(led, backend, server, server + SUCCESSOR, host, port)
             self._write(text, led)
-            self._reload()
-        self._remove_word(layout, self._read())
+            former = self._reload()
+        self._remove_word(layout, self._read(), former)
 
-    def _remove_word(self, layout: Layout, text: str) -> None:
-        WordFile(self._shell, layout.word).remove()
+    def _remove_word(self, layout: Layout, text: str, former: int) -> None:
+        """The former process still goes by the word for the connections that it has: while it lives, the word stays."""
+        if self._has_ended(former):
+            WordFile(self._shell, layout.word).remove()
         if layout.lua not in text:
             self._shell.run(f"rm -f {shlex.quote(layout.lua)}")
 
@@ -229,19 +231,25 @@ class HoldInstaller:
 
     def _find_master(self) -> int:
         try:
-            return int(self._shell.run(_MASTER.format(pid=self._runtime.worker())))
+            return int(self._shell.run(f"( {_MASTER.format(pid=self._runtime.worker())} )"))
         except (OSError, ValueError) as error:
             raise NotFollowed(say("gateways.hold_no_reload", where=self.where)) from error
 
-    def _reload(self) -> None:
-        """Returns when a new worker answers; the former one goes on with what it has under way."""
+    def _has_ended(self, worker: int) -> bool:
+        """Within a few seconds; 0 was none."""
+        path = f"/proc/{int(worker)}"
+        looks = f"n=0; while [ -d {path} ] && [ $n -lt 50 ]; do sleep 0.1; n=$((n + 1)); done; [ ! -d {path} ] && echo ended || echo lives"
+        return worker == 0 or self._shell.run(looks, limit=30).strip() == b"ended"
+
+    def _reload(self) -> int:
+        """Returns when a new worker answers; the former one, which is named, goes on with what it has under way."""
         worker = self._runtime.worker()
         self._shell.run(f"kill -USR2 {self._find_master()}")
         until = time.monotonic() + RELOAD_SECONDS
         while time.monotonic() < until:
             try:
                 if self._runtime.worker() not in (worker, 0):
-                    return
+                    return worker
             except ToolError:  # between two workers nobody may answer
                 pass
             time.sleep(0.05)
