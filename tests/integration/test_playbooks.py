@@ -133,7 +133,7 @@ def test_clean_target_stops_the_server_and_deletes_nothing(site: Site) -> None:
 
 def test_playbooks_are_short_and_every_role_declares_its_arguments() -> None:
     for playbook in (HOME / "playbooks").glob("*.yml"):
-        assert len(playbook.read_text().splitlines()) <= 15, playbook.name
+        assert len(playbook.read_text().splitlines()) <= 20, playbook.name
     for role in (HOME / "playbooks/roles").iterdir():
         defaults = yaml.safe_load((role / "defaults/main.yml").read_text())
         options = yaml.safe_load((role / "meta/argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
