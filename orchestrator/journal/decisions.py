@@ -10,7 +10,7 @@ from sqlalchemy import Row, insert, select, update
 from orchestrator.errors import Refused
 from orchestrator.journal import schema as s
 from orchestrator.journal.actors import Actor
-from orchestrator.journal.store import Event, Journal, Lease, now
+from orchestrator.journal.store import Journal, Lease, now
 from orchestrator.texts import knows, say
 
 UNKNOWN = "prefect:"
@@ -159,10 +159,6 @@ class Decisions:
                 say("journal.maker_cannot_approve", actor=str(actor), digest=digest[:12]), remedy=say("journal.another_approves"),
             )
         self._journal.append_event("plan_approved", actor=str(actor), payload={"digest": digest, "reason": reason})
-
-    def approvals(self) -> list[Event]:
-        """Approvals of plans for the programme, oldest first: the last one is in force."""
-        return [event for event in self._journal.events(kind="plan_approved") if event.payload]
 
     # ------------------------------------------------------------ human tasks
 

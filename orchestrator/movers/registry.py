@@ -32,6 +32,15 @@ class TargetServer:
     settings: Mapping[str, str]
 
 
+_HELD_BY = {"postgresql": "pgbouncer", "mariadb": "tcp"}
+"""Kind of mover → the field of a site that names the gateway of its clients."""
+
+
+def held_by(database: Database) -> str:
+    """Which gateway of a site holds a database's clients, as ``sites.yaml`` calls it; empty for one that no mover moves."""
+    return _HELD_BY.get(DATABASES.get(database.engine, ""), "")
+
+
 def movable(database: Database) -> bool:
     """Whether a mover of ours moves it. What the inventory leaves open, preflight asks the server."""
     if database.engine not in DATABASES:

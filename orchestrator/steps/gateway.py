@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from orchestrator.errors import Finding, Refused
 from orchestrator.gateways.holder import Place
+from orchestrator.movers import registry
 from orchestrator.steps import previews
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
-from orchestrator.steps.holders import HELD_BY, find_unheld, opened_gateways
+from orchestrator.steps.holders import find_unheld, opened_gateways
 from orchestrator.steps.parts import parts
 from orchestrator.texts import Words, say
 
@@ -44,7 +45,7 @@ def find_room_problems(ctx: Context) -> list[Finding]:
     unheld = [
         Finding(
             "gateway-missing", "error", say("steps.no_gateway_for", site=site.id, name=database.name, engine=database.engine),
-            say("steps.name_gateway", field=HELD_BY[database.engine]), system=ctx.system.id,
+            say("steps.name_gateway", field=registry.held_by(database)), system=ctx.system.id,
         )
         for site, database in find_unheld(ctx)
     ]  # fmt: skip

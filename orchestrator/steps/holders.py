@@ -19,8 +19,6 @@ from orchestrator.steps.base import Context
 from orchestrator.texts import Words, kept, say
 from orchestrator.texts.names import side_name
 
-HELD_BY = {"postgresql": "pgbouncer", "mariadb": "tcp"}
-"""Kind of mover → the field of a site that names the gateway of its clients."""
 LEAD_MS = 1000
 """Nobody is held outside of a fence."""
 BEYOND_FENCE_SECONDS = 5.0
@@ -29,7 +27,7 @@ BEYOND_FENCE_SECONDS = 5.0
 
 def databases_behind(ctx: Context, gateway: str) -> list[Database]:
     """Those that the gateways of a kind hold, in the inventory's order."""
-    return [each for each in ctx.world.movable_databases if HELD_BY[registry.DATABASES[each.engine]] == gateway]
+    return [each for each in ctx.world.movable_databases if registry.held_by(each) == gateway]
 
 
 def describe_holders(ctx: Context, side: str) -> list[dict[str, Any]]:
@@ -53,7 +51,7 @@ def find_unheld(ctx: Context) -> list[tuple[Site, Database]]:
         (site, database)
         for site in (ctx.world.room, ctx.world.cloud)
         for database in ctx.world.movable_databases
-        if getattr(site, HELD_BY[registry.DATABASES[database.engine]]) is None
+        if getattr(site, registry.held_by(database)) is None
     ]
 
 

@@ -32,7 +32,7 @@ def _databases(system: System, sites: Sites) -> Iterator[Path]:
         yield _way(f"old {old.name}", "out", old.address, database.port)  # it is copied, and followed
         yield _way(f"old {old.name}", "in", old.address, database.port)  # it follows, for the way back
         for site in sites.sites:
-            gateway = site.pgbouncer if registry.DATABASES[database.engine] == "postgresql" else site.tcp
+            gateway = getattr(site, registry.held_by(database))
             way_in = World.way_in(site, database)
             if gateway is None or way_in is None:
                 continue

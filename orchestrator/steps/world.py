@@ -195,10 +195,10 @@ class World:
     @staticmethod
     def way_in(site: Site, database: Database) -> tuple[str, int] | None:
         """Address and port at which clients of a database come in at a site; None where no gateway of the site leads to it."""
-        kind = registry.DATABASES.get(database.engine)
-        if kind == "postgresql" and site.pgbouncer is not None:
+        held_by = registry.held_by(database)
+        if held_by == "pgbouncer" and site.pgbouncer is not None:
             return site.pgbouncer.address, site.pgbouncer.port
-        if kind == "mariadb" and site.tcp is not None and database.name in site.tcp.ports:
+        if held_by == "tcp" and site.tcp is not None and database.name in site.tcp.ports:
             return site.tcp.address, site.tcp.ports[database.name]
         return None
 

@@ -150,7 +150,7 @@ class MariadbSource:
 
     def _ask(self, statement: str) -> str:
         """Rows as lines, columns parted by tabs; nothing of it goes through the binary log."""
-        argv = [*self._run_as, "mariadb", "--no-defaults", "--batch", "--raw", "--skip-column-names", f"--port={self._port}", *self._socket()]
+        argv = [*self._run_as, "mariadb", "--no-defaults", "--batch", "--raw", "--skip-column-names", f"--port={self._port}", "--protocol=socket"]
         script = f"SET SESSION sql_log_bin = 0, sql_mode = 'NO_BACKSLASH_ESCAPES';\n{statement};\n"
         done = self._connection.run(["sh", "-c", 'cd / && exec "$@"', "mariadb", *argv], 60, script.encode())
         if done.code != 0:
@@ -159,9 +159,6 @@ class MariadbSource:
                 remedy=say("mariadb.see_socket"),
             )  # fmt: skip
         return done.stdout.strip("\n")
-
-    def _socket(self) -> list[str]:
-        return ["--protocol=socket"]
 
 
 def hash_of(password: str) -> str:

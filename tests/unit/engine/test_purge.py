@@ -13,6 +13,7 @@ import pytest
 from pytest import CaptureFixture, MonkeyPatch
 
 from orchestrator.cli.main import main
+from orchestrator.cli.settings import open_workspace
 from orchestrator.engine.session import Session
 from orchestrator.inventory.load import load_strict
 from orchestrator.inventory.traces import words_of
@@ -312,7 +313,7 @@ def test_what_others_decided_stands_without_the_words_and_is_named(city: City, c
         (county, "added", "〔已清除〕"),
     ]
     assert county in {member["id"] for member in shown["members"]}
-    assert [approval.payload["digest"] for approval in city.story.decisions.approvals() if approval.payload] == [digest]
+    assert [approval.digest for approval in open_workspace().approvals] == [digest]
     assert search(city) == []
     assert main(["audit", "verify"]) == 0
     assert purge(capsys, 0)["others"] == [], "a second time finds nothing more"
