@@ -20,6 +20,7 @@ from orchestrator.movers.postgresql import (
     freeze,
     functions,
     identity,
+    in_step,
     publication,
     records,
     retention,
@@ -116,7 +117,7 @@ def _prepare(part: Part, hands: Hands, patience: Patience, line: _Line) -> Facts
         patience.look_up(part.name)
         given = _let_flow(part, source, target, names, patience)
         try:
-            in_step = subscription.wait_in_step(
+            reached = in_step.wait_in_step(
                 target, source, names, patience, limit=COPY_SECONDS, lag_ms=LAG_MS, between=lambda: _look_at_disks(part, hands, target)
             )
         except psycopg.errors.DiskFull as error:  # it may not even answer a question any more
@@ -134,7 +135,7 @@ def _prepare(part: Part, hands: Hands, patience: Patience, line: _Line) -> Facts
             "tables": int(scalar(source, "SELECT count(*) FROM pg_publication_tables WHERE pubname = %s", names.forward)) - 1,
             "bytes": scalar(source, "SELECT pg_database_size(current_database())"),
             "state": f"LSN {scalar(source, 'SELECT pg_current_wal_lsn()')}",
-            **in_step,
+            **reached,
         }
 
 
@@ -198,7 +199,7 @@ def prepared(part: Part) -> bool | None:
         with connect(part, "source") as source, connect(part, "target") as target:
             if not subscription.is_subscribed(target, names.forward) or retention.lost(source, names.forward):
                 return False
-            return True if not subscription.tables_missing(target, names.forward) else None
+            return True if not in_step.tables_missing(target, names.forward) else None
     except Exception:  # noqa: BLE001 - no target, no server, no database, no login: not there
         return False
 

@@ -90,6 +90,11 @@ def holders_of(connection: Connection, tables: Sequence[int]) -> list[Sentence]:
     return [describe_session(row) for row in connection.execute(_ON_TABLES, (list(tables),)).fetchall()]
 
 
+def session_of(connection: Connection, pid: int | None) -> list[Sentence]:
+    """A session by its number, in words; none that is gone."""
+    return [describe_session(row) for row in connection.execute(_HOLDERS + " WHERE a.pid = %s", (pid,)).fetchall()]
+
+
 def writers_of_cluster(connection: Connection) -> dict[str, Sentence]:
     """Every transaction of the cluster that has written: its name (stable while it lives) → it in words.
 

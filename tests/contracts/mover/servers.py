@@ -96,21 +96,30 @@ class Servers:
     @contextmanager
     def emptied(self) -> Iterator[None]:
         """Both clusters as initdb left them, after the block too, whatever it left."""
-        for side in SIDES:
-            self._empty(side)
+        self._empty_both()
         yield
+        self._empty_both()
+
+    def _empty_both(self) -> None:
+        # a story that failed leaves the target following: its workers would take the source's slots up again
+        for side in SIDES:
+            for name in self._databases(side):
+                with self.connect(side, "postgres") as admin:
+                    admin.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true").format(sql.Identifier(name)))
+                self._drop_subscriptions(side, name)
         for side in SIDES:
             self._empty(side)
 
-    def _empty(self, side: str) -> None:
+    def _databases(self, side: str) -> list[str]:
         with self.connect(side, "postgres") as admin:
-            names = _column(admin, "SELECT datname::text FROM pg_database WHERE NOT datistemplate AND datname <> 'postgres'")
+            return _column(admin, "SELECT datname::text FROM pg_database WHERE NOT datistemplate AND datname <> 'postgres'")
+
+    def _empty(self, side: str) -> None:
+        names = self._databases(side)
+        with self.connect(side, "postgres") as admin:
             for gid, database in admin.execute("SELECT gid, database::text FROM pg_prepared_xacts").fetchall():
                 with self.connect(side, database) as owner:
                     owner.execute(sql.SQL("ROLLBACK PREPARED {}").format(sql.Literal(gid)))
-            for name in names:
-                admin.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true").format(sql.Identifier(name)))
-                self._drop_subscriptions(side, name)
             admin.execute("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active_pid IS NOT NULL")
             for name in names:
                 admin.execute(sql.SQL("ALTER DATABASE {} IS_TEMPLATE false").format(sql.Identifier(name)))
