@@ -23,6 +23,7 @@ from orchestrator.movers.postgresql import (
     derived,
     dumps,
     fingerprint,
+    foreign_keys,
     functions,
     records,
     roles,
@@ -157,6 +158,7 @@ def _restore(part: Part, hands: Hands, folder: Path, source: Connection, copy: C
             asked=DumpProgress(source, copy, "restore", hands.progress),
         )  # fmt: skip
         functions.free_functions(copy, names)
+        foreign_keys.name_like(source, copy, names)
     except Stopped:
         raise
     except ToolError as error:

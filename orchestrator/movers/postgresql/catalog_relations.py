@@ -80,8 +80,10 @@ CONSTRAINTS = Query(
  JOIN pg_namespace n ON n.oid = coalesce(c.relnamespace, y.typnamespace)
  WHERE k.contype <> 't' AND k.oid >= 16384 AND n.nspname <> %(ours)s AND n.nspname !~ '^pg_(toast|temp)'
  AND NOT EXISTS (SELECT 1 FROM pg_depend x WHERE x.deptype = 'e'
-  AND (x.classid, x.objid) IN (('pg_class'::regclass, k.conrelid), ('pg_type'::regclass, k.contypid)))"""
+  AND (x.classid, x.objid) IN (('pg_class'::regclass, k.conrelid), ('pg_type'::regclass, k.contypid)))
+ AND NOT EXISTS (SELECT 1 FROM pg_constraint p WHERE p.oid = k.conparentid AND p.contype = 'f' AND p.conrelid = k.conrelid)"""
 )
+# A foreign key to a partitioned table has a row for each partition, the server's own, numbered as they were made.
 
 INDEXES = Query(
     f"""SELECT concat('index ', {_NAME}) AS object, pg_get_indexdef(i.indexrelid) AS definition,

@@ -111,9 +111,14 @@ def keep(connection: Connection, names: Names, fingerprint: Fingerprint) -> None
                 copy.write_row((thing, part, value))
 
 
+def is_kept(connection: Connection, names: Names) -> bool:
+    """Whether ``keep`` stored one on this side."""
+    return _has_table(connection, names, "fingerprint")
+
+
 def kept(connection: Connection, names: Names) -> dict[tuple[str, str], str] | None:
     """What ``keep`` stored on this side; None: nothing."""
-    if not _has_table(connection, names, "fingerprint"):
+    if not is_kept(connection, names):
         return None
     rows = connection.execute(sql.SQL("SELECT object, part, value FROM {}").format(names.table("fingerprint"))).fetchall()
     return {(thing, part): value for thing, part, value in rows}

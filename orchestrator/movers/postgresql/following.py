@@ -17,10 +17,12 @@ from orchestrator.movers.postgresql import (
     derived,
     engine_limits,
     fence,
+    foreign_keys,
     freeze,
     functions,
     identity,
     in_step,
+    key_triggers,
     publication,
     records,
     retention,
@@ -123,6 +125,8 @@ def _prepare(part: Part, hands: Hands, patience: Patience, line: _Line) -> Facts
         except psycopg.errors.DiskFull as error:  # it may not even answer a question any more
             raise _disk_is_full(part, str(error.diag.message_primary)) from error
         row_checks.set_unvalidated(source, target, names)
+        foreign_keys.set_keys(source, target, names, patience)
+        key_triggers.disable_like(source, target, names)
         subscription.subscribe(source, names.back, conninfo_of(part, "target"), names.back, copy=False, slot=names.back)
         views = derived.refresh_views(source, target, names, patience)
         derived.gather_statistics(target, patience)

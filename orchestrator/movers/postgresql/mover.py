@@ -16,6 +16,7 @@ from orchestrator.movers.postgresql import (
     comparison,
     drift,
     dumps,
+    fingerprint,
     following,
     retention,
     session_defaults,
@@ -77,7 +78,11 @@ class PostgresMover:
         return facts
 
     def prepared(self, part: Part) -> bool | None:
-        return following.prepared(part)
+        is_following = following.prepared(part)
+        if not is_following:
+            return is_following
+        with connect(part, "target") as target:  # the last of ``prepare``: what was lifted while it filled is there again
+            return True if fingerprint.is_kept(target, names_of(part)) else None
 
     def withdraw(self, part: Part, side: str) -> None:
         following.withdraw(part, self.hands, side)

@@ -12,8 +12,8 @@ from orchestrator.movers.contract import Hands, Part
 from orchestrator.movers.postgresql import (
     beginnings,
     database_row,
+    foreign_keys,
     functions,
-    key_triggers,
     parameter_rights,
     records,
     retention,
@@ -137,7 +137,7 @@ def fill(part: Part, hands: Hands, source: Connection, target: Connection) -> li
             between=lambda: functions.hold_functions(target, names, path, like=source),
         )  # fmt: skip
         row_checks.lift_unvalidated(target, names)
-        key_triggers.disable_like(source, target, names)
+        foreign_keys.lift_keys(source, target, names)
         records.remember(target, names, "made", [(READY, "copied")])
     database_row.copy_row(source, target)
     copy_settings(source, target, carried, part)

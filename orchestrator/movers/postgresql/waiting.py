@@ -148,7 +148,7 @@ def with_short_lock(
                     connection.execute(statement)
                 if then is not None:
                     then()
-        except psycopg.errors.LockNotAvailable:
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
             holders = holders_of(connection, tables)
             if time.monotonic() > until:
                 raise StepFailed(

@@ -4,13 +4,14 @@ that its undo gets home whoever is in the way."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from orchestrator.errors import Refused, StepFailed, TurnedBack
-from orchestrator.movers.contract import Hands, Progress
+from orchestrator.movers.contract import Hands, Moment, Progress
 from orchestrator.movers.postgresql import following, publication, records, subscription, waiting
 from orchestrator.movers.postgresql.dump_progress import DumpProgress
 from orchestrator.movers.postgresql.reach import connect, dsn_of, names_of
@@ -27,6 +28,8 @@ INSERT INTO papers SELECT i, repeat('x', 100) FROM generate_series(1, 20000) AS 
 CREATE TABLE log (what text);
 CREATE TABLE cards (id int NOT NULL UNIQUE, v text);
 CREATE TABLE deferred (id int PRIMARY KEY DEFERRABLE, v text);
+CREATE TABLE pages (id int PRIMARY KEY, paper int REFERENCES papers);
+INSERT INTO pages VALUES (1, 1);
 INSERT INTO log VALUES ('a')
 """
 
@@ -137,6 +140,30 @@ def test_sessions_that_are_lost_while_it_copies_are_made_again(story):
     story.mover.prepare(story.part)
     assert sum("the line is lost" in told for told in said) >= 2, said
     assert story.mover.prepared(story.part) is True
+    story.withdraw()
+
+
+def test_foreign_keys_are_set_again_also_by_an_engine_that_finds_the_copy_filled(story):
+    said: list[str] = []
+    with ExitStack() as held:
+
+        def hold_and_leave() -> bool:
+            if story.mover.prepared(story.part) is None and not said:
+                reader = held.enter_context(story.servers.connect("target", "records"))
+                reader.execute("BEGIN; LOCK TABLE pages IN ROW EXCLUSIVE MODE")  # as a large transaction that is just applied
+                said.append("held")
+            return any("pages_paper_fkey" in text for text in said)
+
+        story.mover = type(story.mover)(Hands(folder=story.folder, should_stop=hold_and_leave, say=said.append))
+        with pytest.raises(TurnedBack):
+            story.mover.prepare(story.part)
+    story.mover = type(story.mover)(Hands(folder=story.folder))
+    keys = "SELECT count(*) FROM pg_constraint WHERE contype = 'f'"
+    with story.servers.connect("target", "records") as target:
+        assert (story.mover.prepared(story.part), target.execute(keys).fetchone()) == (None, (0,))
+        story.mover.prepare(story.part)
+        assert (story.mover.prepared(story.part), target.execute(keys).fetchone()) == (True, (1,))
+    assert not story.check(Moment.GATE)
     story.withdraw()
 
 
