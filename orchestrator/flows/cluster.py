@@ -24,10 +24,11 @@ QUIET_WORKER_SECONDS = 120.0
 
 def find_problems(session: Session, folder: Path) -> list[Finding]:
     """Everything that keeps controllers from working together. ``folder``: where this one keeps its configuration."""
-    return [*_of_the_journal(session), *_of_the_state(session), *_of_prefect(session, folder)]
+    return [*journal_problems(session), *_of_the_state(session), *_of_prefect(session, folder)]
 
 
-def _of_the_journal(session: Session) -> Iterator[Finding]:
+def journal_problems(session: Session) -> Iterator[Finding]:
+    """What keeps several controllers from working with one journal, or would lose some of it."""
     url = session.settings.journal_url
     if url.startswith("sqlite"):
         yield _finding("cluster-journal", say("flows.journal_is_file"), say("flows.set_journal"))
@@ -44,6 +45,25 @@ def _of_the_journal(session: Session) -> Iterator[Finding]:
         yield _finding("cluster-clock", say("flows.clock_off", seconds=round(skew)), say("flows.keep_ntp"))
     if "@" in url and ":" in url.split("://", 1)[1].split("@", 1)[0]:
         yield _finding("cluster-secret", say("flows.password_in_url"), say("flows.use_pgpass"))
+    yield from _of_its_standby(session)
+
+
+def _of_its_standby(session: Session) -> Iterator[Finding]:
+    """Where the journal's URL names several servers, what was acknowledged must outlive the loss of one."""
+    from sqlalchemy import make_url, text
+
+    query = make_url(session.settings.journal_url).query
+    hosts = query.get("host", "")
+    named = hosts if isinstance(hosts, tuple) else hosts.split(",")
+    if len(named) < 2:
+        return
+    if query.get("target_session_attrs") not in ("read-write", "primary"):
+        yield _finding("cluster-standby", say("flows.standby_may_be_asked"), say("flows.ask_for_writes"))
+    with session.journal.snapshot() as connection:
+        confirming = connection.scalar(text("SHOW synchronous_standby_names"))
+        waits = connection.scalar(text("SHOW synchronous_commit"))
+    if not confirming or waits in ("off", "local"):
+        yield _finding("cluster-standby", say("flows.standby_confirms_nothing"), say("flows.confirm_by_standby"))
 
 
 def _of_the_state(session: Session) -> Iterator[Finding]:

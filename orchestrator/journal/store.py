@@ -116,13 +116,13 @@ class Journal:
                 if time.monotonic() > until:
                     raise _away(say("journal.away_for", seconds=AWAY_SECONDS, cause=_cause(error))) from error
                 time.sleep(1.0)
-        with connection, transaction:
-            try:
+        try:
+            with connection, transaction:  # its commit fails like everything before it
                 yield connection
-            except DBAPIError as error:
-                if error.connection_invalidated:
-                    raise _away(say("journal.away_amid", cause=_cause(error))) from error
-                raise
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                raise _away(say("journal.away_amid", cause=_cause(error))) from error
+            raise
 
     @contextmanager
     def _write(self, lease: Lease | None = None) -> Iterator[Connection]:

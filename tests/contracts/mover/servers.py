@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,6 +57,8 @@ class Servers:
 
     def __exit__(self, *_: object) -> None:
         for record in reversed(self.book.records()):
+            if self.book.alive(record):
+                os.kill(record.pid, signal.SIGINT)  # PostgreSQL's fast stop: whoever is still connected is not waited for
             self.book.stop([record], grace=20)
 
     def _cluster(self, side: str, secret: Path) -> databases.Source:

@@ -11,7 +11,11 @@ from pathlib import Path
 import pytest
 from psycopg import sql
 
+from orchestrator.engine.session import Session
+from orchestrator.flows.cluster import journal_problems
+from orchestrator.journal.actors import Actor
 from orchestrator.journal.store import Journal
+from orchestrator.settings import Settings
 from tests.contracts.mover.servers import Servers
 from tests.support.standby import Standby, wait_until
 
@@ -81,3 +85,22 @@ def test_nothing_acknowledged_is_lost_and_writers_go_on(servers: Servers, tmp_pa
             assert len(kept) == len(set(kept)), "nothing twice"
             assert set(writer.told("done")) <= set(kept)
             assert len(writer.told("unknown")) <= 1, "only what was on its way when the server was lost"
+
+
+def test_the_doctor_says_when_a_standby_would_lose_what_was_acknowledged(servers: Servers, tmp_path: Path) -> None:
+    with servers.connect("source", "postgres") as admin:
+        admin.execute(sql.SQL("CREATE DATABASE journal"))
+
+    def said(url: str) -> list[str]:
+        session = Session(Settings(journal=url, state=tmp_path), Actor("os", "li"))
+        return [str(one.says) for one in journal_problems(session) if one.code == "cluster-standby"]
+
+    with Standby(servers) as standby:
+        url = standby.url("journal")
+        assert said(url) == []
+        assert "the one that takes writes" in "".join(said(url.partition("&target_session_attrs")[0]))
+        with servers.connect("source", "postgres") as admin:
+            admin.execute("ALTER SYSTEM RESET synchronous_standby_names")
+            admin.execute("SELECT pg_reload_conf()")
+        wait_until(lambda: said(url), "the reload")
+        assert "no standby confirms" in said(url)[0]
