@@ -228,6 +228,6 @@ def size_of(folder: Path) -> int:
 
 def systems_with_leftovers(session: Session) -> list[str]:
     """Systems of the inventory that were ever migrated."""
-    known = {system.id for system in session.inventory.systems}
     rows = session.journal.migrations() if session.has_journal else []
+    known = {system.id for system in session.inventory.systems} if rows else set()
     return [system for system in dict.fromkeys(row.system for row in rows) if system in known]

@@ -14,7 +14,7 @@ from orchestrator.inventory.build.renamed import NEW, former_named
 from orchestrator.inventory.build.several_rows import APART, TOGETHER
 from orchestrator.inventory.cells import Unreadable, plain, text_of
 from orchestrator.inventory.folder.asking_again import CLASSIFIED, KEPT, NONE, RENAMED, WITHDRAWN, read_fate, read_ids
-from orchestrator.inventory.folder.workbook import put
+from orchestrator.inventory.folder.new_workbook import new_workbook
 from orchestrator.inventory.forms import Column, forms
 from orchestrator.inventory.names import is_id
 from orchestrator.inventory.proposals import NO_SYSTEM
@@ -36,47 +36,33 @@ _HINT = (
     "请在“答复”中核对或填写，并写明答复人（可只填第一行，其下空白的视为同一人）。已填的答复是按依据所作的推测，未经答复人确认不会采用；"
     "不清楚的清空或写“不详”。“类型”以后的列请勿改动。"
 )
+_ANSWER, _ANSWERER = 6, 7
+"""Columns, from 0, that the office fills in."""
+_TO_FILL = "#FFE699"
 _SHOWN = 5
 
 
 def write_questions(path: Path, questions: Sequence[Question]) -> None:
     """Write the answer sheet. Replaces ``path`` whole or not at all."""
-    from openpyxl import Workbook
-    from openpyxl.styles import Alignment, Font, PatternFill
-    from openpyxl.utils import get_column_letter
-    from openpyxl.worksheet.datavalidation import DataValidation
-
-    workbook = Workbook()
-    del workbook[workbook.sheetnames[0]]
-    sheet = workbook.create_sheet(SHEET)
-    put(sheet.cell(1, 1), _HINT)
-    for number, (words, width) in enumerate(_HEADERS, start=1):
-        put(sheet.cell(2, number), words)
-        sheet.cell(2, number).font = Font(bold=True)
-        sheet.column_dimensions[get_column_letter(number)].width = width
-    for row, question in enumerate(questions, start=3):
-        shown = "\n".join(question.rows[:_SHOWN]) + (f"\n等 {question.count} 处" if question.count > _SHOWN else "")
-        cells = (
-            question.id, spoken(question.asks, "zh"), spoken(question.evidence, "zh"), "、".join(question.choices), question.count, shown, question.proposed, None,
-            *question.key,
-        )  # fmt: skip
-        for number, value in enumerate(cells, start=1):
-            put(sheet.cell(row, number), value)
-            sheet.cell(row, number).alignment = Alignment(wrap_text=True, vertical="top")
-        for number in (7, 8):
-            sheet.cell(row, number).fill = PatternFill("solid", start_color="FFFFE699")
-        offered = ",".join(question.choices)
-        if question.choices and question.kind == "wording" and len(offered) < 250:
-            check = DataValidation(type="list", formula1=f'"{offered}"', allow_blank=True, showErrorMessage=False)
-            check.add(f"G{row}")
-            sheet.add_data_validation(check)
-    sheet.freeze_panes = "A3"
-    staged = path.with_name(f".{path.name}.part")
-    try:
-        workbook.save(staged)
-        staged.replace(path)
-    finally:
-        staged.unlink(missing_ok=True)
+    with new_workbook(path) as book:
+        sheet = book.add_sheet(SHEET)
+        book.put(sheet, 0, 0, _HINT)
+        for column, (words, width) in enumerate(_HEADERS):
+            book.put(sheet, 1, column, words, bold=True)
+            sheet.set_column(column, column, width)
+        for row, question in enumerate(questions, start=2):
+            shown = "\n".join(question.rows[:_SHOWN]) + (f"\n等 {question.count} 处" if question.count > _SHOWN else "")
+            cells = (
+                question.id, spoken(question.asks, "zh"), spoken(question.evidence, "zh"), "、".join(question.choices), question.count, shown, question.proposed, None,
+                *question.key,
+            )  # fmt: skip
+            for column, value in enumerate(cells):
+                fill = {"bg_color": _TO_FILL} if column in (_ANSWER, _ANSWERER) else {}
+                book.put(sheet, row, column, value, text_wrap=True, valign="top", **fill)
+            offered = list(question.choices)
+            if offered and question.kind == "wording" and len(",".join(offered)) < 250:
+                sheet.data_validation(row, _ANSWER, row, _ANSWER, {"validate": "list", "source": offered, "show_error": False})
+        sheet.freeze_panes(2, 0)
 
 
 def read_answersheet(path: Path, today: dt.date) -> tuple[list[Answer], list[Finding], int]:

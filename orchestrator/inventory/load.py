@@ -18,9 +18,7 @@ from orchestrator.inventory.answerbook import read_answers
 from orchestrator.inventory.build.builder import Builder
 from orchestrator.inventory.folder.origins import FILE as ORIGINS
 from orchestrator.inventory.folder.origins import read_origins, with_origins
-from orchestrator.inventory.reading import YAML_SUFFIXES, Interpretation, Raw, Reading
-from orchestrator.inventory.sheets.foreign import FILE as COLUMNS
-from orchestrator.inventory.sheets.foreign import read_columns
+from orchestrator.inventory.reading import COLUMNS_FILE, YAML_SUFFIXES, Interpretation, Raw, Reading
 from orchestrator.inventory.yaml_in import Map, Seq, read_yaml
 from orchestrator.models import Inventory, Sites
 from orchestrator.texts import say
@@ -59,12 +57,16 @@ def load(
     (the inventory folder, when forms are read that lie elsewhere). ``renamed``: id of a department of ``known`` → its name in the forms.
     """
     found: list[Finding] = []
-    builder = Builder(known, read_answers([*beside, *folders_of(paths)], found), renamed)
-    builder.foreign = read_columns([*beside, *folders_of(paths)], found)
+    folders = [*beside, *folders_of(paths)]
+    builder = Builder(known, read_answers(folders, found), renamed)
+    if any((folder / COLUMNS_FILE).is_file() for folder in folders):
+        from orchestrator.inventory.sheets.foreign import read_columns
+
+        builder.foreign = read_columns(folders, found)
     builder.findings.extend(found)
     with city_words([*beside, *paths], builder.findings):
         for file, name, named in _told_apart([(file, name, file == path) for path in paths for file, name in _files(path, builder)]):
-            if file.name not in {CITY_WORDS, ANSWERS, COLUMNS, ORIGINS}:
+            if file.name not in {CITY_WORDS, ANSWERS, COLUMNS_FILE, ORIGINS}:
                 _read(file, name, builder, today or dt.datetime.now().astimezone().date(), named=named)
         reading = builder.finish()
     kept = {ident: lines for folder in folders_of(paths) for ident, lines in read_origins(folder).items() if reading.from_yaml(ident)}

@@ -13,6 +13,8 @@ from orchestrator.inventory.questions import Question
 from orchestrator.models import Excluded, ExcludedRow, Inventory, System
 from orchestrator.texts import Words
 
+COLUMNS_FILE = "columns.yaml"
+"""In an inventory folder: how a city reads the tables of others."""
 YAML_SUFFIXES = (".yaml", ".yml")
 
 

@@ -6,7 +6,8 @@ A fact that is missing makes a condition *unknown* (None), unless the condition 
 to Python's ``eval``: the interpreter of cel-python walks the parse tree.
 
 Importing cel-python costs 0.1 s and building its parser 0.2 s, so both are put off: the parse trees of the policy that ships are kept
-beside it as data (``policy.trees.json``, written by ``scripts/write_policy_trees.py``, checked by a test).
+beside it as data (``policy.trees.json``, written by ``scripts/write_policy_trees.py``, checked by a test), and plain conditions are
+evaluated by ``plain_conditions``.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from collections.abc import Container, Iterable, Mapping
 from functools import cache
 from importlib import resources
 from typing import Any
+
+from orchestrator.policy.plain_conditions import Beyond, holds_plainly
 
 Value = bool | float | str | list[str]
 MAX_LENGTH = 1000
@@ -64,6 +67,14 @@ class Condition:
         return tuple(needed or known)
 
     def _evaluate(self, facts: Mapping[str, Value]) -> bool | None:
+        plain = {name: _plain(value) for name, value in facts.items()}
+        try:
+            return holds_plainly(self.tree, plain)
+        except Beyond:
+            return self.evaluate_by_library(plain)
+
+    def evaluate_by_library(self, facts: Mapping[str, Any]) -> bool | None:
+        """The same by cel-python, over facts of bounded length."""
         from celpy.adapter import json_to_cel
         from celpy.evaluation import Activation, CELEvalError, Evaluator
 
@@ -71,9 +82,9 @@ class Condition:
             self._thawed = _thaw(self.tree)
         try:
             result = Evaluator(ast=self._thawed, activation=Activation()).evaluate(
-                {name: json_to_cel(_plain(value)) for name, value in facts.items()}
+                {name: json_to_cel(value) for name, value in facts.items()}
             )
-        except CELEvalError as error:
+        except (CELEvalError, IndexError) as error:  # it loses its place in a chain of && and || over several missing facts
             if len(facts) < len(self.facts):
                 return None
             raise BadCondition(f"{self.text}: {str(error.args[0])[:200]}") from None

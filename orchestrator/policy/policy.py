@@ -23,7 +23,7 @@ Words = Annotated[str, Field(max_length=500)]
 
 
 class Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Effect(Part):
@@ -95,7 +95,7 @@ class Weights(Part):
 class Policy(BaseModel):
     """Frozen. ``conditions`` holds every condition by its text, parsed once."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", ignored_types=(cached_property,))
+    model_config = ConfigDict(frozen=True, extra="forbid", ignored_types=(cached_property,), defer_build=True)
 
     version: Literal[1]
     precedence: tuple[Strategy, ...] = (

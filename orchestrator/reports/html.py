@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 from xml.etree.ElementTree import fromstring
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.bccache import Bucket
 from jinja2.runtime import Context
 from markupsafe import Markup
 
@@ -20,6 +23,22 @@ Lang = Literal["zh", "en"]
 TEMPLATES = Path(__file__).parent / "templates"
 SHOWN_EVENTS = 6
 """A source with more events names the others by number only; each stands in full in the table of events."""
+
+
+class TemplateCache(FileSystemBytecodeCache):
+    """Compiled templates beside the compiled modules, and as much trusted as they: never in a folder that others write to.
+    Compiling them takes longer than all else of a report. Where nothing may be written, they are compiled each time."""
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        with suppress(OSError):
+            super().load_bytecode(bucket)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        if sys.dont_write_bytecode:
+            return
+        with suppress(OSError):
+            Path(self.directory).mkdir(exist_ok=True)
+            super().dump_bytecode(bucket)
 
 
 class Sources:
@@ -55,7 +74,12 @@ def drawing(svg: str) -> Markup:
 def render(facts: ReportFacts, lang: Lang = "zh", *, plan_picture: Markup | None = None) -> str:
     """The report. The same facts give the same file. ``plan_picture``: see ``drawing``."""
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(TEMPLATES),
+        bytecode_cache=TemplateCache(str(TEMPLATES.parent / "__pycache__")),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters |= {
         "w": _words,

@@ -13,7 +13,7 @@ T = TypeVar("T")
 class Value(BaseModel):
     """Base of everything in ``ReportFacts``: immutable, unknown fields refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Source(Value):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import Finding
 from orchestrator.inventory.answerbook import Answers
@@ -21,10 +22,12 @@ from orchestrator.inventory.names import key
 from orchestrator.inventory.proposals import NO_SYSTEM
 from orchestrator.inventory.questions import Asked
 from orchestrator.inventory.reading import Interpretation, Places, Raw, Reading, Uncounted, Withheld
-from orchestrator.inventory.sheets.foreign import Source, shipped
-from orchestrator.inventory.sheets.machine_lists import MachineGroup
 from orchestrator.models import Department, Excluded, ExcludedRow, Inventory, OrganisationType, Room, Status, System
 from orchestrator.texts import say
+
+if TYPE_CHECKING:  # an inventory in YAML is read without them
+    from orchestrator.inventory.sheets.foreign import Source
+    from orchestrator.inventory.sheets.machine_lists import MachineGroup
 
 NEEDED_TO_COUNT = ("name", "department", "kind", "status")
 PARTS = ("hosts", "databases", "file_trees", "services", "devices", "links", "windows", "data_resources")
@@ -41,7 +44,6 @@ class Builder:
         self.answers = answers or Answers()
         self.ignored: dict[str, str] = {}
         """Files of a tool whose other sheets say nothing of systems → the tool."""
-        self.foreign: tuple[Source, ...] = shipped()
         self.asked = Asked()
         self.secrets = Secrets()
         self.findings = Findings()
@@ -64,6 +66,13 @@ class Builder:
         self._ids = link.KnownIds(known)
 
     # ------------------------------------------------------------ taking in
+
+    @cached_property
+    def foreign(self) -> tuple[Source, ...]:
+        """How the tables of others are read; loaded with the first table."""
+        from orchestrator.inventory.sheets.foreign import shipped
+
+        return shipped()
 
     def reference(self, kind: str, raw: Raw) -> None:
         """A department or a room, from YAML or from a sheet."""

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from orchestrator.inventory.answerbook import FILE, Answer, answers_text, read_answers
 from orchestrator.inventory.folder.write import write_whole
+from orchestrator.inventory.reading import COLUMNS_FILE
 from orchestrator.inventory.sheets.columns_answer import entry_text, read_columns_answer, source_entry
-from orchestrator.inventory.sheets.foreign import FILE as COLUMNS
 
 
 def keep_answers(folder: Path, answers: Sequence[Answer]) -> list[Path]:
@@ -18,7 +18,7 @@ def keep_answers(folder: Path, answers: Sequence[Answer]) -> list[Path]:
     others = [answer for answer in answers if answer.kind != "columns"]
     written: list[Path] = []
     if columns:
-        file = folder / COLUMNS
+        file = folder / COLUMNS_FILE
         before = file.read_text("utf-8") if file.is_file() else ""
         entries = [entry_text(source_entry(answer.about, read_columns_answer(answer.answer), answer.by, answer.on)) for answer in columns]
         write_whole(file, before + ("" if not before or before.endswith("\n") else "\n") + "".join(entries))

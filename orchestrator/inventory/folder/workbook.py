@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
-import re
 import shlex
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from orchestrator.inventory.folder.new_workbook import NewWorkbook, new_workbook
 from orchestrator.inventory.forms import Column, Form, forms
 from orchestrator.inventory.names import key
 from orchestrator.inventory.values import SPLIT, choices
 from orchestrator.models import ExcludedRow, Inventory, Noun, System
 
-_ILLEGAL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
+if TYPE_CHECKING:
+    from xlsxwriter.worksheet import Worksheet
+
 _UNANSWERED = {"zh": "待定", "en": "tbd"}
 """Whether it is classified: not answered. An empty cell would leave too little on the row to be anyone's."""
+_LAST_OFFERED = 1999
+"""The last row whose cells offer choices."""
 _PARTS = ("hosts", "databases", "file_trees", "services", "devices", "links", "windows", "data_resources")
 _DAYS = {"daily": "每天", "workday": "工作日", "weekend": "周末", "holiday": "节假日"}
 _WEEK = {"mon": "周一", "tue": "周二", "wed": "周三", "thu": "周四", "fri": "周五", "sat": "周六", "sun": "周日"}
@@ -129,70 +133,46 @@ def _environment(value: dict[str, str]) -> str:
 
 def write_workbook(path: Path, inventory: Inventory | None = None, lang: str = "zh", forms_to_write: Iterable[str] | None = None) -> None:
     """Write the forms to ``path``, filled from ``inventory`` or with one example row. Replaces ``path`` whole or not at all."""
-    from openpyxl import Workbook
-
     tables, unknown = tables_of(inventory, lang) if inventory is not None else ({form: [] for form in forms()}, [])
-    workbook = Workbook()
-    del workbook[workbook.sheetnames[0]]
-    for ident in forms_to_write or forms():
-        form = forms()[ident]
-        sheet = workbook.create_sheet(form.zh if lang == "zh" else form.en)
-        rows = tables[ident] if inventory is not None else [EXAMPLE[lang]] if ident == "systems" else []
-        _fill(sheet, form, rows, unknown if ident == "systems" else [], lang, example=inventory is None)
-    _instructions(workbook.create_sheet("填表说明" if lang == "zh" else "Instructions", 0), lang)
-    workbook.active = 1
-    staged = path.with_name(f".{path.name}.part")
-    try:
-        workbook.save(staged)
-        staged.replace(path)
-    finally:
-        staged.unlink(missing_ok=True)
+    with new_workbook(path) as book:
+        _put_instructions(book, lang)
+        for number, ident in enumerate(forms_to_write or forms()):
+            form = forms()[ident]
+            sheet = book.add_sheet(form.zh if lang == "zh" else form.en)
+            if number == 0:
+                sheet.activate()  # what is to be filled in, not how
+            _put_headers(book, sheet, form, unknown if ident == "systems" else [], lang)
+            if inventory is not None:
+                _put_rows(book, sheet, form, tables[ident], unknown if ident == "systems" else [])
+            elif ident == "systems":
+                _put_rows(book, sheet, form, [EXAMPLE[lang]], [], italic=True, font_color="#7F7F7F")
 
 
-def _fill(sheet: Any, form: Form, rows: Rows, unknown: list[str], lang: str, *, example: bool) -> None:
-    from openpyxl.styles import Alignment, Font, PatternFill
-    from openpyxl.utils import get_column_letter
+_FILLS = {"count": "#F4B183", "plan": "#FFE699", "move": "#C6E0B4", "": "#D9D9D9"}
+"""By what a column is needed for."""
 
-    fills = {"count": "FFF4B183", "plan": "FFFFE699", "move": "FFC6E0B4", "": "FFD9D9D9"}
-    headers = [(column.zh if lang == "zh" else column.en, column) for column in form.columns]
-    for number, (words, column) in enumerate(headers, start=1):
+
+def _put_headers(book: NewWorkbook, sheet: Worksheet, form: Form, unknown: list[str], lang: str) -> None:
+    for number, column in enumerate(form.columns):
+        words = column.zh if lang == "zh" else column.en
         named = column.unit or ("分钟" if lang == "zh" else "min") * (column.type == "minutes")
         unit = f"({named})" if named and "(" not in words else ""
-        put(sheet.cell(1, number), words + unit)
-        sheet.cell(1, number).font = Font(bold=True)
-        sheet.cell(1, number).fill = PatternFill("solid", start_color=fills[column.need])
-        sheet.cell(1, number).alignment = Alignment(wrap_text=True, vertical="center")
-        sheet.column_dimensions[get_column_letter(number)].width = min(40, max(10, len(words) * 2 + 4))
-        _validation(sheet, get_column_letter(number), column, lang)
-    for number, words in enumerate(unknown, start=len(headers) + 1):
-        put(sheet.cell(1, number), words)
-    for index, row in enumerate(rows, start=2):
-        for number, (_, column) in enumerate(headers, start=1):
-            put(sheet.cell(index, number), row.get(column.field))
-            if example:
-                sheet.cell(index, number).font = Font(italic=True, color="FF7F7F7F")
-        for number, words in enumerate(unknown, start=len(headers) + 1):
-            put(sheet.cell(index, number), row.get(f"?{words}"))
-    sheet.freeze_panes = "F2" if form.id == "systems" else "C2"
+        book.put(sheet, 0, number, words + unit, bold=True, text_wrap=True, valign="vcenter", bg_color=_FILLS[column.need])
+        sheet.set_column(number, number, min(40, max(10, len(words) * 2 + 4)))
+        _put_validation(sheet, number, column, lang)
+    for number, words in enumerate(unknown, start=len(form.columns)):
+        book.put(sheet, 0, number, words)
+    sheet.freeze_panes(1, 5 if form.id == "systems" else 2)
 
 
-def put(cell: Any, value: Any) -> None:
-    """Write a value as what it is. A text stays a text, whatever it begins with."""
-    if value is None:
-        return
-    if isinstance(value, bool | int | float):
-        cell.value = value
-        return
-    text = _ILLEGAL.sub("\ufffd", str(value))[:32_767]
-    cell.value = text
-    cell.data_type = "s"
-    if text[:1] in "=+-@\t\r":
-        cell.quotePrefix = True
+def _put_rows(book: NewWorkbook, sheet: Worksheet, form: Form, rows: Rows, unknown: list[str], **look: Any) -> None:
+    fields = [column.field for column in form.columns] + [f"?{words}" for words in unknown]
+    for index, row in enumerate(rows, start=1):
+        for number, field in enumerate(fields):
+            book.put(sheet, index, number, row.get(field), **look)
 
 
-def _validation(sheet: Any, letter: str, column: Column, lang: str) -> None:
-    from openpyxl.worksheet.datavalidation import DataValidation
-
+def _put_validation(sheet: Worksheet, number: int, column: Column, lang: str) -> None:
     if column.yes_no:
         offered = ["是", "否"] if lang == "zh" else ["yes", "no"]
     elif column.type == "grade":
@@ -210,15 +190,13 @@ def _validation(sheet: Any, letter: str, column: Column, lang: str) -> None:
         )
     if not offered and not hint:
         return
-    check = DataValidation(type="list", formula1='"' + ",".join(offered) + '"', allow_blank=True) if offered else DataValidation(type=None)
-    check.showErrorMessage = bool(offered)
-    check.error, check.errorTitle = (
-        ("请从下拉列表中选择", "不在选项中") if lang == "zh" else ("Choose from the list", "Not among the choices")
-    )
+    validation: dict[str, Any] = {"validate": "list", "source": offered} if offered else {"validate": "any"}
+    if offered:
+        title, message = ("不在选项中", "请从下拉列表中选择") if lang == "zh" else ("Not among the choices", "Choose from the list")
+        validation |= {"error_title": title, "error_message": message}
     if hint:
-        check.showInputMessage, check.prompt, check.promptTitle = True, hint[:255], (column.zh if lang == "zh" else column.en)[:32]
-    check.add(f"{letter}2:{letter}2000")
-    sheet.add_data_validation(check)
+        validation |= {"input_title": (column.zh if lang == "zh" else column.en)[:32], "input_message": hint[:255]}
+    sheet.data_validation(1, number, _LAST_OFFERED, number, validation)
 
 
 _HINTS = {
@@ -255,15 +233,12 @@ EXAMPLE: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-def _instructions(sheet: Any, lang: str) -> None:
-    from openpyxl.styles import Alignment, Font
-
-    sheet.column_dimensions["A"].width = 110
-    for number, line in enumerate(INSTRUCTIONS_ZH if lang == "zh" else INSTRUCTIONS_EN, start=1):
-        put(sheet.cell(number, 1), line)
-        sheet.cell(number, 1).alignment = Alignment(wrap_text=True)
-        if number == 1:
-            sheet.cell(number, 1).font = Font(bold=True, size=14)
+def _put_instructions(book: NewWorkbook, lang: str) -> None:
+    sheet = book.add_sheet("填表说明" if lang == "zh" else "Instructions")
+    sheet.set_column(0, 0, 110)
+    for number, line in enumerate(INSTRUCTIONS_ZH if lang == "zh" else INSTRUCTIONS_EN):
+        title = {"bold": True, "font_size": 14} if number == 0 else {}
+        book.put(sheet, number, 0, line, text_wrap=True, **title)
 
 
 INSTRUCTIONS_ZH = (

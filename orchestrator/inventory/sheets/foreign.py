@@ -19,13 +19,13 @@ from typing import Any
 from orchestrator.errors import Finding
 from orchestrator.inventory.cells import folded, is_blank, plain
 from orchestrator.inventory.forms import forms, match, whole_key
+from orchestrator.inventory.reading import COLUMNS_FILE
 from orchestrator.inventory.sheets.columns_answer import MACHINES
 from orchestrator.inventory.sheets.grids import Grid, Row
 from orchestrator.inventory.sheets.header_cells import HeaderCells, Merged, header_cells
 from orchestrator.inventory.yaml_in import Map, Seq, documents_of, read_yaml
 from orchestrator.texts import say
 
-FILE = "columns.yaml"
 HEADER_WITHIN = 40
 KINDS = ("systems", "machines", "pairs", "nothing")
 AS_IT_IS = "〔原样〕"
@@ -90,7 +90,7 @@ def shipped() -> tuple[Source, ...]:
 def read_columns(folders: Sequence[Path], findings: list[Finding]) -> tuple[Source, ...]:
     """A city's own mappings, before the shipped ones. One that cannot be used is a finding."""
     found: list[Source] = []
-    for file in dict.fromkeys(folder / FILE for folder in folders):
+    for file in dict.fromkeys(folder / COLUMNS_FILE for folder in folders):
         if not file.is_file():
             continue
         documents, wrong = read_yaml(file, file.name)

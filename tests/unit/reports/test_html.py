@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from jinja2 import DictLoader, Environment
 
 from orchestrator.journal.notes import Notes
 from orchestrator.journal.states import Ending
@@ -15,7 +17,7 @@ from orchestrator.models import Inventory
 from orchestrator.policy.counting import READINGS as COUNTED
 from orchestrator.reports.collect import collect
 from orchestrator.reports.facts import ReportFacts
-from orchestrator.reports.html import TEMPLATES, Lang, drawing, render
+from orchestrator.reports.html import TEMPLATES, Lang, TemplateCache, drawing, render
 from orchestrator.reports.texts import TEXTS
 from orchestrator.reports.words import GATES, READINGS, STATES
 from orchestrator.steps.gates import COMMANDS as STEP_GATES
@@ -192,3 +194,14 @@ def test_a_drawing_that_holds_more_than_shapes_is_refused(svg: str) -> None:
 def test_a_drawing_of_shapes_is_put_in_as_it_is(facts: ReportFacts) -> None:
     svg = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><title>a &lt; b</title><rect width="3" height="3"/></svg>'
     assert svg in render(facts, plan_picture=drawing(svg))
+
+
+def test_templates_are_compiled_once_and_each_time_where_nothing_may_be_written(tmp_path: Path) -> None:
+    def compiled_in(folder: Path) -> str:
+        environment = Environment(loader=DictLoader({"page": "{{ words }}"}), autoescape=True, bytecode_cache=TemplateCache(str(folder)))
+        return environment.get_template("page").render(words="总体进展")
+
+    taken = tmp_path / "taken"
+    taken.write_text("a file where the folder should be")
+    assert compiled_in(taken) == compiled_in(tmp_path / "cache") == compiled_in(tmp_path / "cache") == "总体进展"
+    assert len(list((tmp_path / "cache").iterdir())) == (0 if sys.dont_write_bytecode else 1)
