@@ -13,7 +13,10 @@ from orchestrator.texts import Sentence, Words, say
 SHOWN = 80
 """Characters of a value that are shown."""
 HIDDEN = say("cloud.not_shown")
-GENERATED = frozenset({"id", "updated_at", "created_at", "revision_number", "status", "all_metadata", "all_tags", "timeouts"})
+GENERATED = frozenset({
+    "id", "updated_at", "created_at", "revision_number", "status", "all_metadata", "all_tags", "timeouts",
+    "device_owner",  # goes with device_id, which is compared
+})  # fmt: skip
 """Attributes that the cloud changes by itself: no news."""
 
 
@@ -73,7 +76,48 @@ def read_changes(plan: Mapping[str, Any], kinds: Kinds) -> Changes:
         *_deferred(plan.get("deferred_changes") or (), kinds),
         *_invocations(plan.get("action_invocations") or ()),
     ]
-    return Changes(tuple(actions), tuple(_actions(plan.get("resource_drift") or (), kinds)))
+    return Changes(tuple(actions), tuple(_actions(_outside(plan, kinds), kinds)))
+
+
+def _outside(plan: Mapping[str, Any], kinds: Kinds) -> Iterator[Mapping[str, Any]]:
+    """Drift without what nobody did: an apply writes a port down before its server hangs on it, and ``null`` where the cloud says
+    that there is none. To read it all again after each apply would cost the cloud half as many calls as making it."""
+    known = _mapping(_mapping(_mapping(plan.get("prior_state")).get("values")).get("root_module"))
+    servers = set(_server_ids(known, kinds))
+    for row in plan.get("resource_drift") or ():
+        change = row.get("change") or {}
+        before, after = _mapping(change.get("before")), _mapping(change.get("after"))
+        filled = kinds.filled_of(str(row.get("type")))
+        same = {}
+        for name, value in after.items():
+            was, now = _strip(before.get(name)), _strip(value)
+            if was == now or (was is None and name in filled and servers.issuperset(_named(now, filled[name]))):
+                same[name] = value
+        yield {**row, "change": {**change, "before": {**before, **same}}} if before and after else row
+
+
+def _server_ids(module: Mapping[str, Any], kinds: Kinds) -> Iterator[str]:
+    for resource in module.get("resources") or ():
+        if kinds.kind_of(str(resource.get("type")), str(resource.get("name"))) is Kind.SERVER:
+            yield str(_mapping(resource.get("values")).get("id"))
+    for child in module.get("child_modules") or ():
+        yield from _server_ids(child, kinds)
+
+
+def _named(value: object, key: str) -> Iterator[str]:
+    """The ids in an attribute: itself, or under ``key`` of each of its entries."""
+    for entry in value if isinstance(value, list) else [value]:
+        yield str(_mapping(entry).get(key) if key else entry)
+
+
+def _strip(value: object) -> object:
+    """A value without what is empty in it: to the cloud none, no entries and no words are the same."""
+    if isinstance(value, Mapping):
+        parts = {name: _strip(part) for name, part in value.items()}
+        return {name: part for name, part in parts.items() if part is not None} or None
+    if isinstance(value, list):
+        return [_strip(part) for part in value] or None
+    return value if value not in ("", None) else None
 
 
 def _deferred(rows: Sequence[Mapping[str, Any]], kinds: Kinds) -> Iterator[Action]:

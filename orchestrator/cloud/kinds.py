@@ -47,6 +47,8 @@ class Kinds:
 
     resources: Mapping[str, Kind] = field(default_factory=dict)
     harmless: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    filled: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """By type: attributes that the cloud fills in once a server hangs on it → the key in it that holds the server's id, if it is in one."""
     listing: str = ""
     """How what the cloud has is listed; empty: it cannot be."""
 
@@ -59,6 +61,10 @@ class Kinds:
         """Attributes whose change in place stops nothing and loses nothing."""
         return self.harmless.get(resource_type, frozenset())
 
+    def filled_of(self, resource_type: str) -> Mapping[str, str]:
+        """Attributes that are empty in the state until somebody looks again, without anybody having changed anything."""
+        return self.filled.get(resource_type, {})
+
 
 def read_kinds(module: Path) -> Kinds:
     """What the module says of its resources. Without a ``module.toml`` everything may hold data. Raises Refused for a file that is none."""
@@ -70,6 +76,7 @@ def read_kinds(module: Path) -> Kinds:
         return Kinds(
             resources={str(name): Kind(kind) for name, kind in told.get("resources", {}).items()},
             harmless={str(name): frozenset(map(str, attributes)) for name, attributes in told.get("harmless", {}).items()},
+            filled={str(name): {str(key): str(place) for key, place in within.items()} for name, within in told.get("filled", {}).items()},
             listing=str(told.get("listing", "")),
         )
     except (tomllib.TOMLDecodeError, ValueError, AttributeError, TypeError) as error:

@@ -25,7 +25,7 @@ from orchestrator.errors import Finding, NeedsPerson, Refused, ToolError
 from orchestrator.texts import kept, say
 from orchestrator.tools.process import Stopped
 from orchestrator.tools.terraform import KnownResource, Server, SystemTerraform, TerraformPlan
-from orchestrator.tools.terraform_module import needs_provider, variables_of
+from orchestrator.tools.terraform_module import variables_of
 
 Say = Callable[[str], None]
 
@@ -83,9 +83,6 @@ class CloudServers:
                 say("cloud.no_output", missing=tuple(missing)),
                 where=str(self.module), remedy=say("cloud.hold_module"),
             )  # fmt: skip
-        behind = bool(plan.changes or plan.shown.get("resource_drift"))
-        if behind and position.stand is Stand.NOTHING and needs_provider(self.module):
-            self.terraform.refresh()  # from here on, what differs from the state was changed outside
         self.book.finish_runs(position, run)
         return made
 
@@ -220,8 +217,9 @@ class CloudServers:
         plan = self.plan(position)
         self.terraform.discard(plan)
         judgement = judge(read_changes(plan.shown, self.kinds), position, self.kinds)
-        comparison = self.compare(position)
-        missing = describe_missing(self.list_things(), expected, position) if self.kinds.listing != "none" else []
+        things = self.list_things()
+        comparison = self.compare(position, things)
+        missing = describe_missing(things, expected, position) if self.kinds.listing != "none" else []
         return [*missing, *judgement.refusals, *judgement.notes, *comparison.refusals, *comparison.notes, *self.observe_openings()]
 
     def observe_openings(self) -> list[Finding]:
@@ -246,9 +244,9 @@ class CloudServers:
             self.book.release(volume, why)
         return volumes
 
-    def compare(self, position: Position) -> Comparison:
-        """What the cloud has against what the state knows. Changes nothing."""
-        return compare(self.list_things(), self._known_ids(), position, left=self._left_alone())
+    def compare(self, position: Position, things: Sequence[Thing] | None = None) -> Comparison:
+        """What the cloud has (``things``: listed just now) against what the state knows. Changes nothing."""
+        return compare(self.list_things() if things is None else things, self._known_ids(), position, left=self._left_alone())
 
     def _left_alone(self) -> frozenset[str]:
         """Ids that stay by a person's word, and volumes that an earlier migration left and that are kept."""
@@ -328,7 +326,7 @@ class CloudServers:
         ]
         self.book.keep(disks)
         self.book.take_away(expected)
-        self._take_leftovers(position)  # a port that no state knows keeps its security group: Terraform would wait for it, and fail
+        self._take_leftovers(position, things if known else None)  # a port that no state knows keeps its security group: Terraform would wait for it, and fail
         self.terraform.forget(list(dict.fromkeys(resource.address for resource in volumes)))  # one that is deposed has the same
         self.terraform.destroy(self._inputs_to_destroy())
         self._look_again(position)
@@ -395,9 +393,9 @@ class CloudServers:
                 remedy=comparison.refusals[0].mend,
             )
 
-    def _take_leftovers(self, position: Position) -> Comparison:
+    def _take_leftovers(self, position: Position, things: Sequence[Thing] | None = None) -> Comparison:
         """Takes away what is proved to be of our runs and stands in no state. Returns what was seen."""
-        comparison = self.compare(Position(self.system, Stand.NOTHING, position.unfinished))
+        comparison = self.compare(Position(self.system, Stand.NOTHING, position.unfinished), things)
         self._remove(comparison.leftovers)
         return comparison
 

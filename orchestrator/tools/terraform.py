@@ -156,18 +156,6 @@ class SystemTerraform:
         terraform.must(result, what="apply")
         return self.outputs()
 
-    def refresh(self) -> None:
-        """Take into the state what the cloud filled in after the apply: what hangs on a port or a volume is known only when it hangs
-        there, and would be told for a change from outside. With the inputs of the last plan. Changes nothing on the cloud."""
-        terraform = self._terraform(PLAN_SECONDS)
-        options = {"input": False, "auto_approve": IsFlagged, "refresh_only": IsFlagged, "json": IsFlagged}
-        try:
-            result = terraform.cmd("apply", var_file=str(self._inputs()), lock_timeout="60s", **options)
-        finally:
-            self._close()
-            self.keep_copy()
-        terraform.must(result, what="apply -refresh-only")
-
     def _allow(self, plan: TerraformPlan) -> None:
         self.check(plan)
         if plan.blocked:

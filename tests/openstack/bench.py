@@ -9,9 +9,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -66,9 +68,20 @@ class ByEngine:
             self.stage.make()
 
 
-def count_calls(cloud: LabCloud) -> int:
-    """Calls that reached the cloud's services from outside so far; those among its own services are left out."""
-    return int(cloud.execute("sh", "-c", f"cat /var/log/lab/* | grep -c '{CALLER}[ ,\"]' || true").strip() or 0)
+IDENT = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}")
+CALL = re.compile(rf'^{re.escape(CALLER)} (\S+) (\S+) \d|{re.escape(CALLER)}[ -].*"(\S+) (\S+) HTTP')
+"""A line of the services behind uwsgi, and one of those with a server of their own."""
+
+
+def count_calls(cloud: LabCloud) -> Counter[str]:
+    """Calls that reached the cloud's services from outside so far, by service, deed and path: those among its own services are left out."""
+    counted: Counter[str] = Counter()
+    for service in ("keystone.out", "nova-api.out", "cinder-api.out", "neutron-server.log", "glance.log"):
+        lines = cloud.execute("sh", "-c", f"grep -F '{CALLER}' /var/log/lab/{service} || true").splitlines()
+        for found in filter(None, map(CALL.search, lines)):
+            deed, path = (found[1], found[2]) if found[1] else (found[3], found[4])
+            counted[f"{service.partition('.')[0]} {deed} {IDENT.sub('ID', path.partition('?')[0])}"] += 1
+    return counted
 
 
 def at_once(deeds: list[Callable[[], None]]) -> float:
@@ -79,8 +92,8 @@ def at_once(deeds: list[Callable[[], None]]) -> float:
     return time.monotonic() - began
 
 
-def measure(cloud: LabCloud, kind: type[Bare] | type[ByEngine], folder: Path, systems: int) -> tuple[float, int]:
-    """Seconds, and calls of the cloud's API. What was made is taken away again, unmeasured."""
+def measure(cloud: LabCloud, kind: type[Bare] | type[ByEngine], folder: Path, systems: int) -> tuple[float, Counter[str]]:
+    """Seconds, and calls of the cloud's API by kind. What was made is taken away again, unmeasured."""
     ways = [kind(folder, number, cloud.entered) for number in range(systems)]
     before = count_calls(cloud)
     making = at_once([way.make for way in ways])
@@ -92,6 +105,13 @@ def measure(cloud: LabCloud, kind: type[Bare] | type[ByEngine], folder: Path, sy
     with cloud.entered():
         cloud.clean()
     return making, calls
+
+
+def print_calls(bare: Counter[str], engine: Counter[str]) -> None:
+    """Of the last round, what makes the difference first."""
+    print(f"\n{'calls of the last round':60} {'bare':>6} {'engine':>6}")
+    for kind in sorted({*bare, *engine}, key=lambda kind: (bare[kind] - engine[kind], kind)):
+        print(f"{kind:60} {bare[kind]:6} {engine[kind]:6}")
 
 
 def main() -> None:
@@ -109,15 +129,17 @@ def main() -> None:
         cloud.up()
         os.environ.update(cloud.environment() | {"TF_CLI_CONFIG_FILE": str(configuration)})
         told: dict[str, list[float]] = {}
+        counted: dict[str, Counter[str]] = {}
         print(f"{systems} systems x 2 servers, {AT_ONCE} at a time, {os.cpu_count()} cores\n")
         for turn in range(rounds):
             for kind in (Bare, ByEngine):
                 with tempfile.TemporaryDirectory() as folder:
-                    making, calls = measure(cloud, kind, Path(folder), systems)
+                    making, counted[kind.__name__] = measure(cloud, kind, Path(folder), systems)
                 told.setdefault(kind.__name__, []).append(making)
-                print(f"{turn + 1}  {kind.__name__:9}  made in {making:6.1f} s with {calls} calls", flush=True)
+                print(f"{turn + 1}  {kind.__name__:9}  made in {making:6.1f} s with {counted[kind.__name__].total()} calls", flush=True)
+        print_calls(counted["Bare"], counted["ByEngine"])
         bare, engine = (min(told[kind.__name__]) for kind in (Bare, ByEngine))
-        print(f"\nthe engine takes {engine / bare:.2f} of bare terraform's time (best of {rounds}; loads then and now: {os.getloadavg()[0]:.1f})")
+        print(f"\nthe engine takes {engine / bare:.2f} of bare terraform's time (best of {rounds}; load now: {os.getloadavg()[0]:.1f})")
     finally:
         cloud.down()
 

@@ -223,20 +223,6 @@ def test_a_state_that_was_lost_or_cut_off_is_put_back_from_its_copy(cloud: Cloud
     assert {file.stat().st_mode & 0o777 for file in (cloud.workdir.with_name("work-copies") / "portal").iterdir()} == {0o600}
 
 
-def test_a_refresh_reads_what_there_is_into_the_state_and_changes_nothing(cloud: Cloud) -> None:
-    terraform = cloud.terraform()
-    terraform.apply(terraform.plan(cloud.variables("app", ssh_port=2022)))
-    terraform.discard(terraform.plan(cloud.variables("app", ssh_port=2023)))
-    before = terraform.known()
-    terraform.refresh()
-    assert [server.ssh_port for server in terraform.outputs().values()] == [2023], "its inputs are those of the last plan"
-    assert (terraform.known(), cloud.calls()) == (before, ["create app"])
-    (terraform.folder / "terraform.tfstate").unlink()
-    terraform.restore_copy()
-    assert [server.ssh_port for server in terraform.outputs().values()] == [2023], "its copy is as new"
-    assert {path.stat().st_mode & 0o777 for path in terraform.folder.iterdir() if path.is_file()} == {0o600}
-
-
 def test_what_is_forgotten_stays_on_the_cloud(cloud: Cloud) -> None:
     terraform = cloud.terraform()
     terraform.apply(terraform.plan(cloud.variables("app", "db")))

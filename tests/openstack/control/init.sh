@@ -78,7 +78,7 @@ wsgi() { # NAME PORT FILE PROCESSES
     # thread"), and a request beside another then hangs for ever: every second POST of nova, keystone now and then on a busy machine
     start "$1" uwsgi --plugin python3 --master --need-app --die-on-term --http-socket "10.70.0.1:$2" --lazy-apps \
         --processes "$4" --threads 1 --enable-threads --rem-header Content-Length --socket-timeout 60 \
-        --buffer-size 65535 --thunder-lock --log-format '%(addr) %(method) %(status)' --wsgi-file "$3"
+        --buffer-size 65535 --thunder-lock --log-format '%(addr) %(method) %(uri) %(status)' --wsgi-file "$3"
 }
 
 start_keystone() {
