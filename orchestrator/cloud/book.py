@@ -61,11 +61,16 @@ class Book:
         """Every run that was ever begun for this system."""
         return {str(fact["run"]) for fact in self._chain.history(BEGUN)}
 
-    def begin_run(self, module: str) -> str:
-        """A new run's id, on the chain before anything is made."""
+    def begin_run(self, module: str, place: str = "") -> str:
+        """A new run's id, and where on the cloud it works, on the chain before anything is made."""
         run = secrets.token_hex(12)
-        self._chain.event(BEGUN, {"run": run, "module": module})
+        self._chain.event(BEGUN, {"run": run, "module": module, "place": place})
         return run
+
+    def place(self) -> str:
+        """Where on the cloud the last run worked; empty: none did, or nobody wrote it down."""
+        facts = self._chain.history(BEGUN)
+        return str(facts[-1].get("place") or "") if facts else ""
 
     def finish_runs(self, position: Position, run: str) -> None:
         """This run came to its end, and what earlier ones left is part of what stands now: nothing of it is a leftover any more."""

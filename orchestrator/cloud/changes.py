@@ -76,7 +76,7 @@ def read_changes(plan: Mapping[str, Any], kinds: Kinds) -> Changes:
         *_deferred(plan.get("deferred_changes") or (), kinds),
         *_invocations(plan.get("action_invocations") or ()),
     ]
-    return Changes(tuple(actions), tuple(_actions(_outside(plan, kinds), kinds)))
+    return Changes(tuple(actions), tuple(_actions(list(_outside(plan, kinds)), kinds)))
 
 
 def _outside(plan: Mapping[str, Any], kinds: Kinds) -> Iterator[Mapping[str, Any]]:

@@ -48,13 +48,15 @@ class CloudListing(Protocol):
 
     ``list_things`` must find everything that bears the system's mark, and everything that bears one of its names, whoever made
     it; it changes nothing. ``remove`` returns when the thing is gone; of a thing that is gone already at once. Both raise
-    ToolError, with what to do, when the cloud does not answer within seconds or does not allow it.
+    ToolError, with what to do, when the cloud does not answer within seconds or does not allow it. ``place`` names where on the
+    cloud we are logged in, so that nobody looks for servers of one project in another; empty where there is one place only.
 
     Example: ``for thing in listing.list_things("citizen-portal", frozenset({"portal-db-cloud"})): print(thing.label)``
     """
 
     def list_things(self, system: str, names: frozenset[str]) -> list[Thing]: ...
     def remove(self, thing: Thing) -> None: ...
+    def place(self) -> str: ...
 
 
 class ProgramListing:
@@ -79,6 +81,10 @@ class ProgramListing:
         """Delete a host."""
         self._run("delete", "--name", thing.name)
 
+    def place(self) -> str:
+        """A city is one place."""
+        return ""
+
     def _run(self, *words: str) -> str:
         argv = [*self.program, words[0], "--city", str(self.city), *words[1:]]
         return process.run(argv, label=f"cloud {words[0]}", limit=120, daemons="spare").stdout
@@ -94,6 +100,10 @@ class NothingToList:
     def remove(self, thing: Thing) -> None:
         """There is nothing that would be ours to remove."""
         raise ToolError(say("cloud.not_ours", label=thing.label), where=thing.name, remedy=say("cloud.remove_by_hand"))
+
+    def place(self) -> str:
+        """Nothing is logged in to."""
+        return ""
 
 
 def open_listing(kind: str, inputs: Mapping[str, Any]) -> CloudListing:

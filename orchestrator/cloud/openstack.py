@@ -34,9 +34,10 @@ class OpenStackListing:
         """Servers, ports, volumes, security groups with their rules, server groups, and further disks that are attached."""
         with api_errors(say("cloud.list_all")):
             servers = list(self._servers(system, names))
-            groups = list(self._groups(system))
+            ports = list(self.connection.network.ports(project_id=self.connection.current_project_id))
+            groups = list(self._groups(system, ports))
             volumes = list(self._volumes(system, names))
-            things = [*servers, *attachments(servers, volumes), *self._ports(system, names), *volumes, *groups]
+            things = [*servers, *attachments(servers, volumes), *_our_ports(ports, system, names), *volumes, *groups]
             for group in groups:
                 things += self._rules(group)
             return [*things, *self._placements(system)]
@@ -56,17 +57,6 @@ class OpenStackListing:
         asked = self.connection.compute.find_server(server)
         return str(((asked.fault if asked else None) or {}).get("message") or "").strip()
 
-    def _ports(self, system: str, names: frozenset[str]) -> Iterator[Thing]:
-        for port in self.connection.network.ports(project_id=self.connection.current_project_id):
-            marked = read_mark(port.description or "", "system")
-            if marked == system or port.name in names:
-                used_by = (port.device_id,) if port.device_id else ()
-                addresses = [item["ip_address"] for item in port.fixed_ips or ()]
-                yield Thing(
-                    Kind.PORT, port.id, port.name, marked, read_mark(port.description or "", "run"), port.status,
-                    used_by=used_by, address=", ".join(addresses),
-                )  # fmt: skip
-
     def _volumes(self, system: str, names: frozenset[str]) -> Iterator[Thing]:
         for volume in self.connection.block_storage.volumes(details=True):
             marks = volume.metadata or {}
@@ -77,11 +67,15 @@ class OpenStackListing:
                     used_by=used_by, detail={"boots": bool(volume.is_bootable)},
                 )  # fmt: skip
 
-    def _groups(self, system: str) -> Iterator[Thing]:
+    def _groups(self, system: str, ports: list[Any]) -> Iterator[Thing]:
         for group in self.connection.network.security_groups(project_id=self.connection.current_project_id):
             marked = read_mark(group.description or "", "system")
             if system in (marked, group.name):
-                yield Thing(Kind.ACCESS, group.id, group.name, marked, read_mark(group.description or "", "run"))
+                users = {port.id: f"{port.name or port.id} ({port.device_id or '-'})" for port in ports if group.id in (port.security_group_ids or ())}
+                yield Thing(
+                    Kind.ACCESS, group.id, group.name, marked, read_mark(group.description or "", "run"),
+                    used_by=tuple(users), detail={"users": users},
+                )  # fmt: skip
 
     def _rules(self, group: Thing) -> Iterator[Thing]:
         for rule in self.connection.network.security_group_rules(security_group_id=group.id):
@@ -98,6 +92,11 @@ class OpenStackListing:
             found = self.connection.compute.find_server(server, ignore_missing=False)
             answer = self.connection.compute.get_server_console_output(found) or {}
             return str(answer.get("output") or "")
+
+    def place(self) -> str:
+        """Project and region. Asks nothing beyond the login."""
+        with api_errors(say("tools.log_in")):
+            return f"project {self.connection.current_project_id}, region {self.connection.config.region_name or '-'}"
 
     def remove(self, thing: Thing) -> None:
         """Take one thing away and wait until it is gone. A volume is waited for until its server has let it go."""
@@ -144,6 +143,18 @@ class OpenStackListing:
                     retryable=True,
                 )
             time.sleep(0.5)
+
+
+def _our_ports(ports: list[Any], system: str, names: frozenset[str]) -> Iterator[Thing]:
+    for port in ports:
+        marked = read_mark(port.description or "", "system")
+        if marked == system or port.name in names:
+            used_by = (port.device_id,) if port.device_id else ()
+            addresses = [item["ip_address"] for item in port.fixed_ips or ()]
+            yield Thing(
+                Kind.PORT, port.id, port.name, marked, read_mark(port.description or "", "run"), port.status,
+                used_by=used_by, address=", ".join(addresses),
+            )  # fmt: skip
 
 
 def attachments(servers: list[Thing], volumes: list[Thing]) -> Iterator[Thing]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from orchestrator.cloud.judge import judge
 from orchestrator.cloud.kinds import FILE, Kind, Kinds, read_kinds
 from orchestrator.cloud.listing import CloudListing, Thing
 from orchestrator.cloud.openings import judge_openings, observe_openings, read_opening
+from orchestrator.cloud.patience import ask_again_while_busy
 from orchestrator.cloud.questions import CloudOffer, Demand, choose_flavours
 from orchestrator.cloud.stand import Position, Stand
 from orchestrator.errors import Finding, NeedsPerson, Refused, ToolError
@@ -54,8 +56,12 @@ class CloudServers:
     def make(self) -> dict[str, Server]:
         """The servers that the inputs ask for, and no others. Safe to call again after a kill at any moment.
 
-        Raises Refused (the plan would lose something, or the cloud has what is not known to be ours), ToolError, Stopped.
+        Raises Refused (the plan would lose something, or the cloud has what is not known to be ours), ToolError, Stopped. A cloud
+        that has too much to do for now is asked again, three times.
         """
+        return ask_again_while_busy(self._make, self.say, self.terraform.pause)
+
+    def _make(self) -> dict[str, Server]:
         if owing := self.book.owing():
             raise Refused(
                 say("cloud.still_there", owing=tuple(owing)),
@@ -63,6 +69,7 @@ class CloudServers:
             )  # fmt: skip
         position = self.book.position()
         self.find_state(position)
+        self._look_where_we_are(position)
         if position.stand is Stand.NOTHING and self._half_taken_back():
             self.say(str(say("cloud.first_taken")))
             self.take_back(expected=(), keep_volumes=False)
@@ -70,7 +77,7 @@ class CloudServers:
         if position.stand is Stand.NOTHING and self._must_start_over(position):
             self.say(str(say("cloud.start_over")))
             self.take_back(expected=(), keep_volumes=False)
-        run = self.book.begin_run(self.module.name)
+        run = self.book.begin_run(self.module.name, self.listing.place())
         plan = self.plan(position, run)
         if plan.changes or plan.blocked:
             made = self._apply(plan, position, run)
@@ -170,6 +177,14 @@ class CloudServers:
 
     # ------------------------------------------------------------ looking
 
+    def _look_where_we_are(self, position: Position) -> None:
+        """In another project than the one that holds its servers they all seem deleted. Raises Refused."""
+        there, here = self.book.place(), self.listing.place()
+        if there and here and there != here and (position.stand is not Stand.NOTHING or self.terraform.resources()):
+            raise Refused(
+                say("cloud.other_place", system=self.system, there=there, here=here), where=self.system, remedy=say("cloud.log_in_there")
+            )
+
     def find_state(self, position: Position) -> None:
         """A lost or cut-off state is put back from its newest copy, and that is said. Raises NeedsPerson where there is none to put back."""
         if self.terraform.has_state:
@@ -191,6 +206,7 @@ class CloudServers:
         cloud; NeedsPerson when it did not end in a plan without changes.
         """
         position = self.book.position()
+        self._look_where_we_are(position)
         if self.terraform.resources():
             raise Refused(say("cloud.state_known", system=self.system), where=self.system, remedy=say("cloud.nothing_to_adopt"))
         if position.stand is Stand.NOTHING:
@@ -214,6 +230,7 @@ class CloudServers:
     def look(self, expected: Sequence[str]) -> list[Finding]:
         """What was changed outside since the servers were handed over, and what the cloud says of them. Changes nothing."""
         position = self.book.position()
+        self._look_where_we_are(position)
         plan = self.plan(position)
         self.terraform.discard(plan)
         judgement = judge(read_changes(plan.shown, self.kinds), position, self.kinds)
@@ -300,6 +317,11 @@ class CloudServers:
     # ------------------------------------------------------------ taking back
 
     def take_back(self, *, expected: Sequence[str], keep_volumes: bool) -> None:
+        """Destroy the servers; see ``_take_back``. A cloud that has too much to do for now is asked again, three times."""
+        deed = partial(self._take_back, expected=expected, keep_volumes=keep_volumes)
+        ask_again_while_busy(deed, self.say, self.terraform.pause)
+
+    def _take_back(self, *, expected: Sequence[str], keep_volumes: bool) -> None:
         """Destroy the servers. ``expected``: names of those that the journal says were handed over.
 
         With ``keep_volumes`` their volumes stay until a person releases them; without, what lay on them was never handed over.
@@ -311,8 +333,10 @@ class CloudServers:
             copy = self.terraform.restore_copy()
             if copy is not None:
                 self.say(str(say("cloud.state_restored", name=copy.name)))
+        self._look_where_we_are(position)
         things = self.list_things()
         self._look_for_locks(things)
+        self._look_for_neighbours(things)
         known = self.terraform.known()
         if keep_volumes:
             self._look_for_unknown(known)
@@ -356,6 +380,18 @@ class CloudServers:
             raise ToolError(
                 say("cloud.locked", locked=tuple(locked)), where=self.system,
                 remedy=say("cloud.unlock"),
+            )  # fmt: skip
+
+    def _look_for_neighbours(self, things: Sequence[Thing]) -> None:
+        """A group that somebody else's port uses cannot go: Terraform would destroy the servers and then wait for it ten minutes."""
+        ours = {thing.id for thing in things if thing.kind is Kind.PORT and thing.system == self.system}
+        groups = [thing for thing in things if thing.kind is Kind.ACCESS and thing.system == self.system]
+        foreign = {port: label for group in groups for port, label in group.detail.get("users", {}).items() if port not in ours}
+        foreign = {port: label for port, label in foreign.items() if port not in self._known_ids()} if foreign else {}
+        if foreign:
+            raise ToolError(
+                say("cloud.group_shared", ports=tuple(sorted(foreign.values())), system=self.system),
+                where=self.system, remedy=say("cloud.take_group_off"),
             )  # fmt: skip
 
     def _inputs_to_destroy(self) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +14,9 @@ from orchestrator.texts import Words, say
 
 API_SECONDS = 20
 """How long one call may take: a cloud that does not answer is said, and not waited for."""
+BUSY_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
+"""Seconds between questions to a cloud that says that it has too much to do."""
+HARMLESS_TWICE = frozenset({"GET", "HEAD", "DELETE"})
 LOGIN_SECONDS = 8
 """The same for the first questions, of which a silent cloud leaves two unanswered."""
 
@@ -72,7 +76,9 @@ def _log_in() -> Any:
 
 def ask_once_more(requests_session: Any) -> None:
     """A connection that was kept open may be closed by the other side just when it is used again: what changes nothing when it
-    is asked twice is asked a second time. A cloud that is silent, or refuses to be connected to, is not."""
+    is asked twice is asked a second time. A cloud that is silent, or refuses to be connected to, is not.
+
+    One that answers that it has too much to do is asked again for half a minute, as slowly as it wishes."""
     import requests
 
     class OnceMore(requests.adapters.BaseAdapter):
@@ -81,12 +87,21 @@ def ask_once_more(requests_session: Any) -> None:
             self.inner = inner
 
         def send(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+            for pause in BUSY_PAUSES:
+                answer = self._send_twice(request, *args, **kwargs)
+                if not _may_be_asked_again(request, answer):
+                    return answer
+                answer.close()
+                time.sleep(min(_wished_pause(answer) or pause, max(BUSY_PAUSES)))
+            return self._send_twice(request, *args, **kwargs)
+
+        def _send_twice(self, request: Any, *args: Any, **kwargs: Any) -> Any:
             try:
                 return self.inner.send(request, *args, **kwargs)
             except requests.Timeout:
                 raise
             except requests.ConnectionError:
-                if request.method not in ("GET", "HEAD", "DELETE"):
+                if request.method not in HARMLESS_TWICE:
                     raise
                 return self.inner.send(request, *args, **kwargs)
 
@@ -95,3 +110,14 @@ def ask_once_more(requests_session: Any) -> None:
 
     for prefix, adapter in list(requests_session.adapters.items()):
         requests_session.mount(prefix, OnceMore(adapter))
+
+
+def _may_be_asked_again(request: Any, answer: Any) -> bool:
+    """429: it was not even looked at. 503 may come from something on the way, after a POST had been done."""
+    return answer.status_code == 429 or (answer.status_code == 503 and request.method in HARMLESS_TWICE)
+
+
+def _wished_pause(answer: Any) -> float:
+    """Seconds that the cloud asks for; 0: it does not, or names a date."""
+    wished = str(answer.headers.get("Retry-After") or "")
+    return float(wished) if wished.isdecimal() else 0.0

@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 import shutil
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +20,7 @@ from python_terraform import IsFlagged
 
 from orchestrator.errors import Finding, Refused, ToolError
 from orchestrator.texts import say
-from orchestrator.tools.process import Register
+from orchestrator.tools.process import Register, Stopped
 from orchestrator.tools.terraform_cli import CHANGES, NO_CHANGES, Terraform, TerraformEvent
 from orchestrator.tools.terraform_servers import Server, read_servers
 from orchestrator.tools.terraform_state import KnownResource, StateCopies, read_known, state_serial, write_private
@@ -116,6 +117,7 @@ class SystemTerraform:
         self._stop_seconds = stop_seconds
         self.reported: list[str] = []
         """Errors of the last plan, one entry each, as Terraform said them."""
+        self._cancelled = cancelled
         self._handlers = {"on_event": on_event, "register": register, "cancelled": cancelled}
 
     def plan(self, variables: Mapping[str, object], *, imports: Mapping[str, str] | None = None) -> TerraformPlan:
@@ -160,6 +162,14 @@ class SystemTerraform:
         self.check(plan)
         if plan.blocked:
             raise ToolError(say("tools.plan_blocked", blocked=tuple(plan.blocked)), where=self.system_id, remedy=say("tools.set_back"))
+
+    def pause(self, seconds: float) -> None:
+        """Waits. Raises Stopped when it is asked to end meanwhile."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            if self._cancelled is not None and self._cancelled():
+                raise Stopped(say("tools.stopped"), where=self.system_id, remedy=say("tools.observe_then"), retryable=True)
+            time.sleep(min(0.2, seconds))
 
     def discard(self, plan: TerraformPlan) -> None:
         """Remove the plan's file; it may hold values in clear."""

@@ -90,6 +90,8 @@ class Citizens:
         self.lab, self.url = lab, f"http://{lab['edge'].address}{path}"
         self.acknowledged: list[int] = []
         self.failed: list[str] = []
+        self.answers: list[tuple[float, float]] = []
+        """When each acknowledged request was begun (``time.monotonic``), and the seconds until its answer."""
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._ask_on, daemon=True)
 
@@ -111,11 +113,23 @@ class Citizens:
 
     def _ask_on(self) -> None:
         while not self._ending.is_set():
+            began = time.monotonic()
             try:
                 self.acknowledged.append(self.ask())
+                self.answers.append((began, time.monotonic() - began))
             except LabError as error:
                 self.failed.append(f"{time.strftime('%X')} {str(error)[-200:]}")
             time.sleep(self.pause)
+
+    def tell_waits(self, since: float, until: float) -> str:
+        """How long citizens waited for their answers between two moments, as they themselves saw it."""
+        waits = sorted(seconds for began, seconds in self.answers if since <= began < until)
+        if not waits:
+            return "nobody was answered"
+        shares = (("half within", 0.5), ("95 % within", 0.95), ("99 % within", 0.99))
+        told = [f"{words} {waits[int(share * (len(waits) - 1))] * 1000:.0f} ms" for words, share in shares]
+        longest = ", ".join(f"{seconds * 1000:.0f}" for seconds in reversed(waits[-3:]))
+        return f"{len(waits)} answers: {', '.join(told)}; the longest three {longest} ms"
 
 
 def rows(host: LabHost, database: str, statement: str) -> list[str]:

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,3 +63,12 @@ def cloud(request: pytest.FixtureRequest, provider: Path, bring_up: Callable[[st
     finally:
         os.environ.clear()
         os.environ.update(environment)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """What tests have to tell beside that they passed: figures that were seen."""
+    for report in terminalreporter.getreports(""):
+        for name, text in getattr(report, "user_properties", ()):
+            if name == "told" and report.when == "call":
+                terminalreporter.section(report.nodeid.rpartition("::")[2], sep="-")
+                terminalreporter.line(text)

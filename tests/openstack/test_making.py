@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,9 @@ def foreign_server(cloud: LabCloud, name: str, **marks: str) -> str:
     return str(city.compute.wait_for_server(server, wait=120).id)
 
 
-def test_kills_converge_and_a_foreign_server_is_untouched(stage: Stage, cloud: LabCloud) -> None:
+def test_kills_converge_and_a_foreign_server_is_untouched(
+    stage: Stage, cloud: LabCloud, record_property: Callable[[str, object], None]
+) -> None:
     stage.inputs["servers"] = {"portal-db": dict(SERVER)}
     stranger = foreign_server(cloud, "portal-db")
     stage.not_ours = frozenset({stranger})
@@ -67,7 +69,7 @@ def test_kills_converge_and_a_foreign_server_is_untouched(stage: Stage, cloud: L
             assert stage.labels() == ["server portal-db"], (after, left, stage.said)
         assert cloud.connect().compute.get_server(stranger).status == "ACTIVE"
         story.append(f"{deed} killed after {after:.1f} s ({'in the middle' if killed else 'it had ended'}): left {', '.join(left)}")
-    print("\n".join(story))
+    record_property("told", "\n".join(story))
     assert any("in the middle" in line for line in story)
 
 

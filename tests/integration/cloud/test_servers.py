@@ -332,3 +332,57 @@ def test_a_program_lists_what_the_embedded_cloud_has(stage: Stage) -> None:
     (thing,) = ProgramListing(stage.program, stage.city).list_things("portal", frozenset())
     assert (thing.kind, thing.name, thing.system, thing.run) == (Kind.SERVER, "db", "portal", "r1")
     assert {t.name for t in ProgramListing(stage.program, stage.city).list_things("portal", frozenset({"other"}))} == {"db", "other"}
+
+
+class InProject(ProgramListing):
+    """A cloud of several projects, logged in to one of them."""
+
+    def __init__(self, stage: Stage, project: str) -> None:
+        super().__init__(stage.program, stage.city)
+        self.project = project
+
+    def place(self) -> str:
+        return self.project
+
+
+@pytest.mark.parametrize("stand", [Stand.NOTHING, Stand.LIVE])
+def test_from_another_project_nothing_is_made_taken_back_or_called_lost(stage: Stage, stand: Stand) -> None:
+    stage.open(InProject(stage, "one")).make()
+    stage.chain.stands = stand
+    other = stage.open(InProject(stage, "two"))
+    deeds = (other.make, lambda: other.take_back(expected=["app", "db"], keep_volumes=False), lambda: other.look(["app", "db"]))
+    for deed in deeds:
+        with pytest.raises(Refused, match=r"servers of portal are in one, and the account that is logged in works in two"):
+            deed()
+    assert stage.there() == ["app", "db"]
+    assert stage.open(InProject(stage, "one")).make().keys() == {"app", "db"}
+
+
+def test_what_was_taken_back_whole_may_be_made_in_another_project(stage: Stage) -> None:
+    stage.open(InProject(stage, "one")).make()
+    stage.open(InProject(stage, "one")).take_back(expected=["app", "db"], keep_volumes=False)
+    assert stage.open(InProject(stage, "two")).make().keys() == {"app", "db"}
+
+
+class BusyFor(ProgramListing):
+    """Says so many times that it has too much to do."""
+
+    def __init__(self, stage: Stage, times: int) -> None:
+        super().__init__(stage.program, stage.city)
+        self.times = times
+
+    def list_things(self, system: str, names: frozenset[str]) -> list[Thing]:
+        if self.times:
+            self.times -= 1
+            raise ToolError("Expected HTTP response code [200], but got 503 instead: try later", where="the cloud", remedy="wait")
+        return super().list_things(system, names)
+
+
+def test_a_busy_cloud_is_asked_again_and_that_is_said(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchestrator.cloud.patience.PAUSES", (0.01, 0.01))
+    assert stage.open(BusyFor(stage, 2)).make().keys() == {"app", "db"}
+    assert sum("too much to do" in line for line in stage.said) == 2
+    stage.open(BusyFor(stage, 2)).take_back(expected=["app", "db"], keep_volumes=False)
+    assert stage.there() == []
+    with pytest.raises(ToolError, match="503"):
+        stage.open(BusyFor(stage, 3)).make()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.server
 import socket
 import struct
 import threading
@@ -88,3 +89,52 @@ def test_a_second_failure_is_said(server: Forgetful) -> None:
         with pytest.raises(requests.ConnectionError):
             session.get(server.url, timeout=10)
     assert server.asked == ["GET"] * 3
+
+
+class Busy:
+    """A server that answers with these statuses in turn, and with 200 from then on."""
+
+    def __init__(self, *statuses: int, wish: str = "0") -> None:
+        self.left, self.asked = list(statuses), 0
+        busy = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def answer(self) -> None:
+                busy.asked += 1
+                status = busy.left.pop(0) if busy.left else 200
+                self.send_response(status)
+                self.send_header("Retry-After", wish)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            do_GET = do_POST = answer  # noqa: N815 - the base class calls them so
+
+            def log_message(self, *_: object) -> None:
+                """Nobody reads it."""
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server.server_port}/"
+
+
+@pytest.mark.parametrize(
+    ("method", "statuses", "given", "asked"),
+    [
+        ("GET", [503, 429], 200, 3),
+        ("POST", [429], 200, 2),  # it was not looked at
+        ("POST", [503], 503, 1),  # it may have been done
+        ("GET", [500], 500, 1),
+        ("GET", [404], 404, 1),
+    ],
+)
+def test_a_cloud_that_has_too_much_to_do_is_asked_again_where_that_doubles_nothing(
+    method: str, statuses: list[int], given: int, asked: int
+) -> None:
+    busy = Busy(*statuses)
+    try:
+        with open_session() as session:
+            assert session.request(method, busy.url, timeout=10).status_code == given
+        assert busy.asked == asked
+    finally:
+        busy.server.shutdown()
+        busy.server.server_close()
