@@ -143,6 +143,42 @@ class Room(Noun):
     exception: str | None = None
 
 
+class Landing(Noun):
+    """Where a whole server (整机) is brought to by its file systems: a folder that is filled from outside while nothing runs from it, and
+    is booted afterwards. That is all that a container's root and a disk in rescue mode have in common, and all that is relied on."""
+
+    name: HostName
+    """The machine that the folder stands on while it is filled."""
+    address: Address
+    ssh_port: Port = 22
+    ssh_user: UserName = "root"
+    root: AbsolutePath
+    """The new server's root. Everything in it is replaced, and taken away when the migration goes back."""
+    own: AbsolutePath | None = None
+    """A folder on the same machine with what the new server has of its own (``etc/hosts``, ``etc/fstab``, ``etc/network`` …): laid over
+    the root before it boots, never carried back."""
+    boots: Literal["container", "machine"] = "container"
+    """A container shares its machine's kernel. A machine needs kernel and boot loader of its own: that was never run, and is refused."""
+    boot: Annotated[tuple[str, ...], Field(min_length=1)]
+    """argv on that machine by which what stands in the folder is switched on; it may return before it is up."""
+    off: Annotated[tuple[str, ...], Field(min_length=1)]
+    """argv by which it is shut down; it may be off already."""
+    boot_seconds: Annotated[float, Field(gt=0)] = 300
+    """How long it may take until every service is healthy; then the old server is started again."""
+    stop_seconds: Annotated[float, Field(gt=0)] = 300
+    """How long all services together may take to stop."""
+    exclude: tuple[AbsolutePath, ...] = ()
+    """What is not carried at all, beside what no server needs: whoever names a mount here takes care of it."""
+    per_side: tuple[AbsolutePath, ...] = ()
+    """What each side keeps for itself, beside the usual."""
+    at_rest: tuple[AbsolutePath, ...] = ()
+    """Trees that mean something only while nobody writes, beside those that are found open for writing and the databases' folders."""
+    readdress: tuple[AbsolutePath, ...] = ()
+    """Files in which the old address becomes the new one on the new server."""
+    keep_units: tuple[UnitName, ...] = ()
+    """Units that go on running on the side that is stopped, beside what it needs to be reached."""
+
+
 class Host(Noun):
     name: HostName
     address: Address
@@ -164,7 +200,9 @@ class Host(Noun):
     processor: str | None = None
     """Processor architecture as a department writes it, e.g. ``x86_64``, ``sparc``."""
     new_address: Address | None = None
-    """At the cloud centre; only of a machine that is carried there (hosting)."""
+    """At the cloud centre; only of a machine that is carried there (hosting), or brought there whole (``landing``)."""
+    landing: Landing | None = None
+    """Where it is brought to as it is, by its file systems, while it stands where it stands."""
     target: HostName | None = None
     """The server at the cloud centre that takes over from it, by name; where none is named, it is called as this one is, with a suffix."""
 

@@ -19,7 +19,7 @@ from orchestrator.journal.actors import Actor, current_actor
 from orchestrator.journal.states import Ending, MigrationState
 from orchestrator.journal.store import LEASE_SECONDS, Lease
 from orchestrator.models import Host, Plan, Strategy, System, Verdict
-from orchestrator.movers.registry import movable_databases, vendor_run
+from orchestrator.movers.registry import is_whole_server, movable_databases, vendor_run
 from orchestrator.planning.calendar import Opening, approved_opening
 from orchestrator.policy.assess import strategy_name
 from orchestrator.policy.users import find_users
@@ -175,6 +175,8 @@ class Session(Workspace):
             gaps += self._mixed(one)
         elif verdict.strategy != Strategy.HOSTING:
             gaps += self._nothing_to_move(one)
+        if verdict.strategy == Strategy.HOSTING and is_whole_server(one):
+            return gaps  # nobody logs in to what runs on it
         gaps += [
             say("engine.no_admin", database=d.name)
             for d in (movable_databases(one) if verdict.strategy == Strategy.CLOUD_DEPLOYMENT else one.databases)

@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.models import Database, System
+from orchestrator.errors import Refused
+from orchestrator.models import Database, Host, Landing, System
 from orchestrator.movers.contract import Hands, Mover, Part
 from orchestrator.movers.source import SourceServer
+from orchestrator.texts import say
 
 if TYPE_CHECKING:
     from orchestrator.tools.ssh import SshConnection
@@ -57,6 +59,18 @@ def movable_databases(system: System) -> list[Database]:
 def vendor_run(system: System) -> list[Database]:
     """Those that nobody but their vendor moves."""
     return [database for database in system.databases if not movable(database)]
+
+
+def is_whole_server(system: System) -> bool:
+    """Whether its machines are brought elsewhere by their file systems: the inventory names a landing."""
+    return any(host.landing is not None for host in system.hosts)
+
+
+def landing_of(host: Host) -> Landing:
+    """Raises Refused where the inventory names none."""
+    if host.landing is None:
+        raise Refused(say("server.no_landing", host=host.name), where=host.address, remedy=say("server.give_landing"))
+    return host.landing
 
 
 def make_mover(kind: str, hands: Hands) -> Mover:

@@ -17,9 +17,10 @@ from orchestrator.reports.words import DIRECTIONS, KINDS, LEVELS, OUTAGES, STATE
 from orchestrator.texts import row_words
 
 TRIAL_STEPS = ("trial_run", "trial_use", "stay_silent")
-ANNOUNCED = {"device_outage": "device_outage_announced", "hosting_outage": "outage_announced", "vendor_outage": "outage_announced"}
+ANNOUNCED = {"device_outage": "device_outage_announced", "hosting_outage": "outage_announced", "vendor_outage": "outage_announced",
+             "server_outage": "outage_announced"}
 
-OUTAGE_OF = {"hosting_outage": "hosting", "vendor_outage": "vendor_run"}
+OUTAGE_OF = {"hosting_outage": "hosting", "vendor_outage": "vendor_run", "server_outage": "whole_server"}
 """Runbooks that announce in the same words."""
 
 

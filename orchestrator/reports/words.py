@@ -37,7 +37,7 @@ OPEN = {
 }
 DIRECTIONS = {"forward": ("切换上云", "to the cloud"), "back": ("回切", "back to the source")}
 OUTAGES = {"device_outage": ("设备搬迁停用", "device travels"), "hosting_outage": ("整体搬迁停机", "whole relocation"),
-           "vendor_outage": ("厂商实施停机", "vendor's migration")}
+           "vendor_outage": ("厂商实施停机", "vendor's migration"), "server_outage": ("整机搬迁停机", "whole server")}
 KINDS = {Kind.DATABASE: ("数据库", "database"), Kind.APPLICATION: ("应用系统", "application")}
 LEVELS = {Level.MUNICIPAL: ("市直", "municipal"), Level.COUNTY: ("县、市、区", "county")}
 STATUSES = {

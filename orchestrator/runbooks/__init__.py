@@ -26,6 +26,8 @@ from orchestrator.steps import (
     provision,
     replicate,
     retirement,
+    server,
+    server_back,
     services,
     vendor,
 )
@@ -116,6 +118,23 @@ RUNBOOKS: dict[str, tuple[Step, ...]] = {
         gates.FINAL_WITHOUT_WAY_BACK,
         finish.CATALOGUE,
     ),
+    "whole_server": (  # a hosted system whose machines stay where they are: their file systems move
+        preflight.STEP,
+        finish.BASELINE,
+        server.FILL,  # passes while it runs
+        gates.INITIAL,
+        gates.APPROVAL,
+        gates.WINDOW,
+        server.STOP,  # the announced outage begins
+        server.LAST_PASS,
+        server.BOOT,
+        server.ENTRY,  # the outage ends: live traffic is at the new place
+        gates.TRIAL,
+        finish.UNCHANGED,
+        server.FINAL,
+        server.END,  # the point of no return
+        finish.CATALOGUE,
+    ),
     "retire": (  # nothing moves: kept, ended, told, freed
         retirement.CHECK,
         finish.BASELINE,
@@ -146,7 +165,19 @@ _BACK: tuple[Step, ...] = (
     entry.BACK,
 )
 
-GOING_BACK: dict[str, tuple[Step, ...]] = {"cloud_deployment": _BACK, "device_relocation": _BACK}
+_SERVER_BACK: tuple[Step, ...] = (
+    server_back.BRING_BACK,  # while the new place serves
+    server_back.STOP_THERE,  # an outage of its own begins
+    server_back.LAST_PASS_BACK,
+    server_back.BOOT_SOURCE,
+    server_back.ENTRY_BACK,  # it ends: live traffic is back
+)
+
+GOING_BACK: dict[str, tuple[Step, ...]] = {
+    "cloud_deployment": _BACK,
+    "device_relocation": _BACK,
+    "whole_server": _SERVER_BACK,
+}
 """Going back after the switch is a runbook of its own; what was prepared before the switch is undone afterwards. A hosted
 system's data travels with its machines, so its way back is the undoing itself (carriage, start, entry)."""
 
@@ -160,6 +191,7 @@ GOING_BACK_ALONE: dict[str, tuple[Step, ...]] = {
     "cloud_deployment": _BACK_ALONE,
     "device_relocation": _BACK_ALONE,
     "vendor_run": (vendor.GIVE_UP,),
+    "whole_server": (server.GIVE_UP,),
 }
 """The same where two people declared the target lost while it was live."""
 
@@ -169,9 +201,12 @@ STANDS_NOWHERE = frozenset({"retire"})
 
 
 def runbook_for(verdict: Verdict, system: System) -> str:
-    """The runbook's name for a verdict. A cloud deployment whose databases nobody but their vendor moves has one of its own."""
+    """The runbook's name for a verdict. A cloud deployment whose databases nobody but their vendor moves has one of its own; so has
+    a hosted system whose machines need not travel, since there is a landing for what is on them."""
     if verdict.no_source:
         return "onboarding"
     if verdict.strategy is Strategy.CLOUD_DEPLOYMENT and registry.vendor_run(system):
         return "vendor_run"
+    if verdict.strategy is Strategy.HOSTING and registry.is_whole_server(system):
+        return "whole_server"
     return Strategy(verdict.strategy).value

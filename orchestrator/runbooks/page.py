@@ -42,6 +42,11 @@ def workloads() -> list[Workload]:
         Workload("无数据库的网站、应用", "a web site or a service without a database", "cloud_deployment"),
         Workload("依赖专用设备的系统", "a system with special equipment", "device_relocation"),
         Workload("厂商实施的数据库", "a database that only its vendor moves", "vendor_run"),
+        Workload(
+            "整机（无人能重新安装的服务器，按文件系统搬迁，须有落地位置）",
+            "a whole server that nobody can install again, by its file systems, where it has a landing",
+            "whole_server",
+        ),
         Workload("整机搬迁托管", "machines that move as they are", "hosting"),
         Workload("在建系统（无源端）", "a system under construction (no source)", "onboarding"),
         Workload("停用退出的系统", "a system that is switched off", "retire"),
@@ -52,6 +57,7 @@ def workloads() -> list[Workload]:
 SEEN = {  # by the step that decides what clients see, the first that a runbook has
     "cutover": ("连接被暂停后切换（有网关处）；HTTP 请求不失败", "held by the gateway and switched; HTTP requests do not fail"),
     "vendor_stop": ("公告停机", "announced outage, measured from outside"),
+    "stop_server": ("公告停机", "announced outage, measured from outside"),
     "shut_down": ("公告停机", "announced outage, measured from outside"),
     "end_access": ("访问终止", "access ends for good"),
     "bring_onto_cloud": ("尚无用户", "nobody uses it yet"),
@@ -62,6 +68,7 @@ COMPARED = (
     "vendor_compare",
     "cold_backup",
     "start_there",
+    "last_pass",
     "final_backup",
     "verify_backup",
     "compare_unchanged",

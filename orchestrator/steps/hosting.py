@@ -9,14 +9,10 @@ from __future__ import annotations
 import datetime as dt
 import time
 
-from orchestrator.cutover.probing import Probe
 from orchestrator.errors import StepFailed
-from orchestrator.gateways.holder import NotFollowed
-from orchestrator.models import Service
 from orchestrator.movers.machine.kept import shut_all
-from orchestrator.steps import citizens, cold, gates, machine, people, previews
+from orchestrator.steps import cold, gates, machine, outage, people, previews
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
-from orchestrator.steps.entry import opened_entry
 from orchestrator.steps.machine import ANNOUNCED, adopt
 from orchestrator.steps.world import START_SECONDS
 from orchestrator.texts import say
@@ -33,10 +29,6 @@ CARRY = [
 CARRY_BACK = [(f"{name}_back", say("steps.going_back", what=what)) for name, what in CARRY]
 
 
-def _probe(ctx: Context) -> Probe:
-    return Probe(ctx.world.folder, f"{ctx.migration}-outage")
-
-
 # ---------------------------------------------------------------- down
 
 
@@ -47,15 +39,12 @@ def shut_down(ctx: Context) -> Facts:
     """
     if all(_answering(ctx)) or not ctx.records.said(ANNOUNCED):  # a port that was dead before says nothing of what we began
         gates.wait_window(ctx)
-    budget = (ctx.system.interruption.outage_minutes if ctx.system.interruption else None) or 0
     if not ctx.records.said(ANNOUNCED):
-        ctx.records.event(ANNOUNCED, {"minutes": budget, **machine.look(ctx)})
-    entry = next((s for s in ctx.system.services if s.entry), None)
-    if entry is not None and ctx.sites.entry is not None:
-        _probe(ctx).start(citizen=citizens.of_entry(ctx, entry), clients=1, every_ms=100, limit=86_400, alone=True)
+        ctx.records.event(ANNOUNCED, {"minutes": outage.minutes(ctx), **machine.look(ctx)})
+    outage.start_probe(ctx)
     began = time.time()
     seconds = {host.name: shut_all(machine.parts(ctx, host)) for host in ctx.system.hosts}
-    return {"began": began, "minutes": budget, "seconds": seconds, "took": round(time.time() - began, 1)}
+    return {"began": began, "minutes": outage.minutes(ctx), "seconds": seconds, "took": round(time.time() - began, 1)}
 
 
 def _answering(ctx: Context) -> list[bool]:
@@ -74,7 +63,7 @@ def start_where_it_is(ctx: Context) -> None:
         return
     for host in ctx.system.hosts:
         machine.restore(ctx, host)
-    _probe(ctx).stop()
+    outage.probe_of(ctx).stop()
 
 
 # ---------------------------------------------------------------- carriage and start
@@ -181,57 +170,19 @@ def _runs_there(ctx: Context) -> Observed:
 def point_entry(ctx: Context) -> Facts:
     """Citizens' entry follows the machine; the outage ends and is measured from outside."""
     adopt(ctx)
-    _point(ctx, "target")
-    began = float(ctx.facts["shut_down"]["began"])
-    probe = _probe(ctx)
-    time.sleep(1.0)
-    probe.stop()
-    ended = time.time()
-    seen = probe.between(began - 1, ended)
-    budget = float(ctx.facts["shut_down"]["minutes"]) * 60_000
-    ctx.records.measure(
-        kind="hosting_outage", direction="forward", started=began, ended=ended, longest_gap_ms=seen.longest_gap_ms, requests=seen.requests,
-        failed_requests=seen.failed, budget_ms=budget, budget_failed=None, in_window=gates.rule_at(ctx, began) is not None, breach=seen.longest_gap_ms > budget, detail={"announced": True},
-    )  # fmt: skip
-    return {"outage_seconds": round(seen.longest_gap_ms / 1000, 1), "started": began, "ended": ended}
-
-
-def _point(ctx: Context, to: str) -> None:
-    """The entry leads to where the machine stands; the server of the other place is left, whatever HAProxy calls it."""
-    if not _led(ctx):
-        return
-    try:
-        with opened_entry(ctx, to) as entry:
-            entry.stage()
-            entry.switch_and_resume()
-            for service in _led(ctx) if to == "source" else ():
-                entry.unlearn(service.name)
-    except (NotFollowed, OSError) as error:
-        raise StepFailed(str(error), where="entry", remedy=say("steps.look_service")) from error
-
-
-def _led(ctx: Context) -> list[Service]:
-    return [service for service in ctx.system.services if service.entry and service.port]
+    outage.lead(ctx, "target")
+    return outage.measure(ctx, "hosting_outage", "forward", float(ctx.facts["shut_down"]["began"]))
 
 
 def point_back(ctx: Context) -> None:
-    """The entry leads to the old place again, also while nothing answers there yet: nothing waits for it here."""
+    """The entry leads to the old place again, also while nothing answers there yet."""
     adopt(ctx)
-    if not _led(ctx):
-        return
-    with opened_entry(ctx, "source") as entry:
-        entry.stage()
-        for service in _led(ctx):
-            entry.offer(service.name)
-            entry.unlearn(service.name)
+    outage.lead_back(ctx)
 
 
 def _pointed(ctx: Context) -> Observed:
     adopt(ctx)
-    if not _led(ctx):
-        return Observed.NOTHING
-    with opened_entry(ctx, "target") as entry:
-        return Observed.DONE if entry.is_led() else Observed.NOT_DONE
+    return outage.is_led(ctx)
 
 
 SHUT_DOWN = Step(

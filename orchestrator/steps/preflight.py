@@ -9,7 +9,7 @@ from orchestrator.errors import Finding, OrchestratorError, Refused, findings_of
 from orchestrator.models import Device, Host
 from orchestrator.movers import registry
 from orchestrator.movers.contract import Moment
-from orchestrator.steps import citizens, configuration, entry, gateway, hold, machine, preflight_hosts, references
+from orchestrator.steps import citizens, configuration, entry, gateway, hold, machine, preflight_hosts, references, server
 from orchestrator.steps.base import Context, Coverage, Effect, Facts, Observed, Preview, Step
 from orchestrator.steps.parts import parts
 from orchestrator.steps.world import SUFFIX
@@ -37,7 +37,9 @@ def look(ctx: Context) -> tuple[list[Finding], Facts]:
         )
     problems, facts["hosts"] = preflight_hosts.find_source_problems(ctx)
     findings += problems
-    if ctx.verdict.strategy != "hosting":
+    if is_whole(ctx):
+        findings += server.find_problems(ctx)
+    elif ctx.verdict.strategy != "hosting":
         for mover, part in parts(ctx):
             findings += mover.check(part, Moment.PREFLIGHT)
         findings += gateway.find_room_problems(ctx)
@@ -50,13 +52,18 @@ def look(ctx: Context) -> tuple[list[Finding], Facts]:
 
 def find_inventory_problems(ctx: Context) -> list[Finding]:
     """What the inventory itself leaves open or rules out; asks nobody."""
-    findings = _new_addresses(ctx)
+    findings = [] if is_whole(ctx) else _new_addresses(ctx)
     for database in registry.vendor_run(ctx.system):
-        if ctx.verdict.strategy != "cloud_deployment":
+        if ctx.verdict.strategy != "cloud_deployment" and not is_whole(ctx):
             message = say("steps.no_mover", name=database.name, engine=database.engine)
             remedy = say("steps.vendor_run_remedy")
             findings.append(_finding(ctx, "vendor-run", message, remedy))
     return findings + _never_together(ctx) + _services(ctx) + _cron_files(ctx) + _references(ctx) + _standing_servers(ctx)
+
+
+def is_whole(ctx: Context) -> bool:
+    """Whether its machines are brought elsewhere whole, whatever runs on them."""
+    return ctx.verdict.strategy == "hosting" and registry.is_whole_server(ctx.system)
 
 
 def _never_together(ctx: Context) -> list[Finding]:

@@ -10,6 +10,8 @@ from orchestrator.errors import Finding, OrchestratorError
 from orchestrator.hosts import packages, questions
 from orchestrator.hosts.questions import Answers
 from orchestrator.models import Host
+from orchestrator.movers.registry import is_whole_server
+from orchestrator.movers.server.landing import machine_of
 from orchestrator.steps.base import Context
 from orchestrator.steps.holders import databases_behind
 from orchestrator.steps.world import unit_name
@@ -38,6 +40,9 @@ class Need:
 
 def find_source_problems(ctx: Context) -> tuple[list[Finding], dict[str, str]]:
     """The system's own hosts and every site's gateway: findings, and what each host that answered is."""
+    if ctx.verdict.strategy == "hosting" and is_whole_server(ctx.system):
+        machines = [machine_of(host, host.landing) for host in ctx.system.hosts if host.landing is not None]
+        return find_problems(ctx, [Need(host, "source") for host in ctx.system.hosts] + [Need(host, say("server.landing")) for host in machines])
     needs = [source_need(ctx, host) for host in ctx.system.hosts]
     if ctx.verdict.strategy != "hosting":
         needs += [gateway_need(ctx, site.gateway) for site in ctx.sites.sites]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from orchestrator.errors import StepFailed, TurnedBack, words_of
 from orchestrator.progress import Progress
-from orchestrator.steps import entry, files, gates
+from orchestrator.steps import entry, files, gates, server
 from orchestrator.steps.base import Context, Facts
 from orchestrator.steps.parts import parts
 from orchestrator.texts import Words, kept, say
@@ -24,7 +24,7 @@ def way_back_problems(ctx: Context) -> list[Words]:
 
 def _way_back(ctx: Context) -> dict[str, Words]:
     """The same as alarms: code → sentence."""
-    problems: dict[str, Words] = {}
+    problems: dict[str, Words] = server.find_alarms(ctx) if "server_entry" in ctx.facts else {}
     for mover, part in parts(ctx) if _replicated(ctx) else []:
         try:
             problems |= mover.find_alarms(part, f"{ctx.migration}-watch-{time.time_ns()}")

@@ -64,7 +64,8 @@ def test_a_switch_without_an_undo_has_a_way_back_that_switches_to_the_source_and
 def test_live_traffic_switches_after_backup_initial_acceptance_approval_and_window_and_before_the_trial_run(name):
     order = {s.id: i for i, s in enumerate(RUNBOOKS[name])}
     switch = next(i for i, s in enumerate(RUNBOOKS[name]) if s.switches)
-    backup = order.get("verify_backup", order.get("cold_backup", order.get("vendor_backup")))
+    # a whole server's old place, stopped and compared, is what it is started from again: nobody writes there
+    backup = next((order[id] for id in ("verify_backup", "cold_backup", "vendor_backup", "last_pass") if id in order), None)
     assert backup is not None
     assert (
         max(backup, order["initial_acceptance"], order["approve_cutover"], order["window"])
@@ -75,7 +76,7 @@ def test_live_traffic_switches_after_backup_initial_acceptance_approval_and_wind
 
 
 def test_where_databases_switch_the_way_back_is_armed_at_once_and_the_rehearsal_came_before():
-    for name in GOING_BACK:
+    for name in GOING_BACK.keys() - {"whole_server"}:  # nothing flows by itself there: going back is passes
         ids = [s.id for s in RUNBOOKS[name]]
         assert ids[ids.index("cutover") + 1] == "arm_way_back"
         assert ids.index("rehearse") < ids.index("initial_acceptance")
