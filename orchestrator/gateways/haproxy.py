@@ -199,9 +199,9 @@ class Runtime:
         lines = self.command("show info").splitlines()
         return next((line.partition(":")[2].strip() for line in lines if line.startswith(f"{name}:")), "")
 
-    def add(self, backend: str, server: str, address: str, port: int, options: str = "") -> None:
+    def add(self, backend: str, server: str, address: str, port: int, options: str = "", *, checked: bool = True) -> None:
         """Adds a checked server, not yet taking traffic; one that is there already is fine. ``options`` as its neighbour has
-        them in the configuration."""
+        them in the configuration; unless ``checked`` its checks do not begin."""
         for name in (backend, server, address):
             if not _NAME.match(name):
                 raise ToolError(say("gateways.no_name", name=name), where=self._where, remedy=say("gateways.use_letters"))
@@ -209,7 +209,8 @@ class Runtime:
             f"add server {backend}/{server} {address}:{int(port)} {options or 'check inter 200ms fall 5 rise 1'}",
             fine=("New server registered", "Already exists"),
         )
-        self._do(f"enable health {backend}/{server}")
+        if checked:
+            self._do(f"enable health {backend}/{server}")
 
     def ready(self, backend: str, server: str) -> None:
         """Takes traffic when its health check passes."""
@@ -217,11 +218,12 @@ class Runtime:
 
     def wait_up(self, backend: str, server: str, *, limit: float) -> bool:
         """Whether its health check passes within ``limit`` seconds. A server that is about to be found down is still ``UP 1/5``: what
-        its last check said counts too."""
+        its last check said counts too. One that has no check of its own takes requests at once."""
         until = time.monotonic() + limit
         while time.monotonic() < until:
             row = self._stat(backend).get(server, {})
-            if row.get("status", "").startswith("UP") and row.get("check_status", "").lstrip("* ").endswith(("OK", "OKC")):
+            last = row.get("check_status", "").lstrip("* ")
+            if is_taking(row.get("status", "")) and (not last or last.endswith(("OK", "OKC"))):
                 return True
             time.sleep(0.05)
         return False
@@ -273,6 +275,11 @@ class Runtime:
             if len(parts) > 18 and parts[1] == backend and parts[3] == server:
                 return f"{parts[4]}:{parts[18]}"
         return ""
+
+
+def is_taking(status: str) -> bool:
+    """Whether a server of this status word gets requests; one that is never checked gets them, too."""
+    return status.startswith(("UP", "no check"))
 
 
 def _version_of(text: str) -> tuple[int, int]:

@@ -8,15 +8,15 @@ because servers that were added over the runtime API are gone after a restart.
 from __future__ import annotations
 
 import contextlib
-import shlex
 import socket
 import time
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from orchestrator.errors import words_of
+from orchestrator.errors import ToolError, words_of
 from orchestrator.gateways import haproxy_files as files
-from orchestrator.gateways.haproxy import Runtime, Server, find_program
+from orchestrator.gateways.haproxy import Runtime, Server, is_taking
+from orchestrator.gateways.haproxy_program import HaproxyFile
 from orchestrator.gateways.holder import NotFollowed, Place
 from orchestrator.gateways.shell import Shell, read_file, write_file
 from orchestrator.models import HttpGateway
@@ -27,6 +27,8 @@ KIND = "haproxy"
 HEALTHY_SECONDS = 15.0
 SUCCESSOR = "-cloud"
 """What a server's successor is called after it."""
+PROOF = "orchestrator-proof"
+"""A server that is there for a moment, to see whether HAProxy takes one."""
 
 
 class HaproxyEntry:
@@ -43,6 +45,7 @@ class HaproxyEntry:
         }
         self._former: str | None = None
         self._is_staged = False
+        self._switched_off: set[tuple[str, str]] | None = None
         self._connect()
 
     def _connect(self) -> None:
@@ -59,12 +62,21 @@ class HaproxyEntry:
     # ------------------------------------------------------------ what it serves
 
     def find_servers(self, part: str, side: str) -> list[Server]:
-        """Every server that leads to one side of a service."""
+        """Every server that leads to one side of a service, but those that somebody has switched off."""
         place = self._leads[part][0][side]
         wanted = addresses_of(place.host)
         return [
-            server for server in self._runtime.list_servers() if server.port == place.port and server.address in wanted
+            server
+            for server in self._runtime.list_servers()
+            if server.port == place.port and server.address in wanted and (server.backend, server.name) not in self._find_switched_off()
         ]
+
+    def _find_switched_off(self) -> set[tuple[str, str]]:
+        """Servers that somebody wrote down as disabled: nobody's requests go there, and they stay as they are. Looked for once."""
+        if self._switched_off is None:
+            backends = files.read_backends(self._read()) if self._gateway.config_file else {}
+            self._switched_off = {(backend.name, server) for backend in backends.values() for server in backend.switched_off}
+        return self._switched_off
 
     def knows(self, name: str) -> bool:
         return name in self._leads and bool(self.find_servers(name, "source") or self.find_servers(name, "target"))
@@ -107,31 +119,56 @@ class HaproxyEntry:
         return all(self._runtime.idle(server.backend, server.name) for server in left)
 
     def _is_taking(self, server: Server) -> bool:
-        return self._runtime.servers(server.backend).get(server.name, "").startswith("UP")
+        return is_taking(self._runtime.servers(server.backend).get(server.name, ""))
 
     # ------------------------------------------------------------ before anything is touched
 
     def obstacles(self) -> list[Words]:
         try:
             backends = files.read_backends(self._read()) if self._gateway.config_file else None
+            problem = self._file().find_problem() if backends is not None else None
         except OSError as error:
             return [say("gateways.file_says", where=self.where, file=str(self._gateway.config_file), error=words_of(error))]
-        found: list[Words] = []
-        for part in self._leads:
+        found: list[Words] = [problem] if problem else []
+        for part, (places, _) in self._leads.items():
             servers = self.find_servers(part, "source")
             if not servers and not self.find_servers(part, "target"):
-                place = self._leads[part][0]["source"]
+                place = places["source"]
                 found.append(say("gateways.none_at", where=self.where, host=place.host, port=place.port, part=part))
-            for server in servers if backends is not None else []:
-                found += self._find_inability(backends or {}, server)
+            for server in servers:
+                inability = self._find_inability(backends, server) if backends is not None else []
+                found += inability or self._find_taken(server, places["target"]) or self._find_refusal(server)
         return found
 
     def _find_inability(self, backends: Mapping[str, files.Backend], server: Server) -> list[Words]:
         backend = backends.get(server.backend)
         if backend is None or server.name not in backend.servers:
             return [say("gateways.no_line", file=str(self._gateway.config_file), server=server.name, backend=server.backend)]
+        if server.name in backend.repeated:
+            return [say("gateways.line_repeated", file=str(self._gateway.config_file), server=server.name, backend=server.backend)]
         if not files.takes_servers_at_run_time(backend):
             return [say("gateways.balances", backend=server.backend, balance=backend.balance)]
+        return []
+
+    def _find_taken(self, server: Server, target: Place) -> list[Words]:
+        """Somebody else's server that has the name of a successor."""
+        named = (server.backend, server.name + SUCCESSOR)
+        for other in self._runtime.list_servers():
+            is_ours = target.host and other.port == target.port and other.address in addresses_of(target.host)
+            if (other.backend, other.name) == named and not is_ours:
+                return [
+                    say("gateways.name_taken", where=self.where, backend=other.backend, name=other.name, host=other.address, port=other.port)
+                ]
+        return []
+
+    def _find_refusal(self, server: Server) -> list[Words]:
+        """Why HAProxy would not take a successor with these options, tried with one that takes no requests and is gone at once."""
+        try:
+            self._runtime.remove(server.backend, PROOF)
+            self._runtime.add(server.backend, PROOF, server.address, server.port, self._options(server), checked=False)
+            self._runtime.remove(server.backend, PROOF)
+        except (OSError, ToolError) as error:
+            return [say("gateways.takes_no_server", where=self.where, backend=server.backend, error=words_of(error))]
         return []
 
     def find_warnings(self) -> list[Words]:
@@ -179,17 +216,11 @@ class HaproxyEntry:
         self._former, self._is_staged = None, False
 
     def _write(self, former: str, new: str) -> None:
-        path = self._gateway.config_file
-        assert self._shell is not None and path is not None  # noqa: S101 - the caller looked
-        if former == new:
-            return
-        before, after = (text.encode(errors="surrogateescape") for text in (former, new))
-        write_file(self._shell, path, before, after)
-        try:
-            self._shell.run(f"{find_program(self._runtime)}; \"$haproxy\" -c -q -f {shlex.quote(path)} 2>&1", limit=20)
-        except OSError as error:
-            write_file(self._shell, path, after, before)
-            raise NotFollowed(say("gateways.would_not_start", where=self.where, path=path, error=words_of(error))) from error
+        self._file().write(former, new)
+
+    def _file(self) -> HaproxyFile:
+        assert self._shell is not None and self._gateway.config_file is not None  # noqa: S101 - the caller looked
+        return HaproxyFile(self._shell, self._runtime, self._gateway.config_file, self.where)
 
     # ------------------------------------------------------------ the switch
 
@@ -204,9 +235,7 @@ class HaproxyEntry:
         """As its neighbour has them in the configuration, where that can be read."""
         if self._gateway.config_file is None:
             return ""
-        backend = files.read_backends(self._read()).get(server.backend, _NOTHING)
-        options = files.successor_options(backend.servers.get(server.name, "")).strip()
-        return options if not options or "check" in options.split() else f"{options} check"
+        return files.run_time_options(files.read_backends(self._read()).get(server.backend, _NOTHING), server.name)
 
     def unlearn(self, name: str) -> None:
         for server in self.find_servers(name, "target"):
@@ -247,6 +276,17 @@ class HaproxyEntry:
         if problems and not but:
             self._lead_back()
             raise NotFollowed(say("gateways.problems", problems=tuple(problems)))
+        self._keep_states()
+
+    def _keep_states(self) -> None:
+        """Where HAProxy takes its servers' states from a file when it starts, they are those of now: what an earlier reload wrote there
+        would leave out who serves again. As far as that is to be had: what is served is right already."""
+        if self._gateway.config_file is None or self._shell is None:
+            return
+        with contextlib.suppress(OSError, ToolError):
+            if path := files.find_state_file(self._read()):
+                states = self._runtime.command("show servers state") + "\n"
+                write_file(self._shell, path, read_file(self._shell, path), states.encode())
 
     def offer(self, part: str) -> None:
         """The side that it leads to may take requests as soon as it answers; nobody waits for that here."""

@@ -12,16 +12,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from orchestrator.gateways.haproxy_words import read_head, split_lines, split_words, without_remark
 from orchestrator.texts import Words, say
 
-SECTIONS = (
-    "global", "defaults", "frontend", "backend", "listen", "userlist", "peers", "resolvers", "mailers", "cache", "program",
-    "http-errors", "ring", "fcgi-app", "crt-store", "log-forward", "traces",
-)  # fmt: skip
 _BEGIN, _END = "# begin of orchestrator's hold for ", "# end of orchestrator's hold for "
 _BEFORE = "# before orchestrator's hold for "
 _NO_END = "# orchestrator's hold: the line before this one had no end"
-_SECTION = re.compile(rf"^\s*({'|'.join(SECTIONS)})\b\s*(\S*)")
 _CONDITION = re.compile(r"^\s*\.(if|elif|else)\b")
 SHARED = "*"
 """The name of what every hold in a file needs once: the Lua, and the option that makes a reload harmless."""
@@ -75,7 +71,7 @@ class Section:
         is_ours = False
         for number, line in enumerate(self.lines[1:], self.start + 1):
             is_ours = line.startswith(_BEGIN) or (is_ours and not line.startswith(_END))
-            words = _without_remark(line).split()
+            words = split_words(line)
             if words and not is_ours:
                 yield number, words
 
@@ -86,16 +82,16 @@ class Section:
 
 def read_sections(text: str) -> list[Section]:
     """The file's sections in their order; what stands before the first one belongs to none."""
-    lines = text.splitlines(keepends=True)
-    heads = [number for number, line in enumerate(lines) if _SECTION.match(line)]
+    lines = split_lines(text)
+    heads = [number for number, line in enumerate(lines) if read_head(line)]
     found, unnamed, named = [], dict[str, str](), dict[str, dict[str, str]]()
     for start, end in zip(heads, [*heads[1:], len(lines)], strict=True):
-        head = _SECTION.match(lines[start])
+        head = read_head(lines[start])
         assert head is not None  # noqa: S101 - it was found by it
-        section = Section(head[1], head[2], start, end, lines[start:end])
-        words = _without_remark(lines[start]).split()
-        parent = named.get(words[words.index("from") + 1], {}) if "from" in words[:-1] else unnamed
-        section.default = dict(parent) if section.kind != "defaults" or "from" in words else {}
+        kind, name, parent = head
+        section = Section(kind, name, start, end, lines[start:end])
+        given = named.get(parent, {}) if parent else unnamed
+        section.default = dict(given) if kind != "defaults" or parent else {}
         if section.kind == "defaults":
             for _, said in section.words():
                 if said[0] in ("mode", "default_backend") and len(said) > 1:
@@ -230,7 +226,7 @@ _REFUSAL = 'http-request return status 503 content-type text/plain string "held;
 
 def _copy_backend(section: Section, way: str, writes: bool, servers: Mapping[str, tuple[str, int]]) -> list[str]:
     name = backend_for(section.name, way, writes=writes)
-    head = _without_remark(section.lines[0]).split()
+    head = split_words(section.lines[0])
     lines = [" ".join(["backend", name, *head[2:]])]
     checked = _is_checked_by_default(section)
     tracked = backend_for(section.name, way, writes=False)
@@ -238,7 +234,7 @@ def _copy_backend(section: Section, way: str, writes: bool, servers: Mapping[str
         if words[0] == "server" and len(words) > 2:
             lines.append(_copy_server(words, way, servers, tracked if writes else "", checked))
         elif words[0] not in ("id", "guid"):
-            lines.append("    " + _without_remark(section.lines[number - section.start]).strip())
+            lines.append("    " + without_remark(section.lines[number - section.start]).strip())
     return lines
 
 
@@ -312,7 +308,7 @@ def _rules(
         f"    http-request set-var({names.meant}) str({default if default in backends else '-'})",
     ]
     for number, words in reversed(uses):
-        condition = _without_remark(edits.lines[number]).split(None, 2)[2:]
+        condition = without_remark(edits.lines[number]).split(None, 2)[2:]
         meant = words[1] if words[1] in backends else "-"
         lines.append(" ".join([f"    http-request set-var({names.meant}) str({meant})", *(part.strip() for part in condition)]))
     return [
@@ -328,24 +324,6 @@ def _last_line(section: Section) -> int:
     return max([section.start, *(number for number, _ in section.words())])
 
 
-def _without_remark(line: str) -> str:
-    """A line without what stands behind an unquoted ``#``."""
-    quote = ""
-    at = 0
-    while at < len(line):
-        char = line[at]
-        if char == "\\" and quote != "'":
-            at += 1
-        elif quote:
-            quote = "" if char == quote else quote
-        elif char in "\"'":
-            quote = char
-        elif char == "#":
-            return line[:at]
-        at += 1
-    return line
-
-
 # ---------------------------------------------------------------- marks, and taking it out
 
 
@@ -356,7 +334,7 @@ class Edits:
     def __init__(self, text: str) -> None:
         if text and not text.endswith("\n"):
             text = f"{text}\n{_NO_END}\n"
-        self.lines = text.splitlines(keepends=True)
+        self.lines = split_lines(text)
         self._before: dict[int, list[str]] = {}
 
     def insert(self, at: int, lines: Sequence[str], name: str, *, above: bool = False) -> None:
@@ -408,7 +386,7 @@ def remove_all(text: str) -> str:
 def _remove_named(text: str, name: str) -> str:
     kept: list[str] = []
     is_inside, former = False, None
-    for line in text.splitlines(keepends=True):
+    for line in split_lines(text):
         bare = line.rstrip("\n")
         if is_inside:
             is_inside = bare != f"{_END}{name}"

@@ -15,12 +15,13 @@ from dataclasses import dataclass
 
 from orchestrator.errors import ToolError, words_of
 from orchestrator.gateways import http_hold_files as files
-from orchestrator.gateways.haproxy import Runtime, find_program
+from orchestrator.gateways.haproxy import Runtime
 from orchestrator.gateways.haproxy_entry import SUCCESSOR, addresses_of
 from orchestrator.gateways.haproxy_files import replace_server
+from orchestrator.gateways.haproxy_program import HaproxyFile
 from orchestrator.gateways.hold_word import LUA, WordFile
 from orchestrator.gateways.holder import NotFollowed, Place
-from orchestrator.gateways.shell import Shell, read_file, write_file
+from orchestrator.gateways.shell import Shell, read_file
 from orchestrator.models import HttpGateway
 from orchestrator.texts import Words, say
 
@@ -220,14 +221,7 @@ class HoldInstaller:
             raise NotFollowed(say("gateways.hold_in_use", where=self.where, word=answer.split()[0].removeprefix("word=")))
 
     def _write(self, former: str, new: str) -> None:
-        path = str(self._gateway.config_file)
-        before, after = (text.encode(errors="surrogateescape") for text in (former, new))
-        write_file(self._shell, path, before, after)
-        try:
-            self._shell.run(f'{find_program(self._runtime)}; "$haproxy" -c -q -f {shlex.quote(path)} 2>&1', limit=20)
-        except OSError as error:
-            write_file(self._shell, path, after, before)
-            raise NotFollowed(say("gateways.would_not_start", where=self.where, path=path, error=words_of(error))) from error
+        HaproxyFile(self._shell, self._runtime, str(self._gateway.config_file), self.where).write(former, new)
 
     def _find_master(self) -> int:
         try:

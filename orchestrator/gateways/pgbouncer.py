@@ -8,6 +8,8 @@ over a shell that is open already; what comes after the decision needs a console
 from __future__ import annotations
 
 import contextlib
+import re
+import shlex
 import socket
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -30,6 +32,9 @@ HELD_SECONDS = 10
 """A cutover that is slow may hold clients for seconds; one that PgBouncer turns away before is a failed request."""
 PROOF = "orchestrator_reads_this_file"
 """An entry that is there for a moment, to see whether PgBouncer reads the file that we write."""
+LAST_WITHOUT_QUOTES = (1, 18)
+"""It takes no quotes around a name in its file (tried); later ones are asked when a name is added."""
+_OWN_ADDRESSES = "awk '/host LOCAL/ { print last } { last = $2 }' /proc/net/fib_trie | sort -u"
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,7 @@ class Served:
     place: Place
     database: str
     paused: bool
+    disabled: bool = False
 
 
 def console_dsn(address: str, port: int, *, user: str, password: str) -> str:
@@ -107,6 +113,7 @@ class PgBouncer:
         self._pausing = open_console(admin)
         self._control = open_console(admin)
         self._names: dict[str, list[str]] = {}
+        self._addresses: dict[str, set[str]] = {}
         self._former: bytes | None = None
         self._before: dict[str, Place] = {}
         self._staged: dict[str, Place] = {}
@@ -134,16 +141,36 @@ class PgBouncer:
             if row["name"] == "pgbouncer":
                 continue
             place = Place(row["host"] or "", int(row["port"]))
-            served.append(Served(row["name"], place, row["database"], bool(int(row["paused"]))))
+            served.append(Served(row["name"], place, row["database"], bool(int(row["paused"])), bool(int(row["disabled"]))))
         return served
 
     def list_names(self, lead: Lead) -> list[str]:
         """Every name that leads to this database: by its places, else by its name; and each further name for the same place."""
         served = [one for one in self.list_served() if one.database == lead.database]
-        ways_in = [one.place for one in served if _same(one.place, lead.source) or _same(one.place, lead.target)]
+        ways_in = [one.place for one in served if self._leads_to(one.place, lead)]
         if not ways_in:
             ways_in = [one.place for one in served if one.name == lead.part]
         return sorted(one.name for one in served if one.place in ways_in)
+
+    def _leads_to(self, place: Place, lead: Lead) -> bool:
+        """Whether a place is one of this database's, called as we call it or as the gateway's own host does."""
+        sides = [side for side in (lead.source, lead.target) if side.host and side.port == place.port]
+        if any(_same(place, side) for side in sides):
+            return True
+        wanted = {address for side in sides for address in _addresses(side.host) | {side.host} if not _is_loopback(address)}
+        return bool(wanted and wanted & self._ask_addresses(place.host))
+
+    def _ask_addresses(self, host: str) -> set[str]:
+        """What a host's name stands for on the gateway's host; without one, and by loopback, it is that host itself."""
+        if host not in self._addresses:
+            command = f"getent ahosts {shlex.quote(host)} | awk '{{print $1}}'"
+            if not host or host.startswith("/") or host == "localhost" or _is_loopback(host):
+                command = _OWN_ADDRESSES
+            try:
+                self._addresses[host] = set(self._shell.run(command).decode().split())
+            except OSError:  # the gateway itself may serve all the same
+                return set()
+        return self._addresses[host]
 
     def handles(self, name: str) -> bool:
         return any(lead.part == name for lead in self._leads)
@@ -177,7 +204,29 @@ class PgBouncer:
         return self.find_problems() or self._find_unread()
 
     def find_unready(self) -> list[Words]:
-        return []  # it learns whatever its file says
+        found = self._find_unmastered()
+        for lead in self._leads:
+            found += self._find_unwritable(lead) or self._find_other(lead.part, lead, lead.source)
+        return found
+
+    def _find_unwritable(self, lead: Lead) -> list[Words]:
+        """A name that its file cannot hold: a line with it would keep PgBouncer from starting."""
+        if files.is_plain(lead.part) or self.knows(lead.part) or self._version() > LAST_WITHOUT_QUOTES:
+            return []
+        return [say("gateways.name_unwritable", where=self.where, name=lead.part)]
+
+    def _version(self) -> tuple[int, int]:
+        said = re.search(r"(\d+)\.(\d+)", str(self._show("VERSION")[0].get("version", "")))
+        return (int(said[1]), int(said[2])) if said else (0, 0)
+
+    def _find_other(self, name: str, lead: Lead | None, place: Place) -> list[Words]:
+        """Somebody else's entry of this name."""
+        for one in self.list_served():
+            if one.name == name:
+                is_ours = self._leads_to(one.place, lead) if lead else _same(one.place, place)
+                if one.database != (lead.database if lead else name) or not is_ours:
+                    return [say("gateways.serves_already", where=self.where, name=name, host=one.place.host, port=one.place.port)]
+        return []
 
     def find_problems(self) -> list[Words]:
         """What can be seen without writing anything."""
@@ -201,7 +250,29 @@ class PgBouncer:
                     found.append(
                         say("gateways.not_reloaded", where=self.where, name=name, host=place.host, port=place.port, file=self._file)
                     )
-        return found + self._find_unfit()
+                if served[name].paused or served[name].disabled:
+                    found.append(say("gateways.stopped_by_somebody", where=self.where, name=name))
+        return found + self._find_unmastered() + self._find_unfit()
+
+    def _find_unmastered(self) -> list[Words]:
+        """Whether this console may give orders, and whether they reach everybody who answers at the port."""
+        found: list[Words] = []
+        try:
+            self._control.execute(sql.SQL("RESUME {}").format(sql.Identifier(PROOF)))  # of nothing: only the right to say it is asked
+        except psycopg.Error as error:
+            if "admin access" in str(error):
+                user = psycopg.conninfo.conninfo_to_dict(self._admin).get("user", "")
+                found.append(say("gateways.no_admin", where=self.where, account=str(user)))
+        if self._config("so_reuseport") == "1" and (others := self._count_listeners()) > 1:
+            found.append(say("gateways.shared_port", where=self.where, count=others))
+        return found
+
+    def _count_listeners(self) -> int:
+        """How many processes listen where this console was reached (``so_reuseport``)."""
+        port = int(str(psycopg.conninfo.conninfo_to_dict(self._admin).get("port", 0)))
+        rows = self._shell.run("cat /proc/net/tcp /proc/net/tcp6 2>/dev/null || true").decode().splitlines()
+        places = [words[1] for row in rows if len(words := row.split()) > 3 and words[3] == "0A"]
+        return max((places.count(place) for place in places if place.endswith(f":{port:04X}")), default=0)
 
     def _find_unfit(self) -> list[Words]:
         """What a pause would do to clients. Where sessions are pooled (by default, for a database or for an account) it waits until
@@ -218,7 +289,7 @@ class PgBouncer:
         return found
 
     def _config(self, name: str) -> str:
-        return next(str(row["value"] or "") for row in self._show("CONFIG") if row["key"] == name)
+        return next((str(row["value"] or "") for row in self._show("CONFIG") if row["key"] == name), "")
 
     def _show(self, what: str) -> list[dict[str, Any]]:
         answer = self._control.execute(f"SHOW {what}")
@@ -248,15 +319,14 @@ class PgBouncer:
     def learn(self, name: str, place: Place) -> None:
         lead = next((lead for lead in self._leads if lead.part == name), None)
         database = lead.database if lead else name
-        for one in self.list_served():
-            if one.name == name:
-                leads_there = name in self.list_names(lead) if lead else _same(one.place, place)
-                if one.database == database and leads_there:
-                    return
-                raise NotFollowed(say("gateways.serves_already", where=self.where, name=name, host=one.place.host, port=one.place.port))
+        if others := self._find_other(name, lead, place):
+            raise NotFollowed(others[0])
+        if self.knows(name):
+            return
         self._rewrite(lambda text: files.add_entry(text, name, place.host, place.port, database))
         self._control.execute("RELOAD")
         if not self.knows(name):
+            self.unlearn(name)  # a line that it cannot read would keep it from starting
             raise NotFollowed(say("gateways.not_served", where=self.where, name=name, file=self._file))
 
     def unlearn(self, name: str) -> None:
@@ -386,6 +456,10 @@ def open_console(dsn: str) -> Console:
 
 def _place_of(entry: files.Entry) -> Place:
     return Place(entry.options.get("host", ""), int(entry.options.get("port") or 5432))
+
+
+def _is_loopback(host: str) -> bool:
+    return host.startswith("127.") or host == "::1"
 
 
 def _same(one: Place, other: Place) -> bool:

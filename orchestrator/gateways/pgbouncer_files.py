@@ -53,6 +53,11 @@ def read_entries(text: bytes) -> list[Entry]:
     return entries
 
 
+def is_plain(name: str) -> bool:
+    """Whether a name may stand in the file as it is."""
+    return re.fullmatch(r"[A-Za-z0-9_.-]+", name, re.ASCII) is not None
+
+
 def list_includes(text: bytes) -> list[str]:
     """The files that a file includes."""
     return [found[1].decode(errors="surrogateescape") for line in _lines(text) if (found := _INCLUDE.match(line))]
@@ -206,8 +211,7 @@ def _unquote_name(name: bytes) -> str:
 
 
 def _quote_name(name: str) -> bytes:
-    plain = re.fullmatch(r"[A-Za-z0-9_]+", name, re.ASCII)
-    return name.encode() if plain else b'"' + _double(name.encode(), b'"') + b'"'
+    return name.encode() if is_plain(name) else b'"' + _double(name.encode(), b'"') + b'"'
 
 
 def _quote_value(value: str) -> bytes:

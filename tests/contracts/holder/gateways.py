@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import psutil
+import psycopg
 from psycopg import sql
 
 from orchestrator.gateways import http_hold
@@ -25,7 +26,7 @@ from orchestrator.gateways.http_hold import HttpHold
 from orchestrator.gateways.http_hold_install import HoldInstaller
 from orchestrator.gateways.pgbouncer import PgBouncer
 from orchestrator.models import HttpGateway
-from orchestrator.tools import programs
+from orchestrator.tools import programs, unprivileged
 from tests.contracts.guard.servers import APPLICATION, PORT, Servers
 
 
@@ -96,6 +97,25 @@ class PgBouncerWorld:
         lines = self.file().read_bytes()
         self.servers.start("gateway")
         self.file().write_bytes(lines)
+
+    def restart_with(self, main: str) -> None:
+        """With another text in its own file."""
+        record = self.servers.book.get("gateway.pgbouncer")
+        assert record is not None
+        os.kill(record.pid, signal.SIGKILL)
+        time.sleep(0.2)
+        self.main.write_text(main, encoding="utf-8")
+        argv = [*unprivileged.prefix(), str(programs.find("pgbouncer")), str(self.main)]
+        self.servers.book.start("gateway.pgbouncer", argv, cwd=self.main.parent, log=self.main.with_suffix(".log"), host="gateway")
+        until = time.monotonic() + 20
+        while time.monotonic() < until:
+            try:
+                self.servers.shown()
+            except psycopg.Error:
+                time.sleep(0.05)
+            else:
+                return
+        raise AssertionError("PgBouncer does not answer")
 
     def file(self) -> Path:
         return self.servers.databases_file

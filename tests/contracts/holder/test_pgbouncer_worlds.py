@@ -1,0 +1,174 @@
+"""PgBouncers as other people run them: what keeps one from being switched is named ahead, and what is somebody's stays somebody's."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from orchestrator.gateways.holder import NotFollowed, Place
+from orchestrator.gateways.pgbouncer import PgBouncer, open_console
+from orchestrator.tools import programs, unprivileged
+from tests.contracts.guard.servers import ADMIN_PASSWORD, PORT, Servers
+from tests.contracts.holder.gateways import PgBouncerWorld
+
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[PgBouncerWorld]:
+    with tempfile.TemporaryDirectory(prefix="pgbouncer-") as folder:
+        Path(folder).chmod(0o755)
+        with Servers(Path(folder)) as servers:
+            yield PgBouncerWorld(servers)
+
+
+@pytest.fixture
+def before(world: PgBouncerWorld) -> Iterator[bytes]:
+    """The file, which is the same after the test, whatever it did."""
+    text = world.file().read_bytes()
+    yield text
+    assert world.file().read_bytes() == text
+
+
+def command(world: PgBouncerWorld, *commands: str) -> None:
+    with open_console(world.servers.console_dsn()) as console:
+        for each in commands:
+            console.execute(each.encode())
+
+
+def codes(found: list[Any]) -> list[str]:
+    return [getattr(words, "code", str(words)) for words in found]
+
+
+@pytest.mark.usefixtures("before")
+def test_what_somebody_paused_is_named_and_stays_paused(world: PgBouncerWorld) -> None:
+    command(world, "PAUSE records")
+    try:
+        holder = world.holder("target")
+        found = holder.obstacles()
+        holder.disconnect()
+        assert codes(found) == ["gateways.stopped_by_somebody"]
+        assert "records" in str(found[0])
+        assert world.servers.shown()["records"]["paused"] == 1
+    finally:
+        command(world, "RESUME records")
+
+
+@pytest.mark.usefixtures("before")
+def test_what_somebody_disabled_is_named(world: PgBouncerWorld) -> None:
+    command(world, "DISABLE records")
+    try:
+        holder = world.holder("target")
+        assert codes(holder.find_problems()) == ["gateways.stopped_by_somebody"]
+        holder.disconnect()
+    finally:
+        command(world, "ENABLE records")
+
+
+@pytest.mark.usefixtures("before")
+def test_an_account_that_may_only_look_is_named_before_anything_is_written(world: PgBouncerWorld) -> None:
+    main, users = world.main, world.main.with_name("userlist.txt")
+    kept = main.read_text("utf-8"), users.read_text("utf-8")
+    main.write_text(kept[0] + "stats_users = watcher\n", encoding="utf-8")
+    users.write_text(kept[1] + f'"watcher" "{ADMIN_PASSWORD}"\n', encoding="utf-8")
+    command(world, "RELOAD")
+    try:
+        dsn = psycopg.conninfo.make_conninfo(world.servers.console_dsn(), user="watcher")
+        places = {side: {"host": world.servers.addresses[side], "port": PORT} for side in ("source", "target")}
+        holder = PgBouncer(
+            admin=dsn, channel=["sh"], databases_file=str(world.file()), leads=[{"part": "records", "database": "records", "to": "target", **places}]
+        )
+        found = holder.obstacles()
+        assert codes(found) == codes(holder.find_unready()) == ["gateways.no_admin"]
+        holder.disconnect()
+        assert "watcher" in str(found[0])
+    finally:
+        main.write_text(kept[0], encoding="utf-8")
+        users.write_text(kept[1], encoding="utf-8")
+        command(world, "RELOAD")
+
+
+def test_another_systems_database_of_the_same_name_is_never_taken_for_ours(world: PgBouncerWorld, before: bytes) -> None:
+    """Names are common: the cloud's gateway may have a `records` of another system."""
+    theirs = b"records = host=10.9.9.9 port=5432 dbname=records\n"
+    world.file().write_bytes(theirs)
+    command(world, "RELOAD")
+    try:
+        holder = world.holder("source")
+        assert codes(holder.find_unready()) == ["gateways.serves_already"]
+        with pytest.raises(NotFollowed, match=r"10\.9\.9\.9"):
+            holder.learn("records", Place(world.servers.addresses["source"], PORT))
+        holder.disconnect()
+        assert world.file().read_bytes() == theirs
+        assert world.servers.shown()["records"]["host"] == "10.9.9.9"
+    finally:
+        world.file().write_bytes(before)
+        command(world, "RELOAD")
+
+
+def test_a_name_that_its_file_cannot_hold_is_named_and_never_left_there(world: PgBouncerWorld, before: bytes) -> None:
+    """A line that PgBouncer cannot read keeps it from starting, with all its clients of every system."""
+    places = {side: {"host": world.servers.addresses[side], "port": PORT} for side in ("source", "target")}
+    lead = {"part": "户籍", "database": "户籍", "to": "source", **places}
+    holder = PgBouncer(admin=world.servers.console_dsn(), channel=["sh"], databases_file=str(world.file()), leads=[lead])
+    found = holder.find_unready()
+    assert codes(found) == ["gateways.name_unwritable"]
+    assert "户籍" in str(found[0])
+    with pytest.raises(NotFollowed):
+        holder.learn("户籍", Place(world.servers.addresses["source"], PORT))
+    holder.disconnect()
+    assert world.file().read_bytes() == before
+    world.restart()
+    assert world.answered_by() == "source"
+
+
+@pytest.mark.usefixtures("before")
+def test_a_second_process_at_the_same_port_is_named(world: PgBouncerWorld) -> None:
+    """A console reaches one of them, and the other's clients would go on."""
+    kept = world.main.read_text("utf-8")
+    world.restart_with(kept + "so_reuseport = 1\n")
+    second = subprocess.Popen([*unprivileged.prefix(), str(programs.find("pgbouncer")), str(world.main)], stderr=subprocess.DEVNULL)
+    try:
+        holder, until = world.holder("target"), time.monotonic() + 20
+        while codes(found := holder.find_problems()) != ["gateways.shared_port"]:
+            assert time.monotonic() < until, found
+            time.sleep(0.1)
+        holder.disconnect()
+    finally:
+        second.kill()
+        second.wait()
+        world.restart_with(kept)
+    holder = world.holder("target")
+    assert holder.find_problems() == []
+    holder.disconnect()
+
+
+def test_a_gateway_on_the_databases_own_host_leads_there_by_loopback(world: PgBouncerWorld, before: bytes) -> None:
+    """`host=127.0.0.1`, or none at all, is the source where the source's address is one of the gateway's host."""
+    lines = [
+        f"by_name = host=localhost port={PORT} dbname=records", f"near = host=127.0.0.1 port={PORT} dbname=records",
+        f"nearer = port={PORT} dbname=records", f"elsewhere = host=10.9.9.9 port={PORT} dbname=records",
+    ]  # fmt: skip
+    world.servers.lead(lines)
+    own = subprocess.run(
+        ["awk", "/host LOCAL/ { print last } { last = $2 }", "/proc/net/fib_trie"], capture_output=True, text=True, check=True
+    ).stdout.split()
+    address = next((each for each in own if not each.startswith("127.")), None)
+    if address is None:
+        pytest.skip("this machine has no address but loopback")
+    try:
+        places = {"source": {"host": address, "port": PORT}, "target": {"host": world.servers.addresses["target"], "port": PORT}}
+        lead = {"part": "near", "database": "records", "to": "target", **places}
+        holder = PgBouncer(admin=world.servers.console_dsn(), channel=["sh"], databases_file=str(world.file()), leads=[lead])
+        assert sorted(holder.serves()) == ["by_name", "near", "nearer"]
+        holder.disconnect()
+    finally:
+        world.file().write_bytes(before)
+        command(world, "RELOAD")
