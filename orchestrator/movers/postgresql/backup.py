@@ -25,6 +25,7 @@ from orchestrator.movers.postgresql import (
     fingerprint,
     foreign_keys,
     functions,
+    generated,
     records,
     roles,
     settings_kept,
@@ -79,6 +80,7 @@ def back_up(part: Part, hands: Hands) -> Facts:
                 expected.pop(name, None)
                 restored.pop(name, None)
             differ = comparison.differences(expected, restored)
+            differ += generated.find_stale(source, names, part.role, comparison.tables_that_differ(expected, restored))
             differ += [change.says for change in _changes(definitions, fingerprint.take(copy, names))]
     if emptied:
         hands.say(str(say("postgresql.emptied_meanwhile", name=part.name, tables=tuple(emptied))))
@@ -151,7 +153,8 @@ def _restore(part: Part, hands: Hands, folder: Path, source: Connection, copy: C
 
     try:
         dumps.restore(
-            folder, dsn_of(part, "target", database=names.rehearsal), hands.register,
+            folder, dsn_of(part, "target", database=names.rehearsal), names, hands.register,
+            server_version=copy.info.server_version, path=functions.path_to_find(source, names, part.role),
             begun=lambda: beginnings.begin_like(source, copy, names),
             extended=lambda: functions.carry_altered_members(source, copy),
             between=lambda: functions.hold_functions(copy, names, functions.path_of(source, part.role), like=source),

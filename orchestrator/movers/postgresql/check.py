@@ -13,7 +13,7 @@ import psycopg
 
 from orchestrator.errors import Finding, words_of
 from orchestrator.movers.contract import Hands, Moment, Part
-from orchestrator.movers.postgresql import capacity, drift, following, kin, retention, session_defaults, subscription, suitability
+from orchestrator.movers.postgresql import capacity, drift, following, generated, kin, retention, session_defaults, subscription, suitability
 from orchestrator.movers.postgresql import target as target_side
 from orchestrator.movers.postgresql.connections import Connection
 from orchestrator.movers.postgresql.questions import EITHER_SIDE, SOURCE, Question
@@ -55,6 +55,7 @@ def source_findings(part: Part, source: Connection, moment: Moment) -> list[Find
     found = _ask(part, source, "source", (*EITHER_SIDE, *SOURCE))
     if moment is not Moment.GATE:
         found += following.refusals(part, source)
+        found += generated.findings(source, names_of(part), part.role)
     return found
 
 

@@ -74,6 +74,11 @@ def _checksum(connection: Connection, oid: int, table: sql.Identifier) -> TableS
     return TableSum(rows, total, method)
 
 
+def tables_that_differ(one: dict[str, TableSum], other: dict[str, TableSum]) -> list[str]:
+    """Their names, sorted."""
+    return sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
+
+
 def differences(one: dict[str, TableSum], other: dict[str, TableSum]) -> list[Words]:
     """Every table that differs, as a sentence; empty: equal."""
     found: list[Words] = []

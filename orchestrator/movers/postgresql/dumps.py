@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import psycopg
@@ -13,7 +13,7 @@ from orchestrator.errors import ToolError
 from orchestrator.movers.postgresql import database_row
 from orchestrator.movers.postgresql.connections import Connection, scalar
 from orchestrator.movers.postgresql.names import Names
-from orchestrator.movers.postgresql.schema_copy import environment, split_list
+from orchestrator.movers.postgresql.schema_copy import environment, restore_entries, split_list
 from orchestrator.tools import process, programs
 from orchestrator.tools.process import Register
 
@@ -47,16 +47,18 @@ def dump(
 
 
 def restore(
-    folder: Path, target: str, register: Register, *, begun: Callable[[], object], extended: Callable[[], object],
-    between: Callable[[], object], asked: Callable[[], bool] | None = None, jobs: int = 2, limit: float = 6 * 3600,
+    folder: Path, target: str, names: Names, register: Register, *, server_version: int, path: Sequence[str],
+    begun: Callable[[], object], extended: Callable[[], object], between: Callable[[], object],
+    asked: Callable[[], bool] | None = None, jobs: int = 2, limit: float = 6 * 3600,
 ) -> None:  # fmt: skip
     """Restores a directory dump into an empty database, owners and rights as they were. ``begun``: called when schemas
-    stand, and nothing in them; ``extended``: when extensions stand, and no table yet; ``between``: when tables and functions stand, and no row or index yet. Materialized views stay
-    unfilled. ``asked`` as for a dump. Raises ToolError on any error."""
+    stand, and nothing in them; ``extended``: when extensions stand, and no table yet; ``between``: when tables and functions
+    stand, and no row or index yet. Materialized views stay unfilled. ``path`` as of ``restore_entries``, ``asked`` as for a
+    dump. Raises ToolError, or StepFailed with the object that could not be made."""
     env = environment(target, PGOPTIONS=_NOT_LOGGED)
     program = programs.find("pg_restore")
     listed = process.run([program, "-l", folder], label="pg_restore -l", limit=300, register=register, max_output=1 << 28)
-    listing = folder.with_suffix(".list")
+    listing = folder.parent / f"{folder.name}.list"
     # a function inside a materialized view looks for its tables by its owner's search_path, and pg_restore has none
     schemas, extensions, rest = split_list(line for line in listed.stdout.splitlines() if " MATERIALIZED VIEW DATA " not in line)
     # with data and post-data in one run several workers set a check of a domain that is NOT VALID before its rows are there
@@ -65,14 +67,17 @@ def restore(
         ("", schemas, begun), ("", extensions, extended),
         ("pre-data", rest, between), ("data", rest, None), ("post-data", rest, None),
     ):  # fmt: skip
-        listing.write_text("\n".join(entries) + "\n", encoding="utf-8")
-        only = [f"--section={section}"] if section else []
-        several = ["-j", str(jobs)] if section in ("data", "post-data") else []
-        command = [program, "-d", env["PGDATABASE"], "--exit-on-error", "-L", listing, *only, *several, folder]
-        process.run(command, label="pg_restore", limit=limit, env=env, register=register, cancelled=asked)
+        if section in ("", "pre-data"):
+            restore_entries(
+                folder, entries, section, target, names, register, server_version=server_version, path=path, limit=limit
+            )
+        else:
+            listing.write_text("\n".join(entries) + "\n", encoding="utf-8")
+            command = [program, "-d", env["PGDATABASE"], "--exit-on-error", "-L", listing, f"--section={section}", "-j", str(jobs), folder]
+            process.run(command, label="pg_restore", limit=limit, env=env, register=register, cancelled=asked)
         if then is not None:
             then()
-    listing.unlink()
+    listing.unlink(missing_ok=True)
 
 
 def database_exists(connection: Connection, name: str) -> bool:

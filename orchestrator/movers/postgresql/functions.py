@@ -70,11 +70,18 @@ def path_of(connection: Connection, role: str) -> list[str]:
 def let_find(connection: Connection, names: Names, role: str) -> None:
     """In the transaction that is open, functions that are not held find what they need: a planner that merely looks at an index
     unfolds them. The system's schema stays first, so nobody's function answers in place of the system's."""
-    needed = connection.execute(_NEEDED, {"ours": names.schema}).fetchall()
-    if needed:
-        path = ["pg_catalog", *path_of(connection, role), *sorted({schema for schema, _, _ in needed}), "pg_temp"]
+    path = path_to_find(connection, names, role)
+    if path:
         listed = sql.SQL(", ").join(sql.Identifier(word) for word in path)
         connection.execute(sql.SQL("SET LOCAL search_path TO ") + listed)
+
+
+def path_to_find(connection: Connection, names: Names, role: str) -> list[str]:
+    """The schemas for a session in which such functions find what they need; none where there are no such functions."""
+    needed = connection.execute(_NEEDED, {"ours": names.schema}).fetchall()
+    if not needed:
+        return []
+    return ["pg_catalog", *path_of(connection, role), *sorted({schema for schema, _, _ in needed}), "pg_temp"]
 
 
 def hold_functions(connection: Connection, names: Names, path: list[str], *, like: Connection | None = None) -> list[str]:

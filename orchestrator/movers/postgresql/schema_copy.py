@@ -1,18 +1,19 @@
 """The schema, by pg_dump: all of the application's, its publications too, nothing of ours, no subscription of anybody's.
 
 The dump is taken once the freeze is at work, goes through an archive (so that single entries of ours can be left out), and is
-restored in four transactions: schemas, extensions, what else stands by itself, and then indexes, constraints and triggers,
-which may call functions. What fails is said by object and cause, not in psql's words.
+restored in four parts: schemas, extensions, what else stands by itself, and then indexes, constraints and triggers, which may
+call functions. What fails is said by object and cause, not in psql's words.
 """
 
 from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import psycopg
+from psycopg import sql
 
 from orchestrator.errors import StepFailed, ToolError
 from orchestrator.movers.postgresql.names import Names
@@ -23,6 +24,7 @@ from orchestrator.tools.process import Register, Stopped
 _FAILED = re.compile(r"^psql:[^\n]*:(\d+): (?:ERROR|FATAL|错误|致命错误):\s+(.*)$", re.M)
 _BEGINS = re.compile(r"^\d+; \d+ \d+ (?:(?:ACL|COMMENT|SECURITY LABEL) - )?(SCHEMA|EXTENSION) ")
 _NAMED = re.compile(r"^-- Name: (.*); Type: ([A-Z ]+); Schema: (.*); Owner: ")
+_EMPTY_PATH = b"SELECT pg_catalog.set_config('search_path', '', false);"
 _UNKNOWN_TO_OLDER = ("SET transaction_timeout = 0;",)
 """Lines that a newer pg_dump writes and an older server refuses."""
 
@@ -84,43 +86,60 @@ def split_list(lines: Iterable[str]) -> tuple[list[str], list[str], list[str]]:
 
 
 def restore_schema(
-    archive: Path, target: str, names: Names, register: Register, *, server_version: int,
+    archive: Path, target: str, names: Names, register: Register, *, server_version: int, path: Sequence[str],
     begun: Callable[[], object], extended: Callable[[], object], between: Callable[[], object], limit: float = 1800,
 ) -> None:  # fmt: skip
     """Makes the archive's schema in an empty database. ``begun``: called when schemas stand, and nothing in them; ``extended``:
-    when extensions stand, and no table yet; ``between``: when tables and functions stand, and no index yet. Raises StepFailed with object and cause; what is half done
-    is for the caller to drop."""
-    listing = archive.with_suffix(".list")
+    when extensions stand, and no table yet; ``between``: when tables and functions stand, and no index yet; ``path``: as of
+    ``restore_entries``. Raises StepFailed with object and cause; what is half done is for the caller to drop."""
     listed = process.run(
         [programs.find("pg_restore"), "-l", archive], label="pg_restore -l", limit=300, register=register, max_output=1 << 28
     )
     schemas, extensions, rest = split_list(line for line in listed.stdout.splitlines() if not _is_ours(line, names))
-    script = archive.with_suffix(".sql")
     try:
         for section, entries, then in (
             ("", schemas, begun), ("", extensions, extended), ("pre-data", rest, between), ("post-data", rest, None),
         ):  # fmt: skip
-            listing.write_text("\n".join(entries) + "\n", encoding="utf-8")
-            only = [f"--section={section}"] if section else []
-            process.run(
-                [programs.find("pg_restore"), "-L", listing, *only, "-f", script, archive],
-                label="pg_restore to SQL", limit=limit, register=register,
-            )  # fmt: skip
-            _suit_server(script, server_version)
-            script.chmod(0o600)
-            _run_script(script, target, names, register, limit)
+            restore_entries(
+                archive, entries, section, target, names, register, server_version=server_version, path=path, limit=limit
+            )
             if then is not None:
                 then()
     finally:
-        for file in (archive, script, listing):  # user mappings hold passwords
+        archive.unlink(missing_ok=True)  # user mappings hold passwords
+
+
+def restore_entries(
+    archive: Path, entries: Iterable[str], section: str, target: str, names: Names, register: Register, *,
+    server_version: int, path: Sequence[str] = (), limit: float = 1800,
+) -> None:  # fmt: skip
+    """Some of an archive's list, by psql, each statement by itself: one transaction of thousands of tables would need a lock for
+    each. ``section``: only those of it. ``path``: schemas in which functions look, where a table cannot be made without calling
+    one (a generated column unfolds it). Raises StepFailed with object and cause."""
+    listing, script = (archive.parent / f"{archive.name}.{word}" for word in ("list", "sql"))
+    try:
+        listing.write_text("\n".join(entries) + "\n", encoding="utf-8")
+        only = [f"--section={section}"] if section else []
+        process.run(
+            [programs.find("pg_restore"), "-L", listing, *only, "-f", script, archive],
+            label="pg_restore to SQL", limit=limit, register=register,
+        )  # fmt: skip
+        script.chmod(0o600)
+        _suit_server(script, server_version, path)
+        _run_script(script, target, names, register, limit)
+    finally:
+        for file in (script, listing):
             file.unlink(missing_ok=True)
 
 
 def _run_script(script: Path, target: str, names: Names, register: Register, limit: float) -> None:
-    options = "-c default_transaction_read_only=off -c log_min_error_statement=panic -c log_statement=none -c log_min_duration_statement=-1"
+    options = (
+        "-c default_transaction_read_only=off -c log_min_error_statement=panic -c log_statement=none -c log_min_duration_statement=-1"
+        " -c synchronous_commit=off"  # what is half done is dropped; what counts it as done is committed durably
+    )
     try:
         process.run(
-            [programs.find("psql"), "-X", "-q", "-1", "-v", "ON_ERROR_STOP=1", "-f", script],
+            [programs.find("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", script],
             label="psql", limit=limit, env=environment(target, PGOPTIONS=options), register=register,
         )  # fmt: skip
     except Stopped:
@@ -137,12 +156,16 @@ def _is_ours(line: str, names: Names) -> bool:
     return any(word == stem or word.startswith(stem + "_") for word in line.split() for stem in stems)
 
 
-def _suit_server(script: Path, server_version: int) -> None:
-    if server_version >= 170000:
-        return
+def _suit_server(script: Path, server_version: int, path: Sequence[str]) -> None:
     text = script.read_bytes()
-    for line in _UNKNOWN_TO_OLDER:
-        text = text.replace(b"\n" + line.encode() + b"\n", b"\n")
+    if server_version < 170000:
+        for line in _UNKNOWN_TO_OLDER:
+            text = text.replace(b"\n" + line.encode() + b"\n", b"\n")
+    if path:
+        words = ", ".join(sql.Identifier(word).as_string(None) for word in path)
+        # the script is in the database's encoding, whatever that is: the names travel in signs that are the same in all
+        value = f"pg_catalog.convert_from(pg_catalog.decode('{words.encode().hex()}', 'hex'), 'UTF8')"
+        text = text.replace(_EMPTY_PATH, _EMPTY_PATH.replace(b"''", value.encode()), 1)
     script.write_bytes(text)
 
 

@@ -132,6 +132,7 @@ def fill(part: Part, hands: Hands, source: Connection, target: Connection) -> li
         path = functions.path_of(source, part.role)
         schema_copy.restore_schema(
             archive, dsn_of(part, "target"), names, hands.register, server_version=target.info.server_version,
+            path=functions.path_to_find(source, names, part.role),
             begun=lambda: beginnings.begin_like(source, target, names),
             extended=lambda: functions.carry_altered_members(source, target),
             between=lambda: functions.hold_functions(target, names, path, like=source),
