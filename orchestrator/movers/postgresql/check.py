@@ -13,7 +13,17 @@ import psycopg
 
 from orchestrator.errors import Finding, words_of
 from orchestrator.movers.contract import Hands, Moment, Part
-from orchestrator.movers.postgresql import capacity, drift, following, generated, kin, retention, session_defaults, subscription, suitability
+from orchestrator.movers.postgresql import (
+    capacity,
+    drift,
+    following,
+    generated,
+    kin,
+    retention,
+    session_defaults,
+    subscription,
+    suitability,
+)
 from orchestrator.movers.postgresql import target as target_side
 from orchestrator.movers.postgresql.connections import Connection
 from orchestrator.movers.postgresql.questions import EITHER_SIDE, SOURCE, Question
