@@ -27,6 +27,11 @@ class Server:
     connections_used: int
     reserved: int
     version: int
+    locks: int
+    """Objects that all sessions together can hold locks on."""
+    locks_used: int
+    relations: int
+    """Tables, views and sequences of this database: what a dump locks at once (measured)."""
 
 
 _SERVER = """
@@ -42,8 +47,17 @@ SELECT (SELECT setting::int FROM pg_settings WHERE name = 'max_replication_slots
  (SELECT setting::int FROM pg_settings WHERE name = 'max_connections'),
  (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND application_name NOT LIKE 'orchestrator%%'),
  (SELECT setting::int FROM pg_settings WHERE name = 'superuser_reserved_connections'),
- (SELECT setting::int FROM pg_settings WHERE name = 'server_version_num')
+ (SELECT setting::int FROM pg_settings WHERE name = 'server_version_num'),
+ (SELECT max(setting::int) FILTER (WHERE name = 'max_locks_per_transaction') * (sum(setting::int) FILTER (WHERE name <> 'max_locks_per_transaction') + 1)
+  FROM pg_settings WHERE name IN ('max_locks_per_transaction', 'max_connections', 'max_prepared_transactions', 'max_worker_processes',
+   'max_wal_senders', 'autovacuum_max_workers')),
+ (SELECT count(DISTINCT (locktype, database, relation, transactionid::text, virtualxid, classid, objid, objsubid)) FROM pg_locks WHERE NOT fastpath),
+ (SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm', 'S') AND oid >= 16384)
 """
+LOCKS_SPARE = 1.2
+LOCKS_ON_CATALOGS = 150
+"""What the application may come to need meanwhile (a server without room for a lock refuses everybody's statements), and what a
+dump locks of the system's own."""
 OUR_SESSIONS = 12
 """What engine, guard, probe and the copies of tables hold open on a side at most."""
 
@@ -53,6 +67,20 @@ def read_server(connection: Connection, names: Names) -> Server:
     row = connection.execute(_SERVER, {"ours": names.schema}).fetchone()
     assert row is not None  # noqa: S101 - a row of scalars
     return Server(*(int(value) for value in row))
+
+
+def locks_needed(source: Server) -> int:
+    """On either side: the backup of the source, the publication of the target, and what the application needs beside them."""
+    return int(source.relations * LOCKS_SPARE) + LOCKS_ON_CATALOGS
+
+
+def lock_shortages(server: Server, side: str, *, needed: int) -> Iterator[tuple[str, Words, Words]]:
+    """As ``shortages``, of locks alone: asked of the source before its backup."""
+    name = "max_locks_per_transaction"
+    if server.locks - server.locks_used < needed:
+        numbers = {"setting": server.locks, "used": server.locks_used, "needed": needed}
+        sentence = say("postgresql.locks_short", name=name, side=side_name(side), **numbers)
+        yield "capacity", sentence, say("postgresql.raise_setting", name=name, side=side_name(side))
 
 
 def shortages(source: Server, target: Server) -> Iterator[tuple[str, Words, Words]]:
@@ -75,6 +103,7 @@ def shortages(source: Server, target: Server) -> Iterator[tuple[str, Words, Word
         if setting - used < needed:
             sentence = say("postgresql.short", name=name, side=side_name(side), setting=setting, used=used, needed=needed)
             yield "capacity", sentence, say("postgresql.raise_setting", name=name, side=side_name(side))
+    yield from lock_shortages(target, "target", needed=locks_needed(source))
     if target.connections < source.connections_used + OUR_SESSIONS:
         sentence = say("postgresql.few_connections", connections=target.connections, connections_used=source.connections_used)
         yield "capacity", sentence, say("postgresql.raise_connections")

@@ -66,6 +66,9 @@ def source_findings(part: Part, source: Connection, moment: Moment) -> list[Find
     if moment is not Moment.GATE:
         found += following.refusals(part, source)
         found += generated.findings(source, names_of(part), part.role)
+        server = capacity.read_server(source, names_of(part))
+        for code, sentence, remedy in capacity.lock_shortages(server, "source", needed=capacity.locks_needed(server)):
+            found.append(_finding(part, code, "error", sentence, remedy))
     return found
 
 

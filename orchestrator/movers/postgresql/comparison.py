@@ -59,7 +59,9 @@ def checksums(
         tables = carried_tables(connection, names)
         for number, table in enumerate(tables):
             tell(number, len(tables))
-            found[str(table)] = _checksum(connection, table.oid, sql.Identifier(table.schema, table.name))
+            # rolled back, so that the locks on a table and its indexes are not held until the last one is read
+            with connection.transaction(force_rollback=True):
+                found[str(table)] = _checksum(connection, table.oid, sql.Identifier(table.schema, table.name))
         tell(len(tables), len(tables))
     return found
 

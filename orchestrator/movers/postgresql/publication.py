@@ -70,7 +70,7 @@ def try_writing(connection: Connection, tables: list[Table], names: Names) -> li
             column = sql.Identifier(first_columns[table.oid])
             trial += sql.SQL("; EXPLAIN UPDATE ONLY {} SET {} = DEFAULT").format(target, column)
         try:
-            with connection.transaction():
+            with connection.transaction(force_rollback=True):  # nothing was done, and the locks on its indexes are not kept
                 connection.execute(trial)
         except psycopg.errors.ObjectNotInPrerequisiteState as error:
             message = say("postgresql.table_says", table=str(table), said=str(error.diag.message_primary))

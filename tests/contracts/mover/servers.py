@@ -47,11 +47,13 @@ class Servers:
         unprivileged.give(secret.parent)
         template = databases.template(self.folder, ADMIN, secret)
         with (template / "postgresql.conf").open("a", encoding="utf-8") as conf:
-            conf.write(_FAST + self.conf)
+            conf.write(_FAST)
         for side in SIDES:
             cluster = self._cluster(side, secret)
             (self.folder / "hosts" / side / "var/log").mkdir(parents=True, exist_ok=True)
             databases.lay_out(self.folder, cluster, template)
+            with (self.folder / "hosts" / side / databases.DATA / "postgresql.conf").open("a", encoding="utf-8") as conf:
+                conf.write(self.conf)  # the last word counts
             databases.start(self.folder, cluster)
         return self
 

@@ -10,21 +10,34 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from orchestrator.movers.contract import Direction
+from orchestrator.movers.contract import Direction, Moment
 from tests.contracts.mover.application import Application
-from tests.contracts.mover.cases import Case
+from tests.contracts.mover.cases import Act, Case
 from tests.contracts.mover.servers import APPLICATION, Servers
 from tests.contracts.mover.story import Story
 
 pytestmark = pytest.mark.servers
 
-TABLES = """
-CREATE TABLE keyless (n int, v text);
-INSERT INTO keyless SELECT i, 'x' FROM generate_series(1, 20000) AS i;
-DO $$ BEGIN FOR t IN 1..150 LOOP
- EXECUTE format('CREATE TABLE t%s (id int PRIMARY KEY, v text)', t); EXECUTE format('INSERT INTO t%s VALUES (1, %L)', t, t);
-END LOOP; END $$
-"""
+KEYLESS = "CREATE TABLE keyless (n int, v text); INSERT INTO keyless SELECT i, 'x' FROM generate_series(1, 20000) AS i"
+
+
+def _each(statements: str, last: int) -> str:
+    """For the tables t1 … t``last``, a few in one transaction."""
+    loops = [
+        f"DO $$ BEGIN FOR t IN {first}..{min(first + 49, last)} LOOP {statements} END LOOP; END $$"
+        for first in range(1, last + 1, 50)
+    ]
+    return "\n---\n".join(loops)
+
+
+def _tables(number: int) -> str:
+    create = "EXECUTE format('CREATE TABLE t%s (id int PRIMARY KEY, v text)', t);"
+    fill = "EXECUTE format('INSERT INTO t%s VALUES (1, %L)', t, t);"
+    return _each(f"{create} {fill}", number)
+
+
+NARROW = "max_locks_per_transaction = 10\nmax_connections = 30\nmax_prepared_transactions = 0\nmax_worker_processes = 20\nmax_wal_senders = 10\n"
+"""Room for locks on 640 objects."""
 FEW = "max_replication_slots = 8\n"
 SLOW = "UPDATE keyless SET v = reverse(v) WHERE n % 1000 = 1"
 ENOUGH = 12
@@ -49,7 +62,7 @@ def _write_slowly_applied(servers: Servers, harm: list[str]) -> None:
 
 
 def test_more_tables_than_places_for_their_origins_are_copied_in_turns(tmp_path: Path) -> None:
-    case = Case("many", "postgresql", "", "names and sizes", "carried", source=TABLES)
+    case = Case("many", "postgresql", "", "names and sizes", "carried", source=KEYLESS + "\n---\n" + _tables(150))
     harm: list[str] = []
     with Servers(tmp_path / "clusters", conf=FEW) as servers:
         story = Story(servers, case, tmp_path)
@@ -63,3 +76,18 @@ def test_more_tables_than_places_for_their_origins_are_copied_in_turns(tmp_path:
             story.switch(Direction.FORWARD, application)
             application.rest()
         assert application.harm + harm == []
+
+
+def test_more_tables_than_the_server_has_locks_for_are_refused_before_anything_asks_for_one(tmp_path: Path) -> None:
+    with Servers(tmp_path / "clusters", conf=NARROW) as servers:
+        story = Story(servers, Case("locks", "postgresql", "", "names and sizes", "carried", source=_tables(900)), tmp_path)
+        story.lay_out()
+        found = [finding for finding in story.check(Moment.PREFLIGHT) if finding.code == "capacity"]
+        assert len(found) == 1 and "max_locks_per_transaction of the source makes room for locks on" in found[0].message
+        story.act("source", [Act(_each("EXECUTE format('DROP TABLE t%s', t);", 550))])  # what is said to fit does
+        assert not story.check(Moment.PREFLIGHT)
+        story.mover.back_up(story.part)
+        story.mover.drop_copy(story.part)
+        assert not story.check(Moment.COPY)
+        story.mover.prepare(story.part)
+        story.withdraw()
