@@ -47,6 +47,7 @@ _OF_THE_CLUSTER = re.compile(r"^(database$|setting |role |membership |publicatio
 # pg_dump says nothing of foreign keys whose triggers a superuser disabled
 _NOT_IN_A_DUMP = ("not enforced as usual",)
 _CAUSE = re.compile(r"(?:ERROR|FATAL|错误|致命错误):\s+(.*)")
+_OF_TABLE = re.compile(r'contents of table "(.+?)" failed')
 _MENDS = {
     re.compile("violates check constraint|检查约束"): say("postgresql.mend_check"),
     re.compile("violates foreign key constraint|外键约束"): say("postgresql.mend_foreign_key"),
@@ -125,7 +126,8 @@ def _why(error: ToolError, holder: Connection) -> Words:
 
 def _cause(error: ToolError) -> Words:
     causes = list(dict.fromkeys(match.group(1).strip() for match in _CAUSE.finditer(kept(error.says))))
-    return "; ".join(causes) or error.says
+    tables = list(dict.fromkeys(_OF_TABLE.findall(kept(error.says))))
+    return "; ".join([*tables, *causes]) if causes else error.says
 
 
 def _make_copy(part: Part, source: Connection) -> list[str]:

@@ -19,6 +19,7 @@ from orchestrator.movers.postgresql import (
     following,
     generated,
     kin,
+    large_rows,
     retention,
     session_defaults,
     subscription,
@@ -65,7 +66,7 @@ def source_findings(part: Part, source: Connection, moment: Moment) -> list[Find
     found = _ask(part, source, "source", (*EITHER_SIDE, *SOURCE))
     if moment is not Moment.GATE:
         found += following.refusals(part, source)
-        found += generated.findings(source, names_of(part), part.role)
+        found += generated.findings(source, names_of(part), part.role) + large_rows.findings(source, names_of(part))
         server = capacity.read_server(source, names_of(part))
         for code, sentence, remedy in capacity.lock_shortages(server, "source", needed=capacity.locks_needed(server)):
             found.append(_finding(part, code, "error", sentence, remedy))

@@ -245,3 +245,13 @@ def test_backup_and_restore_tell_how_far_they_are(story):
             for _ in rows:
                 pass
     assert 0 < seen[-1].rows_done < 40_000 and 0 < seen[-1].bytes_done < seen[-1].bytes
+
+
+def test_a_row_that_postgresql_cannot_give_out_is_named_ahead_and_by_the_backup_too(story):
+    with _clients(story) as client:
+        client.execute("CREATE TABLE films (id int PRIMARY KEY, body bytea, note text)")
+        client.execute("INSERT INTO films SELECT 1, convert_to(repeat('x', 540000000), 'UTF8')")
+    found = [finding.message for finding in story.check(Moment.PREFLIGHT) if finding.code == "row-too-large"]
+    assert len(found) == 1 and "public.films has a row of 1080 MB" in found[0]
+    with pytest.raises(StepFailed, match="films; invalid memory alloc request size"):
+        story.mover.back_up(story.part)
