@@ -125,6 +125,7 @@ RUNBOOKS: dict[str, tuple[Step, ...]] = {
         gates.INITIAL,
         gates.APPROVAL,
         gates.WINDOW,
+        server.REFRESH,  # once more: days may lie between
         server.STOP,  # the announced outage begins
         server.LAST_PASS,
         server.BOOT,

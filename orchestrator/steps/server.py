@@ -83,15 +83,6 @@ def find_inventory_problems(ctx: Context) -> list[Finding]:
     return found
 
 
-def at_rest(ctx: Context, host: str) -> list[str]:
-    """Trees of a host that mean something only while nobody writes: as seen when it was filled, and right before it was stopped."""
-    seen = [
-        *ctx.facts.get("fill_server", {}).get(host, {}).get("at_rest", ()),
-        *ctx.facts.get("stop_server", {}).get(host, {}).get("at_rest", ()),
-    ]
-    return list(dict.fromkeys(str(path) for path in seen))
-
-
 # ---------------------------------------------------------------- filled while it runs
 
 
@@ -108,6 +99,12 @@ def fill(ctx: Context) -> Facts:
             say("server.too_slow", seconds=seconds, minutes=outage.minutes(ctx)), where=ctx.system.id, remedy=say("server.announce_longer")
         )
     return facts
+
+
+def refresh(ctx: Context) -> Facts:
+    """The same right before the outage, which may come days later: what the last pass carries is what is written from here on."""
+    gates.wait_window(ctx)
+    return fill(ctx)
 
 
 def is_filled(ctx: Context) -> Observed:
@@ -161,7 +158,7 @@ def last_pass(ctx: Context) -> Facts:
     """Nobody writes: everything is brought, compared, and made the new server's own."""
     facts: Facts = {}
     for mover in movers(ctx):
-        facts[mover.host.name] = done = mover.last_pass(at_rest(ctx, mover.host.name))
+        facts[mover.host.name] = done = mover.last_pass(ctx.facts["refresh_server"][mover.host.name])
         size, items = (int(sum(each[name] for each in done["passes"])) for name in ("bytes", "files"))
         ctx.records.copied(what=f"server {mover.host.name}", source_state="stopped", size=size, items=items)
     return facts
@@ -294,6 +291,9 @@ def _names(ctx: Context) -> tuple[str, ...]:
 FILL = Step(
     id="fill_server", effect=Effect.REVERSIBLE, run=fill, observe=is_filled, undo_target=take_away, takes_target_away=True, moves_data=True,
     preview=preview_fill,
+)  # fmt: skip
+REFRESH = Step(
+    id="refresh_server", effect=Effect.READ_ONLY, run=refresh, observe=is_filled, moves_data=True, preview=previews.planned(say("server.how_refresh")),
 )  # fmt: skip
 STOP = Step(id="stop_server", effect=Effect.REVERSIBLE, run=stop, observe=is_stopped, undo_source=start_again, preview=previews.outage)
 LAST_PASS = Step(

@@ -7,7 +7,7 @@ import time
 from orchestrator.steps import outage
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
 from orchestrator.steps.machine import insist_healthy
-from orchestrator.steps.server import at_rest, movers
+from orchestrator.steps.server import movers
 from orchestrator.texts import say
 
 OUTAGE = "outage-back"
@@ -15,7 +15,7 @@ OUTAGE = "outage-back"
 
 def bring_back(ctx: Context) -> Facts:
     """A pass back while the new place serves: from here on the old place is no more as it was stopped."""
-    return {mover.host.name: mover.bring_back(at_rest(ctx, mover.host.name)) for mover in movers(ctx)}
+    return {mover.host.name: mover.bring_back(ctx.facts["refresh_server"][mover.host.name]) for mover in movers(ctx)}
 
 
 def stop_there(ctx: Context) -> Facts:
@@ -31,9 +31,7 @@ def last_pass_back(ctx: Context) -> Facts:
     """Nobody writes: everything is at the old place, compared."""
     facts: Facts = {}
     for mover in movers(ctx):
-        there = ctx.facts["stop_there"].get(mover.host.name, {}).get("at_rest", ())
-        trees = list(dict.fromkeys([*at_rest(ctx, mover.host.name), *(str(path) for path in there)]))
-        facts[mover.host.name] = done = mover.last_pass_back(trees)
+        facts[mover.host.name] = done = mover.last_pass_back(ctx.facts["bring_back"][mover.host.name])
         size, items = (int(sum(each[name] for each in done["passes"])) for name in ("bytes", "files"))
         ctx.records.copied(what=f"server {mover.host.name} back", source_state="stopped", size=size, items=items)
     return facts

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from orchestrator.errors import ToolError
 from orchestrator.models import Host, Landing
@@ -38,10 +40,16 @@ rm -rf -- "$2"
 """
 _FLAGGED = r"""
 LC_ALL=C; export LC_ALL
-cd -- "$1" && find . -xdev \( -type f -o -type d \) -exec lsattr -d -- {} + 2>/dev/null | grep -E '^[^ ]*[ia][^ ]* ' ; :
+cd -- "$1" || exit 9
+if [ -n "${2:-}" ]; then  # little changed: all of it, also what lost its flags
+    find . -xdev -newerct "$2" \( -type f -o -type d \) -exec lsattr -d -- {} + 2>/dev/null
+else find . -xdev \( -type f -o -type d \) -exec lsattr -d -- {} + 2>/dev/null | grep -E '^[^ ]*[ia][^ ]* '; fi
+:
 """
 _UNFLAG = 'cd -- "$1" && xargs -0 -r chattr -f -i -a -- || :'
-_FLAG = 'cd -- "$1" && xargs -0 -r chattr "$2" --'
+_FLAG = r"""
+cd -- "$1"; kind=$2 xargs -0 -r sh -euc 'for each; do [ ! -e "$each" ] || chattr "$kind" -- "$each"; done' flag
+"""
 _LAY_OVER = 'rsync -aHAX --numeric-ids -- "$1/" "$2/"'
 _OWN = r"""cd -- "$1" && find . ! -type d -printf '%P\0'"""
 """Constants; folders, systems and flags come as their arguments, names on their input."""
@@ -114,18 +122,41 @@ def empty(connection: SshConnection, landing: Landing, system: str) -> None:
 # ---------------------------------------------------------------- flags that no pass carries
 
 
-def read_flags(connection: SshConnection, folder: str, systems: Sequence[str]) -> dict[str, str]:
-    """Entries that may not be changed (``i``) or only added to (``a``) → their flags, relative to the folder. rsync neither carries
-    these nor gets past them."""
-    found: dict[str, str] = {}
+@dataclass(frozen=True)
+class Flags:
+    """Which entries had flags at a moment (seconds since the epoch, by their own machine's clock)."""
+
+    at: int
+    names: dict[str, str]
+
+    def as_json(self) -> dict[str, Any]:
+        """For the record."""
+        return {"at": self.at, "names": self.names}
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> Flags:
+        """As it was kept."""
+        return cls(int(kept["at"]), dict(kept["names"]))
+
+
+def read_flags(connection: SshConnection, folder: str, systems: Sequence[str], known: Flags | None = None) -> Flags:
+    """Entries that may not be changed (``i``) or only added to (``a``), relative to the folder. rsync neither carries these flags nor
+    gets past them. ``known``: only what changed since is looked at, so that it does not take longer the more entries there are."""
+    at = connection.run(["date", "+%s"], timeout=20, check=True).stdout.strip()
+    since = [f"@{known.at - 5}"] if known else []
+    found: dict[str, str] = dict(known.names) if known else {}
     for system in systems:
         place = f"{folder.rstrip('/')}{system}".rstrip("/") or "/"
-        data = connection.output(["sh", "-c", _FLAGGED, "flagged", place], 900, limit=50_000_000)
-        for line in data.decode("utf-8", "surrogateescape").splitlines():
+        data = connection.output(["sh", "-c", _FLAGGED, "flagged", place, *since], 900, limit=200_000_000)
+        for line in data.decode("utf-8", "surrogateescape").split("\n"):
             flags, _, name = line.partition(" ")
-            below = name.strip().removeprefix("./")
-            found[f"{system.strip('/')}/{below}".strip("/")] = "".join(each for each in "ia" if each in flags)
-    return found
+            below = f"{system.strip('/')}/{name.strip().removeprefix('./')}".strip("/")
+            kinds = "".join(each for each in "ia" if each in flags)
+            if kinds and len(flags) > 10 and name:
+                found[below] = kinds
+            else:
+                found.pop(below, None)
+    return Flags(int(at), found)
 
 
 def take_flags_off(connection: SshConnection, folder: str, names: Sequence[str]) -> None:

@@ -72,24 +72,18 @@ class End:
 
 @dataclass(frozen=True)
 class Line:
-    """An open line. ``run`` runs an argv on the receiver while its loopback leads to the sender's files."""
+    """An open line. ``run`` runs an argv on the receiver while its loopback leads to the sender's files; several may run at once."""
 
     receiver: Host
-    port: int
     config: Path
     socket: Path
     register: Register | None
     cancelled: Callable[[], bool] | None
 
-    @property
-    def url(self) -> str:
-        """Where the sender's root is, as the receiver's rsync calls it."""
-        return f"rsync://mover@127.0.0.1:{self.port}/root"
-
-    def run(self, argv: Sequence[str], *, label: str, limit: float) -> process.Completed:
-        """Output whole; the exit code is the caller's to judge. Raises Stopped."""
+    def run(self, argv: Sequence[str], *, port: int, label: str, limit: float) -> process.Completed:
+        """``port``: of the receiver's loopback. Output whole; the exit code is the caller's to judge. Raises Stopped."""
         command = privilege.command_line(privilege.account(self.receiver), argv)
-        forward = f"127.0.0.1:{self.port}:{self.socket}"
+        forward = f"127.0.0.1:{port}:{self.socket}"
         words = [str(programs.find("ssh")), "-F", str(self.config), "-R", forward, *_where(self.receiver), command]
         return process.run(
             words, label=label, limit=limit, env={**os.environ, "LC_ALL": "C"}, check=False, max_output=20_000_000,
@@ -103,7 +97,7 @@ def open_line(
     cancelled: Callable[[], bool] | None = None,
 ) -> Iterator[Line]:  # fmt: skip
     """The way for passes from one machine to the other. Whatever a former line left is ended first. Raises ToolError."""
-    word, port = secrets.token_urlsafe(24), 20_000 + secrets.randbelow(10_000)
+    word, port = secrets.token_urlsafe(24), free_port()
     given = f"mover:{word}\n".encode()
     numbers = [str(port), str(LONGEST_SECONDS), f"{port:04X}"]
     sender.connection.run(["sh", "-euc", _OFFER, "offer", PLACE, UNIT, *numbers], 60, given, check=True)
@@ -114,7 +108,7 @@ def open_line(
             config, socket = Path(folder, "ssh"), Path(folder, "line")
             config.write_text(_configuration(known_hosts, ssh_key), encoding="utf-8")
             with _forwarded(sender.host, port, config, socket):
-                yield Line(receiver.host, 20_000 + secrets.randbelow(10_000), config, socket, register, cancelled)
+                yield Line(receiver.host, config, socket, register, cancelled)
     finally:
         for end in (sender, receiver):
             with contextlib.suppress(ToolError):  # a machine that is gone has nothing left in /run
@@ -161,6 +155,11 @@ def _forwarded(sender: Host, port: int, config: Path, socket: Path) -> Iterator[
         child.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(10)
+
+
+def free_port() -> int:
+    """Most likely nobody's: below what systems give to those who ask for any."""
+    return 20_000 + secrets.randbelow(10_000)
 
 
 def find_refusal(connection: SshConnection) -> bool:

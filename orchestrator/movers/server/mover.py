@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,10 +17,11 @@ from orchestrator.movers.machine import addresses
 from orchestrator.movers.server import check, line, listing, questions, units
 from orchestrator.movers.server import landing as landings
 from orchestrator.movers.server.check import Asked
+from orchestrator.movers.server.landing import Flags
 from orchestrator.movers.server.line import End, Line
 from orchestrator.movers.server.listing import Listed
-from orchestrator.movers.server.passes import PassReport, Wanted, add_up, run_pass
-from orchestrator.movers.server.scope import PER_SIDE, Scope
+from orchestrator.movers.server.passes import Wanted, add_up, run_pass, run_passes
+from orchestrator.movers.server.scope import Scope
 from orchestrator.texts import Words, say
 from orchestrator.tools.process import Register
 from orchestrator.tools.ssh import SshConnection
@@ -105,7 +107,8 @@ class ServerMover:
     # ------------------------------------------------------------ there
 
     def fill(self) -> Facts:
-        """Passes while it runs, until one carries little. Ends with what the last one will cost: its seconds, measured."""
+        """Passes while it runs, until one carries little. What is needed within the outage is asked here: what is carried, what of it means
+        something only at rest, which flags there are; and what the last pass will cost, measured."""
         bay, source = self.bay, self.source
         seen = Asked(
             questions.ask_facts(source), questions.ServerFacts(), questions.find_writers(source),
@@ -113,25 +116,21 @@ class ServerMover:
         )  # fmt: skip
         scope = check.scope_of(self.landing, seen)
         landings.claim(bay, self.landing, self.system)
-        flags = landings.read_flags(self.source, "/", scope.systems)
+        flags = landings.read_flags(source, "/", scope.systems)
         passes: list[Facts] = []
-        with self._line(End(self.host, self.source), End(self.machine, bay)) as opened:
+        with self._line(End(self.host, source), End(self.machine, bay)) as opened:
             while len(passes) < MOST_PASSES:
                 first = not landings.is_filled(bay, self.landing)
-                landings.take_flags_off(bay, self.landing.root, sorted(flags))
-                reports = self._pass(opened, bay, scope, into=self.landing.root, first=first)
-                passes.append(add_up(reports) | {"running": True})
+                landings.take_flags_off(bay, self.landing.root, sorted(flags.names))
+                began = time.monotonic()
+                wanted = [self._whole(system, self.landing.root, scope.left_out(system, first=first)) for system in scope.systems]
+                reports = [run_pass(opened, bay, each) for each in wanted] if first else run_passes(opened, bay, wanted)
+                passes.append(add_up(reports, time.monotonic() - began) | {"running": True})
                 self._tell(passes[-1])
                 landings.note_filled(bay, self.landing)
                 if not first and passes[-1]["wire"] < SETTLED_BYTES:
                     break
-        return {
-            "passes": passes,
-            "last_pass_seconds": passes[-1]["seconds"],
-            "at_rest": list(scope.at_rest),
-            "systems": list(scope.systems),
-            "flagged": len(flags),
-        }
+        return {"passes": passes, "last_pass_seconds": passes[-1]["seconds"], "scope": scope.as_json(), "flags": flags.as_json()}
 
     def is_filled(self) -> bool:
         """Whether the folder holds this system's server, or most of it."""
@@ -144,14 +143,16 @@ class ServerMover:
             landings.empty(self.bay, self.landing, self.system)
 
     def stop(self) -> Facts:
-        """Everything that the source runs is stopped, and nobody has a file open for writing. What is at rest from here on is looked at
-        *before* that, while it shows itself."""
+        """Everything that the source runs is stopped, and nobody has a file open for writing."""
         return self._stop(self.source, self.host)
 
-    def last_pass(self, at_rest: Sequence[str]) -> Facts:
-        """Nobody writes any more: what means something only at rest is compared by content, everything by a list of its own."""
-        scope = self._scope(at_rest)
-        facts = self._last(End(self.host, self.source), End(self.machine, self.bay), scope, back=False)
+    def last_pass(self, kept: Mapping[str, Any]) -> Facts:
+        """Nobody writes any more: what means something only at rest is compared by content, everything by a list of its own. ``kept``: what
+        the last ``fill`` came to."""
+        scope, known = Scope.from_json(kept["scope"]), Flags.from_json(kept["flags"])
+        flags = landings.read_flags(self.source, "/", scope.systems, known)
+        facts = self._last(End(self.host, self.source), End(self.machine, self.bay), scope, {**known.names, **flags.names}, back=False)
+        landings.put_flags_on(self.bay, self.landing.root, flags.names)
         new = {self.host.address: self.new.address}
         return facts | {"readdressed": landings.make_its_own(self.bay, self.landing, new)}
 
@@ -188,18 +189,37 @@ class ServerMover:
 
     # ------------------------------------------------------------ and back
 
-    def bring_back(self, at_rest: Sequence[str]) -> Facts:
-        """A pass back while the new place serves. What means something only at rest stays as it stood at the switch, until it is at rest."""
-        reports = self._back(self._scope(at_rest), at_rest=False)
-        return {"passes": [add_up(reports) | {"running": True}]}
+    def bring_back(self, kept: Mapping[str, Any]) -> Facts:
+        """A pass back while the new place serves. What means something only at rest stays as it stood at the switch, until it is at rest.
+        ``kept``: what the last ``fill`` came to; the same is returned for the way back."""
+        scope, source, moved = Scope.from_json(kept["scope"]), self.source, self.moved
+        at_rest = questions.find_at_rest(questions.find_writers(moved), scope.at_rest, [*scope.per_side, *scope.exclude])
+        scope = dataclasses.replace(scope, at_rest=tuple(at_rest))
+        here, there = landings.read_flags(source, "/", scope.systems), landings.read_flags(moved, "/", ("/",))
+        with self._line(End(self.new, moved), End(self.host, source)) as opened:
+            landings.take_flags_off(source, "/", sorted(here.names))
+            began = time.monotonic()
+            try:
+                left_out = {system: scope.left_out(system, back=True, at_rest=False) for system in scope.systems}
+                reports = run_passes(opened, source, [self._whole(system, "/", left_out[system]) for system in scope.systems])
+            finally:
+                landings.put_flags_on(source, "/", here.names)
+        passes = [add_up(reports, time.monotonic() - began) | {"running": True}]
+        self._tell(passes[-1])
+        return {"passes": passes, "scope": scope.as_json(), "flags": there.as_json(), "flags_here": here.as_json()}
 
     def stop_there(self) -> Facts:
         """The same at the new place."""
         return self._stop(self.moved, self.new)
 
-    def last_pass_back(self, at_rest: Sequence[str]) -> Facts:
-        """What was written at the new place is at the old one."""
-        return self._last(End(self.new, self.moved), End(self.host, self.source), self._scope(at_rest), back=True)
+    def last_pass_back(self, kept: Mapping[str, Any]) -> Facts:
+        """What was written at the new place is at the old one. ``kept``: what ``bring_back`` came to."""
+        scope = Scope.from_json(kept["scope"])
+        flags = landings.read_flags(self.moved, "/", ("/",), Flags.from_json(kept["flags"]))
+        off = {**Flags.from_json(kept["flags_here"]).names, **flags.names}
+        facts = self._last(End(self.new, self.moved), End(self.host, self.source), scope, off, back=True)
+        landings.put_flags_on(self.source, "/", flags.names)
+        return facts
 
     def boot_source(self, *, seconds: float) -> Facts:
         """The old server boots as an ordinary one. Raises StepFailed when it does not in time."""
@@ -218,16 +238,6 @@ class ServerMover:
 
     # ------------------------------------------------------------ inside
 
-    def _scope(self, at_rest: Sequence[str]) -> Scope:
-        """As the source is mounted now, with what was seen to be at rest when it still ran."""
-        asked = Asked(
-            questions.ask_facts(self.source),
-            questions.ServerFacts(),
-            own=landings.own_paths(self.bay, self.landing),
-            declared=tuple(at_rest),
-        )
-        return check.scope_of(self.landing, asked)
-
     @contextlib.contextmanager
     def _line(self, sender: End, receiver: End) -> Iterator[Line]:
         around = self._around
@@ -236,75 +246,58 @@ class ServerMover:
         ) as opened:
             yield opened
 
-    def _pass(
-        self, opened: Line, receiver: SshConnection, scope: Scope, *, into: str, first: bool = False, back: bool = False,
-        at_rest: bool = True, stopped: bool = False,
-    ) -> list[PassReport]:  # fmt: skip
-        """One file system after the other; what means something only at rest by content, once nobody writes."""
-        reports = []
-        for system in scope.systems:
-            place = f"{into.rstrip('/')}{system}".rstrip("/") or "/"
-            left_out = scope.left_out(system, first=first, back=back, at_rest=at_rest)
-            reports.append(run_pass(opened, receiver, Wanted(system, place, left_out, at_rest=stopped)))
-        return reports
-
-    def _by_content(self, opened: Line, receiver: SshConnection, scope: Scope, *, into: str) -> list[PassReport]:
-        """Trees that mean something only at rest, read whole on both sides."""
-        reports = []
-        for tree in scope.at_rest:
-            if receiver.run(["test", "-d", f"{into.rstrip('/')}{tree}"], timeout=20).code == 0:
-                wanted = Wanted(tree, f"{into.rstrip('/')}{tree}", checksum=True, at_rest=True)
-                reports.append(run_pass(opened, receiver, wanted))
-        return reports
-
-    def _back(self, scope: Scope, *, at_rest: bool) -> list[PassReport]:
-        flags = landings.read_flags(self.source, "/", scope.systems)
-        with self._line(End(self.new, self.moved), End(self.host, self.source)) as opened:
-            landings.take_flags_off(self.source, "/", sorted(flags))
-            try:
-                return self._pass(opened, self.source, scope, into="/", back=True, at_rest=at_rest)
-            finally:
-                landings.put_flags_on(self.source, "/", flags)
+    @staticmethod
+    def _whole(system: str, into: str, left_out: Sequence[str], *, stopped: bool = False) -> Wanted:
+        """The pass of one file system."""
+        return Wanted(system, _below(into, system), left_out, at_rest=stopped)
 
     def _stop(self, connection: SshConnection, host: Host) -> Facts:
-        keep = self.landing.keep_units
-        per_side = [*PER_SIDE, *self.landing.per_side, *self.landing.exclude]
-        declared = [*self._declared, *self.landing.at_rest]
-        at_rest = questions.find_at_rest(questions.find_writers(connection), declared, per_side)
         began = time.monotonic()
-        stopped = units.stop_all(connection, self._first, keep, seconds=self.landing.stop_seconds)
-        left = units.writers_left(questions.find_writers(connection), keep)
+        stopped = units.stop_all(connection, self._first, self.landing.keep_units, seconds=self.landing.stop_seconds)
+        left = units.writers_left(questions.find_writers(connection), self.landing.keep_units)
         if left:
             named = tuple(say("server.writes", program=each.program, path=each.path) for each in left[:NAMED])
             raise StepFailed(say("server.writers_left", named=named), where=host.name, remedy=say("server.stop_writer"))
-        return {"units": stopped, "seconds": round(time.monotonic() - began, 1), "at_rest": at_rest}
+        return {"units": stopped, "seconds": round(time.monotonic() - began, 1)}
 
-    def _last(self, sender: End, receiver: End, scope: Scope, *, back: bool) -> Facts:
-        """Raises StepFailed where both sides differ afterwards."""
+    def _last(self, sender: End, receiver: End, scope: Scope, flags: Mapping[str, str], *, back: bool) -> Facts:
+        """Everything once more, side by side: trees that mean something only at rest are read whole on both sides, apart from their file
+        systems. Then both sides are compared. Raises StepFailed where they differ."""
         into = "/" if back else self.landing.root
-        flags = landings.read_flags(sender.connection, "/", ("/",) if back else scope.systems)
-        theirs = landings.read_flags(receiver.connection, into, scope.systems if back else ("/",))
-        landings.take_flags_off(receiver.connection, into, sorted({*flags, *theirs}))
-        with self._line(sender, receiver) as opened:
-            reports = self._pass(opened, receiver.connection, scope, into=into, back=back, stopped=True)
-            content = self._by_content(opened, receiver.connection, scope, into=into)
         began = time.monotonic()
+        landings.take_flags_off(receiver.connection, into, sorted(flags))
+        with self._line(sender, receiver) as opened:
+            opened_at = time.monotonic()
+            apart = [
+                tree
+                for tree in scope.at_rest
+                if self._is_folder(sender.connection, tree) and self._is_folder(receiver.connection, _below(into, tree))
+            ]
+            reading = dataclasses.replace(scope, at_rest=tuple(apart))
+            left_out = {system: reading.left_out(system, back=back, at_rest=False) for system in scope.systems}
+            wanted = [Wanted(tree, _below(into, tree), checksum=True, at_rest=True) for tree in apart]
+            wanted += [self._whole(system, into, left_out[system], stopped=True) for system in scope.systems]
+            reports = run_passes(opened, receiver.connection, wanted)
+        passed_at = time.monotonic()
         differing = self._compare(sender.connection, receiver.connection, scope, into, back=back)
         if differing:
             raise StepFailed(
                 say("server.differs", count=len(differing), some=tuple(differing[:NAMED])), where=f"{receiver.host.name}:{into}",
                 remedy=say("server.look_and_again"), retryable=True,
             )  # fmt: skip
-        landings.put_flags_on(receiver.connection, into, flags)
-        passes = [add_up(reports) | {"running": False}, add_up(content) | {"running": False, "by_content": True}]
-        return {"passes": passes, "compare_seconds": round(time.monotonic() - began, 2), "flagged": len(flags)}
+        passes = [add_up(reports, passed_at - opened_at) | {"running": False, "by_content": apart}]
+        seconds = {"line": opened_at - began, "pass": passed_at - opened_at, "compare": time.monotonic() - passed_at}
+        return {"passes": passes, "flagged": len(flags), "seconds": {name: round(value, 2) for name, value in seconds.items()}}
+
+    @staticmethod
+    def _is_folder(connection: SshConnection, path: str) -> bool:
+        return connection.run(["test", "-d", path, "-a", "!", "-L", path], timeout=20).code == 0
 
     def _compare(self, sender: SshConnection, receiver: SshConnection, scope: Scope, into: str, *, back: bool) -> list[str]:
         """Both sides at once, each by its own tools."""
 
         def differ(system: str) -> list[str]:
-            there = f"{into.rstrip('/')}{system}".rstrip("/") or "/"
-            return listing.find_differences(Listed(sender, system), Listed(receiver, there), system, scope, back=back)
+            return listing.find_differences(Listed(sender, system), Listed(receiver, _below(into, system)), system, scope, back=back)
 
         with ThreadPoolExecutor(max_workers=2) as pool:
             return [
@@ -322,3 +315,8 @@ class ServerMover:
             seconds=float(facts["seconds"]),
         )
         self._around.say(str(said))
+
+
+def _below(folder: str, path: str) -> str:
+    """Where a path of the server's is below a folder."""
+    return f"{folder.rstrip('/')}{path}".rstrip("/") or "/"

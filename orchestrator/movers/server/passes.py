@@ -7,21 +7,25 @@ writes twice within one is taken for unchanged. ``--delete``: or what was rename
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 from orchestrator.errors import ToolError
-from orchestrator.movers.server.line import PLACE, Line
+from orchestrator.movers.server.line import PLACE, Line, free_port
 from orchestrator.texts import say
 from orchestrator.tools.ssh import SshConnection
 
 OLDEST_RSYNC = (3, 1, 3)
 """Compares times to the nanosecond."""
-FLAGS = ("-aHAXSx", "--numeric-ids", "--modify-window=-1", "--delete", "--stats", "--no-human-readable", "--timeout=900")
+FLAGS = ("-aHAXSx", "--numeric-ids", "--modify-window=-1", "--delete", "--stats", "--no-human-readable", "--timeout=3600")
 VANISHED, PARTIAL = 24, 23
 PASS_SECONDS = 7 * 86_400.0
+SIDE_BY_SIDE = 4
 
 
 @dataclass(frozen=True)
@@ -53,13 +57,25 @@ def run_pass(line: Line, receiver: SshConnection, wanted: Wanted) -> PassReport:
     """Makes the receiver's folder equal to the sender's. Raises ToolError for whatever is not carried, Stopped."""
     label = f"{wanted.folder} -> {line.receiver.name}:{wanted.into}"
     patterns = b"".join(os.fsencode(pattern) + b"\0" for pattern in wanted.left_out)
-    receiver.write_file(f"{PLACE}/left-out", patterns)
+    port = free_port()
+    receiver.write_file(f"{PLACE}/left-out-{port}", patterns)
+    key = hashlib.sha256(os.fsencode(wanted.into)).hexdigest()[:16]
     argv = [
-        *("env", "LC_ALL=C", "flock", "-w", "120", f"{PLACE}/receiving", "rsync", *FLAGS, *(["--checksum"] if wanted.checksum else [])),
-        *("--from0", f"--exclude-from={PLACE}/left-out", f"--password-file={PLACE}/password"),
-        *(f"{line.url}{wanted.folder.rstrip('/')}/", f"{wanted.into.rstrip('/')}/"),
+        *(
+            "env",
+            "LC_ALL=C",
+            "flock",
+            "-w",
+            "120",
+            f"{PLACE}/receiving-{key}",
+            "rsync",
+            *FLAGS,
+            *(["--checksum"] if wanted.checksum else []),
+        ),
+        *("--from0", f"--exclude-from={PLACE}/left-out-{port}", f"--password-file={PLACE}/password"),
+        *(f"rsync://mover@127.0.0.1:{port}/root{wanted.folder.rstrip('/')}/", f"{wanted.into.rstrip('/')}/"),
     ]
-    done = line.run(argv, label=label, limit=PASS_SECONDS)
+    done = line.run(argv, port=port, label=label, limit=PASS_SECONDS)
     if done.code == VANISHED and not wanted.at_rest:  # files come and go while it runs: the next pass sees it
         return read_report(done.stdout, done.seconds, vanished=True)
     if done.code != 0:
@@ -72,6 +88,13 @@ def run_pass(line: Line, receiver: SshConnection, wanted: Wanted) -> PassReport:
             retryable=True,
         )
     return read_report(done.stdout, done.seconds)
+
+
+def run_passes(line: Line, receiver: SshConnection, several: Sequence[Wanted]) -> list[PassReport]:
+    """Side by side: they touch different folders. Raises what the first that failed raised, once all have ended."""
+    with ThreadPoolExecutor(max_workers=SIDE_BY_SIDE) as pool:
+        asked = [pool.submit(run_pass, line, receiver, wanted) for wanted in several]
+    return [answer.result() for answer in asked]
 
 
 def read_report(text: str, seconds: float, *, vanished: bool = False) -> PassReport:
@@ -88,10 +111,10 @@ def read_report(text: str, seconds: float, *, vanished: bool = False) -> PassRep
     )  # fmt: skip
 
 
-def add_up(reports: Sequence[PassReport]) -> dict[str, float]:
-    """For the record: what several passes came to."""
+def add_up(reports: Sequence[PassReport], seconds: float) -> dict[str, Any]:
+    """For the record: what several passes side by side came to."""
     return {
         "entries": sum(report.entries for report in reports), "files": sum(report.files for report in reports),
         "bytes": sum(report.bytes for report in reports), "wire": sum(report.wire for report in reports),
-        "deleted": sum(report.deleted for report in reports), "seconds": round(sum(report.seconds for report in reports), 2),
+        "deleted": sum(report.deleted for report in reports), "seconds": round(seconds, 2),
     }  # fmt: skip

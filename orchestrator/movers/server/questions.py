@@ -35,13 +35,18 @@ done
 say ports "$(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" { print $2 }' | sort -u)"
 df -Pk 2>/dev/null | tail -n +2 | while read -r _ size used free _ place; do say "space $size $used $free" "$place"; done
 df -Pi 2>/dev/null | tail -n +2 | while read -r _ size used free _ place; do say "entries $used" "$place"; done
+if grep -q ' / / [^-]* - overlay ' /proc/self/mountinfo; then  # its numbers are those of the disk below
+    free=$(df -Pk / | awk 'NR == 2 { print $4 }')
+    say "space 0 $(du -skx / 2>/dev/null | cut -f 1) $free" /
+    say "entries $(du -sx --inodes / 2>/dev/null | cut -f 1)" /
+fi
 """
 _WRITERS = r"""
 LC_ALL=C; export LC_ALL
 find /proc/[0-9]*/fd -maxdepth 1 -type l -perm -u+w -lname '/*' ! -lname '/dev/*' ! -lname '/proc/*' ! -lname '/sys/*' ! -lname '/run/*' \
     ! -lname '/memfd:*' ! -lname '* (deleted)' -printf 'open\0%p\0%l\0' 2>/dev/null
 awk '$2 ~ /w.s/ && $6 ~ /^\// && $6 !~ /^\/(dev|proc|sys|run|memfd:|SYSV)/ && $0 !~ / \(deleted\)$/ {
-    path = $0; sub(/^([^ ]+ +){5}/, "", path); printf "mapped%c%s%c%s%c", 0, FILENAME, 0, path, 0 }' /proc/[0-9]*/maps 2>/dev/null
+    path = $0; for (n = 0; n < 5; n++) sub(/^[^ ]+ +/, "", path); printf "mapped%c%s%c%s%c", 0, FILENAME, 0, path, 0 }' /proc/[0-9]*/maps 2>/dev/null
 :
 """
 _ABOUT = r"""
@@ -125,7 +130,7 @@ class ServerFacts:
 
 def ask_facts(connection: SshConnection) -> ServerFacts:
     """One round trip. Raises ToolError where the host cannot be asked."""
-    return read_facts(connection.output(["sh", "-c", _FACTS, "server-facts"], 60, limit=MAX_LIST))
+    return read_facts(connection.output(["sh", "-c", _FACTS, "server-facts"], 900, limit=MAX_LIST))
 
 
 def read_facts(data: bytes) -> ServerFacts:

@@ -6,9 +6,10 @@ and has a pass of its own.
 
 from __future__ import annotations
 
+import dataclasses
 import posixpath
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 CARRIED = ("ext2", "ext3", "ext4", "overlay")
@@ -117,6 +118,15 @@ class Scope:
     never_back: tuple[str, ...] = ()
     """What was changed or laid over for the new server: comes with every pass forward, goes with none back."""
     at_rest: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, list[str]]:
+        """For the record."""
+        return {name: list(paths) for name, paths in dataclasses.asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Sequence[str]]) -> Scope:
+        """As it was kept."""
+        return cls(**{name: tuple(paths) for name, paths in kept.items()})
 
     def left_out(self, system: str, *, first: bool = False, back: bool = False, at_rest: bool = True) -> list[str]:
         """rsync's patterns for the pass of one file system. ``first``: into an empty folder. ``at_rest``: whether trees that mean

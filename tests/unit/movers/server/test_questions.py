@@ -1,5 +1,6 @@
 """What a server says of itself, read; and asked of this machine, by the same scripts."""
 
+import mmap
 import os
 from pathlib import Path
 
@@ -82,3 +83,13 @@ def test_this_machine_says_what_it_is():
     assert facts.processor == os.uname().machine
     assert "/" in {mount.path for mount in facts.mounts}
     assert facts.space["/"].used > 0
+
+
+def test_a_file_that_is_mapped_and_closed_is_found_too(tmp_path):
+    path = tmp_path / "mapped by name"
+    path.write_bytes(b"x" * 4096)
+    with path.open("r+b") as file:
+        mapping = mmap.mmap(file.fileno(), 4096)
+    found = [writer for writer in questions.find_writers(LocalConnection()) if writer.path == str(path)]
+    mapping.close()
+    assert found and not found[0].only_adds
