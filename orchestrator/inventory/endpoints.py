@@ -45,6 +45,7 @@ def ports(raw: Any) -> Value:
         return Value([])
     text = re.sub(r"(tcp|udp|https?|端口)[\s:/]+(?=\d)", r"\1", text)
     found: list[str] = []
+    text = re.sub(r"(?<=\d)/(?=\d)", ",", text)  # 80/443 are two
     for part in _SPLIT.split(text.replace("(", ",").replace(")", ",")):
         if part in {"", "http", "https", "tcp", "udp", "ssh", "web"}:
             continue

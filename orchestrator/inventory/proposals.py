@@ -17,6 +17,8 @@ _THING = re.compile(
     r"(?:服务器|主机|虚拟机|物理机|交换机|路由器|防火墙|存储|磁盘阵列|网络设备|安全设备|硬件|设备|机柜|终端|打印机|中间件|操作系统|数据库实例|实例|负载均衡|链路|"
     r"server|switch|router|firewall|storage|host|vm|virtual machine|network gear)$"
 )
+_TO_COME = re.compile(r"[,、;。(](?:预计|计划|拟|将|力争|争取).*")
+_USED = {"是": "in_use", "否": "retired", "√": "in_use", "×": "retired", "y": "in_use", "n": "retired"}
 _SLIPS = str.maketrans({"O": "0", "o": "0", "l": "1", "I": "1", "。": ".", "，": "."})
 _RANGE = re.compile(r"(\d+(?:\.\d+)?)\s*(\D{0,3}?)\s*[-~至到]\s*(\d+(?:\.\d+)?)\s*(\D{0,4})")
 
@@ -26,8 +28,12 @@ def proposal(kind: str, raw: Any) -> tuple[str, Words]:
     text = folded(plain(raw))
     if kind == "status" and _NOT_BUILT.match(text):
         return choices()["status"]["under_construction"][0], say("inventory.by_not_built")
+    if kind == "status" and text in _USED:  # 是否在用
+        return choices()["status"][_USED[text]][0], say("inventory.by_yes_or_no")
     if kind == "kind" and _THING.search(text):
         return NO_SYSTEM, say("inventory.by_thing")
+    if kind == "status":
+        text = _TO_COME.sub("", text)  # 正在建设，预计明年上线
     if kind in choices():
         hints = values_hinted(kind, text)
         if len(hints) == 1:

@@ -23,6 +23,13 @@ class Sign:
 
 
 @cache
+def _county_cities() -> re.Pattern[str]:
+    """Cities at the level of a county: 京山市财政局 is no department of the city that the programme is of."""
+    text = (resources.files("orchestrator.inventory") / "signs.yaml").read_text("utf-8")
+    return re.compile(rf"(?:{'|'.join(documents_of(text, 'signs.yaml')[0]['county_cities'])})市")
+
+
+@cache
 def _data() -> Mapping[str, Mapping[str, tuple[tuple[re.Pattern[str], ...], tuple[str, ...]]]]:
     text = (resources.files("orchestrator.inventory") / "signs.yaml").read_text("utf-8")
     return {
@@ -30,6 +37,7 @@ def _data() -> Mapping[str, Mapping[str, tuple[tuple[re.Pattern[str], ...], tupl
             value: (tuple(map(re.compile, signs.get("names", ()))), tuple(signs.get("contexts", ()))) for value, signs in values.items()
         }
         for kind, values in documents_of(text, "signs.yaml")[0].items()
+        if kind != "county_cities"
     }
 
 
@@ -69,6 +77,8 @@ def sign_of(kind: str, department: str, contexts: Mapping[str, str]) -> Sign | N
             word = found.group(0)[:10] if found else next((word for word in words if place != "名称" and word in text), "")
             if word and not re.search(rf"(?:不含|除|不包括)[^，。;；]*{re.escape(word)}", text):
                 values[value] = word
+        if kind == "level" and (city := _county_cities().match(text) if place == "名称" else _county_cities().search(text)):
+            values = {"county": city[0]}
         if place == "名称" and "party_mass" in values:
             values = {"party_mass": values["party_mass"]}  # 市委老干部局 is one, though it ends like an office of the government
         if len(values) == 1:

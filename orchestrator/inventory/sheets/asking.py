@@ -62,8 +62,8 @@ def answered_wording(answers: Answers, column: Column, form: str, value: Any) ->
     return Value(read.value, answer.understood(answer.answer), read.also)
 
 
-def ask_wording(asked: Asked, column: Column, form: str, value: Any, place: str) -> None:
-    """A wording that no rule reads, once for each column and word."""
+def ask_wording(asked: Asked, column: Column, form: str, value: Any, place: str, header: str = "") -> None:
+    """A wording that no rule reads, once for each column and word. ``header``: what the office calls the column."""
     words = cells.text_of(value)
     if hidden(words) != words or len(words) > 200:
         return  # figures that lead to a person: an error at its cell, and nowhere else
@@ -75,7 +75,7 @@ def ask_wording(asked: Asked, column: Column, form: str, value: Any, place: str)
         options = (*options, NO_SYSTEM)
     asked.ask(
         Key("wording", _field(column, form), words),
-        say("inventory.asks_wording", column=column.name, words=words[:60]),
+        say("inventory.asks_wording", column=header or column.name, words=words[:60]),
         place=place, proposed=proposed, evidence=evidence, choices=(*options, "不详") if options else (),
     )  # fmt: skip
 
@@ -172,7 +172,9 @@ class Unanswered:
         self._numbers: list[int] = []
         self._first: dict[int, str] = {}
         self._doubted: list[int] = []
-        """Rows that say no, and speak of secrets."""
+        """Rows that do not say yes, and speak of secrets or stand under a heading that does."""
+        self._silent: list[int] = []
+        """Of these, rows that say nothing under such a heading."""
         self.may_be_stated = answers.any("sheet")
         self.waits = False
         """A column is asked about that may say it."""
@@ -186,8 +188,10 @@ class Unanswered:
         self._numbers.append(number)
         self._first[number] = place
 
-    def doubt(self, number: int) -> None:
+    def doubt(self, number: int, *, silent: bool = False) -> None:
         self._doubted.append(number)
+        if silent:
+            self._silent.append(number)
 
     def statement(self) -> Statement | None:
         """What was said of this very sheet. Call when all of it was seen."""
@@ -203,11 +207,13 @@ class Unanswered:
         doubted = [number for number in self._doubted if number in self._first]
         evidence = [said] if said else []
         evidence += [say("inventory.by_doubt", which=_spans(doubted))] if doubted else []
+        secret = self._numbers == self._silent and not self._columns  # that all others are none is nothing to propose
+        proposed = f"涉密行：{'、'.join(str(number + 1) for number in self._silent)}；其余非涉密" if secret else NOT_CLASSIFIED if said and not doubted else ""
         for number in self._numbers:
             self._asked.ask(
                 Key("sheet", "classified", scope=self._scope),
                 self._asks(),
-                place=self._first[number], proposed=NOT_CLASSIFIED if said and not doubted else "", evidence=all_of(evidence),
+                place=self._first[number], proposed=proposed, evidence=all_of(evidence),
                 choices=(NOT_CLASSIFIED, "涉密列：列号；其余非涉密" if self._columns else "涉密行：行号；其余非涉密"), needs_name=True,
             )  # fmt: skip
 

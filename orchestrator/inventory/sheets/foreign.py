@@ -26,6 +26,7 @@ from orchestrator.inventory.sheets.header_cells import HeaderCells, Merged, head
 from orchestrator.inventory.yaml_in import Map, Seq, documents_of, read_yaml
 from orchestrator.texts import say
 
+_APPLICATION = re.compile(r"(?:business|owning)?(?:application|app|service|system)(?:name)?", re.IGNORECASE)
 HEADER_WITHIN = 40
 KINDS = ("systems", "machines", "pairs", "nothing")
 AS_IT_IS = "〔原样〕"
@@ -175,7 +176,14 @@ def _recognised(sources: Sequence[Source], cells: HeaderCells) -> Recognised:
             if column is not None and index not in columns and column.field not in {known.field for known in columns.values()}:
                 columns[index] = column
     keys = {index: words for index, words in cells.words.items() if whole_key(words) in order}
-    return Recognised(first, cells, columns, dict(sorted(keys.items(), key=lambda item: order[whole_key(item[1])])))
+    of_systems = {index: words for index, words in cells.words.items() if index not in {*columns, *keys} and names_systems(words)}
+    return Recognised(first, cells, columns, of_systems | dict(sorted(keys.items(), key=lambda item: order[whole_key(item[1])])))
+
+
+def names_systems(words: str) -> bool:
+    """Whether a column that a tool does not know (an attribute of somebody's own) says whose a machine is: 业务系统."""
+    column = match(forms()["systems"], words)
+    return bool(_APPLICATION.fullmatch(whole_key(words))) or (column is not None and column.field == "name")
 
 
 def ahead(grid: Grid) -> tuple[list[Row], Grid]:

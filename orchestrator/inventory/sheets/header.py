@@ -52,6 +52,8 @@ class Table:
     """None: the header says a unit that is none of this column."""
     unknown: dict[int, str] = field(default_factory=dict)
     """Columns that no header list knows, by their words."""
+    typed: dict[int, str] = field(default_factory=dict)
+    """Headers of known columns, as they stand."""
     repeated: list[tuple[int, Column]] = field(default_factory=list)
     joined: list[tuple[int, Column]] = field(default_factory=list)
     """Columns that complete another one: 数据库版本 beside 数据库类型."""
@@ -200,7 +202,7 @@ def _columns(form: Form, row: Row, above: Row | None, number: int) -> Table:
         elif low or high:
             table.unknown[index] = low if not group else f"{group} {low}"
             table.unknown[index] = table.unknown[index].strip()
-    heads: dict[int, str] = {}
+    heads = table.typed
     for index, column, words, group in found:
         heads[index] = words
         _place(table, index, column, heads)

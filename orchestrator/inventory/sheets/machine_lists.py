@@ -19,7 +19,7 @@ from orchestrator.inventory.names import key, make_id
 from orchestrator.inventory.questions import Key, digest
 from orchestrator.inventory.reading import Interpretation, Raw
 from orchestrator.inventory.sheets.asking import Unanswered, answered_wording, ask_wording
-from orchestrator.inventory.sheets.foreign import Foreign, Recognised, said
+from orchestrator.inventory.sheets.foreign import Foreign, Recognised, names_systems, said
 from orchestrator.inventory.sheets.grids import Grid, Row, address
 from orchestrator.inventory.sheets.header import Line
 from orchestrator.inventory.sheets.lost import speaks_of_secrets
@@ -196,7 +196,8 @@ class _Reader:
         for head in heads:
             counted = Counter(machine.keys[head] for machine in self.machines)
             blank = counted.pop("", 0)
-            if len(counted) >= 2 and blank * 2 < len(self.machines) and len(counted) * 3 <= len(self.machines) * 2:
+            groups = len(counted) >= 2 and len(counted) * 3 <= len(self.machines) * 2
+            if (groups or (counted and names_systems(head))) and blank * 2 < len(self.machines):
                 proposed, evidence = head, say("inventory.by_groups", groups=len(counted), blank=blank, largest=max(counted.values()))
                 break
         self.builder.asked.ask(
@@ -303,4 +304,4 @@ def host_name(name: str) -> str:
 def prefix_of(name: str) -> str:
     """``oa-web-01`` → ``oa``; a name of one part is its own group."""
     plain = re.sub(r"[\d]+$", "", name).strip("-_. ")
-    return re.split(r"[-_.\s]", plain)[0].casefold() or key(name)
+    return re.split(r"[-_.\s]", plain)[0] or key(name)

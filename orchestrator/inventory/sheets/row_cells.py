@@ -53,6 +53,8 @@ class RowCells:
             try:
                 read = read_value(column.type, value, self.table.units.get(index, ""), self.today)
             except cells.Unreadable as why:
+                if column.field == "row_no":
+                    continue  # only counts rows: an office's own numbers (XT-01) are asked of nobody
                 answered = self._answered(column, value, number, index)
                 if answered is None:
                     raw.unread.add(column.field)
@@ -87,7 +89,7 @@ class RowCells:
         form = self.table.form.id
         read = answered_wording(self.builder.answers, column, form, value)
         if read is None:
-            ask_wording(self.builder.asked, column, form, value, self.source.place(number, index))
+            ask_wording(self.builder.asked, column, form, value, self.source.place(number, index), self.table.typed.get(index, ""))
         return read
 
     def _take_also(self, raw: Raw, row: Row, also: Mapping[str, tuple[Any, str]]) -> None:

@@ -28,6 +28,7 @@ from orchestrator.inventory.sheets.rowkind import Kind, kind_of_row
 from orchestrator.inventory.sheets.sheet_notes import SheetNotes
 from orchestrator.inventory.sheets.side_by_side import split_grid
 from orchestrator.inventory.sheets.table import Unclear, Unrecognised, read_tables
+from orchestrator.inventory.sheets.telling_values import with_telling_headers
 from orchestrator.inventory.sheets.ticked_columns import find_ticked_columns, with_one_column
 from orchestrator.inventory.sheets.unknown_tables import ask_about_columns, ask_about_table
 from orchestrator.inventory.values import read_value
@@ -56,6 +57,7 @@ def _read_table(grid: Grid, file: str, builder: Builder, today: dt.date) -> bool
         what = say("inventory.ticked_columns", column=forms()["systems"].column(ticked.field).name)
         builder.interpretations.append(Interpretation(file, grid.name, address(ticked.header, ticked.at), "、".join(ticked.words.values()), what))
         first, grid = ahead(with_one_column(grid, ticked))
+    first, grid = ahead(with_telling_headers(grid, first))
     found = recognise(builder.foreign, grid.name, first, grid.merged)
     if found is None:
         if file in builder.ignored:
@@ -349,6 +351,8 @@ class _SheetReader:
                 say("inventory.department_confirms"),
             )  # fmt: skip
             return None, True
+        if not answers and self.secret_section:
+            self.unanswered.doubt(line.number, silent=True)
         return (True if answers == {True} else None), self.systems and not asked
 
     def _speaks_of_secrets(self, line: Line) -> bool:

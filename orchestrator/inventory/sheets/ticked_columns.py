@@ -12,7 +12,9 @@ from orchestrator.inventory.sheets.grids import Grid, Row
 from orchestrator.inventory.values import listed_choice
 
 _TICKS = {"√", "✓", "✔", "☑", "■", "●", "v", "y", "1", "是"}
-_EMPTY = {"□", "☐", "○", "0", "否", "×", "x"}
+_EMPTY = {"□", "☐", "○", "0", "否", "×", "x", "n"}
+_RING = "○"
+"""A tick where it is the only sign of a row, an empty box beside others."""
 _CHOICES = ("status", "level", "organisation_type", "kind", "network")
 _CLASSIFIED = ({"涉密", "涉密系统", "是"}, {"非涉密", "不涉密", "非涉密系统", "否"})
 
@@ -50,21 +52,24 @@ def _columns_of(field: str, number: int, heads: dict[int, str], rows: Sequence[R
     words: dict[int, str] = {}
     for index, head in heads.items():
         group = next((text_of(cell) for cell in reversed(above[: index + 1]) if text_of(cell)), "")
-        if _is_answer(field, head, asked=getattr(match(form, group), "field", "") == field):
+        if _is_answer(field, head, heads, asked=getattr(match(form, group), "field", "") == field):
             words[index] = head
     below = [row for row in rows[number + 1 :] if any(not is_blank(cell) for cell in row)]
-    ticks = [sum(_is_tick(row[index]) for index in words if index < len(row)) for row in below]
+    ticks = [_ticked([row[index] if index < len(row) else None for index in words], field) for row in below]
     others = any(not _is_tick(row[index]) and not _is_empty(row[index]) for row in below for index in words if index < len(row))
     if len({_meaning(field, word) for word in words.values()}) < 2 or not any(ticks) or others:
         return None
     return TickedColumns(field, number, words)
 
 
-def _is_answer(field: str, head: str, *, asked: bool) -> bool:
-    """Whether a header is an answer to the question. 是 and 否 are where the group above asks it."""
+def _is_answer(field: str, head: str, heads: dict[int, str], *, asked: bool) -> bool:
+    """Whether a header is an answer to the question. 是 and 否 are where the group above asks it; what may be a column of its own (业务系统)
+    is where another one is that column; no database is called by a tick."""
     if field == "classified":
         return any(header_key(head) in words for words in _CLASSIFIED) and (asked or header_key(head) not in {"是", "否"})
-    return (asked or match(forms()["systems"], head) is None) and listed_choice(_type(field), head) is not None
+    own = match(forms()["systems"], head)
+    elsewhere = own is not None and (own.field == "dbms" or any(words != head and match(forms()["systems"], words) is own for words in heads.values()))
+    return (asked or own is None or elsewhere) and listed_choice(_type(field), head) is not None
 
 
 def _meaning(field: str, word: str) -> str | None:
@@ -77,6 +82,13 @@ def _type(field: str) -> str:
 
 def _is_tick(cell: Any) -> bool:
     return plain(cell).casefold() in _TICKS
+
+
+def _ticked(cells: Sequence[Any], field: str) -> list[int]:
+    """Which of a row's cells are ticked. A ring decides nothing about classification: it may be what is left of an empty box."""
+    ticks = [number for number, cell in enumerate(cells) if _is_tick(cell)]
+    rings = [number for number, cell in enumerate(cells) if plain(cell) == _RING]
+    return rings if not ticks and len(rings) == 1 and field != "classified" else ticks
 
 
 def _is_empty(cell: Any) -> bool:
@@ -96,7 +108,8 @@ def _translated(rows: Iterator[Row], ticked: TickedColumns) -> Iterator[Row]:
                 line[index] = None
             line[ticked.at] = forms()["systems"].column(ticked.field).zh
         elif number > ticked.header and all(_is_tick(line[index]) or _is_empty(line[index]) for index in ticked.words):
-            answers = [word for index, word in ticked.words.items() if _is_tick(line[index])]
+            at = list(ticked.words)
+            answers = [ticked.words[at[number]] for number in _ticked([line[index] for index in at], ticked.field)]
             for index in ticked.words:
                 line[index] = None
             line[ticked.at] = "、".join(answers) or None
