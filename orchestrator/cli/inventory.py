@@ -115,7 +115,10 @@ def ask(out: Path, paths: tuple[Path, ...]) -> int:
         raise UsageError(say("cli.answers_are_xlsx"), where=out.name, remedy=say("cli.name_xlsx"))
     if not out.parent.is_dir():
         raise UsageError(say("cli.no_folder", folder=str(out.parent)), where=str(out), remedy=say("cli.make_folder"))
-    questions = _read_beside(_given(paths)).questions
+    reading = _read_beside(_given(paths))
+    questions = reading.questions
+    if reading.errors and not reading.rows and not questions:  # no file could be read: an empty sheet would say that all is answered
+        raise Refused(say("inventory.has_so_many_errors", count=len(reading.errors)), findings=reading.errors, remedy=say("cli.check_lists"))
     write_questions(out, questions)
     remember_written(load_settings().state, out)
     click.echo(text("inventory.questions_written", file=out.name, count=len(questions)))

@@ -11,7 +11,7 @@ import click
 from orchestrator.cli.listing import as_json, safe, severity_of, table
 from orchestrator.cli.settings import open_session, open_workspace
 from orchestrator.errors import Exit, UsageError
-from orchestrator.texts import Name, say, text
+from orchestrator.texts import Name, language, say, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -202,13 +202,13 @@ def show(made: Plan, inventory: Inventory, verdicts: Mapping[str, Verdict], prog
     from orchestrator.planning.notes import STAYING_CODES, note_remedy, note_words
     from orchestrator.planning.replan import moved_words
     from orchestrator.planning.shortfall import slack_of
-    from orchestrator.planning.words import some_of
+    from orchestrator.planning.words import some_of, window_rule
     from orchestrator.policy.assess import apart, strategy_name
 
     names = {one.id: one.name for one in inventory.systems}
     rows = [
         (one.wave, one.order, one.system, names.get(one.system, ""), str(strategy_name(one.strategy)), one.phase,
-         f"{one.window_start:%Y-%m-%d %H:%M}", f"{one.window_end:%m-%d %H:%M}", one.window_rule)
+         f"{one.window_start:%Y-%m-%d %H:%M}", f"{one.window_end:%m-%d %H:%M}", window_rule(one.window_rule, language()))
         for one in made.entries
     ]  # fmt: skip
     table(tuple(text(head) for head in HEADS), rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from orchestrator.models import Reason
@@ -61,3 +62,15 @@ def named(ids: Sequence[str]) -> str:
 def reason(rule: str, says: Sentence, *, source: str = "", fact: str = "") -> Reason:
     """The rule that spoke, with its words in both languages: a plan holds both."""
     return Reason(rule=rule, source=source, fact=fact, zh=says.spoken("zh"), en=says.spoken("en"))
+
+
+_RULE_ZH = {
+    "outside service hours": "避开服务时间", "default windows of the programme": "本项目默认窗口", "daily": "每天", "workday": "工作日", "weekend": "周末",
+    "holiday": "节假日", "mon": "周一", "tue": "周二", "wed": "周三", "thu": "周四", "fri": "周五", "sat": "周六", "sun": "周日", "and": "且",
+}  # fmt: skip
+_RULE_WORD = re.compile(r"\b(" + "|".join(_RULE_ZH) + r")\b")
+
+
+def window_rule(text: str, lang: str) -> str:
+    """A window's rule, e.g. ``weekend 20:00-23:00``, in a reader's language."""
+    return _RULE_WORD.sub(lambda word: _RULE_ZH[word[1]], text) if lang == "zh" else text

@@ -13,11 +13,12 @@ from jinja2.bccache import Bucket
 from jinja2.runtime import Context
 from markupsafe import Markup
 
+from orchestrator.planning.words import window_rule
 from orchestrator.reports import charts
 from orchestrator.reports.facts import EventLine, ReportFacts
 from orchestrator.reports.texts import TEXTS
 from orchestrator.reports.values import Mark, Source, Sourced, Words
-from orchestrator.reports.words import DAYS, ROWS
+from orchestrator.reports.words import ROWS
 
 Lang = Literal["zh", "en"]
 TEMPLATES = Path(__file__).parent / "templates"
@@ -141,9 +142,8 @@ def _minutes(context: Context, value: float | None) -> str:
 
 @pass_context
 def _rule(context: Context, rule: str) -> str:
-    """A window's rule; its first word in Chinese where that is read."""
-    word, space, rest = rule.partition(" ")
-    return DAYS.get(word, word) + space + rest if context["lang"] == "zh" else rule
+    """A window's rule in the report's language."""
+    return window_rule(rule, context["lang"])
 
 
 @pass_context

@@ -86,7 +86,6 @@ SHARING = {
     "not_shared": ("不予共享", "not shared"),
 }
 FORMS = {"front_end_server": ("前置机", "front-end server"), "api": ("接口", "API"), "file": ("文件", "file")}
-DAYS = {"daily": "每天", "workday": "工作日", "weekend": "周末", "holiday": "节假日"}
 EVENTS: dict[str, tuple[str, str]] = {
     "plan_saved": ("保存计划", "plan saved"),
     "plan_approved": ("批准计划", "plan approved"),

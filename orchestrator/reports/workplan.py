@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from orchestrator.inventory.find import find_department
 from orchestrator.models import Department, Inventory, Plan, PlanEntry, System, Verdict
 from orchestrator.planning.notes import note_words
-from orchestrator.reports.workplan_words import DEMANDED, STRATEGY, WORDS, checks_of, going_back, rule_of, steps_of
+from orchestrator.planning.words import window_rule
+from orchestrator.reports.workplan_words import DEMANDED, STRATEGY, WORDS, checks_of, going_back, steps_of
 from orchestrator.texts import spoken
 
 OVERRIDE = "override"
@@ -135,7 +136,7 @@ def _system(number: int, one: System, entry: PlanEntry, verdict: Verdict, invent
         (words["servers"], f"{one.servers}" if one.servers is not None else words["open"]),
         (words["needs"], words["list"].join(names.get(other, other) for other in one.depends_on) or words["none"]),
         (words["together"], words["list"].join(names.get(other, other) for other in entry.together_with) or words["none"]),
-        (words["hours"], one.service_hours or words["open"]), (words["window"], f"{_span(entry)} ({rule_of(entry.window_rule, lang)})"),
+        (words["hours"], one.service_hours or words["open"]), (words["window"], f"{_span(entry)} ({window_rule(entry.window_rule, lang)})"),
         (words["budget"], _budget(one, lang)),
         (words["security_owner"], department(one.security_owner)), (words["data_owner"], department(one.data_owner)),
         (words["contact"], one.contact or words["open"]),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from orchestrator.models import Strategy, Verdict
@@ -287,18 +286,6 @@ _BACK_HOSTING = {
         "Data from the compared cold backup and the recorded new writes",
     ),
 }
-
-
-_RULE_ZH = {
-    "outside service hours": "避开服务时间", "default windows of the programme": "本项目默认窗口", "daily": "每天", "workday": "工作日", "weekend": "周末",
-    "holiday": "节假日", "mon": "周一", "tue": "周二", "wed": "周三", "thu": "周四", "fri": "周五", "sat": "周六", "sun": "周日", "and": "且",
-}  # fmt: skip
-_RULE_WORD = re.compile(r"\b(" + "|".join(_RULE_ZH) + r")\b")
-
-
-def rule_of(text: str, lang: str) -> str:
-    """A window's rule, e.g. ``weekend 20:00-23:00``, in the document's language."""
-    return _RULE_WORD.sub(lambda word: _RULE_ZH[word[1]], text) if lang == "zh" else text
 
 
 def steps_of(strategy: Strategy, verdict: Verdict, lang: str) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -89,10 +90,10 @@ def grids(path: Path) -> Iterator[Grid]:
 
 
 def _open(path: Path) -> Any:
-    """The workbook, told by its content where its name says otherwise."""
+    """The workbook, told by its content where its name says otherwise, or is not in UTF-8 (an archive of a Chinese Windows unpacked here)."""
     import python_calamine as calamine
 
-    if path.suffix.lower() in {".xlsx", ".xlsm"}:
+    if path.suffix.lower() in {".xlsx", ".xlsm"} and "\ufffd" not in os.fsencode(path).decode("utf-8", "replace"):
         return calamine.load_workbook(str(path))
     with path.open("rb") as file:
         return calamine.load_workbook(file)

@@ -53,8 +53,8 @@ class RowCells:
             try:
                 read = read_value(column.type, value, self.table.units.get(index, ""), self.today)
             except cells.Unreadable as why:
-                if column.field == "row_no":
-                    continue  # only counts rows: an office's own numbers (XT-01) are asked of nobody
+                if column.field == "row_no" and any(map(str.isdigit, cells.text_of(value))):
+                    continue  # an office's own number (XT-01); 合计 there is an error
                 answered = self._answered(column, value, number, index)
                 if answered is None:
                     raw.unread.add(column.field)

@@ -223,3 +223,20 @@ def test_paths_that_cannot_be(path: str, capsys: pytest.CaptureFixture[str]) -> 
         code = main(command)
         told = capsys.readouterr().err
         assert code in {2, 3, 5}, (command[:2], code, told[-500:])
+
+
+def test_questions_of_files_that_cannot_be_read_are_no_empty_sheet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bad.xlsx").write_bytes(b"PK\x03\x04xxxx")
+    for name in ("bad.xlsx", "nowhere.xlsx"):
+        assert main(["inventory", "ask", "questions.xlsx", name]) == 3
+        assert name in capsys.readouterr().err
+    assert not (tmp_path / "questions.xlsx").exists()
+
+
+@pytest.mark.usefixtures("city")
+def test_the_plan_tells_its_windows_in_the_readers_language(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["plan", "--lang", "zh"])
+    said = capsys.readouterr().out
+    assert "周末" in said or "工作日" in said or "每天" in said
+    assert not {"weekend", "workday", "daily"} & set(said.replace("(", " ").split())
