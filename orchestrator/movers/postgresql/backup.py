@@ -34,6 +34,7 @@ from orchestrator.movers.postgresql import target as target_side
 from orchestrator.movers.postgresql.connections import Connection, scalar
 from orchestrator.movers.postgresql.dump_progress import DumpProgress
 from orchestrator.movers.postgresql.fingerprint import Change
+from orchestrator.movers.postgresql.line import Line
 from orchestrator.movers.postgresql.names import Names
 from orchestrator.movers.postgresql.reach import connect, dsn_of, names_of
 from orchestrator.movers.postgresql.relations import carried_tables
@@ -57,13 +58,20 @@ _MENDS = {
 
 
 def back_up(part: Part, hands: Hands) -> Facts:
-    """Dumps from one snapshot of the source, restores on the target, compares rows and definitions with that snapshot.
-    Raises StepFailed with every difference or with the cause, in words, of what a program could not do."""
+    """Dumps from one snapshot of the source, restores on the target, compares rows and definitions with that snapshot. A line that
+    drops is waited for, and all of it begun again. Raises StepFailed with every difference or with the cause, in words, of what a
+    program could not do."""
+    line = Line(part.name)
+    return line.hold_on(lambda: _back_up(part, hands, line), Patience(say=hands.say, should_stop=hands.should_stop))
+
+
+def _back_up(part: Part, hands: Hands, line: Line) -> Facts:
     names = names_of(part)
     folder = hands.folder / "backup" / part.name.encode("utf-8").hex() if "/" in part.name else hands.folder / "backup" / part.name
     shutil.rmtree(folder, ignore_errors=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with connect(part, "source") as holder, connect(part, "source") as source:
+        line.reached()
         holder.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         snapshot = str(scalar(holder, "SELECT pg_export_snapshot()"))
         size = _dump(part, hands, folder, snapshot, holder, source)

@@ -5,12 +5,11 @@ The order of each act is the promise; the small acts have modules of their own.
 
 from __future__ import annotations
 
-import time
 from contextlib import ExitStack
 
 import psycopg
 
-from orchestrator.errors import Finding, Refused, StepFailed, words_of
+from orchestrator.errors import Finding, Refused, StepFailed
 from orchestrator.movers.contract import Direction, Facts, Hands, Part
 from orchestrator.movers.postgresql import (
     connections,
@@ -33,6 +32,7 @@ from orchestrator.movers.postgresql import (
 )
 from orchestrator.movers.postgresql import target as target_side
 from orchestrator.movers.postgresql.connections import Connection, scalar
+from orchestrator.movers.postgresql.line import Line
 from orchestrator.movers.postgresql.names import Names
 from orchestrator.movers.postgresql.reach import connect, conninfo_of, dsn_of, names_of, plain_dsn_of
 from orchestrator.movers.postgresql.waiting import Patience
@@ -41,8 +41,6 @@ from orchestrator.texts import Words, say
 COPY_SECONDS = 7 * 24 * 3600.0
 WRITERS_SECONDS = 900.0
 LAG_MS = 150
-LOST_SECONDS = 900.0
-"""How long a copy that is under way waits for a line or a server."""
 
 
 def patience_of(hands: Hands) -> Patience:
@@ -61,46 +59,11 @@ def prepare(part: Part, hands: Hands) -> Facts:
     """Source first frozen, then read: what is copied cannot change behind the copy. Nobody may connect to the target until the
     switch. A line that drops, or a server that restarts, is waited for: the copy goes on by itself where it stood. Raises
     Refused with nothing touched; otherwise what is half done is for ``withdraw``."""
-    patience, line = patience_of(hands), _Line(part.name)
-    while True:
-        try:
-            return _prepare(part, hands, patience, line)
-        except (psycopg.OperationalError, psycopg.InterfaceError, StepFailed) as error:
-            line.wait(error, patience)
+    patience, line = patience_of(hands), Line(part.name)
+    return line.hold_on(lambda: _prepare(part, hands, patience, line), patience)
 
 
-class _Line:
-    """Whether both servers were reached, and since when one of them is not any more."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._was_there = False
-        self._lost_at = 0.0
-
-    def reached(self) -> None:
-        self._was_there, self._lost_at = True, 0.0
-
-    def wait(self, error: Exception, patience: Patience) -> None:
-        """A moment, for what was there and is lost. Raises the error itself where nobody was ever let in, or the server says something
-        else; StepFailed past the limit."""
-        if not self._was_there or not _is_lost(error.__cause__ if isinstance(error, StepFailed) else error):
-            raise error
-        if not self._lost_at:
-            self._lost_at = time.monotonic()
-            patience.say(str(say("postgresql.line_lost", name=self._name, said=words_of(error))))
-        if time.monotonic() - self._lost_at > LOST_SECONDS:
-            says = say("postgresql.line_lost_for", name=self._name, seconds=LOST_SECONDS, said=words_of(error))
-            raise StepFailed(says, where=self._name, remedy=say("postgresql.check_address")) from error
-        patience.sleep(2.0, self._name)
-
-
-def _is_lost(error: BaseException | None) -> bool:
-    if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
-        return False
-    return error.sqlstate is None or error.sqlstate.startswith("08") or error.sqlstate in ("57P01", "57P02", "57P03")
-
-
-def _prepare(part: Part, hands: Hands, patience: Patience, line: _Line) -> Facts:
+def _prepare(part: Part, hands: Hands, patience: Patience, line: Line) -> Facts:
     names = names_of(part)
     with ExitStack() as stack:
         source = stack.enter_context(connect(part, "source"))

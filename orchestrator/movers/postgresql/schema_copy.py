@@ -36,6 +36,7 @@ def environment(dsn_text: str, **more: str) -> dict[str, str]:
     parts = psycopg.conninfo.conninfo_to_dict(dsn_text)
     variables = {"host": "PGHOST", "port": "PGPORT", "dbname": "PGDATABASE", "user": "PGUSER", "password": "PGPASSWORD"}
     own = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    own["LC_CTYPE"] = own.pop("LC_ALL", own.get("LC_CTYPE", "C"))  # it would win over the language of messages
     given = {variable: str(parts[key]) for key, variable in variables.items() if key in parts}
     # ALTER DATABASE … SET role would make us somebody else
     options = " ".join(["-c role=none", more.pop("PGOPTIONS", "")])

@@ -3,8 +3,10 @@ that its undo gets home whoever is in the way."""
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psycopg
@@ -16,8 +18,8 @@ from orchestrator.movers.postgresql import following, publication, records, subs
 from orchestrator.movers.postgresql.dump_progress import DumpProgress
 from orchestrator.movers.postgresql.reach import connect, dsn_of, names_of
 from orchestrator.movers.postgresql.waiting import Patience
-from tests.contracts.mover.cases import Case
-from tests.contracts.mover.servers import APPLICATION, Servers
+from tests.contracts.mover.cases import Act, Case
+from tests.contracts.mover.servers import APPLICATION, SIDES, Servers
 from tests.contracts.mover.story import Story
 
 pytestmark = pytest.mark.servers
@@ -32,6 +34,9 @@ CREATE TABLE pages (id int PRIMARY KEY, paper int REFERENCES papers);
 INSERT INTO pages VALUES (1, 1);
 INSERT INTO log VALUES ('a')
 """
+
+
+MANY = "DO $$ BEGIN FOR t IN 1..200 LOOP EXECUTE format('CREATE TABLE many_%s (id serial PRIMARY KEY, v text UNIQUE)', t); END LOOP; END $$"
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +145,55 @@ def test_sessions_that_are_lost_while_it_copies_are_made_again(story):
     story.mover.prepare(story.part)
     assert sum("the line is lost" in told for told in said) >= 2, said
     assert story.mover.prepared(story.part) is True
+    story.withdraw()
+
+
+@contextmanager
+def _losing(story: Story, sessions: list[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
+    """Ends each of these sessions once, (side, application_name), as soon as it is there; yields those that are still to come."""
+    to_come, end = list(sessions), threading.Event()
+
+    def lose() -> None:
+        with ExitStack() as stack:
+            admins = {side: stack.enter_context(story.servers.connect(side, "postgres")) for side in SIDES}
+            query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s LIMIT 1"
+            while to_come and not end.is_set():
+                side, program = to_come[0]
+                if admins[side].execute(query, (program,)).fetchone():
+                    to_come.pop(0)
+                time.sleep(0.002)
+
+    thread = threading.Thread(target=lose, daemon=True)
+    thread.start()
+    try:
+        yield to_come
+    finally:
+        end.set()
+        thread.join(10)
+
+
+def test_programs_that_lose_their_line_are_run_again_and_nothing_half_done_stays(story):
+    before, said = story.photograph("source"), []
+    story.act("source", [Act(MANY)])
+    story.mover = type(story.mover)(Hands(folder=story.folder, say=said.append))
+    with _losing(story, [("source", "pg_dump"), ("target", "psql")]) as to_come:
+        story.mover.back_up(story.part)
+    assert to_come == [] and sum("the line is lost" in told for told in said) == 2, said
+    story.mover.drop_copy(story.part)
+    said.clear()
+    with _losing(story, [("source", "pg_dump"), ("target", "psql"), ("target", "psql")]) as to_come:
+        story.mover.prepare(story.part)
+    assert to_come == [] and sum("the line is lost" in told for told in said) == 3, said
+    assert not story.check(Moment.GATE)
+    story.withdraw()
+    story.act("source", [Act(MANY.replace("CREATE TABLE", "DROP TABLE").replace(" (id serial PRIMARY KEY, v text UNIQUE)", ""))])
+    assert before.differences(story.photograph("source")) == []
+
+
+def test_a_program_that_loses_its_line_each_time_ends(story):
+    story.act("source", [Act(MANY)])
+    with _losing(story, [("target", "psql")] * 50), pytest.raises(StepFailed):
+        story.mover.prepare(story.part)
     story.withdraw()
 
 
