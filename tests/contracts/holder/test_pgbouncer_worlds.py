@@ -73,6 +73,22 @@ def test_what_somebody_disabled_is_named(world: PgBouncerWorld) -> None:
 
 
 @pytest.mark.usefixtures("before")
+@pytest.mark.parametrize(("seconds", "expected"), [("3", ["gateways.waits_short"]), ("0", []), ("30", [])])
+def test_clients_that_would_be_turned_away_while_they_wait_are_named(world: PgBouncerWorld, seconds: str, expected: list[str]) -> None:
+    with open_console(world.servers.console_dsn()) as console:
+        kept = next(row[1] for row in console.execute("SHOW CONFIG").fetchall() if row[0] == "query_wait_timeout")
+    command(world, f"SET query_wait_timeout = '{seconds}'")
+    try:
+        holder = world.holder("target")
+        found = holder.find_problems()
+        holder.disconnect()
+        assert codes(found) == expected
+        assert all("turns away whoever waits for 3 s (query_wait_timeout); at least" in str(words) for words in found)
+    finally:
+        command(world, f"SET query_wait_timeout = '{kept}'")
+
+
+@pytest.mark.usefixtures("before")
 def test_an_account_that_may_only_look_is_named_before_anything_is_written(world: PgBouncerWorld) -> None:
     main, users = world.main, world.main.with_name("userlist.txt")
     kept = main.read_text("utf-8"), users.read_text("utf-8")

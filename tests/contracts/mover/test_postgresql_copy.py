@@ -88,6 +88,59 @@ def test_a_prepared_transaction_is_named(story):
             waiting.wait_for_writers(source, Patience(), where="records", limit=0.3)
 
 
+def test_an_application_that_commits_in_two_phases_is_followed(story):
+    """It always has a transaction prepared, and none of them stays: slots wait for each, and nobody refuses them."""
+    acknowledged, end = [], threading.Event()
+
+    def write() -> None:
+        with _clients(story) as client:
+            while not end.is_set():
+                number = len(acknowledged) + 1
+                client.execute("BEGIN")
+                client.execute("INSERT INTO orders VALUES (%s)", (number,))
+                client.execute(f"PREPARE TRANSACTION 'order {number}'".encode())
+                end.wait(0.01)
+                client.execute(f"COMMIT PREPARED 'order {number}'".encode())
+                acknowledged.append(number)
+
+    with _clients(story) as client:
+        client.execute("CREATE TABLE orders (id int PRIMARY KEY)")
+    writer = threading.Thread(target=write, daemon=True)
+    writer.start()
+    try:
+        assert not [f for f in story.check(Moment.PREFLIGHT) if f.code == "prepared-transaction"]
+        story.mover.prepare(story.part)
+        assert not story.check(Moment.GATE)
+    finally:
+        end.set()
+        writer.join(30)
+    story.settle()
+    with story.servers.connect("target", "records") as target:
+        assert [row[0] for row in target.execute("SELECT id FROM orders ORDER BY id").fetchall()] == acknowledged != []
+    story.withdraw()
+
+
+def test_a_change_that_can_never_be_applied_ends_the_copy_with_a_remedy(story):
+    planted: list[str] = []
+
+    def plant() -> bool:
+        if story.mover.prepared(story.part) is None and not planted:
+            with story.servers.connect("target", "records") as target:
+                if target.execute("SELECT srsubstate FROM pg_subscription_rel WHERE srrelid = 'cards'::regclass").fetchone() == ("r",):
+                    target.execute("INSERT INTO cards VALUES (7, 'somebody was here')")
+                    planted.append("a row that is only there")
+            if planted:
+                story.act("source", [Act("INSERT INTO cards VALUES (7, 'from the application')")])
+        return False
+
+    story.act("source", [Act("CREATE TABLE slow (id int PRIMARY KEY, v text); INSERT INTO slow SELECT i, repeat('x', 500) FROM generate_series(1, 300000) AS i")])
+    story.mover = type(story.mover)(Hands(folder=story.folder, should_stop=plant))
+    with pytest.raises(StepFailed, match="could not be applied on the target") as failed:
+        story.mover.prepare(story.part)
+    assert "log names the cause" in failed.value.remedy
+    story.withdraw()
+
+
 def test_a_person_who_turns_back_is_heard_while_the_copy_waits(story):
     before = story.photograph("source")
     asked: list[int] = []
