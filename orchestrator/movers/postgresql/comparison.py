@@ -23,15 +23,18 @@ _AS_STORED = (
 )  # fmt: skip
 """Types that are equal exactly where they read the same (but -0 of the floats, which is 0 to every client)."""
 _EXACT = """
-SELECT bool_and(t.typname = ANY(%s) AND t.typnamespace = 'pg_catalog'::regnamespace AND coalesce(k.collisdeterministic, true))
+SELECT a.attrelid, bool_and(t.typname = ANY(%s) AND t.typnamespace = 'pg_catalog'::regnamespace AND coalesce(k.collisdeterministic, true))
 FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_collation k ON k.oid = a.attcollation
-WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdropped
+WHERE a.attrelid = ANY(%s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped GROUP BY a.attrelid
 """
 _SAME_FORM = """
 SET LOCAL search_path = pg_catalog; SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, YMD';
 SET LOCAL IntervalStyle = 'postgres'; SET LOCAL extra_float_digits = 3; SET LOCAL bytea_output = 'hex';
 SET LOCAL xmlbinary = 'base64'; SET LOCAL lc_monetary = 'C'; SET LOCAL row_security = off
 """
+
+LOCKED_AT_ONCE = 50
+"""Tables."""
 
 
 @dataclass(frozen=True)
@@ -57,18 +60,19 @@ def checksums(
         connection.execute(_SAME_FORM)
         functions.let_find(connection, names, role)
         tables = carried_tables(connection, names)
-        for number, table in enumerate(tables):
-            tell(number, len(tables))
-            # rolled back, so that the locks on a table and its indexes are not held until the last one is read
+        exact = dict(connection.execute(_EXACT, (list(_AS_STORED), [table.oid for table in tables])).fetchall())
+        for first in range(0, len(tables), LOCKED_AT_ONCE):
+            # rolled back, so that the locks on tables and their indexes are not held until the last one is read
             with connection.transaction(force_rollback=True):
-                found[str(table)] = _checksum(connection, table.oid, sql.Identifier(table.schema, table.name))
+                for number, table in enumerate(tables[first : first + LOCKED_AT_ONCE], start=first):
+                    tell(number, len(tables))
+                    place = sql.Identifier(table.schema, table.name)
+                    found[str(table)] = _checksum(connection, place, "record" if exact.get(table.oid) else "text")
         tell(len(tables), len(tables))
     return found
 
 
-def _checksum(connection: Connection, oid: int, table: sql.Identifier) -> TableSum:
-    row = connection.execute(_EXACT, (list(_AS_STORED), oid)).fetchone()
-    method = "record" if row is not None and row[0] else "text"
+def _checksum(connection: Connection, table: sql.Identifier, method: str) -> TableSum:
     # `t` alone would be a column of that name, where a table has one
     expression = "hash_record_extended(t.*, 0)" if method == "record" else "hashtextextended((t.*)::text, 0)"
     query = sql.SQL("SELECT count(*), coalesce(sum({})::text, '0') FROM ONLY {} AS t").format(sql.SQL(expression), table)
