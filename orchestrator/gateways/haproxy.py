@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import base64
-import contextlib
-import os
 import re
-import select
 import shlex
 import socket
-import subprocess
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +14,7 @@ from orchestrator.errors import ToolError, words_of
 from orchestrator.gateways.shell import Shell
 from orchestrator.models import HttpGateway
 from orchestrator.texts import say
+from orchestrator.tools.channel import Channel, ChannelLost
 
 _ASK = """
 import socket, sys
@@ -58,46 +55,28 @@ class Console:
     interpreter. ``channel``: the argv of a shell there. Every failure is an OSError."""
 
     def __init__(self, channel: Sequence[str], path: str) -> None:
-        self._process = subprocess.Popen(
-            list(channel), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
-        )
+        self._channel = Channel(channel)
         # nothing is asked before it is ready: a shell may read ahead what was meant for the program
-        self._write(f"exec python3 -u -c {shlex.quote(_RELAY)} {shlex.quote(path)}\n")
-        self._read_line(time.monotonic() + ASK_SECONDS)
+        self._say_and_hear(f"exec python3 -u -c {shlex.quote(_RELAY)} {shlex.quote(path)}")
 
     def ask(self, text: str) -> bytes:
         """HAProxy's answer to one command."""
-        self._write(f"{text}\n")
-        line = self._read_line(time.monotonic() + ASK_SECONDS)
+        line = self._say_and_hear(text)
         if not line.startswith("+"):
             raise OSError(line[1:])
         return base64.b64decode(line[1:])
 
-    def _write(self, text: str) -> None:
-        assert self._process.stdin is not None  # noqa: S101 - a pipe
-        self._process.stdin.write(text.encode())
-        self._process.stdin.flush()
-
-    def _read_line(self, until: float) -> str:
-        assert self._process.stdout is not None  # noqa: S101 - a pipe
-        line = b""
-        while not line.endswith(b"\n"):
-            ready, _, _ = select.select([self._process.stdout], [], [], max(0.0, until - time.monotonic()))
-            chunk = os.read(self._process.stdout.fileno(), 65536) if ready else b""
-            if not chunk:
-                self.close()  # what it may still answer belongs to no question any more
-                raise OSError(say("gateways.shell_silent") if not ready else say("gateways.shell_ended"))
-            line += chunk
-        return line.decode("ascii", "replace").strip()
+    def _say_and_hear(self, text: str) -> str:
+        until = time.monotonic() + ASK_SECONDS
+        try:
+            self._channel.write(f"{text}\n".encode(), until)
+            return self._channel.read_to(b"\n", until).decode("ascii", "replace").strip()
+        except ChannelLost as lost:
+            raise OSError(say("gateways.shell_silent") if lost.is_silent else say("gateways.shell_ended")) from lost
 
     def close(self) -> None:
         """Ends it; it may hang already."""
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(OSError):
-                    pipe.close()
-        self._process.kill()
-        self._process.wait()
+        self._channel.close(patience=0)
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
-import select
 import shlex
 import subprocess
 import time
 
 from orchestrator.errors import words_of
-from orchestrator.texts import say
+from orchestrator.texts import Words, say
+from orchestrator.tools.channel import Channel, ChannelLost
 
 LIMIT = 10.0
 """Seconds that one command may take."""
@@ -22,59 +21,32 @@ class Shell:
     comes from an inventory or a file goes through ``shlex.quote``. Every failure is an OSError with the shell's words."""
 
     def __init__(self, argv: list[str]) -> None:
-        self._process = subprocess.Popen(
-            argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
-        )
-        self._rest = b""
+        self._channel = Channel(argv, errors=subprocess.STDOUT)
         self.run("export LC_ALL=C")
 
     def run(self, command: str, *, limit: float = LIMIT) -> bytes:
         """Runs one command; its output."""
-        assert self._process.stdin is not None  # noqa: S101 - a pipe
+        until = time.monotonic() + limit
         try:
-            self._process.stdin.write(command.encode() + b'\nstatus=$?; echo; echo "@@ $status"\n')
-            self._process.stdin.flush()
-        except OSError as error:
-            raise OSError(say("gateways.shell_gone", error=str(error))) from error
-        return self._answer(time.monotonic() + limit)
-
-    def _answer(self, until: float) -> bytes:
-        """What comes before the line that carries the exit status."""
-        while True:
-            before, mark, after = self._rest.partition(b"\n@@ ")
-            status, end, rest = after.partition(b"\n")
-            if mark and end:
-                self._rest = rest
-                if int(status):
-                    said = before.decode(errors="replace").strip()
-                    raise Refused(int(status), said)
-                return before.removeprefix(b"\n")
-            self._read(until)
-
-    def _read(self, until: float) -> None:
-        assert self._process.stdout is not None  # noqa: S101 - a pipe
-        ready, _, _ = select.select([self._process.stdout], [], [], max(0.0, until - time.monotonic()))
-        if not ready:
-            self.close()  # whatever it still answers belongs to no question any more
-            raise OSError(say("gateways.shell_silent"))
-        chunk = os.read(self._process.stdout.fileno(), 65536)
-        if not chunk:
-            said = self._rest.decode(errors="replace").strip()
-            raise OSError(say("gateways.shell_ended_with", said=said) if said else say("gateways.shell_ended"))
-        self._rest += chunk
+            self._channel.write(command.encode() + b'\nstatus=$?; echo; echo "@@ $status"\n', until)
+            before = self._channel.read_to(b"\n@@ ", until)
+            status = int(self._channel.read_to(b"\n", until))
+        except ChannelLost as lost:
+            raise OSError(_describe(lost)) from lost
+        if status:
+            raise Refused(status, before.decode(errors="replace").strip())
+        return before.removeprefix(b"\n")
 
     def close(self) -> None:
         """Ends the shell; it may hang already."""
-        if self._process.stdin:
-            try:
-                self._process.stdin.close()
-            except OSError:
-                self._process.kill()
-        try:
-            self._process.wait(timeout=2)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._channel.close()
+
+
+def _describe(lost: ChannelLost) -> Words:
+    if lost.is_silent:
+        return say("gateways.shell_silent")
+    said = lost.said.decode(errors="replace").strip()
+    return say("gateways.shell_ended_with", said=said) if said else say("gateways.shell_ended")
 
 
 class Refused(OSError):

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import json
-import os
-import select
 import shlex
-import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +13,7 @@ from typing import Any
 from orchestrator.movers.files.manifest import Entry
 from orchestrator.movers.side import Lost
 from orchestrator.texts import Words, say, unpack
+from orchestrator.tools.channel import Channel, ChannelLost
 
 START_SECONDS = 120.0
 """What watching a tree may take at first: it looks at every entry once."""
@@ -33,15 +30,13 @@ class ChangesHost:
 
     def __init__(self, channel: Sequence[str], given: Mapping[str, Any], where: Words) -> None:
         self._where = where
-        self._process = subprocess.Popen(
-            list(channel), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
-        )
+        self._channel = Channel(channel)
         until = time.monotonic() + START_SECONDS
         # nothing is said before it is ready: a shell may read ahead what was meant for the program
-        self._write(f"exec python3 -u -c {shlex.quote(_SCRIPT)}\n".encode(), until)
         try:
-            is_ready = self._read_line(until) == b"ready"
-        except Lost:
+            self._channel.write(f"exec python3 -u -c {shlex.quote(_SCRIPT)}\n".encode(), until)
+            is_ready = self._channel.read_to(b"\n", until).strip() == b"ready"
+        except ChannelLost:
             is_ready = False
         if not is_ready:
             self.close()
@@ -53,48 +48,18 @@ class ChangesHost:
         return self._ask({"act": act, **values}, time.monotonic() + seconds)
 
     def _ask(self, asked: Mapping[str, Any], until: float) -> dict[str, Any]:
-        self._write(json.dumps(asked).encode() + b"\n", until)
-        answer: dict[str, Any] = json.loads(self._read_line(until))
+        try:
+            self._channel.write(json.dumps(asked).encode() + b"\n", until)
+            answer: dict[str, Any] = json.loads(self._channel.read_to(b"\n", until))
+        except ChannelLost as lost:
+            raise Lost(say("movers.host_gone", where=self._where)) from lost
         if "trouble" in answer:
             raise NotTaken(say("movers.trees_say", where=self._where, said=unpack(answer["trouble"])))
         return answer
 
-    def _write(self, data: bytes, until: float) -> None:
-        assert self._process.stdin is not None  # noqa: S101 - a pipe
-        view = memoryview(data)
-        try:
-            while view:
-                _, ready, _ = select.select([], [self._process.stdin], [], max(0.0, until - time.monotonic()))
-                if not ready:
-                    raise self._gone()
-                view = view[os.write(self._process.stdin.fileno(), view[:65536]) :]
-        except OSError as error:
-            raise self._gone() from error
-
-    def _read_line(self, until: float) -> bytes:
-        assert self._process.stdout is not None  # noqa: S101 - a pipe
-        line = bytearray()
-        while not line.endswith(b"\n"):
-            ready, _, _ = select.select([self._process.stdout], [], [], max(0.0, until - time.monotonic()))
-            chunk = os.read(self._process.stdout.fileno(), 1 << 20) if ready else b""
-            if not chunk:
-                raise self._gone()
-            line += chunk
-        return bytes(line).strip()
-
-    def _gone(self) -> Lost:
-        """What it may still answer belongs to no question any more."""
-        self.close()
-        return Lost(say("movers.host_gone", where=self._where))
-
     def close(self) -> None:
         """Ends it; it may hang already."""
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(OSError):
-                    pipe.close()
-        self._process.kill()
-        self._process.wait()
+        self._channel.close(patience=0)
 
 
 def entries_of(described: Mapping[str, Sequence[Any]]) -> dict[str, Entry]:

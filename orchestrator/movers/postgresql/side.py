@@ -8,9 +8,10 @@ from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import psycopg
+from psycopg import sql
 
 from orchestrator.errors import words_of
-from orchestrator.movers.postgresql import drift, fence
+from orchestrator.movers.postgresql import drift, fence, waiting
 from orchestrator.movers.postgresql.names import Names
 from orchestrator.movers.side import Control, Lost, Role
 from orchestrator.texts import Words, say
@@ -18,6 +19,8 @@ from orchestrator.texts import Words, say
 KIND = "postgresql"
 WORKER_SECONDS = 8.0
 """How long a subscription's worker that is not there may just be starting."""
+LOCK_MS = 5000
+"""How long the looks before anything is begun wait for one table; autovacuum gives way after a second."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -98,6 +101,17 @@ class PostgresSide:
 
     @_asked
     def obstacles(self, role: Role, *, keeps: bool = False) -> list[Words]:
+        self._acting.execute(sql.SQL("SET lock_timeout = {}").format(sql.Literal(LOCK_MS)))
+        try:
+            return self._find_obstacles(role, keeps=keeps)
+        except psycopg.errors.LockNotAvailable:
+            holders = tuple(waiting.exclusive_holders(self._acting)) or say("postgresql.just_gone")
+            return [say("postgresql.locked_by", seconds=LOCK_MS // 1000, holders=holders)]
+        finally:
+            if not self.is_broken():
+                self._acting.execute("SET lock_timeout = 0")
+
+    def _find_obstacles(self, role: Role, *, keeps: bool) -> list[Words]:
         changes = drift.changes_since_copy(self._acting, self._names, self._role) if self._unchanged else []
         changed: list[Words] = [say("postgresql.changed_since", change=change.says) for change in changes[: drift.SHOWN]]
         if role == "live":

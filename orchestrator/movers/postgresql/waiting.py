@@ -72,6 +72,11 @@ _ON_TABLES = (
     + """ JOIN pg_locks l ON l.pid = a.pid WHERE l.granted AND l.locktype = 'relation' AND a.pid <> pg_backend_pid()
  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND l.relation = ANY(%s::oid[]) ORDER BY 1"""
 )
+_EXCLUSIVE = (
+    _HOLDERS
+    + """ JOIN pg_locks l ON l.pid = a.pid WHERE l.granted AND l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock'
+ AND a.pid <> pg_backend_pid() AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) ORDER BY 1"""
+)
 _WITH_XID = _HOLDERS + " WHERE a.backend_xid IS NOT NULL AND a.pid <> pg_backend_pid() ORDER BY 1"
 
 
@@ -88,6 +93,11 @@ def describe_session(row: tuple[Any, ...]) -> Sentence:
 def holders_of(connection: Connection, tables: Sequence[int]) -> list[Sentence]:
     """Who holds a lock on one of these tables (oids), in words."""
     return [describe_session(row) for row in connection.execute(_ON_TABLES, (list(tables),)).fetchall()]
+
+
+def exclusive_holders(connection: Connection) -> list[Sentence]:
+    """Who keeps everybody out of a table of this database, in words."""
+    return [describe_session(row) for row in connection.execute(_EXCLUSIVE).fetchall()]
 
 
 def session_of(connection: Connection, pid: int | None) -> list[Sentence]:

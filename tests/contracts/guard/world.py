@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from orchestrator.movers.postgresql.names import Names
 from tests.contracts.guard.cases import Case
 from tests.contracts.guard.client import Client
 from tests.contracts.guard.lossy import Lossy
-from tests.contracts.guard.servers import APPLICATION, PORT, SYSTEM, Servers
+from tests.contracts.guard.servers import APPLICATION, CLUSTERS, PASSWORD, PORT, SYSTEM, Servers
 
 LEDGER = """
 CREATE TABLE ledger (n bigint PRIMARY KEY, receipt bigint NOT NULL);
@@ -265,6 +266,75 @@ class Attempt:
         client = self.world.servers.pooled(name)
         self.world.held.append(client)
         client.execute("SELECT 1")
+
+    def do_idle(self, statements: str, at: str = "gateway", by: str = APPLICATION) -> None:
+        """A session that has done this, each statement by itself, and stays without a transaction."""
+        name = next(iter(self.world.targets))
+        session = self.world.servers.pooled(name) if at == "gateway" else self.world.servers.connect(at, name, user=by)
+        self.world.held.append(session)
+        for statement in statements.split(";"):
+            session.execute(statement.encode())
+
+    def do_busy(self, statement: str, at: str = "gateway", by: str = APPLICATION) -> None:
+        """A session that is in the middle of a statement which takes long."""
+        name = next(iter(self.world.targets))
+        session = self.world.servers.pooled(name) if at == "gateway" else self.world.servers.connect(at, name, user=by)
+        self.world.held.append(session)
+
+        def run() -> None:
+            with contextlib.suppress(psycopg.Error):
+                session.execute(statement.encode())
+
+        threading.Thread(target=run, daemon=True).start()
+        self._wait_for_activity(statement, session.info.dbname)
+
+    def _wait_for_activity(self, statement: str, database: str) -> None:
+        until = time.monotonic() + 20
+        with self.world.servers.connect("source", "postgres") as admin:
+            asked = "SELECT 1 FROM pg_stat_activity WHERE datname = %s AND query = %s AND state = 'active'"
+            while not admin.execute(asked, (database, statement)).fetchone():
+                assert time.monotonic() < until, f"{statement} does not run"
+                time.sleep(0.02)
+
+    def do_copying(self, at: str) -> None:
+        """A client that is in the middle of a COPY."""
+        name = next(iter(self.world.targets))
+        session = self.world.servers.pooled(name) if at == "gateway" else self.world.servers.connect(at, name, user=APPLICATION)
+        self.world.held.append(session)
+        session.pgconn.exec_(b"COPY ledger (n, receipt) FROM STDIN")
+        session.pgconn.put_copy_data(b"-1000\t-1000\n")
+
+    def do_knocking(self, at: str) -> None:
+        """Somebody of the application who comes back at once, whatever happens, until the attempt has ended."""
+        name = next(iter(self.world.targets))
+        threading.Thread(target=self._knock, args=(at, name), daemon=True).start()
+
+    def _knock(self, at: str, name: str) -> None:
+        while self.process is None or self.process.poll() is None:
+            with contextlib.suppress(psycopg.Error), self.world.servers.connect(at, name, user=APPLICATION) as session:
+                session.execute("SELECT 1")
+
+    def do_by_link(self, statement: str) -> None:
+        """A session in this database that another database of the cluster has made (dblink, a foreign table)."""
+        name = next(iter(self.world.targets))
+        with self.world.servers.connect("source", "postgres") as admin:
+            admin.execute("CREATE EXTENSION IF NOT EXISTS dblink")
+        link = psycopg.conninfo.make_conninfo(host=self.world.servers.addresses["source"], port=PORT, dbname=name, user=APPLICATION, password=PASSWORD)
+        other = self.world.servers.connect("source", "postgres")
+        self.world.held.append(other)
+        other.execute("SELECT dblink_connect('there', %s)", (link,))
+        other.execute("SELECT dblink_exec('there', %s)", (statement,))
+
+    def do_setting(self, name: str, value: str) -> None:
+        """An administrator's setting of all PostgreSQL servers."""
+        for server in CLUSTERS:
+            with self.world.servers.connect(server, "postgres") as admin:
+                setting = sql.SQL("ALTER SYSTEM SET {} = {}") if value else sql.SQL("ALTER SYSTEM RESET {}")
+                admin.execute(setting.format(*map(sql.Identifier, [name]), *([sql.Literal(value)] if value else [])))
+                admin.execute("SELECT pg_reload_conf()")
+
+    def do_wait(self, seconds: float) -> None:
+        time.sleep(seconds)
 
     def do_let_go(self, _: object) -> None:
         for connection in self.world.held:
