@@ -1,4 +1,4 @@
-"""Twenty-five systems as an experienced engineer judges them, read from a form and judged by the policy that ships."""
+"""Twice twenty-five systems as experienced engineers judge them, read from a form and judged by the policy that ships."""
 
 from __future__ import annotations
 
@@ -18,18 +18,21 @@ from orchestrator.policy.assess import assess_reading
 from orchestrator.policy.policy import load_policy
 
 FOLDER = Path(__file__).resolve().parents[2] / "cases" / "policy"
-CASE = yaml.safe_load((FOLDER / "engineers-verdicts.yaml").read_text("utf-8"))
+CASES = [yaml.safe_load((FOLDER / name).read_text("utf-8")) for name in ("engineers-verdicts.yaml", "second-engineer.yaml")]
+ROWS = [row for case in CASES for row in case["systems"]]
 TODAY = dt.date(2026, 11, 29)
 DISAGREEMENTS = {
     # system: (what the engineer expects and the policy does not say, why): see docs/policy.md
     "办公自动化系统": {"because: 2031": "an end that is years away is no reason for anything, so no rule speaks of it"},
+    "执法记录采集系统": {"simple: False": "many files make a long copy, which the plan counts as bandwidth, and no complicated architecture"},
+    "档案影像系统": {"simple: False": "the same"},
 }
 
 
 @pytest.fixture(scope="module")
 def judged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Reading, dict[str, Verdict]]:
     folder = tmp_path_factory.mktemp("form")
-    rows = [{**CASE["common"], **row["typed"]} for row in CASE["systems"]]
+    rows = [{**case["common"], **case.get("usual", {}), **row["typed"]} for case in CASES for row in case["systems"]]
     with (folder / "统计表.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(dict.fromkeys(header for row in rows for header in row)))
         writer.writeheader()
@@ -37,7 +40,7 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Reading, dict[str,
     shutil.copy(FOLDER / "headers.yaml", folder)
     reading = load([folder])
     assert [finding for finding in reading.findings if finding.severity == "error"] == []
-    assert len(reading.inventory.systems) == len(CASE["systems"]) == 25
+    assert len(reading.inventory.systems) == len(ROWS) == 50
     verdicts = assess_reading(reading, load_policy(None), TODAY)
     return reading, {system.name: verdicts[system.id] for system in reading.inventory.systems}
 
@@ -55,7 +58,7 @@ def differences(row: dict[str, Any], said: Verdict) -> set[str]:
     return wrong
 
 
-@pytest.mark.parametrize("row", CASE["systems"], ids=lambda row: row["typed"]["系统名称"])
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row["typed"]["系统名称"])
 def test_the_policy_says_what_the_engineer_says_or_the_difference_is_explained(
     row: dict[str, Any], judged: tuple[Reading, dict[str, Verdict]]
 ) -> None:
@@ -63,7 +66,7 @@ def test_the_policy_says_what_the_engineer_says_or_the_difference_is_explained(
     assert differences(row, judged[1][name]) == set(DISAGREEMENTS.get(name, {}))
 
 
-@pytest.mark.parametrize("row", [row for row in CASE["systems"] if "doubts" in row], ids=lambda row: row["typed"]["系统名称"])
+@pytest.mark.parametrize("row", [row for row in ROWS if "doubts" in row], ids=lambda row: row["typed"]["系统名称"])
 def test_a_remark_raises_a_doubt_at_its_cell_and_says_what_would_become_of_the_system(
     row: dict[str, Any], judged: tuple[Reading, dict[str, Verdict]]
 ) -> None:
@@ -78,5 +81,5 @@ def test_a_remark_raises_a_doubt_at_its_cell_and_says_what_would_become_of_the_s
 
 
 def test_what_is_left_without_a_doubt_is_expected_without_one(judged: tuple[Reading, dict[str, Verdict]]) -> None:
-    expected = {row["typed"]["系统名称"] for row in CASE["systems"] if "doubts" in row}
+    expected = {row["typed"]["系统名称"] for row in ROWS if "doubts" in row}
     assert {name for name, said in judged[1].items() if said.doubts} == expected
