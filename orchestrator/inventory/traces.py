@@ -10,6 +10,8 @@ from orchestrator.inventory.names import sound
 from orchestrator.inventory.reading import systems_of
 from orchestrator.models import Department, Inventory, Room, System
 
+_SHORTEST = 4
+"""Latin letters of a word that stands in no other sentence by chance."""
 _SHORTEST_SOUND = 8
 _SHARED = {
     "hosts": ("name", "address", "new_address"),
@@ -26,8 +28,9 @@ _OWN = {
 
 
 def words_of(system: System, inventory: Inventory) -> tuple[str, ...]:
-    """Longest first; none shorter than two Chinese or four other characters. What the system itself is called is among them whoever
-    mentions it; only another system of the same name excuses it. The ids of others never are: counts and plans stand on them."""
+    """Longest first; none shorter than two Chinese or four other characters, but for what it is called: two with a letter (``HR``). That is
+    among them whoever mentions it; only another system of the same name excuses it. The ids of others never are: counts and plans stand on
+    them."""
     others = [one for one in inventory.systems if one.id != system.id]
     others += [row.system for row in inventory.excluded if row.system and row.system.id != system.id]
     nouns: tuple[System | Department | Room, ...] = (*others, *inventory.departments, *inventory.rooms)
@@ -41,13 +44,21 @@ def words_of(system: System, inventory: Inventory) -> tuple[str, ...]:
     found |= _values(system, "links", "address") - everything  # where it goes: mostly the places of others
     found |= {text for text in _texts(mine, _OWN) if not whole_words([text]).search(elsewhere)}
     found -= {noun.id for noun in nouns}
-    return tuple(sorted((text for text in found if len(text) >= (4 if text.isascii() else 2)), key=lambda text: (-len(text), text)))
+    called = {name for name in _names(system) if len(name) > 1 and not name.isdigit()}
+    told = {text for text in found if text in called or len(text) >= (_SHORTEST if text.isascii() else 2)}
+    return tuple(sorted(told, key=lambda text: (-len(text), text)))
 
 
 def whole_words(words: Iterable[str]) -> re.Pattern[str]:
-    """Matches each word where it stands by itself, in whatever case; nothing without words."""
+    """Matches each word where it stands by itself, in whatever case, a short one with capitals as it is written (``IT`` is no ``it``); nothing
+    without words."""
     ordered = sorted({word for word in words if word}, key=len, reverse=True)
-    return re.compile("|".join(rf"(?<![A-Za-z0-9_-]){re.escape(word)}(?![A-Za-z0-9_-])" for word in ordered) or r"(?!)", re.IGNORECASE)
+    return re.compile("|".join(rf"(?<![A-Za-z0-9_-]){_pattern(word)}(?![A-Za-z0-9_-])" for word in ordered) or r"(?!)", re.IGNORECASE)
+
+
+def _pattern(word: str) -> str:
+    short = word.isascii() and len(word) < _SHORTEST and not word.islower()
+    return f"(?-i:{re.escape(word)})" if short else re.escape(word)
 
 
 def _names(system: System) -> set[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from orchestrator.inventory.traces import sounds_of, words_of
+from orchestrator.inventory.traces import sounds_of, whole_words, words_of
 from orchestrator.models import Database, Department, Device, Host, Inventory, Kind, Link, Room, Service, Status, System
 
 
@@ -72,3 +72,20 @@ def test_it_is_known_by_its_sound_unless_another_sounds_so() -> None:
     mine, other = system("mine", "公文流转"), system("other", "公文留转")
     assert sounds_of(mine, Inventory(systems=(mine, system("xx", "别的系统")))) == ("gong-wen-liu-zhuan", "gongwenliuzhuan")
     assert sounds_of(mine, Inventory(systems=(mine, other))) == ()
+
+
+def test_a_system_of_two_letters_is_called_so_and_no_number_is() -> None:
+    assert words(system("hr", "HR", name_en="GIS")) == {"HR", "GIS"}
+    assert words(system("police", "110", name_en="A")) == set()
+    assert words(system("hr", "HR"), system("other", "他系统", name_en="HR")) == set()
+
+
+def test_two_letters_are_told_from_the_words_of_a_sentence() -> None:
+    known = whole_words(["IT", "gis", "Portal"])
+    assert [known.sub("…", text) for text in ("IT waits", "it waits", "AUDIT", "GIS on portal", "gis-web")] == [
+        "… waits",
+        "it waits",
+        "AUDIT",
+        "… on …",
+        "gis-web",
+    ]
