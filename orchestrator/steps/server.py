@@ -170,6 +170,7 @@ def boot(ctx: Context) -> Facts:
     began: dict[str, float] = {}
     for mover in movers(ctx):
         began[mover.host.name] = time.monotonic()
+        mover.insist_stopped()
         mover.boot()
     for mover in movers(ctx):
         until = began[mover.host.name] + mover.landing.boot_seconds
@@ -222,7 +223,8 @@ def switch_off(ctx: Context) -> None:
 def lead(ctx: Context) -> Facts:
     """Citizens follow; the announced outage ends and is measured. The new place counts as the live one *before* the first request may come
     there: whatever fails from here on is gone back from with what was written, never undone."""
-    adopt(ctx)
+    for mover in movers(ctx):
+        mover.insist_stopped()
     ctx.records.set_live("target")
     outage.lead(ctx, "target")
     return outage.measure(ctx, "server_outage", "forward", float(ctx.facts["stop_server"]["began"]))

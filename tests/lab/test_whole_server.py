@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ import pytest
 
 from tests.lab import inventory, landing, whole_server
 from tests.lab.furnish import Passwords
-from tests.lab.journey import WAITING, Citizens, Journey
+from tests.lab.journey import ROLLED_BACK, WAITING, Citizens, Journey
 from tests.lab.lab import Lab
 from tests.lab.landing import LandedHost
 
@@ -52,6 +53,8 @@ class Trip:
     before: str = ""
     there: str = ""
     after: str = ""
+    code_not_up: int = -1
+    after_not_up: str = ""
     code_back: int = -1
     code_again: int = -1
     gaps: list[float] = field(default_factory=list)
@@ -71,8 +74,15 @@ def trip(lab: Lab) -> Iterator[Trip]:
     trip = Trip(Journey(lab, "ledger"), landed)
     journey = trip.journey
     try:
-        with landing.keeper(lab, "bay", landed), Writers(lab) as citizens:
+        broken = threading.Event()
+        with landing.keeper(lab, "bay", landed, broken=broken), Writers(lab) as citizens:
             trip.before = box.script(whole_server.PHOTOGRAPH)
+            broken.set()
+            begun = time.monotonic()
+            trip.code_not_up = journey.migrate()
+            trip.gaps.append(citizens.longest_gap(begun, time.monotonic()))
+            broken.clear()
+            trip.after_not_up = box.script(whole_server.PHOTOGRAPH)
             assert journey.migrate(stop_at="approval of the cutover") == WAITING, journey.said[-6000:]
             begun = time.monotonic()
             assert journey.resume(stop_at="final acceptance") == WAITING, journey.said[-6000:]
@@ -91,7 +101,7 @@ def trip(lab: Lab) -> Iterator[Trip]:
             trip.gaps.append(citizens.longest_gap(begun, time.monotonic()))
         trip.acknowledged = citizens.acknowledged
         print(
-            "\noutages as citizens saw them (there, back, there):",
+            "\noutages as citizens saw them (not up, there, back, there):",
             [round(gap, 1) for gap in trip.gaps],
             "of",
             len(trip.acknowledged),
@@ -103,6 +113,11 @@ def trip(lab: Lab) -> Iterator[Trip]:
         for host in (lab["bay"], box):
             host.script("chattr -f -i -a /srv/odd/* /srv/landing/box/srv/odd/* || :") if host.is_on else None
         print(journey.said[-3000:])
+
+
+def test_a_new_place_that_does_not_come_up_in_time_is_gone_back_from(trip: Trip) -> None:
+    assert trip.code_not_up == ROLLED_BACK, trip.journey.said[:9000]
+    assert trip.after_not_up.splitlines() == trip.before.splitlines()
 
 
 def test_it_went_there_and_came_back_with_nothing_lost(trip: Trip) -> None:

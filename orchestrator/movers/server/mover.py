@@ -149,6 +149,7 @@ class ServerMover:
     def last_pass(self, kept: Mapping[str, Any]) -> Facts:
         """Nobody writes any more: what means something only at rest is compared by content, everything by a list of its own. ``kept``: what
         the last ``fill`` came to."""
+        self.insist_stopped()
         scope, known = Scope.from_json(kept["scope"]), Flags.from_json(kept["flags"])
         flags = landings.read_flags(self.source, "/", scope.systems, known)
         facts = self._last(End(self.host, self.source), End(self.machine, self.bay), scope, {**known.names, **flags.names}, back=False)
@@ -183,6 +184,12 @@ class ServerMover:
     def source_is_stopped(self) -> bool:
         return units.is_stopped(self.source)
 
+    def insist_stopped(self) -> None:
+        """One writer: nothing is written over the old server's files, and nobody is led elsewhere, while something of it runs. Raises
+        StepFailed when somebody started it again."""
+        if not units.is_stopped(self.source):
+            raise StepFailed(say("server.old_runs", host=self.host.name), where=self.host.address, remedy=say("server.see_who_started"))
+
     def is_standby(self) -> bool:
         """Whether a boot of the old server would bring nothing up."""
         return units.is_standby(self.source)
@@ -192,6 +199,7 @@ class ServerMover:
     def bring_back(self, kept: Mapping[str, Any]) -> Facts:
         """A pass back while the new place serves. What means something only at rest stays as it stood at the switch, until it is at rest.
         ``kept``: what the last ``fill`` came to; the same is returned for the way back."""
+        self.insist_stopped()
         scope, source, moved = Scope.from_json(kept["scope"]), self.source, self.moved
         at_rest = questions.find_at_rest(questions.find_writers(moved), scope.at_rest, [*scope.per_side, *scope.exclude])
         scope = dataclasses.replace(scope, at_rest=tuple(at_rest))
@@ -214,6 +222,7 @@ class ServerMover:
 
     def last_pass_back(self, kept: Mapping[str, Any]) -> Facts:
         """What was written at the new place is at the old one. ``kept``: what ``bring_back`` came to."""
+        self.insist_stopped()
         scope = Scope.from_json(kept["scope"])
         flags = landings.read_flags(self.moved, "/", ("/",), Flags.from_json(kept["flags"]))
         off = {**Flags.from_json(kept["flags_here"]).names, **flags.names}
