@@ -116,3 +116,6 @@ class DatabaseHolder(Holder, Protocol):
 
     def learn_user(self, role: str, verifier: str) -> None:
         """Knows an account by this verifier, where it logs accounts in itself."""
+
+    def list_askers(self, name: str) -> list[str]:
+        """Accounts as which it asks a part's database for the verifiers of others."""

@@ -337,6 +337,15 @@ class PgBouncer:
         """Where PgBouncer has its accounts, by itself."""
         return self._config("auth_file")
 
+    def list_askers(self, name: str) -> list[str]:
+        """``auth_user`` of its entries, else of all; where ``auth_dbname`` names another database, that one is not switched."""
+        if self._config("auth_dbname"):
+            return []
+        entries = {entry.name: entry for entry in files.read_entries(read_file(self._shell, self._file))}
+        names = [known for lead in self._leads if lead.part == name for known in self.list_names(lead)]
+        askers = {entries[known].options.get("auth_user", "") if known in entries else "" for known in names}
+        return sorted({asker or self._config("auth_user") for asker in askers} - {""})
+
     def learn_user(self, role: str, verifier: str) -> None:
         """Knows an account by this verifier."""
         path = self.find_auth_file()

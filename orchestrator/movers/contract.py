@@ -149,8 +149,8 @@ class Mover(Protocol):
     def answers(self, part: Part, side: str) -> bool:
         """Whether that side's server lets the engine in. The part need not be there yet; any refusal is False."""
 
-    def credential(self, part: Part) -> str:
-        """What a gateway recognises the application's account by."""
+    def credential(self, part: Part, account: str = "", side: str = "source") -> str:
+        """What a gateway recognises an account by, the application's where none is named; empty where it may not log in there."""
 
     def back_up(self, part: Part) -> Facts:
         """R10: a backup, restored on the target into a throwaway copy, and that copy compared. ``bytes``, ``rows``, and ``state``: which

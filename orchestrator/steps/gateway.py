@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from orchestrator.errors import Finding, Refused
-from orchestrator.gateways.holder import Place
+from orchestrator.gateways.holder import DatabaseHolder, Place
 from orchestrator.movers import registry
 from orchestrator.steps import previews
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
@@ -34,7 +36,21 @@ def find_problems(ctx: Context) -> list[Finding]:
         with opened_gateways(ctx, site, "source") as gateways:
             for problem in (found for gateway in gateways for found in gateway.obstacles()):
                 problems.append(Finding("gateway", "error", problem, say("steps.mend_gateway"), system=ctx.system.id))
+            problems += _find_unknown_askers(ctx, gateways)
     return problems
+
+
+def _find_unknown_askers(ctx: Context, gateways: Sequence[DatabaseHolder]) -> list[Finding]:
+    """Accounts as which a gateway asks the database who may log in: it asks the target when it leads there, and nobody new gets in where
+    that has no such account."""
+    found = []
+    for mover, part in parts(ctx):
+        for gateway in (each for each in gateways if each.handles(part.name)):
+            for asker in gateway.list_askers(part.name):
+                if mover.credential(part, asker, "target") != mover.credential(part, asker):
+                    what = say("steps.asker_unknown", where=gateway.where, account=asker, database=part.name)
+                    found.append(Finding("gateway-asks-as", "error", what, say("steps.make_asker", account=asker), system=ctx.system.id))
+    return found
 
 
 def find_room_problems(ctx: Context) -> list[Finding]:

@@ -34,10 +34,10 @@ class MariadbMover:
         except Exception:  # noqa: BLE001 - any refusal: it is not there
             return False
 
-    def credential(self, part: Part) -> str:
-        with connect(part, "source") as source:
+    def credential(self, part: Part, account: str = "", side: str = "source") -> str:
+        with connect(part, side) as server:
             query = "SELECT JSON_VALUE(priv, '$.authentication_string') FROM mysql.global_priv WHERE user = %s ORDER BY host LIMIT 1"
-            return str(source.scalar(query, part.role))
+            return str(server.scalar(query, account or part.role) or "")
 
     def back_up(self, part: Part) -> Facts:
         return backup.back_up(part, self.hands)

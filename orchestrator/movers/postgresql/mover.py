@@ -49,9 +49,10 @@ class PostgresMover:
         except Exception:  # noqa: BLE001 - any refusal: it is not there
             return False
 
-    def credential(self, part: Part) -> str:
-        with connect(part, "source") as source:
-            return str(scalar(source, "SELECT rolpassword FROM pg_authid WHERE rolname = %s", part.role))
+    def credential(self, part: Part, account: str = "", side: str = "source") -> str:
+        with connect(part, side, database="postgres") as server:
+            query = "SELECT rolpassword FROM pg_authid WHERE rolname = %s AND rolcanlogin"
+            return str(scalar(server, query, account or part.role) or "")
 
     def back_up(self, part: Part) -> Facts:
         return backup.back_up(part, self.hands)

@@ -11,11 +11,14 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from orchestrator.gateways.holder import NotFollowed, Place
 from orchestrator.gateways.pgbouncer import PgBouncer, open_console
+from orchestrator.movers import registry
+from orchestrator.movers.contract import Hands
 from orchestrator.tools import programs, unprivileged
-from tests.contracts.guard.servers import ADMIN_PASSWORD, PORT, Servers
+from tests.contracts.guard.servers import ADMIN_PASSWORD, PASSWORD, POOL_PORT, PORT, Servers
 from tests.contracts.holder.gateways import PgBouncerWorld
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
@@ -188,3 +191,59 @@ def test_a_gateway_on_the_databases_own_host_leads_there_by_loopback(world: PgBo
     finally:
         world.file().write_bytes(before)
         command(world, "RELOAD")
+
+
+def test_an_account_by_which_it_asks_who_may_log_in_is_known_and_missed_on_the_other_side(world: PgBouncerWorld, before: bytes) -> None:
+    """`auth_user`: once the name leads to the target, it asks there, and nobody new gets in without that account."""
+    servers, mover = world.servers, registry.make_mover("postgresql", Hands(folder=world.file().parent))
+    part = servers.part("records", "target")
+    with servers.connect("source", "postgres") as admin:
+        admin.execute(f"CREATE ROLE asker SUPERUSER LOGIN PASSWORD '{PASSWORD}'; CREATE ROLE counter LOGIN PASSWORD '{PASSWORD}'")
+        verifier = {name: admin.execute("SELECT rolpassword FROM pg_authid WHERE rolname = %s", (name,)).fetchone() for name in ("asker", "counter")}
+    with servers.connect("target", "postgres") as admin:
+        admin.execute(sql.SQL("CREATE ROLE counter LOGIN PASSWORD {}").format(sql.Literal(verifier["counter"][0])))
+    users = world.main.with_name("userlist.txt")
+    kept = users.read_text("utf-8")
+    users.write_text(kept + f'"asker" "{PASSWORD}"\n', encoding="utf-8")
+    servers.lead([f"records = host={servers.addresses['source']} port={PORT} dbname=records auth_user=asker"])
+    try:
+        assert side_seen_by(servers, "counter") == "source"
+        holder = world.holder("target")
+        assert holder.list_askers("records") == ["asker"]
+        assert mover.credential(part, "asker") != mover.credential(part, "asker", "target") == ""
+        holder.switch_and_resume()
+        command(world, "RECONNECT records")
+        with pytest.raises(psycopg.Error):
+            side_seen_by(servers, "counter")
+        with servers.connect("target", "postgres") as admin:
+            admin.execute(sql.SQL("CREATE ROLE asker SUPERUSER LOGIN PASSWORD {}").format(sql.Literal(verifier["asker"][0])))
+        assert mover.credential(part, "asker") == mover.credential(part, "asker", "target") != ""
+        wait_until_let_in(servers, "counter")
+        assert side_seen_by(servers, "counter") == "target"
+        holder.disconnect()
+    finally:
+        users.write_text(kept, encoding="utf-8")
+        world.file().write_bytes(before)
+        command(world, "RELOAD")
+
+
+def wait_until_let_in(servers: Servers, role: str) -> None:
+    """PgBouncer tries a login that failed again only after a moment (``server_login_retry``)."""
+    until = time.monotonic() + 20
+    while True:
+        try:
+            side_seen_by(servers, role)
+        except psycopg.OperationalError:
+            assert time.monotonic() < until
+            time.sleep(0.1)
+        else:
+            return
+
+
+def side_seen_by(servers: Servers, role: str) -> str:
+    with psycopg.connect(
+        host=servers.addresses["gateway"], port=POOL_PORT, dbname="records", user=role, password=PASSWORD, prepare_threshold=None, connect_timeout=8,
+    ) as client:  # fmt: skip
+        row = client.execute("SELECT side FROM here").fetchone()
+    assert row is not None
+    return str(row[0])
