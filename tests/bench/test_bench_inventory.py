@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
+import resource
+import shutil
 import subprocess
 import sys
 import time
@@ -16,6 +19,7 @@ from orchestrator.inventory.forms import forms
 from orchestrator.models import Department, Inventory, Kind, Network, Status, System
 from orchestrator.policy.assess import assess
 from orchestrator.policy.policy import load_policy
+from orchestrator.settings import HOME
 
 pytestmark = pytest.mark.bench
 CHECK = """
@@ -91,3 +95,29 @@ def test_the_policy_over_a_thousand_systems(capsys: pytest.CaptureFixture[str]) 
     with capsys.disabled():
         print(f"\npolicy over 1000 seeded systems: {seconds:.2f} s, {kinds}")
     assert len(verdicts) == 1000
+
+
+COMMANDS = (
+    "inventory check", "inventory show", "inventory ask questions.xlsx", "assess", "explain citizen-portal", "plan", "status", "audit verify", "baseline show",
+    "task list", "clean", "report",
+)  # fmt: skip
+"""Commands that run no flow."""
+
+
+def test_processor_seconds_of_each_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Best of seven, with what Python and the templates keep compiled: the first run makes it."""
+    shutil.copytree(HOME / "inventories" / "demo", tmp_path / "inventory")
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | {"PYTHONPATH": str(HOME)}
+    for words in ("baseline freeze --reason x", *COMMANDS):
+        best = min(_processor_seconds(words.split(), tmp_path, environment) for _ in range(7))
+        if words in COMMANDS:
+            with capsys.disabled():
+                print(f"\norchestrator {words}: {best:.2f} s of processor", end="")
+        assert best < 30
+
+
+def _processor_seconds(words: list[str], folder: Path, environment: dict[str, str]) -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, "-m", "orchestrator.cli.main", *words], cwd=folder, env=environment, check=False, capture_output=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
