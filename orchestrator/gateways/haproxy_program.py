@@ -36,6 +36,15 @@ class HaproxyFile:
             return say("gateways.would_not_start", where=self._where, path=self._path, error=words_of(error))
         return None
 
+    def list_others(self) -> list[str]:
+        """The other files and folders that HAProxy was started with, as far as that can be seen."""
+        files = self._find_files()
+        return files if len(files) > 1 or (files and not self._is_itself(files[0])) else []
+
+    def _is_itself(self, file: str) -> bool:
+        paths = (shlex.quote(path) for path in (file, self._path))
+        return self._shell.run('[ "$(readlink -f {})" = "$(readlink -f {})" ] && echo yes || true'.format(*paths)).strip() == b"yes"
+
     def write(self, former: str, new: str) -> None:
         """Raises NotFollowed, everything as it was, when HAProxy would not start with the new text; OSError for the file's own trouble."""
         if former == new:

@@ -78,6 +78,8 @@ class HoldInstaller:
         text = self._read()
         layout = self.find_layout(text)
         found = files.find_inability(text, layout.backends, self._runtime.version())
+        if found and (others := self._file().list_others()):  # what stands there may be what this one seems to lack
+            found = [say("gateways.hold_split", path=str(self._gateway.config_file), files=tuple(others))]
         found += self._find_strangers(layout)
         for path in (layout.lua, layout.word):
             if not _PLAIN.fullmatch(path):
@@ -221,7 +223,10 @@ class HoldInstaller:
             raise NotFollowed(say("gateways.hold_in_use", where=self.where, word=answer.split()[0].removeprefix("word=")))
 
     def _write(self, former: str, new: str) -> None:
-        HaproxyFile(self._shell, self._runtime, str(self._gateway.config_file), self.where).write(former, new)
+        self._file().write(former, new)
+
+    def _file(self) -> HaproxyFile:
+        return HaproxyFile(self._shell, self._runtime, str(self._gateway.config_file), self.where)
 
     def _find_master(self) -> int:
         try:

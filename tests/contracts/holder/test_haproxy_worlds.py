@@ -11,12 +11,16 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from orchestrator.gateways.haproxy_entry import PROOF, HaproxyEntry
+from orchestrator.gateways.holder import Place
+from orchestrator.gateways.http_hold_install import HoldInstaller
+from orchestrator.models import HttpGateway
 from orchestrator.tools import programs
 from tests.contracts.holder.gateways import _serve
 
@@ -125,7 +129,10 @@ class Running:
         raise AssertionError("HAProxy does not listen")
 
     def stop(self) -> None:
+        workers = psutil.Process(self.process.pid).children() if self.process.poll() is None else []
         self.process.kill()
+        for worker in workers:
+            worker.kill()
         self.process.wait()
 
     def photograph(self) -> dict[str, tuple[bytes, int]]:
@@ -263,5 +270,20 @@ def test_states_that_a_reload_wrote_down_do_not_leave_out_who_serves_again(folde
         running.start()
         wait_until_led(running, "source")
         assert answered_by() == {"source"}
+    finally:
+        running.stop()
+
+
+@pytest.mark.parametrize(("name", "code"), [("a-folder-of-files", "gateways.hold_split"), ("names-in-quotes", ""), ("defaults-chosen-by-name", "")])
+def test_whether_its_writes_can_be_held_is_said_of_the_whole_configuration(name: str, code: str, folder: Path) -> None:
+    running = Running(replace(WORLDS[name], arguments=("-W", *WORLDS[name].arguments)), folder)
+    try:
+        gateway = HttpGateway(
+            host="edge", address=ADDRESS, runtime_socket=str(folder / "admin.sock"), config_file=str(folder / running.world.config)
+        )
+        places = (Place(ADDRESS, PORTS["source"]), Place(ADDRESS, PORTS["target"]))
+        installer = HoldInstaller(gateway, ["env", f"PATH={programs.search_path()}", "sh"], "records", [places])
+        assert [words.code for words in installer.find_inability()] == ([code] if code else [])
+        installer.disconnect()
     finally:
         running.stop()
