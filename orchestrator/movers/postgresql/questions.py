@@ -87,6 +87,22 @@ FROM read GROUP BY conname, of, function ORDER BY 1
 """
 """Found by what a function's body says: nothing in the catalog tells it. A name that is put together while it runs is not found."""
 
+_CLOCKS = "txid_current|txid_current_snapshot|pg_current_xact_id|pg_current_snapshot|pg_current_wal_lsn|pg_current_wal_insert_lsn"
+_COUNTED_ELSEWHERE = rf"""
+SELECT format('%%I.%%I: %%I', n.nspname, c.relname, a.attname) FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND a.attnum > 0 AND NOT a.attisdropped AND c.oid >= 16384
+  AND n.nspname <> %(ours)s AND n.nspname !~ '^pg_'
+  AND (a.atttypid IN ('xid'::regtype, 'xid8'::regtype, 'pg_lsn'::regtype, 'pg_snapshot'::regtype, 'txid_snapshot'::regtype)
+    OR pg_get_expr(d.adbin, d.adrelid) ~ '\m({_CLOCKS})\(')
+  AND NOT EXISTS (SELECT 1 FROM pg_depend x WHERE x.classid = 'pg_class'::regclass AND x.objid = c.oid AND x.deptype = 'e')
+UNION ALL SELECT p.oid::regprocedure::text FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+WHERE p.oid >= 16384 AND n.nspname <> %(ours)s AND lower(p.prosrc) ~ '\m({_CLOCKS})\s*\('
+  AND NOT EXISTS (SELECT 1 FROM pg_depend x WHERE x.classid = 'pg_proc'::regclass AND x.objid = p.oid AND x.deptype = 'e')
+ORDER BY 1
+"""
+"""What an application may take for a clock: on the target it begins elsewhere, and mostly lower."""
+
 def _who(pid: str, account: str, application: str) -> Sentence:
     return say("postgresql.pid_of_application", pid=pid, account=account, application=application)
 
@@ -279,6 +295,13 @@ SOURCE: tuple[Question, ...] = (
         " WHERE rolname = %(role)s AND rolvaliduntil < now() + interval '90 days'",
         lambda role, until: say("postgresql.role_expires", role=role, until=until),
         say("postgresql.prolong"),
+        "warning",
+    ),
+    Question(
+        "transaction-numbers",
+        _COUNTED_ELSEWHERE,
+        lambda what: say("postgresql.counted_elsewhere", what=what),
+        say("postgresql.compares_numbers"),
         "warning",
     ),
 )
