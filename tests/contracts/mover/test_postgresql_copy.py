@@ -243,6 +243,7 @@ def test_programs_that_lose_their_line_are_run_again_and_nothing_half_done_stays
     assert before.differences(story.photograph("source")) == []
 
 
+@pytest.mark.long
 def test_a_program_that_loses_its_line_each_time_ends(story):
     story.act("source", [Act(MANY)])
     with _losing(story, [("target", "psql")] * 50), pytest.raises(StepFailed):
@@ -354,6 +355,7 @@ def test_backup_and_restore_tell_how_far_they_are(story):
     assert 0 < seen[-1].rows_done < 40_000 and 0 < seen[-1].bytes_done < seen[-1].bytes
 
 
+@pytest.mark.long
 def test_a_row_that_postgresql_cannot_give_out_is_named_ahead_and_by_the_backup_too(story):
     with _clients(story) as client:
         client.execute("CREATE TABLE films (id int PRIMARY KEY, body bytea, note text)")

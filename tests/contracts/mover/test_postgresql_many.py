@@ -12,7 +12,7 @@ import pytest
 
 from orchestrator.movers.contract import Direction, Moment
 from tests.contracts.mover.application import Application
-from tests.contracts.mover.cases import Act, Case
+from tests.contracts.mover.cases import Case
 from tests.contracts.mover.servers import APPLICATION, Servers
 from tests.contracts.mover.story import Story
 
@@ -61,6 +61,7 @@ def _write_slowly_applied(servers: Servers, harm: list[str]) -> None:
         harm.append(str(error))
 
 
+@pytest.mark.long  # the group with a hundred tables is its short form
 def test_more_tables_than_places_for_their_origins_are_copied_in_turns(tmp_path: Path) -> None:
     case = Case("many", "postgresql", "", "names and sizes", "carried", source=KEYLESS + "\n---\n" + _tables(150))
     harm: list[str] = []
@@ -78,13 +79,23 @@ def test_more_tables_than_places_for_their_origins_are_copied_in_turns(tmp_path:
         assert application.harm + harm == []
 
 
+def _story(servers: Servers, folder: Path, tables: int) -> Story:
+    story = Story(servers, Case("locks", "postgresql", "", "names and sizes", "carried", source=_tables(tables)), folder)
+    story.lay_out()
+    return story
+
+
 def test_more_tables_than_the_server_has_locks_for_are_refused_before_anything_asks_for_one(tmp_path: Path) -> None:
     with Servers(tmp_path / "clusters", conf=NARROW) as servers:
-        story = Story(servers, Case("locks", "postgresql", "", "names and sizes", "carried", source=_tables(900)), tmp_path)
-        story.lay_out()
+        story = _story(servers, tmp_path, 500)
         found = [finding for finding in story.check(Moment.PREFLIGHT) if finding.code == "capacity"]
         assert len(found) == 1 and "max_locks_per_transaction of the source makes room for locks on" in found[0].message
-        story.act("source", [Act(_each("EXECUTE format('DROP TABLE t%s', t);", 550))])  # what is said to fit does
+
+
+@pytest.mark.long
+def test_as_many_tables_as_are_said_to_fit_do(tmp_path: Path) -> None:
+    with Servers(tmp_path / "clusters", conf=NARROW) as servers:
+        story = _story(servers, tmp_path, 380)
         assert not story.check(Moment.PREFLIGHT)
         story.mover.back_up(story.part)
         story.mover.drop_copy(story.part)
