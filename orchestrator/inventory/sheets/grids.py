@@ -128,7 +128,7 @@ def _rows(sheet: Any, left: int, links: dict[int, dict[int, str]]) -> Iterator[R
 
 
 def csv_grid(path: Path) -> Grid:
-    """A csv file as one grid: UTF-8 (with or without BOM), UTF-16 with BOM, or GB18030; comma, semicolon or tab. Raises ``BadFile``."""
+    """A csv file as one grid: UTF-8 (with or without BOM), UTF-16 with BOM, or GB18030; comma, semicolon, tab or bar. Raises ``BadFile``."""
     if path.stat().st_size > MAX_CSV:
         raise BadFile(
             "file-too-large", say("inventory.file_too_large", megabytes=MAX_CSV // 2**20), say("inventory.split_by_department")
@@ -143,7 +143,7 @@ def csv_grid(path: Path) -> Grid:
 
 
 def _delimiter(text: str) -> str:
-    """The one under which a header is found in the first lines, else the most frequent: cells may hold more of another."""
+    """The one under which a header is found in the first lines, else the most frequent: cells may hold more of another, and bars of their own."""
     from orchestrator.inventory.forms import most_headers
 
     sample = text[:20_000]
@@ -155,7 +155,7 @@ def _delimiter(text: str) -> str:
         except csv.Error:
             return 0
 
-    return max(",;\t", key=lambda one: (headers(one), sample.count(one)))
+    return max(",;\t|", key=lambda one: (headers(one), one != "|", sample.count(one)))
 
 
 def _text(data: bytes) -> str:
