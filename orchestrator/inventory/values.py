@@ -191,6 +191,11 @@ def files(raw: Any) -> Value:
     return Value(_json(text_of(raw), list))
 
 
+def landing(raw: Any) -> Value:
+    """Where a whole server is brought to, as JSON."""
+    return Value(_json(text_of(raw), dict))
+
+
 def text(raw: Any) -> Value:
     return Value(text_of(raw))
 
@@ -241,7 +246,7 @@ def date(raw: Any) -> Value:
     return Value(found.isoformat(), "" if text_of(raw) == found.isoformat() else found.isoformat())
 
 
-_LITERAL = {"text", "engine", "name", "names", "argv", "environment", "files", "id"}
+_LITERAL = {"text", "engine", "name", "names", "argv", "environment", "files", "landing", "id"}
 """Kinds in which 不详 and the like are words like any other: names, remarks, commands. A text that answers a question is an ``answer``."""
 
 
@@ -272,5 +277,5 @@ _AMOUNTS: dict[str, Callable[[Any, str | None], Value]] = {
 }  # fmt: skip
 _READERS: dict[str, Callable[[Any], Value]] = {
     "text": text, "answer": text, "place": place, "id": identifier, "names": names, "grade": grade, "days": days, "clock": clock, "argv": argv,
-    "environment": environment, "files": files, "date": date, "engine": engine, "when": when, "domains": domains, "ports": ports, "name": text,
+    "environment": environment, "files": files, "landing": landing, "date": date, "engine": engine, "when": when, "domains": domains, "ports": ports, "name": text,
 }  # fmt: skip

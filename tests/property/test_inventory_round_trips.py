@@ -35,6 +35,7 @@ from orchestrator.models import (
     InterruptionBudget,
     Inventory,
     Kind,
+    Landing,
     Level,
     LicenceBinding,
     Link,
@@ -259,6 +260,11 @@ def differences(one: Inventory, other: Inventory) -> list[Any]:
     return [*found, (left, right)] if left != right else found
 
 
+LANDING = Landing(
+    name="base", address="10.9.0.7", ssh_port=2223, ssh_user="ops", root="/srv/new", own="/srv/own", boots="machine", boot=("machinectl", "start", "new"),
+    off=("machinectl", "poweroff", "new"), boot_seconds=11, stop_seconds=12, exclude=("/data",), per_side=("/etc/keep",), at_rest=("/var/spool/q",),
+    readdress=("/etc/app.conf",), keep_units=("ssh.service",),
+)  # fmt: skip
 FULL = Inventory(
     departments=(Department(id="d-0", name="审计局", name_en="Audit", level=Level.COUNTY, organisation_type=OrganisationType.INSTITUTION),),
     rooms=(Room(id="r-0", name="三楼机房", owner="d-0", self_built=False, exception="同意保留"),),
@@ -274,6 +280,7 @@ FULL = Inventory(
             retiring=True, planned_end="2027", database_owner="base", file_gb=7.5, backup="每日全备", operator="乙公司", open_ports=("80", "8080-8090"),
             licence_binding=LicenceBinding.DONGLE, end_of_support="2020-11-30", annual_cost_wan=2.5, domestic="已完成",
             hosts=(Host(name="h", address="10.0.0.1", ssh_port=2222, ssh_user="ops", os="AIX", vcpus=3, memory_gb=4.5, disk_gb=5.5, room="r-0", processor="ppc", new_address="10.9.0.1",
+                  landing=LANDING,
                 become="ops", manager="processes", root="/srv", python="/usr/bin/python3", target="h-2"),),
             databases=(
                 Database(

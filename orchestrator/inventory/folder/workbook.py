@@ -97,7 +97,7 @@ class _Words:
             value: Any = noun
             for name in column.field.split("."):
                 value = getattr(value, name, None)
-            if value is not None and not isinstance(value, Noun):
+            if value is not None and (column.type == "landing" or not isinstance(value, Noun)):
                 found[column.field] = self.cell(column, value)
         return found
 
@@ -110,6 +110,8 @@ class _Words:
             return _environment(value) if value else None
         if column.type == "files":
             return json.dumps([file.model_dump(mode="json") for file in value], ensure_ascii=False) if value else None
+        if column.type == "landing":
+            return json.dumps(value.model_dump(mode="json", exclude_none=True), ensure_ascii=False)
         if column.type == "days" and self.lang == "zh":
             return _DAYS.get(value) if isinstance(value, str) else "、".join(_WEEK[day] for day in value)
         if isinstance(value, tuple):
