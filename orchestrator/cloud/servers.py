@@ -27,9 +27,11 @@ from orchestrator.errors import Finding, NeedsPerson, Refused, ToolError
 from orchestrator.texts import kept, say
 from orchestrator.tools.process import Stopped
 from orchestrator.tools.terraform import KnownResource, Server, SystemTerraform, TerraformPlan
-from orchestrator.tools.terraform_module import variables_of
+from orchestrator.tools.terraform_module import provider_settings, variables_of
 
 Say = Callable[[str], None]
+PATIENCE = 20
+"""How often Terraform's provider asks again, once a cloud has said that it has too much to do."""
 
 
 @dataclass
@@ -50,6 +52,7 @@ class CloudServers:
     """How many were run by this object."""
     _chosen: dict[str, str] = field(default_factory=dict)
     _adopting: frozenset[str] = frozenset()
+    _patience: int = 0
 
     # ------------------------------------------------------------ making
 
@@ -59,7 +62,13 @@ class CloudServers:
         Raises Refused (the plan would lose something, or the cloud has what is not known to be ours), ToolError, Stopped. A cloud
         that has too much to do for now is asked again, three times.
         """
-        return ask_again_while_busy(self._make, self.say, self.terraform.pause)
+        return ask_again_while_busy(self._make, self.say, self._become_patient)
+
+    def _become_patient(self, seconds: float) -> None:
+        """From now on Terraform waits as a busy cloud wishes. It then asks a second time for what may have been done the first time:
+        so what it made twice is looked for after such an apply."""
+        self._patience = PATIENCE
+        self.terraform.pause(seconds)
 
     def _make(self) -> dict[str, Server]:
         if owing := self.book.owing():
@@ -81,6 +90,8 @@ class CloudServers:
         plan = self.plan(position, run)
         if plan.changes or plan.blocked:
             made = self._apply(plan, position, run)
+            if self._patience:
+                self._remove(self.compare(Position(self.system, position.stand, position.unfinished | {run})).leftovers)
         else:
             self.check(plan)
             self.terraform.discard(plan)
@@ -125,7 +136,12 @@ class CloudServers:
         added: dict[str, Any] = {"run": run, "settled": position.stand is not Stand.NOTHING}
         if self.offer is not None and position.stand is Stand.NOTHING and "flavors" in declared:
             added["flavors"] = self._flavours(self.offer)
-        return {**self.inputs, **{name: value for name, value in added.items() if name in declared}}
+        return {**self.inputs, **{name: value for name, value in added.items() if name in declared}, **self._wait_settings()}
+
+    def _wait_settings(self) -> dict[str, Any]:
+        """How patient the provider is, where the module says that it can be: nothing, until a cloud was busy."""
+        can_be = any("patience" in settings.values() for settings in provider_settings(self.module).values())
+        return {"patience": self._patience} if self._patience and can_be else {}
 
     def _flavours(self, offer: CloudOffer) -> dict[str, str]:
         """Chosen once for this object; said with the reason, and put into the journal. Raises Refused where none fits."""
@@ -319,7 +335,7 @@ class CloudServers:
     def take_back(self, *, expected: Sequence[str], keep_volumes: bool) -> None:
         """Destroy the servers; see ``_take_back``. A cloud that has too much to do for now is asked again, three times."""
         deed = partial(self._take_back, expected=expected, keep_volumes=keep_volumes)
-        ask_again_while_busy(deed, self.say, self.terraform.pause)
+        ask_again_while_busy(deed, self.say, self._become_patient)
 
     def _take_back(self, *, expected: Sequence[str], keep_volumes: bool) -> None:
         """Destroy the servers. ``expected``: names of those that the journal says were handed over.
@@ -397,7 +413,8 @@ class CloudServers:
     def _inputs_to_destroy(self) -> dict[str, Any]:
         """Those of the last plan, since today's may be refused; and nothing is looked up by name, since it may be retired."""
         last = self.terraform.last_inputs() or dict(self.inputs)
-        return {**last, "settled": True} if "settled" in variables_of(self.module) else last
+        settled = {"settled": True} if "settled" in variables_of(self.module) else {}
+        return {**last, **settled, **self._wait_settings()}
 
     def _take_back_by_mark(self, things: Sequence[Thing], expected: Sequence[str], *, keep_volumes: bool) -> None:
         """The state knows nothing. What bears the mark of a run of ours is taken away by it; its volumes as ``take_back`` says."""

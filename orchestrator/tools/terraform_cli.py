@@ -60,6 +60,8 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]  # the packag
         self.errors: list[str] = []
         self.reported: list[str] = []
         """Errors of the last command, from its ``-json`` lines."""
+        self.given: dict[str, Any] = {}
+        """Outputs of the last apply, from its ``-json`` lines: what `terraform output` would say, without asking."""
 
     def read_state_file(self, file_path: str | None = None) -> None:
         """Nothing: the package would read the state in its constructor, and fail on the empty file that a killed Terraform leaves."""
@@ -68,7 +70,7 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]  # the packag
         """Run a command. Returns (code, stdout, stderr). Raises Stopped (limit or cancel); a code other than 0 is the caller's to judge."""
         for name in ("capture_output", "raise_on_error", "synchronous"):
             kwargs.pop(name, None)
-        self.reported = []
+        self.reported, self.given = [], {}
         try:
             done = process.run(
                 self.generate_cmd_string(cmd, *args, **kwargs),
@@ -106,6 +108,8 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]  # the packag
             line = json.loads(text)
         except ValueError:
             return
+        if line.get("type") == "outputs":
+            self.given = dict(line.get("outputs") or {})
         hook = line.get("hook") or {}
         diagnostic = line.get("diagnostic") or {}
         if diagnostic.get("severity") == "error":

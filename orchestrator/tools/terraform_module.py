@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
+import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -29,6 +30,13 @@ def variables_of(module: Path) -> frozenset[str]:
     if not files:
         raise Refused(say("tools.no_module", module=str(module)), where="terraform_module", remedy=say("tools.name_module"))
     return frozenset(name for file in files for name in VARIABLE.findall(file.read_text(encoding="utf-8")))
+
+
+def provider_settings(module: Path) -> dict[str, dict[str, str]]:
+    """By provider: its settings that the engine fills → the input that holds each. From the module's ``module.toml``."""
+    file = module / "module.toml"
+    told = tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    return {str(name): {str(key): str(value) for key, value in settings.items()} for name, settings in told.get("provider", {}).items()}
 
 
 def needs_provider(module: Path) -> bool:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from tests.openstack.traces import MARK, find_traces, folder_of, sweep
 API, CALLER, GATEWAY = "10.70.0.1", "10.70.0.2", "10.50.0.1"
 DRIVERS = {"fake": "fake.FakeDriver", "guests": "libvirt.LibvirtDriver"}
 """The fake compute driver makes servers that never boot; the API, its faults and everything around it are real."""
+BEHIND = 18774
+"""Where the compute API listens while something stands before it."""
 CLONE_NEWNET = 0x40000000
 
 
@@ -164,9 +167,50 @@ class LabCloud:
 
     def restart_compute_api(self) -> None:
         """As init.sh starts it; until it answers."""
+        self._start_service(f"wsgi nova-api 8774 /usr/bin/nova-api-wsgi 2; wait_port {API} 8774")
+        self.execute("python3", "/lab/wait.py", limit=240)
+
+    def _start_service(self, deed: str) -> None:
+        """In the words of init.sh's own functions."""
         parts_of_script = "sed -n '/^start()/,/^}/p;/^wait_port()/,/^}/p;/^wsgi()/,/^}/p' /lab/init.sh"
-        deed = f"wsgi nova-api 8774 /usr/bin/nova-api-wsgi 2; wait_port {API} 8774"
-        self.execute("bash", "-c", f'source <({parts_of_script}); {deed}')
+        self.execute("bash", "-c", f"source <({parts_of_script}); {deed}")
+
+    @contextlib.contextmanager
+    def crowded_compute(self) -> Iterator[Callable[[int, float, int], None]]:
+        """The compute API behind something that turns requests away when it is told to: a status, for so many seconds, to every so
+        manieth request."""
+        orders = "/lab/crowded"
+
+        def turn_away(status: int, seconds: float, every: int = 1) -> None:
+            self.execute("sh", "-c", f"echo {status} {time.time() + seconds} {every} > {orders}.new && mv {orders}.new {orders}")
+
+        turn_away(503, 0)
+        self.signal_service("nova-api", signal.SIGKILL)
+        program = shlex.quote((Path(__file__).parent / "crowded.py").read_text())
+        self._start_service(
+            f"wsgi nova-api {BEHIND} /usr/bin/nova-api-wsgi 2; wait_port {API} {BEHIND}; "
+            f"start crowded python3 -c {program} {API} 8774 {BEHIND} {orders}; wait_port {API} 8774"
+        )
+        try:
+            yield turn_away
+        finally:
+            for name in ("crowded", "nova-api"):
+                self.signal_service(name, signal.SIGKILL)
+            self.restart_compute_api()
+
+    @contextlib.contextmanager
+    def short_tokens(self, seconds: int) -> Iterator[None]:
+        """Tokens that are given now are good for so many seconds."""
+        try:
+            self._restart_keystone(seconds)
+            yield
+        finally:
+            self._restart_keystone(86400)
+
+    def _restart_keystone(self, seconds: int) -> None:
+        self.signal_service("keystone", signal.SIGKILL)
+        self.execute("sed", "-i", f"s/^expiration = .*/expiration = {seconds}/", "/etc/keystone/keystone.conf")
+        self._start_service(f"wsgi keystone 5000 /usr/bin/keystone-wsgi-public 3; wait_port {API} 5000")
         self.execute("python3", "/lab/wait.py", limit=240)
 
     @contextlib.contextmanager

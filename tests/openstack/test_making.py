@@ -1,7 +1,7 @@
 """Servers made on a real OpenStack: killed in the middle, with strangers beside them, with what a plan can refuse, without room.
 
 Fake compute driver. ``OPENSTACK_LAB_MOMENTS`` says at how many moments an apply and a destroy are killed (default 2; 10 in the
-whole lane).
+long lane).
 """
 
 from __future__ import annotations

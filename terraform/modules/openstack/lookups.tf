@@ -6,8 +6,10 @@ locals {
 
   network_names = toset(concat([for server in values(var.servers) : lookup(var.networks, server.zone, "")], flatten(values(var.more_networks))))
 
-  # A flavour's id need not be a UUID: what is given is tried as a name, unless it looks like an id.
+  # A flavour's id need not be a UUID: what is given is tried as a name, unless it looks like an id. An id is taken as it stands, as
+  # an image's is: the engine has just read it off the cloud, and three questions for each server would be asked again.
   flavor_names = { for name, server in var.servers : name => try(coalesce(lookup(var.flavors, name, null), server.size), null) }
+  flavor_ids   = { for name, flavor in local.flavor_names : name => flavor if can(regex(local.uuid, flavor)) }
 }
 
 data "openstack_images_image_v2" "boot" {
@@ -18,12 +20,11 @@ data "openstack_images_image_v2" "boot" {
 }
 
 data "openstack_compute_flavor_v2" "server" {
-  for_each = { for name, server in var.servers : name => server if !var.settled }
+  for_each = { for name, server in var.servers : name => server if !var.settled && !contains(keys(local.flavor_ids), name) }
 
-  flavor_id = can(regex(local.uuid, local.flavor_names[each.key])) ? local.flavor_names[each.key] : null
-  name      = can(regex(local.uuid, local.flavor_names[each.key])) ? null : local.flavor_names[each.key]
-  vcpus     = local.flavor_names[each.key] == null ? each.value.vcpus : null
-  ram       = local.flavor_names[each.key] == null ? ceil(each.value.memory_gb * 1024) : null
+  name  = local.flavor_names[each.key]
+  vcpus = local.flavor_names[each.key] == null ? each.value.vcpus : null
+  ram   = local.flavor_names[each.key] == null ? ceil(each.value.memory_gb * 1024) : null
 }
 
 data "openstack_networking_network_v2" "zone" {

@@ -116,7 +116,7 @@ resource "openstack_compute_instance_v2" "server" {
   for_each = var.servers
 
   name              = each.key
-  flavor_id         = var.settled ? "settled" : data.openstack_compute_flavor_v2.server[each.key].id
+  flavor_id         = var.settled ? "settled" : try(local.flavor_ids[each.key], data.openstack_compute_flavor_v2.server[each.key].id)
   key_pair          = var.settled ? var.key_pair : one(data.openstack_compute_keypair_v2.controller[*].name)
   config_drive      = true # a server that cannot reach the metadata service knows its key all the same
   availability_zone = local.zones[each.key]
