@@ -170,6 +170,11 @@ class LabCloud:
         self._start_service(f"wsgi nova-api 8774 /usr/bin/nova-api-wsgi 2; wait_port {API} 8774")
         self.execute("python3", "/lab/wait.py", limit=240)
 
+    def _stop_service(self, name: str, port: int) -> None:
+        """Killed, and its port free again: on a busy machine the killed take their time."""
+        self.signal_service(name, signal.SIGKILL)
+        self.execute("bash", "-c", f"while (exec 3<> /dev/tcp/{API}/{port}) 2> /dev/null; do sleep 0.2; done; sleep 0.5")
+
     def _start_service(self, deed: str) -> None:
         """In the words of init.sh's own functions."""
         parts_of_script = "sed -n '/^start()/,/^}/p;/^wait_port()/,/^}/p;/^wsgi()/,/^}/p' /lab/init.sh"
@@ -185,7 +190,7 @@ class LabCloud:
             self.execute("sh", "-c", f"echo {status} {time.time() + seconds} {every} > {orders}.new && mv {orders}.new {orders}")
 
         turn_away(503, 0)
-        self.signal_service("nova-api", signal.SIGKILL)
+        self._stop_service("nova-api", 8774)
         program = shlex.quote((Path(__file__).parent / "crowded.py").read_text())
         self._start_service(
             f"wsgi nova-api {BEHIND} /usr/bin/nova-api-wsgi 2; wait_port {API} {BEHIND}; "
@@ -194,8 +199,8 @@ class LabCloud:
         try:
             yield turn_away
         finally:
-            for name in ("crowded", "nova-api"):
-                self.signal_service(name, signal.SIGKILL)
+            self._stop_service("crowded", 8774)
+            self._stop_service("nova-api", BEHIND)
             self.restart_compute_api()
 
     @contextlib.contextmanager
@@ -208,7 +213,7 @@ class LabCloud:
             self._restart_keystone(86400)
 
     def _restart_keystone(self, seconds: int) -> None:
-        self.signal_service("keystone", signal.SIGKILL)
+        self._stop_service("keystone", 5000)
         self.execute("sed", "-i", f"s/^expiration = .*/expiration = {seconds}/", "/etc/keystone/keystone.conf")
         self._start_service(f"wsgi keystone 5000 /usr/bin/keystone-wsgi-public 3; wait_port {API} 5000")
         self.execute("python3", "/lab/wait.py", limit=240)
