@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -55,12 +56,11 @@ def told_of(error: ToolError) -> str:
 # ------------------------------------------------------------ the API
 
 
-def test_tokens_that_run_out_in_the_middle_are_asked_for_again(stage: Stage, cloud: LabCloud) -> None:
-    with cloud.short_tokens(8):
-        stage.make()
-        assert stage.is_settled()
-        stage.open().take_back(expected=["portal-db"], keep_volumes=False)
-    assert stage.labels() == []
+def test_tokens_that_run_out_within_an_apply_are_asked_for_again(stage: Stage, cloud: LabCloud) -> None:
+    with ExitStack() as undone:
+        make_when(stage, lambda: undone.enter_context(cloud.short_tokens(8)))
+    assert stage.labels() == ALL_OF_IT
+    assert stage.is_settled()
 
 
 def test_a_cloud_that_is_away_for_half_a_minute_is_waited_for(stage: Stage, cloud: LabCloud) -> None:
