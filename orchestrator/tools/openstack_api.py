@@ -33,9 +33,9 @@ def api_errors(doing: Words) -> Iterator[None]:
         raise ToolError(
             say("tools.cloud_silent", error=_brief(error)), where=doing, remedy=say("tools.check_network"), retryable=True
         ) from error
-    except (keystone.Unauthorized, keystone.MissingRequiredOptions, keystone.MissingAuthPlugin) as error:
+    except keystone.Unauthorized as error:
         raise ToolError(say("tools.cloud_refuses", error=_brief(error)), where=doing, remedy=say("tools.check_os_cloud")) from error
-    except sdk.ConfigException as error:
+    except (sdk.ConfigException, keystone.MissingRequiredOptions, keystone.MissingAuthPlugin) as error:
         raise ToolError(say("tools.no_cloud", error=_brief(error)), where=doing, remedy=say("tools.set_os_cloud")) from error
     except sdk.ForbiddenException as error:
         raise ToolError(say("tools.cloud_forbids", error=_brief(error)), where=doing, remedy=say("tools.docs_rights")) from error
@@ -71,7 +71,19 @@ def _log_in() -> Any:
         connection.session.timeout = LOGIN_SECONDS
         connection.session.get_token()  # its own `authorize` hides whether we are refused or nobody answers
         connection.session.timeout = API_SECONDS
+        _look_for_region(connection)
     return connection
+
+
+def _look_for_region(connection: Any) -> None:
+    """Of a region that the cloud does not have the SDK says that a service is disabled, or that there is a programming error."""
+    region = connection.config.region_name
+    catalog = connection.session.auth.get_access(connection.session).service_catalog.catalog or ()
+    regions = {str(endpoint.get("region_id") or endpoint.get("region")) for service in catalog for endpoint in service.get("endpoints", ())}
+    if region and regions and region not in regions:
+        raise ToolError(
+            say("tools.no_region", region=region, regions=tuple(sorted(regions))), where=say("tools.log_in"), remedy=say("tools.set_region")
+        )
 
 
 def ask_once_more(requests_session: Any) -> None:

@@ -24,6 +24,8 @@ from orchestrator.tools.process import Register
 from orchestrator.tools.secrets import MASKER
 
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+ESCAPED = re.compile(r"(?:\\u[0-9a-fA-F]{4})+")
+"""Letters beyond ASCII as a cloud's JSON writes them: it is quoted within what Terraform says."""
 NO_CHANGES, CHANGES = 0, 2
 """Exit codes of ``plan -detailed-exitcode``: both are success."""
 
@@ -115,11 +117,25 @@ class Terraform(python_terraform.Terraform):  # type: ignore[misc]  # the packag
         if diagnostic.get("severity") == "error":
             said = ": ".join(part for part in (diagnostic.get("summary"), diagnostic.get("detail")) if part)
             where = diagnostic.get("address")  # without it "Your query returned no results" is nobody's
-            self.reported.append(MASKER(f"{said} [{where}]" if where else said))
+            self.reported.append(MASKER(make_readable(f"{said} [{where}]" if where else said)))
         if self.on_event:
             address = (hook.get("resource") or {}).get("addr") or diagnostic.get("address") or ""
             message = MASKER(str(line.get("@message", "")))
             self.on_event(TerraformEvent(str(line.get("type", "log")), message, str(address), str(line.get("@level", "info"))))
+
+
+def make_readable(text: str) -> str:
+    """``no volume type \\u91d1\\u76d8`` with its letters. What is no letter (a terminal's commands) stays escaped."""
+
+    def letters(found: re.Match[str]) -> str:
+        try:
+            plain = json.loads(f'"{found[0]}"')
+            plain.encode()
+        except ValueError:
+            return found[0]
+        return str(plain) if plain.isprintable() else found[0]
+
+    return ESCAPED.sub(letters, text)
 
 
 def environment() -> dict[str, str]:

@@ -21,6 +21,17 @@ from tests.openstack.stage import SERVER, Stage
 
 pytestmark = [pytest.mark.openstack, pytest.mark.long, pytest.mark.timeout(1200, func_only=True)]
 DRIVER = "fake"
+CLOUDS = """clouds:
+  city:
+    region_name: {region}
+    auth:
+      auth_url: {url}
+      username: migrator
+      password: migrator
+      project_name: city
+      user_domain_name: Default
+      project_domain_name: Default
+"""
 ALL_OF_IT = ["access citizen-portal", "port portal-db", "server portal-db", "volume portal-db"]
 
 
@@ -91,13 +102,14 @@ def test_a_cloud_that_counts_requests_gets_them_more_slowly_and_nothing_is_made_
 def test_another_region_or_project_is_said_and_nothing_is_done(
     stage: Stage, cloud: LabCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stage.make()
     there = cloud.environment()
     monkeypatch.setenv("OS_REGION_NAME", "Moon")
-    with pytest.raises(ToolError, match="Moon") as error:
-        stage.make()
-    assert "OS_REGION_NAME" in told_of(error.value)
+    for ask in (stage.make, OpenStackOffer().ask):
+        with pytest.raises(ToolError, match="the cloud has no region Moon; there is RegionOne") as error:
+            ask()
+        assert "OS_REGION_NAME" in told_of(error.value)
     monkeypatch.setenv("OS_REGION_NAME", there["OS_REGION_NAME"])
+    stage.make()
     for name, value in cloud.environment("admin", "admin").items():
         monkeypatch.setenv(name, value)
     for deed in (stage.make, lambda: stage.open().take_back(expected=["portal-db"], keep_volumes=False)):
@@ -106,14 +118,17 @@ def test_another_region_or_project_is_said_and_nothing_is_done(
     for name in there:
         monkeypatch.delenv(name)
     monkeypatch.setenv("OS_CLOUD", "nobodys")
-    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(tmp_path / "clouds.yaml"))
     with pytest.raises(ToolError, match="nobodys") as error:
         stage.make()
     assert "clouds.yaml" in told_of(error.value)
-    for name, value in there.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.delenv("OS_CLOUD")
-    assert stage.is_settled()
+    clouds = tmp_path / "clouds.yaml"
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(clouds))
+    clouds.write_text(CLOUDS.format(url=there["OS_AUTH_URL"], region="Luna"))
+    monkeypatch.setenv("OS_CLOUD", "city")
+    with pytest.raises(ToolError, match="the cloud has no region Luna; there is RegionOne"):
+        stage.make()
+    clouds.write_text(CLOUDS.format(url=there["OS_AUTH_URL"], region="RegionOne"))
+    assert stage.is_settled(), "Terraform reads clouds.yaml as well"
 
 
 # ------------------------------------------------------------ between the question and the apply
