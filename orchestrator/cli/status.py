@@ -92,7 +92,10 @@ def _print(rows: list[dict[str, Any]], nothing: str = "") -> None:
 
 def _lines(row: dict[str, Any]) -> list[str]:
     head = f"{row['migration']:<24} {row['strategy']:<18} {row['done']}/{row['steps']}  "
-    head += texts.text("status.live", side=texts.text(f"side.{row['live']}"))
+    if row["followed_by"]:  # where the system is now, its latest one says
+        head += texts.text("status.followed", by=row["followed_by"])
+    else:
+        head += texts.text("status.live", side=texts.text(f"side.{row['live']}"))
     ended = row["state"] == "ended"
     if row["ending"]:
         name = "refused" if row["refused"] else row["ending"]

@@ -110,13 +110,20 @@ class PgBouncer:
         self._file = databases_file
         self._admin, self._channel = admin, list(channel)
         self._opened_shell: Shell | None = None
-        self._pausing = open_console(admin)
-        self._control = open_console(admin)
+        self._pausing = self._open()
+        self._control = self._open()
         self._names: dict[str, list[str]] = {}
         self._addresses: dict[str, set[str]] = {}
         self._former: bytes | None = None
         self._before: dict[str, Place] = {}
         self._staged: dict[str, Place] = {}
+
+    def _open(self) -> Console:
+        try:
+            return open_console(self._admin)
+        except psycopg.Error as error:
+            said = next(iter(str(error).splitlines()), "")
+            raise OSError(say("gateways.no_console", where=self._where, error=said)) from error
 
     @property
     def _shell(self) -> Shell:
@@ -432,8 +439,8 @@ class PgBouncer:
 
     def reconnect(self) -> None:
         """The console first: a shell that is gone must not keep clients waiting."""
-        self._control = open_console(self._admin)
-        self._pausing = open_console(self._admin)
+        self._control = self._open()
+        self._pausing = self._open()
         if self._opened_shell is None:
             return
         try:

@@ -19,7 +19,9 @@ UNDER_WAY = ("running", "undoing", "waiting", "failed", "undo_failed")
 
 
 def describe(journal: Journal, migration: Any) -> dict[str, Any]:
-    """``live``: where citizens' writes go. ``engine``: whether one works on it. ``next``: commands, the first one is the way on."""
+    """``live``: where citizens' writes go, or went when it ended. ``followed_by``: a later migration of the system.
+
+    ``engine``: whether one works on it. ``next``: commands, the first one is the way on."""
     notes = Notes(journal)
     steps = journal.steps(migration.id)
     current = next((s for s in reversed(_in_order(steps, migration)) if s.state in UNDER_WAY), None)
@@ -30,6 +32,7 @@ def describe(journal: Journal, migration: Any) -> dict[str, Any]:
         "strategy": migration.strategy,
         "state": migration.state,
         "live": migration.live,
+        "followed_by": _follower(journal, migration),
         "ending": migration.ending,
         "refused": migration.ending == Ending.ROLLED_BACK_BEFORE and journal.untouched(migration.id),
         "why": str(row_words(migration, "why")) if migration.why is not None else None,
@@ -48,6 +51,12 @@ def describe(journal: Journal, migration: Any) -> dict[str, Any]:
         "owed": [describe_owed(owed) for owed in notes.owed(migration.id)],
     }
     return row | {"next": _next(row)}
+
+
+def _follower(journal: Journal, migration: Any) -> str | None:
+    """The system's latest migration, where that is another one: it alone says where the system is and what is to be done."""
+    latest = str(journal.migrations(system=migration.system)[-1].id) if migration.state == "ended" else str(migration.id)
+    return latest if latest != migration.id else None
 
 
 def engine(journal: Journal, migration: str) -> dict[str, Any]:
@@ -90,6 +99,8 @@ def _next(row: dict[str, Any]) -> list[str]:
     if row["state"] == "ended":
         if row["owed"]:
             return [f"orchestrator resume {system}"]
+        if row["followed_by"]:
+            return []
         again = f"orchestrator retire {system}" if row["strategy"] == "retire" else f"orchestrator migrate --system {system}"
         return [] if row["ending"] == Ending.ACCEPTED else [again]
     commands = []

@@ -119,6 +119,12 @@ def _attempts(ctx: Context, direction: str, probes: Probes) -> tuple[dict[str, A
         if result.get("problems"):
             _follow(ctx, direction, guarding.problems_of(result))
         time.sleep(1.0)
+    if all(attempt["outcome"] == "refused" for attempt in seen):
+        raise NeedsPerson(
+            say("steps.attempts_not_begun", tries=TRIES, reason=guarding.reason_of(seen[-1])),
+            where=ctx.system.id,
+            remedy=say("steps.mend_and_resume"),
+        )
     raise NeedsPerson(
         say("steps.attempts_failed", tries=TRIES, reason=guarding.reason_of(seen[-1])),
         where=ctx.system.id,

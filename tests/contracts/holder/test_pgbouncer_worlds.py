@@ -247,3 +247,10 @@ def side_seen_by(servers: Servers, role: str) -> str:
         row = client.execute("SELECT side FROM here").fetchone()
     assert row is not None
     return str(row[0])
+
+
+def test_one_that_is_away_is_named_in_one_line(world: PgBouncerWorld) -> None:
+    dsn = psycopg.conninfo.make_conninfo(world.servers.console_dsn(), port=POOL_PORT + 1)
+    with pytest.raises(OSError, match=rf"PgBouncer on .*:{POOL_PORT + 1} does not let us in at its console: .*refused") as away:
+        PgBouncer(admin=dsn, channel=["sh"], databases_file=str(world.file()), leads=[])
+    assert "\n" not in str(away.value)

@@ -141,3 +141,21 @@ def test_needs_a_person_says_what_to_type(told):
     told.journal.release(told.lease)
     assert told.row()["next"] == ["orchestrator resume portal", "orchestrator rollback portal --reason …"]
     assert "needs a person" in told.says()
+
+
+def test_a_migration_that_was_followed_by_another_says_neither_what_to_type_nor_where_the_system_is(told):
+    told.journal.set_migration(told.lease, state=MigrationState.UNDOING, why="not this week")
+    told.journal.set_migration(told.lease, state=MigrationState.ENDED, ending=Ending.CANCELLED)
+    told.journal.release(told.lease)
+    assert told.row()["next"] == ["orchestrator migrate --system portal"]
+    later = told.journal.start_migration(
+        system="portal", strategy="cloud_deployment", runbook="cloud_deployment", plan_digest="d" * 64, requested_by="os:li", steps=STEPS
+    )
+    told.journal.set_migration(told.journal.acquire(later, holder="os:li here:1"), live="target")
+    row = told.row()
+    assert (row["followed_by"], row["next"]) == (later, [])
+    said = told.says()
+    assert f"followed by {later}" in said
+    assert "orchestrator migrate" not in said
+    assert "live: the source" not in said
+    assert "live: the target" in said
