@@ -26,7 +26,8 @@ class Sign:
 def _county_cities() -> re.Pattern[str]:
     """Cities at the level of a county: 京山市财政局 is no department of the city that the programme is of."""
     text = (resources.files("orchestrator.inventory") / "signs.yaml").read_text("utf-8")
-    return re.compile(rf"(?:{'|'.join(documents_of(text, 'signs.yaml')[0]['county_cities'])})市")
+    cities = "|".join(documents_of(text, "signs.yaml")[0]["county_cities"])
+    return re.compile(rf"(?:(?<![\u4e00-\u9fff])|(?<=省))(?:{cities})市(?!场)")  # 沿海城市 is not 海城市
 
 
 @cache
