@@ -1,7 +1,7 @@
 """Deliberate mistakes, one at a time: each is found by the dry run at its place, with what to do, and JUnit and SARIF hold it too.
 
-Those about a city's forms that need no whole run are beside the code that finds them. A changed host key needs a host: no test of
-a dry run has one yet.
+Those about a city's forms that need no whole run are beside the code that finds them. A changed host key needs a host:
+``tests/integration/test_dry_run_connected.py``.
 """
 
 from __future__ import annotations
