@@ -146,6 +146,7 @@ def _launch(folder: Path, *, pages: bool = False, port: int = 0) -> dict[str, An
         | {"PREFECT_HOME": str(folder), "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{folder / 'prefect.db'}"}
     )
     environment.pop(API, None)
+    environment["PREFECT_UI_API_URL"] = "/api"  # its pages would ask port 4200; so they work at any port, through a tunnel too
     with (folder / "server.log").open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port), *([] if pages else ["--no-ui"])],

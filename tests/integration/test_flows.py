@@ -20,6 +20,7 @@ from orchestrator.embedded.city import City
 from orchestrator.engine.session import Session
 from orchestrator.journal.actors import simulated
 from orchestrator.settings import Settings
+from tests.support.browser import CHROMIUM, Browser
 from tests.support.office import Accounts, Prefect
 
 pytestmark = [pytest.mark.servers, pytest.mark.office, pytest.mark.timeout(1500)]
@@ -84,6 +85,7 @@ def test_a_wave_is_triggered_in_prefect_decided_on_the_command_line_and_rolled_b
     assert (run["run_count"], run["name"]) == (2, "weather-bulletin-1")
     names = {state["name"] for state in httpx.get(f"{office.url}/flow_run_states/?flow_run_id={run['id']}", trust_env=False).json()}
     assert "Crashed" in names
+    watch_pages(office)
 
     # nobody known triggered it: the first account stands behind it, another one decides; then it goes on by itself
     assert office.decide(PORTAL, "initial_acceptance", LI) is False
@@ -126,3 +128,21 @@ def test_a_wave_is_triggered_in_prefect_decided_on_the_command_line_and_rolled_b
     office.until("it is undone", lambda: office.row(WEATHER).state == "ended")
     assert office.row(WEATHER).ending == "rolled_back_before_cutover"
     office.until("and Prefect says so", lambda: office.state(f"migration:{office.row(WEATHER).id}") == "Rolled back before cutover")
+
+
+def watch_pages(office: Office) -> None:
+    """As an engineer watches them: in a browser. ``OFFICE_PICTURES=folder`` keeps pictures."""
+    if CHROMIUM is None:
+        return  # said by the tests of the report, which need it too
+    browser, pages = Browser(office.folder), office.url.removesuffix("/api")
+    run = office.runs(f"system:{PORTAL}")[0]
+    shown = browser.read(f"{pages}/runs/flow-run/{run['id']}")
+    assert run["name"] in shown and "Suspended" in shown, shown
+    assert "orchestrator accept citizen-portal --digest" in browser.read(f"{pages}/runs/flow-run/{run['id']}?tab=Artifacts")
+    listed = browser.read(f"{pages}/deployments")
+    assert all(name in listed for name in ("migrate-wave", "rollback-system", "plan-programme")), listed
+    if folder := os.environ.get("OFFICE_PICTURES"):
+        browser.picture(f"{pages}/runs/flow-run/{run['id']}", Path(folder).resolve() / "run.png")
+        browser.picture(f"{pages}/runs/flow-run/{run['id']}?tab=Artifacts", Path(folder).resolve() / "run-page.png")
+        browser.picture(f"{pages}/runs", Path(folder).resolve() / "runs.png")
+        browser.picture(f"{pages}/deployments", Path(folder).resolve() / "deployments.png")

@@ -9,37 +9,23 @@ import os
 import re
 import shutil
 import struct
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from orchestrator.reports.facts import ReportFacts
 from orchestrator.reports.html import render
+from tests.support.browser import CHROMIUM, Browser
 from tests.support.example_report import example_facts
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--hide-scrollbars",
-)  # fmt: skip
 A4 = (595.0, 842.0)
 
 pytestmark = [pytest.mark.servers, pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH: apt-get install chromium")]
-Browser = Callable[..., str]
 
 
 @pytest.fixture
 def browser(tmp_path: Path) -> Browser:
-    """Runs the browser once with a profile of its own; returns what it printed."""
-
-    def run(*words: str) -> str:
-        assert CHROMIUM is not None
-        argv = [CHROMIUM, *FLAGS, f"--user-data-dir={tmp_path / 'profile'}", *words]
-        return subprocess.run(argv, capture_output=True, text=True, timeout=120, check=True, cwd=tmp_path).stdout
-
-    return run
+    return Browser(tmp_path)
 
 
 @pytest.fixture(scope="module")
