@@ -6,8 +6,11 @@ and ``reconcile``, nothing else.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from orchestrator.engine.session import Session
 from orchestrator.flows.limits import limit_names
@@ -17,6 +20,9 @@ if TYPE_CHECKING:
     from prefect import Flow
     from prefect.client.orchestration import SyncPrefectClient
 
+P = ParamSpec("P")
+T = TypeVar("T")
+BUSY_SECONDS = 120.0
 
 
 def deploy(session: Session, client: SyncPrefectClient, folder: Path) -> list[str]:
@@ -26,12 +32,27 @@ def deploy(session: Session, client: SyncPrefectClient, folder: Path) -> list[st
 
     names = []
     for zone in zones(session.settings):
-        make_pool(client, zone)
-        names += [deploy_one(flow, zone, folder, session) for flow in ON_A_SYSTEM]
-    names += [deploy_one(flow, CITY, folder, session, every_morning=flow is report) for flow in OF_THE_OFFICE]
+        until_taken(make_pool, client, zone)
+        names += [until_taken(deploy_one, flow, zone, folder, session) for flow in ON_A_SYSTEM]
+    names += [until_taken(deploy_one, flow, CITY, folder, session, every_morning=flow is report) for flow in OF_THE_OFFICE]
     for name, limit in limit_names(session).items():
-        client.upsert_global_concurrency_limit_by_name(name, limit)
+        until_taken(client.upsert_global_concurrency_limit_by_name, name, limit)
     return names
+
+
+def until_taken(act: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """A server that has just been started, or is busy, answers 503: it is asked again for up to two minutes. All that is made here may be
+    made twice."""
+    from prefect.exceptions import PrefectHTTPStatusError
+
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            return act(*args, **kwargs)
+        except PrefectHTTPStatusError as error:
+            if error.response.status_code < HTTPStatus.INTERNAL_SERVER_ERROR or time.monotonic() > until:
+                raise
+            time.sleep(1.0)
 
 
 def make_pool(client: SyncPrefectClient, zone: str) -> None:

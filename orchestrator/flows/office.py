@@ -168,7 +168,8 @@ def prefect_must_answer() -> Iterator[None]:
     try:
         yield
     except (HTTPError, PrefectException, OSError) as error:
-        says = say("flows.prefect_refuses", error=type(error).__name__)
+        said = str(error).strip().splitlines()
+        says = say("flows.prefect_refuses", error=said[0][:200] if said else type(error).__name__)
         raise ToolError(says, where=server_url(), remedy=say("flows.look_at_prefect"), retryable=True) from error
 
 

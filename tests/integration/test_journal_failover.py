@@ -22,7 +22,7 @@ pytestmark = [
     pytest.mark.timeout(1500),
     pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("unshare"), reason="host names of their own need root and unshare"),
 ]
-SYSTEMS = ("citizen-portal", "property-register")
+SYSTEMS = ("citizen-portal", "social-insurance")
 
 
 @pytest.fixture
