@@ -17,6 +17,7 @@ class Server:
 
     slots: int
     slots_used: int
+    """Or places for origins, of which there are as many: whichever is more."""
     senders: int
     senders_used: int
     apply_workers: int
@@ -36,7 +37,10 @@ class Server:
 
 _SERVER = """
 SELECT (SELECT setting::int FROM pg_settings WHERE name = 'max_replication_slots'),
- (SELECT count(*) FROM pg_replication_slots WHERE NOT starts_with(slot_name, %(ours)s) AND slot_name !~ '^pg_[0-9]+_sync_'),
+ (SELECT greatest(
+  (SELECT count(*) FROM pg_replication_slots WHERE NOT starts_with(slot_name, %(ours)s) AND slot_name !~ '^pg_[0-9]+_sync_'),
+  (SELECT count(*) FROM pg_replication_origin_status o WHERE NOT EXISTS (SELECT 1 FROM pg_subscription s
+   WHERE starts_with(s.subname, %(ours)s) AND (o.external_id = 'pg_' || s.oid OR starts_with(o.external_id, 'pg_' || s.oid || '_')))))),
  (SELECT setting::int FROM pg_settings WHERE name = 'max_wal_senders'),
  (SELECT count(*) FROM pg_stat_replication WHERE NOT starts_with(application_name, %(ours)s)
   AND application_name !~ '^pg_[0-9]+_sync_'),

@@ -92,6 +92,17 @@ def test_more_tables_than_the_server_has_locks_for_are_refused_before_anything_a
         assert len(found) == 1 and "max_locks_per_transaction of the source makes room for locks on" in found[0].message
 
 
+def test_a_target_whose_places_for_origins_are_taken_by_others_is_refused_with_numbers(tmp_path: Path) -> None:
+    with Servers(tmp_path / "clusters", conf=FEW) as servers:
+        story = _story(servers, tmp_path, 1)
+        with servers.connect("target", "postgres") as admin:
+            for number in range(6):
+                admin.execute("SELECT pg_replication_origin_create(%s)", (f"somebody's {number}",))
+                admin.execute("SELECT pg_replication_origin_advance(%s, '0/1')", (f"somebody's {number}",))
+        found = [finding.message for finding in story.check(Moment.COPY) if finding.code == "capacity"]
+        assert len(found) == 1 and "max_replication_slots of the target is 8, 6 in use" in found[0]
+
+
 @pytest.mark.long
 def test_as_many_tables_as_are_said_to_fit_do(tmp_path: Path) -> None:
     with Servers(tmp_path / "clusters", conf=NARROW) as servers:
