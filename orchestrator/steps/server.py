@@ -263,6 +263,8 @@ def _may_be_accepted(ctx: Context) -> None:
 
 def end(ctx: Context) -> Facts:
     """The point of no return: nobody goes back to the old place any more. It stands by, so that no boot of it serves again."""
+    for mover in movers(ctx):
+        mover.keep_there()
     return {"stands_by": [mover.host.name for mover in movers(ctx) if mover.is_standby()]}
 
 

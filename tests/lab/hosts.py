@@ -37,6 +37,8 @@ class LabHost:
     base: Path
     binds: tuple[str, ...] = ()
     """Folders of the machine that the host sees, read only (the controller: checkout and Python)."""
+    disks: tuple[str, ...] = ()
+    """File systems of the machine that are the host's own: ``FOLDER:PLACE``."""
 
     @property
     def networks(self) -> Networks:
@@ -96,6 +98,7 @@ class LabHost:
             *(f"--directory={self.root}", f"--network-namespace-path=/run/netns/{self.networks.namespace(self.name)}"),
             *("--capability=CAP_NET_ADMIN", "--resolv-conf=off", "--timezone=off", "--link-journal=no"),
             *(f"--bind-ro={path}" for path in self.binds),
+            *(f"--bind={disk}" for disk in self.disks),
         ]
         environment = {**os.environ, "GROUPS_OF_HOST": " ".join(map(str, folders))}
         with (self.folder / "console").open("ab") as console:

@@ -68,6 +68,7 @@ class Trip:
 def trip(lab: Lab) -> Iterator[Trip]:
     box, passwords = lab["box"], Passwords()
     passwords["pgbouncer_admin"]  # the sites name one; nothing of this system is behind it
+    disk = whole_server.give_disk(lab, box)
     whole_server.furnish_box(lab, box)
     landed = landing.furnish(lab, "bay", NEW_ADDRESS)
     inventory.write(lab, [whole_server.system(lab, new_address=NEW_ADDRESS)], passwords, entries={"ledger": 8080})
@@ -110,8 +111,12 @@ def trip(lab: Lab) -> Iterator[Trip]:
         yield trip
     finally:
         landing.take_down(lab, landed)
+        print("a second disk:", disk)
         for host in (lab["bay"], box):
-            host.script("chattr -f -i -a /srv/odd/* /srv/landing/box/srv/odd/* || :") if host.is_on else None
+            if host.is_on:
+                host.script("chattr -f -i -a /srv/odd/* /srv/landing/box/srv/odd/* || :")
+        box.cut_power()
+        whole_server.take_disk(lab)
         print(journey.said[-3000:])
 
 

@@ -9,6 +9,7 @@ from tests.lab import furnish, inventory
 from tests.lab.hosts import LabHost
 from tests.lab.lab import Lab
 from tests.lab.landing import OWN, PLACE
+from tests.lab.shell import LabError, run
 
 LEDGER = Path(__file__).with_name("ledger.py")
 UNIT = """[Unit]
@@ -23,7 +24,7 @@ Restart=always
 WantedBy=multi-user.target
 """
 ODD = r"""
-mkdir -p /srv/odd /opt/odd; cd /srv/odd
+mkdir -p /srv/archive /srv/odd /opt/odd; cd /srv/odd
 echo one >listed; setfacl -m u:ops:rw,u:4711:r listed; setfattr -n user.origin -v '档案室' listed
 mkdir inherits; setfacl -d -m g:ledger:rwx inherits; echo kept >inherits/file
 cp /bin/sleep capable; setfattr -n security.capability -v 0x0100000200040000000000000000000000000000 capable
@@ -43,9 +44,9 @@ chattr +i immutable; chattr +a only-added
 """
 PHOTOGRAPH = r"""
 cd /; export LC_ALL=C
-find /etc /opt /srv/odd /usr /var/spool/cron /home -xdev ! -type d -printf '%y %m %U:%G %n %s %T@ %l %p\n' | sort
-find /etc /opt /srv/odd /usr /var/spool/cron /home -xdev -type d -printf '%m %U:%G %p\n' | sort
-find /etc /opt /srv/odd -xdev -type f -size -1000k -exec sha256sum {} + | sort
+find /etc /opt /srv/odd /srv/archive/ /usr /var/spool/cron /home -xdev ! -type d -printf '%y %m %U:%G %n %s %T@ %l %p\n' | sort
+find /etc /opt /srv/odd /srv/archive/ /usr /var/spool/cron /home -xdev -type d ! -name lost+found -printf '%m %U:%G %p\n' | sort
+find /etc /opt /srv/odd /srv/archive/ -xdev -type f -size -1000k -exec sha256sum {} + | sort
 getfacl -R -p /opt /srv/odd; getfattr -R -h -d -m - /opt /srv/odd
 lsattr -d /srv/odd/immutable /srv/odd/only-added; stat -c '%n %t:%T' /srv/odd/null /srv/odd/disk; [ $(stat -c %b /srv/odd/sparse) -lt 1000 ] && echo holes
 cat /etc/machine-id /etc/hostname /etc/ssh/ssh_host_ed25519_key.pub
@@ -75,6 +76,32 @@ def furnish_box(lab: Lab, box: LabHost) -> None:
     box.script(ODD)
     box.script(f"until curl -fsS http://{box.address}:8001/health >/dev/null 2>&1; do sleep 0.2; done", limit=60)
     furnish.edge(lab["edge"], [{"name": "ledger", "port": 8080, "server": "old-box", "to": box.address, "to_port": 8001}])
+
+
+def give_disk(lab: Lab, box: LabHost) -> bool:
+    """A file system of its own at /srv/archive, as a second disk; False where this machine can mount none."""
+    folder, image = lab.folder / "archive", lab.folder / "archive.img"
+    folder.mkdir()
+    run(["truncate", "-s", "300M", str(image)])
+    try:
+        run(["mkfs.ext4", "-q", str(image)])
+        run(["mount", "-o", "loop", str(image), str(folder)])
+    except (LabError, OSError):
+        return False
+    box.switch_off()
+    (box.root / "srv/archive").mkdir(parents=True)
+    box.disks = (f"{folder}:/srv/archive",)
+    box.boot()
+    box.wait_ready()
+    box.script(
+        "echo minutes >/srv/archive/minutes; ln /srv/archive/minutes /srv/archive/second; chown ops: /srv/archive/minutes; mknod /srv/archive/tty c 4 1"
+    )
+    return True
+
+
+def take_disk(lab: Lab) -> None:
+    """Nothing of the lab's folder is mounted any more."""
+    run(["umount", str(lab.folder / "archive")], check=False)
 
 
 def system(lab: Lab, *, new_address: str, **landing: Any) -> dict[str, Any]:

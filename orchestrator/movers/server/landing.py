@@ -119,6 +119,11 @@ def empty(connection: SshConnection, landing: Landing, system: str) -> None:
     connection.run(["sh", "-euc", _EMPTY, "empty", landing.root, _record(landing), system], 3600, check=True)
 
 
+def release(connection: SshConnection, landing: Landing) -> None:
+    """What stands in the folder is a server in use: nobody's migration fills or empties it any more."""
+    connection.run(["rm", "-rf", "--", _record(landing)], check=True)
+
+
 # ---------------------------------------------------------------- flags that no pass carries
 
 

@@ -142,6 +142,10 @@ class ServerMover:
             landings.switch_off(self.bay, self.landing)
             landings.empty(self.bay, self.landing, self.system)
 
+    def keep_there(self) -> None:
+        """It stays where it is: no later migration fills or empties its folder."""
+        landings.release(self.bay, self.landing)
+
     def stop(self) -> Facts:
         """Everything that the source runs is stopped, and nobody has a file open for writing."""
         return self._stop(self.source, self.host)

@@ -73,7 +73,8 @@ for each in /proc/[0-9]*; do
     case $group in */init.scope) continue;; esac
     set -- $(sed 's/.*) //' "$each/stat" 2>/dev/null); [ "$5" = 0 ] || continue
     comm=$(cat "$each/comm" 2>/dev/null)
-    case $comm in sshd|sshd-session|sudo|sh|bash|find|sed|cat|systemd|'(sd-pam)'|su) continue;; esac
+    case $comm in sshd|sshd-session|sftp-server|sudo|su|sh|bash|dash|env|find|sed|awk|cat|systemd|'(sd-pam)') continue;; esac
+    case $comm in ssh-agent|gpg-agent|dbus-daemon|dbus-launch|gvfs*|pulseaudio) continue;; esac  # a log-in's own
     printf '%s\0%s\0%s\0' "${each#/proc/}" "$comm" "$group"
 done
 """
