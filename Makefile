@@ -6,7 +6,7 @@ WORKERS ?= 2
 STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo test test-idempotence test-faults test-contracts test-office docs-databases docs-movers lab-programs lab-up lab-down test-lab test-lab-short test-openstack test-openstack-long test-openstack-short lint types bench bench-plan bench-office bench-forms bench-move bench-dryrun bench-openstack check
+.PHONY: help setup lock demo test test-idempotence test-faults test-contracts test-office docs-databases docs-movers lab-programs lab-up lab-down test-lab test-lab-short test-openstack test-openstack-long test-openstack-short lint types bench bench-plan bench-office bench-forms bench-move bench-server bench-dryrun bench-openstack check
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +82,9 @@ bench-plan: setup ## the planner's table on seeded instances
 
 bench-move: setup ## switches under load, beside backup and restore and a physical switchover (OUT=FILE keeps the figures as JSON)
 	@$(VENV)/bin/python -m tests.bench.move.bench_move $(if $(OUT),--out $(OUT)) $(ARGS)
+
+bench-server: setup lab-programs ## a whole server there and back under load on hosts that boot, beside stop, copy, boot (root on Debian; ARGS="--rounds 3 --out FILE")
+	@$(VENV)/bin/python -m tests.lab.bench_server $(ARGS)
 
 bench-dryrun: setup ## dry runs of 50, 200 and 1,000 systems, beside a shell loop of the same checks
 	@$(VENV)/bin/python -m tests.bench.bench_dryrun $(ARGS)

@@ -95,7 +95,7 @@ def trip(lab: Lab) -> Iterator[Trip]:
             trip.gaps.append(citizens.longest_gap(begun, time.monotonic()))
             trip.after = box.script(whole_server.PHOTOGRAPH)
             trip.left_behind = lab["bay"].run("ls", "-A", landing.PLACE) + box.script(
-                "ls -A /var/lib/orchestrator /run/orchestrator-pass 2>/dev/null || :"
+                "find /var/lib/orchestrator /run/orchestrator-pass -mindepth 1 2>/dev/null || :"
             )
             begun = time.monotonic()
             trip.code_again = journey.migrate()

@@ -31,6 +31,8 @@ SETTLED_BYTES = 20_000_000
 """A running pass that carries less brings the last one no further down."""
 MOST_PASSES = 4
 NAMED = 10
+_PLAIN_FILE = '[ -f "$1" ] && [ "$(readlink -f -- "$1")" = "$1" ]'
+"""No link on its way: below the landing, one that leads to the top would lead to the landing's own files."""
 _PROGRAMS = "cat /proc/[0-9]*/comm 2>/dev/null; :"
 
 
@@ -98,6 +100,9 @@ class ServerMover:
         for host, connection in ((self.host, self.source), (self.machine, self.bay)):
             if line.find_refusal(connection):
                 rows.append(("no-forward", say("server.no_forward", host=host.name), say("server.let_forward")))
+        for path in self.landing.readdress:
+            if self.source.run(["sh", "-c", _PLAIN_FILE, "plain", path], timeout=20).code != 0:
+                rows.append(("readdress", say("server.not_plain", path=path, host=self.host.name), say("server.name_plain")))
         found += [
             Finding(code, "error", say("error.of", name=self.landing.name, said=message), remedy, system=self.system)
             for code, message, remedy in rows
