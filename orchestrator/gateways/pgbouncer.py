@@ -8,6 +8,7 @@ over a shell that is open already; what comes after the decision needs a console
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 import shlex
 import socket
@@ -22,7 +23,7 @@ from psycopg import sql
 from orchestrator.errors import words_of
 from orchestrator.gateways import pgbouncer_files as files
 from orchestrator.gateways.holder import NotFollowed, Place
-from orchestrator.gateways.shell import Shell, read_file, write_file
+from orchestrator.gateways.shell import Changed, Shell, read_file, write_file
 from orchestrator.texts import Words, say
 
 KIND = "pgbouncer"
@@ -32,6 +33,7 @@ HELD_SECONDS = 10
 """A cutover that is slow may hold clients for seconds; one that PgBouncer turns away before is a failed request."""
 PROOF = "orchestrator_reads_this_file"
 """An entry that is there for a moment, to see whether PgBouncer reads the file that we write."""
+REWRITES = 5
 LAST_WITHOUT_QUOTES = (1, 18)
 """It takes no quotes around a name in its file (tried); later ones are asked when a name is added."""
 _OWN_ADDRESSES = "awk '/host LOCAL/ { print last } { last = $2 }' /proc/net/fib_trie | sort -u"
@@ -361,8 +363,13 @@ class PgBouncer:
         self._control.execute("RELOAD")
 
     def _rewrite(self, change: Callable[[bytes], bytes]) -> None:
-        text = read_file(self._shell, self._file)
-        write_file(self._shell, self._file, text, change(text))
+        """Again where another migration wrote it in between."""
+        for _ in range(REWRITES):
+            text = read_file(self._shell, self._file)
+            with contextlib.suppress(Changed):
+                write_file(self._shell, self._file, text, change(text))
+                return
+        raise Changed(say("gateways.file_changed", path=self._file))
 
     # ------------------------------------------------------------ the switch
 
@@ -383,9 +390,8 @@ class PgBouncer:
     def unstage(self) -> None:
         if self._former is None:
             return
-        now = read_file(self._shell, self._file)
-        if now != self._former:
-            write_file(self._shell, self._file, now, self._former)
+        former = self._former
+        self._rewrite(lambda text: functools.reduce(lambda now, name: files.take_entry(now, former, name), self._before, text))
         self._former = None
 
     def pause(self) -> None:

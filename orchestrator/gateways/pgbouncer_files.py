@@ -94,6 +94,23 @@ def restore_entry(text: bytes, name: str, host: str, port: int) -> bytes:
     return b"".join(lines)
 
 
+def take_entry(text: bytes, other: bytes, name: str) -> bytes:
+    """The same file with the lines of one name as another text has them, and what somebody wrote around them meanwhile."""
+    lines, others = _lines(text), _lines(other)
+    wanted = [_with_mark(others, entry.number) for entry in _named(other, name)]
+    there = [_with_mark(lines, entry.number) for entry in _named(text, name)]
+    if len(wanted) != len(there):  # somebody added or took away one of this name: theirs stay
+        return text
+    for (start, end), (first, last) in reversed(list(zip(there, wanted, strict=True))):
+        lines[start:end] = others[first:last]
+    return b"".join(lines)
+
+
+def _with_mark(lines: list[bytes], number: int) -> tuple[int, int]:
+    """Where an entry's line begins, with our remark above it, and ends."""
+    return (number - 1 if _former(lines, number) is not None else number), number + 1
+
+
 def add_entry(text: bytes, name: str, host: str, port: int, database: str) -> bytes:
     """The same file with a line of ours more, marked, at the end of the databases."""
     line = b"%s = host=%s port=%d dbname=%s\n" % (_quote_name(name), host.encode(), port, _quote_value(database))

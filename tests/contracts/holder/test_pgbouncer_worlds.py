@@ -254,3 +254,17 @@ def test_one_that_is_away_is_named_in_one_line(world: PgBouncerWorld) -> None:
     with pytest.raises(OSError, match=rf"PgBouncer on .*:{POOL_PORT + 1} does not let us in at its console: .*refused") as away:
         PgBouncer(admin=dsn, channel=["sh"], databases_file=str(world.file()), leads=[])
     assert "\n" not in str(away.value)
+
+
+def test_taking_back_what_was_staged_leaves_what_another_migration_wrote_meanwhile(world: PgBouncerWorld, before: bytes) -> None:
+    holder = world.holder("target")
+    holder.stage()
+    staged = world.file().read_bytes()
+    assert staged != before
+    world.file().write_bytes(staged.replace(b"my1db = host=10.9.9.9", b"my1db = host=10.7.7.7"))
+    try:
+        holder.unstage()
+        holder.disconnect()
+        assert world.file().read_bytes() == before.replace(b"my1db = host=10.9.9.9", b"my1db = host=10.7.7.7")
+    finally:
+        world.file().write_bytes(before)

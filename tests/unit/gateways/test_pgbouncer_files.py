@@ -112,3 +112,15 @@ def test_an_account_with_a_quote_in_its_name_is_added_and_taken_out():
     added = files.put_user(USERS, 'we"ird 库', "v")
     assert files.read_users(added)['we"ird 库'] == "v"
     assert files.remove_user(added, 'we"ird 库') == USERS
+
+
+def test_what_another_migration_wrote_meanwhile_stays_when_one_is_taken_back():
+    """Several systems move at once behind one gateway: each takes back its own lines, never the file as it once was."""
+    ours = files.point_entry(TEXT, "my.db", "10.9.9.9", 6000)
+    both = files.point_entry(ours, "reports", "10.8.8.8", 6001)
+    assert files.take_entry(both, TEXT, "my.db") == files.point_entry(TEXT, "reports", "10.8.8.8", 6001)
+    assert files.take_entry(files.take_entry(both, TEXT, "my.db"), TEXT, "reports") == TEXT
+    assert files.take_entry(ours, TEXT, "my.db") == TEXT
+    assert files.take_entry(TEXT, ours, "my.db") == ours
+    twice = b"my.db = host=1\n" + TEXT
+    assert files.take_entry(twice, ours, "my.db") == twice
