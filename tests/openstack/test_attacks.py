@@ -233,8 +233,14 @@ def test_a_security_group_that_a_neighbour_uses_is_named_before_anything_goes(st
     assert stage.labels() == []
 
 
-@pytest.mark.parametrize(("deed", "undo", "status"), [("shelve", "unshelve", "SHELVED"), ("suspend", "resume", "SUSPENDED")])
-def test_a_server_put_aside_outside_is_said_and_not_mended(stage: Stage, cloud: LabCloud, deed: str, undo: str, status: str) -> None:
+@pytest.mark.parametrize(
+    ("deed", "undo", "status", "planned"),
+    [("shelve", "unshelve", "SHELVED", ["power_state shelved_offloaded → active"]), ("suspend", "resume", "SUSPENDED", [])],
+)
+def test_a_server_put_aside_outside_is_said_and_not_mended(
+    stage: Stage, cloud: LabCloud, deed: str, undo: str, status: str, planned: list[str]
+) -> None:
+    """``planned``: what Terraform would do to it, and the engine refuses by name."""
     compute = cloud.connect().compute
     stage.make()
     stage.hand_over()
@@ -243,11 +249,21 @@ def test_a_server_put_aside_outside_is_said_and_not_mended(stage: Stage, cloud: 
     wait_for(lambda: compute.get_server(server.id).status.startswith(status))
     told = [finding.message for finding in stage.open().look(["portal-db"])]
     assert any("portal-db" in message and status in message for message in told), told
-    assert stage.make().applies == 0
+    refused = refusals_of(stage)
+    assert [part in message for part, message in zip(planned, refused, strict=True)] == [True] * len(planned), refused
     assert compute.get_server(server.id).status.startswith(status), "looking and making start nothing"
     getattr(compute, f"{undo}_server")(server)
     wait_for(lambda: compute.get_server(server.id).status == "ACTIVE")
     assert stage.make().applies == 0
+
+
+def refusals_of(stage: Stage) -> list[str]:
+    """What a run refuses; none: there is nothing to do, and nothing was done."""
+    try:
+        assert stage.make().applies == 0
+    except Refused as refused:
+        return [finding.message for finding in refused.findings]
+    return []
 
 
 def wait_for(reached: Callable[[], bool]) -> None:

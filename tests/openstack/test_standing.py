@@ -147,7 +147,8 @@ def test_a_paused_server_and_one_in_error_are_told_with_their_status(standing: S
         told = [finding.message for finding in standing.open().look(["portal-app", "portal-db"])]
         for said in ("server portal-db is PAUSED", "server portal-app is ERROR"):
             assert any(said in message for message in told), told
-        assert standing.make().applies == 0, "neither is made anew, nor mended"
+        assert any("server portal-db would be changed while it is in use: power_state paused → active" in told for told in refusals_of(standing))
+        assert (city.compute.get_server(paused.id).status, city.compute.get_server(broken.id).status) == ("PAUSED", "ERROR"), "nor mended"
     finally:
         admin.reset_server_state(broken.id, "active")
         city.compute.unpause_server(paused)
