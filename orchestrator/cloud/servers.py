@@ -27,7 +27,7 @@ from orchestrator.errors import Finding, NeedsPerson, Refused, ToolError
 from orchestrator.texts import kept, say
 from orchestrator.tools.process import Stopped
 from orchestrator.tools.terraform import KnownResource, Server, SystemTerraform, TerraformPlan
-from orchestrator.tools.terraform_module import provider_settings, variables_of
+from orchestrator.tools.terraform_module import read_providers, variables_of
 
 Say = Callable[[str], None]
 PATIENCE = 20
@@ -140,7 +140,7 @@ class CloudServers:
 
     def _wait_settings(self) -> dict[str, Any]:
         """How patient the provider is, where the module says that it can be: nothing, until a cloud was busy."""
-        can_be = any("patience" in settings.values() for settings in provider_settings(self.module).values())
+        can_be = any("patience" in provider.settings.values() for provider in read_providers(self.module).values())
         return {"patience": self._patience} if self._patience and can_be else {}
 
     def _flavours(self, offer: CloudOffer) -> dict[str, str]:

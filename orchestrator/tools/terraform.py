@@ -22,7 +22,7 @@ from orchestrator.errors import Finding, Refused, ToolError
 from orchestrator.texts import say
 from orchestrator.tools.process import Register, Stopped
 from orchestrator.tools.terraform_cli import CHANGES, NO_CHANGES, Terraform, TerraformEvent
-from orchestrator.tools.terraform_module import provider_settings
+from orchestrator.tools.terraform_module import read_providers
 from orchestrator.tools.terraform_servers import Server, read_servers
 from orchestrator.tools.terraform_state import KnownResource, StateCopies, read_known, state_serial, write_private
 
@@ -340,11 +340,8 @@ class SystemTerraform:
 def root_module(module_dir: Path, names: list[str]) -> dict[str, object]:
     """The root: one typed-by-the-module variable per input, handed through to the module, or to its provider where the module says
     that it is the provider's. No value is written into it, so none is evaluated."""
-    providers = {
-        provider: {key: f"${{var.{name}}}" for key, name in settings.items() if name in names}
-        for provider, settings in provider_settings(module_dir).items()
-    }
-    of_providers = {name for settings in provider_settings(module_dir).values() for name in settings.values()}
+    providers = read_providers(module_dir)
+    of_providers = {name for provider in providers.values() for name in provider.settings.values()}
     handed = {name: f"${{var.{name}}}" for name in names if name not in of_providers}
     source = str(module_dir).replace("${", "$${").replace("%{", "%%{")
     root: dict[str, object] = {
@@ -352,8 +349,13 @@ def root_module(module_dir: Path, names: list[str]) -> dict[str, object]:
         "module": {"system": {"source": source, **handed}},
         "output": {"servers": {"value": "${module.system.servers}"}},
     }
-    set_here = {provider: settings for provider, settings in providers.items() if settings}
-    return root | ({"provider": set_here} if set_here else {})
+    if of_providers.isdisjoint(names):
+        return root
+    settings = {
+        local: {key: f"${{var.{name}}}" for key, name in provider.settings.items() if name in names} for local, provider in providers.items()
+    }
+    required = {local: {"source": provider.source} for local, provider in providers.items()}
+    return root | {"terraform": {"required_providers": required}, "provider": settings}
 
 
 def _is_moved(item: Mapping[str, Any]) -> bool:

@@ -11,6 +11,7 @@ import shutil
 import tempfile
 import tomllib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.errors import Finding, Refused, ToolError
@@ -32,11 +33,22 @@ def variables_of(module: Path) -> frozenset[str]:
     return frozenset(name for file in files for name in VARIABLE.findall(file.read_text(encoding="utf-8")))
 
 
-def provider_settings(module: Path) -> dict[str, dict[str, str]]:
-    """By provider: its settings that the engine fills → the input that holds each. From the module's ``module.toml``."""
+@dataclass(frozen=True)
+class Provider:
+    """A provider of a module whose settings the engine fills. ``settings``: name → the input that holds it."""
+
+    source: str
+    settings: Mapping[str, str]
+
+
+def read_providers(module: Path) -> dict[str, Provider]:
+    """By local name, from the module's ``module.toml``; mostly none."""
     file = module / "module.toml"
     told = tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    return {str(name): {str(key): str(value) for key, value in settings.items()} for name, settings in told.get("provider", {}).items()}
+    return {
+        str(name): Provider(str(row["source"]), {str(key): str(value) for key, value in row["settings"].items()})
+        for name, row in told.get("provider", {}).items()
+    }
 
 
 def needs_provider(module: Path) -> bool:

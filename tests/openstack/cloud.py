@@ -196,6 +196,7 @@ class LabCloud:
             f"wsgi nova-api {BEHIND} /usr/bin/nova-api-wsgi 2; wait_port {API} {BEHIND}; "
             f"start crowded python3 -c {program} {API} 8774 {BEHIND} {orders}; wait_port {API} 8774"
         )
+        self.execute("python3", "/lab/wait.py", limit=240)  # an open port does not mean that it answers
         try:
             yield turn_away
         finally:

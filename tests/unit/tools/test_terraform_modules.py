@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from orchestrator.settings import HOME
+from orchestrator.tools.terraform import root_module
+from orchestrator.tools.terraform_module import read_providers
 
 MODULES = HOME / "terraform" / "modules"
 META = {"for_each", "count", "depends_on", "provider", "lifecycle"}
@@ -97,3 +99,14 @@ def test_every_module_takes_the_same_inputs_and_has_the_same_parts(module: str) 
     own = (folder / "variables.tf").read_text().partition("# ---- this module's own")[2]
     described = (folder / "README.md").read_text()
     assert all(f"`{name}`" in described for name in re.findall(r'^variable "(\w+)"', own, re.M))
+
+
+def test_what_is_a_providers_is_set_in_the_root_and_not_handed_to_the_module() -> None:
+    module = HOME / "terraform" / "modules" / "openstack"
+    patient = root_module(module, ["patience", "servers"])
+    assert patient["provider"] == {"openstack": {"max_retries": "${var.patience}"}}
+    source = read_providers(module)["openstack"].source
+    assert f'source  = "{source}"' in (module / "versions.tf").read_text(encoding="utf-8"), "one provider, not two of a name"
+    assert patient["terraform"] == {"required_providers": {"openstack": {"source": source}}}
+    assert sorted(patient["module"]["system"]) == ["servers", "source"]  # type: ignore[index]  # a root is JSON
+    assert root_module(module, ["servers"]).keys() == {"variable", "module", "output"}
