@@ -202,6 +202,11 @@ class StaleLease(OrchestratorError):
     exit_code = Exit.NEEDS_A_PERSON
 
 
+class JournalAway(StaleLease):
+    """The journal's database was lost, and what was on its way may or may not be kept. Whoever writes stops as if killed: the next one
+    finds its step running, and looks at the world."""
+
+
 class LeaseHeld(OrchestratorError):
     """Another live process works on this migration."""
 

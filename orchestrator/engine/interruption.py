@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from orchestrator.errors import JournalAway
 from orchestrator.steps.base import Interruptible, Step
 
 LOOK_SECONDS = 0.5
@@ -54,7 +55,7 @@ class Interruption:
             try:
                 if not self._told.is_set() and self._asked():
                     self._told.set()
-            except SQLAlchemyError:
+            except (SQLAlchemyError, JournalAway):
                 continue  # the journal is away for a moment: the step's own next write says so
             if self._told.is_set() and step.can_be_left:
                 for part in self._parts:  # again and again: a step may catch one end and begin the next thing

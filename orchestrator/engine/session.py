@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from orchestrator.errors import Exit, Finding, NeedsPerson, Refused, StaleLease
+from orchestrator.errors import Exit, Finding, JournalAway, Refused, StaleLease
 from orchestrator.journal.actors import Actor, current_actor
 from orchestrator.journal.states import Ending, MigrationState
 from orchestrator.journal.store import LEASE_SECONDS, Lease
@@ -312,10 +312,10 @@ class Session(Workspace):
                 try:
                     self.journal.renew(lease)
                     renewed[0] = time.monotonic()
+                except (SQLAlchemyError, JournalAway):
+                    continue  # asked again until the time is up
                 except StaleLease:
                     taken.set()
-                except (SQLAlchemyError, NeedsPerson):
-                    continue  # away: asked again until the time is up
 
         def lost() -> bool:
             return taken.is_set() or time.monotonic() - renewed[0] > LEASE_SECONDS * 5 / 6

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from orchestrator import texts
 from orchestrator.engine.cloud_servers import refuse_what_the_cloud_lacks
-from orchestrator.errors import Exit, LeaseHeld, OrchestratorError, Refused, UsageError, Waiting, findings_of
+from orchestrator.errors import Exit, JournalAway, LeaseHeld, OrchestratorError, Refused, UsageError, Waiting, findings_of
 from orchestrator.flows import pages
 from orchestrator.flows.acts import choose_systems, clean_up_ended, find_under_way, turn_system_back
 from orchestrator.flows.drive import Drive
-from orchestrator.flows.endings import final_state, leave_suspended, state_of, suspended
+from orchestrator.flows.endings import crashed, final_state, leave_suspended, state_of, suspended
 from orchestrator.flows.following import Page, run_migration, run_shown
 from orchestrator.flows.office import Office, open_office
 from orchestrator.flows.stand import Stand, stand_of
@@ -30,6 +30,8 @@ def in_flow(act: FlowBody) -> State[Any]:
     office = open_office()
     try:
         return act(office)
+    except JournalAway as error:  # as if its engine had been killed: it is started again, and looks at the world
+        return crashed("Journal away", office.scrub.text(str(error), 400))
     except OrchestratorError as error:
         office.write_page("refusal", pages.findings_page(error.what, findings_of(error, "refused"), office.scrub))
         return state_of(error.exit_code, office.scrub.text(str(error), 400))

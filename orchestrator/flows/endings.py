@@ -49,6 +49,13 @@ def state_of(code: Exit, message: str) -> State[Any]:
     return make(name=NAMES[code], message=message[:500] or None)
 
 
+def crashed(name: str, message: str) -> State[Any]:
+    """The state of a run that stopped in the middle and may be started again."""
+    from prefect.states import Crashed
+
+    return Crashed(name=name, message=message[:500] or None)
+
+
 def suspended(stand: Stand, what: str) -> State[Any]:
     """Suspended until the journal has something new; without a deadline: people take weeks."""
     from prefect.states import Suspended

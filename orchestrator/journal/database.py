@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import stat
+import time
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy import Engine, ExceptionContext, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from orchestrator.errors import NeedsPerson, Refused
-from orchestrator.texts import say
+from orchestrator.errors import JournalAway, NeedsPerson, Refused
+from orchestrator.texts import Sentence, say
 
 HEAD = "0003"
 """The newest Alembic revision; a test compares it with the folder, so that a plain start need not import Alembic."""
 
+AWAY_SECONDS = 45.0
+"""How long a server is waited for that answered before; shorter than a lease lives, so that nobody else has taken over meanwhile."""
 WRITERS = 7_206_117_301
 """The advisory lock that PostgreSQL's writers stand in line for; a number of ours, nothing else uses it."""
 
@@ -56,6 +59,8 @@ def open_database(url: str, *, create: bool) -> Engine:
         )
     if current != HEAD:
         _upgrade(engine)
+    if engine.dialect.name != "sqlite":
+        _outlive_the_server(engine)
     return engine
 
 
@@ -85,6 +90,36 @@ def _put_writers_in_line(engine: Engine) -> None:
     def _begin(connection: Any) -> None:
         if connection.get_execution_options().get("writes"):
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITERS})")
+
+
+def _outlive_the_server(engine: Engine) -> None:
+    """A server that fails over to its standby takes no connections for a while: whoever opens one waits for it, readers too. What was on
+    its way when it was lost is not known, and is not sent twice. From here on every method of the journal raises JournalAway for it."""
+
+    @event.listens_for(engine, "do_connect")
+    def _wait(dialect: Any, _record: Any, arguments: Any, options: Any) -> Any:
+        until = time.monotonic() + AWAY_SECONDS
+        while True:
+            try:
+                return dialect.connect(*arguments, **options)
+            except dialect.loaded_dbapi.OperationalError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(1.0)
+
+    @event.listens_for(engine, "handle_error")
+    def _say(failed: ExceptionContext) -> None:
+        cause = str(failed.original_exception).strip().splitlines()[0][:200]
+        if failed.is_pre_ping:
+            return  # another connection is opened instead
+        if failed.connection is None:
+            raise _away(say("journal.away_for", seconds=AWAY_SECONDS, cause=cause)) from failed.original_exception
+        if failed.is_disconnect:
+            raise _away(say("journal.away_amid", cause=cause)) from failed.original_exception
+
+
+def _away(says: Sentence) -> JournalAway:
+    return JournalAway(says, where="journal", retryable=True, remedy=say("journal.bring_it_back"))
 
 
 def _shared(folder: Path) -> bool:

@@ -18,22 +18,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
-from sqlalchemy.exc import DBAPIError, OperationalError
 
 from orchestrator import __version__
-from orchestrator.errors import Finding, LeaseHeld, NeedsPerson, Refused, StaleLease
+from orchestrator.errors import Finding, LeaseHeld, Refused, StaleLease
 from orchestrator.journal import schema as s
 from orchestrator.journal.database import open_database
 from orchestrator.journal.states import Ending, MigrationState, StepState, check_migration, check_step
 from orchestrator.policy.records import PURGED, WORDS_REMOVED, what_stayed
-from orchestrator.texts import Sentence, Words, kept, packed, say
+from orchestrator.texts import Words, kept, packed, say
 
 if TYPE_CHECKING:
     from orchestrator.tools.process import ProcessRecord
 
 LEASE_SECONDS = 60.0
-AWAY_SECONDS = 45.0
-"""How long a writer waits for PostgreSQL to come back; shorter than a lease lives, so that nobody else has taken over meanwhile."""
 GENESIS = "0" * 64
 
 
@@ -57,14 +54,6 @@ def _clock(connection: Connection) -> float:
     if connection.dialect.name == "sqlite":
         return time.time()
     return float(connection.scalar(select(func.extract("epoch", func.clock_timestamp()))) or 0.0)
-
-
-def _cause(error: Exception) -> str:
-    return str(getattr(error, "orig", None) or error).splitlines()[0][:200]
-
-
-def _away(says: Sentence) -> NeedsPerson:
-    return NeedsPerson(says, where="journal", retryable=True, remedy=say("journal.bring_it_back"))
 
 
 @dataclass(frozen=True)
@@ -101,32 +90,8 @@ class Journal:
     # ------------------------------------------------------------ the chain
 
     @contextmanager
-    def _begin(self) -> Iterator[Connection]:
-        """A writer's transaction. A server that fails over to its standby is waited for, as long as nothing was sent to it yet; what
-        it lost in between is not known, and is not sent twice. Raises NeedsPerson."""
-        until = time.monotonic() + AWAY_SECONDS
-        while True:
-            try:
-                connection = self._writer.connect()
-                transaction = connection.begin()
-                break
-            except OperationalError as error:
-                if self._writer.dialect.name == "sqlite":
-                    raise  # a file does not come back by waiting
-                if time.monotonic() > until:
-                    raise _away(say("journal.away_for", seconds=AWAY_SECONDS, cause=_cause(error))) from error
-                time.sleep(1.0)
-        try:
-            with connection, transaction:  # its commit fails like everything before it
-                yield connection
-        except DBAPIError as error:
-            if error.connection_invalidated:
-                raise _away(say("journal.away_amid", cause=_cause(error))) from error
-            raise
-
-    @contextmanager
     def _write(self, lease: Lease | None = None) -> Iterator[Connection]:
-        with self._begin() as tx:
+        with self._writer.begin() as tx:
             if lease is not None:
                 held = tx.execute(
                     update(s.leases)
@@ -421,7 +386,7 @@ class Journal:
 
     def release(self, lease: Lease) -> None:
         """Gives the lease back; the token stays used."""
-        with self._begin() as tx:
+        with self._writer.begin() as tx:
             tx.execute(
                 update(s.leases)
                 .where(s.leases.c.migration == lease.migration, s.leases.c.token == lease.token)

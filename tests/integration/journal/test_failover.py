@@ -22,14 +22,14 @@ from tests.support.standby import Standby, wait_until
 pytestmark = pytest.mark.servers
 WRITER = """
 import sys, time
-from orchestrator.errors import NeedsPerson
+from orchestrator.errors import JournalAway
 from orchestrator.journal.store import Journal
 journal, told = Journal(sys.argv[1]), open(sys.argv[3], "a", buffering=1)
 for number in range(100_000):
     try:
         journal.append_event("noted", actor=sys.argv[2], payload={"n": number})
         told.write(f"done {number} {time.time()}\\n")
-    except NeedsPerson as unknown:
+    except JournalAway as unknown:
         told.write(f"unknown {number} {unknown}\\n")
     time.sleep(0.02)
 """
