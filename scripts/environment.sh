@@ -22,7 +22,8 @@ fi
 pip="$venv/bin/python -m pip --disable-pip-version-check"
 # Some shells export PYTHONDONTWRITEBYTECODE=1; without bytecode every start of Prefect costs twice as much.
 unset PYTHONDONTWRITEBYTECODE
-$pip install -q --require-hashes -r requirements.lock
+# The lock is the constraint as well: of a package that another one asks for with an extra, pip would look at the newest first.
+$pip install -q --require-hashes -r requirements.lock -c requirements.lock
 $pip install -q --no-deps --no-build-isolation -e .
 if [ -z "$(find "$venv" -path '*prefect/__pycache__/*.pyc' -print 2>/dev/null | head -1)" ]; then
     "$venv/bin/python" -m compileall -q -j 2 "$venv"/lib/python3*/site-packages >/dev/null || true
