@@ -128,8 +128,22 @@ class CloudServers:
             return ()
 
     def plan(self, position: Position, run: str = "") -> TerraformPlan:
-        """What Terraform would do now. Changes nothing."""
-        return self.terraform.plan(self._all_inputs(position, run))
+        """What Terraform would do now. Changes nothing. Raises Refused where it cannot say so because somebody put a server aside."""
+        try:
+            return self.terraform.plan(self._all_inputs(position, run))
+        except ToolError as error:
+            aside = [] if isinstance(error, Stopped) else self._put_aside(position)
+            if not aside:
+                raise
+            raise Refused(say("cloud.cannot_plan", system=self.system, said=error.says), findings=aside, where=self.system) from error
+
+    def _put_aside(self, position: Position) -> list[Finding]:
+        """Servers in a state that Terraform's provider may have no word for (suspended, say). Empty where the cloud does not answer."""
+        try:
+            things = self.list_things()
+        except ToolError:
+            return []
+        return [finding for finding in describe_missing(things, self.inputs["servers"], position) if finding.code == "server-status"]
 
     def _all_inputs(self, position: Position, run: str) -> dict[str, Any]:
         declared = variables_of(self.module)
@@ -247,13 +261,19 @@ class CloudServers:
         """What was changed outside since the servers were handed over, and what the cloud says of them. Changes nothing."""
         position = self.book.position()
         self._look_where_we_are(position)
-        plan = self.plan(position)
-        self.terraform.discard(plan)
-        judgement = judge(read_changes(plan.shown, self.kinds), position, self.kinds)
+        try:
+            plan = self.plan(position)
+        except Refused as refused:
+            planned = list(refused.findings)
+        else:
+            self.terraform.discard(plan)
+            judgement = judge(read_changes(plan.shown, self.kinds), position, self.kinds)
+            planned = [*judgement.refusals, *judgement.notes]
         things = self.list_things()
         comparison = self.compare(position, things)
         missing = describe_missing(things, expected, position) if self.kinds.listing != "none" else []
-        return [*missing, *judgement.refusals, *judgement.notes, *comparison.refusals, *comparison.notes, *self.observe_openings()]
+        planned = [finding for finding in planned if finding not in missing]
+        return [*missing, *planned, *comparison.refusals, *comparison.notes, *self.observe_openings()]
 
     def observe_openings(self) -> list[Finding]:
         """What is reached on the servers from here and should not be, or the other way round; of a module without rules nothing."""

@@ -235,7 +235,7 @@ def test_a_security_group_that_a_neighbour_uses_is_named_before_anything_goes(st
 
 @pytest.mark.parametrize(
     ("deed", "undo", "status", "planned"),
-    [("shelve", "unshelve", "SHELVED", ["power_state shelved_offloaded → active"]), ("suspend", "resume", "SUSPENDED", [])],
+    [("shelve", "unshelve", "SHELVED", ["power_state shelved_offloaded → active"]), ("suspend", "resume", "SUSPENDED", ["server portal-db is SUSPENDED"])],
 )
 def test_a_server_put_aside_outside_is_said_and_not_mended(
     stage: Stage, cloud: LabCloud, deed: str, undo: str, status: str, planned: list[str]
