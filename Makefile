@@ -1,8 +1,10 @@
 # Two commands are enough: `make demo` and `make test`. Each begins with what `make setup` does; a second time it costs nothing.
 PYTHON ?= python3
 VENV := .venv
-# Tests are run by this many at once; one at a time: make test WORKERS=0
-WORKERS ?= 2
+# Tests are run by this many at once, since on two cores they wait more than they compute; one at a time: make test WORKERS=0
+WORKERS ?= 3
+# Hosts that boot, and servers of a cloud, take more
+LAB_WORKERS ?= 2
 STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
@@ -43,10 +45,10 @@ test-lab: setup lab-programs ## the engine on hosts that boot: systemd, sudo, ow
 	@$(VENV)/bin/python -m pytest tests/lab -m lab $(ARGS)
 
 test-lab-short: setup lab-programs ## the part of it that every change must pass
-	@$(VENV)/bin/python -m pytest tests/lab -m 'lab and not long' -n $(WORKERS) --dist loadfile $(ARGS)
+	@$(VENV)/bin/python -m pytest tests/lab -m 'lab and not long' -n $(LAB_WORKERS) --dist loadfile $(ARGS)
 
 test-openstack: setup lab-programs ## the module, the engine and a real OpenStack (root on Debian; the first time it is built, minutes)
-	@$(VENV)/bin/python -m pytest tests/openstack -m openstack --ignore tests/openstack/test_journey.py -n $(WORKERS) --dist loadfile -rs $(ARGS)
+	@$(VENV)/bin/python -m pytest tests/openstack -m openstack --ignore tests/openstack/test_journey.py -n $(LAB_WORKERS) --dist loadfile -rs $(ARGS)
 
 test-openstack-long: setup lab-programs ## ten kills each of an apply and a destroy; a system moved to servers that boot there and back (emulated: most of an hour)
 	@OPENSTACK_LAB_MOMENTS=10 $(VENV)/bin/python -m pytest tests/openstack/test_making.py tests/openstack/test_journey.py -k 'kills or test_journey' $(ARGS)

@@ -91,6 +91,7 @@ class Minder:
         self.main = os.fork()
         if self.main == 0:
             try:
+                signal.signal(signal.SIGINT, signal.SIG_DFL)  # an engine in a shell's background was born without it
                 signal.pthread_sigmask(signal.SIG_SETMASK, set())
                 LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
                 if os.getppid() == me:
