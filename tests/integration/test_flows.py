@@ -138,11 +138,13 @@ def watch_pages(office: Office) -> None:
     run = office.runs(f"system:{PORTAL}")[0]
     shown = browser.read(f"{pages}/runs/flow-run/{run['id']}")
     assert run["name"] in shown and "Suspended" in shown, shown
-    assert "orchestrator accept citizen-portal --digest" in browser.read(f"{pages}/runs/flow-run/{run['id']}?tab=Artifacts")
+    told = "orchestrator accept citizen-portal --digest"
+    page = next(page for page in office.ask("artifacts", limit=200) if page["type"] == "markdown" and told in str(page["data"]))
+    assert told in browser.read(f"{pages}/artifacts/artifact/{page['id']}")
     listed = browser.read(f"{pages}/deployments")
     assert all(name in listed for name in ("migrate-wave", "rollback-system", "plan-programme")), listed
     if folder := os.environ.get("OFFICE_PICTURES"):
         browser.picture(f"{pages}/runs/flow-run/{run['id']}", Path(folder).resolve() / "run.png")
-        browser.picture(f"{pages}/runs/flow-run/{run['id']}?tab=Artifacts", Path(folder).resolve() / "run-page.png")
+        browser.picture(f"{pages}/artifacts/artifact/{page['id']}", Path(folder).resolve() / "run-page.png")
         browser.picture(f"{pages}/runs", Path(folder).resolve() / "runs.png")
         browser.picture(f"{pages}/deployments", Path(folder).resolve() / "deployments.png")
