@@ -13,6 +13,7 @@ import json
 import sqlite3
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ UNITS = ("tick.timer", "churn", "ledger", "cron", "redis-server")
 
 def facts_of(lab: Lab) -> dict[str, Any]:
     """What each step of the last migration came to, from the engine's own journal."""
-    with sqlite3.connect(f"file:{lab.city}/.orchestrator/journal.sqlite?mode=ro", uri=True) as journal:
+    with closing(sqlite3.connect(f"file:{lab.city}/.orchestrator/journal.sqlite?mode=ro", uri=True)) as journal:
         last = journal.execute("SELECT max(rowid), migration FROM steps").fetchone()[1]
         rows = journal.execute("SELECT step, facts FROM steps WHERE migration = ? AND facts IS NOT NULL", (last,))
         return {step: json.loads(facts) for step, facts in rows}

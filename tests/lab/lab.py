@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shlex
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -81,7 +79,8 @@ class Lab:
         """Takes everything away that this lab's name stands for; the base root stays. Works on what is half up, too."""
         for folder in sorted((self.folder / "hosts").glob("*")):
             groups.end(self.name, folder.name)
-            _unmount(folder / "root")
+            with contextlib.suppress(LabError):
+                run(["umount", str(folder / "root")])
         self.networks.remove()
         groups.remove(self.name)
         if self.folder.exists():
@@ -198,14 +197,3 @@ def controller_binds() -> tuple[str, ...]:
     present = [path.resolve() for path in wanted if path.exists()]
     outside = [path for path in present if not any(path != other and path.is_relative_to(other) for other in present)]
     return tuple(dict.fromkeys(str(path) for path in outside if not path.is_relative_to("/usr/bin") and str(path) != "/usr"))
-
-
-def _unmount(root: Path) -> None:
-    """What was just ended there may hold it for a moment yet."""
-    until = time.monotonic() + 20
-    while os.path.ismount(root):
-        with contextlib.suppress(LabError):
-            run(["umount", str(root)])
-        if time.monotonic() > until:
-            return  # taking its folder away says that it is busy
-        time.sleep(0.1)
