@@ -72,7 +72,7 @@ def make_pool(client: SyncPrefectClient, zone: str) -> None:
 def deploy_one(flow: Flow[..., Any], zone: str, folder: Path, session: Session, *, every_morning: bool = False) -> str:
     """One deployment; its name."""
     from prefect.deployments.runner import DeploymentApplyError, RunnerDeployment
-    from prefect.exceptions import PrefectException
+    from prefect.exceptions import PrefectException, PrefectHTTPStatusError
     from prefect.schedules import Cron
     from prefect.types.entrypoint import EntrypointType
 
@@ -85,5 +85,7 @@ def deploy_one(flow: Flow[..., Any], zone: str, folder: Path, session: Session, 
     try:
         deployment.apply()
     except DeploymentApplyError as error:  # its own word for whatever the server or the way to it does
+        if isinstance(error.__cause__, PrefectHTTPStatusError):
+            raise error.__cause__ from error
         raise PrefectException(str(error)) from error
     return f"{flow.name}/{zone}"

@@ -109,7 +109,8 @@ def _outlive_the_server(engine: Engine) -> None:
 
     @event.listens_for(engine, "handle_error")
     def _say(failed: ExceptionContext) -> None:
-        cause = str(failed.original_exception).strip().splitlines()[0][:200]
+        words = str(failed.original_exception).strip() or type(failed.original_exception).__name__
+        cause = words.splitlines()[0][:200]
         if failed.is_pre_ping:
             return  # another connection is opened instead
         if failed.connection is None:
