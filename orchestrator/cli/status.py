@@ -134,6 +134,9 @@ def _engine(row: dict[str, Any]) -> str:
     engine = row["engine"]
     if engine["alive"]:
         return texts.text("status.engine_lives", holder=engine["holder"], seen=engine["heard_seconds_ago"])
+    if row["standing_by"]:
+        holders = ", ".join(standby["holder"] for standby in row["standing_by"])
+        return texts.text("status.engine_waits", holders=holders)
     return texts.text("status.engine_dead", command=f"`orchestrator resume {row['system']}`")
 
 

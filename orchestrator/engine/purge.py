@@ -24,7 +24,7 @@ from orchestrator.policy.records import BASELINE, BASELINE_CHANGE, GONE, LEFT, O
 from orchestrator.steps.base import Effect
 from orchestrator.texts import say
 
-OF_A_MIGRATION = (s.steps, s.processes, s.gates, s.tasks, s.measurements, s.copies, s.leases, s.findings, s.alarms, s.owed)
+OF_A_MIGRATION = (s.steps, s.processes, s.gates, s.tasks, s.measurements, s.copies, s.leases, s.standbys, s.findings, s.alarms, s.owed)
 OF_ONE = ("turn_back", "stay")
 """Flags that are one migration's: their names end in its id."""
 WORDS = {

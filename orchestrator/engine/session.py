@@ -63,6 +63,11 @@ class Session(Workspace):
         """With the account's identity, unless the embedded city simulates one."""
         return cls(settings or Settings(), actor or current_actor())
 
+    @property
+    def holder(self) -> str:
+        """How this process is named to those who ask who works on a migration."""
+        return f"{self.actor} {socket.gethostname()}:{os.getpid()}"
+
     # ------------------------------------------------------------ migrating
 
     def start(self, system: str) -> str:
@@ -288,7 +293,7 @@ class Session(Workspace):
         world = World(self.settings, self.system(row.system), self.sites)
         if denied := world.denied():
             raise Refused(say("engine.account_cannot", actor=str(self.actor), system=row.system), where=row.id, findings=denied)
-        lease = self.journal.acquire(row.id, holder=f"{self.actor} {socket.gethostname()}:{os.getpid()}")
+        lease = self.journal.acquire(row.id, holder=self.holder)
         try:
             context = self._context(lease, world, row.system, row.plan_digest, observer)
             if row.ending == Ending.NEEDS_A_PERSON:

@@ -13,9 +13,10 @@ from orchestrator.engine.cloud_servers import refuse_what_the_cloud_lacks
 from orchestrator.engine.observer import Observer, Report
 from orchestrator.engine.runner import Invoke, Outcome, directly
 from orchestrator.engine.session import ENDING_EXIT, Session
-from orchestrator.errors import Exit, OrchestratorError, Refused, Waiting
+from orchestrator.errors import Exit, LeaseHeld, OrchestratorError, Refused, Waiting
 from orchestrator.journal.notes import Notes
-from orchestrator.journal.standing import describe_finding, describe_owed
+from orchestrator.journal.standbys import Standby, standing_by
+from orchestrator.journal.standing import describe_finding, describe_owed, engine
 from orchestrator.journal.states import Ending
 
 POLL_SECONDS = 0.5
@@ -81,8 +82,9 @@ class Drive:
             outcome = self.run(ident, system)
             while self.wait and outcome.ending is None and not self.stop.is_set():
                 self.observer.waiting(system, outcome.waiting)
-                self._until_something_changed(ident)
-                outcome = self.run(ident, system)
+                with standing_by(self.session.journal, ident, self.session.holder) as standby:
+                    self._until_something_changed(ident, standby)
+                outcome = self._run_if_free(ident, system)
             self.codes[system] = self.report(ident, system, outcome)
         except OrchestratorError as error:
             self.observer.said(system, f"{error}")
@@ -132,11 +134,22 @@ class Drive:
             time.sleep(POLL_SECONDS)
         return self.session.start(system)
 
-    def _until_something_changed(self, ident: str) -> None:
+    def _run_if_free(self, migration: str, system: str) -> Outcome:
+        """One more run; where somebody else has taken the migration up meanwhile, it is that one who is waited for."""
+        try:
+            return self.run(migration, system)
+        except LeaseHeld as held:
+            return Outcome(None, waiting=str(held.what))
+
+    def _until_something_changed(self, ident: str, standby: Standby) -> None:
         """Returns when no gate or task is open any more, a turn back was asked for, or (for windows and holds) after five
-        seconds."""
+        seconds; not while somebody else works on it."""
         until = time.monotonic() + 5
         while not self.stop.is_set():
+            standby.renew()
+            if engine(self.session.journal, ident)["alive"]:
+                time.sleep(POLL_SECONDS)
+                continue
             if self.session.decided_meanwhile(ident):
                 return
             if not self.session.waits_for_people(ident) and time.monotonic() > until:

@@ -95,6 +95,18 @@ leases = Table(
     Column("expires", Float, nullable=False),
 )
 
+standbys = Table(  # who waits beside a migration without holding it; not on the chain
+    "standbys",
+    metadata,
+    Column("migration", String(120), ForeignKey("migrations.id"), primary_key=True),
+    Column("host", String(200), primary_key=True),
+    Column("pid", Integer, primary_key=True, autoincrement=False),
+    Column("started", BigInteger, nullable=False),
+    Column("boot", String(40), nullable=False),
+    Column("holder", String(200), nullable=False),
+    Column("expires", Float, nullable=False),
+)
+
 processes = Table(
     "processes",
     metadata,

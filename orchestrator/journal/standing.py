@@ -8,6 +8,7 @@ from typing import Any
 
 from orchestrator.journal.decisions import TARGET_LOST, Decisions
 from orchestrator.journal.notes import Notes
+from orchestrator.journal.standbys import who_stands_by
 from orchestrator.journal.states import Ending
 from orchestrator.journal.store import LEASE_SECONDS, Journal
 from orchestrator.texts import parameters, recalled, row_words
@@ -21,7 +22,8 @@ UNDER_WAY = ("running", "undoing", "waiting", "failed", "undo_failed")
 def describe(journal: Journal, migration: Any) -> dict[str, Any]:
     """``live``: where citizens' writes go, or went when it ended. ``followed_by``: a later migration of the system.
 
-    ``engine``: whether one works on it. ``next``: commands, the first one is the way on."""
+    ``engine``: whether one works on it. ``standing_by``: who waits there and goes on by itself once people have decided. ``next``:
+    commands, the first one is the way on."""
     notes = Notes(journal)
     steps = journal.steps(migration.id)
     current = next((s for s in reversed(_in_order(steps, migration)) if s.state in UNDER_WAY), None)
@@ -43,6 +45,7 @@ def describe(journal: Journal, migration: Any) -> dict[str, Any]:
         "since": current.started if current is not None else None,
         "error": _error(current.error) if current is not None else None,
         "engine": engine(journal, migration.id),
+        "standing_by": who_stands_by(journal, migration.id) if migration.state != "ended" else [],
         "turn_back": _said(flags["turn_back"]) if migration.state == "forward" else None,
         "stay": _said(flags["stay"]) if migration.state == "forward" else None,
         "waits_for": _waits(journal, migration, current) if migration.state != "ended" else [],
@@ -94,7 +97,7 @@ def _waits(journal: Journal, migration: Any, current: Any) -> list[dict[str, Any
 
 
 def _next(row: dict[str, Any]) -> list[str]:
-    """What to type. Nothing while an engine is at work and waits for nobody."""
+    """What to type. Nothing while an engine is at work, or stands by, and waits for nobody."""
     system = row["system"]
     if row["state"] == "ended":
         if row["owed"]:
@@ -111,7 +114,7 @@ def _next(row: dict[str, Any]) -> list[str]:
             commands.append(f"orchestrator task done {wait['number']} --evidence …")
         elif wait["kind"] == "target_lost":
             commands.append(f"orchestrator target-lost {system} --reason …")
-    if not row["engine"]["alive"]:
+    if not row["engine"]["alive"] and not row["standing_by"]:
         commands.append(f"orchestrator resume {system}")
     if row["ending"] == Ending.NEEDS_A_PERSON and row["state"] == "forward":
         commands.append(f"orchestrator rollback {system} --reason …")

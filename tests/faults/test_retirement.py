@@ -21,12 +21,13 @@ from orchestrator.embedded.people import OPERATOR, People
 from orchestrator.engine.session import Session
 from orchestrator.hosts.handed_in import look_here
 from orchestrator.journal.actors import simulated
+from orchestrator.journal.standing import describe
 from orchestrator.movers.vendor import outputs
 from orchestrator.movers.vendor.dialects import KINGBASE
 from orchestrator.movers.vendor.statements import count_statement, list_statement
 from orchestrator.settings import Settings
 from orchestrator.tools import programs
-from tests.faults.conftest import CHECKOUT, WEATHER, Story
+from tests.faults.conftest import CHECKOUT, WEATHER, Story, wait_until
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(900)]
 CLERK = simulated("archivist")
@@ -134,8 +135,15 @@ def test_before_acceptance_everything_stands_again(story: Story, city: City) -> 
 
 
 def test_accepted_it_is_kept_gone_out_of_the_count_and_its_room_is_free(story: Story, city: City) -> None:
+    engine = story.start("retire", WEATHER, "--direct", "--wait")
+    story.until_step("final_acceptance", "waiting")
+    wait_until("it stands by", lambda: describe(story.session.journal, story.row)["standing_by"], 30)
+    assert story.run("status", WEATHER, "--lang", "en") == 0
+    assert re.search(rf"an engine stands by: \S+ \S+:{engine.pid} waits", story.said()), story.said()
+    assert "waits for final acceptance of plan" in story.said()
+    assert "resume" not in story.said(8)
     story.accepting = True
-    assert story.run("retire", WEATHER, "--direct", "--wait") == 0, story.said()
+    assert engine.wait(400) == 0, story.said()
     assert (story.row.ending, story.row.live) == ("accepted", "nowhere")
     assert _answer(city) == 503
     reopened = story.session.journal.events(kind="task_reopened", migration=story.row.id)

@@ -14,6 +14,7 @@ from orchestrator.errors import Finding
 from orchestrator.journal.actors import Actor
 from orchestrator.journal.decisions import Decisions
 from orchestrator.journal.notes import Notes
+from orchestrator.journal.standbys import standing_by
 from orchestrator.journal.states import Ending, MigrationState, StepState
 from orchestrator.journal.store import Journal
 
@@ -68,6 +69,21 @@ def test_whether_an_engine_lives_is_asked_of_the_machine(told):
     assert told.row()["engine"]["alive"] is False
     assert "no engine works on it: `orchestrator resume portal` goes on" in told.says()
     assert told.row()["next"] == ["orchestrator resume portal"]
+
+
+def test_an_engine_that_waits_at_a_gate_is_named_with_the_decision_it_waits_for(told):
+    """It said "no engine works on it: `orchestrator resume`" while `migrate --wait` stood there."""
+    told.step("approve_cutover", StepState.RUNNING, StepState.WAITING)
+    Decisions(told.journal).open_gate(told.lease, "approve_cutover", "d" * 64)
+    told.journal.release(told.lease)
+    with standing_by(told.journal, told.ident, "os:li here:1"):
+        said = told.says()
+        assert "an engine stands by: os:li here:1 waits and goes on by itself" in said
+        assert "waits for approval of the cutover of plan dddddddddddd" in said
+        assert "orchestrator resume" not in said
+        assert "引擎在等待：os:li here:1" in told.says("zh")
+        assert told.row()["next"] == ["orchestrator approve portal --digest dddddddddddd"]
+    assert told.row()["next"][-1] == "orchestrator resume portal"
 
 
 def test_a_killed_engine_is_dead_although_nobody_gave_its_lease_back(told):
