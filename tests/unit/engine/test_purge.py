@@ -425,3 +425,27 @@ def test_a_word_is_its_word_in_whatever_case(city: City, capsys: CaptureFixture[
     found = purge(capsys, 0)
     assert [one["kind"] for one in found["others"] if one["system"] == OTHER] == ["step", "policy-override"]
     assert b"INSURANCE" not in city.everything()
+
+
+LANDING = """, landing: {name: rescue-7, address: 10.77.0.1, root: /srv/new/insurance, boot: [lxc-start, -n, veiled-box],
+       off: [/opt/veiled/off], readdress: [/etc/veiled.conf]}"""
+LANDED = ("rescue-7", "10.77.0.1", "/srv/new/insurance", "veiled-box", "/opt/veiled/off", "/etc/veiled.conf")
+
+
+def test_where_a_whole_server_was_to_land_goes_as_well(city: City, capsys: CaptureFixture[str]) -> None:
+    file = city.inventory / "human-resources.yaml"
+    host = "name: insurance-1, address: 127.20.1.31"
+    text = file.read_text("utf-8")
+    assert host in text
+    file.write_text(text.replace(host, host + LANDING), "utf-8")
+    lease = city.story.begin(OTHER, "hosting")
+    city.story.event(lease, "step", {"note": "beside veiled-box on rescue-7 (10.77.0.1), /srv/new/insurance, /opt/veiled/off"})
+    city.story.run(lease, "provision", facts={"provision": {"seen": ["/etc/veiled.conf"], "boot": {"10.77.0.1": "veiled-box"}}})
+    city.story.end(lease, Ending.ROLLED_BACK_BEFORE, why="rescue-7 不通")
+    log = city.state / "server.log"
+    log.write_text("lxc-start -n veiled-box")
+    assert all(word.encode() in city.everything() for word in LANDED), "it was there"
+    assert purge(capsys, 5)["left"] == [str(log)]
+    log.unlink()
+    assert not [word for word in LANDED if word.encode() in city.everything() + file.read_bytes()]
+    assert b"weather-1" in city.everything(), "others stay"
