@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from orchestrator.cloud.book import Book
-from orchestrator.cloud.servers import CloudServers
-from orchestrator.engine.cloud_chain import CloudChain
 from orchestrator.engine.session import Session
 from orchestrator.errors import Finding, Refused
-from orchestrator.runbooks import RUNBOOKS, runbook_for
 from orchestrator.texts import say
+
+if TYPE_CHECKING:  # most cities have nothing on the cloud yet: asking which systems do must not load every step and driver
+    from orchestrator.cloud.servers import CloudServers
+    from orchestrator.engine.cloud_chain import CloudChain
 
 
 def open_cloud(session: Session, system: str) -> tuple[CloudServers, CloudChain]:
     """The servers of a system and what the journal holds of them. Asks nothing of the cloud yet."""
+    from orchestrator.cloud.book import Book
+    from orchestrator.engine.cloud_chain import CloudChain
     from orchestrator.steps import provision
     from orchestrator.steps.world import World
 
@@ -33,14 +36,20 @@ def nobody_works_on_it(session: Session, system: str) -> None:
 
 def systems_with_servers(session: Session) -> list[str]:
     """Systems of the inventory whose servers were handed over and not taken back."""
+    rows = session.journal.migrations() if session.has_journal else []
+    if not rows:
+        return []
+    from orchestrator.engine.cloud_chain import CloudChain
+
     known = {system.id for system in session.inventory.systems}
-    asked = dict.fromkeys(row.system for row in session.journal.migrations() if row.system in known)
+    asked = dict.fromkeys(row.system for row in rows if row.system in known)
     return [system for system in asked if CloudChain(session.journal, system, actor="").handed_over()]
 
 
 def ask_for_wave(session: Session, systems: Sequence[str]) -> list[Finding]:
     """What all these systems together will need of the cloud against what it has: quotas and addresses are for the wave, and not
     for one system. Of those that move onto servers that are made, and whose sheets are filled in. Reads only."""
+    from orchestrator.runbooks import RUNBOOKS, runbook_for
     from orchestrator.steps import provision
     from orchestrator.steps.world import World
 
