@@ -19,6 +19,7 @@ from orchestrator.errors import StepFailed, ToolError, words_of
 from orchestrator.movers.contract import Facts, Hands, Part
 from orchestrator.movers.postgresql import (
     beginnings,
+    broken_keys,
     comparison,
     derived,
     dumps,
@@ -31,6 +32,7 @@ from orchestrator.movers.postgresql import (
     settings_kept,
 )
 from orchestrator.movers.postgresql import target as target_side
+from orchestrator.movers.postgresql.broken_keys import ValidKey
 from orchestrator.movers.postgresql.connections import Connection, scalar
 from orchestrator.movers.postgresql.dump_progress import DumpProgress
 from orchestrator.movers.postgresql.fingerprint import Change
@@ -78,10 +80,11 @@ def _back_up(part: Part, hands: Hands, line: Line) -> Facts:
         expected = comparison.checksums(source, names, part.role, snapshot)
         emptied = _emptied_since(holder, source, names)
         definitions = fingerprint.read(holder, names)
+        broken = broken_keys.look_at_keys(holder, names, part.role).broken_keys
         holder.execute("COMMIT")
         carried = _make_copy(part, source)
         with connect(part, "target", database=names.rehearsal) as copy:
-            _restore(part, hands, folder, source, copy)
+            _restore(part, hands, folder, source, copy, broken)
             derived.refresh_views(source, copy, names, Patience(say=hands.say, should_stop=hands.should_stop))
             _let_rehearse(part, source, copy, carried)
             restored = comparison.checksums(copy, names, part.role)
@@ -90,7 +93,7 @@ def _back_up(part: Part, hands: Hands, line: Line) -> Facts:
                 restored.pop(name, None)
             differ = comparison.differences(expected, restored)
             differ += generated.find_stale(source, names, part.role, comparison.tables_that_differ(expected, restored))
-            differ += [change.says for change in _changes(definitions, fingerprint.take(copy, names))]
+            differ += [change.says for change in _changes(definitions, fingerprint.take(copy, names), broken)]
     if emptied:
         hands.say(str(say("postgresql.emptied_meanwhile", name=part.name, tables=tuple(emptied))))
     if differ:
@@ -158,7 +161,7 @@ def _make_copy(part: Part, source: Connection) -> list[str]:
     return carried
 
 
-def _restore(part: Part, hands: Hands, folder: Path, source: Connection, copy: Connection) -> None:
+def _restore(part: Part, hands: Hands, folder: Path, source: Connection, copy: Connection, broken: list[ValidKey]) -> None:
     names = names_of(part)
 
     try:
@@ -168,9 +171,11 @@ def _restore(part: Part, hands: Hands, folder: Path, source: Connection, copy: C
             begun=lambda: beginnings.begin_like(source, copy, names),
             extended=lambda: functions.carry_altered_members(source, copy),
             between=lambda: functions.hold_functions(copy, names, functions.path_of(source, part.role), like=source),
+            without={key.oid for key in broken},
             asked=DumpProgress(source, copy, "restore", hands.progress),
         )  # fmt: skip
         functions.free_functions(copy, names)
+        broken_keys.set_unvalidated(copy, broken)
         foreign_keys.name_like(source, copy, names)
     except Stopped:
         raise
@@ -198,11 +203,12 @@ def _let_rehearse(part: Part, source: Connection, copy: Connection, carried: Col
     copy.execute(become.format(rehearsal, rehearsal, sql.Identifier(part.role)))
 
 
-def _changes(before: fingerprint.Fingerprint, after: fingerprint.Fingerprint) -> list[Change]:
+def _changes(before: fingerprint.Fingerprint, after: fingerprint.Fingerprint, broken: list[ValidKey]) -> list[Change]:
+    told = {thing for key in broken for thing in key.objects}  # preflight named them
     return [
         change
         for change in fingerprint.changes(before, after, restored=True)
-        if not _OF_THE_CLUSTER.match(change.object) and change.part not in _NOT_IN_A_DUMP
+        if not _OF_THE_CLUSTER.match(change.object) and change.part not in _NOT_IN_A_DUMP and change.object not in told
     ]
 
 

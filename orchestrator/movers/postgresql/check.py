@@ -14,6 +14,7 @@ import psycopg
 from orchestrator.errors import Finding, words_of
 from orchestrator.movers.contract import Hands, Moment, Part
 from orchestrator.movers.postgresql import (
+    broken_keys,
     capacity,
     drift,
     following,
@@ -67,6 +68,7 @@ def source_findings(part: Part, source: Connection, moment: Moment) -> list[Find
     if moment is not Moment.GATE:
         found += following.refusals(part, source)
         found += generated.findings(source, names_of(part), part.role) + large_rows.findings(source, names_of(part))
+        found += broken_keys.findings(source, names_of(part), part.role)
         server = capacity.read_server(source, names_of(part))
         for code, sentence, remedy in capacity.lock_shortages(server, "source", needed=capacity.locks_needed(server)):
             found.append(_finding(part, code, "error", sentence, remedy))

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from orchestrator.errors import Finding, StepFailed
 from orchestrator.movers.contract import Part
-from orchestrator.movers.postgresql import fingerprint, roles
+from orchestrator.movers.postgresql import clustered, fingerprint, roles
 from orchestrator.movers.postgresql.connections import Connection
 from orchestrator.movers.postgresql.fingerprint import Change
 from orchestrator.movers.postgresql.names import Names
@@ -51,7 +51,7 @@ def findings(part: Part, source: Connection, target: Connection) -> list[Finding
         then = fingerprint.kept(connection, names)
         if then is None:
             continue
-        for change in fingerprint.changes(then, now[side]):
+        for change in _changes(then, now[side]):
             explained.add(change.object)
             found.append(_finding(part, "changed", say("postgresql.changed_on", side=side_name(side), change=change.says)))
     for change in across(now["source"], now["target"]):
@@ -63,14 +63,20 @@ def findings(part: Part, source: Connection, target: Connection) -> list[Finding
 def changes_since_copy(connection: Connection, names: Names, role: str) -> list[Change]:
     """What was changed on one side; for the guard, which sees each side by itself. Nothing remembered: nothing changed."""
     then = fingerprint.kept(connection, names)
-    return fingerprint.changes(then, _take(names, role, connection)) if then is not None else []
+    return _changes(then, _take(names, role, connection)) if then is not None else []
 
 
 def across(source: fingerprint.Fingerprint, target: fingerprint.Fingerprint) -> list[Change]:
     """What the two sides do not share. Roles that only the target's cluster has are others'."""
     known = {role for thing, _ in source if (role := _role_of(thing))}
     of_ours = {key: value for key, value in target.items() if not (role := _role_of(key[0])) or role in known}
-    return [change for change in fingerprint.changes(source, of_ours, restored=True) if change.part != "version" or "collation" not in change.object]
+    differ = _changes(source, of_ours, restored=True)
+    return [change for change in differ if change.part != "version" or "collation" not in change.object]
+
+
+def _changes(before: fingerprint.Fingerprint, after: fingerprint.Fingerprint, *, restored: bool = False) -> list[Change]:
+    """Without the marks that are brought to the other side while it goes on."""
+    return [change for change in fingerprint.changes(before, after, restored=restored) if change.part != clustered.PART]
 
 
 def _role_of(thing: str) -> str | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import psycopg
@@ -17,6 +18,7 @@ from orchestrator.movers.postgresql.schema_copy import environment, restore_entr
 from orchestrator.tools import process, programs
 from orchestrator.tools.process import Register
 
+_FOREIGN_KEY = re.compile(r"\d+; \d+ (\d+) FK CONSTRAINT ")
 _NOT_LOGGED = "-c log_min_error_statement=panic -c log_statement=none -c log_min_duration_statement=-1"
 
 
@@ -49,11 +51,11 @@ def dump(
 def restore(
     folder: Path, target: str, names: Names, register: Register, *, server_version: int, path: Sequence[str],
     begun: Callable[[], object], extended: Callable[[], object], between: Callable[[], object],
-    asked: Callable[[], bool] | None = None, jobs: int = 2, limit: float = 6 * 3600,
+    without: Collection[int] = (), asked: Callable[[], bool] | None = None, jobs: int = 2, limit: float = 6 * 3600,
 ) -> None:  # fmt: skip
     """Restores a directory dump into an empty database, owners and rights as they were. ``begun``: called when schemas
     stand, and nothing in them; ``extended``: when extensions stand, and no table yet; ``between``: when tables and functions
-    stand, and no row or index yet. Materialized views stay unfilled. ``path`` as of ``restore_entries``, ``asked`` as for a
+    stand, and no row or index yet. Materialized views stay unfilled. ``without``: foreign keys that are left out, by their number on the source. ``path`` as of ``restore_entries``, ``asked`` as for a
     dump. Raises ToolError, or StepFailed with the object that could not be made."""
     env = environment(target, PGOPTIONS=_NOT_LOGGED)
     program = programs.find("pg_restore")
@@ -61,6 +63,7 @@ def restore(
     listing = folder.parent / f"{folder.name}.list"
     # a function inside a materialized view looks for its tables by its owner's search_path, and pg_restore has none
     schemas, extensions, rest = split_list(line for line in listed.stdout.splitlines() if " MATERIALIZED VIEW DATA " not in line)
+    rest = _without_keys(rest, without)
     # with data and post-data in one run several workers set a check of a domain that is NOT VALID before its rows are there
     command: list[str | Path]
     for section, entries, then in (
@@ -78,6 +81,18 @@ def restore(
         if then is not None:
             then()
     listing.unlink(missing_ok=True)
+
+
+def _without_keys(entries: list[str], keys: Collection[int]) -> list[str]:
+    """Without these foreign keys and their comments, which stand right behind them."""
+    left: list[str] = []
+    leaves = False
+    for line in entries:
+        key = _FOREIGN_KEY.match(line)
+        leaves = int(key.group(1)) in keys if key else leaves and " COMMENT " in line
+        if not leaves:
+            left.append(line)
+    return left
 
 
 def database_exists(connection: Connection, name: str) -> bool:

@@ -12,6 +12,7 @@ import psycopg
 from orchestrator.errors import Finding, Refused, StepFailed
 from orchestrator.movers.contract import Direction, Facts, Hands, Part
 from orchestrator.movers.postgresql import (
+    clustered,
     connections,
     derived,
     engine_limits,
@@ -205,8 +206,10 @@ def withdraw_source(source: Connection, names: Names, patience: Patience, *, loc
 
 
 def freshen(part: Part, hands: Hands, direction: Direction) -> None:
-    """Materialized views of the side that will open: a live application may have refreshed its own since the copy."""
+    """Materialized views of the side that will open, and by what its tables are clustered: a live application may have refreshed its
+    own since the copy, and clustered others."""
     with connect(part, direction.live) as live, connect(part, direction.other) as other:
+        clustered.carry_marks(live, other, names_of(part))
         derived.refresh_views(live, other, names_of(part), patience_of(hands))
 
 
@@ -237,6 +240,7 @@ def arm(part: Part, hands: Hands, marker: str) -> Facts:
                 remedy=say("postgresql.look_apply_worker"),
             )
         derived.refresh_views(source, target, names, patience_of(hands), live=True)
+        clustered.carry_marks(source, target, names)
     return {"lag_ms": round(lag * 1000, 1)}
 
 

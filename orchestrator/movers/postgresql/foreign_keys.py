@@ -13,6 +13,7 @@ import psycopg
 from psycopg import sql
 
 from orchestrator.errors import StepFailed
+from orchestrator.movers.postgresql.broken_keys import look_at_keys
 from orchestrator.movers.postgresql.connections import Connection
 from orchestrator.movers.postgresql.names import Names
 from orchestrator.movers.postgresql.relations import CARRIED, OF_EXTENSION
@@ -72,9 +73,11 @@ def read_keys(connection: Connection, names: Names) -> list[ForeignKey]:
     return [ForeignKey(*row) for row in connection.execute(_KEYS, {"ours": names.schema}).fetchall()]
 
 
-def lift_keys(source: Connection, target: Connection, names: Names) -> None:
-    """Off a copy that is to be filled; but those that are disabled on the source."""
+def lift_keys(source: Connection, target: Connection, names: Names, role: str) -> None:
+    """Off a copy that is to be filled; but those that are disabled on the source, or that its rows break: they could not be set
+    again."""
     kept = {key.place for key in read_keys(source, names) if key.is_disabled}
+    kept |= {key.place for key in look_at_keys(source, names, role).broken_keys}
     for key in read_keys(target, names):
         if key.place not in kept:
             table, name = sql.Identifier(key.schema, key.table), sql.Identifier(key.name)

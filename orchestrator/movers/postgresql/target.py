@@ -138,7 +138,7 @@ def fill(part: Part, hands: Hands, source: Connection, target: Connection) -> li
             between=lambda: functions.hold_functions(target, names, path, like=source),
         )  # fmt: skip
         row_checks.lift_unvalidated(target, names)
-        foreign_keys.lift_keys(source, target, names)
+        foreign_keys.lift_keys(source, target, names, part.role)
         records.remember(target, names, "made", [(READY, "copied")])
     database_row.copy_row(source, target)
     copy_settings(source, target, carried, part)

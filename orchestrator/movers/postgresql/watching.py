@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.movers.contract import Part
-from orchestrator.movers.postgresql import alone, fence, subscription
+from orchestrator.movers.postgresql import alone, clustered, fence, subscription
 from orchestrator.movers.postgresql.reach import connect, names_of
 from orchestrator.texts import Words, say
 
@@ -23,6 +23,7 @@ def find_alarms(part: Part, marker: str) -> dict[str, Words]:
             alarms[f"{name} lag"] = say("postgresql.behind", name=name, seconds=LAG_LIMIT_SECONDS)
         else:
             alone.keep_level(target, source, names)
+            clustered.carry_marks(target, source, names)
         retained = subscription.retained_bytes(target, names.back)
         if retained > SLOT_ALARM_BYTES:
             alarms[f"{name} slot"] = say("postgresql.slot_keeps", name=name, megabytes=retained >> 20)

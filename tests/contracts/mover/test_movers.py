@@ -149,6 +149,8 @@ def _there(story: Story, application: Application, after_copy: list[Act], in_tri
     assert mover.armed(part)
     _sequences_stand_where_they_stood(story)
     story.act("target", in_trial)
+    if in_trial:
+        assert not mover.find_alarms(part, f"watched {story.token}")
     _afterwards(story, "target")
     assert not story.check(Moment.GATE)
     application.rest()
