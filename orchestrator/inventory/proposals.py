@@ -13,6 +13,7 @@ from orchestrator.texts import Words, say
 NO_SYSTEM = "不是系统"
 """An answer under 类别: rows with this word (服务器, 交换机) are things of another kind, and no systems."""
 _NOT_BUILT = re.compile(r"^(?:拟建|待建|筹建|规划中?|计划建设|未建|尚未建设|立项|招标中?|采购中?)")
+_WORKED_ON = re.compile(r"升级|改造|改版|扩容|优化|整改|迁移|迭代|换代|更新|维护|维修|检修|适配|upgrad|refurbish|maintenance|rework")
 _THING = re.compile(
     r"(?:服务器|主机|虚拟机|物理机|交换机|路由器|防火墙|存储|磁盘阵列|网络设备|安全设备|硬件|设备|机柜|终端|打印机|中间件|操作系统|数据库实例|实例|负载均衡|链路|"
     r"server|switch|router|firewall|storage|host|vm|virtual machine|network gear)$"
@@ -39,6 +40,8 @@ def proposal(kind: str, raw: Any) -> tuple[str, Words]:
         if len(hints) == 1:
             value, word = next(iter(hints.items()))
             return choices()[kind][value][0], say("inventory.by_words", words=f"“{word}”")
+        if kind == "status" and not hints and (worked_on := _WORKED_ON.search(text)):  # 升级改造中
+            return choices()[kind]["in_use"][0], say("inventory.by_worked_on", word=f"“{worked_on.group()}”")
         return "", say("inventory.by_words", words=tuple(f"“{word}”" for word in hints.values())) if hints else ""
     said = text_of(raw)
     mended = said.translate(_SLIPS)

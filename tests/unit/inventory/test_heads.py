@@ -11,6 +11,7 @@ import pytest
 from orchestrator.inventory.answers import classified
 from orchestrator.inventory.cells import Unreadable
 from orchestrator.inventory.load import load
+from orchestrator.inventory.proposals import proposal
 from orchestrator.inventory.values import choices, read_value
 
 TODAY = dt.date(2017, 6, 30)
@@ -132,3 +133,19 @@ def test_what_a_cell_says_of_other_columns_is_taken_where_they_are_silent(tmp_pa
     assert (fees.vcpus, fees.memory_gb, fees.in_service_since) == (4.0, 8.0, "2015")
     assert dams.memory_gb == 16.0
     assert reading.places[fees.id]["memory_gb"].endswith("I2") or reading.places[fees.id]["memory_gb"].endswith("J2")
+
+
+@pytest.mark.parametrize(
+    ("wording", "proposed"),
+    [
+        *dict.fromkeys(["升级改造中", "正在改版", "扩容中", "待升级", "信创适配中", "整改", "拟升级改造", "under maintenance"], "已建").items(),
+        *dict.fromkeys(["停用,待升级"], "停用").items(),
+        *dict.fromkeys(["拟建(升级版)"], "在建").items(),
+        ("闲置", ""),
+    ],
+)
+def test_what_is_worked_on_is_proposed_as_in_use_and_never_read_so(wording: str, proposed: str) -> None:
+    said, evidence = proposal("status", wording)
+    assert (said, bool(evidence)) == (proposed, bool(proposed))
+    with pytest.raises(Unreadable):
+        read_value("status", wording, today=TODAY)

@@ -99,7 +99,7 @@ def test_what_a_departments_name_lets_suppose(name: str, proposed: str) -> None:
 def test_a_word_is_asked_about_once_for_all_forms() -> None:
     rows = "".join(f"{n},市水务局,市直,政府,系统{n},应用系统,否,拟建\n" for n in range(1, 8))
     path = form("a.csv", f"{FULL}\n{rows}8,市水务局,市直,政府,系统8,应用系统,否,升级改造中\n")
-    assert asked(read(path)) == [("wording", "拟建", "在建"), ("wording", "升级改造中", "")]
+    assert asked(read(path)) == [("wording", "拟建", "在建"), ("wording", "升级改造中", "已建")]
     answer(path, {"升级改造中": "已建"})
     assert read(path).questions == ()
     assert {system.status for system in read(path).all_systems()} == {"under_construction", "in_use"}
