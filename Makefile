@@ -51,7 +51,7 @@ test-openstack: setup lab-programs ## the module, the engine and a real OpenStac
 	@$(VENV)/bin/python -m pytest tests/openstack -m openstack --ignore tests/openstack/test_journey.py -n $(LAB_WORKERS) --dist loadfile -rs $(ARGS)
 
 test-openstack-long: setup lab-programs ## ten kills each of an apply and a destroy; a system moved to servers that boot there and back (emulated: most of an hour)
-	@OPENSTACK_LAB_MOMENTS=10 $(VENV)/bin/python -m pytest tests/openstack/test_making.py tests/openstack/test_journey.py -k 'kills or test_journey' $(ARGS)
+	@OPENSTACK_LAB_MOMENTS=10 $(VENV)/bin/python -m pytest tests/openstack/test_making.py tests/openstack/test_journey.py -m openstack -k 'kills or test_journey' -rs $(ARGS)
 
 test-openstack-short: setup lab-programs ## the part of it with the fake compute driver, that every change must pass
 	@$(VENV)/bin/python -m pytest tests/openstack -m 'openstack and not long' -rs $(ARGS)

@@ -79,13 +79,13 @@ def kept(system: str) -> int:
 def release(system: str, volumes: tuple[str, ...], reason: str) -> int:
     """Delete kept volumes for good: nobody needs what lies on them any more."""
     from orchestrator.cli.settings import open_session
-    from orchestrator.engine.cloud_servers import nobody_works_on_it, open_cloud
+    from orchestrator.engine.cloud_servers import open_cloud, work_alone
 
     session = open_session()
-    nobody_works_on_it(session, system)
-    servers, _ = open_cloud(session, system)
-    for volume in servers.release(volumes, f"{reason} ({session.actor})"):
-        click.echo(safe(text("cli.volume_deleted", id=volume.id, name=volume.name)))
+    with work_alone(session, system):
+        servers, _ = open_cloud(session, system)
+        for volume in servers.release(volumes, f"{reason} ({session.actor})"):
+            click.echo(safe(text("cli.volume_deleted", id=volume.id, name=volume.name)))
     return int(Exit.DONE)
 
 
@@ -94,11 +94,11 @@ def release(system: str, volumes: tuple[str, ...], reason: str) -> int:
 def adopt(system: str) -> int:
     """Take up again, as they are, servers that were handed over and whose Terraform state is lost with all its copies."""
     from orchestrator.cli.settings import open_session
-    from orchestrator.engine.cloud_servers import nobody_works_on_it, open_cloud
+    from orchestrator.engine.cloud_servers import open_cloud, work_alone
 
     session = open_session()
-    nobody_works_on_it(session, system)
-    servers, _ = open_cloud(session, system)
-    for address in servers.adopt():
-        click.echo(safe(address))
+    with work_alone(session, system):
+        servers, _ = open_cloud(session, system)
+        for address in servers.adopt():
+            click.echo(safe(address))
     return int(Exit.DONE)

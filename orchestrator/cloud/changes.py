@@ -184,6 +184,17 @@ def run_of(values: object) -> str:
     return read_mark(str(values.get("description") or ""), "run")
 
 
+def system_of(values: object) -> str:
+    """The mark of the system that a resource was made for; empty: it bears none."""
+    if not isinstance(values, Mapping):
+        return ""
+    for holder, name in (("metadata", "system"), ("input", "system_id")):
+        marks = values.get(holder)
+        if isinstance(marks, Mapping) and marks.get(name):
+            return str(marks[name])
+    return read_mark(str(values.get("description") or ""), "system")
+
+
 def read_mark(text: str, name: str) -> str:
     """``citizen-portal`` of ``等保 3 system:citizen-portal run:…``; empty when the text bears no such mark."""
     for word in text.split():

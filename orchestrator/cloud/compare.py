@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from orchestrator.cloud.kinds import Kind
-from orchestrator.cloud.listing import REMOVAL_ORDER, Thing
+from orchestrator.cloud.listing import REMOVAL_ORDER, ServerDeeds, Thing
 from orchestrator.cloud.stand import Position, Stand
 from orchestrator.errors import Finding
 from orchestrator.texts import Words, say
@@ -82,12 +82,22 @@ def _note(thing: Thing, position: Position, said: Words) -> Finding:
     )
 
 
-def describe_missing(things: Iterable[Thing], wanted: Iterable[str], position: Position) -> list[Finding]:
-    """Servers that the journal says were handed over and that the cloud does not have, or has in error, with the cloud's own reason."""
-    servers = {thing.name: thing for thing in things if thing.kind is Kind.SERVER}
+def describe_missing(
+    things: Iterable[Thing], wanted: Iterable[str], position: Position, known: Mapping[str, str] | None = None
+) -> list[Finding]:
+    """Servers that the journal says were handed over and that the cloud does not have, or has in error, with the cloud's own reason.
+
+    ``known``: name → id of those that the state holds; one that somebody renamed is not gone, and a stranger of its name is not it.
+    """
+    servers = [thing for thing in things if thing.kind is Kind.SERVER]
+    by_id, by_name = {thing.id: thing for thing in servers}, {thing.name: thing for thing in servers}
     findings = []
     for name in sorted(wanted):
-        thing = servers.get(name)
+        ident = (known or {}).get(name)
+        thing = by_id.get(ident) if ident else by_name.get(name)
+        if thing is not None and thing.name != name:
+            said = say("cloud.server_renamed", name=name, id=thing.id, now=thing.name)
+            findings.append(Finding("server-renamed", "warning", said, say("cloud.set_back_cloud"), system=position.system))
         if thing is None:
             remedy = say("cloud.find_who_deleted")
             findings.append(Finding("server-gone", "error", say("cloud.server_gone", name=name), remedy, system=position.system))
@@ -103,4 +113,15 @@ def describe_missing(things: Iterable[Thing], wanted: Iterable[str], position: P
                     system=position.system,
                 )
             )
+    return findings
+
+
+def describe_rebuilt(deeds: ServerDeeds, known: Mapping[str, str], position: Position) -> list[Finding]:
+    """Servers that were made anew under their own ids: to Terraform, which compares ids, nothing happened. ``known``: name → id of
+    those that the cloud has."""
+    findings = []
+    for name, ident in sorted(known.items()):
+        for when in deeds.rebuilt_at(ident):
+            said = say("cloud.server_rebuilt", name=name, id=ident, when=when)
+            findings.append(Finding("server-rebuilt", "warning", said, say("cloud.find_who_rebuilt"), system=position.system))
     return findings

@@ -22,8 +22,8 @@ BOOT_SECONDS = 600.0
 class Console(Protocol):
     """A cloud that shows what a server writes on its console. Reading changes nothing."""
 
-    def console_of(self, server: str) -> str:
-        """What the server of this name wrote so far. Raises ToolError when the cloud does not show it."""
+    def console_of(self, server: Server) -> str:
+        """What this server wrote so far; not a stranger's of the same name. Raises ToolError when the cloud does not show it."""
 
 
 def read_host_keys(console: str) -> list[tuple[str, str]]:
@@ -53,7 +53,7 @@ def pin_host_keys(
     """
     deadline = time.monotonic() + seconds
     for server in servers:
-        keys = read_host_keys(console.console_of(server.name))
+        keys = read_host_keys(console.console_of(server))
         while not keys and not remembered(known_hosts, server.address, server.ssh_port):
             if time.monotonic() > deadline:
                 raise NeedsPerson(
@@ -61,7 +61,7 @@ def pin_host_keys(
                     remedy=texts.say("cloud.compare_console_key"),
                 )  # fmt: skip
             time.sleep(2.0)
-            keys = read_host_keys(console.console_of(server.name))
+            keys = read_host_keys(console.console_of(server))
         _compare(server, keys, known_hosts, say)
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from orchestrator.cloud.kinds import Kind
 from orchestrator.cloud.questions import CloudOffer
@@ -57,6 +57,15 @@ class CloudListing(Protocol):
     def list_things(self, system: str, names: frozenset[str]) -> list[Thing]: ...
     def remove(self, thing: Thing) -> None: ...
     def place(self) -> str: ...
+
+
+@runtime_checkable
+class ServerDeeds(Protocol):
+    """A cloud that remembers what was done to a server. Asking changes nothing."""
+
+    def rebuilt_at(self, ident: str) -> list[str]:
+        """When a server was made anew under its own id, which no run of ours ever does: moments as the cloud writes them.
+        Raises ToolError when the cloud does not answer, or has no such server."""
 
 
 class ProgramListing:

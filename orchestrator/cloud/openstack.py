@@ -16,6 +16,7 @@ from orchestrator.cloud.listing import Thing
 from orchestrator.errors import ToolError
 from orchestrator.texts import Words, say
 from orchestrator.tools.openstack_api import api_errors, connect
+from orchestrator.tools.terraform import Server
 
 GONE_SECONDS = 300.0
 
@@ -86,12 +87,21 @@ class OpenStackListing:
             if group.name == system:
                 yield Thing(Kind.PLACEMENT, group.id, group.name, used_by=tuple(group.member_ids or ()))
 
-    def console_of(self, server: str) -> str:
-        """See ``cloud.host_keys.Console``."""
-        with api_errors(say("cloud.read_console", server=server)):
-            found = self.connection.compute.find_server(server, ignore_missing=False)
+    def console_of(self, server: Server) -> str:
+        """See ``cloud.host_keys.Console``. Names are not unique on a cloud: of several the one at the address that was given."""
+        with api_errors(say("cloud.read_console", server=server.name)):
+            named = [each for each in self.connection.compute.servers(details=True, name=server.name) if each.name == server.name]
+            found = next((each for each in named if server.address in _address_of(each).split(", ")), None)
+            if found is None:
+                raise ToolError(say("cloud.server_gone", name=server.name), where=server.address, remedy=say("cloud.look_then_resume"))
             answer = self.connection.compute.get_server_console_output(found) or {}
             return str(answer.get("output") or "")
+
+    def rebuilt_at(self, ident: str) -> list[str]:
+        """See ``cloud.listing.ServerDeeds``."""
+        with api_errors(say("cloud.ask_deeds", id=ident)):
+            deeds = self.connection.compute.server_actions(ident)
+            return sorted(str(deed.start_time) for deed in deeds if deed.action == "rebuild")
 
     def place(self) -> str:
         """Project and region. Asks nothing beyond the login."""

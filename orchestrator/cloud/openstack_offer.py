@@ -15,6 +15,8 @@ from orchestrator.texts import Words, say
 from orchestrator.tools.openstack_api import api_errors, connect
 
 T = TypeVar("T")
+LOOKING_ONLY = frozenset({"reader", "auditor", "observer"})
+"""Roles with which an account sees everything, so that no question is forbidden to it, and makes nothing."""
 
 
 class OpenStackOffer:
@@ -48,6 +50,9 @@ class OpenStackOffer:
                 return otherwise
 
         cloud = self.connection
+        roles = {str(name).lower() for name in cloud.session.auth.get_access(cloud.session).role_names}
+        if roles and roles <= LOOKING_ONLY:
+            rights.append(say("cloud.only_looks", roles=tuple(sorted(roles))))
         return Answers(
             flavours=tuple(asked(say("cloud.list_flavours"), self.flavours, [])),
             images=tuple(asked(say("cloud.list_images"), lambda: [_image(item) for item in cloud.image.images()], [])),

@@ -14,11 +14,11 @@ from typing import Any
 
 from orchestrator.cloud.adopt import find_imports
 from orchestrator.cloud.book import Book, KeptVolume
-from orchestrator.cloud.changes import read_changes
-from orchestrator.cloud.compare import Comparison, compare, describe_missing
+from orchestrator.cloud.changes import read_changes, system_of
+from orchestrator.cloud.compare import Comparison, compare, describe_missing, describe_rebuilt
 from orchestrator.cloud.judge import judge
 from orchestrator.cloud.kinds import FILE, Kind, Kinds, read_kinds
-from orchestrator.cloud.listing import CloudListing, Thing
+from orchestrator.cloud.listing import CloudListing, ServerDeeds, Thing
 from orchestrator.cloud.openings import judge_openings, observe_openings, read_opening
 from orchestrator.cloud.patience import ask_again_while_busy
 from orchestrator.cloud.questions import CloudOffer, Demand, choose_flavours
@@ -30,6 +30,9 @@ from orchestrator.tools.terraform import KnownResource, Server, SystemTerraform,
 from orchestrator.tools.terraform_module import read_providers, variables_of
 
 Say = Callable[[str], None]
+LOOK_SECONDS = 5.0
+"""How long a look waits for a run that works on the same servers."""
+SHOWN_OTHERS = 3
 PATIENCE = 20
 """How often Terraform's provider asks again, once a cloud has said that it has too much to do."""
 
@@ -62,11 +65,11 @@ class CloudServers:
         Raises Refused (the plan would lose something, or the cloud has what is not known to be ours), ToolError, Stopped. A cloud
         that has too much to do for now is asked again, three times.
         """
-        return ask_again_while_busy(self._make, self.say, self._become_patient)
+        with self.terraform.alone():
+            return ask_again_while_busy(self._make, self.say, self._become_patient)
 
     def _become_patient(self, seconds: float) -> None:
-        """From now on Terraform waits as a busy cloud wishes. It then asks a second time for what may have been done the first time:
-        so what it made twice is looked for after such an apply."""
+        """From now on Terraform waits as a busy cloud wishes, and asks again for what may have been done the first time."""
         self._patience = PATIENCE
         self.terraform.pause(seconds)
 
@@ -90,8 +93,8 @@ class CloudServers:
         plan = self.plan(position, run)
         if plan.changes or plan.blocked:
             made = self._apply(plan, position, run)
-            if self._patience:
-                self._remove(self.compare(Position(self.system, position.stand, position.unfinished | {run})).leftovers)
+            if position.stand is Stand.NOTHING:
+                self._look_for_doubles(position, run)
         else:
             self.check(plan)
             self.terraform.discard(plan)
@@ -119,6 +122,15 @@ class CloudServers:
                 raise self._explain(again) from again
         self.applies += 1
         return made
+
+    def _look_for_doubles(self, position: Position, run: str) -> None:
+        """Nothing is handed over that is there twice. A question whose answer was lost is asked again, and makes a second one: by this
+        run's mark it is taken away. Another engine that began beside this one, with a journal of its own, saw nothing of ours
+        either: what it made is named. Raises Refused."""
+        comparison = self.compare(Position(self.system, position.stand, position.unfinished | {run}))
+        self._remove(comparison.leftovers)
+        if comparison.refusals:
+            raise Refused(say("cloud.doubled", system=self.system), findings=comparison.refusals, where=self.system)
 
     def _find_belated(self, position: Position) -> Sequence[Thing]:
         """What runs before this one left. Empty where the cloud does not answer: what it said before is what matters then."""
@@ -216,35 +228,43 @@ class CloudServers:
             )
 
     def find_state(self, position: Position) -> None:
-        """A lost or cut-off state is put back from its newest copy, and that is said. Raises NeedsPerson where there is none to put back."""
-        if self.terraform.has_state:
-            return
-        copy = self.terraform.restore_copy()
-        if copy is not None:
-            self.say(str(say("cloud.state_restored", name=copy.name)))
-        elif position.stand is not Stand.NOTHING:
+        """A lost, cut-off or old state is put back from its newest copy, and that is said. Raises NeedsPerson where there is none to put back."""
+        if not self._put_state_back() and position.stand is not Stand.NOTHING:
             raise NeedsPerson(
                 say("cloud.state_lost"),
                 where=str(self.terraform.folder),
                 remedy=say("cloud.adopt_again", system=self.system),
             )
 
-    def adopt(self) -> list[str]:
-        """Servers that were handed over, whose state is lost, taken up again as they are. Returns the adopted addresses.
+    def _put_state_back(self) -> bool:
+        """Whether there is a state now that is the last that was written."""
+        if self.terraform.has_state and not self.terraform.is_behind:
+            return True
+        copy = self.terraform.restore_copy()
+        if copy is not None:
+            self.say(str(say("cloud.state_restored", name=copy.name)))
+        return copy is not None
 
-        Nothing is made but records in the state. Raises Refused where the state is not lost or a resource has no match on the
+    def adopt(self) -> list[str]:
+        """Servers that were handed over, whose state is lost or lacks some of it, taken up again as they are. Returns the adopted addresses.
+
+        Nothing is made but records in the state. Raises Refused where the state lacks nothing or a resource has no match on the
         cloud; NeedsPerson when it did not end in a plan without changes.
         """
+        with self.terraform.alone():
+            return self._adopt()
+
+    def _adopt(self) -> list[str]:
         position = self.book.position()
         self._look_where_we_are(position)
-        if self.terraform.resources():
-            raise Refused(say("cloud.state_known", system=self.system), where=self.system, remedy=say("cloud.nothing_to_adopt"))
         if position.stand is Stand.NOTHING:
             raise Refused(say("cloud.none_handed", system=self.system), where=self.system, remedy=say("cloud.migrate_makes"))
         plan = self.plan(position)
         self.terraform.discard(plan)
-        left = self._left_alone()
+        left = self._left_alone() | self._known_ids()
         imports = find_imports(plan.shown, [thing for thing in self.list_things() if thing.id not in left], self.kinds, self.system)
+        if not imports and self.terraform.resources():
+            raise Refused(say("cloud.state_known", system=self.system), where=self.system, remedy=say("cloud.nothing_to_adopt"))
         adopting = self.terraform.plan(self._all_inputs(position, ""), imports=imports)
         self._adopting = frozenset(imports.values())
         self.terraform.apply(adopting)
@@ -258,7 +278,12 @@ class CloudServers:
         return sorted(imports)
 
     def look(self, expected: Sequence[str]) -> list[Finding]:
-        """What was changed outside since the servers were handed over, and what the cloud says of them. Changes nothing."""
+        """What was changed outside since the servers were handed over, and what the cloud says of them. Changes nothing. Raises
+        Refused while a run works on them: what it is just changing is no news."""
+        with self.terraform.alone(LOOK_SECONDS):
+            return self._look(expected)
+
+    def _look(self, expected: Sequence[str]) -> list[Finding]:
         position = self.book.position()
         self._look_where_we_are(position)
         try:
@@ -271,13 +296,21 @@ class CloudServers:
             planned = [*judgement.refusals, *judgement.notes]
         things = self.list_things()
         comparison = self.compare(position, things)
-        missing = describe_missing(things, expected, position) if self.kinds.listing != "none" else []
+        servers = self._known_servers()
+        missing = describe_missing(things, expected, position, servers) if self.kinds.listing != "none" else []
         planned = [finding for finding in planned if finding not in missing]
-        return [*missing, *planned, *comparison.refusals, *comparison.notes, *self.observe_openings()]
+        there = {thing.id for thing in things}
+        standing = {name: ident for name, ident in servers.items() if ident in there}
+        rebuilt = describe_rebuilt(self.listing, standing, position) if isinstance(self.listing, ServerDeeds) else []
+        return [*missing, *rebuilt, *planned, *comparison.refusals, *comparison.notes, *self.observe_openings()]
+
+    def _known_servers(self) -> dict[str, str]:
+        """Name → the cloud's id, of the servers that the state holds."""
+        return {known.index: _cloud_id(known) for known in self._known() if self._kind(known) is Kind.SERVER}
 
     def observe_openings(self) -> list[Finding]:
         """What is reached on the servers from here and should not be, or the other way round; of a module without rules nothing."""
-        rules = [read_opening(known.values) for known in self.terraform.known() if self._kind(known) is Kind.RULE]
+        rules = [read_opening(known.values) for known in self._known() if self._kind(known) is Kind.RULE]
         openings = [opening for opening in rules if opening is not None]
         if not openings:
             return []
@@ -306,10 +339,20 @@ class CloudServers:
         return self.not_ours | {volume.id for volume in self.book.kept()}
 
     def _known_ids(self) -> frozenset[str]:
-        """What the state holds, as the cloud calls it: of Terraform's own records of a server, the server's name."""
-        return frozenset(
-            resource.index if resource.resource_type == "terraform_data" else resource.ident for resource in self.terraform.known()
-        )
+        """What the state holds, as the cloud calls it."""
+        return frozenset(_cloud_id(resource) for resource in self._known())
+
+    def _known(self) -> tuple[KnownResource, ...]:
+        """What the state holds. Raises Refused where it is another system's, put here by mistake: a plan by it, or a destroy, would take
+        that one's servers away."""
+        known = self.terraform.known()
+        others = {f"{resource.address}: {owner}": None for resource in known if (owner := system_of(resource.values)) not in ("", self.system)}
+        if others:
+            raise Refused(
+                say("cloud.state_of_another", system=self.system, others=tuple(others)[:SHOWN_OTHERS]),
+                where=str(self.terraform.folder), remedy=say("cloud.put_own_state"),
+            )  # fmt: skip
+        return known
 
     def list_things(self) -> list[Thing]:
         """Everything on the cloud that bears this system's mark or one of its servers' names."""
@@ -355,7 +398,8 @@ class CloudServers:
     def take_back(self, *, expected: Sequence[str], keep_volumes: bool) -> None:
         """Destroy the servers; see ``_take_back``. A cloud that has too much to do for now is asked again, three times."""
         deed = partial(self._take_back, expected=expected, keep_volumes=keep_volumes)
-        ask_again_while_busy(deed, self.say, self._become_patient)
+        with self.terraform.alone():
+            ask_again_while_busy(deed, self.say, self._become_patient)
 
     def _take_back(self, *, expected: Sequence[str], keep_volumes: bool) -> None:
         """Destroy the servers. ``expected``: names of those that the journal says were handed over.
@@ -365,15 +409,12 @@ class CloudServers:
         them away ourselves; NeedsPerson when something of ours is left.
         """
         position = self.book.position()
-        if not self.terraform.has_state:
-            copy = self.terraform.restore_copy()
-            if copy is not None:
-                self.say(str(say("cloud.state_restored", name=copy.name)))
+        self._put_state_back()
         self._look_where_we_are(position)
         things = self.list_things()
         self._look_for_locks(things)
         self._look_for_neighbours(things)
-        known = self.terraform.known()
+        known = self._known()
         if keep_volumes:
             self._look_for_unknown(known)
         if not known:
@@ -388,13 +429,25 @@ class CloudServers:
         self.book.take_away(expected)
         self._take_leftovers(position, things if known else None)  # a port that no state knows keeps its security group: Terraform would wait for it, and fail
         self.terraform.forget(list(dict.fromkeys(resource.address for resource in volumes)))  # one that is deposed has the same
-        self.terraform.destroy(self._inputs_to_destroy())
+        self._destroy(Position(self.system, Stand.NOTHING, position.unfinished))
         self._look_again(position)
         if keep_volumes:
             if disks:
                 self.say(str(say("cloud.kept_until", name=tuple(disk.name for disk in disks))))
         else:
             self._release(self._half_taken_back())
+
+    def _destroy(self, position: Position) -> None:
+        """Once more, where it failed on what a killed run had asked for and a busy cloud made only after we had looked: its port, say,
+        holds the security group."""
+        try:
+            self.terraform.destroy(self._inputs_to_destroy())
+        except ToolError as error:
+            belated = () if isinstance(error, Stopped) else self._find_belated(position)
+            if not belated:
+                raise
+            self._remove(belated)
+            self.terraform.destroy(self._inputs_to_destroy())
 
     def _kind(self, resource: KnownResource) -> Kind:
         return self.kinds.kind_of(resource.resource_type, resource.name)
@@ -476,3 +529,8 @@ class CloudServers:
         for disk in disks:
             self.listing.remove(Thing(Kind.VOLUME, disk.id, disk.name, self.system))
             self.book.release(disk, "it was never handed over")
+
+
+def _cloud_id(resource: KnownResource) -> str:
+    """Of Terraform's own record of a server: the server's name."""
+    return resource.index if resource.resource_type == "terraform_data" else resource.ident

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from orchestrator.engine.session import Session
@@ -27,11 +28,13 @@ def open_cloud(session: Session, system: str) -> tuple[CloudServers, CloudChain]
     return servers, chain
 
 
-def nobody_works_on_it(session: Session, system: str) -> None:
-    """Raises Refused while a migration of the system is open: its own run may change the same servers."""
+@contextmanager
+def work_alone(session: Session, system: str) -> Iterator[None]:
+    """While a person's command changes a system's servers, no run of its migration does. One that waits for people, in its trial run
+    say, is no obstacle: it is there that a state is lost. Raises LeaseHeld while a run is at work."""
     row = session.journal.open_migration(system)
-    if row is not None and row.ending is None:
-        raise Refused(say("engine.under_way", migration=row.id), where=system, remedy=say("engine.try_when_it_waits"))
+    with session.hold(row.id) if row is not None else nullcontext():
+        yield
 
 
 def systems_with_servers(session: Session) -> list[str]:

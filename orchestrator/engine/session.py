@@ -293,15 +293,23 @@ class Session(Workspace):
         world = World(self.settings, self.system(row.system), self.sites)
         if denied := world.denied():
             raise Refused(say("engine.account_cannot", actor=str(self.actor), system=row.system), where=row.id, findings=denied)
-        lease = self.journal.acquire(row.id, holder=self.holder)
         try:
-            context = self._context(lease, world, row.system, row.plan_digest, observer)
-            if row.ending == Ending.NEEDS_A_PERSON:
-                self.journal.clear_needs_person(lease, actor=str(self.actor))
-            with self._renewed(lease) as lost:
+            with self.hold(row.id) as (lease, lost):
+                context = self._context(lease, world, row.system, row.plan_digest, observer)
+                if row.ending == Ending.NEEDS_A_PERSON:
+                    self.journal.clear_needs_person(lease, actor=str(self.actor))
                 yield Runner(self.journal, lease, context, observer, invoke=invoke or directly, stopping=stopping or never, lost=lost)
         finally:
             world.close()
+
+    @contextmanager
+    def hold(self, migration: str) -> Iterator[tuple[Lease, Callable[[], bool]]]:
+        """A migration's lease, and what says whether it is lost. Raises LeaseHeld while somebody else has it."""
+        lease = self.journal.acquire(migration, holder=self.holder)
+        try:
+            with self._renewed(lease) as lost:
+                yield lease, lost
+        finally:
             self.journal.release(lease)
 
     @contextmanager

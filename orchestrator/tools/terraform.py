@@ -6,15 +6,18 @@ and the plan file is removed once it was applied or discarded.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
+import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from python_terraform import IsFlagged
 
@@ -33,6 +36,8 @@ VARIABLE = re.compile(r"[a-z][a-z0-9_]{0,62}")
 PLAN_SECONDS = 180.0
 STOP_SECONDS = 300.0
 """How long an apply that is asked to stop may go on until what it began on the cloud is in its state."""
+ALONE_SECONDS = 60.0
+"""How long somebody else who works in the same folder is waited for."""
 PROTECTED = "Instance cannot be destroyed"
 """What Terraform says when a plan would destroy what the module protects."""
 
@@ -119,7 +124,32 @@ class SystemTerraform:
         self.reported: list[str] = []
         """Errors of the last plan, one entry each, as Terraform said them."""
         self._cancelled = cancelled
+        self._is_alone = False
         self._handlers = {"on_event": on_event, "register": register, "cancelled": cancelled}
+
+    @contextmanager
+    def alone(self, seconds: float = ALONE_SECONDS) -> Iterator[None]:
+        """Nobody else works on this system's servers from this folder meanwhile, whatever journal he writes. Within it, again is fine.
+
+        Terraform's own lock lasts for one command: between a listing and the apply that follows from it another run could make
+        what this one then takes for a leftover. Ends with its process, however that ends. Raises Refused when somebody else works
+        there and has not ended within so many seconds; Stopped.
+        """
+        if self._is_alone:
+            yield
+            return
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with os.fdopen(os.open(self.folder / "alone.lock", os.O_WRONLY | os.O_CREAT, 0o600), "w") as lock:
+            until = time.monotonic() + seconds
+            while not _is_locked(lock):
+                if time.monotonic() > until:
+                    raise Refused(say("tools.worked_on", system=self.system_id), where=str(self.folder), remedy=say("tools.wait_for_other"))
+                self.pause(0.2)
+            self._is_alone = True
+            try:
+                yield
+            finally:
+                self._is_alone = False
 
     def plan(self, variables: Mapping[str, object], *, imports: Mapping[str, str] | None = None) -> TerraformPlan:
         """Plan to a file. ``variables`` are the module's inputs (``system_id`` is added). Changes nothing on the cloud.
@@ -214,12 +244,17 @@ class SystemTerraform:
         """Whether there is a state that can be read as one."""
         return state_serial(self._state()) is not None
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether the state is an old one, put where the last one was: it does not know what was made since."""
+        return self._copies.is_ahead(self._state())
+
     def keep_copy(self) -> None:
         """A copy of the state, beside the folder of all systems: whoever loses the one has the other."""
         self._copies.keep(self._state())
 
     def restore_copy(self) -> Path | None:
-        """Put the newest kept copy in the place of a state that is lost or cannot be read. None when there is no copy.
+        """Put the newest kept copy in the place of a state that is lost, cannot be read or is behind. None when there is no copy.
 
         What could not be read stays beside it as ``terraform.unreadable``: also where no copy takes its place.
         """
@@ -335,6 +370,15 @@ class SystemTerraform:
         for path in self.folder.iterdir():
             if path.is_file() and not path.is_symlink():
                 path.chmod(0o600)
+
+
+def _is_locked(file: IO[str]) -> bool:
+    """Whether the file is locked for us now; for nobody else as long as it is open."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def root_module(module_dir: Path, names: list[str]) -> dict[str, object]:

@@ -52,6 +52,11 @@ def state_serial(file: Path) -> int | None:
         return None
 
 
+def state_lineage(file: Path) -> str:
+    """What all states of one history have in common; empty for a file that is none."""
+    return "" if state_serial(file) is None else str(json.loads(file.read_text(encoding="utf-8"))["lineage"])
+
+
 class StateCopies:
     """The last copies of one system's state, by its number, in a folder of their own."""
 
@@ -75,6 +80,13 @@ class StateCopies:
     def newest(self) -> Path | None:
         """The last copy that can be read."""
         return next((file for file in sorted(self.folder.glob("*.tfstate"), reverse=True) if state_serial(file) is not None), None)
+
+    def is_ahead(self, state: Path) -> bool:
+        """Whether the newest copy was written later than this state: somebody put an old one in its place."""
+        newest = self.newest()
+        if newest is None or state_lineage(newest) != state_lineage(state):
+            return False
+        return (state_serial(newest) or 0) > (state_serial(state) or 0)
 
     def restore(self, state: Path) -> Path | None:
         """Put the newest copy in a state's place; what stood there stays beside it as ``.unreadable``. None when there is no copy."""

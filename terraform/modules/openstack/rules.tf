@@ -32,6 +32,10 @@ resource "openstack_networking_secgroup_v2" "system" {
   description          = "等保 ${var.protection_grade} ${local.mark}"
   delete_default_rules = true # the default lets everything out
 
+  timeouts {
+    delete = "2m" # its servers are gone before it: what still holds it then is a stray, which the engine looks for
+  }
+
   lifecycle {
     # Its mark is that of the run that made it; and of a group that is adopted nobody knows how its default rules went away.
     ignore_changes = [description, delete_default_rules]

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,8 @@ elif sys.argv[1] == "create":
     if (book / "fail").exists():
         sys.exit("no capacity left in the zone")
 else:
+    if (book / "fail").exists():
+        sys.exit("it is still in use")
     (book / (words["--name"] + ".json")).unlink(missing_ok=True)
 """
 
@@ -201,6 +204,22 @@ def test_what_a_killed_run_had_asked_for_and_came_after_we_looked_is_taken_away_
     assert sorted(stage.open(BusyCloud(stage, "killed")).make()) == ["app", "db"]
     assert stage.there() == ["app", "db"]
     assert stage.open().book.position().unfinished == frozenset()
+
+
+def test_what_came_after_we_looked_is_taken_away_and_the_destroy_goes_on(stage: Stage) -> None:
+    stage.open().make()
+    stage.chain.event("cloud_run_begun", {"run": "killed", "module": "embedded"})
+    (stage.city / "fail").touch()
+    stage.open(BusyCloud(stage, "killed")).take_back(expected=["app", "db"], keep_volumes=False)
+    assert stage.there() == []
+
+
+def test_a_destroy_that_failed_for_another_reason_is_not_tried_again(stage: Stage) -> None:
+    stage.open().make()
+    (stage.city / "fail").touch()
+    with pytest.raises(ToolError, match="still in use"):
+        stage.open().take_back(expected=["app", "db"], keep_volumes=False)
+    assert stage.there() == ["app", "db"]
 
 
 def test_an_apply_that_failed_for_another_reason_is_not_tried_again(stage: Stage) -> None:
@@ -386,3 +405,88 @@ def test_a_busy_cloud_is_asked_again_and_that_is_said(stage: Stage, monkeypatch:
     assert stage.there() == []
     with pytest.raises(ToolError, match="503"):
         stage.open(BusyFor(stage, 3)).make()
+
+
+def test_of_two_engines_at_once_in_one_folder_one_makes_the_servers_and_the_other_finds_them(stage: Stage) -> None:
+    engines = [stage.open() for _ in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        made = list(pool.map(lambda engine: sorted(engine.make()), engines))
+    assert made == [["app", "db"], ["app", "db"]]
+    assert sorted(engine.applies for engine in engines) == [0, 1]
+    assert stage.there() == ["app", "db"]
+    assert [said for said in stage.said if "taken away" in said] == [], "what one makes is no leftover to the other"
+
+
+def test_who_looks_while_a_run_is_at_work_is_told_so(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchestrator.cloud.servers.LOOK_SECONDS", 0.1)
+    stage.open().make()
+    with stage.open().terraform.alone(), pytest.raises(Refused, match="another process works on the servers of portal"):
+        stage.open().look(["app", "db"])
+    assert stage.open().look(["app", "db"]) == []
+
+
+class BesideAnother(ProgramListing):
+    """A cloud on which somebody else makes a server while we do: we had looked before."""
+
+    def __init__(self, stage: Stage, **marks: str) -> None:
+        super().__init__(stage.program, stage.city)
+        self.stage, self.marks, self.asked = stage, marks, 0
+
+    def list_things(self, system: str, names: frozenset[str]) -> list[Thing]:
+        self.asked += 1
+        if self.asked == 2:
+            self.stage.put("db-twin", **self.marks or {"system": system, "run": str(self.stage.chain.history("cloud_run_begun")[-1]["run"])})
+        return super().list_things(system, names)
+
+
+def test_what_another_engine_made_meanwhile_is_named_and_nothing_is_handed_over(stage: Stage) -> None:
+    for deed in (stage.open(BesideAnother(stage, system="portal", run="anothers")).make, stage.open().make):
+        with pytest.raises(Refused) as refused:
+            deed()
+        (finding,) = refused.value.findings
+        assert "server db-twin (db-twin) bears the mark of run anothers of portal" in finding.message
+    assert stage.there() == ["app", "db", "db-twin"], "and nothing was taken away"
+    stage.not_ours = frozenset({"db-twin"})
+    assert sorted(stage.open().make()) == ["app", "db"]
+
+
+def test_what_this_run_itself_made_twice_is_taken_away(stage: Stage) -> None:
+    assert sorted(stage.open(BesideAnother(stage)).make()) == ["app", "db"]
+    assert stage.there() == ["app", "db"]
+
+
+@pytest.mark.parametrize("stand", [Stand.NOTHING, Stand.LIVE])
+def test_an_old_state_put_in_the_place_of_the_last_is_known_and_set_right(stage: Stage, stand: Stand) -> None:
+    state = stage.folder / "work" / "portal" / "terraform.tfstate"
+    stage.names = ["app"]
+    stage.open().make()
+    old = state.read_text()
+    stage.names = ["app", "db"]
+    stage.open().make()
+    stage.chain.stands = stand
+    state.write_text(old)
+    servers = stage.open()
+    assert sorted(servers.make()) == ["app", "db"]
+    assert servers.applies == 0
+    assert any("or an old one" in said for said in stage.said)
+    state.write_text(old)
+    stage.open().take_back(expected=["app", "db"], keep_volumes=True)
+    assert stage.there() == []
+
+
+@pytest.mark.parametrize("stand", [Stand.NOTHING, Stand.LIVE])
+def test_another_systems_state_in_the_folder_takes_nothing_of_it_away(stage: Stage, stand: Stand) -> None:
+    stage.open().make()
+    state = stage.folder / "work" / "portal" / "terraform.tfstate"
+    own = state.read_text()
+    state.write_text(own.replace('"system_id": "portal"', '"system_id": "register"').replace(json.loads(own)["lineage"], "of-another"))
+    stage.chain.stands = stand
+    deeds = (
+        stage.open().make, lambda: stage.open().take_back(expected=["app", "db"], keep_volumes=False), lambda: stage.open().look(["app", "db"]),
+    )  # fmt: skip
+    for deed in deeds:
+        with pytest.raises(Refused, match=r"another system's .*register.*nothing was planned, and nothing destroyed"):
+            deed()
+    assert stage.there() == ["app", "db"]
+    state.unlink()
+    assert sorted(stage.open().make()) == ["app", "db"]

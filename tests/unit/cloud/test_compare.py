@@ -6,7 +6,7 @@ import pytest
 
 from orchestrator.cloud.adopt import find_imports
 from orchestrator.cloud.book import Book, KeptVolume
-from orchestrator.cloud.compare import compare, describe_missing
+from orchestrator.cloud.compare import compare, describe_missing, describe_rebuilt
 from orchestrator.cloud.kinds import Kind, read_kinds
 from orchestrator.cloud.listing import Thing
 from orchestrator.cloud.openstack import attachments
@@ -92,6 +92,22 @@ def test_servers_that_are_gone_or_in_error_are_told_with_the_clouds_reason() -> 
     things = [Thing(Kind.SERVER, "s1", "db", status="ERROR", why="No valid host was found"), Thing(Kind.SERVER, "s2", "app", status="ACTIVE")]
     told = [finding.message for finding in describe_missing(things, ["app", "db", "web"], OURS)]
     assert told == ["server db is ERROR: No valid host was found", "server web is gone from the cloud"]
+
+
+def test_a_server_that_somebody_renamed_is_not_gone_and_a_stranger_of_its_name_is_not_it() -> None:
+    renamed = Thing(Kind.SERVER, "s1", "db-old", "portal", "r1", "ACTIVE")
+    stranger = Thing(Kind.SERVER, "s9", "app", status="ACTIVE")
+    told = [finding.message for finding in describe_missing([renamed, stranger], ["app", "db"], OURS, {"app": "s2", "db": "s1"})]
+    assert told == ["server app is gone from the cloud", "server db (s1) is called db-old on the cloud"]
+
+
+def test_a_server_that_was_rebuilt_under_its_own_id_is_told_with_the_moment() -> None:
+    class Deeds:
+        def rebuilt_at(self, ident: str) -> list[str]:
+            return ["2026-01-02T03:04:05"] if ident == "s1" else []
+
+    told = [finding.message for finding in describe_rebuilt(Deeds(), {"app": "s2", "db": "s1"}, OURS)]
+    assert told == ["server db (s1) was rebuilt outside at 2026-01-02T03:04:05: what lay on its boot disk may be gone"]
 
 
 def test_a_finished_run_takes_in_what_earlier_ones_left() -> None:

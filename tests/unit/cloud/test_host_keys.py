@@ -21,8 +21,8 @@ class Kept:
     def __init__(self, *texts: str) -> None:
         self.texts = list(texts)
 
-    def console_of(self, server: str) -> str:
-        assert server == SERVER.name
+    def console_of(self, server: Server) -> str:
+        assert server == SERVER
         return self.texts.pop(0) if len(self.texts) > 1 else self.texts[0]
 
 

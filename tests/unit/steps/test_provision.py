@@ -1,13 +1,16 @@
-"""A server that was made is waited for until it can be logged in to; those that cannot are named."""
+"""Servers that were made are waited for until they can be logged in to; live ones are never taken away by an undo."""
 
 from __future__ import annotations
 
 import socket
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from orchestrator.errors import ToolError
-from orchestrator.steps.provision import wait_until_reached
+from orchestrator.cloud.stand import Stand
+from orchestrator.errors import NeedsPerson, ToolError
+from orchestrator.steps.provision import undo, wait_until_reached
 from orchestrator.tools.terraform import Server
 
 
@@ -25,3 +28,13 @@ def test_servers_that_listen_are_reached_and_the_others_named() -> None:
     assert f"db (127.0.0.1 port {closed})" in error.value.what
     assert "app" not in error.value.what
     assert error.value.retryable
+
+
+@pytest.mark.parametrize(("stand", "said"), [(Stand.LIVE, "it is live on these servers"), (Stand.ACCEPTED, "there is no other copy")])
+def test_servers_that_citizens_are_on_are_not_taken_away_and_nothing_is_opened_for_it(stand: Stand, said: str) -> None:
+    """The context has nothing else: whatever an undo did before it asked where the system stands would fail on it."""
+    context: Any = SimpleNamespace(records=SimpleNamespace(stand=lambda: stand), migration="portal-1")
+    with pytest.raises(NeedsPerson) as refused:
+        undo(context)
+    assert said in refused.value.what
+    assert "orchestrator rollback" in refused.value.remedy
