@@ -7,10 +7,12 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from orchestrator.cutover.record import is_held, read_record
 from orchestrator.cutover.specification import GuardSpec
 from orchestrator.errors import CutoverAborted, NeedsPerson
 from orchestrator.models import Host
@@ -39,9 +41,12 @@ class GuardProcess:
     """One guard of ours. It does not die with us: when we end, it reopens the live side and ends by itself."""
 
     def __init__(self, spec: GuardSpec) -> None:
-        """Starts it and waits until it is ready. Raises CutoverAborted with its findings; nothing was paused then."""
+        """Starts it and waits until it is ready. Raises CutoverAborted with its findings, or where nothing can be written down; nothing
+        was paused then."""
         self.spec = spec
-        self._errors = Path(spec.record).with_suffix(".log").open("ab")
+        record = Path(spec.record)
+        with _writing(spec):
+            self._errors = record.with_suffix(".log").open("ab")
         self._process = subprocess.Popen(
             [sys.executable, "-m", "orchestrator.cutover"],
             env=_environment(),
@@ -51,7 +56,8 @@ class GuardProcess:
             text=True,
             start_new_session=True,
         )
-        _pid_file(Path(spec.record)).write_text(f"{self._process.pid} {start_time(self._process.pid)} {boot_id()}", encoding="ascii")
+        with _writing(spec, self._process):
+            _note_pid(record, self._process.pid)
         self._say(spec.write())
         answer = self._hear()
         if answer.get("event") != "ready":
@@ -123,9 +129,12 @@ def wait_gone(record: Path, *, limit: float) -> None:
     file = _pid_file(record)
     if not file.exists():
         return
-    pid, started, boot = file.read_text(encoding="ascii").split()
+    try:
+        pid, started, boot = file.read_text(encoding="ascii").split()
+    except ValueError:  # half written on a full disk: whoever is at work holds the record
+        pid, started, boot = "?", "0", ""
     until = time.monotonic() + limit
-    while boot == boot_id() and start_time(int(pid)) == int(started):
+    while (boot == boot_id() and start_time(int(pid)) == int(started)) or (not boot and is_held(record)):
         if time.monotonic() > until:
             raise NeedsPerson(
                 say("cutover.guard_stays", pid=pid, limit=limit),
@@ -135,20 +144,34 @@ def wait_gone(record: Path, *, limit: float) -> None:
         time.sleep(0.05)
 
 
+@contextmanager
+def _writing(spec: GuardSpec, process: subprocess.Popen[str] | None = None) -> Iterator[None]:
+    """What the guard needs on disk before it begins. A guard that nobody could find again is not let begin."""
+    try:
+        yield
+    except OSError as error:
+        if process is not None:
+            process.kill()
+            process.wait()
+        raise CutoverAborted(
+            say("cutover.folder_unwritten", error=str(error)), where=spec.attempt, remedy=say("cutover.free_folder"), retryable=True
+        ) from error
+
+
+def _note_pid(record: Path, pid: int) -> None:
+    """Whole or not at all."""
+    draft = record.with_suffix(".pid.new")
+    draft.write_text(f"{pid} {start_time(pid)} {boot_id()}", encoding="ascii")
+    draft.replace(_pid_file(record))
+
+
 def began(record: Path, attempt: str) -> float | None:
     """When an attempt's guard began to close the live side, by its own record (wall clock)."""
-    if not record.exists():
-        return None
-    entries = [json.loads(line) for line in record.read_text(encoding="utf-8").splitlines()]
-    return next((float(e["at"]) for e in entries if e.get("event") == "closing" and e.get("attempt") == attempt), None)
+    entries = (entry for entry in read_record(record) if entry.get("event") == "closing" and entry.get("attempt") == attempt)
+    return next((float(entry["at"]) for entry in entries), None)
 
 
 def last_result(record: Path, attempt_prefix: str) -> dict[str, Any] | None:
     """The guard's own last result for attempts that begin so."""
-    if not record.exists():
-        return None
-    for line in reversed(record.read_text(encoding="utf-8").splitlines()):
-        entry = json.loads(line)
-        if entry.get("event") == "result" and str(entry.get("attempt", "")).startswith(attempt_prefix):
-            return dict(entry)
-    return None
+    results = [entry for entry in read_record(record) if entry.get("event") == "result"]
+    return next((entry for entry in reversed(results) if str(entry.get("attempt", "")).startswith(attempt_prefix)), None)

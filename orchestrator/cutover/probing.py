@@ -23,6 +23,7 @@ class Probe:
         self._folder = folder
         self.samples = folder / f"{name}.samples"
         self._stop = folder / f"{name}.stop"
+        self._process: subprocess.Popen[str] | None = None
 
     def start(
         self,
@@ -39,7 +40,7 @@ class Probe:
         died can end it. ``alone``: it goes on without an engine, as long as machines are carried."""
         self._stop.unlink(missing_ok=True)
         size = self.samples.stat().st_size if self.samples.exists() else 0
-        process = subprocess.Popen(
+        process = self._process = subprocess.Popen(
             [sys.executable, "-m", "orchestrator.cutover.probe"],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
@@ -71,8 +72,12 @@ class Probe:
         return self.samples.exists() and self.samples.stat().st_size > size + 100
 
     def stop(self) -> None:
-        """Asks it to end; its samples stay."""
-        self._stop.touch()
+        """Asks it to end; its samples stay. Where the disk has no room for that, it is ended."""
+        try:
+            self._stop.touch()
+        except OSError:
+            if self._process is not None:
+                self._process.terminate()
 
     def problem(self) -> Words | None:
         """Why nobody is answered now; None when all are."""

@@ -18,6 +18,8 @@ HEAD = "0004"
 
 AWAY_SECONDS = 45.0
 """How long a server is waited for that answered before; shorter than a lease lives, so that nobody else has taken over meanwhile."""
+LACKS = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_BUSY")
+"""What SQLite says when its file's disk is full, fails, is read-only or away, or somebody else keeps it locked for half a minute."""
 WRITERS = 7_206_117_301
 """The advisory lock that PostgreSQL's writers stand in line for; a number of ours, nothing else uses it."""
 
@@ -61,6 +63,8 @@ def open_database(url: str, *, create: bool) -> Engine:
         _upgrade(engine)
     if engine.dialect.name != "sqlite":
         _outlive_the_server(engine)
+    else:
+        _name_what_the_file_lacks(engine)
     return engine
 
 
@@ -117,6 +121,19 @@ def _outlive_the_server(engine: Engine) -> None:
             raise _away(say("journal.away_for", seconds=AWAY_SECONDS, cause=cause)) from failed.original_exception
         if failed.is_disconnect:
             raise _away(say("journal.away_amid", cause=cause)) from failed.original_exception
+
+
+def _name_what_the_file_lacks(engine: Engine) -> None:
+    """A file whose disk or quota is full, that became read-only or went away is no bug: nothing of that transaction is kept, and every
+    method of the journal raises JournalAway for it."""
+
+    @event.listens_for(engine, "handle_error")
+    def _say(failed: ExceptionContext) -> None:
+        name = str(getattr(failed.original_exception, "sqlite_errorname", ""))
+        if name.startswith(LACKS):
+            says = say("journal.file_fails", cause=str(failed.original_exception))
+            path = str(engine.url.database)
+            raise JournalAway(says, where=path, retryable=True, remedy=say("journal.free_and_resume")) from failed.original_exception
 
 
 def _away(says: Sentence) -> JournalAway:

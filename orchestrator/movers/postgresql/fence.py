@@ -26,7 +26,10 @@ __all__ = ["Connection", "connect", "read_sequences", "scalar", "set_sequences"]
 # autovacuum, which changes no row. Everything else in the database is foreign: it is ended, or, where it is a superuser's and
 # would come back at once, waited for until the deadline names it.
 _FOREIGN = """
-SELECT a.pid, coalesce(a.usename::text, a.backend_type) AS account, a.application_name, a.backend_type, a.backend_start,
+SELECT a.pid, coalesce(a.usename::text, a.backend_type) AS account, a.backend_type, a.backend_start,
+       -- a worker has no application's name: it is known by its subscription, or by what it is
+       coalesce(nullif(a.application_name, ''), (SELECT min('subscription ' || subname) FROM pg_stat_subscription w WHERE w.pid = a.pid),
+         nullif(a.backend_type, 'client backend'), '') AS application_name,
        coalesce(r.rolsuper, true) AS superuser, a.xact_start
 FROM pg_stat_activity a LEFT JOIN pg_roles r ON r.oid = a.usesysid
 WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND a.backend_type <> 'autovacuum worker'

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +30,15 @@ from orchestrator.movers.postgresql.names import Names
 from tests.contracts.guard.cases import Case
 from tests.contracts.guard.client import Client
 from tests.contracts.guard.lossy import Lossy
-from tests.contracts.guard.servers import APPLICATION, CLUSTERS, PASSWORD, PORT, SYSTEM, Servers
+from tests.contracts.guard.servers import ADMIN, ADMIN_PASSWORD, APPLICATION, CLUSTERS, PASSWORD, PORT, SYSTEM, Servers
+
+BY_WRONG_CLOCK = """
+import pathlib, runpy, sys, time
+right, file = time.time, pathlib.Path(sys.argv.pop())
+time.time = lambda: right() + float(file.read_text() or 0)
+runpy.run_module("orchestrator.cutover", run_name="__main__")
+"""
+"""Only what asks for the time of day is wrong: no clock that a machine's administrator sets moves the other one."""
 
 LEDGER = """
 CREATE TABLE ledger (n bigint PRIMARY KEY, receipt bigint NOT NULL);
@@ -145,6 +156,7 @@ class Attempt:
         self.direction = direction
         world.token += 1
         self.record = str(world.folder / "guard.jsonl")
+        self.clock = world.folder / f"clock-{world.token}"
         self.process: subprocess.Popen[str] | None = None
 
     def specification(self) -> GuardSpec:
@@ -186,7 +198,7 @@ class Attempt:
             self.do(act)
         log = Path(self.record).with_suffix(".log").open("ab")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "orchestrator.cutover"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
+            self._program(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
         )
         self.say(self.specification().write())
         answer = self.hear()
@@ -201,6 +213,12 @@ class Attempt:
         self.say("done")
         self.process.wait(60)
         return answer
+
+    def _program(self) -> list[str]:
+        """The guard, or the guard by a clock that is wrong."""
+        if not self.clock.exists():
+            return [sys.executable, "-m", "orchestrator.cutover"]
+        return [sys.executable, "-c", BY_WRONG_CLOCK, str(self.clock)]
 
     def say(self, line: str) -> None:
         assert self.process is not None
@@ -380,6 +398,53 @@ class Attempt:
 
     def do_record(self, path: str) -> None:
         self.record = path
+
+    def do_full(self, room: int) -> None:
+        """The disk under the guard's record is full but for so many bytes: as a file that may not grow any more."""
+        assert self.process is not None
+        most = Path(self.record).stat().st_size + room
+        resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
+
+    def do_clock(self, seconds: float) -> None:
+        """The controller's clock is, or jumps, so many seconds before (or, less than nothing, behind) the right time."""
+        self.clock.write_text(str(seconds), encoding="ascii")
+
+    def do_feed(self, at: str) -> None:
+        """Somebody's subscription writes into the first database, by a worker that is no client of it."""
+        name = next(iter(self.world.targets))
+        with self.world.servers.connect(at, "postgres") as feeder:
+            feeder.execute("CREATE TABLE ledger (n bigint PRIMARY KEY, receipt bigint NOT NULL); CREATE PUBLICATION feed FOR TABLE ledger")
+        link = psycopg.conninfo.make_conninfo(
+            host=self.world.servers.addresses[at], port=PORT, dbname="postgres", user=ADMIN, password=ADMIN_PASSWORD
+        )
+        with self.world.servers.connect("source", name) as admin:
+            subscription = sql.SQL("CREATE SUBSCRIPTION feed CONNECTION {} PUBLICATION feed WITH (copy_data = false)")
+            admin.execute(subscription.format(sql.Literal(link)))
+            self._until(lambda: admin.execute("SELECT 1 FROM pg_stat_subscription WHERE pid IS NOT NULL AND subname = 'feed'").fetchone())
+        threading.Thread(target=self._feed_on, args=(at,), daemon=True).start()
+
+    def _feed_on(self, at: str) -> None:
+        with self.world.servers.connect(at, "postgres") as feeder:
+            for number in itertools.count(1):
+                if self.process is not None and self.process.poll() is not None:
+                    return
+                feeder.execute("INSERT INTO ledger VALUES (%s, %s)", (-number, -number))
+                time.sleep(0.01)
+
+    def do_fed(self, at: str) -> None:
+        """It ends; what it wrote stands in the source, as far as it was acknowledged there."""
+        name = next(iter(self.world.targets))
+        with self.world.servers.connect("source", name) as admin:
+            self._until(lambda: (admin.execute("SELECT count(*) FROM ledger WHERE n < 0").fetchone() or (0,))[0] > 10)
+            admin.execute("DROP SUBSCRIPTION feed")
+        with self.world.servers.connect(at, "postgres") as feeder:
+            feeder.execute("DROP PUBLICATION feed; DROP TABLE ledger")
+
+    def _until(self, done: Callable[[], Any]) -> None:
+        until = time.monotonic() + 30
+        while not done():
+            assert time.monotonic() < until
+            time.sleep(0.05)
 
     def do_other_guard(self, _: object) -> None:
         """A second one with the same record, at the same time: it must be refused."""
