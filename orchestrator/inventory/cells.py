@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from orchestrator.texts import Words
@@ -55,20 +56,42 @@ def text_of(raw: Any) -> str:
     """Any cell as the text a person sees."""
     if raw is None:
         return ""
+    if isinstance(raw, str):  # first: most cells are texts
+        return _seen(raw)
     if isinstance(raw, bool):
         return "是" if raw else "否"
     if isinstance(raw, float):
         return str(int(raw)) if raw.is_integer() and abs(raw) < 1e15 else repr(raw)
     if isinstance(raw, dt.datetime):
         return raw.strftime("%Y-%m-%d") if raw.time() == dt.time() else raw.strftime("%Y-%m-%d %H:%M:%S")
-    text = str(raw).strip()
+    return _seen(str(raw))
+
+
+def _seen(text: str) -> str:
+    text = text.strip()
     if text and (text[0] in _UNSEEN or text[-1] in _UNSEEN):
         text = text.strip(_UNSEEN + " \t\r\n\u3000\xa0")
     return text[:MAX_CELL]
 
 
 def is_blank(raw: Any) -> bool:
-    return raw is None or (isinstance(raw, str) and unicodedata.normalize("NFKC", raw).strip().casefold() in BLANK)
+    if not isinstance(raw, str):
+        return raw is None
+    return _is_blank_text(raw) if len(raw) <= _KEPT_LENGTH else _normalised(raw) in BLANK
+
+
+_KEPT_LENGTH = 60
+"""Longer texts are rarely the same twice."""
+
+
+@lru_cache(maxsize=20_000)
+def _is_blank_text(text: str) -> bool:
+    """Each cell is asked several times, and most say what others say."""
+    return _normalised(text) in BLANK
+
+
+def _normalised(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).strip().casefold()
 
 
 def not_known(raw: Any) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from orchestrator.inventory.cells import is_blank, plain, text_of
 from orchestrator.inventory.forms import Column, Form, forms, group_key, in_group, match, most_headers, whole_key
@@ -37,7 +38,23 @@ class Line:
 
     def own(self) -> list[int]:
         """Columns in which something stands that is the row's own."""
+        return self._own
+
+    @cached_property
+    def _own(self) -> list[int]:
         return [index for index, cell in enumerate(self.cells) if index not in self.filled and not is_blank(cell)]
+
+    @cached_property
+    def looks_like_header(self) -> bool:
+        """Whether at least three cells are headers of one form, and they are what the row is made of, or name its system and its answer."""
+        words = [text for index in self.own() if isinstance(self.cells[index], str) and (text := text_of(self.cells[index]))]
+        if len(words) < 3:
+            return False
+        hits, form = most_headers(words)
+        if hits < 3:
+            return False
+        fields = {column.field for word in words if (column := match(forms()[form], word))}
+        return hits * 2 > len(words) or ("name" in fields and bool(fields & {"classified", "department", "kind"}))
 
 
 @dataclass
@@ -83,18 +100,6 @@ class Table:
         """The same columns in the same order and units, under the same 填报单位: the header printed again on the next page."""
         mine, its = ((t.form.id, t.columns, t.units, t.unknown, t.repeated, t.joined, t.classified, t.owner) for t in (self, other))
         return mine == its
-
-
-def looks_like_header(line: Line) -> bool:
-    """Whether at least three cells are headers of one form, and they are what the row is made of, or name its system and its answer."""
-    words = [text for index in line.own() if isinstance(line.cells[index], str) and (text := text_of(line.cells[index]))]
-    if len(words) < 3:
-        return False
-    hits, form = most_headers(words)
-    if hits < 3:
-        return False
-    fields = {column.field for word in words if (column := match(forms()[form], word))}
-    return hits * 2 > len(words) or ("name" in fields and bool(fields & {"classified", "department", "kind"}))
 
 
 def looks_like_groups(line: Line) -> bool:

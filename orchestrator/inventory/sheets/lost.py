@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.inventory.answers import classified
-from orchestrator.inventory.cells import plain, text_of
+from orchestrator.inventory.cells import plain
 from orchestrator.inventory.sheets.header import Line, Table
 from orchestrator.inventory.values import listed_choice
 from orchestrator.texts import Words, say
@@ -138,10 +138,9 @@ _NO_HEADING = re.compile(r"^(?:注|备注|说明|填表|填报|制表|审核)")
 
 def speaks_of_secrets(text: Any) -> bool:
     """Whether a text says that something is classified, not that it is not, and not of somebody's qualification."""
-    said = text_of(text)
-    if "密" not in said:
+    if not isinstance(text, str) or "密" not in text:
         return False
-    said = plain(said)
+    said = plain(text)
     return bool(_SECRET.search(_DENIED.sub("", said)))
 
 

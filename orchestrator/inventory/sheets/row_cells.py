@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from orchestrator.inventory.build.builder import Builder
 
 _DIGITS = string.digits
+_KEPT_READINGS = 50_000
+_KEPT_LENGTH = 60
+"""Longer cells are rarely the same twice."""
 
 
 class RowCells:
@@ -32,6 +35,7 @@ class RowCells:
 
     def __init__(self, grid: Grid, file: str, builder: Builder, today: dt.date, wall: Wall, notes: SheetNotes) -> None:
         self.grid, self.file, self.builder, self.today, self.wall, self.notes = grid, file, builder, today, wall, notes
+        self._readings: dict[tuple[str, str | None, str], Value] = {}
 
     def use(self, table: Table, source: Source, bare: BareNumbers) -> None:
         self.table, self.by_field, self.source, self.bare = table, table.by_field, source, bare
@@ -51,7 +55,7 @@ class RowCells:
             if column.field == "classified":
                 continue
             try:
-                read = read_value(column.type, value, self.table.units.get(index, ""), self.today)
+                read = self._read(column.type, value, self.table.units.get(index, ""))
             except cells.Unreadable as why:
                 if column.field == "row_no" and any(map(str.isdigit, cells.text_of(value))):
                     continue  # an office's own number (XT-01); 合计 there is an error
@@ -75,6 +79,19 @@ class RowCells:
                 if (cell := address(number, index)) in self.grid.formulas:
                     self.wall.saw_formula(raw, words[:200], cell, self.grid.formulas[cell])
         self._without_header(number, row)
+
+    def _read(self, kind: str, value: Any, unit: str | None) -> Value:
+        """``read_value``, once for each text of a sheet: thousands of rows say 已建. Raises ``Unreadable``."""
+        if not isinstance(value, str) or len(value) > _KEPT_LENGTH:
+            return read_value(kind, value, unit, self.today)
+        key = (kind, unit, value)
+        read = self._readings.get(key)
+        if read is None:
+            read = read_value(kind, value, unit, self.today)
+            unchangeable = read.value is None or isinstance(read.value, str | int | float)
+            if unchangeable and len(self._readings) < _KEPT_READINGS:
+                self._readings[key] = read
+        return read
 
     def _without_header(self, number: int, row: Row) -> None:
         for index, value in enumerate(row):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from orchestrator.inventory.cells import plain, text_of
 from orchestrator.inventory.forms import most_headers
 from orchestrator.inventory.sheets.grids import MAX_FILLED, Grid, Row
-from orchestrator.inventory.sheets.header import Line, Table, looks_like_groups, looks_like_header, table_at
+from orchestrator.inventory.sheets.header import Line, Table, looks_like_groups, table_at
 from orchestrator.inventory.units import known_units
 from orchestrator.inventory.values import listed_choice
 
@@ -153,9 +153,9 @@ def _begins(window: list[Line], sheet: str, table: Table | None) -> Table | Uncl
         return None
     if table is None:
         return table_at(window, sheet)
-    if looks_like_header(line):
+    if line.looks_like_header:
         return table_at(window, sheet) or Unclear(line.number)
-    if len(window) > 1 and looks_like_header(window[1]) and looks_like_groups(line):
+    if len(window) > 1 and window[1].looks_like_header and looks_like_groups(line):
         found = table_at(window, sheet)  # a row of groups above it
         return found if found and found.header > line.number else None
     return None
