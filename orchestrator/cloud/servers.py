@@ -430,12 +430,13 @@ class CloudServers:
         self._take_leftovers(position, things if known else None)  # a port that no state knows keeps its security group: Terraform would wait for it, and fail
         self.terraform.forget(list(dict.fromkeys(resource.address for resource in volumes)))  # one that is deposed has the same
         self._destroy(Position(self.system, Stand.NOTHING, position.unfinished))
-        self._look_again(position)
+        left = self._take_leftovers(position)
         if keep_volumes:
             if disks:
                 self.say(str(say("cloud.kept_until", name=tuple(disk.name for disk in disks))))
         else:
-            self._release(self._half_taken_back())
+            self._release(self._half_taken_back())  # whatever else is there: these are ours, and nothing was ever put on them
+        self._refuse_what_is_left(left)
 
     def _destroy(self, position: Position) -> None:
         """Once more, where it failed on what a killed run had asked for and a busy cloud made only after we had looked: its port, say,
@@ -509,9 +510,8 @@ class CloudServers:
         groups = [thing for thing in things if thing.kind is Kind.PLACEMENT and thing.name == self.system and going.issuperset(thing.used_by)]
         self._remove([*(thing for thing in ours if thing.kind is not Kind.VOLUME), *groups])
 
-    def _look_again(self, position: Position) -> None:
-        """Terraform said that it destroyed everything: the cloud is asked whether that is so."""
-        comparison = self._take_leftovers(position)
+    def _refuse_what_is_left(self, comparison: Comparison) -> None:
+        """Terraform said that it destroyed everything, and the cloud was asked whether that is so."""
         if comparison.refusals:
             raise NeedsPerson(
                 say("cloud.still_has", message=tuple(finding.says for finding in comparison.refusals)),

@@ -1,8 +1,10 @@
-"""A machine that cannot hold an OpenStack says why, in one line, and nothing is red for it."""
+"""A machine that cannot hold an OpenStack says why, in one line, and nothing is red for it. Every case belongs to a lane."""
 
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -63,3 +65,23 @@ def test_a_part_whose_sources_are_not_reached_is_the_networks_fault_and_any_othe
     with pytest.raises(LabError) as error:
         parts.fetch(["sh", "-c", "echo 'dpkg: error processing package keystone' >&2; exit 100"], limit=10)
     assert not isinstance(error.value, NoLab)
+
+
+def collect(*words: str) -> set[str]:
+    """The cases that pytest would run. A lane that names none is an error, as it is when it is run."""
+    argv = [sys.executable, "-m", "pytest", *words, "--collect-only"]
+    done = subprocess.run(argv, cwd=HOME, env=os.environ | {"PYTHONPATH": str(HOME)}, capture_output=True, text=True, check=False, timeout=240)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return {line for line in done.stdout.splitlines() if "::" in line}
+
+
+def test_every_case_belongs_to_a_lane_and_every_lane_has_cases() -> None:
+    """Markers that are left out by default are left out of a lane as well that does not name them."""
+    makefile = (HOME / "Makefile").read_text(encoding="utf-8")
+    lanes = {}
+    for name, command in re.findall(r"^(test-openstack[a-z-]*):.*\n\t.*?-m pytest (.*)$", makefile, re.M):
+        words = shlex.split(command.replace("$(ARGS)", "").replace("$(LAB_WORKERS)", "0"))
+        lanes[name] = collect(*words)
+    assert sorted(lanes) == ["test-openstack", "test-openstack-long", "test-openstack-short"]
+    assert lanes["test-openstack"] | lanes["test-openstack-long"] == collect("tests/openstack", "-m", "openstack")
+    assert lanes["test-openstack-short"] < lanes["test-openstack"]
