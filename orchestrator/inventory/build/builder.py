@@ -15,6 +15,7 @@ from orchestrator.inventory.build.gaps import Gaps
 from orchestrator.inventory.build.listed import Findings
 from orchestrator.inventory.build.renamed import Perhaps
 from orchestrator.inventory.build.secrets import Secrets, Striker, strike_places
+from orchestrator.inventory.build.several_names import about_several_names
 from orchestrator.inventory.build.several_rows import put_together
 from orchestrator.inventory.build.signs import SECTION
 from orchestrator.inventory.hours import hours_unread
@@ -110,6 +111,7 @@ class Builder:
         if raw.values.get("kind") == NO_SYSTEM:
             self.interpretations.append(Interpretation(raw.file, raw.sheet, raw.at("kind"), "", say("inventory.no_system_as_answered")))
             return
+        raw.findings.extend(about_several_names(raw))
         self._tell(raw)
         self.systems.append(raw)
 

@@ -28,7 +28,8 @@ ABOUT = {"systems": "系统清单", "form": "统计表，另有下列列", "pair
 KEPT = "原样保留"
 MACHINES = {"name": "主机名", "address": "IP地址", "vcpus": "CPU", "memory_gb": "内存", "disk_gb": "磁盘", "os": "操作系统", "power": "电源状态", "cores_each": "每颗CPU核数"}
 OFF = ["poweredoff", "off", "stopped", "关机", "已关机", "停机", "已停机", "关闭", "已停止", "停止", "下线", "已下线", "报废", "suspended", "shutoff"]
-_LINE = re.compile(r"\s*(?P<head>.+?)\s*(?:→|->|=>|＝>)\s*(?P<field>.+?)\s*")
+_LINE = re.compile(r"\s*(?P<head>.*\S)\s*(?:→|->|=>|＝>)\s*(?P<field>.+?)\s*")
+"""The last arrow of a line: a tool's own header may hold one (``Organization->Name``)."""
 _UNIT = re.compile(r"(?P<field>[^(（]+?)\s*(?:[(（]\s*(?P<unit>[^)）]+?)\s*[)）])?")
 _GROUPS = re.compile(r"系统|应用|业务|平台|项目|单位|部门|处室|科室|目录|文件夹|标签|租户|资源池|集群|分组|group|folder|tag|tenant|project|app|owner|department|cluster", re.IGNORECASE)
 

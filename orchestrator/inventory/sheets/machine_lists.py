@@ -33,6 +33,11 @@ if TYPE_CHECKING:
 BY_PREFIX = "主机名前缀"
 RETIRED = "retired"
 _HOST = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_TAG_OF_SYSTEM = re.compile(
+    r"(?:^|[;,|&{\s\"'])(?:system|app|application|project|service|业务|系统|应用|项目)(?:[_-]?name|名称|名)?[\"']?\s*[:=：]\s*[\"']?([^;,|&}\"']+)",
+    re.IGNORECASE,
+)
+_IPV4 = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])")
 _ADDRESS = re.compile(r"[0-9A-Za-z]([0-9A-Za-z.:-]{0,252}[0-9A-Za-z])?")
 _TYPES = {"vcpus": "cores", "cores_each": "cores", "memory_gb": "size", "disk_gb": "size"}
 _JOINED = {"room", "dbms", "middleware", "operator", "vendor"}
@@ -115,7 +120,9 @@ class _Reader:
             return
         keys = {head: cells.text_of(row[index]) if index < len(row) else "" for index, head in self.found.keys.items()}
         keys[BY_PREFIX] = prefix_of(name)
-        self.machines.append(Machine(number, name, keys, values, off=values.get("power") in {"off", RETIRED}, system=of_system, classified=secret))
+        self.machines.append(
+            Machine(number, name, keys, values, off=values.get("power") in {"off", RETIRED}, system=of_system, classified=secret)
+        )
 
     def _of_system(self, column: Foreign, cell: Any, number: int, index: int) -> dict[str, Any]:
         """A cell that tells of the machine's system, in the form's words."""
@@ -182,12 +189,12 @@ class _Reader:
     def _take_offices(self) -> None:
         """A column they may be grouped by that holds departments (a tenant, mostly) says whose they are, and is no system's name."""
         for head in self.found.keys.values():
-            values = [self._tail(machine.keys[head]) for machine in self.machines if machine.keys[head]]
+            values = [tail_of(machine.keys[head]) for machine in self.machines if machine.keys[head]]
             if values and all(map(is_office, values)):
                 self.offices.add(head)
                 for machine in self.machines:
                     if machine.keys[head]:
-                        machine.system.setdefault("department", self._tail(machine.keys[head]))
+                        machine.system.setdefault("department", tail_of(machine.keys[head]))
 
     def _ask_grouping(self) -> None:
         heads = [*(head for head in self.found.keys.values() if head not in self.offices), BY_PREFIX, *sorted(self.offices)]
@@ -206,15 +213,10 @@ class _Reader:
             place=f"{self.at} › {address(self.found.header, 0)}", proposed=proposed, evidence=evidence, choices=tuple(heads),
         )  # fmt: skip
 
-    @staticmethod
-    def _tail(value: str) -> str:
-        """The last part of a path of folders."""
-        return value.rstrip("/").rpartition("/")[2] or value
-
     def _group(self, head: str, machines: Iterable[Machine]) -> None:
         groups: dict[str, list[Machine]] = {}
         for machine in machines:
-            groups.setdefault(self._tail(machine.keys.get(head, "")).strip(), []).append(machine)
+            groups.setdefault(tail_of(machine.keys.get(head, "")).strip(), []).append(machine)
         alone = groups.pop("", [])
         if alone:
             self.builder.findings.append(
@@ -278,7 +280,7 @@ class _Reader:
         """Machines with an address; one that has none is counted with its system, and cannot be reached."""
         hosts = []
         for machine in members:
-            reached = next((part for part in re.split(r"[,;\s]+", cells.text_of(machine.values.get("address"))) if part), "").partition("/")[0]
+            reached = first_address(cells.text_of(machine.values.get("address")))
             if machine.off or not _ADDRESS.fullmatch(reached):
                 continue
             values = {
@@ -286,13 +288,29 @@ class _Reader:
                 "memory_gb": machine.values.get("memory_gb") or None, "disk_gb": machine.values.get("disk_gb") or None,
                 "vcpus": int(machine.values["vcpus"]) if machine.values.get("vcpus") else None,
             }  # fmt: skip
-            hosts.append(Raw(self.file, self.grid.name, f"A{machine.row + 1}", {of: value for of, value in values.items() if value is not None}))
+            hosts.append(
+                Raw(self.file, self.grid.name, f"A{machine.row + 1}", {of: value for of, value in values.items() if value is not None})
+            )
         return hosts
 
 
 def head_of(found: Recognised, field_name: str) -> str:
     """What a column is called in the table."""
     return next((found.heads.words[index] for index, column in found.columns.items() if column.field == field_name), "")
+
+
+def tail_of(value: str) -> str:
+    """The last part of a path of folders; of tags, what the one that names a system says (``system:OA;owner:…``)."""
+    if tagged := _TAG_OF_SYSTEM.search(value):
+        return tagged[1].strip()
+    return value.rstrip("/").rpartition("/")[2] or value
+
+
+def first_address(text: str) -> str:
+    """The first address in a cell: ``net0=10.0.0.5, 192.168.1.2``, ``10.3.1.1:10050``, ``10.1.1.1/24``; else its first word."""
+    if found := _IPV4.search(text):
+        return found.group()
+    return next((part for part in re.split(r"[,;\s]+", text) if part), "").partition("/")[0]
 
 
 def host_name(name: str) -> str:

@@ -213,18 +213,18 @@ def _type(field: str) -> str:
 
 def _by_header(kind: str, field: str, hint: Hint, head: str) -> tuple[float, str]:
     """How far the header speaks for the field, from 0 to 1, and by which word; below 0: against it."""
-    text = folded(header_key(head))
+    text, spaced = folded(header_key(head)), plain(head).casefold()
     known = match(forms()["systems"], head) if kind == "systems" else None
     if known is not None:
         return (1.0, head[:20]) if known.field == field else (-1.0, "")
-    if any(word in text for word in hint.against):
+    if any(word in text or _stands_in(word, spaced) for word in hint.against):
         return -1.0, ""
     own = forms()["systems"].by_header if kind == "systems" else {}
     ends = [*hint.ends, *(name for name, column in own.items() if column.field == field and len(name) >= (2 if not name.isascii() else 4))]
     best = max((word for word in ends if text.endswith(word)), key=len, default="")
     if best:
         return 0.6 + 0.4 * len(best) / len(text), best
-    within = max((word for word in hint.has if _stands_in(word, text)), key=len, default="")
+    within = max((word for word in hint.has if _stands_in(word, text) or _stands_in(word, spaced)), key=len, default="")
     return (0.5 + 0.4 * len(within) / len(text), within) if within else (0.0, "")
 
 

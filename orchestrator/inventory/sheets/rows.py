@@ -16,6 +16,7 @@ from orchestrator.inventory.build.wall import Wall
 from orchestrator.inventory.forms import forms
 from orchestrator.inventory.reading import Interpretation, Raw
 from orchestrator.inventory.sheets.asking import BareNumbers, Source, Unanswered
+from orchestrator.inventory.sheets.denied_question import find_denied_questions, with_straight_questions
 from orchestrator.inventory.sheets.foreign import ahead, in_our_words, recognise
 from orchestrator.inventory.sheets.grids import Grid, Row, address
 from orchestrator.inventory.sheets.header import Line, Table
@@ -58,6 +59,11 @@ def _read_table(grid: Grid, file: str, builder: Builder, today: dt.date) -> bool
         builder.interpretations.append(Interpretation(file, grid.name, address(ticked.header, ticked.at), "、".join(ticked.words.values()), what))
         first, grid = ahead(with_one_column(grid, ticked))
     first, grid = ahead(with_telling_headers(grid, first))
+    if denied := find_denied_questions(first):
+        for question in denied:
+            where = address(question.header, question.column)
+            builder.interpretations.append(Interpretation(file, grid.name, where, question.words, say("inventory.asks_the_other_way")))
+        first, grid = ahead(with_straight_questions(grid, denied))
     found = recognise(builder.foreign, grid.name, first, grid.merged)
     if found is None:
         if file in builder.ignored:

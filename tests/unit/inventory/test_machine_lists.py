@@ -9,6 +9,7 @@ from openpyxl import Workbook
 
 from orchestrator.inventory.check import counts
 from orchestrator.inventory.load import load
+from orchestrator.inventory.sheets.machine_lists import first_address, tail_of
 from tests.unit.inventory.test_questions import answer, read
 
 RVTOOLS = ["VM", "Powerstate", "Template", "CPUs", "Memory", "Primary IP Address", "Folder", "Provisioned MiB",
@@ -126,3 +127,25 @@ def test_a_citys_own_mapping_is_data() -> None:
     reading = read(path)
     assert [finding.code for finding in reading.errors if finding.file == "columns.yaml"] == ["mapping-unusable"]
     assert {question.kind for question in reading.questions} == {"owner", "blank"}
+
+
+@pytest.mark.parametrize(
+    ("typed", "address"),
+    [
+        ("net0=10.0.0.5, 192.168.1.2", "10.0.0.5"), ("10.3.1.1:10050", "10.3.1.1"), ("10.1.1.1/24", "10.1.1.1"), ("oa.example.cn", "oa.example.cn"),
+        ("{'net0': ['10.0.0.7']}", "10.0.0.7"), ("内网10.1.1.9", "10.1.1.9"), ("", ""), ("1.2.3.4.5", "1.2.3.4.5"),
+    ],
+)  # fmt: skip
+def test_the_first_address_of_a_cell_is_where_a_machine_is_reached(typed: str, address: str) -> None:
+    assert first_address(typed) == address
+
+
+@pytest.mark.parametrize(
+    ("tags", "system"),
+    [
+        ("system:OA;owner:市局", "OA"), ("env=prod, app=办件系统", "办件系统"), ('{"application": "门户", "env": "prod"}', "门户"), ("系统名称：排污许可", "排污许可"),
+        ("/DC1/vm/prod", "prod"), ("owner:市局", "owner:市局"), ("subsystem:x", "subsystem:x"),
+    ],
+)  # fmt: skip
+def test_of_tags_the_one_that_names_a_system_is_its_name(tags: str, system: str) -> None:
+    assert tail_of(tags) == system

@@ -127,3 +127,8 @@ def test_a_table_that_is_no_inventory_is_passed_over_once_that_was_said(tmp_path
 def test_an_answer_that_cannot_be_used_names_what_is_wrong(text: str) -> None:
     with pytest.raises(Unreadable):
         read_columns_answer(text)
+
+
+def test_a_header_with_an_arrow_of_its_own_can_be_answered() -> None:
+    answer = read_columns_answer("此表 → 系统清单\nName → 系统名称\nOrganization->Name → 单位名称\nA => B -> 原样保留")
+    assert answer.fields == {"Name": ("name", ""), "Organization->Name": ("department", ""), "A => B": ("", "")}

@@ -1,0 +1,87 @@
+"""A column that asks the other way round: 是否非涉密, 非涉密 with a tick. Read as 是否涉密 with its yes and no turned, and shown so.
+
+Taken for 是否涉密 it would leave out what is to be moved, and read what is classified (R2).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from orchestrator.inventory.answers import classified, yes_no
+from orchestrator.inventory.boxes import ticked
+from orchestrator.inventory.cells import Unreadable, is_blank, text_of
+from orchestrator.inventory.forms import forms, header_key, match
+from orchestrator.inventory.sheets.grids import Grid, Row
+
+_DENIED = re.compile(
+    r"(?:是否|是不是|确认|承诺)?(?:为|是|属|于)*(?:非|不|未|无)(?:属于|属|涉及|涉|是|含|为)*(?:国家)?(?:涉密|秘密|密)(?:的|类|级|信息|业务|应用|系统|项目|内容)*(?:是否|否)?"
+    r"|(?:is)?(?:un|non|not)-?(?:classified|confidential|secret)(?:system)?"
+)
+_SIGNS = re.compile(r"[\s?？_-]+")
+
+
+@dataclass(frozen=True)
+class DeniedQuestion:
+    header: int
+    column: int
+    words: str
+
+
+def asks_the_other_way(header: str) -> bool:
+    """Whether yes under this header says that something is not classified."""
+    return bool(_DENIED.fullmatch(_SIGNS.sub("", header_key(header)).casefold()))
+
+
+def find_denied_questions(rows: Sequence[Row]) -> list[DeniedQuestion]:
+    """In the first of these rows that is a header, or part of one, and has some."""
+    for number, row in enumerate(rows):
+        heads = {index: text_of(cell) for index, cell in enumerate(row) if isinstance(cell, str) and text_of(cell)}
+        if sum(match(forms()["systems"], words) is not None for words in heads.values()) < 2:
+            continue
+        denied = [DeniedQuestion(number, index, words) for index, words in heads.items() if asks_the_other_way(words)]
+        if answered := [question for question in denied if _is_answered(question, rows[number + 1 :])]:
+            return answered
+    return []
+
+
+def _is_answered(question: DeniedQuestion, below: Sequence[Row]) -> bool:
+    """Whether what stands below are answers: under 非涉密系统 there may be names."""
+    cells = [row[question.column] for row in below if question.column < len(row) and not is_blank(row[question.column])]
+    said = [cell for cell in cells if text_of(cell) != question.words]
+    answers = [_yes_or_no(cell) is not None or classified(cell) is not None for cell in said]
+    return any(answers) and sum(answers) * 2 > len(answers)
+
+
+def with_straight_questions(grid: Grid, denied: Sequence[DeniedQuestion]) -> Grid:
+    """The grid with such columns as the form asks them. What is neither yes nor no (非涉密, 机密) says it itself and stays."""
+    return replace(grid, rows=_straight(grid.rows, {question.column: question for question in denied}))
+
+
+def _straight(rows: Iterator[Row], denied: Mapping[int, DeniedQuestion]) -> Iterator[Row]:
+    for number, row in enumerate(rows):
+        line = list(row)
+        for index, question in denied.items():
+            if index >= len(line):
+                continue
+            if text_of(line[index]) == question.words:  # the header, on each page
+                line[index] = forms()["systems"].column("classified").zh
+            elif number > question.header:
+                line[index] = _turned(line[index])
+        yield line
+
+
+def _turned(cell: Any) -> Any:
+    answer = _yes_or_no(cell)
+    return cell if answer is None else "否" if answer else "是"
+
+
+def _yes_or_no(cell: Any) -> bool | None:
+    """A plain yes or no, ticked or typed; None for everything else (有线电视系统)."""
+    try:
+        read = yes_no(ticked(cell))
+    except Unreadable:
+        return None
+    return read.value if isinstance(read.value, bool) and not read.understood else None

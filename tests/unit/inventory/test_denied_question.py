@@ -1,0 +1,82 @@
+"""是否非涉密 asks the other way round: read as 是否涉密 it would let a classified system in and leave the others out (R2)."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from orchestrator.inventory.check import counts
+from orchestrator.inventory.load import load
+from orchestrator.inventory.reading import Reading
+from orchestrator.inventory.sheets.denied_question import asks_the_other_way
+
+sys.path[:0] = [str(Path(__file__).parents[2] / "fixtures")]
+from workbooks import build  # type: ignore[import-not-found]  # noqa: E402 - a helper beside the fixtures
+
+SECRET = "磐石指挥系统"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "非涉密", "是否非涉密", "是否非涉密（是/否）", "不涉密", "是否为非涉密信息系统", "是否属于非涉密系统", "是否不属于涉密系统", "非密", "承诺不涉密",
+        "不涉及国家秘密", "Unclassified", "Non-classified (Y/N)", "Not classified?",
+    ],
+)  # fmt: skip
+def test_a_header_that_denies_asks_the_other_way(header: str) -> None:
+    assert asks_the_other_way(header)
+
+
+@pytest.mark.parametrize(
+    "header", ["涉密", "是否涉密", "是否涉密（非涉密填否）", "密级", "是否加密", "密评", "涉密否", "不涉密的理由", "非涉密系统名称"]
+)
+def test_what_asks_straight_or_something_else_does_not(header: str) -> None:
+    assert not asks_the_other_way(header)
+
+
+def read(folder: Path, header: str, answers: list[str], *, two_rows: bool = False) -> Reading:
+    rows = [["系统名称", "主管部门", "系统类型", header, "状态"]]
+    if two_rows:
+        rows = [["系统名称", "主管部门", "基本情况", "", ""], ["", "", "系统类型", header, "状态"]]
+    names = ["甲系统", SECRET, "乙系统", "丙系统"]
+    rows += [[name, "市水务局", "应用系统", answer, "在用"] for name, answer in zip(names, answers, strict=False)]
+    merged = ["C1:E1", "A1:A2", "B1:B2"] if two_rows else []
+    return load([build(folder / "a.xlsx", [{"name": "Sheet1", "rows": rows, "merged": merged}])])
+
+
+@pytest.mark.parametrize(
+    ("yes", "no"), [("是", "否"), ("√", "×"), ("Y", "N"), ("☑是 □否", "□是 ☑否"), ("是（√）否（ ）", "是（ ）否（√）")]
+)
+@pytest.mark.parametrize("two_rows", [False, True])
+def test_yes_is_not_classified_and_no_is(tmp_path: Path, yes: str, no: str, two_rows: bool) -> None:
+    reading = read(tmp_path, "是否非涉密", [yes, no, yes, ""], two_rows=two_rows)
+    found = counts(reading)
+    assert (found["classified"], found["unanswered"], found["rows"]) == (1, 1, 4)
+    assert {system.name for system in reading.all_systems()} | {"甲系统", "乙系统"} == {"甲系统", "乙系统"}
+    assert SECRET not in repr(reading)
+    assert any("是否非涉密" in one.read for one in reading.interpretations), "it is shown"
+
+
+def test_a_lone_tick_under_not_classified_is_no_and_a_blank_is_unanswered(tmp_path: Path) -> None:
+    found = counts(read(tmp_path, "非涉密", ["√", "", "√", "√"]))
+    assert (found["classified"], found["unanswered"]) == (0, 1)
+
+
+def test_words_that_say_it_themselves_stay_as_they_are(tmp_path: Path) -> None:
+    found = counts(read(tmp_path, "是否非涉密", ["非涉密", "机密", "是", "不涉密"]))
+    assert (found["classified"], found["unanswered"]) == (1, 0)
+
+
+def test_names_under_such_a_header_are_no_answers(tmp_path: Path) -> None:
+    reading = read(tmp_path, "非涉密系统", ["有线电视系统", SECRET, "无线广播系统", "是非研判系统"])
+    assert counts(reading)["unanswered"] == 4
+    assert not reading.all_systems()
+
+
+def test_a_table_without_another_column_on_it_never_proposes_one_that_denies_or_speaks_of_keys(tmp_path: Path) -> None:
+    for header in ("是否加密", "是否通过密评", "是否使用国密算法", "非涉密承诺书编号"):
+        reading = read(tmp_path, header, ["是", "否", "是", "否"])
+        assert not any("是否涉密" in question.proposed for question in reading.questions), header
+        assert counts(reading)["classified"] == 0
