@@ -200,6 +200,11 @@ def _read_sheets(file: Path, name: str, builder: Builder, today: dt.date, *, nee
     before = len(builder.findings)
     try:
         for grid in tables_of(file):
+            if grid.pictures:
+                says = say("inventory.pictures_not_read", count=grid.pictures)
+                builder.findings.append(
+                    Finding("pictures-not-read", "warning", says, say("inventory.type_what_they_say"), file=name, sheet=grid.name)
+                )
             recognised |= read_sheet(grid, name, builder, today)
     except BadFile as bad:
         builder.findings.append(Finding(bad.code, "error" if needed else "warning", bad.says, bad.mend, file=name))

@@ -30,6 +30,8 @@ MAX_COLUMNS = 400
 MAX_CELLS = 5_000_000
 MAX_COMMENTS = 16 * 2**20
 """Unpacked size of all comments."""
+MAX_DRAWING = 4 * 2**20
+"""Of each sheet's drawing as much is looked at."""
 _CHUNK = 2**20
 
 _CELL = re.compile(
@@ -40,6 +42,7 @@ _FORMULA = re.compile(
 )
 _ERROR = re.compile(rb"<(?:\w+:)?c\s(?=[^>]*?\bt\s*=\s*[\"']e[\"'])[^>]*?\br\s*=\s*[\"']([A-Z]{1,3}[0-9]{1,7})[\"']")
 _CLOSED = re.compile(rb"</(?:\w+:)?(?:worksheet|sst)\s*>\s*(?:<!--[^<]*-->\s*)?$|<(?:\w+:)?sst[^<>]*/>\s*$")
+_SHAPE, _DRAWN_TEXT = re.compile(rb"<(?:\w+:)?sp[\s>]"), re.compile(rb"<(?:\w+:)?t>[^<]")
 _SHEET = re.compile(r"<(?:\w+:)?sheet\s([^>]*)>")
 _RELATION = re.compile(r"<(?:\w+:)?Relationship\s([^>]*)>")
 _ATTRIBUTE = re.compile(r"([\w:]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
@@ -73,6 +76,8 @@ class Part:
     """Cells with a comment."""
     errors: set[str] = field(default_factory=set)
     """Cells that hold an error value (``#N/A``): the reader library gives them as empty."""
+    pictures: int = 0
+    """Pictures, text boxes and files within: nobody reads what stands in them."""
 
 
 def survey(path: Path) -> dict[str, Part]:
@@ -209,14 +214,14 @@ def _by_sheet(archive: zipfile.ZipFile, parts: dict[str, Part]) -> dict[str, Par
         if part is None or "name" not in attributes:
             continue
         part.comments = _comments(archive, targets[ident], claimed)
+        part.pictures = _pictures(archive, targets[ident]) + sum("DISPIMG(" in formula for formula in part.formulas.values())
         found.setdefault(_unescape(attributes["name"]), part)
     return found
 
 
 def _comments(archive: zipfile.ZipFile, sheet: str, claimed: dict[str, int]) -> set[str]:
     """Cells of one sheet with a comment. ``claimed``: size of each part with comments that was read before."""
-    folder, _, file = sheet.rpartition("/")
-    related = _relations(archive, f"{folder}/_rels/{file}.rels", folder)
+    related = _relations_of(archive, sheet)
     names = set(archive.namelist())
     found: set[str] = set()
     try:
@@ -232,6 +237,27 @@ def _comments(archive: zipfile.ZipFile, sheet: str, claimed: dict[str, int]) -> 
             "xlsx-broken", say("inventory.comments_damaged"), say("inventory.delete_comments")
         ) from None
     return found
+
+
+def _pictures(archive: zipfile.ZipFile, sheet: str) -> int:
+    """How many pictures, text boxes and files of other programs lie on one sheet."""
+    names, count = set(archive.namelist()), 0
+    for _, kind, target in _relations_of(archive, sheet):
+        count += kind.endswith(("/oleObject", "/package"))
+        if not kind.endswith("/drawing") or target not in names:
+            continue
+        count += sum(kind.endswith("/image") for _, kind, _ in _relations_of(archive, target))
+        with archive.open(target) as stream:
+            drawn = stream.read(MAX_DRAWING)
+        if _DRAWN_TEXT.search(drawn):
+            count += len(_SHAPE.findall(drawn))
+    return count
+
+
+def _relations_of(archive: zipfile.ZipFile, part: str) -> list[tuple[str, str, str]]:
+    """The relations of one part of the archive."""
+    folder, _, file = part.rpartition("/")
+    return _relations(archive, f"{folder}/_rels/{file}.rels", folder)
 
 
 def _relations(archive: zipfile.ZipFile, name: str, folder: str) -> list[tuple[str, str, str]]:

@@ -35,6 +35,8 @@ class Grid:
     """Cells with a comment."""
     errors: set[str] = field(default_factory=set)
     hidden: bool = False
+    pictures: int = 0
+    """Pictures, text boxes and files on it, of which nothing is read."""
 
 
 def is_zip(path: Path) -> bool:
@@ -80,7 +82,7 @@ def grids(path: Path) -> Iterator[Grid]:
             hidden = meta.visible is not calamine.SheetVisibleEnum.Visible
             left = sheet.start[1] if sheet.start else 0
             links = _link_texts(part.formulas)
-            yield Grid(meta.name, _rows(sheet, left, links), merged, part.formulas, part.comments, part.errors, hidden)
+            yield Grid(meta.name, _rows(sheet, left, links), merged, part.formulas, part.comments, part.errors, hidden, part.pictures)
     except calamine.PasswordError:
         raise BadFile("xlsx-password", say("inventory.file_password"), say("inventory.save_without_password")) from None
     except (calamine.CalamineError, OSError, ValueError, OverflowError):

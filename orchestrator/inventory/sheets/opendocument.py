@@ -73,6 +73,7 @@ class _Reader:
 
     def __init__(self) -> None:
         self._done: list[Grid] = []
+        self._grid = Grid("", iter(()))  # what lies outside of any table
         self._hidden: set[str] = set()
         self._style = ""
         self._depth = self._note = 0
@@ -82,7 +83,7 @@ class _Reader:
         self._starts: dict[str, Callable[[dict[str, str]], None]] = {
             "style:style": self._named, "style:table-properties": self._displayed, "table:table": self._begin, "table:table-row": self._row,
             "table:table-cell": self._open, "table:covered-table-cell": self._open, "office:annotation": self._annotate, "text:p": self._paragraph,
-            "text:line-break": self._paragraph,
+            "text:line-break": self._paragraph, "draw:image": self._picture, "draw:text-box": self._picture, "draw:object": self._picture,
         }  # fmt: skip
         self._ends: dict[str, Callable[[], None]] = {
             "table:table": self._finish, "table:table-row": self._close_row, "table:table-cell": self._close, "table:covered-table-cell": self._close,
@@ -122,6 +123,9 @@ class _Reader:
         self._grid = Grid(attributes.get("table:name", ""), iter(()), hidden=attributes.get("table:style-name", "") in self._hidden)
         self._rows: list[Row] = []
         self._blank = self._cells = self._filled = 0
+
+    def _picture(self, _attributes: dict[str, str]) -> None:
+        self._grid.pictures += 1
 
     def _finish(self) -> None:
         self._grid.rows = iter(self._rows)

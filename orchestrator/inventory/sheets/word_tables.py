@@ -22,12 +22,14 @@ def word_grids(path: Path) -> Iterator[Grid]:
     from docx import Document
 
     try:
-        tables = Document(str(path)).tables[:MAX_TABLES]
+        document = Document(str(path))
+        tables = document.tables[:MAX_TABLES]
+        pictures = sum(relation.reltype.endswith("/image") for relation in document.part.rels.values())
     except (KeyError, ValueError, OSError, SyntaxError):  # lxml's syntax error is one too
         raise _damaged() from None
     for number, table in enumerate(tables, start=1):
         rows, merged = _rows(table)
-        yield Grid(f"表{number}", iter(rows), merged)
+        yield Grid(f"表{number}", iter(rows), merged, pictures=pictures if number == 1 else 0)
 
 
 def _survey(path: Path) -> None:
