@@ -15,7 +15,7 @@ import functools
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from orchestrator.cutover.record import Record
 from orchestrator.cutover.specification import GuardSpec, PartSpec
 from orchestrator.errors import words_of
 from orchestrator.gateways.holder import Holder
-from orchestrator.movers.side import Side
+from orchestrator.movers.side import Side, StandsStill
 from orchestrator.texts import Words, kept, pack, say
 
 LOOKING_SECONDS = 60.0
@@ -190,10 +190,31 @@ class Guard:
         """Snapshot mode: nothing is closed or opened; clients go on whatever happens."""
         try:
             self._stage("pause", self._pause)
-            self._stage("drain", self._drain)
+            self._stage("drain", self._see_each)
         finally:
+            for pair in self.pairs:
+                if isinstance(pair.live, StandsStill):
+                    pair.live.go_on()
             opening.resume(self)
         return "seen", ""
+
+    def _see_each(self) -> None:
+        """Both sides of each part at one point: behind a marker where a gateway holds its clients, else while it stands still."""
+        standing = [pair for pair in self.pairs if isinstance(pair.live, StandsStill)]
+        self._each(self._see_standing, _live, pairs=standing)
+        self._drain([pair for pair in self.pairs if pair not in standing])
+
+    def _see_standing(self, pair: Pair) -> None:
+        live, other = pair.live, pair.other
+        if not isinstance(live, StandsStill) or not isinstance(other, StandsStill):
+            raise TypeError(f"{pair.name}: both sides are of one kind")
+        point = live.stand_still(max(self._seconds_left(), 0.1))
+        pair.snapshots = [live.snapshot()]
+        while not other.has_come_to(point):
+            self.still_allowed(_name_marker)
+            time.sleep(0.001)
+        pair.snapshots.append(other.snapshot())
+        live.go_on()
 
     def _stage(self, name: str, act: Callable[[], None]) -> None:
         self.still_allowed(lambda: say("cutover.before", stage=name))
@@ -219,15 +240,16 @@ class Guard:
             raise GiveUp(say("cutover.budget_whom", limit=limit, whom=whom) if whom else say("cutover.budget", limit=limit))
 
     def _each(
-        self, act: Callable[[Pair], Any], whose: Callable[[Pair], Side], waits_for: Callable[[], Words] | None = None
-    ) -> list[Any]:
-        """The same act for every part, side by side, within the budget."""
+        self, act: Callable[[Pair], Any], whose: Callable[[Pair], Side], waits_for: Callable[[], Words] | None = None,
+        pairs: Sequence[Pair] | None = None,
+    ) -> list[Any]:  # fmt: skip
+        """The same act for every part (or these), side by side, within the budget."""
 
         def name_it() -> Words:
             hanging = [whose(pair).where for pair in self.pairs if self.acts.hangs(whose(pair))]
             return say("cutover.waited_for", hanging=tuple(hanging))
 
-        acts = [(whose(pair), functools.partial(act, pair)) for pair in self.pairs]
+        acts = [(whose(pair), functools.partial(act, pair)) for pair in (self.pairs if pairs is None else pairs)]
         return self.acts.run_all(acts, lambda: self.still_allowed(waits_for or name_it))
 
     def _stage_holders(self) -> None:
@@ -270,12 +292,12 @@ class Guard:
             named += self._look(pair.live, pair.live.who_is_there, NAMING_SECONDS)
         return say("cutover.still_there", named=tuple(named)) if named else ""
 
-    def _drain(self) -> None:
-        self._each(self._leave, _live)
-        while not all(self._each(lambda pair: pair.other.marked(self.spec.attempt), _other, _name_marker)):
+    def _drain(self, pairs: Sequence[Pair] | None = None) -> None:
+        self._each(self._leave, _live, pairs=pairs)
+        while not all(self._each(lambda pair: pair.other.marked(self.spec.attempt), _other, _name_marker, pairs)):
             self.still_allowed(_name_marker)
             time.sleep(0.001)
-        self._each(lambda pair: pair.snapshots.append(pair.other.snapshot()), _other)
+        self._each(lambda pair: pair.snapshots.append(pair.other.snapshot()), _other, pairs=pairs)
 
     def _leave(self, pair: Pair) -> None:
         pair.live.mark(self.spec.attempt)

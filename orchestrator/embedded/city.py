@@ -161,9 +161,9 @@ class City:
                     return {name: values.get(value, value) for name, value in service["environment"].items()}
         raise Refused(f"no service {service_name} in the embedded city", remedy="see the inventory's services")
 
-    def source_database(self, system_id: str) -> databases.Source:
-        """The source database of a system, where it stands by the inventory."""
-        return next(source for source in self._sources() if source.system == system_id)
+    def source_database(self, system_id: str, name: str = "") -> databases.Source:
+        """The source database of a system, where it stands by the inventory. ``name``: which of several."""
+        return next(source for source in self._sources() if source.system == system_id and name in ("", source.name))
 
     def device_public_key(self, name: str = "signer-1") -> str:
         """Hex of the Ed25519 key that registrations are verified with."""
@@ -379,17 +379,18 @@ class City:
             "@device.host": room["haproxy"]["address"],
             "@device.port": str(devices[0]["port"]) if devices else "",
         }
-        if not system.get("databases"):
-            return values
-        base = self.source_database(system["id"])
-        pooled = base.name in BEHIND_POOL
-        return values | {
-            "@database.host": room["pgbouncer"]["address"] if pooled else base.address,
-            "@database.port": str(room["pgbouncer"]["port"] if pooled else base.port),
-            "@database.name": base.name,
-            "@database.role": base.role,
-            "@database.secret_file": str(base.secret),
-        }
+        own = [source for source in self._sources() if source.system == system["id"]]
+        for base in own:
+            prefix = "@database" if len(own) == 1 else f"@database.{base.name}"
+            pooled = base.name in BEHIND_POOL
+            values |= {
+                f"{prefix}.host": room["pgbouncer"]["address"] if pooled else base.address,
+                f"{prefix}.port": str(room["pgbouncer"]["port"] if pooled else base.port),
+                f"{prefix}.name": base.name,
+                f"{prefix}.role": base.role,
+                f"{prefix}.secret_file": str(base.secret),
+            }
+        return values
 
     def _install(self, target: Path) -> None:
         """An application as one executable file, and what it shares with the others beside it."""

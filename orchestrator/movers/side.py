@@ -7,7 +7,7 @@ A new engine brings a class that keeps this promise, a line in ``cutover/kinds.p
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from orchestrator.texts import Words
 
@@ -140,3 +140,19 @@ class Side(Protocol):
 
     def disconnect(self) -> None:
         """Ends every connection, and with them the snapshots."""
+
+
+@runtime_checkable
+class StandsStill(Protocol):
+    """A side whose open sessions no gateway can hold: where both sides are only looked at, at one point, it makes its writers
+    wait itself."""
+
+    def stand_still(self, seconds: float) -> str:
+        """Nothing commits here any more, and nobody's session ends, until ``go_on``; at the latest when ``seconds`` are over or
+        our connection ends, whatever becomes of us. Returns the point that was reached."""
+
+    def has_come_to(self, point: str) -> bool:
+        """Whether everything up to the live side's point is here."""
+
+    def go_on(self) -> None:
+        """Writers go on. Again is fine."""

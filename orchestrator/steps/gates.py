@@ -24,9 +24,11 @@ def _done(_: Context) -> Observed:
     return Observed.DONE
 
 
-def gate(name: str, before: Callable[[Context], None] | None = None) -> Step:
+def gate(
+    name: str, before: Callable[[Context], None] | None = None, tell: Callable[[Context], None] | None = None
+) -> Step:
     """A gate step. ``before`` is asked before the gate opens and again after it was approved: it raises when acceptance
-    is not allowed (way back not armed, lag, a comparison that differs)."""
+    is not allowed (way back not armed, lag, a comparison that differs). ``tell`` says what is decided on."""
     verb = COMMANDS[name]
 
     def run(ctx: Context) -> Facts:
@@ -34,6 +36,8 @@ def gate(name: str, before: Callable[[Context], None] | None = None) -> Step:
             before(ctx)
         row = ctx.records.gate(name, ctx.plan.digest)
         if row["state"] == "open":
+            if tell:
+                tell(ctx)
             digest = ctx.plan.digest[:12]
             raise Waiting(
                 say("say.waits_gate", gate=say(f"gate.{name}"), digest=digest),
@@ -146,7 +150,15 @@ def _still_as_copied(ctx: Context) -> None:
 
 
 INITIAL = gate("initial_acceptance", _still_as_copied)
-APPROVAL = gate("approve_cutover", _still_as_copied)
+
+
+def _foretell(ctx: Context) -> None:
+    from orchestrator.steps import foretell
+
+    foretell.tell(ctx)
+
+
+APPROVAL = gate("approve_cutover", _still_as_copied, _foretell)
 
 
 def _may_be_accepted(ctx: Context) -> None:

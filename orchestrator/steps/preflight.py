@@ -74,17 +74,11 @@ def _never_together(ctx: Context) -> list[Finding]:
     for database in registry.movable_databases(ctx.system):
         kind = registry.DATABASES[database.engine]
         by_kind[kind] = (*by_kind.get(kind, ()), database.name)
-    kinds = sorted(by_kind)
-    found = []
-    if len(kinds) > 1:
-        message = say("steps.kinds_together", kinds=tuple(kinds), names=sum(by_kind.values(), ()))
-        found.append(_finding(ctx, "kinds-together", message, say("steps.list_as_two")))
-    found += [
+    return [
         _finding(ctx, "servers-together", say("steps.servers_together", kind=kind, names=names), say("steps.list_as_two"))
         for kind, names in by_kind.items()
         if kind in registry.ALONE and len(names) > 1
     ]
-    return found
 
 
 def _standing_servers(ctx: Context) -> list[Finding]:

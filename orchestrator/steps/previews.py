@@ -136,6 +136,7 @@ def fence(direction: str) -> Look:
     """What the guard would be told, made by the function that makes it: sides, gateways, budget. No guard was started."""
 
     def look(ctx: Context, _connect: bool) -> Preview:
+        from orchestrator.steps import foretell, hold
         from orchestrator.steps.cutover import specification
 
         try:
@@ -143,7 +144,8 @@ def fence(direction: str) -> Look:
         except OrchestratorError as error:
             return Preview(Coverage.CHECKED, say("steps.how_guard_untold"), findings_of(error, "guard", ctx.system.id))
         told = say("steps.guard_told", parts=len(spec.parts), gateways=len(spec.holders), limit=spec.fence_ms)
-        return Preview(Coverage.CHECKED, say("steps.how_guard", told=told))
+        seen = foretell.what_clients_see(ctx, held=hold.is_wanted(ctx))
+        return Preview(Coverage.CHECKED, say("steps.how_guard", told=told, seen=seen))
 
     return look
 

@@ -3,12 +3,9 @@ write that a client was told of is there."""
 
 from __future__ import annotations
 
-import itertools
 import shutil
-import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +15,14 @@ import yaml
 
 from orchestrator.embedded import mariadb
 from orchestrator.embedded.city import City
-from orchestrator.embedded.databases import Source
 from orchestrator.embedded.people import OPERATOR, People
 from orchestrator.engine.session import Session
 from orchestrator.settings import Settings
 from tests.faults.conftest import CHECKOUT, Story, wait_until
+from tests.support.lending import Client, at_work, lost
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(900)]
 DESK = "library-desk"
-_NUMBERS = itertools.count(1)
 GAP_MS = 8000
 """Ample: what is counted here is writes, on a machine that may be busy."""
 
@@ -55,41 +51,6 @@ def _inventory(folder: Path) -> Path:
     return folder
 
 
-@dataclass
-class Client(threading.Thread):
-    """One connection that is never tried before it is used: it sees an error when it is ended, and connects again."""
-
-    source: Source
-    address: str
-    port: int
-    written: list[int] = field(default_factory=list)
-    """Acknowledged."""
-    failed: list[str] = field(default_factory=list)
-    longest: float = 0.0
-    ended: threading.Event = field(default_factory=threading.Event)
-
-    def __post_init__(self) -> None:
-        super().__init__(daemon=True)
-
-    __hash__ = threading.Thread.__hash__
-
-    def run(self) -> None:
-        connection, since = None, time.monotonic()
-        while not self.ended.wait(0.005):
-            number = next(_NUMBERS)
-            try:
-                if connection is None:
-                    connection = mariadb.connect(self.source, host=self.address, port=self.port, admin=False)
-                with connection.cursor() as cursor:
-                    cursor.execute("INSERT INTO loan (n, reader, title) VALUES (%s, 1, 'of a test')", (number,))
-            except pymysql.err.Error as error:
-                self.failed.append(str(error))
-                connection = None
-                continue
-            self.written.append(number)
-            self.longest, since = max(self.longest, time.monotonic() - since), time.monotonic()
-
-
 @pytest.fixture(scope="module")
 def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
     own = City(tmp_path_factory.mktemp("city"), _inventory(tmp_path_factory.mktemp("inventory") / "own"))
@@ -116,20 +77,8 @@ def story(city: City, tmp_path: Path) -> Iterator[Story]:
 def clients(city: City) -> Iterator[list[Client]]:
     gateway = city.site("room")["tcp"]
     source = city.source_database(DESK)
-    own = [Client(source, gateway["address"], gateway["ports"]["lending"]) for _ in range(4)]
-    for client in own:
-        client.start()
-    yield own
-    for client in own:
-        client.ended.set()
-    for client in own:
-        client.join(30)
-
-
-def _numbers_at(city: City, host: str) -> set[int]:
-    with mariadb.connect(city.source_database(DESK), host=host) as admin, admin.cursor() as cursor:
-        cursor.execute("SELECT n FROM lending.loan WHERE n > 0")
-        return {int(row[0]) for row in cursor.fetchall()}
+    with at_work(source, gateway["address"], gateway["ports"]["lending"], 4) as own:
+        yield own
 
 
 def _told(measured: Any) -> str:
@@ -138,11 +87,6 @@ def _told(measured: Any) -> str:
         f"{measured.direction}: gap {measured.longest_gap_ms:.0f} ms, {measured.failed_requests} of {measured.requests} failed,"
         f" {detail['ended_connections']} connections ended, {detail['attempts']} attempts, {detail['timings_ms']}"
     )
-
-
-def _lost(city: City, clients: list[Client], host: str) -> set[int]:
-    acknowledged = {number for client in clients for number in list(client.written)}
-    return acknowledged - _numbers_at(city, host)
 
 
 def test_it_goes_back_after_the_switch_with_what_was_written_on_the_cloud(
@@ -154,12 +98,12 @@ def test_it_goes_back_after_the_switch_with_what_was_written_on_the_cloud(
     before = [len(client.written) for client in clients]
     time.sleep(1)
     assert all(len(client.written) > count for client, count in zip(clients, before, strict=True)), "served by the cloud"
-    assert _lost(city, clients, there) == set()
+    assert lost(clients, city.source_database(DESK), there) == set()
     assert story.run("rollback", DESK, "--reason", "the department asks", "--direct", seconds=300) == 0, story.said()
     assert engine.wait(300) == 4, story.said()
     assert (story.row.ending, story.row.live) == ("rolled_back_after_cutover", "source")
     time.sleep(1)
-    assert _lost(city, clients, city.source_database(DESK).address) == set()
+    assert lost(clients, city.source_database(DESK)) == set()
     measured = [m for m in story.session.decisions.measurements(story.row.id) if m.kind == "cutover"]
     assert [m.direction for m in measured] == ["forward", "back"]
     for each in measured:
@@ -183,6 +127,6 @@ def test_it_is_accepted_and_the_engine_killed_at_the_decision_loses_nothing(stor
     before = [len(client.written) for client in clients]
     time.sleep(1)
     assert all(len(client.written) > count for client, count in zip(clients, before, strict=True))
-    assert _lost(city, clients, there) == set()
+    assert lost(clients, city.source_database(DESK), there) == set()
     with pytest.raises(pymysql.err.OperationalError):  # the old side stays closed
         mariadb.connect(city.source_database(DESK), admin=False)

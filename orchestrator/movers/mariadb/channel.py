@@ -30,6 +30,15 @@ def own_position(connection: Connection) -> str:
     return own[0] if own else ""
 
 
+def has_come_to(follower: Connection, position: str) -> bool:
+    """Whether a GTID of another server's own domain has been committed here, and with it all before it."""
+    if not position:
+        return True
+    domain, _, number = position.split("-")
+    here = [gtid.split("-") for gtid in str(follower.scalar("SELECT @@GLOBAL.gtid_slave_pos")).split(",") if gtid]
+    return any(each[0] == domain and int(each[2]) >= int(number) for each in here)
+
+
 def subscribe(follower: Connection, part: Part, side: str, channel: str, position: str) -> None:
     """Makes the channel on ``follower``, from a position of the server on ``side``; nothing flows yet. One of that name is made anew."""
     unsubscribe(follower, channel)

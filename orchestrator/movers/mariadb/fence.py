@@ -157,6 +157,17 @@ def observed_closed(connection: Connection, names: Names, admin: str) -> bool:
     return sessions(connection, admin) == 0
 
 
+# ------------------------------------------------------------ standing still
+
+
+def block_commits(connection: Connection, seconds: float) -> None:
+    """Whoever commits waits, readers do not: until this connection is dropped, or says nothing for ``seconds``; then the server
+    ends it. A backup that is under way, or a commit that does not end, is waited for as long at most."""
+    connection.execute("SET SESSION wait_timeout = %s, max_statement_time = %s", max(1, round(seconds)), seconds)
+    connection.execute("BACKUP STAGE START")
+    connection.execute("BACKUP STAGE BLOCK_COMMIT")
+
+
 # ------------------------------------------------------------ markers
 
 

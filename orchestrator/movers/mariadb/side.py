@@ -47,6 +47,7 @@ class MariadbSide:
         self._limit = 0.0
         self._where = say("mariadb.database_on", database=database, host=host, port=port)
         self._keepers: list[Keeper] = []
+        self._still: Connection | None = None
         self._connect()
 
     def _connect(self) -> None:
@@ -136,6 +137,20 @@ class MariadbSide:
         self._keepers.append(keeper)
         return keeper.start()
 
+    def stand_still(self, seconds: float) -> str:
+        self.go_on()
+        self._still = still = self._open()  # before it waits: whoever gives up meanwhile ends it
+        fence.block_commits(still, seconds)
+        return channel.own_position(self._acting)
+
+    def has_come_to(self, point: str) -> bool:
+        return channel.has_come_to(self._acting, point)
+
+    def go_on(self) -> None:
+        still, self._still = self._still, None
+        if still is not None:
+            still.drop()
+
     def hand_over(self) -> dict[str, Any]:
         return numbers.read_numbers(self._acting, self._names)
 
@@ -172,6 +187,7 @@ class MariadbSide:
         for keeper in self._keepers:
             keeper.stop()
         self._keepers = []
+        self.go_on()
         for connection in (self._row_keeper, self._acting, self._view):
             if connection is not None:  # not by a polite message: the server may hang, and another thread may still wait on it
                 connection.drop()

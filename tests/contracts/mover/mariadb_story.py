@@ -215,11 +215,16 @@ class MariadbStory:
             time.sleep(0.5)
         raise AssertionError(f"no switch {direction} in five attempts: {reasons}")
 
-    def _guarded(self, direction: Direction) -> dict[str, Any]:
-        part = PartSpec(**self.mover.fence(self.part, direction))
+    def look(self, direction: Direction) -> dict[str, Any]:
+        """Both sides seen at one point while everybody writes, and compared."""
+        self.token += 1
+        return self._guarded(direction, mode="snapshot")
+
+    def _guarded(self, direction: Direction, mode: str = "switch") -> dict[str, Any]:
+        part = PartSpec(**self.mover.fence(self.part, direction, snapshot_only=mode == "snapshot"))
         spec = GuardSpec(
             attempt=f"case-{direction}-{self.token}", token=self.token, record=str(self.folder / "guard.jsonl"),
-            fence_ms=FENCE_MS, parts=[part], holders=[],
+            fence_ms=FENCE_MS, parts=[part], holders=[], mode=mode,
         )  # fmt: skip
         guard = Guard(spec, engine_gone=threading.Event(), go_on=threading.Event())
         try:
@@ -227,7 +232,7 @@ class MariadbStory:
             if found:
                 return {"outcome": "refused", "reason": "; ".join(map(str, found))}
             result = guard.run()
-            if result["outcome"] == "switched":
+            if result["outcome"] in ("switched", "seen"):
                 live, other = result["snapshots"][part.name]
                 compared = self.mover.compare(self.part, direction, (live, other))
                 assert compared.items > 0 and not compared.differences, compared

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from orchestrator.cutover.kinds import make_side
 from orchestrator.errors import Refused
 from orchestrator.movers.contract import Direction, Moment
+from orchestrator.movers.side import StandsStill
 from tests.contracts.mover.cases import Case, all_cases
 from tests.contracts.mover.mariadb_story import Application, MariadbStory
 from tests.support.mariadb import APPLICATION, Servers
@@ -126,3 +132,55 @@ def _acknowledged_are_there(story: MariadbStory, application: Application, side:
     lost = [number for number in application.acknowledged if number not in rows]
     assert application.acknowledged, "the application never wrote"
     assert not lost, f"{len(lost)} of {len(application.acknowledged)} acknowledged writes are not on the {side}"
+
+
+def _write_on(story: MariadbStory, number: int, ended: threading.Event, longest: list[float]) -> None:
+    """One session that is never ended: it must not be, and waits for a moment only."""
+    with story.connect("target", user=APPLICATION) as session, session.cursor() as cursor:
+        since = time.monotonic()
+        for count in itertools.count(1):
+            cursor.execute("INSERT INTO ledger (n) VALUES (%s)", (number * 10_000_000 + count,))
+            longest[number - 1] = max(longest[number - 1], time.monotonic() - since)
+            since = time.monotonic()
+            if ended.is_set():
+                return
+
+
+def test_both_sides_are_seen_at_one_point_while_sessions_write_that_nothing_holds(
+    servers: Servers, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with servers.emptied():
+        story = MariadbStory(servers, Case("looks", "mariadb", "", "sessions and waits", "carried"), tmp_path)
+        story.lay_out()
+        story.mover.prepare(story.part)
+        with Application(story) as application:
+            story.switch(Direction.FORWARD, application)
+            story.mover.arm(story.part, "armed")
+            longest, ended = [0.0] * 4, threading.Event()
+            with ThreadPoolExecutor(4) as pool:
+                writing = [pool.submit(_write_on, story, number, ended, longest) for number in range(1, 5)]
+                try:
+                    looks = [story.look(Direction.BACK) for _ in range(10)]
+                finally:
+                    ended.set()
+                assert [each.result() for each in writing] == [None] * 4
+            application.rest()
+        assert [look["outcome"] for look in looks] == ["seen"] * 10, [look["reason"] for look in looks]
+        assert application.harm == []
+        with capsys.disabled():
+            print("  looks:", [look["timings_ms"]["drain"] for look in looks], "ms; longest wait of a writer:", round(max(longest) * 1000), "ms")
+
+
+def test_who_stops_in_the_middle_of_a_look_keeps_nobody_waiting(servers: Servers, tmp_path: Path) -> None:
+    with servers.emptied():
+        story = MariadbStory(servers, Case("looks", "mariadb", "", "sessions and waits", "carried"), tmp_path)
+        story.lay_out()
+        story.mover.prepare(story.part)
+        live = make_side(story.mover.fence(story.part, Direction.FORWARD, snapshot_only=True)["live"])
+        assert isinstance(live, StandsStill)
+        began = time.monotonic()
+        live.stand_still(2.0)  # and says nothing any more
+        with story.connect("source", user=APPLICATION) as session:
+            session.cursor().execute("INSERT INTO ledger (n) VALUES (1)")
+        assert 0.5 < time.monotonic() - began < 30, "it waited, and the server ended who had gone"
+        live.disconnect()

@@ -69,7 +69,7 @@ def database(name: str, engine: str, version: str | None = None) -> Database:
         ([database("a", "mariadb")], []),
         ([database("a", "mariadb"), database("b", "mariadb", "10.11.6")], ["servers-together"]),
         ([database("a", "postgresql"), database("b", "postgresql")], []),
-        ([database("a", "postgresql"), database("b", "mariadb")], ["kinds-together"]),
+        ([database("a", "postgresql"), database("b", "mariadb")], []),
     ],
     ids=["one", "two of a kind that moves whole servers", "two of one server", "two kinds"],
 )
