@@ -107,7 +107,7 @@ def _torn(part: Part, source: Connection, target: Connection) -> list[Finding]:
     if subscription.is_subscribed(target, names.forward) and (why := retention.lost(source, names.forward)):
         sentence = say("postgresql.copy_lost", slot=names.forward, why=why)
         return [_finding(part, "copy-lost", "error", sentence, say("postgresql.copy_anew"))]
-    if subscription.is_at_work(source, names.back) and (why := retention.lost(target, names.back)):
+    if subscription.is_enabled(source, names.back) and (why := retention.lost(target, names.back)):
         sentence = say("postgresql.way_back_torn", slot=names.back, why=why)
         remedy = say("postgresql.person_decides")
         return [_finding(part, "way-back-lost", "error", sentence, remedy)]

@@ -33,9 +33,6 @@ SET LOCAL IntervalStyle = 'postgres'; SET LOCAL extra_float_digits = 3; SET LOCA
 SET LOCAL xmlbinary = 'base64'; SET LOCAL lc_monetary = 'C'; SET LOCAL row_security = off
 """
 
-LOCKED_AT_ONCE = 50
-"""Tables."""
-
 
 @dataclass(frozen=True)
 class TableSum:
@@ -61,13 +58,12 @@ def checksums(
         functions.let_find(connection, names, role)
         tables = carried_tables(connection, names)
         exact = dict(connection.execute(_EXACT, (list(_AS_STORED), [table.oid for table in tables])).fetchall())
-        for first in range(0, len(tables), LOCKED_AT_ONCE):
-            # rolled back, so that the locks on tables and their indexes are not held until the last one is read
+        for number, table in enumerate(tables):
+            tell(number, len(tables))
+            place = sql.Identifier(table.schema, table.name)
+            # rolled back: a lock that is kept while the next table is waited for may close a circle with a client's TRUNCATE
             with connection.transaction(force_rollback=True):
-                for number, table in enumerate(tables[first : first + LOCKED_AT_ONCE], start=first):
-                    tell(number, len(tables))
-                    place = sql.Identifier(table.schema, table.name)
-                    found[str(table)] = _checksum(connection, place, "record" if exact.get(table.oid) else "text")
+                found[str(table)] = _checksum(connection, place, "record" if exact.get(table.oid) else "text")
         tell(len(tables), len(tables))
     return found
 

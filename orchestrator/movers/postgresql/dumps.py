@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import psycopg
 from psycopg import sql
 
-from orchestrator.errors import ToolError
 from orchestrator.movers.postgresql import database_row
 from orchestrator.movers.postgresql.connections import Connection, scalar
 from orchestrator.movers.postgresql.names import Names
-from orchestrator.movers.postgresql.schema_copy import environment, restore_entries, split_list
+from orchestrator.movers.postgresql.schema_copy import environment, restore_entries, run_dump, split_list
 from orchestrator.tools import process, programs
 from orchestrator.tools.process import Register
 
@@ -33,18 +31,8 @@ def dump(
 ) -> int:  # fmt: skip
     """A dump in directory format without our schema, from an exported snapshot; returns its bytes. ``asked``: again and again
     while it runs; true ends it."""
-    command: list[str | Path] = [
-        programs.find("pg_dump"), "-Fd", "--no-publications", "--no-subscriptions", f"--exclude-schema={names.schema}",
-        f"--snapshot={snapshot}", "-f", folder,
-    ]  # fmt: skip
-    try:
-        process.run([*command, "-j", str(jobs)], label="pg_dump", limit=limit, env=environment(source), register=register, cancelled=asked)
-    except ToolError as error:
-        if "could not obtain lock on relation" not in error.what:
-            raise
-        # several workers take no lock behind somebody's TRUNCATE; one alone waits for its turn
-        shutil.rmtree(folder, ignore_errors=True)
-        process.run([*command, "-j", "1"], label="pg_dump", limit=limit, env=environment(source), register=register, cancelled=asked)
+    argv = ["-Fd", "--no-publications", "--no-subscriptions", f"--exclude-schema={names.schema}", f"--snapshot={snapshot}"]
+    run_dump(argv, folder, source, register, label="pg_dump", limit=limit, jobs=jobs, cancelled=asked)
     return sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
 
 

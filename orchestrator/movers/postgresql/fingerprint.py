@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from orchestrator.movers.postgresql import catalog_shared, functions
+from orchestrator.movers.postgresql import catalog_shared, functions, waiting
 from orchestrator.movers.postgresql.catalog import Query
 from orchestrator.movers.postgresql.catalog_code import CODE_QUERIES
 from orchestrator.movers.postgresql.catalog_relations import RELATION_QUERIES
@@ -32,6 +33,8 @@ EXISTS = "there"
 """The part that every object has: it exists."""
 SHORT = 80
 """Characters up to which a part is kept as it reads."""
+LOCK_SECONDS = 5.0
+"""How long it waits for a table that somebody keeps everybody out of."""
 _PARENTHESES = re.compile(r"[()\s]")
 _QUIET = """
 SET LOCAL search_path = pg_catalog; SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, YMD';
@@ -69,17 +72,29 @@ def take(connection: Connection, names: Names, *, roles: Collection[str] | None 
 
 
 def read(connection: Connection, names: Names, *, roles: Collection[str] | None = None) -> dict[tuple[str, str], str]:
-    """``take`` in the transaction that is open; its settings are left as they were."""
-    with connection.transaction(force_rollback=True):
-        connection.execute(_QUIET)
-        if connection.info.parameter_status("server_encoding") == "SQL_ASCII":
-            connection.execute("SET LOCAL client_encoding = 'LATIN1'")  # bytes as they are: nobody knows their meaning
-        values = {"ours": names.schema, "engine": _session_user(connection), "roles": _listed(roles)}
-        seen: dict[tuple[str, str], str] = {}
-        for query in _queries(connection):
-            _add(seen, connection.execute(query.sql, values), query)
-        for adjust in (_identities_before, _triggers_before, _functions_before, _limit_before):
-            adjust(connection, names, seen)
+    """``take`` in the transaction that is open; its settings are left as they were, and its locks (a view's definition takes
+    those of its tables). Gives way to clients; raises StepFailed saying who has had a table locked for ``LOCK_SECONDS``."""
+    until = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            with connection.transaction(force_rollback=True):
+                waiting.give_way(connection)
+                return _read(connection, names, roles)
+        except waiting.GAVE_WAY:
+            if time.monotonic() > until:
+                raise waiting.locked(connection, LOCK_SECONDS) from None
+
+
+def _read(connection: Connection, names: Names, roles: Collection[str] | None) -> dict[tuple[str, str], str]:
+    connection.execute(_QUIET)
+    if connection.info.parameter_status("server_encoding") == "SQL_ASCII":
+        connection.execute("SET LOCAL client_encoding = 'LATIN1'")  # bytes as they are: nobody knows their meaning
+    values = {"ours": names.schema, "engine": _session_user(connection), "roles": _listed(roles)}
+    seen: dict[tuple[str, str], str] = {}
+    for query in _queries(connection):
+        _add(seen, connection.execute(query.sql, values), query)
+    for adjust in (_identities_before, _triggers_before, _functions_before, _limit_before):
+        adjust(connection, names, seen)
     return seen
 
 

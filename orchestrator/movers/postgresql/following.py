@@ -245,10 +245,12 @@ def arm(part: Part, hands: Hands, marker: str) -> Facts:
 
 
 def armed(part: Part) -> bool:
-    """The reverse worker is at work on the source, the forward subscription is gone."""
+    """The reverse worker is at work on the source, through a slot that has lost nothing, and the forward subscription is gone."""
     names = names_of(part)
     with connect(part, "source") as source, connect(part, "target") as target:
-        return not subscription.is_subscribed(target, names.forward) and subscription.is_at_work(source, names.back)
+        if subscription.is_subscribed(target, names.forward) or retention.lost(target, names.back):
+            return False
+        return subscription.is_at_work(source, names.back)
 
 
 def disarm(part: Part, side: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -25,6 +26,12 @@ _FAILED = re.compile(r"^psql:[^\n]*:(\d+): (?:ERROR|FATAL|错误|致命错误):\
 _BEGINS = re.compile(r"^\d+; \d+ \d+ (?:(?:ACL|COMMENT|SECURITY LABEL) - )?(SCHEMA|EXTENSION) ")
 _NAMED = re.compile(r"^-- Name: (.*); Type: ([A-Z ]+); Schema: (.*); Owner: ")
 _EMPTY_PATH = b"SELECT pg_catalog.set_config('search_path', '', false);"
+_WORKER_LOCKED = "could not obtain lock on relation"
+_LOCKED = re.compile(f"Query was: LOCK TABLE|{_WORKER_LOCKED}")
+"""What pg_dump says, in English by ``LC_MESSAGES``; the server's own sentence may be in any language."""
+LOCK_AT_ONCE_SECONDS = 0.8
+"""How long a dump waits for its locks, and then lets everybody through: less than the ``deadlock_timeout`` that servers have."""
+LOCK_SECONDS = 60.0
 _UNKNOWN_TO_OLDER = ("SET transaction_timeout = 0;",)
 """Lines that a newer pg_dump writes and an older server refuses."""
 
@@ -46,18 +53,47 @@ def environment(dsn_text: str, **more: str) -> dict[str, str]:
 def dump_schema(source: str, names: Names, folder: Path, register: Register, *, limit: float = 1800) -> Path:
     """An archive of the schema. Raises ToolError in words."""
     archive = folder / f"{names.schema}.schema"
-    shutil.rmtree(archive, ignore_errors=True)
-    archive.unlink(missing_ok=True)
+    _remove(archive)
+    argv = ["--schema-only", "-Fc", "--no-subscriptions", f"--exclude-schema={names.schema}"]
     try:
-        process.run(
-            [programs.find("pg_dump"), "--schema-only", "-Fc", "--no-subscriptions", f"--exclude-schema={names.schema}", "-f", archive],
-            label="pg_dump schema", limit=limit, env=environment(source, PGOPTIONS="-c lock_timeout=60s"), register=register,
-        )  # fmt: skip
+        run_dump(argv, archive, source, register, label="pg_dump schema", limit=limit)
     except Stopped:
         raise
     except ToolError as error:
         raise _explain_dump(error, names) from error
     return archive
+
+
+def run_dump(
+    argv: Sequence[str], into: Path, source: str, register: Register, *, label: str, limit: float, jobs: int = 1,
+    cancelled: Callable[[], bool] | None = None,
+) -> None:  # fmt: skip
+    """pg_dump with these options, giving way to every client while it asks for its locks (``waiting.give_way``): where it does
+    not get them it is begun again, for ``LOCK_SECONDS``, and then waits for each of them as long once. Raises ToolError in
+    pg_dump's words."""
+    env = environment(source, PGOPTIONS="-c deadlock_timeout=10ms")
+    until = time.monotonic() + LOCK_SECONDS
+    is_last = False
+    while True:
+        wait = f"--lock-wait-timeout={int((LOCK_SECONDS if is_last else LOCK_AT_ONCE_SECONDS) * 1000)}"
+        workers = ["-j", str(jobs)] if jobs > 1 else []
+        command: list[str | Path] = [programs.find("pg_dump"), wait, *argv, *workers, "-f", into]
+        try:
+            process.run(command, label=label, limit=limit, env=env, register=register, cancelled=cancelled)
+        except ToolError as error:
+            if is_last or not _LOCKED.search(error.what):
+                raise
+            if _WORKER_LOCKED in error.what:
+                jobs = 1  # several workers take no lock behind somebody's TRUNCATE; one alone waits for its turn
+            is_last = time.monotonic() > until
+            _remove(into)
+        else:
+            return
+
+
+def _remove(path: Path) -> None:
+    shutil.rmtree(path, ignore_errors=True)
+    path.unlink(missing_ok=True)
 
 
 def _explain_dump(error: ToolError, names: Names) -> ToolError:
@@ -66,7 +102,7 @@ def _explain_dump(error: ToolError, names: Names) -> ToolError:
             say("postgresql.dump_older", database=names.database), where=names.database,
             remedy=say("postgresql.install_client"),
         )  # fmt: skip
-    if "lock timeout" in error.what:
+    if _LOCKED.search(error.what):
         return ToolError(
             say("postgresql.schema_locked", database=names.database, said=error.says), where=names.database,
             remedy=say("postgresql.end_lock"), retryable=True,

@@ -8,9 +8,8 @@ from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import psycopg
-from psycopg import sql
 
-from orchestrator.errors import words_of
+from orchestrator.errors import StepFailed, words_of
 from orchestrator.movers.postgresql import drift, fence, waiting
 from orchestrator.movers.postgresql.names import Names
 from orchestrator.movers.side import Control, Lost, Role
@@ -19,8 +18,8 @@ from orchestrator.texts import Words, say
 KIND = "postgresql"
 WORKER_SECONDS = 8.0
 """How long a subscription's worker that is not there may just be starting."""
-LOCK_MS = 5000
-"""How long the looks before anything is begun wait for one table; autovacuum gives way after a second."""
+LOCK_SECONDS = 5.0
+"""How long the looks before anything is begun wait for a table."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -101,15 +100,20 @@ class PostgresSide:
 
     @_asked
     def obstacles(self, role: Role, *, keeps: bool = False) -> list[Words]:
-        self._acting.execute(sql.SQL("SET lock_timeout = {}").format(sql.Literal(LOCK_MS)))
+        waiting.give_way(self._acting, local=False)
+        until = time.monotonic() + LOCK_SECONDS
         try:
-            return self._find_obstacles(role, keeps=keeps)
-        except psycopg.errors.LockNotAvailable:
-            holders = tuple(waiting.exclusive_holders(self._acting)) or say("postgresql.just_gone")
-            return [say("postgresql.locked_by", seconds=LOCK_MS // 1000, holders=holders)]
+            while True:
+                try:
+                    return self._find_obstacles(role, keeps=keeps)
+                except waiting.GAVE_WAY:
+                    if time.monotonic() > until:
+                        raise waiting.locked(self._acting, LOCK_SECONDS) from None
+        except StepFailed as error:
+            return [error.says]
         finally:
             if not self.is_broken():
-                self._acting.execute("SET lock_timeout = 0")
+                self._acting.execute("RESET lock_timeout; RESET deadlock_timeout")
 
     def _find_obstacles(self, role: Role, *, keeps: bool) -> list[Words]:
         changes = drift.changes_since_copy(self._acting, self._names, self._role) if self._unchanged else []

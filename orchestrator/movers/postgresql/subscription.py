@@ -165,6 +165,11 @@ def is_at_work(connection: Connection, name: str) -> bool:
     return bool(scalar(connection, query, name))
 
 
+def is_enabled(connection: Connection, name: str) -> bool:
+    """Whether the subscription is to follow: its worker is at work, or is started again every few seconds."""
+    return bool(scalar(connection, "SELECT subenabled FROM pg_subscription WHERE subname = %s", name))
+
+
 def retained_bytes(connection: Connection, name: str) -> int:
     """WAL that the slot keeps on this side's disk."""
     query = "SELECT coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn), 0)::bigint FROM pg_replication_slots WHERE slot_name = %s"

@@ -1,7 +1,8 @@
 """Waiting in a database: always with a limit, always saying for whom, and left at once when a person asks to turn back.
 
 Locks on the application's tables are asked for briefly and again: a statement of ours that queues for one makes every
-client queue behind it.
+client queue behind it. And what holds one lock while it waits for another may stand in a circle with a client; the server ends
+the session that looks first, so ours looks sooner, and gives up before any other looks (``give_way``).
 """
 
 from __future__ import annotations
@@ -22,6 +23,13 @@ from orchestrator.texts import Sentence, Value, say
 Statement = sql.SQL | sql.Composed
 
 SAY_EVERY_SECONDS = 10.0
+
+GAVE_WAY = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
+_GIVE_WAY = """
+SELECT set_config('lock_timeout', greatest(reset_val::int * 8 / 10, 1) || 'ms', %(local)s),
+ set_config('deadlock_timeout', least(reset_val::int, 10) || 'ms', %(local)s)
+FROM pg_settings WHERE name = 'deadlock_timeout'
+"""
 
 
 def ignore_progress(_progress: Progress) -> None:
@@ -119,6 +127,13 @@ def writers_of_cluster(connection: Connection) -> dict[str, Sentence]:
     return found
 
 
+def locked(connection: Connection, seconds: float) -> StepFailed:
+    """Who has kept a table from us for these seconds."""
+    holders = tuple(exclusive_holders(connection)) or say("postgresql.just_gone")
+    says = say("postgresql.locked_by", seconds=round(seconds), holders=holders)
+    return StepFailed(says, remedy=say("postgresql.end_sessions"), retryable=True)
+
+
 def wait_for_writers(connection: Connection, patience: Patience, *, where: str, limit: float) -> None:
     """Waits until every transaction that had written when this was called has ended. Raises StepFailed with their names."""
     until = time.monotonic() + limit
@@ -139,12 +154,18 @@ def wait_for_writers(connection: Connection, patience: Patience, *, where: str, 
             said = time.monotonic()
 
 
+def give_way(connection: Connection, *, local: bool = True) -> None:
+    """No client is ended by a deadlock with this session: it waits for a lock less than the server's ``deadlock_timeout`` (1 s by
+    default), after which a client looks for a circle, and looks for one itself as soon as it waits (autovacuum gives way only
+    to a session that has looked). What waits raises ``waiting.GAVE_WAY``. ``local``: for the transaction that is open."""
+    connection.execute(_GIVE_WAY, {"local": local})
+
+
 def with_short_lock(
     connection: Connection, statements: Sequence[Statement], tables: Sequence[int], patience: Patience, *,
-    where: str, lock_seconds: float = 2.0, limit: float = 120.0, then: Callable[[], None] | None = None,
+    where: str, limit: float = 120.0, then: Callable[[], None] | None = None,
 ) -> None:  # fmt: skip
-    """Runs statements (and ``then``) in one transaction, waiting for each lock ``lock_seconds`` at most, and again until
-    ``limit``. Less than ``deadlock_timeout`` (1 s) would be too short: only after it does autovacuum give way.
+    """Runs statements (and ``then``) in one transaction, giving way to everybody, and again until ``limit``.
 
     ``tables``: the oids whose locks they need, for the names. Raises StepFailed (retryable) saying who holds them.
     """
@@ -153,12 +174,12 @@ def with_short_lock(
     while True:
         try:
             with connection.transaction():
-                connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(f"{int(lock_seconds * 1000)}ms")))
+                give_way(connection)
                 for statement in statements:
                     connection.execute(statement)
                 if then is not None:
                     then()
-        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+        except GAVE_WAY:
             holders = holders_of(connection, tables)
             if time.monotonic() > until:
                 raise StepFailed(
