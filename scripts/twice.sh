@@ -1,5 +1,5 @@
 #!/bin/sh
-# twice.sh TARGET [MARKS]: make TARGET; where tests of one to three files failed, these files are run once more, alone, and named.
+# twice.sh TARGET [MARKS]: make TARGET; where tests of one to three files failed, these tests are run once more, alone, and named.
 # For a machine that others share: a test that passes only alone stands red in the log, to be explained (docs/decisions/0031).
 set -u
 cd "$(dirname "$0")/.."
@@ -15,4 +15,4 @@ if [ $# -eq 0 ] || [ $# -gt 3 ]; then
     exit 1
 fi
 echo "UNSTEADY, run again alone: $*" >&2
-exec .venv/bin/python -m pytest -rs ${marks:+-m "$marks"} "$@"
+exec .venv/bin/python -m pytest -rs --last-failed ${marks:+-m "$marks"} "$@"

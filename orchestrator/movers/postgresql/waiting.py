@@ -26,8 +26,8 @@ SAY_EVERY_SECONDS = 10.0
 
 GAVE_WAY = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
 _GIVE_WAY = """
-SELECT set_config('lock_timeout', greatest(reset_val::int * 8 / 10, 1) || 'ms', %(local)s),
- set_config('deadlock_timeout', least(reset_val::int, 10) || 'ms', %(local)s)
+SELECT set_config('lock_timeout', greatest(reset_val::int * 8 / 10, 1)::text, %(local)s),
+ set_config('deadlock_timeout', least(reset_val::int, 10)::text, %(local)s)
 FROM pg_settings WHERE name = 'deadlock_timeout'
 """
 
