@@ -239,3 +239,15 @@ def test_a_csv_whose_cells_hold_more_of_another_mark_is_read(tmp_path: Path) -> 
     (tmp_path / "form.csv").write_text("\n".join(",".join(map(str, row)) for row in rows), "utf-8")
     reading = load([tmp_path / "form.csv"])
     assert [(one.name, one.remark) for one in reading.inventory.systems] == [("水费系统", many)]
+
+
+def test_a_form_for_resources_says_whose_it_is_and_how_many(tmp_path: Path) -> None:
+    rows: list[list[object]] = [
+        ["政务云资源申请表"],
+        ["申请单位", "市水务局", "系统名称", "水费系统"],
+        ["系统类别", "应用系统", "是否涉密", "否"],
+    ]
+    rows += [["建设状态", "已建", "所需云主机", "2台"], ["CPU", "4核", "内存", "16GB"]]
+    reading = read(tmp_path, rows)
+    assert [question.about for question in reading.questions] == ["市水务局"]
+    assert [name for name in ("owner", "columns") if name in {question.kind for question in reading.questions}] == []
