@@ -36,6 +36,7 @@ QUIET = {
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
 }
 API = "PREFECT_API_URL"
+DATABASE = "prefect.db"
 START_SECONDS = 180
 """A cold start on a small, busy machine; on an idle one it takes seconds."""
 _starting = threading.Lock()
@@ -86,7 +87,7 @@ def _own(folder: Path, *, pages: bool, port: int) -> str:
     with _alone(folder):
         kept = _living(folder)
         fits = kept is not None and (bool(kept.get("pages")) or not pages) and (not port or f":{port}/" in str(kept["url"]))
-        if kept and fits and _healthy(str(kept["url"]), limit=START_SECONDS):
+        if kept and fits and _healthy(str(kept["url"]), limit=START_SECONDS) and _has_database(folder, str(kept["url"])):
             return str(kept["url"])
         if kept:
             _end(folder, kept)
@@ -143,7 +144,7 @@ def _launch(folder: Path, *, pages: bool = False, port: int = 0) -> dict[str, An
     environment = (
         os.environ
         | QUIET
-        | {"PREFECT_HOME": str(folder), "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{folder / 'prefect.db'}"}
+        | {"PREFECT_HOME": str(folder), "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{folder / DATABASE}"}
     )
     environment.pop(API, None)
     environment["PREFECT_UI_API_URL"] = "/api"  # its pages would ask port 4200; so they work at any port, through a tunnel too
@@ -179,6 +180,21 @@ def answers(url: str) -> bool:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError, ValueError):
         return False
+
+
+def _has_database(folder: Path, url: str) -> bool:
+    """Whether the server still has its tables: one whose file somebody deleted calls itself healthy and fails at every question."""
+    file = folder / DATABASE
+    if not file.exists() or not file.stat().st_size:
+        return False
+    request = urllib.request.Request(f"{url}/flows/count", data=b"{}", headers={"Content-Type": "application/json"}, method="POST")  # noqa: S310 - our own http URL
+    try:
+        with urllib.request.urlopen(request, timeout=10):  # noqa: S310 - the same
+            return True
+    except urllib.error.HTTPError as error:
+        return error.code < 500
+    except (urllib.error.URLError, OSError, ValueError):
+        return True  # busy: nothing is known against it
 
 
 def stop(settings: Settings) -> None:

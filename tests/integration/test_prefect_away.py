@@ -1,4 +1,4 @@
-"""Prefect's server is killed while a migration runs: it costs its pages and nothing else, and that is said once."""
+"""Prefect's server is killed, or its database deleted, while a migration runs: it costs its pages and nothing else."""
 
 import contextlib
 import json
@@ -11,6 +11,8 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+
+from orchestrator.tools.process_records import start_time
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -56,6 +58,62 @@ def task_runs(url: str) -> list[dict]:
     )
     with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310 - the same
         return json.loads(answer.read())
+
+
+def begin(tmp_path: Path, go: Path) -> tuple[subprocess.Popen[str], dict]:
+    """An engine whose first step Prefect shows, and its server."""
+    state = tmp_path / "state"
+    state.mkdir(exist_ok=True)
+    engine = subprocess.Popen(
+        [sys.executable, "-c", MIGRATION, str(state), str(go)],
+        env=os.environ | {"PYTHONPATH": str(CHECKOUT)},
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+    )
+    server = server_of(state)
+    assert engine.stdout is not None
+    assert engine.stdout.readline() == "first\n"
+    return engine, server
+
+
+def until_shown(state: Path) -> None:
+    until = time.monotonic() + 400
+    while True:
+        assert time.monotonic() < until, "Prefect never showed the step"
+        time.sleep(0.5)
+        with contextlib.suppress(OSError):
+            if task_runs(server_of(state)["url"]):
+                return
+
+
+def test_a_deleted_database_of_prefect_costs_its_pages_and_the_next_command_has_a_server_that_shows_again(tmp_path):
+    """The server called itself healthy and failed at every question, to this run and to all later ones."""
+    state = tmp_path / "state"
+    engine, server = begin(tmp_path, tmp_path / "go")
+    servers = [server]
+    try:
+        until_shown(state)
+        for file in (state / "prefect").glob("prefect.db*"):
+            file.unlink()
+        (tmp_path / "go").touch()
+        result = json.loads(engine.stdout.readline())
+        assert engine.wait(120) == 0
+        assert result["steps"] == 40
+        assert len(result["said"]) <= 1
+        assert result["left"] < 15
+        engine, _ = begin(tmp_path, tmp_path / "go-again")
+        until_shown(state)
+        servers.append(server_of(state))
+        assert servers[-1]["pid"] != server["pid"]
+        assert start_time(server["pid"]) != server["started"], "the one without a database is ended"
+    finally:
+        engine.kill()
+        engine.wait()
+        for each in servers:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(each["pid"], signal.SIGKILL)
+    print(f"\n  40 steps of 0.5 s took {result['seconds']:.1f} s; said {len(result['said'])} times; left after {result['left']:.1f} s")
 
 
 def test_a_killed_prefect_server_costs_its_pages_and_nothing_else(tmp_path):
