@@ -185,9 +185,10 @@ def round_trip(live: Connection, other: Connection, names: Names, marker: str, *
 
 
 def mark(connection: Connection, names: Names, marker: str) -> None:
-    """Commits a marker; what was committed before it has arrived where it has arrived."""
-    query = sql.SQL("INSERT INTO {} (id) VALUES (%s) ON CONFLICT (id) DO NOTHING").format(names.table("marker"))
-    connection.execute(query, (marker,))
+    """Commits a marker; what was committed before it has arrived where it has arrived. Its moment is ours: whoever says later how
+    long ago it was looks at the same clock, not at a server's that may be wrong."""
+    query = sql.SQL("INSERT INTO {} (id, at) VALUES (%s, to_timestamp(%s)) ON CONFLICT (id) DO NOTHING").format(names.table("marker"))
+    connection.execute(query, (marker, time.time()))
 
 
 def marked(connection: Connection, names: Names, marker: str) -> bool:
