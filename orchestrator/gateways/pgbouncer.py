@@ -359,8 +359,10 @@ class PgBouncer:
         """Knows an account by this verifier."""
         path = self.find_auth_file()
         text = read_file(self._shell, path)
-        write_file(self._shell, path, text, files.put_user(text, role, verifier))
-        self._control.execute("RELOAD")
+        new = files.put_user(text, role, verifier)
+        if new != text:  # somebody's other edits are not put into effect for nothing
+            write_file(self._shell, path, text, new)
+            self._control.execute("RELOAD")
 
     def _rewrite(self, change: Callable[[bytes], bytes]) -> None:
         """Again where another migration wrote it in between."""

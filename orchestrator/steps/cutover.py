@@ -13,7 +13,7 @@ from orchestrator.cutover import guarding
 from orchestrator.cutover.specification import GuardSpec, PartSpec
 from orchestrator.errors import CutoverAborted, NeedsPerson
 from orchestrator.movers.contract import Direction
-from orchestrator.steps import gates, hold, holders, previews, settling
+from orchestrator.steps import gates, gateway, hold, holders, previews, settling
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
 from orchestrator.steps.citizens import HEALTHY_SECONDS, Probes, put_on_record
 from orchestrator.steps.parts import fences, parts
@@ -69,6 +69,8 @@ def switch(ctx: Context, direction: str) -> Facts:
         gates.wait_window(ctx)
     for mover, part in parts(ctx):
         mover.freshen(part, Direction(direction))
+    if direction == "forward":
+        gateway.refresh_accounts(ctx)
     hold.freshen(ctx, Direction(direction))
     probes = Probes.of(ctx, direction)
     probes.start()

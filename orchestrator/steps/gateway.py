@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from orchestrator.errors import Finding, Refused
+from orchestrator.errors import Finding, Refused, words_of
 from orchestrator.gateways.holder import DatabaseHolder, Place
 from orchestrator.movers import registry
 from orchestrator.steps import previews
@@ -27,6 +27,20 @@ def run(ctx: Context) -> Facts:
     if problems := find_problems(ctx):
         raise Refused(say("steps.gateway_findings", count=len(problems), system=ctx.system.id), findings=problems)
     return {"databases": [database.name for database in ctx.world.movable_databases]}
+
+
+def refresh_accounts(ctx: Context) -> None:
+    """On the cloud's gateways the accounts as the source has them now. An administrator may have changed a password since they
+    learned it, and nobody would get in by them after the switch. A gateway that is away is the guard's to name: nothing is lost yet."""
+    if not ctx.world.movable_databases:
+        return
+    try:
+        with opened_gateways(ctx, ctx.world.cloud, "source") as gateways:
+            for mover, part in parts(ctx):
+                for gateway in (each for each in gateways if each.handles(part.name)):
+                    gateway.learn_user(part.role, mover.credential(part))
+    except Exception as error:  # noqa: BLE001 - whatever keeps us from a gateway keeps the guard from it, who looks before it begins
+        ctx.say(str(say("steps.accounts_not_looked_at", error=words_of(error))))
 
 
 def find_problems(ctx: Context) -> list[Finding]:
