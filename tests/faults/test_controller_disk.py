@@ -105,14 +105,11 @@ def story(city: City, state: Path, baseline: dict, tmp_path_factory: pytest.Temp
     citizens.stop(city)
 
 
-def give_password(story: Story, secret: str, stored: str) -> str:
-    """As an administrator does it everywhere in the old room: server, PgBouncer, the application's own file. Returns what the
-    server had stored before."""
+def change_password(story: Story, secret: str) -> None:
+    """As an administrator does it everywhere in the old room: server, PgBouncer, the application's own file."""
     source, pool = story.city.source_database(PORTAL), story.city.site("room")["pgbouncer"]
     with psycopg.connect(story.dsn("source"), autocommit=True) as admin:
-        row = admin.execute("SELECT rolpassword FROM pg_authid WHERE rolname = %s", (source.role,)).fetchone()
-        assert row is not None
-        admin.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(source.role), sql.Literal(stored)))
+        admin.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(source.role), sql.Literal(secret)))
         now = admin.execute("SELECT rolpassword FROM pg_authid WHERE rolname = %s", (source.role,)).fetchone()
     assert now is not None
     users = Path(pool["databases_file"]).with_name(USERLIST)
@@ -124,14 +121,12 @@ def give_password(story: Story, secret: str, stored: str) -> str:
     with pgbouncer.open_console(dsn) as console:
         console.execute("RELOAD")
     source.secret.write_text(secret, encoding="utf-8")
-    return str(row[0])
 
 
-def test_a_password_changed_between_copy_and_switch_is_named_and_given_back_it_goes_on(story):
-    before = story.city.source_database(PORTAL).secret.read_text("utf-8")
+def test_a_password_changed_between_copy_and_switch_is_named_and_cancelled_nothing_stays(story):
     engine = story.start("migrate", "--system", PORTAL, *RESUME[2:])
     story.until_step("replicate", "done")
-    stored = give_password(story, "another-one-since-today", "another-one-since-today")
+    change_password(story, "another-one-since-today")
     story.write()
     assert engine.wait(400) == 5, story.said()
     assert (story.row.live, story.row.ending) == ("source", "needs_a_person")
@@ -140,13 +135,15 @@ def test_a_password_changed_between_copy_and_switch_is_named_and_given_back_it_g
     assert "another-one" not in story.said(500) + story.row.why
     assert story.source_is_open()
     story.write()
-    give_password(story, before, stored)
+    assert story.run("cancel", PORTAL, "--direct", "--reason", "a new password") == 0, story.said()
+    assert (story.row.ending, story.row.live) == ("cancelled", "source")
     story.write()
 
 
-def test_a_disk_that_fills_up_while_it_goes_on_ends_the_engine_in_words_and_costs_nobody_anything(story, disk):
-    engine = story.start(*RESUME)
-    story.until_step("initial_acceptance", "done")
+def test_a_disk_that_fills_up_while_it_copies_anew_ends_the_engine_in_words_and_costs_nobody_anything(story, disk):
+    engine = story.start("migrate", "--system", PORTAL, *RESUME[2:])
+    wait_until("it begins anew", lambda: story.row.state == "forward", 60)
+    story.until_step("replicate")
     with disk.full():
         code = engine.wait(300)
         said = story.said(40)

@@ -23,6 +23,7 @@ from orchestrator.texts.names import side_name
 SHOWN = 20
 _ROLES = re.compile(r"^(?:role (.*)|membership of (.*) in .*|setting .* of role (.*?)(?: in this database)?)$")
 _TAKEN_OVER = say("postgresql.by_hand")
+_NEW_PASSWORD = say("postgresql.new_password")
 
 
 def remember(part: Part, source: Connection, target: Connection) -> None:
@@ -53,7 +54,8 @@ def findings(part: Part, source: Connection, target: Connection) -> list[Finding
             continue
         for change in _changes(then, now[side]):
             explained.add(change.object)
-            found.append(_finding(part, "changed", say("postgresql.changed_on", side=side_name(side), change=change.says)))
+            said = say("postgresql.changed_on", side=side_name(side), change=change.says)
+            found.append(_finding(part, "changed", said, _NEW_PASSWORD if change.part == "verifier" else _TAKEN_OVER))
     for change in across(now["source"], now["target"]):
         if change.object not in explained:
             found.append(_finding(part, "sides-differ", say("postgresql.sides_differ", change=change.says)))
@@ -97,5 +99,5 @@ def _take(names: Names, role: str, connection: Connection) -> Mapping[tuple[str,
     return fingerprint.take(connection, names, roles=listed)
 
 
-def _finding(part: Part, code: str, message: Words) -> Finding:
-    return Finding(code, "error", say("error.of", name=part.name, said=message), _TAKEN_OVER, system=part.system)
+def _finding(part: Part, code: str, message: Words, remedy: Words = _TAKEN_OVER) -> Finding:
+    return Finding(code, "error", say("error.of", name=part.name, said=message), remedy, system=part.system)

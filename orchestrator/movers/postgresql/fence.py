@@ -24,13 +24,14 @@ __all__ = ["Connection", "connect", "read_sequences", "scalar", "set_sequences"]
 
 # Sessions that a fence leaves alone: ours (a superuser's, by its application name), the workers of our subscriptions, and
 # autovacuum, which changes no row. Everything else in the database is foreign: it is ended, or, where it is a superuser's and
-# would come back at once, waited for until the deadline names it.
+# would come back at once, waited for until the deadline names it. So are workers of extensions, whatever their role: a server does
+# not count them as connections, so they come in although no connection is allowed.
 _FOREIGN = """
 SELECT a.pid, coalesce(a.usename::text, a.backend_type) AS account, a.backend_type, a.backend_start,
        -- a worker has no application's name: it is known by its subscription, or by what it is
        coalesce(nullif(a.application_name, ''), (SELECT min('subscription ' || subname) FROM pg_stat_subscription w WHERE w.pid = a.pid),
          nullif(a.backend_type, 'client backend'), '') AS application_name,
-       coalesce(r.rolsuper, true) AS superuser, a.xact_start
+       coalesce(r.rolsuper, true) OR a.backend_type NOT IN ('client backend', 'walsender', 'parallel worker') AS superuser, a.xact_start
 FROM pg_stat_activity a LEFT JOIN pg_roles r ON r.oid = a.usesysid
 WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND a.backend_type <> 'autovacuum worker'
   AND NOT (coalesce(r.rolsuper, false) AND a.application_name LIKE 'orchestrator%%')
@@ -82,11 +83,14 @@ def live_obstacles(connection: Connection, names: Names) -> list[Words]:
     """What on the live side forbids beginning. Reads only."""
     found = prepared_transactions(connection, "datname = current_database()")
     supers = connection.execute(
-        f"SELECT pid, account, application_name, to_char(backend_start, 'YYYY-MM-DD HH24:MI:SS')"
+        f"SELECT pid, account, application_name, to_char(backend_start, 'YYYY-MM-DD HH24:MI:SS'), backend_type = 'client backend'"
         f" FROM ({_FOREIGN}) AS f WHERE superuser",
         (names.forward, names.back),
     ).fetchall()
-    for pid, account, application, since in supers:
+    for pid, account, application, since, is_client in supers:
+        if not is_client:
+            found.append(say("postgresql.worker_there", account=account, pid=pid, worker=application, since=since))
+            continue
         program = application or say("postgresql.no_application")
         found.append(
             say("postgresql.superuser_session", account=account, pid=pid, program=program, since=since)
