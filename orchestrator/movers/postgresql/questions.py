@@ -240,6 +240,13 @@ SOURCE: tuple[Question, ...] = (
         "warning",
     ),
     Question(
+        "background-worker",  # one that comes for each job is not there when it is looked for
+        "SELECT 'cron.use_background_workers' WHERE current_setting('cron.use_background_workers', true) IN ('on', 'true', '1', 'yes')",
+        lambda setting: say("postgresql.jobs_by_workers", setting=setting),
+        say("postgresql.jobs_by_connections"),
+        "warning",
+    ),
+    Question(
         "inbound-subscription",
         "SELECT quote_ident(subname), array_to_string(subpublications, ', ')"
         f" FROM pg_subscription WHERE subdbid = {_THIS} AND subenabled AND NOT starts_with(subname, %(ours)s)",
