@@ -41,6 +41,9 @@ _SOMETIMES = [*HEADERS][len(_ALWAYS) :]
 _OF_A_SECRET = {"name", "os", "remark", "own", "depends_on", "network", "data", "middleware", "operator"}
 _YES = ["是", "涉密", "机密", "☑是 □否", "秘密★10年", "Y"]
 _NO_ANSWER = [None, "待定", "内部", "", "□是 □否", "是/否"]
+_ASKS_THE_OTHER_WAY = ["是否非涉密", "非涉密系统（是/否）", "是否为非涉密信息系统"]
+_TURNED = {"否": "是", " 否 ": "是", "×": "√", "N": "Y", "Ｎ": "Y", "□是 ☑否": "☑是 □否", "是（ ）否（√）": "是（√）否（ ）"}
+_TURNED |= {answer: other for other, answer in [*_TURNED.items()] if answer != "是"} | {"是": "否"}
 _RARE = "淼焱垚犇羴骉犟嚞赑屭龘靐齉齾爨馕囍朤槑曌"
 """Letters of which names of two are made: nothing else in a form has them."""
 
@@ -125,6 +128,9 @@ class _Sheet:
         chance.shuffle(rest)
         self.columns = [*_ALWAYS[:2], *rest]
         self.headers = [chance.choice(HEADERS[column]) for column in self.columns]
+        self.turned = chance.random() < 0.1
+        if self.turned:
+            self.headers[self.columns.index("classified")] = chance.choice(_ASKS_THE_OTHER_WAY)
         self.at = 1
         self.numbered = self.since_total = 0
         self.doubted = False
@@ -199,6 +205,8 @@ class _Sheet:
             values["leaving"] = "是"
         if what == "elsewhere":
             values["runs_at"] = "其他云"
+        if self.turned:
+            values["classified"] = _TURNED.get(values["classified"], values["classified"])
         for index, column in enumerate(self.columns, start=1):
             self._write(index, values[column])
         self._decorate(what, secret)
