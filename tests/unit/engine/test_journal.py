@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -16,6 +17,7 @@ from orchestrator.errors import IllegalTransition, LeaseHeld, Refused, StaleLeas
 from orchestrator.journal import database, schema
 from orchestrator.journal.actors import Actor
 from orchestrator.journal.decisions import Decisions
+from orchestrator.journal.standbys import standing_by, who_stands_by
 from orchestrator.journal.states import (
     MIGRATION_TRANSITIONS,
     STEP_TRANSITIONS,
@@ -25,7 +27,7 @@ from orchestrator.journal.states import (
     check_migration,
     check_step,
 )
-from orchestrator.journal.store import Journal, Lease
+from orchestrator.journal.store import LEASE_SECONDS, Journal, Lease
 
 CHEN, LI = Actor("os", "chen"), Actor("os", "li")
 DIGEST = "d" * 64
@@ -175,6 +177,63 @@ def test_a_stale_release_does_not_free_the_newer_lease(journal, started, lease):
     journal.release(lease)
     assert journal.lease_holder(started).pid is not None
     journal.set_step(newer, "fake", "one", StepState.RUNNING)
+
+
+# ---------------------------------------------------------------- who stands by
+
+DIES_STANDING_BY = """
+import os, sys
+from orchestrator.journal.standbys import standing_by
+from orchestrator.journal.store import Journal
+with standing_by(Journal(sys.argv[1]), sys.argv[2], "os:wang"):
+    os._exit(9)
+"""
+
+
+def standbys(journal: Journal) -> list[Any]:
+    with journal.snapshot() as connection:
+        return list(connection.execute(schema.standbys.select()))
+
+
+def test_one_that_was_killed_at_a_gate_is_not_there_and_is_cleared_away(journal, started):
+    died = subprocess.run([sys.executable, "-c", DIES_STANDING_BY, journal.url, started], check=False)
+    assert died.returncode == 9
+    assert len(standbys(journal)) == 1
+    assert who_stands_by(journal, started) == []
+    with standing_by(journal, started, "os:li"):
+        assert [row.holder for row in standbys(journal)] == ["os:li"]
+        assert [standby["holder"] for standby in who_stands_by(journal, started)] == ["os:li"]
+    assert standbys(journal) == []
+
+
+def test_one_on_another_machine_is_there_as_long_as_it_says_so(journal, started):
+    def elsewhere(expires: float) -> None:
+        with journal.writing() as tx:
+            tx.execute(schema.standbys.update().values(host="another-controller", expires=expires))
+
+    with standing_by(journal, started, "os:li"):
+        elsewhere(journal.clock() + 60)
+        assert [standby["host"] for standby in who_stands_by(journal, started)] == ["another-controller"]
+        elsewhere(journal.clock() - 5)
+        assert who_stands_by(journal, started) == []
+
+
+def test_it_says_so_three_times_in_a_lifetime_and_not_at_every_look(journal, started):
+    with standing_by(journal, started, "os:li") as standby:
+        assert standbys(journal)[0].expires == pytest.approx(journal.clock() + LEASE_SECONDS, abs=30)
+        with journal.writing() as tx:
+            tx.execute(schema.standbys.update().values(expires=1.0))
+        standby.renew()
+        assert standbys(journal)[0].expires == 1.0
+        standby._renewed -= LEASE_SECONDS / 3
+        standby.renew()
+        assert standbys(journal)[0].expires == pytest.approx(journal.clock() + LEASE_SECONDS, abs=30)
+
+
+def test_whoever_stands_by_holds_nothing(journal, started, other):
+    del other  # another process has the lease
+    with standing_by(journal, started, "os:li"), pytest.raises(LeaseHeld):
+        journal.acquire(started, holder="os:li")
 
 
 # ---------------------------------------------------------------- tables of transitions

@@ -1,6 +1,5 @@
 """`migrate --wait` at a gate: others see who waits, may work on the migration meanwhile, and are waited for."""
 
-import os
 import subprocess
 import sys
 import threading
@@ -9,20 +8,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
 
 from orchestrator.engine.observer import Silent
 from orchestrator.engine.runner import Outcome
 from orchestrator.engine.session import Session
 from orchestrator.errors import Exit
 from orchestrator.flows.drive import Drive
-from orchestrator.journal import schema
 from orchestrator.journal.actors import Actor
 from orchestrator.journal.decisions import Decisions
-from orchestrator.journal.standbys import standing_by
 from orchestrator.journal.standing import describe
 from orchestrator.journal.states import Ending, MigrationState, StepState
-from orchestrator.journal.store import LEASE_SECONDS, Journal
+from orchestrator.journal.store import Journal
 
 GATE = "approve_cutover"
 CHEN = Actor("os", "chen")
@@ -126,47 +122,3 @@ def test_who_takes_the_migration_up_meanwhile_is_waited_for(waits, drive):
     other.communicate("")
     waits.until("it went on", lambda: drive.codes)
     assert drive.codes == {"portal": Exit.DONE}
-
-
-# ---------------------------------------------------------------- those who stand by
-
-
-def test_one_that_was_killed_at_a_gate_is_not_there_and_is_cleared_away(waits):
-    script = (
-        "import os, sys; from orchestrator.journal.standbys import standing_by; from orchestrator.journal.store import Journal\n"
-        "with standing_by(Journal(sys.argv[1]), sys.argv[2], 'os:wang'): os._exit(9)"
-    )
-    died = subprocess.run([sys.executable, "-c", script, waits.journal.url, waits.migration], check=False, env=os.environ)
-    assert died.returncode == 9
-    assert waits.row()["standing_by"] == []
-    with standing_by(waits.journal, waits.migration, "os:li"), waits.journal.snapshot() as connection:
-        assert [row.holder for row in connection.execute(schema.standbys.select())] == ["os:li"]
-
-
-def test_one_on_another_machine_is_there_as_long_as_it_says_so(waits):
-    def elsewhere(expires: float) -> None:
-        with waits.journal.writing() as tx:
-            tx.execute(update(schema.standbys).values(host="another-controller", expires=expires))
-
-    with standing_by(waits.journal, waits.migration, "os:li"):
-        elsewhere(time.time() + 5)
-        assert [standby["host"] for standby in waits.row()["standing_by"]] == ["another-controller"]
-        elsewhere(time.time() - 5)
-        assert waits.row()["standing_by"] == []
-
-
-def test_it_says_so_three_times_in_a_lifetime(waits):
-    with standing_by(waits.journal, waits.migration, "os:li") as standby:
-        assert written(waits) == pytest.approx(time.time() + LEASE_SECONDS, abs=30)
-        with waits.journal.writing() as tx:
-            tx.execute(update(schema.standbys).values(expires=1.0))
-        standby.renew()
-        assert written(waits) == 1.0, "it is not written at every look"
-        standby._renewed -= LEASE_SECONDS / 3
-        standby.renew()
-        assert written(waits) == pytest.approx(time.time() + LEASE_SECONDS, abs=30)
-
-
-def written(waits: AtAGate) -> float:
-    with waits.journal.snapshot() as connection:
-        return float(connection.execute(schema.standbys.select()).one().expires)
