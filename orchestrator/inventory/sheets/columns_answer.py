@@ -19,6 +19,7 @@ import yaml
 
 from orchestrator.inventory.cells import Unreadable, text_of
 from orchestrator.inventory.forms import forms, header_key, match
+from orchestrator.inventory.sheets.denied_question import asks_the_other_way
 from orchestrator.inventory.sheets.proposing import Proposed
 from orchestrator.inventory.units import known_units
 from orchestrator.texts import say
@@ -73,6 +74,8 @@ def read_columns_answer(text: str) -> ColumnsAnswer:
                 raise Unreadable(say("inventory.form_table_about", said=said[:20], choices=tuple(ABOUT.values())))
             continue
         fields[head] = _field(about, said)
+        if fields[head][0] == "classified" and asks_the_other_way(head):
+            raise Unreadable(say("inventory.cannot_mean_classified", head=head[:20]))
     named = [field for field, _ in fields.values() if field]
     twice = next((field for field in named if named.count(field) > 1), "")
     if twice:

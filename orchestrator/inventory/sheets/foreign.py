@@ -21,6 +21,7 @@ from orchestrator.inventory.cells import folded, is_blank, plain
 from orchestrator.inventory.forms import forms, match, whole_key
 from orchestrator.inventory.reading import COLUMNS_FILE
 from orchestrator.inventory.sheets.columns_answer import MACHINES
+from orchestrator.inventory.sheets.denied_question import asks_the_other_way
 from orchestrator.inventory.sheets.grids import Grid, Row
 from orchestrator.inventory.sheets.header_cells import HeaderCells, Merged, header_cells
 from orchestrator.inventory.yaml_in import Map, Seq, documents_of, read_yaml
@@ -119,6 +120,8 @@ def _source(entry: Any) -> Source:
     for column in entry["columns"]:
         if column["field"] not in fields:
             raise ValueError(f"field: {column['field']}")
+        if column["field"] == "classified" and any(asks_the_other_way(str(name)) for name in column["headers"]):
+            raise ValueError(f"classified: {', '.join(map(str, column['headers']))}")
         words = {folded(str(word)): str(value) for value, said in (column.get("words") or {}).items() for word in said}
         columns.append(Foreign(column["field"], tuple(map(str, column["headers"])), str(column.get("unit") or ""), words))
     known_by = tuple(tuple(map(str, names)) if isinstance(names, list) else (str(names),) for names in entry.get("known_by") or ())

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.inventory.cells import Unreadable
 from orchestrator.inventory.check import counts
 from orchestrator.inventory.load import load
 from orchestrator.inventory.reading import Reading
+from orchestrator.inventory.sheets.columns_answer import read_columns_answer
 from orchestrator.inventory.sheets.denied_question import asks_the_other_way
 
 sys.path[:0] = [str(Path(__file__).parents[2] / "fixtures")]
@@ -80,3 +82,15 @@ def test_a_table_without_another_column_on_it_never_proposes_one_that_denies_or_
         reading = read(tmp_path, header, ["是", "否", "是", "否"])
         assert not any("是否涉密" in question.proposed for question in reading.questions), header
         assert counts(reading)["classified"] == 0
+
+
+def test_nobody_can_say_that_it_means_whether_it_is_classified(tmp_path: Path) -> None:
+    """Neither as the answer to what the columns of an unknown table are, nor in ``columns.yaml``."""
+    with pytest.raises(Unreadable):
+        read_columns_answer("此表 → 系统清单\n业务平台 → 系统名称\n是否非涉密 → 是否涉密")
+    mapping = "name: x\nabout: systems\nknown_by: [[业务平台]]\ncolumns:\n  - {headers: [业务平台], field: name}\n  - {headers: [是否非涉密], field: classified}\n"
+    (tmp_path / "columns.yaml").write_text(mapping, "utf-8")
+    (tmp_path / "a.csv").write_text("业务平台,归口,是否非涉密\n甲平台,市水务局,是\n" + SECRET + ",市水务局,否\n", "utf-8")
+    reading = load([tmp_path])
+    assert "mapping-unusable" in {finding.code for finding in reading.findings}
+    assert SECRET not in {system.name for system in reading.all_systems()}
