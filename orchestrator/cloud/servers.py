@@ -128,7 +128,8 @@ class CloudServers:
         run's mark it is taken away. Another engine that began beside this one, with a journal of its own, saw nothing of ours
         either: what it made is named. Raises Refused."""
         comparison = self.compare(Position(self.system, position.stand, position.unfinished | {run}))
-        self._remove(comparison.leftovers)
+        # A rule bears no mark, and there cannot be two of one meaning: one that is not ours somebody has just opened.
+        self._remove([thing for thing in comparison.leftovers if thing.kind is not Kind.RULE])
         if comparison.refusals:
             raise Refused(say("cloud.doubled", system=self.system), findings=comparison.refusals, where=self.system)
 

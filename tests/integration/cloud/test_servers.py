@@ -455,6 +455,18 @@ def test_what_this_run_itself_made_twice_is_taken_away(stage: Stage) -> None:
     assert stage.there() == ["app", "db"]
 
 
+class RuleOpened(ProgramListing):
+    """A cloud on which somebody has opened a rule for one of our servers."""
+
+    def list_things(self, system: str, names: frozenset[str]) -> list[Thing]:
+        return [*super().list_things(system, names), Thing(Kind.RULE, "rule-1", "in tcp 22 from his desk", group="db")]
+
+
+def test_a_rule_that_somebody_opened_while_servers_were_made_is_left(stage: Stage) -> None:
+    assert sorted(stage.open(RuleOpened(stage.program, stage.city)).make()) == ["app", "db"]
+    assert [said for said in stage.said if "taken away" in said] == []
+
+
 @pytest.mark.parametrize("stand", [Stand.NOTHING, Stand.LIVE])
 def test_an_old_state_put_in_the_place_of_the_last_is_known_and_set_right(stage: Stage, stand: Stand) -> None:
     state = stage.folder / "work" / "portal" / "terraform.tfstate"
