@@ -55,7 +55,7 @@ def likeliest_header(rows: Sequence[Row], merged: Merged) -> HeaderCells | None:
         texts = [text_of(cell) for cell in row if text_of(cell)]
         below = sorted(widths[number + 1 : number + 8])
         usual = below[len(below) // 2]
-        if len(texts) < 3 or usual < 3 or len(texts) * 10 < usual * 6 or not all(map(_could_be_header, texts)):
+        if len(texts) < 3 or usual < 3 or len(texts) * 10 < usual * 6 or not _could_be_headers(texts):
             continue
         if len(set(texts)) < len(texts) and not _is_group_row(number, merged):
             continue
@@ -67,6 +67,12 @@ def likeliest_header(rows: Sequence[Row], merged: Merged) -> HeaderCells | None:
 
 def _is_group_row(number: int, merged: Merged) -> bool:
     return any(top == bottom == number and right > left for top, left, bottom, right in merged)
+
+
+def _could_be_headers(texts: Sequence[str]) -> bool:
+    """Less than half may be answers as well (Agency, Application), where two others are headers that the form knows."""
+    others = [text for text in texts if not _could_be_header(text)]
+    return not others or (len(others) * 2 < len(texts) and sum(match(forms()["systems"], text) is not None for text in texts) >= 2)
 
 
 def _could_be_header(text: str) -> bool:

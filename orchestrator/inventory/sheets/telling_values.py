@@ -1,10 +1,13 @@
-"""Headers that mean one column or another by what stands below them: 性质 is the department's, unless it says 应用系统 and 数据库."""
+"""Headers that mean one column or another by what stands below them: 性质 is the department's, unless it says 应用系统 and 数据库; and 系统性质
+is no kind where it says 涉密 and 非涉密: whoever left that column unread would take a statement about the sheet for an answer (R2).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from orchestrator.inventory.answers import classified
 from orchestrator.inventory.cells import folded, is_blank, plain
 from orchestrator.inventory.forms import forms, header_key, match
 from orchestrator.inventory.heads import value_by_head
@@ -27,11 +30,23 @@ def with_telling_headers(grid: Grid, rows: Sequence[Row]) -> Grid:
 
 def _meant(cell: object, index: int, below: Sequence[Row]) -> str:
     """The header in the form's words; empty where it stays."""
-    taken, perhaps = _EITHER.get(header_key(plain(cell)), ("", "")) if isinstance(cell, str) else ("", "")
     values = [row[index] for row in below if index < len(row) and not is_blank(row[index])]
+    if isinstance(cell, str) and _says_whether_classified(cell, values):
+        return forms()["systems"].column("classified").zh
+    taken, perhaps = _EITHER.get(header_key(plain(cell)), ("", "")) if isinstance(cell, str) else ("", "")
     if not taken or not values or any(_answers(taken, value) for value in values) or not all(_answers(perhaps, value) for value in values):
         return ""
     return forms()["systems"].column(perhaps).zh
+
+
+def _says_whether_classified(header: str, values: Sequence[object]) -> bool:
+    """Whether a column with another header, of the form or of nobody, answers 涉密 or 非涉密 in these words on every row that says anything.
+    Remarks are about anything."""
+    known = match(forms()["systems"], plain(header))
+    if not values or (known is not None and known.field in {"classified", "remark"}):
+        return False
+    texts = [plain(value) for value in values if isinstance(value, str) and plain(value) != plain(header)]
+    return bool(texts) and len(texts) >= len(values) - 1 and all("密" in text and classified(text) is not None for text in texts)
 
 
 def _answers(field: str, value: object) -> bool:

@@ -94,3 +94,26 @@ def test_nobody_can_say_that_it_means_whether_it_is_classified(tmp_path: Path) -
     reading = load([tmp_path])
     assert "mapping-unusable" in {finding.code for finding in reading.findings}
     assert SECRET not in {system.name for system in reading.all_systems()}
+
+
+@pytest.mark.parametrize("header", ["系统性质（涉密/非涉密）", "类型", "属性", "分级"])
+def test_a_column_that_says_so_in_these_words_is_the_one_on_classification_whatever_its_header(tmp_path: Path, header: str) -> None:
+    """Else the sheet would seem to say nothing, and somebody's statement about it would let the row in."""
+    reading = read(tmp_path, header, ["非涉密", "涉密", "不涉密", "非涉密"])
+    found = counts(reading)
+    assert (found["classified"], found["unanswered"]) == (1, 0)
+    assert "sheet" not in {question.kind for question in reading.questions}
+    assert SECRET not in repr(reading)
+
+
+def test_words_of_a_remark_are_no_such_column(tmp_path: Path) -> None:
+    found = counts(read(tmp_path, "备注", ["非涉密", "每周维护", "涉密", ""]))
+    assert (found["classified"], found["unanswered"]) == (0, 4)
+
+
+def test_a_header_may_be_a_word_that_answers_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(
+        "Agency,Application,Type,Status,Is Classified?\nBureau A,App A,Application,Live,No\nBureau A,App B,Application,Live,Yes\n", "utf-8"
+    )
+    (question,) = [question for question in load([tmp_path / "a.csv"]).questions if question.kind == "columns"]
+    assert {"Application → 系统名称", "Is Classified? → 是否涉密"} <= set(question.proposed.splitlines())
