@@ -67,7 +67,7 @@ def cloud(request: pytest.FixtureRequest, provider: Path, bring_up: Callable[[st
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """What tests have to tell beside that they passed: figures that were seen."""
-    for report in terminalreporter.getreports(""):
+    for report in [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]:
         for name, text in getattr(report, "user_properties", ()):
             if name == "told" and report.when == "call":
                 terminalreporter.section(report.nodeid.rpartition("::")[2], sep="-")
