@@ -6,7 +6,7 @@ import datetime as dt
 import time
 from dataclasses import dataclass
 
-from orchestrator.errors import StepFailed, TurnedBack, words_of
+from orchestrator.errors import StepFailed, ToolError, TurnedBack, words_of
 from orchestrator.progress import Progress
 from orchestrator.steps import entry, files, gates, server
 from orchestrator.steps.base import Context, Facts
@@ -62,6 +62,16 @@ def files_back(ctx: Context) -> None:
         files.follow(ctx, tree, back=True)
 
 
+def _find_files_behind(ctx: Context) -> dict[str, Words]:
+    """Follows once more; why the source's files are behind, as an alarm. A controller whose disk is full, or a host that is away for
+    a moment, is no reason to move citizens: it is tried again, and the trial run's time stands still."""
+    try:
+        files_back(ctx)
+    except (ToolError, OSError) as error:
+        return {"files": say("steps.files_behind", why=words_of(error))}
+    return {}
+
+
 def _entry_problems(ctx: Context) -> list[Words]:
     """The entry leads as it was switched; one that was restarted or changed is led again. Empty before it was switched."""
     return entry.keep_led(ctx) if "shift_entry" in ctx.facts else []
@@ -104,13 +114,16 @@ def trial_run(ctx: Context) -> Facts:
     if switched:
         began -= (dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(switched)).total_seconds()
     illness, looks, worst_look = Illness(), 0, 0.0
+    behind: dict[str, Words] = {}
     counted = files_due = time.monotonic()
     while True:
         ctx.stop_if_asked()
         before = time.monotonic()
         sick, broken = unhealthy(ctx) + _entry_problems(ctx), _way_back(ctx)
+        may_follow = _replicated(ctx) and not broken
         if broken:  # what is not taken is kept
             protect_live_side(ctx)
+        broken |= behind
         worst_look = max(worst_look, time.monotonic() - before)
         ctx.records.watch(broken | ({"health": say("steps.sick", problems=tuple(sick))} if sick else {}))
         ill = illness.look(sick=bool(sick), can_go_back=not broken, now=time.monotonic())
@@ -127,10 +140,10 @@ def trial_run(ctx: Context) -> Facts:
             began += time.monotonic() - counted
         counted = time.monotonic()
         left = length - (time.monotonic() - began)
-        if (time.monotonic() > files_due or left <= 0) and _replicated(ctx) and not broken:
-            files_back(ctx)
+        if (time.monotonic() > files_due or left <= 0) and may_follow:
+            behind = _find_files_behind(ctx)
             files_due = time.monotonic() + FILES_EVERY_SECONDS
-        if left <= 0 and not sick and not broken:
+        if left <= 0 and not sick and not broken and not behind:
             return {"seconds": length, "looks": looks, "worst_look_seconds": round(worst_look, 2)}
         ctx.progress(Progress(str(say("steps.trial")), length - max(0.0, left), length, "s"))
         ctx.pause(min(LOOK_SECONDS, max(0.2, left)))

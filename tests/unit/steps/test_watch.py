@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from orchestrator import texts
-from orchestrator.errors import StepFailed, TurnedBack
+from orchestrator.errors import StepFailed, ToolError, TurnedBack
 from orchestrator.steps import watch
 from orchestrator.texts import Words
 
@@ -135,6 +135,26 @@ def test_who_decided_to_stay_stays_and_is_watched_on(trial):
         watch.trial_run(trial.ctx)
     assert len(trial.records.seen) == 4
     assert "a person decided to stay: the fix comes at noon (os:chen)" in trial.said[0]
+
+
+def test_files_that_do_not_reach_the_source_are_an_alarm_and_tried_again_and_move_nobody(trial, monkeypatch):
+    """A controller whose disk was full took the whole system back: the pass of its files had failed once."""
+    tries = []
+
+    def follow(_ctx) -> None:
+        tries.append(len(tries))
+        if len(tries) <= 3:
+            raise ToolError("rsync ended with 11: No space left on device", remedy="free space")
+
+    monkeypatch.setattr(watch, "files_back", follow)
+    monkeypatch.setattr(watch, "FILES_EVERY_SECONDS", -1.0)
+    trial.sick, trial.ask_after = [False, False, True, False], 6
+    with pytest.raises(TurnedBack):
+        watch.trial_run(trial.ctx)
+    behind = "what was written to files on the target does not reach the source: rsync ended with 11: No space left on device → free space"
+    assert [seen.get("files") for seen in trial.records.seen] == [None, behind, behind, behind, None, None]
+    assert len(tries) == 6
+    assert "it cannot go back now and stays, watched: " + behind in trial.said[0]
 
 
 def test_illness_counts_only_while_going_back_is_possible():
