@@ -105,9 +105,10 @@ class Stream:
         *lines, self.rest = (self.rest + data).split(b"\n")
         for line in lines:
             self.line(line)
-        while len(self.rest) > LINE_LIMIT:
-            self.line(self.rest[:LINE_LIMIT])
-            self.rest = self.rest[LINE_LIMIT:]
+        longest = max(LINE_LIMIT, self.keep // 2)  # what is kept stays whole: Terraform shows a plan as one line
+        while len(self.rest) > longest:
+            self.line(self.rest[:longest])
+            self.rest = self.rest[longest:]
 
     def finish(self) -> None:
         if self.rest:
