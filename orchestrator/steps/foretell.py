@@ -20,7 +20,6 @@ def what_clients_see(ctx: Context, *, held: bool) -> tuple[Words, ...]:
 
 
 def tell(ctx: Context) -> None:
-    """Says it before the cutover is approved."""
-    seen = what_clients_see(ctx, held=hold.is_held(ctx))
-    if seen:
-        ctx.say(str(say("steps.foretold", seen=seen)))
+    """Says it before the cutover is approved. What is stopped for its move has an outage that is announced instead."""
+    if "replicate" in ctx.facts or hold.is_held(ctx):
+        ctx.say(str(say("steps.foretold", seen=what_clients_see(ctx, held=hold.is_held(ctx)))))

@@ -100,8 +100,8 @@ def answers() -> st.SearchStrategy[str]:
 
 
 NAMES = st.text("abcdefghijklmnop", min_size=2, max_size=8)
-HOSTS = st.text(string.ascii_lowercase, min_size=1, max_size=8)
-SQL = st.text(string.ascii_letters, min_size=1, max_size=8)
+HOSTS = st.text(string.ascii_lowercase, min_size=1, max_size=8).filter(lambda text: text not in BLANK)  # "nan" is what programs write for nothing
+SQL = st.text(string.ascii_letters, min_size=1, max_size=8).filter(lambda text: text.casefold() not in BLANK)
 NUMBERS = st.one_of(st.integers(0, 10**6).map(float), st.floats(0.001, 10**6, allow_nan=False).map(lambda x: round(x, 4)))
 POSITIVE = NUMBERS.map(lambda x: x + 0.5)
 PORTS = st.integers(1, 65535)
