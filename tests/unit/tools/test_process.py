@@ -100,6 +100,11 @@ def test_a_long_line_without_an_end_does_not_fill_the_memory() -> None:
     assert len(done.stdout) < 300_000
 
 
+def test_a_line_that_fits_into_what_is_kept_stays_whole() -> None:
+    done = process.run([sys.executable, "-c", "print('x' * 300_000)"], label="a plan", limit=30, max_output=2_000_000)
+    assert (done.stdout, done.truncated) == ("x" * 300_000 + "\n", False)
+
+
 def test_a_failure_carries_code_and_last_words_and_can_be_taken_as_a_value() -> None:
     with pytest.raises(ToolError, match="ended with 3: no such luck") as failure:
         run(["sh", "-c", "echo no such luck >&2; exit 3"], label="t", limit=10)
