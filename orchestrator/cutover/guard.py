@@ -36,6 +36,8 @@ NAMING_SECONDS = 0.5
 """What finding out whom it waited for may add to a fence that is given up."""
 STAGING_SECONDS = 30.0
 """What writing the gateways' files may take; nobody is held yet."""
+PROVING_SECONDS = 0.2
+"""How long a side that was seen closed may look otherwise before this attempt is given up."""
 LAG_SECONDS = 5.0
 """How long a marker may be under way before nothing is begun."""
 
@@ -319,17 +321,23 @@ class Guard:
         """The last moment at which giving up costs nothing: whatever is needed after the decision answers now."""
         # gateways first: where somebody let clients in again, that is the reason, and a session seen below only its consequence
         self.acts.run_all([(h, h.prove) for h in self.holders], self.still_allowed)
-        closed = self._each(lambda pair: pair.live.observed_closed(), _live)
-        for pair, is_closed in zip(self.pairs, closed, strict=True):
-            if not is_closed:
-                who = self._who_lingers() or say("cutover.gone_again")
-                raise GiveUp(say("cutover.not_closed", where=pair.live.where, who=who))
+        self._each(self._prove_closed, _live)
         for pair, row in zip(self.pairs, self._each(lambda pair: pair.other.control(), _other), strict=True):
             if row.open or row.token > self.spec.token:
                 raise GiveUp(say("cutover.taken", where=pair.other.where, attempt=row.attempt))
         for path in self.spec.probes:
             if problem := probe.find_problem(Path(path), since=self._begin, foretold=self.spec.foretold.get(path, 0)):
                 raise GiveUp(problem)
+
+    def _prove_closed(self, pair: Pair) -> None:
+        """Looks again for a moment: somebody who comes back all the time is seen while he is being turned away."""
+        until = time.monotonic() + PROVING_SECONDS
+        while not pair.live.observed_closed():
+            if time.monotonic() > until:
+                named = tuple(pair.live.who_is_there())
+                who = say("cutover.still_there", named=named) if named else say("cutover.gone_again")
+                raise GiveUp(say("cutover.not_closed", where=pair.live.where, who=who))
+            time.sleep(0.001)
 
     # ------------------------------------------------------------ the record
 

@@ -16,11 +16,18 @@ from orchestrator.texts import Name, Words, say
 M = TypeVar("M", bound=BaseModel)
 
 
-def label(name: str) -> Name | str:
-    """The header of a field of the statistics form; the field itself where it has none."""
+def label(name: str, form: str = "systems") -> Name | str:
+    """The header of a field of a form, the statistics form's unless said; the field itself where it has none."""
     from orchestrator.inventory.forms import forms
 
-    return next((column.name for column in forms()["systems"].columns if column.field == name), name)
+    columns = forms()[form].columns if form in forms() else ()
+    return next((column.name for column in columns if column.field == name), name)
+
+
+def _column_of(path: tuple[Any, ...]) -> Name | str:
+    """The header under which a wrong part stands: on the form of its kind (``databases``, 0, ``host``), else on the statistics form."""
+    top = str(path[0]) if path else ""
+    return label(str(path[2]), top) if len(path) > 2 and isinstance(path[1], int) else label(top)
 
 
 def answer(raw: Any) -> bool | None:
@@ -199,8 +206,10 @@ def _report(model: type[BaseModel], path: tuple[Any, ...], fault: Any, raw: Raw,
         )
         remedy = say("inventory.check_field_name")
     else:
-        code, severity, message = "bad-value", "error", say("inventory.bad_value", column=label(top), why=_in_words(fault))
+        code, severity, message = "bad-value", "error", say("inventory.bad_value", column=_column_of(path), why=_in_words(fault))
         remedy = say("inventory.correct_by_form")
+        if fault["type"] == "missing":
+            message, remedy = say("inventory.missing", column=_column_of(path)), say("inventory.fill_in")
         if path == ("id",) and isinstance(values.get("id"), str) and is_id(values["id"].lower()):
             remedy = say("inventory.write_lower", id=values["id"].lower())
     findings.append(

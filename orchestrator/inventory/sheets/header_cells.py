@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,9 @@ from orchestrator.inventory.values import listed_choice
 
 Merged = Sequence[tuple[int, int, int, int]]
 _LONGEST = 60
+_LONGEST_GROUP = 24
+_NO_GROUP = re.compile(r"[::;；。]|\d{4}年|^附[件表录]|(?:表|清单|台账|名单)(?:[(（].*)?$|^(?:说明|备注|注)")
+"""What a title, a note or 填报单位:… says, and the name of no group of columns."""
 _CHOICES = ("level", "organisation", "kind", "status", "network")
 
 
@@ -32,7 +36,7 @@ def header_cells(rows: Sequence[Row], number: int, merged: Merged) -> HeaderCell
     own = {index: text for index, cell in enumerate(rows[number]) if isinstance(cell, str) and (text := text_of(cell))}
     above = number - 1
     spans = [(left, right, bottom) for top, left, bottom, right in merged if top == above >= 0]
-    if not any(right > left for left, right, bottom in spans if bottom == above) or len(own) < 2:
+    if not any(right > left for left, right, bottom in spans if bottom == above) or len(own) < 2 or not _has_groups(rows[above]):
         return HeaderCells(number, own, own)
     words = dict(own)
     for left, right, bottom in spans:
@@ -46,6 +50,13 @@ def header_cells(rows: Sequence[Row], number: int, merged: Merged) -> HeaderCell
         if index not in words and isinstance(cell, str) and text_of(cell):
             words[index] = text_of(cell)
     return HeaderCells(number, {index: text for index, text in sorted(words.items()) if text}, own, 2)
+
+
+def _has_groups(row: Row) -> bool:
+    """Whether several groups stand here. One text over all columns is a title or a note: it is in no header's name, where it would
+    be asked about, kept and shown with whatever it tells."""
+    texts = {text for cell in row if isinstance(cell, str) and (text := text_of(cell))}
+    return sum(len(text) <= _LONGEST_GROUP and not _NO_GROUP.search(text) for text in texts) >= 2
 
 
 def likeliest_header(rows: Sequence[Row], merged: Merged) -> HeaderCells | None:

@@ -11,6 +11,7 @@ import pytest
 
 from orchestrator.inventory.load import load
 from orchestrator.inventory.reading import Reading
+from orchestrator.texts import spoken
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "fixtures"))
 from workbooks import build  # type: ignore[import-not-found]
@@ -251,3 +252,16 @@ def test_a_form_for_resources_says_whose_it_is_and_how_many(tmp_path: Path) -> N
     reading = read(tmp_path, rows)
     assert [question.about for question in reading.questions] == ["市水务局"]
     assert [name for name in ("owner", "columns") if name in {question.kind for question in reading.questions}] == []
+
+
+@pytest.mark.parametrize(
+    ("head", "row", "message"),
+    [
+        (["所属系统", "数据库名称", "类型"], ["水费系统", "fees", "MySQL 5.7"], "缺少“主机名”"),
+        (["所属系统", "数据库名称", "类型", "主机"], ["水费系统", "fees", "MySQL 5.7", "甲 乙"], "“主机名”的值无法使用"),
+    ],
+)
+def test_what_is_wrong_below_a_system_is_said_by_its_own_sheets_header(head: list[object], row: list[object], message: str, tmp_path: Path) -> None:
+    reading = read(tmp_path, [HEAD, system(1, "水费系统")], [head, row], names=("统计表", "databases"))
+    (said,) = [spoken(finding.says, "zh") for finding in reading.errors]
+    assert message in said

@@ -6,6 +6,7 @@ import datetime as dt
 from pathlib import Path
 
 import pytest
+from openpyxl import Workbook
 
 from orchestrator.inventory.answerbook import Answer
 from orchestrator.inventory.cells import Unreadable
@@ -132,3 +133,42 @@ def test_an_answer_that_cannot_be_used_names_what_is_wrong(text: str) -> None:
 def test_a_header_with_an_arrow_of_its_own_can_be_answered() -> None:
     answer = read_columns_answer("此表 → 系统清单\nName → 系统名称\nOrganization->Name → 单位名称\nA => B -> 原样保留")
     assert answer.fields == {"Name": ("name", ""), "Organization->Name": ("department", ""), "A => B": ("", "")}
+
+
+@pytest.mark.parametrize("above", [
+    ["青石市市直单位信息系统摸底情况表(2026年11月)"],
+    ["各单位信息系统摸底", "附件1"],
+    ["说明：玄武保密管理系统的情况另行报送（联系人13800138000）"],
+    ["信息系统摸底", "玄武保密管理系统另行报送，联系人13800138000，请各单位于本月底前报送"],
+    ["填报单位：青石市大数据局", "填报日期：2026年11月"],
+])  # fmt: skip
+def test_a_title_or_note_that_is_merged_over_the_headers_is_in_no_headers_name(above: list[str], tmp_path: Path, folder: Path) -> None:
+    workbook = Workbook()
+    sheet = workbook.active
+    assert sheet is not None
+    columns = HEAD.split(",")
+    spread = len(columns) // len(above)
+    sheet.append([text for one in above for text in (one, *[None] * (spread - 1))])
+    for number in range(len(above)):
+        sheet.merge_cells(start_row=1, end_row=1, start_column=number * spread + 1, end_column=(number + 1) * spread)
+    for line in (HEAD, *ROWS):
+        sheet.append(line.split(","))
+    workbook.save(tmp_path / "form.xlsx")
+    (question,) = read(tmp_path / "form.xlsx", folder).questions
+    bare = read(written(tmp_path / "a.csv", HEAD, *ROWS), folder).questions[0]
+    assert question.proposed == bare.proposed, "as without it"
+    assert not any(word in str(question) for word in ("玄武", "138", *above))
+
+
+def test_groups_over_unknown_headers_are_part_of_their_names(tmp_path: Path, folder: Path) -> None:
+    workbook = Workbook()
+    sheet = workbook.active
+    assert sheet is not None
+    sheet.append(["基本情况", None, None, None, None, "部署情况", None, None, None])
+    sheet.merge_cells("A1:E1")
+    sheet.merge_cells("F1:I1")
+    for line in (HEAD, *ROWS):
+        sheet.append(line.split(","))
+    workbook.save(tmp_path / "form.xlsx")
+    (question,) = read(tmp_path / "form.xlsx", folder).questions
+    assert "部署情况 备案号 → 原样保留" in question.proposed
