@@ -198,6 +198,7 @@ def what_if_command(
 
 def show(made: Plan, inventory: Inventory, verdicts: Mapping[str, Verdict], programme: Programme, *, reasons: bool = False) -> None:
     """The plan for people; a strategy that a person chose stands beside what policy said."""
+    from orchestrator.inventory.check import outside
     from orchestrator.planning.calendar import local
     from orchestrator.planning.notes import STAYING_CODES, note_remedy, note_words
     from orchestrator.planning.replan import moved_words
@@ -235,6 +236,7 @@ def show(made: Plan, inventory: Inventory, verdicts: Mapping[str, Verdict], prog
             listed = some_of([f"{names.get(system, system)}（{system}）" for system in systems], 20)
             apart_from = say("cli.counted_apart", count=len(systems), strategy=strategy_name(strategy), systems=listed)
             click.echo(safe(f"  {apart_from}"))
+    click.echo("  " + text("inventory.outside_now", **outside(inventory)))
     for phase in made.phases:
         kinds = tuple(f"{KINDS.get(count.part, count.part)} {count.planned}/{count.needed}" for count in phase.by_kind)
         met = sum(1 for count in phase.by_department if count.planned >= count.needed)

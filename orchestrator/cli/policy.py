@@ -35,6 +35,7 @@ POLICY = click.option("--policy", "policy_file", type=click.Path(path_type=Path,
 @JSON
 def assess_command(system: str | None, paths: tuple[Path, ...], policy_file: Path | None, json_: bool) -> int:
     """Strategy, readiness and complexity of every system (or of SYSTEM), with every rule that spoke and what would change it."""
+    from orchestrator.inventory.check import outside
     from orchestrator.policy.assess import MARKS, apart, strategy_name
 
     known = open_workspace(paths, policy_file)
@@ -54,6 +55,7 @@ def assess_command(system: str | None, paths: tuple[Path, ...], policy_file: Pat
                 "counts": {
                     "to_migrate": sum(verdict.strategy.moves for verdict in everything.values()),
                     **{str(strategy): len(systems) for strategy, systems in apart(everything).items()},
+                    **outside(reading.inventory),
                 },
                 "systems": [verdict.model_dump(mode="json") for verdict in verdicts.values()],
             }
@@ -94,6 +96,7 @@ def assess_command(system: str | None, paths: tuple[Path, ...], policy_file: Pat
         moving = sum(verdict.strategy.moves for verdict in verdicts.values())
         others = (say("policy.counted_apart", strategy=strategy_name(strategy), count=len(systems)) for strategy, systems in apart(verdicts).items())
         click.echo(say("policy.marks", marks=(say("policy.to_migrate", count=moving), *others)))
+        click.echo(text("inventory.outside_now", **outside(reading.inventory)))
         click.echo(text("policy.why_hint"))
     return _exit(reading)
 
@@ -280,6 +283,7 @@ def baseline_show(paths: tuple[Path, ...], json_: bool) -> int:
     """The baseline, its changes, and differences from today's inventory that nobody recorded."""
     from dataclasses import asdict
 
+    from orchestrator.inventory.check import outside
     from orchestrator.models import Strategy
     from orchestrator.policy.assess import strategy_name
     from orchestrator.policy.counting import baseline as current
@@ -294,7 +298,7 @@ def baseline_show(paths: tuple[Path, ...], json_: bool) -> int:
     zone = known.zone
     findings = unexplained(frozen.members, known.to_migrate, frozen.changes, zone)
     if json_:
-        as_json({**asdict(frozen), "unexplained": [finding.as_json() for finding in findings]})
+        as_json({**asdict(frozen), "unexplained": [finding.as_json() for finding in findings], "outside_now": outside(known.inventory)})
         return int(Exit.DONE)
     counts: dict[str, int] = {"frozen": len(frozen.frozen), "now": len(frozen.members)}
     click.echo(safe(text("policy.baseline_line", day=day(frozen.at, zone), actor=frozen.actor, reason=frozen.reason, **counts)))
@@ -302,6 +306,7 @@ def baseline_show(paths: tuple[Path, ...], json_: bool) -> int:
         click.echo("  " + text("policy.apart_then", strategy=strategy_name(Strategy(what)), count=len(systems)))
     if frozen.unanswered:
         click.echo("  " + text("policy.unanswered_then", count=frozen.unanswered))
+    click.echo("  " + text("inventory.outside_now", **outside(known.inventory)))
     for one in frozen.changes:
         click.echo(safe(f"  {day(one.at, zone)} {one.actor} {one.what} {one.system}: {one.reason}"))
     for finding in findings:

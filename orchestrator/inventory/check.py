@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from orchestrator.inventory.reading import Reading
-from orchestrator.models import Excluded, Level, Status, System
+from orchestrator.models import Excluded, Inventory, Level, Status, System
 from orchestrator.texts import Name, Sentence, Value, Words, say
 
 COUNTABLE, PLANNABLE, MOVABLE = "countable", "plannable", "movable"
@@ -56,17 +56,25 @@ def counts(reading: Reading) -> dict[str, int]:
     """``municipal`` and ``county`` are the systems in scope by level. ``classified`` are the rows that say so; ``unanswered`` ones do not say
     whether they are: both are outside the count, and one is never told as the other."""
     levels = {department.id: department.level for department in reading.inventory.departments}
-    systems, excluded = reading.inventory.systems, reading.inventory.excluded
+    systems = reading.inventory.systems
     return {
         "rows": reading.rows,
         "municipal": sum(levels.get(system.department) == Level.MUNICIPAL for system in systems),
         "county": sum(levels.get(system.department) == Level.COUNTY for system in systems),
         "in_scope": len(systems),
+        **outside(reading.inventory),
+        "uncounted": len(reading.uncounted),
+    }
+
+
+def outside(inventory: Inventory) -> dict[str, int]:
+    """What is in no count of systems to move, each kind by itself. ``classified`` and ``unanswered`` as of ``counts``."""
+    excluded = inventory.excluded
+    return {
         "classified": sum(row.reason is Excluded.CLASSIFIED and row.answered for row in excluded),
         "unanswered": sum(row.reason is Excluded.CLASSIFIED and not row.answered for row in excluded),
         "party_mass": sum(row.reason is Excluded.PARTY_MASS for row in excluded),
         "retired": sum(row.reason is Excluded.RETIRED for row in excluded),
-        "uncounted": len(reading.uncounted),
     }
 
 

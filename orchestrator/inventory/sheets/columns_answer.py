@@ -97,6 +97,8 @@ def _field(about: str, said: str) -> tuple[str, str]:
         whole = match(forms()["systems"], said) if unit else None  # 存储(核): the brackets may belong to the header
         column = match(forms()["systems"], words) or whole
         field = column.field if column else ""
+        if about == "machines" and field == "storage_gb":
+            field = "disk_gb"  # the sum of its machines' disks is the system's
     if not field:
         raise Unreadable(say("inventory.no_header_of_form", words=words[:20]))
     if unit and (column is None or unit not in known_units(column)):

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.inventory import cells
 from orchestrator.inventory.answers import classified
 from orchestrator.inventory.build.signs import SWITCHED_OFF, is_office
-from orchestrator.inventory.forms import forms
+from orchestrator.inventory.forms import forms, whole_key
 from orchestrator.inventory.names import key, make_id
 from orchestrator.inventory.questions import Key, digest
 from orchestrator.inventory.reading import Interpretation, Raw
 from orchestrator.inventory.sheets.asking import Unanswered, answered_wording, ask_wording
+from orchestrator.inventory.sheets.columns_answer import MACHINES
 from orchestrator.inventory.sheets.foreign import Foreign, Recognised, names_systems, said
 from orchestrator.inventory.sheets.grids import Grid, Row, address
 from orchestrator.inventory.sheets.header import Line
@@ -56,6 +57,8 @@ class Machine:
     system: dict[str, Any] = field(default_factory=dict)
     """What its row says of its system."""
     classified: bool | None = None
+    kept: dict[str, str] = field(default_factory=dict)
+    """Header → cell, of columns that somebody said are to be kept as they are, or that are no machine's."""
 
 
 @dataclass
@@ -85,6 +88,10 @@ class _Reader:
         self.unanswered = Unanswered(file, grid.name, builder.answers, builder.asked)
         self.machines: list[Machine] = []
         self.templates = 0
+        kept = {whole_key(words) for words in found.source.kept}
+        used = {*found.columns, *found.keys}
+        self.kept = {index: words for index, words in found.heads.words.items() if index not in used and whole_key(words) in kept}
+        self.kept |= {index: found.heads.words[index] for index, column in found.columns.items() if not _is_used(column.field)}
         self.offices: set[str] = set()
         """Columns that hold departments."""
 
@@ -95,7 +102,7 @@ class _Reader:
         secret: bool | None = None
         for index, column in self.found.columns.items():
             cell = row[index] if index < len(row) else None
-            if cells.is_blank(cell):
+            if cells.is_blank(cell) or index in self.kept:
                 continue
             if column.field == "classified":
                 secret = classified(cell)
@@ -121,8 +128,11 @@ class _Reader:
         keys = {head: cells.text_of(row[index]) if index < len(row) else "" for index, head in self.found.keys.items()}
         keys[BY_PREFIX] = prefix_of(name)
         self.machines.append(
-            Machine(number, name, keys, values, off=values.get("power") in {"off", RETIRED}, system=of_system, classified=secret)
-        )
+            Machine(
+                number, name, keys, values, off=values.get("power") in {"off", RETIRED}, system=of_system, classified=secret,
+                kept={words: text for index, words in self.kept.items() if index < len(row) and (text := cells.text_of(row[index]))},
+            )
+        )  # fmt: skip
 
     def _of_system(self, column: Foreign, cell: Any, number: int, index: int) -> dict[str, Any]:
         """A cell that tells of the machine's system, in the form's words."""
@@ -274,7 +284,8 @@ class _Reader:
             values.setdefault("status", RETIRED)
         elif all(machine.off for machine in members):
             contexts[SWITCHED_OFF] = head_of(self.found, "power")
-        return Raw(self.file, self.grid.name, f"A{members[0].row + 1}", values, source=self.scope, contexts=contexts)
+        at = f"A{members[0].row + 1}"
+        return Raw(self.file, self.grid.name, at, values, unknown=_joined(members), source=self.scope, contexts=contexts)
 
     def _hosts(self, name: str, members: list[Machine]) -> list[Raw]:
         """Machines with an address; one that has none is counted with its system, and cannot be reached."""
@@ -292,6 +303,22 @@ class _Reader:
                 Raw(self.file, self.grid.name, f"A{machine.row + 1}", {of: value for of, value in values.items() if value is not None})
             )
         return hosts
+
+
+def _is_used(of: str) -> bool:
+    """Whether a machine, or its system, has such a field; what somebody typed under another is kept under its own header."""
+    return of in MACHINES or of in OF_THE_SYSTEM or of == "template"
+
+
+def _joined(members: Iterable[Machine]) -> dict[str, str]:
+    """What is kept of one system's machines: each text once."""
+    texts: dict[str, list[str]] = {}
+    for machine in members:
+        for words, text in machine.kept.items():
+            said = texts.setdefault(words, [])
+            if text not in said:
+                said.append(text)
+    return {words: "；".join(said)[:2000] for words, said in texts.items()}
 
 
 def head_of(found: Recognised, field_name: str) -> str:

@@ -115,6 +115,28 @@ def test_machines_of_an_unknown_tool_bring_what_their_rows_say_of_their_system(t
     assert "督查系统" not in repr(reading)
 
 
+def test_what_a_list_of_machines_tells_besides_is_kept_with_its_system(tmp_path: Path, folder: Path) -> None:
+    head = "资源编号,实例名称,IP,规格CPU(核),规格内存(MB),盘容量,责任人,归属业务,归属委办局,密否"
+    rows = [
+        f"r{n},ecs-{n},10.1.2.{n},4,8192,{n}00G,{'督办员' if n % 2 == 0 else f'张{n % 3}'},{'门户平台' if n % 2 else '督查系统'},市信息中心,{'否' if n % 2 else '是'}"
+        for n in range(1, 9)
+    ]
+    form = written(tmp_path / "m.csv", head, *rows)
+    (columns, *_) = read(form, folder).questions
+    text = "\n".join(
+        {"盘容量": "盘容量 → 存储", "责任人": "责任人 → 联系人"}.get(line.partition(" →")[0], line) for line in columns.proposed.splitlines()
+    )
+    answer(folder, (columns,), columns=text)
+    for _ in range(3):
+        answer(folder, read(form, folder).questions, grouping="归属业务", department="市直、事业单位", kind="应用系统", status="已建")
+    reading = read(form, folder)
+    (system,) = reading.all_systems()
+    assert (system.name, system.storage_gb) == ("门户平台", 100 + 300 + 500 + 700), "a machine's 存储 is its disk"
+    assert system.unknown["责任人"] == "张1；张0；张2"
+    assert system.unknown["资源编号"] == "r1；r3；r5；r7"
+    assert not any(word in repr(reading) for word in ("督查系统", "督办员", "r2"))
+
+
 def test_a_table_that_is_no_inventory_is_passed_over_once_that_was_said(tmp_path: Path, folder: Path) -> None:
     form = written(tmp_path / "a.csv", HEAD, *ROWS)
     answer(folder, read(form, folder).questions, columns="此表 → 不是台账\n业务平台 → 原样保留\n归口处室 → 原样保留")
