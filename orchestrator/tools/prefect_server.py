@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -12,7 +13,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,7 @@ def _own(folder: Path, *, pages: bool, port: int) -> str:
     with _alone(folder):
         kept = _living(folder)
         fits = kept is not None and (bool(kept.get("pages")) or not pages) and (not port or f":{port}/" in str(kept["url"]))
-        if kept and fits and _healthy(str(kept["url"]), limit=START_SECONDS) and _has_database(folder, str(kept["url"])):
+        if kept and fits and _healthy(str(kept["url"]), limit=START_SECONDS) and _has_database(folder, kept):
             return str(kept["url"])
         if kept:
             _end(folder, kept)
@@ -182,12 +183,13 @@ def answers(url: str) -> bool:
         return False
 
 
-def _has_database(folder: Path, url: str) -> bool:
-    """Whether the server still has its tables: one whose file somebody deleted calls itself healthy and fails at every question."""
+def _has_database(folder: Path, kept: Mapping[str, Any]) -> bool:
+    """Whether the server still has its tables: one whose file somebody deleted calls itself healthy, answers by the connections
+    that it had, and fails by every new one."""
     file = folder / DATABASE
-    if not file.exists() or not file.stat().st_size:
+    if not file.exists() or not file.stat().st_size or _keeps_deleted(int(kept["pid"]), file):
         return False
-    request = urllib.request.Request(f"{url}/flows/count", data=b"{}", headers={"Content-Type": "application/json"}, method="POST")  # noqa: S310 - our own http URL
+    request = urllib.request.Request(f"{kept['url']}/flows/count", data=b"{}", headers={"Content-Type": "application/json"}, method="POST")  # noqa: S310 - our own http URL
     try:
         with urllib.request.urlopen(request, timeout=10):  # noqa: S310 - the same
             return True
@@ -195,6 +197,17 @@ def _has_database(folder: Path, url: str) -> bool:
         return error.code < 500
     except (urllib.error.URLError, OSError, ValueError):
         return True  # busy: nothing is known against it
+
+
+def _keeps_deleted(pid: int, file: Path) -> bool:
+    """Whether a process has a file open whose name is gone, or another's by now."""
+    gone = Path(f"{file} (deleted)")
+    with contextlib.suppress(OSError):  # the process ended meanwhile
+        for link in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(OSError):  # that one was closed meanwhile
+                if link.readlink() == gone:
+                    return True
+    return False
 
 
 def stop(settings: Settings) -> None:
