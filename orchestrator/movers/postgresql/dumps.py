@@ -43,8 +43,8 @@ def restore(
 ) -> None:  # fmt: skip
     """Restores a directory dump into an empty database, owners and rights as they were. ``begun``: called when schemas
     stand, and nothing in them; ``extended``: when extensions stand, and no table yet; ``between``: when tables and functions
-    stand, and no row or index yet. Materialized views stay unfilled. ``without``: foreign keys that are left out, by their number on the source. ``path`` as of ``restore_entries``, ``asked`` as for a
-    dump. Raises ToolError, or StepFailed with the object that could not be made."""
+    stand, and no row or index yet. Materialized views stay unfilled. ``without``: foreign keys that
+    are left out, by their number on the source. ``path`` as of ``restore_entries``, ``asked`` as for a dump. Raises ToolError, or StepFailed with the object that could not be made."""
     env = environment(target, PGOPTIONS=_NOT_LOGGED)
     program = programs.find("pg_restore")
     listed = process.run([program, "-l", folder], label="pg_restore -l", limit=300, register=register, max_output=1 << 28)

@@ -17,6 +17,8 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +30,21 @@ from tests.bench.move.world import World
 
 def measure_size(gigabytes: float, rounds: int) -> dict[str, Any]:
     """All figures at one size."""
+    with _folder() as folder, World(folder, gigabytes) as world:
+        world.start_cluster("target")
+        found: dict[str, Any] = {"gb": gigabytes, "bytes": world.bytes(), "dump_restore_s": round(rivals.dump_and_restore(world), 1)}
+        found |= _switches(world, rounds)
+        physical = rivals.physical_switchover(world)
+        return found | {"physical_switchover_ms": physical["ms"], "physical_failed": physical["failed"]}
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """One of its own, in which servers of another account may read; it goes with the block."""
     folder = Path(tempfile.mkdtemp(prefix="orc-move-"))
     folder.chmod(0o755)
     try:
-        with World(folder, gigabytes) as world:
-            world.start_cluster("target")
-            found: dict[str, Any] = {"gb": gigabytes, "bytes": world.bytes(), "dump_restore_s": round(rivals.dump_and_restore(world), 1)}
-            found |= _switches(world, rounds)
-            physical = rivals.physical_switchover(world)
-            return found | {"physical_switchover_ms": physical["ms"], "physical_failed": physical["failed"]}
+        yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -89,12 +97,8 @@ def table(sizes: list[dict[str, Any]]) -> str:
 
 def measure_mariadb(gigabytes: float, rounds: int) -> dict[str, Any]:
     """MariaDB's figures at one size."""
-    folder = Path(tempfile.mkdtemp(prefix="orc-move-"))
-    folder.chmod(0o755)
-    try:
+    with _folder() as folder:
         return mariadb.measure(folder, gigabytes, rounds)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def mariadb_table(sizes: list[dict[str, Any]]) -> str:
