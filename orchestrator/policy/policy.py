@@ -73,10 +73,14 @@ class Remark(Part):
     fact: str
     words: Annotated[tuple[Words, ...], Field(min_length=1)]
     """``*`` stands for a few letters. Width, case and spaces do not matter."""
+    unless: tuple[Words, ...] = ()
+    """A text that holds one of these raises nothing: ``没有源代码，有安装包``."""
     also_in: tuple[str, ...] = ()
     """Fields that are looked at beside the free texts."""
-    against: bool = False
-    """The answer that is put in doubt. Where it is yes, the answer stands and the doubt is told beside it."""
+    suggests: bool | str = True
+    """What the words suggest. An answer that says the same is not doubted."""
+    beside: bool = False
+    """The answer stands and the doubt is told beside it; where nothing was answered there is nothing to doubt."""
     weight: Annotated[int, Field(ge=0, le=100)] = 10
     """Points of confidence."""
     zh: Words

@@ -1,4 +1,4 @@
-"""Free texts of a form raise doubts about its answers: 加密狗 in a remark, RAC beside a database, 将停用. They never decide.
+"""Free texts of a form raise doubts about its answers: 加密狗 in a remark, RAC beside a database, 将停用, 厂家已倒闭. They never decide.
 
 A doubt leaves the answer *open*, so that the verdict says what it would become; it lowers the confidence and is told at its cell. It
 moves neither the strategy nor a score: a remark is written by whoever felt like it.
@@ -18,12 +18,14 @@ from orchestrator.policy.policy import Policy, Remark
 
 FREE_TEXTS = ("remark", "special_equipment_note")
 """Fields that are looked at for every doubt; so is every column that nobody knows."""
-_GAP = ".{0,8}?"
-"""What ``*`` in a word of the policy stands for."""
+_GAP = r"(?:(?![，。；、,;.!！]|不(?!动产)|没|未(?!成年)|无(?!线|障碍|人机)).){0,8}?"
+"""What ``*`` in a word of the policy stands for: a few letters of the same clause that deny nothing (``计划*停用`` is not ``计划近期不停用``)."""
 _DENIED = r"(?:无|不|未|没|没有|非|免|无需|取消|停用|弃用)(?:再|需|须|要|含|有|是|用|使用|采用|采取|涉及|配备|配置|安装|插|了|任何|过)*"
 """Stands before a word that a text denies: ``未使用加密狗``, ``非RAC``."""
-_DENIED_BEHIND = re.compile(r"\s*[:：(（]?\s*(?:无(?!法|需)|没有|否|已?(?:取消|停用|弃用|拆除|淘汰)|不再|未(?:使用|采用))")
-"""Stands behind one: ``U盾：无``, ``加密狗已取消``."""
+_DENIED_BEHIND = re.compile(
+    r"(?:\s*[:：(（]\s*)?(?:无(?!法|需)|没有|否|已?(?:取消|停用|弃用|拆除|淘汰)|不再|未(?:使用|采用))|\s+(?:无|没有|否)(?![\w])"
+)
+"""Stands behind one: ``U盾：无``, ``加密狗已取消``; a next clause (``厂家已倒闭 没有源码``) does not."""
 _NEAR = 40
 """Letters of a text that are quoted around the word."""
 
@@ -50,15 +52,15 @@ def doubts_of(system: System, policy: Policy, facts: Facts) -> list[Doubt]:
     found: dict[tuple[str, str], Doubt] = {}
     for remark in policy.doubts:
         answer = facts.values.get(remark.fact)
-        if answer is not None and answer is not remark.against:
+        if answer == remark.suggests:
             continue  # the form says already what the text says, or a technical sheet does
-        if answer is None and remark.against:
+        if answer is None and remark.beside:
             continue  # nothing was answered that could be doubted
         for field, text in _texts(system, remark):
             quote = quote_of(remark.words, text)
-            if quote:
+            if quote and not (remark.unless and quote_of(remark.unless, text)):
                 zh, en = field_words(field)
-                doubt = Doubt(remark.fact, field, zh, en, quote, remark.zh, remark.en, remark.weight, not remark.against)
+                doubt = Doubt(remark.fact, field, zh, en, quote, remark.zh, remark.en, remark.weight, not remark.beside)
                 found.setdefault((remark.fact, field), doubt)
     return list(found.values())
 

@@ -38,6 +38,22 @@ def facts_in_doubt(said: Verdict) -> set[str]:
         ("部署在阿里云上", {"elsewhere"}),
         ("与学籍系统共用一套数据库", {"shared_database"}),
         ("与人口库共用数据库，服务器上有加密狗", {"shared_database", "special_equipment"}),
+        ("开发厂家已倒闭", {"supported"}),
+        ("原开发公司已注销，联系不上", {"supported"}),
+        ("系统无人维护", {"supported"}),
+        ("维保 2023 年到期，未续签", {"supported"}),
+        ("没有源代码", {"installable"}),
+        ("源码已丢失", {"installable"}),
+        ("无 安装包", {"installable"}),
+        ("厂家找不到安装介质，无法重装", {"installable"}),
+        ("计划 2027 年停用", {"ends_soon"}),
+        ("预计明年底停用", {"ends_soon"}),
+        ("拟于二〇二七年六月停用", {"ends_soon"}),
+        ("软件绑定MAC", {"licence_binding"}),
+        ("授权与服务器网卡 mac 地址绑定", {"licence_binding"}),
+        ("License 按机器码注册", {"licence_binding"}),
+        ("厂家已倒闭 没有源代码", {"supported", "installable"}),
+        ("加密狗 无备件", {"special_equipment"}),
     ],
 )
 def test_words_of_a_remark_put_an_answer_in_doubt(text: str, facts: set[str]) -> None:
@@ -54,6 +70,8 @@ def test_words_of_a_remark_put_an_answer_in_doubt(text: str, facts: set[str]) ->
     [
         "", "无", "正常运行", "无加密狗", "未使用短信猫", "不涉及U盾", "没有传真", "非RAC", "加密狗：无", "U盾已取消", "不再使用加密狗",
         "Oracle 19c", "tracking 系统", "由某公司运维", "全市共用", "云平台管理员张三", "备用电源",
+        "U盾 无", "有源代码", "源代码、安装包齐全", "源代码未丢失", "没有源代码，有安装包", "不绑定MAC", "授权不绑定机器", "手机号绑定账号", "计划近期不停用",
+        "暂无停用计划", "用于公司注销登记、破产清算", "厂家未倒闭，正常维保", "维保已到期，已续签", "参保、脱保人员统计", "采集设备机器码",
     ],
 )  # fmt: skip
 def test_a_text_that_denies_a_word_or_only_holds_its_letters_raises_nothing(text: str) -> None:
