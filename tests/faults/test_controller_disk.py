@@ -7,10 +7,6 @@ The tests tell one story in their order; each begins where the one before it end
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import os
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +24,7 @@ from orchestrator.engine.session import Session
 from orchestrator.gateways import pgbouncer, pgbouncer_files
 from orchestrator.settings import Settings
 from tests.faults.conftest import PORTAL, Story, wait_until
+from tests.support.small_disk import fill, has_room, small_disk
 
 pytestmark = [pytest.mark.servers, pytest.mark.long, pytest.mark.timeout(1200)]
 RESUME = ("resume", PORTAL, "--direct", "--wait", "--log", "lines", "--lang", "en")
@@ -42,41 +39,20 @@ class Disk:
 
     @contextmanager
     def full(self) -> Iterator[None]:
-        with self._ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
-            while True:
-                file.write(b"\0" * 4096)
-        assert _has_no_room(self._ballast.parent)
+        fill(self._ballast)
+        assert not has_room(self._ballast.parent)
         try:
             yield
         finally:
             self._ballast.unlink()
 
 
-def _has_no_room(folder: Path) -> bool:
-    try:
-        (folder / "one-more").write_bytes(b"\0" * 8192)
-    except OSError as error:
-        return error.errno == errno.ENOSPC
-    finally:
-        (folder / "one-more").unlink(missing_ok=True)
-    return False
-
-
 @pytest.fixture(scope="module")
 def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Where journal and working folders lie. Skips with the machine's reason where it can have no file system of its own."""
+    """Where journal and working folders lie."""
     folder = tmp_path_factory.mktemp("controller") / "state"
-    folder.mkdir()
-    if os.geteuid() != 0:
-        pytest.skip("only root mounts file systems")
-    argv = ["mount", "-t", "tmpfs", "-o", f"size={MEGABYTES}m,mode=700", "none", str(folder)]
-    made = subprocess.run(argv, check=False, capture_output=True, text=True)
-    if made.returncode != 0:
-        pytest.skip(f"no file system of its own: {made.stderr.strip()}")
-    try:
+    with small_disk(folder, MEGABYTES, "700"):
         yield folder
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 @pytest.fixture(scope="module")

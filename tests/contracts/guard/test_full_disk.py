@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -20,6 +18,7 @@ from orchestrator.movers.contract import Direction
 from tests.contracts.guard.cases import Case
 from tests.contracts.guard.servers import Servers
 from tests.contracts.guard.world import Attempt, World
+from tests.support.small_disk import fill, small_disk
 
 pytestmark = [pytest.mark.servers, pytest.mark.long, pytest.mark.timeout(900)]
 MEGABYTES = 320
@@ -34,10 +33,7 @@ class FullDisk(Attempt):
     full: bool = False
 
     def do_disk(self, server: str, filler: str) -> None:
-        ballast = _folder(self.world.servers, server) / "ballast"
-        with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
-            while True:
-                file.write(b"\0" * 8192)
+        fill(_folder(self.world.servers, server) / "ballast")
         for _ in range(60):  # until what the server has kept of its log for later is used up, too
             try:
                 with self.world.servers.connect(server, "postgres") as admin:
@@ -67,20 +63,12 @@ def _folder(servers: Servers, server: str) -> Path:
 
 @pytest.fixture(scope="module")
 def servers() -> Iterator[Servers]:
-    """A source and a target, each on a small file system of its own. Skips with the machine's reason where there can be none."""
-    if os.geteuid() != 0:
-        pytest.skip("only root mounts file systems")
+    """A source and a target, each on a small file system of its own."""
     with tempfile.TemporaryDirectory(prefix="guard-disk-") as text, contextlib.ExitStack() as stack:
         folder = Path(text)
         folder.chmod(0o755)
         for server in ("source", "target"):
-            place = folder / "hosts" / server
-            place.mkdir(parents=True)
-            argv = ["mount", "-t", "tmpfs", "-o", f"size={MEGABYTES}m,mode=755", "none", str(place)]
-            made = subprocess.run(argv, check=False, capture_output=True, text=True)
-            if made.returncode != 0:
-                pytest.skip(f"no file system of its own: {made.stderr.strip()}")
-            stack.callback(subprocess.run, ["umount", "-l", str(place)], check=True)
+            stack.enter_context(small_disk(folder / "hosts" / server, MEGABYTES))
         with Servers(folder) as running:
             yield running
 

@@ -19,6 +19,7 @@ from tests.contracts.mover.application import Application
 from tests.contracts.mover.cases import Case
 from tests.contracts.mover.servers import APPLICATION, Servers
 from tests.contracts.mover.story import Story
+from tests.support.small_disk import small_disk
 
 pytestmark = pytest.mark.servers
 
@@ -27,26 +28,10 @@ FILL = "UPDATE papers SET v = reverse(v)"
 
 
 @contextmanager
-def _small(folder: Path, megabytes: int) -> Iterator[None]:
-    """A file system of its own at ``folder``. Skips with the machine's reason where it cannot be made."""
-    folder.mkdir(parents=True)
-    if os.geteuid() != 0:
-        pytest.skip("only root mounts file systems")
-    argv = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=755", "none", str(folder)]
-    made = subprocess.run(argv, check=False, capture_output=True, text=True)
-    if made.returncode != 0:
-        pytest.skip(f"no file system of its own: {made.stderr.strip()}")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
-@contextmanager
 def _story(folder: Path, *, small: str, megabytes: int, conf: str = "") -> Iterator[Story]:
     """Two clusters, the one of side ``small`` on a small file system."""
     with ExitStack() as stack:
-        stack.enter_context(_small(folder / "clusters" / "hosts" / small, megabytes))
+        stack.enter_context(small_disk(folder / "clusters" / "hosts" / small, megabytes))
         servers = stack.enter_context(Servers(folder / "clusters", conf=conf))
         story = Story(servers, Case("disks", "postgresql", "", "tables and keys", "carried", source=TABLES), folder)
         story.mover = registry.make_mover("postgresql", Hands(folder=folder, free_bytes=_free_bytes))
