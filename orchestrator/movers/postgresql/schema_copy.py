@@ -7,6 +7,7 @@ call functions. What fails is said by object and cause, not in psql's words.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import time
@@ -17,6 +18,7 @@ import psycopg
 from psycopg import sql
 
 from orchestrator.errors import StepFailed, ToolError
+from orchestrator.movers.postgresql import connections, waiting
 from orchestrator.movers.postgresql.names import Names
 from orchestrator.texts import Words, say
 from orchestrator.tools import process, programs
@@ -29,8 +31,6 @@ _EMPTY_PATH = b"SELECT pg_catalog.set_config('search_path', '', false);"
 _WORKER_LOCKED = "could not obtain lock on relation"
 _LOCKED = re.compile(f"Query was: LOCK TABLE|{_WORKER_LOCKED}")
 """What pg_dump says, in English by ``LC_MESSAGES``; the server's own sentence may be in any language."""
-LOCK_AT_ONCE_SECONDS = 0.8
-"""How long a dump waits for its locks, and then lets everybody through: less than the ``deadlock_timeout`` that servers have."""
 LOCK_SECONDS = 60.0
 _UNKNOWN_TO_OLDER = ("SET transaction_timeout = 0;",)
 """Lines that a newer pg_dump writes and an older server refuses."""
@@ -72,10 +72,13 @@ def run_dump(
     not get them it is begun again, for ``LOCK_SECONDS``, and then waits for each of them as long once. Raises ToolError in
     pg_dump's words."""
     env = environment(source, PGOPTIONS="-c deadlock_timeout=10ms")
+    brief = 1
+    with contextlib.suppress(psycopg.Error), connections.connect(source) as asked:  # else pg_dump says why
+        brief = waiting.brief_wait_ms(asked)
     until = time.monotonic() + LOCK_SECONDS
     is_last = False
     while True:
-        wait = f"--lock-wait-timeout={int((LOCK_SECONDS if is_last else LOCK_AT_ONCE_SECONDS) * 1000)}"
+        wait = f"--lock-wait-timeout={int(LOCK_SECONDS * 1000) if is_last else brief}"
         workers = ["-j", str(jobs)] if jobs > 1 else []
         command: list[str | Path] = [programs.find("pg_dump"), wait, *argv, *workers, "-f", into]
         try:

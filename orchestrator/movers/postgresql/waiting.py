@@ -25,10 +25,18 @@ Statement = sql.SQL | sql.Composed
 SAY_EVERY_SECONDS = 10.0
 
 GAVE_WAY = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
-_GIVE_WAY = """
-SELECT set_config('lock_timeout', greatest(reset_val::int * 8 / 10, 1)::text, %(local)s),
- set_config('deadlock_timeout', least(reset_val::int, 10)::text, %(local)s)
-FROM pg_settings WHERE name = 'deadlock_timeout'
+_SHORTEST = """
+SELECT least(reset_val::int, (
+ SELECT min(1000 * extract(epoch FROM (CASE WHEN value ~ '^[0-9.]+$' THEN value || 'ms' ELSE value END)::interval))
+ FROM pg_db_role_setting, unnest(setconfig) AS setting, split_part(setting, '=', 2) AS value
+ WHERE split_part(setting, '=', 1) = 'deadlock_timeout'
+  AND setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+))::int FROM pg_settings WHERE name = 'deadlock_timeout'
+"""
+"""After how many ms the first client of this database looks for a circle: the server's setting, an account's, the database's."""
+_GIVE_WAY = f"""
+SELECT set_config('lock_timeout', greatest(ms * 8 / 10, 1)::text, %(local)s), set_config('deadlock_timeout', greatest(least(ms, 10), 1)::text, %(local)s)
+FROM ({_SHORTEST}) AS shortest (ms)
 """
 
 
@@ -155,10 +163,17 @@ def wait_for_writers(connection: Connection, patience: Patience, *, where: str, 
 
 
 def give_way(connection: Connection, *, local: bool = True) -> None:
-    """No client is ended by a deadlock with this session: it waits for a lock less than the server's ``deadlock_timeout`` (1 s by
-    default), after which a client looks for a circle, and looks for one itself as soon as it waits (autovacuum gives way only
-    to a session that has looked). What waits raises ``waiting.GAVE_WAY``. ``local``: for the transaction that is open."""
+    """No client is ended by a deadlock with this session: it waits for a lock less than the shortest ``deadlock_timeout`` that a
+    client of this database has (1 s by default), after which a client looks for a circle, and looks for one itself as soon as it
+    waits (autovacuum gives way only to a session that has looked). What waits raises ``waiting.GAVE_WAY``. ``local``: for the
+    transaction that is open."""
     connection.execute(_GIVE_WAY, {"local": local})
+
+
+def brief_wait_ms(connection: Connection) -> int:
+    """How long a session that gives way waits for a lock, where it is not ours to set (pg_dump)."""
+    row = connection.execute(_SHORTEST).fetchone()
+    return max(1, int(row[0]) * 8 // 10) if row else 1
 
 
 def with_short_lock(

@@ -92,10 +92,13 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         yield story
 
 
+@pytest.mark.parametrize("account", ["RESET deadlock_timeout", "SET deadlock_timeout = '150ms'"], ids=["usual", "impatient"])
 @pytest.mark.parametrize("act", [_fingerprint, _checksums, _schema, _publication])
 def test_a_client_that_locks_in_another_order_is_never_the_one_that_is_ended(
-    story: Story, act: Callable[[Part, Path], None], tmp_path: Path
+    story: Story, act: Callable[[Part, Path], None], account: str, tmp_path: Path
 ) -> None:
+    with story.servers.connect("source", "postgres") as admin:
+        admin.execute(f"ALTER ROLE {APPLICATION} {account}".encode())
     until = time.monotonic() + SECONDS
     done = 0
     with _emptying(story.servers) as told:
