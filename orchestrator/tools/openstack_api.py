@@ -62,6 +62,11 @@ def connect() -> Any:
     return _of_this_thread.connection
 
 
+def log_out() -> None:
+    """Forgets this thread's connection: from here on the same account and address are another cloud's."""
+    _of_this_thread.__dict__.clear()
+
+
 def _log_in() -> Any:
     import openstack
 

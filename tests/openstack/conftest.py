@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator.tools import openstack_api
 from tests.lab.shell import NoLab
 from tests.openstack import parts
 from tests.openstack.cloud import LabCloud
@@ -57,6 +58,7 @@ def cloud(request: pytest.FixtureRequest, provider: Path, bring_up: Callable[[st
     lab = bring_up(request.module.DRIVER)
     environment = dict(os.environ)
     os.environ.update(lab.environment() | {"TF_CLI_CONFIG_FILE": str(provider)})
+    openstack_api.log_out()  # all labs have the same addresses, each in networks of its own: a kept line would lead to another one
     try:
         with lab.entered():
             yield lab

@@ -7,11 +7,13 @@ every process of it at once: its worker, its engines, and whatever these had sta
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from psycopg import sql
@@ -20,6 +22,7 @@ from sqlalchemy import URL
 from orchestrator.embedded.city import City
 from orchestrator.engine.session import Session
 from orchestrator.errors import OrchestratorError
+from orchestrator.flows.zones import CITY
 from orchestrator.journal.actors import simulated
 from orchestrator.settings import Settings
 from orchestrator.tools import prefect_server
@@ -36,13 +39,13 @@ SWITCHING = ("cutover", "finish_arming", "shift_entry")
 class Controller:
     """A worker and a reconcile that believe to be a machine of their own."""
 
-    def __init__(self, name: str, folder: Path, environment: dict[str, str]) -> None:
+    def __init__(self, name: str, folder: Path, environment: dict[str, str], pool: str = CITY) -> None:
         self.name, self.log = name, folder / f"{name}.log"
         self.environment = environment | {MARK: f"{folder}:{name}"}
         self.folder = folder
         python = [sys.executable, "-m"]
         self.parts = [
-            self._start([*python, "prefect", "worker", "start", "--pool", "city", "--type", "process", "--name", name]),
+            self._start([*python, "prefect", "worker", "start", "--pool", pool, "--type", "process", "--name", name]),
             self._start([*python, "orchestrator.cli.main", "reconcile", "--every", "3"]),
         ]
 
@@ -78,19 +81,34 @@ class Controller:
         return ended
 
 
-class Cluster(Prefect, Accounts):
-    """What both controllers share. ``journal``, ``prefect``: URLs of empty databases."""
+@dataclass(frozen=True)
+class Post:
+    """Where a controller stands: the zone that it works for, and what reaches the office's servers from there, as variables."""
 
-    def __init__(self, folder: Path, city: City, journal: str, prefect: str, port: int) -> None:
+    zone: str = CITY
+    reach: Mapping[str, str] = field(default_factory=dict)
+
+
+TWO_IN_THE_CITY = {"controller-a": Post(), "controller-b": Post()}
+
+
+class Cluster(Prefect, Accounts):
+    """What the controllers share. ``journal``, ``prefect``: URLs of empty databases. ``zones``: as in the settings."""
+
+    def __init__(
+        self, folder: Path, city: City, journal: str, prefect: str, port: int, *,
+        posts: Mapping[str, Post] = TWO_IN_THE_CITY, zones: Mapping[str, list[str]] | None = None,
+    ) -> None:  # fmt: skip
         self.city = city
         environment = os.environ | city.settings_environment() | {
             "ORCHESTRATOR_STATE": str(folder / "state"), "ORCHESTRATOR_JOURNAL": journal, "PYTHONPATH": str(CHECKOUT),
+            "ORCHESTRATOR_ZONES": json.dumps(zones or {}),
             "PREFECT_API_URL": f"http://127.0.0.1:{port}/api", "PREFECT_HOME": str(folder / "prefect"), "NO_PROXY": "127.0.0.1",
             "PREFECT_WORKER_QUERY_SECONDS": "3", "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30", "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "DO_NOT_TRACK": "1", "PREFECT_SERVER_DATABASE_CONNECTION_URL": prefect,
         }  # fmt: skip
         Prefect.__init__(self, environment["PREFECT_API_URL"], folder, environment, self._said)
-        Accounts.__init__(self, Session(Settings(state=folder / "state", journal=journal, **city.settings()), LI))
+        Accounts.__init__(self, Session(Settings(state=folder / "state", journal=journal, zones=zones or {}, **city.settings()), LI))
         self._serve = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port), "--no-ui"]
         self._start_server(environment)
         try:
@@ -102,7 +120,7 @@ class Cluster(Prefect, Accounts):
         except BaseException:
             self.end()
             raise
-        self.controllers = {name: Controller(name, folder, environment) for name in ("controller-a", "controller-b")}
+        self.controllers = {name: Controller(name, folder, environment | post.reach, post.zone) for name, post in posts.items()}
 
     def _start_server(self, environment: Mapping[str, str]) -> None:
         with (self.folder / "server.log").open("ab") as log:
