@@ -1,11 +1,12 @@
 """Ten switches forward and ten back under load, beside what people use otherwise: ``make bench-move OUT=FILE``.
 
-    python -m tests.bench.move.bench_move [--out FILE] [--sizes 0.1,1] [--rounds 10] [--engines postgresql,mariadb]
+    python -m tests.bench.move.bench_move [--out FILE] [--sizes 0.1,1] [--rounds 10] [--engines postgresql,mariadb,files]
+                                          [--files 20000,500000] [--sparse 200]
 
 Prints a table and writes ``{"sizes": [{"gb", "forward_ms", "back_ms", "failed", "lost", "duplicated", "copy_s",
 "dump_restore_s", "physical_switchover_ms"}]}``. Gaps are those of eight clients with 200 writes a second in all: the longest
 time in which none of them had an answer. MariaDB's stand under ``mariadb``, with the errors that its clients saw beside those that were
-foretold. It asserts nothing; what failed, is lost or doubled stands in the table.
+foretold; trees of files under ``files``, beside `cp -a` and rsync. It asserts nothing; what failed, is lost or doubled stands in the table.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.embedded import judge
-from tests.bench.move import mariadb, rivals
+from tests.bench.move import files, mariadb, rivals
 from tests.bench.move.moving import Moving
 from tests.bench.move.world import World
 
@@ -117,13 +118,39 @@ def mariadb_table(sizes: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def measure_files(count: int, sparse_gb: float, rounds: int) -> dict[str, Any]:
+    """A tree's figures."""
+    with _folder() as folder:
+        found = files.measure(folder, count, sparse_gb, rounds)
+    say(f"{count} files, {sparse_gb:g} GB sparse: {statistics.median(found['fence_ms']):.0f} ms in the fence")
+    return found
+
+
+def files_table(trees: list[dict[str, Any]]) -> str:
+    """The figures as a person reads them."""
+    lines = [
+        f"| files | sparse GB | the fence's pass of {files.CHANGED + files.NEW} paths, ms: median, worst | first look s | rsync's last pass ms: median, worst "
+        "| rsync's first s | cp -a s |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for tree in trees:
+        fence, last = (
+            f"{statistics.median(tree[name]):.0f}, {max(tree[name]):.0f}" if name in tree else "-" for name in ("fence_ms", "rsync_last_ms")
+        )
+        first = f"{tree['rsync_first_s']:.1f}" if "rsync_first_s" in tree else "-"
+        lines.append(f"| {tree['files']:,} | {tree['sparse_gb']:g} | {fence} | {tree['watch_s']:.1f} | {last} | {first} | {tree['cp_s']:.1f} |")
+    return "\n".join(lines)
+
+
 def main() -> int:
     """The command."""
     parser = argparse.ArgumentParser(description="Switches under load, beside backup and restore and a physical switchover.")
     parser.add_argument("--out", type=Path, help="write the figures there, as JSON")
     parser.add_argument("--sizes", default="0.1,1", help="gigabytes, separated by commas")
     parser.add_argument("--rounds", type=int, default=10)
-    parser.add_argument("--engines", default="postgresql,mariadb")
+    parser.add_argument("--engines", default="postgresql,mariadb,files")
+    parser.add_argument("--files", default="20000,500000", help="how many, separated by commas")
+    parser.add_argument("--sparse", type=float, default=200, help="gigabytes of the one sparse file that a last tree has; 0: none")
     asked = parser.parse_args()
     gigabytes = [float(size) for size in asked.sizes.split(",")]
     found: dict[str, Any] = {}
@@ -133,6 +160,11 @@ def main() -> int:
     if "mariadb" in asked.engines:
         found["mariadb"] = [measure_mariadb(size, asked.rounds) for size in gigabytes]
         print(mariadb_table(found["mariadb"]))
+    if "files" in asked.engines:
+        trees = [(int(count), 0.0) for count in asked.files.split(",")]
+        trees += [(trees[0][0], asked.sparse)] if asked.sparse else []
+        found["files"] = [measure_files(count, sparse, asked.rounds) for count, sparse in trees]
+        print(files_table(found["files"]))
     if asked.out:
         asked.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     return 0
