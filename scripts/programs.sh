@@ -7,7 +7,7 @@ here=$(cd "$(dirname "$0")/.." && pwd)
 tools=${ORCHESTRATOR_TOOLS:-$here/.tools}
 bin=$tools/bin
 postgresql="postgres initdb pg_ctl pg_dump pg_dumpall pg_restore psql"
-others="pgbouncer haproxy sshd ssh ssh-keygen sftp-server rsync mariadbd mariadb-install-db mariadb mariadb-dump"
+others="pgbouncer haproxy sshd ssh ssh-keygen sftp-server rsync getfacl getfattr mariadbd mariadb-install-db mariadb mariadb-dump"
 search="$(echo "$PATH" | tr ':' ' ') /usr/sbin /usr/local/sbin /usr/lib/openssh /usr/libexec/openssh /usr/lib/ssh /usr/libexec"
 
 say() { printf '%s\n' "$*" >&2; }
@@ -53,6 +53,8 @@ for program in $others; do
     case $program in
         sshd) want sshd openssh-server ;;
         sftp-server) want sftp-server openssh-sftp-server ;;
+        getfacl) want getfacl acl ;;
+        getfattr) want getfattr attr ;;
         ssh | ssh-keygen) want "$program" openssh-client ;;
         mariadbd | mariadb-install-db) want "$program" mariadb-server-core ;;
         mariadb) want mariadb mariadb-client-core ;;

@@ -19,6 +19,8 @@ from orchestrator.texts import Words, say
 
 GB = 1_000_000_000
 OLDEST_PYTHON = (3, 8)
+FOR_TREES = ("rsync", "find", "sha256sum", "getfacl", "getfattr")
+"""Programs of a host whose file trees are copied and compared."""
 """For Ansible on the hosts that it prepares."""
 
 
@@ -102,7 +104,7 @@ def source_need(ctx: Context, host: Host) -> Need:
     trees = tuple(tree.path for tree in ctx.system.file_trees if tree.host == host.name)
     if ctx.verdict.strategy in ("hosting", "retire"):
         trees += tuple(d.data_directory for d in ctx.system.databases if d.host == host.name and d.data_directory)
-    files = ("rsync", "find", "sha256sum", "getfacl", "getfattr") if trees else ()
+    files = FOR_TREES if trees else ()
     return Need(host, "source", programs=files, readable=trees, writable=(ctx.world.home(host),) if trees else ())
 
 
@@ -111,7 +113,7 @@ def target_need(ctx: Context, name: str) -> Need:
     host = ctx.world.target(name)
     trees = [tree for tree in ctx.system.file_trees if tree.host == name]
     sizes = [tree.size_gb or 0 for tree in trees] + [d.size_gb or 0 for d in ctx.system.databases if d.host == name]
-    files = ("rsync", "find", "sha256sum", "getfacl", "getfattr") if trees else ()
+    files = FOR_TREES if trees else ()
     return Need(host, "target", files, python=True, writable=(ctx.world.home(host),), space=int(sum(sizes) * GB))
 
 

@@ -89,7 +89,8 @@ def test_the_systems_of_a_zone_that_is_cut_off_wait_and_the_others_go_on(divided
 
     citizens.stop(city)
     for system in (WEATHER, *HERE):
-        assert [(row.ending, row.why) for row in session.journal.migrations(system=system)] == [("accepted", None)], system
+        found = [str(finding) for row in session.journal.migrations(system=system) for finding in session.notes.findings(row.id)]
+        assert [(row.ending, row.why) for row in session.journal.migrations(system=system)] == [("accepted", None)], found
         verdict = judge.judge(case_of(cluster, system, ledgers, baselines[system]))
         assert verdict.acknowledged > 0
         assert (verdict.lost, verdict.duplicated) == (0, 0), verdict.details
