@@ -16,8 +16,9 @@ UID = 65534
 def prefix() -> list[str]:
     """What to put before the argv of such a program: empty when we are not root.
 
-    The capability lets the process pass folders of mode 0700 above its data (a checkout under a home directory); it owns its
-    data folder all the same, because PostgreSQL checks the owner. Raises ToolMissing when we are root and setpriv is missing.
+    The capability lets the process pass folders of mode 0700 above its data and its programs (a checkout under a home directory),
+    and by the secure bit access(2) respects it too: initdb asks by that call whether it finds its programs. It owns its data
+    folder all the same, because PostgreSQL checks the owner. Raises ToolMissing when we are root and setpriv is missing.
     """
     if os.geteuid() != 0:
         return []
@@ -31,6 +32,7 @@ def prefix() -> list[str]:
         "--clear-groups",
         "--inh-caps=+dac_override",
         "--ambient-caps=+dac_override",
+        "--securebits=+no_setuid_fixup",
         "--",
     ]
 
