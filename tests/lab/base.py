@@ -38,25 +38,29 @@ MAKING_SECONDS = 900
 def base_root(packages: Sequence[str] = (), answers: Sequence[str] = ()) -> Path:
     """The folder of the base root; made on the first call (about 75 s), then only looked at. ``packages``: further ones, for a
     root apart; ``answers``: to what they ask when they are installed. Raises NoLab when there is no way to Debian's archive."""
-    recipe = "\n".join((SUITE, *PACKAGES, *packages, *answers, *CUSTOMISE))
-    folder = HOME / f"base-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
+    hooks = [f"--customize-hook={line}" for line in CUSTOMISE]
+    hooks += [f'--essential-hook=echo {shlex.quote(line)} | chroot "$1" debconf-set-selections' for line in answers]
+    return make_root("base", (*PACKAGES, *packages), hooks)
+
+
+def make_root(kind: str, packages: Sequence[str], hooks: Sequence[str] = ()) -> Path:
+    """A root of Debian's essential packages and these, made once. ``hooks``: mmdebstrap's options. Raises NoLab as above."""
+    recipe = "\n".join((SUITE, *packages, *hooks))
+    folder = HOME / f"{kind}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
     HOME.mkdir(parents=True, exist_ok=True)
-    with (HOME / "base.lock").open("w") as lock:
+    with (HOME / f"{kind}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if folder.is_dir():
             return folder
         staged = folder.with_name(f"{folder.name}.new")
         run(["rm", "-rf", "--one-file-system", str(staged)])
-        hooks = [f"--customize-hook={line}" for line in CUSTOMISE]
-        hooks += [f'--essential-hook=echo {shlex.quote(line)} | chroot "$1" debconf-set-selections' for line in answers]
-        include = ",".join((*PACKAGES, *packages))
-        argv = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={include}", *hooks, SUITE, str(staged)]
+        argv = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(packages)}", *hooks, SUITE, str(staged)]
         try:
             run(argv, limit=MAKING_SECONDS)
         except (LabError, subprocess.TimeoutExpired) as error:
             run(["rm", "-rf", "--one-file-system", str(staged)])
             if isinstance(error, subprocess.TimeoutExpired) or any(words in str(error) for words in UNREACHABLE):
-                raise NoLab(f"no way to Debian's archive, and no base root in {HOME}: {str(error)[-300:]}") from error
+                raise NoLab(f"no way to Debian's archive, and no {kind} root in {HOME}: {str(error)[-300:]}") from error
             raise
         staged.rename(folder)
     return folder
