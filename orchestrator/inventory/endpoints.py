@@ -36,6 +36,22 @@ def _host(part: str) -> str:
     return ascii_host
 
 
+def servers_said(text: str) -> list[tuple[str, int | None]]:
+    """The machines that a text names by how one connects to them, each with its port: ``10.1.2.3:5432``, ``jdbc:oracle:thin:@10.1.2.3:1521:orcl``,
+    ``jdbc:mysql://db-01:3306/tax``. Nothing of a plain name."""
+    addresses = [(found[1], int(found[2]) if found[2] else None) for found in _ADDRESS.finditer(text)]
+    if addresses:
+        port = _PORT_OF_ORACLE.search(text)
+        return [(address, said or (int(port[1]) if port else None)) for address, said in addresses]
+    found = _CONNECTS.search(text)
+    return [(found[1], int(found[2]) if found[2] else None)] if found else []
+
+
+_ADDRESS = re.compile(r"(?<![\d.])(\d{1,3}(?:\.\d{1,3}){3})(?![\d.])(?:\s*[:：,，]\s*(\d{2,5})(?![\d.]))?")
+_PORT_OF_ORACLE = re.compile(r"PORT\s*=\s*(\d{1,5})", re.IGNORECASE)
+_CONNECTS = re.compile(r"(?:://(?:[^/@]*@)?|:@(?://)?|HOST\s*=\s*|^)([A-Za-z][A-Za-z0-9.-]*)(?:\\\\?\w+)?:(\d{1,5})(?!\d)", re.IGNORECASE)
+
+
 def ports(raw: Any) -> Value:
     """Ports and ranges: ``80、443``, ``8080-8090``, ``TCP 22``."""
     if isinstance(raw, float) and raw.is_integer():

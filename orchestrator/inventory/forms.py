@@ -138,6 +138,22 @@ def _forms(extra: Extra) -> dict[str, Form]:
     return found
 
 
+def part_forms() -> tuple[str, ...]:
+    """The technical sheets: their rows say whose they are."""
+    return tuple(ident for ident, form in forms().items() if any(column.field == "system" for column in form.columns))
+
+
+def form_of(about: str) -> Form:
+    """The form whose columns a table about this has."""
+    return forms()[about if about in part_forms() else "systems"]
+
+
+def columns_of(about: str) -> dict[str, Column]:
+    """Field → column that a table about this may have; on a technical sheet too, whether a row is classified."""
+    answers = forms()["systems"].column("classified")
+    return {answers.field: answers} | {column.field: column for column in form_of(about).columns}
+
+
 def match(form: Form, header: str) -> Column | None:
     """The column a header means in this form, or None."""
     return form.by_header.get(whole_key(header)) or form.by_header.get(header_key(header)) if header else None

@@ -194,7 +194,7 @@ def _read(file: Path, name: str, builder: Builder, today: dt.date, *, named: boo
 def _read_sheets(file: Path, name: str, builder: Builder, today: dt.date, *, needed: bool) -> None:
     """``needed``: it is an error where no table is found."""
     from orchestrator.inventory.sheets.archive import BadFile
-    from orchestrator.inventory.sheets.rows import read_sheet
+    from orchestrator.inventory.sheets.sheet import read_sheet
 
     recognised = False
     before = len(builder.findings)

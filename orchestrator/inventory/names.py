@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 
 _IGNORED = re.compile(r"[\u200b-\u200d\u2060\ufeff\s()()\[\]【】《》“”\"'·,,.。、_-]+")
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
+_HOST = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _SLUG = re.compile(r"[^a-z0-9]+")
 
 
@@ -28,6 +29,18 @@ def make_id(prefix: str, name: str) -> str:
     plain = unicodedata.normalize("NFKC", name).casefold()
     slug = sound(plain.rsplit("/", 1)[-1])[:40].strip("-")
     return f"{slug if len(slug) >= 3 else prefix}-{_hash(plain)}"
+
+
+def host_name(name: str) -> str:
+    """A machine's name as a host can be called."""
+    plain = re.sub(r"[\s_.]+", "-", name.casefold()).strip("-")
+    return plain if _HOST.fullmatch(plain) else make_id("vm", name)
+
+
+def thing_name(name: str) -> str:
+    """A device's or a service's name as an id."""
+    plain = re.sub(r"[\s_.]+", "-", name.casefold()).strip("-")
+    return plain if is_id(plain) else make_id("item", name)
 
 
 def make_system_id(name: str) -> str:

@@ -21,9 +21,9 @@ from orchestrator.inventory.answers import QUESTIONS
 from orchestrator.inventory.boxes import ticked
 from orchestrator.inventory.cells import BLANK, Unreadable, Value, as_date, folded, is_blank, not_known, plain, text_of
 from orchestrator.inventory.dates import when
-from orchestrator.inventory.endpoints import domains, ports
+from orchestrator.inventory.endpoints import domains, ports, servers_said
 from orchestrator.inventory.heads import value_by_head
-from orchestrator.inventory.names import is_id
+from orchestrator.inventory.names import host_name, is_id, thing_name
 from orchestrator.inventory.statuses import status_by_date, status_said
 from orchestrator.inventory.yaml_in import documents_of
 from orchestrator.texts import Name, Words, say
@@ -224,8 +224,34 @@ _ENGINES = {
 def engine(raw: Any) -> Value:
     """A database engine: the ones we have names for by those, any other as it is written."""
     text = text_of(raw)
-    known = _ENGINES.get(folded(text), text)
-    return Value(known, known if known != text else "")
+    known = _ENGINES.get(folded(text))
+    if known is None and (found := _ENGINE_WITH_VERSION.fullmatch(text)) and (known := _ENGINES.get(folded(found[1]))):
+        return Value(known, say("inventory.engine_of_version", engine=known, version=found[2]), {"version": found[2]})
+    return Value(known or text, known if known and known != text else "")
+
+
+_ENGINE_WITH_VERSION = re.compile(r"(.*?[^\d\s.])\s*[vV]?(\d[\w.]{0,20})")
+
+
+def host(raw: Any) -> Value:
+    """What a machine is called."""
+    return _called(raw, host_name)
+
+
+def on_host(raw: Any) -> Value:
+    """Which machine something is on: its name, or how one connects to it, which is kept until all hosts are known (see ``build.hosts_named``)."""
+    return Value(text_of(raw)) if servers_said(text_of(raw)) else host(raw)
+
+
+def thing(raw: Any) -> Value:
+    """What a device or a service is called."""
+    return _called(raw, thing_name)
+
+
+def _called(raw: Any, named: Callable[[str], str]) -> Value:
+    typed = text_of(raw)
+    name = named(typed)
+    return Value(name, "" if name == typed else name)
 
 
 def _json(text: str, shape: type) -> Any:
@@ -246,7 +272,7 @@ def date(raw: Any) -> Value:
     return Value(found.isoformat(), "" if text_of(raw) == found.isoformat() else found.isoformat())
 
 
-_LITERAL = {"text", "engine", "name", "names", "argv", "environment", "files", "landing", "id"}
+_LITERAL = {"text", "engine", "host", "on_host", "thing", "name", "names", "argv", "environment", "files", "landing", "id"}
 """Kinds in which 不详 and the like are words like any other: names, remarks, commands. A text that answers a question is an ``answer``."""
 
 
@@ -277,5 +303,6 @@ _AMOUNTS: dict[str, Callable[[Any, str | None], Value]] = {
 }  # fmt: skip
 _READERS: dict[str, Callable[[Any], Value]] = {
     "text": text, "answer": text, "place": place, "id": identifier, "names": names, "grade": grade, "days": days, "clock": clock, "argv": argv,
-    "environment": environment, "files": files, "landing": landing, "date": date, "engine": engine, "when": when, "domains": domains, "ports": ports, "name": text,
+    "environment": environment, "files": files, "landing": landing, "date": date, "engine": engine, "when": when, "domains": domains, "ports": ports,
+    "name": text, "host": host, "on_host": on_host, "thing": thing,
 }  # fmt: skip

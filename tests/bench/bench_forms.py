@@ -80,12 +80,13 @@ def measure(path: Path) -> tuple[object, ...]:
 
 
 def offices(folder: Path) -> list[Path]:
-    """The files of ``fixtures/offices.py``, each in a folder of its kind's name."""
+    """The files of ``fixtures/offices.py`` and ``fixtures/technical.py``, each in a folder of its kind's name."""
     sys.path.insert(0, str(SAMPLES))
     from offices import OFFICES  # type: ignore[import-not-found]  # a helper beside the fixtures
+    from technical import TECHNICAL  # type: ignore[import-not-found]  # a helper beside the fixtures
 
     made = []
-    for office in OFFICES:
+    for office in (*OFFICES, *TECHNICAL):
         (folder / office.name).mkdir()
         made.append(office.make(folder / office.name))
     return made

@@ -12,6 +12,7 @@ from orchestrator.inventory.answerbook import Answers
 from orchestrator.inventory.build import faults, link
 from orchestrator.inventory.build.departments import Departments
 from orchestrator.inventory.build.gaps import Gaps
+from orchestrator.inventory.build.hosts_named import HostsNamed, hosts_of
 from orchestrator.inventory.build.listed import Findings
 from orchestrator.inventory.build.renamed import Perhaps
 from orchestrator.inventory.build.secrets import Secrets, Striker, strike_places
@@ -119,6 +120,10 @@ class Builder:
         """What its cells took interpreting, and who commented on them: it is no classified system's row."""
         self.interpretations += raw.interpretations
         self.findings += raw.findings
+
+    def names_of_systems(self) -> set[str]:
+        """Keys of the names and codes of the systems that are known by now: read, or of an earlier import."""
+        return {key(str(raw.values[of])) for raw in self.systems for of in ("id", "name") if raw.values.get(of)} | set(self._ids.stored)
 
     def yaml_system(self, raw: Raw) -> None:
         """A system from YAML. A classified one, or one whose classification is not answered, is reduced before anything else is looked at."""
@@ -231,7 +236,9 @@ class Builder:
         alone = (
             not self.systems and not self.withheld
         )  # technical sheets without a statistics form: nothing in it turns out to be classified
-        link.join_parts(identified, self.parts, self.findings, self._ids.stored if alone else {})
+        listed = [*(host for raw in identified for host in hosts_of(raw)), *(part.values for kind, part in self.parts if kind == "hosts")]
+        hosts = HostsNamed([*listed, *self._ids.hosts()], self.answers, self.asked, self.interpretations)
+        link.join_parts(identified, self.parts, self.findings, self._ids.stored if alone else {}, hosts.settle)
         for _, _, part in [joined for raw in identified for joined in raw.parts]:
             self._tell(part)
         link.depend(identified, self.findings, self._ids.stored, self._secret_names(gaps))

@@ -195,6 +195,10 @@ def _report(model: type[BaseModel], path: tuple[Any, ...], fault: Any, raw: Raw,
         if len(path) > 1 and kind == top and number == path[1]:
             source, where = part, part.at(str(path[2]) if len(path) > 2 else "")
             inner = []
+            if fault["type"] == "missing" and part.columns and path[2] not in part.columns:  # no row of the sheet has it: said once
+                says = say("inventory.no_such_column", column=_column_of(path))
+                findings.append(Finding("column-missing", "error", says, say("inventory.add_the_column"), file=part.file, sheet=part.sheet))
+                return
     if inner:
         where += f" {top}" + "".join(f"[{part}]" if isinstance(part, int) else f".{str(part)[:60]}" for part in inner)
     system = values.get("id") if "unknown" in model.model_fields else ""

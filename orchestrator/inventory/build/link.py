@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import Finding
+from orchestrator.inventory.build.several_rows import join_unknown
 from orchestrator.inventory.cells import folded
 from orchestrator.inventory.names import Names, key, make_id, make_system_id, some
 from orchestrator.inventory.reading import Raw, systems_of
@@ -43,6 +44,11 @@ class KnownIds:
     def stored(self) -> Mapping[str, list[System]]:
         """Systems of the earlier import by id and by name."""
         return self._stored
+
+    def hosts(self) -> list[dict[str, str]]:
+        """Names and addresses of the hosts of the earlier import."""
+        systems = {system.id: system for alike in self._stored.values() for system in alike}
+        return [{"name": host.name, "address": host.address} for system in systems.values() for host in system.hosts]
 
     def give(self, raws: list[Raw]) -> None:
         """An id for each: its code, where that is a stored system's; else the one that it had before by department, name and kind; else its
@@ -91,14 +97,17 @@ def _index(raws: list[Raw]) -> dict[str, list[str]]:
     return found
 
 
-def join_parts(raws: list[Raw], parts: list[tuple[str, Raw]], findings: list[Finding], stored: Mapping[str, list[System]]) -> None:
+def join_parts(
+    raws: list[Raw], parts: list[tuple[str, Raw]], findings: list[Finding], stored: Mapping[str, list[System]], on_host: Callable[[Raw, Raw], bool]
+) -> None:
     """Rows of technical sheets go to their systems. One that finds none is a finding that does not repeat the name: it may be a classified system's.
 
     ``stored``: the systems of an earlier import, where technical sheets come alone: their systems join ``raws`` with what a system must have.
+    ``on_host``: whether it is known on which host of its system a row's thing is; hosts join first.
     """
     index = _index(raws)
     by_id = {str(raw.values["id"]): raw for raw in raws}
-    for kind, part in parts:
+    for kind, part in sorted(parts, key=lambda one: one[0] != "hosts"):
         name = part.values.pop("system", None)
         found = index.get(key(name), []) if isinstance(name, str) else []
         if not found and isinstance(name, str):
@@ -119,10 +128,16 @@ def join_parts(raws: list[Raw], parts: list[tuple[str, Raw]], findings: list[Fin
             )
             continue
         raw = by_id[found[0]]
+        if not on_host(raw, part):
+            waits = say("inventory.host_by_address")
+            findings.append(Finding("host-not-known", "warning", waits, say("inventory.answer_hosts_question"), file=part.file, sheet=part.sheet))
+            continue
         items = raw.values.setdefault(kind, [])
         if isinstance(items, list):
             items.append(part.values)
             raw.parts.append((kind, len(items) - 1, part))
+        if not raw.stored:
+            raw.unknown = join_unknown(raw.unknown, part.unknown)
 
 
 def depend(raws: list[Raw], findings: list[Finding], stored: Mapping[str, list[System]], secret: Collection[tuple[str, str]] = ()) -> None:

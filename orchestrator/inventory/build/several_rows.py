@@ -88,7 +88,7 @@ def _one(rows: list[Raw], interpretations: list[Interpretation], who: str) -> Ra
     for raw in rows[1:]:
         first.values |= {name: value for name, value in raw.values.items() if name not in first.values and name not in _OWN}
         first.unread |= raw.unread
-        first.unknown = _joined_unknown(first.unknown, raw.unknown)
+        first.unknown = join_unknown(first.unknown, raw.unknown)
     first.values |= {name: value for name, value in values.items() if value not in (None, [])}
     said = say("inventory.rows_as_one", count=len(rows), who=who)
     interpretations.append(Interpretation(first.file, first.sheet, first.at("name"), "", said))
@@ -99,6 +99,6 @@ def _distinct(values: Iterable[Any]) -> list[str]:
     return list(dict.fromkeys(str(value) for value in values if value not in (None, "")))
 
 
-def _joined_unknown(one: Mapping[str, str], other: Mapping[str, str]) -> dict[str, str]:
+def join_unknown(one: Mapping[str, str], other: Mapping[str, str]) -> dict[str, str]:
     heads = dict.fromkeys([*one, *other])
     return {head: "；".join(_distinct([one.get(head), other.get(head)]))[:2000] for head in heads}

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from orchestrator.errors import Finding
 from orchestrator.inventory.reading import Raw
+from orchestrator.inventory.sheets.grids import Part
 from orchestrator.inventory.sheets.header import Line, Table
 from orchestrator.texts import say
 
@@ -21,8 +22,9 @@ _ANYWHERE = re.compile(r"!|\[|INDIRECT|OFFSET|INDEX|LOOKUP|MATCH|\$?\b[A-Z]{1,3}
 
 @dataclass
 class Wall:
-    """The rows of one sheet that nothing may be learnt from."""
+    """The rows of one table that nothing may be learnt from; what stands below the table (see ``stacked``) is behind it, too."""
 
+    part: Part = field(default_factory=Part)
     rows: set[int] = field(default_factory=set)
     """From 1, as formulas count them."""
     _formulas: list[tuple[Raw, str, str, str]] = field(default_factory=list)
@@ -50,8 +52,9 @@ class Wall:
 
     def take_back(self) -> Iterable[Finding]:
         """Values of formulas that look at a wall, once all of them are known; each is a finding."""
-        for raw, name, cell, formula in self._formulas if self.rows else ():
-            if not touches(formula, self.rows) or (raw.values.pop(name, None) is None and raw.unknown.pop(name, None) is None):
+        below = self.part.ends_at
+        for raw, name, cell, formula in self._formulas if self.rows or below is not None else ():
+            if not touches(formula, self.rows, below) or (raw.values.pop(name, None) is None and raw.unknown.pop(name, None) is None):
                 continue
             yield Finding(
                 "formula-touches-classified", "warning", say("inventory.formula_touches_classified"),
@@ -59,12 +62,12 @@ class Wall:
             )  # fmt: skip
 
 
-def touches(formula: str, rows: Collection[int]) -> bool:
-    """Whether a formula may look at one of these rows. One whose text is not known (shared with another cell) may."""
+def touches(formula: str, rows: Collection[int], below: int | None = None) -> bool:
+    """Whether a formula may look at one of these rows, or at any ``below``. One whose text is not known (shared with another cell) may."""
     if not formula or _ANYWHERE.search(formula):
         return True
     for first, last in _RANGE.findall(formula):
         low, high = sorted((int(first), int(last or first)))
-        if any(low <= row <= high for row in rows):
+        if any(low <= row <= high for row in rows) or (below is not None and high > below):
             return True
     return False

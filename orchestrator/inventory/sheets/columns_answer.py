@@ -18,14 +18,14 @@ from typing import Any
 import yaml
 
 from orchestrator.inventory.cells import Unreadable, text_of
-from orchestrator.inventory.forms import forms, header_key, match
+from orchestrator.inventory.forms import columns_of, form_of, forms, header_key, match, part_forms, whole_key
 from orchestrator.inventory.sheets.denied_question import asks_the_other_way
 from orchestrator.inventory.sheets.proposing import Proposed
 from orchestrator.inventory.units import known_units
 from orchestrator.texts import say
 
 THIS = "此表"
-ABOUT = {"systems": "系统清单", "form": "统计表，另有下列列", "pairs": "一系统一表，另有下列项目", "machines": "机器清单", "nothing": "不是台账"}
+_ABOUT = {"systems": "系统清单", "form": "统计表，另有下列列", "pairs": "一系统一表，另有下列项目", "machines": "机器清单", "nothing": "不是台账"}
 KEPT = "原样保留"
 MACHINES = {"name": "主机名", "address": "IP地址", "vcpus": "CPU", "memory_gb": "内存", "disk_gb": "磁盘", "os": "操作系统", "power": "电源状态", "cores_each": "每颗CPU核数"}
 OFF = ["poweredoff", "off", "stopped", "关机", "已关机", "停机", "已停机", "关闭", "已停止", "停止", "下线", "已下线", "报废", "suspended", "shutoff"]
@@ -42,9 +42,14 @@ class ColumnsAnswer:
     """Header → field, unit; an empty field: kept as it is."""
 
 
+def abouts() -> dict[str, str]:
+    """What a table may be about, in words; last the technical sheets."""
+    return _ABOUT | {kind: f"{forms()[kind].zh}清单" for kind in part_forms()}
+
+
 def columns_text(proposed: Proposed) -> str:
     """The proposal, for a person."""
-    lines = [f"{THIS} → {ABOUT[proposed.about]}"]
+    lines = [f"{THIS} → {abouts()[proposed.about]}"]
     for index, head in proposed.heads.items():
         guess = proposed.columns.get(index)
         unit = f"（{proposed.units[index].upper()}）" if proposed.units.get(index) else ""
@@ -57,7 +62,7 @@ def one_line(head: str) -> str:
 
 
 def field_words(about: str, field: str) -> str:
-    return MACHINES[field] if about == "machines" and field in MACHINES else forms()["systems"].column(field).zh
+    return MACHINES[field] if about == "machines" and field in MACHINES else columns_of(about)[field].zh
 
 
 def read_columns_answer(text: str) -> ColumnsAnswer:
@@ -69,9 +74,9 @@ def read_columns_answer(text: str) -> ColumnsAnswer:
             raise Unreadable(say("inventory.form_columns_line", line=line[:40]))
         head, said = found["head"], found["field"]
         if head == THIS:
-            about = next((kind for kind, words in ABOUT.items() if words == said), "")
+            about = next((kind for kind, words in abouts().items() if words == said), "")
             if not about:
-                raise Unreadable(say("inventory.form_table_about", said=said[:20], choices=tuple(ABOUT.values())))
+                raise Unreadable(say("inventory.form_table_about", said=said[:20], choices=tuple(abouts().values())))
             continue
         fields[head] = _field(about, said)
         if fields[head][0] == "classified" and asks_the_other_way(head):
@@ -80,8 +85,9 @@ def read_columns_answer(text: str) -> ColumnsAnswer:
     twice = next((field for field in named if named.count(field) > 1), "")
     if twice:
         raise Unreadable(say("inventory.column_twice", column=field_words(about, twice)))
-    if about in {"systems", "machines"} and "name" not in named:
-        raise Unreadable(say("inventory.no_name_column", column=field_words(about, "name")))
+    needed = {"systems": "name", "machines": "name"} | dict.fromkeys(part_forms(), "system")
+    if about in needed and needed[about] not in named:
+        raise Unreadable(say("inventory.no_name_column", column=field_words(about, needed[about])))
     return ColumnsAnswer(about, fields)
 
 
@@ -90,17 +96,22 @@ def _field(about: str, said: str) -> tuple[str, str]:
         return "", ""
     found = _UNIT.fullmatch(said)
     words, unit = (found["field"], (found["unit"] or "").casefold()) if found else (said, "")
+    form, answers = form_of(about), columns_of(about)["classified"]
     field = next((field for field, ours in MACHINES.items() if about == "machines" and header_key(ours) == header_key(words)), "")
     if field:
-        column = match(forms()["systems"], "存储" if field == "disk_gb" else words)
+        column = match(form, "存储" if field == "disk_gb" else words)
     else:
-        whole = match(forms()["systems"], said) if unit else None  # 存储(核): the brackets may belong to the header
-        column = match(forms()["systems"], words) or whole
+        whole = match(form, said) if unit else None  # 存储(核): the brackets may belong to the header
+        column = match(form, words) or whole
+        if column is None and match(forms()["systems"], words) is answers:
+            column = answers
         field = column.field if column else ""
         if about == "machines" and field == "storage_gb":
             field = "disk_gb"  # the sum of its machines' disks is the system's
     if not field:
         raise Unreadable(say("inventory.no_header_of_form", words=words[:20]))
+    if unit and column is not None and whole_key(said) == whole_key(column.zh):
+        unit = ""  # 配置文件(JSON): its own brackets
     if unit and (column is None or unit not in known_units(column)):
         raise Unreadable(say("inventory.no_unit_of_column", unit=unit[:10], column=words[:20]))
     return field, unit

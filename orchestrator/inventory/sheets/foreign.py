@@ -18,7 +18,7 @@ from typing import Any
 
 from orchestrator.errors import Finding
 from orchestrator.inventory.cells import folded, is_blank, plain
-from orchestrator.inventory.forms import forms, match, whole_key
+from orchestrator.inventory.forms import columns_of, form_of, forms, match, part_forms, whole_key
 from orchestrator.inventory.reading import COLUMNS_FILE
 from orchestrator.inventory.sheets.columns_answer import MACHINES
 from orchestrator.inventory.sheets.denied_question import asks_the_other_way
@@ -113,9 +113,10 @@ def read_columns(folders: Sequence[Path], findings: list[Finding]) -> tuple[Sour
 
 
 def _source(entry: Any) -> Source:
-    if entry["about"] not in KINDS:
-        raise ValueError(f"about: {', '.join(KINDS)}")
-    fields = {column.field for column in forms()["systems"].columns} | set(MACHINES) | {"template"}
+    kinds = (*KINDS, *part_forms())
+    if entry["about"] not in kinds:
+        raise ValueError(f"about: {', '.join(kinds)}")
+    fields = set(columns_of(entry["about"])) | set(MACHINES) | {"template"}
     columns = []
     for column in entry["columns"]:
         if column["field"] not in fields:
@@ -191,7 +192,7 @@ def names_systems(words: str) -> bool:
 
 def ahead(grid: Grid) -> tuple[list[Row], Grid]:
     """The first rows, and the grid that still has them."""
-    first = [row for _, row in zip(range(HEADER_WITHIN), grid.rows, strict=False)]
+    first = [row for _, row in zip(range(grid.part.begins_at + HEADER_WITHIN), grid.rows, strict=False)]
     return first, replace(grid, rows=_again(deque(first), grid.rows))
 
 
@@ -202,10 +203,10 @@ def _again(first: deque[Row], rest: Iterator[Row]) -> Iterator[Row]:
 
 
 def in_our_words(grid: Grid, found: Recognised) -> Grid:
-    """A list of systems under the headers of the form, its words in the form's: cells stay where they are."""
+    """A list of systems, or a technical sheet, under the headers of its form, its words in the form's: cells stay where they are."""
     first = found.header - found.heads.rows + 1
     merged = [span for span in grid.merged if span[2] < first or span[0] > found.header]
-    return replace(grid, rows=_translated(grid.rows, found, first), merged=merged)
+    return replace(grid, rows=_translated(grid.rows, found, first), merged=merged, form=form_of(found.source.about).id, header=found.header)
 
 
 def _translated(rows: Iterator[Row], found: Recognised, first: int) -> Iterator[Row]:
@@ -225,16 +226,17 @@ def _translated(rows: Iterator[Row], found: Recognised, first: int) -> Iterator[
 
 
 def _header(found: Recognised) -> Row:
-    """The header in the form's words; columns that somebody said are none of the form's look like none, but for one on classification."""
-    form = forms()["systems"]
-    answers = form.column("classified")
+    """The header in the form's words; columns that somebody said are none of the form's look like none, but for one on classification and 序号:
+    a number that is missing there is a row that is missing."""
+    form, columns = form_of(found.source.about), columns_of(found.source.about)
+    answers = columns["classified"]
     kept = {whole_key(words) for words in found.source.kept}
     line: Row = [None] * (max(found.heads.words) + 1)
     for index, words in found.heads.words.items():
         column = found.columns.get(index)
         if column is not None:
-            line[index] = form.column(column.field).zh + (f"({column.unit})" if column.unit else "")
-        elif match(form, found.heads.own.get(index, words)) is answers:
+            line[index] = columns[column.field].zh + (f"({column.unit})" if column.unit else "")
+        elif (meant := match(forms()["systems"], found.heads.own.get(index, words))) is answers or (meant and meant.field == "row_no"):
             line[index] = found.heads.own.get(index, words)
         else:
             line[index] = f"{words}{AS_IT_IS}" if whole_key(words) in kept and match(form, words) else words

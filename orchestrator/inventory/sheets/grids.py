@@ -22,6 +22,19 @@ Row = list[Any]
 
 
 @dataclass
+class Part:
+    """The rows of a sheet that are one table's, where different tables stand below each other (see ``stacked``)."""
+
+    begins_at: int = 0
+    """Before it there are only blank rows, for those of other tables."""
+    ends_at: int | None = None
+    """The row at which another table begins, once that was met."""
+
+    def holds(self, row: int) -> bool:
+        return self.begins_at <= row and (self.ends_at is None or row < self.ends_at)
+
+
+@dataclass
 class Grid:
     """One sheet. Rows and columns count from 0."""
 
@@ -37,6 +50,10 @@ class Grid:
     hidden: bool = False
     pictures: int = 0
     """Pictures, text boxes and files on it, of which nothing is read."""
+    form: str = ""
+    """Whose header stands on its row ``header``, where somebody has said what its columns are."""
+    header: int = 0
+    part: Part = field(default_factory=Part)
 
 
 def is_zip(path: Path) -> bool:

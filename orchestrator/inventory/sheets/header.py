@@ -115,16 +115,17 @@ def looks_like_groups(line: Line) -> bool:
     return False
 
 
-def table_at(lines: Sequence[Line], sheet: str) -> Table | None:
-    """The header that begins with the first of these lines: of one row, of two, and a row of units below. None when none does."""
+def table_at(lines: Sequence[Line], sheet: str, said: str = "") -> Table | None:
+    """The header that begins with the first of these lines: of one row, of two, and a row of units below. None when none does. ``said``: the form
+    that somebody said it is of, however few of its columns stand there."""
     named = whole_key(sheet)
     first, rest = lines[0], lines[1:]
-    if most_headers(text_of(cell) for line in lines[:3] for cell in line.across if isinstance(cell, str))[0] < 3:
+    if most_headers(text_of(cell) for line in lines[:3] for cell in line.across if isinstance(cell, str))[0] < (1 if said else 3):
         return None
     best: tuple[float, Table] | None = None
-    for form in forms().values():
+    for form in (forms()[said],) if said else forms().values():
         for table in _readings(form, first, rest):
-            score = _score(form, table, named)
+            score = _score(form, table, named, said=bool(said))
             if score and (best is None or score > best[0]):
                 best = (score, table)
     if best is None:
@@ -170,10 +171,10 @@ def _identity(table: Table) -> set[str]:
     return {column.field for column in table.columns.values() if column.need == "count"}
 
 
-def _score(form: Form, table: Table, named: str) -> float:
+def _score(form: Form, table: Table, named: str, *, said: bool) -> float:
     fields = {column.field for column in table.columns.values()}
     of_its_name = named in form.sheets
-    if len(fields) < 3 or not fields & (_KEY_FIELDS | ({"address"} if of_its_name else set())):
+    if not said and (len(fields) < 3 or not fields & (_KEY_FIELDS | ({"address"} if of_its_name else set()))):
         return 0.0
     if form.id in _REFERENCES and table.classified:
         return 0.0  # a list of departments does not say what is classified

@@ -66,7 +66,7 @@ def likeliest_header(rows: Sequence[Row], merged: Merged) -> HeaderCells | None:
         texts = [text_of(cell) for cell in row if text_of(cell)]
         below = sorted(widths[number + 1 : number + 8])
         usual = below[len(below) // 2]
-        if len(texts) < 3 or usual < 3 or len(texts) * 10 < usual * 6 or not _could_be_headers(texts):
+        if len(texts) < 3 or usual < 3 or len(texts) * 10 < usual * 6 or not _could_be_headers(row, rows[number + 1 :]):
             continue
         if len(set(texts)) < len(texts) and not _is_group_row(number, merged):
             continue
@@ -80,15 +80,26 @@ def _is_group_row(number: int, merged: Merged) -> bool:
     return any(top == bottom == number and right > left for top, left, bottom, right in merged)
 
 
-def _could_be_headers(texts: Sequence[str]) -> bool:
-    """Less than half may be answers as well (Agency, Application), where two others are headers that the form knows."""
-    others = [text for text in texts if not _could_be_header(text)]
-    return not others or (len(others) * 2 < len(texts) and sum(match(forms()["systems"], text) is not None for text in texts) >= 2)
+def _could_be_headers(row: Row, below: Sequence[Row]) -> bool:
+    """Less than half may be answers as well (Agency, Application), where two others are headers that the form knows. One that stands over other
+    things (应用系统 over names) is no answer."""
+    texts = {index: text for index, cell in enumerate(row) if (text := text_of(cell))}
+    others = [text for index, text in texts.items() if not _could_be_header(text) and not _stands_over(text, index, below)]
+    return not others or (len(others) * 2 < len(texts) and sum(match(forms()["systems"], text) is not None for text in texts.values()) >= 2)
+
+
+def _stands_over(text: str, index: int, below: Sequence[Row]) -> bool:
+    cells = [words for row in below if index < len(row) and (words := text_of(row[index]))]
+    is_short_text = len(text) <= _LONGEST and classified(text) is None and not any(map(str.isdigit, text))
+    return is_short_text and len(cells) >= 2 and not any(_is_answer(words) for words in cells)
 
 
 def _could_be_header(text: str) -> bool:
     """No answer stands in a header, and no number: what is repeated of a header to people must not be a row of somebody's system."""
     if len(text) > _LONGEST or text.replace(".", "").replace("-", "").replace(":", "").isdigit():
         return False
-    answer = classified(text) is not None or any(listed_choice(kind, text) is not None for kind in _CHOICES)
-    return not answer or match(forms()["systems"], text) is not None
+    return not _is_answer(text) or match(forms()["systems"], text) is not None
+
+
+def _is_answer(text: str) -> bool:
+    return classified(text) is not None or any(listed_choice(kind, text) is not None for kind in _CHOICES)

@@ -15,7 +15,7 @@ from orchestrator.inventory import cells
 from orchestrator.inventory.answers import classified
 from orchestrator.inventory.build.signs import SWITCHED_OFF, is_office
 from orchestrator.inventory.forms import forms, whole_key
-from orchestrator.inventory.names import key, make_id
+from orchestrator.inventory.names import host_name, key
 from orchestrator.inventory.questions import Key, digest
 from orchestrator.inventory.reading import Interpretation, Raw
 from orchestrator.inventory.sheets.asking import Unanswered, answered_wording, ask_wording
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 BY_PREFIX = "主机名前缀"
 RETIRED = "retired"
-_HOST = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _TAG_OF_SYSTEM = re.compile(
     r"(?:^|[;,|&{\s\"'])(?:system|app|application|project|service|业务|系统|应用|项目)(?:[_-]?name|名称|名)?[\"']?\s*[:=：]\s*[\"']?([^;,|&}\"']+)",
     re.IGNORECASE,
@@ -338,12 +337,6 @@ def first_address(text: str) -> str:
     if found := _IPV4.search(text):
         return found.group()
     return next((part for part in re.split(r"[,;\s]+", text) if part), "").partition("/")[0]
-
-
-def host_name(name: str) -> str:
-    """A machine's name as a host can be called."""
-    plain = re.sub(r"[\s_.]+", "-", name.casefold()).strip("-")
-    return plain if _HOST.fullmatch(plain) else make_id("vm", name)
 
 
 def prefix_of(name: str) -> str:

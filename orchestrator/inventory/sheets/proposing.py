@@ -7,7 +7,7 @@ what stands in one: the row may be a classified system's. What the words mean th
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -15,8 +15,9 @@ from typing import Any
 
 from orchestrator.inventory.answers import classified
 from orchestrator.inventory.cells import Unreadable, folded, is_blank, plain, text_of
-from orchestrator.inventory.forms import forms, header_key, match
+from orchestrator.inventory.forms import Column, columns_of, form_of, header_key, match, part_forms, whole_key
 from orchestrator.inventory.heads import value_by_head
+from orchestrator.inventory.names import key
 from orchestrator.inventory.sheets.grids import Row
 from orchestrator.inventory.sheets.header_cells import HeaderCells
 from orchestrator.inventory.units import header_unit
@@ -35,6 +36,8 @@ _SPEAKS = 0.6
 _NAMES = 0.85
 _SPOKEN = 2
 """So many headers must speak for themselves."""
+_KEYS = ("name", "path", "peer", "start")
+"""What tells a row of a technical sheet from the others of its system."""
 _MEASURED = {"size", "cores", "count", "minutes", "people", "money"}
 _CHOICES_ALONE = 0.9
 _OWNING = re.compile("所属|归属|承载|部署的?(?:应用|系统)|运行的?(?:应用|系统)")
@@ -73,42 +76,81 @@ class Proposed:
         return {guess.field for guess in self.columns.values()}
 
 
+@dataclass(frozen=True)
+class _Hints:
+    columns: Mapping[str, Mapping[str, Hint]]
+    """What the table is about → field → hint."""
+    sheets: Mapping[str, tuple[str, ...]]
+    """Technical sheet → words of its name."""
+
+
 @cache
-def _hints() -> Mapping[str, Mapping[str, Hint]]:
+def _hints() -> _Hints:
     text = (resources.files("orchestrator.inventory") / "hints.yaml").read_text("utf-8")
-    return {
-        kind: {
-            field: Hint(
-                tuple(map(folded, said.get("ends", ()))), tuple(map(folded, said.get("has", ()))), tuple(map(folded, said.get("not", ()))),
-                re.compile(said["values"]) if "values" in said else None, bool(said.get("alone")),
-            )
-            for field, said in fields.items()
-        }
-        for kind, fields in documents_of(text, "hints.yaml")[0].items()
-    }  # fmt: skip
+    said = documents_of(text, "hints.yaml")[0]
+    any_sheet = said.pop("any")
+    sheets = {kind: tuple(fields.pop("sheet")) for kind, fields in said.items() if "sheet" in fields}
+    columns = {
+        kind: {field: _hint(words) for field, words in ({**any_sheet, **fields} if kind in sheets else fields).items()}
+        for kind, fields in said.items()
+    }
+    return _Hints(columns, sheets)
 
 
-def propose_columns(heads: HeaderCells, rows: Sequence[Row]) -> Proposed | None:
+def _hint(said: Mapping[str, Any]) -> Hint:
+    ends, has, against = (tuple(map(folded, said.get(name, ()))) for name in ("ends", "has", "not"))
+    return Hint(ends, has, against, re.compile(said["values"]) if "values" in said else None, bool(said.get("alone")))
+
+
+def propose_columns(heads: HeaderCells, rows: Sequence[Row], sheet: str = "", known: Collection[str] = ()) -> Proposed | None:
     """What a table with this header and these first rows is made of. None where too little points anywhere.
 
-    A table with names and addresses of machines is one of machines, unless each of its rows names another system.
+    A table with names and addresses of machines is one of machines, unless each of its rows names another system. One that says more of
+    databases, services or devices than of systems, and whose they are, is a technical sheet. ``known``: keys of the names of systems.
     """
     cells = {index: _column(index, rows) for index in heads.words}
     systems = _assigned("systems", heads.words, cells)
     machines = _assigned("machines", heads.words, cells)
+    part = _technical(heads.words, cells, sheet, known)
     of_machines = {guess.field for guess in machines.values()}
     of_systems = {guess.field for guess in systems.values()}
-    if sum(guess.spoken for guess in {**systems, **machines}.values()) < _SPOKEN:
+    if sum(guess.spoken for guess in {**systems, **machines, **(part.columns if part else {})}.values()) < _SPOKEN:
         return None
-    if {"name", "address"} <= of_machines and len(of_machines) >= 3 and not _one_row_each(systems, machines, cells):
-        return _proposed("machines", heads.words, _with_system_columns(machines, systems))
-    if "address" in of_machines and len(of_machines) >= 3 and _belongs(systems, heads):
-        return _proposed("machines", heads.words, _with_system_columns(machines, systems))
+    by_name = {"name", "address"} <= of_machines and len(of_machines) >= 3 and not _one_row_each(systems, machines, cells)
+    whose = _belongs(systems, heads)
+    if by_name or ("address" in of_machines and len(of_machines) >= 3 and whose) or {"name", "vcpus", "memory_gb"} <= of_machines:
+        return part if part and _strength(part.columns) > _strength(machines) else _proposed("machines", heads.words, _with_system_columns(machines, systems))
+    if part and _strength(part.columns) > _strength(systems):
+        return part
     if "name" in of_systems and len(of_systems) >= 2:
         return _proposed("systems", heads.words, systems)
-    if {"name", "vcpus", "memory_gb"} <= of_machines:
-        return _proposed("machines", heads.words, _with_system_columns(machines, systems))
-    return None
+    return part
+
+
+def _strength(columns: Mapping[int, Guess]) -> float:
+    """How much speaks for a table's being of this kind, apart from what its systems are called: any kind has that."""
+    return sum(guess.score for guess in columns.values() if guess.spoken and guess.field != "system")
+
+
+def _technical(words: Mapping[int, str], cells: Mapping[int, list[Any]], sheet: str, known: Collection[str]) -> Proposed | None:
+    """The likeliest technical sheet, of those whose rows say whose they are, which they are, and something else; or only whose, where these are
+    known systems. Hosts only of known systems: machines of others make systems first."""
+    found: list[tuple[bool, float, Proposed]] = []
+    for kind in part_forms():
+        columns = _assigned(kind, words, cells, known=known)
+        named = next(column.field for column in form_of(kind).columns if column.field in _KEYS)
+        said = {guess.field for guess in columns.values()}
+        is_known = _names_known(columns, cells, known)
+        is_told_apart = named in said and len(said) >= 3
+        if "system" in said and (is_known or (is_told_apart and kind != "hosts")):
+            of_its_name = any(word in whole_key(sheet) for word in _hints().sheets[kind])
+            found.append((is_told_apart, _strength(columns) + of_its_name, _proposed(kind, words, columns)))
+    return max(found, key=lambda one: one[:2])[2] if found else None
+
+
+def _names_known(columns: Mapping[int, Guess], cells: Mapping[int, list[Any]], known: Collection[str]) -> bool:
+    named = [text_of(value) for index, guess in columns.items() if guess.field == "system" for value in cells[index]]
+    return sum(key(name) in known for name in named) * 2 >= max(1, len(named))
 
 
 def _belongs(systems: Mapping[int, Guess], heads: HeaderCells) -> bool:
@@ -130,41 +172,41 @@ def _with_system_columns(machines: Mapping[int, Guess], systems: Mapping[int, Gu
     return dict(sorted({**machines, **further}.items()))
 
 
-def propose_further(rows: Sequence[Row], known: set[str], unknown: Mapping[int, str]) -> Mapping[int, Guess]:
-    """What further columns of a table may be whose other columns are known. ``unknown``: column → its words."""
+def propose_further(rows: Sequence[Row], taken: set[str], unknown: Mapping[int, str], about: str = "systems", known: Collection[str] = ()) -> Mapping[int, Guess]:
+    """What further columns of a table may be whose other columns are known. ``unknown``: column → its words; ``taken``: fields of the others."""
     cells = {index: _column(index, rows) for index in unknown}
-    found = _assigned("systems", unknown, cells, taken=known)
-    wanted = {column.field for column in forms()["systems"].columns if column.need in {"count", "plan"}}
-    return found if any(guess.field in wanted for guess in found.values()) else {}
+    found = _assigned(about, unknown, cells, taken, known)
+    wanted = {column.field for column in form_of(about).columns if column.need in {"count", "plan"}}
+    return found if about != "systems" or any(guess.field in wanted for guess in found.values()) else {}
 
 
 def _proposed(about: str, words: Mapping[int, str], columns: Mapping[int, Guess]) -> Proposed:
-    form = forms()["systems"]
+    ours = columns_of(about)
     units = {}
     for index, guess in columns.items():
-        field = "storage_gb" if guess.field == "disk_gb" else guess.field
-        if field in {column.field for column in form.columns}:
-            units[index] = header_unit(form.column(field), words[index]) or _trailing_unit(field, words[index])
+        column = ours.get("storage_gb" if about == "machines" and guess.field == "disk_gb" else guess.field)
+        if column is not None:
+            units[index] = header_unit(column, words[index]) or _trailing_unit(column, words[index])
     return Proposed(about, words, columns, units)
 
 
-def _trailing_unit(field: str, words: str) -> str:
+def _trailing_unit(column: Column, words: str) -> str:
     """内存MB, 数据量_G: a unit at the end without brackets."""
     found = re.search(r"[_\s-]?(tib|gib|mib|tb|gb|mb|[tgm])$", folded(plain(words)))
-    return found.group(1) if found and forms()["systems"].column(field).type == "size" else ""
+    return found.group(1) if found and column.type == "size" else ""
 
 
 def _column(index: int, rows: Sequence[Row]) -> list[Any]:
     return [row[index] for row in rows if index < len(row) and not is_blank(row[index])][:_SAMPLE]
 
 
-def _assigned(kind: str, words: Mapping[int, str], cells: Mapping[int, list[Any]], taken: set[str] | None = None) -> dict[int, Guess]:
+def _assigned(kind: str, words: Mapping[int, str], cells: Mapping[int, list[Any]], taken: set[str] | None = None, known: Collection[str] = ()) -> dict[int, Guess]:
     """Each column its likeliest field, each field one column."""
     guesses = [
         (guess, index)
         for index, head in words.items()
-        for field, hint in _hints()[kind].items()
-        if field not in (taken or ()) and (guess := _guess(kind, field, hint, head, cells[index])) is not None
+        for field, hint in _hints().columns[kind].items()
+        if field not in (taken or ()) and (guess := _guess(kind, field, hint, head, cells[index], known)) is not None
     ]
     found: dict[int, Guess] = {}
     for guess, index in sorted(guesses, key=lambda one: (-one[0].score, one[1], one[0].field)):
@@ -173,13 +215,13 @@ def _assigned(kind: str, words: Mapping[int, str], cells: Mapping[int, list[Any]
     return dict(sorted(found.items()))
 
 
-def _guess(kind: str, field: str, hint: Hint, head: str, values: Sequence[Any]) -> Guess | None:
+def _guess(kind: str, field: str, hint: Hint, head: str, values: Sequence[Any], known: Collection[str]) -> Guess | None:
     by_header, word = _by_header(kind, field, hint, head)
     if by_header < 0:
         return None
-    looks = _by_values(kind, field, hint, values)
+    looks = (sum(key(text_of(value)) in known for value in values) or None) if field == "system" else _by_values(kind, field, hint, values)
     share = looks / len(values) if values and looks is not None else None
-    named = field == "name" and by_header >= _NAMES  # what systems are called has no shape
+    named = (field == "name" and by_header >= _NAMES) or (field == "system" and by_header >= _ENOUGH)  # what systems are called has no shape
     if share is not None and share < _ENOUGH and by_header < 1 and not named and not _asked_by_word(kind, field, by_header, values):
         return None
     alone = share is not None and len(values) >= 2 and share >= (_CHOICES_ALONE if hint.looks is None else 0.7) and _alone(kind, field, hint, values)
@@ -187,39 +229,40 @@ def _guess(kind: str, field: str, hint: Hint, head: str, values: Sequence[Any]) 
     if by_header < 0.5 and not alone:
         return None
     said: list[Sentence] = [say("inventory.by_header", word=word)] if word else []
-    said += [say("inventory.by_cells", count=looks or 0, of=len(values))] if share is not None else []
+    if share is not None:
+        seen = {"count": looks or 0, "of": len(values)}
+        said.append(say("inventory.by_known_systems", **seen) if field == "system" else say("inventory.by_cells", **seen))
     spoken = by_header >= 0.5 and not (hint.looks is not None and hint.looks.search(plain(head)))
+    spoken |= field == "system" and alone and key(head) not in known
     return Guess(field, score if by_header >= 0.5 else 0.4 * score + 0.3 * (share or 0), tuple(said), spoken)
 
 
 def _asked_by_word(kind: str, field: str, by_header: float, values: Sequence[Any]) -> bool:
     """Whether its cells are few words over and over: what they mean can be asked, each once."""
     few = len({text_of(value) for value in values}) <= max(3, len(values) // 3)
-    return kind == "systems" and field != "classified" and _type(field) in choices() and by_header >= _SPEAKS and few
+    return kind != "machines" and field != "classified" and columns_of(kind)[field].type in choices() and by_header >= _SPEAKS and few
 
 
 def _alone(kind: str, field: str, hint: Hint, values: Sequence[Any]) -> bool:
     """Whether cells may decide whatever the header says."""
+    if field == "system":
+        return True
     if kind == "systems" and field in {"level", "organisation_type", "network"}:
-        return all(listed_choice(_type(field), value) is not None for value in values)
+        return all(listed_choice(columns_of(kind)[field].type, value) is not None for value in values)
     if field == "name" and len({text_of(value) for value in values}) * 10 < len(values) * 8:
         return False
     return hint.alone
 
 
-def _type(field: str) -> str:
-    return forms()["systems"].column(field).type
-
-
 def _by_header(kind: str, field: str, hint: Hint, head: str) -> tuple[float, str]:
     """How far the header speaks for the field, from 0 to 1, and by which word; below 0: against it."""
     text, spaced = folded(header_key(head)), plain(head).casefold()
-    known = match(forms()["systems"], head) if kind == "systems" else None
+    own = {} if kind == "machines" else form_of(kind).by_header
+    known = None if kind == "machines" else match(form_of(kind), head)
     if known is not None:
         return (1.0, head[:20]) if known.field == field else (-1.0, "")
     if any(word in text or _stands_in(word, spaced) for word in hint.against):
         return -1.0, ""
-    own = forms()["systems"].by_header if kind == "systems" else {}
     ends = [*hint.ends, *(name for name, column in own.items() if column.field == field and len(name) >= (2 if not name.isascii() else 4))]
     best = max((word for word in ends if text.endswith(word)), key=len, default="")
     if best:
@@ -239,9 +282,9 @@ def _by_values(kind: str, field: str, hint: Hint, values: Sequence[Any]) -> int 
         return None
     if hint.looks is not None:
         return sum(bool(hint.looks.search(plain(value))) for value in values)
-    if kind == "systems" and field == "classified":
+    if field == "classified":
         return sum(classified(value) is not None for value in values)
-    of = _type(field) if kind == "systems" else MACHINE_TYPES.get(field, "text")
+    of = MACHINE_TYPES.get(field, "text") if kind == "machines" else columns_of(kind)[field].type
     if of in choices():
         return sum(listed_choice(of, value) is not None or value_by_head(of, folded(plain(value))) is not None for value in values)
     if of in _MEASURED or of in {"grade", "yes_no", "when", "ports"}:

@@ -41,6 +41,11 @@ _LEADING = {"department", "name", "system"}
 _CHOICES = {"kind": "kind", "status": "status", "level": "level", "organisation_type": "organisation"}
 
 
+def says_total(text: str) -> bool:
+    """合计, 小计：3个系统."""
+    return len(text) < 40 and bool(_TOTAL.match(plain(text).replace(" ", "")))
+
+
 def kind_of_row(table: Table, line: Line) -> Kind:
     """In doubt a row is ``DATA``: then what is wrong with it is told."""
     if line.cells.count("") + line.cells.count(None) == len(line.cells):
@@ -98,7 +103,7 @@ def _guides(table: Table, line: Line, own: list[int]) -> bool:
 
 def _leads(column: Column | None) -> bool:
     """Whether a cell of this column may say what its row is: in a column of free text these are words of its own (备注：例：…)."""
-    return column is None or column.field in _LEADING or column.type not in {"text", "names"}
+    return column is None or column.field in _LEADING or column.type not in {"text", "names", "host", "on_host", "thing"}
 
 
 def _is_answer(cell: Any) -> bool:

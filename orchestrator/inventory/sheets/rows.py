@@ -13,29 +13,20 @@ from orchestrator.inventory.answers import classified
 from orchestrator.inventory.build.builder import Builder
 from orchestrator.inventory.build.signs import SECTION
 from orchestrator.inventory.build.wall import Wall
-from orchestrator.inventory.forms import forms
+from orchestrator.inventory.names import host_name
 from orchestrator.inventory.reading import Interpretation, Raw
 from orchestrator.inventory.sheets.asking import BareNumbers, Source, Unanswered
-from orchestrator.inventory.sheets.denied_question import find_denied_questions, with_straight_questions
-from orchestrator.inventory.sheets.foreign import ahead, in_our_words, recognise
 from orchestrator.inventory.sheets.grids import Grid, Row, address
 from orchestrator.inventory.sheets.header import Line, Table
 from orchestrator.inventory.sheets.headings import about_header, nothing_on_classification
-from orchestrator.inventory.sheets.label_forms import is_label_form, is_on_its_side, read_label_forms
 from orchestrator.inventory.sheets.lost import Lost, Tally, heading_of, in_one_cell, speaks_of_secrets, swallowed
-from orchestrator.inventory.sheets.machine_lists import host_name, read_machines
 from orchestrator.inventory.sheets.row_cells import RowCells, at
 from orchestrator.inventory.sheets.rowkind import Kind, kind_of_row
 from orchestrator.inventory.sheets.sheet_notes import SheetNotes
-from orchestrator.inventory.sheets.side_by_side import split_grid
-from orchestrator.inventory.sheets.table import Unclear, Unrecognised, read_tables
-from orchestrator.inventory.sheets.telling_values import with_telling_headers
-from orchestrator.inventory.sheets.ticked_columns import find_ticked_columns, with_one_column
-from orchestrator.inventory.sheets.unknown_tables import ask_about_columns, ask_about_table
+from orchestrator.inventory.sheets.unknown_tables import ask_about_columns
 from orchestrator.inventory.values import read_value
 from orchestrator.texts import say
 
-QUIET_SHEETS = {"填表说明", "填报说明", "说明", "instructions", "封面", "目录"}
 _LETTERS = string.ascii_uppercase
 _PASSED = {
     Kind.TOTAL: ("合计", say("inventory.passed_total")),
@@ -43,88 +34,6 @@ _PASSED = {
     Kind.EXAMPLE: ("示例", say("inventory.passed_example")),
 }
 """What is listed of a row that is nobody's: none of its words, for they may be about anyone."""
-
-
-def read_sheet(grid: Grid, file: str, builder: Builder, today: dt.date) -> bool:
-    """Read one sheet, whoever's tables stand on it. False when nothing was recognised on it. Raises ``BadFile`` from the grid's rows."""
-    first, grid = ahead(grid)
-    read = [_read_table(table, file, builder, today) for table in split_grid(grid, first)]
-    return any(read)
-
-
-def _read_table(grid: Grid, file: str, builder: Builder, today: dt.date) -> bool:
-    first, grid = ahead(grid)
-    for ticked in find_ticked_columns(first):
-        what = say("inventory.ticked_columns", column=forms()["systems"].column(ticked.field).name)
-        builder.interpretations.append(Interpretation(file, grid.name, address(ticked.header, ticked.at), "、".join(ticked.words.values()), what))
-        first, grid = ahead(with_one_column(grid, ticked))
-    first, grid = ahead(with_telling_headers(grid, first))
-    if denied := find_denied_questions(first):
-        for question in denied:
-            where = address(question.header, question.column)
-            builder.interpretations.append(Interpretation(file, grid.name, where, question.words, say("inventory.asks_the_other_way")))
-        first, grid = ahead(with_straight_questions(grid, denied))
-    found = recognise(builder.foreign, grid.name, first, grid.merged)
-    if found is None:
-        if file in builder.ignored:
-            return True
-        if grid.name.casefold() not in QUIET_SHEETS and is_label_form(builder.foreign, first):
-            read_label_forms(grid, file, builder, today)
-            return True
-        if grid.name.casefold() not in QUIET_SHEETS and is_on_its_side(builder.foreign, first):
-            read_label_forms(grid, file, builder, today, on_its_side=True)
-            return True
-        return read_grid(grid, file, builder, today, first)
-    if found.source.ignore_other_sheets:
-        builder.ignored[file] = found.source.name
-    if found.source.about == "nothing":
-        builder.interpretations.append(
-            Interpretation(file, grid.name, address(found.header, 0), "", say("inventory.confirmed_nothing"))
-        )
-        return True
-    if found.source.about == "machines":
-        read_machines(grid, found, file, builder)
-        return True
-    first, translated = ahead(in_our_words(grid, found))
-    return read_grid(translated, file, builder, today, first)
-
-
-def read_grid(grid: Grid, file: str, builder: Builder, today: dt.date, first: Sequence[Row] = ()) -> bool:
-    """Read one sheet into the builder. ``first``: its first rows. False when no form was recognised on it. Raises ``BadFile`` from the grid's
-    rows."""
-    reader = _SheetReader(grid, file, builder, today, first)
-    for part in read_tables(grid):
-        if isinstance(part, Unrecognised):
-            return _unrecognised(part, grid, first, file, builder)
-        if isinstance(part, Unclear):
-            builder.findings.append(
-                Raw(file, grid.name, address(part.number, 0)).finding(
-                    "header-unclear", "error", say("inventory.header_unclear"),
-                    say("inventory.use_headers_or_correct"),
-                )
-            )  # fmt: skip
-        elif isinstance(part, Table):
-            reader.begin(part)
-        else:
-            reader.read(part)
-    reader.finish()
-    return True
-
-
-def _unrecognised(part: Unrecognised, grid: Grid, first: Sequence[Row], file: str, builder: Builder) -> bool:
-    """Whether a question about the sheet could be asked."""
-    if not part.anything or grid.name.casefold() in QUIET_SHEETS or (grid.hidden and grid.name.startswith("_")):
-        return False
-    cell = ask_about_table(grid, first, file, builder)
-    remedy = say("inventory.answer_columns_question") if cell else (
-        say("inventory.use_headers_or_rename")
-    )  # fmt: skip
-    builder.findings.append(
-        Raw(file, grid.name, cell).finding(
-            "sheet-not-recognised", "error" if part.inventory or cell else "warning", say("inventory.sheet_not_recognised"), remedy
-        )
-    )
-    return bool(cell)
 
 
 @dataclass(frozen=True)
@@ -139,7 +48,7 @@ class _Kept:
     section: str
 
 
-class _SheetReader:
+class SheetReader:
     """Reads the rows of one sheet's tables. ``begin`` with a header, ``read`` each row below it, ``finish`` once."""
 
     table: Table
@@ -150,7 +59,7 @@ class _SheetReader:
         self.unanswered = Unanswered(file, grid.name, builder.answers, builder.asked)
         self.kept: list[_Kept] = []
         """Rows that do not say whether they are classified, where somebody's statement may say it."""
-        self.wall = Wall()
+        self.wall = Wall(grid.part)
         self.withheld: dict[int, bool | None] = {}
         """Rows that were counted and not read → their answer."""
         self.unsaid: list[Finding | None] = []
@@ -322,7 +231,7 @@ class _SheetReader:
         self._settle_table()
         self.builder.findings.extend(self.wall.take_back())
         self.unanswered.ask(self.source.contexts)
-        self.cells.comments(Raw(self.file, self.grid.name), [cell for row in self.comments.values() for cell in row], on_a_row=False)
+        self.cells.comments(Raw(self.file, self.grid.name), [cell for row, there in self.comments.items() if self.grid.part.holds(row) for cell in there], on_a_row=False)
         self.notes.leftover_counts(self.table.header)
 
     # ------------------------------------------------------------ is it classified?

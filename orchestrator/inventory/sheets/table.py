@@ -100,7 +100,7 @@ def read_tables(grid: Grid) -> Iterator[Table | Line | Unclear | Unrecognised]:
     seen = _Seen()
     while window := ahead.window():
         line = window[0]
-        found = _begins(window, grid.name, table)
+        found = _begins(window, grid, table)
         if isinstance(found, Unclear):
             yield found
             return
@@ -121,7 +121,7 @@ def read_tables(grid: Grid) -> Iterator[Table | Line | Unclear | Unrecognised]:
         titles.append(line)
         if table is not None:
             yield line
-        elif line.number >= HEADER_WITHIN:
+        elif line.number - grid.part.begins_at >= HEADER_WITHIN:
             break
         else:
             seen.add(line)
@@ -146,11 +146,13 @@ class _Ahead:
             self._next.popleft()
 
 
-def _begins(window: list[Line], sheet: str, table: Table | None) -> Table | Unclear | None:
+def _begins(window: list[Line], grid: Grid, table: Table | None) -> Table | Unclear | None:
     """The header that begins with the first line, if one does."""
-    line = window[0]
+    line, sheet = window[0], grid.name
     if not any(line.cells):
         return None
+    if grid.form and line.number <= grid.header:
+        return table_at(window, sheet, grid.form) if line.number == grid.header else None
     if table is None:
         return table_at(window, sheet)
     if line.looks_like_header:

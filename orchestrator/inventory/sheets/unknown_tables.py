@@ -23,7 +23,9 @@ _EVIDENCE = 8
 def ask_about_table(grid: Grid, rows: Sequence[Row], file: str, builder: Builder) -> str:
     """What the columns of a table without a known header are. Returns the cell that the question is about; empty: nothing can be proposed."""
     heads = likeliest_header(rows, grid.merged)
-    proposed = propose_columns(heads, rows[heads.row + 1 :]) if heads else None
+    proposed = propose_columns(heads, rows[heads.row + 1 :], grid.name, builder.names_of_systems()) if heads else None
+    if heads is not None and proposed is None and grid.part.begins_at:
+        proposed = Proposed("nothing", heads.words, {}, {})  # it is told from the table above it, and that is all
     if heads is None or proposed is None:
         return ""
     return _ask(proposed, heads, grid, file, builder, say("inventory.asks_table"))
@@ -36,14 +38,15 @@ def ask_about_columns(table: Table, grid: Grid, rows: Sequence[Row], file: str, 
     if heads is None:
         return set()
     known = {column.field for column in table.columns.values()}
-    further = propose_further(rows[heads.row + 1 :], known, table.unknown)
+    form = table.form.id
+    further = propose_further(rows[heads.row + 1 :], known, table.unknown, form, builder.names_of_systems() if form != "systems" else ())
     if not further:
         return set()
     words: Mapping[int, str] = {index: heads.words[index] for index in table.unknown if index in heads.words}
     columns = {index: guess for index, guess in further.items() if index in words}
     about = "form"
-    if heads.rows > 1:  # its groups decide what a header means: all of it is said
-        words, about = heads.words, "systems"
+    if heads.rows > 1 or form != "systems":  # its groups, or the whole of it, decide what a header means: all of it is said
+        words, about = heads.words, form
         columns |= {index: Guess(column.field, 1.0, ()) for index, column in table.columns.items() if index in words}
     units = {index: unit for index, unit in table.units.items() if unit and index in columns}
     proposed = Proposed(about, words, dict(sorted(columns.items())), units)

@@ -1,0 +1,81 @@
+"""Technical sheets in the words of offices (``fixtures/technical.py``): what their columns are is one question, and then all of it is with its system."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+from pathlib import Path
+
+import pytest
+
+from orchestrator.inventory.check import counts
+from orchestrator.inventory.load import load
+
+TESTS = Path(__file__).parents[2]
+sys.path[:0] = [str(TESTS / "fixtures"), str(TESTS / "bench")]
+from bench_forms import answered  # type: ignore[import-not-found]  # noqa: E402 - a helper beside the benches
+from technical import SECRET, SYSTEMS, TECHNICAL, Technical  # type: ignore[import-not-found]  # noqa: E402 - a helper beside the fixtures
+from workbooks import build  # type: ignore[import-not-found]  # noqa: E402 - a helper beside the fixtures
+
+
+@pytest.mark.parametrize("technical", TECHNICAL, ids=lambda technical: technical.name)
+def test_one_question_and_everything_is_with_its_system(technical: Technical, tmp_path: Path) -> None:
+    folder = tmp_path / "inventory"
+    folder.mkdir()
+    readings, asked = answered(technical.make(tmp_path), folder)
+    assert [question.kind for question in asked] in (["columns"], ["hosts"], ["columns", "hosts"])
+    assert (readings[-1].errors, readings[-1].questions) == ([], ())
+    assert [(counts(reading)["rows"], counts(reading)["in_scope"], counts(reading)["classified"]) for reading in readings] == [(3, 2, 1)] * len(readings)
+    systems = {system.name: system.model_dump(mode="json") for system in readings[-1].all_systems()}
+    for name, kinds in technical.holds.items():
+        for kind, rows in kinds.items():
+            said = [{field: row[field] for field in expected} for row, expected in zip(systems[name][kind], rows, strict=True)]
+            assert said == rows, (name, kind)
+    assert not any(SECRET in repr(reading) for reading in readings)
+    assert not any(SECRET in file.read_text("utf-8") for file in folder.iterdir())
+
+
+def test_a_row_of_the_table_above_is_no_header_of_another_table(tmp_path: Path) -> None:
+    """Even after a blank row, without a number, in words that could be headers: it would be shown in a question."""
+    rows = [*SYSTEMS, [], ["", SECRET + "办公室", "", "", "业务平台", "服务器", "", ""], [5, "市水务局", "市直", "政府", "水情平台", "应用系统", "否", "已建"]]
+    reading = load([build(tmp_path / "a.xlsx", [{"name": "统计表", "rows": rows}])], today=dt.date(2026, 11, 30))
+    assert not any(question.kind == "columns" for question in reading.questions)
+    assert (counts(reading)["rows"], counts(reading)["unanswered"]) == (5, 1)
+    assert SECRET not in repr(reading.questions)
+
+
+def test_a_formula_tells_nothing_of_another_table_on_its_sheet(tmp_path: Path) -> None:
+    head = ["归属业务", "机器名", "IP", "CPU", "内存"]
+    rows = [*SYSTEMS, [], head, ["水费征收系统", "sf-01", "10.1.1.1", 4, 8], ["水费征收系统", "=E4", "10.1.1.2", 4, 8]]
+    path = build(tmp_path / "a.xlsx", [{"name": "统计表", "rows": rows}])
+    folder = tmp_path / "inventory"
+    folder.mkdir()
+    from workbooks import save_values  # type: ignore[import-not-found]
+
+    save_values(path, {"B8": SECRET + "系统"})
+    readings, _ = answered(path, folder)
+    (system,) = [system for system in readings[-1].all_systems() if system.hosts]
+    assert [host.address for host in system.hosts] == ["10.1.1.1", "10.1.1.2"]
+    assert not any(SECRET in repr(reading) for reading in readings)
+    assert "pan-shi" not in repr(readings[-1])
+
+
+def test_a_host_is_found_by_its_address_wherever_it_is_listed(tmp_path: Path) -> None:
+    hosts = [["系统名称", "主机名", "地址"], ["水费征收系统", "sf-db", "10.1.1.9"], ["管网监测平台", "gw-db", "10.1.1.8"]]
+    databases = [
+        ["系统名称", "库名", "数据库类型", "主机"], ["水费征收系统", "sf", "Oracle", "10.1.1.9:1521"], ["水费征收系统", "sf2", "Oracle", "jdbc:oracle:thin:@10.1.1.8:1522:x"],
+        ["管网监测平台", "gw", "MySQL", "gw-db"],
+    ]  # fmt: skip
+    sheets = [{"name": "统计表", "rows": SYSTEMS}, {"name": "数据库", "rows": databases}, {"name": "主机", "rows": hosts}]
+    reading = load([build(tmp_path / "a.xlsx", sheets)])
+    assert (reading.errors, reading.questions) == ([], ())
+    found = {database.name: (database.host, database.port) for system in reading.all_systems() for database in system.databases}
+    assert found == {"sf": ("sf-db", 1521), "sf2": ("gw-db", 1522), "gw": ("gw-db", 5432)}
+
+
+def test_addresses_that_no_host_has_are_one_question_and_no_error(tmp_path: Path) -> None:
+    databases = [["系统名称", "库名", "数据库类型", "主机"], *(["水费征收系统", f"db{n}", "Oracle", f"10.1.2.{n}"] for n in range(1, 9))]
+    reading = load([build(tmp_path / "a.xlsx", [{"name": "统计表", "rows": SYSTEMS}, {"name": "数据库", "rows": databases}])])
+    assert reading.errors == []
+    assert [(question.kind, question.count) for question in reading.questions] == [("hosts", 8)]
+    assert [finding.code for finding in reading.findings] == ["host-not-known"]
