@@ -20,9 +20,9 @@ from orchestrator.inventory.names import is_id
 from orchestrator.inventory.proposals import NO_SYSTEM
 from orchestrator.inventory.questions import Key, Question
 from orchestrator.inventory.sheets.archive import BadFile
-from orchestrator.inventory.sheets.asking import read_statement
 from orchestrator.inventory.sheets.columns_answer import read_columns_answer
 from orchestrator.inventory.sheets.grids import address, grids
+from orchestrator.inventory.statements import read_statement
 from orchestrator.inventory.units import known_units
 from orchestrator.inventory.values import read_value
 from orchestrator.texts import Words, say, spoken

@@ -19,6 +19,7 @@ from orchestrator.inventory.build.secrets import Secrets, Striker, strike_places
 from orchestrator.inventory.build.several_names import about_several_names
 from orchestrator.inventory.build.several_rows import put_together
 from orchestrator.inventory.build.signs import SECTION
+from orchestrator.inventory.build.unlisted import take_unlisted
 from orchestrator.inventory.hours import hours_unread
 from orchestrator.inventory.names import key
 from orchestrator.inventory.proposals import NO_SYSTEM
@@ -123,7 +124,10 @@ class Builder:
 
     def names_of_systems(self) -> set[str]:
         """Keys of the names and codes of the systems that are known by now: read, or of an earlier import."""
-        return {key(str(raw.values[of])) for raw in self.systems for of in ("id", "name") if raw.values.get(of)} | set(self._ids.stored)
+        return self._names_read() | set(self._ids.stored)
+
+    def _names_read(self) -> set[str]:
+        return {key(str(raw.values[of])) for raw in self.systems for of in ("id", "name") if raw.values.get(of)}
 
     def yaml_system(self, raw: Raw) -> None:
         """A system from YAML. A classified one, or one whose classification is not answered, is reduced before anything else is looked at."""
@@ -216,8 +220,13 @@ class Builder:
             self.unknown_columns[:] = [strike(words) for words in self.unknown_columns]
         return strike
 
+    def names_withheld(self) -> set[str]:
+        """Keys of the names of rows that are classified, or not answered: in memory only."""
+        return {key(name) for _, name, _ in self._called if name}
+
     def finish(self) -> Reading:
         self._take_groups()
+        take_unlisted(self)
         self._take_out_contradictions()
         strike = self._strike_secrets()
         rows = len(self.systems) + len(self.withheld)
@@ -238,7 +247,7 @@ class Builder:
         )  # technical sheets without a statistics form: nothing in it turns out to be classified
         listed = [*(host for raw in identified for host in hosts_of(raw)), *(part.values for kind, part in self.parts if kind == "hosts")]
         hosts = HostsNamed([*listed, *self._ids.hosts()], self.answers, self.asked, self.interpretations)
-        link.join_parts(identified, self.parts, self.findings, self._ids.stored if alone else {}, hosts.settle)
+        link.join_parts(identified, self.parts, self.findings, self._ids.stored if alone else {}, hosts.settle, self._names_read())
         for _, _, part in [joined for raw in identified for joined in raw.parts]:
             self._tell(part)
         link.depend(identified, self.findings, self._ids.stored, self._secret_names(gaps))

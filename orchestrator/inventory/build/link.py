@@ -98,12 +98,14 @@ def _index(raws: list[Raw]) -> dict[str, list[str]]:
 
 
 def join_parts(
-    raws: list[Raw], parts: list[tuple[str, Raw]], findings: list[Finding], stored: Mapping[str, list[System]], on_host: Callable[[Raw, Raw], bool]
-) -> None:
+    raws: list[Raw], parts: list[tuple[str, Raw]], findings: list[Finding], stored: Mapping[str, list[System]], on_host: Callable[[Raw, Raw], bool],
+    waiting: Collection[str],
+) -> None:  # fmt: skip
     """Rows of technical sheets go to their systems. One that finds none is a finding that does not repeat the name: it may be a classified system's.
 
     ``stored``: the systems of an earlier import, where technical sheets come alone: their systems join ``raws`` with what a system must have.
-    ``on_host``: whether it is known on which host of its system a row's thing is; hosts join first.
+    ``on_host``: whether it is known on which host of its system a row's thing is; hosts join first. ``waiting``: keys of the names of systems
+    that were read: rows of one that is no system yet, for something is missing that the count needs, wait with it.
     """
     index = _index(raws)
     by_id = {str(raw.values["id"]): raw for raw in raws}
@@ -116,6 +118,8 @@ def join_parts(
             if len(found) == 1 and found[0] not in by_id:
                 by_id[found[0]] = Raw(part.file, part.sheet, part.cell, {field: getattr(alike[0], field) for field in NEEDED}, stored=True)
                 raws.append(by_id[found[0]])
+        if not found and isinstance(name, str) and key(name) in waiting:
+            continue
         if len(found) != 1:
             findings.append(
                 part.finding(

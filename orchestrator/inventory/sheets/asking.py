@@ -19,12 +19,10 @@ from orchestrator.inventory.questions import Asked, Key, all_of, digest
 from orchestrator.inventory.reading import Raw
 from orchestrator.inventory.sheets.grids import address
 from orchestrator.inventory.sheets.header import Line, Table
+from orchestrator.inventory.statements import NOT_CLASSIFIED, read_statement
 from orchestrator.inventory.values import choices, read_value
 from orchestrator.texts import Sentence, say
 
-NOT_CLASSIFIED = "均非涉密"
-_STATEMENT = re.compile(r"^(?:全部|均|都|以上|本表)?(?:均|都|全部)?(?:为)?(?:非涉密|不涉密|否|非涉密系统)$")
-_SOME = re.compile(r"^涉密(?:行|的行|列)?[::]?(?:第)?([\d、,;和至到\s行列-]+)(?:[,、;]?其余(?:均|都)?(?:非涉密|不涉密|否))?$")
 _MOST = {"memory_gb": 1536.0, "storage_gb": 100_000.0, "data_gb": 100_000.0, "file_gb": 100_000.0, "disk_gb": 100_000.0}
 """More than one machine has: a bare number above it is in another unit than the column's own."""
 
@@ -143,20 +141,6 @@ class Statement:
 
     classified: frozenset[int]
     who: str
-
-
-def read_statement(text: str) -> frozenset[int] | None:
-    """Row numbers that are classified, all others being not; None where the text says no such thing."""
-    plain = cells.folded(cells.plain(text)).rstrip("。.")
-    if _STATEMENT.match(plain):
-        return frozenset()
-    found = _SOME.match(plain)
-    if found is None or "其余" not in plain:
-        return None
-    numbers: set[int] = set()
-    for first, last in re.findall(r"(\d+)(?:[-至到](\d+))?", found.group(1)):
-        numbers.update(range(int(first), min(int(last or first), int(first) + 100_000) + 1))
-    return frozenset(numbers)
 
 
 class Unanswered:

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from orchestrator.inventory.build.builder import Builder
 
 BY_PREFIX = "主机名前缀"
-RETIRED = "retired"
+OF_NO_SYSTEM = "不属于任何系统"
+IN_USE, RETIRED = "in_use", "retired"
 _TAG_OF_SYSTEM = re.compile(
     r"(?:^|[;,|&{\s\"'])(?:system|app|application|project|service|业务|系统|应用|项目)(?:[_-]?name|名称|名)?[\"']?\s*[:=：]\s*[\"']?([^;,|&}\"']+)",
     re.IGNORECASE,
@@ -56,6 +57,8 @@ class Machine:
     system: dict[str, Any] = field(default_factory=dict)
     """What its row says of its system."""
     classified: bool | None = None
+    unread: set[str] = field(default_factory=set)
+    """Fields of its system whose cell was filled, and is being asked about."""
     kept: dict[str, str] = field(default_factory=dict)
     """Header → cell, of columns that somebody said are to be kept as they are, or that are no machine's."""
 
@@ -98,6 +101,7 @@ class _Reader:
         self.unanswered.saw(Line(number, row))
         values: dict[str, Any] = {}
         of_system: dict[str, Any] = {}
+        unread: set[str] = set()
         secret: bool | None = None
         for index, column in self.found.columns.items():
             cell = row[index] if index < len(row) else None
@@ -106,7 +110,9 @@ class _Reader:
             if column.field == "classified":
                 secret = classified(cell)
             elif column.field in OF_THE_SYSTEM:
-                of_system |= self._of_system(column, cell, number, index)
+                told = self._of_system(column, cell, number, index)
+                of_system |= told or {}
+                unread |= {column.field} if told is None else set()
             else:
                 values[column.field] = self._value(column, cell, number, index)
         if values.get("vcpus") and values.get("cores_each"):
@@ -128,13 +134,13 @@ class _Reader:
         keys[BY_PREFIX] = prefix_of(name)
         self.machines.append(
             Machine(
-                number, name, keys, values, off=values.get("power") in {"off", RETIRED}, system=of_system, classified=secret,
+                number, name, keys, values, off=values.get("power") in {"off", RETIRED}, system=of_system, classified=secret, unread=unread,
                 kept={words: text for index, words in self.kept.items() if index < len(row) and (text := cells.text_of(row[index]))},
             )
         )  # fmt: skip
 
-    def _of_system(self, column: Foreign, cell: Any, number: int, index: int) -> dict[str, Any]:
-        """A cell that tells of the machine's system, in the form's words."""
+    def _of_system(self, column: Foreign, cell: Any, number: int, index: int) -> dict[str, Any] | None:
+        """A cell that tells of the machine's system, in the form's words; None where what it means is asked."""
         ours = forms()["systems"].column(column.field)
         try:
             read = read_value(ours.type, said(column, cell), column.unit)
@@ -142,7 +148,7 @@ class _Reader:
             answered = answered_wording(self.builder.answers, ours, "systems", cell)
             if answered is None:
                 ask_wording(self.builder.asked, ours, "systems", cell, f"{self.at} › {address(number, index)}")
-                return {}
+                return None
             read = answered
         if ours.type == "grade":
             return {"grade_answered": True, "protection_grade": read.value or None}
@@ -226,20 +232,38 @@ class _Reader:
         groups: dict[str, list[Machine]] = {}
         for machine in machines:
             groups.setdefault(tail_of(machine.keys.get(head, "")).strip(), []).append(machine)
-        alone = groups.pop("", [])
-        if alone:
-            self.builder.findings.append(
-                Raw(self.file, self.grid.name, address(alone[0].row, 0)).finding(
-                    "machines-without-group", "error", say("inventory.machines_without_group", count=len(alone), column=head),
-                    say("inventory.fill_group_at_source"),
-                )
-            )  # fmt: skip
+        self._take_alone(head, groups)
         for name, members in groups.items():
             if any(machine.classified for machine in members):
                 self._withhold(name, members)
             else:
                 stated = all(machine.classified is False for machine in members)
                 self.builder.groups.append(MachineGroup(name, self._system(name, members), self._hosts(name, members), stated))
+
+    def _take_alone(self, head: str, groups: dict[str, list[Machine]]) -> None:
+        """Machines that say of no system: one question for all of them, the others go on."""
+        alone = groups.pop("", [])
+        if not alone:
+            return
+        scope = digest(self.scope, *sorted(machine.name for machine in alone))
+        answer = self.builder.answers.get("ungrouped", about=self.found.source.name, scope=scope)
+        if answer is not None:
+            if answer.answer != OF_NO_SYSTEM:
+                groups.setdefault(tail_of(answer.answer).strip(), []).extend(alone)
+            return
+        proposed = _group_of_prefix(alone, groups)
+        for machine in alone:
+            self.builder.asked.ask(
+                Key("ungrouped", about=self.found.source.name, scope=scope), say("inventory.asks_ungrouped", sheet=self.at, count=len(alone), column=head),
+                place=f"{self.at} › {address(machine.row, 0)}", proposed=proposed, evidence=say("inventory.by_prefix") if proposed else "",
+                choices=(OF_NO_SYSTEM,),
+            )  # fmt: skip
+        self.builder.findings.append(
+            Raw(self.file, self.grid.name, address(alone[0].row, 0)).finding(
+                "machines-without-group", "warning", say("inventory.machines_without_group", count=len(alone), column=head),
+                say("inventory.answer_or_fill_group"),
+            )
+        )  # fmt: skip
 
     def _withhold(self, name: str, members: list[Machine]) -> None:
         """A system of which one machine is classified is classified: counted once, nothing of it kept."""
@@ -255,6 +279,8 @@ class _Reader:
             values = list(dict.fromkeys(machine.system[name] for machine in members if name in machine.system))
             if len(values) == 1:
                 told[name] = values[0]
+            elif name == "status" and IN_USE in values:
+                told[name] = IN_USE  # a system of which one machine is in use
             elif name in _JOINED:
                 told[name] = "、".join(map(str, values))[:200]
             else:
@@ -284,7 +310,8 @@ class _Reader:
         elif all(machine.off for machine in members):
             contexts[SWITCHED_OFF] = head_of(self.found, "power")
         at = f"A{members[0].row + 1}"
-        return Raw(self.file, self.grid.name, at, values, unknown=_joined(members), source=self.scope, contexts=contexts)
+        unread = set.union(*(machine.unread for machine in members)) - set(values)
+        return Raw(self.file, self.grid.name, at, values, unknown=_joined(members), source=self.scope, contexts=contexts, unread=unread)
 
     def _hosts(self, name: str, members: list[Machine]) -> list[Raw]:
         """Machines with an address; one that has none is counted with its system, and cannot be reached."""
@@ -302,6 +329,15 @@ class _Reader:
                 Raw(self.file, self.grid.name, f"A{machine.row + 1}", {of: value for of, value in values.items() if value is not None})
             )
         return hosts
+
+
+def _group_of_prefix(alone: Iterable[Machine], groups: Mapping[str, Iterable[Machine]]) -> str:
+    """The one group some of whose machines are called as these are; empty where there is none, or where one of them may be classified."""
+    prefixes = {machine.keys[BY_PREFIX] for machine in alone}
+    alike = [name for name, members in groups.items() if any(machine.keys[BY_PREFIX] in prefixes for machine in members)]
+    if len(alike) != 1 or any(machine.classified is not False for machine in (*alone, *groups[alike[0]])):
+        return ""
+    return alike[0]
 
 
 def _is_used(of: str) -> bool:

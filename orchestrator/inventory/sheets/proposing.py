@@ -127,6 +127,21 @@ def propose_columns(heads: HeaderCells, rows: Sequence[Row], sheet: str = "", kn
     return part
 
 
+def lists_machines(heads: HeaderCells, rows: Sequence[Row]) -> bool:
+    """Whether a table whose headers a form of systems knows is one of machines all the same: their names, their addresses, and beside these whose
+    they are, of which several are one system's."""
+    cells = {index: _column(index, rows) for index in heads.words}
+    machines = {guess.field: index for index, guess in _assigned("machines", heads.words, cells).items()}
+    whose = {guess.field: index for index, guess in _assigned("hosts", {at: words for at, words in heads.words.items() if at != machines.get("name")}, cells).items()}
+    if not {"name", "address"} <= machines.keys() or "system" not in whose or len(rows) < 2:
+        return False
+    named, systems = ([text_of(value) for value in cells[index]] for index in (machines["name"], whose["system"]))
+    known = {column.field for words in heads.words.values() if (column := match(form_of("systems"), words)) is not None}
+    is_its_name = (column := match(form_of("systems"), heads.words[machines["name"]])) is not None and column.field == "name"
+    each_another = len(set(named)) == len(named) and len(set(systems)) < len(named)
+    return each_another and (is_its_name or not known & {"kind", "classified"})
+
+
 def _strength(columns: Mapping[int, Guess]) -> float:
     """How much speaks for a table's being of this kind, apart from what its systems are called: any kind has that."""
     return sum(guess.score for guess in columns.values() if guess.spoken and guess.field != "system")

@@ -11,9 +11,11 @@ from orchestrator.inventory.reading import Interpretation, Raw
 from orchestrator.inventory.sheets.denied_question import find_denied_questions, with_straight_questions
 from orchestrator.inventory.sheets.foreign import ahead, in_our_words, recognise
 from orchestrator.inventory.sheets.grids import Grid, Row, address
-from orchestrator.inventory.sheets.header import Table
+from orchestrator.inventory.sheets.header import Line, Table, table_at
+from orchestrator.inventory.sheets.header_cells import likeliest_header
 from orchestrator.inventory.sheets.label_forms import is_label_form, is_on_its_side, read_label_forms
 from orchestrator.inventory.sheets.machine_lists import read_machines
+from orchestrator.inventory.sheets.proposing import lists_machines
 from orchestrator.inventory.sheets.rows import SheetReader
 from orchestrator.inventory.sheets.side_by_side import split_grid
 from orchestrator.inventory.sheets.stacked import split_stacked
@@ -60,6 +62,8 @@ def _read_table(grid: Grid, file: str, builder: Builder, today: dt.date) -> bool
         if grid.name.casefold() not in QUIET_SHEETS and is_on_its_side(builder.foreign, first):
             read_label_forms(grid, file, builder, today, on_its_side=True)
             return True
+        if _looks_like_systems_and_lists_machines(grid, first):
+            return _unrecognised(Unrecognised(anything=True, inventory=True), grid, first, file, builder)
         return read_grid(grid, file, builder, today, first)
     if found.source.ignore_other_sheets:
         builder.ignored[file] = found.source.name
@@ -73,6 +77,14 @@ def _read_table(grid: Grid, file: str, builder: Builder, today: dt.date) -> bool
         return True
     first, translated = ahead(in_our_words(grid, found))
     return read_grid(translated, file, builder, today, first)
+
+
+def _looks_like_systems_and_lists_machines(grid: Grid, first: Sequence[Row]) -> bool:
+    heads = likeliest_header(first, grid.merged)
+    if heads is None or heads.rows > 1:
+        return False
+    table = table_at([Line(heads.row, first[heads.row], across=first[heads.row])], grid.name)
+    return table is not None and table.form.id == "systems" and lists_machines(heads, first[heads.row + 1 :])
 
 
 def read_grid(grid: Grid, file: str, builder: Builder, today: dt.date, first: Sequence[Row] = ()) -> bool:

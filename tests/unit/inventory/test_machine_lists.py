@@ -149,3 +149,50 @@ def test_the_first_address_of_a_cell_is_where_a_machine_is_reached(typed: str, a
 )  # fmt: skip
 def test_of_tags_the_one_that_names_a_system_is_its_name(tags: str, system: str) -> None:
     assert tail_of(tags) == system
+
+
+MACHINES = "实例名称,IP,规格CPU(核),归属业务,归属委办局,状态,密否"
+
+
+def machines(*rows: str) -> Path:
+    Path("vm.csv").write_text("\n".join((MACHINES, *rows)) + "\n", encoding="utf-8")
+    return Path("vm.csv")
+
+
+def test_one_cell_is_asked_about_once_and_the_machines_of_a_system_wait_with_it() -> None:
+    """已关机 under a column that somebody said is 建设状态: what the word means, and not also what is missing; and nobody is told of classified systems."""
+    path = machines(*(f"ecs-{n},10.1.2.{n},4,门户平台,市信息中心,{'已关机' if n == 3 else '运行'},否" for n in range(1, 5)))
+    proposed = read(path).questions[0].proposed
+    answer(path, {"各列是什么": proposed.replace("状态 → 电源状态", "状态 → 建设状态")})
+    answer(path, {"归并成系统": "归属业务"})
+    reading = read(path)
+    assert [question.about for question in reading.questions if question.column == "status"] == ["已关机"]
+    assert not {finding.code for finding in reading.findings} & {"system-not-found", "machines-differ"}
+    answer(path, {"已关机": "停用", "单位层级": "市直、事业单位"})
+    answer(path, {"类别": "应用系统"})
+    (system,) = read(path).all_systems()
+    assert (str(system.status), len(system.hosts)) == ("in_use", 4), "one machine of it is in use"
+
+
+def test_a_machine_of_no_group_is_one_question_and_the_rest_goes_on() -> None:
+    path = machines(*(f"{'mh' if n % 2 else 'dc'}-{n},10.1.2.{n},4,{'' if n in (3, 4) else '门户平台' if n % 2 else '督查系统'},市信息中心,运行,否" for n in range(1, 9)))
+    answer(path, {"各列是什么": read(path).questions[0].proposed})
+    answer(path, {"归并成系统": "归属业务"})
+    answer(path, {"单位层级": "市直、事业单位", "类别": "应用系统", "建设状态": "已建"})
+    reading = read(path)
+    assert (counts(reading)["in_scope"], reading.errors) == (2, [])
+    assert [(question.kind, question.count, question.proposed) for question in reading.questions] == [("ungrouped", 2, "")], "one is called as either's"
+    answer(path, {"属于哪个系统": "门户平台"})
+    after = read(path)
+    assert {system.name: system.servers for system in after.all_systems()} == {"门户平台": 5, "督查系统": 3}
+    assert (after.questions, after.findings) == ((), [])
+
+
+def test_which_system_a_machine_is_of_is_not_proposed_where_one_may_be_classified() -> None:
+    rows = [f"mh-{n},10.1.2.{n},4,{'' if n == 1 else '磐石指挥系统'},市信息中心,运行,{'是' if n == 2 else '否'}" for n in range(1, 4)]
+    path = machines(*rows, *(f"dc-{n},10.1.3.{n},4,督查系统,市信息中心,运行,否" for n in range(1, 4)))
+    answer(path, {"各列是什么": read(path).questions[0].proposed})
+    answer(path, {"归并成系统": "归属业务"})
+    reading = read(path)
+    assert [question.proposed for question in reading.questions if question.kind == "ungrouped"] == [""]
+    assert "磐石" not in repr(reading)

@@ -1,0 +1,88 @@
+"""A list of hosts none of whose systems is in any list of systems: the machines' systems are systems, once a named person has said that none of them
+is classified. Until then it is one question for the sheet, and no error on each of its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from orchestrator.inventory.forms import forms, match
+from orchestrator.inventory.names import key
+from orchestrator.inventory.questions import Key, digest
+from orchestrator.inventory.reading import Raw
+from orchestrator.inventory.statements import NOT_CLASSIFIED, read_statement
+from orchestrator.texts import say
+
+if TYPE_CHECKING:
+    from orchestrator.inventory.build.builder import Builder
+
+
+def take_unlisted(builder: Builder) -> None:
+    """Make systems of them, or ask. Their hosts stay among the builder's parts only where their systems are counted."""
+    sheets: dict[tuple[str, str], list[Raw]] = {}
+    for kind, part in builder.parts:
+        if kind == "hosts" and part.columns:
+            sheets.setdefault((part.file, part.sheet), []).append(part)
+    known, withheld = builder.names_of_systems(), builder.names_withheld()
+    for parts in sheets.values():
+        others = [part for part in parts if _system(part) not in withheld]
+        if others and not any(_system(part) in known or not _system(part) for part in others):
+            _take(others, builder)
+
+
+def _system(part: Raw) -> str:
+    return key(str(part.values.get("system") or ""))
+
+
+def _take(parts: Sequence[Raw], builder: Builder) -> None:
+    first = parts[0]
+    scope = digest("hosts", first.file, first.sheet, *sorted({_system(part) for part in parts}))
+    answer = builder.answers.get("sheet", "classified", scope=scope)
+    classified = read_statement(answer.answer) if answer is not None and answer.by else None
+    systems: dict[str, list[Raw]] = {}
+    for part in parts:
+        systems.setdefault(_system(part), []).append(part)
+    if classified is None:
+        _ask(parts, len(systems), scope, builder)
+        _take_out(parts, builder)
+        return
+    for members in systems.values():
+        name = str(members[0].values["system"])
+        raw = Raw(first.file, first.sheet, members[0].cell, source=first.source, contexts=first.contexts)
+        if any(int(part.cell[1:]) in classified for part in members):
+            builder.secrets.add(name, "")
+            builder.classified_row(raw, "", None, answered=True, called=("", name))
+            _take_out(members, builder)
+            continue
+        raw.values = {"name": name[:200], "servers": len(members), **_department_said(members)}
+        builder.systems.append(raw)
+
+
+def _take_out(parts: Sequence[Raw], builder: Builder) -> None:
+    gone = {id(part) for part in parts}
+    builder.parts[:] = [(kind, part) for kind, part in builder.parts if id(part) not in gone]
+
+
+def _department_said(members: Sequence[Raw]) -> dict[str, str]:
+    """Whose a system is, where its machines' rows have a column for it and agree."""
+    said = {(words, text) for part in members for words, text in part.unknown.items() if _is_department(words)}
+    return {"department": next(iter(said))[1][:200]} if len(said) == 1 else {}
+
+
+def _is_department(words: str) -> bool:
+    column = match(forms()["systems"], words)
+    return column is not None and column.field == "department"
+
+
+def _ask(parts: Sequence[Raw], count: int, scope: str, builder: Builder) -> None:
+    at = parts[0].place("").rpartition(" › ")[0]
+    for part in parts:
+        builder.asked.ask(
+            Key("sheet", "classified", scope=scope), say("inventory.asks_unlisted", sheet=at, count=count), place=part.place("system"),
+            choices=(NOT_CLASSIFIED, "涉密行：行号；其余非涉密"), needs_name=True,
+        )  # fmt: skip
+    builder.findings.append(
+        Raw(parts[0].file, parts[0].sheet).finding(
+            "systems-not-listed", "error", say("inventory.systems_not_listed", count=count), say("inventory.answer_or_list_systems")
+        )
+    )
