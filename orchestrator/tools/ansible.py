@@ -21,7 +21,7 @@ from pathlib import Path
 
 from orchestrator.models import Host
 from orchestrator.texts import say
-from orchestrator.tools import ansible_data, process
+from orchestrator.tools import ansible_data, process, programs
 from orchestrator.tools.ansible_events import AnsibleEvent, AnsibleResult, Collector, Failure, PlayFailed
 from orchestrator.tools.process import Register, Stopped
 from orchestrator.tools.secrets import MASKER, Masker
@@ -165,6 +165,8 @@ def _environment(folder: Path, sockets: Path, known_hosts: Path, ssh_key: Path |
         "ANSIBLE_HOME": str(folder / "home"),
         "ANSIBLE_LOCAL_TEMP": str(folder / "tmp"),
         "ANSIBLE_SSH_CONTROL_PATH_DIR": str(sockets),
+        "ANSIBLE_SSH_EXECUTABLE": str(programs.find("ssh")),
+        "ANSIBLE_SSH_TRANSFER_METHOD": "piped",  # by ssh itself: sftp may be closed on a host, and its client missing here
         "ANSIBLE_SSH_ARGS": "-F /dev/null " + " ".join(f"-o {shlex.quote(f'{name}={value}')}" for name, value in options.items()),
         "ANSIBLE_HOST_KEY_CHECKING": "True",
         "ANSIBLE_PIPELINING": "True",
