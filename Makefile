@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 # Tests are run by this many at once, since on two cores they wait more than they compute; one at a time: make test WORKERS=0
-WORKERS ?= 3
+WORKERS ?= 4
 # Hosts that boot, and servers of a cloud, take more
 LAB_WORKERS ?= 2
 STAMP := $(VENV)/.ready
