@@ -30,6 +30,8 @@ from orchestrator.texts import Words, say
 KIND = "tcp_hold"
 SEEN_SECONDS = 3.0
 """How long a connection of our own may take until HAProxy has decided about it."""
+_CHROOT = "case $(readlink /proc/{pid}/exe) in */haproxy*) readlink /proc/{pid}/root || :;; esac"
+"""Where its file system begins; nothing where this host does not tell of it (a container, an account that may not look)."""
 _SHOWN = re.compile(r"word=(\S+) waiting=(\d+) passed=(\d+)")
 
 
@@ -72,6 +74,7 @@ class TcpHold:
     def _connect(self) -> None:
         self._shell = Shell(self._channel)
         self._runtime = Runtime(self._gateway, self._shell)
+        self._chroot: str | None = None
 
     @property
     def where(self) -> Words:
@@ -88,6 +91,14 @@ class TcpHold:
 
     def _places_path(self, name: str) -> str:
         return self._word(name).path + places_file.SUFFIX
+
+    def _seen(self, name: str) -> str:
+        """The word's file as HAProxy sees it, inside its chroot."""
+        if self._chroot is None:
+            answer = self._shell.run(_CHROOT.format(pid=self._runtime.worker()))
+            self._chroot = answer.decode("utf-8", "surrogateescape").strip().rstrip("/")
+        path = self._word(name).path
+        return path.removeprefix(self._chroot) if path.startswith(f"{self._chroot}/") else path
 
     def _list_files(self) -> list[str]:
         """The names that have places."""
@@ -122,14 +133,14 @@ class TcpHold:
 
     def _show(self, name: str) -> tuple[str, int, int]:
         """The word, how many wait and how many were let go, by HAProxy itself. Raises NotFollowed where it does not know the action."""
-        answer = self._runtime.command(f"hold show {self._word(name).path}")
+        answer = self._runtime.command(f"hold show {self._seen(name)}")
         shown = _SHOWN.search(answer)
         if shown is None:
             raise NotFollowed(say("gateways.no_hold_action", where=self.where, answer=answer[:200]))
         return shown[1], int(shown[2]), int(shown[3])
 
     def _ask_places(self, name: str) -> dict[str, Place]:
-        return places_file.read_places(self._runtime.command(f"hold places {self._word(name).path}"))
+        return places_file.read_places(self._runtime.command(f"hold places {self._seen(name)}"))
 
     def serves(self) -> dict[str, Place]:
         led = {}

@@ -22,7 +22,7 @@ from orchestrator.tools.ssh import Completed
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
 PASSWORD = "p'a\\ss $(x) 汉"
-ADDRESS = f"127.{60 + os.getpid() % 40}.{os.getpid() // 40 % 250}.33"
+ADDRESS, LOOPBACK = (f"127.{60 + os.getpid() % 40}.{os.getpid() // 40 % 250}.{last}" for last in (33, 34))
 WANTED = Wanted(role="it's_engine", password=PASSWORD, listen=ADDRESS, lines=())
 
 
@@ -61,7 +61,7 @@ class Server:
         as_normal = "--auth-root-authentication-method=normal"
         subprocess.run([*unprivileged.prefix(), *installer, as_normal], cwd=folder, check=True, capture_output=True, timeout=120)
         lines = [
-            "[mariadbd]", f"datadir = {data}", "aria-log-dir-path = .", f"socket = {folder}/s", f"bind-address = {ADDRESS}", "port = 3306",
+            "[mariadbd]", f"datadir = {data}", "aria-log-dir-path = .", f"socket = {folder}/s", f"bind-address = {LOOPBACK}", "port = 3306",
             f"log-error = {folder}/log", *([f"basedir = {base}"] if base else []), f"!includedir {self.settings}/", "",
         ]  # fmt: skip
         (folder / "my.cnf").write_text("\n".join(lines), "utf-8")
@@ -99,6 +99,21 @@ def accounts(server: Server) -> list[Any]:
         return list(cursor.fetchall())
 
 
+def as_it_worked_before(server: Server) -> None:
+    """The application comes by the loopback still, and may make what it made while there was no binary log."""
+    with pymysql.connect(unix_socket=f"{server.folder}/s", user="root") as root, root.cursor() as cursor:
+        cursor.execute("CREATE DATABASE records")
+        cursor.execute("CREATE USER records_app@'%' IDENTIFIED BY 'of the application'")
+        cursor.execute("GRANT ALL ON records.* TO records_app@'%'")
+    with pymysql.connect(host=LOOPBACK, user="records_app", password="of the application", database="records") as own, own.cursor() as cursor:
+        cursor.execute("CREATE FUNCTION twice(n int) RETURNS int RETURN 2 * n")
+        cursor.execute("SELECT twice(21)")
+        assert cursor.fetchone() == (42,)
+    with pymysql.connect(unix_socket=f"{server.folder}/s", user="root") as root, root.cursor() as cursor:
+        cursor.execute("DROP DATABASE records")
+        cursor.execute("DROP USER records_app@'%'")
+
+
 def test_a_plain_server_is_prepared_and_taken_back(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(source_server, "_FOLDERS", (str(server.settings),))
     source = MariadbSource(Here(server.folder / "s"), name="records", port=3306, home=str(server.folder / "home"), run_as=[])  # type: ignore[arg-type]
@@ -106,6 +121,7 @@ def test_a_plain_server_is_prepared_and_taken_back(server: Server, monkeypatch: 
     changes = {change.what: str(change.wanted) for change in source.find_changes(WANTED)}
     assert {"account it's_engine@%", "log_bin", "binlog_format", "server_id", "gtid_domain_id", "sync_binlog"} <= set(changes)
     assert changes["binlog_format"] == "ROW"
+    assert changes["bind_address"] == f"{LOOPBACK},{ADDRESS}"
     assert not source.is_restart_owed()
 
     source.prepare(WANTED)
@@ -119,12 +135,17 @@ def test_a_plain_server_is_prepared_and_taken_back(server: Server, monkeypatch: 
     with pymysql.connect(host=ADDRESS, user=WANTED.role, password=PASSWORD.encode()) as engine, engine.cursor() as cursor:
         cursor.execute("SELECT @@log_bin, @@binlog_format, @@server_id > 1, @@gtid_domain_id > 0")
         assert cursor.fetchone() == (1, "ROW", 1, 1)
+    as_it_worked_before(server)
     assert Path(source.data_directory()) == server.folder / "data"
 
     assert source.take_back()
     assert not source.take_back()
     assert accounts(server) == before
     assert list(server.settings.iterdir()) == []
+    assert source.is_restart_owed(), "what was taken back is in force still"
+    server.stop()
+    server.start()
+    assert not source.is_restart_owed()
 
 
 def test_an_account_that_was_there_is_given_back_as_it_was(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,9 +155,9 @@ def test_an_account_that_was_there_is_given_back_as_it_was(server: Server, monke
         cursor.execute("GRANT SELECT ON mysql.* TO %s@'%%'", (WANTED.role,))
     source = MariadbSource(Here(server.folder / "s"), name="records", port=3306, home=str(server.folder / "home"), run_as=[])  # type: ignore[arg-type]
     source.prepare(WANTED)
-    pymysql.connect(host=ADDRESS, user=WANTED.role, password=PASSWORD.encode()).close()
+    pymysql.connect(host=LOOPBACK, user=WANTED.role, password=PASSWORD.encode()).close()
     assert source.take_back()
-    with pymysql.connect(host=ADDRESS, user=WANTED.role, password="another one") as back, back.cursor() as cursor:
+    with pymysql.connect(host=LOOPBACK, user=WANTED.role, password="another one") as back, back.cursor() as cursor:
         cursor.execute("SHOW GRANTS")
         granted = [row[0] for row in cursor.fetchall()]
     assert len(granted) == 2

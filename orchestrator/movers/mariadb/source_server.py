@@ -21,6 +21,8 @@ FILE = "zz-orchestrator.cnf"
 """Last in its folder, so that it wins."""
 _FOLDERS = ("/etc/mysql/mariadb.conf.d", "/etc/my.cnf.d")
 _KEPT_SECONDS = 7 * 24 * 3600
+_STARTED_BEFORE = '[ -e "$1" ] && [ -z "$(find "$2" -newer "$1" 2>/dev/null)" ]'
+"""Whether a server, by its pid file, is older than a mark. A constant; both come as its arguments."""
 
 
 class MariadbSource:
@@ -29,6 +31,7 @@ class MariadbSource:
     def __init__(self, connection: SshConnection, *, name: str, port: int, home: str, run_as: Sequence[str]) -> None:
         self._connection, self._name, self._port, self._run_as = connection, name, port, list(run_as)
         self._record = f"{home}/prepared-source/{name}-mariadb.json"
+        self._taken_back = f"{home}/prepared-source/{name}-mariadb.taken-back"
 
     # ------------------------------------------------------------ looking
 
@@ -43,10 +46,12 @@ class MariadbSource:
         ]  # fmt: skip
 
     def is_restart_owed(self) -> bool:
-        """Whether the file says something that is not in force."""
+        """Whether the file says something that is not in force, or was taken away and still is."""
         written = dict(re.findall(r"(?m)^([a-z_]+) = (.*)$", self._read_file()))
         known = self._variables()
-        return any(not _is_in_force(known.get(name, ""), value) for name, value in written.items())
+        if any(not _is_in_force(known.get(name, ""), value) for name, value in written.items()):
+            return True
+        return self._connection.run(["sh", "-c", _STARTED_BEFORE, "started", self._taken_back, known["pid_file"]], timeout=20).code == 0
 
     def data_directory(self) -> str:
         return self._variables()["datadir"].rstrip("/")
@@ -70,6 +75,8 @@ class MariadbSource:
         found = {}
         if known["log_bin"] != "ON":
             found["log_bin"] = "binlog"
+            if known["log_bin_trust_function_creators"] != "ON":  # without the log the application makes functions and triggers freely
+                found["log_bin_trust_function_creators"] = "1"
         for name, value in (("binlog_format", "ROW"), ("binlog_row_image", "FULL"), ("sync_binlog", "1"), ("innodb_flush_log_at_trx_commit", "1")):
             if known[name] != value:
                 found[name] = value
@@ -79,8 +86,9 @@ class MariadbSource:
             found["gtid_domain_id"] = str(own_number(self._name, self._port))
         if 0 < int(float(known["binlog_expire_logs_seconds"] or 0)) < 86_400:
             found["binlog_expire_logs_seconds"] = str(_KEPT_SECONDS)
-        if known.get("bind_address", "") not in ("", "*", "0.0.0.0", "::", wanted.listen):  # noqa: S104 - what the server says
-            found["bind_address"] = wanted.listen
+        listening = [word.strip() for word in known.get("bind_address", "").split(",") if word.strip()]
+        if listening and not {"*", "0.0.0.0", "::", wanted.listen} & set(listening):  # noqa: S104 - what the server says, not what we bind
+            found["bind_address"] = ",".join([*listening, wanted.listen])  # whoever came by its own loopback still does
         if known["skip_networking"] == "ON":
             found["skip_networking"] = "0"
         return found
@@ -112,6 +120,8 @@ class MariadbSource:
         self._ask(f"DROP USER IF EXISTS {account}")
         for statement in statements:
             self._ask(str(statement))
+        if self._read_file():
+            self._connection.run(["touch", "--", self._taken_back], check=True)
         self._connection.run(["rm", "-f", "--", self._path(), self._record], check=True)
         return True
 
@@ -176,7 +186,7 @@ def _shown(value: str) -> str:
 
 
 def _is_in_force(now: str, wanted: str) -> bool:
-    return now == wanted or (wanted == "binlog" and now == "ON") or (wanted == "0" and now == "OFF")
+    return now == wanted or (wanted in ("binlog", "1") and now == "ON") or (wanted == "0" and now == "OFF")
 
 
 def _literal(value: str) -> str:

@@ -28,7 +28,7 @@ global
     lua-load {folder}/hold.lua
     stats socket {folder}/admin.sock mode 600 level admin
     stats timeout 1h
-defaults
+{chroot}defaults
     mode tcp
     timeout connect 2s
     timeout client 1h
@@ -58,8 +58,9 @@ class TcpWorld:
     name = "tcp_hold"
     stages = True
 
-    def __init__(self, folder: Path, address: str) -> None:
-        self.folder, self.address = folder, address
+    def __init__(self, folder: Path, address: str, *, chroot: bool = False) -> None:
+        """``chroot``: HAProxy sees nothing but the folder, as /."""
+        self.folder, self.address, self.chroot = folder, address, chroot
         self.words = folder / "words"
         self.words.mkdir()
         (folder / "hold.lua").write_text(LUA, "utf-8")
@@ -77,11 +78,13 @@ class TcpWorld:
         return self.words / name.replace(" ", "%20")
 
     def start(self, words: Path | None = None) -> None:
+        seen = Path("/words") if self.chroot else words or self.words
         sections = [
-            SECTIONS.format(name=name.replace(" ", "-"), address=self.address, port=port, word=(words or self.words) / self.word(name).name)
+            SECTIONS.format(name=name.replace(" ", "-"), address=self.address, port=port, word=seen / self.word(name).name)
             for name, port in PORTS.items()
         ]
-        self.config.write_text(_HEAD.format(folder=self.folder) + "".join(sections), "utf-8")
+        head = _HEAD.format(folder=self.folder, chroot=f"    chroot {self.folder}\n" if self.chroot else "")
+        self.config.write_text(head + "".join(sections), "utf-8")
         argv = [str(programs.find("haproxy")), "-W", "-db", "-f", str(self.config)]
         self.process = subprocess.Popen(argv, stderr=subprocess.DEVNULL, start_new_session=True)
         until = time.monotonic() + 20

@@ -8,6 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,14 +19,20 @@ from tests.contracts.holder.tcp import TcpWorld
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
 
 
-@pytest.fixture(scope="module")
-def world() -> Iterator[TcpWorld]:
+@contextmanager
+def made(last: int, *, chroot: bool = False) -> Iterator[TcpWorld]:
     with tempfile.TemporaryDirectory(prefix="holder-") as folder:
-        own = TcpWorld(Path(folder), f"127.{100 + os.getpid() % 40}.{os.getpid() // 40 % 250}.7")
+        own = TcpWorld(Path(folder), f"127.{100 + os.getpid() % 40}.{os.getpid() // 40 % 250}.{last}", chroot=chroot)
         try:
             yield own
         finally:
             own.close()
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[TcpWorld]:
+    with made(7) as own:
+        yield own
 
 
 class Clients:
@@ -151,3 +158,21 @@ def test_without_the_word_nobody_is_led_anywhere(world: TcpWorld) -> None:
     finally:
         word.with_suffix(".away").rename(word)
     assert world.answered_by() == "source"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may change a root")
+def test_it_holds_and_leads_where_haproxy_sees_its_chroot_only_as_distributions_leave_it() -> None:
+    with made(8, chroot=True) as world:
+        holder = world.holder("target")
+        assert holder.find_problems() == []
+        holder.stage()
+        holder.pause()
+        clients = Clients(world, 10)
+        time.sleep(0.3)
+        assert not clients.answers
+        holder.prove()
+        holder.switch_and_resume()
+        assert clients.end() == {"target": 10}
+        holder.disconnect()
+        _lead_home(world)
+        assert world.file().read_text("utf-8").count("new") == 0
