@@ -16,11 +16,12 @@ HOME = Path(os.environ.get("LAB_HOME", "/var/tmp/orchestrator-lab"))
 SUITE = "bookworm"
 PACKAGES = (
     *("systemd-sysv", "dbus", "libpam-systemd", "openssh-server", "sudo", "cron", "procps", "iproute2", "nftables", "curl"),
-    *("python3", "python3-psycopg2", "rsync", "acl", "attr", "postgresql", "nginx-light", "haproxy", "pgbouncer"),
+    *("python3", "python3-psycopg2", "python3-pymysql", "rsync", "acl", "attr", "postgresql", "mariadb-server", "nginx-light", "haproxy"),
+    "pgbouncer",
 )
 """Hosts have no way out of the lab: what any of them may need is in here."""
 CUSTOMISE = (
-    'chroot "$1" systemctl --quiet disable postgresql nginx haproxy pgbouncer console-getty',
+    'chroot "$1" systemctl --quiet disable postgresql mariadb nginx haproxy pgbouncer console-getty',
     'sed -i "s/^port = .*/port = 5432/" "$1"/etc/postgresql/*/main/postgresql.conf',  # another one if this machine has 5432 in use
     'rm -f "$1"/etc/ssh/ssh_host_* "$1"/etc/machine-id "$1"/var/lib/dbus/machine-id',
     'useradd --root "$1" --uid 2001 --create-home --shell /bin/bash ops',

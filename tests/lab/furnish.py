@@ -101,13 +101,19 @@ def verifier(host: LabHost, role: str) -> str:
 
 def gateway(host: LabHost, *, passwords: Passwords, lines: list[str], users: dict[str, str]) -> None:
     """PgBouncer and HAProxy as packaged: their own accounts, files and units."""
+    pgbouncer(host, passwords=passwords, lines=lines, users=users)
+    host.write("/etc/haproxy/haproxy.cfg", HAPROXY.format(address=host.address))
+    host.run("systemctl", "enable", "--quiet", "--now", "haproxy")
+
+
+def pgbouncer(host: LabHost, *, passwords: Passwords, lines: list[str], users: dict[str, str]) -> None:
+    """Alone."""
     known = {"pgbouncer_admin": passwords["pgbouncer_admin"], **users}
     host.write("/etc/pgbouncer/pgbouncer.ini", PGBOUNCER.format(address=host.address), mode=0o640, owner="postgres:postgres")
     host.write("/etc/pgbouncer/databases.ini", "".join(f"{line}\n" for line in lines), mode=0o640, owner="postgres:postgres")
     text = "".join(f'"{name}" "{value}"\n' for name, value in known.items())
     host.write("/etc/pgbouncer/userlist.txt", text, mode=0o640, owner="postgres:postgres")
-    host.write("/etc/haproxy/haproxy.cfg", HAPROXY.format(address=host.address))
-    host.run("systemctl", "enable", "--quiet", "--now", "pgbouncer", "haproxy")
+    host.run("systemctl", "enable", "--quiet", "--now", "pgbouncer")
 
 
 def edge(host: LabHost, entries: list[dict[str, object]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import yaml
@@ -93,6 +94,10 @@ def host(lab: Lab, name: str, **more: Any) -> dict[str, Any]:
     }
 
 
+def _nothing(_site: dict[str, Any]) -> None:
+    """A site as it is."""
+
+
 def secret(name: str) -> str:
     return f"file:/home/{ENGINEER}/city/secrets/{name}"
 
@@ -122,19 +127,31 @@ def sites(lab: Lab, entries: dict[str, int]) -> dict[str, Any]:
     return {"sites": [*room, cloud], "entry": entry}
 
 
-def write(lab: Lab, systems: list[dict[str, Any]], passwords: Passwords, *, entries: dict[str, int]) -> None:
-    """The inventory, the settings and the secrets into the engineer's folder on the controller."""
+def write(
+    lab: Lab,
+    systems: list[dict[str, Any]],
+    passwords: Passwords,
+    *,
+    entries: dict[str, int],
+    tell: Callable[[dict[str, Any]], None] = _nothing,
+) -> None:
+    """The inventory, the settings and the secrets into the engineer's folder on the controller. ``tell``: puts into a site what its
+    gateway has beside."""
+    where = sites(lab, entries)
+    for site in where["sites"]:
+        tell(site)
     controller, city = lab["controller"], f"/home/{ENGINEER}/city"
     owner = f"{ENGINEER}:users"
     documents = {
         "departments.yaml": {"departments": [DEPARTMENT], "rooms": [{"id": "old-room", "name": "旧机房", "owner": "permits-office", "self_built": True}]},
         "systems.yaml": {"systems": systems},
-        "sites.yaml": sites(lab, entries),
+        "sites.yaml": where,
     }  # fmt: skip
     for name, document in documents.items():
         text = yaml.dump(document, allow_unicode=True, sort_keys=False)
         controller.write(f"{city}/inventory/{name}", text, mode=0o640, owner=owner)
     controller.write(f"{city}/inventory/program.yaml", PROGRAM, mode=0o640, owner=owner)
+    controller.run("install", "-d", f"{city}/secrets")
     for name, value in passwords.values.items():
         controller.write(f"{city}/secrets/{name}", value, mode=0o600, owner=owner)
     settings = {

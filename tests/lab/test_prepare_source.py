@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.lab import furnish, inventory
+from tests.lab import furnish, inventory, lending
 from tests.lab.hosts import LabHost
 from tests.lab.lab import Lab
 
@@ -46,3 +46,30 @@ def test_shown_done_restarted_and_taken_back(lab: Lab) -> None:
     undone = lab.orchestrator("prepare-source", "permits", "--undo", "--restart")
     assert undone.returncode == 0, undone.stdout + undone.stderr
     assert db.script(f"find {CONFIGURATION} -type f -exec sha256sum {{}} + -exec stat -c '%a %U %n' {{}} + | sort") == before
+
+
+def test_mariadb_too_and_whoever_came_by_its_loopback_still_does(lab: Lab) -> None:
+    passwords, db = furnish.Passwords(), lab["db"]
+    db.run("systemctl", "enable", "--quiet", "--now", "mariadb", limit=180)
+    assert passwords["orchestrator"]
+    assert passwords[lending.ROLE]
+    desk = lending.describe_desk(lab, app="db")
+    system = {**desk, "hosts": desk["hosts"][1:], "services": [], "file_trees": [], "kind": "database"}
+    inventory.write(lab, [system], passwords, entries={}, tell=lending.tell_site)
+    looked = "find /etc/mysql -type f -exec sha256sum {} + | sort; mariadb -BNe 'SELECT user, host, priv FROM mysql.global_priv; SELECT @@bind_address'"
+    before = db.script(looked)
+
+    shown = lab.orchestrator("prepare-source", "desk")
+    assert shown.returncode == 6, shown.stdout + shown.stderr
+    assert f"127.0.0.1,{db.address}" in shown.stdout
+    assert db.script(looked) == before
+    assert passwords["orchestrator"] not in shown.stdout
+    done = lab.orchestrator("prepare-source", "desk", "--do", "--restart")
+    assert done.returncode == 0, done.stdout + done.stderr
+    asked = ["mariadb", "--user=orchestrator", f"--password={passwords['orchestrator']}", "-BNe", "SELECT @@log_bin, @@binlog_format"]
+    assert lab["controller"].run(*asked, f"--host={db.address}").split() == ["1", "ROW"]
+    assert db.run(*asked, "--host=127.0.0.1").split() == ["1", "ROW"]
+
+    undone = lab.orchestrator("prepare-source", "desk", "--undo", "--restart")
+    assert undone.returncode == 0, undone.stdout + undone.stderr
+    assert db.script(looked) == before

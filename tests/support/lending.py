@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -28,6 +28,8 @@ class Client(threading.Thread):
     """Acknowledged."""
     failed: list[str] = field(default_factory=list)
     longest: float = 0.0
+    pause: float = 0.005
+    """Seconds between two writes."""
     ended: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
@@ -37,7 +39,7 @@ class Client(threading.Thread):
 
     def run(self) -> None:
         connection, since = None, time.monotonic()
-        while not self.ended.wait(0.005):
+        while not self.ended.wait(self.pause):
             number = next(_NUMBERS)
             try:
                 if connection is None:
@@ -67,7 +69,7 @@ def at_work(source: Source, address: str, port: int, number: int) -> Iterator[li
             client.join(30)
 
 
-def lost(clients: list[Client], source: Source, host: str = "") -> set[int]:
+def lost(clients: Sequence[Client], source: Source, host: str = "") -> set[int]:
     """What was acknowledged and is not there. ``host``: another server than the source's own."""
     acknowledged = {number for client in clients for number in list(client.written)}
     with mariadb.connect(source, host=host or source.address) as admin, admin.cursor() as cursor:

@@ -1,0 +1,75 @@
+"""A web site without a database on hosts that boot, read and written all the time: there, back, there again, accepted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from tests.lab import inventory, website
+from tests.lab.journey import WAITING, Journey, photograph
+from tests.lab.lab import Lab
+
+pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(1800)]
+HOSTS = "app@room gw-room@room app-new@cloud gw-cloud@cloud edge@street"
+
+
+@dataclass
+class Trip:
+    """What was seen on the way: forward to the final gate, back, and forward again until it was accepted."""
+
+    journey: Journey
+    visitors: website.Visitors
+    before: str = ""
+    after: str = ""
+    code_back: int = 0
+    code_again: int = 0
+    instances: list[str] = field(default_factory=list)
+    """Who served the front page there, back, there again."""
+    lost: list[list[str]] = field(default_factory=list)
+
+
+def served_by(lab: Lab) -> str:
+    url = f"http://{lab['edge'].address}:8080/index.html"
+    said = lab["controller"].run("curl", "-sSi", "-m", "10", "-H", f"Host: {website.NAME}", url)
+    return next(line.partition(": ")[2].strip() for line in said.splitlines() if line.lower().startswith("x-instance"))
+
+
+def photograph_room(lab: Lab) -> str:
+    return photograph(lab["app"], website.TREES, website.UNITS) + lab["edge"].run("cat", "/etc/haproxy/haproxy.cfg")
+
+
+@pytest.fixture(scope="module")
+def trip(lab: Lab) -> Iterator[Trip]:
+    passwords = website.furnish_site(lab)
+    inventory.write(lab, [website.describe_site(lab)], passwords, entries={"site": 8080}, tell=website.tell_site)
+    trip = Trip(Journey(lab, "site"), website.Visitors(lab))
+    journey = trip.journey
+    trip.before = photograph_room(lab)
+    with trip.visitors:
+        assert journey.migrate(stop_at="final acceptance") == WAITING, journey.said[-6000:]
+        trip.instances.append(served_by(lab))
+        trip.code_back = journey.roll_back()
+        trip.instances.append(served_by(lab))
+        trip.after = photograph_room(lab)
+        assert journey.migrate(stop_at="final acceptance") == WAITING, journey.said[-6000:]
+        trip.instances.append(served_by(lab))
+    trip.lost.append(trip.visitors.find_lost("app-new"))
+    trip.code_again = journey.resume()
+    yield trip
+
+
+def test_it_went_there_came_back_and_was_accepted(trip: Trip) -> None:
+    assert trip.instances == ["app-new", "app", "app-new"]
+    assert (trip.code_back, trip.code_again) == (0, 0), trip.journey.said[-6000:]
+
+
+def test_the_old_host_and_the_entry_are_as_they_were(trip: Trip) -> None:
+    assert trip.after.splitlines() == trip.before.splitlines()
+
+
+def test_every_upload_is_there_once_under_its_own_name_and_no_request_failed(trip: Trip) -> None:
+    assert len(trip.visitors.kept) > 20
+    assert trip.lost == [[]]
+    assert trip.visitors.failed == []
