@@ -31,8 +31,9 @@ class Here:
 
     name = "here"
 
-    def __init__(self, socket: Path) -> None:
-        self.environment = {**os.environ, "MYSQL_UNIX_PORT": str(socket), "PATH": f"{programs.find('mariadb').parent}:{os.environ['PATH']}"}
+    def __init__(self, socket: Path, home: Path = Path("/nowhere")) -> None:
+        """``home``: of the server's administrator."""
+        self.environment = {**os.environ, "HOME": str(home), "MYSQL_UNIX_PORT": str(socket), "PATH": f"{programs.find('mariadb').parent}:{os.environ['PATH']}"}
 
     def run(self, argv: Sequence[str], timeout: float = 60, input: bytes | None = None, *, check: bool = False, **_: Any) -> Completed:
         done = subprocess.run(list(argv), input=input, capture_output=True, timeout=timeout, env=self.environment, check=False)
@@ -162,3 +163,20 @@ def test_an_account_that_was_there_is_given_back_as_it_was(server: Server, monke
         granted = [row[0] for row in cursor.fetchall()]
     assert len(granted) == 2
     assert any("GRANT SELECT ON `mysql`.*" in grant for grant in granted)
+
+
+@pytest.mark.parametrize("socket_is_told", [True, False])
+def test_an_administrator_with_a_password_is_let_in_by_his_own_file(server: Server, *, socket_is_told: bool) -> None:
+    with pymysql.connect(unix_socket=f"{server.folder}/s", user="root") as root, root.cursor() as cursor:
+        cursor.execute("ALTER USER root@localhost IDENTIFIED BY 'of the office'")
+    home = server.folder / "root"
+    home.mkdir()
+    here = Here(server.folder / ("s" if socket_is_told else "elsewhere"), home)
+    source = MariadbSource(here, name="records", port=3306, home=str(server.folder / "home"), run_as=[])  # type: ignore[arg-type]
+    with pytest.raises(ToolError) as refused:
+        source.data_directory()
+    assert ".my.cnf" in refused.value.remedy
+    assert "debian.cnf" not in str(refused.value), "the first refusal is told"
+    where = "" if socket_is_told else f"socket = {server.folder}/s\n"
+    (home / ".my.cnf").write_text(f"[client]\npassword = 'of the office'\nhost = 10.255.255.1\n{where}[mysql]\nvertical\n", "utf-8")
+    assert Path(source.data_directory()) == server.folder / "data"

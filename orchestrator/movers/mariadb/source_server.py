@@ -20,6 +20,13 @@ from orchestrator.tools.ssh import SshConnection
 FILE = "zz-orchestrator.cnf"
 """Last in its folder, so that it wins."""
 _FOLDERS = ("/etc/mysql/mariadb.conf.d", "/etc/my.cnf.d")
+_WAYS_IN = (["--no-defaults"], [], ["--defaults-file=/etc/mysql/debian.cnf"])
+"""How the server's own administrator gets in: as who he is, by a password in files of his (/root/.my.cnf), as a distribution's account.
+A file may also say where the socket is."""
+_FORM = ("--batch", "--raw", "--skip-column-names", "--skip-table", "--skip-vertical", "--skip-html", "--skip-xml")
+"""Of its answers, whatever such a file says."""
+_NO_ENTRY = re.compile(r"ERROR (1045|1698|2002)\b|Could not open required defaults file")
+"""Refused, or no such socket: nothing was asked."""
 _KEPT_SECONDS = 7 * 24 * 3600
 _STARTED_BEFORE = '[ -e "$1" ] && [ -z "$(find "$2" -newer "$1" 2>/dev/null)" ]'
 """Whether a server, by its pid file, is older than a mark. A constant; both come as its arguments."""
@@ -30,6 +37,7 @@ class MariadbSource:
 
     def __init__(self, connection: SshConnection, *, name: str, port: int, home: str, run_as: Sequence[str]) -> None:
         self._connection, self._name, self._port, self._run_as = connection, name, port, list(run_as)
+        self._way_in: list[str] | None = None
         self._record = f"{home}/prepared-source/{name}-mariadb.json"
         self._taken_back = f"{home}/prepared-source/{name}-mariadb.taken-back"
 
@@ -160,15 +168,19 @@ class MariadbSource:
 
     def _ask(self, statement: str) -> str:
         """Rows as lines, columns parted by tabs; nothing of it goes through the binary log."""
-        argv = [*self._run_as, "mariadb", "--no-defaults", "--batch", "--raw", "--skip-column-names", f"--port={self._port}", "--protocol=socket"]
         script = f"SET SESSION sql_log_bin = 0, sql_mode = 'NO_BACKSLASH_ESCAPES';\n{statement};\n"
-        done = self._connection.run(["sh", "-c", 'cd / && exec "$@"', "mariadb", *argv], 60, script.encode())
-        if done.code != 0:
-            raise ToolError(
-                say("mariadb.server_says", port=self._port, said=done.stderr.strip()[-500:]), where=self._connection.name,
-                remedy=say("mariadb.see_socket"),
-            )  # fmt: skip
-        return done.stdout.strip("\n")
+        refused = ""
+        for way in [self._way_in] if self._way_in is not None else _WAYS_IN:
+            argv = [*self._run_as, "mariadb", *way, *_FORM, "--host=localhost", f"--port={self._port}", "--protocol=socket"]
+            done = self._connection.run(["sh", "-c", 'cd / && exec "$@"', "mariadb", *argv], 60, script.encode())
+            if done.code == 0:
+                self._way_in = way
+                return done.stdout.strip("\n")
+            refused = refused or done.stderr.strip()[-500:]
+            if not _NO_ENTRY.search(done.stderr):
+                refused = done.stderr.strip()[-500:]
+                break
+        raise ToolError(say("mariadb.server_says", port=self._port, said=refused), where=self._connection.name, remedy=say("mariadb.see_socket"))
 
 
 def hash_of(password: str) -> str:
