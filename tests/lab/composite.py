@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.lab import furnish, inventory, lending
 from tests.lab.furnish import Passwords
-from tests.lab.journey import Citizens, moved_rows, photograph
+from tests.lab.journey import Citizens, moved_rows, photograph, rows
 from tests.lab.lab import Lab
 
 REGISTER, ROLE = "register", "register_app"
@@ -82,11 +82,12 @@ def photograph_room(lab: Lab) -> list[str]:
     return said.splitlines() + lending.photograph_server(lab["db"])
 
 
-def find_lost(lab: Lab, citizens: Citizens) -> dict[str, list[int]]:
-    """Acknowledged loans that are not in one of the three places on the cloud."""
+def find_lost(lab: Lab, citizens: Citizens, side: str = "-new") -> dict[str, list[int]]:
+    """Acknowledged loans that are not in one of the three places on the cloud. ``side``: empty for the old room's hosts."""
+    register = "SELECT n FROM register"
     places = {
-        "loans": lending.rows(lab, "db-new", "SELECT n FROM desk_loan"),
-        "register": moved_rows(lab, "db-new", REGISTER, "SELECT n FROM register"),
-        "slips": lab["app-new"].script(f"cd {SLIPS}; ls").replace("slip-", "").split(),
+        "loans": lending.rows(lab, f"db{side}", "SELECT n FROM desk_loan"),
+        "register": moved_rows(lab, "db-new", REGISTER, register) if side else rows(lab["db"], REGISTER, register),
+        "slips": lab[f"app{side}"].script(f"cd {SLIPS}; ls").replace("slip-", "").split(),
     }
     return {place: [n for n in citizens.acknowledged if str(n) not in set(there)] for place, there in places.items()}

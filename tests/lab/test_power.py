@@ -40,9 +40,9 @@ def cut_and_boot(lab: Lab, name: str) -> None:
     lab[name].run("systemctl", "is-system-running", "--wait", check=False)
 
 
-def is_answered(lab: Lab) -> bool:
+def is_answered(lab: Lab, path: str = "/permits") -> bool:
     """Whether a citizen is answered within two minutes."""
-    url = f"http://{lab['edge'].address}:8080/permits"
+    url = f"http://{lab['edge'].address}:8080{path}"
     asked = f"for n in $(seq 1 600); do curl -fsS -m 5 {url} >/dev/null 2>&1 && echo yes && break; sleep 0.2; done"
     return lab["controller"].script(asked, limit=300).strip() == "yes"
 
