@@ -86,22 +86,25 @@ class Citizens:
     pause = 0.1
     """Seconds between two requests."""
 
-    def __init__(self, lab: Lab, path: str = ":8080/permits") -> None:
+    def __init__(self, lab: Lab, path: str = ":8080/permits", *, number: int = 1) -> None:
+        """``number``: of those who ask at once."""
         self.lab, self.url = lab, f"http://{lab['edge'].address}{path}"
         self.acknowledged: list[int] = []
         self.failed: list[str] = []
         self.answers: list[tuple[float, float]] = []
         """When each acknowledged request was begun (``time.monotonic``), and the seconds until its answer."""
         self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._ask_on, daemon=True)
+        self._threads = [threading.Thread(target=self._ask_on, daemon=True) for _ in range(number)]
 
     def __enter__(self) -> Citizens:
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._ending.set()
-        self._thread.join(60)
+        for thread in self._threads:
+            thread.join(60)
 
     def ask(self) -> int:
         """One request; the number that it was acknowledged with. Raises LabError for any other answer."""

@@ -35,7 +35,7 @@ class Trip:
 def trip(lab: Lab) -> Iterator[Trip]:
     passwords = composite.furnish_city(lab)
     inventory.write(lab, [composite.describe_city(lab)], passwords, entries={"desk": 8080}, tell=composite.tell_site)
-    trip = Trip(Journey(lab, "desk"), Citizens(lab, ":8080/loans"))
+    trip = Trip(Journey(lab, "desk"), Citizens(lab, ":8080/loans", number=4))
     journey = trip.journey
     assert journey.command("prepare-source", "desk", "--do", "--restart").returncode == 0, journey.said
     trip.before = composite.photograph_room(lab)
