@@ -20,7 +20,7 @@ from orchestrator.tools.ssh import SshConnection
 FILE = "zz-orchestrator.cnf"
 """Last in its folder, so that it wins."""
 _FOLDERS = ("/etc/mysql/mariadb.conf.d", "/etc/my.cnf.d")
-_WAYS_IN = (["--no-defaults"], [], ["--defaults-file=/etc/mysql/debian.cnf"])
+_WAYS_IN: tuple[list[str], ...] = (["--no-defaults"], [], ["--defaults-file=/etc/mysql/debian.cnf"])
 """How the server's own administrator gets in: as who he is, by a password in files of his (/root/.my.cnf), as a distribution's account.
 A file may also say where the socket is."""
 _FORM = ("--batch", "--raw", "--skip-column-names", "--skip-table", "--skip-vertical", "--skip-html", "--skip-xml")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from orchestrator.inventory.build.several_names import about_several_names
@@ -34,7 +36,8 @@ def test_one_name_with_a_sign_in_it_is_left_alone(name: str) -> None:
     assert list(about_several_names(Raw("a.csv", "", "A2", values={"name": name}))) == []
 
 
-def test_it_is_told_of_no_classified_row() -> None:
+def test_it_is_told_of_no_classified_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     rows = "1,市水务局,市直,政府,甲系统、乙系统,应用系统,是,已建\n2,市水务局,市直,政府,丙系统、丁系统,应用系统,否,已建\n"
     reading = read(form("a.csv", f"{FULL}\n{rows}"))
     assert [finding.cell for finding in reading.findings if finding.code == "several-systems"] == ["E3"]
