@@ -92,7 +92,7 @@ class Reconciler:
 
     def _show_suspended(self, stand: Stand) -> None:
         """What a worker had: suspended, and woken as soon as the journal has something for it (a dead engine is something)."""
-        from prefect.states import Pending, Suspended
+        from prefect.states import Pending, Running, Suspended
 
         try:
             zone = zone_of(self.session.settings, self.session.system(stand.system))
@@ -103,6 +103,7 @@ class Reconciler:
         made = create_run(self.client, zone, stand.system, (), tags=tags, name=stand.migration, state=Pending())
         known = stand if stand.waits else Stand(stand.system, key="lost")
         message = "; ".join(stand.waits) or "it goes on where the journal has it"
+        set_state(self.client, made, Running())  # as it did: one that never ran is tried again by Prefect itself when it fails
         set_state(self.client, made, Suspended(pause_key=pause_key(known), message=f"waits: {message}"[:500]))
 
     # ------------------------------------------------------------ waves and phases

@@ -66,7 +66,8 @@ def decide(runs: Sequence[Run], stands: Iterable[Stand], ask: Ask) -> list[Act]:
     for run in of_systems:
         if run.over and run.state != "CRASHED":
             continue  # the journal is not asked about what is long over
-        acts += decide_one(run, newest_of(of_systems, run), ask(run.system, run.migration, run.together))
+        is_last = next(other for other in of_systems if other.migration == run.migration and other.turns_back == run.turns_back) is run
+        acts += decide_one(run, newest_of(of_systems, run), ask(run.system, run.migration, run.together), is_last=is_last)
     waiting = {run.system for run in of_systems if not run.migration and not run.over}
     for stand in stands:
         if not (stand.system in waiting and not stand.over):
@@ -91,14 +92,16 @@ def newest_of(runs: Sequence[Run], run: Run) -> Run:
     return run
 
 
-def decide_one(run: Run, newest: Run, stand: Stand) -> list[Act]:
-    """What to do about one run, by where its migration stands."""
+def decide_one(run: Run, newest: Run, stand: Stand, *, is_last: bool = False) -> list[Act]:
+    """What to do about one run, by where its migration stands. ``is_last``: no run of its migration was made after it: what it says
+    of a migration that is over is what people read, also where its engine died in its last moment."""
     known = bool(run.migration)
     act: Act | None = None
     if run.state in ("RUNNING", "CANCELLING"):
         act = decide_running(run, stand) if known else decide_not_begun(run, stand)
     elif known and stand.over:
-        act = None if run.over or stand.alive else Act(Do.CLOSE, run.system, run.id)
+        says_it = run.over and not (run.state == "CRASHED" and is_last)
+        act = None if says_it or stand.alive else Act(Do.CLOSE, run.system, run.id)
     elif newest.id != run.id:
         act = None if run.over else Act(Do.TAKE_OVER, run.system, run.id, newest.id)
     elif run.state == "PENDING" and run.deployed:

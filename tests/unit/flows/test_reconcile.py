@@ -45,7 +45,7 @@ CASES = {
     "it crashed too often": (run(state="CRASHED", starts=RESTARTS), stand(), None),
     "it crashed, and a command took it up": (run(state="CRASHED"), stand(alive=True), None),
     "a command's run crashed: a person resumes it": (run(state="CRASHED", deployed=False), stand(), None),
-    "it crashed and its migration has ended since": (run(state="CRASHED"), stand(**ENDED), None),
+    "it crashed and its migration has ended": (run(state="CRASHED"), stand(**ENDED), Do.CLOSE),
     "it waits and nothing is new": (run(state="PAUSED", key="old"), stand(key="old"), None),
     "it waits and somebody decided": (run(state="PAUSED", key="old"), stand(), Do.WAKE),
     "somebody suspended it in Prefect's pages": (run(state="PAUSED", key=None), stand(), None),
@@ -71,6 +71,11 @@ def test_an_older_run_is_taken_over_by_the_newest_and_only_that_one_is_woken():
     assert decide([newer, older], [], lambda *_: stand()) == [
         Act(Do.WAKE, PORTAL, newer.id), Act(Do.TAKE_OVER, PORTAL, older.id, newer.id),
     ]  # fmt: skip
+
+
+def test_a_crash_that_another_run_led_to_its_end_stays_one():
+    ended, crashed = run(2, state="COMPLETED"), run(1, state="CRASHED")
+    assert decide([ended, crashed], [], lambda *_: stand(**ENDED)) == []
 
 
 def test_a_run_of_the_command_line_takes_no_workers_run_over():
