@@ -158,7 +158,7 @@ _TOUCHES_NO_SECRETS = re.compile(
 """A whole sentence that says no, made of these parts and nothing else: 不涉及国家秘密."""
 _MARKED = re.compile(r"(?:秘密|机密|绝密)级?[★☆*]?(?:保密期限)?[::]?(?:\d{1,3}(?:年|个月)|长期)?")
 """As documents are marked: 机密★10年."""
-_TOUCHES_SECRETS = re.compile(rf"(?:是|有)?[,、]?(?:本系统|系统|该系统)?(?:属于|为)?(?:涉及)?{_SECRETS}(?:级|及以上)*{_HELD}")
+_TOUCHES_SECRETS = re.compile(rf"(?:是|有)?[,、]?(?:本系统|系统|该系统)?(?:属于|为)?(?:涉及)?(?:[,、:：]?{_SECRETS}(?:级|及以上)*)+{_HELD}")
 
 
 def classified(raw: Any) -> bool | None:

@@ -58,7 +58,7 @@ class Question:
         """The same question, its texts put through ``reword``; what it is about stays."""
         return replace(
             self, asks=reworded(self.asks, reword), evidence=reworded(self.evidence, reword), proposed=reword(self.proposed),
-            rows=tuple(map(reword, self.rows)),
+            rows=tuple(map(reword, self.rows)), choices=tuple(choice for choice in self.choices if reword(choice) == choice),
         )  # fmt: skip
 
     def as_json(self) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ from orchestrator.inventory.build.unlisted import take_unlisted
 from orchestrator.inventory.hours import hours_unread
 from orchestrator.inventory.names import key
 from orchestrator.inventory.proposals import NO_SYSTEM
-from orchestrator.inventory.questions import Asked
+from orchestrator.inventory.questions import Asked, Question
 from orchestrator.inventory.reading import Interpretation, Places, Raw, Reading, Uncounted, Withheld
 from orchestrator.models import Department, Excluded, ExcludedRow, Inventory, OrganisationType, Room, Status, System
 from orchestrator.texts import say
@@ -298,8 +298,16 @@ class Builder:
             rows=rows,
             unanswered=sum(not row.answered for row in withheld),
             unknown_columns=tuple(dict.fromkeys(self.unknown_columns)),
-            questions=tuple(question.reworded(strike) if strike else question for question in self.asked.questions()),
+            questions=tuple(self._questions(strike)),
         )
+
+    def _questions(self, strike: Striker | None) -> Iterator[Question]:
+        """Without those whose own words would tell what a classified row is called: an answer sheet goes out of the house."""
+        for question in self.asked.questions():
+            if strike is None:
+                yield question
+            elif strike(question.about) == question.about:
+                yield question.reworded(strike)
 
     def _secret_names(self, gaps: Gaps) -> set[tuple[str, str]]:
         """Department and key of the name of each row that is classified or not answered."""

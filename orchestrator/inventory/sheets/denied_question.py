@@ -17,10 +17,12 @@ from orchestrator.inventory.forms import forms, header_key, match
 from orchestrator.inventory.sheets.grids import Grid, Row
 
 _DENIED = re.compile(
-    r"(?:是否|是不是|确认|承诺)?(?:为|是|属|于)*(?:非|不|未|无)(?:属于|属|涉及|涉|是|含|为)*(?:国家)?(?:涉密|秘密|密)(?:的|类|级|信息|业务|应用|系统|项目|内容)*(?:是否|否)?"
+    r"(?:是否|确认|承诺)?(?:为|是|属|于)*(?:非|不|未|无)(?:属于|属|涉及|涉|是|含|为)*(?:国家)?(?:涉密|秘密|密)(?:的|类|级|信息|业务|应用|系统|项目|内容)*(?:是否|否)?"
     r"|(?:is)?(?:un|non|not)-?(?:classified|confidential|secret)(?:system)?"
 )
 _SIGNS = re.compile(r"[\s?？_-]+")
+_WHETHER = re.compile(r"(\w{1,2}?)[不没未]\1")
+"""是不是, 涉不涉密, 有没有: whether, and no denial."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,8 @@ class DeniedQuestion:
 
 def asks_the_other_way(header: str) -> bool:
     """Whether yes under this header says that something is not classified."""
-    return bool(_DENIED.fullmatch(_SIGNS.sub("", header_key(header)).casefold()))
+    words = _WHETHER.sub(r"是否\1", _SIGNS.sub("", header_key(header)).casefold())
+    return bool(_DENIED.fullmatch(words))
 
 
 def find_denied_questions(rows: Sequence[Row]) -> list[DeniedQuestion]:

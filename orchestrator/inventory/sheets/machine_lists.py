@@ -117,8 +117,9 @@ class _Reader:
                 values[column.field] = self._value(column, cell, number, index)
         if values.get("vcpus") and values.get("cores_each"):
             values["vcpus"] *= values["cores_each"]
-        if secret is False and any(isinstance(cell, str) and speaks_of_secrets(cell) for cell in row if classified(cell) is None):
+        if secret is not True and any(isinstance(cell, str) and speaks_of_secrets(cell) for cell in row if secret is None or classified(cell) is None):
             secret = None  # what it says of itself elsewhere outweighs a “no” until somebody has confirmed it
+            self.unanswered.doubt(number)
         name = cells.text_of(values.get("name")) or cells.text_of(values.get("address"))
         if not name:
             if not all(map(cells.is_blank, row)):

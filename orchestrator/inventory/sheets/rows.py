@@ -266,8 +266,8 @@ class SheetReader:
                 say("inventory.department_confirms"),
             )  # fmt: skip
             return None, True
-        if not answers and self.secret_section:
-            self.unanswered.doubt(line.number, silent=True)
+        if not answers and self._speaks_of_secrets(line):
+            self.unanswered.doubt(line.number, silent=self.secret_section)
         return (True if answers == {True} else None), self.systems and not asked
 
     def _speaks_of_secrets(self, line: Line) -> bool:

@@ -27,7 +27,7 @@ def test_what_is_ticked(cell: object, chosen: object) -> None:
     ("cell", "answer"),
     [
         ("□是 ☑否", False), ("☑是 □否", True), ("是□ 否√", False), ("☑涉密 □非涉密", True), ("□是 □否", None), ("☑是 ☑否", None),
-        ("机密★10年", True), ("秘密★", True), ("绝密级★长期", True), ("机密（10年）", True), ("部分涉密", None), ("内部", None), ("公开", False),
+        ("机密★10年", True), ("涉密（秘密级）", True), ("涉密，机密级", True), ("秘密★", True), ("绝密级★长期", True), ("机密（10年）", True), ("部分涉密", None), ("内部", None), ("公开", False),
     ],
 )  # fmt: skip
 def test_boxes_and_marks_of_secrecy(cell: str, answer: bool | None) -> None:

@@ -24,7 +24,7 @@ SECRET = "磐石指挥系统"
     "header",
     [
         "非涉密", "是否非涉密", "是否非涉密（是/否）", "不涉密", "是否为非涉密信息系统", "是否属于非涉密系统", "是否不属于涉密系统", "非密", "承诺不涉密",
-        "不涉及国家秘密", "Unclassified", "Non-classified (Y/N)", "Not classified?",
+        "不涉及国家秘密", "Unclassified", "Non-classified (Y/N)", "Not classified?", "是不是非涉密", "是不是不涉密",
     ],
 )  # fmt: skip
 def test_a_header_that_denies_asks_the_other_way(header: str) -> None:
@@ -32,8 +32,12 @@ def test_a_header_that_denies_asks_the_other_way(header: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "header", ["涉密", "是否涉密", "是否涉密（非涉密填否）", "密级", "是否加密", "密评", "涉密否", "不涉密的理由", "非涉密系统名称"]
-)
+    "header",
+    [
+        "涉密", "是否涉密", "是否涉密（非涉密填否）", "密级", "是否加密", "密评", "涉密否", "不涉密的理由", "非涉密系统名称", "是不是涉密系统", "是不是涉密",
+        "涉不涉密", "属不属于涉密系统", "有没有涉密信息", "含不含国家秘密", "涉密不涉密",
+    ],
+)  # fmt: skip
 def test_what_asks_straight_or_something_else_does_not(header: str) -> None:
     assert not asks_the_other_way(header)
 
@@ -59,6 +63,14 @@ def test_yes_is_not_classified_and_no_is(tmp_path: Path, yes: str, no: str, two_
     assert {system.name for system in reading.all_systems()} | {"甲系统", "乙系统"} == {"甲系统", "乙系统"}
     assert SECRET not in repr(reading)
     assert any("是否非涉密" in one.read for one in reading.interpretations), "it is shown"
+
+
+@pytest.mark.parametrize("header", ["是不是涉密系统", "是不是涉密", "涉不涉密"])
+def test_whether_or_not_is_no_denial(tmp_path: Path, header: str) -> None:
+    reading = read(tmp_path, header, ["不是", "是（机密级）", "不是", "否"])
+    names = {system.name for system in reading.all_systems()}
+    assert SECRET not in names
+    assert not any("相反" in str(one) for one in reading.interpretations)
 
 
 def test_a_lone_tick_under_not_classified_is_no_and_a_blank_is_unanswered(tmp_path: Path) -> None:

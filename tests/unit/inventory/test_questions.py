@@ -203,3 +203,22 @@ def test_an_answer_that_was_damaged_by_hand_is_an_error_and_not_silence() -> Non
     path = form("a.csv", f"{FULL}\n1,市水务局,市直,政府,甲系统,应用系统,否,已建\n")
     (Path("inventory") / FILE).write_text("answers:\n  - {kind: wording}\n  - 拟建\n", encoding="utf-8")
     assert [finding.code for finding in read(path).errors] == ["answer-unusable", "answer-unusable"]
+
+
+def test_rows_that_speak_of_secrets_are_shown_where_no_column_asks_and_nothing_is_proposed() -> None:
+    rows = "序号,单位名称,单位层级,单位性质,系统名称,类别,建设状态,备注"
+    told = "1,市戊局,市直,政府,非涉密一号,应用系统,已建,非涉密\n2,市戊局,市直,政府,二号,应用系统,已建,涉密系统，勿外传\n3,市戊局,市直,政府,三号,应用系统,已建,"
+    reading = read(form("非涉密清单.csv", f"{rows}\n{told}\n"))
+    (question,) = [one for one in reading.questions if one.kind == "sheet"]
+    assert question.proposed == ""
+    assert "3" in str(question.evidence)
+    assert "二号" not in json.dumps(question.as_json(), ensure_ascii=False)
+
+
+def test_no_question_tells_what_a_classified_row_is_called() -> None:
+    secret = "玄铁指挥系统"
+    rows = f"1,市水务局,市直,政府,{secret},应用系统,是,已建\n2,市水务局,市直,政府,水费系统,应用系统,否,{secret}"
+    reading = read(form("a.csv", f"{FULL}\n{rows}\n"))
+    assert reading.questions == ()
+    assert secret not in repr(reading.findings)
+    assert reading.errors, "it is not lost: the cell is named"
