@@ -16,7 +16,7 @@ from orchestrator.texts import say, text
 
 if TYPE_CHECKING:
     from orchestrator.inventory.questions import Question
-    from orchestrator.inventory.reading import Reading
+    from orchestrator.inventory.reading import Interpretation, Reading
 
 PATHS = click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 JSON = click.option("--json", "json_", is_flag=True, help="Print one JSON document.")
@@ -26,6 +26,8 @@ STAGES = {
 }  # fmt: skip
 ASKED_CODES = {"classified-doubt", "department-renamed", "duplicate-system", "sheet-not-recognised", "unreadable", "missing", "classified-unanswered", "classified-column-missing"}
 """Findings at a cell that a question tells of."""
+READINGS = 20
+"""Readings that ``check`` lists; all of them are in ``--json``."""
 OUTSIDE = {
     "classified": say("inventory.outside_classified"), "party_mass": say("inventory.outside_party_mass"), "retired": say("inventory.outside_retired"),
 }  # fmt: skip
@@ -79,7 +81,8 @@ def check(paths: tuple[Path, ...], json_: bool) -> int:
         return _exit(reading)
     count = checks.counts(reading)
     click.echo(text("inventory.count_line", **count))
-    click.echo(text("inventory.staying_line", **staying))
+    if staying["to_retire"] or staying["already_elsewhere"]:
+        click.echo(text("inventory.staying_line", **staying))
     rows = []
     for standing in checks.standings(reading):
         if standing.id is None and standing.excluded:
@@ -91,11 +94,7 @@ def check(paths: tuple[Path, ...], json_: bool) -> int:
     if len(reading.uncounted) > checks.UNCOUNTED:
         click.echo(text("inventory.more_uncounted", count=len(reading.uncounted) - checks.UNCOUNTED))
     _print_findings(reading.findings, asked=decided_places(reading.questions))
-    if reading.interpretations:
-        click.echo("\n" + text("inventory.interpretations", count=len(reading.interpretations)))
-        for one in reading.interpretations:
-            place = " › ".join(part for part in (one.file, one.sheet, one.cell) if part)
-            click.echo(safe("  " + text("inventory.interpretation", place=place, read=one.read, understood=one.understood)))
+    _print_readings(reading.interpretations)
     if reading.unknown_columns:
         click.echo(safe(f"\n{say('inventory.unknown_columns', columns=reading.unknown_columns)}"))
     _print_questions(reading.questions)
@@ -148,8 +147,9 @@ def answer(file: Path, into: Path | None, json_: bool) -> int:
     else:
         _print_findings(findings)
         files = tuple(str(path) for path in written) or str(folder)
-        kept = say("inventory.answers_kept", files=files, count=len(answers), open=still_open)
-        click.echo(say("inventory.answers_not_kept", open=still_open) if findings else kept)
+        click.echo(say("inventory.answers_not_kept") if findings else say("inventory.answers_kept", files=files, count=len(answers)))
+        if still_open:
+            click.echo(say("inventory.answers_open", open=still_open))
     return int(Exit.REFUSED if findings else Exit.DONE)
 
 
@@ -316,6 +316,22 @@ def _print_findings(findings: list[Finding], asked: Collection[str] = ()) -> Non
     for finding in shown:
         mark = text("inventory.severity_error") if finding.severity == "error" else text("inventory.severity_warning")
         click.echo(safe(f"  {mark} {finding.place()} [{finding.code}] {finding.message}\n        → {finding.remedy}"))
+
+
+def _print_readings(interpretations: Sequence[Interpretation]) -> None:
+    """Those alike once, the commonest of them: the questions stand below."""
+    from orchestrator.inventory.check import alike
+
+    if not interpretations:
+        return
+    groups = alike(interpretations)
+    click.echo("\n" + text("inventory.interpretations", count=len(interpretations)))
+    for one, count in groups[:READINGS]:
+        place = " › ".join(part for part in (one.file, one.sheet, one.cell) if part)
+        line = say("inventory.interpretation", place=place, read=one.read, understood=one.understood)
+        click.echo(safe(f"  {say('inventory.interpretation_of_more', one=line, count=count) if count > 1 else line}"))
+    if len(groups) > READINGS:
+        click.echo("  " + text("inventory.interpretations_rest", count=len(groups) - READINGS))
 
 
 def _print_questions(questions: Sequence[Question]) -> None:

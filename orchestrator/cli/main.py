@@ -95,6 +95,9 @@ def cli() -> None:
     """
 
 
+speaking(cli)
+
+
 def describe(error: OrchestratorError) -> dict[str, Any]:
     """An error as JSON."""
     found = [f.as_json() for f in error.findings] if isinstance(error, Refused) else []

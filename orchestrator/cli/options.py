@@ -13,13 +13,11 @@ Command = Callable[..., Any]
 
 
 def speaking(command: click.Command) -> click.Command:
-    """The command, or every command of the group, with ``--lang``: the one language that it speaks. One that has an option of that name has it
-    for what it writes (a form, a report) and speaks that of the locale."""
+    """The command, and every command of the group, with ``--lang``: the one language that it speaks, said before the command or behind it. One
+    that has an option of that name has it for what it writes (a form, a report) and speaks what was said before it, else that of the locale."""
     if isinstance(command, click.Group):
         for inner in command.commands.values():
             speaking(inner)
-        if not command.invoke_without_command:
-            return command
     if not any(parameter.name in ("lang", _LANGUAGE) for parameter in command.params):
         command.params.append(
             click.Option(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from orchestrator.inventory.reading import Reading
+from orchestrator.inventory.reading import Interpretation, Reading
 from orchestrator.models import Excluded, Inventory, Level, Status, System
-from orchestrator.texts import Name, Sentence, Value, Words, say
+from orchestrator.texts import Name, Sentence, Value, Words, kept, say
 
 COUNTABLE, PLANNABLE, MOVABLE = "countable", "plannable", "movable"
 PLAN_FIELDS = (
@@ -103,6 +104,15 @@ def in_words(missing: str) -> Sentence | Name | str:
         _, name, field = missing.split(".")
         return say("inventory.missing_health", service=name) if field == "health" else say("inventory.missing_singleton", service=name)
     return next((column.name for column in known["systems"].columns if column.field == missing), missing)
+
+
+def alike(interpretations: Sequence[Interpretation]) -> list[tuple[Interpretation, int]]:
+    """The first of those that understood the same text in the same way, and how many there are: what is said of sheets first, then the commonest."""
+    groups: dict[tuple[str, str], list[Interpretation]] = {}
+    for one in interpretations:
+        of = (one.read, kept(one.understood)) if one.read else (one.file + one.sheet + one.cell, kept(one.understood))
+        groups.setdefault(of, []).append(one)
+    return sorted(((group[0], len(group)) for group in groups.values()), key=lambda one: (bool(one[0].read), -one[1]))
 
 
 def as_json(reading: Reading) -> dict[str, Any]:

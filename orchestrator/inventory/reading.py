@@ -71,6 +71,8 @@ class Raw:
     """Where it stands, in words: sheet, title, file. One mapping for all rows of a table."""
     code: str = ""
     """What the office calls it where it has another id."""
+    waits: str = ""
+    """The cell of its table's header, while the table's columns are being asked about: what it lacks may stand in one of them."""
     stored: bool = False
     """It stands for a system of an earlier import, of which only technical rows were read."""
 

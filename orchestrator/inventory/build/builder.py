@@ -67,6 +67,8 @@ class Builder:
         self.forms: set[tuple[str, str]] = set()
         """(file, sheet) of every statistics form whose header was understood, also of one without a row."""
         self._ids = link.KnownIds(known)
+        self._waiting: set[tuple[str, str, str]] = set()
+        """Headers of tables of which rows wait for the answer on their columns."""
 
     # ------------------------------------------------------------ taking in
 
@@ -220,6 +222,15 @@ class Builder:
             self.unknown_columns[:] = [strike(words) for words in self.unknown_columns]
         return strike
 
+    def wait_for_columns(self, raw: Raw) -> None:
+        """The row lacks what a column may hold that is being asked about: said once for its table."""
+        at = (raw.file, raw.sheet, raw.waits)
+        if at not in self._waiting:
+            self._waiting.add(at)
+            self.findings.append(
+                Raw(*at).finding("columns-asked", "error", say("inventory.waits_for_columns"), say("inventory.answer_columns_question"))
+            )
+
     def names_withheld(self) -> set[str]:
         """Keys of the names of rows that are classified, or not answered: in memory only."""
         return {key(name) for _, name, _ in self._called if name}
@@ -334,7 +345,9 @@ class Builder:
                 gaps.department(name, raw, renamed, lacks=bool(lacks))
         for field in missing:
             says = say("inventory.missing", column=faults.label(field))
-            if field in NEEDED_TO_COUNT:
+            if raw.waits and field not in raw.columns:
+                self.wait_for_columns(raw)
+            elif field in NEEDED_TO_COUNT:
                 self.findings.append(raw.finding("missing", "error", says, say("inventory.fill_in"), at=field))
             elif not self.departments.told(str(values.get("department")), field):
                 self.findings.append(raw.finding("missing", "error", says, say("inventory.answer_of_department"), at="department"))

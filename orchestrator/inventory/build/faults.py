@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -28,6 +29,13 @@ def _column_of(path: tuple[Any, ...]) -> Name | str:
     """The header under which a wrong part stands: on the form of its kind (``databases``, 0, ``host``), else on the statistics form."""
     top = str(path[0]) if path else ""
     return label(str(path[2]), top) if len(path) > 2 and isinstance(path[1], int) else label(top)
+
+
+@cache
+def required_fields(kind: str) -> frozenset[str]:
+    """What a row of a technical sheet must say."""
+    part = get_args(models.System.model_fields[kind].annotation)[0]
+    return frozenset(name for name, field in part.model_fields.items() if field.is_required())
 
 
 def answer(raw: Any) -> bool | None:

@@ -35,12 +35,18 @@ class Source:
     sheet: str
     table: Table
     contexts: dict[str, str] = field(default_factory=dict)
+    waits: str = ""
+    """As of a ``Raw``."""
 
     def __post_init__(self) -> None:
         heads = sorted({*(header_key(column.zh) for column in self.table.columns.values()), *map(header_key, self.table.unknown.values())})
         self.id = digest(self.table.form.id, *heads)
         """Empty: its columns are being asked about, and what else there is to ask waits."""
         self.contexts = {"工作表名称": self.sheet, "标题": self.table.title, "文件名": self.file.rsplit("/", 1)[-1]}
+
+    def wait(self) -> None:
+        """Its columns are asked about."""
+        self.id, self.waits = "", address(self.table.header, min([*self.table.columns, *self.table.unknown]))
 
     def place(self, number: int, index: int) -> str:
         return " › ".join(part for part in (self.file, self.sheet, address(number, index)) if part)

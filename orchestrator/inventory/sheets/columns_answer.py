@@ -135,7 +135,7 @@ def source_entry(name: str, answer: ColumnsAnswer, by: str, on: str) -> dict[str
     if answer.about == "pairs":
         del entry["known_by"]
     kept = [head for head, (field, _) in answer.fields.items() if not field]
-    if kept and answer.about not in {"form", "pairs"}:
+    if kept:
         entry["kept"] = kept
     if answer.about == "machines":
         entry["keys"] = [head for head in kept if _GROUPS.search(head)] or kept

@@ -206,7 +206,10 @@ def in_our_words(grid: Grid, found: Recognised) -> Grid:
     """A list of systems, or a technical sheet, under the headers of its form, its words in the form's: cells stay where they are."""
     first = found.header - found.heads.rows + 1
     merged = [span for span in grid.merged if span[2] < first or span[0] > found.header]
-    return replace(grid, rows=_translated(grid.rows, found, first), merged=merged, form=form_of(found.source.about).id, header=found.header)
+    said = {whole_key(words) for words in found.source.kept}
+    kept = frozenset(index for index, words in found.heads.words.items() if whole_key(words) in said)
+    form = form_of(found.source.about).id
+    return replace(grid, rows=_translated(grid.rows, found, first), merged=merged, form=form, header=found.header, kept=kept)
 
 
 def _translated(rows: Iterator[Row], found: Recognised, first: int) -> Iterator[Row]:

@@ -53,6 +53,8 @@ class Grid:
     form: str = ""
     """Whose header stands on its row ``header``, where somebody has said what its columns are."""
     header: int = 0
+    kept: frozenset[int] = frozenset()
+    """Columns that somebody said are to be kept as they are."""
     part: Part = field(default_factory=Part)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from orchestrator.errors import Finding
 from orchestrator.inventory.forms import Column
@@ -12,13 +12,15 @@ from orchestrator.inventory.sheets.header import Table
 from orchestrator.texts import Sentence, say
 
 
-def about_header(table: Table, file: str, sheet: str) -> Iterator[Finding]:
-    """Columns that nobody knows, that stand there twice, whose unit is not understood, and the one that must not be missing."""
+def about_header(table: Table, file: str, sheet: str, told: Collection[int] = ()) -> Iterator[Finding]:
+    """Columns that nobody knows (but for those that are asked about, or have been: ``told``), that stand there twice, whose unit is not understood, and the one that must not be missing."""
 
     def at(index: int, code: str, severity: str, says: Sentence, mend: Sentence) -> Finding:
         return Raw(file, sheet, address(table.header, index)).finding(code, severity, says, mend)
 
     for index, words in table.unknown.items():
+        if index in told:
+            continue
         yield at(
             index, "unknown-column", "warning", say("inventory.unknown_column", words=words[:60]),
             say("inventory.use_our_header"),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.inventory.answers import classified
 from orchestrator.inventory.cells import plain
+from orchestrator.inventory.forms import forms, match
 from orchestrator.inventory.sheets.header import Line, Table
 from orchestrator.inventory.values import listed_choice
 from orchestrator.texts import Words, say
@@ -60,29 +61,67 @@ def _answers(parts: list[str]) -> int:
     return sum(any(listed_choice(kind, part) is not None for kind in kinds) or classified(part) is not None for part in parts if part)
 
 
+class Numbers:
+    """The 序号 of the rows of one table, whatever the table is of: a number that is missing between others is a row that is."""
+
+    def __init__(self, column: int | None) -> None:
+        self._column = column
+        self._numbers: list[tuple[int, int]] = []
+        """(序号, row) since it began anew."""
+        self._gaps: list[Lost] = []
+
+    def row(self, number: int, cells: Sequence[Any]) -> None:
+        at = self._column
+        text = plain(cells[at]).removesuffix(".0") if at is not None and at < len(cells) else ""
+        if not text.isdigit() or len(text) > 6:
+            return
+        if self._numbers and int(text) <= self._numbers[-1][0]:
+            self._close()
+        self._numbers.append((int(text), number))
+
+    def gaps(self) -> Iterator[Lost]:
+        """Numbers that are missing."""
+        self._close()
+        yield from self._gaps
+
+    def _close(self) -> None:
+        numbers, self._numbers = self._numbers, []
+        if len(numbers) < 3:
+            return
+        first, last = numbers[0][0], numbers[-1][0]
+        known = {number for number, _ in numbers}
+        missing = [number for number in range(first, min(last, first + 200_000)) if number not in known]
+        if not missing or len(missing) > len(numbers):
+            return
+        shown: tuple[int | str, ...] = (*missing[:10], *(["…"] if len(missing) > 10 else []))
+        self._gaps.append(
+            Lost(
+                "numbers-missing", "warning", numbers[-1][1], self._column or 0,
+                say("inventory.numbers_missing", last=last, count=len(missing), numbers=shown), say("inventory.add_left_out"),
+            )
+        )  # fmt: skip
+
+
+def number_column(heads: Mapping[int, str]) -> int | None:
+    """Of the headers of a table, the one of 序号."""
+    known = {index: match(forms()["systems"], words) for index, words in heads.items()}
+    return next((index for index, column in known.items() if column is not None and column.field == "row_no"), None)
+
+
 class Tally:
     """Counts the rows of one table, and holds them against its 序号 and its totals."""
 
     def __init__(self, table: Table) -> None:
-        self._number_at = table.by_field.get("row_no")
+        number = table.by_field.get("row_no")
+        self._numbers = Numbers(number_column(table.unknown) if number is None else number)
         self._labels = {index for field in ("row_no", "department", "name") if (index := table.by_field.get(field)) is not None}
         self._rows = self._since_total = 0
-        self._numbers: list[tuple[int, int]] = []
-        """(序号, row) since it began anew."""
-        self._gaps: list[Lost] = []
 
     def row(self, line: Line) -> None:
         """A row that counts as one, whatever became of it."""
         self._rows += 1
         self._since_total += 1
-        at = self._number_at
-        text = plain(line.cells[at]) if at is not None and at < len(line.cells) and at not in line.filled else ""
-        text = text.removesuffix(".0")
-        if not text.isdigit() or len(text) > 6:
-            return
-        if self._numbers and int(text) <= self._numbers[-1][0]:
-            self._close()
-        self._numbers.append((int(text), line.number))
+        self._numbers.row(line.number, [None if index in line.filled else cell for index, cell in enumerate(line.cells)] if line.filled else line.cells)
 
     def total(self, line: Line) -> Lost | None:
         """A row of totals: what it says of how many rows there are, where that is neither the number since the last one nor of all."""
@@ -110,25 +149,7 @@ class Tally:
 
     def gaps(self) -> Iterator[Lost]:
         """Numbers that are missing from the table's 序号."""
-        self._close()
-        yield from self._gaps
-
-    def _close(self) -> None:
-        numbers, self._numbers = self._numbers, []
-        if len(numbers) < 3:
-            return
-        first, last = numbers[0][0], numbers[-1][0]
-        known = {number for number, _ in numbers}
-        missing = [number for number in range(first, min(last, first + 200_000)) if number not in known]
-        if not missing or len(missing) > len(numbers):
-            return
-        shown: tuple[int | str, ...] = (*missing[:10], *(["…"] if len(missing) > 10 else []))
-        self._gaps.append(
-            Lost(
-                "numbers-missing", "warning", numbers[-1][1], self._number_at or 0,
-                say("inventory.numbers_missing", last=last, count=len(missing), numbers=shown), say("inventory.add_left_out"),
-            )
-        )  # fmt: skip
+        return self._numbers.gaps()
 
 
 _SECRET = re.compile(r"(?<![非不未无没禁])(?:涉密|机密|绝密|秘密级|国家秘密)(?!.{0,8}(?:资质|资格))")

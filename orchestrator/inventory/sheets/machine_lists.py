@@ -23,7 +23,7 @@ from orchestrator.inventory.sheets.columns_answer import MACHINES
 from orchestrator.inventory.sheets.foreign import Foreign, Recognised, names_systems, said
 from orchestrator.inventory.sheets.grids import Grid, Row, address
 from orchestrator.inventory.sheets.header import Line
-from orchestrator.inventory.sheets.lost import speaks_of_secrets
+from orchestrator.inventory.sheets.lost import Numbers, number_column, speaks_of_secrets
 from orchestrator.inventory.sheets.proposing import OF_THE_SYSTEM
 from orchestrator.inventory.values import read_value
 from orchestrator.texts import Words, say
@@ -88,6 +88,7 @@ class _Reader:
         self.at = " › ".join(part for part in (file, grid.name) if part)
         self.scope = digest("machines", found.source.name, *sorted(found.keys.values()))
         self.unanswered = Unanswered(file, grid.name, builder.answers, builder.asked)
+        self.numbers = Numbers(number_column(found.heads.words))
         self.machines: list[Machine] = []
         self.templates = 0
         kept = {whole_key(words) for words in found.source.kept}
@@ -99,6 +100,7 @@ class _Reader:
 
     def take(self, number: int, row: Row) -> None:
         self.unanswered.saw(Line(number, row))
+        self.numbers.row(number, row)
         values: dict[str, Any] = {}
         of_system: dict[str, Any] = {}
         unread: set[str] = set()
@@ -174,6 +176,9 @@ class _Reader:
         about = say(
             "inventory.machines_read", source=self.found.source.name, count=len(self.machines), off=len(self.machines) - running, templates=self.templates
         )  # fmt: skip
+        self.builder.findings.extend(
+            Raw(self.file, self.grid.name, address(lost.row, lost.column)).finding(lost.code, lost.severity, lost.says, lost.mend) for lost in self.numbers.gaps()
+        )
         first = address(self.found.header, 0)
         self.builder.interpretations.append(Interpretation(self.file, self.grid.name, first, "", about))
         if not self.machines:

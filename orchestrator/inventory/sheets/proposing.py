@@ -139,7 +139,7 @@ def lists_machines(heads: HeaderCells, rows: Sequence[Row]) -> bool:
     known = {column.field for words in heads.words.values() if (column := match(form_of("systems"), words)) is not None}
     is_its_name = (column := match(form_of("systems"), heads.words[machines["name"]])) is not None and column.field == "name"
     each_another = len(set(named)) == len(named) and len(set(systems)) < len(named)
-    return each_another and (is_its_name or not known & {"kind", "classified"})
+    return each_another and (is_its_name or "kind" not in known)
 
 
 def _strength(columns: Mapping[int, Guess]) -> float:

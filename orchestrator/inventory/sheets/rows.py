@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from orchestrator.errors import Finding
 from orchestrator.inventory import cells
 from orchestrator.inventory.answers import classified
-from orchestrator.inventory.build.builder import Builder
+from orchestrator.inventory.build.builder import PARTS, Builder
+from orchestrator.inventory.build.faults import required_fields
 from orchestrator.inventory.build.signs import SECTION
 from orchestrator.inventory.build.wall import Wall
 from orchestrator.inventory.names import host_name
@@ -87,14 +88,16 @@ class SheetReader:
             self._settle_table()
         self.began = True
         source = Source(self.file, self.grid.name, table)
-        if table.form.id == "systems" and table.unknown:
+        if table.unknown:
             asked = ask_about_columns(table, self.grid, self.first, self.file, self.builder)
-            source.id = "" if asked else source.id
+            if asked:
+                source.wait()
             self.unanswered.waits = self.unanswered.waits or "classified" in asked
         self._use(table, source, BareNumbers(source, self.builder.answers, self.builder.asked))
         self.tally = Tally(table)
         self.section, self.secret_section = "", False
-        self.builder.findings.extend(about_header(table, self.file, self.grid.name))
+        told = table.unknown if source.waits else self.grid.kept
+        self.builder.findings.extend(about_header(table, self.file, self.grid.name, told))
         self.unsaid.append(nothing_on_classification(table, self.file, self.grid.name))
         self.builder.unknown_columns.extend(words[:200] for words in table.unknown.values())
         if self.systems:
@@ -178,7 +181,7 @@ class SheetReader:
     def _raw(self, line: Line) -> Raw:
         at = f"A{line.number + 1}"
         contexts = {SECTION: self.section, **self.source.contexts} if self.section else self.source.contexts
-        return Raw(self.file, self.grid.name, at, columns=self.letters, source=self.source.id, contexts=contexts)
+        return Raw(self.file, self.grid.name, at, columns=self.letters, source=self.source.id, contexts=contexts, waits=self.source.waits)
 
     def _place(self, line: Line) -> str:
         """The cell that should say whether the row is classified."""
@@ -221,7 +224,7 @@ class SheetReader:
 
     def _settle_table(self) -> None:
         """What is known of a table once its last row was read."""
-        for lost in self.tally.gaps() if self.systems else ():
+        for lost in self.tally.gaps():
             self._lost(lost)
         for number, index, column in self.bare.settle():
             self.notes.error(number, index, column, say("inventory.no_unit_implausible"))
@@ -317,4 +320,7 @@ class SheetReader:
             raw.values["health"].setdefault("target", "")  # nothing to say of a TCP check
         if self.table.form.id == "hosts" and not raw.values.get("name") and raw.values.get("address"):
             raw.values["name"] = host_name(str(raw.values["address"]))  # a machine without a name of its own
+        if raw.waits and (kind := self.table.form.id) in PARTS and not required_fields(kind) <= {*raw.columns, *raw.values}:
+            self.builder.wait_for_columns(raw)
+            return
         self.builder.part(self.table.form.id, raw)

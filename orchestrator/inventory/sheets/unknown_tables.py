@@ -39,7 +39,8 @@ def ask_about_columns(table: Table, grid: Grid, rows: Sequence[Row], file: str, 
         return set()
     known = {column.field for column in table.columns.values()}
     form = table.form.id
-    further = propose_further(rows[heads.row + 1 :], known, table.unknown, form, builder.names_of_systems() if form != "systems" else ())
+    unknown = {index: words for index, words in table.unknown.items() if index not in grid.kept}
+    further = propose_further(rows[heads.row + 1 :], known, unknown, form, builder.names_of_systems() if form != "systems" else ())
     if not further:
         return set()
     words: Mapping[int, str] = {index: heads.words[index] for index in table.unknown if index in heads.words}
@@ -56,8 +57,10 @@ def ask_about_columns(table: Table, grid: Grid, rows: Sequence[Row], file: str, 
 
 def ask_about_labels(values: Mapping[str, list[Any]], known: set[str], place: str, builder: Builder) -> bool:
     """What labels of a form are (label left, value right) that nobody knows. ``values``: label → what stands beside it. Whether it is asked."""
+    kept = {whole_key(words) for source in builder.foreign if source.about == "pairs" for words in source.kept}
+    values = {words: stand for words, stand in values.items() if whole_key(words) not in kept}
     words = dict(enumerate(sorted(values)))
-    rows: list[Row] = [[stands[number] if number < len(stands) else None for _, stands in sorted(values.items())] for number in range(max(map(len, values.values())))]
+    rows: list[Row] = [[stands[number] if number < len(stands) else None for _, stands in sorted(values.items())] for number in range(max(map(len, values.values()), default=0))]
     columns = propose_further(rows, known, words)
     if columns:
         scope = digest("labels", *sorted(map(whole_key, values)))

@@ -45,6 +45,14 @@ def test_the_command_speaks_the_language_that_was_typed_last(typed: list[str], l
     assert capsys.readouterr().out.strip() == texts.both("ending.accepted")[0 if language == "zh" else 1]
 
 
+@pytest.mark.parametrize("typed", ["--lang zh inventory check", "inventory --lang zh check", "inventory check --lang zh"])
+def test_the_language_may_stand_before_the_command_and_behind_it(typed: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    form = tmp_path / "a.csv"
+    form.write_text("系统名称,单位名称,类别,是否涉密,建设状态\n甲系统,市水务局,应用系统,否,已建\n", encoding="utf-8")
+    assert main([*typed.split(), str(form)]) == 3
+    assert capsys.readouterr().out.startswith("读取 1 行")
+
+
 def test_settings_that_are_wrong_are_said_in_one_language_also_as_json(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -222,3 +222,26 @@ def test_no_question_tells_what_a_classified_row_is_called() -> None:
     assert reading.questions == ()
     assert secret not in repr(reading.findings)
     assert reading.errors, "it is not lost: the cell is named"
+
+
+def test_readings_that_are_alike_are_one_line_and_the_questions_stand_below(capsys: pytest.CaptureFixture[str]) -> None:
+    head = "单位名称,系统名称,类别,是否涉密,建设状态,数据量,等保级别"
+    rows = [f"市水务局,水务{n}系统,业务系统,否,运行中,{'500G' if n % 2 else f'{n}T'},二级" for n in range(60)]
+    Path("a.csv").write_text("\n".join((head, *rows)) + "\n", encoding="utf-8")
+    assert main(["inventory", "check", "a.csv", "--lang", "zh"]) == 3
+    told = capsys.readouterr().out
+    readings, questions = told.split("待答问题")
+    assert readings.count("“运行中” → 已建") == 1
+    assert "同样的共 60 处" in readings
+    assert len(readings[readings.index("需要理解") :].splitlines()) <= 25
+    assert "市水务局：单位层级、单位性质？" in questions
+    assert "拟停用" not in told, "there are none"
+    main(["inventory", "check", "a.csv", "--lang", "zh", "--json"])
+    assert sum(one["read"] == "运行中" for one in json.loads(capsys.readouterr().out)["interpretations"]) == 60
+
+
+def test_that_nothing_is_left_to_answer_is_not_said(capsys: pytest.CaptureFixture[str]) -> None:
+    path = Path("b.csv")
+    path.write_text("单位名称,系统名称,类别,是否涉密,建设状态\n市水务局,甲系统,应用系统,否,已建\n", encoding="utf-8")
+    answer(path, {"单位层级": "市直、政府"})
+    assert "尚无答复" not in capsys.readouterr().out

@@ -194,3 +194,41 @@ def test_groups_over_unknown_headers_are_part_of_their_names(tmp_path: Path, fol
     workbook.save(tmp_path / "form.xlsx")
     (question,) = read(tmp_path / "form.xlsx", folder).questions
     assert "部署情况 备案号 → 原样保留" in question.proposed
+
+
+def test_what_a_table_lacks_waits_while_its_columns_are_asked_about(tmp_path: Path, folder: Path) -> None:
+    form = written(
+        tmp_path / "a.csv", "序号,系统名称,是否涉密,业务归口,何种性质的,运行到什么程度了,库软件",
+        "1,水费系统,否,市水务局,应用系统,正在使用,Oracle", "2,管网系统,否,市水务局,应用系统,正在使用,MySQL",
+    )  # fmt: skip
+    reading = read(form, folder)
+    assert [question.kind for question in reading.questions] == ["columns"]
+    assert [(finding.code, finding.cell) for finding in reading.findings] == [("columns-asked", "A1")], "and no row is told to fill in what stands there"
+    assert len(reading.uncounted) == 2
+    answer(folder, reading.questions)
+    assert not {"columns-asked", "unknown-column"} & {finding.code for finding in read(form, folder).findings}
+
+
+def test_a_column_that_is_to_be_kept_as_it_is_is_not_asked_about_again(tmp_path: Path, folder: Path) -> None:
+    head = "单位名称,单位层级,单位性质,系统名称,类别,是否涉密,建设状态,库软件,领导批示"
+    form = written(tmp_path / "a.csv", head, "市水务局,市直,政府,水费系统,应用系统,否,已建,Oracle 11g,好", "市水务局,市直,政府,管网系统,应用系统,否,已建,MySQL,好")
+    (question,) = read(form, folder).questions
+    answer(folder, (question,), columns=question.proposed.replace("数据库类型及版本", "原样保留"))
+    reading = read(form, folder)
+    assert (reading.questions, reading.findings) == ((), [])
+    assert sorted(system.unknown["库软件"] for system in reading.all_systems()) == ["MySQL", "Oracle 11g"]
+
+
+@pytest.mark.parametrize(
+    ("head", "row"),
+    [
+        ("序号,业务平台,归口处室,密否,运行到什么程度", "{n},平台{n}系统,市档案馆,非密,正在使用"),
+        ("编号,实例名称,IP,规格CPU(核),归属业务,归属委办局,密否", "{n},vm{n},10.1.1.{n},4,门户平台,市档案馆,非密"),
+    ],
+)  # fmt: skip
+def test_numbers_that_are_missing_between_others_are_said_once_under_a_confirmed_mapping(head: str, row: str, tmp_path: Path, folder: Path) -> None:
+    form = written(tmp_path / "a.csv", head, *(row.format(n=n) for n in (1, 2, 3, 6, 7, 8)))
+    answer(folder, read(form, folder).questions)
+    said = [finding for finding in read(form, folder).findings if finding.code == "numbers-missing"]
+    assert [finding.cell for finding in said] == ["A7"]
+    assert "4" in said[0].message and "5" in said[0].message
