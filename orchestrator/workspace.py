@@ -8,6 +8,7 @@ asks for the policy's day must not wait for the journal's library.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from orchestrator.journal.decisions import Decisions
     from orchestrator.journal.notes import Notes
     from orchestrator.journal.store import Journal
-    from orchestrator.models import Inventory, Plan, Sites, System, Verdict
+    from orchestrator.models import Inventory, Plan, Sites, System, SystemId, Verdict
     from orchestrator.planning.programme import Programme, Standing
     from orchestrator.policy.facts import Facts
     from orchestrator.policy.policy import Policy
@@ -97,10 +98,17 @@ class Workspace:
     @cached_property
     def verdicts(self) -> dict[str, Verdict]:
         """What policy says of every system that could be read, with people's overrides laid over it."""
+        return self._assess()
+
+    def verdict_of(self, system: SystemId) -> Verdict | None:
+        """The same of one system, without looking at what policy says of the others."""
+        return self._assess([system]).get(system)
+
+    def _assess(self, only: Collection[SystemId] | None = None) -> dict[SystemId, Verdict]:
         from orchestrator.policy.assess import assess_reading
         from orchestrator.policy.records import overrides, with_overrides
 
-        said = assess_reading(self.reading, self.policy, self.day)
+        said = assess_reading(self.reading, self.policy, self.day, only)
         decided = overrides(self.trail)
         return with_overrides(said, decided, self.zone) if decided else said
 

@@ -147,7 +147,8 @@ def override(system: str, strategy: str | None, withdraw: bool, reason: str, on_
     if (strategy is None) is not withdraw:
         raise UsageError(say("cli.strategy_or_withdraw"), remedy=say("cli.override_help"))
     known = open_workspace(paths)
-    verdict = known.verdicts[find_system(known.reading.inventory, system).id]
+    verdict = known.verdict_of(find_system(known.reading.inventory, system).id)
+    assert verdict is not None  # noqa: S101 - it was found
     actor = str(current_actor())
     if strategy is None:
         withdraw_override(known.trail_to_write, verdict.system, reason=reason, actor=actor, on_behalf_of=on_behalf_of)

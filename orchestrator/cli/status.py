@@ -70,7 +70,7 @@ def _staying(known: Workspace, system: str) -> str:
     from orchestrator.policy.assess import STRATEGY_EN, STRATEGY_ZH
 
     try:
-        verdict = known.verdicts.get(system)
+        verdict = known.verdict_of(system)
     except OrchestratorError:  # status answers also where the inventory has errors
         return ""
     if verdict is None or verdict.strategy.moves:

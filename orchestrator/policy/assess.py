@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import Refused
@@ -58,8 +58,9 @@ def assess(
     *,
     today: dt.date | None = None,
     typed: Mapping[str, str] | None = None,
+    only: Collection[SystemId] | None = None,
 ) -> dict[SystemId, Verdict]:
-    """What policy says of every counted system, in the order of their ids. Overrides are laid over it by ``records.with_overrides``.
+    """What policy says of every counted system (of ``only`` these), in the order of their ids. Overrides are laid over it by ``records.with_overrides``.
 
     ``today``: the day that planned ends and ends of support are compared with; without it nothing is said of them. ``typed``: by place,
     what stands in the cell, where that is not what was understood. Raises ``Refused`` when a condition compares what cannot be compared.
@@ -67,14 +68,17 @@ def assess(
     reader = FactReader(policy, inventory, today, typed or {})
     known = places or {}
     try:
-        return {system.id: assess_system(system, policy, reader, known.get(system.id, {})) for system in inventory.systems}
+        systems = [system for system in inventory.systems if only is None or system.id in only]
+        return {system.id: assess_system(system, policy, reader, known.get(system.id, {})) for system in systems}
     except BadCondition as bad:
         raise Refused(say("policy.not_evaluated", fault=str(bad)), remedy=say("policy.check_policy")) from None
 
 
-def assess_reading(reading: Reading, policy: Policy, today: dt.date | None = None) -> dict[SystemId, Verdict]:
+def assess_reading(
+    reading: Reading, policy: Policy, today: dt.date | None = None, only: Collection[SystemId] | None = None
+) -> dict[SystemId, Verdict]:
     """The same for what was read, with the places and the words of its cells."""
-    return assess(reading.inventory, policy, reading.places, today=today, typed=typed_in(reading))
+    return assess(reading.inventory, policy, reading.places, today=today, typed=typed_in(reading), only=only)
 
 
 def typed_in(reading: Reading) -> dict[str, str]:
