@@ -42,3 +42,10 @@ def test_a_classified_row_is_counted_and_nothing_else_of_it_is_kept() -> None:
 def test_the_parse_trees_that_ship_are_those_of_the_policy_that_ships() -> None:
     shipped = (ROOT / "orchestrator" / "policy" / "policy.trees.json").read_text("utf-8")
     assert shipped == write_trees(), "run scripts/write_policy_trees.py"
+
+
+def test_one_system_can_be_asked_for_by_itself() -> None:
+    reading, policy = load([ROOT / "inventories" / "demo"]), load_policy(None)
+    verdicts = assess(reading.inventory, policy, reading.places)
+    for system, verdict in verdicts.items():
+        assert assess(reading.inventory, policy, reading.places, only=[system]) == {system: verdict}
