@@ -81,6 +81,8 @@ def opened(facts: Facts, doubts: list[Doubt]) -> Facts:
 def quote_of(words: tuple[str, ...], text: str) -> str:
     """The words of a text around the first of ``words`` that stands in it and is not denied there; empty where none does."""
     plain = unicodedata.normalize("NFKC", text)
+    if not _may_stand(words, plain):
+        return ""
     for found in _pattern(words).finditer(plain):
         before = plain[max(0, found.start() - _NEAR) : found.start()]
         if not re.search(rf"{_DENIED}\s*$", before) and not _DENIED_BEHIND.match(plain, found.end()):
@@ -96,6 +98,17 @@ def _texts(system: System, remark: Remark) -> Iterator[tuple[str, str]]:
             yield field, str(text)
     for header, text in system.unknown.items():
         yield header, text
+
+
+def _may_stand(words: tuple[str, ...], plain: str) -> bool:
+    """Whether every letter of one of the words is in the text, as it is or in the other case: to compile a pattern costs more than most texts are worth."""
+    letters = {*plain.casefold(), *plain.upper(), *plain.lower()}
+    return any(needed <= letters for needed in _letters(words))
+
+
+@lru_cache(maxsize=64)
+def _letters(words: tuple[str, ...]) -> tuple[frozenset[str], ...]:
+    return tuple(frozenset(unicodedata.normalize("NFKC", word).lower()) - {" ", "*"} for word in words)
 
 
 @lru_cache(maxsize=64)
