@@ -120,7 +120,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command. No traceback reaches a user, except with ORCHESTRATOR_DEBUG set, or for a bug's report file."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     prepare_output()
-    gc.set_threshold(50_000, 20, 20)  # most commands are over before anything is garbage: a sixth of their time
+    gc.set_threshold(200_000, 20, 20)  # most commands are over before anything is garbage: a sixth of their time
     try:
         result = cli.main(args=arguments, prog_name="orchestrator", standalone_mode=False)
         code = int(result) if isinstance(result, int) else 0

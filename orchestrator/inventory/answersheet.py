@@ -17,8 +17,7 @@ from orchestrator.inventory.folder.asking_again import CLASSIFIED, KEPT, NONE, R
 from orchestrator.inventory.folder.new_workbook import new_workbook
 from orchestrator.inventory.forms import Column, forms
 from orchestrator.inventory.names import is_id
-from orchestrator.inventory.proposals import NO_SYSTEM
-from orchestrator.inventory.questions import Key, Question
+from orchestrator.inventory.questions import NO_SYSTEM, Key, Question
 from orchestrator.inventory.sheets.archive import BadFile
 from orchestrator.inventory.sheets.columns_answer import read_columns_answer
 from orchestrator.inventory.sheets.grids import address, grids

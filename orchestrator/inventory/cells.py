@@ -12,6 +12,9 @@ from typing import Any
 
 from orchestrator.texts import Words
 
+SPLIT = re.compile(r"[、;;\n\r]+|(?<![A-Za-z])/|/(?![A-Za-z])|[,,]")
+"""What stands between several names in one cell."""
+
 
 class Unreadable(ValueError):
     """The text fits none of the accepted forms; ``form`` says which are."""

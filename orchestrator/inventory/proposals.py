@@ -7,11 +7,10 @@ from typing import Any
 
 from orchestrator.inventory.cells import Unreadable, folded, plain, text_of
 from orchestrator.inventory.heads import values_hinted
+from orchestrator.inventory.questions import NO_SYSTEM
 from orchestrator.inventory.values import choices, read_value
 from orchestrator.texts import Words, say
 
-NO_SYSTEM = "不是系统"
-"""An answer under 类别: rows with this word (服务器, 交换机) are things of another kind, and no systems."""
 _NOT_BUILT = re.compile(r"^(?:拟建|待建|筹建|规划中?|计划建设|未建|尚未建设|立项|招标中?|采购中?)")
 _WORKED_ON = re.compile(r"升级|改造|改版|扩容|优化|整改|迁移|迭代|换代|更新|维护|维修|检修|适配|upgrad|refurbish|maintenance|rework")
 _THING = re.compile(

@@ -12,6 +12,9 @@ from orchestrator.texts import Words, kept, reworded, say, spoken
 ROWS = 1000
 """Places that one question lists; the rest are counted."""
 
+NO_SYSTEM = "不是系统"
+"""An answer under 类别: rows with this word (服务器, 交换机) are things of another kind, and no systems."""
+
 
 class Key(NamedTuple):
     """What a question is about; an answer to it is found again by the same key."""

@@ -19,7 +19,7 @@ from typing import Any
 from orchestrator.inventory.amounts import cores, count, integer, minutes, money, number, people, size
 from orchestrator.inventory.answers import QUESTIONS
 from orchestrator.inventory.boxes import ticked
-from orchestrator.inventory.cells import BLANK, Unreadable, Value, as_date, folded, is_blank, not_known, plain, text_of
+from orchestrator.inventory.cells import BLANK, SPLIT, Unreadable, Value, as_date, folded, is_blank, not_known, plain, text_of
 from orchestrator.inventory.dates import when
 from orchestrator.inventory.endpoints import domains, ports, servers_said
 from orchestrator.inventory.heads import value_by_head
@@ -31,7 +31,6 @@ from orchestrator.texts import Name, Words, say
 _GRADES = {"一": 1, "二": 2, "三": 3, "四": 4, "五": 5, "壹": 1, "贰": 2, "叁": 3}
 _ROMANS = {"I": 1, "II": 2, "III": 3, "IV": 4, "V": 5}
 _ROMAN = re.compile(r"(?<![A-Z])(?:I{1,3}|IV|V)(?=级|級|$)")
-SPLIT = re.compile(r"[、;;\n\r]+|(?<![A-Za-z])/|/(?![A-Za-z])|[,,]")
 
 
 def grade(raw: Any) -> Value:

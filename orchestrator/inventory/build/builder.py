@@ -22,8 +22,7 @@ from orchestrator.inventory.build.signs import SECTION
 from orchestrator.inventory.build.unlisted import take_unlisted
 from orchestrator.inventory.hours import hours_unread
 from orchestrator.inventory.names import key
-from orchestrator.inventory.proposals import NO_SYSTEM
-from orchestrator.inventory.questions import Asked, Question
+from orchestrator.inventory.questions import NO_SYSTEM, Asked, Question
 from orchestrator.inventory.reading import Interpretation, Places, Raw, Reading, Uncounted, Withheld
 from orchestrator.models import Department, Excluded, ExcludedRow, Inventory, OrganisationType, Room, Status, System
 from orchestrator.texts import say

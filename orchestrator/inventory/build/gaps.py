@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from orchestrator.inventory.answerbook import Answer, Answers
@@ -11,11 +11,9 @@ from orchestrator.inventory.build.faults import label
 from orchestrator.inventory.build.renamed import NEW, Perhaps
 from orchestrator.inventory.build.signs import SECTION, SWITCHED_OFF, office_headed, office_named, sign, sign_of
 from orchestrator.inventory.cells import Unreadable, folded, plain
-from orchestrator.inventory.heads import value_by_head
 from orchestrator.inventory.names import key
 from orchestrator.inventory.questions import Asked, Key, all_of, digest
 from orchestrator.inventory.reading import Interpretation, Raw
-from orchestrator.inventory.values import choices, read_value
 from orchestrator.texts import Name, Words, say
 
 if TYPE_CHECKING:
@@ -34,7 +32,7 @@ def department_facts(text: str) -> dict[str, str]:
     for part in _SPLIT.split(plain(text)):
         for field, kind in _FACTS:
             try:
-                facts.setdefault(field, str(read_value(kind, part).value)) if part else None
+                facts.setdefault(field, str(_read(kind, part))) if part else None
             except Unreadable:
                 continue
     return facts
@@ -77,7 +75,7 @@ class Gaps:
         if office and not departments.is_known(office):
             signs = [sign_of(kind, office, raw.contexts) for _, kind in _FACTS]
             evidence += [found.evidence for found in signs if found]
-            proposed += [choices()[kind][found.value][0] for (_, kind), found in zip(_FACTS, signs, strict=True) if found]
+            proposed += [_words(kind)[found.value][0] for (_, kind), found in zip(_FACTS, signs, strict=True) if found]
         self._asked.ask(
             Key("owner", "department", scope=scope),
             say("inventory.asks_owner_of_section", sheet=at, section=headed) if headed else say("inventory.asks_owner", sheet=at), place=raw.place(""), proposed="、".join(proposed),
@@ -95,10 +93,10 @@ class Gaps:
     def department(self, name: str, raw: Raw, perhaps: Perhaps | None = None, *, lacks: bool = True) -> None:
         """Level and nature of a department that nobody told, and whether it is a stored one under another name; ``lacks``: the former."""
         signs = {kind: sign_of(kind, name, raw.contexts) for _, kind in _FACTS} if lacks else {}
-        proposed = [choices()[kind][found.value][0] for kind, found in signs.items() if found]
+        proposed = [_words(kind)[found.value][0] for kind, found in signs.items() if found]
         evidence = [found.evidence for found in signs.values() if found]
         facts = "、".join(proposed) if signs and len(proposed) == len(signs) else ""
-        options = [words[0] for kind in signs for words in choices()[kind].values()]
+        options = [words[0] for kind in signs for words in _words(kind).values()]
         if perhaps:
             facts = f"原{perhaps.former.name}" if perhaps.sure else facts
             evidence.append(say("inventory.by_stored_systems", department=perhaps.former.name, count=perhaps.shared))
@@ -135,7 +133,7 @@ class Gaps:
                     if absent
                     else say("inventory.asks_blanks", sheet=at, column=label(field)),
                     place=raw.place(field), proposed=proposed, evidence=evidence,
-                    choices=(*(words[0] for words in choices()[field].values()), *((BY_NAME,) if field == "kind" else ())),
+                    choices=(*(words[0] for words in _words(field).values()), *((BY_NAME,) if field == "kind" else ())),
                 )  # fmt: skip
 
     @staticmethod
@@ -144,7 +142,7 @@ class Gaps:
             said = _kind_by_name(raw) if answer.answer == BY_NAME else _value(field, answer.answer)
             if said is not None:
                 raw.values[field] = said
-                shown = answer.understood(Name(choices()[field][said][0], said))
+                shown = answer.understood(Name(_words(field)[said][0], said))
                 interpretations.append(Interpretation(raw.file, raw.sheet, raw.at(field), "", shown))
 
 
@@ -162,23 +160,38 @@ def _proposed(field: str, raw: Raw) -> tuple[str, Words]:
     if field == "kind":
         return (BY_NAME, say("inventory.by_last_word")) if _kind_by_name(raw) else ("", "")
     if off := raw.contexts.get(SWITCHED_OFF):
-        return choices()["status"]["retired"][0], say("inventory.by_power", column=off)
+        return _words("status")["retired"][0], say("inventory.by_power", column=off)
     if raw.values.get("in_service_since"):
-        return choices()["status"]["in_use"][0], say("inventory.by_start")
+        return _words("status")["in_use"][0], say("inventory.by_start")
     for place, text in raw.contexts.items():
         found = {value: word for value, words in _STATUS_SIGNS.items() for word in words if word in text}
         if len(found) == 1:
             value, word = next(iter(found.items()))
-            return choices()["status"][value][0], sign(place, word)
+            return _words("status")[value][0], sign(place, word)
     return "", ""
 
 
 def _kind_by_name(raw: Raw) -> str | None:
+    from orchestrator.inventory.heads import value_by_head
+
     return value_by_head("kind", folded(plain(raw.values.get("name"))))
 
 
 def _value(field: str, text: str) -> str | None:
     try:
-        return str(read_value(field, text).value)
+        return str(_read(field, text))
     except Unreadable:
         return None
+
+
+def _words(kind: str) -> Mapping[str, Sequence[str]]:
+    """What may be answered in a column of this kind."""
+    from orchestrator.inventory.values import choices  # here: an inventory in YAML asks nothing
+
+    return choices()[kind]
+
+
+def _read(kind: str, text: str) -> object:
+    from orchestrator.inventory.values import read_value
+
+    return read_value(kind, text).value

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from orchestrator.inventory.answerbook import Answers
-from orchestrator.inventory.endpoints import servers_said
 from orchestrator.inventory.names import host_name
 from orchestrator.inventory.questions import Asked, Key, digest
 from orchestrator.inventory.reading import Interpretation, Raw
@@ -29,6 +28,8 @@ class HostsNamed:
 
     def settle(self, raw: Raw, part: Raw) -> bool:
         """Its host by name, and its port where only this text says it. False: the row waits for an answer."""
+        from orchestrator.inventory.endpoints import servers_said  # here: an inventory in YAML says no such thing
+
         said = servers_said(str(part.values.get("host") or ""))
         if not said:
             return True

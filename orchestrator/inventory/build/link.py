@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 
 from orchestrator.errors import Finding
 from orchestrator.inventory.build.several_rows import join_unknown
-from orchestrator.inventory.cells import folded
+from orchestrator.inventory.cells import SPLIT, folded
 from orchestrator.inventory.names import Names, key, make_id, make_system_id, some
 from orchestrator.inventory.reading import Raw, systems_of
-from orchestrator.inventory.values import SPLIT
 from orchestrator.models import Inventory, Room, System
 from orchestrator.texts import Sentence, say
 

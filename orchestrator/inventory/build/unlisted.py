@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from orchestrator.inventory.forms import forms, match
 from orchestrator.inventory.names import key
 from orchestrator.inventory.questions import Key, digest
 from orchestrator.inventory.reading import Raw
@@ -70,6 +69,8 @@ def _department_said(members: Sequence[Raw]) -> dict[str, str]:
 
 
 def _is_department(words: str) -> bool:
+    from orchestrator.inventory.forms import forms, match
+
     column = match(forms()["systems"], words)
     return column is not None and column.field == "department"
 

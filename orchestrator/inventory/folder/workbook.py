@@ -9,10 +9,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.inventory.cells import SPLIT
 from orchestrator.inventory.folder.new_workbook import NewWorkbook, new_workbook
 from orchestrator.inventory.forms import Column, Form, forms
 from orchestrator.inventory.names import key
-from orchestrator.inventory.values import SPLIT, choices
+from orchestrator.inventory.values import choices
 from orchestrator.models import ExcludedRow, Inventory, Noun, System
 
 if TYPE_CHECKING:

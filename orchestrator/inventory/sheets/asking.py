@@ -14,8 +14,8 @@ from orchestrator.inventory.build.signs import sign
 from orchestrator.inventory.cells import Value
 from orchestrator.inventory.forms import Column, header_key
 from orchestrator.inventory.personal import hidden
-from orchestrator.inventory.proposals import NO_SYSTEM, proposal
-from orchestrator.inventory.questions import Asked, Key, all_of, digest
+from orchestrator.inventory.proposals import proposal
+from orchestrator.inventory.questions import NO_SYSTEM, Asked, Key, all_of, digest
 from orchestrator.inventory.reading import Raw
 from orchestrator.inventory.sheets.grids import address
 from orchestrator.inventory.sheets.header import Line, Table
