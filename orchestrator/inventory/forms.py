@@ -18,6 +18,9 @@ _BRACKETS = re.compile(r"[((\[【<《][^))\]】>》]*[))\]】>》]")
 _NOISE = re.compile(r"[\s*※★:、,,.。·_\-—\"'“”()\[\]()【】??]+")
 _GROUP_ENDS = re.compile(r"^[一二三四五六七八九十\d]+|(?:(?<=.)基本)?(?:情况|信息|配置|参数|指标|概况|状况|环境)+$")
 
+AS_IT_IS = "〔原样〕"
+"""Behind a header that somebody said is to be kept as it is, where the form would know it."""
+
 
 @dataclass(frozen=True)
 class Column:

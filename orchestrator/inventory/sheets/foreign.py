@@ -18,7 +18,7 @@ from typing import Any
 
 from orchestrator.errors import Finding
 from orchestrator.inventory.cells import folded, is_blank, plain
-from orchestrator.inventory.forms import columns_of, form_of, forms, match, part_forms, whole_key
+from orchestrator.inventory.forms import AS_IT_IS, columns_of, form_of, forms, match, part_forms, whole_key
 from orchestrator.inventory.reading import COLUMNS_FILE
 from orchestrator.inventory.sheets.columns_answer import MACHINES
 from orchestrator.inventory.sheets.denied_question import asks_the_other_way
@@ -30,8 +30,7 @@ from orchestrator.texts import say
 _APPLICATION = re.compile(r"(?:business|owning)?(?:application|app|service|system)(?:name)?", re.IGNORECASE)
 HEADER_WITHIN = 40
 KINDS = ("systems", "machines", "pairs", "nothing")
-AS_IT_IS = "〔原样〕"
-"""Behind a header that somebody said is to be kept as it is, where the form would know it."""
+
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from orchestrator.inventory.cells import is_blank, plain, text_of
-from orchestrator.inventory.forms import Column, Form, forms, group_key, in_group, match, most_headers, whole_key
+from orchestrator.inventory.forms import AS_IT_IS, Column, Form, forms, group_key, in_group, match, most_headers, whole_key
 from orchestrator.inventory.sheets.grids import Row
 from orchestrator.inventory.units import header_unit, is_unit, known_units, unit_said
 
@@ -76,6 +76,8 @@ class Table:
     """Columns that complete another one: 数据库版本 beside 数据库类型."""
     classified: list[int] = field(default_factory=list)
     """Every column that answers 是否涉密, on a technical sheet too."""
+    number_at: int | None = None
+    """Of a technical sheet, 序号: it tells nothing of a thing."""
     title_units: set[str] = field(default_factory=set)
     """计量单位 of a title row."""
     title: str = ""
@@ -205,9 +207,11 @@ def _columns(form: Form, row: Row, above: Row | None, number: int) -> Table:
             table.classified.append(index)
         elif column is not None and sure:
             found.append((index, column, low or high, over))
+        elif form.id not in _DEFAULT_FORMS and (meant := match(forms()["systems"], low or high)) is not None and meant.field == "row_no":
+            table.number_at = index
         elif low or high:
             table.unknown[index] = low if not group else f"{group} {low}"
-            table.unknown[index] = table.unknown[index].strip()
+            table.unknown[index] = table.unknown[index].removesuffix(AS_IT_IS).strip()
     heads = table.typed
     for index, column, words, group in found:
         heads[index] = words

@@ -112,8 +112,7 @@ class Tally:
     """Counts the rows of one table, and holds them against its 序号 and its totals."""
 
     def __init__(self, table: Table) -> None:
-        number = table.by_field.get("row_no")
-        self._numbers = Numbers(number_column(table.unknown) if number is None else number)
+        self._numbers = Numbers(table.by_field.get("row_no", table.number_at))
         self._labels = {index for field in ("row_no", "department", "name") if (index := table.by_field.get(field)) is not None}
         self._rows = self._since_total = 0
 

@@ -224,6 +224,10 @@ class _Reader:
         for head in heads:
             counted = Counter(machine.keys[head] for machine in self.machines)
             blank = counted.pop("", 0)
+            known = sum(key(tail_of(name)) in self.builder.names_of_systems() for name in counted)
+            if known * 2 > len(counted):
+                proposed, evidence = head, say("inventory.by_known_systems", count=known, of=len(counted))
+                break
             groups = len(counted) >= 2 and len(counted) * 3 <= len(self.machines) * 2
             if (groups or (counted and names_systems(head))) and blank * 2 < len(self.machines):
                 proposed, evidence = head, say("inventory.by_groups", groups=len(counted), blank=blank, largest=max(counted.values()))

@@ -32,6 +32,8 @@ OF_THE_SYSTEM = frozenset(
 MACHINE_TYPES = {"vcpus": "cores", "memory_gb": "size", "disk_gb": "size"}
 _SAMPLE = 60
 _ENOUGH = 0.5
+_EXACTLY = 1.05
+"""The form's own header, before any word that is like one."""
 _SPEAKS = 0.6
 _NAMES = 0.85
 _SPOKEN = 2
@@ -119,7 +121,8 @@ def propose_columns(heads: HeaderCells, rows: Sequence[Row], sheet: str = "", kn
     by_name = {"name", "address"} <= of_machines and len(of_machines) >= 3 and not _one_row_each(systems, machines, cells)
     whose = _belongs(systems, heads)
     if by_name or ("address" in of_machines and len(of_machines) >= 3 and whose) or {"name", "vcpus", "memory_gb"} <= of_machines:
-        return part if part and _strength(part.columns) > _strength(machines) else _proposed("machines", heads.words, _with_system_columns(machines, systems))
+        is_part = part is not None and (part.about == "hosts" or _strength(part.columns) > _strength(machines))
+        return part if is_part else _proposed("machines", heads.words, _with_system_columns(machines, systems))
     if part and _strength(part.columns) > _strength(systems):
         return part
     if "name" in of_systems and len(of_systems) >= 2:
@@ -275,7 +278,7 @@ def _by_header(kind: str, field: str, hint: Hint, head: str) -> tuple[float, str
     own = {} if kind == "machines" else form_of(kind).by_header
     known = None if kind == "machines" else match(form_of(kind), head)
     if known is not None:
-        return (1.0, head[:20]) if known.field == field else (-1.0, "")
+        return (_EXACTLY, head[:20]) if known.field == field else (-1.0, "")
     if any(word in text or _stands_in(word, spaced) for word in hint.against):
         return -1.0, ""
     ends = [*hint.ends, *(name for name, column in own.items() if column.field == field and len(name) >= (2 if not name.isascii() else 4))]

@@ -40,6 +40,7 @@ class RowCells:
     def use(self, table: Table, source: Source, bare: BareNumbers) -> None:
         self.table, self.by_field, self.source, self.bare = table, table.by_field, source, bare
         self.heads = {*table.columns, *table.unknown, *table.classified, *(index for index, _ in (*table.repeated, *table.joined))}
+        self.heads |= {table.number_at} if table.number_at is not None else set()
 
     def fill(self, raw: Raw, number: int, row: Row) -> None:
         also: dict[str, tuple[Any, str]] = {}

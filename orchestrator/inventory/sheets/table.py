@@ -148,7 +148,7 @@ class _Ahead:
 
 def _begins(window: list[Line], grid: Grid, table: Table | None) -> Table | Unclear | None:
     """The header that begins with the first line, if one does."""
-    line, sheet = window[0], grid.name
+    line, sheet = window[0], grid.name if table is None else ""  # further down it may be of another kind than the sheet is called after
     if not any(line.cells):
         return None
     if grid.form and line.number <= grid.header:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.inventory.forms import whole_key
+from orchestrator.inventory.forms import AS_IT_IS, whole_key
 from orchestrator.inventory.questions import Key, digest
 from orchestrator.inventory.sheets.columns_answer import columns_text, one_line
 from orchestrator.inventory.sheets.grids import Grid, Row, address
@@ -73,7 +73,7 @@ def _heads_of(table: Table, rows: Sequence[Row], grid: Grid) -> HeaderCells | No
     for number in (table.header, table.header - 1):
         if 0 <= number < len(rows):
             heads = header_cells(rows, number, grid.merged)
-            said = {whole_key(words) for words in heads.words.values()}
+            said = {whole_key(words.removesuffix(AS_IT_IS)) for words in heads.words.values()}
             if table.unknown and all(whole_key(words) in said for words in table.unknown.values()):
                 return heads
     return None

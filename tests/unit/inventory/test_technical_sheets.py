@@ -23,7 +23,7 @@ def test_one_question_and_everything_is_with_its_system(technical: Technical, tm
     folder = tmp_path / "inventory"
     folder.mkdir()
     readings, asked = answered(technical.make(tmp_path), folder)
-    assert [question.kind for question in asked] in (["columns"], ["hosts"], ["columns", "hosts"])
+    assert [question.kind for question in asked] in (["columns"], ["hosts"], ["columns", "hosts"], ["columns", "columns"])
     assert (readings[-1].errors, readings[-1].questions) == ([], ())
     assert [(counts(reading)["rows"], counts(reading)["in_scope"], counts(reading)["classified"]) for reading in readings] == [(3, 2, 1)] * len(readings)
     systems = {system.name: system.model_dump(mode="json") for system in readings[-1].all_systems()}
@@ -79,3 +79,19 @@ def test_addresses_that_no_host_has_are_one_question_and_no_error(tmp_path: Path
     assert reading.errors == []
     assert [(question.kind, question.count) for question in reading.questions] == [("hosts", 8)]
     assert [finding.code for finding in reading.findings] == ["host-not-known"]
+
+
+@pytest.mark.parametrize("title", ["附件2 数据库清单", "二、各系统数据库"])
+def test_another_table_below_is_read_by_its_own_headers_and_not_by_what_the_sheet_is_called(title: str, tmp_path: Path) -> None:
+    below = [["序号", "系统名称", "数据库名", "数据库类型", "主机"], [1, "水费征收系统", "sf", "Oracle", "db-01"], [3, "管网监测平台", "gw", "MySQL", "db-02"]]
+    reading = load([build(tmp_path / "a.xlsx", [{"name": "统计表", "rows": [*SYSTEMS, [], [title], *below]}])])
+    assert (reading.errors, reading.questions, counts(reading)["rows"]) == ([], (), 3)
+    assert {system.name: [database.host for database in system.databases] for system in reading.all_systems()} == {"水费征收系统": ["db-01"], "管网监测平台": ["db-02"]}
+    assert not any(system.unknown for system in reading.all_systems()), "序号 tells nothing of a database"
+
+
+def test_machines_called_devices_are_hosts_where_the_sheet_is_one_of_servers(tmp_path: Path) -> None:
+    rows = [["序号", "设备名称", "IP地址", "用途", "所属系统"], [1, "sf-01", "10.1.1.1", "应用", "水费征收系统"]]
+    reading = load([build(tmp_path / "a.xlsx", [{"name": "统计表", "rows": SYSTEMS}, {"name": "服务器", "rows": rows}])])
+    assert reading.errors == []
+    assert [(host.name, host.address) for system in reading.all_systems() for host in system.hosts] == [("sf-01", "10.1.1.1")]
