@@ -37,18 +37,18 @@ def _take(parts: Sequence[Raw], builder: Builder) -> None:
     first = parts[0]
     scope = digest("hosts", first.file, first.sheet, *sorted({_system(part) for part in parts}))
     answer = builder.answers.get("sheet", "classified", scope=scope)
-    classified = read_statement(answer.answer) if answer is not None and answer.by else None
+    stated = read_statement(answer.answer) if answer is not None and answer.by else None
     systems: dict[str, list[Raw]] = {}
     for part in parts:
         systems.setdefault(_system(part), []).append(part)
-    if classified is None:
+    if stated is None:
         _ask(parts, len(systems), scope, builder)
         _take_out(parts, builder)
         return
     for members in systems.values():
         name = str(members[0].values["system"])
         raw = Raw(first.file, first.sheet, members[0].cell, source=first.source, contexts=first.contexts)
-        if any(int(part.cell[1:]) in classified for part in members):
+        if any(int(part.cell[1:]) in stated.classified for part in members):
             builder.secrets.add(name, "")
             builder.classified_row(raw, "", None, answered=True, called=("", name))
             _take_out(members, builder)

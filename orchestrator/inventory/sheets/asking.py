@@ -187,7 +187,9 @@ class Unanswered:
         """What was said of this very sheet. Call when all of it was seen."""
         answer = self._answers.get("sheet", "classified", scope=self._scope)
         stated = read_statement(answer.answer) if answer is not None and answer.by else None
-        return Statement(stated, answer.who) if answer is not None and stated is not None else None
+        if answer is None or stated is None or not stated.settles(frozenset(number + 1 for number in self._doubted)):
+            return None
+        return Statement(stated.classified, answer.who)
 
     def ask(self, contexts: dict[str, str]) -> None:
         """The question, after the sheet has ended."""
@@ -199,12 +201,15 @@ class Unanswered:
         evidence += [say("inventory.by_doubt", which=_spans(doubted))] if doubted else []
         secret = self._numbers == self._silent and not self._columns  # that all others are none is nothing to propose
         proposed = f"涉密行：{'、'.join(str(number + 1) for number in self._silent)}；其余非涉密" if secret else NOT_CLASSIFIED if said and not doubted else ""
+        of = "列" if self._columns else "行"
+        named = "、".join(str(number + 1) for number in doubted)
+        choices = (f"涉密{of}：{named}；其余非涉密", f"非涉密{of}：{named}；其余非涉密") if doubted else (NOT_CLASSIFIED, f"涉密{of}：{of}号；其余非涉密")
         for number in self._numbers:
             self._asked.ask(
                 Key("sheet", "classified", scope=self._scope),
                 self._asks(),
                 place=self._first[number], proposed=proposed, evidence=all_of(evidence),
-                choices=(NOT_CLASSIFIED, "涉密列：列号；其余非涉密" if self._columns else "涉密行：行号；其余非涉密"), needs_name=True,
+                choices=choices, needs_name=True,
             )  # fmt: skip
 
     def _asks(self) -> Sentence:

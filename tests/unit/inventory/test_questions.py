@@ -213,6 +213,12 @@ def test_rows_that_speak_of_secrets_are_shown_where_no_column_asks_and_nothing_i
     assert question.proposed == ""
     assert "3" in str(question.evidence)
     assert "二号" not in json.dumps(question.as_json(), ensure_ascii=False)
+    form_again = Path("非涉密清单.csv")
+    answer(form_again, {"是否均非涉密": "均非涉密"})
+    assert counts(read(form_again))["unanswered"] == 3, "a word about all does not stand for the one that speaks of secrets"
+    answer(form_again, {"是否均非涉密": "非涉密行：3；其余非涉密"})
+    found = counts(read(form_again))
+    assert (found["classified"], found["unanswered"], found["rows"]) == (0, 0, 3)
 
 
 def test_no_question_tells_what_a_classified_row_is_called() -> None:
