@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +44,8 @@ _TYPES = {"vcpus": "cores", "cores_each": "cores", "memory_gb": "size", "disk_gb
 _JOINED = {"room", "dbms", "middleware", "operator", "vendor"}
 _COLUMN = {"grade_answered": "protection_grade"}
 _YES = {"true", "yes", "1", "是"}
+_LOOKED_AT = 20
+"""Machines after which a column of another kind is looked at no more."""
 
 
 @dataclass
@@ -97,6 +99,12 @@ class _Reader:
         self.kept |= {index: found.heads.words[index] for index, column in found.columns.items() if not _is_used(column.field)}
         self.offices: set[str] = set()
         """Columns that hold departments."""
+        known = {*used, *self.kept}
+        self._systems = builder.names_of_systems()
+        self._perhaps = {index: words for index, words in found.heads.words.items() if index not in known} if self._systems else {}
+        """Columns of an office's own whose values may be names of its systems."""
+        self._filled: Counter[str] = Counter()
+        self._named: Counter[str] = Counter()
 
     def take(self, number: int, row: Row) -> None:
         self.unanswered.saw(Line(number, row))
@@ -135,12 +143,22 @@ class _Reader:
             return
         keys = {head: cells.text_of(row[index]) if index < len(row) else "" for index, head in self.found.keys.items()}
         keys[BY_PREFIX] = prefix_of(name)
+        keys |= self._own_keys(row)
         self.machines.append(
             Machine(
                 number, name, keys, values, off=values.get("power") in {"off", RETIRED}, system=of_system, classified=secret, unread=unread,
                 kept={words: text for index, words in self.kept.items() if index < len(row) and (text := cells.text_of(row[index]))},
             )
         )  # fmt: skip
+
+    def _own_keys(self, row: Row) -> dict[str, str]:
+        """What stands in columns that no mapping knows, as long as most of it are names of systems."""
+        said = {head: text for index, head in self._perhaps.items() if index < len(row) and (text := cells.text_of(row[index]))}
+        self._filled.update(said.keys())
+        self._named.update(head for head, text in said.items() if key(tail_of(text)) in self._systems)
+        if len(self.machines) % _LOOKED_AT == _LOOKED_AT - 1:
+            self._perhaps = {index: head for index, head in self._perhaps.items() if self._named[head] * 2 > self._filled[head]}
+        return said
 
     def _of_system(self, column: Foreign, cell: Any, number: int, index: int) -> dict[str, Any] | None:
         """A cell that tells of the machine's system, in the form's words; None where what it means is asked."""
@@ -184,11 +202,14 @@ class _Reader:
         if not self.machines:
             return
         self._take_offices()
+        heads = self._heads()
         answer = self.builder.answers.get("grouping", about=self.found.source.name, scope=self.scope)
+        if answer is not None and answer.answer not in heads:  # no column of this list: all its machines would be of no system
+            answer = None
         unsaid = [machine for machine in self.machines if machine.classified is None]
         statement = self.unanswered.statement() if unsaid else None
         if answer is None:
-            self._ask_grouping()
+            self._ask_grouping(heads)
         if unsaid and statement is None:
             for machine in unsaid:
                 self.unanswered.lacks(machine.row, f"{self.at} › {address(machine.row, 0)}")
@@ -217,12 +238,16 @@ class _Reader:
                     if machine.keys[head]:
                         machine.system.setdefault("department", tail_of(machine.keys[head]))
 
-    def _ask_grouping(self) -> None:
-        heads = [*(head for head in self.found.keys.values() if head not in self.offices), BY_PREFIX, *sorted(self.offices)]
+    def _heads(self) -> list[str]:
+        """What the machines may be grouped by, the likeliest first."""
+        own = [head for head in self._perhaps.values() if self._named[head] * 2 > self._filled[head]]
+        return [*own, *(head for head in self.found.keys.values() if head not in self.offices), BY_PREFIX, *sorted(self.offices)]
+
+    def _ask_grouping(self, heads: Sequence[str]) -> None:
         proposed: str = ""
         evidence: Words = ""
         for head in heads:
-            counted = Counter(machine.keys[head] for machine in self.machines)
+            counted = Counter(machine.keys.get(head, "") for machine in self.machines)
             blank = counted.pop("", 0)
             known = sum(key(tail_of(name)) in self.builder.names_of_systems() for name in counted)
             if known * 2 > len(counted):

@@ -196,3 +196,39 @@ def test_which_system_a_machine_is_of_is_not_proposed_where_one_may_be_classifie
     reading = read(path)
     assert [question.proposed for question in reading.questions if question.kind == "ungrouped"] == [""]
     assert "磐石" not in repr(reading)
+
+
+def beside_a_form(header: str) -> Path:
+    """A form of three systems, and vInfo with a column of the office's own that names them."""
+    workbook = Workbook()
+    form = workbook.active
+    assert form is not None
+    form.title = "统计表"
+    form.append(["序号", "单位名称", "单位层级", "单位性质", "系统名称", "类别", "是否涉密", "建设状态"])
+    names = ["水费系统", "管网监测平台", "热线系统"]
+    for number, name in enumerate(names, start=1):
+        form.append([number, "市水务局", "市直", "政府", name, "应用系统", "否", "已建"])
+    sheet = workbook.create_sheet("vInfo")
+    sheet.append([*RVTOOLS, header])
+    for number in range(45):
+        sheet.append([f"vm{number}", "poweredOn", "False", 4, 8192, f"10.1.0.{number + 1}", "/DC/vm/一", 1000, "CentOS 7 (64-bit)", None, "C1", "esx1", names[number % 3]])
+    path = Path("水务.xlsx")
+    workbook.save(path)
+    return path
+
+
+def test_a_column_of_the_offices_own_that_names_its_systems_groups_them() -> None:
+    path = beside_a_form("甲乙丙")
+    (question,) = [one for one in read(path).questions if one.kind == "grouping"]
+    assert (question.proposed, question.choices[0]) == ("甲乙丙", "甲乙丙")
+    answer(path, {"是否均非涉密": "均非涉密"})
+    reading = read(path)
+    assert (reading.errors, {len(system.hosts) for system in reading.inventory.systems}) == ([], {15})
+
+
+def test_a_grouping_by_what_is_no_column_is_asked_again_and_loses_no_machine() -> None:
+    path = beside_a_form("甲乙丙")
+    answer(path, {"是否均非涉密": "均非涉密", "归并": "不存在的列"})
+    reading = read(path)
+    assert [one.kind for one in reading.questions if one.kind == "grouping"] == ["grouping"]
+    assert "machines-not-grouped" in {finding.code for finding in reading.errors}
