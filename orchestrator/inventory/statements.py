@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchestrator.inventory import cells
@@ -23,6 +24,14 @@ class Stated:
     def settles(self, doubted: frozenset[int]) -> bool:
         """Whether it names each of these, which speak of secrets: a word about all others does not stand for them."""
         return doubted <= self.classified | self.looked_at
+
+
+def statement_choices(of: str, doubted: Sequence[int]) -> tuple[str, str]:
+    """What may be stated of rows or columns (``of``: 行, 列): of all at once only where none of them speaks of secrets."""
+    if not doubted:
+        return NOT_CLASSIFIED, f"涉密{of}：{of}号；其余非涉密"
+    named = "、".join(map(str, doubted))
+    return f"涉密{of}：{named}；其余非涉密", f"非涉密{of}：{named}；其余非涉密"
 
 
 def read_statement(text: str) -> Stated | None:

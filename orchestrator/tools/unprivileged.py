@@ -11,6 +11,8 @@ from orchestrator.texts import say
 
 UID = 65534
 """The account ``nobody``: it owns nothing else, and exists on every Linux."""
+CAP_SETPCAP = 8
+"""capabilities(7)."""
 
 
 def prefix() -> list[str]:
@@ -32,9 +34,16 @@ def prefix() -> list[str]:
         "--clear-groups",
         "--inh-caps=+dac_override",
         "--ambient-caps=+dac_override",
-        "--securebits=+no_setuid_fixup",
+        *(["--securebits=+no_setuid_fixup"] if _may_set_secure_bits() else []),
         "--",
     ]
+
+
+def _may_set_secure_bits() -> bool:
+    """Whether we hold CAP_SETPCAP: a container may have taken it from root, and then setpriv would start nothing at all."""
+    status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    effective = next((line.split()[1] for line in status.splitlines() if line.startswith("CapEff:")), "0")
+    return bool(int(effective, 16) >> CAP_SETPCAP & 1)
 
 
 def give(folder: Path) -> None:

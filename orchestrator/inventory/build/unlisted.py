@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from orchestrator.inventory.names import key
 from orchestrator.inventory.questions import Key, digest
 from orchestrator.inventory.reading import Raw
-from orchestrator.inventory.statements import NOT_CLASSIFIED, read_statement
+from orchestrator.inventory.statements import read_statement, statement_choices
 from orchestrator.texts import say
 
 if TYPE_CHECKING:
@@ -38,11 +38,14 @@ def _take(parts: Sequence[Raw], builder: Builder) -> None:
     scope = digest("hosts", first.file, first.sheet, *sorted({_system(part) for part in parts}))
     answer = builder.answers.get("sheet", "classified", scope=scope)
     stated = read_statement(answer.answer) if answer is not None and answer.by else None
+    doubted = sorted({int(part.cell[1:]) for part in parts if _speaks_of_secrets(part)})
+    if stated is not None and not stated.settles(frozenset(doubted)):
+        stated = None
     systems: dict[str, list[Raw]] = {}
     for part in parts:
         systems.setdefault(_system(part), []).append(part)
     if stated is None:
-        _ask(parts, len(systems), scope, builder)
+        _ask(parts, len(systems), scope, doubted, builder)
         _take_out(parts, builder)
         return
     for members in systems.values():
@@ -55,6 +58,12 @@ def _take(parts: Sequence[Raw], builder: Builder) -> None:
             continue
         raw.values = {"name": name[:200], "servers": len(members), **_department_said(members)}
         builder.systems.append(raw)
+
+
+def _speaks_of_secrets(part: Raw) -> bool:
+    from orchestrator.inventory.sheets.lost import speaks_of_secrets  # here: an inventory in YAML has no such list
+
+    return any(map(speaks_of_secrets, [*part.values.values(), *part.unknown.values()]))
 
 
 def _take_out(parts: Sequence[Raw], builder: Builder) -> None:
@@ -75,12 +84,13 @@ def _is_department(words: str) -> bool:
     return column is not None and column.field == "department"
 
 
-def _ask(parts: Sequence[Raw], count: int, scope: str, builder: Builder) -> None:
+def _ask(parts: Sequence[Raw], count: int, scope: str, doubted: Sequence[int], builder: Builder) -> None:
     at = parts[0].place("").rpartition(" › ")[0]
+    evidence = say("inventory.by_doubt", which=say("inventory.numbers", numbers=tuple(map(str, doubted)))) if doubted else ""
     for part in parts:
         builder.asked.ask(
             Key("sheet", "classified", scope=scope), say("inventory.asks_unlisted", sheet=at, count=count), place=part.place("system"),
-            choices=(NOT_CLASSIFIED, "涉密行：行号；其余非涉密"), needs_name=True,
+            evidence=evidence, choices=statement_choices("行", doubted), needs_name=True,
         )  # fmt: skip
     builder.findings.append(
         Raw(parts[0].file, parts[0].sheet).finding(

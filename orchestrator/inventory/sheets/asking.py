@@ -19,7 +19,7 @@ from orchestrator.inventory.questions import NO_SYSTEM, Asked, Key, all_of, dige
 from orchestrator.inventory.reading import Raw
 from orchestrator.inventory.sheets.grids import address
 from orchestrator.inventory.sheets.header import Line, Table
-from orchestrator.inventory.statements import NOT_CLASSIFIED, read_statement
+from orchestrator.inventory.statements import NOT_CLASSIFIED, read_statement, statement_choices
 from orchestrator.inventory.values import choices, read_value
 from orchestrator.texts import Sentence, say
 
@@ -201,9 +201,7 @@ class Unanswered:
         evidence += [say("inventory.by_doubt", which=_spans(doubted))] if doubted else []
         secret = self._numbers == self._silent and not self._columns  # that all others are none is nothing to propose
         proposed = f"涉密行：{'、'.join(str(number + 1) for number in self._silent)}；其余非涉密" if secret else NOT_CLASSIFIED if said and not doubted else ""
-        of = "列" if self._columns else "行"
-        named = "、".join(str(number + 1) for number in doubted)
-        choices = (f"涉密{of}：{named}；其余非涉密", f"非涉密{of}：{named}；其余非涉密") if doubted else (NOT_CLASSIFIED, f"涉密{of}：{of}号；其余非涉密")
+        choices = statement_choices("列" if self._columns else "行", [number + 1 for number in doubted])
         for number in self._numbers:
             self._asked.ask(
                 Key("sheet", "classified", scope=self._scope),

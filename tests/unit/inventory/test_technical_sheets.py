@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.inventory.answerbook import FILE, Answer, answers_text
 from orchestrator.inventory.check import counts
 from orchestrator.inventory.load import load
 
@@ -95,3 +96,17 @@ def test_machines_called_devices_are_hosts_where_the_sheet_is_one_of_servers(tmp
     reading = load([build(tmp_path / "a.xlsx", [{"name": "统计表", "rows": SYSTEMS}, {"name": "服务器", "rows": rows}])])
     assert reading.errors == []
     assert [(host.name, host.address) for system in reading.all_systems() for host in system.hosts] == [("sf-01", "10.1.1.1")]
+
+
+def test_machines_of_unlisted_systems_that_speak_of_secrets_are_named_and_no_word_about_all_covers_them(tmp_path: Path) -> None:
+    rows = [["系统名称", "主机名", "地址", "备注"], ["甲平台", "a1", "10.1.1.1", ""], ["乙平台", "b1", "10.1.1.2", "涉密系统，勿外传"]]
+    reading = load([build(tmp_path / "a.xlsx", [{"name": "主机", "rows": rows}])])
+    (question,) = [one for one in reading.questions if one.kind == "sheet"]
+    assert question.choices == ("涉密行：3；其余非涉密", "非涉密行：3；其余非涉密")
+    assert "3" in str(question.evidence)
+    for said, left in (("均非涉密", 1), ("非涉密行：3；其余非涉密", 0)):
+        folder = tmp_path / said
+        folder.mkdir()
+        (folder / FILE).write_text(answers_text([Answer(*question.key, answer=said, by="张三", on="2026-11-30")]), "utf-8")
+        again = load([tmp_path / "a.xlsx"], beside=[folder])
+        assert len([one for one in again.questions if one.kind == "sheet"]) == left, said
