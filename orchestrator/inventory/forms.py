@@ -64,7 +64,7 @@ class Form:
     columns: tuple[Column, ...]
     by_header: dict[str, Column]
     groups: dict[str, str]
-    """What may stand above several columns → what it is about: ``system``, ``department`` or ``technical``."""
+    """What may stand above several columns → what it is about: ``system``, ``department``, ``security`` or ``technical``."""
 
     def column(self, field: str) -> Column:
         return next(column for column in self.columns if column.field == field)
@@ -175,7 +175,9 @@ def in_group(form: Form, group: str, column: Column, words: str) -> bool:
     about = form.groups.get(group_key(group))
     if column.field in {"level", "organisation_type", "department"}:
         return about in {"system", "department"}
-    if column.field in {"classified", "status"} and header_key(words) == header_key(column.zh):
+    if column.field == "classified" and (about == "security" or "涉密" in words):
+        return about is not None
+    if column.field == "status" and header_key(words) == header_key(column.zh):
         return about is not None
     return about == "system" if column.need == "count" or column.field in {"id", "row_no"} else about is not None
 

@@ -17,6 +17,8 @@ _NO_GROUP = re.compile(r"[::]|\d{4}年")
 _ASKS = re.compile(r"是否|有无|是/否|[(（]是/否[)）]")
 _GROUPS_OF_A_SYSTEM = {"status", "classified", "protection_grade"}
 """Columns whose own headers may stand over several: 状态 over 建设状态 and 上线时间."""
+_NAMED_ABOVE = {"row_no", "department", "name", "system"}
+"""Columns that no third row of a header has: it stands below groups."""
 _KEY_FIELDS = {"name", "path", "peer", "days"}
 _DEFAULT_FORMS = {"systems", "departments", "rooms"}
 _REFERENCES = {"departments", "rooms"}
@@ -140,21 +142,71 @@ def table_at(lines: Sequence[Line], sheet: str, said: str = "") -> Table | None:
 
 
 def _readings(form: Form, first: Line, rest: Sequence[Line]) -> list[Table]:
-    """The header as one row, or as two: a second row that completes merged cells is a header's, whatever it says."""
+    """The header as one row, as two or as three: a further row that completes merged cells is a header's, whatever it says."""
     single = _columns(form, first.across, None, first.number)
     if not rest:
         return [single]
     second = rest[0]
     double = _columns(form, second.across, first.across, second.number)
     below = _columns(form, second.across, None, second.number)
+    treble = _third_row(form, first, second, rest[1], double) if len(rest) > 1 else None
+    if treble is not None:
+        return [treble]
     if _completes(second):
-        deep = [_columns(form, rest[1].across, second.across, rest[1].number)] if len(rest) > 1 and _completes(rest[1]) else []
-        return [double, *deep] if _counts(double) >= 3 else [*deep, single]
+        return [double] if _counts(double) >= 3 else [single]
     if len(double.columns) > max(len(single.columns), len(below.columns)):
         return [single, double]
     if _is_group_row(first) and _counts(below) >= 3 and _identity(double) >= _identity(below):
         return [single, double]
     return [single]
+
+
+def _third_row(form: Form, first: Line, second: Line, third: Line, double: Table) -> Table | None:
+    """The header with its third row, where that is one: it completes merged cells, or stands below groups alone and adds what they ask."""
+    own = third.own()
+    named = {index for index, column in double.columns.items() if column.field in _NAMED_ABOVE}
+    if not own or named & set(own) or not _is_group_row(first):
+        return None
+    low, above = _folded(form, first.across, second.across, third.across)
+    treble = _columns(form, low, above, third.number)
+    if _completes(third):
+        without = _columns(form, third.across, second.across, third.number)
+        return treble if _counts(treble) >= max(3, _counts(without)) else None
+    is_words = all(isinstance(third.cells[index], str) for index in own)
+    return treble if is_words and _counts(treble) > _counts(double) and _stand_below_groups(second, own) else None
+
+
+def _stand_below_groups(line: Line, columns: Sequence[int]) -> bool:
+    """Whether each of these columns is below a text with nothing beside it, or next to one that is."""
+    texts = {index: text_of(cell) for index, cell in enumerate(line.cells)}
+    under: set[int] = set()
+    for index in columns:
+        if (index - 1 in under and not texts.get(index)) or (texts.get(index) and not texts.get(index + 1)):
+            under.add(index)
+    return len(under) == len(columns)
+
+
+def _folded(form: Form, *rows: Row) -> tuple[Row, Row]:
+    """A header of three rows as one of two: its lowest words, and above each the nearest group, with the one above that where no form knows it.
+    Without merged cells a group holds to the right until the next one."""
+    low: Row = []
+    above: Row = []
+    outer = inner = before = ""
+    for index in range(max(map(len, rows))):
+        high, mid, own = (text_of(row[index]) if index < len(row) else "" for row in rows)
+        if high and high != before:
+            outer, inner = high, ""
+        before = high or before
+        inner = mid or inner
+        words = own or mid
+        group = inner if own and inner != own else outer
+        if group == inner != outer and outer and group_key(outer) not in form.groups and match(form, outer) is None:
+            group = f"{outer} {inner}"
+        low.append(words)
+        above.append((group if words else "") or high)
+        inner = inner if own and inner != own else ""
+        outer = outer if words and words != high else ""
+    return low, above
 
 
 def _completes(line: Line) -> bool:
@@ -248,7 +300,7 @@ def _meant(form: Form, low: str, high: str, group: str) -> tuple[Column | None, 
         return match(form, high), True
     if not group:
         return match(form, low), True
-    if together := match(form, group + low):
+    if together := match(form, group + low) or match(form, group_key(group) + low):  # 单位情况 over 名称
         return together, True
     over = match(form, group)
     if over is not None and high and known_units(over) and (is_unit(low) or unit_said(over, low)):
@@ -256,7 +308,7 @@ def _meant(form: Form, low: str, high: str, group: str) -> tuple[Column | None, 
     if over is not None and high and _ASKS.fullmatch(low):
         return over, True  # 涉密 over 是否
     column = match(form, low)
-    if column is not None and over is not None and over.field in _GROUPS_OF_A_SYSTEM:
+    if column is not None and over is not None and over.field in _GROUPS_OF_A_SYSTEM and form.groups.get(group_key(group)) != "system":
         return column, over.field == column.field or column.need != "count"
     return column, column is not None and in_group(form, group, column, low)
 
@@ -279,6 +331,8 @@ def _take_units(table: Table, line: Line) -> None:
     if not any(said.values()):
         return
     for index, unit in said.items():
-        before = table.units.get(index)
-        table.units[index] = unit if unit and before in ("", unit) else None
+        column, before = table.columns.get(index), table.units.get(index)
+        known = known_units(column) if column else {}
+        is_same = before in ("", unit) or (before is not None and known.get(before) == known.get(unit, 0.0))  # 台数 over 台
+        table.units[index] = unit if unit and is_same else None
     table.header = line.number

@@ -36,20 +36,17 @@ def header_cells(rows: Sequence[Row], number: int, merged: Merged) -> HeaderCell
     own = {index: text for index, cell in enumerate(rows[number]) if isinstance(cell, str) and (text := text_of(cell))}
     above = number - 1
     spans = [(left, right, bottom) for top, left, bottom, right in merged if top == above >= 0]
-    if not any(right > left for left, right, bottom in spans if bottom == above) or len(own) < 2 or not _has_groups(rows[above]):
+    is_completed = _reach_below(0, above, merged)
+    if not any(right > left for left, right, bottom in spans if bottom == above) or (len(own) < 2 and not is_completed) or not _has_groups(rows[above]):
         return HeaderCells(number, own, own)
-    words = dict(own)
+    groups = {index: text_of(rows[above][left]) for left, right, bottom in spans if right > left and left < len(rows[above]) for index in range(left, min(right, left + 200) + 1)}
+    upper = header_cells(rows, above, merged)
+    words = {index: f"{group} {text}" if (group := groups.get(index)) else text for index, text in own.items()}
     for left, right, bottom in spans:
-        group = text_of(rows[above][left]) if left < len(rows[above]) else ""
-        for index in range(left, min(right, left + 200) + 1):
-            if bottom >= number:
-                words.setdefault(index, group)
-            elif index in own and group and right > left:
-                words[index] = f"{group} {own[index]}"
-    for index, cell in enumerate(rows[above]):
-        if index not in words and isinstance(cell, str) and text_of(cell):
-            words[index] = text_of(cell)
-    return HeaderCells(number, {index: text for index, text in sorted(words.items()) if text}, own, 2)
+        if bottom >= number:  # one that stands in this row, too
+            words |= {index: groups[index] for index in range(left, min(right, left + 200) + 1) if index in groups and index not in words}
+    words |= {index: text for index, text in upper.words.items() if index not in words}
+    return HeaderCells(number, {index: text for index, text in sorted(words.items()) if text}, own, upper.rows + 1)
 
 
 def _has_groups(row: Row) -> bool:
@@ -70,14 +67,20 @@ def likeliest_header(rows: Sequence[Row], merged: Merged) -> HeaderCells | None:
             continue
         if len(set(texts)) < len(texts) and not _is_group_row(number, merged):
             continue
-        if _is_group_row(number, merged) and number + 2 < len(rows):
-            return header_cells(rows, number + 1, merged)
-        return header_cells(rows, number, merged)
+        last = number
+        while last + 2 < len(rows) and _is_group_row(last, merged) and (last == number or _reach_below(number, last, merged)):
+            last += 1
+        return header_cells(rows, last, merged)
     return None
 
 
 def _is_group_row(number: int, merged: Merged) -> bool:
     return any(top == bottom == number and right > left for top, left, bottom, right in merged)
+
+
+def _reach_below(first: int, last: int, merged: Merged) -> bool:
+    """Whether a header's merged cells reach below this row of it."""
+    return sum(first <= top <= last < bottom for top, _, bottom, _ in merged) >= 2
 
 
 def _could_be_headers(row: Row, below: Sequence[Row]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from itertools import dropwhile
 from typing import Any
 
 from orchestrator.inventory.answers import classified
@@ -80,8 +81,10 @@ def kind_of_row(table: Table, line: Line) -> Kind:
 
 
 _GUIDE = re.compile(r"^(?:填写|填报|填表)?(?:说明|要求|提示|示例|规则)[::]?$|^(?:栏次|列次|列号)$")
-_ORDINAL = re.compile(r"^[(\[]?(\d{1,3}|[甲乙丙丁戊己])[)\]]?$")
-_LETTER = re.compile(r"[A-Z]{1,2}")
+_LETTER = re.compile(r"[A-Z]{1,2}", re.IGNORECASE)
+_NUMBERED = re.compile(r"^[(\[【]?[第c]?(\d{1,3}|[一二三四五六七八九十]{1,3})[列栏项]?[)\]】]?(?:=.{1,30})?$", re.IGNORECASE)
+_DIGITS = ("", *"一二三四五六七八九")
+_NO_NUMBER = re.compile(r"^[(\[]?[甲乙丙丁戊己庚辛][)\]]?$|^[-—–/]+$")
 
 
 def _guides(table: Table, line: Line, own: list[int]) -> bool:
@@ -91,14 +94,29 @@ def _guides(table: Table, line: Line, own: list[int]) -> bool:
         texts = texts[1:]
         if not _is_full(table, line, own):
             return True
-    if len(texts) >= 3 and all(map(_LETTER.fullmatch, texts)):  # as the program letters its columns
-        numbers = [column_of(text.encode()) for text in texts]
-        return numbers == list(range(numbers[0], numbers[0] + len(numbers)))
-    found = [_ORDINAL.match(text) for text in texts]
-    if len(found) < 3 or not all(found):
-        return False
-    numbers = [int(one[1]) for one in found if one and one[1].isdigit()]
-    return len(numbers) >= 2 and numbers == list(range(numbers[0], numbers[0] + len(numbers))) and numbers[0] <= 2
+    return numbers_columns(texts)
+
+
+def numbers_columns(texts: list[str]) -> bool:
+    """Whether a row numbers its columns, as statistics forms do: 甲, 乙, 1, 2, …; ①, ②, …; 第1列, …; A, B, C, … as the program letters them."""
+    if len(texts) >= 3 and all(map(_LETTER.fullmatch, texts)):
+        numbers = [column_of(text.upper().encode()) for text in texts]
+    else:
+        found = [_NUMBERED.match(text) for text in dropwhile(_NO_NUMBER.match, texts)]
+        if len(texts) < 3 or len(found) < 2 or not all(found):
+            return False
+        numbers = [_number(one[1]) for one in found if one]
+        if numbers[0] > 2:
+            return False
+    return numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+
+
+def _number(text: str) -> int:
+    """12 or 十二."""
+    if text.isdigit():
+        return int(text)
+    tens, ten, ones = text.rpartition("十")
+    return 10 * (_DIGITS.index(tens) if tens in _DIGITS[1:] else 1 if ten else 0) + (_DIGITS.index(ones) if ones in _DIGITS else 0)
 
 
 def _leads(column: Column | None) -> bool:

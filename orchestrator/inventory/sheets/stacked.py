@@ -21,7 +21,7 @@ from orchestrator.inventory.sheets.header import Line, table_at
 from orchestrator.inventory.sheets.header_cells import HeaderCells, likeliest_header
 from orchestrator.inventory.sheets.label_forms import is_label_form, is_on_its_side
 from orchestrator.inventory.sheets.proposing import propose_columns
-from orchestrator.inventory.sheets.rowkind import says_total
+from orchestrator.inventory.sheets.rowkind import numbers_columns, says_total
 from orchestrator.inventory.sheets.table import Merges
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class _Stack:
         """Whose header begins with the next row; None: none does."""
         line = self._ahead[0][1]
         own = line.own()
-        if len(own) < _FEWEST or not all(isinstance(line.cells[index], str) for index in own):
+        if len(own) < _FEWEST or not all(isinstance(line.cells[index], str) for index in own) or numbers_columns([plain(line.cells[index]) for index in own]):
             return None
         is_apart = not self._before or _divides(self._before[-1])
         if line.looks_like_header or self.whose is None:

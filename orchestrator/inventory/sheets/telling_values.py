@@ -16,6 +16,8 @@ from orchestrator.inventory.values import listed_choice
 
 _EITHER = {"性质": ("organisation_type", "kind")}
 """Header → the column that it is taken for, and the one that it is where every cell is an answer to that."""
+_ANSWERS_TOO = {"涉密", "涉密系统"}
+"""Headers that stand as an answer as well."""
 
 
 def with_telling_headers(grid: Grid, rows: Sequence[Row]) -> Grid:
@@ -46,6 +48,8 @@ def _says_whether_classified(header: str, values: Sequence[object]) -> bool:
     if not values or (known is not None and known.field in {"classified", "remark"}):
         return False
     texts = [plain(value) for value in values if isinstance(value, str) and plain(value) != plain(header)]
+    if texts and texts[0] not in _ANSWERS_TOO and match(forms()["systems"], texts[0]) is not None:
+        return False  # a group above a header that asks it, or nothing above it
     return bool(texts) and len(texts) >= len(values) - 1 and all("密" in text and classified(text) is not None for text in texts)
 
 
