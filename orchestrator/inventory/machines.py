@@ -20,13 +20,15 @@ _SIZE = re.compile(
     rf"(?:[,/、+]?(?:硬盘|磁盘|存储)?[::]?{_AMOUNT}{_BYTES}(?:硬盘|磁盘|存储|hdd|ssd)?)?(?:[*x×](\d{{1,4}})台?)?",
     re.IGNORECASE,
 )
+_FLAVOUR = re.compile(r"(?<![^|,;、(])[a-z][a-z0-9-]*(?:\.[a-z0-9-]+)+(?![^|,;、)])")
+"""s6.xlarge.2 beside what it is made of: a cloud's own name for it."""
 _DIGITS = {"一": 1, "二": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9, "十": 10}
 _ONE = re.compile(rf"(?:(?P<before>{_WHAT})[::]?)?(?P<number>\d{{1,5}}|[一二两三四五六七八九十])(?:台套|台|套|个)?\(?(?P<after>{_WHAT})?\)?", re.IGNORECASE)
 
 
 def machine_size(raw: str) -> Value | None:
     """``4C8G``, ``8核/16G/500G×3``, ``2台，每台8核、16G内存``: the cores, and what it says of memory, disk and number beside. None when it is no such text."""
-    found = _SIZE.fullmatch(folded(plain(raw)))
+    found = _SIZE.fullmatch(folded(plain(raw))) or _SIZE.fullmatch(re.sub(r"\|+", ",", _FLAVOUR.sub("", folded(plain(raw)))).strip(",|;、()"))
     if found is None:
         return None
     each, cores, memory, memory_unit, disk, disk_unit, number = found.groups()

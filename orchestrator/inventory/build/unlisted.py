@@ -4,7 +4,7 @@ is classified. Until then it is one question for the sheet, and no error on each
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.inventory.names import key
 from orchestrator.inventory.questions import Key, digest
@@ -56,7 +56,7 @@ def _take(parts: Sequence[Raw], builder: Builder) -> None:
             builder.classified_row(raw, "", None, answered=True, called=("", name))
             _take_out(members, builder)
             continue
-        raw.values = {"name": name[:200], "servers": len(members), **_department_said(members)}
+        raw.values = {"name": name[:200], "servers": len(members), **_sums(members), **_department_said(members)}
         builder.systems.append(raw)
 
 
@@ -69,6 +69,12 @@ def _speaks_of_secrets(part: Raw) -> bool:
 def _take_out(parts: Sequence[Raw], builder: Builder) -> None:
     gone = {id(part) for part in parts}
     builder.parts[:] = [(kind, part) for kind, part in builder.parts if id(part) not in gone]
+
+
+def _sums(members: Sequence[Raw]) -> dict[str, Any]:
+    """What all of its machines have together, where each says it."""
+    said = {of: [part.values.get(field) for part in members] for of, field in (("vcpus", "vcpus"), ("memory_gb", "memory_gb"), ("storage_gb", "disk_gb"))}
+    return {of: round(sum(map(float, amounts)), 3) for of, amounts in said.items() if all(isinstance(amount, int | float) for amount in amounts)}  # type: ignore[arg-type]
 
 
 def _department_said(members: Sequence[Raw]) -> dict[str, str]:

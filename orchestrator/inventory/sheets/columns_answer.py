@@ -28,6 +28,8 @@ THIS = "此表"
 _ABOUT = {"systems": "系统清单", "form": "统计表，另有下列列", "pairs": "一系统一表，另有下列项目", "machines": "机器清单", "nothing": "不是台账"}
 KEPT = "原样保留"
 MACHINES = {"name": "主机名", "address": "IP地址", "vcpus": "CPU", "memory_gb": "内存", "disk_gb": "磁盘", "os": "操作系统", "power": "电源状态", "cores_each": "每颗CPU核数"}
+SEVERAL = {"disk_gb"}
+"""Of these, what several columns may be: 系统盘 and 数据盘 are added up."""
 OFF = ["poweredoff", "off", "stopped", "关机", "已关机", "停机", "已停机", "关闭", "已停止", "停止", "下线", "已下线", "报废", "suspended", "shutoff"]
 _LINE = re.compile(r"\s*(?P<head>.*\S)\s*(?:→|->|=>|＝>)\s*(?P<field>.+?)\s*")
 """The last arrow of a line: a tool's own header may hold one (``Organization->Name``)."""
@@ -82,7 +84,7 @@ def read_columns_answer(text: str) -> ColumnsAnswer:
         if fields[head][0] == "classified" and asks_the_other_way(head):
             raise Unreadable(say("inventory.cannot_mean_classified", head=head[:20]))
     named = [field for field, _ in fields.values() if field]
-    twice = next((field for field in named if named.count(field) > 1), "")
+    twice = next((field for field in named if named.count(field) > 1 and not (about == "machines" and field in SEVERAL)), "")
     if twice:
         raise Unreadable(say("inventory.column_twice", column=field_words(about, twice)))
     needed = {"systems": "name", "machines": "name"} | dict.fromkeys(part_forms(), "system")

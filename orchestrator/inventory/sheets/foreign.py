@@ -20,7 +20,7 @@ from orchestrator.errors import Finding
 from orchestrator.inventory.cells import folded, is_blank, plain
 from orchestrator.inventory.forms import AS_IT_IS, columns_of, form_of, forms, match, part_forms, whole_key
 from orchestrator.inventory.reading import COLUMNS_FILE
-from orchestrator.inventory.sheets.columns_answer import MACHINES
+from orchestrator.inventory.sheets.columns_answer import MACHINES, SEVERAL
 from orchestrator.inventory.sheets.denied_question import asks_the_other_way
 from orchestrator.inventory.sheets.grids import Grid, Row
 from orchestrator.inventory.sheets.header_cells import HeaderCells, Merged, header_cells
@@ -176,7 +176,10 @@ def _recognised(sources: Sequence[Source], cells: HeaderCells) -> Recognised:
     for source in (source for source in sources if source.about == first.about):
         for index, words in cells.words.items():
             column = source.column(words)
-            if column is not None and index not in columns and column.field not in {known.field for known in columns.values()}:
+            if column is None or index in columns:
+                continue
+            same = [known for known in columns.values() if known.field == column.field]
+            if not same or (source is first and column.field in SEVERAL and column not in same):
                 columns[index] = column
     keys = {index: words for index, words in cells.words.items() if whole_key(words) in order}
     of_systems = {index: words for index, words in cells.words.items() if index not in {*columns, *keys} and names_systems(words)}

@@ -19,12 +19,14 @@ from orchestrator.inventory.names import host_name, key
 from orchestrator.inventory.questions import Key, digest
 from orchestrator.inventory.reading import Interpretation, Raw
 from orchestrator.inventory.sheets.asking import Unanswered, answered_wording, ask_wording
-from orchestrator.inventory.sheets.columns_answer import MACHINES
+from orchestrator.inventory.sheets.columns_answer import MACHINES, SEVERAL
 from orchestrator.inventory.sheets.foreign import Foreign, Recognised, names_systems, said
 from orchestrator.inventory.sheets.grids import Grid, Row, address
 from orchestrator.inventory.sheets.header import Line
 from orchestrator.inventory.sheets.lost import Numbers, number_column, speaks_of_secrets
+from orchestrator.inventory.sheets.machine_names import first_address, prefix_of, tail_of
 from orchestrator.inventory.sheets.proposing import OF_THE_SYSTEM
+from orchestrator.inventory.sheets.table import Merges
 from orchestrator.inventory.values import read_value
 from orchestrator.texts import Words, say
 
@@ -34,13 +36,9 @@ if TYPE_CHECKING:
 BY_PREFIX = "主机名前缀"
 OF_NO_SYSTEM = "不属于任何系统"
 IN_USE, RETIRED = "in_use", "retired"
-_TAG_OF_SYSTEM = re.compile(
-    r"(?:^|[;,|&{\s\"'])(?:system|app|application|project|service|业务|系统|应用|项目)(?:[_-]?name|名称|名)?[\"']?\s*[:=：]\s*[\"']?([^;,|&}\"']+)",
-    re.IGNORECASE,
-)
-_IPV4 = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])")
 _ADDRESS = re.compile(r"[0-9A-Za-z]([0-9A-Za-z.:-]{0,252}[0-9A-Za-z])?")
 _TYPES = {"vcpus": "cores", "cores_each": "cores", "memory_gb": "size", "disk_gb": "size"}
+_BESIDE = {"memory_gb": "memory_gb", "storage_gb": "disk_gb"}
 _JOINED = {"room", "dbms", "middleware", "operator", "vendor"}
 _COLUMN = {"grade_answered": "protection_grade"}
 _YES = {"true", "yes", "1", "是"}
@@ -78,9 +76,11 @@ class MachineGroup:
 def read_machines(grid: Grid, found: Recognised, file: str, builder: Builder) -> None:
     """All machines of a sheet. What is asked about them goes to the builder, and their groups once both answers are there."""
     reader = _Reader(grid, found, file, builder)
+    merges = Merges(grid.merged)
     for number, row in enumerate(grid.rows):
+        line = merges.line(number, row)
         if number > found.header:
-            reader.take(number, row)
+            reader.take(number, row, line)
     reader.finish()
 
 
@@ -97,6 +97,7 @@ class _Reader:
         used = {*found.columns, *found.keys}
         self.kept = {index: words for index, words in found.heads.words.items() if index not in used and whole_key(words) in kept}
         self.kept |= {index: found.heads.words[index] for index, column in found.columns.items() if not _is_used(column.field)}
+        self._whose = set(found.keys) | {index for index, column in found.columns.items() if column.field in {"department", "classified"}}
         self.offices: set[str] = set()
         """Columns that hold departments."""
         known = {*used, *self.kept}
@@ -106,11 +107,18 @@ class _Reader:
         self._filled: Counter[str] = Counter()
         self._named: Counter[str] = Counter()
 
-    def take(self, number: int, row: Row) -> None:
-        self.unanswered.saw(Line(number, row))
+    def take(self, number: int, row: Row, line: Line) -> None:
+        """``line``: with what merged cells put into it, which holds for whose a machine is and whether it is classified, and for nothing else: it
+        may be a classified one's."""
+        self.unanswered.saw(line)
+        for index in line.filled & self._whose if any(not cells.is_blank(cell) for cell in row) else ():
+            row = [*row, *[None] * (index + 1 - len(row))]
+            row[index] = line.cells[index]
         self.numbers.row(number, row)
         values: dict[str, Any] = {}
         of_system: dict[str, Any] = {}
+        beside: dict[str, Any] = {}
+        """What a cell says of other columns: 4C8G."""
         unread: set[str] = set()
         secret: bool | None = None
         for index, column in self.found.columns.items():
@@ -124,7 +132,11 @@ class _Reader:
                 of_system |= told or {}
                 unread |= {column.field} if told is None else set()
             else:
-                values[column.field] = self._value(column, cell, number, index)
+                value, further = self._value(column, cell, number, index)
+                values[column.field] = value + values[column.field] if column.field in SEVERAL and value and values.get(column.field) else value
+                beside |= further
+        for of in beside.keys() - values.keys():
+            values[of] = beside[of]
         if values.get("vcpus") and values.get("cores_each"):
             values["vcpus"] *= values["cores_each"]
         if secret is not True and any(isinstance(cell, str) and speaks_of_secrets(cell) for cell in row if secret is None or classified(cell) is None):
@@ -175,18 +187,19 @@ class _Reader:
             return {"grade_answered": True, "protection_grade": read.value or None}
         return {} if read.value is None else {column.field: read.value}
 
-    def _value(self, column: Foreign, cell: Any, number: int, index: int) -> Any:
+    def _value(self, column: Foreign, cell: Any, number: int, index: int) -> tuple[Any, dict[str, Any]]:
         if column.field not in _TYPES:
-            return said(column, cell)
+            return said(column, cell), {}
         try:
-            return read_value(_TYPES[column.field], cell, column.unit).value
+            read = read_value(_TYPES[column.field], cell, column.unit)
         except cells.Unreadable:
             self.builder.findings.append(
                 Raw(self.file, self.grid.name, address(number, index)).finding(
                     "unreadable", "warning", say("inventory.left_out_of_sum", column=column.headers[0]), say("inventory.mend_value")
                 )
             )
-            return None
+            return None, {}
+        return read.value, {_BESIDE[of]: value for of, value in read.also.items() if of in _BESIDE}
 
     def finish(self) -> None:
         self.builder.sources.add(self.file)
@@ -394,23 +407,3 @@ def _joined(members: Iterable[Machine]) -> dict[str, str]:
 def head_of(found: Recognised, field_name: str) -> str:
     """What a column is called in the table."""
     return next((found.heads.words[index] for index, column in found.columns.items() if column.field == field_name), "")
-
-
-def tail_of(value: str) -> str:
-    """The last part of a path of folders; of tags, what the one that names a system says (``system:OA;owner:…``)."""
-    if tagged := _TAG_OF_SYSTEM.search(value):
-        return tagged[1].strip()
-    return value.rstrip("/").rpartition("/")[2] or value
-
-
-def first_address(text: str) -> str:
-    """The first address in a cell: ``net0=10.0.0.5, 192.168.1.2``, ``10.3.1.1:10050``, ``10.1.1.1/24``; else its first word."""
-    if found := _IPV4.search(text):
-        return found.group()
-    return next((part for part in re.split(r"[,;\s]+", text) if part), "").partition("/")[0]
-
-
-def prefix_of(name: str) -> str:
-    """``oa-web-01`` → ``oa``; a name of one part is its own group."""
-    plain = re.sub(r"[\d]+$", "", name).strip("-_. ")
-    return re.split(r"[-_.\s]", plain)[0] or key(name)

@@ -42,6 +42,9 @@ _KEYS = ("name", "path", "peer", "start")
 """What tells a row of a technical sheet from the others of its system."""
 _MEASURED = {"size", "cores", "count", "minutes", "people", "money"}
 _CHOICES_ALONE = 0.9
+_MACHINE = re.compile(r"主机|虚拟机|虚机|服务器|物理机|实例|hostname|server|(?<![a-z])vm(?![a-z])|instance", re.IGNORECASE)
+_DISK = re.compile(r"盘|disk", re.IGNORECASE)
+_WHOLE = re.compile(r"总|合计|全部|total|所有", re.IGNORECASE)
 _OWNING = re.compile("所属|归属|承载|部署的?(?:应用|系统)|运行的?(?:应用|系统)")
 
 
@@ -118,11 +121,18 @@ def propose_columns(heads: HeaderCells, rows: Sequence[Row], sheet: str = "", kn
     of_systems = {guess.field for guess in systems.values()}
     if sum(guess.spoken for guess in {**systems, **machines, **(part.columns if part else {})}.values()) < _SPOKEN:
         return None
-    by_name = {"name", "address"} <= of_machines and len(of_machines) >= 3 and not _one_row_each(systems, machines, cells)
+    is_one_each = _one_row_each(systems, machines, cells)
+    by_name = {"name", "address"} <= of_machines and len(of_machines) >= 3 and not is_one_each
+    by_name |= _of_machines(heads, machines) and len(of_machines) >= 2 and "name" in of_systems and not is_one_each and (part is None or part.about in {"hosts", "devices"})
     whose = _belongs(systems, heads)
     if by_name or ("address" in of_machines and len(of_machines) >= 3 and whose) or {"name", "vcpus", "memory_gb"} <= of_machines:
         is_part = part is not None and (part.about == "hosts" or _strength(part.columns) > _strength(machines))
-        return part if is_part else _proposed("machines", heads.words, _with_system_columns(machines, systems))
+        if part is not None and part.about == "devices" and _of_machines(heads, machines):
+            is_part = False
+        if is_part:
+            return part
+        machines = _with_further_disks(heads.words, cells, machines)
+        return _proposed("machines", heads.words, _with_system_columns(machines, systems))
     if part and _strength(part.columns) > _strength(systems):
         return part
     if "name" in of_systems and len(of_systems) >= 2:
@@ -136,13 +146,20 @@ def lists_machines(heads: HeaderCells, rows: Sequence[Row]) -> bool:
     cells = {index: _column(index, rows) for index in heads.words}
     machines = {guess.field: index for index, guess in _assigned("machines", heads.words, cells).items()}
     whose = {guess.field: index for index, guess in _assigned("hosts", {at: words for at, words in heads.words.items() if at != machines.get("name")}, cells).items()}
-    if not {"name", "address"} <= machines.keys() or "system" not in whose or len(rows) < 2:
+    if "name" not in machines or "system" not in whose or len(rows) < 2:
+        return False
+    if "address" not in machines and not _MACHINE.search(plain(heads.words[machines["name"]])):
         return False
     named, systems = ([text_of(value) for value in cells[index]] for index in (machines["name"], whose["system"]))
     known = {column.field for words in heads.words.values() if (column := match(form_of("systems"), words)) is not None}
     is_its_name = (column := match(form_of("systems"), heads.words[machines["name"]])) is not None and column.field == "name"
     each_another = len(set(named)) == len(named) and len(set(systems)) < len(named)
     return each_another and (is_its_name or "kind" not in known)
+
+
+def _of_machines(heads: HeaderCells, machines: Mapping[int, Guess]) -> bool:
+    """Whether what is named is called a machine: 云主机名称, and not 设备名称 or 名称."""
+    return any(guess.field == "name" and _MACHINE.search(plain(heads.words[index])) for index, guess in machines.items())
 
 
 def _strength(columns: Mapping[int, Guess]) -> float:
@@ -182,6 +199,16 @@ def _one_row_each(systems: Mapping[int, Guess], machines: Mapping[int, Guess], c
     if at is None or machines.get(at, Guess("", 0, ())).field == "name":
         return False
     return len({text_of(value) for value in cells[at]}) == len(cells[at])
+
+
+def _with_further_disks(words: Mapping[int, str], cells: Mapping[int, list[Any]], machines: Mapping[int, Guess]) -> dict[int, Guess]:
+    """数据盘 beside 系统盘: both are its disk, as long as neither is the whole of it."""
+    disks = {index for index, head in words.items() if _DISK.search(head) and not _WHOLE.search(head)}
+    if not any(machines[index].field == "disk_gb" for index in disks & machines.keys()):
+        return dict(machines)
+    hint = _hints().columns["machines"]["disk_gb"]
+    further = {index: guess for index in disks - machines.keys() if (guess := _guess("machines", "disk_gb", hint, words[index], cells[index], ())) is not None}
+    return {**machines, **further}
 
 
 def _with_system_columns(machines: Mapping[int, Guess], systems: Mapping[int, Guess]) -> dict[int, Guess]:

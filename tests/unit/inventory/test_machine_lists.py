@@ -9,7 +9,7 @@ from openpyxl import Workbook
 
 from orchestrator.inventory.check import counts
 from orchestrator.inventory.load import load
-from orchestrator.inventory.sheets.machine_lists import first_address, tail_of
+from orchestrator.inventory.sheets.machine_names import first_address, tail_of
 from tests.unit.inventory.test_questions import answer, read
 
 RVTOOLS = ["VM", "Powerstate", "Template", "CPUs", "Memory", "Primary IP Address", "Folder", "Provisioned MiB",
@@ -232,3 +232,25 @@ def test_a_grouping_by_what_is_no_column_is_asked_again_and_loses_no_machine() -
     reading = read(path)
     assert [one.kind for one in reading.questions if one.kind == "grouping"] == ["grouping"]
     assert "machines-not-grouped" in {finding.code for finding in reading.errors}
+
+
+def test_merged_cells_say_whose_a_machine_is_and_nothing_else() -> None:
+    """One of a merged system's machines is classified: so is the system, and its other merged cells are nobody's."""
+    workbook = Workbook()
+    sheet = workbook.active
+    assert sheet is not None
+    sheet.append(["云主机名称", "私网IP", "vCPU", "内存(GB)", "业务系统", "使用单位", "是否涉密", "运维单位"])
+    for number, (system, secret, operator) in enumerate([("市民卡", "否", "甲公司"), ("", "否", ""), ("玄武岩系统", "否", "玄武岩队"), ("", "是", ""), ("预约挂号", "否", "")], start=1):
+        sheet.append([f"vm{number}", f"10.1.1.{number}", 4, 8, system or None, "市卫健委" if number == 1 else None, secret, operator or None])
+    for span in ("E2:E3", "E4:E5", "F2:F6", "H2:H3", "H4:H6"):
+        sheet.merge_cells(span)
+    workbook.save("云主机.xlsx")
+    path = Path("云主机.xlsx")
+    for _ in range(3):
+        answer(path, {"按哪一列": "业务系统", "层级": "市直、政府", "“建设状态”": "已建", "“类别”": "应用系统"})
+    reading = read(path)
+    assert {system.name: (system.servers, system.memory_gb, system.operator) for system in reading.inventory.systems} == {
+        "市民卡": (2, 16.0, "甲公司"), "预约挂号": (1, 8.0, None),
+    }  # fmt: skip
+    assert (counts(reading)["classified"], reading.errors, reading.questions) == (1, [], ())
+    assert "玄武岩" not in str(reading)
