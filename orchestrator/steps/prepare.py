@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import fcntl
 import ipaddress
+import os
 import socket
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
-from orchestrator.errors import Refused
-from orchestrator.hosts import facts
+from orchestrator import texts
+from orchestrator.errors import Finding, Refused
+from orchestrator.hosts import facts, tenants
 from orchestrator.models import Host
 from orchestrator.movers import registry
 from orchestrator.steps import preflight_hosts
 from orchestrator.steps.base import Context, Coverage, Effect, Facts, Observed, Preview, Step
 from orchestrator.steps.parts import parts
 from orchestrator.texts import say
+
+SERVERS = {"databases": "postgresql", "mariadb": "mariadb"}
+"""Playbook group → kind of database, and the folder of a host's server."""
 
 
 def play(
@@ -41,7 +50,7 @@ def play(
 def targets(ctx: Context) -> dict[str, list[Host]]:
     """Playbook groups: every target host, and those that get a database of either kind."""
     groups = {"targets": list(ctx.world.targets.values())}
-    for group, kind in (("databases", "postgresql"), ("mariadb", "mariadb")):
+    for group, kind in SERVERS.items():
         names = {database.host for database in ctx.world.databases_of(kind)}
         groups[group] = [ctx.world.target(name) for name in sorted(names)]
     return groups
@@ -96,6 +105,7 @@ def role_variables(ctx: Context, *, programs: str, ranges: list[str]) -> dict[st
         "install_postgresql_admin_role": database.admin_role or "orchestrator",
         "install_postgresql_clients": ranges,
         "install_postgresql_run_as": run_as(host),
+        "install_postgresql_tenant": ctx.system.id,
     }
 
 
@@ -151,7 +161,55 @@ def run(ctx: Context) -> Facts:
     """One run for all hosts. Raises Refused with every finding when a server cannot do what will be asked of it."""
     if problems := preflight_hosts.find_target_problems(ctx):
         raise Refused(say("steps.server_findings", count=len(problems), system=ctx.system.id), findings=problems)
-    return play(ctx, "prepare_target", targets(ctx), variables(ctx), admin_secret(ctx), host_variables(ctx))
+    groups = targets(ctx)
+    with one_at_a_time(ctx, groups["targets"]):
+        if problems := join_servers(ctx, groups):
+            raise Refused(say("steps.server_findings", count=len(problems), system=ctx.system.id), findings=problems)
+        return play(ctx, "prepare_target", groups, variables(ctx), admin_secret(ctx), host_variables(ctx))
+
+
+@contextmanager
+def one_at_a_time(ctx: Context, hosts: list[Host]) -> Iterator[None]:
+    """Systems that share a server of the target prepare it one after the other, on whichever controller, for whichever account they run."""
+    with ExitStack() as held:
+        for name in sorted({host.name for host in hosts}):
+            lock = _open_lock(ctx.settings.state.resolve() / f"server-{name}.lock")
+            held.callback(os.close, lock)
+            while not _is_locked(lock):
+                time.sleep(0.1)
+        yield
+
+
+def _open_lock(path: Path) -> int:
+    """A file that every account of the state folder's group can lock: reading it is enough."""
+    with suppress(FileExistsError):
+        lock = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+        os.fchmod(lock, 0o640)
+        return lock
+    return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+
+def _is_locked(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def join_servers(ctx: Context, groups: Mapping[str, list[Host]]) -> list[Finding]:
+    """This system is one of those that each database server of the target serves, or a finding says why it cannot be."""
+    found = []
+    for group, kind in SERVERS.items():
+        for host in groups[group]:
+            database = ctx.world.databases_of(kind)[0]
+            terms = f"{database.port} {database.admin_role or 'orchestrator'}"
+            data = ctx.world.home(host, kind)
+            others = tenants.join(ctx.world.ssh(host), data, ctx.system.id, terms, alone=kind in registry.ALONE)
+            for other, there in others.items():
+                message = say("steps.server_of_others", target=host.name, kind=kind, other=other, there=there, wanted=terms)
+                found.append(Finding("server-of-others", "error", message, say("steps.own_server"), system=ctx.system.id))
+    return found
 
 
 def observe(ctx: Context) -> Observed:
@@ -165,12 +223,25 @@ def observe(ctx: Context) -> Observed:
 
 
 def undo(ctx: Context) -> None:
-    """Stops the servers and moves their data to quarantine; nothing is deleted."""
+    """Stops the servers and moves their data to quarantine; nothing is deleted. A server that serves other systems too stays as it is:
+    this one's database in it was closed before."""
     if not ctx.world.targets:
         return
     ctx.world.close()
-    quarantines = {h.name: {"clean_target_quarantine": ctx.world.home(h, "quarantine")} for h in ctx.world.targets.values()}
-    play(ctx, "clean_target", targets(ctx), variables(ctx, undoing=True), None, quarantines)
+    groups = targets(ctx)
+    with one_at_a_time(ctx, groups["targets"]):
+        for group, kind in SERVERS.items():
+            groups[group] = [host for host in groups[group] if not _has_others(ctx, host, kind)]
+        quarantines = {h.name: {"clean_target_quarantine": ctx.world.home(h, "quarantine")} for h in ctx.world.targets.values()}
+        play(ctx, "clean_target", groups, variables(ctx, undoing=True), None, quarantines)
+
+
+def _has_others(ctx: Context, host: Host, kind: str) -> bool:
+    """Whether that server goes on to serve other systems, now that this one leaves it."""
+    others = tenants.leave(ctx.world.ssh(host), ctx.world.home(host, kind), ctx.system.id)
+    if others:
+        ctx.say(texts.text("steps.server_stays", target=host.name, others=tuple(others)))
+    return bool(others)
 
 
 def preview(ctx: Context, _connect: bool) -> Preview:

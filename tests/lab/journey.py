@@ -89,6 +89,8 @@ class Citizens:
     def __init__(self, lab: Lab, path: str = ":8080/permits", *, number: int = 1) -> None:
         """``number``: of those who ask at once."""
         self.lab, self.url = lab, f"http://{lab['edge'].address}{path}"
+        self.words: Sequence[str] = ()
+        """For curl, beside."""
         self.acknowledged: list[int] = []
         self.failed: list[str] = []
         self.answers: list[tuple[float, float]] = []
@@ -108,7 +110,7 @@ class Citizens:
 
     def ask(self) -> int:
         """One request; the number that it was acknowledged with. Raises LabError for any other answer."""
-        said = self.lab["controller"].run("curl", "-sS", "-m", "30", "-X", "POST", "-d", "citizen", "-w", " %{http_code}", self.url)
+        said = self.lab["controller"].run("curl", "-sS", "-m", "30", "-X", "POST", "-d", "citizen", "-w", " %{http_code}", *self.words, self.url)
         body, _, code = said.rpartition(" ")
         if code != "201":
             raise LabError(said[:200])
