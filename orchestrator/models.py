@@ -697,8 +697,38 @@ class Entry(HttpGateway):
 
     ports: dict[str, Port] = Field(default_factory=dict)
     """By a service's ``entry``: the port at ``address`` where citizens reach it."""
+    backends: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """By a service's ``entry``: HAProxy's backends that are its. Needed where several systems share a web server and a port of the entry."""
+
+
+class Standard(Noun):
+    """What every server on the cloud must show that takes over a system of this protection grade or a higher one (R10, R14)."""
+
+    from_grade: Annotated[int, Field(ge=1, le=5)]
+    network: str | None = None
+    """Where such servers stand, in CIDR form. Of several that apply the one of the highest grade holds."""
+    filtered: bool = False
+    """What is not allowed in is refused: policy ``drop``, or a last rule that drops or rejects."""
+    audited: bool = False
+    """auditd is at work."""
+    forwarded: bool = False
+    """What is logged goes to another machine too."""
+    clock: bool = False
+    """Something keeps the clock: chrony, ntp or systemd-timesyncd."""
+    passwords: bool = True
+    """False: sshd lets nobody in by password."""
+    backup: tuple[UnitName, ...] = ()
+    """Units at work by which the server is backed up."""
+    monitoring: tuple[UnitName, ...] = ()
+    agents: tuple[UnitName, ...] = ()
+    """Whatever else must be at work: a scanner, a bastion's agent."""
 
 
 class Sites(Noun):
     sites: tuple[Site, ...]
     entry: Entry | None = None
+    standards: tuple[Standard, ...] = ()
+
+    def standards_for(self, grade: int | None) -> list[Standard]:
+        """Those that hold for a system of this grade, the highest last; all of them where nobody knows its grade."""
+        return sorted((one for one in self.standards if grade is None or one.from_grade <= grade), key=lambda one: one.from_grade)

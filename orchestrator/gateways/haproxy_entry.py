@@ -16,6 +16,7 @@ from typing import Any
 from orchestrator.errors import ToolError, words_of
 from orchestrator.gateways import haproxy_files as files
 from orchestrator.gateways.haproxy import Runtime, Server, is_taking
+from orchestrator.gateways.haproxy_claims import COPY, Claims
 from orchestrator.gateways.haproxy_program import HaproxyFile
 from orchestrator.gateways.holder import NotFollowed, Place
 from orchestrator.gateways.shell import Shell, read_file, write_file
@@ -33,12 +34,16 @@ PROOF = "orchestrator-proof"
 
 class HaproxyEntry:
     """``leads``: ``{"part", "source": {"host", "port"}, "target": {…}, "to"}``; ``channel``: the argv of a shell on its host,
-    where there is one."""
+    where there is one; ``claims``: whose a backend is, as ``Claims`` has it."""
 
     holds = False
 
-    def __init__(self, *, gateway: Mapping[str, Any], channel: Sequence[str] = (), leads: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(
+        self, *, gateway: Mapping[str, Any], channel: Sequence[str] = (), leads: Sequence[Mapping[str, Any]], claims: Mapping[str, Any] | None = None
+    ) -> None:
         self._gateway = HttpGateway.model_validate(gateway)
+        self._claims = Claims.of(claims)
+        self._others: frozenset[str] | None = None
         self._channel = list(channel)
         self._leads = {
             lead["part"]: ({side: Place(**lead[side]) for side in ("source", "target")}, str(lead["to"])) for lead in leads
@@ -69,7 +74,14 @@ class HaproxyEntry:
             server
             for server in self._runtime.list_servers()
             if server.port == place.port and server.address in wanted and (server.backend, server.name) not in self._find_switched_off()
+            and server.backend.partition(COPY)[0] not in self._find_others()
         ]
+
+    def _find_others(self) -> frozenset[str]:
+        """Backends of other systems that lead to the same place. Looked for once."""
+        if self._others is None:
+            self._others = self._claims.find_others(self._read()) if self._gateway.config_file else frozenset()
+        return self._others
 
     def _find_switched_off(self) -> set[tuple[str, str]]:
         """Servers that somebody wrote down as disabled: nobody's requests go there, and they stay as they are. Looked for once."""
@@ -130,6 +142,9 @@ class HaproxyEntry:
         except OSError as error:
             return [say("gateways.file_says", where=self.where, file=str(self._gateway.config_file), error=words_of(error))]
         found: list[Words] = [problem] if problem else []
+        if self._gateway.config_file:
+            candidates = {server.backend for part in self._leads for server in self.find_servers(part, "source")}
+            found += self._claims.find_unclear(self._read(), candidates)
         for part, (places, _) in self._leads.items():
             servers = self.find_servers(part, "source")
             if not servers and not self.find_servers(part, "target"):

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from orchestrator.errors import ToolError, words_of
 from orchestrator.gateways import http_hold_files as files
 from orchestrator.gateways.haproxy import Runtime
+from orchestrator.gateways.haproxy_claims import COPY, Claims
 from orchestrator.gateways.haproxy_entry import SUCCESSOR, addresses_of
 from orchestrator.gateways.haproxy_files import replace_server
 from orchestrator.gateways.haproxy_program import HaproxyFile
@@ -56,8 +57,11 @@ class HoldInstaller:
     """One system's hold at one HAProxy. ``leads``: for each service its place at the source and at the target; before the target
     exists that place may be the source's own. Raises OSError, ToolError for an entry that does not answer."""
 
-    def __init__(self, gateway: HttpGateway, channel: Sequence[str], system: str, leads: Sequence[tuple[Place, Place]]) -> None:
+    def __init__(
+        self, gateway: HttpGateway, channel: Sequence[str], system: str, leads: Sequence[tuple[Place, Place]], claims: Claims | None = None
+    ) -> None:
         self._gateway = gateway
+        self._claims = claims or Claims()
         self._shell = Shell(list(channel))
         self._runtime = Runtime(gateway, self._shell)
         self._system = system
@@ -77,7 +81,7 @@ class HoldInstaller:
         """Why this entry cannot hold this system's writes, each reason named. Changes nothing."""
         text = self._read()
         layout = self.find_layout(text)
-        found = files.find_inability(text, layout.backends, self._runtime.version())
+        found = files.find_inability(text, layout.backends, self._runtime.version()) + self._claims.find_unclear(text, layout.backends)
         if found and (others := self._file().list_others()):  # what stands there may be what this one seems to lack
             found = [say("gateways.hold_split", path=str(self._gateway.config_file), files=tuple(others))]
         found += self._find_strangers(layout)
@@ -101,11 +105,12 @@ class HoldInstaller:
         folder = config.rpartition("/")[0]
         chroot = _chroot_of(text)
         seen = f"{'' if chroot else folder}/orchestrator-hold/{self._system}"
-        return Layout(f"{folder}/orchestrator-hold.lua", chroot + seen, seen, self._find_places())
+        return Layout(f"{folder}/orchestrator-hold.lua", chroot + seen, seen, self._find_places(text))
 
-    def _find_places(self) -> dict[str, dict[str, tuple[str, int]]]:
+    def _find_places(self, text: str) -> dict[str, dict[str, tuple[str, int]]]:
         places: dict[str, dict[str, tuple[str, int]]] = {}
-        servers = [server for server in self._runtime.list_servers() if ".or-" not in server.backend]
+        others = self._claims.find_others(text)
+        servers = [server for server in self._runtime.list_servers() if COPY not in server.backend and server.backend not in others]
         for source, target in self._leads:
             wanted = addresses_of(source.host)
             for server in servers:

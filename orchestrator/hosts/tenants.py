@@ -37,6 +37,11 @@ def leave(connection: SshConnection, data: str, system: str) -> list[str]:
     return sorted(_ask(connection, _SCRIPT + _LEAVE, data, system))
 
 
+def is_in(connection: SshConnection, data: str, system: str) -> bool:
+    """Whether it is one of them."""
+    return connection.run(["test", "-f", f"{data}.tenants/{system}"], timeout=30).code == 0
+
+
 def _ask(connection: SshConnection, script: str, *values: str) -> Mapping[str, str]:
     """Raises ToolError when the host refuses."""
     said = connection.run(["sh", "-c", script, "tenants", *values], timeout=60, check=True).stdout

@@ -14,6 +14,7 @@ from orchestrator.movers.contract import Direction
 from orchestrator.steps import files, hold, previews
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
 from orchestrator.steps.citizens import Probes, put_on_record
+from orchestrator.steps.turns import one_at_a_time
 from orchestrator.texts import Words, kept, say
 
 IDLE_SECONDS = 10.0
@@ -37,7 +38,7 @@ def opened_entry(ctx: Context, to: str) -> Iterator[HaproxyEntry]:
         known = service.host in ctx.world.targets
         target = {"host": ctx.world.target(service.host).address, "port": service.port} if known else {"host": "", "port": 0}
         leads.append({"part": service.name, "source": source, "target": target, "to": to})
-    entry = HaproxyEntry(gateway=gateway.model_dump(mode="json", exclude={"ports"}), channel=channel, leads=leads)
+    entry = HaproxyEntry(gateway=hold.gateway_of(gateway).model_dump(mode="json"), channel=channel, leads=leads, claims=hold.claims(ctx))
     try:
         yield entry
     finally:
@@ -62,7 +63,7 @@ def _shift(ctx: Context, direction: Direction) -> Facts:
     probes.start()
     began = time.time()
     try:
-        with opened_entry(ctx, direction.other) as entry:
+        with one_at_a_time(ctx, [hold.entry_of(ctx).host]), opened_entry(ctx, direction.other) as entry:
             entry.stage()
             entry.switch_and_resume()
         facts: Facts = {"files_ahead": ahead, "files": _settle_files(ctx, back=direction is Direction.BACK)}

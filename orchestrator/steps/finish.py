@@ -5,20 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from orchestrator.errors import StepFailed
-from orchestrator.steps import previews
+from orchestrator.steps import previews, protect
 from orchestrator.steps.base import Context, Coverage, Effect, Facts, Observed, Preview, Step
 from orchestrator.steps.parts import parts
 from orchestrator.texts import Value, say
 
 
 def baseline(ctx: Context) -> Facts:
-    """R6: security owner, data owner and security standard, captured before. R8: the links it has."""
-    return {**_unchanged(ctx), "links": [link.model_dump(mode="json", exclude={"address", "port"}) for link in ctx.system.links]}
+    """R6: security owner, data owner and security standard, captured before: as answered, and as the old hosts show them. R8: the links
+    it has."""
+    links = [link.model_dump(mode="json", exclude={"address", "port"}) for link in ctx.system.links]
+    return {**_unchanged(ctx), "links": links, "hosts": protect.look_at_sources(ctx)}
 
 
 def preview_baseline(ctx: Context, _connect: bool) -> Preview:
-    """The step itself: it reads the inventory alone."""
-    baseline(ctx)
+    """The inventory's part of the step itself; hosts are not asked."""
+    _unchanged(ctx)
     return Preview(Coverage.EXECUTED, say("steps.how_baseline"))
 
 
@@ -32,7 +34,8 @@ def _unchanged(ctx: Context) -> Facts:
 
 
 def compare_unchanged(ctx: Context) -> Facts:
-    """R6: the three unchanged, compared after. A difference blocks acceptance."""
+    """R6: the three unchanged, compared after. A difference blocks acceptance: of answers until they are mended, of what hosts show until
+    it is mended or somebody says with evidence why it is right. Raises Waiting for that."""
     before, after = ctx.facts["record_baseline"], _unchanged(ctx)
     differ = {name: (before.get(name), value) for name, value in after.items() if before.get(name) != value}
     missing = [name for name in ("security_owner", "data_owner") if not after[name]]
@@ -42,7 +45,7 @@ def compare_unchanged(ctx: Context) -> Facts:
             where=ctx.system.id,
             remedy=say("steps.department_answers"),
         )
-    return {"unchanged": sorted(after)}
+    return {"unchanged": sorted(after), **protect.compare_hosts(ctx, before.get("hosts", {}))}
 
 
 def _differences(differ: dict[str, tuple[Any, Any]]) -> Value:

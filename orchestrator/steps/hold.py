@@ -18,6 +18,7 @@ from typing import Any
 from orchestrator.cutover import guarding
 from orchestrator.errors import CutoverAborted, Finding, OrchestratorError, StepFailed, words_of
 from orchestrator.gateways import http_hold
+from orchestrator.gateways.haproxy_claims import Claims
 from orchestrator.gateways.holder import NotFollowed
 from orchestrator.gateways.holder import Place as Address
 from orchestrator.gateways.http_hold import HttpHold
@@ -31,6 +32,7 @@ from orchestrator.movers.files.side import FilesSide
 from orchestrator.movers.side import Lost
 from orchestrator.steps import files, previews
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
+from orchestrator.steps.turns import one_at_a_time
 from orchestrator.texts import Words, kept, say
 
 _WATCHABLE = r"""
@@ -136,9 +138,9 @@ def run(ctx: Context) -> Facts:
     if reasons:
         ctx.say(str(say("steps.not_held", reasons=tuple(reasons))))
         return {"holds": False, "why_not": list(map(kept, reasons))}
-    ctx.say(str(say("steps.hold_announced", host=_entry(ctx).host)))
+    ctx.say(str(say("steps.hold_announced", host=entry_of(ctx).host)))
     try:
-        with _installer(ctx) as installer:
+        with one_at_a_time(ctx, [entry_of(ctx).host]), _installer(ctx) as installer:
             layout = installer.install()
     except (NotFollowed, OSError) as error:
         raise StepFailed(words_of(error), where="entry", remedy=say("steps.mend_entry")) from error
@@ -166,7 +168,7 @@ def undo(ctx: Context) -> None:
     if not ctx.facts.get("hold_entry", {"holds": True}).get("holds"):
         return  # it ended without touching the entry, which may be away
     try:
-        with _installer(ctx) as installer:
+        with one_at_a_time(ctx, [entry.host]), _installer(ctx) as installer:
             installer.uninstall()
     except (NotFollowed, OSError) as error:
         raise StepFailed(words_of(error), where="entry", remedy=say("steps.mend_entry")) from error
@@ -177,7 +179,7 @@ def release(ctx: Context) -> Facts:
     if not is_held(ctx):
         return {"released": False}
     try:
-        with _installer(ctx) as installer:
+        with one_at_a_time(ctx, [entry_of(ctx).host]), _installer(ctx) as installer:
             installer.settle()
     except (NotFollowed, OSError) as error:
         raise StepFailed(words_of(error), where="entry", remedy=say("steps.mend_entry")) from error
@@ -192,7 +194,7 @@ def is_released(ctx: Context) -> Observed:
         return Observed.NOT_DONE if installer.is_begun() else Observed.DONE
 
 
-def _entry(ctx: Context) -> Entry:
+def entry_of(ctx: Context) -> Entry:
     assert ctx.sites.entry is not None  # noqa: S101 - the caller asked is_wanted
     return ctx.sites.entry
 
@@ -202,8 +204,18 @@ def _channel(ctx: Context, host: Host | None) -> list[str]:
     return guarding.channel(host, ctx.settings.known_hosts, ctx.settings.ssh_key)
 
 
-def _gateway(ctx: Context) -> HttpGateway:
-    return HttpGateway.model_validate(_entry(ctx).model_dump(mode="json", exclude={"ports"}))
+def gateway_of(entry: Entry) -> HttpGateway:
+    """What of an entry is any HAProxy's."""
+    return HttpGateway.model_validate(entry.model_dump(mode="json", include=set(HttpGateway.model_fields)))
+
+
+def claims(ctx: Context) -> dict[str, Any]:
+    """Which backends are this system's, where others share its web servers (``gateways/haproxy_claims.py``)."""
+    entry = entry_of(ctx)
+    return {
+        "mine": sorted({str(service.entry) for service in services_of(ctx)}), "ports": dict(entry.ports),
+        "backends": {name: list(names) for name, names in entry.backends.items()},
+    }  # fmt: skip
 
 
 @contextmanager
@@ -213,7 +225,7 @@ def _installer(ctx: Context) -> Iterator[HoldInstaller]:
         source = Address(ctx.world.source(service.host).address, service.port or 0)
         known = service.host in ctx.world.targets
         leads.append((source, Address(ctx.world.target(service.host).address, service.port or 0) if known else source))
-    installer = HoldInstaller(_gateway(ctx), _channel(ctx, _entry(ctx).ssh), ctx.system.id, leads)
+    installer = HoldInstaller(gateway_of(entry_of(ctx)), _channel(ctx, entry_of(ctx).ssh), ctx.system.id, leads, Claims.of(claims(ctx)))
     try:
         yield installer
     finally:
@@ -230,7 +242,7 @@ def describe(ctx: Context, to: str, hold_ms: int) -> list[dict[str, Any]]:
     facts = ctx.facts["hold_entry"]
     return [
         http_hold.specify(
-            gateway=_gateway(ctx), channel=_channel(ctx, _entry(ctx).ssh), system=ctx.system.id, parts=part_names(ctx), to=to,
+            gateway=gateway_of(entry_of(ctx)), channel=_channel(ctx, entry_of(ctx).ssh), system=ctx.system.id, parts=part_names(ctx), to=to,
             backends=facts["backends"], word=facts["word"], seen=facts["seen"], hold_ms=hold_ms,
         )
     ]  # fmt: skip

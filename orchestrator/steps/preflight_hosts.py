@@ -12,6 +12,7 @@ from orchestrator.hosts.questions import Answers
 from orchestrator.models import Host
 from orchestrator.movers.registry import is_whole_server
 from orchestrator.movers.server.landing import machine_of
+from orchestrator.steps import protect
 from orchestrator.steps.base import Context
 from orchestrator.steps.holders import databases_behind
 from orchestrator.steps.world import unit_name
@@ -55,7 +56,8 @@ def find_source_problems(ctx: Context) -> tuple[list[Finding], dict[str, str]]:
 
 def find_target_problems(ctx: Context) -> list[Finding]:
     """The servers on the cloud, as soon as they are there."""
-    return find_problems(ctx, [target_need(ctx, name) for name in ctx.world.targets])[0] + find_lacking_packages(ctx)
+    problems = find_problems(ctx, [target_need(ctx, name) for name in ctx.world.targets])[0]
+    return problems + find_lacking_packages(ctx) + protect.find_target_problems(ctx)
 
 
 def find_lacking_packages(ctx: Context) -> list[Finding]:

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import ipaddress
-import os
 import socket
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 from orchestrator import texts
@@ -20,6 +15,7 @@ from orchestrator.movers import registry
 from orchestrator.steps import preflight_hosts
 from orchestrator.steps.base import Context, Coverage, Effect, Facts, Observed, Preview, Step
 from orchestrator.steps.parts import parts
+from orchestrator.steps.turns import one_at_a_time
 from orchestrator.texts import say
 
 SERVERS = {"databases": "postgresql", "mariadb": "mariadb"}
@@ -162,39 +158,10 @@ def run(ctx: Context) -> Facts:
     if problems := preflight_hosts.find_target_problems(ctx):
         raise Refused(say("steps.server_findings", count=len(problems), system=ctx.system.id), findings=problems)
     groups = targets(ctx)
-    with one_at_a_time(ctx, groups["targets"]):
+    with one_at_a_time(ctx, [host.name for host in groups["targets"]]):
         if problems := join_servers(ctx, groups):
             raise Refused(say("steps.server_findings", count=len(problems), system=ctx.system.id), findings=problems)
         return play(ctx, "prepare_target", groups, variables(ctx), admin_secret(ctx), host_variables(ctx))
-
-
-@contextmanager
-def one_at_a_time(ctx: Context, hosts: list[Host]) -> Iterator[None]:
-    """Systems that share a server of the target prepare it one after the other, on whichever controller, for whichever account they run."""
-    with ExitStack() as held:
-        for name in sorted({host.name for host in hosts}):
-            lock = _open_lock(ctx.settings.state.resolve() / f"server-{name}.lock")
-            held.callback(os.close, lock)
-            while not _is_locked(lock):
-                time.sleep(0.1)
-        yield
-
-
-def _open_lock(path: Path) -> int:
-    """A file that every account of the state folder's group can lock: reading it is enough."""
-    with suppress(FileExistsError):
-        lock = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
-        os.fchmod(lock, 0o640)
-        return lock
-    return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-
-
-def _is_locked(lock: int) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def join_servers(ctx: Context, groups: Mapping[str, list[Host]]) -> list[Finding]:
@@ -213,10 +180,14 @@ def join_servers(ctx: Context, groups: Mapping[str, list[Host]]) -> list[Finding
 
 
 def observe(ctx: Context) -> Observed:
-    """Every database server of the target answers as the engine's role."""
+    """Every database server of the target answers as the engine's role, and this system is one of those that it serves."""
     if not ctx.world.movable_databases:
         return Observed.NOTHING
     if not ctx.world.targets:
+        return Observed.NOT_DONE
+    groups = targets(ctx)
+    servers = [(host, kind) for group, kind in SERVERS.items() for host in groups[group]]
+    if not all(tenants.is_in(ctx.world.ssh(host), ctx.world.home(host, kind), ctx.system.id) for host, kind in servers):
         return Observed.NOT_DONE
     answering = [mover.answers(part, "target") for mover, part in parts(ctx)]
     return Observed.DONE if all(answering) else Observed.NOT_DONE
@@ -229,7 +200,7 @@ def undo(ctx: Context) -> None:
         return
     ctx.world.close()
     groups = targets(ctx)
-    with one_at_a_time(ctx, groups["targets"]):
+    with one_at_a_time(ctx, [host.name for host in groups["targets"]]):
         for group, kind in SERVERS.items():
             groups[group] = [host for host in groups[group] if not _has_others(ctx, host, kind)]
         quarantines = {h.name: {"clean_target_quarantine": ctx.world.home(h, "quarantine")} for h in ctx.world.targets.values()}
