@@ -728,6 +728,8 @@ class Sites(Noun):
     sites: tuple[Site, ...]
     entry: Entry | None = None
     standards: tuple[Standard, ...] = ()
+    peers: dict[str, Host] = Field(default_factory=dict)
+    """By a link's ``peer``: a machine of that party, or beside it, where we may log in: from there it is tried who reaches us."""
 
     def standards_for(self, grade: int | None) -> list[Standard]:
         """Those that hold for a system of this grade, the highest last; all of them where nobody knows its grade."""

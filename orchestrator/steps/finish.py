@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from orchestrator.errors import StepFailed
-from orchestrator.steps import previews, protect
+from orchestrator.steps import links, previews, protect
 from orchestrator.steps.base import Context, Coverage, Effect, Facts, Observed, Preview, Step
 from orchestrator.steps.parts import parts
 from orchestrator.texts import Value, say
@@ -35,7 +35,7 @@ def _unchanged(ctx: Context) -> Facts:
 
 def compare_unchanged(ctx: Context) -> Facts:
     """R6: the three unchanged, compared after. A difference blocks acceptance: of answers until they are mended, of what hosts show until
-    it is mended or somebody says with evidence why it is right. Raises Waiting for that."""
+    it is mended or somebody says with evidence why it is right. Raises Waiting for that, NeedsPerson for a link that is gone (R8)."""
     before, after = ctx.facts["record_baseline"], _unchanged(ctx)
     differ = {name: (before.get(name), value) for name, value in after.items() if before.get(name) != value}
     missing = [name for name in ("security_owner", "data_owner") if not after[name]]
@@ -45,6 +45,7 @@ def compare_unchanged(ctx: Context) -> Facts:
             where=ctx.system.id,
             remedy=say("steps.department_answers"),
         )
+    links.insist_on_links(ctx)
     return {"unchanged": sorted(after), **protect.compare_hosts(ctx, before.get("hosts", {}))}
 
 

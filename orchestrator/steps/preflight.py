@@ -9,7 +9,7 @@ from orchestrator.errors import Finding, OrchestratorError, Refused, findings_of
 from orchestrator.models import Device, Host
 from orchestrator.movers import registry
 from orchestrator.movers.contract import Moment
-from orchestrator.steps import citizens, configuration, entry, gateway, hold, machine, preflight_hosts, references, server
+from orchestrator.steps import citizens, configuration, entry, gateway, hold, machine, preflight_hosts, references, server, surroundings
 from orchestrator.steps.base import Context, Coverage, Effect, Facts, Observed, Preview, Step
 from orchestrator.steps.parts import parts
 from orchestrator.steps.world import SUFFIX
@@ -45,6 +45,8 @@ def look(ctx: Context) -> tuple[list[Finding], Facts]:
         findings += gateway.find_room_problems(ctx)
     else:
         findings += machine.find_problems(ctx)
+    if not any(finding.code == "host-unusable" for finding in problems):
+        findings += surroundings.find_problems(ctx)
     findings += entry.find_problems(ctx) + hold.find_warnings(ctx) + citizens.find_problems(ctx) + configuration.find_problems(ctx)
     findings += find_inventory_problems(ctx)
     return findings, facts

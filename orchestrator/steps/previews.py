@@ -61,23 +61,18 @@ def window(ctx: Context, _connect: bool) -> Preview:
 
 def links(ctx: Context, connect: bool) -> Preview:
     """Which links are looked at from both sides; with connections, from the old hosts already now."""
-    from orchestrator.steps.links import reaches
+    from orchestrator.steps.links import find_unreached
 
-    asked = [link for link in ctx.system.links if link.direction != "in" and link.address is not None and link.port is not None]
     if not connect:
+        asked = [link for link in ctx.system.links if link.direction != "in" and link.address is not None and link.port is not None]
         return Preview(Coverage.CHECKED, say("steps.how_links", count=len(asked), of=len(ctx.system.links)))
-    lost = []
     try:
-        for link in asked:
-            lost += [
-                say("steps.link_unreached", host=host.name, peer=link.peer, address=str(link.address), port=str(link.port))
-                for host in ctx.system.hosts
-                if not reaches(ctx, host, link)
-            ]
+        lost, tried = find_unreached(ctx)
     except OrchestratorError as error:
         return Preview(Coverage.CHECKED, say("steps.how_host_unasked"), findings_of(error, "links", ctx.system.id))
-    found = tuple(finding(ctx, "link-unreached", words, say("steps.correct_link"), severity="warning") for words in lost)
-    return Preview(Coverage.CHECKED, say("steps.how_links_asked", count=len(asked)), found)
+    remedy = say("steps.correct_link")
+    found = tuple(finding(ctx, "link-unreached", say("steps.link_unreached", way=name), remedy, severity="warning") for name in lost)
+    return Preview(Coverage.CHECKED, say("steps.how_links_asked", count=tried), found)
 
 
 def accounts(ctx: Context, connect: bool) -> Preview:

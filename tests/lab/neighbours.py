@@ -118,8 +118,10 @@ def units(name: str) -> tuple[str, ...]:
 
 
 def photograph_of(lab: Lab, name: str) -> list[str]:
-    """The old host as far as it is this system's."""
-    return photograph(lab["app"], trees(name), units(name)).splitlines()
+    """The old host as far as it is this system's: what the others have there changes by their own ways."""
+    others = [other for other in SYSTEMS if other != name]
+    said = photograph(lab["app"], trees(name), units(name)).splitlines()
+    return [line for line in said if not any(other in line for other in others)]
 
 
 class Askers(Citizens):
