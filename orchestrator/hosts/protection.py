@@ -21,7 +21,7 @@ up() { systemctl -q is-active "$1" 2>/dev/null; }
 nft list ruleset 2>/dev/null | awk '
     /hook input/ { if (/policy drop/) found = 1; inside = 1 }
     /hook (output|forward|prerouting|postrouting)/ { inside = 0 }
-    inside && $1 == "counter" && $2 == "packets" { $1 = $2 = $3 = $4 = $5 = "" }
+    inside { gsub(/counter packets [0-9]+ bytes [0-9]+/, ""); gsub(/log( prefix "[^"]*")?( level [a-z]+)?( flags [a-z]+)?/, "") }
     inside && /^[ \t]*(drop|reject( with .*)?)[ \t]*(#.*)?$/ { found = 1 }
     END { exit !found }' && echo filtered
 iptables -S INPUT 2>/dev/null | grep -qE '^-P INPUT DROP|^-A INPUT -j (DROP|REJECT)' && echo filtered
@@ -90,8 +90,9 @@ def find_lacking(there: Protection, standard: Standard) -> list[Words]:
     found: list[Words] = [say("protection.lacks", what=what) for flag, what in GOOD.items() if getattr(standard, flag) and flag not in there.seen]
     if standard.passwords is False:
         found += [say("protection.has", what=what) for flag, what in BAD.items() if flag in there.seen]
-    for purpose, units in (("backup", standard.backup), ("monitoring", standard.monitoring), ("agents", standard.agents)):
-        found += [say(f"protection.no_{purpose}", unit=unit) for unit in units if unit not in there.active]
+    found += [say("protection.no_backup", unit=unit) for unit in standard.backup if unit not in there.active]
+    found += [say("protection.no_monitoring", unit=unit) for unit in standard.monitoring if unit not in there.active]
+    found += [say("protection.no_agent", unit=unit) for unit in standard.agents if unit not in there.active]
     return found
 
 

@@ -107,7 +107,7 @@ class LabHost:
                 env=environment, stdin=subprocess.DEVNULL, stdout=console, stderr=console, start_new_session=True,
             )  # fmt: skip
 
-    def wait_ready(self, *, limit: float = 90) -> None:
+    def wait_ready(self, *, limit: float = 240) -> None:
         """Until its sshd greets."""
         deadline = time.monotonic() + limit
         while not self.greets():

@@ -21,6 +21,9 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 CONTROLLER = "controller"
 ENGINEER, LEADER = "engineer", "leader"
 """Accounts on the controller, without sudo: the engine runs as one, and the other decides."""
+WATCHERS = Path("/proc/sys/fs/inotify/max_user_instances")
+ENOUGH_WATCHERS = 1024
+"""Every booted systemd has several, all of them root's: 128, the kernel's own limit, is two labs."""
 DEFAULT_HOSTS = "app@room db@room gw-room@room app-new@cloud db-new@cloud gw-cloud@cloud edge@street"
 FIRST_ADDRESS = 11
 
@@ -46,6 +49,8 @@ class Lab:
             if network not in SUBNETS:
                 raise LabError(f"{name}@{network}: the networks are {', '.join(SUBNETS)}")
         base = base_root(packages, answers)
+        if int(WATCHERS.read_text()) < ENOUGH_WATCHERS:
+            WATCHERS.write_text(str(ENOUGH_WATCHERS))
         self.folder.mkdir(parents=True)  # taken: a lab of this name stands, or was not taken away
         try:
             self.networks.make()

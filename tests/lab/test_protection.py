@@ -31,7 +31,7 @@ STANDARD = {
 
 
 def filter_by(lab: Lab, name: str, rules: str) -> None:
-    text = f"flush ruleset\ntable inet office {{ chain in {{ type filter hook input priority 0; {rules} }} }}\n"
+    text = f"flush ruleset\ntable inet office {{\nchain in {{\ntype filter hook input priority 0; {rules}}}\n}}\n"
     lab[name].write("/etc/nftables.conf", f"#!/usr/sbin/nft -f\n{text}")
     lab[name].run("systemctl", "restart", "nftables")
 
