@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Row, and_, insert, select, update
+from sqlalchemy import Row, and_, insert, or_, select, update
 
 from orchestrator.errors import Refused
 from orchestrator.journal import schema as s
 from orchestrator.journal.actors import Actor
+from orchestrator.journal.states import StepState
 from orchestrator.journal.store import Journal, Lease, now
 from orchestrator.texts import Words, kept, packed, say
 
@@ -23,11 +24,13 @@ class Notes:
     # ------------------------------------------------------------ findings
 
     def findings(self, migration: str, step: str | None = None) -> list[Row[Any]]:
-        """Why steps refused: of each step those of its last attempt, so that what was mended shows no more."""
+        """Why steps refused: of each step those of its last attempt, so that what was mended shows no more. An undo is an attempt too:
+        of a step that was undone those of the run that was undone count as well."""
+        undone = s.steps.c.state.in_((StepState.UNDOING, StepState.UNDONE, StepState.UNDO_FAILED))
         last = and_(
             s.steps.c.migration == s.findings.c.migration,
             s.steps.c.step == s.findings.c.step,
-            s.steps.c.attempt == s.findings.c.attempt,
+            or_(s.findings.c.attempt == s.steps.c.attempt, and_(undone, s.findings.c.attempt == s.steps.c.attempt - 1)),
         )
         query = select(s.findings).join(s.steps, last).where(s.findings.c.migration == migration)
         if step:

@@ -1,5 +1,5 @@
 """What a grade demands of the servers on the cloud is asked of the servers themselves; one that is protected less than the old one holds
-acceptance up until somebody says why. On hosts that boot, with nftables, chrony and sshd as Debian has them."""
+acceptance up until somebody says why. On hosts that boot, with nftables and sshd as Debian has them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.lab.lab import DEFAULT_HOSTS, Lab
 
 pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(1800)]
 HOSTS = DEFAULT_HOSTS
-PACKAGES = ("nftables", "chrony")
+PACKAGES = ("nftables",)
 AGENT = "[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n"
 AGENTS = ("backup-agent.service", "node-exporter.service")
 """Stand for a backup client's and a monitor's: any unit will do."""
@@ -25,7 +25,7 @@ DROPS = "policy drop;\nct state established,related accept\niif lo accept\nip sa
 REFUSES = "policy accept;\nct state established,related accept\niif lo accept\nip saddr 10.80.0.0/16 accept\ncounter reject\n"
 LETS_IN = "policy accept;\nct state invalid drop\n"
 STANDARD = {
-    "from_grade": 2, "network": "10.80.2.0/24", "filtered": True, "clock": True, "passwords": False,
+    "from_grade": 2, "network": "10.80.2.0/24", "filtered": True, "passwords": False,
     "backup": AGENTS[:1], "monitoring": AGENTS[1:],
 }  # fmt: skip
 
@@ -42,7 +42,7 @@ def protect(lab: Lab, name: str) -> None:
     lab[name].write("/etc/ssh/sshd_config.d/00-office.conf", "PasswordAuthentication no\nPermitRootLogin no\n")
     for agent in AGENTS:
         lab[name].write(f"/etc/systemd/system/{agent}", AGENT)
-    lab[name].script(f"systemctl daemon-reload; systemctl reload ssh; systemctl enable --quiet --now chrony {' '.join(AGENTS)}")
+    lab[name].script(f"systemctl daemon-reload; systemctl reload ssh; systemctl enable --quiet --now {' '.join(AGENTS)}")
 
 
 @dataclass
@@ -78,7 +78,7 @@ def trip(lab: Lab) -> Iterator[Trip]:
 def test_what_the_grade_demands_is_asked_before_anything_is_copied(trip: Trip) -> None:
     assert trip.refused == ROLLED_BACK
     for name in ("app-new", "db-new"):
-        for words in ("a filter that refuses", "a clock that is kept", "backup-agent.service", "node-exporter.service", "by password over SSH"):
+        for words in ("a filter that refuses", "backup-agent.service", "node-exporter.service", "by password over SSH"):
             assert any(name in line and words in line for line in trip.said_first.splitlines()), (name, words, trip.said_first[-3000:])
     assert "copy the databases" not in trip.said_first
 
@@ -106,5 +106,5 @@ def test_a_protected_host_shows_it(lab: Lab) -> None:
     with connection_to(lab, "db-new") as connection:
         seen = protection.look(connection, AGENTS)
     assert seen is not None
-    assert seen.seen == {"filtered", "clock"}
+    assert seen.seen == {"filtered"}
     assert seen.active == set(AGENTS)

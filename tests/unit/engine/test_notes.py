@@ -39,6 +39,22 @@ def test_what_was_mended_shows_no_more(journal, lease, notes):
     assert notes.findings(lease.migration) == []
 
 
+def test_an_undo_shows_what_the_run_before_it_found_and_nothing_older(journal, lease, notes):
+    refuse(journal, lease, "a is unlogged")
+    journal.set_step(lease, "fake", "one", StepState.UNDOING)
+    assert [f.message for f in notes.findings(lease.migration)] == ["a is unlogged"]
+    journal.set_step(lease, "fake", "one", StepState.UNDONE)
+    assert [f.message for f in notes.findings(lease.migration)] == ["a is unlogged"]
+
+
+def test_what_was_mended_before_an_undo_shows_no_more(journal, lease, notes):
+    refuse(journal, lease, "a is unlogged")
+    journal.set_step(lease, "fake", "one", StepState.RUNNING)
+    journal.set_step(lease, "fake", "one", StepState.DONE)
+    journal.set_step(lease, "fake", "one", StepState.UNDOING)
+    assert notes.findings(lease.migration) == []
+
+
 def test_an_alarm_is_one_row_from_its_beginning_to_its_end(journal, lease, notes):
     for lag in ("5 s behind", "6 s behind", "9 s behind"):
         notes.watch(lease, {"lag": lag})

@@ -480,6 +480,15 @@ def test_a_refusal_after_something_was_touched_is_a_roll_back(play, notes):
     assert [f.code for f in notes.findings(play.migration)] == ["ddl"]
 
 
+def test_a_step_that_refuses_and_is_undone_still_says_what_it_found(play, notes):
+    play.begin(play.step("one"), play.step("two"))
+    play.faults["two"] = Refused("1 finding", findings=[Finding("package", "error", "nginx is not there", "install it")])
+    outcome = play.run()
+    assert (outcome.ending, outcome.untouched) == (Ending.ROLLED_BACK_BEFORE, False)
+    assert "undo two" in play.log
+    assert [f.code for f in notes.findings(play.migration)] == ["package"]
+
+
 # ---------------------------------------------------------------- a step that runs is reached
 
 
