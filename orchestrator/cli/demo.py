@@ -49,11 +49,16 @@ def demo(file: Path | None, fault: str | None, only: tuple[str, ...], folder: Pa
     return int(Exit.DONE if result["ok"] else Exit.ROLLED_BACK)
 
 
+def _cutover(cut: dict[str, Any]) -> str:
+    foretold = f" ({cut['foretold']} foretold)" if cut["foretold"] else ""
+    return f"{cut['direction']} {cut['longest_gap_ms']:.0f} ms/{cut['failed_requests']} failed{foretold}"
+
+
 def _print(result: dict[str, Any]) -> None:
     click.echo()
     for s in result["systems"]:
         writes = s["writes"] or {}
-        cuts = ", ".join(f"{c['direction']} {c['longest_gap_ms']:.0f} ms/{c['failed_requests']} failed" for c in s["cutovers"]) or "-"
+        cuts = ", ".join(_cutover(cut) for cut in s["cutovers"]) or "-"
         click.echo(f"{s['id']:<20} {s['strategy']:<18} {' → '.join(str(e) for e in s['endings'])}")
         click.echo(
             f"    cutovers: {cuts}; writes: {writes.get('acknowledged', 0)} acknowledged, {writes.get('lost', 0)} lost, {writes.get('duplicated', 0)} duplicated"

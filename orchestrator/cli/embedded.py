@@ -15,7 +15,7 @@ _FOLDER = click.option("--folder", type=click.Path(path_type=Path), help="The ci
 
 @click.group()
 def embedded() -> None:
-    """The demo city: real sshd, PostgreSQL, PgBouncer and HAProxy on loopback, no root needed."""
+    """The demo city: real sshd, PostgreSQL, MariaDB, PgBouncer and HAProxy on loopback, no root needed."""
 
 
 @embedded.command()

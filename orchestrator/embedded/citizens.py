@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,24 +15,34 @@ import psycopg
 from orchestrator.embedded import judge
 from orchestrator.embedded.city import BEHIND_POOL, LOAD, City
 from orchestrator.embedded.processes import Record, wait_for
+from orchestrator.steps.world import SUFFIX
 
-KINDS = {"citizen-portal": "portal", "property-register": "register", "social-insurance": "insurance", "weather-bulletin": "weather"}
-RATES = {"portal": 40, "register": 25, "insurance": 20, "weather": 25}
-"""Writes a second, 110 in all."""
-TABLES = {"portal": "requests", "register": "registrations", "insurance": "contributions", "weather": "bulletins"}
-TEXTS = {"portal": "body", "weather": "text"}
+KINDS = {
+    "citizen-portal": "portal", "property-register": "register", "social-insurance": "insurance", "weather-bulletin": "weather",
+    "library-desk": "lending", "culture-website": "website",
+}  # fmt: skip
+RATES = {"portal": 40, "register": 25, "insurance": 20, "weather": 25, "lending": 20, "website": 15}
+"""Writes a second, 145 in all."""
+CONNECTIONS = 4
+TABLES = {"portal": "requests", "register": "registrations", "insurance": "contributions", "weather": "bulletins", "lending": "loan"}
+TEXTS = {"portal": "body", "weather": "text", "lending": "title"}
 """Columns with the text that a citizen sent, where one is sent."""
+FILES = {"citizen-portal": ("portal-web-1", "UPLOADS"), "culture-website": ("web-a", "PAGES")}
+"""Service and its variable that say where the files are that citizens write."""
+FORETOLD = {"library-desk": CONNECTIONS}
+"""Requests that each cutover fails: nothing holds a MariaDB session, so every connection that is open sees one error."""
 MUTABLE = {"social-insurance": ("people",)}
 """Tables whose old rows the application updates."""
 NAME = LOAD
 
 
-def config(city: City, out: Path, rates: dict[str, float] | None = None) -> dict[str, Any]:
-    """The load's configuration for a placed city; ``out`` is the folder of the ledgers."""
+def config(city: City, out: Path, rates: dict[str, float] | None = None, only: Iterable[str] = ()) -> dict[str, Any]:
+    """The load's configuration for a placed city; ``out`` is the folder of the ledgers, ``only`` the systems that are written to."""
     systems: dict[str, Any] = {}
-    for system, kind in KINDS.items():
-        part: dict[str, Any] = {"kind": kind, "rate": (rates or {}).get(system, RATES[kind]), "connections": 4}
-        if kind == "weather":
+    for system in only or KINDS:
+        kind = KINDS[system]
+        part: dict[str, Any] = {"kind": kind, "rate": (rates or {}).get(system, RATES[kind]), "connections": CONNECTIONS}
+        if kind in ("weather", "lending"):
             part["dsn"] = pooled_dsn(city, system)
         else:
             part["url"] = city.entry_url(kind)
@@ -40,8 +51,11 @@ def config(city: City, out: Path, rates: dict[str, float] | None = None) -> dict
 
 
 def pooled_dsn(city: City, system: str) -> str:
-    """The application's way to its database, by the old room's PgBouncer where there is one. Has the password in it."""
+    """The application's way to its database, by the old room's gateway where it has one there. Has the password in it."""
     source = city.source_database(system)
+    if source.engine == "mariadb":
+        gateway = city.site("room")["tcp"]
+        return replace(source, address=gateway["address"], port=gateway["ports"][source.name]).dsn(admin=False)
     pool = city.site("room")["pgbouncer"]
     pooled = source.name in BEHIND_POOL
     return psycopg.conninfo.make_conninfo(
@@ -59,11 +73,9 @@ def start(city: City, out: Path, *, only: Iterable[str] = (), rates: dict[str, f
     out.mkdir(parents=True, exist_ok=True)
     path = out / "config.json"
     path.touch(mode=0o600)
-    path.write_text(json.dumps(config(city, out, rates)), encoding="utf-8")
+    path.write_text(json.dumps(config(city, out, rates, only)), encoding="utf-8")
     hold(out, ())
     argv = [sys.executable, "-m", "orchestrator.embedded.load", "--config", str(path), "--max-seconds", str(max_seconds)]
-    if only:
-        argv += ["--only", ",".join(only)]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
     return city.book.start(NAME, argv, cwd=out, log=out / "load.log", env=environment)
 
@@ -102,6 +114,16 @@ def baselines(city: City) -> dict[str, dict[str, Any]]:
 
 
 def baseline(city: City, system: str) -> dict[str, Any]:
-    """For the judge: what must never change, of a source database and the portal's files. Take it before the load starts."""
-    files = Path(city.environment("portal-web-1")["UPLOADS"]) if KINDS[system] == "portal" else None
-    return judge.take_baseline(city.source_database(system).dsn(), files, MUTABLE.get(system, ()))
+    """For the judge: what must never change, of a source database and of files. Take it before the load starts."""
+    dsn = city.source_database(system).dsn() if KINDS[system] in TABLES else None
+    return judge.take_baseline(dsn, files_of(city, system), MUTABLE.get(system, ()))
+
+
+def files_of(city: City, system: str, *, moved: bool = False) -> Path | None:
+    """Where the files are that citizens write; ``moved``: on the cloud's host. None where they write none."""
+    if system not in FILES:
+        return None
+    name, variable = FILES[system]
+    host = next(service["host"] for service in city.system_services(system) if service["name"] == name)
+    folder = Path(city.environment(name)[variable])
+    return city.host_folder(host + SUFFIX) / folder.relative_to(city.host_folder(host)) if moved else folder

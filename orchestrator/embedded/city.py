@@ -14,7 +14,7 @@ import socket
 import sys
 import time
 import urllib.request
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -27,6 +27,9 @@ HOME = Path(__file__).resolve().parents[2]
 APPS = Path(__file__).parent / "apps"
 BEHIND_POOL = ("portal", "register", "weather")
 """Databases that applications reach through the old room's PgBouncer; insurance's vendor wired it directly."""
+RULES = {"weather": ("http-request allow if { path /health }",)}
+"""What somebody wrote into an entry's frontend: no rule after it is looked at, so weather's writes cannot be held there. Preflight says
+so, and its requests and files follow after its database."""
 LOAD = "load"
 """The load's name in the book: it comes and goes while the city stands."""
 
@@ -212,7 +215,8 @@ class City:
             self._keys_and_hosts()
             with ThreadPoolExecutor(4) as pool:
                 device_ready = pool.submit(self._devices)
-                verifiers = list(pool.map(self._database, self._template()))
+                copies = self._templates(pool)
+                verifiers = list(pool.map(lambda source: self._database(source, copies[source.engine].result()), self._sources()))
                 device_ready.result()
             self._gateways({name: verifier for part in verifiers for name, verifier in part.items()})
             self._applications()
@@ -272,18 +276,16 @@ class City:
                 )
         return found
 
-    def _template(self) -> list[tuple[databases.Source, Path]]:
-        copies: dict[str, Path] = {}
-        jobs = []
+    def _templates(self, pool: ThreadPoolExecutor) -> dict[str, Future[Path]]:
+        """By engine: the data folder that its servers are copied from, being made."""
+        copies: dict[str, Future[Path]] = {}
         for source in self._sources():
             if source.engine not in copies:
-                made = mariadb.template if source.engine == "mariadb" else databases.template
-                copies[source.engine] = made(self.folder, source.admin_role, source.admin_secret)
-            jobs.append((source, copies[source.engine]))
-        return jobs
+                make = mariadb.template if source.engine == "mariadb" else databases.template
+                copies[source.engine] = pool.submit(make, self.folder, source.admin_role, source.admin_secret)
+        return copies
 
-    def _database(self, job: tuple[databases.Source, Path]) -> dict[str, str]:
-        source, copy_of = job
+    def _database(self, source: databases.Source, copy_of: Path) -> dict[str, str]:
         if source.engine == "mariadb":
             mariadb.lay_out(self.folder, source, copy_of, number=1 + [each.name for each in self._sources()].index(source.name))
             mariadb.start(self.folder, source)
@@ -353,11 +355,13 @@ class City:
             for service in system.get("services", ()):
                 self._install(Path(service["command"][0]))
                 environment = self.environment(service["name"])
-                for name in ("UPLOADS", "OUTBOX"):
+                for name in ("UPLOADS", "OUTBOX", "PAGES"):
                     if name in environment:
                         Path(environment[name]).mkdir(parents=True, exist_ok=True)
                 if "UPLOADS" in environment:
                     _seed_uploads(Path(environment["UPLOADS"]))
+                if "PAGES" in environment:
+                    _seed_pages(Path(environment["PAGES"]))
                 home = self.host_folder(service["host"])
                 record = self.book.start(
                     f"{service['host']}.{service['name']}",
@@ -412,7 +416,8 @@ class City:
                 if service.get("entry"):
                     server = gateways.Server(service["name"], addresses[service["host"]], service["port"])
                     behind.setdefault(service["entry"], []).append(server)
-        sections = [gateways.entry(name, edge["address"], edge["ports"][name], servers) for name, servers in behind.items()]
+        ports = edge["ports"]
+        sections = [gateways.entry(name, edge["address"], ports[name], servers, RULES.get(name, ())) for name, servers in behind.items()]
         gateways.start_haproxy(self.folder, edge["host"], address=edge["address"], runtime=edge["runtime_port"], sections=sections)
 
     def _await_entries(self) -> None:
@@ -466,3 +471,10 @@ def _seed_uploads(folder: Path) -> None:
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(data)
         os.utime(path, (1767225600 + number * 3600,) * 2)
+
+
+def _seed_pages(folder: Path) -> None:
+    """The web site's pages, the same in every city."""
+    (folder / "index.html").write_text("<h1>文旅服务</h1>", encoding="utf-8")
+    for number in range(200):
+        (folder / f"公告-{number}.html").write_text(f"公告 {number}", encoding="utf-8")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import quote
 
 import psycopg
 from psycopg import sql
@@ -76,9 +77,15 @@ class Source:
         """Connection string with the password in it: never for logs."""
         role, secret = (self.admin_role, self.admin_secret) if admin else (self.role, self.secret)
         password = secret.read_text(encoding="utf-8").strip()
+        if self.engine == "mariadb":
+            return f"mariadb://{quote(role)}:{quote(password, safe='')}@{self.address}:{self.port}/{self.name}"
         return psycopg.conninfo.make_conninfo(
             host=self.address, port=self.port, dbname=self.name, user=role, password=password, connect_timeout=5
         )
+
+    def at(self, address: str) -> Source:
+        """The same database where it went."""
+        return replace(self, address=address)
 
 
 def template(city: Path, admin_role: str, admin_secret: Path) -> Path:

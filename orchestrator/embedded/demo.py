@@ -26,7 +26,8 @@ from orchestrator.steps.world import SUFFIX
 from orchestrator.tools import prefect_server as server
 
 LIMIT_MS = 500
-"""The judge's own limit for the gap of a cutover behind PgBouncer in the demo: half of the systems' budget."""
+"""The judge's own limit for the gap of a cutover in the demo: half of the systems' budget; all of it where connections are ended, since
+clients then have to connect again."""
 WEATHER, REGISTER, PORTAL, INSURANCE = "weather-bulletin", "property-register", "citizen-portal", "social-insurance"
 
 
@@ -173,33 +174,35 @@ class Demo:
         return verdict
 
     def _case(self, session: Session, system: str, *, mode: str) -> judge.Case:
-        source = self.city.source_database(system)
         rows = session.journal.migrations(system=system)
         moved = bool(rows) and rows[-1].live == "target"
         steps = {s.step: s.facts for s in session.journal.steps(rows[-1].id) if s.facts} if rows else {}
-        live, other = source.dsn(), None
-        if moved and "provision" in steps:
-            host = steps["provision"]["servers"][next(iter(session.system(system).databases)).host]
-            live, other = source.dsn().replace(f"host={source.address}", f"host={host['address']}"), source.dsn()
-        elif moved and "start_there" in steps:
-            live = source.dsn().replace(f"host={source.address}", f"host={next(iter(steps['start_there']['hosts'].values()))}")
+        live = other = None
+        if citizens.KINDS[system] in citizens.TABLES:
+            source = self.city.source_database(system)
+            live = source.dsn()
+            if moved and "provision" in steps:
+                host = steps["provision"]["servers"][next(iter(session.system(system).databases)).host]
+                live, other = source.at(host["address"]).dsn(), live
+            elif moved and "start_there" in steps:
+                live = source.at(next(iter(steps["start_there"]["hosts"].values()))).dsn()
         measured = [m for row in rows for m in session.decisions.measurements(row.id)]
-        uploads = Path(self.city.environment("portal-web-1")["UPLOADS"]) if system == PORTAL else None
-        there = uploads and self.city.host_folder("portal-app" + SUFFIX) / uploads.relative_to(self.city.host_folder("portal-app"))
+        files, old_files = citizens.files_of(self.city, system, moved=moved), citizens.files_of(self.city, system)
         return judge.Case(
             system=system,
             ledger=str(self.out / "ledgers" / f"{system}.jsonl"),
-            table=citizens.TABLES[citizens.KINDS[system]],
+            table=citizens.TABLES.get(citizens.KINDS[system], ""),
             text=citizens.TEXTS.get(citizens.KINDS[system]),
             live=live,
             other=other,
             mode=mode,
-            live_files=str(there if moved else uploads) if uploads else None,
-            other_files=str(uploads) if uploads and moved else None,
+            live_files=str(files) if files else None,
+            other_files=str(old_files) if files and moved else None,
             baseline=self.baselines[system],
             cutovers=[{"direction": m.direction, "start": m.started, "end": m.ended} for m in measured if m.kind == "cutover"],
             outages=[(m.started - 1, m.ended + 2) for m in measured if m.kind != "cutover"],
-            limit_ms=LIMIT_MS,
+            foretold=citizens.FORETOLD.get(system, 0),
+            limit_ms=2 * LIMIT_MS if system in citizens.FORETOLD else LIMIT_MS,
             public_key=self.city.device_public_key() if system == REGISTER else None,
             mutable=list(citizens.MUTABLE.get(system, ())),
         )
@@ -220,7 +223,7 @@ class Demo:
 
     def _plant(self, session: Session, system: str) -> str:
         case = self._case(session, system, mode="equal")
-        assert case.other is not None  # noqa: S101 - faults are planted on switched systems
+        assert case.live is not None and case.other is not None  # noqa: S101 - faults are planted on switched systems with a database
         if self.fault == "file":
             return sabotage.file(Path(case.live_files or ""))
         if self.fault == "sequence":
@@ -287,14 +290,14 @@ class Demo:
             "endings": [r.ending for r in rows],
             "cutovers": [
                 {
-                    "direction": c.direction, "longest_gap_ms": c.longest_gap_ms, "requests": c.requests, "failed_requests": c.failed_requests,
+                    "direction": c.direction, "longest_gap_ms": c.longest_gap_ms, "requests": c.requests, "failed_requests": c.failed_requests, "foretold": c.foretold,
                     "budget_ms": m.budget_ms, "window": m.in_window, "probe_gap_ms": m.longest_gap_ms, "probe_failed": m.failed_requests,
                 }
                 for c, m in zip(seen, cuts, strict=False)
             ],
             "outages": [{"kind": m.kind, "seconds": round((m.longest_gap_ms or 0) / 1000, 1), "announced_minutes": (m.budget_ms or 0) / 60_000} for m in measured if m.kind != "cutover"],
             "writes": {"acknowledged": verdict.acknowledged, "lost": verdict.lost, "duplicated": verdict.duplicated, "in_doubt": verdict.in_doubt, "failed": verdict.failed} if verdict else None,
-            "comparison": {"tables": verdict.tables, "rows": verdict.rows, "equal": verdict.equal} if verdict else None,
+            "comparison": {"tables": verdict.tables, "rows": verdict.rows, "equal": verdict.equal, "files": verdict.files} if verdict else None,
             "terraform": {
                 "applies": sum((s.facts or {}).get("applies", 0) for s in steps),
                 "resources": sum((s.facts or {}).get("resources", 0) for s in steps if s.step == "provision" and s.state == "done"),

@@ -86,7 +86,7 @@ frontend {entry}
     mode http
     bind {address}:{port}
     option http-keep-alive
-    default_backend {entry}
+{rules}    default_backend {entry}
 
 backend {entry}
     mode http
@@ -153,10 +153,11 @@ def lead(folder: Path, name: str, address: str, port: int) -> None:
     (folder / f"{name}.places").write_text(f"old {address} {port}\n", encoding="utf-8")
 
 
-def entry(name: str, address: str, port: int, servers: Sequence[Server]) -> str:
-    """HAProxy section: citizens' port of one entry, its backend and servers."""
+def entry(name: str, address: str, port: int, servers: Sequence[Server], rules: Sequence[str] = ()) -> str:
+    """HAProxy section: citizens' port of one entry, its backend and servers; ``rules``: lines of the frontend."""
     lines = [f"    server {server.name} {server.address}:{server.port}\n" for server in servers]
-    return _ENTRY.format(entry=name, address=address, port=port) + "".join(lines)
+    own = "".join(f"    {rule}\n" for rule in rules)
+    return _ENTRY.format(entry=name, address=address, port=port, rules=own) + "".join(lines)
 
 
 def start_haproxy(city: Path, host: str, *, address: str, runtime: int, sections: Sequence[str]) -> None:

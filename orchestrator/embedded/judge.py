@@ -4,7 +4,7 @@
 
 A *baseline* taken before anything moves (rows and files that must never change) makes a damaged row visible even when it was
 faithfully copied to the other side. Functions are pure where they can be; the others only read.
-Faults: lost-write, duplicate, content, row, schema, sequence, file, second-writer, slow, unsigned.
+Faults: lost-write, duplicate, content, row, schema, sequence, file, second-writer, slow, failed, unsigned.
 """
 
 from __future__ import annotations
@@ -15,16 +15,19 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, LiteralString
+from typing import Any
 
-import psycopg
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from psycopg import sql
 
+from orchestrator.embedded.judge_mariadb import SCHEME as MARIADB
+from orchestrator.embedded.judge_mariadb import MariadbDatabase
+from orchestrator.embedded.judge_postgresql import PostgresqlDatabase
+
+Database = PostgresqlDatabase | MariadbDatabase
 Span = tuple[float, float]
 """Start and end, wall clock, seconds since the epoch."""
 AROUND = 1.0
@@ -39,8 +42,8 @@ class Case:
     ledger: str
     table: str
     """Table that holds the numbered writes, in its column ``n``."""
-    live: str
-    """DSN of the side that is live now (a role that may read everything)."""
+    live: str | None
+    """DSN of the side that is live now (a role that may read everything); None where each numbered write is a file."""
     text: str | None = None
     """Its column with the text that citizens sent, whose md5 is on the ledger; None where they send none."""
     other: str | None = None
@@ -54,6 +57,8 @@ class Case:
     """From ``take_baseline``."""
     cutovers: list[dict[str, Any]] = field(default_factory=list)
     """``{"direction": "forward"|"back", "start": t, "end": t}``."""
+    foretold: int = 0
+    """Requests that each cutover may fail: one for each connection, where it is said ahead that connections are ended."""
     outages: list[Span] = field(default_factory=list)
     """Announced outages: failures and gaps inside are counted apart."""
     limit_ms: float = 1000
@@ -74,6 +79,8 @@ class Cut:
     longest_gap_ms: float
     requests: int
     failed_requests: int
+    """Outside announced outages."""
+    foretold: int = 0
 
 
 @dataclass
@@ -162,11 +169,12 @@ def longest_gap_ms(requests: list[dict[str, Any]], within: Span | None = None, w
     return round(longest * 1000, 1)
 
 
-def cut_of(entries: list[dict[str, Any]], cutover: dict[str, Any], quiet: Iterable[Span] = ()) -> Cut:
+def cut_of(entries: list[dict[str, Any]], cutover: dict[str, Any], quiet: Iterable[Span] = (), outages: Iterable[Span] = ()) -> Cut:
     """Clients' view of one cutover, a second before to a second after; uploads count as requests, and not in the gap."""
+    outages = list(outages)
     span = (cutover["start"] - AROUND, cutover["end"] + AROUND)
     inside = [entry for entry in entries if "o" in entry and entry["t1"] >= span[0] and entry["t0"] <= span[1]]
-    failed = sum(entry["o"] != "ok" for entry in inside)
+    failed = sum(entry["o"] != "ok" and not _in(entry, outages) for entry in inside)
     return Cut(str(cutover.get("direction", "forward")), longest_gap_ms(requests_of(entries), span, quiet), len(inside), failed)
 
 
@@ -177,146 +185,89 @@ def _in(entry: dict[str, Any], spans: Iterable[Span]) -> bool:
 # ---------------------------------------------------------------- databases (read-only)
 
 
-def tables_of(connection: psycopg.Connection[Any]) -> list[str]:
-    """Ordinary tables of the schema public, sorted; what a migration tool keeps for itself is in other schemas or named ``_…``."""
-    rows = connection.execute(
-        "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND relname NOT LIKE '\\_%' ORDER BY 1"
-    )
-    return [str(row[0]) for row in rows]
+def open_database(dsn: str) -> PostgresqlDatabase | MariadbDatabase:
+    """One side in one snapshot, by its DSN: PostgreSQL's own form, or ``mariadb://…``."""
+    return MariadbDatabase(dsn) if dsn.startswith(MARIADB) else PostgresqlDatabase(dsn)
 
 
-def key_of(connection: psycopg.Connection[Any], table: str) -> list[str]:
-    """Columns of the primary key; empty when there is none."""
-    rows = connection.execute(
-        "SELECT a.attname FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)"
-        " WHERE i.indrelid = %s::regclass AND i.indisprimary ORDER BY array_position(i.indkey::int[], a.attnum::int)",
-        (f'public."{table}"',),
-    )
-    return [str(row[0]) for row in rows]
-
-
-def rows_of(connection: psycopg.Connection[Any], table: str, *, where: LiteralString = "true") -> list[tuple[str, str, int]]:
-    """(key, md5 of the row, n) of every row in order; the key is the row's md5 in a table without a key, n is 0 without such a column."""
-    named = {str(row[0]) for row in connection.execute("SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass", (f'"{table}"',))}
-    digest = sql.SQL("md5((t.*)::text)")
-    columns = [sql.SQL("t.{}::text").format(sql.Identifier(name)) for name in key_of(connection, table)]
-    key = sql.SQL("concat_ws('|', {})").format(sql.SQL(", ").join(columns)) if columns else digest
-    number = sql.SQL("t.n") if "n" in named else sql.SQL("0")
-    query = sql.SQL("SELECT {}, {}, {} FROM public.{} AS t WHERE {} ORDER BY 1, 2").format(
-        key, digest, number, sql.Identifier(table), sql.SQL(where if "n" in named else "true")
-    )
-    return [(str(row[0]), str(row[1]), int(row[2])) for row in connection.execute(query)]
-
-
-_SCHEMA: LiteralString = """
-WITH spaces AS (SELECT oid FROM pg_namespace WHERE nspname = 'public'),
-tables AS (SELECT oid, relname, relkind FROM pg_class
-           WHERE relnamespace IN (SELECT oid FROM spaces) AND relkind IN ('r', 'p', 'v', 'm') AND relname NOT LIKE '\\_%')
-SELECT 'column ' || t.relname || '.' || a.attname,
-       concat_ws(' ', format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity, a.attgenerated,
-                 pg_get_expr(d.adbin, d.adrelid))
-  FROM tables t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
-  LEFT JOIN pg_attrdef d ON d.adrelid = t.oid AND d.adnum = a.attnum
-UNION ALL SELECT 'constraint ' || t.relname || '.' || c.conname, concat_ws(' ', pg_get_constraintdef(c.oid), c.convalidated)
-  FROM tables t JOIN pg_constraint c ON c.conrelid = t.oid
-UNION ALL SELECT 'index ' || i.indexrelid::regclass::text, concat_ws(' ', pg_get_indexdef(i.indexrelid), i.indisvalid)
-  FROM tables t JOIN pg_index i ON i.indrelid = t.oid
-UNION ALL SELECT 'trigger ' || t.relname || '.' || g.tgname, concat_ws(' ', pg_get_triggerdef(g.oid), g.tgenabled)
-  FROM tables t JOIN pg_trigger g ON g.tgrelid = t.oid AND NOT g.tgisinternal
-UNION ALL SELECT 'view ' || t.relname, pg_get_viewdef(t.oid) FROM tables t WHERE t.relkind IN ('v', 'm')
-UNION ALL SELECT 'function ' || p.oid::regprocedure::text, pg_get_functiondef(p.oid)
-  FROM pg_proc p WHERE p.pronamespace IN (SELECT oid FROM spaces) AND p.prokind IN ('f', 'p')
-UNION ALL SELECT 'sequence ' || s.sequencename,
-       concat_ws(' ', s.data_type, s.start_value, s.min_value, s.max_value, s.increment_by, s.cycle)
-  FROM pg_sequences s WHERE s.schemaname = 'public'
-"""
-
-
-def schema_of(connection: psycopg.Connection[Any]) -> dict[str, str]:
-    """What the schema ``public`` promises: md5 of each column, constraint, index, trigger, view, function, sequence by its name."""
-    rows = connection.execute(_SCHEMA)
-    return {str(name): hashlib.md5(str(definition).encode()).hexdigest() for name, definition in rows}  # noqa: S324 - compared, not trusted
-
-
-def take_baseline(dsn: str, files: Path | None = None, mutable: Iterable[str] = ()) -> dict[str, Any]:
+def take_baseline(dsn: str | None, files: Path | None = None, mutable: Iterable[str] = ()) -> dict[str, Any]:
     """What must still be there at the end: digests of all rows written before the load began (n < 0 or no n), of everything
     that the schema promises (constraints, indexes, defaults, bodies …), and of all files.
 
-    Take it on the source before the load starts. JSON-able.
+    Take it on the source before the load starts; without ``dsn`` there is no database. JSON-able.
     """
-    with _snapshot(dsn) as connection:
-        tables = [table for table in tables_of(connection) if table not in set(mutable)]
-        rows = {table: sorted(digest for _, digest, _ in rows_of(connection, table, where="n < 0")) for table in tables}
-        schema = schema_of(connection)
+    rows: dict[str, list[str]] = {}
+    schema: dict[str, str] = {}
+    if dsn is not None:
+        with open_database(dsn) as database:
+            for table in database.list_tables():
+                if table not in set(mutable):
+                    rows[table] = sorted(digest for _, digest, _ in database.read_rows(table, old=True))
+            schema = _digest(database)
     return {"rows": rows, "schema": schema, "files": tree(files) if files else {}}
 
 
-def _snapshot(dsn: str) -> psycopg.Connection[Any]:
-    connection = psycopg.connect(dsn, prepare_threshold=None)
-    connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-    connection.read_only = True
-    return connection
+def _digest(database: Database) -> dict[str, str]:
+    definitions = database.read_definitions().items()
+    return {name: hashlib.md5(text.encode()).hexdigest() for name, text in definitions}  # noqa: S324 - compared, not trusted
 
 
-def _judge_writes(case: Case, entries: list[dict[str, Any]], live: psycopg.Connection[Any], verdict: Verdict) -> set[int]:
+def _judge_numbers(entries: list[dict[str, Any]], present: Counter[int], where: str, verdict: Verdict) -> set[int]:
     """Lost, duplicated and unknown numbers; returns the acknowledged ones that are lost."""
     requests = requests_of(entries)
     acknowledged = {entry["n"] for entry in requests if entry["o"] == "ok"}
     sent = {entry["n"] for entry in requests}
-    query = sql.SQL("SELECT n FROM public.{} WHERE n > 0").format(sql.Identifier(case.table))
-    present = Counter(int(row[0]) for row in live.execute(query))
     lost = acknowledged - set(present)
     doubled = [number for number, count in present.items() if count > 1]
     verdict.acknowledged, verdict.lost, verdict.duplicated = len(acknowledged), len(lost), len(doubled)
     verdict.unknown_rows = len(set(present) - sent)
     if lost:
-        verdict.blame("lost-write", f"{len(lost)} acknowledged numbers are not in {case.table}, e.g. {min(lost)}")
+        verdict.blame("lost-write", f"{len(lost)} acknowledged numbers are not in {where}, e.g. {min(lost)}")
     if doubled:
-        verdict.blame("duplicate", f"{len(doubled)} numbers are in {case.table} more than once, e.g. {min(doubled)}")
+        verdict.blame("duplicate", f"{len(doubled)} numbers are in {where} more than once, e.g. {min(doubled)}")
     refused = {entry["n"] for entry in requests if entry["o"] == "failed"} & set(present)
     if refused:
-        verdict.blame("duplicate", f"{len(refused)} numbers were refused and are in {case.table} all the same, e.g. {min(refused)}")
+        verdict.blame("duplicate", f"{len(refused)} numbers were refused and are in {where} all the same, e.g. {min(refused)}")
     return lost
 
 
-def _judge_baseline(case: Case, live: psycopg.Connection[Any], verdict: Verdict) -> None:
+def _judge_baseline(case: Case, live: Database, verdict: Verdict) -> None:
     for table, digests in (case.baseline or {}).get("rows", {}).items():
-        gone = Counter(digests) - Counter(digest for _, digest, _ in rows_of(live, table, where="n < 0"))
+        gone = Counter(digests) - Counter(digest for _, digest, _ in live.read_rows(table, old=True))
         if gone:
             verdict.blame("row", f"{sum(gone.values())} old rows of {table} are changed or missing on the live side")
 
 
-def _judge_content(case: Case, entries: list[dict[str, Any]], live: psycopg.Connection[Any], verdict: Verdict) -> None:
+def _judge_content(case: Case, entries: list[dict[str, Any]], live: Database, verdict: Verdict) -> None:
     """Every acknowledged number still has the text that its citizen sent."""
     if case.text is None:
         return
     sent = {entry["n"]: entry["c"] for entry in requests_of(entries) if entry["o"] == "ok" and "c" in entry}
-    query = sql.SQL("SELECT n, md5({}) FROM public.{} WHERE n > 0").format(sql.Identifier(case.text), sql.Identifier(case.table))
-    wrong = [int(number) for number, digest in live.execute(query) if number in sent and digest != sent[number]]
+    wrong = [number for number, digest in live.read_texts(case.table, case.text) if number in sent and digest != sent[number]]
     if wrong:
         verdict.blame("content", f"{len(wrong)} acknowledged numbers in {case.table} have another text, e.g. {min(wrong)}")
 
 
-def _judge_schema(case: Case, live: psycopg.Connection[Any], other: psycopg.Connection[Any] | None, verdict: Verdict) -> None:
+def _judge_schema(case: Case, live: Database, other: Database | None, verdict: Verdict) -> None:
     """What the schema promised before anything moved it still promises, on the live side and, where it follows, on the other."""
     promised = (case.baseline or {}).get("schema", {})
     sides = [("live", live)] + ([("other", other)] if other is not None and case.mode == "equal" else [])
     for name, side in sides:
-        there = schema_of(side)
+        there = _digest(side)
         broken = sorted(what for what, digest in promised.items() if there.get(what) != digest)
         if broken:
             verdict.blame("schema", f"on the {name} side {len(broken)} definitions are changed or gone: {', '.join(broken[:5])}")
 
 
-def _judge_sides(case: Case, live: psycopg.Connection[Any], other: psycopg.Connection[Any], lost: set[int], verdict: Verdict) -> None:
+def _judge_sides(case: Case, live: Database, other: Database, lost: set[int], verdict: Verdict) -> None:
     verdict.equal = True
-    live_tables = [table for table in tables_of(live) if table not in case.ignore]
-    other_tables = [table for table in tables_of(other) if table not in case.ignore]
+    live_tables = [table for table in live.list_tables() if table not in case.ignore]
+    other_tables = [table for table in other.list_tables() if table not in case.ignore]
     if live_tables != other_tables:
         verdict.equal = False
         verdict.blame("row", f"tables differ: {sorted(set(live_tables) ^ set(other_tables))}")
     for table in sorted(set(live_tables) & set(other_tables)):
-        here, there = rows_of(live, table), rows_of(other, table)
+        here, there = live.read_rows(table), other.read_rows(table)
         verdict.tables += 1
         verdict.rows += len(here)
         if here == there:
@@ -324,7 +275,7 @@ def _judge_sides(case: Case, live: psycopg.Connection[Any], other: psycopg.Conne
         verdict.equal = False
         only_here, only_there = Counter(here) - Counter(there), Counter(there) - Counter(here)
         keys_here, keys_there = {key for key, _, _ in only_here}, {key for key, _, _ in only_there}
-        changed = keys_here & keys_there if key_of(live, table) else set()
+        changed = keys_here & keys_there if live.find_key(table) else set()
         foreign = [row for row in only_there if row[0] not in changed and row[2] not in lost]
         missing = [row for row in only_here if row[0] not in changed]
         if changed and (case.mode == "equal" or table not in case.mutable):
@@ -335,34 +286,10 @@ def _judge_sides(case: Case, live: psycopg.Connection[Any], other: psycopg.Conne
             verdict.blame("row", f"{len(missing)} rows of {table} are on the live side only, e.g. key {missing[0][0]}")
 
 
-def _judge_sequences(live: psycopg.Connection[Any], verdict: Verdict) -> None:
-    """Every sequence stands at or above the largest value of the columns that take from it.
-
-    A column takes from a sequence by ownership, by its default, or by being an integer named like the sequence's first word
-    (``receipt_no`` → ``receipt``: the application calls nextval itself).
-    """
-    rows = live.execute(
-        "SELECT s.relname, t.relname, a.attname FROM pg_class s JOIN pg_depend d ON d.refobjid = s.oid OR d.objid = s.oid"
-        " LEFT JOIN pg_attrdef f ON d.classid = 'pg_attrdef'::regclass AND f.oid = d.objid"
-        " JOIN pg_class t ON t.oid = CASE WHEN f.oid IS NULL THEN d.refobjid ELSE f.adrelid END AND t.relkind = 'r'"
-        " JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = CASE WHEN f.oid IS NULL THEN d.refobjsubid ELSE f.adnum END"
-        " WHERE s.relkind = 'S' AND s.relnamespace = 'public'::regnamespace"
-        " UNION SELECT s.relname, t.relname, a.attname FROM pg_class s, pg_class t JOIN pg_attribute a ON a.attrelid = t.oid"
-        " WHERE s.relkind = 'S' AND t.relkind = 'r' AND s.relnamespace = 'public'::regnamespace AND t.relnamespace = s.relnamespace"
-        " AND a.attname = split_part(s.relname, '_', 1) AND a.atttypid IN ('int'::regtype, 'bigint'::regtype)"
-    ).fetchall()
-    for sequence, table, column in sorted(set(rows)):
-        names = (sql.Identifier(sequence), sql.Identifier(column), sql.Identifier(table))
-        query = sql.SQL("SELECT (SELECT last_value - CASE WHEN is_called THEN 0 ELSE 1 END FROM public.{}), max({}) FROM public.{}")
-        row = live.execute(query.format(*names)).fetchone()
-        if row and row[1] is not None and row[0] < row[1]:
-            verdict.blame("sequence", f"{sequence} stands at {row[0]}, {table}.{column} has {row[1]}")
-
-
-def _judge_signatures(case: Case, live: psycopg.Connection[Any], verdict: Verdict) -> None:
+def _judge_signatures(case: Case, live: Database, verdict: Verdict) -> None:
     key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(case.public_key or ""))
     bad = []
-    for number, signature in live.execute(sql.SQL("SELECT n, signature FROM public.{} WHERE n > 0").format(sql.Identifier(case.table))):
+    for number, signature in live.read_signatures(case.table):
         try:
             key.verify(bytes.fromhex(signature), str(number).encode())
         except (InvalidSignature, ValueError, TypeError):
@@ -388,6 +315,13 @@ def tree(folder: Path) -> dict[str, str]:
 def _judge_files(case: Case, entries: list[dict[str, Any]], verdict: Verdict) -> None:
     live = tree(Path(case.live_files or ""))
     verdict.files = len(live)
+    if case.live is None:
+        names = Counter({entry["n"]: int(entry.get("file") in live) for entry in requests_of(entries)})
+        _judge_numbers(entries, +names, "the files", verdict)
+        given = Counter(entry["file"] for entry in requests_of(entries) if entry["o"] == "ok")
+        if twice := [name for name, count in given.items() if count > 1]:
+            verdict.duplicated = len(twice)
+            verdict.blame("duplicate", f"{len(twice)} names were given to two writes, e.g. {twice[0]}")
     promised = dict((case.baseline or {}).get("files", {}))
     promised.update({entry["file"]: entry["sha256"] for entry in entries if "file" in entry and entry["o"] == "ok"})
     wrong = [name for name, digest in promised.items() if live.get(name) != digest]
@@ -407,38 +341,45 @@ def _judge_files(case: Case, entries: list[dict[str, Any]], verdict: Verdict) ->
 
 
 def judge(case: Case) -> Verdict:
-    """Everything about one system. Raises psycopg.Error when a side that was given cannot be read. Hold the load before."""
+    """Everything about one system. Raises the driver's Error when a side that was given cannot be read. Hold the load before."""
     verdict = Verdict(case.system)
     entries = read_ledger(Path(case.ledger))
     requests, quiet = requests_of(entries), quiet_spans(entries)
-    uploads = [entry for entry in entries if "file" in entry]
     outages = [(float(start), float(end)) for start, end in case.outages]
-    bad = [entry for entry in (*requests, *uploads) if entry["o"] != "ok"]
+    bad = [entry for entry in entries if entry.get("o", "ok") != "ok"]
     verdict.failed_in_outages = sum(_in(entry, outages) for entry in bad)
     verdict.failed = len(bad) - verdict.failed_in_outages
     verdict.in_doubt = sum(entry["o"] == "doubt" for entry in bad)
     verdict.longest_gap_ms = longest_gap_ms(requests, None, (*outages, *quiet))
     for cutover in case.cutovers:
-        cut = cut_of(entries, cutover, quiet)
+        cut = replace(cut_of(entries, cutover, quiet, outages), foretold=case.foretold)
         verdict.cutovers.append(cut)
         if cut.longest_gap_ms > case.limit_ms:
             verdict.blame("slow", f"{cut.direction} cutover: {cut.longest_gap_ms:g} ms without an answer (limit {case.limit_ms:g})")
-    with _snapshot(case.live) as live:
-        lost = _judge_writes(case, entries, live, verdict)
+        if cut.failed_requests > cut.foretold:
+            verdict.blame("failed", f"{cut.direction} cutover: {cut.failed_requests} requests failed, {cut.foretold} were foretold")
+    if case.live is not None:
+        _judge_database(case, case.live, entries, verdict)
+    if case.live_files:
+        _judge_files(case, entries, verdict)
+    return verdict
+
+
+def _judge_database(case: Case, dsn: str, entries: list[dict[str, Any]], verdict: Verdict) -> None:
+    with open_database(dsn) as live:
+        lost = _judge_numbers(entries, Counter(live.read_numbers(case.table)), case.table, verdict)
         _judge_content(case, entries, live, verdict)
         _judge_baseline(case, live, verdict)
-        _judge_sequences(live, verdict)
+        for behind in live.find_sequences_behind():
+            verdict.blame("sequence", behind)
         if case.public_key:
             _judge_signatures(case, live, verdict)
         if case.other:
-            with _snapshot(case.other) as other:
+            with open_database(case.other) as other:
                 _judge_schema(case, live, other, verdict)
                 _judge_sides(case, live, other, lost, verdict)
         else:
             _judge_schema(case, live, None, verdict)
-    if case.live_files:
-        _judge_files(case, entries, verdict)
-    return verdict
 
 
 def main(argv: list[str] | None = None) -> int:

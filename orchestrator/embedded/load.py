@@ -1,15 +1,16 @@
 """The citizens: a process of its own that writes numbered requests to every system and keeps a ledger. Shares no code with the engine.
 
-    python -m orchestrator.embedded.load --config FILE [--only SYSTEM,…] [--max-seconds 1800]
+    python -m orchestrator.embedded.load --config FILE [--max-seconds 1800]
 
-Configuration (JSON): ``{"out": FOLDER, "systems": {ID: {"kind": "portal|register|insurance|weather", "url": … or "dsn": …,
-"rate": per second, "connections": n}}}``. The ledger of a system is ``<out>/<id>.jsonl``, one line a request:
+Configuration (JSON): ``{"out": FOLDER, "systems": {ID: {"kind": "portal|register|insurance|weather|lending|website",
+"url": … or "dsn": …, "rate": per second, "connections": n}}}``. The ledger of a system is ``<out>/<id>.jsonl``, one line a request:
 
     {"n": number, "t0": start, "t1": end (wall, seconds), "m0": start, "m1": end (monotonic),
      "o": "ok|failed|doubt", "s": status, "e": error}
 
 ``ok``: acknowledged. ``failed``: refused, surely not done. ``doubt``: sent, and no answer that settles it. Uploads carry "file" and
-"sha256" instead of "n". "c" is the md5 of the text that was sent, where citizens send one. A number is never sent twice. A line counts only once it is on disk (one fsync for all of at most 20 ms).
+"sha256" instead of "n"; letters to the web site, which are numbered and kept as files, both. "c" is the md5 of the text that was sent, where citizens send one. A number is
+never sent twice. A line counts only once it is on disk (one fsync for all of at most 20 ms).
 
 ``<out>/control.json`` ``{"paused": [ID, …]}`` holds systems' loads; ``<out>/status.json`` says which are held with nothing under way.
 SIGTERM ends it cleanly: requests under way are answered and on the ledger first.
@@ -27,17 +28,21 @@ import random
 import signal
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import psycopg
+import pymysql
 
 FLUSH = 0.02
 """Seconds between fsyncs of a ledger that has new lines."""
 ANSWER_WITHIN = 60.0
 """Seconds after which a request is in doubt."""
 UPLOAD_EVERY = 2.0
+_SENT_AND_LOST = (1053, 1317, 1927)
+"""MariaDB's words for a statement that it broke off: shutting down, interrupted, connection killed. From 2000 on the driver speaks."""
 _EPOCH = time.time() - time.monotonic()
 
 
@@ -84,6 +89,8 @@ class Http:
         self._host, self._port = parts.hostname or "", parts.port or 80
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
+        self.answer = b""
+        """The body of the last answer."""
 
     async def send(self, method: str, path: str, body: bytes) -> int:
         """The status of a success. Raises RefusedError or DoubtError."""
@@ -111,7 +118,7 @@ class Http:
         assert self._reader is not None  # noqa: S101 - send opened it
         head = (await self._reader.readuntil(b"\r\n\r\n")).lower()
         length = int(head.split(b"content-length:", 1)[1].split(b"\r\n", 1)[0]) if b"content-length:" in head else 0
-        await self._reader.readexactly(length)
+        self.answer = await self._reader.readexactly(length)
         status = int(head.split(b" ", 2)[1])
         if b"connection: close" in head:
             await self.close()
@@ -158,9 +165,59 @@ class Sql:
         self._connection = None
 
 
+class Desk:
+    """One kept connection to MariaDB, one statement at a time, each in the connection's own thread. Nothing looks whether it is still
+    there before it is used: one that the server ended costs one error."""
+
+    def __init__(self, dsn: str) -> None:
+        self._where = urlsplit(dsn)
+        self._thread = ThreadPoolExecutor(1)
+        self._connection: pymysql.connections.Connection[Any] | None = None
+
+    async def send(self, number: int) -> int:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._write, number)
+
+    def _write(self, number: int) -> int:
+        try:
+            if self._connection is None:
+                self._connection = self._connect()
+        except (pymysql.err.Error, OSError) as error:
+            raise RefusedError(0, str(error)) from error
+        try:
+            with self._connection.cursor() as cursor:
+                cursor.execute("INSERT INTO loan (n, reader, title) VALUES (%s, %s, %s)", (number, 1 + number % 3, citizens_text("lending", number)))
+        except (pymysql.err.Error, OSError) as error:
+            code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
+            if code in _SENT_AND_LOST or code >= 2000 or not code:
+                self._connection = None
+                raise DoubtError(0, str(error)) from error
+            raise RefusedError(0, str(error)) from error
+        return 201
+
+    def _connect(self) -> pymysql.connections.Connection[Any]:
+        where = self._where
+        return pymysql.connect(
+            host=where.hostname, port=where.port or 3306, user=where.username, password=unquote(where.password or ""),
+            database=where.path.removeprefix("/"), autocommit=True, charset="utf8mb4", connect_timeout=60, read_timeout=ANSWER_WITHIN,
+        )  # fmt: skip
+
+    async def close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(pymysql.err.Error, OSError):
+                connection.close()
+        self._thread.shutdown(wait=False)
+
+
 def citizens_text(kind: str, number: int) -> str:
     """What a citizen writes with a number; empty where the system makes all of the row's contents itself."""
-    return {"portal": f"第{number}号申请", "weather": f"第{number}号天气公告:晴转多云"}.get(kind, "")
+    texts = {
+        "portal": f"第{number}号申请",
+        "weather": f"第{number}号天气公告:晴转多云",
+        "lending": f"第{number}号借书",
+        "website": f"第{number}封来信:{'路灯不亮。' * (number % 20)}",
+    }
+    return texts.get(kind, "")
 
 
 class Citizens:
@@ -189,7 +246,8 @@ class Citizens:
 
     async def write(self, index: int, stop: asyncio.Event) -> None:
         """One connection: a number every ``connections / rate`` seconds; what a stall delayed is not made up for."""
-        link: Http | Sql = Sql(self.target) if self.kind == "weather" else Http(self.target)
+        links: dict[str, type[Sql | Desk | Http]] = {"weather": Sql, "lending": Desk}
+        link = links.get(self.kind, Http)(self.target)
         every = self.connections / self.rate
         due = time.monotonic() + every * index / self.connections
         while await self._turn(due, stop):
@@ -206,9 +264,13 @@ class Citizens:
         while await self._turn(due, stop):
             data = random.randbytes(random.randint(2_000, 20_000))  # noqa: S311 - content of a test file
             name = f"u-{time.time_ns()}.bin"
-            await self._attempt({"file": name, "sha256": hashlib.sha256(data).hexdigest()}, link.send("PUT", f"/uploads/{name}", data))
+            await self._attempt({"file": name, "sha256": hashlib.sha256(data).hexdigest()}, self._put(link, name, data))
             due += UPLOAD_EVERY
         await link.close()
+
+    @staticmethod
+    async def _put(link: Http, name: str, data: bytes) -> dict[str, Any]:
+        return {"s": await link.send("PUT", f"/uploads/{name}", data)}
 
     async def _turn(self, due: float, stop: asyncio.Event) -> bool:
         """Wait for the next turn; False when it is time to end."""
@@ -219,22 +281,27 @@ class Citizens:
                 await asyncio.wait_for(self.open.wait(), 0.2)
         return not stop.is_set()
 
-    async def _send(self, link: Http | Sql, number: int) -> int:
-        if isinstance(link, Sql):
-            return await link.send(number)
+    async def _send(self, link: Sql | Desk | Http, number: int) -> dict[str, Any]:
+        """What the ledger is told of a success."""
+        if not isinstance(link, Http):
+            return {"s": await link.send(number)}
+        if self.kind == "website":
+            letter = citizens_text("website", number).encode()
+            status = await link.send("POST", "/", letter)
+            return {"s": status, "file": link.answer.decode(), "sha256": hashlib.sha256(letter).hexdigest()}
         path, body = {
             "portal": ("/requests", {"n": number, "body": citizens_text("portal", number)}),
             "register": ("/registrations", {"n": number}),
             "insurance": ("/contributions", {"n": number}),
         }[self.kind]
-        return await link.send("POST", path, json.dumps(body).encode())
+        return {"s": await link.send("POST", path, json.dumps(body).encode())}
 
     async def _attempt(self, entry: dict[str, Any], sending: Any) -> None:
         self.under_way += 1
         started = time.monotonic()
         outcome: dict[str, Any]
         try:
-            outcome = {"o": "ok", "s": await sending}
+            outcome = {"o": "ok", **await sending}
         except RefusedError as refusal:
             outcome = {"o": "failed", "s": refusal.args[0], "e": refusal.args[1]}
         except DoubtError as doubt:
@@ -278,12 +345,11 @@ async def _obey(out: Path, citizens: list[Citizens], done: asyncio.Event) -> Non
         await asyncio.sleep(0.1)
 
 
-async def run(config: dict[str, Any], only: list[str], max_seconds: float) -> None:
+async def run(config: dict[str, Any], max_seconds: float) -> None:
     """Write until SIGTERM, SIGINT or the time is over."""
     out = Path(config["out"])
     out.mkdir(parents=True, exist_ok=True)
-    chosen = {name: part for name, part in config["systems"].items() if not only or name in only}
-    citizens = [Citizens(name, part, Ledger(out / f"{name}.jsonl")) for name, part in chosen.items()]
+    citizens = [Citizens(name, part, Ledger(out / f"{name}.jsonl")) for name, part in config["systems"].items()]
     stop, done = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -302,11 +368,10 @@ async def run(config: dict[str, Any], only: list[str], max_seconds: float) -> No
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Numbered writes to every system of the embedded city.")
     parser.add_argument("--config", type=Path, required=True)
-    parser.add_argument("--only", default="", help="systems, separated by commas")
     parser.add_argument("--max-seconds", type=float, default=1800)
     asked = parser.parse_args(argv)
     config = json.loads(asked.config.read_text(encoding="utf-8"))
-    asyncio.run(run(config, [name for name in asked.only.split(",") if name], asked.max_seconds))
+    asyncio.run(run(config, asked.max_seconds))
     return 0
 
 

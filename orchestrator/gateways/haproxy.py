@@ -47,6 +47,8 @@ for line in sys.stdin.buffer:
 """A connection a command, as HAProxy's socket wants it: one that stayed open would talk to a former worker after a reload."""
 
 _NAME = re.compile(r"^[A-Za-z0-9_.:-]{1,100}$")
+_LOOKS = ("show ", "hold show ")
+"""Commands that change nothing, and may be asked twice."""
 ASK_SECONDS = 10.0
 
 
@@ -106,12 +108,21 @@ class Runtime:
         if "\n" in text or ";" in text:
             raise ToolError(say("gateways.one_command", text=text), where=self._where, remedy=say("gateways.plain_names"))
         try:
-            answer = self._ask_socket(text) if self._socket else self._ask_port(text)
+            answer = self._ask(text)
         except OSError as error:
             raise ToolError(
                 say("gateways.no_answer", error=words_of(error)), where=self._where, remedy=say("gateways.start_it"), retryable=True
             ) from error
         return answer.decode(errors="replace").strip()
+
+    def _ask(self, text: str) -> bytes:
+        ask = self._ask_socket if self._socket else self._ask_port
+        try:
+            return ask(text)
+        except ConnectionError:  # at a reload the worker that goes may drop who waits for it
+            if not text.startswith(_LOOKS):
+                raise
+        return ask(text)
 
     def _ask_port(self, text: str) -> bytes:
         with socket.create_connection(self._at, timeout=5) as connection:

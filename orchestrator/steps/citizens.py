@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,9 @@ HEALTHY_SECONDS = 3.0
 ATTEMPTS = 3
 CONFIRM_SECONDS = 120.0
 """How long that is waited for; what clients had until then is on record either way."""
+ILL_SECONDS = 10.0
+"""The same where only those who come by an entry are not answered: what is ill then is a service, and who goes on looks at it and goes
+back; to wait here would be their outage."""
 
 
 @dataclass
@@ -92,9 +96,9 @@ class Probes:
             if mover.ends_connections and f"sql-{part.name}" in self.probes
         }
 
-    def problems(self) -> list[Words]:
-        """Who is not answered now, and why."""
-        return [say("steps.of", name=name, said=problem) for name, probe in self.probes.items() if (problem := probe.problem())]
+    def problems(self) -> dict[str, Words]:
+        """Who is not answered now, and why; by probe."""
+        return {name: say("steps.of", name=name, said=problem) for name, probe in self.probes.items() if (problem := probe.problem())}
 
     def wait_healthy(self) -> list[Words]:
         """Waits until everybody has been answered for a while; what is still wrong when that does not come."""
@@ -102,11 +106,11 @@ class Probes:
         if not self.probes:
             return []
         self.ctx.pause(HEALTHY_SECONDS)  # a probe looks back as far
-        while (problems := self.problems()) and waited < CONFIRM_SECONDS:
-            self.ctx.say(str(say("steps.not_confirmed", problems=tuple(problems))))
+        while (problems := self.problems()) and waited < _patience(problems):
+            self.ctx.say(str(say("steps.not_confirmed", problems=tuple(problems.values()))))
             self.ctx.pause(1.0)
             waited += 1.0
-        return problems
+        return list(problems.values())
 
     def since(self, begin: float, monotonic: float | None) -> tuple[Interruption, float]:
         """What clients had since a moment, the worst of all ways in, and until when that was seen (wall clock): no longer than
@@ -115,6 +119,10 @@ class Probes:
         gap = max((each.longest_gap_ms for each, _ in seen), default=0.0)
         requests, failed = sum(each.requests for each, _ in seen), sum(each.failed for each, _ in seen)
         return Interruption(gap, requests, failed), max((until for _, until in seen), default=time.time())
+
+
+def _patience(problems: Mapping[str, Words]) -> float:
+    return ILL_SECONDS if all(name.startswith("http-") for name in problems) else CONFIRM_SECONDS
 
 
 def put_on_record(

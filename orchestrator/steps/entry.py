@@ -45,6 +45,13 @@ def opened_entry(ctx: Context, to: str) -> Iterator[HaproxyEntry]:
         entry.disconnect()
 
 
+@contextmanager
+def changing_entry(ctx: Context, to: str) -> Iterator[HaproxyEntry]:
+    """The same, to change it: nobody of ours changes it for another system meanwhile, whose reload would switch what is only written."""
+    with one_at_a_time(ctx, [hold.entry_of(ctx).host]), opened_entry(ctx, to) as entry:
+        yield entry
+
+
 def run(ctx: Context) -> Facts:
     """New servers join and pass their check, old ones are left; then the files that were written meanwhile follow. Written into
     the entry's configuration first, where that is known."""
@@ -63,7 +70,7 @@ def _shift(ctx: Context, direction: Direction) -> Facts:
     probes.start()
     began = time.time()
     try:
-        with one_at_a_time(ctx, [hold.entry_of(ctx).host]), opened_entry(ctx, direction.other) as entry:
+        with changing_entry(ctx, direction.other) as entry:
             entry.stage()
             entry.switch_and_resume()
         facts: Facts = {"files_ahead": ahead, "files": _settle_files(ctx, back=direction is Direction.BACK)}
@@ -190,7 +197,7 @@ def keep_led(ctx: Context) -> list[Words]:
     if not _services(ctx) or not ctx.world.targets:
         return []
     try:
-        with hold.opened(ctx, "target") if hold.is_held(ctx) else opened_entry(ctx, "target") as entry:
+        with hold.opened(ctx, "target") if hold.is_held(ctx) else changing_entry(ctx, "target") as entry:
             problems = entry.find_problems()
             if not problems:
                 return []
@@ -209,7 +216,7 @@ def find_problems(ctx: Context) -> list[Finding]:
         return []
     remedy = say("steps.mend_entry")
     try:
-        with opened_entry(ctx, "source") as entry:
+        with changing_entry(ctx, "source") as entry:
             found = [Finding("entry", "error", problem, remedy, system=ctx.system.id) for problem in entry.obstacles()]
             return found + [Finding("entry-note", "warning", note, remedy, system=ctx.system.id) for note in entry.find_warnings()]
     except (OrchestratorError, OSError) as error:

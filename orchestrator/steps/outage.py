@@ -10,7 +10,7 @@ from orchestrator.gateways.holder import NotFollowed
 from orchestrator.models import Service
 from orchestrator.steps import citizens, gates
 from orchestrator.steps.base import Context, Facts, Observed
-from orchestrator.steps.entry import opened_entry
+from orchestrator.steps.entry import changing_entry, opened_entry
 from orchestrator.texts import say
 
 EVERY_MS = 100
@@ -44,7 +44,7 @@ def lead(ctx: Context, to: str) -> None:
     if not led(ctx):
         return
     try:
-        with opened_entry(ctx, to) as entry:
+        with changing_entry(ctx, to) as entry:
             entry.stage()
             entry.switch_and_resume()
             for service in led(ctx) if to == "source" else ():
@@ -57,7 +57,7 @@ def lead_back(ctx: Context) -> None:
     """The entry leads to the old place again, also while nothing answers there yet: nothing waits for it here."""
     if not led(ctx):
         return
-    with opened_entry(ctx, "source") as entry:
+    with changing_entry(ctx, "source") as entry:
         entry.stage()
         for service in led(ctx):
             entry.offer(service.name)

@@ -69,8 +69,8 @@ def is_whole(ctx: Context) -> bool:
 
 
 def _never_together(ctx: Context) -> list[Finding]:
-    """What a system was never switched with."""
-    if ctx.verdict.strategy != "cloud_deployment":
+    """What a system was never switched with; its machines may be carried with it."""
+    if ctx.verdict.strategy == "hosting":
         return []
     by_kind: dict[str, tuple[str, ...]] = {}
     for database in registry.movable_databases(ctx.system):

@@ -314,7 +314,7 @@ def lead(ctx: Context) -> Facts:
     """Citizens follow; the announced outage ends and is measured."""
     facts: Facts = {"entries": [service.entry for service in ctx.system.services if service.entry and service.port]}
     if facts["entries"]:
-        with entry.opened_entry(ctx, "target") as opened:
+        with entry.changing_entry(ctx, "target") as opened:
             opened.stage()
             opened.switch_and_resume()
     time.sleep(1.0)  # so that the outage has its first answered request
@@ -341,7 +341,7 @@ def lead_back(ctx: Context) -> None:
     led = [service for service in ctx.system.services if service.entry and service.port]
     if not led:
         return
-    with entry.opened_entry(ctx, "source") as opened:
+    with entry.changing_entry(ctx, "source") as opened:
         opened.stage()
         for service in led:
             opened.offer(service.name)

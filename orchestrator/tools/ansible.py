@@ -18,6 +18,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
+from types import ModuleType
+from typing import cast
 
 from orchestrator.models import Host
 from orchestrator.texts import say
@@ -92,6 +94,14 @@ def run_playbook(
     return result
 
 
+def load_runner() -> ModuleType:
+    """ansible-runner's interface. Asked for through its package: one that another thread has only begun to import has no plugins yet, and
+    to name the module itself would not wait for it."""
+    from ansible_runner import interface
+
+    return cast("ModuleType", interface)
+
+
 class _Run:
     """One run's life: gate, record, limit, cancel."""
 
@@ -107,9 +117,7 @@ class _Run:
         self.code: int | None = None
 
     def go(self, playbooks: Path, folder: Path, environment: Mapping[str, str], check: bool) -> None:
-        from ansible_runner.interface import init_runner
-
-        runner = init_runner(
+        runner = load_runner().init_runner(
             private_data_dir=str(folder),
             playbook=str(playbooks / f"{self.collector.playbook}.yml"),
             inventory=str(folder / "inventory" / "hosts.json"),

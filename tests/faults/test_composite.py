@@ -21,25 +21,18 @@ pytestmark = [pytest.mark.servers, pytest.mark.timeout(900), pytest.mark.long]
 
 @pytest.fixture(scope="module")
 def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
-    """The demo's, its portal with a MariaDB server of its own, gateways that lead to it, and an entry that can hold writes."""
+    """The demo's, with the library's MariaDB server in the portal's system."""
     inventory = tmp_path_factory.mktemp("inventory") / "own"
     shutil.copytree(CHECKOUT / "inventories/demo", inventory)
-    sites = yaml.safe_load((inventory / "sites.yaml").read_text("utf-8"))
-    for site in sites["sites"]:
-        site["tcp"] = site["haproxy"] | {"folder": "/var/lib/hold", "ports": {"lending": 3307}}
-    edge = sites["entry"]
-    edge |= {"ssh": {"name": edge["host"], "address": edge["address"], "ssh_port": 2222}, "config_file": "/etc/haproxy.cfg"}
-    (inventory / "sites.yaml").write_text(yaml.safe_dump(sites, allow_unicode=True), "utf-8")
+    library = yaml.safe_load((inventory / "culture.yaml").read_text("utf-8"))["systems"][0]
+    (inventory / "culture.yaml").unlink()
     file = inventory / "administrative-service.yaml"
     text = re.sub(r"trial_run_seconds: 8(\.0)?\b", "trial_run_seconds: 20", file.read_text("utf-8"))
     document = yaml.safe_load(text)
     portal = next(system for system in document["systems"] if system["id"] == PORTAL)
     portal["dbms"] = "PostgreSQL 15, MariaDB 10.11"
-    portal["hosts"].append({**portal["hosts"][1], "name": "portal-desk", "address": "127.20.1.71"})
-    portal["databases"].append(
-        {**portal["databases"][0], "name": "lending", "engine": "mariadb", "version": "10.11", "host": "portal-desk", "port": 3306,
-         "role": "lending_app", "secret": "file:/secrets/lending_app"}
-    )
+    portal["hosts"] += [{**host, "name": "portal-desk"} for host in library["hosts"]]
+    portal["databases"] += [{**database, "host": "portal-desk"} for database in library["databases"]]
     for service in portal["services"]:
         service["environment"] = {
             name: value.replace("@database.", "@database.portal.") for name, value in service["environment"].items()

@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import re
-import shutil
 import time
 from collections.abc import Iterator
 
 import pytest
-import yaml
 
 from orchestrator.embedded import citizens
 from orchestrator.embedded.city import City
-from tests.faults.conftest import CHECKOUT, PORTAL
+from tests.faults.conftest import PORTAL
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(900), pytest.mark.long]
 
 
 @pytest.fixture(scope="module")
 def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
-    """The demo's, with an entry whose configuration may be changed."""
-    inventory = tmp_path_factory.mktemp("inventory") / "own"
-    shutil.copytree(CHECKOUT / "inventories/demo", inventory)
-    sites = yaml.safe_load((inventory / "sites.yaml").read_text("utf-8"))
-    edge = sites["entry"]
-    edge |= {"ssh": {"name": edge["host"], "address": edge["address"], "ssh_port": 2222}, "config_file": "/etc/haproxy.cfg"}
-    (inventory / "sites.yaml").write_text(yaml.safe_dump(sites, allow_unicode=True), "utf-8")
-    own = City(tmp_path_factory.mktemp("city"), inventory)
+    own = City(tmp_path_factory.mktemp("city"))
     own.up()
     for file in (own.folder / "inventory").glob("*.yaml"):
         file.write_text(re.sub(r"trial_run_seconds: 8(\.0)?\b", "trial_run_seconds: 20", file.read_text("utf-8")), "utf-8")

@@ -28,26 +28,15 @@ GAP_MS = 8000
 
 
 def _inventory(folder: Path) -> Path:
-    """The demo's sites with one system on them: a MariaDB server that is reached through a port of each gateway."""
+    """The demo's, with its MariaDB system only, and a trial run in which something can happen."""
     demo = CHECKOUT / "inventories/demo"
     folder.mkdir()
-    for name in ("departments.yaml", "program.yaml"):
+    for name in ("departments.yaml", "program.yaml", "sites.yaml"):
         shutil.copy(demo / name, folder / name)
-    sites = yaml.safe_load((demo / "sites.yaml").read_text("utf-8"))
-    for site in sites["sites"]:
-        site["tcp"] = site["haproxy"] | {"folder": "/var/lib/hold", "ports": {"lending": 3307}}
-    (folder / "sites.yaml").write_text(yaml.safe_dump(sites, allow_unicode=True), "utf-8")
-    weather = yaml.safe_load((demo / "meteorology.yaml").read_text("utf-8"))["systems"][0]
-    database = {
-        **weather["databases"][0], "name": "lending", "engine": "mariadb", "version": "10.11", "host": "desk-1", "port": 3306,
-        "role": "lending_app", "secret": "file:/secrets/lending_app",
-    }  # fmt: skip
-    system = {key: value for key, value in weather.items() if key not in ("services", "data_resources", "links", "file_trees")} | {
-        "id": DESK, "name": "图书借阅系统", "name_en": "Library desk", "dbms": "MariaDB 10.11", "trial_run_seconds": 30,
-        "hosts": [{**weather["hosts"][0], "name": "desk-1", "address": "127.20.1.71"}], "databases": [database],
-        "interruption": {"gap_ms": GAP_MS, "failed_requests": 0},
-    }  # fmt: skip
-    (folder / "meteorology.yaml").write_text(yaml.safe_dump({"systems": [system]}, allow_unicode=True), "utf-8")
+    document = yaml.safe_load((demo / "culture.yaml").read_text("utf-8"))
+    longer = {"trial_run_seconds": 30, "interruption": {"gap_ms": GAP_MS, "failed_requests": 0}}
+    document["systems"] = [system | longer for system in document["systems"] if system["id"] == DESK]
+    (folder / "culture.yaml").write_text(yaml.safe_dump(document, allow_unicode=True), "utf-8")
     return folder
 
 

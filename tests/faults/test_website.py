@@ -23,46 +23,19 @@ from orchestrator.settings import Settings
 from tests.faults.conftest import CHECKOUT, Story, wait_until
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(900)]
-SITE = "city-website"
+SITE = "culture-website"
 
 
 def _inventory(folder: Path) -> Path:
-    """The demo's sites with one system on them: a site of two instances, and no database anywhere."""
+    """The demo's, with its web site only (two instances, and no database anywhere), and a trial run in which something can happen."""
     demo = CHECKOUT / "inventories/demo"
     folder.mkdir()
-    for name in ("departments.yaml", "program.yaml"):
+    for name in ("departments.yaml", "program.yaml", "sites.yaml"):
         shutil.copy(demo / name, folder / name)
-    sites = yaml.safe_load((demo / "sites.yaml").read_text("utf-8"))
-    edge = sites["entry"]
-    edge["ports"]["website"] = 8084
-    edge |= {"ssh": {"name": edge["host"], "address": edge["address"], "ssh_port": 2222}, "config_file": "/etc/haproxy.cfg"}
-    (folder / "sites.yaml").write_text(yaml.safe_dump(sites, allow_unicode=True), "utf-8")
-    weather = yaml.safe_load((demo / "meteorology.yaml").read_text("utf-8"))["systems"][0]
-    host = {**weather["hosts"][0], "name": "web-1", "address": "127.20.1.61"}
-    service = {
-        "host": "web-1", "command": ["/srv/website/app/website"], "health": {"kind": "http", "target": "/health", "expected": "200"},
-        "singleton": False, "entry": "website",
-        "environment": {"LISTEN_ADDRESS": "@listen.address", "LISTEN_PORT": "@listen.port", "PAGES": "/srv/website/pages"},
-    }  # fmt: skip
-    site = {key: value for key, value in weather.items() if key not in ("databases", "data_resources", "links")} | {
-        "id": SITE, "name": "市政府门户网站", "name_en": "City web site", "dbms": "无数据库", "hosts": [host], "trial_run_seconds": 30,
-        "file_trees": [{"host": "web-1", "path": path, "size_gb": 0.01} for path in ("/srv/website/app", "/srv/website/pages")],
-        "services": [{**service, "name": "web-a", "port": 8001}, {**service, "name": "web-b", "port": 8002}],
-    }  # fmt: skip
-    (folder / "meteorology.yaml").write_text(yaml.safe_dump({"systems": [site]}, allow_unicode=True), "utf-8")
+    document = yaml.safe_load((demo / "culture.yaml").read_text("utf-8"))
+    document["systems"] = [system | {"trial_run_seconds": 30} for system in document["systems"] if system["id"] == SITE]
+    (folder / "culture.yaml").write_text(yaml.safe_dump(document, allow_unicode=True), "utf-8")
     return folder
-
-
-class _SiteCity(City):
-    """The pages are there before the instances are asked how they are."""
-
-    def _applications(self) -> None:
-        pages = self.host_folder("web-1") / "srv/website/pages"
-        pages.mkdir(parents=True)
-        (pages / "index.html").write_text("<h1>市政府</h1>", "utf-8")
-        for number in range(200):
-            (pages / f"公告-{number}.html").write_text(f"公告 {number}", "utf-8")
-        super()._applications()
 
 
 @dataclass
@@ -90,7 +63,7 @@ class Reader(threading.Thread):
                 connection = http.client.HTTPConnection(self.address, self.port, timeout=10)
                 connection.request("GET", "/index.html")
                 answer = connection.getresponse()
-                if answer.status != 200 or "市政府" not in answer.read().decode():
+                if answer.status != 200 or "文旅服务" not in answer.read().decode():
                     self.failed.append(str(answer.status))
                 if self.instances[-1:] != [instance := str(answer.getheader("X-Instance"))]:
                     self.instances.append(instance)
@@ -195,7 +168,7 @@ def _quarantines(city: City) -> list[Path]:
 
 @pytest.fixture(scope="module")
 def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
-    own = _SiteCity(tmp_path_factory.mktemp("city"), _inventory(tmp_path_factory.mktemp("inventory") / "own"))
+    own = City(tmp_path_factory.mktemp("city"), _inventory(tmp_path_factory.mktemp("inventory") / "own"))
     own.up()
     try:
         yield own

@@ -67,7 +67,7 @@ def manage(city: City, address: str, *lines: str) -> str:
 
 def test_every_host_is_an_sshd_of_its_own_in_its_folder(city, ssh):
     places = hosts.all_hosts(city.folder)
-    rooms = {"portal-app", "portal-db", "register-app", "register-db", "insurance-1", "weather-1"}
+    rooms = {"portal-app", "portal-db", "register-app", "register-db", "insurance-1", "weather-1", "desk-1", "web-1"}
     assert set(places) >= rooms | {"gw-old", "gw-cloud", "edge"}
     keys = {line.split()[2] for line in (city.folder / "known_hosts").read_text().splitlines()}
     assert len(keys) >= len(places)

@@ -49,7 +49,7 @@ class Office(Prefect, Accounts):
 
 @pytest.fixture
 def office(city: City, tmp_path: Path, find_port: Callable[[str], int]) -> Iterator[Office]:
-    for name in ("archives", "human-resources", "natural-resources", "shayang-county"):  # two systems are a wave
+    for name in ("archives", "culture", "human-resources", "natural-resources", "shayang-county"):  # two systems are a wave
         file = city.folder / "inventory" / f"{name}.yaml"
         file.unlink()
     office = Office(tmp_path, city, find_port("127.0.0.1"))

@@ -113,7 +113,7 @@ def case_of(cluster: Cluster, system: str, ledgers: Path, baseline: dict[str, An
     kind = citizens.KINDS[system]
     return judge.Case(
         system=system, ledger=str(ledgers / f"{system}.jsonl"), table=citizens.TABLES[kind], text=citizens.TEXTS.get(kind),
-        live=source.dsn().replace(f"host={source.address}", f"host={address}"), mode="subset", baseline=baseline,
+        live=source.at(address).dsn(), mode="subset", baseline=baseline,
         mutable=list(citizens.MUTABLE.get(system, ())),
         outages=[
             (m.started - 1, m.ended + 2) for m in session.decisions.measurements(row.id) if m.kind != "cutover"

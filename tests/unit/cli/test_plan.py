@@ -164,9 +164,9 @@ def test_one_department_that_is_short_needs_a_reason_to_approve_and_shows_no_sla
     assert read_plan((tmp_path / "told.json").read_text("utf-8")).digest == told["digest"]
     as_account(monkeypatch, ZHOU)
     assert main(["plan", "approve", told["digest"][:12]]) == 2
-    assert "phase-1 4/5, 1 short" in capsys.readouterr().err
+    assert "phase-1 6/7, 1 short" in capsys.readouterr().err
     assert main(["plan", "what-if", "--wave", "1"]) == 0
-    assert "4 / not met, 1 short" in capsys.readouterr().out
+    assert "6 / not met, 1 short" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("inventory")

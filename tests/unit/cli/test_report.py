@@ -35,7 +35,7 @@ def test_report_writes_one_file_and_says_where(tmp_path: Path, capsys: pytest.Ca
 def test_json_gives_the_facts_with_their_sources(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
-    assert [(p["id"], p["in_scope"]["value"], p["needed"]["value"]) for p in facts["phases"]] == [("phase-1", 5, 4), ("phase-2", 6, 6)]
+    assert [(p["id"], p["in_scope"]["value"], p["needed"]["value"]) for p in facts["phases"]] == [("phase-1", 7, 6), ("phase-2", 8, 8)]
     assert facts["phases"][0]["in_scope"]["source"]["rows"] == ["inventory:*"]
     assert [x["count"]["value"] for x in facts["excluded"]] == [1]
 

@@ -24,7 +24,7 @@ class City:
         self.folder = folder
         shutil.copytree(CHECKOUT / "inventories/demo", folder / "inventory")
         (folder / "orchestrator.toml").write_text('inventory = "inventory"\nterraform_module = "existing"\n', "utf-8")
-        names = ["portal-app", "portal-db", "register-app", "register-db", "weather-1"]
+        names = ["portal-app", "portal-db", "register-app", "register-db", "weather-1", "desk-1", "web-1"]
         servers = [
             {"name": f"{name}-cloud", "address": f"192.0.2.{number}", "ssh_user": "ops", "become": "sudo"}
             for number, name in enumerate(names, 10)

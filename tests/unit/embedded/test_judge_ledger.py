@@ -1,8 +1,12 @@
 """What the judge reads from ledgers alone: gaps, failures, pauses."""
 
+import hashlib
 import json
+from pathlib import Path
 
-from orchestrator.embedded.judge import cut_of, longest_gap_ms, quiet_spans, read_ledger, requests_of
+import pytest
+
+from orchestrator.embedded.judge import Case, cut_of, judge, longest_gap_ms, quiet_spans, read_ledger, requests_of
 
 
 def entry(number: int, at: float, outcome: str = "ok", took: float = 0.01) -> dict:
@@ -55,3 +59,43 @@ def test_a_line_cut_short_by_a_crash_is_left_out(tmp_path):
     ledger = tmp_path / "x.jsonl"
     ledger.write_text(json.dumps(entry(1, 100)) + "\n" + json.dumps(entry(2, 101))[:-5])
     assert [item["n"] for item in requests_of(read_ledger(ledger))] == [1]
+
+
+def letters(tmp_path: Path, entries: list[dict], **more) -> Case:
+    """A site of three letters, each a file, and what its ledger says."""
+    site = tmp_path / "site"
+    site.mkdir()
+    for number in (1, 2, 3):
+        (site / f"letter-{number}").write_text(f"{number}", "utf-8")
+    ledger = tmp_path / "site.jsonl"
+    ledger.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    return Case(system="site", ledger=str(ledger), table="", live=None, live_files=str(site), **more)
+
+
+def letter(number: int, outcome: str = "ok", *, name: str = "") -> dict:
+    file = {"file": name or f"letter-{number}", "sha256": hashlib.sha256(str(number).encode()).hexdigest()} if outcome == "ok" else {}
+    return entry(number, 100 + number, outcome) | file
+
+
+def test_a_write_that_is_a_file_is_looked_for_among_the_files(tmp_path):
+    verdict = judge(letters(tmp_path, [letter(1), letter(2), letter(3)]))
+    assert (verdict.faults, verdict.acknowledged, verdict.lost, verdict.files) == ([], 3, 0, 3)
+
+
+@pytest.mark.parametrize(
+    ("more", "fault"), [(letter(4), "lost-write"), (letter(5, name="letter-1"), "duplicate"), (letter(6, name="letter-2"), "file")]
+)
+def test_a_write_whose_file_is_gone_or_given_twice_or_another_one_is_a_fault(tmp_path, more, fault):
+    verdict = judge(letters(tmp_path, [letter(1), letter(2), letter(3), more]))
+    assert fault in verdict.faults, verdict.details
+
+
+def test_no_more_requests_may_fail_in_a_cutover_than_were_foretold(tmp_path):
+    entries = [letter(1), letter(2, "doubt"), letter(3, "doubt")]
+    cutover = {"direction": "forward", "start": 101.5, "end": 103.5}
+    case = letters(tmp_path, entries, cutovers=[cutover], limit_ms=5000, foretold=2)
+    assert judge(case).faults == []
+    case.foretold = 1
+    assert judge(case).faults == ["failed"]
+    case.outages = [(102.5, 103.5)]
+    assert judge(case).faults == []

@@ -6,12 +6,14 @@ import re
 
 from orchestrator.settings import HOME
 from orchestrator.steps.preflight_hosts import FOR_TREES
+from orchestrator.tools.programs import PROGRAMS
 
 ESSENTIAL = {"find", "sha256sum"}
 """findutils and coreutils: on every Debian."""
 
 
-def test_the_programs_that_preflight_asks_of_a_host_with_files_are_fetched() -> None:
+def test_the_programs_that_the_city_and_preflight_call_are_fetched() -> None:
     script = (HOME / "scripts" / "programs.sh").read_text("utf-8")
-    (fetched,) = re.findall(r'^others="(.*)"$', script, re.M)
-    assert set(FOR_TREES) - ESSENTIAL <= set(fetched.split())
+    fetched = {word for words in re.findall(r'^(?:others|postgresql)="(.*)"$', script, re.M) for word in words.split()}
+    assert set(FOR_TREES) - ESSENTIAL <= fetched
+    assert set(PROGRAMS) - {"terraform"} <= fetched

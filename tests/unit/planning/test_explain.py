@@ -31,7 +31,7 @@ def test_a_team_that_is_too_small_is_no_proof_whatever_the_capacities() -> None:
     text = " / ".join(one.message for one in found)
     assert "proved-structure" not in {one.code for one in found}
     assert "whatever the capacities" not in text
-    assert "at most 0 can be accepted by 2026-12-27 with these limits, 4 are needed" in text
+    assert "at most 0 can be accepted by 2026-12-27 with these limits, 6 are needed" in text
     assert "team of cloud: at least 1 more for citizen-portal, which needs 1.2 at once, 0.2 are there at most" in text
     assert "0 %" not in text
     assert not any("lower `percent`" in one.remedy for one in found)

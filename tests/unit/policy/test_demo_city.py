@@ -20,7 +20,9 @@ def test_each_system_of_the_demo_city_gets_its_strategy_with_named_reasons() -> 
     assert {name: verdict.strategy for name, verdict in verdicts.items()} == {
         "citizen-portal": Strategy.CLOUD_DEPLOYMENT,
         "county-service-hall": Strategy.CLOUD_DEPLOYMENT,
+        "culture-website": Strategy.CLOUD_DEPLOYMENT,
         "digital-archives": Strategy.CLOUD_DEPLOYMENT,
+        "library-desk": Strategy.CLOUD_DEPLOYMENT,
         "property-register": Strategy.DEVICE_RELOCATION,
         "social-insurance": Strategy.HOSTING,
         "weather-bulletin": Strategy.CLOUD_DEPLOYMENT,

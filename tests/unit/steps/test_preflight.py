@@ -22,8 +22,8 @@ def portal(**changes: Any) -> System:
     return system.model_copy(update=changes)
 
 
-def context(system: System, entry: Any = None) -> Any:
-    verdict = SimpleNamespace(strategy="cloud_deployment")
+def context(system: System, entry: Any = None, strategy: str = "cloud_deployment") -> Any:
+    verdict = SimpleNamespace(strategy=strategy)
     return SimpleNamespace(system=system, verdict=verdict, sites=SimpleNamespace(sites=(), entry=entry))
 
 
@@ -73,8 +73,9 @@ def database(name: str, engine: str, version: str | None = None) -> Database:
     ],
     ids=["one", "two of a kind that moves whole servers", "two of one server", "two kinds"],
 )
-def test_what_was_never_switched_together_is_refused_by_name(databases: list[Database], codes: list[str]) -> None:
-    found = find_inventory_problems(context(portal(databases=tuple(databases))))
+@pytest.mark.parametrize("strategy", ["cloud_deployment", "device_relocation"])
+def test_what_was_never_switched_together_is_refused_by_name(databases: list[Database], codes: list[str], strategy: str) -> None:
+    found = find_inventory_problems(context(portal(databases=tuple(databases)), strategy=strategy))
     named = [finding for finding in found if finding.code.endswith("-together")]
     assert [finding.code for finding in named] == codes
     assert all("b" in finding.message for finding in named)

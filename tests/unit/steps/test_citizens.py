@@ -1,0 +1,39 @@
+"""After a switch everybody must be answered for a while; how long that is waited for depends on who is not."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from orchestrator.steps.citizens import CONFIRM_SECONDS, HEALTHY_SECONDS, ILL_SECONDS, Probes
+
+
+class Never:
+    """A probe of somebody who is never answered."""
+
+    def problem(self) -> str:
+        return "HTTP 503"
+
+
+class Answered:
+    def problem(self) -> str:
+        return ""
+
+
+@pytest.mark.parametrize(
+    ("probes", "waited"),
+    [
+        ({"sql-portal": Answered(), "http-portal": Answered()}, 0),
+        ({"sql-portal": Answered(), "http-portal": Never()}, ILL_SECONDS),
+        ({"sql-portal": Never(), "http-portal": Never()}, CONFIRM_SECONDS),
+        ({"sql-portal": Never()}, CONFIRM_SECONDS),
+    ],
+)
+def test_a_service_that_is_ill_behind_the_entry_is_not_waited_for_as_a_database_is(probes: dict[str, Any], waited: float) -> None:
+    slept: list[float] = []
+    context: Any = SimpleNamespace(pause=slept.append, say=lambda _words: None)
+    problems = Probes(context, probes).wait_healthy()
+    assert sum(slept) == HEALTHY_SECONDS + waited
+    assert len(problems) == sum(isinstance(probe, Never) for probe in probes.values())
