@@ -91,15 +91,18 @@ def sign_of(kind: str, department: str, contexts: Mapping[str, str]) -> Sign | N
 
 
 _NUMBERED = re.compile(r"^(?:[(（]?[\d一二三四五六七八九十]{1,4}[)）]?[.、．:：\s]*)(?=\D)")
+_TITLED = re.compile(r"(?:表|清单|台账|一览|情况|登记|明细|目录)$")
 _NO_HEADED = re.compile(r"系统|统计|清单|台账|登记|市直|县市区|单位|部门|汇总|调查")
 
 
 def office_headed(text: str) -> str:
-    """The department that is the heading of a section (``一、市水务局（3个）``); empty where it is none."""
+    """The department that is the heading of a section (``一、市水务局（3个）``, ``市水务局信息系统统计表``); empty where it is none."""
     plain = _NUMBERED.sub("", unicodedata.normalize("NFKC", text).strip())
     plain = re.sub(r"^(?:填报)?单位[::]\s*|\s*(?:\([^)]*\)|共?\d+个.*)$|[::]$", "", plain).strip()
     found = _OFFICE.fullmatch(plain)
-    return plain if found and not _NO_HEADED.search(plain) else ""
+    if found and not _NO_HEADED.search(plain):
+        return plain
+    return office_named(plain) if _TITLED.search(plain) else ""
 
 
 def office_named(text: str) -> str:

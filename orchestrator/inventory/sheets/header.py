@@ -84,6 +84,8 @@ class Table:
     """计量单位 of a title row."""
     title: str = ""
     """What stands in the rows above the header."""
+    headed: str = ""
+    """The department that a title row names, where what stands above the header is no more than this table's."""
     owner: str = ""
     """填报单位 of a title row."""
     owner_at: tuple[int, int] = (0, 0)

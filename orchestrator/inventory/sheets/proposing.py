@@ -133,7 +133,7 @@ def propose_columns(heads: HeaderCells, rows: Sequence[Row], sheet: str = "", kn
             return part
         machines = _with_further_disks(heads.words, cells, machines)
         return _proposed("machines", heads.words, _with_system_columns(machines, systems))
-    if part and _strength(part.columns) > _strength(systems):
+    if part and (_strength(part.columns) > _strength(systems) or _is_of_known(part, systems, cells, known)):
         return part
     if "name" in of_systems and len(of_systems) >= 2:
         return _proposed("systems", heads.words, systems)
@@ -186,6 +186,14 @@ def _technical(words: Mapping[int, str], cells: Mapping[int, list[Any]], sheet: 
 def _names_known(columns: Mapping[int, Guess], cells: Mapping[int, list[Any]], known: Collection[str]) -> bool:
     named = [text_of(value) for index, guess in columns.items() if guess.field == "system" for value in cells[index]]
     return sum(key(name) in known for name in named) * 2 >= max(1, len(named))
+
+
+def _is_of_known(part: Proposed, systems: Mapping[int, Guess], cells: Mapping[int, list[Any]], known: Collection[str]) -> bool:
+    """Whether what would be a system's name says whose a row is: known systems, under 承载系统 or several times."""
+    at = next((index for index, guess in part.columns.items() if guess.field == "system"), None)
+    if at is None or systems.get(at, Guess("", 0, ())).field != "name" or not _names_known(part.columns, cells, known):
+        return False
+    return bool(_OWNING.match(plain(part.heads[at]))) or len(set(map(text_of, cells[at]))) < len(cells[at])
 
 
 def _belongs(systems: Mapping[int, Guess], heads: HeaderCells) -> bool:

@@ -57,6 +57,8 @@ class SheetReader:
     def __init__(self, grid: Grid, file: str, builder: Builder, today: dt.date, first: Sequence[Row] = ()) -> None:
         self.grid, self.file, self.builder, self.today, self.first = grid, file, builder, today, first
         self.began = False
+        self.section, self.secret_section, self.heads_next = "", False, False
+        """The heading of a section, whether it says that it is of classified systems, and whether no row has stood below it yet."""
         self.unanswered = Unanswered(file, grid.name, builder.answers, builder.asked)
         self.kept: list[_Kept] = []
         """Rows that do not say whether they are classified, where somebody's statement may say it."""
@@ -95,7 +97,9 @@ class SheetReader:
             self.unanswered.waits = self.unanswered.waits or "classified" in asked
         self._use(table, source, BareNumbers(source, self.builder.answers, self.builder.asked))
         self.tally = Tally(table)
-        self.section, self.secret_section = "", False
+        if not self.heads_next:
+            self.section, self.secret_section = "", False
+        self.section, self.heads_next = table.headed or self.section, False
         told = table.unknown if source.waits else self.grid.kept
         self.builder.findings.extend(about_header(table, self.file, self.grid.name, told))
         self.unsaid.append(nothing_on_classification(table, self.file, self.grid.name))
@@ -137,9 +141,10 @@ class SheetReader:
         if what is Kind.TOTAL and self.systems and (lost := self.tally.total(line)):
             self._lost(lost)
         if what in {Kind.NOTE, Kind.ODD} and (heading := heading_of(line)):
-            self.section, self.secret_section = heading, speaks_of_secrets(heading)
+            self.section, self.secret_section, self.heads_next = heading, speaks_of_secrets(heading), True
         if what is not Kind.DATA:
             return
+        self.heads_next = False
         self.tally.row(line)
         raw = self._raw(line)
         comments = self.comments.pop(line.number, ())  # on a classified row they go where the row goes

@@ -1,4 +1,4 @@
-"""Tables that stand side by side on one sheet: the same headers again, further to the right. Each is read as a sheet of its own, its cells
+"""Tables that stand side by side on one sheet: the same headers again, further to the right, or others that name systems too. Each is read as a sheet of its own, its cells
 staying where they are."""
 
 from __future__ import annotations
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from orchestrator.inventory import cells
-from orchestrator.inventory.forms import header_key, most_headers
+from orchestrator.inventory.forms import forms, header_key, match, most_headers
 from orchestrator.inventory.sheets.archive import column_of
 from orchestrator.inventory.sheets.grids import Grid, Row, address
 
@@ -31,7 +31,8 @@ class _Span:
 
 def split_grid(grid: Grid, first: Sequence[Row]) -> Iterator[Grid]:
     """The sheet as it is, or each of its tables. A formula there gives nothing: what it looks at may be a classified row of the other table."""
-    header = next((row for row in first if most_headers(map(cells.text_of, row))[0] >= _FEWEST), [])  # below another one it is a table of that
+    found = ((number, row) for number, row in enumerate(first) if most_headers(map(cells.text_of, row))[0] >= _FEWEST)
+    above, header = next(found, (0, []))  # below another one it is a table of that
     spans = _spans(header)
     if not spans:
         yield grid
@@ -40,21 +41,29 @@ def split_grid(grid: Grid, first: Sequence[Row]) -> Iterator[Grid]:
     for span in spans:
         formulas = {at: grid.formulas[at] for at in span.of(grid.formulas)}
         yield replace(
-            grid, rows=_only(rows, span, formulas), merged=[range_ for range_ in grid.merged if span.holds(range_[1])], formulas=formulas,
+            grid, rows=_only(rows, span, formulas, 0 if _has_a_title(rows[:above], span) else above), merged=[range_ for range_ in grid.merged if span.holds(range_[1])], formulas=formulas,
             comments=span.of(grid.comments), errors=span.of(grid.errors),
         )  # fmt: skip
 
 
-def _only(rows: Sequence[Row], span: _Span, formulas: Iterable[str]) -> Iterator[Row]:
+def _has_a_title(rows: Sequence[Row], span: _Span) -> bool:
+    """Whether something stands above this table; else what stands above another one is the sheet's."""
+    return any(span.holds(column) and not cells.is_blank(cell) for row in rows for column, cell in enumerate(row))
+
+
+def _only(rows: Sequence[Row], span: _Span, formulas: Iterable[str], whole: int) -> Iterator[Row]:
+    """``whole``: so many rows are the sheet's."""
     known = set(formulas)
     for number, row in enumerate(rows):
-        line = [cell if span.holds(column) else None for column, cell in enumerate(row)]
+        line = [cell if span.holds(column) or number < whole else None for column, cell in enumerate(row)]
         yield [None if cell is not None and address(number, column) in known else cell for column, cell in enumerate(line)] if known else line
 
 
 def _spans(row: Row) -> list[_Span]:
     """The tables whose header this row is, where it has the same headers several times, one table after the other."""
     heads = [(column, header_key(cells.text_of(cell))) for column, cell in enumerate(row) if isinstance(cell, str) and not cells.is_blank(cell)]
+    if apart := _apart(row):
+        return apart
     starts = [at for at, (_, words) in enumerate(heads) if words == heads[0][1]]
     if len(starts) < 2 or len(heads) % len(starts) or len(heads) < _FEWEST * len(starts):
         return []
@@ -64,3 +73,23 @@ def _spans(row: Row) -> list[_Span]:
         return []
     columns = [heads[at][0] for at in range(0, len(heads), size)]
     return [_Span(first if number else 0, end) for number, (first, end) in enumerate(zip(columns, [*columns[1:], None], strict=True))]
+
+
+def _apart(row: Row) -> list[_Span]:
+    """The tables of a header with blank columns between them, where each names systems and asks of them: no table names its systems twice."""
+    runs: list[tuple[int, list[str]]] = []
+    before = -2
+    for column, cell in enumerate(row):
+        if cells.is_blank(cell):
+            continue
+        if column != before + 1:
+            runs.append((column, []))
+        runs[-1][1].append(cells.text_of(cell))
+        before = column
+    form = forms()["systems"]
+    for _, words in runs:
+        fields = {known.field for word in words if (known := match(form, word)) is not None}
+        if len(fields) < _FEWEST or "name" not in fields or not fields & {"classified", "kind", "status", "department"}:
+            return []
+    firsts = [first for first, _ in runs]
+    return [_Span(first if number else 0, end) for number, (first, end) in enumerate(zip(firsts, [*firsts[1:], None], strict=True))] if len(runs) > 1 else []

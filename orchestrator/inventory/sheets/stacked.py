@@ -7,6 +7,7 @@ table, without a blank row, a title or a total between, it must also stand over 
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -20,6 +21,7 @@ from orchestrator.inventory.sheets.grids import Grid, Part, Row, address
 from orchestrator.inventory.sheets.header import Line, table_at
 from orchestrator.inventory.sheets.header_cells import HeaderCells, likeliest_header
 from orchestrator.inventory.sheets.label_forms import is_label_form, is_on_its_side
+from orchestrator.inventory.sheets.lost import number_column
 from orchestrator.inventory.sheets.proposing import propose_columns
 from orchestrator.inventory.sheets.rowkind import numbers_columns, says_total
 from orchestrator.inventory.sheets.table import Merges
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 _AHEAD = 12
 _FEWEST = 3
 """Texts that a header has at least."""
+_TITLE = re.compile(r"^附?[表件][一二三四五六七八九十\d]|(?:表|清单|登记|一览|台账|明细|汇总|情况|信息|目录|名录)(?:[(（].*)?$")
 _BEFORE = 3
 """Rows above that are looked at for what they have in their columns."""
 
@@ -142,17 +145,33 @@ class _Stack:
         heads = likeliest_header(rows, merged)
         if heads is None or heads.row - heads.rows + 1 != 0 or self._go_on_below(heads, rows):
             return False
+        if is_apart and self.whose is not None and _numbers_its_rows(heads, rows):
+            return True
         proposed = propose_columns(heads, rows[heads.row + 1 :], self.grid.name, self.builder.names_of_systems())
         if proposed is None:
             return is_apart and self.whose is not None and _stands_over_numbers(heads, rows)
         spoken = sum(guess.spoken for guess in proposed.columns.values())
+        if is_apart and self._before and _is_title(self._before[-1]):
+            return spoken >= 2
         return spoken * 2 >= len(heads.words) and spoken >= (2 if is_apart else 3)
-
 
     def _go_on_below(self, heads: HeaderCells, rows: Sequence[Row]) -> bool:
         """Whether the rows below answer what the table above asks, and no word of this row does: it is one of theirs."""
         asked = [index for index in self._classified if index not in heads.words]
         return any(index < len(row) and classified(row[index]) is not None for row in rows[heads.row + 1 :] for index in asked)
+
+
+def _numbers_its_rows(heads: HeaderCells, rows: Sequence[Row]) -> bool:
+    """Whether one of its words is 序号 or 编号, which no row of data holds, and numbers or codes stand below."""
+    column = number_column(heads.own)
+    below = [plain(row[column]) for row in rows[heads.row + 1 :] if column is not None and column < len(row) and not is_blank(row[column])]
+    return bool(below) and all(any(map(str.isdigit, text)) for text in below)
+
+
+def _is_title(line: Line) -> bool:
+    """表二 服务器登记; 二、设备清单."""
+    own = line.own()
+    return len(own) == 1 and bool(_TITLE.search(plain(line.cells[own[0]])))
 
 
 def _stands_over_numbers(heads: HeaderCells, rows: Sequence[Row]) -> bool:

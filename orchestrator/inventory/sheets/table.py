@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from orchestrator.inventory.build.signs import office_headed
 from orchestrator.inventory.cells import plain, text_of
 from orchestrator.inventory.forms import most_headers
 from orchestrator.inventory.sheets.grids import MAX_FILLED, Grid, Row
@@ -109,6 +110,7 @@ def read_tables(grid: Grid) -> Iterator[Table | Line | Unclear | Unrecognised]:
             above = _titles(titles, table)
             _take_title_units(found, above, table)
             _find_owner(found, above, table)
+            found.headed = _office_above(above)
             found.title = " ".join(text_of(cell) for line in above for cell in line.cells if isinstance(cell, str))[:500]
             if table is None or not table.says_the_same(found):
                 table = found
@@ -198,6 +200,16 @@ def _find_owner(table: Table, titles: Sequence[Line], before: Table | None) -> N
                     return
     if before is not None:
         table.owner, table.owner_at = before.owner, before.owner_at
+
+
+def _office_above(titles: Sequence[Line]) -> str:
+    """The heading that names a table's department: 市民政局, or 市民政局信息系统统计表; the last one, for others are of the sheet."""
+    for line in reversed(titles):
+        own = line.own()
+        text = text_of(line.cells[own[0]]) if len(own) == 1 and own[0] not in line.filled else ""
+        if office := office_headed(text):
+            return office
+    return ""
 
 
 def _beside(pattern: re.Pattern[str], line: Line, index: int) -> str:
