@@ -15,8 +15,19 @@ from orchestrator.inventory.values import listed_choice
 from orchestrator.texts import Words, say
 
 _SEPARATORS = (",", ";", "\t", "|", "、", " ")
-_COUNTED = re.compile(r"(?:合计|总计|共计|小计|总数|共)?[::]?(\d{1,6})(?:个|项|套|条|行)?(?:信息)?(?:系统|数据库|项目)?")
-_SUM = re.compile(r"合计|总计|小计|共计|累计|总数|total", re.IGNORECASE)
+_TOTAL = re.compile(
+    r"^\D{0,12}?(?:合计|总计|小计|共计|累计|总数)[\s::(]*(?:[\d,.]+(?:个|项|套|台|行|条)?(?:信息)?(?:系统|数据库)?)?[)]?$"
+    r"|^(?:total|sum|subtotal)(?:[::\s].*)?$",
+    re.IGNORECASE,
+)
+_THINGS = r"(?:个|项|套|条|行)?(?:信息|业务|应用|政务)*(?:系统|数据库|项目|平台)?"
+_LABEL = r"(?:本页|本表|以上|上述|全部|全市|全局|合计|总计|小计|共计|累计|总共|共有|共|信息|业务|应用|政务|系统|平台|总数|数量|个数|[::,为是有(])*"
+_COUNTED = re.compile(rf"{_LABEL}(\d{{1,6}}){_THINGS}[)。]?(?:[,;、(]?(?:其中|含).*)?")
+"""合计：共12个系统，其中涉密1个."""
+_SUMMED = re.compile(r"\D{0,12}?(?:合计|总计|小计|共计|累计|总数)(.*)")
+_OF_SYSTEMS = re.compile(r"(\d{1,6})[个项套]?(?:信息|业务|应用|政务)*系统|系统(?:总数|数量|个数)?[::为是有共]*(\d{1,6})[个项套]?(?![\d台万.])")
+_OF_OTHERS = re.compile(r"密|未|另|不含|不包|除")
+_SUM = re.compile(r"合计|总计|小计|共|累计|总数|系统(?:数量|个数)|total", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -108,10 +119,26 @@ def number_column(heads: Mapping[int, str]) -> int | None:
     return next((index for index, column in known.items() if column is not None and column.field == "row_no"), None)
 
 
-class Tally:
-    """Counts the rows of one table, and holds them against its 序号 and its totals."""
+def rows_said(text: str) -> int | None:
+    """How many rows a total says there are: ``12``, ``合计：共12个系统``, ``系统数量：12``, ``以上共12项``, ``合计：服务器30台、系统12个``."""
+    if found := _COUNTED.fullmatch(text):
+        return int(found[1])
+    rest = found[1].partition("其中")[0] if (found := _SUMMED.fullmatch(text)) else ""
+    several = _OF_SYSTEMS.search(rest) if not _OF_OTHERS.search(rest) else None
+    return int(several[1] or several[2]) if several else None
 
-    def __init__(self, table: Table) -> None:
+
+def says_total(text: str) -> bool:
+    """合计, 小计：3个系统, 以上共12项."""
+    said = plain(text).replace(" ", "")
+    return len(said) < 40 and bool(_TOTAL.match(said) or (_SUM.search(said) and rows_said(said) is not None))
+
+
+class Tally:
+    """Counts the rows of one table, and holds them against its 序号 and its totals. ``before``: rows of the tables above it."""
+
+    def __init__(self, table: Table, before: int = 0) -> None:
+        self.before = before
         self._numbers = Numbers(table.by_field.get("row_no", table.number_at))
         self._labels = {index for field in ("row_no", "department", "name") if (index := table.by_field.get(field)) is not None}
         self._rows = self._since_total = 0
@@ -122,11 +149,16 @@ class Tally:
         self._since_total += 1
         self._numbers.row(line.number, [None if index in line.filled else cell for index, cell in enumerate(line.cells)] if line.filled else line.cells)
 
+    @property
+    def all(self) -> int:
+        """Rows of the sheet so far."""
+        return self.before + self._rows
+
     def total(self, line: Line) -> Lost | None:
         """A row of totals: what it says of how many rows there are, where that is neither the number since the last one nor of all."""
         said = self._said(line)
         since, self._since_total = self._since_total, 0
-        if said is None or said[0] in {since, self._rows}:
+        if said is None or said[0] in {since, self._rows, self.all}:
             return None
         number, index = said
         return Lost(
@@ -141,9 +173,9 @@ class Tally:
         """The number of rows that a total names: beside its label in a column of names, or as 12个系统 anywhere."""
         for index in line.own():
             text = plain(line.cells[index]).replace(" ", "").removesuffix(".0")
-            found = _COUNTED.fullmatch(text)
-            if found and (index in self._labels or "个" in text or "系统" in text or _SUM.search(text)):
-                return int(found.group(1)), index
+            number = rows_said(text)
+            if number is not None and (index in self._labels or "个" in text or "系统" in text or _SUM.search(text)):
+                return number, index
         return None
 
     def gaps(self) -> Iterator[Lost]:

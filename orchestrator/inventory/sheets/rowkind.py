@@ -12,6 +12,7 @@ from orchestrator.inventory.cells import not_known, plain
 from orchestrator.inventory.forms import Column
 from orchestrator.inventory.sheets.archive import column_of
 from orchestrator.inventory.sheets.header import Line, Table
+from orchestrator.inventory.sheets.lost import says_total
 from orchestrator.inventory.values import listed_choice
 
 
@@ -25,11 +26,6 @@ class Kind(StrEnum):
     DATA = "data"
 
 
-_TOTAL = re.compile(
-    r"^\D{0,12}?(?:合计|总计|小计|共计|累计|总数)[\s::(]*(?:[\d,.]+(?:个|项|套|台|行|条)?(?:信息)?(?:系统|数据库)?)?[)]?$"
-    r"|^(?:total|sum|subtotal)(?:[::\s].*)?$",
-    re.IGNORECASE,
-)
 _PLAIN_TOTAL = re.compile(r"^(?:合计|总计|小计|共计)[::]?$")
 _NOTE_WORDS = (
     r"^(?:注|备注|说明|填表说明|填报说明|(?:填表|填报|制表|审核|复核|经办|联系)人?|(?:单位|部门|系统)?负责人|(?:分管|主管)领导|负责人签字|联系电话"
@@ -40,11 +36,6 @@ _SIGNED = re.compile(_NOTE_WORDS + r"[::]", re.IGNORECASE)
 _EXAMPLE = re.compile(r"^[(\[【<](?:示例|样例|举例|例|example)[)\]】>]|^(?:示例|样例|举例|例|例如|example)\s*(?:[::]|$)", re.IGNORECASE)
 _LEADING = {"department", "name", "system"}
 _CHOICES = {"kind": "kind", "status": "status", "level": "level", "organisation_type": "organisation"}
-
-
-def says_total(text: str) -> bool:
-    """合计, 小计：3个系统."""
-    return len(text) < 40 and bool(_TOTAL.match(plain(text).replace(" ", "")))
 
 
 def kind_of_row(table: Table, line: Line) -> Kind:
@@ -66,7 +57,7 @@ def kind_of_row(table: Table, line: Line) -> Kind:
     answered = any(index in own and (len(own) > 1 or _is_answer(line.cells[index])) for index in table.classified)
     named = any(index in own and not _numeric(line.cells[index]) for index in (name, department, *table.classified) if index is not None)
     if _leads(table.columns.get(at)) or not named:
-        total = len(first) < 40 and (_PLAIN_TOTAL if numbered else _TOTAL).match(first.replace(" ", ""))
+        total = _PLAIN_TOTAL.match(first.replace(" ", "")) if numbered else says_total(first)
         if (total or _SIGNED.match(first)) and not _is_full(table, line, own):
             return Kind.TOTAL if total else Kind.NOTE
         if _NOTE.match(first) and not answered and name not in own and department not in own:

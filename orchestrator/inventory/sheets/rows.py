@@ -57,6 +57,8 @@ class SheetReader:
     def __init__(self, grid: Grid, file: str, builder: Builder, today: dt.date, first: Sequence[Row] = ()) -> None:
         self.grid, self.file, self.builder, self.today, self.first = grid, file, builder, today, first
         self.began = False
+        self.above = 0
+        """Rows of the tables above this one."""
         self.section, self.secret_section, self.heads_next = "", False, False
         """The heading of a section, whether it says that it is of classified systems, and whether no row has stood below it yet."""
         self.unanswered = Unanswered(file, grid.name, builder.answers, builder.asked)
@@ -96,7 +98,7 @@ class SheetReader:
                 source.wait()
             self.unanswered.waits = self.unanswered.waits or "classified" in asked
         self._use(table, source, BareNumbers(source, self.builder.answers, self.builder.asked))
-        self.tally = Tally(table)
+        self.tally = Tally(table, self.above)
         if not self.heads_next:
             self.section, self.secret_section = "", False
         self.section, self.heads_next = table.headed or self.section, False
@@ -229,6 +231,7 @@ class SheetReader:
 
     def _settle_table(self) -> None:
         """What is known of a table once its last row was read."""
+        self.above = self.tally.all
         for lost in self.tally.gaps():
             self._lost(lost)
         for number, index, column in self.bare.settle():

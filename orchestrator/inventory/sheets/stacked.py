@@ -21,9 +21,9 @@ from orchestrator.inventory.sheets.grids import Grid, Part, Row, address
 from orchestrator.inventory.sheets.header import Line, table_at
 from orchestrator.inventory.sheets.header_cells import HeaderCells, likeliest_header
 from orchestrator.inventory.sheets.label_forms import is_label_form, is_on_its_side
-from orchestrator.inventory.sheets.lost import number_column
+from orchestrator.inventory.sheets.lost import number_column, says_total
 from orchestrator.inventory.sheets.proposing import propose_columns
-from orchestrator.inventory.sheets.rowkind import numbers_columns, says_total
+from orchestrator.inventory.sheets.rowkind import numbers_columns
 from orchestrator.inventory.sheets.table import Merges
 
 if TYPE_CHECKING:

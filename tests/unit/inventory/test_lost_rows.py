@@ -15,6 +15,17 @@ HEAD = "序号,单位名称,单位层级,单位性质,系统名称,类别,是否
 ROWS = [f"{number},市水务局,市直,政府,系统{number},应用系统,否,已建,\n" for number in range(1, 21)]
 
 
+ONE_CELL = [
+    "合计：共20个系统,,,,,,,,", "共计 20 个,,,,,,,,", "系统数量：20,,,,,,,,", "信息系统总数：20个,,,,,,,,", "以上共20项,,,,,,,,", "本表共20个信息系统。,,,,,,,,", "合计（20个系统）,,,,,,,,",
+    "合计：服务器30台、系统20个,,,,,,,,", "共20个系统，其中涉密1个,,,,,,,,".replace("，", "、"), ",,,,合计：20个系统,,,,", ",共有系统20个,,,,,,,", "总共：20套系统,,,,,,,,", "累计为20个,,,,,,,,",
+]  # fmt: skip
+NO_TOTALS = [
+    "合计：服务器30台,,,,,,,,", "一、县市区（共3个系统）,,,,,,,,", "市教育局（共2个）,,,,,,,,", "注：另有涉密系统2个未列入,,,,,,,,", "说明：涉密系统共2个另报,,,,,,,,", "合计：单位3家,,,,,,,,",
+    "填表人：张三 共3人,,,,,,,,", "服务器数量：30,,,,,,,,", "合计：12.5万元,,,,,,,,", "总投资：300万元,,,,,,,,",
+]  # fmt: skip
+"""Of other things, or of rows that follow."""
+
+
 def read(folder: Path, rows: list[str], more: str = "") -> Reading:
     path = folder / "form.csv"
     path.write_text(HEAD + "".join(rows) + more, encoding="utf-8")
@@ -66,14 +77,26 @@ def test_notes_with_commas_are_no_rows(tmp_path: Path) -> None:
     assert (codes(reading), counts(reading)["in_scope"]) == ([], 20)
 
 
-@pytest.mark.parametrize("total", ["合计,,,,20,,,,", "合计：20个系统,,,,,,,,", "总计,,,,20个,,,,", "合计,共20个,,,,,,,", "小计,,,,20项,,,,"])
+@pytest.mark.parametrize("total", ["合计,,,,20,,,,", "合计：20个系统,,,,,,,,", "总计,,,,20个,,,,", "合计,共20个,,,,,,,", "小计,,,,20项,,,,", *ONE_CELL])
 def test_a_total_that_agrees_is_silent(total: str, tmp_path: Path) -> None:
     assert read(tmp_path, ROWS, total + "\n").findings == []
 
 
-@pytest.mark.parametrize("total", ["合计,,,,21,,,,", "合计：19个系统,,,,,,,,", "总计,,,,22个,,,,"])
+@pytest.mark.parametrize("total", ["合计,,,,21,,,,", "合计：19个系统,,,,,,,,", "总计,,,,22个,,,,", *(total.replace("20", "24") for total in ONE_CELL)])
 def test_a_total_that_differs_is_an_error(total: str, tmp_path: Path) -> None:
     assert codes(read(tmp_path, ROWS, total + "\n")) == ["total-differs"]
+
+
+@pytest.mark.parametrize("row", NO_TOTALS)
+def test_what_counts_other_things_is_no_total_of_rows(row: str, tmp_path: Path) -> None:
+    reading = read(tmp_path, ROWS, row + "\n")
+    assert (codes(reading), counts(reading)["rows"]) == ([], 20)
+
+
+def test_a_total_below_several_tables_is_of_all_of_them(tmp_path: Path) -> None:
+    other = ["\n", HEAD.replace("备注", "操作系统"), *(row.replace("系统", "业务", 1) for row in ROWS[:5])]
+    assert codes(read(tmp_path, ROWS, "".join([*other, "合计：共25个系统,,,,,,,,\n"]))) == []
+    assert codes(read(tmp_path, ROWS, "".join([*other, "合计：共26个系统,,,,,,,,\n"]))) == ["total-differs"]
 
 
 def test_subtotals_count_from_the_last_one(tmp_path: Path) -> None:
