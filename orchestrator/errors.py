@@ -143,6 +143,14 @@ class Refused(OrchestratorError):
         self.findings = tuple(findings)
 
 
+class Unanswered(Refused):
+    """Input with errors, some of which are questions: they are told with it."""
+
+    def __init__(self, what: Words, *, questions: Sequence[Any], findings: Sequence[Finding] = (), where: Words = "", remedy: Words = MEND_FINDINGS) -> None:
+        super().__init__(what, findings=findings, where=where, remedy=remedy)
+        self.questions = tuple(questions)
+
+
 def words_of(error: BaseException) -> Words:
     """What any exception says: a sentence of ours where it was raised with one, else its own text, never empty. Reads no catalogue."""
     if isinstance(error, OrchestratorError):

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orchestrator.cli.listing import as_json, safe, table
+from orchestrator.cli.listing import as_json, safe, severity_of, table
+from orchestrator.cli.questions import not_asked, print_questions
 from orchestrator.errors import Exit, Finding, Refused, UsageError
 from orchestrator.texts import say, text
 
 if TYPE_CHECKING:
-    from orchestrator.inventory.questions import Question
     from orchestrator.inventory.reading import Interpretation, Reading
 
 PATHS = click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
@@ -24,8 +24,6 @@ STAGES = {
     "countable": say("inventory.stage_countable"), "plannable": say("inventory.stage_plannable"), "movable": say("inventory.stage_movable"),
     None: say("inventory.stage_none"),
 }  # fmt: skip
-ASKED_CODES = {"classified-doubt", "department-renamed", "duplicate-system", "sheet-not-recognised", "unreadable", "missing", "classified-unanswered", "classified-column-missing"}
-"""Findings at a cell that a question tells of."""
 READINGS = 20
 """Readings that ``check`` lists; all of them are in ``--json``."""
 OUTSIDE = {
@@ -97,7 +95,7 @@ def check(paths: tuple[Path, ...], json_: bool) -> int:
     _print_readings(reading.interpretations)
     if reading.unknown_columns:
         click.echo(safe(f"\n{say('inventory.unknown_columns', columns=reading.unknown_columns)}"))
-    _print_questions(reading.questions)
+    print_questions(reading.questions)
     return _exit(reading)
 
 
@@ -184,6 +182,7 @@ def import_(
     imported until an answer says what became of it, or --keep, --remove or --rename.
     """
 
+    from orchestrator.cli.changes import lines
     from orchestrator.inventory.folder.merge import apply, complete, prepare
 
     if not paths:
@@ -197,10 +196,8 @@ def import_(
     renamed = {ident: new.strip() for old, new in pairs for ident in _ids(into, (old.strip(),))}
     prepared = prepare(list(paths), into, partial=partial, keep=keep, remove=remove, rename=renamed)
     if not json_:
-        for change in prepared.changes:
-            words = f" {change.field}: “{change.before}” → “{change.after}”" if change.field else f" {change.after}" if change.after else ""
-            mark = {"added": "+", "removed": "-"}.get(change.what, "~")
-            click.echo(safe(f"{mark} {change.kind} {change.id}{words}"))
+        for line in lines(prepared.changes):
+            click.echo(safe(line))
         _print_findings(prepared.reading.findings)
     if not prepared.changes and not json_:
         click.echo(text("inventory.only_cells_change") if prepared.files else text("inventory.nothing_changes"))
@@ -306,7 +303,7 @@ def _exit(reading: Reading) -> int:
 
 def _print_findings(findings: list[Finding], asked: Collection[str] = ()) -> None:
     """``asked``: places of which a question tells: they are not listed one by one."""
-    shown = [finding for finding in findings if finding.place() not in asked or finding.code not in ASKED_CODES]
+    shown = not_asked(findings, asked)
     if not findings:
         return
     errors = sum(finding.severity == "error" for finding in shown)
@@ -314,8 +311,7 @@ def _print_findings(findings: list[Finding], asked: Collection[str] = ()) -> Non
     counted: dict[str, int] = {"count": len(shown), "errors": errors}
     click.echo("\n" + (text("inventory.findings_listed_asked", **counted, asked=told) if told else text("inventory.findings_listed", **counted)))
     for finding in shown:
-        mark = text("inventory.severity_error") if finding.severity == "error" else text("inventory.severity_warning")
-        click.echo(safe(f"  {mark} {finding.place()} [{finding.code}] {finding.message}\n        → {finding.remedy}"))
+        click.echo(safe(f"  {severity_of(finding)} {finding.place()} [{finding.code}] {finding.message}\n        → {finding.remedy}"))
 
 
 def _print_readings(interpretations: Sequence[Interpretation]) -> None:
@@ -332,18 +328,3 @@ def _print_readings(interpretations: Sequence[Interpretation]) -> None:
         click.echo(safe(f"  {say('inventory.interpretation_of_more', one=line, count=count) if count > 1 else line}"))
     if len(groups) > READINGS:
         click.echo("  " + text("inventory.interpretations_rest", count=len(groups) - READINGS))
-
-
-def _print_questions(questions: Sequence[Question]) -> None:
-    if not questions:
-        return
-    click.echo("\n" + text("inventory.questions_remain", count=len(questions)))
-    for number, question in enumerate(questions, start=1):
-        click.echo(safe(f"  {number}. {question.asks}  [{question.id}]"))
-        if question.proposed or question.evidence:
-            proposed = question.proposed.replace("\n", "；") or "—"
-            click.echo(safe("        " + text("inventory.question_proposal", proposed=proposed, evidence=question.evidence or "—")))
-        place = question.rows[0] if question.rows else "-"
-        decides = say("inventory.question_decides_more", place=place, count=question.count)
-        click.echo(safe(f"        {decides if question.count > 1 else say('inventory.question_decides', place=place)}"))
-    click.echo(f"  → {say('inventory.questions_next')}")

@@ -16,7 +16,7 @@ from orchestrator import __version__
 from orchestrator.cli.listing import safe, severity_of
 from orchestrator.cli.options import speaking
 from orchestrator.cli.output import drop_output, flush_output, prepare_output, writes_unicode
-from orchestrator.errors import Exit, OrchestratorError, Refused
+from orchestrator.errors import Exit, Finding, OrchestratorError, Refused, Unanswered
 from orchestrator.texts import text
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -101,7 +101,8 @@ speaking(cli)
 def describe(error: OrchestratorError) -> dict[str, Any]:
     """An error as JSON."""
     found = [f.as_json() for f in error.findings] if isinstance(error, Refused) else []
-    return {"error": error.what, "where": error.where, "remedy": error.remedy, "retryable": error.retryable, "findings": found}
+    asked = {"questions": [question.as_json() for question in error.questions]} if isinstance(error, Unanswered) else {}
+    return {"error": error.what, "where": error.where, "remedy": error.remedy, "retryable": error.retryable, "findings": found, **asked}
 
 
 def print_error(error: OrchestratorError) -> None:
@@ -109,11 +110,25 @@ def print_error(error: OrchestratorError) -> None:
     place = f" [{error.where}]" if error.where else ""
     click.secho(safe(f"{error.what}{place}"), fg="red", err=True)
     if isinstance(error, Refused):
-        for finding in error.findings:
+        for finding in _told(error):
             click.echo(
                 safe(f"  {severity_of(finding)} {finding.code} {finding.place()}: {finding.message}\n      → {finding.remedy}"), err=True
             )
+    if isinstance(error, Unanswered):
+        from orchestrator.cli.questions import print_questions
+
+        print_questions(error.questions, err=True)
     click.echo(safe(f"→ {error.remedy}"), err=True)
+
+
+def _told(error: Refused) -> Sequence[Finding]:
+    """Its findings, but for those that its questions tell of."""
+    if not isinstance(error, Unanswered):
+        return error.findings
+    from orchestrator.cli.questions import not_asked
+    from orchestrator.inventory.questions import decided_places
+
+    return not_asked(error.findings, decided_places(error.questions))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from orchestrator.errors import Finding, Refused
+from orchestrator.errors import Finding, Refused, Unanswered
 from orchestrator.inventory import personal
 from orchestrator.inventory.answerbook import read_answers
 from orchestrator.inventory.build import link
@@ -137,8 +137,8 @@ def as_renamed(reading: Reading, renamed: Mapping[str, str]) -> Reading:
 
 
 def _has_errors(reading: Reading, paths: Sequence[Path]) -> Refused:
-    return Refused(
-        say("inventory.import_errors"), findings=reading.findings, where=", ".join(p.name for p in paths),
+    return Unanswered(
+        say("inventory.import_errors"), findings=reading.findings, questions=reading.questions, where=", ".join(p.name for p in paths),
         remedy=say("inventory.ask_what_remains") if reading.questions else say("inventory.mend_and_import"),
     )  # fmt: skip
 

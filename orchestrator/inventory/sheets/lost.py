@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.inventory.answers import classified
+from orchestrator.inventory.build.signs import office_headed
 from orchestrator.inventory.cells import plain
 from orchestrator.inventory.forms import forms, match
 from orchestrator.inventory.sheets.header import Line, Table
@@ -185,6 +186,8 @@ class Tally:
 
 _SECRET = re.compile(r"(?<![非不未无没禁])(?:涉密|机密|绝密|秘密级|国家秘密)(?!.{0,8}(?:资质|资格))")
 _DENIED = re.compile(r"(?:非|不|未|无|没有|禁|严禁|不得|不准|不含|不涉及).{0,6}(?:涉密|机密|绝密|秘密级|国家秘密)")
+_HEADING = re.compile(r"[一二三四五六七八九十]{1,3}[、.]|[(][一二三四五六七八九十\d]{1,3}[)]|附?表[一二三四五六七八九十\d]|第[一二三四五六七八九十\d]{1,3}部分")
+_NAMED = re.compile(r"(?:系统|平台|网|网站|库|app|小程序)$", re.IGNORECASE)
 _NO_HEADING = re.compile(r"^(?:注|备注|说明|填表|填报|制表|审核)")
 
 
@@ -201,3 +204,8 @@ def heading_of(line: Line) -> str:
     own = line.own()
     text = plain(line.cells[own[0]]) if len(own) == 1 else ""
     return "" if len(text) > 30 or _NO_HEADING.match(text) else text
+
+
+def says_it_heads(text: str) -> bool:
+    """Whether a lone text is a heading, and no system's name with nothing beside it: a department, 一、市直单位, 表二 服务器登记."""
+    return bool(text) and (bool(office_headed(text)) or (bool(_HEADING.match(text)) and not _NAMED.search(text)))

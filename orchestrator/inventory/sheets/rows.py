@@ -20,7 +20,7 @@ from orchestrator.inventory.sheets.asking import BareNumbers, Source, Unanswered
 from orchestrator.inventory.sheets.grids import Grid, Row, address
 from orchestrator.inventory.sheets.header import Line, Table
 from orchestrator.inventory.sheets.headings import about_header, nothing_on_classification
-from orchestrator.inventory.sheets.lost import Lost, Tally, heading_of, in_one_cell, speaks_of_secrets, swallowed
+from orchestrator.inventory.sheets.lost import Lost, Tally, heading_of, in_one_cell, says_it_heads, speaks_of_secrets, swallowed
 from orchestrator.inventory.sheets.row_cells import RowCells, at
 from orchestrator.inventory.sheets.rowkind import Kind, kind_of_row
 from orchestrator.inventory.sheets.sheet_notes import SheetNotes
@@ -128,7 +128,11 @@ class SheetReader:
         what = kind_of_row(self.table, line)
         if what is not Kind.BLANK and self._holds_rows(line):
             return
-        if what is Kind.ODD:
+        heading = heading_of(line) if what in {Kind.NOTE, Kind.ODD} else ""
+        if what is Kind.ODD and says_it_heads(heading):
+            at = address(line.number, line.own()[0])
+            self.builder.interpretations.append(Interpretation(self.file, self.grid.name, at, "小标题", say("inventory.passed_heading")))
+        elif what is Kind.ODD:
             self.notes.warn(
                 "row-skipped",
                 line.number,
@@ -142,7 +146,7 @@ class SheetReader:
             self.builder.interpretations.append(Interpretation(self.file, self.grid.name, at, said, understood))
         if what is Kind.TOTAL and self.systems and (lost := self.tally.total(line)):
             self._lost(lost)
-        if what in {Kind.NOTE, Kind.ODD} and (heading := heading_of(line)):
+        if heading:
             self.section, self.secret_section, self.heads_next = heading, speaks_of_secrets(heading), True
         if what is not Kind.DATA:
             return

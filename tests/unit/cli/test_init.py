@@ -58,7 +58,7 @@ def test_the_commands_of_the_page_lead_from_a_form_to_a_plan(tmp_path: Path) -> 
         )  # fmt: skip
         assert ran.returncode == 0, (command, ran.stdout, ran.stderr)
         printed[command[1]] = ran.stdout
-    assert "统计范围 3 个" in printed["inventory"] or "+ system" in printed["inventory"]
+    assert "统计范围 3 个" in printed["inventory"] or "+ 系统" in printed["inventory"]
     assert "已在别处运行，无需迁移 1 个" in printed["assess"]
     assert "政府门户网站" in printed["explain"]
     assert "办公自动化系统" in printed["plan"]
