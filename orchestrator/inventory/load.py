@@ -194,12 +194,12 @@ def _read(file: Path, name: str, builder: Builder, today: dt.date, *, named: boo
 def _read_sheets(file: Path, name: str, builder: Builder, today: dt.date, *, needed: bool) -> None:
     """``needed``: it is an error where no table is found."""
     from orchestrator.inventory.sheets.archive import BadFile
-    from orchestrator.inventory.sheets.sheet import read_sheet
+    from orchestrator.inventory.sheets.sheet import read_sheet, systems_first
 
     recognised = False
     before = len(builder.findings)
     try:
-        for grid in tables_of(file):
+        for grid in systems_first(tables_of(file), builder):
             if grid.pictures:
                 says = say("inventory.pictures_not_read", count=grid.pictures)
                 builder.findings.append(

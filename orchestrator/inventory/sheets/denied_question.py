@@ -51,11 +51,11 @@ def find_denied_questions(rows: Sequence[Row]) -> list[DeniedQuestion]:
 
 
 def _is_answered(question: DeniedQuestion, below: Sequence[Row]) -> bool:
-    """Whether what stands below are answers: under 非涉密系统 there may be names."""
+    """Whether what stands below are answers: most of it, for under 非涉密系统 there may be names; under 是否非涉密 one will do."""
     cells = [row[question.column] for row in below if question.column < len(row) and not is_blank(row[question.column])]
     said = [cell for cell in cells if text_of(cell) != question.words]
     answers = [_yes_or_no(cell) is not None or classified(cell) is not None for cell in said]
-    return any(answers) and sum(answers) * 2 > len(answers)
+    return any(answers) and ("是否" in question.words or sum(answers) * 2 > len(answers))
 
 
 def with_straight_questions(grid: Grid, denied: Sequence[DeniedQuestion]) -> Grid:

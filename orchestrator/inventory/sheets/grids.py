@@ -29,6 +29,8 @@ class Part:
     """Before it there are only blank rows, for those of other tables."""
     ends_at: int | None = None
     """The row at which another table begins, once that was met."""
+    title: str = ""
+    """The lone text right above it, where it stands below another table."""
 
     def holds(self, row: int) -> bool:
         return self.begins_at <= row and (self.ends_at is None or row < self.ends_at)

@@ -21,6 +21,7 @@ from orchestrator.inventory.sheets.grids import Grid, Row, address
 from orchestrator.inventory.sheets.header import Line, Table
 from orchestrator.inventory.sheets.headings import about_header, nothing_on_classification
 from orchestrator.inventory.sheets.lost import Lost, Tally, heading_of, in_one_cell, says_it_heads, speaks_of_secrets, swallowed
+from orchestrator.inventory.sheets.notes_below import heads_people, is_a_systems, says_notes
 from orchestrator.inventory.sheets.row_cells import RowCells, at
 from orchestrator.inventory.sheets.rowkind import Kind, kind_of_row
 from orchestrator.inventory.sheets.sheet_notes import SheetNotes
@@ -57,6 +58,8 @@ class SheetReader:
     def __init__(self, grid: Grid, file: str, builder: Builder, today: dt.date, first: Sequence[Row] = ()) -> None:
         self.grid, self.file, self.builder, self.today, self.first = grid, file, builder, today, first
         self.began = False
+        self.in_notes = False
+        """Whether what stands here is below a heading of notes, or of people."""
         self.above = 0
         """Rows of the tables above this one."""
         self.section, self.secret_section, self.heads_next = "", False, False
@@ -98,7 +101,7 @@ class SheetReader:
                 source.wait()
             self.unanswered.waits = self.unanswered.waits or "classified" in asked
         self._use(table, source, BareNumbers(source, self.builder.answers, self.builder.asked))
-        self.tally = Tally(table, self.above)
+        self.tally, self.in_notes = Tally(table, self.above), False
         if not self.heads_next:
             self.section, self.secret_section = "", False
         self.section, self.heads_next = table.headed or self.section, False
@@ -125,7 +128,7 @@ class SheetReader:
     def read(self, line: Line) -> None:
         self.unanswered.saw(line)
         whole, line = line, self.wall.without_its_cells(line, self.table)
-        what = kind_of_row(self.table, line)
+        what = self._kind(line)
         if what is not Kind.BLANK and self._holds_rows(line):
             return
         heading = heading_of(line) if what in {Kind.NOTE, Kind.ODD} else ""
@@ -170,6 +173,18 @@ class SheetReader:
                 say("inventory.technical_row_classified"),
                 say("inventory.confirm_or_remove"),
             )  # fmt: skip
+
+    def _kind(self, line: Line) -> Kind:
+        """What the row is; below 填表说明, or 姓名, 电话, one of notes, unless it may be somebody's."""
+        what = kind_of_row(self.table, line)
+        if what is Kind.BLANK:
+            return what
+        is_nobodys = heads_people(line)
+        if self.in_notes and not is_nobodys and is_a_systems(self.table, line):
+            self.in_notes = False
+        elif is_nobodys or (len(line.own()) == 1 and says_notes(cells.text_of(line.cells[line.own()[0]]))):
+            self.in_notes = True
+        return Kind.NOTE if self.in_notes and what in {Kind.DATA, Kind.ODD} else what
 
     def _holds_rows(self, line: Line) -> bool:
         """Whether a cell holds a whole row, or rows: an error, for they would be gone. Nothing of it is repeated: it may be a classified one."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from orchestrator.inventory.build.builder import Builder
-from orchestrator.inventory.forms import forms
+from orchestrator.inventory.cells import text_of
+from orchestrator.inventory.forms import forms, most_headers
 from orchestrator.inventory.reading import Interpretation, Raw
 from orchestrator.inventory.sheets.denied_question import find_denied_questions, with_straight_questions
 from orchestrator.inventory.sheets.foreign import ahead, in_our_words, recognise
@@ -15,6 +16,7 @@ from orchestrator.inventory.sheets.header import Line, Table, table_at
 from orchestrator.inventory.sheets.header_cells import likeliest_header
 from orchestrator.inventory.sheets.label_forms import is_label_form, is_on_its_side, read_label_forms
 from orchestrator.inventory.sheets.machine_lists import read_machines
+from orchestrator.inventory.sheets.notes_below import says_notes
 from orchestrator.inventory.sheets.proposing import lists_machines
 from orchestrator.inventory.sheets.rows import SheetReader
 from orchestrator.inventory.sheets.side_by_side import split_grid
@@ -25,6 +27,8 @@ from orchestrator.inventory.sheets.ticked_columns import find_ticked_columns, wi
 from orchestrator.inventory.sheets.unknown_tables import ask_about_table
 from orchestrator.texts import say
 
+_FEWEST = 3
+"""Headers that a row has at least to be one."""
 QUIET_SHEETS = {"填表说明", "填报说明", "说明", "instructions", "封面", "目录"}
 
 
@@ -33,6 +37,24 @@ def read_sheet(grid: Grid, file: str, builder: Builder, today: dt.date) -> bool:
     first, grid = ahead(grid)
     read = [_read_table(table, file, builder, today) for part in split_grid(grid, first) for table in _stacked(part, builder)]
     return any(read)
+
+
+def systems_first(grids: Iterable[Grid], builder: Builder) -> Iterator[Grid]:
+    """A file's sheets, lists of systems before the others, which are of these systems, whatever the order in which they stand."""
+    others: list[Grid] = []
+    for sheet in grids:
+        first, grid = ahead(sheet)
+        found = recognise(builder.foreign, grid.name, first, grid.merged)
+        if found.source.about in {"systems", "pairs"} if found else any(_is_of_systems(row) for row in first):
+            yield grid
+        else:
+            others.append(grid)
+    yield from others
+
+
+def _is_of_systems(row: Row) -> bool:
+    hits, form = most_headers(map(text_of, row))
+    return hits >= _FEWEST and form == "systems"
 
 
 def _stacked(part: Grid, builder: Builder) -> Iterable[Grid]:
@@ -113,6 +135,9 @@ def _unrecognised(part: Unrecognised, grid: Grid, first: Sequence[Row], file: st
     """Whether a question about the sheet could be asked."""
     if not part.anything or grid.name.casefold() in QUIET_SHEETS or (grid.hidden and grid.name.startswith("_")):
         return False
+    if says_notes(grid.part.title):
+        builder.interpretations.append(Interpretation(file, grid.name, address(grid.part.begins_at, 0), "说明", say("inventory.passed_note")))
+        return True
     cell = ask_about_table(grid, first, file, builder)
     remedy = say("inventory.answer_columns_question") if cell else (
         say("inventory.use_headers_or_rename")

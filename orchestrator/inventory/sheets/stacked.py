@@ -68,7 +68,7 @@ class _Stack:
 
     def tables(self) -> Iterator[Grid]:
         while self._look_ahead():
-            table = replace(self.grid, part=Part(self.number))
+            table = replace(self.grid, part=Part(self.number, title=_lone(self._before[-1]) if self._before else ""))
             table.rows = self._rows(table.part)
             if self.number:  # what a formula looks at may be a classified row of the table above
                 table.rows, table.formulas = _without(table.rows, self.grid.formulas), {}
@@ -135,7 +135,7 @@ class _Stack:
     def _is_anothers(self, *, is_apart: bool) -> bool:
         rows: list[Row] = []
         for row, line in self._ahead:
-            if rows and not line.own():
+            if rows and (not line.own() or (len(rows) > 1 and line.looks_like_header)):
                 break
             rows.append(row)
         merged = [(top - self.number, left, bottom - self.number, right) for top, left, bottom, right in self.grid.merged if top >= self.number]
@@ -170,8 +170,13 @@ def _numbers_its_rows(heads: HeaderCells, rows: Sequence[Row]) -> bool:
 
 def _is_title(line: Line) -> bool:
     """表二 服务器登记; 二、设备清单."""
+    return bool(_TITLE.search(_lone(line)))
+
+
+def _lone(line: Line) -> str:
+    """The only text of a row; empty where it has others."""
     own = line.own()
-    return len(own) == 1 and bool(_TITLE.search(plain(line.cells[own[0]])))
+    return plain(line.cells[own[0]]) if len(own) == 1 else ""
 
 
 def _stands_over_numbers(heads: HeaderCells, rows: Sequence[Row]) -> bool:

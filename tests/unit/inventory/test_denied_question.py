@@ -129,3 +129,10 @@ def test_a_header_may_be_a_word_that_answers_elsewhere(tmp_path: Path) -> None:
     )
     (question,) = [question for question in load([tmp_path / "a.csv"]).questions if question.kind == "columns"]
     assert {"Application → 系统名称", "Is Classified? → 是否涉密"} <= set(question.proposed.splitlines())
+
+
+def test_one_answer_under_a_question_makes_the_others_unanswered_and_no_more(tmp_path: Path) -> None:
+    rows = "".join(f"市水务局,市直,政府,系统{number},应用系统,已建,{answer}\n" for number, answer in enumerate(["内部", "是", "", "待定"]))
+    (tmp_path / "a.csv").write_text("单位名称,单位层级,单位性质,系统名称,类别,建设状态,是否非涉密\n" + rows, encoding="utf-8")
+    count = counts(load([tmp_path / "a.csv"]))
+    assert (count["in_scope"], count["unanswered"], count["classified"]) == (1, 3, 0)
