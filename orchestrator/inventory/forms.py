@@ -50,7 +50,7 @@ class Column:
     @property
     def yes_no(self) -> bool:
         """Whether the answer is yes or no, in whatever words."""
-        return self.type in {"yes_no", "machine", "package", "support"}
+        return self.type in {"yes_no", "machine", "package", "support", "ending"}
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,11 @@ import re
 from typing import Any
 
 from orchestrator.inventory.cells import Unreadable, folded, plain, text_of
+from orchestrator.inventory.endings import ENDINGS
 from orchestrator.inventory.heads import values_hinted
+from orchestrator.inventory.places import is_above
 from orchestrator.inventory.questions import NO_SYSTEM
+from orchestrator.inventory.statuses import ENDS, FURTHER, INTENDED, MOVED_UP, TO_RETIRE
 from orchestrator.inventory.values import choices, read_value
 from orchestrator.texts import Words, say
 
@@ -23,6 +26,19 @@ _SLIPS = str.maketrans({"O": "0", "o": "0", "l": "1", "I": "1", "。": ".", "，
 _RANGE = re.compile(r"(\d+(?:\.\d+)?)\s*(\D{0,3}?)\s*[-~至到]\s*(\d+(?:\.\d+)?)\s*(\D{0,4})")
 
 
+_TO_COME_TO_AN_END = re.compile(rf"{INTENDED}[^,;。不]{{0,6}}?(?:{ENDS}|停(?!电|车|机))")
+_MOVED = re.compile(r"(?:迁移?|搬迁|集约化?|归集|割接|整合|归并|合并|并入|切换|接入)(?:至|到|入|往|于|在)|并入|^已(?:迁|并|上云|整合|集约)")
+_NOT_YET = re.compile(r"拟|待|计划|将|准备|预计|规划")
+
+
+def answers_of(kind: str) -> tuple[str, ...]:
+    """What may be answered of a wording in a column of this kind; empty: as the column is filled in."""
+    if kind == "ending":
+        return ENDINGS
+    words = choices().get("runs_at" if kind == "place" else kind, {})
+    return (*(listed[0] for listed in words.values()), *(FURTHER if kind == "status" else ()))
+
+
 def proposal(kind: str, raw: Any) -> tuple[str, Words]:
     """What to propose as the answer, and from what evidence; both empty where nothing points anywhere."""
     text = folded(plain(raw))
@@ -32,6 +48,12 @@ def proposal(kind: str, raw: Any) -> tuple[str, Words]:
         return choices()["status"][_USED[text]][0], say("inventory.by_yes_or_no")
     if kind == "kind" and _THING.search(text):
         return NO_SYSTEM, say("inventory.by_thing")
+    if kind == "status" and _TO_COME_TO_AN_END.search(text):  # 并行运行,待停
+        return TO_RETIRE, say("inventory.by_to_end")
+    if kind == "status" and _MOVED.search(text):
+        return _moved(text), say("inventory.by_moved")
+    if kind in {"place", "runs_at"} and is_above(raw):
+        return "" if _NOT_YET.search(text) else choices()["runs_at"]["service"][0], say("inventory.by_above")
     if kind == "status":
         text = _TO_COME.sub("", text)  # 正在建设，预计明年上线
     if kind in choices():
@@ -50,6 +72,14 @@ def proposal(kind: str, raw: Any) -> tuple[str, Words]:
     if found and _reads(kind, upper := found.group(3) + (found.group(4) or found.group(2))):
         return upper, say("inventory.by_upper")
     return "", ""
+
+
+def _moved(text: str) -> str:
+    """已迁省平台 is in use there; where else a system went, or that it is still on its way, does not say what it is here."""
+    clouds = values_hinted("runs_at", text)
+    if _NOT_YET.search(text) or set(clouds) - {"service"}:
+        return ""
+    return MOVED_UP if is_above(_MOVED.sub("", text)) or clouds else ""
 
 
 def _reads(kind: str, text: str) -> bool:

@@ -21,9 +21,11 @@ from orchestrator.inventory.answers import QUESTIONS
 from orchestrator.inventory.boxes import ticked
 from orchestrator.inventory.cells import BLANK, SPLIT, Unreadable, Value, as_date, folded, is_blank, not_known, plain, text_of
 from orchestrator.inventory.dates import when
+from orchestrator.inventory.endings import ending
 from orchestrator.inventory.endpoints import domains, ports, servers_said
 from orchestrator.inventory.heads import value_by_head
 from orchestrator.inventory.names import host_name, is_id, thing_name
+from orchestrator.inventory.places import ELSEWHERE, is_above
 from orchestrator.inventory.statuses import status_by_date, status_said
 from orchestrator.inventory.yaml_in import documents_of
 from orchestrator.texts import Name, Words, say
@@ -104,31 +106,52 @@ def choice(kind: str, raw: Any, today: dt.date | None = None) -> Value:
     elif value is None:
         value = value_by_head(kind, text)
     if value is None:
-        raise Unreadable(say("inventory.form_choice", choices=tuple(Name(words[0], choice) for choice, words in choices()[kind].items())))
-    word = choices()[kind][value][0]
-    name = Name(word, value)
-    understood: Words = "" if text in {value, word.casefold()} else say("inventory.choice", choice=name)
-    return Value(value, say("inventory.choice_retiring", choice=name) if also.get("retiring") else understood, also)
+        raise Unreadable(say("inventory.form_choice", choices=tuple(_choice_name(kind, choice) for choice in choices()[kind])))
+    name = _choice_name(kind, value)
+    understood: Words = "" if text in {value, name.zh.casefold()} else say("inventory.choice", choice=name)
+    if also.get("retiring"):
+        understood = say("inventory.choice_retiring", choice=name)
+    elif where := also.get("runs_at"):
+        understood = say("inventory.choice_at", choice=name, place=_choice_name("runs_at", where))
+    return Value(value, understood, also)
+
+
+def _choice_name(kind: str, value: str) -> Name:
+    return Name(choices()[kind][value][0], value)
 
 
 _HOW_MANY = re.compile(r"约?\d[\d,]*(?:\.\d+)?[万千]?(?:余|多)?(?:人|名|个|户|人次)?")
-_ELSEWHERE = {"city_cloud", "other_cloud", "service"}
+
+
+def runs_at(raw: Any) -> str | None:
+    """What a text means under 现部署位置, if anything."""
+    return listed_choice("runs_at", raw) or value_by_head("runs_at", folded(plain(raw)))
 
 
 def place(raw: Any) -> Value:
-    """A machine room as it is written; 省政务云 under it says where the system runs, too."""
-    text = text_of(raw)
-    runs_at = listed_choice("runs_at", raw) or value_by_head("runs_at", folded(plain(raw)))
-    if runs_at not in _ELSEWHERE:
-        return Value(text)
-    return Value(text, say("inventory.choice", choice=Name(choices()["runs_at"][runs_at][0], runs_at)), {"runs_at": runs_at})
+    """A machine room as it is written; 省统建 under it says where the system runs, too, and of 省厅机房 that has to be asked."""
+    where = runs_at(raw)
+    if where in ELSEWHERE:
+        return place_answered(raw, where)
+    if where is None and is_above(raw):
+        raise Unreadable(say("inventory.form_place"))
+    return Value(text_of(raw))
+
+
+def place_answered(raw: Any, where: str) -> Value:
+    """The room as it is written, and what is known to be meant by it."""
+    return Value(text_of(raw), say("inventory.choice", choice=_choice_name("runs_at", where)), {"runs_at": where})
 
 
 def _status(text: str, today: dt.date | None) -> tuple[str | None, dict[str, Any]]:
-    value, also = status_said(text)
+    value, also = status_said(text, _elsewhere)
     if value is None and (by_head := value_by_head("status", text)):
         value, also = status_by_date(text, by_head, today)
     return value, also
+
+
+def _elsewhere(text: str) -> str | None:
+    return where if (where := runs_at(text)) in ELSEWHERE else None
 
 
 _DAYS = {"每天": "daily", "每日": "daily", "工作日": "workday", "周末": "weekend", "节假日": "holiday"}
@@ -286,8 +309,8 @@ def read_value(kind: str, raw: Any, unit: str | None = "", today: dt.date | None
         return Value(None)
     if kind not in _LITERAL and not_known(raw):
         return Value(None, say("inventory.not_answered"))
-    if kind in QUESTIONS:
-        return QUESTIONS[kind](raw, today)
+    if kind in _QUESTIONS:
+        return _QUESTIONS[kind](raw, today)
     if kind in choices():
         return choice(kind, raw, today)
     if kind in _AMOUNTS:
@@ -296,6 +319,7 @@ def read_value(kind: str, raw: Any, unit: str | None = "", today: dt.date | None
     return reader(raw)
 
 
+_QUESTIONS = {**QUESTIONS, "ending": ending}
 _AMOUNTS: dict[str, Callable[[Any, str | None], Value]] = {
     "size": size, "minutes": minutes, "count": count, "cores": cores, "number": number, "integer": integer, "people": people,
     "money": money,

@@ -10,10 +10,11 @@ from orchestrator.inventory.answerbook import Answer, Answers
 from orchestrator.inventory.build.faults import label
 from orchestrator.inventory.build.renamed import NEW, Perhaps
 from orchestrator.inventory.build.signs import SECTION, SWITCHED_OFF, office_headed, office_named, sign, sign_of
-from orchestrator.inventory.cells import Unreadable, folded, plain
+from orchestrator.inventory.cells import Unreadable, Value, folded, plain
 from orchestrator.inventory.names import key
 from orchestrator.inventory.questions import Asked, Key, all_of, digest
 from orchestrator.inventory.reading import Interpretation, Raw
+from orchestrator.inventory.statuses import FURTHER
 from orchestrator.texts import Name, Words, say
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def department_facts(text: str) -> dict[str, str]:
     for part in _SPLIT.split(plain(text)):
         for field, kind in _FACTS:
             try:
-                facts.setdefault(field, str(_read(kind, part))) if part else None
+                facts.setdefault(field, str(_read(kind, part).value)) if part else None
             except Unreadable:
                 continue
     return facts
@@ -133,15 +134,15 @@ class Gaps:
                     if absent
                     else say("inventory.asks_blanks", sheet=at, column=label(field)),
                     place=raw.place(field), proposed=proposed, evidence=evidence,
-                    choices=(*(words[0] for words in _words(field).values()), *((BY_NAME,) if field == "kind" else ())),
+                    choices=(*(words[0] for words in _words(field).values()), *((BY_NAME,) if field == "kind" else FURTHER)),
                 )  # fmt: skip
 
     @staticmethod
     def _take(answer: Answer, field: str, rows: Iterable[Raw], interpretations: list[Interpretation]) -> None:
         for raw in rows:
-            said = _kind_by_name(raw) if answer.answer == BY_NAME else _value(field, answer.answer)
+            said, also = (_kind_by_name(raw), {}) if answer.answer == BY_NAME else _value(field, answer.answer)
             if said is not None:
-                raw.values[field] = said
+                raw.values |= {field: said, **{more: value for more, value in also.items() if raw.values.get(more) is None}}
                 shown = answer.understood(Name(_words(field)[said][0], said))
                 interpretations.append(Interpretation(raw.file, raw.sheet, raw.at(field), "", shown))
 
@@ -177,11 +178,13 @@ def _kind_by_name(raw: Raw) -> str | None:
     return value_by_head("kind", folded(plain(raw.values.get("name"))))
 
 
-def _value(field: str, text: str) -> str | None:
+def _value(field: str, text: str) -> tuple[str | None, Mapping[str, object]]:
+    """What is answered, and what that says of other columns."""
     try:
-        return str(_read(field, text))
+        read = _read(field, text)
     except Unreadable:
-        return None
+        return None, {}
+    return str(read.value), read.also
 
 
 def _words(kind: str) -> Mapping[str, Sequence[str]]:
@@ -191,7 +194,7 @@ def _words(kind: str) -> Mapping[str, Sequence[str]]:
     return choices()[kind]
 
 
-def _read(kind: str, text: str) -> object:
+def _read(kind: str, text: str) -> Value:
     from orchestrator.inventory.values import read_value
 
-    return read_value(kind, text).value
+    return read_value(kind, text)

@@ -14,13 +14,13 @@ from orchestrator.inventory.build.signs import sign
 from orchestrator.inventory.cells import Value
 from orchestrator.inventory.forms import Column, header_key
 from orchestrator.inventory.personal import hidden
-from orchestrator.inventory.proposals import proposal
+from orchestrator.inventory.proposals import answers_of, proposal
 from orchestrator.inventory.questions import NO_SYSTEM, Asked, Key, all_of, digest
 from orchestrator.inventory.reading import Raw
 from orchestrator.inventory.sheets.grids import address
 from orchestrator.inventory.sheets.header import Line, Table
 from orchestrator.inventory.statements import NOT_CLASSIFIED, read_statement, statement_choices
-from orchestrator.inventory.values import choices, read_value
+from orchestrator.inventory.values import place_answered, read_value, runs_at
 from orchestrator.texts import Sentence, say
 
 _MOST = {"memory_gb": 1536.0, "storage_gb": 100_000.0, "data_gb": 100_000.0, "file_gb": 100_000.0, "disk_gb": 100_000.0}
@@ -59,6 +59,8 @@ def answered_wording(answers: Answers, column: Column, form: str, value: Any) ->
         return None
     if column.field == "kind" and answer.answer == NO_SYSTEM:
         return Value(NO_SYSTEM)
+    if column.type == "place" and (where := runs_at(answer.answer)):
+        return place_answered(value, where)
     try:
         read = read_value(column.type, answer.answer, column.unit)
     except cells.Unreadable:
@@ -72,9 +74,7 @@ def ask_wording(asked: Asked, column: Column, form: str, value: Any, place: str,
     if hidden(words) != words or len(words) > 200:
         return  # figures that lead to a person: an error at its cell, and nowhere else
     proposed, evidence = proposal(column.type, value)
-    options = tuple(listed[0] for listed in choices()[column.type].values()) if column.type in choices() else ()
-    if column.yes_no:
-        options = ("是", "否")
+    options = answers_of(column.type) or (("是", "否") if column.yes_no else ())
     if column.field == "kind":
         options = (*options, NO_SYSTEM)
     asked.ask(
