@@ -37,6 +37,7 @@ _FATES = {
 _RENAMED = re.compile(r"(?:已?(?:改名|更名|改)为|现名为?)[:：“”\"]*(.+?)[“”\"]*")
 _SHOWN = 8
 RENAMED_DEPARTMENT = "department-renamed"
+NOW_CLASSIFIED = "system-classified"
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,13 @@ class Telling:
         self._tell(
             "rename-unknown", "error", sheet, system.id,
             say("inventory.rename_unknown", system=self._who(system)), say("inventory.give_new_name"),
+        )  # fmt: skip
+
+    def now_classified(self, system: System, sheet: Sheet) -> None:
+        """Before anything is written: once it is out of the folder, nobody knows any longer by which words to look for it."""
+        self._tell(
+            NOW_CLASSIFIED, "warning", sheet, system.id,
+            say("inventory.now_classified", system=self._who(system)), say("inventory.purge_first", id=system.id),
         )  # fmt: skip
 
     def rows_of_no_sheet(self, sheet: Sheet, idents: Sequence[str], rows: Sequence[Withheld], *, sure: bool) -> None:

@@ -45,11 +45,12 @@ class Settling:
         resent, settled = self.resent, self.settled
         settled.removed |= {ident: CLASSIFIED for ident, row in self.named.items() if row.answered}
         for ident in sorted({*resent.missing, *self.named, *(self.said.rename.keys() & self.before.keys())} - settled.removed.keys()):
-            row = self.named.get(ident)
-            self._settle_one(ident, resent.missing.get(ident) or [one for one in resent.sheets if row in one.rows] or resent.sheets)
+            self._settle_one(ident, self._sheets_of(ident))
         unlisted = self.before.keys() - resent.listed - resent.missing.keys() - self.resent.kept - settled.removed.keys()
         for sheet in resent.sheets:
             self._ask_of_rows(sheet, sorted(unlisted))
+        for ident in sorted(ident for ident, why in settled.removed.items() if why == CLASSIFIED):
+            settled.telling.now_classified(self.before[ident], self._sheets_of(ident)[0])
         settled.telling.perhaps_renamed(self.said.keep)
         settled.telling.alike(resent, [self.before[ident] for ident in sorted(unlisted)], [*settled.removed])
         left = resent.rows_left()
@@ -62,6 +63,11 @@ class Settling:
         keys = {settled.renamed.get(ident, ident): table for ident, table in keys.items() if ident not in gone}
         settled.tables = Stored(keys, rows)
         return settled
+
+    def _sheets_of(self, ident: str) -> list[Sheet]:
+        """The sheets that should list a stored system, or that have its row."""
+        resent = self.resent
+        return resent.missing.get(ident) or [sheet for sheet in resent.sheets if self.named.get(ident) in sheet.rows] or resent.sheets
 
     def _settle_one(self, ident: str, sheets: list[Sheet]) -> None:
         answer = self.answers.get("gone", about=ident, scope=sheets[0].scope)

@@ -18,7 +18,7 @@ from orchestrator.inventory import personal
 from orchestrator.inventory.answerbook import read_answers
 from orchestrator.inventory.build import link
 from orchestrator.inventory.folder import origins
-from orchestrator.inventory.folder.asking_again import CLASSIFIED, RENAMED_DEPARTMENT, WHY, Said
+from orchestrator.inventory.folder.asking_again import CLASSIFIED, NOW_CLASSIFIED, RENAMED_DEPARTMENT, WHY, Said
 from orchestrator.inventory.folder.gone import Settled, Settling
 from orchestrator.inventory.folder.stored import Folder
 from orchestrator.inventory.folder.write import references_text, systems_text
@@ -95,7 +95,7 @@ def read_beside(paths: Sequence[Path], into: Path) -> Reading:
     the folder has errors."""
     _, reading, settled = _compared(paths, into, Said())
     waits = any(question.kind in _ROWS for question in reading.questions)
-    told = [finding for finding in settled.telling.findings if not waits or finding.code == RENAMED_DEPARTMENT]
+    told = [finding for finding in settled.telling.findings if not waits or finding.code in {RENAMED_DEPARTMENT, NOW_CLASSIFIED}]
     asked = (*reading.questions, *(() if waits else settled.telling.asked.questions()))
     return replace(reading, findings=[*reading.findings, *told], questions=asked)
 

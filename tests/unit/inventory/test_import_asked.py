@@ -174,3 +174,36 @@ def test_a_classified_row_of_a_sheet_whose_owner_was_answered_is_its_owners() ->
 )
 def test_what_an_answer_says(text: str, said: tuple[str, str]) -> None:
     assert read_fate(text) == said
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("row", ["{number},市水务局,市直,政府,{name},应用系统,是,已建,OS-secret\n", "{number},市水务局,,,{name},,秘密级,,\n"])
+@pytest.mark.parametrize("order", [(1, 2, 3), (3, 1, 2)])
+def test_a_stored_system_that_comes_back_classified_names_purge_before_anything_is_written(
+    language: str, row: str, order: tuple[int, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    stored = {system.name: system.id for system in load([Path("inventory")]).all_systems()}
+    texts = {1: "1,市水务局,市直,政府,水费系统,应用系统,否,已建,OS-水费系统\n", 2: row.format(number=2, name="河长制系统"), 3: "3,市水务局,市直,政府,档案系统,应用系统,否,已建,OS-档案系统\n"}
+    path = Path("form.csv")
+    path.write_text(HEAD + "".join(texts[number] for number in order), encoding="utf-8")
+    before = {file: file.read_bytes() for file in Path("inventory").rglob("*") if file.is_file()}
+    capsys.readouterr()
+    for command in (["check", str(path)], ["import", str(path), "--into", "inventory", "--dry-run"]):
+        assert main(["--lang", language, "inventory", *command]) == 0
+        said = capsys.readouterr().out
+        assert f"orchestrator purge {stored['河长制系统']} --reason" in said
+        assert "河长制" not in said and "OS-" not in said
+    assert {file: file.read_bytes() for file in Path("inventory").rglob("*") if file.is_file()} == before
+    assert main(["purge", stored["河长制系统"], "--reason", "转为涉密", "--yes"]) == 0
+    capsys.readouterr()
+    imports(path)
+    assert "purge" not in capsys.readouterr().out
+    assert (names(), classified()) == ({"水费系统", "档案系统"}, 1)
+
+
+def test_purge_is_named_whatever_else_is_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    path = Path("form.csv")
+    path.write_text(HEAD + "1,市水务局,市直,政府,水费系统,应用系统,否,研究中,\n2,市水务局,,,河长制系统,,是,,\n3,某局,,,档案库,数据库,否,已建,\n", encoding="utf-8")
+    assert asked(path, capsys)
+    main(["inventory", "check", str(path)])
+    assert "orchestrator purge " in capsys.readouterr().out
