@@ -192,7 +192,7 @@ def test_a_stored_system_that_comes_back_classified_names_purge_before_anything_
         assert main(["--lang", language, "inventory", *command]) == 0
         said = capsys.readouterr().out
         assert f"orchestrator purge {stored['河长制系统']} --reason" in said
-        assert "河长制" not in said and "OS-" not in said
+        assert "河长制" not in said and "OS-河长制" not in said and "OS-secret" not in said
     assert {file: file.read_bytes() for file in Path("inventory").rglob("*") if file.is_file()} == before
     assert main(["purge", stored["河长制系统"], "--reason", "转为涉密", "--yes"]) == 0
     capsys.readouterr()
