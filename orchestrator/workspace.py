@@ -205,6 +205,14 @@ class Workspace:
 
         return {"inventory_digest": inventory_digest(self.inventory), "policy_digest": policy_digest(self.policy)}
 
+    def require_something_to_migrate(self) -> None:
+        """Raises Refused, with every reason, where no system is left to plan or to count."""
+        if not self.to_migrate.systems:
+            from orchestrator.policy.assess import apart
+            from orchestrator.policy.counting import nothing_to_migrate
+
+            raise nothing_to_migrate(self.inventory, apart(self.verdicts))
+
     @cached_property
     def plan(self) -> Plan:
         """The plan of today's inventory and policy. Raises Refused with reasons when there is none."""

@@ -66,6 +66,7 @@ def plan(
     from orchestrator.planning.plan import Unreached
 
     known = _known(folder)
+    known.require_something_to_migrate()
     missed: Unreached | None = None
     try:
         made = _replanned(known, former, as_of, effort) if again else known.make_plan(effort, keep=known.approved)

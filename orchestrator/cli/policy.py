@@ -254,6 +254,7 @@ def baseline_freeze(reason: str, paths: tuple[Path, ...], *, despite_unanswered:
             ],
             remedy=say("policy.answer_or_despite"),
         )
+    known.require_something_to_migrate()
     staying = apart(known.verdicts)
     frozen = freeze(known.trail_to_write, known.to_migrate, reason=reason, actor=str(current_actor()), apart=staying, left_open=sum(open_rows.values()))
     done = say("policy.frozen", count=len(frozen.members), day=day(frozen.at, known.zone), actor=frozen.actor)

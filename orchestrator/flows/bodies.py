@@ -63,6 +63,7 @@ def plan_programme(office: Office, effort: int) -> State[Any]:
     from orchestrator.planning.plan import Unreached
 
     session = office.session
+    session.require_something_to_migrate()
     missed: Unreached | None = None
     try:
         plan = session.make_plan(effort, keep=session.approved)

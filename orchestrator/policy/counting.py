@@ -167,6 +167,30 @@ def freeze(
     return frozen
 
 
+_NOT_MOVED = {
+    "classified": ("policy.none_classified", "policy.mend_classified"),
+    "unanswered": ("policy.none_unanswered", "policy.mend_unanswered"),
+    "party_mass": ("policy.none_party_mass", "policy.mend_party_mass"),
+    "retired": ("policy.none_retired", "policy.mend_retired"),
+    "retire": ("policy.none_retire", "policy.mend_retire"),
+    "already_elsewhere": ("policy.none_already_elsewhere", "policy.mend_already_elsewhere"),
+}
+"""Kind of what is in the inventory and does not move → its sentence, what to do."""
+
+
+def nothing_to_migrate(inventory: Inventory, apart: Mapping[Strategy, Sequence[SystemId]]) -> Refused:
+    """Why there is nothing to plan and nothing to count: what is in the inventory instead, each kind with what to do about it."""
+    from orchestrator.inventory.check import outside
+
+    found = {**outside(inventory), **{str(strategy): len(ids) for strategy, ids in apart.items()}}
+    findings = [
+        Finding(f"none-{why.replace('_', '-')}", "error", say(_NOT_MOVED[why][0], count=count), say(_NOT_MOVED[why][1])) for why, count in found.items() if count
+    ]
+    if not findings:
+        findings = [Finding("none-listed", "error", say("policy.none_listed"), say("policy.mend_none_listed"))]
+    return Refused(say("policy.nothing_to_migrate"), findings=findings, remedy=say("policy.see_inventory_check"))
+
+
 def change(audit: Audit, inventory: Inventory, system: SystemId, what: What, *, reason: str, actor: str) -> None:
     """Record one change of the denominator; ``added`` and ``moved`` take what the inventory says today. Refused when it does not fit
     what the baseline holds."""
