@@ -71,7 +71,7 @@ def test_what_it_writes_passes_its_own_check(tmp_path: Path, monkeypatch: pytest
     assert {str(path.relative_to(city)) for path in city.rglob("*") if path.is_file()} == {*TEXTS.values(), FORM}
     monkeypatch.chdir(city)
     assert Settings().inventory == Path("inventory")
-    for command in (["inventory", "check"], ["inventory", "check", FORM], ["inventory", "check", "."], ["assess"], ["status"]):
+    for command in (["inventory", "check"], ["inventory", "check", FORM], ["inventory", "check", "."], ["assess"]):
         assert main(command) == 0, capsys.readouterr().out
     assert main(["plan"]) == 3  # there is nothing to plan yet, and that is said
     programme = load_programme(city / "inventory" / "program.yaml")
