@@ -292,7 +292,8 @@ class Device(Noun):
 
     name: SystemId
     model: str
-    address: Address
+    address: Address | None = None
+    """None: nobody told it (a dongle has none); it is asked for before the system can move."""
     port: Port | None = None
     management: Literal["ssh_cli", "manual"] = "manual"
     management_port: Port = 22

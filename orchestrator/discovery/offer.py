@@ -144,7 +144,8 @@ def _about_connections(inventory: Inventory, known: dict[str, HostFacts]) -> Ite
             owner.update({address: system.id for address in addresses if address not in owner})
             seen.update(addresses if host.name in known and not known[host.name].problems else ())
         for device in system.devices:
-            owner.setdefault(device.address, system.id)
+            if device.address is not None:
+                owner.setdefault(device.address, system.id)
     for system in inventory.systems:
         for host in system.hosts:
             for one in known[host.name].established if host.name in known else ():

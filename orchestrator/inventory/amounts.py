@@ -158,10 +158,13 @@ def _is_number(raw: Any) -> bool:
 
 
 def _text(raw: Any) -> str:
-    return _CHINESE.sub(lambda found: str(_chinese(found.group(0)) or found.group(0)), plain(raw).casefold().replace(" ", ""))
+    text = plain(raw).casefold().replace(" ", "").translate(_FORMAL)
+    return _CHINESE.sub(lambda found: str(_chinese(found.group(0)) or found.group(0)), text)
 
 
 _CHINESE = re.compile(r"(?<![\d.零〇一二两三四五六七八九十百千万亿第])[一二两三四五六七八九十百千][零〇一二两三四五六七八九十百千]*(?![\d第])")
+_FORMAL = str.maketrans("壹贰叁肆伍陆柒捌玖拾佰仟两俩弍弐", "一二三四五六七八九十百千二二二二")
+"""As on cheques."""
 _ONES = {word: number for number, words in enumerate(("零〇", "一", "二两", "三", "四", "五", "六", "七", "八", "九")) for word in words}
 _TENS = {"十": 10, "百": 100, "千": 1000}
 

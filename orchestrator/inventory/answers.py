@@ -142,10 +142,11 @@ QUESTIONS: dict[str, Callable[[Any, dt.date | None], Value]] = {
 
 _IS_CLASSIFIED = {
     "是", "是的", "涉密", "属于涉密", "涉密系统", "√", "✓", "✔", "☑", "有", "y", "yes", "true", "1", "秘密", "机密", "绝密", "秘密级", "机密级", "绝密级", "classified",
+    "存在", "涉及", "含有", "包含",
 }  # fmt: skip
 _IS_NOT_CLASSIFIED = {
     "否", "不是", "无", "没有", "×", "x", "✗", "✘", "n", "no", "false", "0", "非涉密", "不涉密", "未涉密", "无涉密", "非涉密系统", "不涉密系统", "不属于涉密系统",
-    "非密", "公开", "否非涉密", "unclassified", "not classified", "non-classified", "notclassified",
+    "非密", "公开", "不存在", "未涉及", "否非涉密", "unclassified", "not classified", "non-classified", "notclassified",
 }  # fmt: skip
 
 

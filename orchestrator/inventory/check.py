@@ -100,6 +100,8 @@ def in_words(missing: str) -> Sentence | Name | str:
         return say("inventory.missing_sheet", sheet=Name(known[missing].zh, known[missing].en))
     if missing == "interruption":
         return say("inventory.missing_interruption")
+    if missing.startswith("devices."):
+        return say("inventory.missing_address", device=missing.split(".")[1])
     if missing.startswith("services."):
         _, name, field = missing.split(".")
         return say("inventory.missing_health", service=name) if field == "health" else say("inventory.missing_singleton", service=name)
@@ -169,6 +171,7 @@ def _lacks_to_move(system: System) -> tuple[str, ...]:
         lacks += [f"services.{service.name}.singleton" for service in system.services if service.singleton is None]
     if system.special_equipment and not system.devices:
         lacks.append("devices")
+    lacks += [f"devices.{device.name}.address" for device in system.devices if device.address is None]
     if not system.windows:
         lacks.append("windows")
     if system.trial_run_seconds is None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import string
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -104,6 +105,17 @@ class Asked:
             draft.unsure = True
             draft.evidence[evidence] = None
 
+    def forget(self, rows: Collection[str]) -> None:
+        """Nothing on these rows (``file › sheet › 5``) is to be asked, nor told as evidence: nothing may be known of them."""
+        for key, draft in list(self._drafts.items()):
+            rest = [place for place in draft.rows if _row_of(place) not in rows]
+            if len(rest) == len(draft.rows):
+                continue
+            draft.count -= len(draft.rows) - len(rest)
+            draft.rows, draft.evidence, draft.proposals = rest, {}, dict.fromkeys(draft.proposals, "")
+            if not rest:
+                del self._drafts[key]
+
     def questions(self) -> list[Question]:
         """In the order in which they matter: what keeps whole sheets and departments out of the count first."""
         found = [self._question(key, draft) for key, draft in self._drafts.items()]
@@ -116,6 +128,11 @@ class Asked:
         return Question(
             key.id, *key, draft.asks, evidence, proposed, draft.choices, tuple(draft.rows), draft.count, draft.needs_name
         )
+
+
+def _row_of(place: str) -> str:
+    at, gap, cell = place.rpartition(" › ")
+    return at + gap + cell.lstrip(string.ascii_uppercase)
 
 
 def all_of(evidence: Iterable[Words]) -> Words:

@@ -23,7 +23,9 @@ from orchestrator.inventory.cells import BLANK, SPLIT, Unreadable, Value, as_dat
 from orchestrator.inventory.dates import when
 from orchestrator.inventory.endings import ending
 from orchestrator.inventory.endpoints import domains, ports, servers_said
+from orchestrator.inventory.engines import connection, engine
 from orchestrator.inventory.heads import value_by_head
+from orchestrator.inventory.health import check_kind, health_target
 from orchestrator.inventory.names import host_name, is_id, thing_name
 from orchestrator.inventory.places import ELSEWHERE, is_above
 from orchestrator.inventory.statuses import status_by_date, status_said
@@ -233,28 +235,6 @@ def identifier(raw: Any) -> Value:
     return Value(None, say("inventory.id_made"))
 
 
-_ENGINES = {
-    "postgresql": "postgresql",
-    "postgres": "postgresql",
-    "pg": "postgresql",
-    "mysql": "mysql",
-    "mariadb": "mariadb",
-    "oracle": "oracle",
-}
-
-
-def engine(raw: Any) -> Value:
-    """A database engine: the ones we have names for by those, any other as it is written."""
-    text = text_of(raw)
-    known = _ENGINES.get(folded(text))
-    if known is None and (found := _ENGINE_WITH_VERSION.fullmatch(text)) and (known := _ENGINES.get(folded(found[1]))):
-        return Value(known, say("inventory.engine_of_version", engine=known, version=found[2]), {"version": found[2]})
-    return Value(known or text, known if known and known != text else "")
-
-
-_ENGINE_WITH_VERSION = re.compile(r"(.*?[^\d\s.])\s*[vV]?(\d[\w.]{0,20})")
-
-
 def host(raw: Any) -> Value:
     """What a machine is called."""
     return _called(raw, host_name)
@@ -294,7 +274,7 @@ def date(raw: Any) -> Value:
     return Value(found.isoformat(), "" if text_of(raw) == found.isoformat() else found.isoformat())
 
 
-_LITERAL = {"text", "engine", "host", "on_host", "thing", "name", "names", "argv", "environment", "files", "landing", "id"}
+_LITERAL = {"text", "engine", "host", "on_host", "connection", "health", "thing", "name", "names", "argv", "environment", "files", "landing", "id"}
 """Kinds in which 不详 and the like are words like any other: names, remarks, commands. A text that answers a question is an ``answer``."""
 
 
@@ -311,6 +291,8 @@ def read_value(kind: str, raw: Any, unit: str | None = "", today: dt.date | None
         return Value(None, say("inventory.not_answered"))
     if kind in _QUESTIONS:
         return _QUESTIONS[kind](raw, today)
+    if kind == "check" and (said := check_kind(raw)):
+        return said
     if kind in choices():
         return choice(kind, raw, today)
     if kind in _AMOUNTS:
@@ -327,5 +309,5 @@ _AMOUNTS: dict[str, Callable[[Any, str | None], Value]] = {
 _READERS: dict[str, Callable[[Any], Value]] = {
     "text": text, "answer": text, "place": place, "id": identifier, "names": names, "grade": grade, "days": days, "clock": clock, "argv": argv,
     "environment": environment, "files": files, "landing": landing, "date": date, "engine": engine, "when": when, "domains": domains, "ports": ports,
-    "name": text, "host": host, "on_host": on_host, "thing": thing,
+    "name": text, "host": host, "on_host": on_host, "connection": connection, "thing": thing, "health": health_target,
 }  # fmt: skip

@@ -86,18 +86,18 @@ def take_back(ctx: Context) -> None:
     """
     if "power_off" not in ctx.records.tasks_done("carry_device") or _is_back(ctx):
         return
-    detail = {"devices": [d.name for d in ctx.system.devices], "to": [d.address for d in ctx.system.devices]}
+    detail = {"devices": [d.name for d in ctx.system.devices], "to": [people.former_address(d) for d in ctx.system.devices]}
     tasks = people.ask(ctx, "carry_device", CARRY_BACK, detail)
     for device in ctx.system.devices:
-        _settle(ctx, device, device.address)
+        _settle(ctx, device, people.former_address(device))
     _await_link(ctx)
     _measure(ctx, tasks["power_off_back"]["opened"], "back")
 
 
 def _is_back(ctx: Context) -> bool:
     return all(
-        health.answers(device.address, device.port or 0)
-        and all(runtime.address(f"device-{device.name}", "dev") == f"{device.address}:{device.port}" for runtime in _runtimes(ctx))
+        health.answers(people.former_address(device), device.port or 0)
+        and all(runtime.address(f"device-{device.name}", "dev") == f"{people.former_address(device)}:{device.port}" for runtime in _runtimes(ctx))
         for device in ctx.system.devices
     )
 

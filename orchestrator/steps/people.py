@@ -124,5 +124,12 @@ def _look_at(ctx: Context, file: HandedIn) -> HandedIn:
 def new_address(thing: Host | Device) -> str:
     """Where a machine or device answers at the cloud centre. Raises Refused: nobody can guess it."""
     if thing.new_address is None:
-        raise Refused(say("steps.no_new_address", name=thing.name), where=thing.address, remedy=say("steps.give_new_address"))
+        raise Refused(say("steps.no_new_address", name=thing.name), where=thing.address or "", remedy=say("steps.give_new_address"))
     return thing.new_address
+
+
+def former_address(device: Device) -> str:
+    """Where a device answers before it travels. Raises Refused, likewise."""
+    if device.address is None:
+        raise Refused(say("steps.no_address", name=device.name), remedy=say("steps.give_address"))
+    return device.address

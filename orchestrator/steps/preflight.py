@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from orchestrator.errors import Finding, OrchestratorError, Refused, findings_of
-from orchestrator.models import Device, Host
+from orchestrator.models import Device, Host, Strategy
 from orchestrator.movers import registry
 from orchestrator.movers.contract import Moment
 from orchestrator.steps import citizens, configuration, entry, gateway, hold, machine, preflight_hosts, references, server, surroundings
@@ -54,7 +54,7 @@ def look(ctx: Context) -> tuple[list[Finding], Facts]:
 
 def find_inventory_problems(ctx: Context) -> list[Finding]:
     """What the inventory itself leaves open or rules out; asks nobody."""
-    findings = [] if is_whole(ctx) else _new_addresses(ctx)
+    findings = [] if is_whole(ctx) else [*_former_addresses(ctx), *_new_addresses(ctx)]
     for database in registry.vendor_run(ctx.system):
         if ctx.verdict.strategy != "cloud_deployment" and not is_whole(ctx):
             message = say("steps.no_mover", name=database.name, engine=database.engine)
@@ -126,6 +126,16 @@ def _new_addresses(ctx: Context) -> list[Finding]:
         _finding(ctx, "new-address", say("steps.no_new_address", name=thing.name), say("steps.give_new_address"))
         for thing in things.get(str(ctx.verdict.strategy), ())
         if thing.new_address is None
+    ]
+
+
+def _former_addresses(ctx: Context) -> list[Finding]:
+    """A device that travels is asked where it stands before and after; one that comes with a hosted machine is not."""
+    travelling = ctx.system.devices if ctx.verdict.strategy is Strategy.DEVICE_RELOCATION else ()
+    return [
+        _finding(ctx, "device-address", say("steps.no_address", name=device.name), say("steps.give_address"))
+        for device in travelling
+        if device.address is None
     ]
 
 

@@ -20,6 +20,7 @@ from orchestrator.inventory.build.several_names import about_several_names
 from orchestrator.inventory.build.several_rows import put_together
 from orchestrator.inventory.build.signs import SECTION
 from orchestrator.inventory.build.unlisted import take_unlisted
+from orchestrator.inventory.build.withheld_parts import WithheldParts
 from orchestrator.inventory.hours import hours_unread
 from orchestrator.inventory.names import key
 from orchestrator.inventory.questions import NO_SYSTEM, Asked, Question
@@ -59,6 +60,9 @@ class Builder:
         """Machines of lists that somebody said how to group."""
         self.withheld: list[Withheld] = []
         """Their department as it was written, until ``finish``."""
+        self.withheld_parts = WithheldParts(self.findings, self.asked)
+        self.names_withheld: set[str] = set()
+        """Keys of the names and codes of rows that are classified, or not answered: in memory only."""
         self._called: list[tuple[str, str, str]] = []
         """Code and name that each of them bears, and the heading that it stands under: in memory only, to know a stored system by, and its department."""
         self.files: dict[str, str] = {}
@@ -167,6 +171,7 @@ class Builder:
             )
         self.withheld.append(Withheld(department, row_no, answered, raw.file, raw.sheet))
         self._called.append((*called, raw.contexts.get(SECTION, "")))
+        self.names_withheld |= {key(word) for word in called} - {""}
 
     # ------------------------------------------------------------ putting together
 
@@ -230,10 +235,6 @@ class Builder:
                 Raw(*at).finding("columns-asked", "error", say("inventory.waits_for_columns"), say("inventory.answer_columns_question"))
             )
 
-    def names_withheld(self) -> set[str]:
-        """Keys of the names of rows that are classified, or not answered: in memory only."""
-        return {key(name) for _, name, _ in self._called if name}
-
     def finish(self) -> Reading:
         self._take_groups()
         take_unlisted(self)
@@ -257,7 +258,11 @@ class Builder:
         )  # technical sheets without a statistics form: nothing in it turns out to be classified
         listed = [*(host for raw in identified for host in hosts_of(raw)), *(part.values for kind, part in self.parts if kind == "hosts")]
         hosts = HostsNamed([*listed, *self._ids.hosts()], self.answers, self.asked, self.interpretations)
-        link.join_parts(identified, self.parts, self.findings, self._ids.stored if alone else {}, hosts.settle, self._names_read())
+        link.join_parts(
+            identified, self.parts, self.findings, self._ids.stored if alone else {}, hosts.settle, self._names_read(), self.names_withheld,
+            self.withheld_parts.forget,
+        )  # fmt: skip
+        self.interpretations += [one.reworded(strike) if strike else one for one in self.withheld_parts.settle()]
         for _, _, part in [joined for raw in identified for joined in raw.parts]:
             self._tell(part)
         link.depend(identified, self.findings, self._ids.stored, self._secret_names(gaps))

@@ -49,7 +49,8 @@ class HostsNamed:
         part.values["host"] = name
         if port is not None:
             part.values.setdefault("port", port)
-        self._interpretations.append(Interpretation(part.file, part.sheet, part.at("host"), address, name))
+        also = [str(part.values[field]) for field in ("engine", "name") if part.cells.get(field) == part.at("host")]  # as its URL says
+        self._interpretations.append(Interpretation(part.file, part.sheet, part.at("host"), address, "、".join([name, *also])))
         return True
 
     def _register(self, raw: Raw, part: Raw, address: str, port: int | None) -> bool:

@@ -98,13 +98,14 @@ def _index(raws: list[Raw]) -> dict[str, list[str]]:
 
 def join_parts(
     raws: list[Raw], parts: list[tuple[str, Raw]], findings: list[Finding], stored: Mapping[str, list[System]], on_host: Callable[[Raw, Raw], bool],
-    waiting: Collection[str],
+    waiting: Collection[str], withheld: Collection[str], forget: Callable[[Raw], None],
 ) -> None:  # fmt: skip
     """Rows of technical sheets go to their systems. One that finds none is a finding that does not repeat the name: it may be a classified system's.
 
     ``stored``: the systems of an earlier import, where technical sheets come alone: their systems join ``raws`` with what a system must have.
     ``on_host``: whether it is known on which host of its system a row's thing is; hosts join first. ``waiting``: keys of the names of systems
-    that were read: rows of one that is no system yet, for something is missing that the count needs, wait with it.
+    that were read: rows of one that is no system yet, for something is missing that the count needs, wait with it. ``withheld``: keys of the
+    names and codes of classified and unanswered rows: ``forget`` theirs; a name that such a row shares with a system is nobody's.
     """
     index = _index(raws)
     by_id = {str(raw.values["id"]): raw for raw in raws}
@@ -117,14 +118,18 @@ def join_parts(
             if len(found) == 1 and found[0] not in by_id:
                 by_id[found[0]] = Raw(part.file, part.sheet, part.cell, {field: getattr(alike[0], field) for field in NEEDED}, stored=True)
                 raws.append(by_id[found[0]])
+        shared = isinstance(name, str) and key(name) in withheld
+        if shared and not found:
+            forget(part)
+            continue
         if not found and isinstance(name, str) and key(name) in waiting:
             continue
-        if len(found) != 1:
+        if len(found) != 1 or (shared and found != [name]):
             findings.append(
                 part.finding(
                     "system-not-found" if not found else "system-ambiguous",
                     "error",
-                    say("inventory.system_not_found") if not found else say("inventory.system_ambiguous", systems=tuple(found)),
+                    say("inventory.system_not_found") if not found else say("inventory.system_shares_name") if shared else say("inventory.system_ambiguous", systems=tuple(found)),
                     say("inventory.name_the_system"),
                     at="system",
                 )

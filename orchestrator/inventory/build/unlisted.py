@@ -22,7 +22,7 @@ def take_unlisted(builder: Builder) -> None:
     for kind, part in builder.parts:
         if kind == "hosts" and part.columns:
             sheets.setdefault((part.file, part.sheet), []).append(part)
-    known, withheld = builder.names_of_systems(), builder.names_withheld()
+    known, withheld = builder.names_of_systems(), builder.names_withheld
     for parts in sheets.values():
         others = [part for part in parts if _system(part) not in withheld]
         if others and not any(_system(part) in known or not _system(part) for part in others):

@@ -20,7 +20,7 @@ import yaml
 from orchestrator.inventory.cells import Unreadable, text_of
 from orchestrator.inventory.forms import columns_of, form_of, forms, header_key, match, part_forms, whole_key
 from orchestrator.inventory.sheets.denied_question import asks_the_other_way
-from orchestrator.inventory.sheets.proposing import Proposed
+from orchestrator.inventory.sheets.proposing import OF_THE_SYSTEM, Proposed
 from orchestrator.inventory.units import known_units
 from orchestrator.texts import say
 
@@ -65,6 +65,14 @@ def one_line(head: str) -> str:
 
 def field_words(about: str, field: str) -> str:
     return MACHINES[field] if about == "machines" and field in MACHINES else columns_of(about)[field].zh
+
+
+def answers_about(about: str) -> tuple[str, ...]:
+    """What may stand behind an arrow of a table about this: what tables are about, then every header of the form."""
+    tables = (f"{THIS} → {words}" for kind, words in abouts().items() if kind not in {"form", "pairs"} or kind == about)
+    machines = about == "machines"
+    columns = [column.zh for field, column in columns_of(about).items() if not machines or field in OF_THE_SYSTEM]
+    return (*tables, KEPT, *dict.fromkeys([*(MACHINES.values() if machines else ()), *columns]))
 
 
 def read_columns_answer(text: str) -> ColumnsAnswer:

@@ -113,8 +113,10 @@ class RowCells:
     def _take_also(self, raw: Raw, row: Row, also: Mapping[str, tuple[Any, str]]) -> None:
         """What cells said of other columns, where those are silent: ``4C8G`` under CPU."""
         for field, (more, cell) in also.items():
-            if field not in raw.values and cells.is_blank(self.cell(row, field)):
-                raw.values[field] = more
+            outer, _, inner = field.partition(".")
+            held = raw.values.setdefault(outer, {}) if inner else raw.values
+            if (inner or outer) not in held and cells.is_blank(self.cell(row, field)):
+                held[inner or outer] = more
                 raw.cells[field] = cell
 
     def _further(self, raw: Raw, number: int, row: Row) -> None:

@@ -14,7 +14,7 @@ from orchestrator.inventory.build.builder import PARTS, Builder
 from orchestrator.inventory.build.faults import required_fields
 from orchestrator.inventory.build.signs import SECTION
 from orchestrator.inventory.build.wall import Wall
-from orchestrator.inventory.names import host_name
+from orchestrator.inventory.names import host_name, key
 from orchestrator.inventory.reading import Interpretation, Raw
 from orchestrator.inventory.sheets.asking import BareNumbers, Source, Unanswered
 from orchestrator.inventory.sheets.grids import Grid, Row, address
@@ -155,6 +155,9 @@ class SheetReader:
             return
         self.heads_next = False
         self.tally.row(line)
+        if not self.systems and self._is_of_withheld(line):
+            self._pass_withheld(line)
+            return
         raw = self._raw(line)
         comments = self.comments.pop(line.number, ())  # on a classified row they go where the row goes
         answer, told = self._answer(line)
@@ -167,6 +170,8 @@ class SheetReader:
             self.kept.append(_Kept(self.table, self.source, self.bare, whole, tuple(comments), self.section))
         elif self.systems:
             self._withhold(raw, line, answer, told=told)
+        elif not told and answer:
+            self._pass_withheld(line)
         elif not told:
             self.notes.finding(
                 "technical-row-classified", "error", line.number, self.table.classified[0],
@@ -239,6 +244,16 @@ class SheetReader:
             said = say("inventory.stated", who=statement.who, count=len(self.kept) - len(statement.classified))
             self.builder.interpretations.append(Interpretation(self.file, self.grid.name, first, "", said))
         self._use(last, source, bare)
+
+    def _is_of_withheld(self, line: Line) -> bool:
+        """Whether a technical row is of a system that is classified, or unanswered, and of no other one of that name."""
+        named = key(cells.text_of(at(line.cells, self.table.name_at))) if self.table.name_at is not None else ""
+        return named in self.builder.names_withheld and named not in self.builder.names_of_systems()
+
+    def _pass_withheld(self, line: Line) -> None:
+        self.wall.add(line)
+        self.comments.pop(line.number, None)
+        self.builder.withheld_parts.count(self.file, self.grid.name)
 
     def _settle_doubt(self, number: int) -> None:
         """Somebody has said what the row is: that it contradicts itself has been decided."""

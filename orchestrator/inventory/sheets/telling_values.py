@@ -12,12 +12,15 @@ from orchestrator.inventory.cells import folded, is_blank, plain
 from orchestrator.inventory.forms import forms, header_key, match
 from orchestrator.inventory.heads import value_by_head
 from orchestrator.inventory.sheets.grids import Grid, Row
+from orchestrator.inventory.units import header_unit
 from orchestrator.inventory.values import listed_choice
 
-_EITHER = {"性质": ("organisation_type", "kind")}
+_EITHER = {"性质": ("organisation_type", "kind")} | dict.fromkeys(("单位类别", "单位类型", "单位性质", "机构类别", "机构类型"), ("organisation_type", "level"))
 """Header → the column that it is taken for, and the one that it is where every cell is an answer to that."""
 _ANSWERS_TOO = {"涉密", "涉密系统"}
 """Headers that stand as an answer as well."""
+_WITH_UNIT = dict.fromkeys(("数据", "数据库", "业务数据", "库"), "data_gb") | dict.fromkeys(("文件", "附件", "影像"), "file_gb")
+"""Header → the column that it is where a unit of size stands beside it."""
 
 
 def with_telling_headers(grid: Grid, rows: Sequence[Row]) -> Grid:
@@ -35,6 +38,9 @@ def _meant(cell: object, index: int, below: Sequence[Row]) -> str:
     values = [row[index] for row in below if index < len(row) and not is_blank(row[index])]
     if isinstance(cell, str) and _says_whether_classified(cell, values):
         return forms()["systems"].column("classified").zh
+    if isinstance(cell, str) and (column := _WITH_UNIT.get(header_key(cell))):
+        unit = header_unit(forms()["systems"].column(column), cell)
+        return f"{forms()['systems'].column(column).zh}（{unit.upper()}）" if unit else ""
     taken, perhaps = _EITHER.get(header_key(plain(cell)), ("", "")) if isinstance(cell, str) else ("", "")
     if not taken or not values or any(_answers(taken, value) for value in values) or not all(_answers(perhaps, value) for value in values):
         return ""

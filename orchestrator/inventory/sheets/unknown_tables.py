@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.inventory.forms import AS_IT_IS, whole_key
 from orchestrator.inventory.questions import Key, digest
-from orchestrator.inventory.sheets.columns_answer import columns_text, one_line
+from orchestrator.inventory.sheets.columns_answer import answers_about, columns_text, one_line
 from orchestrator.inventory.sheets.grids import Grid, Row, address
 from orchestrator.inventory.sheets.header import Table
 from orchestrator.inventory.sheets.header_cells import HeaderCells, header_cells, likeliest_header
@@ -95,4 +95,5 @@ def _ask_by(proposed: Proposed, scope: str, place: str, builder: Builder, asks: 
     builder.asked.ask(
         Key("columns", about=f"table-{scope}", scope=scope), say("inventory.asks_of_sheet", sheet=place.rpartition(" › ")[0], asks=asks), place=place,
         proposed=columns_text(proposed), evidence=say("inventory.evidence", pieces=(*said[:_EVIDENCE], *(["…"] if len(said) > _EVIDENCE else []))) if said else "",
+        choices=answers_about(proposed.about),
     )  # fmt: skip
