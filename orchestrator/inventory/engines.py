@@ -16,7 +16,7 @@ _KNOWN = {
 _NAMED_BY_NUMBER = r"db2|h2|gbase\s*8[ast]"
 _WHOLE_NAME = re.compile(_NAMED_BY_NUMBER, re.IGNORECASE)
 _WITH_VERSION = re.compile(
-    rf"(?P<name>{_NAMED_BY_NUMBER}|[^\d,;、/+和及]*?[^\d\s.,;、/+和及(（_-])[\s_-]*(?P<open>[(（]?)[vV]?(?P<version>\d[^,;、/+和及]{{0,39}}?)(?(open)[)）]?)", re.IGNORECASE
+    rf"(?P<name>{_NAMED_BY_NUMBER}|[^\d,;、/+和及]*?[^\d\s.,;、/+和及(（_-])[\s_-]*(?P<open>[(（])?[vV]?(?P<version>\d[^,;、/+和及]{{0,39}}?)(?(open)[)）]?)", re.IGNORECASE
 )
 _URL = re.compile(r"(?:jdbc:)?(?P<scheme>[a-z][a-z0-9]*)(?::(?:thin|oci|tcp))*:(?:@|//|@//)", re.IGNORECASE)
 _SCHEMES = {

@@ -148,7 +148,8 @@ def test_nothing_of_a_classified_systems_technical_row_is_printed(tmp_path: Path
             ["水费系统", "h-1", 43211, "64G", ""],
         ],
     )
-    assert [(i.cell, i.read) for i in reading.interpretations] == [("C3", "43211"), ("D3", "64G")]
+    assert [(i.cell, i.read) for i in reading.interpretations] == [("", ""), ("C3", "43211"), ("D3", "64G")]
+    assert str(reading.interpretations[0].understood) == "1 行属于涉密或未答的系统，未读取"
     assert SECRET not in repr((reading.findings, reading.interpretations))
 
 

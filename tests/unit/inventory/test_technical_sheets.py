@@ -110,3 +110,14 @@ def test_machines_of_unlisted_systems_that_speak_of_secrets_are_named_and_no_wor
         (folder / FILE).write_text(answers_text([Answer(*question.key, answer=said, by="张三", on="2026-11-30")]), "utf-8")
         again = load([tmp_path / "a.xlsx"], beside=[folder])
         assert len([one for one in again.questions if one.kind == "sheet"]) == left, said
+
+
+def test_a_url_alone_says_what_a_database_is_called_and_what_it_runs_on_and_no_password_is_told(tmp_path: Path) -> None:
+    urls = ["jdbc:oracle:thin:@sf-db:1521:orcl", "jdbc:sqlserver://gw-db:1433;databaseName=gw", "jdbc:mysql://app:Pa55w0rd@gw-db:3306/log?useSSL=false"]
+    rows = [["系统名称", "库名", "数据库类型", "JDBC URL"], ["水费征收系统", "", "", urls[0]], ["管网监测平台", "", "", urls[1]], ["管网监测平台", "", "", urls[2]]]
+    reading = load([build(tmp_path / "a.xlsx", [{"name": "统计表", "rows": SYSTEMS}, {"name": "数据库", "rows": rows}])])
+    assert (reading.errors, reading.questions) == ([], ())
+    found = {(base.name, base.engine, base.host, base.port) for system in reading.all_systems() for base in system.databases}
+    assert found == {("orcl", "oracle", "sf-db", 1521), ("gw", "sqlserver", "gw-db", 1433), ("log", "mysql", "gw-db", 3306)}
+    assert "Pa55w0rd" not in repr(reading)
+    assert "sf-db、oracle、orcl" in [str(one.understood) for one in reading.interpretations]
