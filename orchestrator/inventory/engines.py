@@ -13,6 +13,13 @@ _KNOWN = {
     "postgresql": "postgresql", "postgres": "postgresql", "pgsql": "postgresql", "pg": "postgresql", "mysql": "mysql", "mariadb": "mariadb",
     "oracle": "oracle", "oracledatabase": "oracle", "oracle数据库": "oracle", "mysql数据库": "mysql", "postgresql数据库": "postgresql",
 }  # fmt: skip
+_PRODUCTS = {
+    "达梦", "达梦dm", "dm", "dameng", "人大金仓", "金仓", "人大金仓kingbase", "人大金仓kingbasees", "kingbase", "kingbasees", "sqlserver", "mssqlserver", "microsoftsqlserver", "mssql",
+    "sql", "db2", "ibmdb2", "h2", "gbase", "gbase8a", "gbase8s", "gbase8t", "南大通用", "南大通用gbase", "神通", "oscar", "oceanbase", "tidb", "informix", "sybase", "mongodb", "mongo",
+    "redis", "gaussdb", "opengauss", "高斯", "华为gaussdb", "vastbase", "highgo", "瀚高", "greenplum", "polardb", "tdsql", "goldendb", "access", "sqlite", "clickhouse", "elasticsearch",
+    "hbase", "influxdb",
+}  # fmt: skip
+"""Others whose names are kept as they are written, without the version."""
 _NAMED_BY_NUMBER = r"db2|h2|gbase\s*8[ast]"
 _WHOLE_NAME = re.compile(_NAMED_BY_NUMBER, re.IGNORECASE)
 _WITH_VERSION = re.compile(
@@ -37,11 +44,16 @@ def engine(raw: Any) -> Value:
     if said := _said_by_url(text):
         return Value(said["engine"], said["engine"], {field: value for field, value in said.items() if field != "engine"})
     known = _KNOWN.get(folded(text))
-    if known is None and not _WHOLE_NAME.fullmatch(text) and (found := _WITH_VERSION.fullmatch(text)):
-        name = _KNOWN.get(folded(found["name"]), found["name"].strip())
+    if known is None and not _WHOLE_NAME.fullmatch(text) and (found := _WITH_VERSION.fullmatch(text)) and (name := _named(found["name"])):
         version = found["version"].strip()
         return Value(name, say("inventory.engine_of_version", engine=name, version=version), {"version": version})
     return Value(known or text, known if known and known != text else "")
+
+
+def _named(words: str) -> str:
+    """A product's name as it is kept; empty for words that name none."""
+    name = folded(words)
+    return _KNOWN.get(name) or (words.strip() if name.removesuffix("数据库") in _PRODUCTS else "")
 
 
 def connection(raw: Any) -> Value:

@@ -274,7 +274,7 @@ def date(raw: Any) -> Value:
     return Value(found.isoformat(), "" if text_of(raw) == found.isoformat() else found.isoformat())
 
 
-_LITERAL = {"text", "engine", "host", "on_host", "connection", "health", "thing", "name", "names", "argv", "environment", "files", "landing", "id"}
+_LITERAL = {"text", "engine", "host", "on_host", "connection", "thing", "name", "names", "argv", "environment", "files", "landing", "id"}
 """Kinds in which 不详 and the like are words like any other: names, remarks, commands. A text that answers a question is an ``answer``."""
 
 
@@ -282,6 +282,8 @@ def read_value(kind: str, raw: Any, unit: str | None = "", today: dt.date | None
     """A cell of the given column type. Blank and not-known answers are None. Raises ``Unreadable``."""
     if kind == "exact":  # a lone slash is a path here, not a blank
         return Value(text_of(raw) or None)
+    if kind == "health":
+        return health_target(raw)
     if kind not in _LITERAL and (chosen := ticked(raw)) is not raw:
         read = read_value(kind, chosen, unit, today)
         return Value(read.value, read.understood or (chosen if chosen else say("inventory.not_answered")), read.also)
@@ -309,5 +311,5 @@ _AMOUNTS: dict[str, Callable[[Any, str | None], Value]] = {
 _READERS: dict[str, Callable[[Any], Value]] = {
     "text": text, "answer": text, "place": place, "id": identifier, "names": names, "grade": grade, "days": days, "clock": clock, "argv": argv,
     "environment": environment, "files": files, "landing": landing, "date": date, "engine": engine, "when": when, "domains": domains, "ports": ports,
-    "name": text, "host": host, "on_host": on_host, "connection": connection, "thing": thing, "health": health_target,
+    "name": text, "host": host, "on_host": on_host, "connection": connection, "thing": thing,
 }  # fmt: skip
