@@ -12,7 +12,7 @@ from orchestrator.inventory.answerbook import Answer
 from orchestrator.inventory.build.gaps import BY_NAME, department_facts
 from orchestrator.inventory.build.renamed import NEW, former_named
 from orchestrator.inventory.build.several_rows import APART, TOGETHER
-from orchestrator.inventory.cells import Unreadable, plain, text_of
+from orchestrator.inventory.cells import Unreadable, not_known, plain, text_of
 from orchestrator.inventory.folder.asking_again import CLASSIFIED, KEPT, NONE, RENAMED, WITHDRAWN, read_fate, read_ids
 from orchestrator.inventory.folder.new_workbook import new_workbook
 from orchestrator.inventory.forms import Column, forms
@@ -23,7 +23,7 @@ from orchestrator.inventory.sheets.columns_answer import read_columns_answer
 from orchestrator.inventory.sheets.grids import address, grids
 from orchestrator.inventory.statements import read_statement
 from orchestrator.inventory.units import known_units
-from orchestrator.inventory.values import read_value
+from orchestrator.inventory.values import form_choice, read_value, runs_at
 from orchestrator.texts import Words, say, spoken
 
 SHEET = "待答问题"
@@ -130,7 +130,10 @@ def _checked(key: Key, said: str) -> Words:
     if key.kind == "columns":
         read_columns_answer(said)
     if key.kind == "wording" and not (key.column == "kind" and said == NO_SYSTEM):
-        read_value(_column(key.column).type, said)
+        column = _column(key.column)
+        if column.type == "place":
+            return "" if runs_at(said) or not_known(said) else form_choice("runs_at")
+        read_value(column.type, said)
     return ""
 
 

@@ -44,13 +44,13 @@ def ending(raw: Any, today: dt.date | None = None) -> Value:
         return _by_date(date) if date else Value(True, say("inventory.to_retire"))
     if _STAYS.fullmatch(rest) and not date:
         return Value(False, say("inventory.stays"))
-    return yes_no(raw, today)
+    try:
+        return yes_no(raw, today)
+    except Unreadable:
+        raise Unreadable(say("inventory.form_ending", choices=ENDINGS)) from None
 
 
 def _by_date(text: str) -> Value:
     """A date alone under the question is by when."""
-    try:
-        date = when(text.strip(",;、()。")).value
-    except Unreadable:
-        raise Unreadable(say("inventory.form_yes_no")) from None
+    date = when(text.strip(",;、()。")).value
     return Value(True, say("inventory.to_retire_by", date=date), {"planned_end": date})

@@ -36,7 +36,7 @@ def answers_of(kind: str) -> tuple[str, ...]:
     if kind == "ending":
         return ENDINGS
     words = choices().get("runs_at" if kind == "place" else kind, {})
-    return (*(listed[0] for listed in words.values()), *(FURTHER if kind == "status" else ()))
+    return (*(listed[0] for listed in words.values()), *(more.zh for more in FURTHER if kind == "status"))
 
 
 def proposal(kind: str, raw: Any) -> tuple[str, Words]:
@@ -49,7 +49,7 @@ def proposal(kind: str, raw: Any) -> tuple[str, Words]:
     if kind == "kind" and _THING.search(text):
         return NO_SYSTEM, say("inventory.by_thing")
     if kind == "status" and _TO_COME_TO_AN_END.search(text):  # 并行运行,待停
-        return TO_RETIRE, say("inventory.by_to_end")
+        return TO_RETIRE.zh, say("inventory.by_to_end")
     if kind == "status" and _MOVED.search(text):
         return _moved(text), say("inventory.by_moved")
     if kind in {"place", "runs_at"} and is_above(raw):
@@ -79,7 +79,7 @@ def _moved(text: str) -> str:
     clouds = values_hinted("runs_at", text)
     if _NOT_YET.search(text) or set(clouds) - {"service"}:
         return ""
-    return MOVED_UP if is_above(_MOVED.sub("", text)) or clouds else ""
+    return MOVED_UP.zh if is_above(_MOVED.sub("", text)) or clouds else ""
 
 
 def _reads(kind: str, text: str) -> bool:

@@ -9,8 +9,9 @@ from typing import Any
 
 from orchestrator.inventory.cells import Unreadable
 from orchestrator.inventory.dates import when
+from orchestrator.texts import Name
 
-TO_RETIRE, MOVED_UP = "拟停用", "已迁至上级平台"
+TO_RETIRE, MOVED_UP = Name("拟停用", "拟停用"), Name("已迁至上级平台", "已迁至上级平台")
 FURTHER = (TO_RETIRE, MOVED_UP)
 """Answers under 建设状态 that say more than a status."""
 ENDS = r"(?:停用|下线|报废|废弃|废止|停止使用|停止运行|停运|关停|关闭|淘汰|退役|注销|被?替代|被?替换|撤销)"

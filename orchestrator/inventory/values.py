@@ -28,9 +28,9 @@ from orchestrator.inventory.heads import value_by_head
 from orchestrator.inventory.health import check_kind, health_target
 from orchestrator.inventory.names import host_name, is_id, thing_name
 from orchestrator.inventory.places import ELSEWHERE, is_above
-from orchestrator.inventory.statuses import status_by_date, status_said
+from orchestrator.inventory.statuses import FURTHER, status_by_date, status_said
 from orchestrator.inventory.yaml_in import documents_of
-from orchestrator.texts import Name, Words, say
+from orchestrator.texts import Name, Sentence, Words, say
 
 _GRADES = {"一": 1, "二": 2, "三": 3, "四": 4, "五": 5, "壹": 1, "贰": 2, "叁": 3}
 _ROMANS = {"I": 1, "II": 2, "III": 3, "IV": 4, "V": 5}
@@ -108,7 +108,7 @@ def choice(kind: str, raw: Any, today: dt.date | None = None) -> Value:
     elif value is None:
         value = value_by_head(kind, text)
     if value is None:
-        raise Unreadable(say("inventory.form_choice", choices=tuple(_choice_name(kind, choice) for choice in choices()[kind])))
+        raise Unreadable(form_choice(kind))
     name = _choice_name(kind, value)
     understood: Words = "" if text in {value, name.zh.casefold()} else say("inventory.choice", choice=name)
     if also.get("retiring"):
@@ -116,6 +116,11 @@ def choice(kind: str, raw: Any, today: dt.date | None = None) -> Value:
     elif where := also.get("runs_at"):
         understood = say("inventory.choice_at", choice=name, place=_choice_name("runs_at", where))
     return Value(value, understood, also)
+
+
+def form_choice(kind: str) -> Sentence:
+    """What a choice of this kind can be answered with."""
+    return say("inventory.form_choice", choices=(*(_choice_name(kind, choice) for choice in choices()[kind]), *(FURTHER if kind == "status" else ())))
 
 
 def _choice_name(kind: str, value: str) -> Name:

@@ -134,7 +134,7 @@ class Gaps:
                     if absent
                     else say("inventory.asks_blanks", sheet=at, column=label(field)),
                     place=raw.place(field), proposed=proposed, evidence=evidence,
-                    choices=(*(words[0] for words in _words(field).values()), *((BY_NAME,) if field == "kind" else FURTHER)),
+                    choices=(*(words[0] for words in _words(field).values()), *((BY_NAME,) if field == "kind" else (more.zh for more in FURTHER))),
                 )  # fmt: skip
 
     @staticmethod

@@ -59,8 +59,9 @@ def answered_wording(answers: Answers, column: Column, form: str, value: Any) ->
         return None
     if column.field == "kind" and answer.answer == NO_SYSTEM:
         return Value(NO_SYSTEM)
-    if column.type == "place" and (where := runs_at(answer.answer)):
-        return place_answered(value, where)
+    if column.type == "place":  # whose the room is was asked, not what it is called
+        where = runs_at(answer.answer)
+        return place_answered(value, where) if where else Value(cells.text_of(value))
     try:
         read = read_value(column.type, answer.answer, column.unit)
     except cells.Unreadable:

@@ -134,3 +134,14 @@ def test_an_empty_status_may_be_answered_with_more_than_a_status(tmp_path: Path,
     answer(Path("list.csv"), {"建设状态": said})
     (system,) = load([tmp_path / "list.csv"], beside=[Path("inventory")]).inventory.systems
     assert (system.status.value, system.retiring, system.runs_at and system.runs_at.value) == ("in_use", retiring, place)
+
+
+@pytest.mark.parametrize(("said", "code"), [("原样保留", 3), ("看情况", 3), ("不详", 0), ("自建机房", 0)])
+def test_whose_a_place_is_can_be_answered_with_nothing_else(said: str, code: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "list.csv").write_text(f"{HEAD},建设状态,部署地点\n市水务局,市直,政府,水费系统,应用系统,否,在用,省厅机房\n", encoding="utf-8")
+    answer(Path("list.csv"), {"部署地点": said}, expected=code)
+    if code:
+        assert "租用服务或上级统建" in capsys.readouterr().out
+        return
+    (system,) = load([tmp_path / "list.csv"], beside=[Path("inventory")]).inventory.systems
+    assert (system.room, system.runs_at and system.runs_at.value) == ("省厅机房", "own_room" if said == "自建机房" else None)
