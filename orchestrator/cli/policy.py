@@ -76,7 +76,7 @@ def assess_command(system: str | None, paths: tuple[Path, ...], policy_file: Pat
                 strategy_name(verdict.strategy),
                 verdict.readiness if verdict.strategy.moves else "-",
                 _complexity(verdict) if verdict.strategy.moves else "-",
-                f"{verdict.confidence}%",
+                f"{verdict.confidence}%" if verdict.strategy.moves else "-",
                 say("policy.marks", marks=tuple(noted)) if noted else "-",
             )
         )
@@ -115,11 +115,16 @@ def _complexity(verdict: Verdict) -> str:
 def explain(system: str, paths: tuple[Path, ...], policy_file: Path | None, json_: bool) -> int:
     """Why SYSTEM moves as it does, in words for a department head; with --json in Chinese and in English."""
     from orchestrator.policy.explain import explain as in_words
+    from orchestrator.policy.explain import explain_outside
 
     known = open_workspace(paths, policy_file)
-    found = find_system(known.reading.inventory, system)
+    found = find_system(known.reading.inventory, system, outside=True)
     department = next((d for d in known.reading.inventory.departments if d.id == found.department), None)
-    zh, en = in_words(found, department, known.verdicts[found.id], known.policy, known.facts_behind(found))
+    why = next((row.reason for row in known.reading.inventory.excluded if row.system is not None and row.system.id == found.id), None)
+    if why is None:
+        zh, en = in_words(found, department, known.verdicts[found.id], known.policy, known.facts_behind(found))
+    else:
+        zh, en = explain_outside(found, department, why, known.reading.places.get(found.id, {}))
     if json_:
         as_json({"system": found.id, "zh": zh, "en": en})
     else:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from orchestrator.models import Department, Reason, Strategy, System, Verdict
+from orchestrator.inventory.build.faults import label
+from orchestrator.models import Department, Excluded, Reason, Strategy, System, Verdict
 from orchestrator.policy.assess import STRATEGY_EN, STRATEGY_ZH
 from orchestrator.policy.facts import Facts, field_of
 from orchestrator.policy.policy import Policy, Rule
 from orchestrator.policy.reader import FactReader
+from orchestrator.texts import Name
 
 BASIS = {"opinion": ("实施意见", "the implementation opinion"), "ours": ("本项目细则", "this programme's own rule")}
 
@@ -24,6 +27,30 @@ def explain(
     """
     case = _Case(system, department, verdict, policy, facts or FactReader(policy).facts_of(system))
     return _chinese(case), _english(case)
+
+
+_OUTSIDE = {
+    Excluded.RETIRED: ("status", "建设状态填报为停用", "it is retired"),
+    Excluded.PARTY_MASS: ("department", "所属单位是党群部门", "its department is a party or mass organisation"),
+}
+"""Why a system that is known is in no count: the field that says so, in Chinese, in English."""
+
+
+def explain_outside(system: System, department: Department | None, why: Excluded, places: Mapping[str, str]) -> tuple[str, str]:
+    """(Chinese, English) of a system that is outside of the count: nothing is asked of it, and why."""
+    field, zh, en = _OUTSIDE[why]
+    place = places.get(field, "")
+    owner = (department.name, department.name_en or department.name) if department else (system.department, system.department)
+    head = f"{system.name}（{owner[0]}）\n\n不在统计范围，不迁移，也不计入迁移目标。\n\n理由：\n  1. {zh}" + (f"（见 {place}）" if place else "")
+    told = f"{system.name_en or system.name} ({owner[1]})\n\nOutside the count: it does not move and is in no target.\n\nReasons:\n  1. {en}" + (f" ({place})" if place else "")
+    return f"{head}。\n\n{_CONTEST_ZH}", f"{told}.\n\n{_CONTEST_EN}"
+
+
+_CONTEST_ZH = "对以上事实或结论有异议的，请向市智慧城市建设办公室提出：事实有误，更正台账即可；需要改定迁移方式的，由具名负责人说明理由，记录在案。"
+_CONTEST_EN = (
+    "To contest this, turn to the smart-city office. If a fact is wrong, correct it in the inventory; another strategy needs a named person and a "
+    "reason, and stays on record."
+)
 
 
 @dataclass(frozen=True)
@@ -91,7 +118,7 @@ class _Case:
                 self.policy.conditions[self.rules[rule].when].rests_on(self.facts.values, self.policy.limits) if rule in self.rules else ()
             ):
                 if answer := self.facts.words(name, language):
-                    label = self.label(field_of(self.policy, name), language)
+                    label = self.label(self.answered_at(name), language)
                     found.setdefault(label, (label, answer))
             for name in self.policy.conditions[self.rules[rule].when].facts if rule in self.rules else ():
                 if name in self.policy.limits:
@@ -99,10 +126,17 @@ class _Case:
                     found.setdefault(label, (label, f"{self.policy.limits[name]:g}"))
         return list(found.values())
 
+    def answered_at(self, name: str) -> str:
+        """The field of the form that a fact was taken from: 是否拟停用 where no 计划停用时间 is known."""
+        at = [source.at for source in self.facts.sources.get(name, ())]
+        return at[0] if len(at) == 1 and "/" not in at[0] and at[0] in System.model_fields else field_of(self.policy, name)
+
     def label(self, field: str, language: Literal[0, 1]) -> str:
         """What the form calls a field."""
+        header = label(field)
         return next(
-            (((fact.zh, fact.en)[language]) for name, fact in self.policy.facts.items() if field_of(self.policy, name) == field), field
+            (((fact.zh, fact.en)[language]) for name, fact in self.policy.facts.items() if field_of(self.policy, name) == field),
+            (header.zh, header.en)[language] if isinstance(header, Name) else header,
         )
 
 
@@ -182,16 +216,15 @@ def _chinese(case: _Case) -> str:
             "哪些情况会改变这一结论：",
             *(f"  · {reason.zh}" + (f"（见 {reason.place}）" if reason.place else "") + "。" for reason in verdict.would_change),
         ]
-    if verdict.missing:
+    if not verdict.strategy.moves:
+        lines += ["", "其他未填报的内容不影响这一结论。"]
+    elif verdict.missing:
         words = "、".join(dict.fromkeys(case.label(name, 0) for name in verdict.missing))
         cost = f"（成熟度 −{case.unanswered()}）" if case.unanswered() > 0 else ""
         lines += ["", f"尚未填报或无法识别：{words}。未填内容计入成熟度{cost}，不计入复杂度；补报或更正后将重新计算。"]
-    if verdict.confidence < 100:
-        lines.append(f"本结论的把握为 {verdict.confidence}%。")
-    lines += [
-        "",
-        "对以上事实或结论有异议的，请向市智慧城市建设办公室提出：事实有误，更正台账即可；需要改定迁移方式的，由具名负责人说明理由，记录在案。",
-    ]
+    if verdict.strategy.moves and verdict.confidence < 100:
+        lines.append(f"本结论的把握为 {verdict.confidence}%：补报越多，把握越高。")
+    lines += ["", _CONTEST_ZH]
     return "\n".join(lines)
 
 
@@ -232,14 +265,13 @@ def _english(case: _Case) -> str:
             "What would change this:",
             *(f"  - {reason.en}." + (f" ({reason.place})" if reason.place else "") for reason in verdict.would_change),
         ]
-    if verdict.missing:
+    if not verdict.strategy.moves:
+        lines += ["", "What else is not stated changes nothing of this."]
+    elif verdict.missing:
         words = ", ".join(dict.fromkeys(case.label(name, 1) for name in verdict.missing))
         cost = f" (−{case.unanswered()})" if case.unanswered() > 0 else ""
         lines += ["", f"Not stated yet, or not understood: {words}. This lowers readiness{cost}, not complexity; answers are assessed anew."]
-    if verdict.confidence < 100:
-        lines.append(f"Confidence in this verdict: {verdict.confidence} %.")
-    lines += [
-        "",
-        "To contest this, turn to the smart-city office. If a fact is wrong, correct it in the inventory; another strategy needs a named person and a reason, and stays on record.",
-    ]  # fmt: skip
+    if verdict.strategy.moves and verdict.confidence < 100:
+        lines.append(f"Confidence in this verdict: {verdict.confidence} %; it grows with every answer.")
+    lines += ["", _CONTEST_EN]
     return "\n".join(lines)

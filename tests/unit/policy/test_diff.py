@@ -40,7 +40,7 @@ def test_a_diff_names_who_changes_strategy_and_why(tmp_path: Path) -> None:
         Strategy.HOSTING,
         ("os-without-image",),
     )
-    assert "云平台没有该操作系统的镜像" in one.why_zh[0]
+    assert "云平台不提供该操作系统" in one.why_zh[0]
 
 
 @pytest.mark.parametrize(
