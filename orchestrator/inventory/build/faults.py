@@ -76,7 +76,7 @@ def read_words(raw: Raw, findings: list[Finding], interpretations: list[Interpre
     if isinstance(grade, int) and "grade_answered" not in raw.values:
         raw.values["grade_answered"] = True
     _drop_not_known(raw, interpretations)
-    if all(not isinstance(raw.values.get(name), str) or raw.values[name] in _PLAIN for name in _TYPED):
+    if all(not isinstance(said := raw.values.get(name), str) or said in _PLAIN or _PLAIN_DATE.fullmatch(said) for name in _TYPED):
         return
     from orchestrator.inventory.cells import Unreadable
     from orchestrator.inventory.forms import forms
@@ -126,6 +126,9 @@ _PLAIN = {
     "database", "application", "in_use", "under_construction", "retired", "government_extranet", "government_intranet", "internet", "dedicated",
     "internal", "public", "both", "own_room", "city_cloud", "other_cloud", "carrier_room", "service", "none", "dongle", "machine", "online",
 }  # fmt: skip
+
+
+_PLAIN_DATE = re.compile(r"\d{4}-\d{2}(?:-\d{2})?")
 
 
 def validated(model: type[M], raw: Raw, findings: list[Finding]) -> M | None:
