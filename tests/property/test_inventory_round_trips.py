@@ -13,6 +13,7 @@ from hypothesis import HealthCheck as Health
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from orchestrator.inventory.boxes import ticked
 from orchestrator.inventory.cells import BLANK, not_known
 from orchestrator.inventory.check import as_json
 from orchestrator.inventory.folder.merge import apply, prepare
@@ -96,7 +97,7 @@ def _plain(text: str) -> bool:
 
 def answers() -> st.SearchStrategy[str]:
     """Words that answer a question of the form: 不详 and the like are no answer."""
-    return words().filter(lambda text: not not_known(text))
+    return words().filter(lambda text: not not_known(text) and ticked(text) == text)  # □ alone is a box that nobody ticked
 
 
 NAMES = st.text("abcdefghijklmnop", min_size=2, max_size=8)
