@@ -1,7 +1,8 @@
 """Forms of offices with known contents, made from a seed: other words, other orders of columns, merged blocks, subtotals, notes, mentions.
 
 The habits are those that offices were seen to have: hidden rows, sheets and columns, comments, links, formulas, ticked boxes, headings of sections,
-repeated headers, files in other encodings, names in file and sheet titles, short and spaced mentions of what a classified system is called.
+repeated headers, headers of several rows, rows that number the columns, notes and people below the form, files in other encodings, names in file and sheet
+titles, short and spaced mentions of what a classified system is called.
 """
 
 from __future__ import annotations
@@ -36,6 +37,16 @@ WORDS: dict[str, list[Any]] = {
     "remark": ["", "无", "每周维护", "不涉密"], "depends_on": ["无"], "leaving": ["否"], "runs_at": ["自建机房", "运营商机房"],
     "dbms": ["MySQL 5.7", "PostgreSQL", "Oracle 11g", "无"], "middleware": ["Tomcat", "东方通", "无"], "operator": ["自行运维", "某某公司"],
 }  # fmt: skip
+GROUPS = {
+    "level": "单位情况", "organisation": "单位情况", "name": "系统基本情况", "kind": "系统基本情况", "status": "系统基本情况", "since": "系统基本情况", "classified": "安全情况", "grade": "安全情况",
+    "os": "技术情况", "cpu": "服务器配置", "memory": "服务器配置", "servers": "服务器配置", "dbms": "技术情况", "middleware": "技术情况", "network": "部署情况", "runs_at": "部署情况",
+}  # fmt: skip
+"""What stands above columns in a header of several rows."""
+NUMBERED = ["12", "①", "第1列", "A"]
+BELOW: list[list[list[Any]]] = [
+    [["填表说明："], ["序号", "指标", "填写要求"], [1, "是否涉密", "填是或否"], [2, "建设状态", "填已建或在建"]], [["代码表"], ["代码", "名称", "说明"], ["01", "应用系统", "业务类"], ["02", "数据库", "数据类"]],
+    [["联系方式"], ["姓名", "部门", "电话"], ["张三", "信息科", "0724-2345678"], ["李四", "办公室", "0724-2345679"]], [["填报人", "审核人", "单位负责人"], ["张三", "李四", "王五"]],
+]  # fmt: skip
 _ALWAYS = ["row_no", "department", "level", "organisation", "name", "kind", "classified", "status"]
 _SOMETIMES = [*HEADERS][len(_ALWAYS) :]
 _OF_A_SECRET = {"name", "os", "remark", "own", "depends_on", "network", "data", "middleware", "operator"}
@@ -131,6 +142,11 @@ class _Sheet:
         self.turned = chance.random() < 0.1
         if self.turned:
             self.headers[self.columns.index("classified")] = chance.choice(_ASKS_THE_OTHER_WAY)
+        self.shape = random.Random(f"{tag} shape")  # noqa: S311 - of its own: what stands in the rows does not change with it
+        self.is_grouped = self.shape.random() < 0.3
+        self.is_deep = self.shape.random() < 0.4
+        """Whether 是否涉密 stands in a third row."""
+        self.numbers = self.shape.choice(NUMBERED) if self.shape.random() < 0.3 else ""
         self.at = 1
         self.numbered = self.since_total = 0
         self.doubted = False
@@ -149,9 +165,14 @@ class _Sheet:
             self._department(f"市{self.tag}甲{block}局", block)
         if self.chance.random() < 0.5:
             self._total("合计", f"{self.numbered}个")
+        elif self.shape.random() < 0.5:
+            self._write(1, self.shape.choice(["合计：共{}个系统", "共计 {} 个", "系统数量：{}", "以上共{}项"]).format(self.numbered))
+            self.at += 1
         if self.chance.random() < 0.5:
             self.at += 1
             self._write(1, "注：以上由各单位填报，涉密系统只填单位。")
+        if self.shape.random() < 0.3:
+            self._below()
         if not self.as_text and self.chance.random() < 0.2:
             self.sheet.column_dimensions[get_column_letter(self.chance.randint(1, len(self.columns)))].hidden = True
 
@@ -160,9 +181,46 @@ class _Sheet:
         return {cell: value for cell, value in self.formulas.items() if str(self.sheet[cell].value).startswith("=")}
 
     def _header(self) -> None:
-        for index, header in enumerate(self.headers, start=1):
-            self._write(index, header)
-        self.at += 1
+        paths = [self._path(column, header) for column, header in zip(self.columns, self.headers, strict=True)]
+        depth = max(map(len, paths))
+        for level in range(depth):
+            for index, path in enumerate(paths):
+                if level < len(path) and not self._goes_on(paths, index, level):
+                    self._head(paths, index, level, depth)
+            self.at += 1
+        if self.numbers:
+            for index in range(1, len(self.columns) + 1):
+                self._write(index, {"12": index, "①": chr(ord("①") + index - 1) if index <= 20 else f"({index})", "第1列": f"第{index}列", "A": get_column_letter(index)}[self.numbers])
+            self.at += 1
+
+    def _path(self, column: str, header: str) -> list[str]:
+        """Its words, those of the groups above it first."""
+        group = GROUPS.get(column) if self.is_grouped else None
+        if group is None:
+            return [header]
+        return [group, "保密", header] if column == "classified" and self.is_deep else [group, header]
+
+    @staticmethod
+    def _goes_on(paths: list[list[str]], index: int, level: int) -> bool:
+        """Whether the group of the column before is this one's too."""
+        return index > 0 and level < len(paths[index]) - 1 and level < len(paths[index - 1]) - 1 and paths[index - 1][: level + 1] == paths[index][: level + 1]
+
+    def _head(self, paths: list[list[str]], index: int, level: int, depth: int) -> None:
+        self._write(index + 1, paths[index][level])
+        right, bottom = index, self.at
+        while right + 1 < len(paths) and self._goes_on(paths, right + 1, level):
+            right += 1
+        if level == len(paths[index]) - 1:
+            bottom = self.at + depth - 1 - level
+        if not self.as_text and (right, bottom) != (index, self.at):
+            self.sheet.merge_cells(start_row=self.at, start_column=index + 1, end_row=bottom, end_column=right + 1)
+
+    def _below(self) -> None:
+        self.at += self.shape.random() < 0.7
+        for row in self.shape.choice(BELOW):
+            for index, value in enumerate(row, start=1):
+                self._write(index, value)
+            self.at += 1
 
     def _department(self, name: str, block: int) -> None:
         first, self.doubted = self.at, False

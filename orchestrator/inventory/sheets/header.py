@@ -121,6 +121,11 @@ def looks_like_groups(line: Line) -> bool:
     return False
 
 
+def may_begin(lines: Sequence[Line]) -> bool:
+    """Whether a header of a form may begin with the first of these lines, below another one: it looks like one, or like the groups above one."""
+    return lines[0].looks_like_header or (len(lines) > 1 and lines[1].looks_like_header and looks_like_groups(lines[0]))
+
+
 def table_at(lines: Sequence[Line], sheet: str, said: str = "") -> Table | None:
     """The header that begins with the first of these lines: of one row, of two, and a row of units below. None when none does. ``said``: the form
     that somebody said it is of, however few of its columns stand there."""
@@ -175,15 +180,16 @@ def _third_row(form: Form, first: Line, second: Line, third: Line, double: Table
         without = _columns(form, third.across, second.across, third.number)
         return treble if _counts(treble) >= max(3, _counts(without)) else None
     is_words = all(isinstance(third.cells[index], str) for index in own)
-    return treble if is_words and _counts(treble) > _counts(double) and _stand_below_groups(second, own) else None
+    return treble if is_words and _counts(treble) > _counts(double) and _stand_below_groups(form, second, own) else None
 
 
-def _stand_below_groups(line: Line, columns: Sequence[int]) -> bool:
-    """Whether each of these columns is below a text with nothing beside it, or next to one that is."""
+def _stand_below_groups(form: Form, line: Line, columns: Sequence[int]) -> bool:
+    """Whether each of these columns is below a text that is no header itself or has nothing beside it, or next to one that is."""
     texts = {index: text_of(cell) for index, cell in enumerate(line.cells)}
     under: set[int] = set()
     for index in columns:
-        if (index - 1 in under and not texts.get(index)) or (texts.get(index) and not texts.get(index + 1)):
+        high = texts.get(index)
+        if (index - 1 in under and not high) or (high and (not texts.get(index + 1) or match(form, high) is None)):
             under.add(index)
     return len(under) == len(columns)
 

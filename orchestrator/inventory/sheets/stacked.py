@@ -18,7 +18,7 @@ from orchestrator.inventory.answers import classified
 from orchestrator.inventory.cells import is_blank, plain, text_of
 from orchestrator.inventory.sheets.foreign import recognise
 from orchestrator.inventory.sheets.grids import Grid, Part, Row, address
-from orchestrator.inventory.sheets.header import Line, table_at
+from orchestrator.inventory.sheets.header import Line, may_begin, table_at
 from orchestrator.inventory.sheets.header_cells import HeaderCells, likeliest_header
 from orchestrator.inventory.sheets.label_forms import is_label_form, is_on_its_side
 from orchestrator.inventory.sheets.lost import number_column, says_total
@@ -114,8 +114,9 @@ class _Stack:
         if len(own) < _FEWEST or not all(isinstance(line.cells[index], str) for index in own) or numbers_columns([plain(line.cells[index]) for index in own]):
             return None
         is_apart = not self._before or _divides(self._before[-1])
-        if line.looks_like_header or self.whose is None:
-            table = table_at([line for _, line in list(self._ahead)[:4]], self.grid.name)
+        window = [line for _, line in list(self._ahead)[:4]]
+        if self.whose is None or may_begin(window):
+            table = table_at(window, self.grid.name)
             if table is not None:
                 self._classified = table.classified
                 return _Whose.OURS

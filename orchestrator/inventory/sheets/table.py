@@ -11,7 +11,7 @@ from orchestrator.inventory.build.signs import office_headed
 from orchestrator.inventory.cells import plain, text_of
 from orchestrator.inventory.forms import most_headers
 from orchestrator.inventory.sheets.grids import MAX_FILLED, Grid, Row
-from orchestrator.inventory.sheets.header import Line, Table, looks_like_groups, table_at
+from orchestrator.inventory.sheets.header import Line, Table, may_begin, table_at
 from orchestrator.inventory.units import known_units
 from orchestrator.inventory.values import listed_choice
 
@@ -159,7 +159,7 @@ def _begins(window: list[Line], grid: Grid, table: Table | None) -> Table | Uncl
         return table_at(window, sheet)
     if line.looks_like_header:
         return table_at(window, sheet) or Unclear(line.number)
-    if len(window) > 1 and window[1].looks_like_header and looks_like_groups(line):
+    if may_begin(window):
         found = table_at(window, sheet)  # a row of groups above it
         return found if found and found.header > line.number else None
     return None
