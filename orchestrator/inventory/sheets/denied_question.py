@@ -42,12 +42,18 @@ def find_denied_questions(rows: Sequence[Row]) -> list[DeniedQuestion]:
     """In the first of these rows that is a header, or part of one, and has some."""
     for number, row in enumerate(rows):
         heads = {index: text_of(cell) for index, cell in enumerate(row) if isinstance(cell, str) and text_of(cell)}
-        if sum(match(forms()["systems"], words) is not None for words in heads.values()) < 2:
-            continue
+        above = rows[max(0, number - 2) : number]
+        if _known(row) < 2 and not (any(_known(one) >= 2 for one in above) and len(heads) == _known(row) + sum(map(asks_the_other_way, heads.values()))):
+            continue  # neither a header, nor the last row of one: that holds nothing else
         denied = [DeniedQuestion(number, index, words) for index, words in heads.items() if asks_the_other_way(words)]
         if answered := [question for question in denied if _is_answered(question, rows[number + 1 :])]:
             return answered
     return []
+
+
+def _known(row: Row) -> int:
+    """How many of its texts are headers of the form."""
+    return sum(match(forms()["systems"], text_of(cell)) is not None for cell in row if isinstance(cell, str) and text_of(cell))
 
 
 def _is_answered(question: DeniedQuestion, below: Sequence[Row]) -> bool:
