@@ -156,7 +156,7 @@ def _readings(form: Form, first: Line, rest: Sequence[Line]) -> list[Table]:
     second = rest[0]
     double = _columns(form, second.across, first.across, second.number)
     below = _columns(form, second.across, None, second.number)
-    treble = _third_row(form, first, second, rest[1], double) if len(rest) > 1 else None
+    treble = _third_row(form, [first, second, rest[1]], [single, double]) if len(rest) > 1 else None
     if treble is not None:
         return [treble]
     if _completes(second):
@@ -168,19 +168,23 @@ def _readings(form: Form, first: Line, rest: Sequence[Line]) -> list[Table]:
     return [single]
 
 
-def _third_row(form: Form, first: Line, second: Line, third: Line, double: Table) -> Table | None:
+def _third_row(form: Form, lines: Sequence[Line], shorter: Sequence[Table]) -> Table | None:
     """The header with its third row, where that is one: it completes merged cells, or stands below groups alone and adds what they ask."""
+    first, second, third = lines
     own = third.own()
-    named = {index for index, column in double.columns.items() if column.field in _NAMED_ABOVE}
-    if not own or named & set(own) or not _is_group_row(first):
+    if not own or not _is_group_row(first):
         return None
-    low, above = _folded(form, first.across, second.across, third.across)
+    low, above = _folded(form, *(line.across for line in lines))
     treble = _columns(form, low, above, third.number)
+    named = {index for table in (*shorter, treble) for index, column in table.columns.items() if column.field in _NAMED_ABOVE}
+    if any(index not in treble.columns for index in named & set(own)):
+        return None  # what stands under 系统名称 is no header: rows whose departments are merged cells
     if _completes(third):
         without = _columns(form, third.across, second.across, third.number)
         return treble if _counts(treble) >= max(3, _counts(without)) else None
-    is_words = all(isinstance(third.cells[index], str) for index in own)
-    return treble if is_words and _counts(treble) > _counts(double) and _stand_below_groups(form, second, own) else None
+    if named & set(own) or not all(isinstance(third.cells[index], str) for index in own):
+        return None
+    return treble if _counts(treble) > max(map(_counts, shorter)) and _stand_below_groups(form, second, own) else None
 
 
 def _stand_below_groups(form: Form, line: Line, columns: Sequence[int]) -> bool:

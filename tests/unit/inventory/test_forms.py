@@ -142,7 +142,7 @@ def test_a_second_import_changes_nothing_and_a_changed_form_shows_what_changes(t
     assert main(["inventory", "import", str(tmp_path / "changed.xlsx"), "--into", str(into), "--dry-run"]) == 0
     assert {file.name: file.read_bytes() for file in into.iterdir()} == before, "a dry run writes nothing"
     shown = capsys.readouterr().out
-    assert "weather-bulletin data_gb: “0.05” → “9.5”" in shown
+    assert "weather-bulletin 数据量：“0.05” → “9.5”" in shown
     assert "123" not in shown, "a telephone number is personal"
     assert main(["inventory", "import", str(tmp_path / "changed.xlsx"), "--into", str(into), "--yes"]) == 0
     assert {name for name, text in before.items() if (into / name).read_bytes() != text} == {"meteorology.yaml", FILE}

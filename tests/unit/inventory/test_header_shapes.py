@@ -114,3 +114,16 @@ def test_any_header_of_the_form_is_read(seed: int, shape: str, tmp_path: Path) -
     assert (count["rows"], count["classified"], count["unanswered"], reading.errors, reading.questions) == (4, 1, 0, [], ())
     assert {(system.servers, system.memory_gb, system.kind) for system in reading.inventory.systems} == {(2, 64.0, "application")}
     assert SECRET not in str((reading.findings, reading.interpretations, reading.inventory))
+
+
+@pytest.mark.parametrize("word", ["数据库", "应用系统"])
+def test_rows_of_a_merged_department_with_little_on_them_are_no_header(word: str, tmp_path: Path) -> None:
+    head = ["单位名称", "单位层级", "单位性质", "系统名称", "类别", "是否涉密", "建设状态", "操作系统", "内存", "CPU", "存储", "备注"]
+    rows = [head, *(["市水务局", "市直", "政府", f"{name}系统", word, "否", "已建"] if name == "甲" else [None, None, None, f"{name}系统", word, "否", "已建"] for name in "甲乙丙")]
+    path = build(tmp_path / "a.xlsx", [{"name": "表", "rows": rows, "merged": ["A2:A4", "B2:B4", "C2:C4"]}])
+    reading = load([path])
+    assert ({system.name for system in reading.inventory.systems}, reading.errors) == ({"甲系统", "乙系统", "丙系统"}, [])
+    silent = [head, ["市水务局", "市直", "政府", f"{SECRET}甲"], [None, None, None, f"{SECRET}乙"], [None, None, None, f"{SECRET}丙"]]
+    reading = load([build(tmp_path / "b.xlsx", [{"name": "表", "rows": silent, "merged": ["A2:A4", "B2:B4", "C2:C4"]}])])
+    assert (counts(reading)["rows"], counts(reading)["unanswered"]) == (3, 3)
+    assert SECRET not in str(reading)

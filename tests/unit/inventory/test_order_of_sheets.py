@@ -30,7 +30,7 @@ SHEETS: dict[str, list[list[Any]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("order", itertools.permutations(SHEETS))
+@pytest.mark.parametrize("order", [*itertools.permutations(SHEETS)])
 def test_any_order_is_read_alike(order: tuple[str, ...], tmp_path: Path) -> None:
     (tmp_path / "inventory").mkdir()
     path = build(tmp_path / "底数.xlsx", [{"name": name, "rows": SHEETS[name]} for name in order])
