@@ -42,7 +42,7 @@ lab-down: ## take them away again
 	@$(VENV)/bin/python -m tests.lab.command down
 
 test-lab: setup lab-programs ## the engine on hosts that boot: systemd, sudo, owners, networks, power cuts
-	@$(VENV)/bin/python -m pytest tests/lab -m lab $(ARGS)
+	@$(VENV)/bin/python -m pytest tests/lab -m lab -n $(LAB_WORKERS) --dist loadfile --no-loadscope-reorder -rs $(ARGS)
 
 test-lab-short: setup lab-programs ## the part of it that every change must pass
 	@$(VENV)/bin/python -m pytest tests/lab -m 'lab and not long' -n $(LAB_WORKERS) --dist loadfile $(ARGS)

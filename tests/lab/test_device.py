@@ -13,6 +13,7 @@ from tests.lab.journey import ROLLED_BACK, WAITING, Citizens, Journey, photograp
 from tests.lab.lab import DEFAULT_HOSTS, Lab
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
+MINUTES = 6
 HOSTS = f"{DEFAULT_HOSTS} signer@room"
 NEW_ADDRESS = "10.80.2.14"
 TREES = ("/opt/permits", "/srv/permits", "/etc/permits")

@@ -17,6 +17,7 @@ from tests.lab.permitted import why_not
 from tests.lab.shell import NoLab, run
 
 pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(1800)]
+MINUTES = 6
 
 PACKAGES = ("python3", "python3-venv", "make", "git", "ca-certificates")
 OF_THE_NETWORK = ("etc/resolv.conf", "etc/pip.conf", "etc/ssl/certs/ca-certificates.crt", "etc/apt/sources.list", "etc/apt/sources.list.d", "etc/apt/apt.conf.d")

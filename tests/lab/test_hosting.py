@@ -12,6 +12,7 @@ from tests.lab.journey import ROLLED_BACK, WAITING, Citizens, Journey, photograp
 from tests.lab.lab import Lab
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
+MINUTES = 4
 HOSTS = "box@room gw-cloud@cloud edge@street"
 NEW_ADDRESS = "10.80.2.12"
 TREES = ("/opt/permits", "/srv/permits", "/etc/permits", "/etc/postgresql")

@@ -16,6 +16,7 @@ from tests.lab.journey import WAITING, Citizens, Journey, moved_rows, photograph
 from tests.lab.lab import DEFAULT_HOSTS, ENGINEER, Lab
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
+MINUTES = 5
 HOSTS = DEFAULT_HOSTS
 TREES = ("/opt/permits", "/srv/permits", "/etc/permits")
 UNITS = ("permits-web.service", "permits-worker.service", "permits-nightly.timer")

@@ -16,6 +16,7 @@ from tests.lab.journey import WAITING, Citizens, Journey, photograph
 from tests.lab.lab import DEFAULT_HOSTS, Lab
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
+MINUTES = 8
 HOSTS = DEFAULT_HOSTS
 
 

@@ -15,6 +15,7 @@ from tests.lab.journey import WAITING, Journey, moved_rows
 from tests.lab.lab import DEFAULT_HOSTS, Lab
 
 pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(2400)]
+MINUTES = 8
 HOSTS = DEFAULT_HOSTS
 STAYS, RETURNS = "permits", "licences"
 

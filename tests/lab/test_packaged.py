@@ -12,6 +12,7 @@ from tests.lab.journey import WAITING, Journey, moved_rows, photograph
 from tests.lab.lab import DEFAULT_HOSTS, Lab
 
 pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(3000)]
+MINUTES = 9
 HOSTS = DEFAULT_HOSTS
 PACKAGES, ANSWERS = redmine.PACKAGES, redmine.ANSWERS
 TREES = ("/etc/redmine", "/etc/nginx")

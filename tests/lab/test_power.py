@@ -12,6 +12,7 @@ from tests.lab.journey import WAITING, Citizens, Journey, moved_rows
 from tests.lab.lab import DEFAULT_HOSTS, Lab
 
 pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(3000)]
+MINUTES = 6
 HOSTS = DEFAULT_HOSTS
 PREPARED = ("db-new", "app-new", "gw-cloud")
 LIVE = ("edge", "gw-cloud", "db-new", "app-new", "app", "db", "gw-room")

@@ -14,6 +14,7 @@ from tests.lab.lab import DEFAULT_HOSTS, Lab
 from tests.lab.test_power import LIVE, PREPARED, cut_and_boot, is_answered
 
 pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(3000)]
+MINUTES = 6
 HOSTS = DEFAULT_HOSTS
 
 

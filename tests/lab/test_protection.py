@@ -16,11 +16,13 @@ from tests.lab.journey import ROLLED_BACK, WAITING, Journey
 from tests.lab.lab import DEFAULT_HOSTS, Lab
 
 pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(1800)]
+MINUTES = 4
 HOSTS = DEFAULT_HOSTS
 PACKAGES = ("nftables",)
 AGENT = "[Service]\nExecStart=/bin/sleep infinity\n[Install]\nWantedBy=multi-user.target\n"
 AGENTS = ("backup-agent.service", "node-exporter.service")
 """Stand for a backup client's and a monitor's: any unit will do."""
+LOG_IN = "/etc/ssh/sshd_config.d/00-office.conf"
 DROPS = "policy drop;\nct state established,related accept\niif lo accept\nip saddr 10.80.0.0/16 accept\n"
 REFUSES = "policy accept;\nct state established,related accept\niif lo accept\nip saddr 10.80.0.0/16 accept\ncounter reject\n"
 LETS_IN = "policy accept;\nct state invalid drop\n"
@@ -39,7 +41,7 @@ def filter_by(lab: Lab, name: str, rules: str) -> None:
 def protect(lab: Lab, name: str) -> None:
     """As the standard demands it."""
     filter_by(lab, name, DROPS)
-    lab[name].write("/etc/ssh/sshd_config.d/00-office.conf", "PasswordAuthentication no\nPermitRootLogin no\n")
+    lab[name].write(LOG_IN, "PasswordAuthentication no\nPermitRootLogin no\n")
     for agent in AGENTS:
         lab[name].write(f"/etc/systemd/system/{agent}", AGENT)
     lab[name].script(f"systemctl daemon-reload; systemctl reload ssh; systemctl enable --quiet --now {' '.join(AGENTS)}")
@@ -64,6 +66,9 @@ def trip(lab: Lab) -> Iterator[Trip]:
     sites.write_text(yaml.safe_dump(document, allow_unicode=True, sort_keys=False), "utf-8")
     trip = Trip(Journey(lab, "permits"))
     filter_by(lab, "app", DROPS)
+    for name in ("app-new", "db-new"):
+        lab[name].write(LOG_IN, "PasswordAuthentication yes\n")
+        lab[name].run("systemctl", "reload", "ssh")
     trip.refused = trip.journey.migrate()
     trip.said_first = trip.journey.said
     for name in ("app-new", "db-new"):

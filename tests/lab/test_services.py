@@ -18,6 +18,7 @@ from tests.lab.hosts import LabHost
 from tests.lab.lab import Lab
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
+MINUTES = 4
 HOSTS = "app@room"
 HOME = "/var/lib/orchestrator/services"
 FOREIGN = """[Unit]

@@ -16,6 +16,7 @@ from tests.lab.journey import WAITING, Citizens, Journey, moved_rows
 from tests.lab.lab import DEFAULT_HOSTS, Lab
 
 pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(3000)]
+MINUTES = 8
 HOSTS = DEFAULT_HOSTS
 RATE, DROPPED_SECONDS = "4mbit", 20.0
 SLOW = ("app-new", "db-new")

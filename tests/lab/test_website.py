@@ -12,6 +12,7 @@ from tests.lab.journey import WAITING, Journey, photograph
 from tests.lab.lab import Lab
 
 pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(1800)]
+MINUTES = 4
 HOSTS = "app@room gw-room@room app-new@cloud gw-cloud@cloud edge@street"
 
 

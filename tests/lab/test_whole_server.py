@@ -21,6 +21,7 @@ from tests.lab.lab import Lab
 from tests.lab.landing import LandedHost
 
 pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(3000)]
+MINUTES = 10
 HOSTS = "box@room bay@cloud gw-cloud@cloud edge@street"
 PACKAGES = ("redis-server",)
 NEW_ADDRESS = "10.80.2.60"
