@@ -132,21 +132,7 @@ class SheetReader:
         if what is not Kind.BLANK and self._holds_rows(line):
             return
         heading = heading_of(line) if what in {Kind.NOTE, Kind.ODD} else ""
-        if what is Kind.ODD and says_it_heads(heading):
-            at = address(line.number, line.own()[0])
-            self.builder.interpretations.append(Interpretation(self.file, self.grid.name, at, "小标题", say("inventory.passed_heading")))
-        elif what is Kind.ODD:
-            self.notes.warn(
-                "row-skipped",
-                line.number,
-                0,
-                say("inventory.row_skipped"),
-                say("inventory.complete_or_remove"),
-            )
-        elif what in _PASSED:
-            said, understood = _PASSED[what]
-            at = address(line.number, (line.own() or [0])[0])
-            self.builder.interpretations.append(Interpretation(self.file, self.grid.name, at, said, understood))
+        self._tell_passed(line, what, heading)
         if what is Kind.TOTAL and self.systems and (lost := self.tally.total(line)):
             self._lost(lost)
         if heading:
@@ -178,6 +164,24 @@ class SheetReader:
                 say("inventory.technical_row_classified"),
                 say("inventory.confirm_or_remove"),
             )  # fmt: skip
+
+    def _tell_passed(self, line: Line, what: Kind, heading: str) -> None:
+        """How a row that holds no data was understood, or that it was not."""
+        if what is Kind.ODD and says_it_heads(heading):
+            at = address(line.number, line.own()[0])
+            self.builder.interpretations.append(Interpretation(self.file, self.grid.name, at, "小标题", say("inventory.passed_heading")))
+        elif what is Kind.ODD:
+            self.notes.warn(
+                "row-skipped",
+                line.number,
+                0,
+                say("inventory.row_skipped"),
+                say("inventory.complete_or_remove"),
+            )
+        elif what in _PASSED:
+            said, understood = _PASSED[what]
+            at = address(line.number, (line.own() or [0])[0])
+            self.builder.interpretations.append(Interpretation(self.file, self.grid.name, at, said, understood))
 
     def _kind(self, line: Line) -> Kind:
         """What the row is; below 填表说明, or 姓名, 电话, one of notes, unless it may be somebody's."""
