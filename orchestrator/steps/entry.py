@@ -48,7 +48,8 @@ def opened_entry(ctx: Context, to: str) -> Iterator[HaproxyEntry]:
 @contextmanager
 def changing_entry(ctx: Context, to: str) -> Iterator[HaproxyEntry]:
     """The same, to change it: nobody of ours changes it for another system meanwhile, whose reload would switch what is only written."""
-    with one_at_a_time(ctx, [hold.entry_of(ctx).host]), opened_entry(ctx, to) as entry:
+    hosts = [ctx.sites.entry.host] if ctx.sites.entry else []  # without one it is not opened either
+    with one_at_a_time(ctx, hosts), opened_entry(ctx, to) as entry:
         yield entry
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from orchestrator.errors import StepFailed
 from orchestrator.steps.citizens import CONFIRM_SECONDS, HEALTHY_SECONDS, ILL_SECONDS, Probes
+from orchestrator.steps.entry import changing_entry
 
 
 class Never:
@@ -37,3 +40,9 @@ def test_a_service_that_is_ill_behind_the_entry_is_not_waited_for_as_a_database_
     problems = Probes(context, probes).wait_healthy()
     assert sum(slept) == HEALTHY_SECONDS + waited
     assert len(problems) == sum(isinstance(probe, Never) for probe in probes.values())
+
+
+def test_an_entry_that_nobody_named_is_a_finding_also_for_who_would_change_it(tmp_path: Path) -> None:
+    context: Any = SimpleNamespace(sites=SimpleNamespace(entry=None), settings=SimpleNamespace(state=tmp_path))
+    with pytest.raises(StepFailed), changing_entry(context, "source"):
+        pass
