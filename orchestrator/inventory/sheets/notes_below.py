@@ -16,6 +16,7 @@ _PEOPLE = {"姓名", "联系人", "填报人", "填表人", "审核人", "复核
 _BESIDE = {"电话", "联系电话", "办公电话", "手机", "手机号", "手机号码", "邮箱", "电子邮箱", "传真", "微信", "qq", "职务", "职称", "日期", "填报日期", "填表日期", "签字日期", "地址", "办公地址"}
 _SYSTEM = re.compile(r"(?:系统|平台|网|网站|库|app|小程序)$", re.IGNORECASE)
 _ANY = {"序号", "部门", "单位", "科室", "处室", "所在单位", "所在部门", "备注", "性别", "联系方式"}
+_WORDS = _PEOPLE | _BESIDE | _ANY
 
 
 def says_notes(text: str) -> bool:
@@ -25,9 +26,14 @@ def says_notes(text: str) -> bool:
 
 def heads_people(line: Line) -> bool:
     """姓名, 部门, 电话; 填报人, 审核人, 日期: nothing else, and more than one of them."""
-    words = [header_key(text_of(line.cells[index])) for index in line.own()]
-    people, beside = sum(word in _PEOPLE for word in words), sum(word in _BESIDE for word in words)
-    return people >= 1 and people + beside >= 2 and all(word in _PEOPLE | _BESIDE | _ANY for word in words)
+    people = beside = 0
+    for index in line.own():
+        word = header_key(text_of(line.cells[index]))
+        if word not in _WORDS:
+            return False  # at once: most rows are somebody's
+        people += word in _PEOPLE
+        beside += word in _BESIDE
+    return people >= 1 and people + beside >= 2
 
 
 def is_a_systems(table: Table, line: Line) -> bool:
