@@ -71,7 +71,7 @@ class RowCells:
             if read.value is not None:
                 self._put(raw, column, read.value, cells.text_of(value) if read.understood else "")
                 self.bare.took(raw, index, number, value, read.value)
-            also |= {field: (more, cell) for field, more in read.also.items()}
+            also |= {known: (more, cell) for field, more in read.also.items() if (known := self._field_of(field))}
         self._take_also(raw, row, also)
         self._further(raw, number, row)
         for index, words in self.table.unknown.items():
@@ -109,6 +109,11 @@ class RowCells:
         if read is None:
             ask_wording(self.builder.asked, column, form, value, self.source.place(number, index), self.table.typed.get(index, ""))
         return read
+
+    def _field_of(self, field: str) -> str:
+        """What this form calls the field of a statistics form; empty where it has none: a host's storage is its disk, and it is no number of servers."""
+        known = {column.field for column in self.table.form.columns}
+        return field if field in known else "disk_gb" if field == "storage_gb" and "disk_gb" in known else ""
 
     def _take_also(self, raw: Raw, row: Row, also: Mapping[str, tuple[Any, str]]) -> None:
         """What cells said of other columns, where those are silent: ``4C8G`` under CPU."""

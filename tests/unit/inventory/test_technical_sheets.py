@@ -121,3 +121,13 @@ def test_a_url_alone_says_what_a_database_is_called_and_what_it_runs_on_and_no_p
     assert found == {("orcl", "oracle", "sf-db", 1521), ("gw", "sqlserver", "gw-db", 1433), ("log", "mysql", "gw-db", 3306)}
     assert "Pa55w0rd" not in repr(reading)
     assert "sf-db、oracle、orcl" in [str(one.understood) for one in reading.interpretations]
+
+
+def test_what_a_cell_says_of_a_machine_is_put_where_a_host_has_it(tmp_path: Path) -> None:
+    """8核/16G/500G under CPU核数; a host has disks, and no number of servers."""
+    systems = [["单位名称", "单位层级", "单位性质", "系统名称", "类别", "建设状态", "是否涉密"], ["市交通局", "市直", "政府", "治理系统", "应用系统", "已建", "否"]]
+    hosts = [["系统编码或名称", "主机名", "地址", "CPU核数"], ["治理系统", "zl-1", "10.1.1.1", "8核/16G/500G"]]
+    reading = load([build(tmp_path / "a.xlsx", [{"name": "统计表", "rows": systems}, {"name": "主机", "rows": hosts}])])
+    (system,) = reading.inventory.systems
+    assert reading.errors == []
+    assert [(host.vcpus, host.memory_gb, host.disk_gb) for host in system.hosts] == [(8, 16.0, 500.0)]
