@@ -55,6 +55,8 @@ class Hint:
     against: tuple[str, ...] = ()
     looks: re.Pattern[str] | None = None
     alone: bool = False
+    within: tuple[str, ...] = ()
+    outside: re.Pattern[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,9 @@ def _hints() -> _Hints:
 
 def _hint(said: Mapping[str, Any]) -> Hint:
     ends, has, against = (tuple(map(folded, said.get(name, ()))) for name in ("ends", "has", "not"))
-    return Hint(ends, has, against, re.compile(said["values"]) if "values" in said else None, bool(said.get("alone")))
+    within = tuple(map(folded, said.get("within", ())))
+    looks, outside = (re.compile(said[name]) if name in said else None for name in ("values", "outside"))
+    return Hint(ends, has, against, looks, bool(said.get("alone")), within, outside)
 
 
 def propose_columns(heads: HeaderCells, rows: Sequence[Row], sheet: str = "", known: Collection[str] = ()) -> Proposed | None:
@@ -270,7 +274,7 @@ def _assigned(kind: str, words: Mapping[int, str], cells: Mapping[int, list[Any]
 
 def _guess(kind: str, field: str, hint: Hint, head: str, values: Sequence[Any], known: Collection[str]) -> Guess | None:
     by_header, word = _by_header(kind, field, hint, head)
-    if by_header < 0:
+    if by_header < 0 or _stays_within(hint, head, values):
         return None
     looks = (sum(key(text_of(value)) in known for value in values) or None) if field == "system" else _by_values(kind, field, hint, values)
     share = looks / len(values) if values and looks is not None else None
@@ -288,6 +292,13 @@ def _guess(kind: str, field: str, hint: Hint, head: str, values: Sequence[Any], 
     spoken = by_header >= 0.5 and not (hint.looks is not None and hint.looks.search(plain(head)))
     spoken |= field == "system" and alone and key(head) not in known
     return Guess(field, score if by_header >= 0.5 else 0.4 * score + 0.3 * (share or 0), tuple(said), spoken)
+
+
+def _stays_within(hint: Hint, head: str, values: Sequence[Any]) -> bool:
+    """Whether its header may mean what is inside of a department (处室), and its cells name no departments (公路处, 办公室)."""
+    if hint.outside is None or not any(word in folded(head) for word in hint.within):
+        return False
+    return sum(bool(hint.outside.search(plain(value))) for value in values) < 0.7 * len(values)
 
 
 def _asked_by_word(kind: str, field: str, by_header: float, values: Sequence[Any]) -> bool:

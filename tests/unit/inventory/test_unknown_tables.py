@@ -56,6 +56,16 @@ def test_its_columns_are_one_question_and_nothing_is_read_before_it_is_answered(
     assert not any(cell in f"{question.proposed}{question.evidence}" for row in ROWS for cell in row.split(",")[:1])
 
 
+@pytest.mark.parametrize(("head", "cells", "is_owner"), [
+    ("负责处室", ("公路处", "办公室", "港航中心"), False), ("责任科室", ("信息科", "执法支队", "运管所"), False), ("内设机构", ("一处", "二处", "三处"), False),
+    ("归口处室", ("市档案馆", "市公积金中心", "市国资委"), True), ("责任单位", ("公积金中心", "档案馆", "国资委"), True),
+])
+def test_who_is_responsible_inside_of_a_department_is_not_taken_for_one(tmp_path: Path, folder: Path, head: str, cells: tuple[str, ...], is_owner: bool) -> None:
+    rows = [f"{name},{cell},非密,正在使用" for name, cell in zip(("公积金平台", "一卡通平台", "值班系统"), cells, strict=True)]
+    (question,) = read(written(tmp_path / "a.csv", f"业务平台,{head},密否,运行到什么程度", *rows), folder).questions
+    assert (f"{head} → 单位名称" in question.proposed) is is_owner
+
+
 def test_once_confirmed_its_cells_are_read_and_a_later_file_asks_nothing_about_columns(tmp_path: Path, folder: Path) -> None:
     first = written(tmp_path / "a.csv", HEAD, *ROWS)
     answer(folder, read(first, folder).questions)
