@@ -42,10 +42,10 @@ def prepare_source(system: str, *, act: bool, restart: bool, undo: bool) -> int:
         if act or undo or restart:
             done = [word for word, given in (("prepare", act), ("undo", undo), ("restart", restart)) if given]
             session.journal.append_event("source_prepared", actor=str(session.actor), system=found.id, payload={"done": done})
-        return _show(source.look(), undone=undo)
+        return _show(found.id, source.look(), undone=undo)
 
 
-def _show(servers: list[Prepared], *, undone: bool) -> int:
+def _show(system: str, servers: list[Prepared], *, undone: bool) -> int:
     left = False
     for prepared in servers:
         changes = () if undone else prepared.changes
@@ -53,7 +53,7 @@ def _show(servers: list[Prepared], *, undone: bool) -> int:
             click.echo(safe(f"{prepared.server}  {change.what}"))
             click.echo(safe(f"  - {change.now}\n  + {change.wanted}"))
         if prepared.restart_owed:
-            click.echo(safe(texts.text("say.source_restart_owed", server=prepared.server)))
+            click.echo(safe(texts.text("say.source_restart_owed", server=prepared.server, system=system)))
         if not changes and not prepared.restart_owed:
             click.echo(safe(texts.text("say.source_as_it_was" if undone else "say.source_ready", server=prepared.server)))
         left = left or bool(changes) or prepared.restart_owed

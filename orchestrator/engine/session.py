@@ -176,6 +176,9 @@ class Session(Workspace):
         if verdict.no_source:
             return []
         gaps = [] if one.hosts else [say("engine.no_hosts")]
+        hosts = {host.name for host in one.hosts}
+        placed = [(service.name, service.host) for service in one.services] + [(base.name, base.host) for base in movable_databases(one)]
+        gaps += [say("engine.no_such_host", name=name, host=host) for name, host in placed if one.hosts and host not in hosts]
         if verdict.strategy == Strategy.CLOUD_DEPLOYMENT and vendor_run(one):
             gaps += self._mixed(one)
         elif verdict.strategy != Strategy.HOSTING:

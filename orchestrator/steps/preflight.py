@@ -102,6 +102,10 @@ def _references(ctx: Context) -> list[Finding]:
     for service, variable, value, known in references.find_unknown(ctx.system, names):
         message = say("steps.variable_refers", service=service, variable=variable, value=value)
         findings.append(_finding(ctx, "reference", message, say("steps.use_one_of", known=tuple(known))))
+    for service, database in references.find_fixed_names(ctx.system):
+        word = f"@database.{database}.name" if database else "@database.name"
+        message = say("steps.name_fixed", service=service, word=word)
+        findings.append(_finding(ctx, "database-name-fixed", message, say("steps.name_by_reference", word=word), severity="warning"))
     for name in sorted({name for name in names if names.count(name) > 1}):
         message = say("steps.same_name", name=name)
         findings.append(_finding(ctx, "same-name", message, say("steps.one_after_other")))
@@ -173,8 +177,8 @@ def _cron_files(ctx: Context) -> list[Finding]:
     return findings
 
 
-def _finding(ctx: Context, code: str, message: Words, remedy: Words) -> Finding:
-    return Finding(code=code, severity="error", says=message, mend=remedy, system=ctx.system.id)
+def _finding(ctx: Context, code: str, message: Words, remedy: Words, *, severity: str = "error") -> Finding:
+    return Finding(code=code, severity=severity, says=message, mend=remedy, system=ctx.system.id)
 
 
 def observe(_ctx: Context) -> Observed:

@@ -35,6 +35,20 @@ def make_table(listen: Mapping[str, str], databases: Sequence[Reached], devices:
     return table
 
 
+_DATABASE_WORD = re.compile(r"@database\.(?:([A-Za-z_][A-Za-z0-9_$]*)\.)?(host|name)(?![A-Za-z0-9_.])")
+
+
+def find_fixed_names(system: System) -> list[tuple[str, str]]:
+    """(service, database or empty for the only one): it is led to another host by a reference, and to the database by a name that is
+    written down. The rehearsal works on a throwaway copy, which is called otherwise."""
+    found = []
+    for service in system.services:
+        values = [*service.environment.values(), *(value for file in service.files for value in file.set.values())]
+        words = {(match[1] or "", match[2]) for value in values for match in _DATABASE_WORD.finditer(value)}
+        found += [(service.name, database) for database, word in sorted(words) if word == "host" and (database, "name") not in words]
+    return found
+
+
 DATABASE_WORDS = ("host", "port", "name", "role", "secret_file")
 DEVICE_WORDS = ("host", "port")
 

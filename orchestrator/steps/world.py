@@ -75,8 +75,13 @@ class World:
         raise Refused(say("steps.no_site", kind=kind), where="sites.yaml", remedy=say("steps.add_site", kind=kind))
 
     def source(self, name: str) -> Host:
-        """A host of the inventory."""
-        return next(h for h in self.system.hosts if h.name == name)
+        """A host of the inventory. Raises Refused for one that the system does not have."""
+        for host in self.system.hosts:
+            if host.name == name:
+                return host
+        raise Refused(
+            say("steps.no_host_named", host=name, system=self.system.id), where=self.system.id, remedy=say("steps.correct_host")
+        )
 
     def target(self, name: str) -> Host:
         """The host on the cloud that stands for a source host."""

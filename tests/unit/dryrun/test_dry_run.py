@@ -92,6 +92,15 @@ def test_a_system_that_migrate_would_refuse_is_refused_when_it_is_named(city):
     assert "not-movable" in codes(found)
 
 
+@pytest.mark.parametrize(("old", "new"), [("        host: portal-app", "        host: portal-apq"), ("        host: portal-db", "        host: portal-dbx")])
+def test_a_service_or_database_on_a_host_that_the_system_has_not_is_refused_by_name(city, old, new):
+    city.replace("administrative-service.yaml", old, new)
+    code, found = city.run("--system", "citizen-portal")
+    assert code == 3
+    system = next(one for one in found["systems"] if one["system"] == "citizen-portal")
+    assert any(new.split()[-1] in finding["message"] for finding in system["findings"]), system["findings"]
+
+
 def test_a_second_run_repeats_nothing_and_finds_the_same(city):
     _, first = city.run()
     code, second = city.run()

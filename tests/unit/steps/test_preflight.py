@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.models import Database, FileTree, HealthCheck, Service, System
+from orchestrator.models import ConfigFile, Database, FileTree, HealthCheck, Service, System
 from orchestrator.steps import citizens
 from orchestrator.steps.preflight import find_inventory_problems
 from tests.support.demo_city import demo_city
@@ -25,6 +25,23 @@ def portal(**changes: Any) -> System:
 def context(system: System, entry: Any = None, strategy: str = "cloud_deployment") -> Any:
     verdict = SimpleNamespace(strategy=strategy)
     return SimpleNamespace(system=system, verdict=verdict, sites=SimpleNamespace(sites=(), entry=entry))
+
+
+@pytest.mark.parametrize(("environment", "edits", "is_named"), [
+    ({"HOST": "@database.host", "NAME": "@database.name"}, {}, False),
+    ({"HOST": "@database.host"}, {"db.name": "@database.name"}, False),
+    ({}, {"url": "jdbc:postgresql://{@database.host}:{@database.port}/{@database.name}"}, False),
+    ({"PORT": "@database.port"}, {}, False),
+    ({"HOST": "@database.host"}, {}, True),
+    ({}, {"url": "jdbc:postgresql://{@database.host}:{@database.port}/permits"}, True),
+    ({"A": "@database.permits.host", "B": "@database.archive.name"}, {}, True),
+    ({"A": "@database.permits.host", "B": "@database.permits.name"}, {}, False),
+])  # fmt: skip
+def test_a_database_led_to_by_reference_and_named_by_hand_is_said(environment: dict[str, str], edits: dict[str, str], is_named: bool) -> None:
+    file = ConfigFile(path="/etc/app.conf", format="properties", set=edits)
+    service = Service(name="web", host="app", unit="web.service", singleton=False, environment=environment, files=(file,))
+    found = [finding for finding in find_inventory_problems(context(portal(services=(service,)))) if finding.code == "database-name-fixed"]
+    assert [finding.severity for finding in found] == ["warning"] * is_named
 
 
 @pytest.mark.parametrize("path", ["/etc/cron.d", "/etc/cron.d/office", "/etc/cron.daily/office", "/var/spool/cron/crontabs/office", "/etc"])
