@@ -37,9 +37,11 @@ NAME = LOAD
 
 
 def config(city: City, out: Path, rates: dict[str, float] | None = None, only: Iterable[str] = ()) -> dict[str, Any]:
-    """The load's configuration for a placed city; ``out`` is the folder of the ledgers, ``only`` the systems that are written to."""
+    """The load's configuration for a placed city; ``out`` is the folder of the ledgers, ``only`` the systems that are written to;
+    one without citizens is left out."""
     systems: dict[str, Any] = {}
-    for system in only or KINDS:
+    wanted = list(only) or list(KINDS)
+    for system in (one for one in wanted if one in KINDS):
         kind = KINDS[system]
         part: dict[str, Any] = {"kind": kind, "rate": (rates or {}).get(system, RATES[kind]), "connections": CONNECTIONS}
         if kind in ("weather", "lending"):

@@ -20,13 +20,14 @@ DATA = "var/lib/mysql"
 ARIA = "--aria-log-dir-path=."
 """Within its data folder, by a path that passes no folder above: it asks access(2), which no capability helps, and makes its tables'
 log anew where the answer is no."""
+# the socket's path is within its data folder: a whole one may be longer than sockets allow
 _CONF = """
 [mariadbd]
 datadir = {data}
 aria-log-dir-path = .
 bind-address = {address}
 port = {port}
-socket = {data}.sock
+socket = mysql.sock
 pid-file = {data}.pid
 log-error = {log}
 skip-name-resolve

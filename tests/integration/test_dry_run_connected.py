@@ -19,7 +19,7 @@ from orchestrator.embedded.city import City
 pytestmark = pytest.mark.servers
 CHECKOUT = Path(__file__).resolve().parents[2]
 SYSTEM, HOST = "citizen-portal", "portal-db"
-WRITTEN_BY_ITSELF = ("var/log/", "var/lib/postgresql/", "run/", "tmp/")
+WRITTEN_BY_ITSELF = ("var/log/", "var/lib/postgresql/", "var/lib/mysql", "run/", "tmp/")
 """What a host's own programs write all the time."""
 WRITES = "SELECT sum(tup_inserted + tup_updated + tup_deleted), (SELECT count(*) FROM pg_roles), (SELECT count(*) FROM pg_replication_slots) FROM pg_stat_database"
 
