@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from orchestrator.errors import Finding
+from orchestrator.errors import Finding, OrchestratorError
 from orchestrator.hosts import surroundings
 from orchestrator.hosts.surroundings import FEW, Surroundings
 from orchestrator.models import Host
@@ -25,7 +25,11 @@ def find_problems(ctx: Context) -> list[Finding]:
     for host in ctx.system.hosts:
         if host.manager == "systemd":
             folders = [tree.path for tree in ctx.system.file_trees if tree.host == host.name]
-            found += _judge(ctx, host, surroundings.look(ctx.world.ssh(host), leaving, folders), leaving)
+            try:
+                found += _judge(ctx, host, surroundings.look(ctx.world.ssh(host), leaving, folders), leaving)
+            except OrchestratorError as error:  # what only warns holds nobody up
+                said = say("error.of", name=host.name, said=error.says)
+                found.append(Finding("surroundings-unseen", "warning", said, error.mend, system=ctx.system.id))
     return found
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 from collections.abc import Collection, Iterator
@@ -10,6 +9,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from orchestrator.steps.base import Context
+from orchestrator.tools.locks import is_locked
 
 
 @contextmanager
@@ -19,7 +19,7 @@ def one_at_a_time(ctx: Context, hosts: Collection[str]) -> Iterator[None]:
         for name in sorted(set(hosts)):
             lock = _open_lock(ctx.settings.state.resolve() / f"host-{name}.lock")
             held.callback(os.close, lock)
-            while not _is_locked(lock):
+            while not is_locked(lock):
                 time.sleep(0.1)
         yield
 
@@ -32,11 +32,3 @@ def _open_lock(path: Path) -> int:
         os.fchmod(lock, 0o640)
         return lock
     return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-
-
-def _is_locked(lock: int) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -6,7 +6,6 @@ and the plan file is removed once it was applied or discarded.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -17,12 +16,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from python_terraform import IsFlagged
 
 from orchestrator.errors import Finding, Refused, ToolError
 from orchestrator.texts import say
+from orchestrator.tools.locks import is_locked
 from orchestrator.tools.process import Register, Stopped
 from orchestrator.tools.terraform_cli import CHANGES, NO_CHANGES, Terraform, TerraformEvent
 from orchestrator.tools.terraform_module import read_providers
@@ -141,7 +141,7 @@ class SystemTerraform:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with os.fdopen(os.open(self.folder / "alone.lock", os.O_WRONLY | os.O_CREAT, 0o600), "w") as lock:
             until = time.monotonic() + seconds
-            while not _is_locked(lock):
+            while not is_locked(lock):
                 if time.monotonic() > until:
                     raise Refused(say("tools.worked_on", system=self.system_id), where=str(self.folder), remedy=say("tools.wait_for_other"))
                 self.pause(0.2)
@@ -370,15 +370,6 @@ class SystemTerraform:
         for path in self.folder.iterdir():
             if path.is_file() and not path.is_symlink():
                 path.chmod(0o600)
-
-
-def _is_locked(file: IO[str]) -> bool:
-    """Whether the file is locked for us now; for nobody else as long as it is open."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def root_module(module_dir: Path, names: list[str]) -> dict[str, object]:
