@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,8 +59,15 @@ def inputs(settings: Settings, world: World) -> dict[str, Any]:
         values["paths"] = find_paths(system, world.sites)
     if "machines" in declared:
         kept = {"address", "ssh_user", "ssh_port", "become", "manager", "root", "python"}
-        values["machines"] = {server.name: server.model_dump(include=kept, exclude_none=True) for server in world.cloud.servers}
+        values["machines"] = {server.name: server.model_dump(include=kept, exclude_none=True) for server in _standing(world, values["servers"])}
     return values
+
+
+def _standing(world: World, wanted: Container[str]) -> list[Host]:
+    """Of the machines that stand already those that are meant, and whoever has the address of one: the module refuses two at one place.
+    Not all of the city's, or each system's plan would grow with the others."""
+    places = {(server.address, server.ssh_port) for server in world.cloud.servers if server.name in wanted}
+    return [server for server in world.cloud.servers if server.name in wanted or (server.address, server.ssh_port) in places]
 
 
 def server_name(host: Host) -> str:

@@ -10,7 +10,8 @@ import pytest
 
 from orchestrator.cloud.stand import Stand
 from orchestrator.errors import NeedsPerson, ToolError
-from orchestrator.steps.provision import undo, wait_until_reached
+from orchestrator.models import Host
+from orchestrator.steps.provision import _standing, undo, wait_until_reached
 from orchestrator.tools.terraform import Server
 
 
@@ -38,3 +39,10 @@ def test_servers_that_citizens_are_on_are_not_taken_away_and_nothing_is_opened_f
         undo(context)
     assert said in refused.value.what
     assert "orchestrator rollback" in refused.value.remedy
+
+
+def test_a_plan_is_told_its_own_machines_and_whoever_stands_where_one_of_them_stands() -> None:
+    """The others' would make each system's plan as long as the city."""
+    machines = [Host(name=name, address=address) for name, address in (("a", "10.0.0.1"), ("b", "10.0.0.2"), ("c", "10.0.0.3"), ("twin", "10.0.0.1"))]
+    world: Any = SimpleNamespace(cloud=SimpleNamespace(servers=machines))
+    assert [machine.name for machine in _standing(world, {"a", "c"})] == ["a", "c", "twin"]
