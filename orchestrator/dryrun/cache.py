@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import cache
@@ -20,7 +21,7 @@ from orchestrator import __version__, texts
 from orchestrator.dryrun.result import StepReport, SystemReport
 from orchestrator.engine.session import Session
 from orchestrator.errors import Finding
-from orchestrator.models import Plan
+from orchestrator.models import PlanEntry
 from orchestrator.settings import HOME, Settings
 from orchestrator.steps.base import Coverage
 from orchestrator.tools.ansible_check import check_syntax, digest_of, find_lint
@@ -28,17 +29,13 @@ from orchestrator.tools.ansible_check import check_syntax, digest_of, find_lint
 FOLDER = "dry-runs"
 
 
-def key_of(session: Session, system: str, plan: Plan) -> str:
-    """SHA-256 over all that a system's offline preview depends on."""
+def basis_of(session: Session) -> str:
+    """What all systems' offline previews depend on alike, read once for a whole run: it is as large as the city."""
     settings = session.settings
-    entry = next((entry for entry in plan.entries if entry.system == system), None)
     parts = [
         __version__,
         _code(),
-        session.system(system).model_dump_json(),
-        session.verdicts[system].model_dump_json(),
         session.sites.model_dump_json(),
-        entry.model_dump_json(exclude={"facts", "reasons"}) if entry else "",
         session.programme.model_dump_json(),
         dt.datetime.now(dt.UTC).astimezone(ZoneInfo(session.programme.timezone)).date().isoformat(),  # the next window is told from today
         json.dumps(settings.cloud.inputs, sort_keys=True),
@@ -46,6 +43,22 @@ def key_of(session: Session, system: str, plan: Plan) -> str:
         _tree(settings.terraform),
         _tree(settings.playbooks),
     ]
+    return _digest(parts)
+
+
+def key_of(session: Session, system: str, entry: PlanEntry | None, basis: str) -> str:
+    """SHA-256 over all that a system's offline preview depends on."""
+    return _digest(
+        [
+            basis,
+            session.system(system).model_dump_json(),
+            session.verdicts[system].model_dump_json(),
+            entry.model_dump_json(exclude={"facts", "reasons"}) if entry else "",
+        ]
+    )
+
+
+def _digest(parts: Sequence[str]) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 

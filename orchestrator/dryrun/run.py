@@ -123,8 +123,9 @@ def run(session: Session, asked: Asked, *, say: Callable[[str], None] = lambda _
     systems: tuple[SystemReport, ...] = ()
     if known.plan is not None and known.sited:
         chosen = _choose(session, known.plan, asked)
+        basis = "" if asked.connect else cache.basis_of(session)
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            systems = tuple(pool.map(lambda system: _system(known, system, chosen, asked, say), chosen))
+            systems = tuple(pool.map(lambda system: _system(known, system, chosen, asked, basis, say), chosen))
         if asked.connect:
             found += ask_for_wave(session, chosen)
     linted = linting.result()
@@ -155,7 +156,7 @@ def _choose(session: Session, plan: Plan, asked: Asked) -> list[str]:
     ]
 
 
-def _system(known: Known, system: str, chosen: Sequence[str], asked: Asked, say: Callable[[str], None]) -> SystemReport:
+def _system(known: Known, system: str, chosen: Sequence[str], asked: Asked, basis: str, say: Callable[[str], None]) -> SystemReport:
     session = known.session
     plan = session.approved or known.plan
     assert plan is not None  # noqa: S101 - the caller looked
@@ -181,7 +182,7 @@ def _system(known: Known, system: str, chosen: Sequence[str], asked: Asked, say:
         return replace(report, runbook="", findings=tuple(findings))
     if session.not_movable(system):
         return replace(report, findings=tuple(findings), steps=_unlooked(report.runbook, texts.say("dryrun.not_filled_in")))
-    key = cache.key_of(session, system, plan) if not asked.connect else ""
+    key = cache.key_of(session, system, entry, basis) if basis else ""
     kept = None if asked.repeat else cache.read(session.settings, key)
     if kept is None:
         kept = _previewed(session, report, plan, connect=asked.connect)
