@@ -237,12 +237,12 @@ class FileTree(Noun):
 class HealthCheck(Noun):
     """How to see from outside that a service is alive. ``expected``: HTTP status, or text the answer must contain."""
 
-    kind: Literal["http", "tcp", "sql"]
+    kind: Literal["http", "https", "tcp", "sql"]
     target: str
-    """HTTP: path (``/health``); TCP: empty; SQL: a statement that must return one row."""
+    """HTTP: path (``/health``); TCP: empty; SQL: a statement that must return one row. ``https``: the service itself speaks TLS."""
     expected: str | None = None
     host_name: Address | None = None
-    """HTTP: the Host header, where one web server answers for several names."""
+    """HTTP: the Host header, and the name in a TLS handshake, where one web server answers for several names."""
     on_host: bool = False
     """Asked from the host itself: it listens on the host's own loopback only."""
 
@@ -698,6 +698,8 @@ class Entry(HttpGateway):
 
     ports: dict[str, Port] = Field(default_factory=dict)
     """By a service's ``entry``: the port at ``address`` where citizens reach it."""
+    tls: tuple[str, ...] = ()
+    """Those of ``ports`` where citizens speak TLS, wherever it ends: here, or at the service."""
     backends: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """By a service's ``entry``: HAProxy's backends that are its. Needed where several systems share a web server and a port of the entry."""
 

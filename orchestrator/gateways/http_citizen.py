@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import http.client
 from typing import Any
+from urllib.parse import urlsplit
+
+from orchestrator.tools import web
 
 KIND = "http"
 
@@ -18,12 +21,12 @@ class HttpCitizen:
     """Asks again once where a kept connection was closed between two requests: every browser does."""
 
     def __init__(self, *, url: str, expect: int, number: int, host_name: str = "", contains: str = "") -> None:  # noqa: ARG002 - its requests need not be told apart
-        host, _, path = url.removeprefix("http://").partition("/")
-        self._path = "/" + path
+        at = urlsplit(url)
+        self._path = at.path + (f"?{at.query}" if at.query else "")
         self._expect = expect
         self._headers = {"Host": host_name} if host_name else {}
         self._contains = contains.encode()
-        self._connection = http.client.HTTPConnection(host, timeout=5)
+        self._connection = web.connect(at.hostname or "", at.port or 80, timeout=5, tls=at.scheme == "https", name=host_name)
 
     def ask(self) -> None:
         is_kept = self._connection.sock is not None

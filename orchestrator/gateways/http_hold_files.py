@@ -140,7 +140,7 @@ def find_inability(text: str, backends: Sequence[str], version: tuple[int, int])
         found.append(say("gateways.hold_unled", backends=tuple(backends)))
     for section in leading:
         if _leads(section, backends) or _leads_anywhere(section):
-            found += _inability_of_frontend(section, version)
+            found += _inability_of_frontend(section)
     return found
 
 
@@ -154,7 +154,7 @@ def _inability_of_backend(section: Section) -> list[Words]:
     return found
 
 
-def _inability_of_frontend(section: Section, version: tuple[int, int]) -> list[Words]:
+def _inability_of_frontend(section: Section) -> list[Words]:
     found: list[Words] = []
     if section.kind == "listen":
         found.append(say("gateways.hold_listen", name=section.name))
@@ -165,19 +165,7 @@ def _inability_of_frontend(section: Section, version: tuple[int, int]) -> list[W
     rules = [words for _, words in section.words()]
     if "allow" in section.default or any(words[:2] == ["http-request", "allow"] for words in rules):
         found.append(say("gateways.hold_allow", name=section.name))
-    for words in rules:
-        if words[0] == "bind" and _speaks_h2(words, version):
-            found.append(say("gateways.hold_h2", name=section.name, line=" ".join(words)))
     return found
-
-
-def _speaks_h2(words: list[str], version: tuple[int, int]) -> bool:
-    options = dict(zip(words, [*words[1:], ""], strict=True))
-    if options.get("proto") == "h2":
-        return True
-    if "alpn" in options:
-        return "h2" in options["alpn"].split(",")
-    return "ssl" in words and version >= (2, 8)  # from then on it is offered unless somebody says otherwise
 
 
 def _leads(section: Section, backends: Sequence[str]) -> bool:

@@ -16,7 +16,7 @@ def health_target(raw: Any) -> Value:
     """The path that is asked for; of an address host, port and kind besides. Anything else stands as it is written."""
     text = text_of(raw)
     if url := _URL.fullmatch(plain(raw)):
-        said = {"health.kind": "http", "host": url["host"], "port": int(url["port"] or _PORTS[url["scheme"].casefold()])}
+        said = {"health.kind": url["scheme"].casefold(), "host": url["host"], "port": int(url["port"] or _PORTS[url["scheme"].casefold()])}
         path = url["path"] or "/"
         return Value(path, f"HTTP {path}", said)
     servers = servers_said(text)

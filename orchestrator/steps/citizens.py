@@ -19,6 +19,7 @@ from orchestrator.steps import gates
 from orchestrator.steps.base import Context, Facts
 from orchestrator.steps.parts import parts
 from orchestrator.texts import Words, say
+from orchestrator.tools import health, web
 
 LIMIT_SECONDS = 3600.0
 CLIENTS = 2
@@ -44,7 +45,7 @@ class Probes:
     def of(cls, ctx: Context, direction: str) -> Probes:
         """One for each database's gateway, one for each entry. Nothing is started."""
         names = [f"sql-{database.name}" for database in ctx.world.movable_databases]
-        names += [f"http-{service.entry}" for service in _entries(ctx)]
+        names += [f"http-{service.entry}" for service in entries_of(ctx)]
         stem = f"{ctx.migration}-{direction}"
         return cls(ctx, {name: Probe(ctx.world.folder, f"{stem}-{number}") for number, name in enumerate(names)})
 
@@ -52,7 +53,7 @@ class Probes:
     def of_entries(cls, ctx: Context, name: str) -> Probes:
         """Those of the entries alone."""
         stem = f"{ctx.migration}-{name}"
-        entries = enumerate(_entries(ctx))
+        entries = enumerate(entries_of(ctx))
         return cls(ctx, {f"http-{service.entry}": Probe(ctx.world.folder, f"{stem}-{number}") for number, service in entries})
 
     def start(self) -> None:
@@ -70,7 +71,7 @@ class Probes:
                 limit=LIMIT_SECONDS,
                 register=self.ctx.records.witness,
             )
-        for service in _entries(self.ctx):
+        for service in entries_of(self.ctx):
             self.probes[f"http-{service.entry}"].start(
                 citizen=of_entry(self.ctx, service),
                 clients=1,
@@ -149,7 +150,8 @@ def put_on_record(
     )
 
 
-def _entries(ctx: Context) -> list[Service]:
+def entries_of(ctx: Context) -> list[Service]:
+    """Services that citizens reach by a port of the city's entry."""
     ports = ctx.sites.entry.ports if ctx.sites.entry else {}
     return [service for service in ctx.system.services if service.entry in ports]
 
@@ -158,8 +160,9 @@ def of_entry(ctx: Context, service: Service) -> dict[str, Any]:
     """A citizen who asks for a service at the entry, as its health check says it is asked."""
     entry = ctx.sites.entry
     assert entry is not None and service.entry  # noqa: S101 - only services of the entry come here
-    asked = service.health if service.health and service.health.kind == "http" else None
-    url = f"http://{entry.address}:{entry.ports[service.entry]}/{asked.target.lstrip('/') if asked else ''}"
+    asked = service.health if service.health and service.health.kind in ("http", "https") else None
+    scheme = "https" if service.entry in entry.tls else "http"
+    url = f"{scheme}://{entry.address}:{entry.ports[service.entry]}/{asked.target.lstrip('/') if asked else ''}"
     expected = (asked.expected if asked else None) or ""
     status, words = (int(expected), "") if expected.isdigit() else (0, expected)
     return http_citizen.specify(url=url, expect=status, contains=words, host_name=(asked.host_name if asked else None) or "")
@@ -168,13 +171,25 @@ def of_entry(ctx: Context, service: Service) -> dict[str, Any]:
 def find_problems(ctx: Context) -> list[Finding]:
     """For preflight: entries at which a citizen is not answered now. No switch would begin, whatever had been prepared."""
     findings = []
-    for service in _entries(ctx):
+    for service in entries_of(ctx):
         problem = _ask(of_entry(ctx, service))
         if problem:
             message = say("steps.entry_ill", name=service.name, entry=str(service.entry), problem=problem)
-            remedy = say("steps.mend_entry_health")
+            remedy = _remedy_of(ctx, service)
             findings.append(Finding("entry-unanswered", "error", message, remedy, system=ctx.system.id))
     return findings
+
+
+def _remedy_of(ctx: Context, service: Service) -> Words:
+    entry = ctx.sites.entry
+    assert entry is not None and service.entry  # noqa: S101 - only services of the entry come here
+    name = (service.health.host_name if service.health else None) or ""
+    speaks = web.speaks_tls(entry.address, entry.ports[service.entry], name=name)
+    if speaks and service.entry not in entry.tls:
+        return say("steps.entry_speaks_tls", entry=service.entry)
+    if not speaks and service.entry in entry.tls and health.answers(entry.address, entry.ports[service.entry]):
+        return say("steps.entry_speaks_no_tls", entry=service.entry)
+    return say("steps.mend_entry_health")
 
 
 def _ask(citizen: dict[str, Any]) -> Words:

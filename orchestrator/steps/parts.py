@@ -59,8 +59,10 @@ def _free_bytes(ctx: Context, host: str, side: str, path: str) -> int | None:
 
 
 def part_of(ctx: Context, database: Database) -> Part:
-    """A database with the addresses of both sides, each its own host's."""
+    """A database with the addresses of both sides, each its own host's. What only its vendor moves has no gateway of ours to go through,
+    nor need its room be one that we know."""
     target = None
+    sites = (ctx.world.room, ctx.world.cloud) if database.engine in registry.DATABASES else ()
     if database.host in ctx.world.targets:
         target = Place(ctx.world.target(database.host).address, database.port)
     return Part(
@@ -72,9 +74,7 @@ def part_of(ctx: Context, database: Database) -> Part:
         role=database.role or "",
         admin=database.admin_role or "orchestrator",
         password=ctx.world.secret(database.admin_secret),
-        gateways=tuple(
-            site.gateway.address for site in (ctx.world.room, ctx.world.cloud) if ctx.world.way_in(site, database) is not None
-        ),
+        gateways=tuple(site.gateway.address for site in sites if ctx.world.way_in(site, database) is not None),
     )
 
 

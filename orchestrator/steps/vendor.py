@@ -18,16 +18,15 @@ from typing import Any
 
 from orchestrator.cutover.probing import Probe
 from orchestrator.errors import NeedsPerson, StepFailed
-from orchestrator.gateways import http_citizen
 from orchestrator.hosts.handed_in import HandedIn
-from orchestrator.models import Database, Service
+from orchestrator.models import Database
 from orchestrator.movers import registry
 from orchestrator.movers.vendor import outputs
 from orchestrator.movers.vendor.dialects import Dialect, dialect_of
 from orchestrator.movers.vendor.outputs import Unreadable, Values
 from orchestrator.movers.vendor.statements import Table, count_statement, list_statement
 from orchestrator.progress import Progress
-from orchestrator.steps import entry, files, gates, people, previews, services, vendor_services, watch
+from orchestrator.steps import citizens, entry, files, gates, people, previews, services, vendor_services, watch
 from orchestrator.steps.base import Context, Coverage, Effect, Facts, Observed, Preview, Step
 from orchestrator.steps.machine import ANNOUNCED
 from orchestrator.steps.parts import part_of
@@ -141,9 +140,8 @@ def stop(ctx: Context) -> Facts:
     if not ctx.records.said(ANNOUNCED):
         gates.wait_window(ctx)
         ctx.records.event(ANNOUNCED, {"minutes": _minutes(ctx), "was_up": _answering(ctx)})
-    entered = next((service for service in ctx.system.services if service.entry), None)
-    if entered is not None and ctx.sites.entry is not None:
-        _probe(ctx).start(citizen=http_citizen.specify(url=_url(ctx, entered)), clients=1, every_ms=100, limit=7 * 86_400, alone=True)
+    if entered := citizens.entries_of(ctx):
+        _probe(ctx).start(citizen=citizens.of_entry(ctx, entered[0]), clients=1, every_ms=100, limit=7 * 86_400, alone=True)
     began = time.time()
     for service in reversed(services.moved(ctx)):
         if not service.shared:
@@ -158,12 +156,6 @@ def _minutes(ctx: Context) -> float:
 
 def _probe(ctx: Context) -> Probe:
     return Probe(ctx.world.folder, f"{ctx.migration}-outage")
-
-
-def _url(ctx: Context, service: Service) -> str:
-    gateway = ctx.sites.entry
-    assert gateway is not None  # noqa: S101 - the caller looked
-    return f"http://{gateway.address}:{gateway.ports[service.entry or '']}{service.health.target if service.health else '/'}"
 
 
 def _answering(ctx: Context) -> list[str]:

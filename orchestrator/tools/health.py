@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from orchestrator.models import Service
 from orchestrator.texts import Words, say
+from orchestrator.tools import web
 from orchestrator.tools.ssh import SshConnection
 
 
@@ -50,7 +51,7 @@ def _ask(service: Service, address: str, port: int) -> Words | None:
     if probe.kind == "sql":
         return None  # asked through the database's own checks
     try:
-        connection = http.client.HTTPConnection(address, port, timeout=5)
+        connection = web.connect(address, port, timeout=5, tls=probe.kind == "https", name=probe.host_name or "")
         try:
             headers = {"Host": probe.host_name} if probe.host_name else {}
             connection.request("GET", probe.target, headers=headers)

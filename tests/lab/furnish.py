@@ -73,8 +73,11 @@ class Passwords:
         return self.values.setdefault(name, secrets.token_hex(12))
 
 
-def postgresql(host: LabHost, *, clients: list[str], passwords: Passwords, base: str, role: str, schema: str = SCHEMA) -> None:
-    """Debian's own cluster, listening for the network, with the engine's role, the application's, and its database."""
+def postgresql(
+    host: LabHost, *, clients: list[str], passwords: Passwords, base: str, role: str, schema: str = SCHEMA, engine: bool = True
+) -> None:
+    """Debian's own cluster, listening for the network, with the engine's role, the application's, and its database. ``engine``: False
+    where nobody gave us a role."""
     conf = "/etc/postgresql/15/main"
     host.script(f"""
         printf '%s\\n' "listen_addresses = '{host.address}'" 'wal_level = logical' "timezone = 'Asia/Shanghai'" \
@@ -85,7 +88,7 @@ def postgresql(host: LabHost, *, clients: list[str], passwords: Passwords, base:
         systemctl enable --quiet --now postgresql
     """)
     host.script("until runuser -u postgres -- psql -qtc 'SELECT 1' >/dev/null 2>&1; do sleep 0.1; done", limit=60)
-    for name, rights in (("orchestrator", "SUPERUSER LOGIN"), (role, "LOGIN")):
+    for name, rights in (*((("orchestrator", "SUPERUSER LOGIN"),) if engine else ()), (role, "LOGIN")):
         host.script(f"""runuser -u postgres -- psql -qc "CREATE ROLE {name} {rights} PASSWORD '{passwords[name]}'" """)
     host.script(f"runuser -u postgres -- createdb -O {role} -T template0 -E UTF8 --locale=C.UTF-8 {base}")
     host.write("/var/lib/postgresql/schema.sql", f"SET ROLE {role};\n{schema}")

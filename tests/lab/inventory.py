@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import yaml
@@ -102,7 +102,7 @@ def secret(name: str) -> str:
     return f"file:/home/{ENGINEER}/city/secrets/{name}"
 
 
-def sites(lab: Lab, entries: dict[str, int]) -> dict[str, Any]:
+def sites(lab: Lab, entries: dict[str, int], tls: Sequence[str] = ()) -> dict[str, Any]:
     """Both sites with their gateways, the machines that stand in the cloud centre, the entry."""
 
     def site(kind: str, gateway: str, network: str) -> dict[str, Any]:
@@ -120,7 +120,7 @@ def sites(lab: Lab, entries: dict[str, int]) -> dict[str, Any]:
     for server in cloud["servers"]:
         server.pop("os")
     entry = {
-        "host": "edge", "address": lab["edge"].address, "runtime_port": 9999, "ports": entries,
+        "host": "edge", "address": lab["edge"].address, "runtime_port": 9999, "ports": entries, "tls": list(tls),
         "ssh": {"name": "edge", "address": lab["edge"].address, "ssh_user": "ops"}, "config_file": "/etc/haproxy/haproxy.cfg",
     }  # fmt: skip
     room = [site("room", "gw-room", "10.80.1.0/24")] if "gw-room" in lab.hosts else []
@@ -133,11 +133,12 @@ def write(
     passwords: Passwords,
     *,
     entries: dict[str, int],
+    tls: Sequence[str] = (),
     tell: Callable[[dict[str, Any]], None] = _nothing,
 ) -> None:
     """The inventory, the settings and the secrets into the engineer's folder on the controller. ``tell``: puts into a site what its
     gateway has beside."""
-    where = sites(lab, entries)
+    where = sites(lab, entries, tls)
     for site in where["sites"]:
         tell(site)
     controller, city = lab["controller"], f"/home/{ENGINEER}/city"

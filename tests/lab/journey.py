@@ -19,9 +19,10 @@ REFUSED, ROLLED_BACK, NEEDS_A_PERSON, WAITING = 3, 4, 5, 6
 
 
 class Journey:
-    """One system's way there and back. ``hands``: what is done in the world for a human task, by the words it begins with."""
+    """One system's way there and back. ``hands``: what is done in the world for a human task, by the words it begins with; what it
+    returns are further words of ``task done``."""
 
-    def __init__(self, lab: Lab, system: str, hands: Mapping[str, Callable[[], None]] | None = None) -> None:
+    def __init__(self, lab: Lab, system: str, hands: Mapping[str, Callable[[], Sequence[str] | None]] | None = None) -> None:
         self.lab, self.system = lab, system
         self.hands = hands or {}
         self.said = ""
@@ -55,10 +56,11 @@ class Journey:
     def _answer(self, waits: str) -> None:
         task = re.match(r"human task (\d+): (.*)", waits)
         if task:
+            handed: Sequence[str] = ()
             for words, act in self.hands.items():
                 if task[2].startswith(words):
-                    act()
-            told = self.lab.orchestrator("task", "done", task[1], "--evidence", "seen by the lab")
+                    handed = act() or ()
+            told = self.lab.orchestrator("task", "done", task[1], "--evidence", "seen by the lab", *handed)
         else:
             gate = next(name for name in GATES if waits.startswith(name))
             digest = re.findall(r"of plan ([0-9a-f]{8})", waits)[-1]
@@ -115,6 +117,15 @@ class Citizens:
         if code != "201":
             raise LabError(said[:200])
         return int(json.loads(body)["id"])
+
+    def until_answered(self, more: int, *, limit: float = 60) -> int:
+        """Until so many more were acknowledged; how many have failed by then. Raises LabError when it takes too long."""
+        enough, until = len(self.acknowledged) + more, time.monotonic() + limit
+        while len(self.acknowledged) < enough:
+            if time.monotonic() > until:
+                raise LabError(f"citizens are not answered for {limit:.0f} s: {self.failed[-3:]}")
+            time.sleep(0.05)
+        return len(self.failed)
 
     def _ask_on(self) -> None:
         while not self._ending.is_set():

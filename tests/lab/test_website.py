@@ -1,4 +1,4 @@
-"""A web site without a database on hosts that boot, read and written all the time: there, back, there again, accepted."""
+"""A web site without a database on hosts that boot, read and written over TLS and HTTP/2 all the time: there, back, there again, accepted."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Trip:
 
 
 def served_by(lab: Lab) -> str:
-    url = f"http://{lab['edge'].address}:8080/index.html"
-    said = lab["controller"].run("curl", "-sSi", "-m", "10", "-H", f"Host: {website.NAME}", url)
+    url = f"https://{lab['edge'].address}:8443/index.html"
+    said = lab["controller"].run("curl", "-ksSi", "-m", "10", "-H", f"Host: {website.NAME}", url)
     return next(line.partition(": ")[2].strip() for line in said.splitlines() if line.lower().startswith("x-instance"))
 
 
@@ -44,7 +44,7 @@ def photograph_room(lab: Lab) -> str:
 @pytest.fixture(scope="module")
 def trip(lab: Lab) -> Iterator[Trip]:
     passwords = website.furnish_site(lab)
-    inventory.write(lab, [website.describe_site(lab)], passwords, entries={"site": 8080}, tell=website.tell_site)
+    inventory.write(lab, [website.describe_site(lab)], passwords, entries={"site": 8443}, tls=("site",), tell=website.tell_site)
     trip = Trip(Journey(lab, "site"), website.Visitors(lab))
     journey = trip.journey
     trip.before = photograph_room(lab)

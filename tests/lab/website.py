@@ -1,4 +1,4 @@
-"""A web site without a database, as a distribution's nginx serves it: pages as files, uploads by a small program behind it."""
+"""A web site without a database, as a distribution's nginx serves it: pages as files, uploads by a small program behind it. Over TLS."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ TREES = ("/opt/site", "/etc/nginx")
 
 
 def furnish_site(lab: Lab) -> Passwords:
-    """The site in the old room, behind the edge."""
+    """The site in the old room, behind the edge, where TLS ends; browsers speak HTTP/2."""
     app = lab["app"]
     app.script(f"""
         useradd --system --shell /usr/sbin/nologin --home-dir /opt/site site
@@ -56,8 +56,11 @@ def furnish_site(lab: Lab) -> Passwords:
     app.run("systemctl", "enable", "--quiet", "--now", *UNITS)
     app.script(f"until curl -fsS -H 'Host: {NAME}' http://127.0.0.1/index.html >/dev/null 2>&1; do sleep 0.2; done", limit=60)
     check = f"httpchk\n    http-check send meth GET uri /index.html hdr Host {NAME}"
-    entry = {"name": "site", "port": 8080, "server": "www-1", "to": app.address, "to_port": 80, "check": check}
-    furnish.edge(lab["edge"], [entry])
+    edge = lab["edge"]
+    edge.script("openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=www.city -keyout /root/key -out /root/crt 2>&1")
+    edge.script("cat /root/key /root/crt >/etc/haproxy/www.city.pem; rm /root/key /root/crt; chmod 0600 /etc/haproxy/www.city.pem")
+    entry = {"name": "site", "port": "8443 ssl crt /etc/haproxy/www.city.pem alpn h2,http/1.1", "server": "www-1", "to": app.address, "to_port": 80, "check": check}
+    furnish.edge(edge, [entry])
     return Passwords()
 
 
@@ -89,7 +92,8 @@ class Visitors(Citizens):
     """Read a page and hand in a form, again and again; uploads are named by the second, whichever instance takes them."""
 
     def __init__(self, lab: Lab) -> None:
-        super().__init__(lab, ":8080")
+        super().__init__(lab, ":8443")
+        self.url = self.url.replace("http:", "https:")
         self.kept: dict[str, str] = {}
         """By the name that was acknowledged: SHA-256 of what it holds."""
 
@@ -105,9 +109,10 @@ class Visitors(Citizens):
         return number
 
     def _curl(self, path: str, wanted: str, *words: str) -> str:
-        said = self.lab["controller"].run("curl", "-sS", "-m", "30", "-H", f"Host: {NAME}", "-w", " %{http_code}", *words, self.url + path)
+        argv = ["curl", "-ksS", "--http2", "-m", "30", "-H", f"Host: {NAME}", "-w", " %{http_version}/%{http_code}", *words, self.url + path]
+        said = self.lab["controller"].run(*argv)
         body, _, code = said.rpartition(" ")
-        if code != wanted:
+        if code != f"2/{wanted}":
             raise LabError(f"{path}: {said[:200]}")
         return body
 

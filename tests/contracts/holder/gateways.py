@@ -147,7 +147,7 @@ defaults
     timeout server 1h
     option httpchk GET /
 frontend web
-    bind {address}:8080
+    bind {address}:8080{options}
     default_backend be_portal
 backend be_portal
     balance roundrobin
@@ -164,11 +164,12 @@ class HaproxyWorld:
     stages = True
     options = ("-db",)
 
-    def __init__(self, folder: Path, address: str) -> None:
+    def __init__(self, folder: Path, address: str, *, listens: str = "") -> None:
+        """``listens``: further words of the line by which citizens come in."""
         self.folder = folder
         self.address = address
         self.config = folder / "haproxy.cfg"
-        self.config.write_text(_CONFIG.format(folder=folder, address=address), encoding="utf-8")
+        self.config.write_text(_CONFIG.format(folder=folder, address=address, options=listens), encoding="utf-8")
         self.config.chmod(0o640)
         self.ports = {"source": 8081, "target": 8082}
         self.services = [_serve(address, port, side) for side, port in self.ports.items()]

@@ -163,7 +163,6 @@ REFUSED = {
     "hold_template": _HEAD + "frontend web\n    bind :1\n    default_backend be_portal\nbackend be_portal\n    server-template a 3 b:80\n",
     "hold_dynamic": _HEAD + "frontend web\n    bind :1\n    use_backend %[path,map(/x)]\n    default_backend be_portal\nbackend be_portal\n",
     "hold_allow": _HEAD + "frontend web\n    bind :1\n    http-request allow if TRUE\n    default_backend be_portal\nbackend be_portal\n",
-    "hold_h2": _HEAD + "frontend web\n    bind :1 ssl crt /x alpn h2,http/1.1\n    default_backend be_portal\nbackend be_portal\n",
     "hold_conditional": _HEAD + ".if defined(X)\nfrontend web\n    bind :1\n    default_backend be_portal\n.endif\nbackend be_portal\n",
     "hold_unled": _HEAD + "frontend web\n    bind :1\n    default_backend other\nbackend other\nbackend be_portal\n",
 }
@@ -180,7 +179,7 @@ def test_nothing_is_said_against_what_can(text: str, lua: str) -> None:
     assert files.find_inability(_install(text, lua)[1], ["be_portal"], (2, 6)) == []
 
 
-def test_an_older_haproxy_and_one_that_offers_http2_by_itself_are_named() -> None:
-    text = CONFIGS["by default"].replace("bind 127.0.0.1:18081", "bind :443 ssl crt /x")
+def test_an_older_haproxy_is_named_and_one_that_speaks_http2_is_not() -> None:
+    text = CONFIGS["by default"].replace("bind 127.0.0.1:18081", "bind :443 ssl crt /x alpn h2,http/1.1")
     assert [said.code for said in files.find_inability(text, ["be_portal"], (2, 4))] == ["gateways.hold_version"]
-    assert [said.code for said in files.find_inability(text, ["be_portal"], (2, 8))] == ["gateways.hold_h2"]
+    assert [said.code for said in files.find_inability(text, ["be_portal"], (2, 8))] == []

@@ -53,7 +53,7 @@ def test_a_url_tells_what_it_connects_to(cell: str, also: dict[str, Any]) -> Non
     ("kind", "cell", "value", "also"),
     [
         ("health", "http://10.1.1.1:8080/health", "/health", {"health.kind": "http", "host": "10.1.1.1", "port": 8080}),
-        ("health", "https://app-01", "/", {"health.kind": "http", "host": "app-01", "port": 443}),
+        ("health", "https://app-01", "/", {"health.kind": "https", "host": "app-01", "port": 443}),
         ("health", "10.1.1.1:8080", "", {"health.kind": "tcp", "host": "10.1.1.1", "port": 8080}),
         ("health", "/actuator/health", "/actuator/health", {"health.kind": "http"}), ("health", "SELECT 1", "SELECT 1", {}),
         ("check", "http://10.1.1.1:8080/health", "http", {"host": "10.1.1.1", "port": 8080, "health.target": "/health"}), ("check", "端口", "tcp", {}),

@@ -134,7 +134,7 @@ def web_server() -> Iterator[tuple[str, int]]:
 def test_an_entry_is_asked_as_its_health_check_says(web_server: tuple[str, int], health: HealthCheck, problem: str) -> None:
     address, port = web_server
     service = Service(name="web", host="app", port=80, singleton=False, entry="register", health=health)
-    entry = SimpleNamespace(address=address, ports={"register": port})
+    entry = SimpleNamespace(address=address, ports={"register": port}, tls=())
     findings = citizens.find_problems(context(portal(services=(service,)), entry))
     assert bool(findings) == bool(problem)
     assert all(problem in finding.message and finding.severity == "error" for finding in findings)
