@@ -1,4 +1,5 @@
-"""A system of several kinds: loans in MariaDB, their register in PostgreSQL, a slip for each as a file, two web servers, one entry."""
+"""A system of several kinds: loans in MariaDB, their register in PostgreSQL, a slip for each as a file, two web servers, one entry,
+and a clerk who must exist once."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ SCHEMA = """
 CREATE TABLE register (n bigint PRIMARY KEY, title text NOT NULL, host text NOT NULL, at timestamptz NOT NULL DEFAULT now());
 INSERT INTO register (n, title, host) SELECT n, '图书 ' || n, 'seed' FROM generate_series(1, 500) n;
 """
-UNITS = ("desk.service", "desk-b.service")
+UNITS = ("desk.service", "desk-b.service", "desk-clerk.service")
 PORTS = {"desk": 8001, "desk-b": 8002}
 
 
@@ -41,6 +42,7 @@ def furnish_city(lab: Lab) -> Passwords:
     }
     for name, port in PORTS.items():
         lending.instance(app, name, port, how)
+    lending.program(app, "desk-clerk", "clerk", how)
     second = f"    server desk-b {app.address}:{PORTS['desk-b']}"
     furnish.edge(
         lab["edge"], [{"name": "desk", "port": 8080, "server": "desk", "to": app.address, "to_port": f"{PORTS['desk']}\n{second}"}]
@@ -61,7 +63,11 @@ def describe_city(lab: Lab) -> dict[str, Any]:
     return {
         **desk, "dbms": "PostgreSQL 15, MariaDB 10.11", "databases": [register, lending.database()],
         "file_trees": [{"host": "app", "path": path} for path in ("/opt/desk", "/srv/desk")],
-        "services": [lending.service(name=name, unit=f"{name}.service", port=port, environment=environment) for name, port in PORTS.items()],
+        "services": [
+            *(lending.service(name=name, unit=f"{name}.service", port=port, environment=environment) for name, port in PORTS.items()),
+            {"name": "desk-clerk", "host": "app", "unit": "desk-clerk.service", "singleton": True, "health": {"kind": "tcp", "target": ""},
+             "environment": lending.references("LOANS", lending.DATABASE)},
+        ],
         "data_resources": [*desk["data_resources"], resource],
     }  # fmt: skip
 

@@ -31,6 +31,7 @@ CREATE TABLE desk_loan (
     n bigint NOT NULL AUTO_INCREMENT PRIMARY KEY, request char(32) NOT NULL UNIQUE, title varchar(200) NOT NULL, host varchar(60) NOT NULL,
     at timestamp(6) NOT NULL DEFAULT current_timestamp(6)
 );
+CREATE TABLE clerk_runs (n bigint NOT NULL AUTO_INCREMENT PRIMARY KEY, host varchar(60) NOT NULL);
 CREATE VIEW latest AS SELECT n, title FROM desk_loan ORDER BY n DESC LIMIT 10;
 CREATE FUNCTION shelf(title varchar(200)) RETURNS char(1) DETERMINISTIC RETURN UPPER(LEFT(title, 1));
 CREATE TRIGGER desk_loan_title BEFORE INSERT ON desk_loan FOR EACH ROW SET NEW.title = TRIM(NEW.title);
@@ -64,7 +65,7 @@ After=network-online.target
 [Service]
 User=desk
 EnvironmentFile=/etc/desk/{name}.env
-ExecStart=/usr/bin/python3 /opt/desk/desk.py
+ExecStart=/usr/bin/python3 /opt/desk/desk.py {what}
 Restart=on-failure
 
 [Install]
@@ -129,10 +130,7 @@ def reach(prefix: str, address: str, port: int, name: str, role: str) -> dict[st
 
 def instance(host: LabHost, name: str, port: int, more: dict[str, str]) -> None:
     """One of the desk's web servers, at work."""
-    values = {"LISTEN_ADDRESS": host.address, "LISTEN_PORT": str(port), **more}
-    host.write(f"/etc/desk/{name}.env", "".join(f"{variable}={value}\n" for variable, value in values.items()))
-    host.write(f"/etc/systemd/system/{name}.service", UNIT.format(name=name))
-    host.script(f"systemctl daemon-reload; systemctl enable --quiet --now {name}.service")
+    program(host, name, "", {"LISTEN_ADDRESS": host.address, "LISTEN_PORT": str(port), **more})
     host.script(f"until curl -fsS http://{host.address}:{port}/health >/dev/null 2>&1; do sleep 0.2; done", limit=60)
 
 
@@ -147,6 +145,13 @@ def furnish_desk(lab: Lab) -> Passwords:
     furnish.edge(lab["edge"], [{"name": "desk", "port": 8080, "server": "desk-1", "to": lab["app"].address, "to_port": PORT}])
     lab["db-new"].run("systemctl", "enable", "--quiet", "--now", "mariadb", limit=180)
     return passwords
+
+
+def program(host: LabHost, name: str, what: str, values: dict[str, str]) -> None:
+    """A unit of the desk's program. ``what``: its argument."""
+    host.write(f"/etc/desk/{name}.env", "".join(f"{variable}={value}\n" for variable, value in values.items()))
+    host.write(f"/etc/systemd/system/{name}.service", UNIT.format(name=name, what=what))
+    host.script(f"systemctl daemon-reload; systemctl enable --quiet --now {name}.service")
 
 
 # ------------------------------------------------------------ the inventory

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import groupby
 
 import pytest
 
@@ -76,6 +77,13 @@ def test_nothing_was_lost_in_any_of_its_places_and_no_request_failed(lab: Lab, t
     assert composite.find_lost(lab, trip.citizens) == {"loans": [], "register": [], "slips": []}
     assert trip.lost == [set(), set(), set()]
     assert trip.citizens.failed == []
+
+
+def test_the_clerk_was_on_one_side_at_a_time(lab: Lab, trip: Trip) -> None:
+    """The servers number what is written: the one that was left goes on where the other ended."""
+    assert trip.code_again == 0
+    at = lending.rows(lab, "db-new", "SELECT host FROM clerk_runs ORDER BY n")
+    assert [host for host, _ in groupby(at)] == ["app", "app-new", "app", "app-new"]
 
 
 def test_each_connection_of_mariadb_that_was_open_saw_one_error_which_was_counted(trip: Trip) -> None:
