@@ -7,6 +7,7 @@ import importlib
 import json
 import os
 import sys
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +20,8 @@ from orchestrator.cli.output import drop_output, flush_output, prepare_output, w
 from orchestrator.errors import Exit, Finding, OrchestratorError, Refused, Unanswered
 from orchestrator.texts import text
 
+LINGER_SECONDS = 20.0
+"""How long a process that has done its work may take to end."""
 COMMANDS: dict[str, tuple[str, str]] = {
     # name: (module:object, one line of help); the module is imported only when the command runs
     "doctor": ("orchestrator.cli.doctor:doctor", "Say what is missing on this machine, and how to get it."),
@@ -161,8 +164,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = _bug(error)
     drop_output()
     if argv is None:
+        _end_in_time(code)
         sys.exit(code)
     return code
+
+
+def _end_in_time(code: int) -> None:
+    """Prefect tells its server the last of what it saw when the process ends, and where that server is gone by then it may wait for ever.
+    The journal has everything: the process ends all the same."""
+    if "prefect" in sys.modules:
+        timer = threading.Timer(LINGER_SECONDS, os._exit, (code,))
+        timer.daemon = True
+        timer.start()
 
 
 def _bug(error: Exception) -> int:
