@@ -31,6 +31,7 @@ UnitName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9:_.
 SecretRef = Annotated[str, StringConstraints(pattern=r"^(env|file|vault|prefect):[^\x00\n\r]{1,500}$")]
 """``env:NAME``, ``file:/path``, ``vault:/path#key``, ``prefect:block-name``: a reference, never a value."""
 EnvName = Annotated[str, StringConstraints(pattern=r"^[A-Z_][A-Z0-9_]{0,63}$")]
+Skill = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
 Clock = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-4]):[0-5]\d$")]
 
 

@@ -8,9 +8,13 @@ import tomllib
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, PositiveInt, ValidationError
+
+from orchestrator.errors import Unfit
+from orchestrator.models import Network
+from orchestrator.texts import say
 
 FILE = "orchestrator.toml"
 PREFIX = "ORCHESTRATOR_"
@@ -49,6 +53,8 @@ class Settings(BaseModel):
     """Holds references to secrets, never values."""
 
     model_config = ConfigDict(extra="forbid")
+    not_in_file: ClassVar[frozenset[str]] = frozenset({"fault_hold"})
+    """What nobody is told to set."""
 
     inventory: Path = Path("inventory")
     """Folder of the inventory: departments, systems, ``sites.yaml``, ``program.yaml``, optional ``policy.yaml``."""
@@ -64,7 +70,7 @@ class Settings(BaseModel):
     prefect_api: str = ""
     """URL of a Prefect server; default: one of our own, started on loopback when first needed and reused."""
 
-    zones: dict[str, list[str]] = {}
+    zones: dict[str, list[Network]] = {}
     """``[zones]``: by the name of a work pool, the networks (``dedicated``, ``government_intranet`` …) whose systems only its
     controllers reach. Systems of every other network belong to the pool ``city``."""
     limits: Limits = Limits()
@@ -84,7 +90,7 @@ class Settings(BaseModel):
         Raises ``tomllib.TOMLDecodeError``, ``UnicodeDecodeError``, ``pydantic.ValidationError``."""
         file = Path(FILE)
         written = tomllib.loads(file.read_text("utf-8")) if file.is_file() else {}
-        super().__init__(**_laid_over(_laid_over(written, _of_the_environment()), given))
+        super().__init__(**_laid_over(_laid_over(written, read_environment()), given))
 
     @cached_property
     def journal_url(self) -> str:
@@ -109,8 +115,8 @@ class Settings(BaseModel):
         return Path(os.environ.get("ORCHESTRATOR_TOOLS", HOME / ".tools"))
 
 
-def _of_the_environment() -> dict[str, Any]:
-    """``ORCHESTRATOR_STATE`` is ``state``; a table is JSON. Other names with the prefix are not settings."""
+def read_environment() -> dict[str, Any]:
+    """What the environment sets: ``ORCHESTRATOR_STATE`` is ``state``; a table is JSON. Other names with the prefix are not settings."""
     found: dict[str, Any] = {}
     for name, value in os.environ.items():
         field = name[len(PREFIX) :].lower() if name.upper().startswith(PREFIX) else ""
@@ -126,7 +132,7 @@ def _json(name: str, value: str) -> Any:
     try:
         return json.loads(value)
     except ValueError as error:
-        line = {"type": "value_error", "loc": (name,), "input": value, "ctx": {"error": ValueError("no JSON")}}
+        line = {"type": "value_error", "loc": (name,), "input": value, "ctx": {"error": Unfit(say("cli.no_json"))}}
         raise ValidationError.from_exception_data("Settings", [line]) from error  # type: ignore[list-item]
 
 

@@ -8,13 +8,13 @@ asks for the policy's day must not wait for the journal's library.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from orchestrator.errors import Finding, Refused, UsageError
+from orchestrator.errors import Finding, Refused, UsageError, findings_of
 from orchestrator.texts import say
 
 if TYPE_CHECKING:
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from orchestrator.policy.policy import Policy
     from orchestrator.policy.records import Audit
     from orchestrator.settings import Settings
+
+
+T = TypeVar("T")
 
 
 class Approval(NamedTuple):
@@ -76,7 +79,12 @@ class Workspace:
     def sites(self) -> Sites:
         from orchestrator.inventory.load import load_sites
 
-        return load_sites(self.settings.inventory / "sites.yaml")
+        return load_sites(self._folder / "sites.yaml")
+
+    @property
+    def _folder(self) -> Path:
+        """Where the documents beside the systems are: the first folder that is read, else the configured one."""
+        return next((path for path in self.paths if path.is_dir()), self.settings.inventory)
 
     def system(self, said: str) -> System:
         """The system with this id or name. Raises UsageError when the inventory has none, or several of that name."""
@@ -104,11 +112,11 @@ class Workspace:
         """The same of one system, without looking at what policy says of the others."""
         return self._assess([system]).get(system)
 
-    def _assess(self, only: Collection[SystemId] | None = None) -> dict[SystemId, Verdict]:
+    def _assess(self, only: Collection[SystemId] | None = None, reading: Reading | None = None) -> dict[SystemId, Verdict]:
         from orchestrator.policy.assess import assess_reading
         from orchestrator.policy.records import overrides, with_overrides
 
-        said = assess_reading(self.reading, self.policy, self.day, only)
+        said = assess_reading(reading or self.reading, self.policy, self.day, only)
         decided = overrides(self.trail)
         return with_overrides(said, decided, self.zone) if decided else said
 
@@ -143,15 +151,58 @@ class Workspace:
         found = {name: sum(strategy is one for strategy in said.values()) for name, one in counts.items()}
         return {"to_migrate": len(known) - sum(found.values()), **found}
 
+    def find_unreadable(self) -> list[Finding]:
+        """What is wrong with the documents beside the systems, those that are there."""
+        found: list[Finding] = []
+        readers: dict[str, Callable[[], Any]] = {
+            "policy.yaml": lambda: self.policy, "program.yaml": lambda: self.programme, "sites.yaml": lambda: self.sites,
+        }  # fmt: skip
+        for name, read in readers.items():
+            if (self._folder / name).is_file():
+                try:
+                    read()
+                except Refused as error:
+                    found += findings_of(error, "unreadable")
+        return found
+
+    def find_loose_names(self, reading: Reading, is_movable: Callable[[System], bool] | None = None) -> list[Finding]:
+        """Names in a reading, in ``sites.yaml``, ``program.yaml`` and the configuration that mean something which is not there. What of these
+        cannot be read says so itself. ``is_movable``: by its technical sheets, unless the caller knows better."""
+        from orchestrator.loose_names import find_in_documents, find_in_settings, find_in_systems, has_all_sheets
+
+        sites = self._readable("sites.yaml", lambda: self.sites)
+        programme = self._readable("program.yaml", lambda: self.programme)
+        placed = [system.id for system in reading.inventory.systems if system.hosts] if sites else []
+        try:
+            verdicts = self._assess(placed, reading) if placed else {}
+        except Refused:
+            verdicts = {}
+        return [
+            *find_in_systems(reading, verdicts, sites, self.settings, is_movable or has_all_sheets),
+            *find_in_documents(self._folder, reading, sites, programme),
+            *find_in_settings(self.settings),
+        ]
+
+    def _readable(self, name: str, read: Callable[[], T]) -> T | None:
+        """A document beside the systems; None where there is none, or none that can be read."""
+        try:
+            return read() if (self._folder / name).is_file() else None
+        except Refused:
+            return None
+
+    def cross_checked(self, reading: Reading) -> Reading:
+        """A reading with what is wrong beside it and between its parts."""
+        found = [*reading.findings, *self.find_unreadable(), *self.find_loose_names(reading)]
+        return replace(reading, findings=list(dict.fromkeys(found)))
+
     def doubted(self, reading: Reading) -> Reading:
-        """A reading with what the policy does not understand, or finds contradicted, as warnings; a policy that is refused is one itself."""
+        """A reading with what the policy does not understand, or finds contradicted, as warnings."""
         from orchestrator.policy.doubts import with_doubts
 
         try:
             return with_doubts(reading, self.policy)
-        except Refused:
-            unread = Finding("policy-unread", "warning", say("policy.unread"), say("policy.check_policy"), file="policy.yaml")
-            return replace(reading, findings=[*reading.findings, unread])
+        except Refused:  # ``find_unreadable`` says so
+            return reading
 
     # ------------------------------------------------------------ programme
 

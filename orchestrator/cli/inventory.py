@@ -63,6 +63,7 @@ def template(out: Path, lang: str, filled_from: Path | None) -> None:
 def check(paths: tuple[Path, ...], json_: bool) -> int:
     """Read files and folders together; list every finding with file, sheet and cell, and how far each system has come.
 
+    Also what the documents beside the systems (`sites.yaml`, `program.yaml`, `policy.yaml`) say wrongly, and names that mean nothing there.
     Exit code 0 without errors, 3 with.
     """
     from orchestrator.cli.settings import open_workspace
@@ -71,7 +72,7 @@ def check(paths: tuple[Path, ...], json_: bool) -> int:
 
     given = _given(paths)
     known = open_workspace(given)
-    reading = known.doubted(_read_beside(given))
+    reading = known.cross_checked(known.doubted(_read_beside(given)))
     staying = known.counted_apart(reading)
     if json_:
         report = checks.as_json(reading)

@@ -85,11 +85,15 @@ def read_known(session: Session) -> Known:
     if policy is not None:
         known.policy = policy_digest(policy)
         known.findings += check_policy(policy)
-    readable = not any(finding.severity == "error" for finding in known.findings)
+    readable = not session.reading.errors and not any(finding.severity == "error" for finding in known.findings)
     known.sited = known.attempt("sites", lambda: session.sites) is not None
+    known.attempt("programme", lambda: session.programme)
+    known.findings += session.find_loose_names(session.reading, lambda system: readable and not session.not_movable(system.id))
+    known.sited &= not any(finding.code == "site-missing" for finding in known.findings)
     if readable:
         known.inventory = inventory_digest(session.inventory)
         _plan(known)
+    known.findings = list(dict.fromkeys(known.findings))
     return known
 
 
@@ -180,7 +184,9 @@ def _system(known: Known, system: str, chosen: Sequence[str], asked: Asked, basi
         return replace(seen, findings=(*findings, *seen.findings))
     if not verdict.strategy.moves:
         return replace(report, runbook="", findings=tuple(findings))
+    told = {(finding.system, finding.says) for finding in known.findings}
     if session.not_movable(system):
+        findings = [finding for finding in findings if (finding.system, finding.says) not in told]
         return replace(report, findings=tuple(findings), steps=_unlooked(report.runbook, texts.say("dryrun.not_filled_in")))
     key = cache.key_of(session, system, entry, basis) if basis else ""
     kept = None if asked.repeat else cache.read(session.settings, key)
@@ -188,7 +194,8 @@ def _system(known: Known, system: str, chosen: Sequence[str], asked: Asked, basi
         kept = _previewed(session, report, plan, connect=asked.connect)
         cache.write(session.settings, key, kept)
         say(system)
-    return replace(report, steps=kept.steps, terraform=kept.terraform, findings=(*findings, *kept.findings), cached=kept.cached)
+    every = dict.fromkeys(finding for finding in (*findings, *kept.findings) if (finding.system, finding.says) not in told)
+    return replace(report, steps=kept.steps, terraform=kept.terraform, findings=tuple(every), cached=kept.cached)
 
 
 def _refusals(session: Session, system: str, chosen: Sequence[str], *, named: bool) -> tuple[Finding, ...]:

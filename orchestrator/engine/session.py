@@ -172,13 +172,13 @@ class Session(Workspace):
 
     def not_movable(self, system: str) -> list[Sentence]:
         """What the technical sheets still lack before this system can be moved; empty: movable."""
+        from orchestrator.steps.names import find_unknown_hosts
+
         one, verdict = self.system(system), self.verdicts[system]
         if verdict.no_source:
             return []
         gaps = [] if one.hosts else [say("engine.no_hosts")]
-        hosts = {host.name for host in one.hosts}
-        placed = [(service.name, service.host) for service in one.services] + [(base.name, base.host) for base in movable_databases(one)]
-        gaps += [say("engine.no_such_host", name=name, host=host) for name, host in placed if one.hosts and host not in hosts]
+        gaps += [loose.says for loose in find_unknown_hosts(one)]
         if verdict.strategy == Strategy.CLOUD_DEPLOYMENT and vendor_run(one):
             gaps += self._mixed(one)
         elif verdict.strategy != Strategy.HOSTING:

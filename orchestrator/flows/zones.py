@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.errors import UsageError
-from orchestrator.models import Network, System
+from orchestrator.models import System
 from orchestrator.settings import Settings
 from orchestrator.texts import say
 
@@ -12,16 +12,10 @@ CITY = "city"
 
 
 def zones(settings: Settings) -> list[str]:
-    """Every pool's name, the city's first. Raises UsageError for a network that does not exist or that two zones claim."""
-    networks = {network.value for network in Network}
+    """Every pool's name, the city's first. Raises UsageError for a network that two zones claim."""
     claimed: dict[str, str] = {}
     for zone, names in settings.zones.items():
         for name in names:
-            if name not in networks:
-                raise UsageError(
-                    say("flows.no_such_network", zone=zone, network=name), where="zones",
-                    remedy=say("flows.name_networks", networks=tuple(sorted(networks))),
-                )
             if name in claimed:
                 raise UsageError(
                     say("flows.claimed_twice", first=claimed[name], second=zone, network=name), where="zones",
@@ -34,6 +28,6 @@ def zones(settings: Settings) -> list[str]:
 def zone_of(settings: Settings, system: System) -> str:
     """The pool of one system."""
     for zone, networks in settings.zones.items():
-        if system.network is not None and system.network.value in networks:
+        if system.network is not None and system.network in networks:
             return zone
     return CITY

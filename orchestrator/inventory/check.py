@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -181,6 +181,6 @@ def _lacks_to_move(system: System) -> tuple[str, ...]:
 
 def _standing(system: System, level: Level | None, reading: Reading, excluded: Excluded | None) -> Standing:
     stage, missing = reached(system)
-    places = reading.places.get(system.id, {})
+    places: Mapping[str, str] = reading.places.get(system.id, {})
     at = {name: places[name.split(".")[0]] for name in missing if name.split(".")[0] in places}
     return Standing(system.id, system.name, system.department, level, stage, missing, at, excluded)

@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
 from orchestrator.errors import Finding, Refused
 from orchestrator.inventory.answerbook import FILE as ANSWERS
 from orchestrator.inventory.answerbook import read_answers
@@ -19,6 +17,7 @@ from orchestrator.inventory.build.builder import Builder
 from orchestrator.inventory.folder.origins import FILE as ORIGINS
 from orchestrator.inventory.folder.origins import read_origins, with_origins
 from orchestrator.inventory.reading import COLUMNS_FILE, YAML_SUFFIXES, Interpretation, Raw, Reading
+from orchestrator.inventory.schema import fit, read_document
 from orchestrator.inventory.yaml_in import Map, Seq, read_yaml
 from orchestrator.models import Inventory, Sites
 from orchestrator.texts import say
@@ -90,17 +89,7 @@ def inventory_digest(inventory: Inventory) -> str:
 def load_sites(path: Path) -> Sites:
     """The sites of ``path`` (a ``sites.yaml`` or the folder that holds one). Raises ``Refused`` naming each fault."""
     file = path / "sites.yaml" if path.is_dir() else path
-    documents, findings = read_yaml(file, file.name)
-    if findings or len(documents) != 1 or not isinstance(documents[0], Map):
-        raise Refused(say("inventory.sites_unread"), findings=findings, where=str(file))
-    try:
-        return Sites.model_validate(documents[0])
-    except ValidationError as error:
-        faults = [
-            Finding("bad-value", "error", fault["msg"], say("inventory.correct_value"), file=file.name, cell=".".join(map(str, fault["loc"])))
-            for fault in error.errors(include_url=False, include_input=False)
-        ]
-        raise Refused(say("inventory.sites_unread"), findings=faults, where=str(file)) from None
+    return fit(Sites, read_document(file), file)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from orchestrator import texts
 from orchestrator.errors import Finding
 from orchestrator.inventory.personal import hidden
 from orchestrator.inventory.questions import Question
+from orchestrator.inventory.schema import place_of
 from orchestrator.models import Excluded, ExcludedRow, Inventory, System
 from orchestrator.texts import Words
 
@@ -102,7 +103,19 @@ class Raw:
         return Finding(code, severity, says, mend, file=self.file, sheet=self.sheet, cell=self.at(at), system=system)
 
 
-class Places(Mapping[str, str]):
+class Placed(Mapping[str, str]):
+    """Field → ``file › sheet › cell`` of one system."""
+
+    def locate(self, *path: str | int) -> tuple[str, str, str]:
+        """File, sheet and cell of what stands within a technical row: ``("services", "portal-web", "environment", "PORT")``."""
+        raise NotImplementedError
+
+    def called(self, kind: str) -> list[str]:
+        """The names of technical rows as they are written, those included that could not be read."""
+        raise NotImplementedError
+
+
+class Places(Placed):
     """Field → ``file › sheet › cell`` of one row, put into words when asked for: a city's forms have millions of cells.
 
     A technical row's place is asked for by its name: ``hosts/h-2/vcpus``; where the field is not known, the row's.
@@ -130,6 +143,20 @@ class Places(Mapping[str, str]):
         if len(named) == 1:
             return named[0].place(column)
         raise KeyError(name)
+
+    def locate(self, *path: str | int) -> tuple[str, str, str]:
+        raw, (kind, name, *rest) = self._raw, path
+        for of, _, part in raw.parts:
+            if of == kind and name in (part.values.get("name"), part.values.get("path")):
+                return part.file, part.sheet, part.at(str(rest[0]) if rest else "")
+        items = raw.values.get(str(kind), ())
+        named = (n for n, item in enumerate(items) if isinstance(item, Mapping) and name in (item.get("name"), item.get("path")))
+        return raw.file, raw.sheet, str(place_of(raw.values, (str(kind), next(named, 0), *rest))) or raw.cell
+
+    def called(self, kind: str) -> list[str]:
+        rows: list[Mapping[str, Any]] = [part.values for of, _, part in self._raw.parts if of == kind]
+        rows += [item for item in self._raw.values.get(kind, ()) if isinstance(item, Mapping)]
+        return [str(row["name"]) for row in rows if row.get("name")]
 
     def __iter__(self) -> Iterator[str]:
         return iter(dict.fromkeys([*self._raw.columns, *self._raw.cells, *self._joined]))
@@ -179,7 +206,7 @@ class Reading:
     inventory: Inventory
     findings: list[Finding] = field(default_factory=list)
     interpretations: list[Interpretation] = field(default_factory=list)
-    places: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    places: Mapping[str, Placed] = field(default_factory=dict)
     """System id → field → ``file › sheet › cell``."""
     files: Mapping[str, str] = field(default_factory=dict)
     """Where things were read from: system id, ``departments:id``, ``rooms:id`` → file."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from zoneinfo import ZoneInfo
 
 from orchestrator.errors import Finding
+from orchestrator.inventory.schema import place_of
 from orchestrator.models import Inventory, Strategy, System, Verdict
 from orchestrator.planning import graph
 from orchestrator.planning.capacity import cloud_of, phase_starts, resources_of
@@ -130,7 +131,7 @@ def _staying(inventory: Inventory, verdicts: Mapping[str, Verdict]) -> set[str]:
 
 def _warnings(programme: Programme, whole: Inventory, inventory: Inventory, verdicts: Mapping[str, Verdict]) -> list[Finding]:
     """``whole``: with the systems that do not move; ``inventory``: without."""
-    return [*_strangers(programme, whole), *_uncounted(programme, inventory), *_on_retiring(inventory, verdicts, _staying(whole, verdicts))]
+    return [*(finding for _, finding in find_strangers(programme, whole)), *_uncounted(programme, inventory), *_on_retiring(inventory, verdicts, _staying(whole, verdicts))]
 
 
 def _on_retiring(inventory: Inventory, verdicts: Mapping[str, Verdict], staying: set[str]) -> list[Finding]:
@@ -206,25 +207,27 @@ def _behind(mine: Standing, need: Standing | None) -> bool:
     return mine.state == "done" or bool(mine.cutover and need.cutover and mine.cutover < need.cutover)
 
 
-def _strangers(programme: Programme, inventory: Inventory) -> list[Finding]:
-    """Names in program.yaml that nobody bears: what they are to restrict or to say does not hold."""
+def find_strangers(programme: Programme, inventory: Inventory) -> list[tuple[tuple[str | int, ...], Finding]]:
+    """Names in program.yaml that nobody bears: what they are to restrict or to say does not hold. Each with its place in the document."""
     departments = {one.id for one in inventory.departments}
     systems = {one.id for one in inventory.systems} | {row.system.id for row in inventory.excluded if row.system}
     needed = {other for one in inventory.systems for other in one.depends_on}
-    told = (
-        [(f"blackouts[{n}].departments", sid, departments) for n, one in enumerate(programme.blackouts) for sid in one.departments]
-        + [("waves.departments", sid, departments) for sid in programme.waves.departments]
-        + [("reachable", sid, systems | needed) for sid in programme.reachable]
-        + [("under_way", one.system, systems) for one in programme.under_way]
-    )
-    return [
-        Finding(
-            "programme-stranger", "warning", say("planning.programme_stranger", where=where, id=sid), say("planning.correct_name"),
-            system=sid if known is not departments else "",
-        )
-        for where, sid, known in told
-        if sid not in known
-    ]  # fmt: skip
+    told: list[tuple[tuple[str | int, ...], str, set[str]]] = [
+        (("blackouts", n, "departments", m), sid, departments)
+        for n, one in enumerate(programme.blackouts)
+        for m, sid in enumerate(one.departments)
+    ]
+    told += [(("waves", "departments", sid), sid, departments) for sid in programme.waves.departments]
+    told += [(("reachable", n), sid, systems | needed) for n, sid in enumerate(programme.reachable)]
+    told += [(("under_way", n, "system"), one.system, systems) for n, one in enumerate(programme.under_way)]
+    found = []
+    for path, sid, known in told:
+        if sid not in known:
+            where = place_of(None, path[:-1] if path[0] != "under_way" else path[:1]).key
+            says = say("planning.programme_stranger", where=where, id=sid)
+            mend = say("planning.correct_name")
+            found.append((path, Finding("programme-stranger", "warning", says, mend, system=sid if known is not departments else "")))
+    return found
 
 
 def _stand(

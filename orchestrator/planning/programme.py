@@ -9,27 +9,24 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from orchestrator.errors import Finding, Refused, Unfit
-from orchestrator.models import Inventory, Kind, Level, Noun, Strategy, SystemId, Window
+from orchestrator.inventory.schema import fit, place_of, read_document
+from orchestrator.models import Inventory, Kind, Level, Noun, Skill, Strategy, SystemId, Window
 from orchestrator.policy.counting import Baseline, BaselineChange, Member, members_of
 from orchestrator.policy.records import day
-from orchestrator.texts import Words, say
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
+from orchestrator.texts import say
 
 Positive = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 LONGEST_YEARS = 50
 """Of a programme: every week of it is planned."""
-Skill = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
 
 
 class Phase(Noun):
@@ -133,6 +130,9 @@ class Frozen(Noun):
 class Programme(Noun):
     """Everything planning knows besides inventory and policy."""
 
+    not_in_file: ClassVar[frozenset[str]] = frozenset({"baseline", "target"})
+    """What the journal and the configuration say."""
+
     starts: dt.date
     as_of: dt.date | None = None
     """Nothing is planned before this day; default: ``starts``."""
@@ -221,80 +221,22 @@ def load_programme(path: Path) -> Programme:
 
     Raises ``Refused`` with every finding (field by field) when the file is missing, is not YAML or does not fit the schema.
     """
-    import yaml
-
-    try:
-        raw: Any = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
-    except OSError as error:
-        unread = say("planning.cannot_be_read", why=error.strerror or "")
-        finding = Finding("programme-missing", "error", unread, say("planning.write_programme"), file=str(path))
-        raise Refused(say("planning.programme_unread"), findings=[finding], where=str(path)) from error
-    except yaml.YAMLError as error:
-        finding = Finding("programme-yaml", "error", str(error), say("planning.mend_yaml"), file=str(path))
-        raise Refused(say("planning.programme_no_yaml"), findings=[finding], where=str(path)) from error
-    if not isinstance(raw, dict):
-        finding = Finding("programme-shape", "error", say("planning.no_mapping"), say("planning.begin_with_starts"), file=str(path))
-        raise Refused(say("planning.programme_no_mapping"), findings=[finding], where=str(path))
-    if "baseline" in raw:
-        finding = Finding("programme-baseline", "error", say("planning.baseline_elsewhere"), say("planning.freeze"), file=str(path))
-        raise Refused(say("planning.programme_unfit"), findings=[finding], where=str(path))
-    if "target" in raw:
-        finding = Finding("programme-target", "error", say("planning.target_elsewhere"), say("planning.set_target"), file=str(path))
-        raise Refused(say("planning.programme_unfit"), findings=[finding], where=str(path))
-    try:
-        return Programme.model_validate(raw)
-    except ValidationError as error:
-        findings = [
-            Finding(
-                "programme-field", "error", _worded(one), say("planning.see_example"), file=str(path),
-                cell=".".join(str(part) for part in one["loc"]),
-            )
-            for one in _own(error.errors(include_url=False, include_input=False))
-        ]  # fmt: skip
-        raise Refused(say("planning.programme_unfit"), findings=findings, where=str(path)) from error
-
-
-_WORDS = {
-    "missing": "planning.is_missing",
-    "extra_forbidden": "planning.no_setting",
-    "too_short": "planning.one_entry",
-    "tuple_type": "planning.must_be_list",
-    "model_type": "planning.no_mapping",
-    "dict_type": "planning.no_mapping",
-    "string_type": "planning.must_be_text",
-    "greater_than": "planning.must_be_more",
-    "greater_than_equal": "planning.must_be_at_least",
-    "less_than_equal": "planning.must_be_at_most",
-    "string_pattern_mismatch": "planning.small_letters",
-    "enum": "planning.must_be_one_of",
-    "literal_error": "planning.must_be_one_of",
-    "finite_number": "planning.must_be_finite",
-}
-_WORDS |= dict.fromkeys(("int_type", "int_parsing", "float_type", "float_parsing"), "planning.must_be_number")
-_WORDS |= dict.fromkeys(("int_from_float",), "planning.must_be_whole")
-_WORDS |= dict.fromkeys(("date_type", "date_parsing", "date_from_datetime_parsing", "date_from_datetime_inexact"), "planning.must_be_date")
-_LIMITS = ("gt", "ge", "le", "expected")
-"""What the schema's library says of a limit, as the sentences speak of it."""
-
-
-def _worded(fault: ErrorDetails) -> Words:
-    """A finding of the schema in an operator's words; what the library alone knows stays in its own."""
-    told = fault.get("ctx", {})
-    if isinstance(error := told.get("error"), Unfit):
-        return error.says
-    if fault["type"] == "string_pattern_mismatch" and fault["loc"][-1] in {"start", "end"}:
-        return say("planning.must_be_time")
-    if fault["type"] not in _WORDS:
-        return fault["msg"]
-    return say(_WORDS[fault["type"]], **{name: told[name] for name in _LIMITS if name in told})
-
-
-def _own(errors: Sequence[ErrorDetails]) -> list[ErrorDetails]:
-    """Without "too few entries" where an entry was left out only because of its own finding."""
-    return [
-        one for one in errors
-        if one["type"] != "too_short" or not any(other["loc"][: len(one["loc"])] == one["loc"] for other in errors if other is not one)
-    ]  # fmt: skip
+    if not path.exists():
+        says = say("inventory.no_such_file")
+        finding = Finding("programme-missing", "error", says, say("planning.write_programme"), file=path.name)
+        raise Refused(say("planning.programme_unread"), findings=[finding], where=str(path))
+    document = read_document(path)
+    elsewhere = [
+        Finding(f"programme-{key}", "error", says, mend, file=path.name, cell=str(place_of(document, (key,))))
+        for key, says, mend in (
+            ("baseline", say("planning.baseline_elsewhere"), say("planning.freeze")),
+            ("target", say("planning.target_elsewhere"), say("planning.set_target")),
+        )
+        if key in document
+    ]
+    if elsewhere:
+        raise Refused(say("planning.programme_unfit"), findings=elsewhere, where=str(path))
+    return fit(Programme, document, path, "programme-field")
 
 
 def assessed_on(programme: Programme, now: dt.datetime) -> dt.date:

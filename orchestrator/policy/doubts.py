@@ -33,7 +33,7 @@ def with_doubts(reading: Reading, policy: Policy) -> Reading:
     words, reader = Words(policy), FactReader(policy, reading.inventory)
     found: list[Finding] = []
     for system in reading.inventory.systems:
-        places = reading.places.get(system.id, {})
+        places: Mapping[str, str] = reading.places.get(system.id, {})
         remarks = doubts_of(system, policy, reader.facts_of(system)) if mentions(system, policy) else []
         found += _of_system(system, words, places, remarks)
     return replace(reading, findings=[*reading.findings, *found])

@@ -8,12 +8,13 @@ import json
 from functools import cache, cached_property
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.errors import Finding, Refused
-from orchestrator.inventory.yaml_in import BadYaml, documents_of, read_yaml
+from orchestrator.inventory.schema import fit, place_of, read_document
+from orchestrator.inventory.yaml_in import BadYaml, Map, documents_of
 from orchestrator.models import Strategy
 from orchestrator.policy.expressions import BadCondition, Condition, compile_conditions
 from orchestrator.texts import say
@@ -139,14 +140,7 @@ def load_policy(path: Path | None = None) -> Policy:
         path = path / "policy.yaml" if (path / "policy.yaml").exists() else None
     if path is None:
         return _shipped()
-    documents, findings = read_yaml(path, path.name)
-    if not findings and len(documents) != 1:
-        findings = [
-            Finding("bad-shape", "error", say("policy.one_document"), say("policy.see_docs"), file=path.name)
-        ]
-    if findings:
-        raise Refused(say("policy.unreadable"), findings=findings, where=str(path))
-    return _build(documents[0], path.name)
+    return _build(read_document(path), path)
 
 
 def policy_digest(policy: Policy) -> str:
@@ -158,19 +152,12 @@ def policy_digest(policy: Policy) -> str:
 @cache
 def _shipped() -> Policy:
     text = (resources.files("orchestrator.policy") / "policy.yaml").read_text("utf-8")
-    return _build(documents_of(text, "policy.yaml")[0], "policy.yaml")
+    return _build(documents_of(text, "policy.yaml")[0], Path("policy.yaml"))
 
 
-def _build(document: Any, name: str) -> Policy:
-    remedy = say("policy.see_docs")
-    try:
-        policy = Policy.model_validate(document)
-    except ValidationError as error:
-        faults = [
-            Finding("bad-policy", "error", fault["msg"][:300], remedy, file=name, cell=_where(document, fault["loc"]))
-            for fault in error.errors(include_url=False, include_input=False)
-        ]
-        raise Refused(say("policy.bad_schema"), findings=faults, where=name) from None
+def _build(document: Map, file: Path) -> Policy:
+    remedy, name = say("policy.see_docs"), file.name
+    policy = fit(Policy, document, file, "bad-policy")
     places: list[tuple[str, tuple[str | int, ...], str]] = [
         (rule.when, ("rules", number, "when"), rule.id) for number, rule in enumerate(policy.rules)
     ]
@@ -181,7 +168,7 @@ def _build(document: Any, name: str) -> Policy:
         try:
             compile_conditions([text] if text else [], policy.facts)
         except BadCondition as bad:
-            faults.append(Finding("bad-condition", "error", say("policy.bad_condition", owner=owner, fault=str(bad)), remedy, file=name, cell=_where(document, at)))
+            faults.append(Finding("bad-condition", "error", say("policy.bad_condition", owner=owner, fault=str(bad)), remedy, file=name, cell=str(place_of(document, at))))
     seen: set[str] = set()
     for number, rule in enumerate(policy.rules):
         if rule.id in seen:
@@ -192,25 +179,13 @@ def _build(document: Any, name: str) -> Policy:
                     say("policy.duplicate_rule", rule=rule.id),
                     remedy,
                     file=name,
-                    cell=_where(document, ("rules", number, "id")),
+                    cell=str(place_of(document, ("rules", number, "id"))),
                 )
             )
         seen.add(rule.id)
     if faults:
         raise Refused(say("policy.bad_conditions"), findings=faults, where=name)
     return policy
-
-
-def _where(document: Any, path: tuple[Any, ...]) -> str:
-    line, node = 0, document
-    for part in path:
-        lines = getattr(node, "lines", None)
-        try:
-            line = abs(lines[part]) if lines is not None else line
-            node = node[part]
-        except (KeyError, IndexError, TypeError):
-            break
-    return f"L{line} " * bool(line) + ".".join(map(str, path))
 
 
 __all__ = ["BadYaml", "Policy", "load_policy", "policy_digest"]

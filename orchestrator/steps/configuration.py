@@ -16,11 +16,10 @@ from orchestrator.hosts.configuration import EditRefused, edit
 from orchestrator.hosts.services import CarriedFile
 from orchestrator.models import ConfigFile, FileTree, Service
 from orchestrator.steps.base import Context
-from orchestrator.steps.references import DATABASE_WORDS, DEVICE_WORDS, REFERENCE, Reached, make_table
+from orchestrator.steps.references import PASSWORD, REFERENCE, Reached, make_table, words_in
 from orchestrator.texts import Words, say
 
 _WITHIN = re.compile(r"\{(@(?:listen|database|device)\.[^\s{}]+)\}")
-PASSWORD = "password"  # noqa: S105 - the word that refers to one
 
 
 def edited_files(
@@ -52,17 +51,13 @@ def password_table(passwords: Mapping[str, str]) -> dict[str, str]:
 
 def _fill(value: str, table: Mapping[str, str], service: str, file: ConfigFile, key: str) -> str:
     """A literal; a reference; or a text with references in braces, ``jdbc:postgresql://{@database.host}:{@database.port}/x``."""
-    if unknown := [word for word in _words(value) if word not in table]:
+    if unknown := [word for word in words_in(value) if word not in table]:
         raise StepFailed(
             say("steps.refers_nothing", key=key, reference=unknown[0]), where=f"{service} › {file.path}", remedy=say("steps.correct_inventory")
         )
     if REFERENCE.match(value):
         return table[value]
     return _WITHIN.sub(lambda match: table[match[1]], value)
-
-
-def _words(value: str) -> list[str]:
-    return [value] if REFERENCE.match(value) else _WITHIN.findall(value)
 
 
 def names_in(ctx: Context, tree: FileTree) -> tuple[str, ...]:
@@ -73,30 +68,21 @@ def names_in(ctx: Context, tree: FileTree) -> tuple[str, ...]:
 
 
 def find_problems(ctx: Context) -> list[Finding]:
-    """For preflight: each file is read on its source, and edited in memory with the inventory's own words for values."""
-    databases = [Reached(d.name, dict.fromkeys((*DATABASE_WORDS, PASSWORD), "")) for d in ctx.system.databases]
-    devices = [Reached(device.name, dict.fromkeys(DEVICE_WORDS, "")) for device in ctx.system.devices]
-    table = make_table({"address": "", "port": ""}, databases, devices)
+    """For preflight: each file is read on its source, and edited in memory. What its values refer to is looked at without it (``names``)."""
     return [
         Finding("configuration", "error", problem, say("steps.correct_files"), system=ctx.system.id)
         for service in ctx.system.services
         for file in service.files
-        for problem in _problems_of(ctx, service, file, table)
+        for problem in _problems_of(ctx, service, file)
     ]
 
 
-def _problems_of(ctx: Context, service: Service, file: ConfigFile, table: Mapping[str, str]) -> list[Words]:
-    unknown: list[Words] = [
-        say("steps.file_reference", service=service.name, file=file.path, word=word)
-        for value in file.set.values()
-        for word in _words(value)
-        if word not in table
-    ]
+def _problems_of(ctx: Context, service: Service, file: ConfigFile) -> list[Words]:
     if ctx.world.source(service.host).manager == "processes":
-        return [*unknown, say("steps.files_systemd", service=service.name, file=file.path)]
+        return [say("steps.files_systemd", service=service.name, file=file.path)]
     try:
         content = carried.read_file(ctx.world.ssh(ctx.world.source(service.host)), file.path).content
         edit(file.format, content, dict.fromkeys(file.set, "0"))
     except (EditRefused, OrchestratorError) as error:
-        return [*unknown, say("steps.file_says", service=service.name, file=file.path, error=words_of(error))]
-    return unknown
+        return [say("steps.file_says", service=service.name, file=file.path, error=words_of(error))]
+    return []

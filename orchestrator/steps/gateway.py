@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 from orchestrator.errors import Finding, Refused, words_of
 from orchestrator.gateways.holder import DatabaseHolder, Place
-from orchestrator.movers import registry
 from orchestrator.steps import previews
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
-from orchestrator.steps.holders import find_unheld, opened_gateways
+from orchestrator.steps.holders import opened_gateways
 from orchestrator.steps.parts import parts
 from orchestrator.texts import Words, say
 
@@ -68,17 +67,9 @@ def _find_unknown_askers(ctx: Context, gateways: Sequence[DatabaseHolder]) -> li
 
 
 def find_room_problems(ctx: Context) -> list[Finding]:
-    """For preflight: whether each site names a gateway for every database, the old room's hold them, and the cloud's could.
-    Reads only."""
+    """For preflight: whether the old room's gateways hold every database, and the cloud's could. Reads only."""
     if not ctx.world.movable_databases:
         return []
-    unheld = [
-        Finding(
-            "gateway-missing", "error", say("steps.no_gateway_for", site=site.id, name=database.name, engine=database.engine),
-            say("steps.name_gateway", field=registry.held_by(database)), system=ctx.system.id,
-        )
-        for site, database in find_unheld(ctx)
-    ]  # fmt: skip
     found: list[Words] = []
     for site in (ctx.world.room, ctx.world.cloud):
         try:
@@ -88,7 +79,7 @@ def find_room_problems(ctx: Context) -> list[Finding]:
         except Exception as error:  # noqa: BLE001 - whatever keeps us from asking it is one finding
             found.append(say("steps.gateway_not_asked", said=str(error).strip()))
     remedy = say("steps.bring_gateway")
-    return unheld + [Finding("gateway", "error", problem, remedy, system=ctx.system.id) for problem in found]
+    return [Finding("gateway", "error", problem, remedy, system=ctx.system.id) for problem in found]
 
 
 def observe(ctx: Context) -> Observed:

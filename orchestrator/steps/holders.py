@@ -45,16 +45,6 @@ def describe_site(ctx: Context, site: Site, side: str) -> list[dict[str, Any]]:
     return found
 
 
-def find_unheld(ctx: Context) -> list[tuple[Site, Database]]:
-    """Databases for whose clients a site has no gateway."""
-    return [
-        (site, database)
-        for site in (ctx.world.room, ctx.world.cloud)
-        for database in ctx.world.movable_databases
-        if getattr(site, registry.held_by(database)) is None
-    ]
-
-
 def _places(ctx: Context, database: Database) -> dict[str, Place]:
     is_known = database.host in ctx.world.targets
     return {

@@ -9,7 +9,19 @@ from orchestrator.errors import Finding, OrchestratorError, Refused, findings_of
 from orchestrator.models import Device, Host, Strategy
 from orchestrator.movers import registry
 from orchestrator.movers.contract import Moment
-from orchestrator.steps import citizens, configuration, entry, gateway, hold, machine, preflight_hosts, references, server, surroundings
+from orchestrator.steps import (
+    citizens,
+    configuration,
+    entry,
+    gateway,
+    hold,
+    machine,
+    names,
+    preflight_hosts,
+    references,
+    server,
+    surroundings,
+)
 from orchestrator.steps.base import Context, Coverage, Effect, Facts, Observed, Preview, Step
 from orchestrator.steps.parts import parts
 from orchestrator.steps.world import SUFFIX
@@ -60,7 +72,7 @@ def find_inventory_problems(ctx: Context) -> list[Finding]:
             message = say("steps.no_mover", name=database.name, engine=database.engine)
             remedy = say("steps.vendor_run_remedy")
             findings.append(_finding(ctx, "vendor-run", message, remedy))
-    return findings + _never_together(ctx) + _services(ctx) + _cron_files(ctx) + _references(ctx) + _standing_servers(ctx)
+    return findings + _never_together(ctx) + _services(ctx) + _cron_files(ctx) + _names(ctx) + _standing_servers(ctx)
 
 
 def is_whole(ctx: Context) -> bool:
@@ -96,17 +108,18 @@ def _standing_servers(ctx: Context) -> list[Finding]:
     return findings
 
 
-def _references(ctx: Context) -> list[Finding]:
-    findings = []
-    names = [database.name for database in ctx.system.databases]
-    for service, variable, value, known in references.find_unknown(ctx.system, names):
-        message = say("steps.variable_refers", service=service, variable=variable, value=value)
-        findings.append(_finding(ctx, "reference", message, say("steps.use_one_of", known=tuple(known))))
+def _names(ctx: Context) -> list[Finding]:
+    """What is meant by a name and is not there; a database that is led to by reference and named by hand."""
+    loose = [*names.find_within(ctx.system), *names.find_between(ctx.system, ctx.verdict, ctx.sites)]
+    if names.uses_what_stands(ctx.settings.terraform):
+        loose += names.find_missing_servers(ctx.system, ctx.verdict, ctx.sites)
+    findings = [_finding(ctx, one.code, one.says, one.mend, severity=one.severity) for one in loose]
     for service, database in references.find_fixed_names(ctx.system):
         word = f"@database.{database}.name" if database else "@database.name"
         message = say("steps.name_fixed", service=service, word=word)
         findings.append(_finding(ctx, "database-name-fixed", message, say("steps.name_by_reference", word=word), severity="warning"))
-    for name in sorted({name for name in names if names.count(name) > 1}):
+    called = [database.name for database in ctx.system.databases]
+    for name in sorted({name for name in called if called.count(name) > 1}):
         message = say("steps.same_name", name=name)
         findings.append(_finding(ctx, "same-name", message, say("steps.one_after_other")))
     return findings
@@ -145,7 +158,6 @@ def _former_addresses(ctx: Context) -> list[Finding]:
 
 def _services(ctx: Context) -> list[Finding]:
     findings = []
-    ports = ctx.sites.entry.ports if ctx.sites.entry else {}
     for service in ctx.system.services:
         if service.singleton is None:
             message = say("steps.singleton_unanswered", service=service.name)
@@ -159,9 +171,6 @@ def _services(ctx: Context) -> list[Finding]:
         if service.cron and service.environment:
             message = say("steps.cron_environment", service=service.name)
             findings.append(_finding(ctx, "cron-environment", message, say("steps.set_in_files")))
-        if service.entry and service.entry not in ports:
-            message = say("steps.entry_nowhere", service=service.name, entry=service.entry)
-            findings.append(_finding(ctx, "entry-port", message, say("steps.add_entry_port")))
     return findings
 
 

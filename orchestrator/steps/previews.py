@@ -98,8 +98,6 @@ def file_trees(ctx: Context, connect: bool) -> Preview:
         if not path.is_absolute() or ".." in path.parts or len(path.parts) < 2:
             remedy = say("steps.name_folder")
             found.append(finding(ctx, "file-tree", say("steps.tree_path", path=tree.path), remedy))
-        elif tree.host not in {host.name for host in ctx.system.hosts}:
-            found.append(finding(ctx, "file-tree", say("steps.tree_host", path=tree.path, host=tree.host), say("steps.correct_host")))
         elif connect and not _is_there(ctx, tree.host, tree.path):
             found.append(finding(ctx, "file-tree", say("steps.host_lacks", host=tree.host, path=tree.path), say("steps.correct_tree")))
     return Preview(Coverage.CHECKED, say("steps.how_trees", count=len(ctx.system.file_trees)), tuple(found))
@@ -158,27 +156,25 @@ def described_services(how: Words, *, effects: bool) -> Look:
     """Every service as it would stand on its target host, by the function that places it."""
 
     def look(ctx: Context, _connect: bool) -> Preview:
+        from orchestrator.steps.names import find_within
         from orchestrator.steps.services import moved
 
         try:
             placed = [ctx.world.service(service, effects=effects).name for service in moved(ctx)]
         except OrchestratorError as error:
-            return Preview(Coverage.CHECKED, say("steps.how_no_service_described"), findings_of(error, "service", ctx.system.id))
+            told = any(find_within(ctx.system))  # by preflight, each at its place
+            found = () if told else findings_of(error, "service", ctx.system.id)
+            return Preview(Coverage.CHECKED, say("steps.how_no_service_described"), found)
         return Preview(Coverage.CHECKED, say("steps.how_parts", how=how, databases=tuple(placed) or say("steps.no_service")))
 
     return look
 
 
 def entry(ctx: Context, _connect: bool) -> Preview:
-    """Every service that citizens reach has its port at the entry."""
+    """How many services citizens reach by the entry; one without its port there is named by preflight."""
     wanted = [service for service in ctx.system.services if service.entry and service.port]
     ports = ctx.sites.entry.ports if ctx.sites.entry is not None else {}
-    missing = [service for service in wanted if service.entry not in ports]
-    found = tuple(
-        finding(ctx, "entry", say("steps.entry_no_port", name=service.name, entry=str(service.entry)), say("steps.add_entry_ports"))
-        for service in missing
-    )
-    return Preview(Coverage.CHECKED, say("steps.how_entry", count=len(wanted)), found)
+    return Preview(Coverage.CHECKED, say("steps.how_entry", count=sum(service.entry in ports for service in wanted)))
 
 
 def trial(ctx: Context, _connect: bool) -> Preview:

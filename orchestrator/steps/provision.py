@@ -14,6 +14,7 @@ from orchestrator.errors import Finding, NeedsPerson, OrchestratorError, Refused
 from orchestrator.models import Host, System
 from orchestrator.settings import Settings
 from orchestrator.steps.base import Context, Coverage, Effect, Facts, Observed, Preview, Step
+from orchestrator.steps.names import find_missing_servers
 from orchestrator.steps.paths import find_paths
 from orchestrator.steps.world import SUFFIX, World
 
@@ -227,6 +228,11 @@ def preview(ctx: Context, connect: bool) -> Preview:
     module, system = ctx.settings.terraform, ctx.system.id
     try:
         values = inputs(ctx.settings, ctx.world)
+        if missing := _missing_servers(ctx, values):
+            values["machines"] |= {name: {"address": f"{name}.invalid"} for name in missing}  # its other rules are tried all the same
+            seen = _preview_plan(module, system, values)
+            how = texts.say("steps.how_server_missing", servers=tuple(missing))
+            return Preview(Coverage.CHECKED, how, seen.findings, {"variables": values, "changes": []})
         if not needs_provider(module):
             return _preview_plan(module, system, values)
         broken = tuple(find_broken_rules(module, system, values))
@@ -239,6 +245,11 @@ def preview(ctx: Context, connect: bool) -> Preview:
         return Preview(Coverage.NOT_TOUCHED, texts.say("steps.how_terraform_unasked"), findings_of(error, "terraform", system))
     how = texts.say("steps.rules_refuse", name=module.name) if broken else texts.say("steps.rules_hold", name=module.name)
     return Preview(Coverage.CHECKED, how, broken, {"variables": values, "changes": []})
+
+
+def _missing_servers(ctx: Context, values: dict[str, Any]) -> list[str]:
+    """Servers that a module which makes none is to use, and that do not stand: preflight says so in words of the inventory."""
+    return [loose.means for loose in find_missing_servers(ctx.system, ctx.verdict, ctx.sites)] if "machines" in values else []
 
 
 def _choose_flavours(module: Path, system: str, values: dict[str, Any]) -> dict[str, Any] | None:

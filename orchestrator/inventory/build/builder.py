@@ -277,7 +277,7 @@ class Builder:
                 uncounted.append(_uncounted(raw, ()))
             else:
                 systems[system.id], raws[system.id] = system, raw
-                raw.values.clear()  # the system holds them now
+                raw.values = {kind: raw.values[kind] for kind in PARTS if hasattr(raw.values.get(kind), "lines")}  # the system holds the rest now
         link.one_source_per_datum(systems, raws, self.findings)
         withheld = []
         for row, (code, name, section) in zip(self.withheld, self._called, strict=True):

@@ -1,18 +1,22 @@
-"""Pydantic's complaints as findings with a cell, and models built from what is left when the bad parts are taken out."""
+"""What the schema says of a row as findings with a cell, and models built from what is left when the bad parts are taken out."""
 
 from __future__ import annotations
 
 import re
 from functools import cache
-from typing import Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from orchestrator import models
 from orchestrator.errors import Finding
+from orchestrator.inventory import schema
 from orchestrator.inventory.names import is_id
 from orchestrator.inventory.reading import Interpretation, Raw
-from orchestrator.texts import Name, Words, say
+from orchestrator.texts import Name, say
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -153,10 +157,11 @@ def _without(model: type[BaseModel], values: dict[str, Any], error: ValidationEr
     """Take the wrong parts out of ``values``. False when what is left cannot become a ``model``."""
     hopeful = True
     drop: dict[str, set[int] | None] = {}
-    for fault in error.errors(include_url=False, include_context=False, include_input=False):
-        path = fault["loc"]
+    faults = error.errors(include_url=False)
+    for fault, place in schema.placed(faults, values):
+        _report(model, fault, place, raw, values, findings)
+    for path in (fault["loc"] for fault in faults):
         top = str(path[0]) if path else ""
-        _report(model, path, fault, raw, values, findings)
         declared = model.model_fields.get(top)
         if top not in values or (declared is not None and declared.is_required()):
             hopeful = False
@@ -176,55 +181,37 @@ def _without(model: type[BaseModel], values: dict[str, Any], error: ValidationEr
     return hopeful
 
 
-def _in_words(fault: Any) -> Words:
-    """Pydantic's message; what a pattern asks for is said in words."""
-    found = re.fullmatch(r"String should match pattern '(.*)'", fault["msg"])
-    return _LOOKS.get(found.group(1) if found else "", str(fault["msg"])[:160])
-
-
-_LOOKS = {
-    get_args(kind)[1].pattern: words
-    for kind, words in (
-        (models.SystemId, say("inventory.looks_id")),
-        (models.HostName, say("inventory.looks_host")),
-        (models.Address, say("inventory.looks_address")),
-        (models.SqlName, say("inventory.looks_sql_name")),
-        (models.UserName, say("inventory.looks_user")),
-        (models.AbsolutePath, say("inventory.looks_path")),
-        (models.SecretRef, say("inventory.looks_secret")),
-        (models.EnvName, say("inventory.looks_env")),
-        (models.Clock, say("inventory.looks_clock")),
-    )
-}  # fmt: skip
-
-
-def _report(model: type[BaseModel], path: tuple[Any, ...], fault: Any, raw: Raw, values: dict[str, Any], findings: list[Finding]) -> None:
+def _report(
+    model: type[BaseModel], fault: ErrorDetails, place: schema.Place, raw: Raw, values: dict[str, Any], findings: list[Finding]
+) -> None:
+    path = fault["loc"]
     top = str(path[0]) if path else ""
     source, where = raw, raw.at(top)
-    inner = [part for part in path[1:] if not str(part).startswith(("function", "literal", "tuple", "constrained"))]
+    nested = place.key != top
     for kind, number, part in raw.parts:
         if len(path) > 1 and kind == top and number == path[1]:
-            source, where = part, part.at(str(path[2]) if len(path) > 2 else "")
-            inner = []
+            source, where, nested = part, part.at(str(path[2]) if len(path) > 2 else ""), False
             if fault["type"] == "missing" and part.columns and path[2] not in part.columns:  # no row of the sheet has it: said once
                 says = say("inventory.no_such_column", column=_column_of(path))
                 findings.append(Finding("column-missing", "error", says, say("inventory.add_the_column"), file=part.file, sheet=part.sheet))
                 return
-    if inner:
-        where += f" {top}" + "".join(f"[{part}]" if isinstance(part, int) else f".{str(part)[:60]}" for part in inner)
+    if nested:
+        where = str(place) if place.line else f"{where} {place.key}"
     system = values.get("id") if "unknown" in model.model_fields else ""
     if fault["type"] == "extra_forbidden":
         code, severity, message = (
             "unknown-field",
             "warning" if len(path) == 1 else "error",  # inside a host or database the whole thing would be left out
-            say("inventory.unknown_field", field=".".join(map(str, path))[:80]),
+            say("inventory.unknown_field", field=place.key[:80]),
         )
-        remedy = say("inventory.check_field_name")
+        remedy = schema.advised(fault, model, place.key)
     else:
-        code, severity, message = "bad-value", "error", say("inventory.bad_value", column=_column_of(path), why=_in_words(fault))
-        remedy = say("inventory.correct_by_form")
+        code, severity, message = "bad-value", "error", say("inventory.bad_value", column=_column_of(path), why=schema.worded(fault, model))
+        remedy = schema.advised(fault, model, place.key)
         if fault["type"] == "missing":
             message, remedy = say("inventory.missing", column=_column_of(path)), say("inventory.fill_in")
+        elif source.sheet:
+            remedy = say("inventory.correct_by_form")
         if path == ("id",) and isinstance(values.get("id"), str) and is_id(values["id"].lower()):
             remedy = say("inventory.write_lower", id=values["id"].lower())
     findings.append(

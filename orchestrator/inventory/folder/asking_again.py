@@ -174,7 +174,7 @@ class Telling:
         return said | {department.id for department in departments if department.name in asked}
 
     def _alike(self, system: System, former: System, sheet: Sheet, what: Sentence) -> None:
-        places = self._reading.places.get(system.id, {}) if self._reading else {}
+        places: Mapping[str, str] = self._reading.places.get(system.id, {}) if self._reading else {}
         self._tell(
             "system-near-miss", "warning", sheet, system.id,
             what, say("inventory.same_rename", id=former.id, new=system.id, department=former.department),

@@ -21,7 +21,7 @@ from typing import Any
 from pydantic_core import to_jsonable_python
 
 from orchestrator.inventory import personal
-from orchestrator.inventory.reading import Reading, Withheld
+from orchestrator.inventory.reading import Placed, Reading, Withheld
 from orchestrator.models import System
 
 FILE = "origins.tsv"
@@ -126,10 +126,10 @@ def origins_text(systems: Iterable[System], reading: Reading, former: Origins) -
     return "".join(f"{line}\n" for line in lines)
 
 
-class _Places(Mapping[str, str]):
+class _Places(Placed):
     """Field → place of one system: the form's cell while the value is the one that stood there, else the YAML file's line."""
 
-    def __init__(self, lines: Mapping[str, str], system: System, origins: list[str]) -> None:
+    def __init__(self, lines: Placed, system: System, origins: list[str]) -> None:
         self._lines, self._system, self._origins = lines, system, origins
 
     @cached_property
@@ -138,6 +138,12 @@ class _Places(Mapping[str, str]):
 
     def __getitem__(self, name: str) -> str:
         return self._of_form.get(name) or self._lines[name]
+
+    def locate(self, *path: str | int) -> tuple[str, str, str]:
+        return self._lines.locate(*path)
+
+    def called(self, kind: str) -> list[str]:
+        return self._lines.called(kind)
 
     def __iter__(self) -> Iterator[str]:
         return iter(dict.fromkeys([*self._lines, *self._of_form]))

@@ -10,7 +10,6 @@ import pytest
 from orchestrator import texts
 from orchestrator.cli.main import COMMANDS, cli, main
 from orchestrator.cli.options import speaking
-from orchestrator.texts import say
 
 
 @pytest.fixture(autouse=True)
@@ -58,9 +57,10 @@ def test_settings_that_are_wrong_are_said_in_one_language_also_as_json(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "orchestrator.toml").write_text("report_hour = 99\n", encoding="utf-8")
-    assert main(["task", "list", "--json", "--lang", "zh"]) == 2
+    assert main(["task", "list", "--json", "--lang", "zh"]) == 3
     told = capsys.readouterr()
-    assert json.loads(told.out)["where"] == say("cli.settings_or_environment").spoken("zh")
+    (finding,) = json.loads(told.out)["findings"]
+    assert (finding["cell"], finding["message"]) == ("L1 report_hour", "不得大于 23")
     assert "更正这些设置" in told.err
 
 

@@ -85,15 +85,15 @@ def test_a_system_recorded_as_retired_and_still_in_the_inventory_is_a_row_to_cor
 @pytest.mark.parametrize(
     ("text", "findings"),
     [
-        ("foo: 1\n", [("foo", "is not a setting of program.yaml")]),
-        ("waves: {systems_per_week: 0}\n", [("waves.systems_per_week", "must be 1 or more")]),
-        ("holidays: [soon]\n", [("holidays.0", "must be a date such as 2026-01-05")]),
-        ("counting: by_moon\n", [("counting", "must be 'all_together', 'per_kind' or 'per_department'")]),
-        ("blackouts: [{name: x, starts: 2026-02-02, ends: 2026-02-01}]\n", [("blackouts.0", "blackout “x” ends before it starts")]),
-        ("default_windows: [{days: daily, start: '25:00', end: '05:00'}]\n", [("default_windows.0.start", "must be a time such as 08:30")]),
-        ("phases: []\n", [("phases", "needs at least one entry")]),
-        ("phases: [{id: p1, name: p, percent: 80}]\n", [("phases.0.due", "is missing")]),
-        ("phases: [{id: p1, name: p, due: 2026-12-27, percent: x}]\n", [("phases.0.percent", "must be a number")]),
+        ("foo: 1\n", [("L3 foo", "there is no such key here")]),
+        ("waves: {systems_per_week: 0}\n", [("L3 waves.systems_per_week", "must be 1 or more")]),
+        ("holidays: [soon]\n", [("L3 holidays[0]", "must be a date such as 2026-01-05")]),
+        ("counting: by_moon\n", [("L3 counting", "must be one of: all_together, per_kind, per_department")]),
+        ("blackouts: [{name: x, starts: 2026-02-02, ends: 2026-02-01}]\n", [("L3 blackouts[0]", "blackout “x” ends before it starts")]),
+        ("default_windows: [{days: daily, start: '25:00', end: '05:00'}]\n", [("L3 default_windows[0].start", "a time such as 08:30")]),
+        ("phases: []\n", [("L2 phases", "needs at least one entry")]),
+        ("phases: [{id: p1, name: p, percent: 80}]\n", [("L2 phases[0].due", "is missing")]),
+        ("phases: [{id: p1, name: p, due: 2026-12-27, percent: x}]\n", [("L2 phases[0].percent", "must be a number")]),
     ],
 )
 def test_program_yaml_is_refused_in_an_operators_words(tmp_path: Path, text: str, findings: list[tuple[str, str]]) -> None:

@@ -98,8 +98,8 @@ def test_names_that_nobody_bears_are_told() -> None:
     ("text", "told"),
     [
         ("timezone: Nowhere/X", "no time zone"),
-        ("teams: [{skill: db, teams: .inf}]", "finite"),
-        ("cloud: [{since: 2027-03-01, vcpus: .nan}]", "finite"),
+        ("teams: [{skill: db, teams: .inf}]", "number"),
+        ("cloud: [{since: 2027-03-01, vcpus: .nan}]", "number"),
         ("trial_run_days: 10000000", "3650"),
         ("as_of: 9999-12-31", "years"),
     ],

@@ -116,5 +116,6 @@ def test_inventory_check_prints_the_doubts_and_a_refused_policy_hides_nothing(tm
     assert main(["inventory", "check", str(tmp_path), "--json"]) == 0
     assert {finding["code"] for finding in json.loads(capsys.readouterr().out)["findings"]} == {"os-unread", "facts-disagree"}
     (tmp_path / "policy.yaml").write_text("version: 1\n", "utf-8")
-    main(["inventory", "check", str(tmp_path), "--json"])
-    assert "policy-unread" in {finding["code"] for finding in json.loads(capsys.readouterr().out)["findings"]}
+    assert main(["inventory", "check", str(tmp_path), "--json"]) == 3
+    told = [finding for finding in json.loads(capsys.readouterr().out)["findings"] if finding["code"] == "bad-policy"]
+    assert {finding["cell"] for finding in told} == {"L1 default", "L1 facts", "L1 rules"}

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from orchestrator.models import ConfigFile, Database, FileTree, HealthCheck, Service, System
+from orchestrator.settings import Settings
 from orchestrator.steps import citizens
 from orchestrator.steps.preflight import find_inventory_problems
 from tests.support.demo_city import demo_city
@@ -23,8 +24,9 @@ def portal(**changes: Any) -> System:
 
 
 def context(system: System, entry: Any = None, strategy: str = "cloud_deployment") -> Any:
-    verdict = SimpleNamespace(strategy=strategy)
-    return SimpleNamespace(system=system, verdict=verdict, sites=SimpleNamespace(sites=(), entry=entry))
+    verdict = SimpleNamespace(strategy=strategy, no_source=False)
+    settings = Settings(terraform_module="embedded")
+    return SimpleNamespace(system=system, verdict=verdict, sites=SimpleNamespace(sites=(), entry=entry), settings=settings)
 
 
 @pytest.mark.parametrize(("environment", "edits", "is_named"), [
