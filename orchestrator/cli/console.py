@@ -14,6 +14,7 @@ from orchestrator import texts
 from orchestrator.cli.listing import safe
 from orchestrator.engine.observer import Observer, Report
 from orchestrator.progress import Pace, Progress
+from orchestrator.texts.durations import spell
 
 PROGRESS_SECONDS = 10.0
 """Between two lines about the same long thing."""
@@ -36,25 +37,20 @@ def observer(log: str, stream: TextIO | None = None) -> Iterator[Observer]:
 
 
 def amount(value: float, unit: str) -> str:
-    """``1.4 GB``; other units as they are."""
+    """``1.4 GB``; a time in its own words; other units as they are."""
+    if unit == "s":
+        return str(spell(round(value)))
     for size, name in SCALES.get(unit, ()):
         if value >= size:
             return f"{value / size:.1f} {name}"
     return f"{value:.0f} {unit}"
 
 
-def duration(seconds: float) -> str:
-    """``40 s``, ``12 min``, ``3.5 h``."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
-
-
 def progress_line(progress: Progress, pace: Pace) -> str:
     """What, how much of how much, how fast, how long still."""
     total = f" / {amount(progress.total, progress.unit)}" if progress.total is not None else ""
-    rate = f", {amount(pace.rate, progress.unit)}/s" if pace.rate else ""
-    left = texts.text("say.left", time=duration(pace.left)) if pace.left is not None else ""
+    rate = f", {amount(pace.rate, progress.unit)}/s" if pace.rate and progress.unit != "s" else ""
+    left = texts.text("say.left", time=spell(round(pace.left))) if pace.left is not None else ""
     return f"{progress.what}: {amount(progress.done, progress.unit)}{total}{rate}{left}"
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from orchestrator.errors import Exit
+from orchestrator.texts.durations import spell
 
 if TYPE_CHECKING:
     from orchestrator.engine.session import Session
@@ -64,7 +65,7 @@ def _print(result: dict[str, Any]) -> None:
             f"    cutovers: {cuts}; writes: {writes.get('acknowledged', 0)} acknowledged, {writes.get('lost', 0)} lost, {writes.get('duplicated', 0)} duplicated"
         )
         for outage in s["outages"]:
-            click.echo(f"    announced outage ({outage['kind']}): {outage['seconds']} s of {outage['announced_minutes']:.0f} min")
+            click.echo(f"    announced outage ({outage['kind']}): {spell(outage['seconds'])} of {spell(outage['announced_minutes'] * 60)}")
     for p in result["phases"]:
         click.echo(f"{p['id']}: {p['accepted']} of {p['in_scope']} accepted, {p['needed']} needed: {'met' if p['met'] else 'not met'}")
     click.echo("breakdown (s): " + ", ".join(f"{k} {v}" for k, v in result["breakdown"].items()))

@@ -13,6 +13,7 @@ from orchestrator import texts
 from orchestrator.cli.listing import safe
 from orchestrator.cli.output import writes_unicode
 from orchestrator.errors import Exit, OrchestratorError, UsageError
+from orchestrator.texts.durations import spell
 
 if TYPE_CHECKING:
     from orchestrator.workspace import Workspace
@@ -158,4 +159,4 @@ def _ago(at: str | None) -> str:
     if at is None:
         return "-"
     seconds = (dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(at)).total_seconds()
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+    return str(spell(max(0, round(seconds))))

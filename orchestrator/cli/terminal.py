@@ -16,10 +16,11 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator import texts
-from orchestrator.cli.console import duration, progress_line, report_lines, step_title
+from orchestrator.cli.console import progress_line, report_lines, step_title
 from orchestrator.cli.listing import safe
 from orchestrator.engine.observer import Report
 from orchestrator.progress import Pace, Progress
+from orchestrator.texts.durations import spell
 
 
 @contextmanager
@@ -95,5 +96,5 @@ class Terminal:
             if progress is not None:
                 bar = ProgressBar(total=progress.total or None, completed=progress.done, width=40, pulse=progress.total is None)
                 what = Group(what, bar, Text(safe(progress_line(progress, pace))))
-            table.add_row(Text(system), Text(duration(time.monotonic() - since)), what)
+            table.add_row(Text(system), Text(str(spell(round(time.monotonic() - since)))), what)
         return table

@@ -14,6 +14,7 @@ from orchestrator.planning.programme import Programme
 from orchestrator.planning.words import capacity_name, in_units, some_of, unit_of
 from orchestrator.policy.assess import strategy_name
 from orchestrator.texts import Value, say
+from orchestrator.texts.durations import spell
 
 
 class GroupFactory:
@@ -118,10 +119,10 @@ def _no_window(group: Group, names: str, weeks: int) -> Finding:
     pattern, alone = group.pattern, len(group.members) == 1
     if closed := pattern.closed_by(weeks):
         days = [f"{one.name} {one.starts}–{one.ends}" for one in closed]
-        needed: dict[str, Value] = {"names": names, "hours": pattern.hours, "blackouts": some_of(days, 3)}
+        needed: dict[str, Value] = {"names": names, "needed": spell(pattern.hours * 3600), "blackouts": some_of(days, 3)}
         says = say("planning.blacked_out", **needed) if alone else say("planning.blacked_out_together", **needed)
         return Finding("blacked-out", "error", says, say("planning.shorter_blackout"), system=names)
-    lengths: dict[str, Value] = {"names": names, "hours": pattern.hours, "longest": pattern.longest(weeks)}
+    lengths: dict[str, Value] = {"names": names, "needed": spell(pattern.hours * 3600), "longest": spell(pattern.longest(weeks) * 3600)}
     says = say("planning.window_too_short", **lengths) if alone else say("planning.window_too_short_together", **lengths)
     return Finding("window-too-short", "error", says, say("planning.longer_window"), system=names)
 

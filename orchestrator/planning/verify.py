@@ -20,6 +20,7 @@ from orchestrator.planning.hours import windows_for
 from orchestrator.planning.programme import Phase, Programme
 from orchestrator.planning.verify_capacity import capacity_faults
 from orchestrator.texts import Sentence, Value, say
+from orchestrator.texts.durations import spell
 
 ONE_DAY = dt.timedelta(days=1)
 STAYING = {Strategy.RETIRE, Strategy.ALREADY_ELSEWHERE}
@@ -174,7 +175,7 @@ def _window_faults(
                 faults.append(_fault("blackout", say("planning.in_blackout", system=sid, name=closed.name), sid))
         hours = _hours(one, verdicts[sid].strategy, programme)
         if entry.window_end - entry.window_start < dt.timedelta(hours=hours):
-            faults.append(_fault("short-window", say("planning.short_window", system=sid, hours=hours), sid))
+            faults.append(_fault("short-window", say("planning.short_window", system=sid, needed=spell(hours * 3600)), sid))
     return faults
 
 

@@ -19,6 +19,7 @@ from orchestrator.reports.facts import EventLine, ReportFacts
 from orchestrator.reports.texts import TEXTS
 from orchestrator.reports.values import Mark, Source, Sourced, Words
 from orchestrator.reports.words import ROWS
+from orchestrator.texts.durations import spell
 
 Lang = Literal["zh", "en"]
 TEMPLATES = Path(__file__).parent / "templates"
@@ -130,14 +131,14 @@ def _milliseconds(context: Context, value: float | None) -> str:
         return f"{value:.1f} {'毫秒' if zh else 'ms'}"
     if value < 120_000:
         return f"{value / 1000:.2f} {'秒' if zh else 's'}"
-    return f"{value / 60_000:.0f} {'分钟' if zh else 'min'}"
+    return spell(value / 1000).spoken(context["lang"])
 
 
 @pass_context
 def _minutes(context: Context, value: float | None) -> str:
     if value is None:
         return "未公告" if context["lang"] == "zh" else "not announced"
-    return f"{value:g} {'分钟' if context['lang'] == 'zh' else 'min'}"
+    return spell(value * 60).spoken(context["lang"])
 
 
 @pass_context

@@ -15,6 +15,7 @@ from orchestrator.planning.notes import note_words
 from orchestrator.planning.words import window_rule
 from orchestrator.reports.workplan_words import DEMANDED, STRATEGY, WORDS, checks_of, going_back, steps_of
 from orchestrator.texts import spoken
+from orchestrator.texts.durations import spell
 
 OVERRIDE = "override"
 """The id of the reason that a person gave, among those of a verdict."""
@@ -198,10 +199,10 @@ def _budget(one: System, lang: str) -> str:
     if one.interruption:
         parts.append(words["gap"].format(ms=one.interruption.gap_ms, failed=one.interruption.failed_requests))
         if one.interruption.outage_minutes:
-            parts.append(words["outage"].format(minutes=f"{one.interruption.outage_minutes:g}"))
+            parts.append(words["outage"].format(time=spell(one.interruption.outage_minutes * 60).spoken(lang)))
     travel = [device.travel_outage_minutes for device in one.devices if device.travel_outage_minutes]
     if travel:
-        parts.append(words["travel"].format(minutes=f"{max(travel):g}"))
+        parts.append(words["travel"].format(time=spell(max(travel) * 60).spoken(lang)))
     if not parts and one.max_interruption_minutes is not None:
-        parts.append(words["at_most"].format(minutes=f"{one.max_interruption_minutes:g}"))
+        parts.append(words["at_most"].format(time=spell(one.max_interruption_minutes * 60).spoken(lang)))
     return str(words["and"]).join(parts) or str(words["open"])

@@ -15,6 +15,7 @@ from typing import Any
 from orchestrator.errors import Finding, OrchestratorError, findings_of
 from orchestrator.steps.base import Context, Coverage, Preview
 from orchestrator.texts import Words, say
+from orchestrator.texts.durations import spell
 
 Look = Callable[[Context, bool], Preview]
 
@@ -181,8 +182,7 @@ def trial(ctx: Context, _connect: bool) -> Preview:
     """How long the trial run lasts, and when it goes back by itself."""
     from orchestrator.steps.gates import grace_seconds, trial_seconds
 
-    hours, minutes = trial_seconds(ctx) / 3600, grace_seconds(ctx) / 60
-    return Preview(Coverage.EXECUTED, say("steps.how_trial", hours=hours, minutes=minutes))
+    return Preview(Coverage.EXECUTED, say("steps.how_trial", time=spell(trial_seconds(ctx)), grace=spell(grace_seconds(ctx))))
 
 
 def unchanged(ctx: Context, _connect: bool) -> Preview:
@@ -223,12 +223,12 @@ def outage(ctx: Context, _connect: bool) -> Preview:
     """How long the announced outage may be."""
     minutes = ctx.system.interruption.outage_minutes if ctx.system.interruption else None
     if minutes:
-        return Preview(Coverage.EXECUTED, say("steps.how_outage", minutes=minutes))
+        return Preview(Coverage.EXECUTED, say("steps.how_outage", time=spell(minutes * 60)))
     found = finding(ctx, "outage-unanswered", say("steps.no_outage"), say("steps.answer_outage"), severity="warning")
     return Preview(Coverage.EXECUTED, say("steps.how_no_outage"), (found,))
 
 
 def device_outage(ctx: Context, _connect: bool) -> Preview:
     """How long each device may be away."""
-    outages = tuple(say("steps.some_outage", name=device.name, minutes=device.travel_outage_minutes or 60) for device in ctx.system.devices)
+    outages = tuple(say("steps.some_outage", name=device.name, time=spell((device.travel_outage_minutes or 60) * 60)) for device in ctx.system.devices)
     return Preview(Coverage.EXECUTED, say("steps.how_device_outage", outages=outages or say("steps.nothing")))

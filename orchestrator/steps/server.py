@@ -17,6 +17,7 @@ from orchestrator.steps.base import Context, Coverage, Effect, Facts, Observed, 
 from orchestrator.steps.machine import ANNOUNCED, insist_healthy, moved
 from orchestrator.steps.world import unit_name
 from orchestrator.texts import Words, say
+from orchestrator.texts.durations import spell
 from orchestrator.tools import health, known_hosts
 
 GIVEN_UP = "lost_with_the_target"
@@ -96,7 +97,9 @@ def fill(ctx: Context) -> Facts:
     seconds = sum(float(done["last_pass_seconds"]) for done in facts.values())
     if seconds > outage.minutes(ctx) * 60:
         raise StepFailed(
-            say("server.too_slow", seconds=seconds, minutes=outage.minutes(ctx)), where=ctx.system.id, remedy=say("server.announce_longer")
+            say("server.too_slow", needed=spell(seconds), announced=spell(outage.minutes(ctx) * 60)),
+            where=ctx.system.id,
+            remedy=say("server.announce_longer"),
         )
     return facts
 

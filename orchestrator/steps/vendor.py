@@ -32,6 +32,7 @@ from orchestrator.steps.machine import ANNOUNCED
 from orchestrator.steps.parts import part_of
 from orchestrator.steps.people import Task
 from orchestrator.texts import Words, kept, say
+from orchestrator.texts.durations import spell
 from orchestrator.texts.names import side_name
 from orchestrator.tools import health
 
@@ -214,7 +215,7 @@ def faults_of_backup(handed: Sequence[HandedIn], stopped: float) -> list[Words]:
     for file in handed:
         early = stopped - CLOCKS_SECONDS - file.modified
         if file.bytes > 0 and early > 0:
-            found.append(say("steps.file_early", place=file.place, minutes=early / 60))
+            found.append(say("steps.file_early", place=file.place, time=spell(early)))
     copies = sorted({file.place for file in handed if [other.sha256 for other in handed].count(file.sha256) > 1})
     return found + ([say("steps.same_files", copies=tuple(copies))] if copies else [])
 
@@ -383,7 +384,7 @@ def preview_list(ctx: Context, _connect: bool) -> Preview:
 
 def preview_trial(ctx: Context, _connect: bool) -> Preview:
     """How long it lasts."""
-    return Preview(Coverage.EXECUTED, say("steps.how_vendor_trial", hours=gates.trial_seconds(ctx) / 3600))
+    return Preview(Coverage.EXECUTED, say("steps.how_vendor_trial", time=spell(gates.trial_seconds(ctx))))
 
 
 def give_up(ctx: Context) -> Facts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 import time
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from orchestrator.steps import entry, files, gates, server
 from orchestrator.steps.base import Context, Facts
 from orchestrator.steps.parts import parts
 from orchestrator.texts import Words, kept, say
+from orchestrator.texts.durations import spell
 
 FILES_EVERY_SECONDS = 30.0
 LOOK_SECONDS = 1.0
@@ -155,5 +157,6 @@ def _say_what_is_wrong(ctx: Context, sick: list[Words], broken: dict[str, Words]
     elif sick and stay:
         ctx.say(str(say("trial.stays", problems=tuple(sick), why=stay)))
     elif sick:
-        minutes = max(1, round(grace_left / 60))  # a new line only each minute
-        ctx.say(str(say("trial.goes_back", problems=tuple(sick), minutes=minutes, system=ctx.system.id)))
+        left = grace_left if grace_left < 60 else round(grace_left / 60) * 60  # a new line only each minute
+        time_left = spell(math.ceil(max(left, 1) / 10) * 10)
+        ctx.say(str(say("trial.goes_back", problems=tuple(sick), time=time_left, system=ctx.system.id)))

@@ -14,6 +14,7 @@ from orchestrator.errors import Finding, Unfit
 from orchestrator.journal.states import Ending, MigrationState, StepState
 from orchestrator.runbooks import GOING_BACK, GOING_BACK_ALONE, RUNBOOKS
 from orchestrator.texts import say
+from orchestrator.texts.durations import spell
 
 SOURCES = Path(texts.__file__).resolve().parents[1]
 
@@ -267,3 +268,22 @@ def test_the_language_is_the_locales_unless_one_is_chosen(monkeypatch, environme
     texts.use("zh")
     assert texts.text("ending.accepted") == "已终验"
     texts.use(None)
+
+
+LENGTHS = re.compile(r"\{\w+(:[^}]*)?\} ?(h|min|hours?|minutes?|小时|分钟|分)(?![a-z])")
+
+
+def test_lengths_of_time_are_spelt_in_one_place():
+    """A fixed unit makes 40 s "0.0 h": ``texts.durations`` finds the unit that is true."""
+    own = {"inventory.minutes"}  # what a form's cell came to, in the form's own unit
+    fixed = {code for code in texts.codes("en") for said in texts.both(code) if LENGTHS.search(said) and not code.startswith("duration.")}
+    assert fixed - own == set()
+
+
+@pytest.mark.parametrize(("seconds", "en", "zh"), [
+    (0, "0 s", "0 秒"), (0.04, "0.04 s", "0.04 秒"), (9.99, "10 s", "10 秒"), (40, "40 s", "40 秒"), (59.7, "1 min", "1 分钟"),
+    (90, "1 min 30 s", "1 分 30 秒"), (3599.7, "1 h", "1 小时"), (5400, "1 h 30 min", "1 小时 30 分钟"),
+    (14 * 86400, "14 days", "14 天"), (60 * 3600, "2 days 12 h", "2 天 12 小时"),
+])  # fmt: skip
+def test_a_length_of_time_is_true_for_seconds_and_for_days(seconds: float, en: str, zh: str):
+    assert (spell(seconds).spoken("en"), spell(seconds).spoken("zh")) == (en, zh)

@@ -15,6 +15,7 @@ from orchestrator.movers.postgresql import subscription
 from orchestrator.movers.postgresql.connections import Connection, scalar
 from orchestrator.movers.postgresql.reach import connect, names_of
 from orchestrator.texts import Words, say
+from orchestrator.texts.durations import spell
 from orchestrator.texts.names import side_name
 
 FreeBytes = Callable[[str, str], int | None]
@@ -78,10 +79,10 @@ def shortages(room: Room, side: str) -> Iterator[tuple[str, str, Words, Words]]:
         return
     numbers = say("postgresql.wal_room", free=room.free / 1e9, side=side_name(side), written=room.written_a_second * 3600 / 1e9)
     if room.hours < room.copy_hours:
-        sentence = say("postgresql.room_short", numbers=numbers, hours=room.hours, copy_hours=room.copy_hours)
+        sentence = say("postgresql.room_short", numbers=numbers, time=spell(room.hours * 3600), copy=spell(room.copy_hours * 3600))
         yield "slot-room", "error", sentence, say("postgresql.enlarge_or_later")
     elif room.limit < 0 and room.hours < HOURS_WATCHED:
-        sentence = say("postgresql.room_unwatched", numbers=numbers, hours=room.hours)
+        sentence = say("postgresql.room_unwatched", numbers=numbers, time=spell(room.hours * 3600))
         remedy = say("postgresql.set_keep_size", megabytes=int(room.free * (1 - SHARE_LEFT) / 1e6))
         yield "slot-unlimited", "warning", sentence, remedy
     elif 0 <= room.limit < room.copy_hours * 3600 * room.written_a_second:

@@ -59,8 +59,8 @@ def test_what_takes_long_gets_a_line_now_and_then(monkeypatch):
         at[0] = float(second)
         lines.progressed("portal", Progress("portal", second * (1 << 20), 100 << 20))
     assert [line.split("portal: ")[1] for line in out.getvalue().splitlines()] == [
-        "10.0 MB / 100.0 MB, 1.0 MB/s, about 90 s left",
-        "20.0 MB / 100.0 MB, 1.0 MB/s, about 80 s left",
+        "10.0 MB / 100.0 MB, 1.0 MB/s, about 1 min 30 s left",
+        "20.0 MB / 100.0 MB, 1.0 MB/s, about 1 min 20 s left",
     ]
 
 
