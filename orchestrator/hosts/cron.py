@@ -51,7 +51,9 @@ class Cron:
     def state(self, service: Placed) -> State:
         scheduled = self._exists(service.cron)
         held = self._exists(self._path(service, "held"))
-        return State(present=scheduled or self._exists(self._path(service, "aside")), active=scheduled, held=held)
+        ours = self._exists(self._path(service, "former.json"))
+        present = scheduled or self._exists(self._path(service, "aside"))
+        return State(present, active=scheduled, held=held, ours=ours, as_given=ours)  # an environment is not given to cron
 
     def last_words(self, service: Placed) -> str:  # noqa: ARG002 - a job writes to its own log, or by mail
         return ""

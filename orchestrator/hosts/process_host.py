@@ -163,7 +163,12 @@ class Service:
 
     def state(self):
         active = bool(self.pids())
-        return {"present": active or bool(self.document(".place")), "active": active, "held": os.path.exists(self.path(".held"))}
+        place, record = self.document(".place"), self.document(".json")
+        given = [kept.get("environment") == self.environment for kept in (place, record) if kept]
+        return {
+            "present": active or bool(place), "active": active, "held": os.path.exists(self.path(".held")),
+            "ours": bool(self.document(".former")), "as_given": bool(place) and all(given),
+        }  # fmt: skip
 
     # ---- how it was
 

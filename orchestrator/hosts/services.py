@@ -73,6 +73,10 @@ class State:
     enabled: str = ""
     """systemd's word (``enabled``, ``disabled``, ``static``, …); empty for a process."""
     held: bool = False
+    ours: bool = False
+    """Something of ours is in force: how it was before is written down there, and nothing has restored it yet."""
+    as_given: bool = False
+    """The environment that was placed last is this one, and what we started was started with it."""
 
 
 class ServiceManager(Protocol):

@@ -39,6 +39,12 @@ umask 077; folder=$(dirname -- "$1"); [ -d "$folder" ] || mkdir -p -m 0755 -- "$
 new="$1.new.$$"; trap 'rm -f -- "$new"' EXIT
 cat >"$new" && chown -- "$3" "$new" && chmod -- "$2" "$new" && sync -- "$new" && mv -f -- "$new" "$1"
 """
+_KEPT = """
+[ ! -e "$1" ] || echo held
+[ ! -e "$2/former.json" ] || echo ours
+[ ! -e "$2/started-with" ] || echo "started $(cat -- "$2/started-with")"
+[ ! -e "$2/environment" ] || echo "environment $(sha256sum <"$2/environment" | cut -d ' ' -f 1)"
+"""
 _LISTENS = 'cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | grep -Eq "^ *[0-9]+: [0-9A-F]+:$1 [0-9A-F]+:[0-9A-F]+ 0A "'
 _SLEEPS = "grep -q '^State:.S' \"/proc/$1/status\""
 _LEFT = """
@@ -60,8 +66,14 @@ class Systemd:
 
     def state(self, service: Placed) -> State:
         facts = self.facts(_unit(service))
-        held = self._exists(_dropin(_unit(service), HELD))
-        return State(facts.present, facts.active, facts.enabled, held)
+        argv = ["sh", "-c", _KEPT, "kept", _dropin(_unit(service), HELD), self._folder(service)]
+        lines = self._connection.run(argv, timeout=20, check=True).stdout.splitlines()
+        kept = dict(line.partition(" ")[::2] for line in lines)
+        given = hashlib.sha256(environment_file(service.environment).encode()).hexdigest() if service.environment else ""
+        started = service.shared or kept.get("started", "") in ("", fingerprint(service))
+        ours = "ours" in kept
+        as_given = ours and started and kept.get("environment", "") == given
+        return State(facts.present, facts.active, facts.enabled, "held" in kept, ours, as_given)
 
     def facts(self, unit: str) -> UnitFacts:
         """What systemd says of a unit."""

@@ -99,6 +99,14 @@ def problem_of(one: Standing) -> Words:
     return health.check(one.service, one.placed.address, one.placed.port, limit=limit, connection=one.connection) or ""
 
 
+def _is_up(one: Standing, *, as_given: bool = False) -> bool:
+    """It serves, or waits for what begins it, as we placed it: what stood there before us does not count. ``as_given``: with just these
+    outside effects."""
+    state = one.manager.state(one.placed)
+    up = state.active or (state.present and _ends_by_itself(one))
+    return up and state.ours and not state.held and (state.as_given or not as_given)
+
+
 def _ends_by_itself(one: Standing) -> bool:
     """A job without a port that a timer or a person starts: it need not run now."""
     return bool(one.placed.unit) and one.placed.unit.endswith(".service") and one.service.health is None and not one.service.singleton
@@ -213,8 +221,7 @@ def _deployed(ctx: Context) -> Observed:
     placed = []
     for service in moved(ctx):
         one = standing(ctx, service, effects=False)
-        state = one.manager.state(one.placed)
-        placed.append(state.held if _runs_once(one) else state.active or (state.present and _ends_by_itself(one)))
+        placed.append(one.manager.state(one.placed).held if _runs_once(one) else _is_up(one))
     return Observed.DONE if all(placed) else Observed.UNCLEAR if any(placed) else Observed.NOT_DONE
 
 
@@ -252,14 +259,17 @@ def warm(ctx: Context) -> Facts:
 
 
 def _many(ctx: Context) -> list[Service]:
-    return [service for service in moved(ctx) if not service.singleton]
+    """Those of which an instance may run on both sides. A file of cron's has no outside effects to switch on."""
+    return [service for service in moved(ctx) if not service.singleton and not service.cron]
 
 
 def _warmed(ctx: Context) -> Observed:
     if not hold.is_held(ctx) or not _many(ctx):
         return Observed.NOTHING
-    up = [one.manager.state(one.placed).active or _ends_by_itself(one) for one in (standing(ctx, s, effects=True) for s in _many(ctx))]
-    return Observed.DONE if all(up) else Observed.UNCLEAR
+    if not ctx.world.targets:
+        return Observed.NOT_DONE
+    up = [_is_up(standing(ctx, service, effects=True), as_given=True) for service in _many(ctx)]
+    return Observed.DONE if all(up) else Observed.UNCLEAR if any(up) else Observed.NOT_DONE
 
 
 def cool(ctx: Context) -> None:
@@ -320,8 +330,7 @@ def _good(ctx: Context) -> Iterator[bool]:
     """For every service: it is healthy on the target, and what runs once is held at the source."""
     for service in moved(ctx):
         one = standing(ctx, service, effects=True)
-        up = one.manager.state(one.placed).active or _ends_by_itself(one)
-        yield up and (not _runs_once(one) or _before(ctx, service).state(ctx.world.service_before(service)).held)
+        yield _is_up(one, as_given=True) and (not _runs_once(one) or _before(ctx, service).state(ctx.world.service_before(service)).held)
 
 
 # ---------------------------------------------------------------- back
@@ -339,7 +348,9 @@ def silence_target(ctx: Context, services: list[Service]) -> None:
     """Stopped and held, the last one first."""
     for service in reversed(services):
         one = standing(ctx, service, effects=False)
-        if not one.placed.shared:
+        if one.placed.shared:
+            one.manager.place(one.placed)  # others use it: it goes on, and its outside effects are off from its next start
+        else:
             one.manager.hold(one.placed)
 
 
