@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from orchestrator.cutover import guarding
-from orchestrator.errors import Finding, OrchestratorError, StepFailed, words_of
+from orchestrator.errors import Finding, OrchestratorError, StepFailed, TurnedBack, words_of
 from orchestrator.gateways.haproxy_entry import HaproxyEntry
 from orchestrator.gateways.holder import NotFollowed
 from orchestrator.movers.contract import Direction
@@ -46,10 +46,11 @@ def opened_entry(ctx: Context, to: str) -> Iterator[HaproxyEntry]:
 
 
 @contextmanager
-def changing_entry(ctx: Context, to: str) -> Iterator[HaproxyEntry]:
-    """The same, to change it: nobody of ours changes it for another system meanwhile, whose reload would switch what is only written."""
+def changing_entry(ctx: Context, to: str, *, only_looks: bool = False) -> Iterator[HaproxyEntry]:
+    """The same, to change it: nobody of ours changes it for another system meanwhile, whose reload would switch what is only written.
+    ``only_looks``: at what is not to change while it is looked at."""
     hosts = [ctx.sites.entry.host] if ctx.sites.entry else []  # without one it is not opened either
-    with one_at_a_time(ctx, hosts), opened_entry(ctx, to) as entry:
+    with one_at_a_time(ctx, hosts, only_looks=only_looks), opened_entry(ctx, to) as entry:
         yield entry
 
 
@@ -204,6 +205,8 @@ def keep_led(ctx: Context) -> list[Words]:
                 return []
             entry.stage()
             entry.switch_and_resume()
+    except TurnedBack:
+        raise
     except (NotFollowed, OrchestratorError, OSError) as error:
         return [say("steps.entry_says", said=words_of(error))]
     ctx.records.event("entry_led_again", {"problems": [kept(problem) for problem in problems]})
@@ -217,7 +220,7 @@ def find_problems(ctx: Context) -> list[Finding]:
         return []
     remedy = say("steps.mend_entry")
     try:
-        with changing_entry(ctx, "source") as entry:
+        with changing_entry(ctx, "source", only_looks=True) as entry:
             found = [Finding("entry", "error", problem, remedy, system=ctx.system.id) for problem in entry.obstacles()]
             return found + [Finding("entry-note", "warning", note, remedy, system=ctx.system.id) for note in entry.find_warnings()]
     except (OrchestratorError, OSError) as error:

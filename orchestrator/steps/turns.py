@@ -2,26 +2,89 @@
 
 from __future__ import annotations
 
+import getpass
+import json
 import os
+import socket
+import tempfile
 import time
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from orchestrator.errors import StepFailed
+from orchestrator.progress import Progress
 from orchestrator.steps.base import Context
+from orchestrator.texts import Words, kept, say
+from orchestrator.texts.durations import spell
 from orchestrator.tools.locks import is_locked
+
+TELL_SECONDS = 3.0
+"""A turn that takes no longer is not spoken of."""
+LIMIT_SECONDS = 3600.0
+"""Longer than any turn takes: whoever has it then is a person's to look at."""
+LOOK_SECONDS = 60.0
+"""How long who only looks waits for one who changes."""
 
 
 @contextmanager
-def one_at_a_time(ctx: Context, hosts: Collection[str]) -> Iterator[None]:
-    """The turn at each of these hosts, by name. It ends with the process, whatever becomes of it."""
+def one_at_a_time(ctx: Context, hosts: Collection[str], *, only_looks: bool = False) -> Iterator[None]:
+    """The turn at each of these hosts, by name. It ends with the process, whatever becomes of it. Who waits says for whom, and turns back
+    when asked to. Raises StepFailed, with who has it, where it does not come."""
+    until = time.monotonic() + (LOOK_SECONDS if only_looks else LIMIT_SECONDS)
     with ExitStack() as held:
         for name in sorted(set(hosts)):
-            lock = _open_lock(ctx.settings.state.resolve() / f"host-{name}.lock")
+            path = ctx.settings.state.resolve() / f"host-{name}.lock"
+            lock = _open_lock(path)
             held.callback(os.close, lock)
-            while not is_locked(lock):
-                time.sleep(0.1)
+            _wait(ctx, name, lock, path, until, on_record=not only_looks)
+            _sign(ctx, path)
+            held.callback(_signature(path).unlink, missing_ok=True)
         yield
+
+
+def _wait(ctx: Context, host: str, lock: int, path: Path, until: float, *, on_record: bool) -> None:
+    began, told = time.monotonic(), False
+    while not is_locked(lock):
+        waited = time.monotonic() - began
+        if time.monotonic() > until:
+            what = say("steps.turn_not_come", host=host, time=spell(round(waited)), holder=_holder(path))
+            raise StepFailed(what, where=host, remedy=say("steps.end_holder"), retryable=True)
+        if waited > TELL_SECONDS:
+            waits = say("steps.turn_waits", host=host, holder=_holder(path))
+            if not told:
+                ctx.say(str(waits))
+                if on_record:
+                    ctx.records.event("turn_waited_for", {"host": host, "holder": kept(_holder(path))})
+            told = True
+            ctx.progress(Progress(str(waits), waited, waited + max(0.0, until - time.monotonic()), "s"))
+        ctx.pause(0.1)
+
+
+def _signature(path: Path) -> Path:
+    """Who has the turn. The lock says whether somebody has; its file may belong to another account, which nobody else can write to."""
+    return path.with_suffix(".holder")
+
+
+def _sign(ctx: Context, path: Path) -> None:
+    who = {
+        "system": ctx.system.id, "migration": ctx.migration, "account": getpass.getuser(), "machine": socket.gethostname(), "pid": os.getpid(),
+        "since": time.time(),
+    }  # fmt: skip
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.stem}-", delete=False) as new:
+        json.dump(who, new)
+        os.fchmod(new.fileno(), 0o640)
+    os.replace(new.name, _signature(path))
+
+
+def _holder(path: Path) -> Words:
+    try:
+        who = json.loads(_signature(path).read_text("utf-8"))
+        process = f"{who['account']}@{who['machine']}:{int(who['pid'])}"
+        lasted = spell(max(0, round(time.time() - float(who["since"]))))
+        return say("steps.turn_holder", system=str(who["system"]), migration=str(who["migration"]), process=process, time=lasted)
+    except (OSError, ValueError, LookupError, TypeError):
+        return say("steps.turn_holder_unknown", lock=str(path))
 
 
 def _open_lock(path: Path) -> int:

@@ -69,7 +69,10 @@ def config(tmp_path: Path) -> Iterator[Path]:
 def _at_once(config: Path, act: Callable[[HoldInstaller], object]) -> None:
     """Everybody's, in threads that begin together."""
     together = threading.Barrier(len(SYSTEMS))
-    context: Any = SimpleNamespace(settings=SimpleNamespace(state=config.parent))
+    context: Any = SimpleNamespace(
+        settings=SimpleNamespace(state=config.parent), system=SimpleNamespace(id="s"), migration="s-1", pause=time.sleep, say=print,
+        records=SimpleNamespace(event=print), progress=lambda _progress: None,
+    )  # fmt: skip
     gateway = HttpGateway(host="edge", address=ADDRESS, runtime_socket=str(config.parent / "admin.sock"), config_file=str(config))
 
     def run(number: int) -> None:
