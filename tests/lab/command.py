@@ -7,7 +7,7 @@ import os
 import sys
 import time
 
-from tests.lab.lab import DEFAULT_HOSTS, Lab
+from tests.lab.lab import DEFAULT_HOSTS, ENGINEER, LEADER, Lab
 from tests.lab.permitted import why_not, why_not_boot
 from tests.lab.shell import LabError
 
@@ -23,9 +23,10 @@ def parse(words: list[str]) -> argparse.Namespace:
     commands.add_parser("why-not", help="why no lab can be here; says nothing when one can, and has made the base root then")
     commands.add_parser("down", help="take everything away")
     commands.add_parser("status", help="which hosts stand, and where")
-    inside = commands.add_parser("run", help="run a program on a host as root, or as the engineer on the controller")
-    inside.add_argument("host")
-    inside.add_argument("argv", nargs=argparse.REMAINDER)
+    inside = commands.add_parser("run", help=f"run a program on a host as root, or on the controller as {ENGINEER} or {LEADER} (who decides)")
+    inside.add_argument("host", help=f"a host's name, {ENGINEER} or {LEADER}")
+    inside.add_argument("program")
+    inside.add_argument("arguments", nargs=argparse.REMAINDER)
     fault = commands.add_parser("fault", help="do something to a host (or, for partition and heal, to a network)")
     fault.add_argument("what", choices=FAULTS)
     fault.add_argument("name")
@@ -53,6 +54,15 @@ def do_fault(lab: Lab, what: str, name: str, value: str | None) -> None:
         {"cut-power": host.cut_power, "switch-off": host.switch_off, "hang": host.hang, "wake": host.wake}[what]()
 
 
+def inside_argv(lab: Lab, where: str, argv: list[str]) -> list[str]:
+    """What runs a program there: a host by its name, or one of the controller's two people. Raises LabError with what there is."""
+    if where in (ENGINEER, LEADER) and where not in lab.hosts:
+        return lab.engineer_argv(argv, {}, account=where)
+    if where not in lab.hosts:
+        raise LabError(f"no host {where} in this lab: there are {', '.join(lab.hosts)}; on the controller the accounts {ENGINEER} and {LEADER}")
+    return lab[where].inside(argv)
+
+
 def main(words: list[str]) -> int:
     given = parse(words)
     if given.command == "why-not":
@@ -73,7 +83,7 @@ def main(words: list[str]) -> int:
             return 0
         lab = Lab.load(given.lab)
         if given.command == "run":
-            argv = lab.engineer_argv(given.argv, {}) if given.host == "engineer" else lab[given.host].inside(given.argv)
+            argv = inside_argv(lab, given.host, [given.program, *given.arguments])
             os.execvp(argv[0], argv)  # noqa: S606 - this process becomes what was asked for
         elif given.command == "fault":
             do_fault(lab, given.what, given.name, given.value)

@@ -48,10 +48,12 @@ class Lab:
         for name, _, network in wanted:
             if network not in SUBNETS:
                 raise LabError(f"{name}@{network}: the networks are {', '.join(SUBNETS)}")
+        if self.folder.exists():
+            raise LabError(f"a lab {self.folder.name} stands, or was not taken away: make lab-down")
         base = base_root(packages, answers)
         if int(WATCHERS.read_text()) < ENOUGH_WATCHERS:
             WATCHERS.write_text(str(ENOUGH_WATCHERS))
-        self.folder.mkdir(parents=True)  # taken: a lab of this name stands, or was not taken away
+        self.folder.mkdir(parents=True)
         try:
             self.networks.make()
             key = self.folder / "key"
@@ -108,15 +110,21 @@ class Lab:
         return lab
 
     def __getitem__(self, name: str) -> LabHost:
+        """A host by its name. Raises LabError with the names that there are."""
+        if name not in self.hosts:
+            raise LabError(f"no host {name} in this lab: there are {', '.join(self.hosts)}")
         return self.hosts[name]
 
     # ------------------------------------------------------------ faults
 
     def relocate(self, name: str, network: str) -> str:
         """A host, running or off, into another network; its address there."""
-        taken = {host.address for host in self.hosts.values()}
+        host = self[name]
+        if network not in SUBNETS:
+            raise LabError(f"no network {network}: the networks are {', '.join(SUBNETS)}")
+        taken = {each.address for each in self.hosts.values()}
         address = next(a for last in range(FIRST_ADDRESS, 250) if (a := f"{SUBNETS[network]}.{last}") not in taken)
-        self.hosts[name].relocate(network, address)
+        host.relocate(network, address)
         self._save()
         return address
 
@@ -125,19 +133,19 @@ class Lab:
         if name in SUBNETS:
             self.networks.cut_off(name)
         else:
-            self.networks.pull_cable(self.hosts[name].port)
+            self.networks.pull_cable(self[name].port)
 
     def heal(self, name: str) -> None:
         if name in SUBNETS:
             self.networks.join_again(name)
         else:
-            self.networks.put_cable_back(self.hosts[name].port)
+            self.networks.put_cable_back(self[name].port)
 
     def slow(self, name: str, rate: str) -> None:
-        self.networks.slow_down(name, self.hosts[name].port, rate)
+        self.networks.slow_down(name, self[name].port, rate)
 
     def fast(self, name: str) -> None:
-        self.networks.full_speed(name, self.hosts[name].port)
+        self.networks.full_speed(name, self[name].port)
 
     # ------------------------------------------------------------ the controller
 
