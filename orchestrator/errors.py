@@ -163,14 +163,47 @@ def findings_of(error: OrchestratorError, code: str, system: str = "") -> tuple[
     """An error as findings: its own where it carries them, else one with its place and remedy."""
     if isinstance(error, Refused) and error.findings:
         return error.findings
+    if isinstance(error, Unasked):
+        return error.findings(system)
     says = say("error.at", what=error.says, where=error.place) if error.place else error.says
     return (Finding(code, "error", says, error.mend, system=system),)
+
+
+def each_once(findings: Sequence[Finding]) -> list[Finding]:
+    """Findings that several questions came to, said once, where the first stood."""
+    kept: list[Finding] = []
+    for finding in findings:
+        if finding not in kept:
+            kept.append(finding)
+    return kept
 
 
 class ToolError(OrchestratorError):
     """An outside tool (Ansible, Terraform, SSH, a database) failed."""
 
     exit_code = Exit.ROLLED_BACK
+
+
+class Unasked(ToolError):
+    """A host could not be asked. What stands there is not known, and is never said to be missing: whoever meets it makes of it
+    ``findings_of``, which is the same for each, and ``each_once`` leaves one of them."""
+
+    def __init__(self, what: Words, *, host: str, where: Words = "", remedy: Words, retryable: bool = False) -> None:
+        super().__init__(what, where=where, remedy=remedy, retryable=retryable)
+        self.host = host
+
+    def findings(self, system: str = "") -> tuple[Finding, ...]:
+        """One, whatever was to be asked."""
+        says = say("error.at", what=self.says, where=self.place) if self.place else self.says
+        return (Finding("host-unusable", "error", say("error.not_asked", host=self.host, said=says), self.mend, system=system),)
+
+
+class NotMadeYet(Unasked):
+    """A server that a migration makes: there is nobody to ask, and nothing is wrong with that."""
+
+    def findings(self, system: str = "") -> tuple[Finding, ...]:  # noqa: ARG002 - the contract's signature
+        """None."""
+        return ()
 
 
 class ToolMissing(OrchestratorError):

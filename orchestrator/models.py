@@ -255,7 +255,14 @@ class ConfigFile(Noun):
     format: Literal["yaml", "ini", "env", "properties", "php", "json"]
     set: dict[Annotated[str, StringConstraints(min_length=1, max_length=300)], str] = Field(default_factory=dict)
     """By key (``production.host``, ``$db_host``): a literal, a reference as in a service's environment, ``@database.password`` too, or
-    a text with references in braces."""
+    a text with references in braces. The file has these keys, or the edit is refused: a misspelt one would change nothing that is read."""
+    add: dict[Annotated[str, StringConstraints(min_length=1, max_length=300)], str] = Field(default_factory=dict)
+    """The same for keys that the file need not have: set where they stand, else added."""
+
+    @property
+    def edits(self) -> dict[str, str]:
+        """Every key and its value."""
+        return self.set | self.add
 
 
 class Service(Noun):

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from orchestrator import texts
-from orchestrator.errors import OrchestratorError
+from orchestrator.errors import NotMadeYet, OrchestratorError
 from orchestrator.models import Database, Host, Plan, Sites, System, Verdict
 from orchestrator.settings import Settings
 from orchestrator.steps.base import Context
-from orchestrator.steps.world import SUFFIX, World
+from orchestrator.steps.world import World, server_name
 
 
 class NotAsked(OrchestratorError):
@@ -21,19 +21,27 @@ class NotAsked(OrchestratorError):
         super().__init__(texts.say("dryrun.not_asked_offline", what=what), remedy=texts.say("dryrun.add_connect"))
 
 
+REACHED_BY = ("address", "ssh_user", "ssh_port", "become", "manager", "root", "python")
+"""What a machine that stands already says of itself."""
+
+
 class ConnectedWorld(World):
-    """Hosts and databases of the source are asked. The target's servers are not made yet: they get addresses for documentation
-    (RFC 5737), and whoever would open one is refused."""
+    """Hosts and databases of the source are asked, and machines of the target that stand already. Servers that the migration makes get
+    addresses for documentation (RFC 5737), and whoever would open one is refused."""
 
     def __init__(self, settings: Settings, system: System, sites: Sites) -> None:
         super().__init__(settings, system, sites)
+        self._unasked = {}  # every step's preview asks the same hosts
+        standing = {server.name: server for site in sites.sites if site.kind == "cloud" for server in site.servers}
         for number, host in enumerate(system.hosts, 1):
-            address = f"192.0.2.{number % 254 + 1}"
-            self.targets[host.name] = host.model_copy(update={"name": (host.name + SUFFIX)[:63], "address": address})
+            name, address = server_name(host), f"192.0.2.{number % 254 + 1}"
+            update = {word: getattr(standing[name], word) for word in REACHED_BY} if name in standing else {"address": address}
+            self.targets[host.name] = host.model_copy(update=update | {"name": name})
+        self._not_made = {host.name for host in self.targets.values()} - set(standing)
 
     def ssh(self, host: Host) -> Any:
-        if host in self.targets.values():
-            raise OrchestratorError(texts.say("dryrun.not_made_yet", host=host.name), remedy=texts.say("dryrun.migration_makes_it"))
+        if host.name in self._not_made:
+            raise NotMadeYet(texts.say("dryrun.not_made_yet", host=host.name), host=host.name, remedy=texts.say("dryrun.migration_makes_it"))
         return super().ssh(host)
 
 

@@ -18,7 +18,7 @@ from orchestrator.dryrun.offline import make_context
 from orchestrator.dryrun.result import Result, StepReport, SystemReport
 from orchestrator.engine.cloud_servers import ask_for_wave
 from orchestrator.engine.session import Session
-from orchestrator.errors import Finding, OrchestratorError, Refused, findings_of
+from orchestrator.errors import Finding, OrchestratorError, Refused, each_once, findings_of
 from orchestrator.inventory.load import inventory_digest
 from orchestrator.models import Plan, Strategy
 from orchestrator.planning.plan import Unreached
@@ -235,4 +235,4 @@ def _previewed(session: Session, report: SystemReport, plan: Plan, *, connect: b
                 terraform = seen.detail
     finally:
         context.world.close()
-    return replace(report, steps=tuple(steps), terraform=terraform, findings=tuple(findings))
+    return replace(report, steps=tuple(steps), terraform=terraform, findings=tuple(each_once(findings)))

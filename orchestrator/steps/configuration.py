@@ -10,9 +10,9 @@ import dataclasses
 import re
 from collections.abc import Mapping
 
-from orchestrator.errors import Finding, OrchestratorError, StepFailed, words_of
+from orchestrator.errors import Finding, OrchestratorError, StepFailed, Unasked, words_of
 from orchestrator.hosts import carried
-from orchestrator.hosts.configuration import EditRefused, edit
+from orchestrator.hosts.configuration import EditRefused, edit, find_missing, find_nearest, list_keys
 from orchestrator.hosts.services import CarriedFile
 from orchestrator.models import ConfigFile, FileTree, Service
 from orchestrator.steps.base import Context
@@ -20,6 +20,8 @@ from orchestrator.steps.references import PASSWORD, REFERENCE, Reached, make_tab
 from orchestrator.texts import Words, say
 
 _WITHIN = re.compile(r"\{(@(?:listen|database|device)\.[^\s{}]+)\}")
+FEW = 8
+"""How many of a file's keys are named where none comes near."""
 
 
 def edited_files(
@@ -31,9 +33,9 @@ def edited_files(
     found = []
     for file in service.files:
         former = carried.read_file(connection, file.path)
-        values = {key: _fill(value, table, service.name, file, key) for key, value in file.set.items()}
+        values = {key: _fill(value, table, service.name, file, key) for key, value in file.edits.items()}
         try:
-            content = edit(file.format, former.content, values)
+            content = _edit(file, former.content, values)
         except EditRefused as error:
             raise StepFailed(
                 say("steps.file_uneditable", path=file.path, format=file.format, error=words_of(error)),
@@ -42,6 +44,13 @@ def edited_files(
             ) from error
         found.append(dataclasses.replace(former, content=content))
     return tuple(found)
+
+
+def _edit(file: ConfigFile, content: bytes, values: Mapping[str, str]) -> bytes:
+    """Raises EditRefused, also for a key that is not there and that nobody said may be added."""
+    for key in _find_undeclared(file, content):
+        raise EditRefused(key, say("steps.key_not_there"))
+    return edit(file.format, content, values)
 
 
 def password_table(passwords: Mapping[str, str]) -> dict[str, str]:
@@ -69,20 +78,64 @@ def names_in(ctx: Context, tree: FileTree) -> tuple[str, ...]:
 
 def find_problems(ctx: Context) -> list[Finding]:
     """For preflight: each file is read on its source, and edited in memory. What its values refer to is looked at without it (``names``)."""
-    return [
-        Finding("configuration", "error", problem, say("steps.correct_files"), system=ctx.system.id)
-        for service in ctx.system.services
-        for file in service.files
-        for problem in _problems_of(ctx, service, file)
-    ]
+    found: list[Finding] = []
+    for service in ctx.system.services:
+        for file in service.files:
+            try:
+                problems = _problems_of(ctx, service, file)
+            except Unasked as error:
+                found += error.findings(ctx.system.id)
+            else:
+                found += [Finding("configuration", "error", problem, mend, system=ctx.system.id) for problem, mend in problems]
+    return found
 
 
-def _problems_of(ctx: Context, service: Service, file: ConfigFile) -> list[Words]:
+def _problems_of(ctx: Context, service: Service, file: ConfigFile) -> list[tuple[Words, Words]]:
+    """What is wrong, and what to do."""
+    correct = say("steps.correct_files")
     if ctx.world.source(service.host).manager == "processes":
-        return [say("steps.files_systemd", service=service.name, file=file.path)]
+        return [(say("steps.files_systemd", service=service.name, file=file.path), correct)]
+    found: list[tuple[Words, Words]] = []
     try:
-        content = carried.read_file(ctx.world.ssh(ctx.world.source(service.host)), file.path).content
-        edit(file.format, content, dict.fromkeys(file.set, "0"))
+        content = _read(ctx, service, file)
+        keys, undeclared = list_keys(file.format, content), _find_undeclared(file, content)
+    except Unasked:
+        raise
     except (EditRefused, OrchestratorError) as error:
-        return [say("steps.file_says", service=service.name, file=file.path, error=words_of(error))]
-    return []
+        return [(say("steps.file_says", service=service.name, file=file.path, error=words_of(error)), correct)]
+    for key in undeclared:
+        nearest = find_nearest(key, keys)
+        there = say("steps.key_nearest", key=nearest) if nearest else say("steps.keys_there", keys=tuple(keys[:FEW]), count=len(keys))
+        found.append((say("steps.key_missing", service=service.name, file=file.path, key=key, there=there), say("steps.correct_or_add")))
+    for key in file.edits:
+        if key not in undeclared:
+            try:
+                edit(file.format, content, {key: "0"})
+            except EditRefused as error:
+                found.append((say("steps.file_says", service=service.name, file=file.path, error=words_of(error)), correct))
+    return found
+
+
+def _read(ctx: Context, service: Service, file: ConfigFile) -> bytes:
+    return carried.read_file(ctx.world.ssh(ctx.world.source(service.host)), file.path).content
+
+
+def _find_undeclared(file: ConfigFile, content: bytes) -> list[str]:
+    """Keys that the file has not and that nobody said may be added."""
+    return [key for key in find_missing(file.format, content, file.set) if key not in file.add]
+
+
+def describe_edits(ctx: Context) -> list[Words]:
+    """For a dry run that may ask: of every file the keys that it has and those that would be added. Values are not said. A file that
+    cannot be read is left out: preflight says why."""
+    told: list[Words] = []
+    for service in ctx.system.services:
+        for file in service.files:
+            try:
+                added = find_missing(file.format, _read(ctx, service, file), file.edits)
+            except (EditRefused, OrchestratorError):
+                continue
+            there = tuple(key for key in file.edits if key not in added)
+            nothing = say("steps.none")
+            told.append(say("steps.edits_of", file=file.path, there=there or nothing, added=tuple(added) or nothing))
+    return told

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from orchestrator.cutover import guarding
-from orchestrator.errors import Finding, OrchestratorError, StepFailed, TurnedBack, words_of
+from orchestrator.errors import Finding, OrchestratorError, StepFailed, TurnedBack, Unasked, findings_of, words_of
 from orchestrator.gateways.haproxy_entry import HaproxyEntry
 from orchestrator.gateways.holder import NotFollowed
 from orchestrator.movers.contract import Direction
@@ -220,9 +220,13 @@ def find_problems(ctx: Context) -> list[Finding]:
         return []
     remedy = say("steps.mend_entry")
     try:
+        if ctx.sites.entry.ssh is not None:
+            ctx.world.ssh(ctx.sites.entry.ssh)
         with changing_entry(ctx, "source", only_looks=True) as entry:
             found = [Finding("entry", "error", problem, remedy, system=ctx.system.id) for problem in entry.obstacles()]
             return found + [Finding("entry-note", "warning", note, remedy, system=ctx.system.id) for note in entry.find_warnings()]
+    except Unasked as error:
+        return list(findings_of(error, "entry", ctx.system.id))
     except (OrchestratorError, OSError) as error:
         return [Finding("entry", "error", say("steps.entry_not_asked", said=words_of(error)), remedy, system=ctx.system.id)]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from orchestrator.errors import Finding, Refused, words_of
+from orchestrator.errors import Finding, Refused, Unasked, words_of
 from orchestrator.gateways.holder import DatabaseHolder, Place
 from orchestrator.steps import previews
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
@@ -71,15 +71,19 @@ def find_room_problems(ctx: Context) -> list[Finding]:
     if not ctx.world.movable_databases:
         return []
     found: list[Words] = []
+    unasked: list[Finding] = []
     for site in (ctx.world.room, ctx.world.cloud):
         try:
+            ctx.world.ssh(site.gateway)
             with opened_gateways(ctx, site, "source") as gateways:
                 for gateway in gateways:
                     found += gateway.find_problems() if site.kind == "room" else gateway.find_unready()
+        except Unasked as error:
+            unasked += error.findings(ctx.system.id)
         except Exception as error:  # noqa: BLE001 - whatever keeps us from asking it is one finding
             found.append(say("steps.gateway_not_asked", said=str(error).strip()))
     remedy = say("steps.bring_gateway")
-    return [Finding("gateway", "error", problem, remedy, system=ctx.system.id) for problem in found]
+    return unasked + [Finding("gateway", "error", problem, remedy, system=ctx.system.id) for problem in found]
 
 
 def observe(ctx: Context) -> Observed:

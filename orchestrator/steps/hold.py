@@ -11,12 +11,12 @@ import json
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from orchestrator.cutover import guarding
-from orchestrator.errors import CutoverAborted, Finding, OrchestratorError, StepFailed, words_of
+from orchestrator.errors import CutoverAborted, Finding, NotMadeYet, OrchestratorError, StepFailed, Unasked, words_of
 from orchestrator.gateways import http_hold
 from orchestrator.gateways.haproxy_claims import Claims
 from orchestrator.gateways.holder import NotFollowed
@@ -74,7 +74,7 @@ def is_held(ctx: Context) -> bool:
 
 
 def find_inability(ctx: Context) -> list[Words]:
-    """Why writes cannot be held for this system, each reason named; changes nothing."""
+    """Why writes cannot be held for this system, each reason named; changes nothing. Raises Unasked where a host cannot be asked."""
     entry = ctx.sites.entry
     assert entry is not None  # noqa: S101 - the caller asked is_wanted
     if entry.ssh is None or entry.config_file is None:
@@ -90,15 +90,17 @@ def find_inability(ctx: Context) -> list[Words]:
         if name in ctx.world.targets:
             sides.append((ctx.world.target(name), []))
         for host, paths in sides:
-            found += _find_unwatchable(ctx, host, paths)
+            with suppress(NotMadeYet):  # the step asks it when it stands
+                found += _find_unwatchable(ctx, host, paths)
     return found
 
 
 def _find_unwatchable(ctx: Context, host: Host, paths: list[str]) -> list[Words]:
+    connection = ctx.world.ssh(host)
     try:
-        answer = ctx.world.ssh(host).output(["sh", "-c", _WATCHABLE, "watchable", *paths], 300).decode("ascii", "replace")
+        answer = connection.output(["sh", "-c", _WATCHABLE, "watchable", *paths], 300).decode("ascii", "replace")
     except OrchestratorError as error:
-        return [error.says]
+        return [say("error.of", name=host.name, said=error.says)]
     found: list[Words] = []
     most = int(answer.rpartition("most ")[2] or 0)
     folders = 0
@@ -119,7 +121,12 @@ def find_warnings(ctx: Context) -> list[Finding]:
     """For preflight: that writes will not be held, and why."""
     if not is_wanted(ctx) or ctx.verdict.strategy == "hosting":
         return []
-    reasons = find_inability(ctx)
+    try:
+        if (host := entry_of(ctx).ssh) is not None:
+            ctx.world.ssh(host)
+        reasons = find_inability(ctx)
+    except Unasked as error:
+        return list(error.findings(ctx.system.id))
     if not reasons:
         return []
     words = say("steps.not_held", reasons=tuple(reasons))
@@ -134,8 +141,7 @@ def run(ctx: Context) -> Facts:
     before the switch."""
     if not is_wanted(ctx):
         return {"holds": False}
-    reasons = find_inability(ctx)
-    if reasons:
+    if reasons := _reasons(ctx):
         ctx.say(str(say("steps.not_held", reasons=tuple(reasons))))
         return {"holds": False, "why_not": list(map(kept, reasons))}
     ctx.say(str(say("steps.hold_announced", host=entry_of(ctx).host)))
@@ -145,6 +151,13 @@ def run(ctx: Context) -> Facts:
     except (NotFollowed, OSError) as error:
         raise StepFailed(words_of(error), where="entry", remedy=say("steps.mend_entry")) from error
     return {"holds": True, "backends": layout.backends, "word": layout.word, "seen": layout.seen, "trees": _describe_trees(ctx)}
+
+
+def _reasons(ctx: Context) -> list[Words]:
+    try:
+        return find_inability(ctx)
+    except Unasked as error:
+        return [error.says]
 
 
 def observe(ctx: Context) -> Observed:
@@ -157,7 +170,7 @@ def observe(ctx: Context) -> Observed:
             return Observed.DONE
         if installer.is_begun():
             return Observed.UNCLEAR
-    return Observed.NOTHING if find_inability(ctx) else Observed.NOT_DONE
+    return Observed.NOTHING if _reasons(ctx) else Observed.NOT_DONE
 
 
 def undo(ctx: Context) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from orchestrator.errors import NeedsPerson
+from orchestrator.errors import Finding, NeedsPerson, OrchestratorError, findings_of
 from orchestrator.models import Host, Link, Service
 from orchestrator.steps import previews
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
@@ -77,10 +77,20 @@ def insist_on_links(ctx: Context) -> None:
         _insist_on_none(ctx, [way.name for way in _ways(ctx) if way.name in reached and not _knock(ctx, *way.after()).is_open])
 
 
-def find_unreached(ctx: Context) -> tuple[list[str], int]:
-    """Of the connections that there are today those that do not open, and how many were tried."""
-    ways = list(_ways(ctx))
-    return [way.name for way in ways if not _knock(ctx, *way.before).is_open], len(ways)
+def find_unreached(ctx: Context) -> tuple[list[str], int, list[Finding]]:
+    """Of the connections that there are today those that do not open, how many were tried, and who could not be asked to try."""
+    lost: list[str] = []
+    tried, unasked = 0, list[Finding]()
+    for way in _ways(ctx):
+        try:
+            is_open = _knock(ctx, *way.before).is_open
+        except OrchestratorError as error:
+            unasked += findings_of(error, "links", ctx.system.id)
+            continue
+        tried += 1
+        if not is_open:
+            lost.append(way.name)
+    return lost, tried, unasked
 
 
 def _insist_on_none(ctx: Context, lost: list[str]) -> None:

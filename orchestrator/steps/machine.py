@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from orchestrator.errors import Finding, OrchestratorError, Refused, StepFailed
+from orchestrator.errors import Finding, OrchestratorError, Refused, StepFailed, Unasked
 from orchestrator.hosts import carried, facts
 from orchestrator.hosts.services import Placed
 from orchestrator.models import Database, Host, Service
@@ -240,6 +240,8 @@ def find_problems(ctx: Context) -> list[Finding]:
             cluster.find_configuration(connection, database.data_directory)
             if host.manager == "systemd" and not cluster.find_unit(connection, database.data_directory):
                 add("server-down", say("steps.no_unit_keeps", directory=database.data_directory, host=host.name), say("steps.start_or_path"))
+        except Unasked as error:
+            found += error.findings(ctx.system.id)
         except OrchestratorError as error:
             where = {"name": database.name, "directory": database.data_directory, "host": host.name}
             add("data-directory", say("steps.directory_says", said=error.says, **where), say("steps.correct_path"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from orchestrator.errors import Finding, OrchestratorError, Refused, findings_of
+from orchestrator.errors import Finding, OrchestratorError, Refused, each_once, findings_of
 from orchestrator.models import Device, Host, Strategy
 from orchestrator.movers import registry
 from orchestrator.movers.contract import Moment
@@ -24,7 +24,7 @@ from orchestrator.steps import (
 )
 from orchestrator.steps.base import Context, Coverage, Effect, Facts, Observed, Preview, Step
 from orchestrator.steps.parts import parts
-from orchestrator.steps.world import SUFFIX
+from orchestrator.steps.world import server_name
 from orchestrator.texts import Words, kept, say
 
 
@@ -39,29 +39,25 @@ def run(ctx: Context) -> Facts:
 
 def look(ctx: Context) -> tuple[list[Finding], Facts]:
     """Every finding, and what was seen of the hosts. Raises Refused where no host can be asked at all."""
-    findings: list[Finding] = []
-    facts: Facts = {"hosts": {}}
     if ctx.settings.known_hosts is None or ctx.settings.ssh_key is None:
         raise Refused(
             say("steps.no_keys"),
             where="orchestrator.toml",
             remedy=say("steps.set_keys"),
         )
-    problems, facts["hosts"] = preflight_hosts.find_source_problems(ctx)
-    findings += problems
-    if is_whole(ctx):
-        findings += server.find_problems(ctx)
-    elif ctx.verdict.strategy != "hosting":
-        for mover, part in parts(ctx):
-            findings += mover.check(part, Moment.PREFLIGHT)
-        findings += gateway.find_room_problems(ctx)
-    else:
-        findings += machine.find_problems(ctx)
-    if not any(finding.code == "host-unusable" for finding in problems):
-        findings += surroundings.find_problems(ctx)
-    findings += entry.find_problems(ctx) + hold.find_warnings(ctx) + citizens.find_problems(ctx) + configuration.find_problems(ctx)
-    findings += find_inventory_problems(ctx)
-    return findings, facts
+    with ctx.world.asking_once():
+        findings, hosts = preflight_hosts.find_source_problems(ctx)
+        if is_whole(ctx):
+            findings += server.find_problems(ctx)
+        elif ctx.verdict.strategy != "hosting":
+            for mover, part in parts(ctx):
+                findings += mover.check(part, Moment.PREFLIGHT)
+            findings += gateway.find_room_problems(ctx)
+        else:
+            findings += machine.find_problems(ctx)
+        findings += surroundings.find_problems(ctx) + entry.find_problems(ctx) + hold.find_warnings(ctx)
+        findings += citizens.find_problems(ctx) + configuration.find_problems(ctx) + find_inventory_problems(ctx)
+    return each_once(findings), {"hosts": hosts}
 
 
 def find_inventory_problems(ctx: Context) -> list[Finding]:
@@ -100,7 +96,7 @@ def _standing_servers(ctx: Context) -> list[Finding]:
     standing = {server.name: server for site in ctx.sites.sites if site.kind == "cloud" for server in site.servers}
     findings = []
     for host in ctx.system.hosts:
-        server = standing.get(host.target or host.name + SUFFIX)
+        server = standing.get(server_name(host))
         if server is None or server.disk_gb is None or host.disk_gb is None or server.disk_gb >= host.disk_gb:
             continue
         message = say("steps.server_disk_small", server=server.name, size=server.disk_gb, host=host.name, needed=host.disk_gb)

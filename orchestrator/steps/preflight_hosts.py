@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from orchestrator.errors import Finding, OrchestratorError
+from orchestrator.errors import Finding, Unasked, each_once
 from orchestrator.hosts import packages, questions
 from orchestrator.hosts.questions import Answers
 from orchestrator.models import Host
@@ -14,6 +14,7 @@ from orchestrator.movers.registry import is_whole_server
 from orchestrator.movers.server.landing import machine_of
 from orchestrator.steps import protect
 from orchestrator.steps.base import Context
+from orchestrator.steps.hold import services_of
 from orchestrator.steps.holders import databases_behind
 from orchestrator.steps.world import unit_name
 from orchestrator.texts import Words, say
@@ -49,6 +50,8 @@ def find_source_problems(ctx: Context) -> tuple[list[Finding], dict[str, str]]:
     needs = [source_need(ctx, host) for host in ctx.system.hosts]
     if ctx.verdict.strategy != "hosting":
         needs += [gateway_need(ctx, site.gateway) for site in ctx.sites.sites]
+        if ctx.sites.entry is not None and ctx.sites.entry.ssh is not None and services_of(ctx):
+            needs.append(Need(ctx.sites.entry.ssh, say("steps.role_entry")))
     else:
         needs.append(restore_need(ctx))
     return find_problems(ctx, needs)
@@ -83,16 +86,23 @@ def find_problems(ctx: Context, needs: list[Need]) -> tuple[list[Finding], dict[
     """All hosts are asked at once; a host that does not answer costs one finding."""
     with ThreadPoolExecutor(max_workers=max(1, min(16, len(needs)))) as pool:
         answers = list(pool.map(lambda need: _ask(ctx, need), needs))
-    findings = [finding for need, answer in zip(needs, answers, strict=True) for finding in judge(ctx.system.id, need, answer)]
-    kinds = {need.host.name: _describe(answer) for need, answer in zip(needs, answers, strict=True) if not answer.problem}
-    return findings, kinds
+    findings: list[Finding] = []
+    kinds: dict[str, str] = {}
+    for need, answer in zip(needs, answers, strict=True):
+        if isinstance(answer, Unasked):
+            findings += answer.findings(ctx.system.id)
+            continue
+        findings += judge(ctx.system.id, need, answer)
+        if not answer.problem:
+            kinds[need.host.name] = _describe(answer)
+    return each_once(findings), kinds
 
 
-def _ask(ctx: Context, need: Need) -> Answers:
+def _ask(ctx: Context, need: Need) -> Answers | Unasked:
     try:
         connection = ctx.world.ssh(need.host)
-    except OrchestratorError as error:
-        return Answers(error.what, error.remedy)
+    except Unasked as error:
+        return error
     return questions.ask(connection, [*need.readable, *need.writable], python=need.host.python or "/usr/bin/python3")
 
 

@@ -67,13 +67,10 @@ def links(ctx: Context, connect: bool) -> Preview:
     if not connect:
         asked = [link for link in ctx.system.links if link.direction != "in" and link.address is not None and link.port is not None]
         return Preview(Coverage.CHECKED, say("steps.how_links", count=len(asked), of=len(ctx.system.links)))
-    try:
-        lost, tried = find_unreached(ctx)
-    except OrchestratorError as error:
-        return Preview(Coverage.CHECKED, say("steps.how_host_unasked"), findings_of(error, "links", ctx.system.id))
+    lost, tried, unasked = find_unreached(ctx)
     remedy = say("steps.correct_link")
     found = tuple(finding(ctx, "link-unreached", say("steps.link_unreached", way=name), remedy, severity="warning") for name in lost)
-    return Preview(Coverage.CHECKED, say("steps.how_links_asked", count=tried), found)
+    return Preview(Coverage.CHECKED, say("steps.how_links_asked", count=tried), (*found, *unasked))
 
 
 def accounts(ctx: Context, connect: bool) -> Preview:
@@ -99,16 +96,18 @@ def file_trees(ctx: Context, connect: bool) -> Preview:
         if not path.is_absolute() or ".." in path.parts or len(path.parts) < 2:
             remedy = say("steps.name_folder")
             found.append(finding(ctx, "file-tree", say("steps.tree_path", path=tree.path), remedy))
-        elif connect and not _is_there(ctx, tree.host, tree.path):
-            found.append(finding(ctx, "file-tree", say("steps.host_lacks", host=tree.host, path=tree.path), say("steps.correct_tree")))
+        elif connect:
+            found += _find_absence(ctx, tree.host, tree.path)
     return Preview(Coverage.CHECKED, say("steps.how_trees", count=len(ctx.system.file_trees)), tuple(found))
 
 
-def _is_there(ctx: Context, host: str, path: str) -> bool:
+def _find_absence(ctx: Context, host: str, path: str) -> tuple[Finding, ...]:
+    """A path that its host has not; a host that cannot be asked has not lost anything by that."""
     try:
-        return ctx.world.ssh(ctx.world.source(host)).run(["test", "-e", path], timeout=20).code == 0
-    except OrchestratorError:
-        return False  # preflight says of the host itself what is wrong
+        code = ctx.world.ssh(ctx.world.source(host)).run(["test", "-e", path, "-o", "-L", path], timeout=20).code
+    except OrchestratorError as error:
+        return findings_of(error, "file-tree", ctx.system.id)
+    return () if code == 0 else (finding(ctx, "file-tree", say("steps.host_lacks", host=host, path=path), say("steps.correct_tree")),)
 
 
 def databases(what: Words) -> Look:

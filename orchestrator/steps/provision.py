@@ -16,7 +16,7 @@ from orchestrator.settings import Settings
 from orchestrator.steps.base import Context, Coverage, Effect, Facts, Observed, Preview, Step
 from orchestrator.steps.names import find_missing_servers
 from orchestrator.steps.paths import find_paths
-from orchestrator.steps.world import SUFFIX, World
+from orchestrator.steps.world import World, server_name
 
 if TYPE_CHECKING:
     from orchestrator.cloud.book import Book
@@ -69,11 +69,6 @@ def _standing(world: World, wanted: Container[str]) -> list[Host]:
     Not all of the city's, or each system's plan would grow with the others."""
     places = {(server.address, server.ssh_port) for server in world.cloud.servers if server.name in wanted}
     return [server for server in world.cloud.servers if server.name in wanted or (server.address, server.ssh_port) in places]
-
-
-def server_name(host: Host) -> str:
-    """The server that takes over from a source host."""
-    return host.target or host.name + SUFFIX
 
 
 def open_servers(ctx: Context) -> CloudServers:

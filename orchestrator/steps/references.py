@@ -46,7 +46,7 @@ def find_fixed_names(system: System) -> list[tuple[str, str]]:
     written down. The rehearsal works on a throwaway copy, which is called otherwise."""
     found = []
     for service in system.services:
-        values = [*service.environment.values(), *(value for file in service.files for value in file.set.values())]
+        values = [*service.environment.values(), *(value for file in service.files for value in file.edits.values())]
         words = {(match[1] or "", match[2]) for value in values for match in _DATABASE_WORD.finditer(value)}
         found += [(service.name, database) for database, word in sorted(words) if word == "host" and (database, "name") not in words]
     return found
@@ -103,8 +103,9 @@ def find_unknown(system: System, further: Sequence[str] = ()) -> Iterator[Unknow
                 yield Unknown(at, word, say("steps.reference_in_text", service=service.name, variable=variable, word=word), (word,))
         allowed = words_of(system, service, password=True, further=further)
         for number, file in enumerate(service.files):
-            for key, value in file.set.items():
-                at = ("services", service.name, "files", number, "set", key)
+            edits = [("set", *edit) for edit in file.set.items()] + [("add", *edit) for edit in file.add.items()]
+            for under, key, value in edits:
+                at = ("services", service.name, "files", number, under, key)
                 meant = _alone(value) or [match[1] for match in _IN_BRACES.finditer(value) if _is_meant(match[2])]
                 yield from _unknown(at, service, f"{file.path} {key}", meant, allowed)
                 for word in _among_text(_IN_BRACES.sub("", value)):

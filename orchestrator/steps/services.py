@@ -392,13 +392,16 @@ def silence(ctx: Context) -> None:
         silence_target(ctx, moved(ctx))
 
 
-def preview(ctx: Context, _connect: bool) -> Preview:
-    """Every service as it would stand on its target host, references looked up."""
+def preview(ctx: Context, connect: bool) -> Preview:
+    """Every service as it would stand on its target host, references looked up; with connections, what the edits of its files find."""
     try:
         shown = [describe(ctx, service) for service in moved(ctx)]
     except OrchestratorError as error:
         return Preview(Coverage.CHECKED, say("steps.how_no_service_described"), findings_of(error, "service", ctx.system.id))
-    return Preview(Coverage.CHECKED, say("steps.how_commands"), (), {"services": shown})
+    how: Words = say("steps.how_commands")
+    if connect and (edits := configuration.describe_edits(ctx)):
+        how = say("steps.how_edits", how=how, edits=tuple(edits))
+    return Preview(Coverage.CHECKED, how, (), {"services": shown})
 
 
 def describe(ctx: Context, service: Service) -> Facts:
@@ -411,7 +414,7 @@ def describe(ctx: Context, service: Service) -> Facts:
         "cron": placed.cron,
         "argv": list(placed.argv),
         "environment": dict(placed.environment),
-        "files": {file.path: sorted(file.set) for file in service.files},
+        "files": {file.path: sorted(file.edits) for file in service.files},
         "port": placed.port,
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from orchestrator.errors import Finding, OrchestratorError
+from orchestrator.errors import Finding, OrchestratorError, Unasked
 from orchestrator.hosts import surroundings
 from orchestrator.hosts.surroundings import FEW, Surroundings
 from orchestrator.models import Host
@@ -16,8 +16,7 @@ SOON = dt.timedelta(days=60)
 
 
 def find_problems(ctx: Context) -> list[Finding]:
-    """Certificates that end soon or are made out to an old address, files that name one, licence keys and servers. Hosts that answer
-    nothing were named already."""
+    """Certificates that end soon or are made out to an old address, files that name one, licence keys and servers."""
     if ctx.verdict.strategy not in ONTO_SERVERS or ctx.verdict.no_source:
         return []
     leaving = [host.address for host in ctx.system.hosts] + [site.gateway.address for site in ctx.sites.sites if site.kind == "room"]
@@ -27,6 +26,8 @@ def find_problems(ctx: Context) -> list[Finding]:
             folders = [tree.path for tree in ctx.system.file_trees if tree.host == host.name]
             try:
                 found += _judge(ctx, host, surroundings.look(ctx.world.ssh(host), leaving, folders), leaving)
+            except Unasked as error:
+                found += error.findings(ctx.system.id)
             except OrchestratorError as error:  # what only warns holds nobody up
                 said = say("error.of", name=host.name, said=error.says)
                 found.append(Finding("surroundings-unseen", "warning", said, error.mend, system=ctx.system.id))

@@ -74,7 +74,7 @@ def _sign(ctx: Context, path: Path) -> None:
     with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.stem}-", delete=False) as new:
         json.dump(who, new)
         os.fchmod(new.fileno(), 0o640)
-    os.replace(new.name, _signature(path))
+    Path(new.name).replace(_signature(path))
 
 
 def _holder(path: Path) -> Words:

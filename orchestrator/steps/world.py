@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from orchestrator.errors import Finding, Refused, ToolError, TurnedBack
+from orchestrator.errors import Finding, Refused, ToolError, TurnedBack, Unasked
 from orchestrator.models import Database, Host, Service, Site, Sites, System
 from orchestrator.movers import interrupt, registry
 from orchestrator.settings import Settings
@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 SUFFIX = "-cloud"
 START_SECONDS = 20.0
 """How long a service may take until it is up, where the inventory says nothing."""
+
+
+def server_name(host: Host) -> str:
+    """The server that takes over from a source host, as it was typed; else by the rule."""
+    return host.target or host.name + SUFFIX
 
 
 def unit_name(service: Service) -> str:
@@ -53,6 +58,7 @@ class World:
         """Still holding the fence's snapshots, until they were compared."""
         self.snapshots: dict[str, list[str]] = {}
         self._ssh: dict[str, SshConnection] = {}
+        self._unasked: dict[str, Unasked] | None = None
         self._held: interrupt.Held | None = None
         self._interrupted = False
 
@@ -137,8 +143,24 @@ class World:
         if key not in self._ssh or not self._ssh[key].alive:
             if self.settings.known_hosts is None or self.settings.ssh_key is None:
                 raise Refused(say("steps.no_host_asked"), where="orchestrator.toml", remedy=say("steps.set_both"))
-            self._ssh[key] = ssh.connect(host, self.settings.known_hosts, self.settings.ssh_key)
+            if self._unasked is not None and key in self._unasked:
+                raise self._unasked[key]
+            try:
+                self._ssh[key] = ssh.connect(host, self.settings.known_hosts, self.settings.ssh_key)
+            except Unasked as error:
+                if self._unasked is not None:
+                    self._unasked[key] = error
+                raise
         return self._ssh[key]
+
+    @contextmanager
+    def asking_once(self) -> Iterator[None]:
+        """Inside, a host that could not be asked is not tried again: each further question gets the same answer at once."""
+        before, self._unasked = self._unasked, self._unasked if self._unasked is not None else {}
+        try:
+            yield
+        finally:
+            self._unasked = before
 
     def secret(self, reference: str | None) -> str:
         """The value behind a reference; never kept, never printed."""

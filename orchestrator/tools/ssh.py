@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from orchestrator.errors import ToolError
+from orchestrator.errors import ToolError, Unasked
 from orchestrator.models import Host
 from orchestrator.texts import say
 from orchestrator.tools import privilege
@@ -37,12 +37,37 @@ def connect(host: Host, known_hosts: Path | None, key: Path | None, *, timeout: 
     """A connection to a host whose key ``known_hosts`` holds, working there as the account that the host is worked on as
     (``tools.privilege``). ``key``: our private key; None: the agent's keys.
 
-    Raises ToolError: key unknown or changed (remedy: ``orchestrator hosts trust``), login refused, no answer (retryable).
+    Raises Unasked: key unknown or changed (remedy: ``orchestrator hosts trust``), login refused, no answer (retryable), or an account
+    that may run nothing there.
     """
-    client = open_client(
-        host.name, host.address, host.ssh_port, host.ssh_user, known_hosts=known_hosts, key=key, password=None, timeout=timeout
-    )
-    return SshConnection(host.name, client, become=privilege.account(host))
+    try:
+        client = open_client(
+            host.name, host.address, host.ssh_port, host.ssh_user, known_hosts=known_hosts, key=key, password=None, timeout=timeout
+        )
+    except ToolError as error:
+        raise Unasked(error.says, host=host.name, where=error.place, remedy=error.mend, retryable=error.retryable) from error
+    connection = SshConnection(host.name, client, become=privilege.account(host))
+    _insist_on_work(connection, host)
+    return connection
+
+
+def _insist_on_work(connection: SshConnection, host: Host) -> None:
+    """What an account that may do nothing there answers to any question is taken for an absence by whoever asked."""
+    where = f"{host.name} ({host.ssh_user}@{host.address}:{host.ssh_port})"
+    try:
+        done = connection.run(["true"], timeout=CONNECT_SECONDS)
+    except ToolError as error:
+        connection.close()
+        raise Unasked(error.says, host=host.name, where=where, remedy=error.mend, retryable=True) from error
+    if done.code == 0:
+        return
+    connection.close()
+    said = (done.stderr.strip() or done.stdout.strip())[-300:] or say("hosts.exit_code", code=done.code)
+    if connection.become:
+        what, remedy = say("hosts.may_not_become", become=connection.become, said=said), say("hosts.let_become", become=connection.become)
+    else:
+        what, remedy = say("tools.no_work", account=host.ssh_user, said=said), say("tools.give_shell", account=host.ssh_user)
+    raise Unasked(what, host=host.name, where=where, remedy=remedy)
 
 
 def open_client(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from orchestrator.hosts.configuration.errors import EditRefused
 from orchestrator.texts import say
@@ -48,6 +48,11 @@ def edit_env(text: str, values: Mapping[str, str]) -> str:
     return "".join([*lines, *(f"{key}={_env_value(value)}{_break_of(text)}" for key, value in left.items())])
 
 
+def keys_of_env(text: str) -> list[str]:
+    """Every name that is given a value."""
+    return [found["key"] for line in _lines(text) if (found := _ENV.fullmatch(line))]
+
+
 def _goes_on(value: str) -> bool:
     quote = value[:1] if value[:1] in "\"'" else ""
     if quote:
@@ -72,6 +77,24 @@ def edit_ini(text: str, values: Mapping[str, str]) -> str:
         section, name = _split(key, sections)
         lines = _set_ini(lines, section, name, value, _break_of(text))
     return "".join(lines)
+
+
+def keys_of_ini(text: str) -> list[str]:
+    """``section.key``. A line that goes on deeper belongs to the value above it."""
+    keys: list[str] = []
+    here, deep = "", None
+    for line in _lines(text):
+        indent = len(line) - len(line.lstrip(" \t"))
+        if deep is not None and indent > deep and line.strip():
+            continue
+        deep = None
+        if heading := _SECTION.match(line):
+            here = heading["name"].strip()
+        elif found := _INI.fullmatch(line):
+            name = found["key"].strip()
+            keys.append(f"{here}.{name}" if here else name)
+            deep = len(found["indent"])
+    return keys
 
 
 def _split(key: str, sections: set[str]) -> tuple[str, str]:
@@ -126,7 +149,25 @@ def _ini_value(former: str, value: str) -> str:
 def edit_properties(text: str, values: Mapping[str, str]) -> str:
     """Java's: ``key=value``, ``key: value`` or ``key value``; a line that ends with ``\\`` goes on in the next."""
     result: list[str] = []
-    left, lines, number = dict(values), _lines(text), 0
+    left = dict(values)
+    for whole, found, key in _read_properties(text):
+        if found is None or key not in values:
+            result.append(whole)
+            continue
+        separator = found[2].rstrip("\r\n") or "="
+        result.append(f"{whole[: found.start(2)]}{separator}{_properties_value(values[key])}{_end_of(whole)}")
+        left.pop(key, None)
+    return "".join([*result, *(f"{_properties_key(key)}={_properties_value(value)}{_break_of(text)}" for key, value in left.items())])
+
+
+def keys_of_properties(text: str) -> list[str]:
+    """Every key, its escapes read."""
+    return [key for _, found, key in _read_properties(text) if found]
+
+
+def _read_properties(text: str) -> Iterator[tuple[str, re.Match[str] | None, str]]:
+    """Each logical line with what was matched of it, and its key; of comments and blanks the line alone."""
+    lines, number = _lines(text), 0
     while number < len(lines):
         first = number
         while _continues(lines[number]) and number + 1 < len(lines):
@@ -135,14 +176,7 @@ def edit_properties(text: str, values: Mapping[str, str]) -> str:
         whole = "".join(lines[first:number])
         stripped = whole.lstrip(" \t\f")
         found = None if stripped[:1] in ("#", "!") else re.match(r"\s*((?:[^\s=:\\]|\\.)+)(\s*[=:]\s*|[ \t]+|(?=\s*$))", whole)
-        key = re.sub(r"\\(.)", r"\1", found[1]) if found else ""
-        if found is None or key not in values:
-            result.append(whole)
-            continue
-        separator = found[2].rstrip("\r\n") or "="
-        result.append(f"{whole[: found.start(2)]}{separator}{_properties_value(values[key])}{_end_of(lines[number - 1])}")
-        left.pop(key, None)
-    return "".join([*result, *(f"{_properties_key(key)}={_properties_value(value)}{_break_of(text)}" for key, value in left.items())])
+        yield whole, found, re.sub(r"\\(.)", r"\1", found[1]) if found else ""
 
 
 def _continues(line: str) -> bool:

@@ -36,6 +36,26 @@ def edit_php(text: str, values: Mapping[str, str]) -> str:
     return text
 
 
+def keys_of_php(text: str) -> list[str]:
+    """Everything that the file assigns a value to, as ``edit_php`` takes it."""
+    if "<?" not in text:
+        raise EditRefused("", say("hosts.no_php"))
+    tokens = _tokens(text, "")
+    keys = []
+    for at, (_, word, _, _) in enumerate(tokens):
+        if word.startswith("$"):
+            after = at + 1
+            while _text(tokens, after) == "[" and _text(tokens, after + 2) == "]":
+                after += 3
+            if _text(tokens, after) == "=" and after < len(tokens):
+                keys.append("".join(token[1] for token in tokens[at:after]))
+        elif word == "const" and _text(tokens, at + 2) == "=":
+            keys.append(_text(tokens, at + 1))
+        elif word.lower() == "define" and _text(tokens, at + 1) == "(":
+            keys.append(_text(tokens, at + 2)[1:-1])
+    return keys
+
+
 def _tokens(text: str, key: str) -> list[Token]:
     begin = text.index("<?")
     found = [(match.lastgroup or "", match[0], match.start(), match.end()) for match in _TOKEN.finditer(text, begin)]

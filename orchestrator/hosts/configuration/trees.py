@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import yaml
@@ -49,6 +49,30 @@ def edit_json(text: str, values: Mapping[str, str]) -> str:
     result = json.dumps(document, ensure_ascii=False, indent=indent[1] if indent else None) + end
     _insist(json.loads(result), values)
     return result
+
+
+def keys_of_yaml(text: str) -> list[str]:
+    """Every path to a single value."""
+    try:
+        return list(_list_paths(yaml.safe_load(text)))
+    except yaml.YAMLError as error:
+        raise EditRefused("", say("hosts.no_yaml", error=str(error).splitlines()[0])) from error
+
+
+def keys_of_json(text: str) -> list[str]:
+    """The same."""
+    try:
+        return list(_list_paths(json.loads(text)))
+    except ValueError as error:
+        raise EditRefused("", say("hosts.no_json", error=words_of(error))) from error
+
+
+def _list_paths(place: Any, above: str = "") -> Iterator[str]:
+    children: Any = place.items() if isinstance(place, dict) else enumerate(place) if isinstance(place, list) else ()
+    if above and not isinstance(place, (dict, list)):
+        yield above
+    for word, child in children:
+        yield from _list_paths(child, f"{above}.{word}" if above else str(word))
 
 
 def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.hosts.configuration import EditRefused, edit
+from orchestrator.hosts.configuration import EditRefused, edit, find_missing, find_nearest, list_keys
 
 HOSTILE = ["10.80.2.13", "p'w\"d$x`y\\z", " leading", "yes", "0123", "a: b", "#no", "汉字", "a=b", "%(x)s", "${HOME}", "; rm", "*/", "?>", ""]
 VALUES = st.text(st.characters(min_codepoint=32, exclude_characters="\x7f", exclude_categories=("Cs", "Cc")), max_size=30)
@@ -185,3 +185,42 @@ def test_line_ends_and_bytes_that_are_no_text_stay() -> None:
     assert edit("env", b"A=1\r\nB=\xb5\xb5\r\n", {"A": "2"}) == b"A=2\r\nB=\xb5\xb5\r\n"
     assert edit("ini", b"[a]\r\nx = 1\r\n", {"a.y": "2"}) == b"[a]\r\nx = 1\r\ny = 2\r\n"
     assert edit("yaml", b"a:\r\n  b: 1\r\n", {"a.b": "2"}) == b"a:\r\n  b: 2\r\n"
+
+
+FILES = {
+    "env": ("# DB_HOST=old\nexport DB_HOST=localhost\nDB_PORT=5432\n", ["DB_HOST", "DB_PORT"], "DB_HSOT", "DB_HOST"),
+    "ini": ("top = 1\n[Db]\n; host = old\nHost = localhost\n  more\nport: 5432\n[db.pool]\nsize=3\n", ["top", "Db.Host", "Db.port", "db.pool.size"], "Db.prot", "Db.port"),
+    "properties": ("#db.host=old\ndb.host = localhost\ndb\\:url: jdbc:x\\\n  y\nempty\n", ["db.host", "db:url", "empty"], "db.hots", "db.host"),
+    "yaml": ("# a: b\nproduction:\n  database:\n    host: localhost\n    port:\n  servers:\n  - {host: a}\n",
+             ["production.database.host", "production.database.port", "production.servers.0.host"], "production.database.hots", "production.database.host"),
+    "json": ('{"db": {"host": "localhost", "ports": [1, 2]}, "debug": false}', ["db.host", "db.ports.0", "db.ports.1", "debug"], "db.hots", "db.host"),
+    "php": ("<?php\n// $old = 1;\n$db_host = 'localhost'; if ($db_host == 'x') { }\n$conf['db'][\"host\"] = 'a';\nconst DB_NAME = 'b';\ndefine('DB_PORT', 5432);\n",
+            ["$db_host", "$conf['db'][\"host\"]", "DB_NAME", "DB_PORT"], "DB_NMAE", "DB_NAME"),
+}  # fmt: skip
+"""Format → a file, its keys, one that is misspelt, and what was meant."""
+
+
+@pytest.mark.parametrize("form", FILES)
+def test_the_keys_of_a_file_are_known_and_a_misspelt_one_is_missing_with_the_nearest(form: str) -> None:
+    text, keys, misspelt, meant = FILES[form]
+    assert list_keys(form, text.encode()) == keys
+    assert find_missing(form, text.encode(), [*keys, misspelt]) == [misspelt]
+    assert find_nearest(misspelt, keys) == meant
+
+
+@pytest.mark.parametrize("form", FILES)
+def test_to_edit_a_key_that_is_there_adds_none_and_one_that_is_missing_is_added_or_refused(form: str) -> None:
+    text, keys, misspelt, _ = FILES[form]
+    for key in keys:
+        assert list_keys(form, edit(form, text.encode(), {key: "7"})) == keys, key
+    if form == "php":
+        with pytest.raises(EditRefused):
+            edit(form, text.encode(), {misspelt: "7"})
+    else:
+        assert set(list_keys(form, edit(form, text.encode(), {misspelt: "7"}))) == {*keys, misspelt}
+
+
+@pytest.mark.parametrize(("form", "text"), [("yaml", "a: [\n"), ("json", "{"), ("php", "no php"), ("yaml", b"\xff")])
+def test_a_file_that_is_not_of_its_format_is_refused(form: str, text: str | bytes) -> None:
+    with pytest.raises(EditRefused):
+        list_keys(form, text if isinstance(text, bytes) else text.encode())

@@ -73,7 +73,7 @@ class World:
     def reference_table(self, _service: Service, _rehearsal: object) -> dict[str, str]:
         return {}
 
-    def service(self, service: Service, *, effects: bool, rehearsal: object = None) -> Placed:
+    def service(self, service: Service, *, effects: bool, **_rehearsal: object) -> Placed:
         return Placed(service.name, unit=str(service.unit), environment={"OUTSIDE_EFFECTS": "on" if effects else "off"}, shared=service.shared)
 
     def service_before(self, service: Service) -> Placed:
