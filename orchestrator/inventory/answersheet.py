@@ -16,6 +16,7 @@ from orchestrator.inventory.cells import Unreadable, not_known, plain, text_of
 from orchestrator.inventory.folder.asking_again import CLASSIFIED, KEPT, NONE, RENAMED, WITHDRAWN, read_fate, read_ids
 from orchestrator.inventory.folder.new_workbook import new_workbook
 from orchestrator.inventory.forms import Column, forms
+from orchestrator.inventory.machine_sizes import MANNERS
 from orchestrator.inventory.names import is_id
 from orchestrator.inventory.questions import NO_SYSTEM, Key, Question
 from orchestrator.inventory.sheets.archive import BadFile
@@ -119,6 +120,8 @@ def _checked(key: Key, said: str) -> Words:
         return say("inventory.form_department_facts")
     if key.kind == "unit" and plain(said).casefold() not in known_units(_column(key.column)):
         return say("inventory.form_unit")
+    if key.kind == "manner" and said not in MANNERS.get(key.column, ()):
+        return say("inventory.form_either", one=MANNERS[key.column][0], other=MANNERS[key.column][1])
     if key.kind == "blank" and not (said == BY_NAME and key.column == "kind"):
         read_value(key.column, said)
     if key.kind == "gone" and read_fate(said) == ("", ""):

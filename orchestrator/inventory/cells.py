@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -22,6 +22,17 @@ class Unreadable(ValueError):
     def __init__(self, form: Words) -> None:
         super().__init__(form)
         self.form = form
+
+
+class Ambiguous(Unreadable):
+    """The text has more than one meaning, and so has every text of its manner (``2路16核``): which one is asked once for all of them.
+
+    ``manner``: what it is about. ``means``: answer → the reading by it, which may raise another one.
+    """
+
+    def __init__(self, form: Words, manner: str, means: Mapping[str, Callable[[], Value]]) -> None:
+        super().__init__(form)
+        self.manner, self.means = manner, means
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 from orchestrator.inventory import cells
 from orchestrator.inventory.answerbook import Answers
 from orchestrator.inventory.build.signs import sign
-from orchestrator.inventory.cells import Value
+from orchestrator.inventory.cells import Ambiguous, Unreadable, Value
 from orchestrator.inventory.forms import Column, header_key
 from orchestrator.inventory.personal import hidden
 from orchestrator.inventory.proposals import answers_of, proposal
@@ -21,7 +21,7 @@ from orchestrator.inventory.sheets.grids import address
 from orchestrator.inventory.sheets.header import Line, Table
 from orchestrator.inventory.statements import NOT_CLASSIFIED, read_statement, statement_choices
 from orchestrator.inventory.values import place_answered, read_value, runs_at
-from orchestrator.texts import Sentence, say
+from orchestrator.texts import Name, Sentence, say
 
 _MOST = {"memory_gb": 1536.0, "storage_gb": 100_000.0, "data_gb": 100_000.0, "file_gb": 100_000.0, "disk_gb": 100_000.0}
 """More than one machine has: a bare number above it is in another unit than the column's own."""
@@ -48,8 +48,12 @@ class Source:
         """Its columns are asked about."""
         self.id, self.waits = "", address(self.table.header, min([*self.table.columns, *self.table.unknown]))
 
+    @property
+    def at(self) -> str:
+        return " › ".join(part for part in (self.file, self.sheet) if part)
+
     def place(self, number: int, index: int) -> str:
-        return " › ".join(part for part in (self.file, self.sheet, address(number, index)) if part)
+        return f"{self.at} › {address(number, index)}"
 
 
 def answered_wording(answers: Answers, column: Column, form: str, value: Any) -> Value | None:
@@ -67,6 +71,27 @@ def answered_wording(answers: Answers, column: Column, form: str, value: Any) ->
     except cells.Unreadable:
         return None
     return Value(read.value, answer.understood(answer.answer), read.also)
+
+
+def settled(why: Unreadable, answers: Answers, asked: Asked, scope: str, column: str | Name, sheet: str, place: str) -> Value | None:
+    """What a cell with two meanings means by what was answered for its manner in this table; where nothing was, it is asked, once. ``scope``: the table's."""
+    while isinstance(why, Ambiguous):
+        answer = answers.get("manner", why.manner, scope=scope)
+        means = why.means.get(answer.answer) if answer is not None else None
+        if means is None:
+            if scope:
+                _ask_manner(asked, why, scope, column, sheet, place)
+            return None
+        try:
+            return means()
+        except Unreadable as further:
+            why = further
+    return None
+
+
+def _ask_manner(asked: Asked, why: Ambiguous, scope: str, column: str | Name, sheet: str, place: str) -> None:
+    asks = {"sockets": "inventory.asks_manner_sockets", "times": "inventory.asks_manner_times"}[why.manner]
+    asked.ask(Key("manner", why.manner, scope=scope), say(asks, sheet=sheet, column=column), place=place, choices=tuple(why.means))
 
 
 def ask_wording(asked: Asked, column: Column, form: str, value: Any, place: str, header: str = "") -> None:

@@ -18,7 +18,7 @@ from orchestrator.inventory.forms import forms, whole_key
 from orchestrator.inventory.names import host_name, key
 from orchestrator.inventory.questions import Key, digest
 from orchestrator.inventory.reading import Interpretation, Raw
-from orchestrator.inventory.sheets.asking import Unanswered, answered_wording, ask_wording
+from orchestrator.inventory.sheets.asking import Unanswered, answered_wording, ask_wording, settled
 from orchestrator.inventory.sheets.columns_answer import MACHINES, SEVERAL
 from orchestrator.inventory.sheets.foreign import Foreign, Recognised, names_systems, said
 from orchestrator.inventory.sheets.grids import Grid, Row, address
@@ -192,13 +192,17 @@ class _Reader:
             return said(column, cell), {}
         try:
             read = read_value(_TYPES[column.field], cell, column.unit)
-        except cells.Unreadable:
-            self.builder.findings.append(
-                Raw(self.file, self.grid.name, address(number, index)).finding(
-                    "unreadable", "warning", say("inventory.left_out_of_sum", column=column.headers[0]), say("inventory.mend_value")
+        except cells.Unreadable as why:
+            place = f"{self.at} › {address(number, index)}"
+            answered = settled(why, self.builder.answers, self.builder.asked, self.scope, column.headers[0], self.at, place)
+            if answered is None:
+                self.builder.findings.append(
+                    Raw(self.file, self.grid.name, address(number, index)).finding(
+                        "unreadable", "warning", say("inventory.left_out_of_sum", column=column.headers[0]), say("inventory.mend_value")
+                    )
                 )
-            )
-            return None, {}
+                return None, {}
+            read = answered
         return read.value, {_BESIDE[of]: value for of, value in read.also.items() if of in _BESIDE}
 
     def finish(self) -> None:

@@ -14,7 +14,7 @@ from importlib import resources
 from typing import Any
 
 from orchestrator.inventory.answers import classified
-from orchestrator.inventory.cells import Unreadable, folded, is_blank, plain, text_of
+from orchestrator.inventory.cells import Ambiguous, Unreadable, folded, is_blank, plain, text_of
 from orchestrator.inventory.forms import Column, columns_of, form_of, header_key, match, part_forms, whole_key
 from orchestrator.inventory.heads import value_by_head
 from orchestrator.inventory.names import key
@@ -359,5 +359,7 @@ def _by_values(kind: str, field: str, hint: Hint, values: Sequence[Any]) -> int 
 def _reads(kind: str, value: Any) -> bool:
     try:
         return read_value(kind, value).value is not None
+    except Ambiguous:
+        return True
     except Unreadable:
         return False

@@ -13,7 +13,7 @@ from orchestrator.inventory.cells import Value
 from orchestrator.inventory.forms import Column
 from orchestrator.inventory.reading import Interpretation, Raw
 from orchestrator.inventory.sheets.archive import column_of
-from orchestrator.inventory.sheets.asking import BareNumbers, Source, answered_wording, ask_wording
+from orchestrator.inventory.sheets.asking import BareNumbers, Source, answered_wording, ask_wording, settled
 from orchestrator.inventory.sheets.grids import Grid, Row, address
 from orchestrator.inventory.sheets.header import Table
 from orchestrator.inventory.sheets.headings import compared
@@ -60,7 +60,7 @@ class RowCells:
             except cells.Unreadable as why:
                 if column.field == "row_no" and any(map(str.isdigit, cells.text_of(value))):
                     continue  # an office's own number (XT-01); 合计 there is an error
-                answered = self._answered(column, value, number, index)
+                answered = self._answered(column, value, number, index, why)
                 if answered is None:
                     raw.unread.add(column.field)
                     self.notes.error(number, index, column, why.form)
@@ -102,9 +102,12 @@ class RowCells:
                     say("inventory.give_header"),
                 )  # fmt: skip
 
-    def _answered(self, column: Column, value: Any, number: int, index: int) -> Value | None:
+    def _answered(self, column: Column, value: Any, number: int, index: int, why: cells.Unreadable) -> Value | None:
         """What somebody answered this wording means; where nobody did, it is asked about."""
         form = self.table.form.id
+        if isinstance(why, cells.Ambiguous):
+            heading, place = self.table.typed.get(index, "") or column.name, self.source.place(number, index)
+            return settled(why, self.builder.answers, self.builder.asked, self.source.id, heading, self.source.at, place)
         read = answered_wording(self.builder.answers, column, form, value)
         if read is None:
             ask_wording(self.builder.asked, column, form, value, self.source.place(number, index), self.table.typed.get(index, ""))

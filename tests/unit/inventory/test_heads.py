@@ -83,7 +83,7 @@ def test_no_head_word_contradicts_the_list_of_words() -> None:
     [
         ("cores", "4C8G", 4.0, {"memory_gb": 8.0}),
         ("cores", "4核8G内存100G硬盘", 4.0, {"memory_gb": 8.0, "storage_gb": 100.0}),
-        ("cores", "8C/16G/500G×3", 24.0, {"memory_gb": 48.0, "storage_gb": 1500.0, "servers": 3}),
+        ("cores", "8C16G500G×3", 24.0, {"memory_gb": 48.0, "storage_gb": 1500.0, "servers": 3}),
         ("count", "3台虚拟机", 3.0, {"virtualised": True}),
         ("count", "物理机2台、虚拟机3台", 5.0, {}),
         ("count", "三台", 3.0, {}),
