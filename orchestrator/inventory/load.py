@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from orchestrator.texts import say
 
 if TYPE_CHECKING:
     from orchestrator.inventory.sheets.grids import Grid
+    from orchestrator.inventory.sheets.sheet import Turn
 
 __all__ = ["Interpretation", "Reading", "inventory_digest", "load", "load_sites", "load_strict"]
 
@@ -64,9 +66,10 @@ def load(
         builder.foreign = read_columns(folders, found)
     builder.findings.extend(found)
     with city_words([*beside, *paths], builder.findings):
-        for file, name, named in _told_apart([(file, name, file == path) for path in paths for file, name in _files(path, builder)]):
-            if file.name not in {CITY_WORDS, ANSWERS, COLUMNS_FILE, ORIGINS}:
-                _read(file, name, builder, today or dt.datetime.now().astimezone().date(), named=named)
+        files = _told_apart([(file, name, file == path) for path in paths for file, name in _files(path, builder)])
+        given = [_Given(*file) for file in files if file[0].name not in {CITY_WORDS, ANSWERS, COLUMNS_FILE, ORIGINS}]
+        _read_documents(given, builder)
+        _read_sheets([file for file in given if file.may_hold_tables], builder, today or dt.datetime.now().astimezone().date())
         reading = builder.finish()
     kept = {ident: lines for folder in folders_of(paths) for ident, lines in read_origins(folder).items() if reading.from_yaml(ident)}
     return with_origins(reading, kept) if kept else reading
@@ -159,64 +162,93 @@ def _told_apart(files: list[tuple[Path, str, bool]]) -> list[tuple[Path, str, bo
     return [(file, names[file.absolute()], named) for file, _, named in files]
 
 
-def _read(file: Path, name: str, builder: Builder, today: dt.date, *, named: bool) -> None:
-    suffix = file.suffix.lower()
-    if suffix in YAML_SUFFIXES:
-        documents, findings = read_yaml(file, name)
-        builder.findings.extend(findings)
-        for document in documents:
-            _document(document, name, builder)
-    elif suffix in SHEET_SUFFIXES or suffix in PERHAPS:
-        _read_sheets(file, name, builder, today, needed=named or suffix in SHEET_SUFFIXES)
-    elif named or suffix in OFFICE_SUFFIXES:
-        builder.findings.append(
-            Finding(
-                "file-kind",
-                "error" if named else "warning",
-                say("inventory.file_kind"),
-                say("inventory.give_supported_file"),
-                file=name,
+@dataclass
+class _Given:
+    """One file of those that are read."""
+
+    file: Path
+    name: str
+    named: bool
+    """Whether somebody gave it itself, and not its folder."""
+    recognised: bool = False
+    """Whether a table was found in it."""
+
+    @property
+    def suffix(self) -> str:
+        return self.file.suffix.lower()
+
+    @property
+    def may_hold_tables(self) -> bool:
+        return self.suffix in SHEET_SUFFIXES or self.suffix in PERHAPS
+
+    @property
+    def needed(self) -> bool:
+        """Whether it is an error where no table is found."""
+        return self.named or self.suffix in SHEET_SUFFIXES
+
+
+def _read_documents(files: Iterable[_Given], builder: Builder) -> None:
+    """What is in YAML, and a finding for each file that holds nothing that can be read."""
+    for given in files:
+        if given.suffix in YAML_SUFFIXES:
+            documents, findings = read_yaml(given.file, given.name)
+            builder.findings.extend(findings)
+            for document in documents:
+                _document(document, given.name, builder)
+        elif not given.may_hold_tables and (given.named or given.suffix in OFFICE_SUFFIXES):
+            severity = "error" if given.named else "warning"
+            builder.findings.append(Finding("file-kind", severity, say("inventory.file_kind"), say("inventory.give_supported_file"), file=given.name))
+
+
+def _read_sheets(files: Sequence[_Given], builder: Builder, today: dt.date) -> None:
+    """Every sheet of all files in its turn: lists of systems first, in whatever file they stand."""
+    if not files:
+        return
+    from orchestrator.inventory.sheets.sheet import Turn, read_sheet
+
+    later: list[tuple[Turn, _Given, Grid]] = []
+    for given in files:
+        with _told_if_bad(given, builder):
+            for turn, grid in _turns(given, builder):
+                if turn is Turn.LISTS:
+                    given.recognised |= read_sheet(grid, given.name, builder, today)
+                else:
+                    later.append((turn, given, grid))
+    for _, given, grid in sorted(later, key=lambda one: one[0]):
+        with _told_if_bad(given, builder):
+            given.recognised |= read_sheet(grid, given.name, builder, today)
+    refused = {finding.file for finding in builder.findings if finding.severity == "error"}
+    for given in files:
+        if given.needed and not given.recognised and given.name not in refused:
+            builder.findings.append(Finding("no-table", "error", say("inventory.no_table"), say("inventory.use_template"), file=given.name))
+
+
+def _turns(given: _Given, builder: Builder) -> Iterator[tuple[Turn, Grid]]:
+    """The sheets of a file, each with its turn. What is on one as a picture is told."""
+    from orchestrator.inventory.sheets.sheet import turn_of
+
+    for sheet in tables_of(given.file):
+        turn, grid = turn_of(sheet, builder)
+        if grid.pictures:
+            says = say("inventory.pictures_not_read", count=grid.pictures)
+            builder.findings.append(
+                Finding("pictures-not-read", "warning", says, say("inventory.type_what_they_say"), file=given.name, sheet=grid.name)
             )
-        )
+        yield turn, grid
 
 
-def _read_sheets(file: Path, name: str, builder: Builder, today: dt.date, *, needed: bool) -> None:
-    """``needed``: it is an error where no table is found."""
+@contextmanager
+def _told_if_bad(given: _Given, builder: Builder) -> Iterator[None]:
+    """What makes a file, or one of its sheets, unreadable is a finding."""
     from orchestrator.inventory.sheets.archive import BadFile
-    from orchestrator.inventory.sheets.sheet import read_sheet, systems_first
 
-    recognised = False
-    before = len(builder.findings)
     try:
-        for grid in systems_first(tables_of(file), builder):
-            if grid.pictures:
-                says = say("inventory.pictures_not_read", count=grid.pictures)
-                builder.findings.append(
-                    Finding("pictures-not-read", "warning", says, say("inventory.type_what_they_say"), file=name, sheet=grid.name)
-                )
-            recognised |= read_sheet(grid, name, builder, today)
+        yield
     except BadFile as bad:
-        builder.findings.append(Finding(bad.code, "error" if needed else "warning", bad.says, bad.mend, file=name))
+        builder.findings.append(Finding(bad.code, "error" if given.needed else "warning", bad.says, bad.mend, file=given.name))
     except OSError as error:
-        builder.findings.append(
-            Finding(
-                "unreadable-file",
-                "error",
-                say("inventory.cannot_open", why=str(error.strerror)),
-                say("inventory.check_file"),
-                file=name,
-            )
-        )
-    if needed and not recognised and not any(finding.severity == "error" for finding in builder.findings[before:]):
-        builder.findings.append(
-            Finding(
-                "no-table",
-                "error",
-                say("inventory.no_table"),
-                say("inventory.use_template"),
-                file=name,
-            )
-        )
+        why = say("inventory.cannot_open", why=str(error.strerror))
+        builder.findings.append(Finding("unreadable-file", "error", why, say("inventory.check_file"), file=given.name))
 
 
 def tables_of(file: Path) -> Iterable[Grid]:

@@ -11,15 +11,18 @@ from orchestrator.errors import Finding
 from orchestrator.inventory.answerbook import Answers
 from orchestrator.inventory.build import faults, link
 from orchestrator.inventory.build.departments import Departments
+from orchestrator.inventory.build.further_rows import take_further
 from orchestrator.inventory.build.gaps import Gaps
 from orchestrator.inventory.build.hosts_named import HostsNamed, hosts_of
 from orchestrator.inventory.build.listed import Findings
+from orchestrator.inventory.build.machine_groups import MachineGroup, take_groups
 from orchestrator.inventory.build.renamed import Perhaps
 from orchestrator.inventory.build.secrets import Secrets, Striker, strike_places
 from orchestrator.inventory.build.several_names import about_several_names
 from orchestrator.inventory.build.several_rows import put_together
 from orchestrator.inventory.build.signs import SECTION
 from orchestrator.inventory.build.unlisted import take_unlisted
+from orchestrator.inventory.build.unnamed_databases import take_unnamed
 from orchestrator.inventory.build.withheld_parts import WithheldParts
 from orchestrator.inventory.hours import hours_unread
 from orchestrator.inventory.names import key
@@ -30,7 +33,6 @@ from orchestrator.texts import say
 
 if TYPE_CHECKING:  # an inventory in YAML is read without them
     from orchestrator.inventory.sheets.foreign import Source
-    from orchestrator.inventory.sheets.machine_lists import MachineGroup
 
 NEEDED_TO_COUNT = ("name", "department", "kind", "status")
 PARTS = ("hosts", "databases", "file_trees", "services", "devices", "links", "windows", "data_resources")
@@ -56,6 +58,8 @@ class Builder:
         self.rooms: dict[str, Room] = {}
         self.systems: list[Raw] = []
         self.parts: list[tuple[str, Raw]] = []
+        self.further: list[Raw] = []
+        """Rows of tables that add to the systems of their file."""
         self.groups: list[MachineGroup] = []
         """Machines of lists that somebody said how to group."""
         self.withheld: list[Withheld] = []
@@ -127,9 +131,20 @@ class Builder:
         self.interpretations += raw.interpretations
         self.findings += raw.findings
 
+    def is_stored(self, name: str) -> bool:
+        """Whether a system of an earlier import is called so."""
+        return bool(self._ids.stored.get(key(name)))
+
     def names_of_systems(self) -> set[str]:
         """Keys of the names and codes of the systems that are known by now: read, or of an earlier import."""
         return self._names_read() | set(self._ids.stored)
+
+    def names_in(self, file: str) -> set[str]:
+        """Keys of the names of what a file has listed by now, withheld rows among them."""
+        return {key(str(raw.values["name"])) for raw in self.systems if raw.file == file and raw.values.get("name")} | self.names_withheld_in(file)
+
+    def names_withheld_in(self, file: str) -> set[str]:
+        return {key(name) for row, (_, name, _) in zip(self.withheld, self._called, strict=True) if row.file == file and name}
 
     def _names_read(self) -> set[str]:
         return {key(str(raw.values[of])) for raw in self.systems for of in ("id", "name") if raw.values.get(of)}
@@ -175,23 +190,6 @@ class Builder:
 
     # ------------------------------------------------------------ putting together
 
-    def _take_groups(self) -> None:
-        """Groups of machines: those of a system that other rows or the folder know add to it, others are systems once they are known not to be
-        classified."""
-        known = {key(str(raw.values.get("name"))): raw for raw in self.systems}
-        for group in self.groups:
-            system = known.get(key(group.name))
-            if system is None and not self._ids.stored.get(key(group.name)):
-                if not group.stated:
-                    continue
-                self.systems.append(group.system)
-                known[key(group.name)] = group.system
-            elif system is not None:
-                for field, value in group.system.values.items():  # what the statistics row leaves open
-                    if system.values.get(field) in (None, "") and field not in system.unread:
-                        system.values[field] = value
-            self.parts += [("hosts", part) for part in group.parts]
-
     def _take_out_contradictions(self) -> None:
         """A row that says no of a system of which another row says yes: nothing of it is kept until they agree."""
         for raw in [raw for raw in self.systems if self.secrets.said_otherwise(raw)]:
@@ -236,7 +234,8 @@ class Builder:
             )
 
     def finish(self) -> Reading:
-        self._take_groups()
+        take_further(self)
+        take_groups(self)
         take_unlisted(self)
         self._take_out_contradictions()
         strike = self._strike_secrets()
@@ -265,6 +264,7 @@ class Builder:
         self.interpretations += [one.reworded(strike) if strike else one for one in self.withheld_parts.settle()]
         for _, _, part in [joined for raw in identified for joined in raw.parts]:
             self._tell(part)
+        take_unnamed(identified, self.findings, self.interpretations, (system for alike in self._ids.stored.values() for system in alike))
         link.depend(identified, self.findings, self._ids.stored, self._secret_names(gaps))
         link.places_of_work(identified, self.rooms, self.departments, self.findings)
         hours_unread(identified, self.findings)

@@ -136,7 +136,8 @@ def join_parts(
             )
             continue
         raw = by_id[found[0]]
-        if not on_host(raw, part):
+        unnamed = kind == "databases" and not part.values.get("name")  # of such a row only the software and the size are taken
+        if not unnamed and not on_host(raw, part):
             waits = say("inventory.host_by_address")
             findings.append(Finding("host-not-known", "warning", waits, say("inventory.answer_hosts_question"), file=part.file, sheet=part.sheet))
             continue

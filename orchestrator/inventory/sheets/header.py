@@ -19,6 +19,7 @@ _GROUPS_OF_A_SYSTEM = {"status", "classified", "protection_grade"}
 """Columns whose own headers may stand over several: 状态 over 建设状态 and 上线时间."""
 _NAMED_ABOVE = {"row_no", "department", "name", "system"}
 """Columns that no third row of a header has: it stands below groups."""
+_DATABASES = re.compile(r"数据库(?!系统|平台)|database")
 _KEY_FIELDS = {"name", "path", "peer", "days"}
 _DEFAULT_FORMS = {"systems", "departments", "rooms"}
 _REFERENCES = {"departments", "rooms"}
@@ -240,7 +241,10 @@ def _identity(table: Table) -> set[str]:
 def _score(form: Form, table: Table, named: str, *, said: bool) -> float:
     fields = {column.field for column in table.columns.values()}
     of_its_name = named in form.sheets
-    if not said and (len(fields) < 3 or not fields & (_KEY_FIELDS | ({"address"} if of_its_name else set()))):
+    telling = _KEY_FIELDS | ({"address"} if of_its_name else set())
+    if form.id == "databases" and (fields & {"host", "port"} or _DATABASES.search(named)):
+        telling |= {"engine"}  # 库名 is often left out
+    if not said and (len(fields) < 3 or not fields & telling):
         return 0.0
     if form.id in _REFERENCES and table.classified:
         return 0.0  # a list of departments does not say what is classified

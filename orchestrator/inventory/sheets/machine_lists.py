@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.inventory import cells
 from orchestrator.inventory.answers import classified
+from orchestrator.inventory.build.machine_groups import MachineGroup
 from orchestrator.inventory.build.signs import SWITCHED_OFF, is_office
 from orchestrator.inventory.forms import forms, whole_key
 from orchestrator.inventory.names import host_name, key
@@ -25,6 +25,7 @@ from orchestrator.inventory.sheets.grids import Grid, Row, address
 from orchestrator.inventory.sheets.header import Line
 from orchestrator.inventory.sheets.lost import Numbers, number_column, speaks_of_secrets
 from orchestrator.inventory.sheets.machine_names import first_address, prefix_of, tail_of
+from orchestrator.inventory.sheets.machine_rows import BY_PREFIX, Machine, group_of_prefix, kept_of
 from orchestrator.inventory.sheets.proposing import OF_THE_SYSTEM
 from orchestrator.inventory.sheets.table import Merges
 from orchestrator.inventory.values import read_value
@@ -33,7 +34,6 @@ from orchestrator.texts import Words, say
 if TYPE_CHECKING:
     from orchestrator.inventory.build.builder import Builder
 
-BY_PREFIX = "主机名前缀"
 OF_NO_SYSTEM = "不属于任何系统"
 IN_USE, RETIRED = "in_use", "retired"
 _ADDRESS = re.compile(r"[0-9A-Za-z]([0-9A-Za-z.:-]{0,252}[0-9A-Za-z])?")
@@ -44,33 +44,6 @@ _COLUMN = {"grade_answered": "protection_grade"}
 _YES = {"true", "yes", "1", "是"}
 _LOOKED_AT = 20
 """Machines after which a column of another kind is looked at no more."""
-
-
-@dataclass
-class Machine:
-    row: int
-    name: str
-    keys: Mapping[str, str]
-    """Header → value, of the columns that it may be grouped by."""
-    values: dict[str, Any] = field(default_factory=dict)
-    off: bool = False
-    system: dict[str, Any] = field(default_factory=dict)
-    """What its row says of its system."""
-    classified: bool | None = None
-    unread: set[str] = field(default_factory=set)
-    """Fields of its system whose cell was filled, and is being asked about."""
-    kept: dict[str, str] = field(default_factory=dict)
-    """Header → cell, of columns that somebody said are to be kept as they are, or that are no machine's."""
-
-
-@dataclass
-class MachineGroup:
-    """Machines of one system. ``stated``: a named person has said that nothing on their sheet is classified."""
-
-    name: str
-    system: Raw
-    parts: list[Raw]
-    stated: bool
 
 
 def read_machines(grid: Grid, found: Recognised, file: str, builder: Builder) -> None:
@@ -104,6 +77,9 @@ class _Reader:
         self._systems = builder.names_of_systems()
         self._perhaps = {index: words for index, words in found.heads.words.items() if index not in known} if self._systems else {}
         """Columns of an office's own whose values may be names of its systems."""
+        answer = builder.answers.get("grouping", about=found.source.name, scope=self.scope)
+        self._chosen = {index: words for index, words in found.heads.words.items() if answer is not None and words == answer.answer}
+        """The column that somebody chose: also where a list like this one names no known system in it."""
         self._filled: Counter[str] = Counter()
         self._named: Counter[str] = Counter()
 
@@ -155,7 +131,7 @@ class _Reader:
             return
         keys = {head: cells.text_of(row[index]) if index < len(row) else "" for index, head in self.found.keys.items()}
         keys[BY_PREFIX] = prefix_of(name)
-        keys |= self._own_keys(row)
+        keys |= self._own_keys(row) | {head: cells.text_of(row[index]) if index < len(row) else "" for index, head in self._chosen.items()}
         self.machines.append(
             Machine(
                 number, name, keys, values, off=values.get("power") in {"off", RETIRED}, system=of_system, classified=secret, unread=unread,
@@ -221,7 +197,7 @@ class _Reader:
         self._take_offices()
         heads = self._heads()
         answer = self.builder.answers.get("grouping", about=self.found.source.name, scope=self.scope)
-        if answer is not None and answer.answer not in heads:  # no column of this list: all its machines would be of no system
+        if answer is not None and answer.answer not in {*heads, *self._chosen.values()}:  # no column of this list: all its machines would be of no system
             answer = None
         unsaid = [machine for machine in self.machines if machine.classified is None]
         statement = self.unanswered.statement() if unsaid else None
@@ -303,7 +279,7 @@ class _Reader:
             if answer.answer != OF_NO_SYSTEM:
                 groups.setdefault(tail_of(answer.answer).strip(), []).extend(alone)
             return
-        proposed = _group_of_prefix(alone, groups)
+        proposed = group_of_prefix(alone, groups)
         for machine in alone:
             self.builder.asked.ask(
                 Key("ungrouped", about=self.found.source.name, scope=scope), say("inventory.asks_ungrouped", sheet=self.at, count=len(alone), column=head),
@@ -363,7 +339,7 @@ class _Reader:
             contexts[SWITCHED_OFF] = head_of(self.found, "power")
         at = f"A{members[0].row + 1}"
         unread = set.union(*(machine.unread for machine in members)) - set(values)
-        return Raw(self.file, self.grid.name, at, values, unknown=_joined(members), source=self.scope, contexts=contexts, unread=unread)
+        return Raw(self.file, self.grid.name, at, values, unknown=kept_of(members), source=self.scope, contexts=contexts, unread=unread)
 
     def _hosts(self, name: str, members: list[Machine]) -> list[Raw]:
         """Machines with an address; one that has none is counted with its system, and cannot be reached."""
@@ -383,29 +359,9 @@ class _Reader:
         return hosts
 
 
-def _group_of_prefix(alone: Iterable[Machine], groups: Mapping[str, Iterable[Machine]]) -> str:
-    """The one group some of whose machines are called as these are; empty where there is none, or where one of them may be classified."""
-    prefixes = {machine.keys[BY_PREFIX] for machine in alone}
-    alike = [name for name, members in groups.items() if any(machine.keys[BY_PREFIX] in prefixes for machine in members)]
-    if len(alike) != 1 or any(machine.classified is not False for machine in (*alone, *groups[alike[0]])):
-        return ""
-    return alike[0]
-
-
 def _is_used(of: str) -> bool:
     """Whether a machine, or its system, has such a field; what somebody typed under another is kept under its own header."""
     return of in MACHINES or of in OF_THE_SYSTEM or of == "template"
-
-
-def _joined(members: Iterable[Machine]) -> dict[str, str]:
-    """What is kept of one system's machines: each text once."""
-    texts: dict[str, list[str]] = {}
-    for machine in members:
-        for words, text in machine.kept.items():
-            said = texts.setdefault(words, [])
-            if text not in said:
-                said.append(text)
-    return {words: "；".join(said)[:2000] for words, said in texts.items()}
 
 
 def head_of(found: Recognised, field_name: str) -> str:

@@ -17,6 +17,7 @@ from orchestrator.inventory.build.wall import Wall
 from orchestrator.inventory.names import host_name, key
 from orchestrator.inventory.reading import Interpretation, Raw
 from orchestrator.inventory.sheets.asking import BareNumbers, Source, Unanswered
+from orchestrator.inventory.sheets.further_tables import adds_to_listed
 from orchestrator.inventory.sheets.grids import Grid, Row, address
 from orchestrator.inventory.sheets.header import Line, Table
 from orchestrator.inventory.sheets.headings import about_header, nothing_on_classification
@@ -60,6 +61,8 @@ class SheetReader:
         self.began = False
         self.in_notes = False
         """Whether what stands here is below a heading of notes, or of people."""
+        self.listed: set[str] = set()
+        """Where this table adds to systems of others: keys of the names that those have."""
         self.above = 0
         """Rows of the tables above this one."""
         self.section, self.secret_section, self.heads_next = "", False, False
@@ -107,9 +110,11 @@ class SheetReader:
         self.section, self.heads_next = table.headed or self.section, False
         told = table.unknown if source.waits else self.grid.kept
         self.builder.findings.extend(about_header(table, self.file, self.grid.name, told))
-        self.unsaid.append(nothing_on_classification(table, self.file, self.grid.name))
+        self.listed = self.builder.names_in(self.file) if adds_to_listed(table, self.first, self.file, self.builder) else set()
+        self.listed_withheld = self.builder.names_withheld_in(self.file)
+        self.unsaid.append(None if self.listed else nothing_on_classification(table, self.file, self.grid.name))
         self.builder.unknown_columns.extend(words[:200] for words in table.unknown.values())
-        if self.systems:
+        if self.systems and not self.listed:
             self.builder.forms.add((self.file, self.grid.name))
         if self.systems and "department" not in self.by_field and table.owner:
             self.builder.interpretations.append(
@@ -143,6 +148,8 @@ class SheetReader:
         self.tally.row(line)
         if not self.systems and self._is_of_withheld(line):
             self._pass_withheld(line)
+            return
+        if self.listed and self._adds(line):
             return
         raw = self._raw(line)
         comments = self.comments.pop(line.number, ())  # on a classified row they go where the row goes
@@ -248,6 +255,22 @@ class SheetReader:
             said = say("inventory.stated", who=statement.who, count=len(self.kept) - len(statement.classified))
             self.builder.interpretations.append(Interpretation(self.file, self.grid.name, first, "", said))
         self._use(last, source, bare)
+
+    def _adds(self, line: Line) -> bool:
+        """Whether the row adds to a system that the file lists elsewhere, and is taken as that."""
+        named = key(cells.text_of(self.cells.cell(line.cells, "name")))
+        if named not in self.listed:
+            if self.unsaid[-1] is None:
+                self.unsaid[-1] = nothing_on_classification(self.table, self.file, self.grid.name)
+            return False
+        if named in self.listed_withheld:
+            self._pass_withheld(line)
+            return True
+        raw = self._raw(line)
+        self.cells.comments(raw, self.comments.pop(line.number, ()))
+        self.cells.fill(raw, line.number, line.cells)
+        self.builder.further.append(raw)
+        return True
 
     def _is_of_withheld(self, line: Line) -> bool:
         """Whether a technical row is of a system that is classified, or unanswered, and of no other one of that name."""

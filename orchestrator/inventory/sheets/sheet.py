@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from enum import IntEnum
 
 from orchestrator.inventory.build.builder import Builder
 from orchestrator.inventory.cells import text_of
-from orchestrator.inventory.forms import forms, most_headers
+from orchestrator.inventory.forms import forms, match, most_headers
 from orchestrator.inventory.reading import Interpretation, Raw
 from orchestrator.inventory.sheets.denied_question import find_denied_questions, with_straight_questions
 from orchestrator.inventory.sheets.foreign import ahead, in_our_words, recognise
@@ -39,22 +40,40 @@ def read_sheet(grid: Grid, file: str, builder: Builder, today: dt.date) -> bool:
     return any(read)
 
 
-def systems_first(grids: Iterable[Grid], builder: Builder) -> Iterator[Grid]:
-    """A file's sheets, lists of systems before the others, which are of these systems, whatever the order in which they stand."""
-    others: list[Grid] = []
-    for sheet in grids:
-        first, grid = ahead(sheet)
-        found = recognise(builder.foreign, grid.name, first, grid.merged)
-        if found.source.about in {"systems", "pairs"} if found else any(_is_of_systems(row) for row in first):
-            yield grid
-        else:
-            others.append(grid)
-    yield from others
+class Turn(IntEnum):
+    """When a sheet is read: what it is of others' systems does not depend on the order in which sheets stand, and files are named."""
+
+    LISTS = 0
+    """Lists of systems, and forms of one each."""
+    FURTHER = 1
+    """Has headers of such a list, but none that says whose a system is, or what becomes of it."""
+    OTHERS = 2
+    """Machines, technical sheets, whatever nobody knows."""
+
+
+def turn_of(grid: Grid, builder: Builder) -> tuple[Turn, Grid]:
+    """When a sheet is to be read, and the grid that still has its first rows. Raises ``BadFile`` from them."""
+    first, grid = ahead(grid)
+    found = recognise(builder.foreign, grid.name, first, grid.merged)
+    if found is not None:
+        return (Turn.LISTS if found.source.about in {"systems", "pairs"} else Turn.OTHERS), grid
+    of_systems = [row for row in first if _is_of_systems(row)]
+    if of_systems:
+        return (Turn.LISTS if any(map(counts_systems, of_systems)) else Turn.FURTHER), grid
+    own_shape = is_label_form(builder.foreign, first) or is_on_its_side(builder.foreign, first)
+    return (Turn.LISTS if own_shape else Turn.OTHERS), grid
 
 
 def _is_of_systems(row: Row) -> bool:
     hits, form = most_headers(map(text_of, row))
     return hits >= _FEWEST and form == "systems"
+
+
+def counts_systems(row: Row) -> bool:
+    """Whether one of these headers asks what a list of systems is made for: whose a system is, what it is, whether it is classified."""
+    form = forms()["systems"]
+    columns = (match(form, text_of(cell)) for cell in row)
+    return any(column is not None and column.need == "count" and column.field != "name" for column in columns)
 
 
 def _stacked(part: Grid, builder: Builder) -> Iterable[Grid]:

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from orchestrator.inventory.check import counts
+
 TESTS = Path(__file__).parents[2]
 sys.path[:0] = [str(TESTS / "fixtures"), str(TESTS / "bench")]
 from bench_forms import answered  # type: ignore[import-not-found]  # noqa: E402 - a helper beside the benches
@@ -39,4 +41,38 @@ def test_any_order_is_read_alike(order: tuple[str, ...], tmp_path: Path) -> None
     found = {system.name: ([host.name for host in system.hosts], [database.name for database in system.databases]) for system in last.inventory.systems}
     assert found == {"网签系统": (["wq-app", "wq-db"], ["wq"]), "鉴定系统": (["jd-app"], ["jd"])}
     assert (sorted(question.kind for question in asked), last.questions) == (["columns", "columns"], ())
+    assert not any(SECRET in repr(reading) for reading in readings)
+
+
+MACHINES: dict[str, list[list[Any]]] = {
+    "一号": [
+        ["VM", "Powerstate", "Template", "CPUs", "Memory", "Total disk capacity MiB", "Primary IP Address", "OS according to the VMware Tools", "业务系统"],
+        ["wq-1", "poweredOn", "False", 8, 16384, 204800, "10.5.1.1", "CentOS 7", "网签系统"], ["wq-2", "poweredOn", "False", 8, 16384, 204800, "10.5.1.2", "CentOS 7", "网签系统"],
+        ["xy-1", "poweredOn", "False", 4, 8192, 102400, "10.5.9.1", "CentOS 7", SECRET], ["zx-1", "poweredOn", "False", 2, 4096, 102400, "10.5.3.1", "CentOS 7", "征信网"],
+    ],
+    "二号": [
+        ["VM", "Powerstate", "Template", "CPUs", "Memory", "Total disk capacity MiB", "Primary IP Address", "OS according to the VMware Tools", "业务系统"],
+        ["wq-3", "poweredOn", "False", 16, 65536, 1048576, "10.5.1.3", "Red Hat 7", "网签系统"], ["zx-2", "poweredOn", "False", 2, 4096, 102400, "10.5.3.2", "CentOS 7", "征信网"],
+        ["zx-3", "poweredOff", "False", 2, 4096, 102400, "10.5.3.3", "CentOS 7", "征信网"],
+    ],
+}  # fmt: skip
+FILES = {"list": "系统", "one": "一号", "two": "二号"}
+
+
+@pytest.mark.parametrize("order", [*itertools.permutations(FILES)])
+def test_any_order_of_files_is_read_alike(order: tuple[str, ...], tmp_path: Path) -> None:
+    """Exports of two machine halls and the list of systems, named so that each is read first, second and last."""
+    (tmp_path / "inventory").mkdir()
+    (tmp_path / "forms").mkdir()
+    for number, of in enumerate(order):
+        sheet = FILES[of]
+        build(tmp_path / "forms" / f"{number}.xlsx", [{"name": "vInfo" if sheet in MACHINES else sheet, "rows": MACHINES.get(sheet) or SHEETS[sheet]}])
+    readings, asked = answered(tmp_path / "forms", tmp_path / "inventory")
+    last = readings[-1]
+    assert sorted((question.kind, question.proposed) for question in asked if question.kind == "grouping") == [("grouping", "业务系统")]
+    assert {name: counts(last)[name] for name in ("rows", "in_scope", "classified")} == {"rows": 4, "in_scope": 3, "classified": 1}
+    found = {system.name: (system.servers, system.vcpus, system.memory_gb, system.storage_gb, sorted(host.name for host in system.hosts)) for system in last.all_systems()}
+    assert found["网签系统"] == (3, 32, 96, 1424, ["wq-1", "wq-2", "wq-3"])
+    assert found["征信网"] == (2, 4, 8, 200, ["zx-1", "zx-2"])
+    assert (found["鉴定系统"][-1], last.questions) == ([], ())
     assert not any(SECRET in repr(reading) for reading in readings)

@@ -256,14 +256,14 @@ def test_a_form_for_resources_says_whose_it_is_and_how_many(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("head", "row", "message"),
+    ("sheet", "head", "row", "message"),
     [
-        (["所属系统", "数据库名称", "类型"], ["水费系统", "fees", "MySQL 5.7"], "没有“主机名”列"),
-        (["所属系统", "数据库名称", "类型", "主机"], ["水费系统", "fees", "MySQL 5.7", ""], "缺少“主机名”"),
-        (["所属系统", "数据库名称", "类型", "主机", "端口"], ["水费系统", "fees", "MySQL 5.7", "甲", 70000], "“端口”的值无法使用"),
+        ("services", ["所属系统", "服务名称", "端口"], ["水费系统", "web", 80], "没有“主机名”列"),
+        ("services", ["所属系统", "服务名称", "端口", "主机"], ["水费系统", "web", 80, ""], "缺少“主机名”"),
+        ("databases", ["所属系统", "数据库名称", "类型", "主机", "端口"], ["水费系统", "fees", "MySQL 5.7", "甲", 70000], "“端口”的值无法使用"),
     ],
 )
-def test_what_is_wrong_below_a_system_is_said_by_its_own_sheets_header(head: list[object], row: list[object], message: str, tmp_path: Path) -> None:
-    reading = read(tmp_path, [HEAD, system(1, "水费系统")], [head, row], names=("统计表", "databases"))
+def test_what_is_wrong_below_a_system_is_said_by_its_own_sheets_header(sheet: str, head: list[object], row: list[object], message: str, tmp_path: Path) -> None:
+    reading = read(tmp_path, [HEAD, system(1, "水费系统")], [head, row], names=("统计表", sheet))
     (said,) = [spoken(finding.says, "zh") for finding in reading.errors]
     assert message in said
