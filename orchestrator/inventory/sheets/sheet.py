@@ -18,6 +18,7 @@ from orchestrator.inventory.sheets.header_cells import likeliest_header
 from orchestrator.inventory.sheets.label_forms import is_label_form, is_on_its_side, read_label_forms
 from orchestrator.inventory.sheets.machine_lists import read_machines
 from orchestrator.inventory.sheets.notes_below import says_notes
+from orchestrator.inventory.sheets.notes_beside import find_notes_beside, without_notes
 from orchestrator.inventory.sheets.proposing import lists_machines
 from orchestrator.inventory.sheets.rows import SheetReader
 from orchestrator.inventory.sheets.side_by_side import split_grid
@@ -36,6 +37,9 @@ QUIET_SHEETS = {"填表说明", "填报说明", "说明", "instructions", "封�
 def read_sheet(grid: Grid, file: str, builder: Builder, today: dt.date) -> bool:
     """Read one sheet, whoever's tables stand on it. False when nothing was recognised on it. Raises ``BadFile`` from the grid's rows."""
     first, grid = ahead(grid)
+    if beside := find_notes_beside(grid, first):
+        builder.findings.append(beside.told(file, grid.name))
+        first, grid = ahead(without_notes(grid, beside))
     read = [_read_table(table, file, builder, today) for part in split_grid(grid, first) for table in _stacked(part, builder)]
     return any(read)
 
