@@ -16,6 +16,7 @@ from orchestrator.inventory.build.gaps import Gaps
 from orchestrator.inventory.build.hosts_named import HostsNamed, hosts_of
 from orchestrator.inventory.build.listed import Findings
 from orchestrator.inventory.build.machine_groups import MachineGroup, take_groups
+from orchestrator.inventory.build.own_city import own_city
 from orchestrator.inventory.build.renamed import Perhaps
 from orchestrator.inventory.build.secrets import Secrets, Striker, strike_places
 from orchestrator.inventory.build.several_names import about_several_names
@@ -240,7 +241,7 @@ class Builder:
         self._take_out_contradictions()
         strike = self._strike_secrets()
         rows = len(self.systems) + len(self.withheld)
-        gaps = Gaps(self.answers, self.asked)
+        gaps = Gaps(self.answers, self.asked, lambda: own_city(self))
         for raw in self.systems:
             gaps.owner(raw, self.departments)
             self.departments.hear(raw)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from orchestrator.errors import Finding
 from orchestrator.inventory.answerbook import Answers
 from orchestrator.inventory.build.faults import label
-from orchestrator.inventory.build.gaps import department_facts
+from orchestrator.inventory.build.gaps import department_facts, owner_said
 from orchestrator.inventory.build.renamed import Formerly
 from orchestrator.inventory.names import Names, is_id, key, make_id
 from orchestrator.inventory.reading import Interpretation, Raw
@@ -49,6 +49,14 @@ class Departments:
         return key(name) in listed or self.formerly.of(name) is not None or self._answers.get("department", about=name) is not None
 
     # ------------------------------------------------------------ hearing
+
+    def levels(self) -> list[tuple[str, str]]:
+        """Name and level of each that is listed, stored or answered."""
+        known = [(department.name, str(department.level.value)) for department in (*self.listed.values(), *self._known.values())]
+        for answer in self._answers.all():
+            name, facts = (answer.about, department_facts(answer.answer)) if answer.kind == "department" else owner_said(answer.answer) if answer.kind == "owner" else ("", {})
+            known += [(name, facts["level"])] if "level" in facts else []
+        return known
 
     def hear(self, raw: Raw) -> None:
         """What one row says of its department."""

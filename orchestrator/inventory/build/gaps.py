@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from orchestrator.inventory.answerbook import Answer, Answers
 from orchestrator.inventory.build.faults import label
 from orchestrator.inventory.build.renamed import NEW, Perhaps
-from orchestrator.inventory.build.signs import SECTION, SWITCHED_OFF, office_headed, office_named, sign, sign_of
+from orchestrator.inventory.build.signs import SECTION, SWITCHED_OFF, Sign, office_headed, office_named, sign, sign_of
 from orchestrator.inventory.cells import Unreadable, Value, folded, plain
 from orchestrator.inventory.names import key
 from orchestrator.inventory.questions import Asked, Key, all_of, digest
@@ -19,6 +20,7 @@ from orchestrator.texts import Name, Words, say
 
 if TYPE_CHECKING:
     from orchestrator.inventory.build.departments import Departments
+    from orchestrator.inventory.build.own_city import OwnCity
 
 BY_NAME = "按名称判断"
 _FACTS = (("level", "level"), ("organisation_type", "organisation"))
@@ -52,8 +54,16 @@ def owner_said(text: str) -> tuple[str, dict[str, str]]:
 class Gaps:
     """One reading's gaps."""
 
-    def __init__(self, answers: Answers, asked: Asked) -> None:
-        self._answers, self._asked = answers, asked
+    def __init__(self, answers: Answers, asked: Asked, own_city: Callable[[], OwnCity]) -> None:
+        self._answers, self._asked, self._find_own_city = answers, asked, own_city
+
+    @cached_property
+    def _own_city(self) -> OwnCity:
+        """Looked for with the first department that nobody knows."""
+        return self._find_own_city()
+
+    def _sign(self, kind: str, name: str, raw: Raw) -> Sign | None:
+        return sign_of(kind, name, raw.contexts, self._own_city.level)
 
     def owner(self, raw: Raw, departments: Departments) -> None:
         """A row of a sheet that names no department anywhere: whose sheet it is, by an answer, else as a question. Level and nature of a
@@ -74,7 +84,7 @@ class Gaps:
         evidence = [sign(place, office)] if office else []
         proposed = [office]
         if office and not departments.is_known(office):
-            signs = [sign_of(kind, office, raw.contexts) for _, kind in _FACTS]
+            signs = [self._sign(kind, office, raw) for _, kind in _FACTS]
             evidence += [found.evidence for found in signs if found]
             proposed += [_words(kind)[found.value][0] for (_, kind), found in zip(_FACTS, signs, strict=True) if found]
         self._asked.ask(
@@ -93,7 +103,7 @@ class Gaps:
 
     def department(self, name: str, raw: Raw, perhaps: Perhaps | None = None, *, lacks: bool = True) -> None:
         """Level and nature of a department that nobody told, and whether it is a stored one under another name; ``lacks``: the former."""
-        signs = {kind: sign_of(kind, name, raw.contexts) for _, kind in _FACTS} if lacks else {}
+        signs = {kind: self._sign(kind, name, raw) for _, kind in _FACTS} if lacks else {}
         proposed = [_words(kind)[found.value][0] for kind, found in signs.items() if found]
         evidence = [found.evidence for found in signs.values() if found]
         facts = "、".join(proposed) if signs and len(proposed) == len(signs) else ""

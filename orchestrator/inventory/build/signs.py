@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -24,10 +24,10 @@ class Sign:
 
 @cache
 def _county_cities() -> re.Pattern[str]:
-    """Cities at the level of a county: 京山市财政局 is no department of the city that the programme is of."""
+    """Cities at the level of a county: 京山市财政局 is no department of the city that the programme is of, unless that is its own name."""
     text = (resources.files("orchestrator.inventory") / "signs.yaml").read_text("utf-8")
     cities = "|".join(documents_of(text, "signs.yaml")[0]["county_cities"])
-    return re.compile(rf"(?:(?<![\u4e00-\u9fff])|(?<=省))(?:{cities})市(?!场)")  # 沿海城市 is not 海城市
+    return re.compile(rf"(?:(?<![\u4e00-\u9fff])|(?<=[省州]))(?:{cities})市(?!场)")  # 沿海城市 is not 海城市
 
 
 @cache
@@ -65,12 +65,22 @@ def sign(place: str, word: str) -> Sentence:
     return say("inventory.sign", place=_PLACES.get(place, place), word=word)
 
 
-def sign_of(kind: str, department: str, contexts: Mapping[str, str]) -> Sign | None:
-    """The one value that everything points to. ``contexts``: where a text comes from (工作表名称, 标题, 文件名) → the text.
+_PROVINCE = re.compile(r"^(?:[\u4e00-\u9fff]{2,3}省|[\u4e00-\u9fff]{2,8}自治区)(?=.*[市县区州盟旗])")
+
+
+def county_city_in(text: str, *, begins: bool = False) -> str:
+    """The city at the level of a county that a text speaks of, or begins with; empty where none is."""
+    found = _county_cities().match(text) if begins else _county_cities().search(text)
+    return found[0] if found else ""
+
+
+def sign_of(kind: str, department: str, contexts: Mapping[str, str], level_of_city: Callable[[str], str] = lambda _: "county") -> Sign | None:
+    """The one value that everything points to. ``contexts``: where a text comes from (工作表名称, 标题, 文件名) → the text. ``level_of_city``: of
+    the departments of a city at the level of a county, here; empty where that cannot be told.
 
     The first sign decides: the name itself, else where it stands. Signs of two values in one text are none.
     """
-    texts = {"名称": unicodedata.normalize("NFKC", department), **contexts}
+    texts = {"名称": _PROVINCE.sub("", unicodedata.normalize("NFKC", department)), **contexts}
     for place, text in texts.items():
         values: dict[str, str] = {}
         for value, (patterns, words) in _data()[kind].items():
@@ -78,8 +88,10 @@ def sign_of(kind: str, department: str, contexts: Mapping[str, str]) -> Sign | N
             word = found.group(0)[:10] if found else next((word for word in words if place != "名称" and word in text), "")
             if word and not re.search(rf"(?:不含|除|不包括)[^，。;；]*{re.escape(word)}", text):
                 values[value] = word
-        if kind == "level" and (city := _county_cities().match(text) if place == "名称" else _county_cities().search(text)):
-            values = {"county": city[0]}
+        if kind == "level" and place == "名称" and "county" in values:
+            values = {"county": values["county"]}  # a county's department, the city's name before it
+        elif kind == "level" and (city := county_city_in(text, begins=place == "名称")) and (level := level_of_city(city)) != "municipal":
+            values = {level: city} if level else {}
         if place == "名称" and "party_mass" in values:
             values = {"party_mass": values["party_mass"]}  # 市委老干部局 is one, though it ends like an office of the government
         if len(values) == 1:

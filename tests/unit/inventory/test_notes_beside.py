@@ -13,8 +13,8 @@ from orchestrator.inventory.load import load
 from orchestrator.inventory.reading import Reading
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "fixtures"))
-from technical import SECRET, SYSTEMS  # type: ignore[import-not-found]  # noqa: E402 - a helper beside the fixtures
-from workbooks import build  # type: ignore[import-not-found]  # noqa: E402 - a helper beside the fixtures
+from technical import SECRET, SYSTEMS  # type: ignore[import-not-found]
+from workbooks import build  # type: ignore[import-not-found]
 
 BESIDE: dict[str, list[list[Any]]] = {
     "how to fill it in": [["填表说明"], ["1. 单位名称填全称"], ["2. 涉密系统只填名称"], [f"3. {SECRET}系统由保密办填"], ["4. 数据量填总量"], ["5. 联系王某"]],
