@@ -134,6 +134,8 @@ def put_on_record(
     budget = ctx.system.interruption
     gap, failed = (budget.gap_ms, budget.failed_requests) if budget else (1000, 0)
     failed += foretold
+    told = {"gap": seen.longest_gap_ms, "requests": seen.requests, "failed": seen.failed, "budget": gap, "allowed": failed}
+    ctx.say(str(say("steps.switch_measured", **told)))
     ctx.records.measure(
         kind="cutover",
         direction=direction,

@@ -8,6 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 
 from tests.lab.hosts import LabHost
 from tests.lab.lab import LEADER, Lab
@@ -42,6 +43,17 @@ class Journey:
 
     def roll_back(self) -> int:
         return self._go("rollback", self.system, "--reason", "the trial of going back", "--direct")
+
+    def tell_times(self) -> str:
+        """Seconds of each step as they were said, all ways together, longest first; and what was measured of each switch."""
+        said = re.findall(r"^(\d\d):(\d\d):(\d\d) +\S+ +(?:\[\d+/\d+\] )?(.*)$", self.said, re.MULTILINE)
+        at = [(int(hours) * 3600 + int(minutes) * 60 + int(seconds), words) for hours, minutes, seconds, words in said]
+        spent: dict[str, int] = {}
+        for (began, words), (ended, _) in pairwise(at):
+            spent[words] = spent.get(words, 0) + (ended - began) % 86_400
+        longest = sorted(spent.items(), key=lambda each: -each[1])
+        told = [f"{seconds:4} s  {words[:100]}" for words, seconds in longest if seconds]
+        return "\n  ".join(["", *told, *(words for _, words in at if "longest gap" in words)])
 
     def _go(self, *words: str, stop_at: str = "") -> int:
         done = self.command(*words)

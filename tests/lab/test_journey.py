@@ -126,7 +126,9 @@ def test_forward_again_it_is_accepted(trip: Trip) -> None:
     assert trip.code_again == 0, trip.journey.said[-6000:]
 
 
-def test_nothing_was_lost_and_nobody_was_turned_away(city: Lab, trip: Trip) -> None:
+def test_nothing_was_lost_and_nobody_was_turned_away(city: Lab, trip: Trip, capsys: pytest.CaptureFixture[str]) -> None:
+    with capsys.disabled():
+        print(trip.journey.tell_times())
     kept = set(moved_rows(city, "db-new", "permits", "SELECT id FROM permits"))
     assert len(trip.acknowledged) > 20
     assert [number for number in trip.acknowledged if str(number) not in kept] == []
