@@ -1,4 +1,4 @@
-"""An announced outage of a system that moves with its machines: measured from outside, and ended by leading the entry."""
+"""An announced outage: measured from outside, and ended by leading the entry."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ from orchestrator.steps import citizens, gates
 from orchestrator.steps.base import Context, Facts, Observed
 from orchestrator.steps.entry import changing_entry, opened_entry
 from orchestrator.texts import say
+from orchestrator.texts.durations import spell
 
 EVERY_MS = 100
+LIMIT_SECONDS = 7 * 86_400.0
+"""Whoever asks all the while gives up: the longest outage that anybody announces is shorter."""
 
 
 def minutes(ctx: Context) -> float:
@@ -28,9 +31,9 @@ def probe_of(ctx: Context, name: str = "outage") -> Probe:
 
 def start_probe(ctx: Context, name: str = "outage") -> None:
     """Begins asking at the entry, where there is one."""
-    service = next((service for service in ctx.system.services if service.entry), None)
-    if service is not None and ctx.sites.entry is not None:
-        probe_of(ctx, name).start(citizen=citizens.of_entry(ctx, service), clients=1, every_ms=EVERY_MS, limit=86_400, alone=True)
+    if entered := citizens.entries_of(ctx):
+        citizen = citizens.of_entry(ctx, entered[0])
+        probe_of(ctx, name).start(citizen=citizen, clients=1, every_ms=EVERY_MS, limit=LIMIT_SECONDS, alone=True)
 
 
 def led(ctx: Context) -> list[Service]:
@@ -80,6 +83,7 @@ def measure(ctx: Context, kind: str, direction: str, began: float, *, name: str 
     ended = time.time()
     seen, budget = probe.between(began - 1, ended), minutes(ctx) * 60_000
     gap = seen.longest_gap_ms if seen.requests else (ended - began) * 1000
+    ctx.say(str(say("steps.outage_measured", seconds=gap / 1000, announced=spell(minutes(ctx) * 60))))
     ctx.records.measure(
         kind=kind, direction=direction, started=began, ended=ended, longest_gap_ms=gap, requests=seen.requests, failed_requests=seen.failed,
         budget_ms=budget, budget_failed=None, in_window=gates.rule_at(ctx, began) is not None, breach=gap > budget, detail={"announced": True},

@@ -16,7 +16,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from orchestrator.cutover.probing import Probe
 from orchestrator.errors import NeedsPerson, StepFailed
 from orchestrator.hosts.handed_in import HandedIn
 from orchestrator.models import Database
@@ -26,7 +25,7 @@ from orchestrator.movers.vendor.dialects import Dialect, dialect_of
 from orchestrator.movers.vendor.outputs import Unreadable, Values
 from orchestrator.movers.vendor.statements import Table, count_statement, list_statement
 from orchestrator.progress import Progress
-from orchestrator.steps import citizens, entry, files, gates, people, previews, services, vendor_services, watch
+from orchestrator.steps import files, gates, outage, people, previews, services, vendor_services, watch
 from orchestrator.steps.base import Context, Coverage, Effect, Facts, Observed, Preview, Step
 from orchestrator.steps.machine import ANNOUNCED
 from orchestrator.steps.parts import part_of
@@ -140,23 +139,14 @@ def stop(ctx: Context) -> Facts:
     approved window; what was begun is brought to its end."""
     if not ctx.records.said(ANNOUNCED):
         gates.wait_window(ctx)
-        ctx.records.event(ANNOUNCED, {"minutes": _minutes(ctx), "was_up": _answering(ctx)})
-    if entered := citizens.entries_of(ctx):
-        _probe(ctx).start(citizen=citizens.of_entry(ctx, entered[0]), clients=1, every_ms=100, limit=7 * 86_400, alone=True)
+        ctx.records.event(ANNOUNCED, {"minutes": outage.minutes(ctx), "was_up": _answering(ctx)})
+    outage.start_probe(ctx)
     began = time.time()
     for service in reversed(services.moved(ctx)):
         if not service.shared:
             ctx.world.manager(ctx.world.source(service.host)).hold(ctx.world.service_before(service))
     passed = {tree.path: files.merge(ctx, tree, back=False) for tree in ctx.system.file_trees}
-    return {"began": began, "minutes": _minutes(ctx), "files": passed}
-
-
-def _minutes(ctx: Context) -> float:
-    return (ctx.system.interruption.outage_minutes if ctx.system.interruption else None) or 0
-
-
-def _probe(ctx: Context) -> Probe:
-    return Probe(ctx.world.folder, f"{ctx.migration}-outage")
+    return {"began": began, "minutes": outage.minutes(ctx), "files": passed}
 
 
 def _answering(ctx: Context) -> list[str]:
@@ -183,7 +173,7 @@ def start_again(ctx: Context) -> None:
     for service in services.moved(ctx):
         if not service.shared:
             ctx.world.manager(ctx.world.source(service.host)).restore(ctx.world.service_before(service))
-    _probe(ctx).stop()
+    outage.probe_of(ctx).stop()
     for service in ctx.system.services:
         host = ctx.world.source(service.host)
         limit = service.start_seconds or 30
@@ -305,48 +295,9 @@ def is_started(ctx: Context) -> Observed:
 
 def lead(ctx: Context) -> Facts:
     """Citizens follow; the announced outage ends and is measured."""
-    facts: Facts = {"entries": [service.entry for service in ctx.system.services if service.entry and service.port]}
-    if facts["entries"]:
-        with entry.changing_entry(ctx, "target") as opened:
-            opened.stage()
-            opened.switch_and_resume()
-    time.sleep(1.0)  # so that the outage has its first answered request
-    return facts | _measure(ctx)
-
-
-def _measure(ctx: Context) -> Facts:
-    probe = _probe(ctx)
-    probe.stop()
-    began, ended = float(ctx.facts["vendor_stop"]["began"]), time.time()
-    seen = probe.between(began - 1, ended)
-    budget = float(ctx.facts["vendor_stop"]["minutes"]) * 60_000
-    gap = seen.longest_gap_ms if seen.requests else (ended - began) * 1000
-    ctx.records.measure(
-        kind="vendor_outage", direction="forward", started=began, ended=ended, longest_gap_ms=gap, requests=seen.requests,
-        failed_requests=seen.failed, budget_ms=budget, budget_failed=None, in_window=gates.rule_at(ctx, began) is not None,
-        breach=gap > budget, detail={"announced": True},
-    )  # fmt: skip
-    return {"outage_seconds": round(gap / 1000, 1), "started": began, "ended": ended}
-
-
-def lead_back(ctx: Context) -> None:
-    """The entry leads to the old place again; nothing waits for it there yet."""
-    led = [service for service in ctx.system.services if service.entry and service.port]
-    if not led:
-        return
-    with entry.changing_entry(ctx, "source") as opened:
-        opened.stage()
-        for service in led:
-            opened.offer(service.name)
-            opened.unlearn(service.name)
-
-
-def is_led(ctx: Context) -> Observed:
-    """The entry's own answer; without one, nothing."""
-    if not any(service.entry and service.port for service in ctx.system.services):
-        return Observed.NOTHING
-    with entry.opened_entry(ctx, "target") as opened:
-        return Observed.DONE if opened.is_led() else Observed.NOT_DONE
+    outage.lead(ctx, "target")
+    measured = outage.measure(ctx, "vendor_outage", "forward", float(ctx.facts["vendor_stop"]["began"]))
+    return {"entries": [service.entry for service in outage.led(ctx)], **measured}
 
 
 def trial(ctx: Context) -> Facts:
@@ -413,7 +364,7 @@ START = Step(
     preview=previews.described_services(say("steps.how_effects_on"), effects=True),
 )  # fmt: skip
 LEAD = Step(
-    id="vendor_entry", effect=Effect.REVERSIBLE, run=lead, observe=is_led, undo_source=lead_back, switches="target", preview=previews.entry,
+    id="vendor_entry", effect=Effect.REVERSIBLE, run=lead, observe=outage.is_led, undo_source=outage.lead_back, switches="target", preview=previews.entry,
 )  # fmt: skip
 TRIAL = Step(id="trial_run", effect=Effect.READ_ONLY, run=trial, observe=_done, preview=preview_trial)
 GIVE_UP = Step(id="vendor_give_up", effect=Effect.READ_ONLY, run=give_up, observe=_done)
