@@ -17,11 +17,11 @@ from tests.lab.lab import DEFAULT_HOSTS, Lab
 from tests.lab.test_power import cut_and_boot, is_answered
 
 pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(3000)]
-MINUTES = 7
+MINUTES = 5
 HOSTS = DEFAULT_HOSTS
 CUTS = (
-    ("app", "copy_files"), ("app-new", "copy_files"), ("db", "replicate"), ("db-new", "replicate"), ("gw-room", "rehearse"),
-    ("gw-cloud", "rehearse"), ("edge", "replicate"),
+    ("edge", "prepare_hosts"), ("app", "copy_files"), ("app-new", "copy_files"), ("db", "replicate"), ("db-new", "replicate"),
+    ("gw-room", "rehearse"), ("gw-cloud", "deploy_services"),
 )  # fmt: skip
 TREES, UNITS = ("/opt/permits", "/srv/permits", "/etc/permits"), ("permits-web.service", "permits-worker.service", "permits-nightly.timer")
 
@@ -41,22 +41,24 @@ class Trip:
     acknowledged: list[int] = field(default_factory=list)
 
 
-def cut_in(lab: Lab, trip: Trip, name: str, step: str, ending: threading.Event) -> None:
-    """Cuts a host as soon as the step is under way."""
+def cut_on(lab: Lab, trip: Trip, ending: threading.Event) -> None:
+    """In each step of this attempt one host that was not cut in it yet loses its power."""
+    seen: set[str] = set()
     while not ending.is_set():
         asked = lab.orchestrator("status", "permits", "--json")
         rows = json.loads(asked.stdout) if asked.returncode == 0 else []  # there is no journal before the first step
-        if any((row["step"], row["step_state"]) == (step, "running") for row in rows):
-            cut_and_boot(lab, name)
-            trip.cut_in.append((name, step))
-            return
+        for step in {row["step"] for row in rows if row["step_state"] == "running"} - seen:
+            seen.add(step)
+            for name in [name for name, at in CUTS if at == step and (name, at) not in trip.cut_in][:1]:
+                cut_and_boot(lab, name)
+                trip.cut_in.append((name, step))
         time.sleep(0.1)
 
 
-def attempt(lab: Lab, trip: Trip, name: str, step: str) -> int:
-    """One migration whose host loses its power; what it ended with, and went back from where it had not gone back by itself."""
+def attempt(lab: Lab, trip: Trip) -> int:
+    """One migration whose hosts lose their power; what it ended with, and went back from where it had not gone back by itself."""
     ending = threading.Event()
-    thread = threading.Thread(target=cut_in, args=(lab, trip, name, step, ending), daemon=True)
+    thread = threading.Thread(target=cut_on, args=(lab, trip, ending), daemon=True)
     thread.start()
     try:
         code = trip.journey.migrate(stop_at="initial acceptance")
@@ -77,8 +79,8 @@ def trip(lab: Lab) -> Iterator[Trip]:
     trip = Trip(Journey(lab, "permits"))
     trip.before = photograph(lab["app"], TREES, UNITS)
     with Citizens(lab) as citizens:
-        for name, step in CUTS:
-            trip.codes.append(attempt(lab, trip, name, step))
+        while len(trip.cut_in) < len(CUTS) and len(trip.codes) < len(CUTS):
+            trip.codes.append(attempt(lab, trip))
             trip.answered.append(is_answered(lab))
         trip.after = photograph(lab["app"], TREES, UNITS)
         trip.switched = trip.journey.migrate(stop_at="final acceptance")
@@ -88,11 +90,11 @@ def trip(lab: Lab) -> Iterator[Trip]:
 
 
 def test_every_host_was_cut_in_its_step(trip: Trip) -> None:
-    assert tuple(trip.cut_in) == CUTS, trip.journey.said[-6000:]
+    assert set(trip.cut_in) == set(CUTS), trip.journey.said[-6000:]
 
 
 def test_citizens_are_answered_after_each_and_the_old_host_is_as_it_was(trip: Trip) -> None:
-    assert trip.answered == [True] * len(CUTS)
+    assert trip.answered == [True] * len(trip.codes)
     assert trip.after == trip.before
 
 
