@@ -21,8 +21,9 @@ counting: all_together
 
 def permits(lab: Lab, *, app: str = "app", db: str = "db") -> dict[str, Any]:
     """The permits system: two hosts, a database, files, a web service, a worker that exists once, a timer."""
+    listening = {"LISTEN_ADDRESS": "@listen.address", "LISTEN_PORT": "@listen.port"}
     references = {
-        "LISTEN_ADDRESS": "@listen.address", "LISTEN_PORT": "@listen.port", "DATABASE_HOST": "@database.host", "DATABASE_PORT": "@database.port",
+        "DATABASE_HOST": "@database.host", "DATABASE_PORT": "@database.port",
         "DATABASE_NAME": "@database.name", "DATABASE_ROLE": "@database.role", "DATABASE_SECRET_FILE": "@database.secret_file",
     }  # fmt: skip
     health = {"kind": "http", "target": "/health", "expected": "200"}
@@ -41,7 +42,7 @@ def permits(lab: Lab, *, app: str = "app", db: str = "db") -> dict[str, Any]:
         "file_trees": [{"host": app, "path": path} for path in ("/opt/permits", "/srv/permits")],
         "services": [
             {"name": "permits-web", "host": app, "unit": "permits-web.service", "port": 8001, "health": health, "singleton": False,
-             "entry": "permits", "environment": dict(references)},
+             "entry": "permits", "environment": listening | references},
             {"name": "permits-worker", "host": app, "unit": "permits-worker.service", "singleton": True,
              "health": {"kind": "tcp", "target": ""}, "environment": {},
              "files": [{"path": "/opt/permits/database.ini", "format": "ini", "set": {
