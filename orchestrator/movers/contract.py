@@ -152,6 +152,13 @@ class Mover(Protocol):
     def credential(self, part: Part, account: str = "", side: str = "source") -> str:
         """What a gateway recognises an account by, the application's where none is named; empty where it may not log in there."""
 
+    def accepts(self, part: Part, password: str, side: str = "source") -> bool | None:
+        """Whether this is the application's password on that side, by what its server keeps of it. None: nobody can say (no such
+        account, a server that does not answer, a password that is kept elsewhere)."""
+
+    def log_in(self, part: Part, way_in: Place, password: str) -> None:
+        """One log-in as the application, and one question, as its clients come in. Raises the driver's error."""
+
     def back_up(self, part: Part) -> Facts:
         """R10: a backup, restored on the target into a throwaway copy, and that copy compared. ``bytes``, ``rows``, and ``state``: which
         moment of the source it is, in the server's own terms."""

@@ -11,6 +11,7 @@ from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
 from orchestrator.steps.holders import opened_gateways
 from orchestrator.steps.parts import parts
 from orchestrator.texts import Words, say
+from orchestrator.tools.secrets import MASKER
 
 
 def run(ctx: Context) -> Facts:
@@ -81,7 +82,12 @@ def find_room_problems(ctx: Context) -> list[Finding]:
         except Unasked as error:
             unasked += error.findings(ctx.system.id)
         except Exception as error:  # noqa: BLE001 - whatever keeps us from asking it is one finding
-            found.append(say("steps.gateway_not_asked", said=str(error).strip()))
+            said = MASKER(str(words_of(error)).strip())
+            if site.pgbouncer is not None:
+                told = {"account": site.pgbouncer.admin_role, "reference": site.pgbouncer.secret, "host": site.pgbouncer.host}
+                found.append(say("steps.console_not_asked", said=said, **told))
+            else:
+                found.append(say("steps.gateway_not_asked", said=said))
     remedy = say("steps.bring_gateway")
     return unasked + [Finding("gateway", "error", problem, remedy, system=ctx.system.id) for problem in found]
 

@@ -112,7 +112,12 @@ def refuse_on(ctx: Context, moment: Moment) -> None:
 def insist_unchanged(ctx: Context) -> None:
     """At a gate before the switch: both sides still are as they were copied, and can do what the switch needs. Raises
     NeedsPerson naming everything that is not; nothing is touched."""
-    errors = [finding for finding in _at_gate(ctx) if finding.severity == "error"]
+    from orchestrator.steps import credentials
+
+    at_gate = _at_gate(ctx)
+    if "replicate" in ctx.facts:  # a password may have changed since: the probe would be refused, and the services after the switch
+        at_gate += credentials.find_unread(ctx) or credentials.find_refused(ctx)
+    errors = [finding for finding in at_gate if finding.severity == "error"]
     if errors:
         named = tuple(say("steps.finding_and_mend", says=finding.says, mend=finding.mend) for finding in errors)
         raise NeedsPerson(

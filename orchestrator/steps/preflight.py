@@ -12,6 +12,7 @@ from orchestrator.movers.contract import Moment
 from orchestrator.steps import (
     citizens,
     configuration,
+    credentials,
     entry,
     gateway,
     hold,
@@ -26,6 +27,9 @@ from orchestrator.steps.base import Context, Coverage, Effect, Facts, Observed, 
 from orchestrator.steps.parts import parts
 from orchestrator.steps.world import server_name
 from orchestrator.texts import Words, kept, say
+
+NO_WAY_IN = frozenset({"database-unreachable", "no-answer", "gateway", "gateway-missing", "host-unusable"})
+"""What keeps everybody out, and says nothing of anybody's password."""
 
 
 def run(ctx: Context) -> Facts:
@@ -50,14 +54,19 @@ def look(ctx: Context) -> tuple[list[Finding], Facts]:
         if is_whole(ctx):
             findings += server.find_problems(ctx)
         elif ctx.verdict.strategy != "hosting":
-            for mover, part in parts(ctx):
-                findings += mover.check(part, Moment.PREFLIGHT)
-            findings += gateway.find_room_problems(ctx)
+            unread = credentials.find_unread(ctx)
+            findings += unread or _find_database_problems(ctx)  # who has no password can ask no database and no gateway
         else:
             findings += machine.find_problems(ctx)
         findings += surroundings.find_problems(ctx) + entry.find_problems(ctx) + hold.find_warnings(ctx)
         findings += citizens.find_problems(ctx) + configuration.find_problems(ctx) + find_inventory_problems(ctx)
     return each_once(findings), {"hosts": hosts}
+
+
+def _find_database_problems(ctx: Context) -> list[Finding]:
+    found = [finding for mover, part in parts(ctx) for finding in mover.check(part, Moment.PREFLIGHT)] + gateway.find_room_problems(ctx)
+    is_open = NO_WAY_IN.isdisjoint(finding.code for finding in found if finding.severity == "error")
+    return found + credentials.find_refused(ctx, ways_in=is_open)
 
 
 def find_inventory_problems(ctx: Context) -> list[Finding]:

@@ -6,6 +6,7 @@ attributes alone. Left out are the server's own accounts and the engine's.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Sequence
@@ -35,6 +36,9 @@ class Account:
         return f"{self.user or 'anybody'}@{self.host}"
 
 
+NATIVE = "mysql_native_password"
+
+
 @dataclass(frozen=True)
 class Known:
     """An account as it stands."""
@@ -52,9 +56,21 @@ def read_accounts(connection: Connection, admin: str) -> list[Known]:
         if user in SYSTEM or user == admin:
             continue
         row = json.loads(text)
-        plugin = str(row.get("plugin", "mysql_native_password"))
+        plugin = str(row.get("plugin", NATIVE))
         found.append(Known(Account(str(user), str(host)), bool(row.get("account_locked")), plugin, bool(row.get("is_role"))))
     return found
+
+
+def matches(connection: Connection, user: str, password: str) -> bool | None:
+    """Whether this is the password of an account of that name, from whatever host it comes. None where one of them keeps it in a way
+    that does not tell, or there is none."""
+    rows = [json.loads(text) for (text,) in connection.execute("SELECT priv FROM mysql.global_priv WHERE user = %s", user)]
+    once = hashlib.sha1(password.encode()).digest()  # noqa: S324 - the server's choice
+    wanted = "*" + hashlib.sha1(once).hexdigest().upper()  # noqa: S324 - as above
+    if any(row.get("authentication_string") == wanted for row in rows):
+        return True
+    told = rows and all(row.get("plugin", NATIVE) == NATIVE and row.get("authentication_string") and "auth_or" not in row for row in rows)
+    return False if told else None
 
 
 def find_unlocked(connection: Connection, admin: str) -> list[Account]:

@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pymysql
+
 from orchestrator.errors import Finding, TurnedBack
 from orchestrator.movers.contract import Comparison, Direction, Facts, Hands, Moment, Part, Place, Progress
-from orchestrator.movers.mariadb import alone, backup, check, citizen, comparison, definitions, following, side, snapshots
+from orchestrator.movers.mariadb import accounts, alone, backup, check, citizen, comparison, definitions, following, side, snapshots
 from orchestrator.movers.mariadb.connections import connect, names_of
+from orchestrator.movers.side import Lost
 from orchestrator.texts import Words
 
 
@@ -38,6 +41,17 @@ class MariadbMover:
         with connect(part, side) as server:
             query = "SELECT JSON_VALUE(priv, '$.authentication_string') FROM mysql.global_priv WHERE user = %s ORDER BY host LIMIT 1"
             return str(server.scalar(query, account or part.role) or "")
+
+    def accepts(self, part: Part, password: str, side: str = "source") -> bool | None:
+        try:
+            with connect(part, side) as server:
+                return accounts.matches(server, part.role, password)
+        except (Lost, pymysql.err.Error):
+            return None
+
+    def log_in(self, part: Part, way_in: Place, password: str) -> None:
+        with citizen.connect(way_in.address, way_in.port, part.role, password, seconds=citizen.TRY_SECONDS, database=part.name) as connection:
+            connection.ping(reconnect=False)
 
     def back_up(self, part: Part) -> Facts:
         return backup.back_up(part, self.hands)

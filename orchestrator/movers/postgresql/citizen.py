@@ -10,11 +10,18 @@ from psycopg import sql
 KIND = "postgresql"
 CONNECT_SECONDS = 120
 """A held gateway keeps new clients waiting too."""
+TRY_SECONDS = 10
+"""Before anybody is held."""
 
 
 def specify(*, dsn: str, schema: str) -> dict[str, Any]:
     """The probe's plain description. It holds a password. ``schema``: where our table ``probe`` stands."""
     return {"kind": KIND, "dsn": dsn, "schema": schema}
+
+
+def connect(dsn: str, *, seconds: int) -> psycopg.Connection[Any]:
+    """As an application does, through whatever stands in front."""
+    return psycopg.connect(dsn, autocommit=True, prepare_threshold=None, connect_timeout=seconds)
 
 
 class PostgresCitizen:
@@ -23,7 +30,7 @@ class PostgresCitizen:
     def __init__(self, *, dsn: str, schema: str, number: int) -> None:
         self._statement = sql.SQL("UPDATE {} SET n = n + 1 WHERE id = %s").format(sql.Identifier(schema, "probe"))
         self._row = number + 1
-        self._connection = psycopg.connect(dsn, autocommit=True, prepare_threshold=None, connect_timeout=CONNECT_SECONDS)
+        self._connection = connect(dsn, seconds=CONNECT_SECONDS)
 
     def ask(self) -> None:
         self._connection.execute(self._statement, (self._row,))

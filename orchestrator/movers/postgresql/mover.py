@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import psycopg
+
 from orchestrator.errors import Finding, TurnedBack
 from orchestrator.movers.contract import Comparison, Direction, Facts, Hands, Moment, Part, Place, Progress
 from orchestrator.movers.postgresql import (
@@ -21,6 +23,7 @@ from orchestrator.movers.postgresql import (
     retention,
     session_defaults,
     side,
+    verifiers,
     watching,
 )
 from orchestrator.movers.postgresql.connections import scalar
@@ -53,6 +56,16 @@ class PostgresMover:
         with connect(part, side, database="postgres") as server:
             query = "SELECT rolpassword FROM pg_authid WHERE rolname = %s AND rolcanlogin"
             return str(scalar(server, query, account or part.role) or "")
+
+    def accepts(self, part: Part, password: str, side: str = "source") -> bool | None:
+        try:
+            return verifiers.matches(self.credential(part, side=side), part.role, password)
+        except psycopg.Error:
+            return None
+
+    def log_in(self, part: Part, way_in: Place, password: str) -> None:
+        with citizen.connect(self._way_dsn(part, way_in, password), seconds=citizen.TRY_SECONDS) as connection:
+            connection.execute("SELECT 1")
 
     def back_up(self, part: Part) -> Facts:
         return backup.back_up(part, self.hands)
@@ -141,8 +154,11 @@ class PostgresMover:
         self.hands.progress(Progress(done, of, 0, 0, 0, 0.0, doing="comparison"))
 
     def citizen(self, part: Part, way_in: Place, password: str) -> Mapping[str, Any]:
-        dsn = dumps.dsn(host=way_in.address, port=way_in.port, database=part.name, user=part.role, password=password)
-        return citizen.specify(dsn=dsn, schema=names_of(part).schema)
+        return citizen.specify(dsn=self._way_dsn(part, way_in, password), schema=names_of(part).schema)
+
+    @staticmethod
+    def _way_dsn(part: Part, way_in: Place, password: str) -> str:
+        return dumps.dsn(host=way_in.address, port=way_in.port, database=part.name, user=part.role, password=password)
 
 
 def _nobody(_done: int, _of: int) -> None:
