@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from orchestrator.errors import Refused, ToolError
+from orchestrator.hosts import former
 from orchestrator.hosts.services import CarriedFile, Placed, State
 from orchestrator.texts import say
 from orchestrator.tools.ssh import SshConnection
@@ -88,21 +89,25 @@ class Cron:
             self._connection.run(["mkdir", "-p", "-m", "0700", "--", self._folder(service)], check=True)
             if now.active:
                 self._sh(_COPY, service.cron, self._path(service, "former"))
-            text = json.dumps({"present": now.present, "active": now.active})
+            paths = [file.path for file in service.files if file.path != service.cron]
+            made = former.save(self._connection, self._path(service, "former-files"), paths)
+            made += former.list_missing(self._connection, [service.cron])
+            text = json.dumps({"present": now.present, "active": now.active, "paths": paths, "made": made})
             self._connection.write_file(record, text.encode())  # last: whoever finds it finds the copy too
             return now
-        former = self._former(service)
-        return State(bool(former["present"]), bool(former["active"]))
+        known = self._former(service)
+        return State(bool(known["present"]), bool(known["active"]))
 
     def restore(self, service: Placed) -> None:
-        former = self._former(service)
-        if not former:
+        known = self._former(service)
+        if not known:
             return  # nothing of it was ever touched
-        if former["active"]:
+        if known["active"]:
             self._sh(_COPY, self._path(service, "former"), f"{self._folder(service)}/back")
             self._sh(_MOVE, f"{self._folder(service)}/back", service.cron)
         else:
             self._connection.run(["rm", "-f", "--", service.cron], check=True)
+        former.put_back(self._connection, self._path(service, "former-files"), known.get("paths", []), known.get("made", []))
         self._connection.run(["rm", "-rf", "--", self._folder(service)], check=True)
 
     def _former(self, service: Placed) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import time
 from typing import Any
 
 from orchestrator.errors import Refused, ToolError
+from orchestrator.hosts import former
 from orchestrator.hosts.services import CarriedFile, Placed, State
 from orchestrator.hosts.units import UnitFacts, environment_file, read_unit, unit_text
 from orchestrator.texts import Words, say
@@ -28,11 +29,6 @@ COMMAND_SECONDS = 180
 """For what changes nothing that runs: a small, busy server takes over a minute for reading all its units anew."""
 SETTLE_SECONDS, SETTLED_AT_LAST = 1.0, 5.0
 """What listens nowhere counts as up when it lived so long and waits for work; or lived so much longer, busy or not."""
-_SAVE = 'mkdir -p -m 0700 -- "$1" && if [ -e "$2" ] || [ -L "$2" ]; then cp -a --no-target-directory -- "$2" "$1/$3"; fi'
-_PUT_BACK = """
-if [ -e "$1" ] || [ -L "$1" ]; then cp -a --remove-destination --no-target-directory -- "$1" "$2"
-else rm -f -- "$2"; rmdir --ignore-fail-on-non-empty -- "$(dirname -- "$2")" 2>/dev/null || :; fi
-"""
 _TAKE_AWAY = 'rm -f -- "$1"; rmdir --ignore-fail-on-non-empty -- "$(dirname -- "$1")" 2>/dev/null || :'
 _INSTALL = """
 umask 077; folder=$(dirname -- "$1"); [ -d "$folder" ] || mkdir -p -m 0755 -- "$folder"
@@ -91,31 +87,29 @@ class Systemd:
         if not self._exists(record):
             now = self.state(service)
             paths = self._touched(service)
-            for number, path in enumerate(paths):
-                self._sh(_SAVE, f"{folder}/former", path, str(number))
-            text = json.dumps({"present": now.present, "active": now.active, "enabled": now.enabled, "paths": paths})
+            made = former.save(self._connection, f"{folder}/former", paths)
+            text = json.dumps({"present": now.present, "active": now.active, "enabled": now.enabled, "paths": paths, "made": made})
             self._connection.write_file(record, text.encode())  # last: whoever finds it finds the copies too
             return now
-        former = self._former(service)
-        return State(bool(former["present"]), bool(former["active"]), str(former["enabled"]))
+        known = self._former(service)
+        return State(bool(known["present"]), bool(known["active"]), str(known["enabled"]))
 
     def restore(self, service: Placed) -> None:
-        former = self._former(service)
-        if not former:
+        known = self._former(service)
+        if not known:
             return  # nothing of it was ever touched
         unit, folder = _unit(service), self._folder(service)
         now = self.facts(unit)
-        if not former["present"] and now.present:
+        if not known["present"] and now.present:
             self._systemctl("disable", "--quiet", unit, check=False)
             self.stop(service)
-        for number, path in enumerate(former["paths"]):
-            self._sh(_PUT_BACK, f"{folder}/former/{number}", path)
+        former.put_back(self._connection, f"{folder}/former", known["paths"], known.get("made"))
         self._systemctl("daemon-reload")
-        if former["present"]:
-            self._set_enabled(unit, str(former["enabled"]))
-            if former["active"] and service.shared and now.active:
+        if known["present"]:
+            self._set_enabled(unit, str(known["enabled"]))
+            if known["active"] and service.shared and now.active:
                 self._systemctl("reload", unit)
-            elif former["active"]:
+            elif known["active"]:
                 if self._started_with(service) and not service.shared:
                     self.stop(service)  # it runs with what was set for it meanwhile
                 self._bring_up(service)

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from orchestrator.errors import StepFailed
 from orchestrator.hosts import accounts
+from orchestrator.hosts.former import FIND_MISSING, REMOVE_EMPTY
 from orchestrator.models import FileTree, Host
 from orchestrator.movers.files import manifest as manifests
 from orchestrator.movers.files.manifest import Manifest, differences, read_manifest, shown
@@ -26,29 +27,37 @@ from orchestrator.texts import say
 
 NAMED = 20
 """How many names a fact or an error spells out; the count is always whole."""
-_KEEP_FORMER = """
+_KEEP_FORMER = (
+    FIND_MISSING
+    + """
 place=$1; path=$2
 rm -f -- "$place.back"
 [ -e "$place" ] || [ -L "$place" ] || [ -e "$place.none" ] || {
     umask 077; mkdir -p -- "$(dirname -- "$place")"
     if [ -e "$path" ] || [ -L "$path" ]; then
         rm -rf -- "$place.new"; cp -a --reflink=auto -T -- "$path" "$place.new"; mv -T -- "$place.new" "$place"
-    else : >"$place.none"; fi
+    else find_missing "$path" >"$place.made"; : >"$place.none"; fi
 }
+[ ! -e "$place.made" ] || cat -- "$place.made"
 """
-_PUT_FORMER_BACK = """
+)
+_PUT_FORMER_BACK = (
+    REMOVE_EMPTY
+    + """
 place=$1; path=$2; quarantine=$3
 if [ ! -e "$place.back" ]; then
     if [ -e "$path" ] || [ -L "$path" ]; then
         mkdir -p -m 0700 -- "$(dirname -- "$quarantine")"; mv --backup=numbered -T -- "$path" "$quarantine"
     fi
     if [ -e "$place" ] || [ -L "$place" ]; then cp -a -T -- "$place" "$path"; fi
+    [ ! -e "$place.made" ] || remove_empty <"$place.made"
     mkdir -p -m 0700 -- "$(dirname -- "$place")"; : >"$place.back"
 fi
-rm -rf -- "$place" "$place.none"
+rm -rf -- "$place" "$place.none" "$place.made"
 """
+)
 """Constants. Where a copy of what stood at a path is kept, the path itself, and its place in the quarantine are their arguments;
-``.none`` says that nothing stood there, ``.back`` that it is put back: an undo that is run again must not take that away."""
+``.none`` says that nothing stood there, ``.made`` which folders above it were missing, ``.back`` that it is put back: an undo that is run again must not take that away."""
 _QUARANTINED = 'cd -- "$1" 2>/dev/null && find . -type f -printf "%P\\n" | head -n 1000; :'
 
 
@@ -116,7 +125,7 @@ def run(ctx: Context) -> Facts:
     facts: Facts = {"trees": {}}
     for tree in ctx.system.file_trees:
         source, target = places(ctx, tree)
-        _keep_former(ctx, tree)
+        made = _keep_former(ctx, tree)
         ctx.world.ssh(target.host).run(["mkdir", "-p", "--", target.path], check=True)
         report = rsync(ctx).copy_tree(
             source.host, source.path, target.host, target.path,
@@ -126,6 +135,7 @@ def run(ctx: Context) -> Facts:
         keep_base(ctx, tree, "forward", read(ctx, target))
         facts["trees"][f"{tree.host}:{tree.path}"] = {
             "files": report.files, "bytes": report.bytes, "changed": len(report.changed), "seconds": round(report.seconds, 2),
+            "made": made,
         }  # fmt: skip
         ctx.records.copied(what=f"files {tree.host}:{tree.path}", source_state="pass 1", size=report.bytes, items=report.files)
     return facts
@@ -173,12 +183,13 @@ def _is_there(ctx: Context, host: Host, path: str) -> bool:
     return ctx.world.ssh(host).run(["test", "-e", path, "-o", "-L", path], timeout=20).code == 0
 
 
-def _keep_former(ctx: Context, tree: FileTree) -> None:
+def _keep_former(ctx: Context, tree: FileTree) -> list[str]:
     """What stands at a tree's place on the target before anything of ours is there (a package's own configuration) is kept for the
-    undo. A retry finds it kept."""
+    undo. A retry finds it kept. Returned are the folders above it that the copy has to make, the deepest first."""
     host = ctx.world.target(tree.host)
     path = ctx.world.path(tree.path, ctx.world.source(tree.host), host)
-    ctx.world.ssh(host).run(["sh", "-euc", _KEEP_FORMER, "keep-former", _former_place(ctx, host, path), path], check=True)
+    done = ctx.world.ssh(host).run(["sh", "-euc", _KEEP_FORMER, "keep-former", _former_place(ctx, host, path), path], check=True)
+    return done.stdout.splitlines()
 
 
 def _former_place(ctx: Context, host: Host, path: str) -> str:
@@ -186,8 +197,8 @@ def _former_place(ctx: Context, host: Host, path: str) -> str:
 
 
 def undo(ctx: Context) -> None:
-    """Moves the target's copies to its quarantine, and puts back what stood there before."""
-    for tree in ctx.system.file_trees:
+    """Moves the target's copies to its quarantine, and puts back what stood there before: also no folder above them that we made."""
+    for tree in reversed(ctx.system.file_trees):  # the first one made what several stand in
         if tree.host not in ctx.world.targets:
             continue
         host = ctx.world.target(tree.host)

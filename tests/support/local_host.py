@@ -37,3 +37,6 @@ class LocalConnection:
     def write_file(self, path: str, content: bytes, *, mode: int = 0o600) -> None:
         Path(path).write_bytes(content)
         Path(path).chmod(mode)
+
+    def read_file(self, path: str) -> bytes:
+        return Path(path).read_bytes()

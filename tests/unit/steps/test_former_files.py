@@ -69,3 +69,40 @@ def test_where_nothing_stood_nothing_stands_after_an_undo(target: Target) -> Non
     target.copy("ours again")
     target.put_back()
     assert not target.path.exists()
+
+
+def test_folders_that_the_copy_made_go_with_it_and_those_that_stood_there_stay(tmp_path: Path) -> None:
+    stood = tmp_path / "srv"
+    stood.mkdir()
+    first, second = Target(tmp_path / "unused"), Target(tmp_path / "unused2")
+    first.path, second.path = stood / "office/data/a", stood / "office/data/b"
+    for tree in (first, second):
+        tree.keep()
+        tree.path.mkdir(parents=True)
+        tree.copy("ours")
+    assert first.former.with_name("etc-app.made").read_text().splitlines() == [str(stood / "office/data"), str(stood / "office")]
+    for tree in (second, first):  # the last one first
+        tree.put_back()
+        tree.put_back()
+    assert list(stood.iterdir()) == []
+
+
+def test_a_folder_in_which_somebody_else_has_something_by_now_stays(tmp_path: Path) -> None:
+    target = Target(tmp_path)
+    target.path = tmp_path / "srv/office/data"
+    target.keep()
+    target.path.mkdir(parents=True)
+    target.copy("ours")
+    (tmp_path / "srv/somebody").write_text("else")
+    target.put_back()
+    assert [path.name for path in (tmp_path / "srv").iterdir()] == ["somebody"]
+
+
+def test_an_empty_folder_that_stood_there_before_stays(tmp_path: Path) -> None:
+    target = Target(tmp_path)
+    (tmp_path / "srv/office").mkdir(parents=True)
+    target.path = tmp_path / "srv/office/data"
+    target.keep()
+    target.copy("ours")
+    target.put_back()
+    assert list((tmp_path / "srv/office").iterdir()) == []
