@@ -14,7 +14,6 @@ from orchestrator.movers.registry import is_whole_server
 from orchestrator.movers.server.landing import machine_of
 from orchestrator.steps import protect
 from orchestrator.steps.base import Context
-from orchestrator.steps.hold import services_of
 from orchestrator.steps.holders import databases_behind
 from orchestrator.steps.world import unit_name
 from orchestrator.texts import Words, say
@@ -50,8 +49,6 @@ def find_source_problems(ctx: Context) -> tuple[list[Finding], dict[str, str]]:
     needs = [source_need(ctx, host) for host in ctx.system.hosts]
     if ctx.verdict.strategy != "hosting":
         needs += [gateway_need(ctx, site.gateway) for site in ctx.sites.sites]
-        if ctx.sites.entry is not None and ctx.sites.entry.ssh is not None and services_of(ctx):
-            needs.append(Need(ctx.sites.entry.ssh, say("steps.role_entry")))
     else:
         needs.append(restore_need(ctx))
     return find_problems(ctx, needs)
