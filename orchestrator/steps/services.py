@@ -348,10 +348,10 @@ def silence_target(ctx: Context, services: list[Service]) -> None:
     """Stopped and held, the last one first."""
     for service in reversed(services):
         one = standing(ctx, service, effects=False)
-        if one.placed.shared:
-            one.manager.place(one.placed)  # others use it: it goes on, and its outside effects are off from its next start
-        else:
+        if not one.placed.shared:
             one.manager.hold(one.placed)
+        elif one.manager.state(one.placed).ours:
+            one.manager.place(one.placed)  # others use it: it goes on, and its outside effects are off from its next start
 
 
 def give_back(ctx: Context) -> None:

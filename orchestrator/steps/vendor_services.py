@@ -38,7 +38,8 @@ def start_for_good(ctx: Context) -> Facts:
 def running(ctx: Context) -> list[str]:
     """Services of ours that run on the cloud now."""
     placed = [standing(ctx, service, effects=True) for service in moved(ctx)] if ctx.world.targets else []
-    return [one.service.name for one in placed if one.manager.state(one.placed).active and not one.placed.shared]
+    states = [(one, one.manager.state(one.placed)) for one in placed if not one.placed.shared]
+    return [one.service.name for one, state in states if state.active and state.ours]
 
 
 def take_away(ctx: Context) -> None:

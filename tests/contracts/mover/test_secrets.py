@@ -35,14 +35,17 @@ def postgresql() -> Iterator[tuple[Mover, Part]]:
             yield registry.make_mover("postgresql", Hands(folder=running.folder)), running.part("records")
 
 
-@pytest.mark.parametrize(("role", "right", "tells"), [
-    ("scram_app", "right", True), ("md5_app", "right", True), ("odd_app", RIGHT, None), ("bare_app", "right", None), ("nobody", "right", None),
+@pytest.mark.parametrize(("role", "right", "tells", "denies"), [
+    ("scram_app", "right", True, False), ("md5_app", "right", True, False), ("odd_app", RIGHT, None, False), ("bare_app", "right", None, None),
+    ("nobody", "right", None, None),
 ])  # fmt: skip
-def test_postgresql_says_whose_password_it_is(postgresql: tuple[Mover, Part], role: str, right: str, tells: bool | None) -> None:
+def test_postgresql_says_whose_password_it_is(
+    postgresql: tuple[Mover, Part], role: str, right: str, tells: bool | None, denies: bool | None
+) -> None:
     mover, part = postgresql
     part = replace(part, role=role)
     assert mover.accepts(part, right) is tells
-    assert mover.accepts(part, WRONG) is (False if tells else None)
+    assert mover.accepts(part, WRONG) is denies
     assert mover.accepts(part, right, "target") is None  # no such account there
 
 
