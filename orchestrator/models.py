@@ -139,7 +139,8 @@ class Room(Noun):
 
     id: SystemId
     name: Name
-    owner: SystemId | None = None
+    owner: str | None = None
+    """The department by its id; as it was written, where it is on no list."""
     self_built: bool = True
     exception: str | None = None
 
@@ -197,7 +198,8 @@ class Host(Noun):
     vcpus: Annotated[int, Field(ge=1)] | None = None
     memory_gb: Annotated[float, Field(gt=0)] | None = None
     disk_gb: Annotated[float, Field(gt=0)] | None = None
-    room: SystemId | None = None
+    room: str | None = None
+    """By its id; as it was written, where it is on no list of rooms."""
     processor: str | None = None
     """Processor architecture as a department writes it, e.g. ``x86_64``, ``sparc``."""
     new_address: Address | None = None

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from orchestrator.private import make_private
+
 FILE = "written.txt"
 MOST = 10_000
 """Files that are remembered; the oldest are forgotten first, those that are gone before them."""
@@ -19,7 +21,7 @@ def remember_written(state: Path, *files: Path) -> None:
     inside = state.resolve()
     new = [path for file in files if not (path := file.resolve()).is_relative_to(inside)]
     if new:
-        state.mkdir(parents=True, exist_ok=True)
+        make_private(state)
         _keep(state, [*_listed(state), *new])
 
 

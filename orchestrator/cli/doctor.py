@@ -16,13 +16,15 @@ from orchestrator.texts import text
 @click.option("--cluster", is_flag=True, help="Also what several controllers need of each other: journal, clock, state folder, Prefect, workers.")
 @click.option("--json", "as_json", is_flag=True)
 def doctor(*, cluster: bool, as_json: bool) -> int:
-    """Look at programs, Python and configuration; changes nothing. Exit 3 when something is missing."""
-    from orchestrator.cli.settings import load_settings
+    """Look at programs, Python, configuration, and who else may change or read what is this account's; changes nothing. Exit 3 when something is missing."""
+    from orchestrator.cli.settings import load_settings, open_workspace
+    from orchestrator.private import find_open
     from orchestrator.tools import programs
 
     settings = load_settings()
     findings = list(programs.missing())
     lacking = {finding.system for finding in findings}
+    findings += find_open(open_workspace())
     if cluster:
         findings += _cluster()
     where = {name: str(programs.find(name)) for name in programs.PROGRAMS if name not in lacking and _there(name)}
@@ -33,7 +35,8 @@ def doctor(*, cluster: bool, as_json: bool) -> int:
         for name, path in where.items():
             click.echo(f"{name:<13} {path}")
         click.echo(f"inventory     {settings.inventory}{'' if settings.inventory.is_dir() else ' ' + text('cli.not_there_yet')}")
-        click.echo(f"journal       {settings.journal_url.rpartition('@')[2]}")
+        journal = "" if open_workspace().has_journal else " " + text("cli.not_there_yet")
+        click.echo(f"journal       {settings.journal_url.rpartition('@')[2]}{journal}")
         for finding in findings:
             click.secho(f"{text('cli.lacking') if finding.system else finding.code}: {finding.message}\n    → {finding.remedy}", fg="red")
     return int(Exit.REFUSED if findings else Exit.DONE)

@@ -115,7 +115,7 @@ def _print(result: Result) -> None:
     syntax = tuple(f"{name} {said}" for name, said in result.playbooks.items())
     click.echo("\n" + str(say("cli.playbook_syntax", playbooks=syntax)))
     counts = tuple(f"{coverage_word(how)} {count}" for how, count in sorted(result.coverage().items()))
-    click.echo(say("cli.steps_covered", counts=counts or ("0",), percent=round(result.percent())))
+    click.echo(say("cli.steps_covered", counts=counts, percent=round(result.percent())) if counts else say("dryrun.no_steps"))
     click.echo(text("cli.not_covered") + "\n" + "\n".join(f"  - {line}" for line in result.not_covered))
     for finding in result.all_findings():
         colour = "red" if finding.severity == "error" else "yellow"

@@ -12,6 +12,7 @@ import click
 
 from orchestrator.cli.listing import safe
 from orchestrator.errors import Exit, Finding, Refused, UsageError
+from orchestrator.private import make_private
 from orchestrator.texts import say, text
 
 if TYPE_CHECKING:
@@ -40,11 +41,12 @@ def init(folder: Path, starts: dt.datetime | None) -> int:
         raise UsageError(say("cli.file_of_this_name"), where=str(folder), remedy=say("cli.name_new_folder"))
     _refuse_what_is_there(folder, [*TEXTS.values(), FORM])
     first = starts.date() if starts else _next_monday(dt.datetime.now().astimezone().date())
-    (folder / "inventory").mkdir(parents=True, exist_ok=True)
+    make_private(folder / "inventory")
     for beginning, target in TEXTS.items():
         (folder / target).write_text(_filled(beginning, first), encoding="utf-8")
     write_workbook(folder / FORM, None, "zh")
     for target in (*TEXTS.values(), FORM):
+        (folder / target).chmod(0o600)  # people's names, addresses, accounts: whoever decides is given them on purpose
         click.echo(safe(f"  {folder / target}"))
     steps = (
         f"cd {shlex.quote(str(folder))}", text("cli.have_form_filled", form=FORM), f"orchestrator inventory check {FORM}",

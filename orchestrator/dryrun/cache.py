@@ -22,6 +22,7 @@ from orchestrator.dryrun.result import StepReport, SystemReport
 from orchestrator.engine.session import Session
 from orchestrator.errors import Finding
 from orchestrator.models import PlanEntry
+from orchestrator.private import make_private
 from orchestrator.settings import HOME, Settings
 from orchestrator.steps.base import Coverage
 from orchestrator.tools.ansible_check import check_syntax, digest_of, find_lint
@@ -122,7 +123,7 @@ def write(settings: Settings, key: str, report: SystemReport) -> None:
 def _keep(settings: Settings, key: str, value: object) -> None:
     folder = settings.state / FOLDER
     with suppress(OSError):
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(folder)
         temporary = folder / f"{key}.new"
         temporary.write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")
         temporary.rename(folder / f"{key}.json")

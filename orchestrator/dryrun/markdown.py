@@ -63,6 +63,8 @@ def _coverage(result: Result) -> list[str]:
     counts = result.coverage()
     rows = [f"| {coverage_word(coverage)} | {counts[coverage]} |" for coverage in Coverage if counts[coverage]]
     mode = text(MODES[result.mode])
+    if not counts:
+        return [f"## {text('dryrun.coverage')}", "", text("dryrun.no_steps"), ""]
     head = text("dryrun.looked_at", percent=round(result.percent()), steps=sum(counts.values()), mode=mode)
     return [f"## {text('dryrun.coverage')}", "", head, "", text("dryrun.coverage_heads"), "|---|---|", *rows, ""]
 

@@ -18,8 +18,9 @@ from orchestrator.dryrun.offline import make_context
 from orchestrator.dryrun.result import Result, StepReport, SystemReport
 from orchestrator.engine.cloud_servers import ask_for_wave
 from orchestrator.engine.session import Session
-from orchestrator.errors import Finding, OrchestratorError, Refused, each_once, findings_of
+from orchestrator.errors import Finding, OrchestratorError, Refused, UsageError, each_once, findings_of
 from orchestrator.inventory.load import inventory_digest
+from orchestrator.inventory.schema import nearest
 from orchestrator.models import Plan, Strategy
 from orchestrator.planning.plan import Unreached
 from orchestrator.policy.lint import check_policy
@@ -125,8 +126,12 @@ def run(session: Session, asked: Asked, *, say: Callable[[str], None] = lambda _
         if said != "ok"
     ]
     systems: tuple[SystemReport, ...] = ()
+    if known.plan is not None and not asked.systems:
+        known.attempt("nothing-to-migrate", session.require_something_to_migrate)
     if known.plan is not None and known.sited:
         chosen = _choose(session, known.plan, asked)
+        if not chosen and session.to_migrate.systems:
+            found.append(Finding("nothing-left", "warning", texts.say("dryrun.nothing_left"), texts.say("dryrun.name_another")))
         basis = "" if asked.connect else cache.basis_of(session)
         with ThreadPoolExecutor(AT_ONCE) as pool:
             systems = tuple(pool.map(lambda system: _system(known, system, chosen, asked, basis, say), chosen))
@@ -152,12 +157,21 @@ def _choose(session: Session, plan: Plan, asked: Asked) -> list[str]:
     if asked.systems:
         return [session.system(system).id for system in asked.systems]
     plan = session.approved or plan
+    _insist("wave", asked.wave, [wave.number for wave in plan.waves])
+    _insist("phase", asked.phase, [phase.id for phase in plan.phases])
     entries = sorted(plan.entries, key=lambda entry: (entry.wave, entry.order, entry.system))
     return [
         entry.system
         for entry in entries
         if entry.state != "done" and asked.wave in (None, entry.wave) and asked.phase in (None, entry.phase)
     ]
+
+
+def _insist(what: str, said: int | str | None, known: Sequence[int | str]) -> None:
+    """Raises UsageError for a wave or a phase that the plan has not."""
+    if said is not None and said not in known:
+        says = texts.say("dryrun.no_such_wave", wave=said) if what == "wave" else texts.say("dryrun.no_such_phase", phase=said)
+        raise UsageError(says, remedy=nearest(str(said), [str(one) for one in known]))
 
 
 def _system(known: Known, system: str, chosen: Sequence[str], asked: Asked, basis: str, say: Callable[[str], None]) -> SystemReport:

@@ -68,6 +68,9 @@ def _of_its_standby(session: Session) -> Iterator[Finding]:
 
 def _of_the_state(session: Session) -> Iterator[Finding]:
     state = session.settings.state
+    if not state.exists():
+        yield _finding("cluster-state", say("flows.state_not_there", folder=str(state)), say("flows.mount_or_begin"))
+        return
     if not state.is_dir() or not os.access(state, os.W_OK):
         yield _finding("cluster-state", say("flows.state_unwritable", folder=str(state)), say("flows.mount_folder"))
         return

@@ -92,6 +92,9 @@ def inventory_digest(inventory: Inventory) -> str:
 def load_sites(path: Path) -> Sites:
     """The sites of ``path`` (a ``sites.yaml`` or the folder that holds one). Raises ``Refused`` naming each fault."""
     file = path / "sites.yaml" if path.is_dir() else path
+    if not file.exists():
+        missing = Finding("sites-missing", "error", say("inventory.no_such_file"), say("inventory.write_sites"), file=file.name)
+        raise Refused(say("inventory.document_unread", file=file.name), findings=[missing], where=str(file))
     return fit(Sites, read_document(file), file)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import stat
 import time
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from sqlalchemy import Engine, ExceptionContext, create_engine, event, inspect, 
 from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator.errors import JournalAway, NeedsPerson, Refused
+from orchestrator.private import is_shared, make_private
 from orchestrator.texts import Sentence, say
 
 HEAD = "0004"
@@ -31,9 +31,9 @@ def open_database(url: str, *, create: bool) -> Engine:
         if not path.exists():
             if not create:
                 raise Refused(say("journal.none_yet"), where=str(path), remedy=say("journal.migrate_makes_one"))
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            path.touch(mode=0o660 if _shared(path.parent) else 0o600)
-            if _shared(path.parent):
+            make_private(path.parent)
+            path.touch(mode=0o660 if is_shared(path.parent) else 0o600)
+            if is_shared(path.parent):
                 path.chmod(0o660)  # whatever the umask; the write-ahead log takes the journal's mode over
     engine = _engine(url)
     if engine.dialect.name == "sqlite":
@@ -138,12 +138,6 @@ def _name_what_the_file_lacks(engine: Engine) -> None:
 
 def _away(says: Sentence) -> JournalAway:
     return JournalAway(says, where="journal", retryable=True, remedy=say("journal.bring_it_back"))
-
-
-def _shared(folder: Path) -> bool:
-    """Whether its owner made it for a group: those who decide need the journal of those who run migrations, and nothing else."""
-    mode = folder.stat().st_mode
-    return bool(mode & stat.S_ISGID and mode & stat.S_IWGRP)
 
 
 def _make_sqlite_durable(engine: Engine) -> None:

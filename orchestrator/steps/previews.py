@@ -152,19 +152,24 @@ def gateway(ctx: Context, _connect: bool) -> Preview:
     return Preview(Coverage.PLANNED, say("steps.how_gateway", lines=tuple(lines) or say("steps.nothing")))
 
 
+def undescribed(ctx: Context, error: OrchestratorError) -> Preview:
+    """A service that cannot be placed; for a name that nobody bears preflight has said so."""
+    from orchestrator.steps.names import find_within
+
+    found = () if any(find_within(ctx.system)) else findings_of(error, "service", ctx.system.id)
+    return Preview(Coverage.CHECKED, say("steps.how_no_service_described"), found)
+
+
 def described_services(how: Words, *, effects: bool) -> Look:
     """Every service as it would stand on its target host, by the function that places it."""
 
     def look(ctx: Context, _connect: bool) -> Preview:
-        from orchestrator.steps.names import find_within
         from orchestrator.steps.services import moved
 
         try:
             placed = [ctx.world.service(service, effects=effects).name for service in moved(ctx)]
         except OrchestratorError as error:
-            told = any(find_within(ctx.system))  # by preflight, each at its place
-            found = () if told else findings_of(error, "service", ctx.system.id)
-            return Preview(Coverage.CHECKED, say("steps.how_no_service_described"), found)
+            return undescribed(ctx, error)
         return Preview(Coverage.CHECKED, say("steps.how_parts", how=how, databases=tuple(placed) or say("steps.no_service")))
 
     return look

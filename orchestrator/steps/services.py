@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from orchestrator.errors import NeedsPerson, OrchestratorError, StepFailed, findings_of
+from orchestrator.errors import NeedsPerson, OrchestratorError, StepFailed
 from orchestrator.hosts.carried import Carriage, read_carriage, read_file
 from orchestrator.hosts.services import CarriedFile, Placed, ServiceManager
 from orchestrator.models import Service
@@ -397,7 +397,7 @@ def preview(ctx: Context, connect: bool) -> Preview:
     try:
         shown = [describe(ctx, service) for service in moved(ctx)]
     except OrchestratorError as error:
-        return Preview(Coverage.CHECKED, say("steps.how_no_service_described"), findings_of(error, "service", ctx.system.id))
+        return previews.undescribed(ctx, error)
     how: Words = say("steps.how_commands")
     if connect and (edits := configuration.describe_edits(ctx)):
         how = say("steps.how_edits", how=how, edits=tuple(edits))

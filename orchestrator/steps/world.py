@@ -18,6 +18,7 @@ from urllib.parse import quote
 from orchestrator.errors import Finding, Refused, ToolError, TurnedBack, Unasked
 from orchestrator.models import Database, Host, Service, Site, Sites, System
 from orchestrator.movers import interrupt, registry
+from orchestrator.private import make_private
 from orchestrator.settings import Settings
 from orchestrator.steps.references import REFERENCE, Reached, make_table
 from orchestrator.texts import Words, say
@@ -114,7 +115,7 @@ class World:
     def folder(self) -> Path:
         """This system's folder on the controller: Terraform, dumps, records. Mode 0700."""
         path = self.settings.state.resolve() / "systems" / self.system.id
-        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(path)
         return path
 
     def denied(self) -> list[Finding]:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import ToolError
+from orchestrator.private import make_private
 from orchestrator.settings import Settings
 from orchestrator.texts import say
 from orchestrator.tools.process import boot_id, start_time
@@ -107,7 +108,7 @@ def _own(folder: Path, *, pages: bool, port: int) -> str:
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """One of all threads and processes that use this state folder."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private(folder)
     with _starting, (folder / "server.lock").open("w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

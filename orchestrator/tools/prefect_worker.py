@@ -10,6 +10,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.private import make_private
 from orchestrator.texts import say
 from orchestrator.tools.prefect_server import API, QUIET
 
@@ -47,7 +48,7 @@ class Worker:
         """Starts it in ``folder``, where the settings are; in a session of its own, so that Ctrl-C reaches it through us only."""
         argv = [sys.executable, "-m", "prefect", "worker", "start", "--pool", self.pool, "--type", "process"]
         argv += ["--name", f"{socket.gethostname()}-{self.pool}-{os.getpid()}"]
-        self.log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(self.log.parent)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder, env=worker_environment(self.url), start_new_session=True

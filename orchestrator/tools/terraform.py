@@ -21,6 +21,7 @@ from typing import Any
 from python_terraform import IsFlagged
 
 from orchestrator.errors import Finding, Refused, ToolError
+from orchestrator.private import make_private
 from orchestrator.texts import say
 from orchestrator.tools.locks import is_locked
 from orchestrator.tools.process import Register, Stopped
@@ -138,7 +139,7 @@ class SystemTerraform:
         if self._is_alone:
             yield
             return
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(self.folder)
         with os.fdopen(os.open(self.folder / "alone.lock", os.O_WRONLY | os.O_CREAT, 0o600), "w") as lock:
             until = time.monotonic() + seconds
             while not is_locked(lock):
@@ -258,7 +259,7 @@ class SystemTerraform:
 
         What could not be read stays beside it as ``terraform.unreadable``: also where no copy takes its place.
         """
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(self.folder)
         return self._copies.restore(self._state())
 
     def last_inputs(self) -> dict[str, Any]:
@@ -293,7 +294,7 @@ class SystemTerraform:
 
     def _prepare(self, inputs: Mapping[str, object] | None) -> None:
         """Write root module and inputs; ``terraform init`` when the root changed. ``None``: the inputs of the last plan."""
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(self.folder)
         self.folder.chmod(0o700)
         if inputs is not None:
             for name in inputs:

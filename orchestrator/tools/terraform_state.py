@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from orchestrator.private import make_private
+
 COPIES = 20
 """Copies of a state that are kept, the newest."""
 
@@ -70,7 +72,7 @@ class StateCopies:
         text, newest = state.read_text(encoding="utf-8"), self.newest()
         if newest is not None and newest.read_text(encoding="utf-8") == text:
             return
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(self.folder)
         kept = sorted(self.folder.glob("*.tfstate"))
         number = int(kept[-1].stem) + 1 if kept else 1  # not the state's own: a state begun anew counts from 1 again
         write_private(self.folder / f"{number:06d}.tfstate", text)

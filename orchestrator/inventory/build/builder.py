@@ -57,6 +57,7 @@ class Builder:
         self.unknown_columns: list[str] = []
         self.departments = Departments(self.findings, self.interpretations, known, self.answers, renamed)
         self.rooms: dict[str, Room] = {}
+        self._room_rows: dict[str, Raw] = {}
         self.systems: list[Raw] = []
         self.parts: list[tuple[str, Raw]] = []
         self.further: list[Raw] = []
@@ -107,6 +108,8 @@ class Builder:
             )
             return
         known[noun.id] = noun
+        if kind == "rooms":
+            self._room_rows[noun.id] = raw
         self.files[f"{kind}:{noun.id}"] = raw.file
 
     def part(self, kind: str, raw: Raw) -> None:
@@ -267,6 +270,7 @@ class Builder:
             self._tell(part)
         take_unnamed(identified, self.findings, self.interpretations, (system for alike in self._ids.stored.values() for system in alike))
         link.depend(identified, self.findings, self._ids.stored, self._secret_names(gaps))
+        link.owners_of_rooms(self.rooms, self._room_rows, self.departments, self.findings)
         link.places_of_work(identified, self.rooms, self.departments, self.findings)
         hours_unread(identified, self.findings)
         systems: dict[str, System] = {}

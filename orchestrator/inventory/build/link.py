@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import Finding
 from orchestrator.inventory.build.several_rows import join_unknown
@@ -276,15 +276,16 @@ def places_of_work(raws: list[Raw], rooms: dict[str, Room], departments: Departm
         remedy = say("inventory.add_to_list")
         findings.append(raw.finding(code, "warning", says, remedy, at=field, system=str(raw.values["id"])))
 
-    for raw in raws:
-        room = raw.values.get("room")
+    def settle_room(raw: Raw, holder: dict[str, Any]) -> None:
+        room = holder.get("room")
         if isinstance(room, str) and key(room) in room_ids:
-            raw.values["room"] = room_ids[key(room)]
+            holder["room"] = room_ids[key(room)]
         elif isinstance(room, str) and room and room_ids:
-            tell(raw, "room", "room-unknown", say("inventory.room_unknown", room=room))
-        for host in raw.values.get("hosts") or ():
-            if isinstance(host, dict) and isinstance(host.get("room"), str) and key(host["room"]) in room_ids:
-                host["room"] = room_ids[key(host["room"])]
+            tell(raw, "room" if holder is raw.values else "hosts", "room-unknown", say("inventory.room_unknown", room=room))
+
+    for raw in raws:
+        for holder in (raw.values, *(host for host in raw.values.get("hosts") or () if isinstance(host, dict))):
+            settle_room(raw, holder)
         for field in ("security_owner", "data_owner"):
             owner = raw.values.get(field)
             found = departments.find(owner) if isinstance(owner, str) else None
@@ -292,6 +293,17 @@ def places_of_work(raws: list[Raw], rooms: dict[str, Room], departments: Departm
                 raw.values[field] = found
             elif isinstance(owner, str) and owner and departments.listed:
                 tell(raw, field, "owner-unknown", say("inventory.owner_unknown", owner=owner))
+
+
+def owners_of_rooms(rooms: dict[str, Room], rows: Mapping[str, Raw], departments: Departments, findings: list[Finding]) -> None:
+    """The departments that rooms belong to, by id where their name is known; told where there is a list that has them not."""
+    for ident, room in rooms.items():
+        owner = departments.find(room.owner) if room.owner else None
+        if owner:
+            rooms[ident] = room.model_copy(update={"owner": owner})
+        elif room.owner and departments.listed:
+            says = say("inventory.owner_unknown", owner=room.owner)
+            findings.append(rows[ident].finding("owner-unknown", "warning", says, say("inventory.add_to_list"), at="owner"))
 
 
 def one_source_per_datum(systems: dict[str, System], raws: dict[str, Raw], findings: list[Finding]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -149,11 +150,13 @@ def _dump(content: dict[str, Any]) -> str:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
+    """Write a file whole or not at all. It keeps its mode; a new one nobody else may change, whatever the umask."""
     staged = path.with_name(f".{path.name}.part")
     try:
-        with staged.open("w", encoding="utf-8") as out:
+        with os.fdopen(os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644), "w", encoding="utf-8") as out:
             out.write(text)
+            if path.exists():
+                os.fchmod(out.fileno(), stat.S_IMODE(path.stat().st_mode))
             out.flush()
             os.fsync(out.fileno())
         staged.replace(path)
