@@ -212,8 +212,7 @@ class Workspace:
         from orchestrator.planning.programme import load_programme, with_baseline, with_target
         from orchestrator.policy.counting import baseline
 
-        folder = self.paths[0] if self.paths else self.settings.inventory
-        programme = with_target(load_programme(folder / "program.yaml"), self.settings.target)
+        programme = with_target(load_programme(self._folder / "program.yaml"), self.settings.target)
         return with_baseline(programme, baseline(self.trail))
 
     @cached_property

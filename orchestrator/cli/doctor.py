@@ -18,7 +18,7 @@ from orchestrator.texts import text
 def doctor(*, cluster: bool, as_json: bool) -> int:
     """Look at programs, Python, configuration, and who else may change or read what is this account's; changes nothing. Exit 3 when something is missing."""
     from orchestrator.cli.settings import load_settings, open_workspace
-    from orchestrator.private import find_open
+    from orchestrator.open_files import find_open
     from orchestrator.tools import programs
 
     settings = load_settings()
