@@ -248,3 +248,24 @@ def test_an_example_is_yaml_and_calls_the_script(example):
     text = (CHECKOUT / "docs/ci" / example).read_text("utf-8")
     assert yaml.safe_load(text)
     assert "scripts/ci-dry-run.sh" in text
+
+
+@pytest.mark.parametrize("systems", ["systems: []\n", "systems:\n- {department: permits-office, classified: true, row_no: 1}\n"])
+def test_an_inventory_without_a_system_to_migrate_is_said_to_be_so(tmp_path, monkeypatch, capsys, systems):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(CHECKOUT / "inventories/demo", tmp_path / "inventory", ignore=lambda _, names: [n for n in names if n not in {"sites.yaml", "program.yaml"}])
+    departments = "departments:\n- {id: permits-office, name: 市行政审批局, level: municipal, organisation_type: government}\n"
+    (tmp_path / "inventory/all.yaml").write_text(departments + systems, "utf-8")
+    (tmp_path / "orchestrator.toml").write_text('inventory = "inventory"\n', "utf-8")
+    code = main(["dry-run", "--lang", "zh", "--markdown", "m.md"])
+    told = capsys.readouterr().out
+    assert code == 3
+    assert "没有检查任何系统的任何步骤" in told and "没有检查任何系统的任何步骤" in Path("m.md").read_text("utf-8")
+    assert "%" not in told
+    assert "none-listed" in told or "none-classified" in told
+
+
+@pytest.mark.parametrize(("scope", "near"), [("--wave=99", "1"), ("--phase=phase-7", "phase-1")])
+def test_a_wave_or_phase_that_the_plan_has_not_is_told_with_those_that_it_has(city, capsys, scope, near):
+    assert main(["dry-run", scope]) == 2
+    assert near in capsys.readouterr().err
