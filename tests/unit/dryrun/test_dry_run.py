@@ -265,7 +265,8 @@ def test_an_inventory_without_a_system_to_migrate_is_said_to_be_so(tmp_path, mon
     assert "none-listed" in told or "none-classified" in told
 
 
+@pytest.mark.usefixtures("city")
 @pytest.mark.parametrize(("scope", "near"), [("--wave=99", "1"), ("--phase=phase-7", "phase-1")])
-def test_a_wave_or_phase_that_the_plan_has_not_is_told_with_those_that_it_has(city, capsys, scope, near):
+def test_a_wave_or_phase_that_the_plan_has_not_is_told_with_those_that_it_has(capsys, scope, near):
     assert main(["dry-run", scope]) == 2
     assert near in capsys.readouterr().err
