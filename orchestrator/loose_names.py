@@ -5,7 +5,7 @@ What a name may mean is said by ``steps.names`` and ``planning.build``; here the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING
 from orchestrator.errors import Finding
 from orchestrator.inventory.check import MOVABLE, reached
 from orchestrator.inventory.schema import nearest, place_of, read_document
-from orchestrator.steps.names import find_between, find_in_sites, find_missing_servers, find_within, uses_what_stands
+from orchestrator.steps.names import (
+    find_between,
+    find_in_sites,
+    find_missing_servers,
+    find_unheld,
+    find_unplaced,
+    find_within,
+    uses_what_stands,
+)
 from orchestrator.texts import say
 
 if TYPE_CHECKING:
@@ -23,17 +31,22 @@ if TYPE_CHECKING:
     from orchestrator.settings import Settings
 
 
+Assess = Callable[[Collection["SystemId"]], Mapping["SystemId", "Verdict"]]
+"""What policy says of these systems."""
+
+
 def has_all_sheets(system: System) -> bool:
     """Whether its technical sheets are filled in."""
     return reached(system)[0] == MOVABLE
 
 
 def find_in_systems(
-    reading: Reading, verdicts: Mapping[SystemId, Verdict], sites: Sites | None, settings: Settings, is_movable: Callable[[System], bool]
+    reading: Reading, assess: Assess, sites: Sites | None, settings: Settings, is_movable: Callable[[System], bool]
 ) -> Iterator[Finding]:
     """What systems say of themselves and of ``sites``; None: there is none, or it cannot be read. A server that nobody named is missed once
-    the system could move."""
+    the system could move. Only where the strategy decides whether something is missed is it asked for: that takes the policy."""
     standing = sites is not None and uses_what_stands(settings.terraform)
+    verdicts = assess([system.id for system in reading.inventory.systems if sites and _depends_on_strategy(system, sites, standing=standing)])
     for system in reading.inventory.systems:
         places = reading.places[system.id]
         found = list(find_within(system, places.called("hosts"), places.called("databases")))
@@ -45,6 +58,11 @@ def find_in_systems(
         for loose in found:
             file, sheet, cell = places.locate(*loose.at)
             yield Finding(loose.code, loose.severity, loose.says, loose.mend, file, sheet, cell, system.id)
+
+
+def _depends_on_strategy(system: System, sites: Sites, *, standing: bool) -> bool:
+    """Whether a gateway or a server would be missed if it went onto servers."""
+    return any(find_unheld(system, sites)) or (standing and any(find_unplaced(system, sites)))
 
 
 def find_in_documents(folder: Path, reading: Reading, sites: Sites | None, programme: Programme | None) -> Iterator[Finding]:

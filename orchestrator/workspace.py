@@ -172,13 +172,15 @@ class Workspace:
 
         sites = self._readable("sites.yaml", lambda: self.sites)
         programme = self._readable("program.yaml", lambda: self.programme)
-        placed = [system.id for system in reading.inventory.systems if system.hosts] if sites else []
-        try:
-            verdicts = self._assess(placed, reading) if placed else {}
-        except Refused:
-            verdicts = {}
+
+        def assess(systems: Collection[SystemId]) -> dict[SystemId, Verdict]:
+            try:
+                return self._assess(systems, reading) if systems else {}
+            except Refused:  # the policy cannot be read: ``find_unreadable`` says so
+                return {}
+
         return [
-            *find_in_systems(reading, verdicts, sites, self.settings, is_movable or has_all_sheets),
+            *find_in_systems(reading, assess, sites, self.settings, is_movable or has_all_sheets),
             *find_in_documents(self._folder, reading, sites, programme),
             *find_in_settings(self.settings),
         ]

@@ -75,7 +75,7 @@ def find_between(system: System, verdict: Verdict | None, sites: Sites) -> Itera
     """``verdict``: None where nobody knows how it moves."""
     yield from _entries(system, sites)
     if _goes_onto_servers(verdict) and not registry.vendor_run(system):
-        yield from _gateways(system, sites)
+        yield from find_unheld(system, sites)
 
 
 def _goes_onto_servers(verdict: Verdict | None) -> bool:
@@ -91,7 +91,8 @@ def _entries(system: System, sites: Sites) -> Iterator[Loose]:
             yield Loose("entry-port", ("services", service.name, "entry"), says, mend)
 
 
-def _gateways(system: System, sites: Sites) -> Iterator[Loose]:
+def find_unheld(system: System, sites: Sites) -> Iterator[Loose]:
+    """Databases for whose clients a site has no gateway, or the gateway no port."""
     for site in sites.sites:
         for database in registry.movable_databases(system):
             if loose := _gateway(site, database):
@@ -119,8 +120,12 @@ def uses_what_stands(module: Path) -> bool:
 
 def find_missing_servers(system: System, verdict: Verdict, sites: Sites) -> Iterator[Loose]:
     """Hosts for which no machine stands at the cloud centre, by the name that is meant. For a module that makes none."""
-    if not _goes_onto_servers(verdict):
-        return
+    if _goes_onto_servers(verdict):
+        yield from find_unplaced(system, sites)
+
+
+def find_unplaced(system: System, sites: Sites) -> Iterator[Loose]:
+    """The same, wherever it goes."""
     known = [server.name for site in sites.sites if site.kind == "cloud" for server in site.servers]
     for host in system.hosts:
         name = host.target or host.name + SUFFIX
