@@ -211,7 +211,7 @@ def test_without_any_configuration(argv: list[str], tmp_path: Path, monkeypatch:
 
 
 @pytest.mark.usefixtures("city")
-@pytest.mark.parametrize("path", ["x" * 300, "x/" * 2000 + "y", "no/such/folder/file", "inventory/program.yaml/deeper"])
+@pytest.mark.parametrize("path", ["x" * 300, "x/" * 3000 + "y", "no/such/folder/file", "inventory/program.yaml/deeper"])
 def test_paths_that_cannot_be(path: str, capsys: pytest.CaptureFixture[str]) -> None:
     commands = [
         ["inventory", "check", path], ["plan", "--out", path], ["inventory", "template", f"{path}.xlsx"], ["init", path], ["report", "--out", path],
