@@ -24,7 +24,25 @@ def test_what_stands_in_a_form_is_counted_as_what_it_is(seed: int, tmp_path: Pat
     apply(prepare(contents.files, into, partial=True), into)
     texts = [repr(reading), json.dumps(as_json(reading), ensure_ascii=False, default=str), *(file.read_text("utf-8") for file in into.iterdir())]
     assert_says_nothing("\n".join(texts), contents)
-    assert {system.name for system in load([into]).inventory.systems} == contents.in_scope
+    stored = load([into]).inventory.systems
+    assert {system.name for system in stored} == contents.in_scope
+    assert {system.name: system.vcpus for system in stored if system.name in contents.cores} == contents.cores
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_what_comes_back_as_classified_is_gone_with_all_its_words(seed: int, tmp_path: Path) -> None:
+    into = tmp_path / "inventory"
+    first = make_form(tmp_path / "form.xlsx", seed)
+    apply(prepare(first.files, into, partial=True), into)
+    for file in first.files:
+        file.unlink()
+    again = make_form(tmp_path / "form.xlsx", seed, again=True)
+    assert again.turned <= first.in_scope
+    reading = load(again.files)
+    assert_counted(reading, again)
+    apply(prepare(again.files, into, partial=True), into)
+    assert {system.name for system in load([into]).inventory.systems} == again.in_scope
+    assert_says_nothing("\n".join([repr(reading), *(file.read_text("utf-8") for file in into.iterdir())]), again)
 
 
 def assert_counted(reading: Reading, contents: Contents) -> None:

@@ -1,8 +1,8 @@
 """Forms of offices with known contents, made from a seed: other words, other orders of columns, merged blocks, subtotals, notes, mentions.
 
 The habits are those that offices were seen to have: hidden rows, sheets and columns, comments, links, formulas, ticked boxes, headings of sections,
-repeated headers, headers of several rows, rows that number the columns, notes and people below the form, files in other encodings, names in file and sheet
-titles, short and spaced mentions of what a classified system is called.
+repeated headers, headers of several rows, rows that number the columns, notes and people below the form or beside it, further sheets about its systems, sizes in one
+cell, files in other encodings, names in file and sheet titles, short and spaced mentions of what a classified system is called; the same form again, later.
 """
 
 from __future__ import annotations
@@ -25,16 +25,20 @@ HEADERS = {
     "status": ["建设状态", "运行情况", "系统状态"], "grade": ["等保级别", "等保"], "os": ["操作系统"], "data": ["数据量", "数据量(GB)"],
     "servers": ["服务器数量", "台数"], "cpu": ["CPU", "CPU核数"], "memory": ["内存(GB)", "内存"], "network": ["所处网络", "网络接入"],
     "remark": ["备注", "说明"], "own": ["处室意见"], "since": ["上线时间"], "depends_on": ["关联系统"],
-    "leaving": ["是否拟停用"], "runs_at": ["现部署位置"], "dbms": ["数据库类型", "数据库"], "middleware": ["中间件"], "operator": ["运维单位"],
+    "leaving": ["是否拟停用", "清理意见", "处置意见"], "runs_at": ["现部署位置", "部署环境"], "office": ["负责处室", "责任科室"],
+    "dbms": ["数据库类型", "数据库"], "middleware": ["中间件"], "operator": ["运维单位"],
 }  # fmt: skip
+SIZES = {"2*8核/64G/2*600G": 16, "8C/16G/500G": 8, "2颗10核，内存4条32G，4T硬盘": 20, "CPU：8核；内存：16G；硬盘：500G": 8, "1路12核/64G": 12, "16核32线程 128G 100G+2T": 16}
+"""A machine in one cell → its cores."""
 WORDS: dict[str, list[Any]] = {
     "kind": ["应用系统", "管理系统", "网站", "平台", "APP"],
-    "status": ["已建", "正常", "在用", "2015年建成", "运行良好"],
+    "status": ["已建", "正常", "在用", "2015年建成", "运行良好", "已建成并投入使用"],
     "classified": ["否", "不涉密", "非涉密", "×", "不涉及国家秘密", "N", "□是 ☑否", "是（ ）否（√）", "Ｎ", " 否 "],
     "grade": ["三级", "2", "S2A2G2", "未定级", "二级(已备案)", "Ⅲ级"], "os": ["CentOS 7", "Windows Server 2008", "不详", "ＣｅｎｔＯＳ　７"],
-    "data": ["500G", "1.2T", "20", "约100G", "50G/年"], "servers": [2, "3台", "3台虚拟机", "２"], "cpu": ["8核", "4C8G", 16], "memory": ["32G", 64, "16GB"],
+    "data": ["500G", "1.2T", "20", "约100G", "50G/年"], "servers": [2, "3台", "3台虚拟机", "２"], "cpu": ["8核", "4C8G", 16, *SIZES], "memory": ["32G", 64, "16GB"],
     "network": ["政务外网", "水利专网", "互联网"], "own": ["同意", "无"], "since": ["2015年6月", 2014, "2016.3.1"],
-    "remark": ["", "无", "每周维护", "不涉密"], "depends_on": ["无"], "leaving": ["否"], "runs_at": ["自建机房", "运营商机房"],
+    "remark": ["", "无", "每周维护", "不涉密"], "depends_on": ["无"], "leaving": ["否", "保留", "继续使用", "保留并上云"], "runs_at": ["自建机房", "运营商机房", "局机房", "联通机房托管"],
+    "office": ["信息科", "法规处", "办公室"],
     "dbms": ["MySQL 5.7", "PostgreSQL", "Oracle 11g", "无"], "middleware": ["Tomcat", "东方通", "无"], "operator": ["自行运维", "某某公司"],
 }  # fmt: skip
 GROUPS = {
@@ -42,12 +46,20 @@ GROUPS = {
     "os": "技术情况", "cpu": "服务器配置", "memory": "服务器配置", "servers": "服务器配置", "dbms": "技术情况", "middleware": "技术情况", "network": "部署情况", "runs_at": "部署情况",
 }  # fmt: skip
 """What stands above columns in a header of several rows."""
+ENDING = ["是", "关停", "拟下线", "建议停用"]
+ELSEWHERE = ["其他云", "省统建", "国家统建", "省级政务云", "阿里云", "省厅统一部署"]
+MOVED = ["已迁至省政务云", "已上阿里云"]
+"""Statuses that say where a system runs now."""
 NUMBERED = ["12", "①", "第1列", "A"]
 BELOW: list[list[list[Any]]] = [
     [["填表说明："], ["序号", "指标", "填写要求"], [1, "是否涉密", "填是或否"], [2, "建设状态", "填已建或在建"]],
     [["代码表"], ["代码", "名称", "说明"], ["01", "应用系统", "业务类"], ["02", "数据库", "数据类"]],
     [["联系方式"], ["姓名", "部门", "电话"], ["张三", "信息科", "0724-2345678"], ["李四", "办公室", "0724-2345679"]],
     [["填报人", "审核人", "单位负责人"], ["张三", "李四", "王五"]],
+]  # fmt: skip
+BESIDE: list[list[list[Any]]] = [
+    [["填表说明"], ["1. 单位名称填全称"], ["2. 涉密系统只填单位"], ["3. 数据量填现有总量"]], [["代码", "名称"], ["01", "应用系统"], ["02", "数据库"], ["03", "停用"]],
+    [[None], ["①本表由各单位信息科填写，月底前报送"], ["②有疑问请与市大数据局联系，电话见通知"]],
 ]  # fmt: skip
 _ALWAYS = ["row_no", "department", "level", "organisation", "name", "kind", "classified", "status"]
 _SOMETIMES = [*HEADERS][len(_ALWAYS) :]
@@ -76,6 +88,10 @@ class Contents:
     cells: int = 0
     secrets: list[str] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)
+    cores: dict[str, float] = field(default_factory=dict)
+    """System in scope → what its size says."""
+    turned: set[str] = field(default_factory=set)
+    """Systems that were in scope the first time, and are classified now."""
     touched: bool = False
     """Whether a formula looks at a classified row."""
 
@@ -84,28 +100,50 @@ class Contents:
         return len(self.in_scope) + self.classified + self.unanswered + self.retired + self.party_mass
 
 
-def make_form(path: Path, seed: int) -> Contents:
-    """Write a workbook of a few sheets, or each sheet as a text in one of the encodings that offices send, beside ``path``; returns what stands in it."""
+def make_form(path: Path, seed: int, *, again: bool = False) -> Contents:
+    """Write a workbook of a few sheets, or each sheet as a text in one of the encodings that offices send, beside ``path``; returns what stands in it.
+    ``again``: the same form some time later, when some of its systems are classified."""
+    contents = _make_form(path, seed, again=again)
+    contents.secrets += sorted(contents.turned)  # not before: what others say of classified systems is as it was
+    return contents
+
+
+def _make_form(path: Path, seed: int, *, again: bool) -> Contents:
     chance, contents, workbook = random.Random(seed), Contents(), Workbook()  # noqa: S311 - forms to read, no secrets
     del workbook[workbook.sheetnames[0]]
     as_text = chance.random() < 0.25
     sheets = []
     for number in range(chance.randint(2, 6)):
-        sheet = _Sheet(workbook.create_sheet(f"表{number}"), chance, contents, f"{seed}表{number}", as_text=as_text)
+        sheet = _Sheet(workbook.create_sheet(f"表{number}"), chance, contents, f"{seed}表{number}", as_text=as_text, again=again)
         sheet.fill()
         sheets.append(sheet)
     if as_text:
         contents.files = [_write_text(path.with_name(f"{path.stem}-{sheet.sheet.title}"), sheet.sheet, chance) for sheet in sheets]
         return contents
+    _add_further(workbook, sheets, contents, random.Random(f"{seed} further"))  # noqa: S311 - of its own, as the shape
     if chance.random() < 0.3 and len(sheets) > 1:
         sheets[-1].sheet.sheet_state = "hidden"
     if contents.secrets and chance.random() < 0.3:
         sheets[0].sheet.title = f"{chance.choice(contents.secrets)}台账"[:31]
         path = path.with_name(f"{chance.choice(contents.secrets)}{path.stem}.xlsx")
     workbook.save(path)
-    _save_values(path, {number: sheet.formulas_left() for number, sheet in enumerate(sheets, start=1)})
+    _save_values(path, {workbook.index(sheet.sheet) + 1: sheet.formulas_left() for sheet in sheets})
     contents.files = [path]
     return contents
+
+
+def _add_further(workbook: Workbook, sheets: list[_Sheet], contents: Contents, chance: random.Random) -> None:
+    """Sheets that say more of the systems of all others: their machines, their databases, without a word on whose they are. They stand before or behind."""
+    rows = [row for sheet in sheets for row in sheet.named]
+    names = [name for name, _ in rows]
+    kinds = {"资源情况": (["系统名称", "内存", "存储"], ["16G", "500G"]), "数据库": (["系统名称", "数据库类型", "版本", "数据量"], ["MySQL", "5.7", "77G"])}
+    for title, (head, values) in kinds.items():
+        if chance.random() < 0.2:
+            sheet = workbook.create_sheet(title, 0 if chance.random() < 0.5 else None)
+            told = [(name, is_open) for name, is_open in rows if names.count(name) == 1 and chance.random() < 0.7]
+            for row in [head, *([name, *(values if is_open else [f"{name}盘", *values[1:]])] for name, is_open in told)]:
+                sheet.append(row)
+                contents.cells += len(row)
 
 
 def _write_text(path: Path, sheet: Any, chance: random.Random) -> Path:
@@ -135,8 +173,11 @@ def _save_values(path: Path, formulas: dict[int, dict[str, str]]) -> None:
 
 
 class _Sheet:
-    def __init__(self, sheet: Any, chance: random.Random, contents: Contents, tag: str, *, as_text: bool) -> None:
+    def __init__(self, sheet: Any, chance: random.Random, contents: Contents, tag: str, *, as_text: bool, again: bool) -> None:
         self.sheet, self.chance, self.contents, self.tag, self.as_text = sheet, chance, contents, tag, as_text
+        self.later = random.Random(f"{tag} later") if again else None  # noqa: S311 - what has changed since
+        self.named: list[tuple[str, bool]] = []
+        """What its rows are called, and whether they say that they are not classified."""
         rest = [*_ALWAYS[2:], *chance.sample(_SOMETIMES, chance.randint(3, 9))]
         chance.shuffle(rest)
         self.columns = [*_ALWAYS[:2], *rest]
@@ -150,6 +191,7 @@ class _Sheet:
         """Whether 是否涉密 stands in a third row."""
         self.numbers = self.shape.choice(NUMBERED) if self.shape.random() < 0.3 else ""
         self.at = 1
+        self.header_at = 0
         self.numbered = self.since_total = 0
         self.doubted = False
         """Whether a remark of the block makes a row unanswered."""
@@ -175,6 +217,8 @@ class _Sheet:
             self._write(1, "注：以上由各单位填报，涉密系统只填单位。")
         if self.shape.random() < 0.3:
             self._below()
+        if self.shape.random() < 0.2:
+            self._beside()
         if not self.as_text and self.chance.random() < 0.2:
             self.sheet.column_dimensions[get_column_letter(self.chance.randint(1, len(self.columns)))].hidden = True
 
@@ -183,6 +227,7 @@ class _Sheet:
         return {cell: value for cell, value in self.formulas.items() if str(self.sheet[cell].value).startswith("=")}
 
     def _header(self) -> None:
+        self.header_at = self.header_at or self.at
         paths = [self._path(column, header) for column, header in zip(self.columns, self.headers, strict=True)]
         depth = max(map(len, paths))
         for level in range(depth):
@@ -224,6 +269,17 @@ class _Sheet:
                 self._write(index, value)
             self.at += 1
 
+    def _beside(self) -> None:
+        """Behind an empty column, from the header on."""
+        notes, at = self.shape.choice(BESIDE), self.at
+        said = f"{self.shape.choice(self.contents.secrets)}按保密规定另报，不在本表填写" if self.contents.secrets else None
+        self.at = self.header_at
+        for row in [*notes, *([[f"4. {said}"]] if said and len(notes[1]) == 1 else [])]:
+            for index, value in enumerate(row, start=len(self.columns) + 2):
+                self._write(index, value)
+            self.at += 1
+        self.at = at
+
     def _department(self, name: str, block: int) -> None:
         first, self.doubted = self.at, False
         kind = self.chance.choices([("市直", "政府"), ("市直", "事业单位"), ("县区", "政府"), ("市直", "党群")], [6, 2, 2, 1])[0]
@@ -262,15 +318,24 @@ class _Sheet:
         if what == "retired":
             values["status"] = self.chance.choice(["停用", "已下线"])
         if what == "to retire":
-            values["leaving"] = "是"
+            values["leaving"] = self.shape.choice(ENDING)
         if what == "elsewhere":
-            values["runs_at"] = "其他云"
+            values["runs_at"] = self.shape.choice(ELSEWHERE)
+            if self.shape.random() < 0.3:
+                values |= {"runs_at": None, "status": self.shape.choice(MOVED)}
+        if self.later is not None and what == "in scope" and kind[1] != "党群" and self.later.random() < 0.1:
+            values["classified"] = "是"
+            self.contents.turned.add(name)
         if self.turned:
             values["classified"] = _TURNED.get(values["classified"], values["classified"])
         for index, column in enumerate(self.columns, start=1):
             self._write(index, values[column])
         self._decorate(what, secret)
-        self._remember(what, kind, name, secret)
+        if name in self.contents.turned:
+            self.contents.classified += 1
+        else:
+            self._remember(what, kind, name, secret, values.get("cpu"))
+        self.named.append((str(values["name"]), what not in {"classified", "unanswered"} and name not in self.contents.turned))
         self.at += 1
 
     def _close(self, values: dict[str, Any], what: str) -> None:
@@ -308,7 +373,7 @@ class _Sheet:
             self.formulas[f"{get_column_letter(index)}{self.at}"] = str(self.sheet.cell(row, index).value or "")
             self.contents.touched = True
 
-    def _remember(self, what: str, kind: tuple[str, str], name: str, secret: str) -> None:
+    def _remember(self, what: str, kind: tuple[str, str], name: str, secret: str, size: Any = None) -> None:
         if what in {"classified", "unanswered"}:
             self.contents.secrets.append(secret)
             self.contents.classified += what == "classified"
@@ -319,6 +384,8 @@ class _Sheet:
             self.contents.retired += 1
         else:
             self.contents.in_scope.add(name)
+            if size in SIZES:
+                self.contents.cores[name] = SIZES[size]
             self.contents.to_retire += what == "to retire"
             self.contents.elsewhere += what == "elsewhere"
 
