@@ -15,6 +15,7 @@ from orchestrator.inventory.boxes import ticked
 from orchestrator.inventory.cells import Unreadable, is_blank, text_of
 from orchestrator.inventory.forms import forms, header_key, match
 from orchestrator.inventory.sheets.grids import Grid, Row
+from orchestrator.inventory.sheets.rowkind import numbers_columns
 
 _DENIED = re.compile(
     r"(?:是否|确认|承诺)?(?:为|是|属|于)*(?:非|不|未|无)(?:属于|属|涉及|涉|是|含|为)*(?:国家)?(?:涉密|秘密|密)(?:的|类|级|信息|业务|应用|系统|项目|内容)*(?:是否|否)?"
@@ -70,8 +71,12 @@ def with_straight_questions(grid: Grid, denied: Sequence[DeniedQuestion]) -> Gri
 
 
 def _straight(rows: Iterator[Row], denied: Mapping[int, DeniedQuestion]) -> Iterator[Row]:
+    header = max(question.header for question in denied.values())
     for number, row in enumerate(rows):
         line = list(row)
+        if number in {header + 1, header + 2} and numbers_columns([text for cell in row if (text := text_of(cell))]):
+            yield line  # the F among A, B, C is no answer
+            continue
         for index, question in denied.items():
             if index >= len(line):
                 continue

@@ -136,3 +136,12 @@ def test_one_answer_under_a_question_makes_the_others_unanswered_and_no_more(tmp
     (tmp_path / "a.csv").write_text("单位名称,单位层级,单位性质,系统名称,类别,建设状态,是否非涉密\n" + rows, encoding="utf-8")
     count = counts(load([tmp_path / "a.csv"]))
     assert (count["in_scope"], count["unanswered"], count["classified"]) == (1, 3, 0)
+
+
+@pytest.mark.parametrize("numbers", ["ABCDEFG", "1234567", "①②③④⑤⑥⑦"])
+def test_a_row_that_numbers_the_columns_answers_nothing(tmp_path: Path, numbers: str) -> None:
+    """F among A, B, C is no "false", and 1 no yes."""
+    heads = ["单位名称", "单位层级", "单位性质", "系统名称", "类别", "是否非涉密", "建设状态"]
+    rows = [heads, list(numbers), ["市水务局", "市直", "政府", "水费系统", "应用系统", "是", "已建"], ["市水务局", "市直", "政府", SECRET, "应用系统", "否", "已建"]]
+    reading = load([build(tmp_path / "a.xlsx", [{"name": "统计表", "rows": rows}])])
+    assert {name: counts(reading)[name] for name in ("rows", "in_scope", "classified")} == {"rows": 2, "in_scope": 1, "classified": 1}
