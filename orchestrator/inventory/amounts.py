@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from orchestrator.inventory.cells import Unreadable, Value, plain
 from orchestrator.inventory.machine_sizes import machine_size
-from orchestrator.inventory.machines import machines_said
+from orchestrator.inventory.machines import kind_said, machines_said
 from orchestrator.inventory.numerals import in_digits
 from orchestrator.inventory.units import CORES, DURATIONS, MONEY, PEOPLE, SIZES, THINGS
 from orchestrator.texts import Words, say
@@ -45,6 +46,10 @@ def size(raw: Any, unit: str | None = "") -> Value:
 
 def count(raw: Any, unit: str | None = "") -> Value:
     """A number of machines: ``3台``, ``3台虚拟机``, ``物理机2台、虚拟机3台``."""
+    if isinstance(raw, str):
+        with suppress(ValueError):
+            kind = kind_said(raw)
+            return Value(None, say("inventory.not_answered"), {} if kind is None else {"virtualised": kind})
     said, virtual = machines_said(raw) if isinstance(raw, str) else (raw, None)
     value = _counted(said, unit, THINGS, say("inventory.form_count"))
     return value if virtual is None else Value(value.value, value.understood, {"virtualised": virtual})

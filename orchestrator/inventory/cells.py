@@ -85,6 +85,8 @@ def _seen(text: str) -> str:
     text = text.strip()
     if text and (text[0] in _UNSEEN or text[-1] in _UNSEEN):
         text = text.strip(_UNSEEN + " \t\r\n\u3000\xa0")
+    if "\n" in text and all(len(line.strip()) <= 1 for line in text.split("\n")):
+        text = "".join(text.split())  # written downwards, a letter a line
     return text[:MAX_CELL]
 
 

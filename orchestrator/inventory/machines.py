@@ -15,6 +15,16 @@ _DIGITS = {"一": 1, "二": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六": 6,
 _ONE = re.compile(rf"(?:(?P<before>{WHAT})[::]?)?(?P<number>\d{{1,5}}|[一二两三四五六七八九十])(?:台套|台|套|个)?\(?(?P<after>{WHAT})?\)?", re.IGNORECASE)
 
 
+def kind_said(raw: str) -> bool | None:
+    """Whether machines are virtual, of a text that says what they are and not how many (``虚拟机``, ``应用服务器、物理机``). Raises ``ValueError``
+    for any other."""
+    parts = re.split(r"[,、;+/]|和|及", folded(plain(raw)))
+    if not all(re.fullmatch(WHAT, part) for part in parts):
+        raise ValueError(raw)
+    kinds = {True if re.fullmatch(_VIRTUAL, part) else False if re.fullmatch(_PHYSICAL, part) else None for part in parts}
+    return kinds.pop() if len(kinds) == 1 else None
+
+
 def machines_said(raw: str) -> tuple[Any, bool | None]:
     """How many machines a text that names their kind speaks of, all kinds together; the text itself where it is another.
 

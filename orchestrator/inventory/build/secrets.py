@@ -45,6 +45,12 @@ class Secrets:
                 self._short.add(short)
         self._names.add(name)
 
+    def add_place(self, place: str, name: str) -> None:
+        """A sheet or a file that is named after a classified system, in fewer letters."""
+        word = re.sub(r"\.\w{1,5}$", "", place.rpartition("/")[2]).strip()
+        if len(word) >= _SHORT and key(word) != key(name) and key(word) in key(name) and not _KIND_OF_THING.fullmatch(word):
+            self._short.add(word)
+
     def said_otherwise(self, raw: Raw) -> bool:
         """Whether another row says of this one's system that it is classified."""
         name = key(str(raw.values.get("name") or ""))

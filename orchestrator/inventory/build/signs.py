@@ -103,13 +103,14 @@ def sign_of(kind: str, department: str, contexts: Mapping[str, str], level_of_ci
 
 
 _NUMBERED = re.compile(r"^(?:[(（]?[\d一二三四五六七八九十]{1,4}[)）]?[.、．:：\s]*)(?=\D)")
+_YEAR = re.compile(r"^(?:19|20)\d{2}年度?")
 _TITLED = re.compile(r"(?:表|清单|台账|一览|情况|登记|明细|目录)$")
 _NO_HEADED = re.compile(r"系统|统计|清单|台账|登记|市直|县市区|单位|部门|汇总|调查")
 
 
 def office_headed(text: str) -> str:
     """The department that is the heading of a section (``一、市水务局（3个）``, ``市水务局信息系统统计表``); empty where it is none."""
-    plain = _NUMBERED.sub("", unicodedata.normalize("NFKC", text).strip())
+    plain = _NUMBERED.sub("", _YEAR.sub("", unicodedata.normalize("NFKC", text).strip()))
     plain = re.sub(r"^(?:填报)?单位[::]\s*|\s*(?:\([^)]*\)|共?\d+个.*)$|[::]$", "", plain).strip()
     found = _OFFICE.fullmatch(plain)
     if found and not _NO_HEADED.search(plain):
@@ -121,5 +122,5 @@ def office_named(text: str) -> str:
     """The department that a sheet or file is named after; empty where it is none."""
     plain = unicodedata.normalize("NFKC", text).rsplit("/", 1)[-1]
     plain = re.sub(r"\.(?:xlsx|xlsm|csv|xls)$", "", plain, flags=re.IGNORECASE)
-    found = _OFFICE.match(re.sub(r"^[\d.、\s]+", "", plain))
+    found = _OFFICE.match(re.sub(r"^(?:(?:19|20)\d{2}年度?|[\d.、\s]+)+", "", plain))
     return found.group(1) if found and not _NO_OFFICE.search(found.group(1)) else ""

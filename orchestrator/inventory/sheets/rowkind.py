@@ -49,6 +49,7 @@ def kind_of_row(table: Table, line: Line) -> Kind:
         return Kind.NOTE
     number, department, name = table.by_field.get("row_no"), table.by_field.get("department"), table.name_at
     in_block = department in line.filled and bool(plain(line.cells[department])) if department is not None else False
+    in_block = in_block or (name in line.filled and bool(plain(line.cells[name or 0])) and any(index in table.columns for index in own))  # a further server
     numbered = number in own and plain(line.cells[number or 0]).isdigit()
     if numbered and len(own) == 1:
         return Kind.DATA if in_block else Kind.BLANK  # numbered ahead, not filled in

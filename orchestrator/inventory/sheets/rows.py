@@ -17,6 +17,7 @@ from orchestrator.inventory.build.wall import Wall
 from orchestrator.inventory.names import host_name, key
 from orchestrator.inventory.reading import Interpretation, Raw
 from orchestrator.inventory.sheets.asking import BareNumbers, Source, Unanswered
+from orchestrator.inventory.sheets.ditto import Dittos
 from orchestrator.inventory.sheets.further_tables import adds_to_listed
 from orchestrator.inventory.sheets.grids import Grid, Row, address
 from orchestrator.inventory.sheets.header import Line, Table
@@ -61,8 +62,6 @@ class SheetReader:
         self.began = False
         self.in_notes = False
         """Whether what stands here is below a heading of notes, or of people."""
-        self.listed: set[str] = set()
-        """Where this table adds to systems of others: keys of the names that those have."""
         self.above = 0
         """Rows of the tables above this one."""
         self.section, self.secret_section, self.heads_next = "", False, False
@@ -104,12 +103,13 @@ class SheetReader:
                 source.wait()
             self.unanswered.waits = self.unanswered.waits or "classified" in asked
         self._use(table, source, BareNumbers(source, self.builder.answers, self.builder.asked))
-        self.tally, self.in_notes = Tally(table, self.above), False
+        self.tally, self.in_notes, self.dittos = Tally(table, self.above), False, Dittos()
         if not self.heads_next:
             self.section, self.secret_section = "", False
         self.section, self.heads_next = table.headed or self.section, False
         told = table.unknown if source.waits else self.grid.kept
         self.builder.findings.extend(about_header(table, self.file, self.grid.name, told))
+        # where it adds to systems of others: keys of the names that those have
         self.listed = self.builder.names_in(self.file) if adds_to_listed(table, self.first, self.file, self.builder) else set()
         self.listed_withheld = self.builder.names_withheld_in(self.file)
         self.unsaid.append(None if self.listed else nothing_on_classification(table, self.file, self.grid.name))
@@ -132,7 +132,8 @@ class SheetReader:
 
     def read(self, line: Line) -> None:
         self.unanswered.saw(line)
-        whole, line = line, self.wall.without_its_cells(line, self.table)
+        whole = self.dittos.resolve(line, self.wall.rows, self.table.classified)
+        line = self.wall.without_its_cells(whole, self.table)
         what = self._kind(line)
         if what is not Kind.BLANK and self._holds_rows(line):
             return
@@ -145,6 +146,7 @@ class SheetReader:
         if what is not Kind.DATA:
             return
         self.heads_next = False
+        self.dittos.saw(whole)
         self.tally.row(line)
         if not self.systems and self._is_of_withheld(line):
             self._pass_withheld(line)
@@ -293,6 +295,9 @@ class SheetReader:
     def _settle_table(self) -> None:
         """What is known of a table once its last row was read."""
         self.above = self.tally.all
+        if self.dittos.count:
+            told = say("inventory.dittos", count=self.dittos.count)
+            self.builder.interpretations.append(Interpretation(self.file, self.grid.name, address(self.table.header, 0), "同上", told))
         for lost in self.tally.gaps():
             self._lost(lost)
         for number, index, column in self.bare.settle():

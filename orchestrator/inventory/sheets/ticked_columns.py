@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from orchestrator.inventory.cells import is_blank, plain, text_of
 from orchestrator.inventory.forms import forms, header_key, match
 from orchestrator.inventory.sheets.grids import Grid, Row
+from orchestrator.inventory.units import is_unit
 from orchestrator.inventory.values import listed_choice
 
 _TICKS = {"√", "✓", "✔", "☑", "■", "●", "v", "y", "1", "是"}
@@ -16,6 +17,8 @@ _EMPTY = {"□", "☐", "○", "0", "否", "×", "x", "n"}
 _RING = "○"
 """A tick where it is the only sign of a row, an empty box beside others."""
 _CHOICES = ("status", "level", "organisation_type", "kind", "network")
+_KNOWN = 2
+"""Headers of the form that a row of them holds at least."""
 _CLASSIFIED = ({"涉密", "涉密系统", "是"}, {"非涉密", "不涉密", "非涉密系统", "否"})
 
 
@@ -25,6 +28,8 @@ class TickedColumns:
     header: int
     words: dict[int, str]
     """Column → the answer that a tick under it gives."""
+    is_asked_above: bool = False
+    """Whether the question stands in a row of its own above them, with the headers of all other columns."""
 
     @property
     def at(self) -> int:
@@ -36,12 +41,21 @@ def find_ticked_columns(rows: Sequence[Row]) -> list[TickedColumns]:
     """In the first of these rows that has some. Cells below that are neither ticks nor blank make no such columns."""
     for number, row in enumerate(rows):
         heads = {index: text_of(cell) for index, cell in enumerate(row) if isinstance(cell, str) and text_of(cell)}
-        if sum(match(forms()["systems"], words) is not None for words in heads.values()) < 2:
+        if _known(heads.values()) < _KNOWN and not (number and _known(map(text_of, rows[number - 1])) >= _KNOWN and all(map(_completes_a_header, heads.values()))):
             continue
         found = [columns for field in (*_CHOICES, "classified") if (columns := _columns_of(field, number, heads, rows)) is not None]
         if found:
             return found
     return []
+
+
+def _known(words: Iterable[str]) -> int:
+    return sum(match(forms()["systems"], word) is not None for word in words if word)
+
+
+def _completes_a_header(words: str) -> bool:
+    """What the second row of a header may hold besides answers: 是 ｜ 否 below 是否涉密, units below the rest."""
+    return is_unit(words) or any(header_key(words) in answers for answers in _CLASSIFIED) or any(listed_choice(_type(field), words) for field in _CHOICES)
 
 
 def _columns_of(field: str, number: int, heads: dict[int, str], rows: Sequence[Row]) -> TickedColumns | None:
@@ -59,7 +73,9 @@ def _columns_of(field: str, number: int, heads: dict[int, str], rows: Sequence[R
     others = any(not _is_tick(row[index]) and not _is_empty(row[index]) for row in below for index in words if index < len(row))
     if len({_meaning(field, word) for word in words.values()}) < 2 or not any(ticks) or others:
         return None
-    return TickedColumns(field, number, words)
+    first = min(words)
+    over = match(form, text_of(above[first])) if first < len(above) and _known(map(text_of, above)) >= _KNOWN else None
+    return TickedColumns(field, number, words, over is not None and over.field == field and _known(heads.values()) < _KNOWN)
 
 
 def _is_answer(field: str, head: str, heads: dict[int, str], *, asked: bool) -> bool:
@@ -106,7 +122,7 @@ def _translated(rows: Iterator[Row], ticked: TickedColumns) -> Iterator[Row]:
         if number == ticked.header:
             for index in ticked.words:
                 line[index] = None
-            line[ticked.at] = forms()["systems"].column(ticked.field).zh
+            line[ticked.at] = None if ticked.is_asked_above else forms()["systems"].column(ticked.field).zh
         elif number > ticked.header and all(_is_tick(line[index]) or _is_empty(line[index]) for index in ticked.words):
             at = list(ticked.words)
             answers = [ticked.words[at[number]] for number in _ticked([line[index] for index in at], ticked.field)]

@@ -1,0 +1,43 @@
+"""同上, 〃: what stands above in the same column. A row that nothing may be learnt from gives nothing to the rows below it but the answer whether they are
+classified, too."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from orchestrator.inventory.cells import is_blank, text_of
+from orchestrator.inventory.sheets.header import Line
+
+_DITTO = {"同上", "同前", "上同", "如上", "〃", "〞", "″", "＂", '"', "''", "”", "“", "ditto", "do."}
+
+
+@dataclass
+class Dittos:
+    """Of one table. ``resolve`` each row, ``saw`` each that is somebody's."""
+
+    count: int = 0
+    _above: dict[int, tuple[int, Any]] = field(default_factory=dict)
+    """Column → the row on which its last value stands, and that."""
+
+    def resolve(self, line: Line, walls: Collection[int], classified: Collection[int]) -> Line:
+        """The line with what its signs stand for; nothing, where that stands on a row of ``walls`` (from 1) and does not say whether it is ``classified``."""
+        signs = [index for index in line.own() if _is_ditto(line.cells[index])]
+        if not signs:
+            return line
+        cells = list(line.cells)
+        for index in signs:
+            row, value = self._above.get(index, (line.number, None))
+            cells[index] = None if row + 1 in walls and index not in classified else value
+        self.count += len(signs)
+        return replace(line, cells=cells)
+
+    def saw(self, line: Line) -> None:
+        for index, cell in enumerate(line.cells):
+            if not is_blank(cell) and not _is_ditto(cell):
+                self._above[index] = (line.origins.get(index, line.number), cell)
+
+
+def _is_ditto(cell: Any) -> bool:
+    return isinstance(cell, str) and len(cell) <= 8 and text_of(cell).casefold() in _DITTO
