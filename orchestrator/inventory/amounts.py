@@ -33,7 +33,7 @@ def size(raw: Any, unit: str | None = "") -> Value:
     if _is_number(raw):
         amount = float(raw) * _own_base(base, unit)
         return _number(amount, f"{_exact(amount)} GB" if base != 1.0 or not unit else "")
-    text = _text(raw)
+    text = re.sub(r"(?<=[\d.])[多余来几个]+(?=[ptgmk])", "", _text(raw))  # 800多G, 3个T
     if _LIMITS.match(text):
         raise Unreadable(say("inventory.form_size"))
     if _GROWTH.fullmatch(text):

@@ -188,8 +188,7 @@ class Builder:
                     at="classified",
                 )
             )
-        for place in (raw.file, raw.sheet):
-            self.secrets.add_place(place, called[1])
+        self.secrets.add_sheet(raw.sheet, called[1])
         self.withheld.append(Withheld(department, row_no, answered, raw.file, raw.sheet))
         self._called.append((*called, raw.contexts.get(SECTION, "")))
         self.names_withheld |= {key(word) for word in called} - {""}

@@ -45,11 +45,21 @@ class Secrets:
                 self._short.add(short)
         self._names.add(name)
 
-    def add_place(self, place: str, name: str) -> None:
-        """A sheet or a file that is named after a classified system, in fewer letters."""
-        word = re.sub(r"\.\w{1,5}$", "", place.rpartition("/")[2]).strip()
-        if len(word) >= _SHORT and key(word) != key(name) and key(word) in key(name) and not _KIND_OF_THING.fullmatch(word):
+    def add_aliases(self, cells: Iterable[Any]) -> None:
+        """What else it is called (系统简称): struck out as its name without 系统 is."""
+        for word in map(text_of, cells):
+            self._add_short(word)
+
+    def _add_short(self, word: str) -> None:
+        if len(word) >= _SHORT and any(letter.isalpha() for letter in word) and key(word) not in _ordinary().placeholders and not _KIND_OF_THING.fullmatch(word):
             self._short.add(word)
+
+    def add_sheet(self, sheet: str, name: str) -> None:
+        """A sheet that is named after a classified system, in fewer letters: with two of them only where these are its first."""
+        word, whole = key(sheet), key(name)
+        is_part = word in whole if len(word) > _SHORT else len(word) == _SHORT and whole.startswith(word)
+        if is_part and word != whole and not _KIND_OF_THING.fullmatch(word):
+            self._short.add(sheet.strip())
 
     def said_otherwise(self, raw: Raw) -> bool:
         """Whether another row says of this one's system that it is classified."""

@@ -27,6 +27,10 @@ _MOST = {"memory_gb": 1536.0, "storage_gb": 100_000.0, "data_gb": 100_000.0, "fi
 """More than one machine has: a bare number above it is in another unit than the column's own."""
 
 
+_BY_COLOUR = re.compile(r"[红黄蓝绿橙紫灰]色?(?:字体?|底纹?|标注|填充|部分|行|的)*[^,，。;；]{0,4}(?:涉密|机密|秘密)|(?:涉密|机密|秘密)[^,，。;；]{0,8}(?:标|涂|用|为)[^,，。;；]{0,4}(?:[红黄蓝绿橙紫灰]|颜色)")
+"""A title that says which rows are classified by their colour, which nobody reads here."""
+
+
 @dataclass
 class Source:
     """One table of a file, for questions about it."""
@@ -222,11 +226,13 @@ class Unanswered:
         if self.waits:
             return
         said = next((sign(place, "非涉密") for place, text in contexts.items() if "非涉密" in text), None)
+        coloured = any(_BY_COLOUR.search(text) for text in contexts.values())
         doubted = [number for number in self._doubted if number in self._first]
         evidence = [said] if said else []
         evidence += [say("inventory.by_doubt", which=_spans(doubted))] if doubted else []
+        evidence += [say("inventory.by_colour")] if coloured else []
         secret = self._numbers == self._silent and not self._columns  # that all others are none is nothing to propose
-        proposed = f"涉密行：{'、'.join(str(number + 1) for number in self._silent)}；其余非涉密" if secret else NOT_CLASSIFIED if said and not doubted else ""
+        proposed = f"涉密行：{'、'.join(str(number + 1) for number in self._silent)}；其余非涉密" if secret else NOT_CLASSIFIED if said and not doubted and not coloured else ""
         choices = statement_choices("列" if self._columns else "行", [number + 1 for number in doubted])
         for number in self._numbers:
             self._asked.ask(

@@ -9,6 +9,7 @@ from typing import Any
 
 from orchestrator.inventory.cells import is_blank, text_of
 from orchestrator.inventory.sheets.header import Line
+from orchestrator.texts import Words, say
 
 _DITTO = {"同上", "同前", "上同", "如上", "〃", "〞", "″", "＂", '"', "''", "”", "“", "ditto", "do."}
 
@@ -32,6 +33,10 @@ class Dittos:
             cells[index] = None if row + 1 in walls and index not in classified else value
         self.count += len(signs)
         return replace(line, cells=cells)
+
+    def told(self) -> Words:
+        """How many there were, for people; empty where there was none."""
+        return say("inventory.dittos", count=self.count) if self.count else ""
 
     def saw(self, line: Line) -> None:
         for index, cell in enumerate(line.cells):

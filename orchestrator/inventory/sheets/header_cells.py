@@ -20,6 +20,14 @@ _NO_GROUP = re.compile(r"[::;；。]|\d{4}年|^附[件表录]|(?:表|清单|台�
 _CHOICES = ("level", "organisation", "kind", "status", "network")
 
 
+_ANOTHER_NAME = re.compile(r"简称|别名|又名|俗称|曾用名|原名|缩写|英文名|代号|abbreviation|alias|short name", re.IGNORECASE)
+
+
+def says_another_name(words: str) -> bool:
+    """Whether a column holds what things are called besides: 系统简称."""
+    return bool(_ANOTHER_NAME.search(words))
+
+
 @dataclass(frozen=True)
 class HeaderCells:
     """``row``: the last row of the header. ``words``: column → what stands above it, the group's words first."""

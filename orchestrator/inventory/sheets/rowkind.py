@@ -34,6 +34,7 @@ _NOTE_WORDS = (
 _NOTE = re.compile(_NOTE_WORDS + r"(?:[::.、]|$)", re.IGNORECASE)
 _SIGNED = re.compile(_NOTE_WORDS + r"[::]", re.IGNORECASE)
 _EXAMPLE = re.compile(r"^[(\[【<](?:示例|样例|举例|例|example)[)\]】>]|^(?:示例|样例|举例|例|例如|example)\s*(?:[::]|$)", re.IGNORECASE)
+_PART = re.compile(r"^其中(?:[,:、(]|包括|包含|含|有|\s|$)")
 _LEADING = {"department", "name", "system"}
 _CHOICES = {"kind": "kind", "status": "status", "level": "level", "organisation_type": "organisation"}
 
@@ -57,6 +58,8 @@ def kind_of_row(table: Table, line: Line) -> Kind:
     first = plain(line.cells[at])
     answered = any(index in own and (len(own) > 1 or _is_answer(line.cells[index])) for index in table.classified)
     named = any(index in own and not _numeric(line.cells[index]) for index in (name, department, *table.classified) if index is not None)
+    if _PART.match(first) and not answered and at != department:
+        return Kind.NOTE  # 其中：图片库 is part of what stands above it
     if _leads(table.columns.get(at)) or not named:
         total = _PLAIN_TOTAL.match(first.replace(" ", "")) if numbered else says_total(first)
         if (total or _SIGNED.match(first)) and not _is_full(table, line, own):

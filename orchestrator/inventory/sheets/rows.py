@@ -21,6 +21,7 @@ from orchestrator.inventory.sheets.ditto import Dittos
 from orchestrator.inventory.sheets.further_tables import adds_to_listed
 from orchestrator.inventory.sheets.grids import Grid, Row, address
 from orchestrator.inventory.sheets.header import Line, Table
+from orchestrator.inventory.sheets.header_cells import says_another_name
 from orchestrator.inventory.sheets.headings import about_header, nothing_on_classification
 from orchestrator.inventory.sheets.lost import Lost, Tally, heading_of, in_one_cell, says_it_heads, speaks_of_secrets, swallowed
 from orchestrator.inventory.sheets.notes_below import heads_people, is_a_systems, says_notes
@@ -109,7 +110,6 @@ class SheetReader:
         self.section, self.heads_next = table.headed or self.section, False
         told = table.unknown if source.waits else self.grid.kept
         self.builder.findings.extend(about_header(table, self.file, self.grid.name, told))
-        # where it adds to systems of others: keys of the names that those have
         self.listed = self.builder.names_in(self.file) if adds_to_listed(table, self.first, self.file, self.builder) else set()
         self.listed_withheld = self.builder.names_withheld_in(self.file)
         self.unsaid.append(None if self.listed else nothing_on_classification(table, self.file, self.grid.name))
@@ -295,8 +295,7 @@ class SheetReader:
     def _settle_table(self) -> None:
         """What is known of a table once its last row was read."""
         self.above = self.tally.all
-        if self.dittos.count:
-            told = say("inventory.dittos", count=self.dittos.count)
+        if told := self.dittos.told():
             self.builder.interpretations.append(Interpretation(self.file, self.grid.name, address(self.table.header, 0), "同上", told))
         for lost in self.tally.gaps():
             self._lost(lost)
@@ -377,6 +376,8 @@ class SheetReader:
         department = cells.text_of(self.cells.cell(row, "department")) or self.table.owner
         if answered or self.by_field.get("name") not in line.filled:
             self.builder.secrets.add(self.cells.cell(row, "name"), department if answered else None)
+        if answered:
+            self.builder.secrets.add_aliases(at(row, index) for index, words in self.table.unknown.items() if says_another_name(words))
         try:
             row_no = read_value("integer", self.cells.cell(row, "row_no")).value
         except cells.Unreadable:

@@ -10,6 +10,7 @@ from orchestrator.inventory.build.builder import Builder
 from orchestrator.inventory.cells import text_of
 from orchestrator.inventory.forms import forms, match, most_headers
 from orchestrator.inventory.reading import Interpretation, Raw
+from orchestrator.inventory.sheets.coded_answers import find_coded_answers, with_words
 from orchestrator.inventory.sheets.denied_question import find_denied_questions, with_straight_questions
 from orchestrator.inventory.sheets.foreign import ahead, in_our_words, recognise
 from orchestrator.inventory.sheets.grids import Grid, Row, address
@@ -87,16 +88,7 @@ def _stacked(part: Grid, builder: Builder) -> Iterable[Grid]:
 
 def _read_table(grid: Grid, file: str, builder: Builder, today: dt.date) -> bool:
     first, grid = ahead(grid)
-    for ticked in find_ticked_columns(first):
-        what = say("inventory.ticked_columns", column=forms()["systems"].column(ticked.field).name)
-        builder.interpretations.append(Interpretation(file, grid.name, address(ticked.header, ticked.at), "、".join(ticked.words.values()), what))
-        first, grid = ahead(with_one_column(grid, ticked))
-    first, grid = ahead(with_telling_headers(grid, first))
-    if denied := find_denied_questions(first):
-        for question in denied:
-            where = address(question.header, question.column)
-            builder.interpretations.append(Interpretation(file, grid.name, where, question.words, say("inventory.asks_the_other_way")))
-        first, grid = ahead(with_straight_questions(grid, denied))
+    first, grid = _in_the_forms_manner(grid, first, file, builder)
     found = recognise(builder.foreign, grid.name, first, grid.merged)
     if found is None:
         if file in builder.ignored:
@@ -122,6 +114,26 @@ def _read_table(grid: Grid, file: str, builder: Builder, today: dt.date) -> bool
         return True
     first, translated = ahead(in_our_words(grid, found))
     return read_grid(translated, file, builder, today, first)
+
+
+def _in_the_forms_manner(grid: Grid, first: list[Row], file: str, builder: Builder) -> tuple[list[Row], Grid]:
+    """Its questions and answers as the form has them: one column a question, words for codes, what is asked the other way round turned. Each is told."""
+    for ticked in find_ticked_columns(first):
+        what = say("inventory.ticked_columns", column=forms()["systems"].column(ticked.field).name)
+        builder.interpretations.append(Interpretation(file, grid.name, address(ticked.header, ticked.at), "、".join(ticked.words.values()), what))
+        first, grid = ahead(with_one_column(grid, ticked))
+    if coded := find_coded_answers(first):
+        for answers in coded:
+            what = say("inventory.coded_answers", words=tuple(f"{code}={word}" for code, word in answers.words.items()))
+            builder.interpretations.append(Interpretation(file, grid.name, address(answers.header, answers.column), "", what))
+        first, grid = ahead(with_words(grid, coded))
+    first, grid = ahead(with_telling_headers(grid, first))
+    if denied := find_denied_questions(first):
+        for question in denied:
+            where = address(question.header, question.column)
+            builder.interpretations.append(Interpretation(file, grid.name, where, question.words, say("inventory.asks_the_other_way")))
+        first, grid = ahead(with_straight_questions(grid, denied))
+    return first, grid
 
 
 def _looks_like_systems_and_lists_machines(grid: Grid, first: Sequence[Row]) -> bool:

@@ -11,6 +11,7 @@ import pytest
 
 from orchestrator.inventory.check import counts
 from orchestrator.inventory.load import load
+from orchestrator.inventory.sheets.coded_answers import codes_of
 from orchestrator.inventory.values import read_value
 
 TESTS = Path(__file__).parents[2]
@@ -108,3 +109,55 @@ def test_the_year_before_a_department_is_none_of_its_name(tmp_path: Path) -> Non
     rows = [["2026年市教育局信息系统统计表"], ["系统名称", "类别", "建设状态", "是否涉密"], ["学籍系统", "应用系统", "已建", "否"]]
     (question,) = read(tmp_path, rows).questions
     assert question.proposed == "市教育局、市直、政府"
+
+
+CODES = [
+    ("是否涉密（1是2否）", 2, 1), ("是否涉密（0-是，1-否）", 1, 0), ("涉密（A.是 B.否）", "B", "A"), ("是否涉密（a：是；b：否）", "b.否", "a"), ("是否涉密[1=涉密,0=非涉密]", "0", "1"),
+    ("是否涉密（1、是 2、否）", 2.0, 1.0),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("header", "no", "yes"), CODES)
+def test_codes_are_read_as_the_header_says(header: str, no: object, yes: object, tmp_path: Path) -> None:
+    head = ["单位名称", "单位层级", "单位性质", "系统名称", "类别（1应用系统 2数据库）", "建设状态（1已建，2在建，3停用）", header]
+    rows = [["市体育局", "市直", "政府", "场馆预约", 1, 1, no], ["市体育局", "市直", "政府", "鹰隼密训", 1, 1, yes], ["市体育局", "市直", "政府", "健身库", 2, 3, no]]
+    rows.append(["市体育局", "市直", "政府", "甲", 1, 1, "9"])
+    reading = read(tmp_path, [head, *rows])
+    assert {name: counts(reading)[name] for name in ("rows", "in_scope", "classified", "retired", "unanswered")} == {"rows": 4, "in_scope": 1, "classified": 1, "retired": 1, "unanswered": 1}
+    assert sorted((system.name, system.kind.value, system.status.value) for system in reading.all_systems()) == [("健身库", "database", "retired"), ("场馆预约", "application", "in_use")]
+    assert "鹰隼" not in repr(reading)
+
+
+@pytest.mark.parametrize("header", ["数据量（GB）", "1、系统名称", "CPU（2路）", "是否涉密（非涉密填否）", "用户数（1万人以上填）", "是否涉密（1是1否）", "等保（1级2级）3"])
+def test_other_brackets_are_no_codes(header: str) -> None:
+    assert codes_of(header) in ({}, {"1": "级", "2": "级"})
+
+
+def test_what_a_row_consists_of_is_no_system(tmp_path: Path) -> None:
+    rows = [
+        [*HEAD, "数据量"], ["市公安局", "市直", "政府", "执法平台", "应用系统", "已建", "否", None, None, "5T"], [None, None, None, "其中：图片库", None, None, None, None, None, "4T"],
+        ["市公安局", "市直", "政府", "猎隼密侦", "应用系统", "已建", "是", None, None, "9T"], [None, None, None, "其中：猎隼声纹库", None, None, None, None, None, "8T"],
+        ["市公安局", "市直", "政府", "其中一平台", "应用系统", "已建", "否", None, None, "1T"],
+    ]  # fmt: skip
+    reading = read(tmp_path, rows)
+    assert {name: counts(reading)[name] for name in ("rows", "in_scope", "classified")} == {"rows": 3, "in_scope": 2, "classified": 1}
+    assert (reading.questions, reading.errors) == ((), [])
+    assert "猎隼" not in repr(reading)
+
+
+def test_what_a_classified_system_is_called_besides_is_told_nowhere(tmp_path: Path) -> None:
+    rows = [
+        ["单位名称", "单位层级", "单位性质", "系统名称", "系统简称", "类别", "建设状态", "是否涉密", "备注"], ["市政务局", "市直", "政府", "密传平台", "霜降", "应用系统", "已建", "是", None],
+        ["市政务局", "市直", "政府", "好差评系统", "好差评", "应用系统", "已建", "否", "每日向霜降推送"],
+    ]  # fmt: skip
+    reading = read(tmp_path, rows)
+    assert [(system.name, system.remark) for system in reading.all_systems()] == [("好差评系统", "每日向〔涉密〕推送")]
+    assert "霜降" not in repr(reading)
+
+
+@pytest.mark.parametrize("title", ["信息系统汇总（标红为涉密系统）", "非涉密系统清单，涉密系统用黄色标出", "红色底纹行为涉密"])
+def test_a_colour_that_means_classified_is_said_with_the_question(title: str, tmp_path: Path) -> None:
+    rows = [[title], ["单位名称", "单位层级", "单位性质", "系统名称", "类别", "建设状态"], ["市卫健委", "市直", "政府", "健康平台", "应用系统", "已建"]]
+    (question,) = read(tmp_path, rows).questions
+    assert (question.kind, question.proposed) == ("sheet", "")
+    assert "颜色" in str(question.evidence)
