@@ -27,7 +27,10 @@ _MOST = {"memory_gb": 1536.0, "storage_gb": 100_000.0, "data_gb": 100_000.0, "fi
 """More than one machine has: a bare number above it is in another unit than the column's own."""
 
 
-_BY_COLOUR = re.compile(r"[红黄蓝绿橙紫灰]色?(?:字体?|底纹?|标注|填充|部分|行|的)*[^,，。;；]{0,4}(?:涉密|机密|秘密)|(?:涉密|机密|秘密)[^,，。;；]{0,8}(?:标|涂|用|为)[^,，。;；]{0,4}(?:[红黄蓝绿橙紫灰]|颜色)")
+_BY_COLOUR = re.compile(
+    r"[红黄蓝绿橙紫灰]色?(?:字体?|底纹?|标注|填充|部分|行|的)*[^,，。;；]{0,4}(?:涉密|机密|秘密)"
+    r"|(?:涉密|机密|秘密)[^,，。;；]{0,8}(?:标|涂|用|为)[^,，。;；]{0,4}(?:[红黄蓝绿橙紫灰]|颜色)"
+)
 """A title that says which rows are classified by their colour, which nobody reads here."""
 
 
