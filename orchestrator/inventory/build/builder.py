@@ -289,19 +289,17 @@ class Builder:
         for row, (code, name, section) in zip(self.withheld, self._called, strict=True):
             department = self.departments.id_of(row.department or gaps.answered_owner(row.file, row.sheet, section))
             withheld.append(replace(row, department=department, system=self._ids.named(code, department, name)))
-        excluded = [row.row for row in withheld]
-        counted: list[System] = []
-        for system in systems.values():
-            reason = self._outside(system)
-            if reason is None:
-                counted.append(system)
-            else:
-                excluded.append(ExcludedRow(department=system.department, reason=reason, row_no=system.row_no, system=system))
+        outside = {ident: reason for ident, system in systems.items() if (reason := self._outside(system))}
+        left_out = [
+            ExcludedRow(department=systems[ident].department, reason=reason, row_no=systems[ident].row_no, system=systems[ident])
+            for ident, reason in outside.items()
+        ]
+        excluded = [*(row.row for row in withheld), *left_out]
         excluded.sort(key=lambda row: (row.reason, row.department, row.row_no or 0, row.system.id if row.system else ""))
         inventory = Inventory(
             departments=self.departments.all({row.department for row in withheld}),
             rooms=tuple(sorted(self.rooms.values(), key=lambda r: r.id)),
-            systems=tuple(sorted(counted, key=lambda s: s.id)),
+            systems=tuple(sorted((system for ident, system in systems.items() if ident not in outside), key=lambda s: s.id)),
             excluded=tuple(excluded),
         )
         rows_of = {(raw.file, raw.sheet, raw.cell[1:]): ident for ident, raw in raws.items() if raw.cell.startswith("A")}
