@@ -51,6 +51,8 @@ NOT_KNOWN = {
     "同上", "略", "见附件", "详见附件", "见附表", "unknown", "not known", "tbd", "na", "null",
 }  # fmt: skip
 MAX_CELL = 32_767
+_DOWNWARDS = re.compile(r"[\u4e00-\u9fff](?:\s*\n\s*[\u4e00-\u9fff]){2,}")
+"""A name written downwards, a letter a line."""
 _UNSEEN = "\u200b\u200c\u200d\u2060\ufeff"
 """Signs that nobody sees: what is copied from pages and messages begins and ends with them."""
 _DATE = re.compile(r"^(\d{4})\s*[年./-]\s*(\d{1,2})(?:\s*[月./-]\s*(?:(\d{1,2})\s*日?)?)?$")
@@ -85,8 +87,8 @@ def _seen(text: str) -> str:
     text = text.strip()
     if text and (text[0] in _UNSEEN or text[-1] in _UNSEEN):
         text = text.strip(_UNSEEN + " \t\r\n\u3000\xa0")
-    if "\n" in text and all(len(line.strip()) <= 1 for line in text.split("\n")):
-        text = "".join(text.split())  # written downwards, a letter a line
+    if "\n" in text and _DOWNWARDS.fullmatch(text):
+        text = "".join(text.split())
     return text[:MAX_CELL]
 
 
