@@ -294,7 +294,11 @@ FULL = Inventory(
                 Service(
                     name="web", host="h", command=("java", "-jar", "a b.jar"), unit="web.service", account="www-data", shared=True, start_seconds=30.5, port=8080,
                     singleton=True, cron="/etc/cron.d/web", environment={"A": "@listen.port"}, entry="portal",
-                    files=(ConfigFile(path="/etc/门户 1/app.yaml", format="yaml", set={"production.host": "@database.host", "a": "=1+1 \"'"}),),
+                    files=(
+                        ConfigFile(
+                            path="/etc/门户 1/app.yaml", format="yaml", set={"production.host": "@database.host", "a": "=1+1 \"'"}, add={"b": "2"}
+                        ),
+                    ),
                     health=HealthCheck(kind="http", target="/health", expected="200", host_name="host.gov", on_host=True),
                 ),
             ),

@@ -44,7 +44,7 @@ FULL: dict[str, Any] = {
         "unit": "veiled@3.service", "cron": "/etc/cron.d/veiled", "account": "veiledacct", "entry": "veiled-entry",
         "health": {"kind": "http", "target": "/veiled/health/deep", "expected": "200", "host_name": "in.veiled.example.gov.cn"},
         "environment": {"UPSTREAM": "http://10.77.9.4:8080/x", "TITLE": "隐名环境", "DB": "@database.host"},
-        "files": [{"path": "/etc/veiled/app.ini", "format": "ini", "set": {"main.title": "隐名配置"}}],
+        "files": [{"path": "/etc/veiled/app.ini", "format": "ini", "set": {"main.title": "隐名配置"}, "add": {"main.note": "隐名附注"}}],
     }],
     "devices": [{
         "name": "veiled-signer", "model": "SJJ-7701", "address": "10.77.3.1", "management": "manual", "management_user": "veiledmgr",
@@ -63,7 +63,7 @@ PLACES_IN_WORDS_OF_A_KIND = {"10.77.9.1", "10.77.9.2", "10.77.9.3", "wiki.veiled
 def texts_of(value: Any, field: str = "") -> Iterator[tuple[str, str]]:
     if isinstance(value, dict):
         for name, part in value.items():
-            yield from texts_of(part, field if field in {"unknown", "environment", "set"} else name)
+            yield from texts_of(part, field if field in {"unknown", "environment", "set", "add"} else name)
     elif isinstance(value, list | tuple):
         for part in value:
             yield from texts_of(part, field)
