@@ -160,11 +160,14 @@ class Landing(Noun):
     """A folder on the same machine with what the new server has of its own (``etc/hosts``, ``etc/fstab``, ``etc/network`` …): laid over
     the root before it boots, never carried back."""
     boots: Literal["container", "machine"] = "container"
-    """A container shares its machine's kernel. A machine needs kernel and boot loader of its own: that was never run, and is refused."""
+    """A container shares its machine's kernel. A machine has one of its own, and a boot loader: they are put onto the disk whose only
+    file system is mounted at the folder, which is let go before the boot and mounted again once it is off."""
     boot: Annotated[tuple[str, ...], Field(min_length=1)]
     """argv on that machine by which what stands in the folder is switched on; it may return before it is up."""
     off: Annotated[tuple[str, ...], Field(min_length=1)]
-    """argv by which it is shut down; it may be off already."""
+    """argv by which it is shut down; it may be off already. Of a machine: its disk is there again when it returns, or soon after."""
+    console: tuple[str, ...] = ()
+    """argv on that machine that prints the end of what the new server wrote to its console: told when it does not come up."""
     boot_seconds: Annotated[float, Field(gt=0)] = 300
     """How long it may take until every service is healthy; then the old server is started again."""
     stop_seconds: Annotated[float, Field(gt=0)] = 300

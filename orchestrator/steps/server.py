@@ -186,6 +186,8 @@ def boot(ctx: Context) -> Facts:
 def _wait_until_well(ctx: Context, mover: ServerMover, look: Callable[[Context, ServerMover], Words | None], until: float) -> None:
     while problem := look(ctx, mover):
         if time.monotonic() > until:
+            if lines := mover.last_words():
+                problem = say("server.console_says", problem=problem, lines=lines)
             raise StepFailed(
                 say("server.not_up", host=mover.host.name, seconds=mover.landing.boot_seconds, problem=problem),
                 where=mover.new.address, remedy=say("server.goes_back_look"),

@@ -1,5 +1,5 @@
 """A lab for each module of tests, with the hosts that the module names in ``HOSTS``, and the further packages of
-``PACKAGES`` (answers to their questions in ``ANSWERS``). Skipped where no lab can be."""
+``PACKAGES`` (answers to their questions in ``ANSWERS``; those of single hosts in ``FURTHER``). Skipped where no lab can be."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
     lab = Lab(name)
     try:
         module = request.module
-        lab.up(module.HOSTS, packages=getattr(module, "PACKAGES", ()), answers=getattr(module, "ANSWERS", ()))
+        lab.up(
+            module.HOSTS, packages=getattr(module, "PACKAGES", ()), answers=getattr(module, "ANSWERS", ()), further=getattr(module, "FURTHER", None)
+        )  # fmt: skip
     except NoLab as error:
         pytest.skip(str(error))
     try:

@@ -41,9 +41,11 @@ class Lab:
 
     # ------------------------------------------------------------ up and down
 
-    def up(self, hosts: str = DEFAULT_HOSTS, *, packages: Sequence[str] = (), answers: Sequence[str] = ()) -> None:
+    def up(
+        self, hosts: str = DEFAULT_HOSTS, *, packages: Sequence[str] = (), answers: Sequence[str] = (), further: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:  # fmt: skip
         """``NAME@NETWORK`` for each host, separated by blanks; the controller comes by itself. All of them boot at once.
-        ``packages``: what all hosts have beside the usual (``answers``: to their questions)."""
+        ``packages``: what all hosts have beside the usual (``answers``: to their questions); ``further``: what single ones have."""
         wanted = [word.partition("@") for word in hosts.split()]
         for name, _, network in wanted:
             if network not in SUBNETS:
@@ -51,6 +53,7 @@ class Lab:
         if self.folder.exists():
             raise LabError(f"a lab {self.folder.name} stands, or was not taken away: make lab-down")
         base = base_root(packages, answers)
+        bases = {name: base_root((*packages, *more), answers) for name, more in (further or {}).items()}
         if int(WATCHERS.read_text()) < ENOUGH_WATCHERS:
             WATCHERS.write_text(str(ENOUGH_WATCHERS))
         self.folder.mkdir(parents=True)
@@ -61,7 +64,7 @@ class Lab:
             authorised = key.with_suffix(".pub").read_text()
             known = []
             for number, (name, _, network) in enumerate([(CONTROLLER, "@", "office"), *wanted]):
-                host = self._new_host(name, number, network, base)
+                host = self._new_host(name, number, network, bases.get(name, base))
                 known.append(f"{host.address} {host.lay_out(authorised, sudo=name != CONTROLLER)}\n")
                 host.boot()
             (self.folder / "known_hosts").write_text("".join(known))

@@ -51,6 +51,11 @@ class Networks:
         run(["ip", "-n", namespace, "link", "set", "eth0", "up"])
         run(["ip", "-n", namespace, "route", "replace", "default", "via", f"{SUBNETS[network]}.1"])
 
+    def add_tap(self, port: str, network: str) -> None:
+        """A port for a machine that has an interface of its own; its cable is out."""
+        self._inside("ip", "tuntap", "add", port, "mode", "tap")
+        self._inside("ip", "link", "set", port, "master", network)
+
     def pull_cable(self, port: str) -> None:
         self._inside("ip", "link", "set", port, "down")
 

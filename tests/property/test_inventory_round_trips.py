@@ -262,7 +262,7 @@ def differences(one: Inventory, other: Inventory) -> list[Any]:
 
 
 LANDING = Landing(
-    name="base", address="10.9.0.7", ssh_port=2223, ssh_user="ops", root="/srv/new", own="/srv/own", boots="machine", boot=("machinectl", "start", "new"),
+    name="base", address="10.9.0.7", ssh_port=2223, ssh_user="ops", root="/srv/new", own="/srv/own", boots="machine", console=("tail", "log"), boot=("machinectl", "start", "new"),
     off=("machinectl", "poweroff", "new"), boot_seconds=11, stop_seconds=12, exclude=("/data",), per_side=("/etc/keep",), at_rest=("/var/spool/q",),
     readdress=("/etc/app.conf",), keep_units=("ssh.service",),
 )  # fmt: skip

@@ -12,7 +12,7 @@ from orchestrator.errors import Finding
 from orchestrator.models import Host, Landing
 from orchestrator.movers.server.passes import OLDEST_RSYNC
 from orchestrator.movers.server.questions import ServerFacts, Writer, find_at_rest
-from orchestrator.movers.server.scope import CARRIED, PER_SIDE, VOLATILE, Scope, carried_systems, is_below
+from orchestrator.movers.server.scope import CARRIED, NETWORK_FILES, PER_SIDE, VOLATILE, Scope, carried_systems, is_below
 from orchestrator.texts import Words, say
 
 NAMED = 10
@@ -61,7 +61,8 @@ def scope_of(landing: Landing, asked: Asked) -> Scope:
     systems, shadows = carried_systems(asked.facts.mounts, exclude)
     per_side = (*PER_SIDE, *landing.per_side)
     at_rest = find_at_rest(asked.writers, [*asked.declared, *landing.at_rest], [*per_side, *exclude])
-    return Scope(tuple(systems), tuple(shadows), tuple(exclude), per_side, (*landing.readdress, *asked.own), tuple(at_rest))
+    places = NETWORK_FILES if landing.boots == "machine" else ()
+    return Scope(tuple(systems), tuple(shadows), tuple(exclude), per_side, (*landing.readdress, *asked.own), tuple(at_rest), places)
 
 
 def find_problems(host: Host, landing: Landing, asked: Asked, system: str) -> list[Finding]:
@@ -95,8 +96,6 @@ class _Judge:
 
     def _landing(self) -> Iterator[tuple[str, Words, Words]]:
         facts, there = self.asked.facts, self.asked.landing
-        if self.landing.boots != "container":
-            yield "landing-machine", say("server.machine_never_run"), say("server.use_container")
         if facts.processor != there.processor:
             said = say("server.other_processor", here=facts.processor, there=there.processor)
             yield "other-processor", said, say("server.same_processor")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,10 +11,12 @@ from typing import Any
 from orchestrator.errors import ToolError
 from orchestrator.models import Host, Landing
 from orchestrator.movers.machine import addresses
+from orchestrator.movers.server import bootable
 from orchestrator.texts import Words, say
 from orchestrator.tools.ssh import SshConnection
 
 HOME = "/var/lib/orchestrator/landings"
+LAST_WORDS = 12
 FORBIDDEN = ("/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/proc", "/root", "/run", "/sbin", "/sys", "/tmp", "/usr", "/var")  # noqa: S108
 _LOOK = r"""
 [ -d "$1" ] || { echo absent; exit 0; }
@@ -60,7 +63,7 @@ def machine_of(host: Host, landing: Landing) -> Host:
     return Host(name=landing.name, address=landing.address, ssh_port=landing.ssh_port, ssh_user=landing.ssh_user, room=host.room)
 
 
-def _record(landing: Landing) -> str:
+def record_of(landing: Landing) -> str:
     """Where the machine notes whose the folder is."""
     return f"{HOME}/{landing.root.strip('/').replace('/', '_')}"
 
@@ -71,7 +74,7 @@ def find_unfit(connection: SshConnection, landing: Landing, system: str, *, need
     root = landing.root
     if root.rstrip("/") in ("", *FORBIDDEN) or ".." in root.split("/") or root.rstrip("/").count("/") < 2:
         return [("landing-root", say("server.root_forbidden", root=root), say("server.give_folder"))]
-    said = connection.run(["sh", "-c", _LOOK, "look", root, _record(landing)], 60, check=True).stdout.splitlines()
+    said = connection.run(["sh", "-c", _LOOK, "look", root, record_of(landing)], 60, check=True).stdout.splitlines()
     words = dict(line.partition(" ")[::2] for line in said)
     if "absent" in words:
         return [("landing-absent", say("server.root_absent", root=root), say("server.make_folder"))]
@@ -95,33 +98,43 @@ def find_unfit(connection: SshConnection, landing: Landing, system: str, *, need
 
 def claim(connection: SshConnection, landing: Landing, system: str) -> None:
     """From here on the folder is this system's, and is emptied when its migration goes back."""
-    connection.run(["sh", "-euc", _CLAIM, "claim", _record(landing), system], check=True)
+    connection.run(["sh", "-euc", _CLAIM, "claim", record_of(landing), system], check=True)
+    if landing.boots == "machine":
+        bootable.note_disk(connection, landing, record_of(landing))
+
+
+def insist_there(connection: SshConnection, landing: Landing) -> None:
+    """What is written into the folder comes onto the disk that will boot. Raises StepFailed."""
+    if landing.boots == "machine":
+        bootable.insist_mounted(connection, landing, record_of(landing))
 
 
 def is_claimed(connection: SshConnection, landing: Landing, system: str) -> bool:
     """Whether it was, and not given back."""
-    done = connection.run(["cat", "--", f"{_record(landing)}/system"], timeout=20)
+    done = connection.run(["cat", "--", f"{record_of(landing)}/system"], timeout=20)
     return done.code == 0 and done.stdout.strip() == system
 
 
 def is_filled(connection: SshConnection, landing: Landing) -> bool:
     """Whether a whole first pass ended there."""
-    return connection.run(["test", "-e", f"{_record(landing)}/filled"], timeout=20).code == 0
+    return connection.run(["test", "-e", f"{record_of(landing)}/filled"], timeout=20).code == 0
 
 
 def note_filled(connection: SshConnection, landing: Landing) -> None:
     """A whole first pass has ended."""
-    connection.run(["touch", "--", f"{_record(landing)}/filled"], check=True)
+    connection.run(["touch", "--", f"{record_of(landing)}/filled"], check=True)
 
 
 def empty(connection: SshConnection, landing: Landing, system: str) -> None:
-    """Takes away what was brought. A folder that is not this system's is left as it is."""
-    connection.run(["sh", "-euc", _EMPTY, "empty", landing.root, _record(landing), system], 3600, check=True)
+    """Takes away what was brought, once what ran from it is off. A folder that is not this system's is left as it is."""
+    if landing.boots == "machine":
+        bootable.take_back(connection, landing, record_of(landing))
+    connection.run(["sh", "-euc", _EMPTY, "empty", landing.root, record_of(landing), system], 3600, check=True)
 
 
 def release(connection: SshConnection, landing: Landing) -> None:
     """What stands in the folder is a server in use: nobody's migration fills or empties it any more."""
-    connection.run(["rm", "-rf", "--", _record(landing)], check=True)
+    connection.run(["rm", "-rf", "--", record_of(landing)], check=True)
 
 
 # ---------------------------------------------------------------- flags that no pass carries
@@ -196,7 +209,7 @@ def make_its_own(connection: SshConnection, landing: Landing, new: Mapping[str, 
     if landing.own is not None:
         connection.run(["sh", "-euc", _LAY_OVER, "lay-over", landing.own, landing.root], 900, check=True)
     files = [f"{landing.root.rstrip('/')}{path}" for path in landing.readdress]
-    return addresses.exchange(connection, files, new, f"{_record(landing)}/readdressed")
+    return addresses.exchange(connection, files, new, f"{record_of(landing)}/readdressed")
 
 
 # ---------------------------------------------------------------- on and off
@@ -205,12 +218,23 @@ def make_its_own(connection: SshConnection, landing: Landing, new: Mapping[str, 
 def switch_on(connection: SshConnection, landing: Landing) -> None:
     """Everything is on disk before it boots. Returns when the machine says that it did; it may be up later."""
     connection.run(["sync"], timeout=900, check=True)
+    if landing.boots == "machine":
+        bootable.let_go(connection, landing, record_of(landing))
     connection.run(list(landing.boot), timeout=landing.boot_seconds, check=True)
 
 
 def switch_off(connection: SshConnection, landing: Landing) -> None:
     """Shut down; it may be off already."""
     connection.run(list(landing.off), timeout=landing.stop_seconds, check=True)
+
+
+def last_words(connection: SshConnection, landing: Landing) -> tuple[str, ...]:
+    """The end of what the new server wrote to its console; nothing where nobody can tell."""
+    if not landing.console:
+        return ()
+    said = connection.run(list(landing.console), timeout=60, max_output=200_000).stdout
+    lines = [re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|[^\x20-\uffff]", "", line).strip() for line in said.splitlines()]
+    return tuple([line for line in lines if line][-LAST_WORDS:])
 
 
 def who_runs(connection: SshConnection) -> str:

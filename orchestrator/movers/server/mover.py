@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestrator.errors import Finding, StepFailed
+from orchestrator.errors import Finding, StepFailed, ToolError
 from orchestrator.models import Host, Landing
 from orchestrator.movers.machine import addresses
-from orchestrator.movers.server import check, line, listing, questions, units
+from orchestrator.movers.server import bootable, check, line, listing, questions, units
 from orchestrator.movers.server import landing as landings
 from orchestrator.movers.server.check import Asked
 from orchestrator.movers.server.landing import Flags
@@ -96,7 +96,12 @@ class ServerMover:
         asked = self.ask()
         found = check.find_problems(self.host, self.landing, asked, self.system)
         size, entries = check.needed(check.scope_of(self.landing, asked), asked.facts)
-        rows = landings.find_unfit(self.bay, self.landing, self.system, needed=size, entries=entries)
+        rows: list[tuple[str, Words, Words]] = []
+        if self.landing.boots == "machine":
+            ground = bootable.ask(self.bay, self.source, self.landing)
+            rows += bootable.find_unbootable(ground, self.landing, asked.own, self.host.name)
+            size += ground.needed
+        rows += landings.find_unfit(self.bay, self.landing, self.system, needed=size, entries=entries)
         for host, connection in ((self.host, self.source), (self.machine, self.bay)):
             if line.find_refusal(connection):
                 rows.append(("no-forward", say("server.no_forward", host=host.name), say("server.let_forward")))
@@ -135,6 +140,8 @@ class ServerMover:
                 landings.note_filled(bay, self.landing)
                 if not first and passes[-1]["wire"] < SETTLED_BYTES:
                     break
+        if self.landing.boots == "machine":
+            bootable.prepare(bay, self.landing, landings.record_of(self.landing), self._fstab())
         return {"passes": passes, "last_pass_seconds": passes[-1]["seconds"], "scope": scope.as_json(), "flags": flags.as_json()}
 
     def is_filled(self) -> bool:
@@ -160,6 +167,7 @@ class ServerMover:
         the last ``fill`` came to."""
         self.insist_stopped()
         scope, known = Scope.from_json(kept["scope"]), Flags.from_json(kept["flags"])
+        landings.insist_there(self.bay, self.landing)
         flags = landings.read_flags(self.source, "/", scope.systems, known)
         facts = self._last(End(self.host, self.source), End(self.machine, self.bay), scope, {**known.names, **flags.names}, back=False)
         landings.put_flags_on(self.bay, self.landing.root, flags.names)
@@ -169,6 +177,13 @@ class ServerMover:
     def boot(self) -> None:
         """Switches it on at its new place. Whether it came up is seen by ``is_up``."""
         landings.switch_on(self.bay, self.landing)
+
+    def last_words(self) -> tuple[str, ...]:
+        """What the new server wrote to its console at the end, where the landing can tell."""
+        try:
+            return landings.last_words(self.bay, self.landing)
+        except ToolError:  # what is told beside must not hide why
+            return ()
 
     def is_up(self) -> Words | None:
         """Why the server at the new place is not the one that was stopped; None: it is, and lets us in."""
@@ -323,6 +338,10 @@ class ServerMover:
                 for system, names in zip(scope.systems, pool.map(differ, scope.systems), strict=True)
                 for name in names
             ]
+
+    def _fstab(self) -> str:
+        done = self.source.run(["cat", "/etc/fstab"], timeout=20)
+        return done.stdout if done.code == 0 else ""
 
     def _tell(self, facts: Mapping[str, Any]) -> None:
         said = say(

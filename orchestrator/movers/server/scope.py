@@ -47,6 +47,15 @@ PER_SIDE = (
 """How a machine reaches its network and its disks, its kernel, and what it notes of its own boots. The first copy brings them
 once, since a server without them is worse; later passes leave them, in both directions. Host keys, machine-id, accounts and
 the host's name are no matter of the place: they move along."""
+NETWORK_FILES = (
+    "/etc/network/interfaces",
+    "/etc/network/interfaces.d/*",
+    "/etc/netplan/*",
+    "/etc/systemd/network/*",
+    "/etc/NetworkManager/system-connections/*",
+    "/etc/udev/rules.d/70-persistent-net.rules",
+)
+"""As rsync's patterns: by these a machine would take the old one's address. Not even the first copy brings them to one."""
 _REMOTE = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "ncpfs", "ceph", "glusterfs", "9p", "lustre", "gpfs", "ocfs2", "gfs2", "afs", "davfs")
 _UNREAL = (
     *("proc", "sysfs", "devtmpfs", "devpts", "tmpfs", "cgroup", "cgroup2", "securityfs", "pstore", "efivarfs", "bpf", "tracefs", "debugfs"),
@@ -118,6 +127,8 @@ class Scope:
     never_back: tuple[str, ...] = ()
     """What was changed or laid over for the new server: comes with every pass forward, goes with none back."""
     at_rest: tuple[str, ...] = ()
+    never_there: tuple[str, ...] = ()
+    """rsync's patterns of what not even the first copy brings."""
 
     def as_json(self) -> dict[str, list[str]]:
         """For the record."""
@@ -136,6 +147,7 @@ class Scope:
         whole += list(VOLATILE) if back else []
         inside = [*self.shadows, *(other for other in self.systems if other != system), *(() if back else VOLATILE)]
         patterns = [anchor(below) for path in whole if (below := _within(path, system))]
+        patterns += [below for pattern in self.never_there if (below := _within(pattern, system))]
         patterns += [f"{anchor(below)}/*" for path in inside if (below := _within(path, system)) and below != "/"]
         patterns += [below for pattern in NOT_CARRIED if (below := _within(pattern, system))]
         return list(dict.fromkeys(patterns))

@@ -16,7 +16,7 @@ from orchestrator.models import Host, Inventory, Kind, Landing, System
 
 LANDING = {
     "name": "rescue-7", "address": "10.77.0.1", "ssh_user": "rescuer", "root": "/srv/new/veiled", "own": "/srv/own/veiled",
-    "boot": ["lxc-start", "-n", "veiled-box", "--rcfile=/srv/lxc/veiled.conf"], "off": ["/opt/veiled/off"], "exclude": ["/scratch/veiled"],
+    "boot": ["lxc-start", "-n", "veiled-box", "--rcfile=/srv/lxc/veiled.conf"], "off": ["/opt/veiled/off"], "console": ["tail", "/srv/log/veiled"], "exclude": ["/scratch/veiled"],
     "per_side": ["/etc/veiled.side"], "at_rest": ["/var/lib/veiled-mail"], "readdress": ["/etc/veiled.conf"],
     "keep_units": ["veiled-agent.service"],
 }  # fmt: skip
