@@ -21,6 +21,8 @@ from orchestrator.texts.durations import spell
 from orchestrator.tools import health, known_hosts
 
 GIVEN_UP = "lost_with_the_target"
+CONSOLE_SECONDS = 5.0
+"""Between two looks at the console of what boots."""
 
 
 def movers(ctx: Context) -> list[ServerMover]:
@@ -176,20 +178,24 @@ def boot(ctx: Context) -> Facts:
         mover.insist_stopped()
         mover.boot()
     for mover in movers(ctx):
-        until = began[mover.host.name] + mover.landing.boot_seconds
         for look in (_misplaced, _illness):  # which server it is need not be asked again and again
-            _wait_until_well(ctx, mover, look, until)
+            _wait_until_well(ctx, mover, look, began[mover.host.name])
         facts[mover.host.name] = {"address": mover.new.address, "seconds": round(time.monotonic() - began[mover.host.name], 1)}
     return facts
 
 
-def _wait_until_well(ctx: Context, mover: ServerMover, look: Callable[[Context, ServerMover], Words | None], until: float) -> None:
+def _wait_until_well(ctx: Context, mover: ServerMover, look: Callable[[Context, ServerMover], Words | None], began: float) -> None:
+    asked = began
     while problem := look(ctx, mover):
-        if time.monotonic() > until:
+        now = time.monotonic()
+        in_vain = now > began + mover.landing.boot_seconds
+        if not in_vain and now > asked + CONSOLE_SECONDS:
+            asked, in_vain = now, mover.gave_up()
+        if in_vain:
             if lines := mover.last_words():
                 problem = say("server.console_says", problem=problem, lines=lines)
             raise StepFailed(
-                say("server.not_up", host=mover.host.name, seconds=mover.landing.boot_seconds, problem=problem),
+                say("server.not_up", host=mover.host.name, seconds=now - began, problem=problem),
                 where=mover.new.address, remedy=say("server.goes_back_look"),
             )  # fmt: skip
         ctx.pause(0.2)

@@ -108,6 +108,7 @@ def furnish(lab: Lab, bay: str, address: str, accelerator: str) -> Iterator[Mach
     _partition(image)
     loop = run(["losetup", "--find", "--show", "--partscan", str(image)]).strip()
     try:
+        run(["partx", "--add", loop], check=False)  # where the kernel's loop devices look for no partitions themselves
         run(["mkfs.ext4", "-q", f"{loop}p1"])
         for device in (loop, f"{loop}p1"):
             number = Path(device).stat().st_rdev
@@ -131,6 +132,7 @@ def furnish(lab: Lab, bay: str, address: str, accelerator: str) -> Iterator[Mach
         if host.is_on:
             with contextlib.suppress(LabError):
                 host.script(f"umount {landing.PLACE}")
+        run(["partx", "--delete", loop], check=False)
         run(["losetup", "--detach", loop], check=False)
 
 

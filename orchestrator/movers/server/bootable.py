@@ -6,6 +6,7 @@ server, nothing goes back. Everything is prepared while the server still runs. B
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,9 +25,11 @@ NETWORKS = (
     ("/etc/netplan", "netplan", ""),
 )
 """Where a network is configured, by which program of the server's, and the unit that does it at boot (netplan's makes its own)."""
+GAVE_UP = re.compile(r"\(initramfs\)$|Kernel panic - not syncing|^grub( rescue)?>$|Press Enter for maintenance|press Control-D to continue|[Nn]o bootable")
+"""A console that ends so waits for somebody: a disk that is not found, a file system that is not mounted."""
 _LOOK = r"""
 LC_ALL=C; export LC_ALL
-for each in grub-install grub-probe mkinitramfs blkid blockdev findmnt mountpoint umount mount; do command -v "$each" >/dev/null || echo "lacks $each"; done
+for each in grub-install grub-probe mkinitramfs blkid blockdev findmnt mountpoint umount mount perl; do command -v "$each" >/dev/null || echo "lacks $each"; done
 [ -e /usr/lib/grub/i386-pc/modinfo.sh ] || echo "lacks grub-pc-bin"
 for each in $(ls /boot | sed -n 's/^vmlinuz-//p' | sort -rV); do
     [ -e "/lib/modules/$each/modules.dep" ] || continue
@@ -72,7 +75,7 @@ rm -f -- "$root/boot/grub/grub.cfg"; cat >"$root/boot/grub/grub.cfg" <<END
 serial --unit=0 --speed=115200
 terminal_output console serial
 search --no-floppy --fs-uuid --set=root $uuid
-linux /boot/vmlinuz-$kernel root=UUID=$uuid ro net.ifnames=0 console=tty0 console=ttyS0,115200
+linux /boot/vmlinuz-$kernel root=UUID=$uuid ro net.ifnames=0 cloud-init=disabled console=tty0 console=ttyS0,115200
 initrd /boot/initrd.img-$kernel
 boot
 END
@@ -83,7 +86,7 @@ LC_ALL=C; export LC_ALL
 sync
 while mountpoint -q -- "$1"; do umount -- "$1"; done
 disk=$(blkid -U "$(cat -- "$2/disk")") || exit 0
-dd if=/dev/null of="$disk" oflag=excl conv=nocreat,notrunc status=none
+perl -MFcntl -e 'sysopen(my $disk, $ARGV[0], O_RDWR | O_EXCL) or die "$ARGV[0]: $!\n"' -- "$disk"
 """
 _TAKE_BACK = r"""
 [ -e "$2/disk" ] || exit 0
@@ -156,7 +159,9 @@ def _read(text: str) -> dict[str, list[str]]:
 def find_unbootable(ground: Ground, landing: Landing, own: Sequence[str], host: str) -> list[tuple[str, Words, Words]]:
     """Code, what is wrong, what to do: why the folder would not come up as a machine. All at once. Pure."""
     name, root = landing.name, landing.root
-    rows = [("program-missing", say("server.lacks", host=name, program=each), say("steps.install_package", package=each)) for each in ground.lacks]
+    rows: list[tuple[str, Words, Words]] = [
+        ("program-missing", say("server.lacks", host=name, program=each), say("steps.install_package", package=each)) for each in ground.lacks
+    ]
     rows += [("program-missing", say("server.lacks", host=host, program=each), say("server.needs_to_boot")) for each in ground.server_lacks]
     if not ground.kernel:
         rows.append(("landing-kernel", say("server.no_kernel", landing=name), say("server.install_kernel")))
@@ -197,6 +202,11 @@ def fstab_for(text: str, uuid: str) -> str:
         else:
             lines.append(f"# at the old place: {line}")
     return "\n".join(lines) + "\n"
+
+
+def gave_up(before: Sequence[str], now: Sequence[str]) -> bool:
+    """Whether a console says that the boot ended without a server. What stood there ``before`` the boot says nothing. Pure."""
+    return bool(now) and tuple(now) != tuple(before) and GAVE_UP.search(now[-1]) is not None
 
 
 # ---------------------------------------------------------------- acts. ``record``: where the landing's machine notes whose the folder is

@@ -58,8 +58,8 @@ class Asked:
 def scope_of(landing: Landing, asked: Asked) -> Scope:
     """What is carried, and what each side keeps."""
     exclude = [*landing.exclude, *(swap for swap in asked.facts.swaps if not swap.startswith("/dev/"))]
-    systems, shadows = carried_systems(asked.facts.mounts, exclude)
     per_side = (*PER_SIDE, *landing.per_side)
+    systems, shadows = carried_systems(asked.facts.mounts, [*exclude, *per_side])
     at_rest = find_at_rest(asked.writers, [*asked.declared, *landing.at_rest], [*per_side, *exclude])
     places = NETWORK_FILES if landing.boots == "machine" else ()
     return Scope(tuple(systems), tuple(shadows), tuple(exclude), per_side, (*landing.readdress, *asked.own), tuple(at_rest), places)
@@ -122,7 +122,8 @@ class _Judge:
                 yield "snapshots", say("server.snapshots", name=name), say("server.remove_snapshots")
 
     def _mounts(self) -> Iterator[tuple[str, Words, Words]]:
-        mounts = [m for m in self.asked.facts.mounts if not any(is_below(m.path, each) for each in (*VOLATILE, *self.landing.exclude))]
+        not_judged = (*VOLATILE, *self.landing.exclude, *PER_SIDE, *self.landing.per_side)  # none of them is carried
+        mounts = [m for m in self.asked.facts.mounts if not any(is_below(m.path, each) for each in not_judged)]
         systems, _ = carried_systems(mounts, ())
         carried = {mount.device for mount in mounts if mount.path in systems}
         for mount in mounts:

@@ -59,6 +59,7 @@ class ServerMover:
         self.system, self.host, self.landing, self.new = system, host, landing, new
         self.machine = landings.machine_of(host, landing)
         self._around, self._declared, self._first = around, tuple(declared), tuple(first)
+        self._words_before: tuple[str, ...] = ()
 
     @property
     def source(self) -> SshConnection:
@@ -176,6 +177,7 @@ class ServerMover:
 
     def boot(self) -> None:
         """Switches it on at its new place. Whether it came up is seen by ``is_up``."""
+        self._words_before = self.last_words()
         landings.switch_on(self.bay, self.landing)
 
     def last_words(self) -> tuple[str, ...]:
@@ -184,6 +186,10 @@ class ServerMover:
             return landings.last_words(self.bay, self.landing)
         except ToolError:  # what is told beside must not hide why
             return ()
+
+    def gave_up(self) -> bool:
+        """Whether its console says that waiting is in vain."""
+        return bootable.gave_up(self._words_before, self.last_words())
 
     def is_up(self) -> Words | None:
         """Why the server at the new place is not the one that was stopped; None: it is, and lets us in."""

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from orchestrator.models import Landing
-from orchestrator.movers.server.bootable import NETWORKS, Ground, find_unbootable, fstab_for, read_ground
+from orchestrator.movers.server.bootable import NETWORKS, Ground, find_unbootable, fstab_for, gave_up, read_ground
 from orchestrator.texts import LANGUAGES, spoken
 
 LANDING = Landing(name="bay", address="10.0.0.9", root="/srv/landing/box", boots="machine", boot=("on",), off=("off",))
@@ -121,3 +121,22 @@ def test_every_line_of_the_old_one_can_still_be_read():
 @pytest.mark.parametrize("text", ["", "\n", "# nothing\n"])
 def test_a_server_without_an_fstab_has_its_root(text):
     assert fstab_for(text, "new").splitlines()[0].split()[:2] == ["UUID=new", "/"]
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "(initramfs)", "---[ end Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0) ]---", "grub rescue>", "grub>",
+        "Press Enter for maintenance", "(or press Control-D to continue):", "No bootable device.",
+    ],
+)  # fmt: skip
+def test_a_console_that_waits_for_somebody_ends_the_waiting_but_not_that_of_a_former_boot(end):
+    assert gave_up((), ("Linux version 6.1", end))
+    assert gave_up(("box login:",), (end,))
+    assert not gave_up(("so", end), ("so", end))
+
+
+@pytest.mark.parametrize("end", ["box login:", "[  OK  ] Started ssh", "Dropping to a shell (initramfs) was not needed", "loading grub>cfg"])
+def test_a_console_that_goes_on_says_nothing(end):
+    assert not gave_up((), ("Kernel panic - not syncing", end))
+    assert not gave_up((), ())

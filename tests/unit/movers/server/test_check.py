@@ -101,6 +101,17 @@ def test_a_mount_that_the_inventory_leaves_out_is_somebody_elses_care():
     assert codes(asked, LANDING.model_copy(update={"exclude": ("/mnt/share",)})) == []
 
 
+@pytest.mark.parametrize(("path", "kind"), [("/boot", "ext4"), ("/boot", "xfs"), ("/boot/efi", "vfat"), ("/usr/lib/modules", "squashfs")])
+def test_a_file_system_that_each_side_has_for_itself_is_no_pass_of_its_own(path, kind):
+    """A pass of it would delete the kernel and the boot loader that the new machine has there."""
+    asked = Asked(mounted(Mount(path, kind, "/dev/sda2", "8:2", "/")), THERE)
+    assert codes(asked) == []
+    scope = scope_of(LANDING, asked)
+    assert scope.systems == ("/",)
+    for first in (True, False):
+        assert f"{path}/*" in scope.left_out("/", first=first)
+
+
 def test_files_whose_address_changes_are_carried_forward_and_never_back():
     scope = scope_of(LANDING.model_copy(update={"readdress": ("/etc/app.env",)}), Asked(FACTS, THERE, own=("/etc/motd",)))
     assert "/etc/app.env" not in scope.left_out("/")
