@@ -56,6 +56,8 @@ class Machine(LandedHost):
 
     power: Path = Path()
     accelerator: str = "tcg,thread=multi"
+    device: str = ""
+    """The disk's partition, as the bay has it."""
     misplaced: bool = False
     """Its disk is on a bus that its kernel does not know."""
 
@@ -122,7 +124,8 @@ def furnish(lab: Lab, bay: str, address: str, accelerator: str) -> Iterator[Mach
         host.script(f"mkdir -p {wants}; ln -s /lib/systemd/system/systemd-networkd.service {wants}/")
         host.write("/usr/local/sbin/box-power", landing.SWITCH.replace("-lt 1200", "-lt 4800"), mode=0o755)
         machine = Machine(
-            lab.name, "landed", 90, "cloud", address, folder, host.base, power=host.root / POWER.lstrip("/"), accelerator=accelerator
+            lab.name, "landed", 90, "cloud", address, folder, host.base, power=host.root / POWER.lstrip("/"), accelerator=accelerator,
+            device=f"{loop}p1",
         )  # fmt: skip
         lab.networks.add_tap(machine.port, "cloud")
         lab.hosts[machine.name] = machine

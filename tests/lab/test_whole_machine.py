@@ -12,7 +12,7 @@ import pytest
 
 from tests.lab import inventory, landing, machine, whole_server
 from tests.lab.furnish import Passwords
-from tests.lab.journey import ROLLED_BACK, WAITING, Journey
+from tests.lab.journey import REFUSED, ROLLED_BACK, WAITING, Journey
 from tests.lab.lab import Lab
 from tests.lab.machine import Machine
 from tests.lab.test_whole_server import Writers
@@ -32,10 +32,14 @@ class Trip:
 
     journey: Journey
     landed: Machine
+    seconds: float
+    """Until which it must be up."""
     before: str = ""
     there: str = ""
     after: str = ""
     kernel: str = ""
+    code_unready: int = -1
+    said_unready: str = ""
     code_not_up: int = -1
     said_not_up: str = ""
     after_not_up: str = ""
@@ -55,25 +59,26 @@ def trip(lab: Lab) -> Iterator[Trip]:
     accelerator = machine.find_accelerator(lab["bay"].base)
     seconds = 120 if accelerator == "kvm" else 900
 
-    def describe(boot_seconds: int) -> None:
-        place = {"boots": "machine", "console": ["tail", "-n", "60", f"{machine.POWER}/console"], "boot_seconds": boot_seconds}
-        inventory.write(lab, [whole_server.system(lab, new_address=NEW_ADDRESS, **place)], passwords, entries={"ledger": 8080})
+    place = {"boots": "machine", "console": ["tail", "-n", "60", f"{machine.POWER}/console"], "boot_seconds": seconds}
+    inventory.write(lab, [whole_server.system(lab, new_address=NEW_ADDRESS, **place)], passwords, entries={"ledger": 8080})
 
     with machine.furnish(lab, "bay", NEW_ADDRESS, accelerator) as landed:
-        trip = Trip(Journey(lab, "ledger"), landed)
+        trip = Trip(Journey(lab, "ledger"), landed, seconds)
         journey = trip.journey
         try:
             with landing.keeper(lab, "bay", landed), Writers(lab) as citizens:
                 trip.before = box.script(whole_server.PHOTOGRAPH)
+                lab["bay"].script(f"umount {landing.PLACE}; mv {landing.OWN}/etc/systemd /root/")
+                trip.code_unready = journey.migrate()
+                trip.said_unready, journey.said = journey.said, ""
+                lab["bay"].script(f"mount {landed.device} {landing.PLACE}; mv /root/systemd {landing.OWN}/etc/")
                 landed.misplaced = True
-                describe(seconds // 5)
                 begun = time.monotonic()
                 trip.code_not_up = journey.migrate()
                 trip.said_not_up, journey.said = journey.said, ""
                 trip.gaps.append(citizens.longest_gap(begun, time.monotonic()))
                 landed.misplaced = False
                 trip.after_not_up = box.script(whole_server.PHOTOGRAPH)
-                describe(seconds)
                 assert journey.migrate(stop_at="approval of the cutover") == WAITING, journey.said[-6000:]
                 begun = time.monotonic()
                 assert journey.resume(stop_at="final acceptance") == WAITING, journey.said[-6000:]
@@ -104,9 +109,16 @@ def trip(lab: Lab) -> Iterator[Trip]:
             box.cut_power()
 
 
+def test_what_the_machine_lacks_is_said_before_anything_is_touched_and_all_at_once(trip: Trip) -> None:
+    assert trip.code_unready == REFUSED, trip.said_unready
+    for word in ("landing-unmounted", "landing-network"):
+        assert word in trip.said_unready
+
+
 def test_a_machine_whose_kernel_does_not_find_its_disk_is_gone_back_from_and_its_console_is_told(trip: Trip) -> None:
     assert trip.code_not_up == ROLLED_BACK, trip.said_not_up[-9000:]
-    assert "console" in trip.said_not_up, trip.said_not_up[-9000:]
+    assert "(initramfs)" in trip.said_not_up, trip.said_not_up[-9000:]
+    assert trip.gaps[0] < trip.seconds / 2  # nobody waited for the deadline at a prompt
     assert trip.after_not_up.splitlines() == trip.before.splitlines()
 
 

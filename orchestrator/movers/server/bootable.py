@@ -38,7 +38,14 @@ done
 device=$(findmnt -rno SOURCE -M "$1") || exit 0
 name=$(basename "$(readlink -f -- "$device")")
 echo "device $device"; echo "uuid $(blkid -s UUID -o value -- "$device")"
-[ -e "/sys/class/block/$name/partition" ] && echo "disk /dev/$(basename "$(dirname "$(readlink -f "/sys/class/block/$name")")")"
+if [ -e "/sys/class/block/$name/partition" ]; then
+    disk=$(basename "$(dirname "$(readlink -f "/sys/class/block/$name")")"); echo "disk /dev/$disk"
+    if [ "$(blkid -p -s PTTYPE -o value -- "/dev/$disk")" = gpt ]; then
+        for each in "/sys/class/block/$disk"/*/partition; do
+            each=${each%/partition}; blkid -p -s PART_ENTRY_TYPE -o value -- "/dev/${each##*/}"
+        done 2>/dev/null | grep -qi '^21686148-6449-6e6f-744e-656564454649' || echo "unready"
+    fi
+fi
 findmnt -rno TARGET -R "$1" | tail -n +2 | sed 's/^/below /'
 command -v grub-probe >/dev/null && echo "readable $(grub-probe -t fs -d "$device" 2>/dev/null)"
 :
@@ -117,6 +124,8 @@ class Ground:
     """Whether the boot loader reads its file system."""
     below: tuple[str, ...] = ()
     """What is mounted within."""
+    unready: bool = False
+    """Divided by GPT without a partition for the boot loader."""
     server_lacks: tuple[str, ...] = ()
     server_has: tuple[str, ...] = ()
     enabled: tuple[str, ...] = ()
@@ -144,7 +153,8 @@ def read_ground(there: str, here: str) -> Ground:
 
     return Ground(
         tuple(said.get("lacks", ())), only("kernel"), int(only("size") or 0) * 1024, only("device"), only("uuid"), only("disk"),
-        bool(only("readable")), tuple(said.get("below", ())), tuple(ours.get("lacks", ())), tuple(ours.get("has", ())), tuple(ours.get("enabled", ())),
+        bool(only("readable")), tuple(said.get("below", ())), "unready" in said,
+        tuple(ours.get("lacks", ())), tuple(ours.get("has", ())), tuple(ours.get("enabled", ())),
     )  # fmt: skip
 
 
@@ -170,6 +180,8 @@ def find_unbootable(ground: Ground, landing: Landing, own: Sequence[str], host: 
     else:
         if not ground.disk or not ground.uuid:
             rows.append(("landing-disk", say("server.no_partition", root=root, device=ground.device), say("server.mount_disk")))
+        if ground.unready:
+            rows.append(("landing-disk", say("server.no_boot_partition", disk=ground.disk), say("server.give_boot_partition")))
         if not ground.readable and "grub-probe" not in ground.lacks:
             rows.append(("landing-disk", say("server.unreadable", device=ground.device), say("server.format_plainly")))
         if ground.below:

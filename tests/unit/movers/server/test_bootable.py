@@ -4,8 +4,9 @@ import dataclasses
 
 import pytest
 
+from orchestrator.errors import StepFailed
 from orchestrator.models import Landing
-from orchestrator.movers.server.bootable import NETWORKS, Ground, find_unbootable, fstab_for, gave_up, read_ground
+from orchestrator.movers.server.bootable import NETWORKS, Ground, find_unbootable, fstab_for, gave_up, insist_mounted, note_disk, read_ground
 from orchestrator.texts import LANGUAGES, spoken
 
 LANDING = Landing(name="bay", address="10.0.0.9", root="/srv/landing/box", boots="machine", boot=("on",), off=("off",))
@@ -42,6 +43,7 @@ def test_a_disk_with_everything_at_hand_boots():
         ({"disk": ""}, "landing-disk"),
         ({"uuid": ""}, "landing-disk"),
         ({"readable": False}, "landing-disk"),
+        ({"unready": True}, "landing-disk"),
         ({"below": ("/srv/landing/box/srv",)}, "landing-mounts"),
         ({"server_has": ("ifup",)}, "landing-network"),
         ({"enabled": ()}, "landing-network"),
@@ -82,9 +84,9 @@ def test_everything_is_found_at_once():
 
 
 def test_both_answers_are_read_word_by_word():
-    there = "lacks dd\nkernel 6.1.0-9\nsize 100\ndevice /dev/vdb1\nuuid a-b\ndisk /dev/vdb\nbelow /srv/x y\nreadable ext2\n"
+    there = "lacks dd\nkernel 6.1.0-9\nsize 100\ndevice /dev/vdb1\nuuid a-b\ndisk /dev/vdb\nunready\nbelow /srv/x y\nreadable ext2\n"
     assert read_ground(there, "lacks udevadm\nhas ifup\nenabled networking.service\n") == Ground(
-        ("dd",), "6.1.0-9", 102_400, "/dev/vdb1", "a-b", "/dev/vdb", True, ("/srv/x y",), ("udevadm",), ("ifup",), ("networking.service",)
+        ("dd",), "6.1.0-9", 102_400, "/dev/vdb1", "a-b", "/dev/vdb", True, ("/srv/x y",), True, ("udevadm",), ("ifup",), ("networking.service",)
     )
     assert read_ground("kernel 6\nreadable \n", "") == Ground(kernel="6")
 
@@ -140,3 +142,28 @@ def test_a_console_that_waits_for_somebody_ends_the_waiting_but_not_that_of_a_fo
 def test_a_console_that_goes_on_says_nothing(end):
     assert not gave_up((), ("Kernel panic - not syncing", end))
     assert not gave_up((), ())
+
+
+class Answering:
+    """A landing's machine that answers every script alike; which were run."""
+
+    name = "bay"
+
+    def __init__(self, said: str = "", code: int = 0) -> None:
+        self.said, self.code, self.ran = said, code, []
+
+    def run(self, argv, *_, **__):
+        self.ran.append(argv[3])
+        return dataclasses.make_dataclass("Done", ["code", "stdout"])(self.code, self.said)
+
+
+def test_nothing_is_written_where_another_disk_or_none_is_mounted():
+    with pytest.raises(StepFailed):
+        insist_mounted(Answering(code=1), LANDING, "/record")
+    bay = Answering("kernel 6.1\n")
+    with pytest.raises(StepFailed):
+        note_disk(bay, LANDING, "/record")
+    assert bay.ran == ["look"]
+    bay = Answering("device /dev/vdb1\nuuid a-b\n")
+    note_disk(bay, LANDING, "/record")
+    assert bay.ran == ["look", "note", "mounted"]
