@@ -6,7 +6,16 @@ import pytest
 
 from orchestrator.errors import StepFailed
 from orchestrator.models import Landing
-from orchestrator.movers.server.bootable import NETWORKS, Ground, find_unbootable, fstab_for, gave_up, insist_mounted, note_disk, read_ground
+from orchestrator.movers.server.bootable import (
+    NETWORKS,
+    Ground,
+    find_unbootable,
+    fstab_for,
+    gave_up,
+    insist_mounted,
+    note_disk,
+    read_ground,
+)
 from orchestrator.texts import LANGUAGES, spoken
 
 LANDING = Landing(name="bay", address="10.0.0.9", root="/srv/landing/box", boots="machine", boot=("on",), off=("off",))
