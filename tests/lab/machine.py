@@ -71,7 +71,20 @@ class Machine(LandedHost):
             *("-netdev", f"tap,id=net,ifname={self.port},script=no,downscript=no", "-device", "virtio-net-pci,netdev=net,mac=52:54:00:80:02:60"),
             *("-device", "virtio-rng-pci", "-serial", "file:/tmp/power/console", "-monitor", "unix:/tmp/disk/monitor,server=on,wait=off"),
         ]  # fmt: skip
-        argv = ["ip", "netns", "exec", self.networks.switch, "unshare", "--mount", "sh", "-ec", RUN, "run", str(self.base), str(self.folder)]
+        argv = [
+            "ip",
+            "netns",
+            "exec",
+            self.networks.switch,
+            "unshare",
+            "--mount",
+            "sh",
+            "-ec",
+            RUN,
+            "run",
+            str(self.base),
+            str(self.folder),
+        ]
         with (self.folder / "console").open("ab") as log:
             subprocess.Popen(
                 ["sh", "-c", KEEP_BOOTING, "keep-booting", *argv, str(self.power), *qemu],
@@ -152,7 +165,21 @@ def find_accelerator(base: Path) -> str:
     if not Path("/dev/kvm").exists():
         return "tcg,thread=multi"
     kernel = max(base.glob("boot/vmlinuz-*")).relative_to(base)
-    qemu = ["timeout", "20", "qemu-system-x86_64", "-accel", "kvm", "-m", "512", "-display", "none", "-nodefaults", "-no-reboot", "-serial", "stdio"]
+    qemu = [
+        "timeout",
+        "20",
+        "qemu-system-x86_64",
+        "-accel",
+        "kvm",
+        "-m",
+        "512",
+        "-display",
+        "none",
+        "-nodefaults",
+        "-no-reboot",
+        "-serial",
+        "stdio",
+    ]
     words = [*qemu, "-kernel", f"/{kernel}", "-append", "console=ttyS0 panic=-1"]
     argv = [*ALONE, "sh", "-ec", RUN, "run", str(base), "/tmp", "/tmp", *words]
     with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as guest:

@@ -23,7 +23,14 @@ HOSTS = "box@room bay@cloud gw-cloud@cloud edge@street"
 PACKAGES = ("redis-server", "udev", "kmod")
 FURTHER = {"bay": machine.PACKAGES}
 NEW_ADDRESS = "10.80.2.60"
-OF_THE_MACHINE = ("/etc/hosts", "/etc/resolv.conf", "/etc/ledger.env", "/etc/fstab", "/etc/systemd/network/eth0.network", "systemd-networkd.service")
+OF_THE_MACHINE = (
+    "/etc/hosts",
+    "/etc/resolv.conf",
+    "/etc/ledger.env",
+    "/etc/fstab",
+    "/etc/systemd/network/eth0.network",
+    "systemd-networkd.service",
+)
 
 
 @dataclass

@@ -25,7 +25,9 @@ NETWORKS = (
     ("/etc/netplan", "netplan", ""),
 )
 """Where a network is configured, by which program of the server's, and the unit that does it at boot (netplan's makes its own)."""
-GAVE_UP = re.compile(r"\(initramfs\)$|Kernel panic - not syncing|^grub( rescue)?>$|Press Enter for maintenance|press Control-D to continue|[Nn]o bootable")
+GAVE_UP = re.compile(
+    r"\(initramfs\)$|Kernel panic - not syncing|^grub( rescue)?>$|Press Enter for maintenance|press Control-D to continue|[Nn]o bootable"
+)
 """A console that ends so waits for somebody: a disk that is not found, a file system that is not mounted."""
 _LOOK = r"""
 LC_ALL=C; export LC_ALL
@@ -170,7 +172,8 @@ def find_unbootable(ground: Ground, landing: Landing, own: Sequence[str], host: 
     """Code, what is wrong, what to do: why the folder would not come up as a machine. All at once. Pure."""
     name, root = landing.name, landing.root
     rows: list[tuple[str, Words, Words]] = [
-        ("program-missing", say("server.lacks", host=name, program=each), say("steps.install_package", package=each)) for each in ground.lacks
+        ("program-missing", say("server.lacks", host=name, program=each), say("steps.install_package", package=each))
+        for each in ground.lacks
     ]
     rows += [("program-missing", say("server.lacks", host=host, program=each), say("server.needs_to_boot")) for each in ground.server_lacks]
     if not ground.kernel:
@@ -191,7 +194,9 @@ def find_unbootable(ground: Ground, landing: Landing, own: Sequence[str], host: 
         rows.append(("landing-network", say("server.no_network"), say("server.give_network", places=tuple(row[0] for row in NETWORKS))))
     for place, program, unit in networks:
         if program not in ground.server_has:
-            rows.append(("landing-network", say("server.not_its_network", host=host, place=place, program=program), say("server.its_network")))
+            rows.append(
+                ("landing-network", say("server.not_its_network", host=host, place=place, program=program), say("server.its_network"))
+            )
         elif unit and unit not in ground.enabled and not any(path.endswith(f".wants/{unit}") for path in own):
             rows.append(("landing-network", say("server.network_off", host=host, unit=unit), say("server.enable_network", unit=unit)))
     return rows

@@ -20,7 +20,14 @@ from orchestrator.texts import LANGUAGES, spoken
 
 LANDING = Landing(name="bay", address="10.0.0.9", root="/srv/landing/box", boots="machine", boot=("on",), off=("off",))
 GROUND = Ground(
-    kernel="6.1.0", size=9, device="/dev/vdb1", uuid="1-2", disk="/dev/vdb", readable=True, server_has=("networkctl",), enabled=("systemd-networkd.service",)
+    kernel="6.1.0",
+    size=9,
+    device="/dev/vdb1",
+    uuid="1-2",
+    disk="/dev/vdb",
+    readable=True,
+    server_has=("networkctl",),
+    enabled=("systemd-networkd.service",),
 )
 OWN = ("/etc/systemd/network/eth0.network", "/etc/hosts")
 
@@ -95,7 +102,18 @@ def test_everything_is_found_at_once():
 def test_both_answers_are_read_word_by_word():
     there = "lacks dd\nkernel 6.1.0-9\nsize 100\ndevice /dev/vdb1\nuuid a-b\ndisk /dev/vdb\nunready\nbelow /srv/x y\nreadable ext2\n"
     assert read_ground(there, "lacks udevadm\nhas ifup\nenabled networking.service\n") == Ground(
-        ("dd",), "6.1.0-9", 102_400, "/dev/vdb1", "a-b", "/dev/vdb", True, ("/srv/x y",), True, ("udevadm",), ("ifup",), ("networking.service",)
+        ("dd",),
+        "6.1.0-9",
+        102_400,
+        "/dev/vdb1",
+        "a-b",
+        "/dev/vdb",
+        True,
+        ("/srv/x y",),
+        True,
+        ("udevadm",),
+        ("ifup",),
+        ("networking.service",),
     )
     assert read_ground("kernel 6\nreadable \n", "") == Ground(kernel="6")
 
@@ -147,7 +165,9 @@ def test_a_console_that_waits_for_somebody_ends_the_waiting_but_not_that_of_a_fo
     assert not gave_up(("so", end), ("so", end))
 
 
-@pytest.mark.parametrize("end", ["box login:", "[  OK  ] Started ssh", "Dropping to a shell (initramfs) was not needed", "loading grub>cfg"])
+@pytest.mark.parametrize(
+    "end", ["box login:", "[  OK  ] Started ssh", "Dropping to a shell (initramfs) was not needed", "loading grub>cfg"]
+)
 def test_a_console_that_goes_on_says_nothing(end):
     assert not gave_up((), ("Kernel panic - not syncing", end))
     assert not gave_up((), ())

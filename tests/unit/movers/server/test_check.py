@@ -90,7 +90,10 @@ def test_everything_is_found_at_once():
 
 
 def test_a_machine_never_gets_the_old_ones_network_a_container_does_once():
-    first = {boots: scope_of(LANDING.model_copy(update={"boots": boots}), Asked(FACTS, THERE)).left_out("/", first=True) for boots in ("machine", "container")}
+    first = {
+        boots: scope_of(LANDING.model_copy(update={"boots": boots}), Asked(FACTS, THERE)).left_out("/", first=True)
+        for boots in ("machine", "container")
+    }
     of_a_network = {"/etc/network/interfaces", "/etc/netplan/*", "/etc/systemd/network/*", "/etc/udev/rules.d/70-persistent-net.rules"}
     assert of_a_network <= set(first["machine"])
     assert of_a_network.isdisjoint(first["container"])
