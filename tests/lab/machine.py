@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 import shlex
 import socket
 import struct
@@ -158,6 +159,14 @@ def _partition(image: Path) -> None:
     with image.open("r+b") as disk:
         disk.seek(446)
         disk.write(struct.pack("<B3sB3sII", 0x80, b"\xfe\xff\xff", 0x83, b"\xfe\xff\xff", 2048, sectors - 2048) + bytes(48) + b"\x55\xaa")
+
+
+def why_not() -> str:
+    """Why this machine cannot hold another one; empty when it can."""
+    lacking = [device for device in ("/dev/loop-control", "/dev/net/tun") if not Path(device).exists()]
+    if platform.machine() != "x86_64":
+        return "the machine in the lab is an x86_64"
+    return f"the lab's machine needs {', '.join(lacking)}" if lacking else ""
 
 
 def find_accelerator(base: Path) -> str:

@@ -60,6 +60,8 @@ class Trip:
 
 @pytest.fixture(scope="module")
 def trip(lab: Lab) -> Iterator[Trip]:
+    if obstacle := machine.why_not():
+        pytest.skip(obstacle)
     box, passwords = lab["box"], Passwords()
     passwords["pgbouncer_admin"]  # the sites name one; nothing of this system is behind it
     whole_server.furnish_box(lab, box)
