@@ -25,12 +25,17 @@ def prepare_source(system: str, *, act: bool, restart: bool, undo: bool) -> int:
 
     Exit code 0: nothing is to be done; 6: something is shown, or a restart is owed.
     """
-    from orchestrator.engine.source import Source
+    from orchestrator.engine.source import Source, insist_on_nobody_moving
+    from orchestrator.journal.states import Ending
 
     if undo and act:
         raise UsageError(texts.say("cli.do_or_undo"), remedy=texts.say("cli.give_one"))
     session = open_session()
     found = session.system(system)
+    if undo or restart:
+        rows = session.journal.migrations() if session.has_journal else []
+        under_way = {row.system: row.id for row in rows if row.ending in (None, Ending.NEEDS_A_PERSON)}
+        insist_on_nobody_moving(found, session.inventory.systems, under_way)
     with Source(session, found) as source:
         if act:
             source.prepare()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from orchestrator.errors import Refused
+from orchestrator.errors import Finding, Refused
 from orchestrator.hosts import facts
 from orchestrator.hosts.services import Placed
 from orchestrator.models import Database, Host, System
@@ -22,6 +22,24 @@ from orchestrator.texts import say
 from orchestrator.workspace import Workspace
 
 RESTART_SECONDS = 180.0
+
+
+def insist_on_nobody_moving(system: System, systems: Iterable[System], under_way: Mapping[str, str]) -> None:
+    """Raises Refused while a migration uses one of the system's database servers: it needs what was prepared, its way back too.
+    ``under_way``: the migration of each system that is not ended."""
+    ours = _places(system)
+    found = [
+        Finding("migration-under-way", "error", say("engine.source_in_use", migration=under_way[other.id]), say("engine.end_it_first"), system=other.id)
+        for other in systems
+        if other.id in under_way and ours & _places(other)
+    ]
+    if found:
+        raise Refused(say("engine.source_stays_prepared", system=system.id), findings=found, where=system.id)
+
+
+def _places(system: System) -> set[tuple[str, int]]:
+    at = {host.name: host.address for host in system.hosts}
+    return {(at[database.host], database.port) for database in system.databases if database.host in at}
 
 
 @dataclass(frozen=True)
