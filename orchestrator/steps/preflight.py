@@ -119,10 +119,14 @@ def _names(ctx: Context) -> list[Finding]:
     if names.uses_what_stands(ctx.settings.terraform):
         loose += names.find_missing_servers(ctx.system, ctx.verdict, ctx.sites)
     findings = [_finding(ctx, one.code, one.says, one.mend, severity=one.severity) for one in loose]
-    for service, database in references.find_fixed_names(ctx.system):
-        word = f"@database.{database}.name" if database else "@database.name"
-        message = say("steps.name_fixed", service=service, word=word)
-        findings.append(_finding(ctx, "database-name-fixed", message, say("steps.name_by_reference", word=word), severity="warning"))
+    rehearses = ctx.verdict.strategy != "hosting" and not registry.vendor_run(ctx.system)
+    for service, given, lacks in references.find_fixed(ctx.system) if rehearses else ():
+        if lacks.endswith(".name"):
+            message, mend = say("steps.name_fixed", service=service, word=lacks), say("steps.name_by_reference", word=lacks)
+            findings.append(_finding(ctx, "database-name-fixed", message, mend, severity="warning"))
+        else:
+            message = say("steps.account_fixed", service=service, given=given, word=lacks)
+            findings.append(_finding(ctx, "account-fixed", message, say("steps.account_by_reference", given=given, word=lacks)))
     called = [database.name for database in ctx.system.databases]
     for name in sorted({name for name in called if called.count(name) > 1}):
         message = say("steps.same_name", name=name)

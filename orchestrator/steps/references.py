@@ -38,17 +38,34 @@ def make_table(listen: Mapping[str, str], databases: Sequence[Reached], devices:
     return table
 
 
-_DATABASE_WORD = re.compile(r"@database\.(?:([A-Za-z_][A-Za-z0-9_$]*)\.)?(host|name)(?![A-Za-z0-9_.])")
+_DATABASE_WORD = re.compile(r"@database\.(?:([A-Za-z_][A-Za-z0-9_$]*)\.)?(host|name|role|secret_file|password)(?![A-Za-z0-9_.])")
 
 
-def find_fixed_names(system: System) -> list[tuple[str, str]]:
-    """(service, database or empty for the only one): it is led to another host by a reference, and to the database by a name that is
-    written down. The rehearsal works on a throwaway copy, which is called otherwise."""
+class Fixed(NamedTuple):
+    """A service takes ``given`` of a database by a reference, and has ``lacks``, which goes with it, written down by itself. The rehearsal
+    works on a throwaway copy, which is called otherwise and has an account of its own."""
+
+    service: str
+    given: str
+    lacks: str
+
+
+def find_fixed(system: System) -> list[Fixed]:
+    """What is led to by half. Asks nobody."""
     found = []
     for service in system.services:
         values = [*service.environment.values(), *(value for file in service.files for value in file.edits.values())]
-        words = {(match[1] or "", match[2]) for value in values for match in _DATABASE_WORD.finditer(value)}
-        found += [(service.name, database) for database, word in sorted(words) if word == "host" and (database, "name") not in words]
+        said = {(match[1] or "", match[2]) for value in values for match in _DATABASE_WORD.finditer(value)}
+        for database in sorted({database for database, _ in said}):
+            words = {word for of, word in said if of == database}
+            at = f"@database.{database}." if database else "@database."
+            if "host" in words and "name" not in words:
+                found.append(Fixed(service.name, f"{at}host", f"{at}name"))
+            secrets = words & {"secret_file", "password"}
+            if "role" in words and not secrets:
+                found.append(Fixed(service.name, f"{at}role", f"{at}password"))
+            if secrets and "role" not in words:
+                found.append(Fixed(service.name, f"{at}{min(secrets)}", f"{at}role"))
     return found
 
 

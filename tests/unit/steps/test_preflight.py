@@ -46,6 +46,22 @@ def test_a_database_led_to_by_reference_and_named_by_hand_is_said(environment: d
     assert [finding.severity for finding in found] == ["warning"] * is_named
 
 
+@pytest.mark.parametrize(("edits", "lacks"), [
+    ({"a": "@database.role"}, ["@database.password"]),
+    ({"a": "@database.archive.role", "b": "@database.permits.password"}, ["@database.archive.password", "@database.permits.role"]),
+    ({"a": "{@database.password}"}, ["@database.role"]),
+    ({"a": "@database.role", "b": "@database.password"}, []),
+    ({"a": "@database.role", "b": "@database.secret_file"}, []),
+    ({"a": "{@database.role}:{@database.password}"}, []),
+    ({"a": "@database.host", "b": "@database.name"}, []),
+])  # fmt: skip
+def test_half_of_an_account_by_reference_is_refused_before_a_rehearsal_fails_by_it(edits: dict[str, str], lacks: list[str]) -> None:
+    file = ConfigFile(path="/etc/app.conf", format="properties", set=edits)
+    service = Service(name="web", host="app", unit="web.service", singleton=False, files=(file,))
+    found = [finding for finding in find_inventory_problems(context(portal(services=(service,)))) if finding.code == "account-fixed"]
+    assert [(finding.severity, word in finding.message) for finding, word in zip(found, lacks, strict=True)] == [("error", True)] * len(lacks)
+
+
 @pytest.mark.parametrize("path", ["/etc/cron.d", "/etc/cron.d/office", "/etc/cron.daily/office", "/var/spool/cron/crontabs/office", "/etc"])
 def test_a_tree_that_would_bring_jobs_of_cron_is_refused(path: str) -> None:
     system = portal(file_trees=(FileTree(host="app", path=path),))
