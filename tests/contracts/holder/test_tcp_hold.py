@@ -66,11 +66,12 @@ def _lead_home(world: TcpWorld) -> None:
 def test_one_who_dies_before_the_decision_holds_nobody_longer_than_his_word_says(world: TcpWorld) -> None:
     holder = world.holder("target", hold_seconds=1.5)
     holder.stage()
+    began = time.monotonic()
     holder.pause()
     holder.disconnect()
-    clients, began = Clients(world, 20), time.monotonic()
+    clients = Clients(world, 20)
     assert clients.end() == {"source": 20}
-    assert time.monotonic() - began > 0.3
+    assert time.monotonic() - began > 1.4, "nobody was let in before"
     _lead_home(world)
 
 
