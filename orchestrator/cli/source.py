@@ -42,7 +42,7 @@ def prepare_source(system: str, *, act: bool, restart: bool, undo: bool) -> int:
         if undo:
             click.echo(safe("\n".join(texts.text("say.source_taken_back", server=server) for server in source.take_back())))
         if restart:
-            for server in source.restart():
+            for server in source.restart(only=not act and not undo):
                 click.echo(safe(texts.text("say.source_restarted", server=server)))
         if act or undo or restart:
             done = [word for word, given in (("prepare", act), ("undo", undo), ("restart", restart)) if given]

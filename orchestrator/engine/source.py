@@ -81,8 +81,15 @@ class Source:
         """The servers on which something had been prepared."""
         return [f"{host.name}:{database.port}" for host, database, server in self._servers() if server.take_back()]
 
-    def restart(self) -> list[str]:
-        """Those that owe a restart, one after the other, by whatever keeps them. Raises Refused outside the system's windows."""
+    def restart(self, *, only: bool = True) -> list[str]:
+        """Those that owe a restart, one after the other, by whatever keeps them. Raises Refused outside the system's windows, and
+        where it is all that is asked for (``only``) and nothing would change by it."""
+        owing = [(host, database, server) for host, database, server in self._servers() if server.is_restart_owed()]
+        if not owing and only:
+            remedy = say("engine.see_prepare_source", system=self._system.id)
+            raise Refused(say("engine.no_restart_owed", system=self._system.id), where=self._system.id, remedy=remedy)
+        if not owing:
+            return []
         rule = in_window(
             windows_for(self._system, self._workspace.programme)[0], dt.datetime.now(dt.UTC), self._workspace.programme,
             department=self._system.department,
@@ -91,7 +98,7 @@ class Source:
             raise Refused(
                 say("engine.outside_windows", system=self._system.id), where=self._system.id, remedy=say("engine.try_in_window"),
             )  # fmt: skip
-        return [self._restart(host, database, server) for host, database, server in self._servers() if server.is_restart_owed()]
+        return [self._restart(host, database, server) for host, database, server in owing]
 
     def _restart(self, host: Host, database: Database, server: SourceServer) -> str:
         connection = self._world.ssh(host)

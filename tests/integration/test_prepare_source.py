@@ -136,6 +136,30 @@ def test_shown_made_in_force_and_taken_back(cluster: Cluster, tmp_path: Path) ->
         psycopg.connect(**entry)  # type: ignore[arg-type]
 
 
+def test_what_the_files_say_after_the_next_restart_decides(cluster: Cluster, tmp_path: Path) -> None:
+    here = Here(str(cluster.folder))
+    server = PostgresSource(here, name="permits", port=cluster.port, home=str(tmp_path), run_as=["env", "PGUSER=postgres"])  # type: ignore[arg-type]
+    auto = cluster.folder / "data/postgresql.auto.conf"
+    server.prepare(WANTED)
+    written = auto.read_bytes()
+    cluster.stop()
+    cluster.start()
+    assert server.take_back()
+    assert "wal_level" in {change.what for change in server.find_changes(WANTED)}, "in force, and gone with the next start"
+    assert server.is_restart_owed()
+    server.prepare(WANTED)
+    assert auto.read_bytes() == written
+    assert not server.is_restart_owed(), "a restart would end every session for nothing"
+
+    auto.write_bytes(b"")  # by hand, and nobody told the server
+    assert "wal_level" in {change.what for change in server.find_changes(WANTED)}
+    assert server.is_restart_owed()
+    auto.write_bytes(written + b"shared_buffers = '200MB'\n")
+    with psycopg.connect(host=str(cluster.folder), port=cluster.port, user="postgres", dbname="postgres", autocommit=True) as sql:
+        sql.execute("SELECT pg_reload_conf()")
+    assert not server.is_restart_owed(), "what somebody else's waits for is no reason of ours"
+
+
 def test_what_was_there_before_comes_back(cluster: Cluster, tmp_path: Path) -> None:
     with psycopg.connect(host=str(cluster.folder), port=cluster.port, user="postgres", dbname="postgres", autocommit=True) as sql:
         sql.execute("CREATE ROLE orchestrator NOLOGIN PASSWORD 'before'")

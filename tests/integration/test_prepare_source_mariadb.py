@@ -33,7 +33,8 @@ class Here:
 
     def __init__(self, socket: Path, home: Path = Path("/nowhere")) -> None:
         """``home``: of the server's administrator."""
-        self.environment = {**os.environ, "HOME": str(home), "MYSQL_UNIX_PORT": str(socket), "PATH": f"{programs.find('mariadb').parent}:{os.environ['PATH']}"}
+        libraries = ":".join(map(str, (mariadb.unpacked() or Path("/nowhere")).glob("lib/*-linux-gnu")))
+        self.environment = {**os.environ, "LD_LIBRARY_PATH": libraries, "HOME": str(home), "MYSQL_UNIX_PORT": str(socket), "PATH": f"{programs.find('mariadb').parent}:{os.environ['PATH']}"}
 
     def run(self, argv: Sequence[str], timeout: float = 60, input: bytes | None = None, *, check: bool = False, **_: Any) -> Completed:
         done = subprocess.run(list(argv), input=input, capture_output=True, timeout=timeout, env=self.environment, check=False)
@@ -147,6 +148,42 @@ def test_a_plain_server_is_prepared_and_taken_back(server: Server, monkeypatch: 
     server.stop()
     server.start()
     assert not source.is_restart_owed()
+
+
+def test_what_the_files_say_after_the_next_restart_decides(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source_server, "_FOLDERS", (str(server.settings),))
+    source = MariadbSource(Here(server.folder / "s"), name="records", port=3306, home=str(server.folder / "home"), run_as=[])  # type: ignore[arg-type]
+    file = server.settings / source_server.FILE
+    source.prepare(WANTED)
+    written = file.read_text("utf-8")
+    assert source.find_changes(WANTED) == [], "it is written, and waits"
+    server.stop()
+    server.start()
+    assert source.take_back()
+    assert {"log_bin", "server_id", "bind_address"} <= {change.what for change in source.find_changes(WANTED)}, "in force, and gone with the next start"
+    assert source.is_restart_owed()
+    source.prepare(WANTED)
+    assert file.read_text("utf-8") == written
+    assert not source.is_restart_owed(), "a restart would end every session for nothing"
+    server.stop()
+    server.start()
+    assert source.find_changes(WANTED) == []
+    assert not source.is_restart_owed()
+
+    # the same by other hands: a statement that no file says, a file of somebody else's in other spellings
+    assert source.take_back()
+    other = "[mysqld]\nlog-bin=/nowhere/else\nserver-id = 77\nbinlog-format = row\nskip-log-bin\nloose-sync_binlog = 0\n"
+    (server.settings / "50-own.cnf").write_text(other, "utf-8")
+    server.stop()
+    server.start()
+    with pymysql.connect(unix_socket=f"{server.folder}/s", user="root") as root, root.cursor() as cursor:
+        cursor.execute("SELECT @@log_bin, @@server_id, @@binlog_format")
+        assert cursor.fetchone() == (0, 77, "ROW")
+        cursor.execute("SET GLOBAL sync_binlog = 1")
+        cursor.execute("SET GLOBAL innodb_flush_log_at_trx_commit = 2")
+    changes = {change.what for change in source.find_changes(WANTED)}
+    assert {"log_bin", "sync_binlog"} <= changes
+    assert not {"binlog_format", "server_id", "innodb_flush_log_at_trx_commit"} & changes
 
 
 def test_an_account_that_was_there_is_given_back_as_it_was(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,8 +28,14 @@ _FORM = ("--batch", "--raw", "--skip-column-names", "--skip-table", "--skip-vert
 _NO_ENTRY = re.compile(r"ERROR (1045|1698|2002)\b|Could not open required defaults file")
 """Refused, or no such socket: nothing was asked."""
 _KEPT_SECONDS = 7 * 24 * 3600
-_STARTED_BEFORE = '[ -e "$1" ] && [ -z "$(find "$2" -newer "$1" 2>/dev/null)" ]'
-"""Whether a server, by its pid file, is older than a mark. A constant; both come as its arguments."""
+_STARTED_WITH = r'''pid=$(cat -- "$1"); readlink "/proc/$pid/exe"; tr '\0' '\n' <"/proc/$pid/cmdline"'''
+"""A server's program and the words that it was started with, one a line. A constant; its pid file is the argument."""
+_SWITCHES = ("log_bin", "log_bin_trust_function_creators", "skip_networking")
+_OURS = (
+    *_SWITCHES, "binlog_format", "binlog_row_image", "sync_binlog", "innodb_flush_log_at_trx_commit", "server_id", "gtid_domain_id",
+    "binlog_expire_logs_seconds", "bind_address",
+)  # fmt: skip
+"""Every variable that is looked at, and may be set."""
 
 
 class MariadbSource:
@@ -39,7 +45,6 @@ class MariadbSource:
         self._connection, self._name, self._port, self._run_as = connection, name, port, list(run_as)
         self._way_in: list[str] | None = None
         self._record = f"{home}/prepared-source/{name}-mariadb.json"
-        self._taken_back = f"{home}/prepared-source/{name}-mariadb.taken-back"
 
     # ------------------------------------------------------------ looking
 
@@ -48,18 +53,15 @@ class MariadbSource:
         found = []
         if problem := self._account_problem(wanted):
             found.append(Change(f"account {wanted.role}@%", problem, say("mariadb.wanted_account")))
-        known = self._variables()
+        known = self._after_restart()
         return found + [
             Change(name, _shown(known[name]), value, restart=True) for name, value in self._settings(known, wanted).items()
         ]  # fmt: skip
 
     def is_restart_owed(self) -> bool:
-        """Whether the file says something that is not in force, or was taken away and still is."""
-        written = dict(re.findall(r"(?m)^([a-z_]+) = (.*)$", self._read_file()))
-        known = self._variables()
-        if any(not _is_in_force(known.get(name, ""), value) for name, value in written.items()):
-            return True
-        return self._connection.run(["sh", "-c", _STARTED_BEFORE, "started", self._taken_back, known["pid_file"]], timeout=20).code == 0
+        """Whether a restart changes something of ours: what the files say is not in force, or what they no longer say still is."""
+        now, then = self._variables(), self._after_restart(lost=("CONFIG",))  # no reason is what somebody set while it runs
+        return any(now[name] != then[name] for name in _OURS)
 
     def data_directory(self) -> str:
         return self._variables()["datadir"].rstrip("/")
@@ -77,6 +79,40 @@ class MariadbSource:
     def _variables(self) -> dict[str, str]:
         rows = self._ask("SELECT LOWER(variable_name), COALESCE(global_value, '') FROM information_schema.system_variables")
         return dict(line.split("\t", 1) for line in rows.splitlines() if "\t" in line)
+
+    def _after_restart(self, lost: tuple[str, ...] = ("CONFIG", "SQL")) -> dict[str, str]:
+        """The variables as the next start makes them: by the files as they are now, and the words that the server is started with. What
+        neither names is at its default again where it came from a file or a statement (``lost``); the rest stays."""
+        now, said = self._variables(), self._options()
+        rows = self._ask(
+            "SELECT LOWER(variable_name), COALESCE(default_value, '') FROM information_schema.system_variables"
+            f" WHERE global_value_origin IN ({', '.join(map(_literal, lost))})"
+        )
+        defaults = dict(line.split("\t", 1) for line in rows.splitlines() if "\t" in line) | {"log_bin": "OFF"}  # its origin is not told
+        if "expire_logs_days" in said:  # the same in days
+            defaults.pop("binlog_expire_logs_seconds", None)
+        then = {name: said.get(name, defaults.get(name, now[name])) for name in _OURS}
+        return now | {name: now[name] if value.upper() == now[name].upper() else value for name, value in then.items()}
+
+    def _options(self) -> dict[str, str]:
+        """What files and command line say by now, by the server's own program: name → value, a switch's as the server shows it."""
+        pid_file = self._variables()["pid_file"]
+        lines = self._connection.run(["sh", "-euc", _STARTED_WITH, "started-with", pid_file], timeout=20, check=True).stdout.splitlines()
+        program, words = lines[0].removesuffix(" (deleted)"), lines[2:]
+        first = [word for word in words if word.startswith(("--defaults-", "--no-defaults"))]
+        rest = [word for word in words if word not in first]
+        shown = self._connection.run([program, *first, "--print-defaults", *rest], timeout=20, check=True).stdout
+        found = {}
+        for option, value in re.findall(r"(?<!\S)--([\w-]+)(?:=(\S*))?", shown):
+            name = option.replace("-", "_").removeprefix("loose_")
+            negated = name not in _OURS and name.startswith(("skip_", "disable_"))
+            name = name if name in _OURS else re.sub("^(skip|disable|enable)_", "", name)
+            if name in _SWITCHES:
+                no = name != "log_bin" and value.upper() in ("0", "OFF", "FALSE")  # of the log it would be the name of its file
+                found[name] = "OFF" if negated or no else "ON"
+            else:
+                found[name] = value
+        return found
 
     def _settings(self, known: Mapping[str, str], wanted: Wanted) -> dict[str, str]:
         """Name → value, of those that are not enough."""
@@ -111,7 +147,7 @@ class MariadbSource:
             self._ask(f"CREATE USER IF NOT EXISTS {account}")
             self._ask(f"ALTER USER {account} IDENTIFIED BY PASSWORD {_literal(hash_of(wanted.password))} ACCOUNT UNLOCK")
             self._ask(f"GRANT ALL PRIVILEGES ON *.* TO {account} WITH GRANT OPTION")
-        settings = dict(re.findall(r"(?m)^([a-z_]+) = (.*)$", self._read_file())) | self._settings(self._variables(), wanted)
+        settings = dict(re.findall(r"(?m)^([a-z_]+) = (.*)$", self._read_file())) | self._settings(self._after_restart(), wanted)
         if settings:
             lines = "".join(f"{name} = {value}\n" for name, value in sorted(settings.items()))
             self._connection.write_file(self._path(), f"# by orchestrator, for {self._name}\n[mariadbd]\n{lines}".encode())
@@ -128,8 +164,6 @@ class MariadbSource:
         self._ask(f"DROP USER IF EXISTS {account}")
         for statement in statements:
             self._ask(str(statement))
-        if self._read_file():
-            self._connection.run(["touch", "--", self._taken_back], check=True)
         self._connection.run(["rm", "-f", "--", self._path(), self._record], check=True)
         return True
 
@@ -195,10 +229,6 @@ def own_number(name: str, port: int) -> int:
 
 def _shown(value: str) -> str:
     return value or "-"
-
-
-def _is_in_force(now: str, wanted: str) -> bool:
-    return now == wanted or (wanted in ("binlog", "1") and now == "ON") or (wanted == "0" and now == "OFF")
 
 
 def _literal(value: str) -> str:

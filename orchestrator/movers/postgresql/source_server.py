@@ -47,8 +47,8 @@ class PostgresSource:
         return found
 
     def is_restart_owed(self) -> bool:
-        """Whether something was set that only a restart brings into force."""
-        return self._ask("SELECT count(*) FROM pg_settings WHERE pending_restart") != "0"
+        """Whether a restart changes something of ours: what the files say is not in force, or what they no longer say still is."""
+        return self._ask(f"SELECT count(*) FROM ({_SETTINGS}) s WHERE lower(next) <> lower(now)") != "0"
 
     def data_directory(self) -> str:
         return self._ask("SHOW data_directory")
@@ -65,7 +65,7 @@ class PostgresSource:
 
     def _settings(self, wanted: Wanted) -> dict[str, tuple[str, str]]:
         """Name → (now, wanted), of those that are not enough. What was set and waits for a restart counts as set."""
-        values = dict(line.split("|", 1) for line in self._ask(_SETTINGS).splitlines())
+        values = dict(line.split("|", 1) for line in self._ask(f"SELECT name, next FROM ({_SETTINGS}) s").splitlines())
         found = {}
         if values["wal_level"] != "logical":
             found["wal_level"] = (values["wal_level"], "logical")
@@ -189,14 +189,15 @@ class PostgresSource:
 
 _NAMES = ("wal_level", "listen_addresses", "max_replication_slots", "max_wal_senders")
 _SETTINGS = """
-SELECT name, coalesce(
+SELECT name, setting AS now, CASE WHEN source = 'command line' THEN setting ELSE coalesce(
     (SELECT f.setting FROM pg_file_settings f WHERE f.name = s.name ORDER BY seqno DESC LIMIT 1),
-    CASE WHEN pending_restart THEN boot_val ELSE setting END)
+    CASE WHEN source = 'configuration file' THEN boot_val ELSE setting END) END AS next
 FROM pg_settings s WHERE name IN ('wal_level', 'listen_addresses', 'max_replication_slots', 'max_wal_senders')
-UNION ALL SELECT 'slots', count(*)::text FROM pg_replication_slots
-UNION ALL SELECT 'senders', count(*)::text FROM pg_stat_replication
+UNION ALL SELECT 'slots', count(*)::text, count(*)::text FROM pg_replication_slots
+UNION ALL SELECT 'senders', count(*)::text, count(*)::text FROM pg_stat_replication
 """
-"""What the files say counts, since that is what a restart makes true; what waits for one is there as an entry that could not be applied."""
+"""What the files say counts (unless the server is started with something else), since that is what a restart makes true, whether the
+server has read them again or not."""
 
 
 def scram_verifier(password: str, salt: bytes = b"", iterations: int = 4096) -> str:
