@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Progress:
-    """How far something long has come. ``unit``: ``bytes``, ``rows``, ``files`` or ``tables``; ``total`` None: unknown."""
+    """How far something long has come. ``unit``: ``bytes``, ``rows``, ``files``, ``tables`` or ``s``, where time itself
+    is the measure; ``total`` None: unknown."""
 
     what: str
     done: float
@@ -23,11 +24,12 @@ class Pace:
 
     samples: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=120))
     total: float | None = None
+    unit: str = "bytes"
 
     def add(self, progress: Progress, at: float | None = None) -> None:
         """One more sample."""
         now = time.monotonic() if at is None else at
-        self.total = progress.total
+        self.total, self.unit = progress.total, progress.unit
         self.samples.append((now, progress.done))
         while len(self.samples) > 2 and now - self.samples[0][0] > 30:
             self.samples.popleft()
@@ -40,7 +42,8 @@ class Pace:
 
     @property
     def left(self) -> float | None:
-        """Seconds until the total is reached at this rate."""
-        if self.total is None or not self.rate:
+        """Seconds until the total is reached at this rate; of a time, what is left of it."""
+        rate = 1.0 if self.unit == "s" else self.rate
+        if self.total is None or not rate:
             return None
-        return max(0.0, self.total - self.samples[-1][1]) / self.rate
+        return max(0.0, self.total - self.samples[-1][1]) / rate

@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator import texts
 from orchestrator.cli import console
-from orchestrator.cli.console import JsonLines, Lines, observer
+from orchestrator.cli.console import JsonLines, Lines, observer, progress_line
 from orchestrator.engine.observer import Observer, Report
 from orchestrator.journal.states import Ending
 from orchestrator.progress import Pace, Progress
@@ -140,3 +140,19 @@ def test_pace_forgets_what_was_long_ago_and_does_not_guess():
     pace.add(Progress("x", 50, 100), at=50)
     pace.add(Progress("x", 52, 100), at=60)
     assert pace.rate == pytest.approx(0.2)
+
+
+def test_of_a_time_is_left_what_is_left_of_it():
+    pace = Pace()
+    for at, done in ((0, 28.9999), (20, 29), (20.1, 29.0001)):  # a trial run counts only while the way back is armed
+        pace.add(Progress("trial run", done, 90, "s"), at=at)
+        assert pace.left == 90 - done
+    pace.add(Progress("trial run", 95, 90, "s"), at=21)
+    assert pace.left == 0
+    assert "29 s / 1 min 30 s, about 1 min 1 s left" in progress_line(Progress("trial run", 29, 90, "s"), _paced(29))
+
+
+def _paced(done: float) -> Pace:
+    pace = Pace()
+    pace.add(Progress("trial run", done, 90, "s"), at=0)
+    return pace
