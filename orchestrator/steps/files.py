@@ -165,7 +165,7 @@ def base(ctx: Context, tree: FileTree, direction: str) -> Manifest | None:
 
 
 def observe(ctx: Context) -> Observed:
-    """Every tree exists on the target."""
+    """A copy of ours stands at every tree's place on the target: what stood there before we came, or was put back, is none."""
     if not ctx.system.file_trees:
         return Observed.NOTHING
     if not ctx.world.targets:
@@ -173,7 +173,7 @@ def observe(ctx: Context) -> Observed:
     for tree in ctx.system.file_trees:
         target = ctx.world.target(tree.host)
         path = ctx.world.path(tree.path, ctx.world.source(tree.host), target)
-        if not _is_there(ctx, target, path):
+        if not (_is_there(ctx, target, path) and _is_copied(ctx, tree, target, path)):
             return Observed.NOT_DONE
     return Observed.DONE
 
@@ -181,6 +181,14 @@ def observe(ctx: Context) -> Observed:
 def _is_there(ctx: Context, host: Host, path: str) -> bool:
     """Also a link that leads nowhere."""
     return ctx.world.ssh(host).run(["test", "-e", path, "-o", "-L", path], timeout=20).code == 0
+
+
+def _is_copied(ctx: Context, tree: FileTree, host: Host, path: str) -> bool:
+    """Whether what stood at a tree's place is kept, and not yet put back. An older engine kept no more than the base."""
+    former = _former_place(ctx, host, path)
+    if _is_there(ctx, host, former) or _is_there(ctx, host, f"{former}.none"):
+        return True
+    return base(ctx, tree, "forward") is not None and not _is_there(ctx, host, f"{former}.back")
 
 
 def _keep_former(ctx: Context, tree: FileTree) -> list[str]:
@@ -203,9 +211,9 @@ def undo(ctx: Context) -> None:
             continue
         host = ctx.world.target(tree.host)
         path = ctx.world.path(tree.path, ctx.world.source(tree.host), host)
+        if not _is_copied(ctx, tree, host, path):
+            continue
         former = _former_place(ctx, host, path)
-        if not (_is_there(ctx, host, former) or _is_there(ctx, host, f"{former}.none")) and base(ctx, tree, "forward") is None:
-            continue  # nothing of it was ever copied; an older engine kept the base only
         quarantine = ctx.world.home(host, "quarantine", f"{ctx.migration}-files", path.strip("/").replace("/", "_"))
         ctx.world.ssh(host).run(["sh", "-euc", _PUT_FORMER_BACK, "put-back", former, path, quarantine], check=True)
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from orchestrator.steps import files
+from orchestrator.steps.base import Observed
 
 
 class Target:
@@ -106,3 +109,59 @@ def test_an_empty_folder_that_stood_there_before_stays(tmp_path: Path) -> None:
     target.copy("ours")
     target.put_back()
     assert list((tmp_path / "srv/office").iterdir()) == []
+
+
+class Disk:
+    """A host that is this machine's disk, as a step sees it."""
+
+    def run(self, argv: list[str], **_: Any) -> Any:
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        return SimpleNamespace(code=done.returncode, stdout=done.stdout)
+
+
+def seen_by_the_step(tmp_path: Path, *paths: Path) -> Any:
+    host = SimpleNamespace(name="app-new")
+    world = SimpleNamespace(
+        targets={"app": host}, target=lambda _: host, source=lambda _: host, path=lambda path, *_: path, ssh=lambda _: Disk(),
+        home=lambda _, *parts: str(tmp_path.joinpath("home", *parts)), folder=tmp_path / "controller",
+    )  # fmt: skip
+    world.folder.mkdir()
+    trees = [SimpleNamespace(host="app", path=str(path)) for path in paths]
+    return SimpleNamespace(world=world, system=SimpleNamespace(file_trees=trees), migration="desk-1")
+
+
+@pytest.mark.parametrize("base_is_kept", [True, False])
+@pytest.mark.parametrize("stood", [True, False])
+def test_what_was_put_back_is_no_copy_of_ours(tmp_path: Path, *, stood: bool, base_is_kept: bool) -> None:
+    package, own = tmp_path / "srv/app/wp-content", tmp_path / "srv/own"
+    ctx = seen_by_the_step(tmp_path, package, own)
+    for path in (package, own) if stood else ():
+        path.mkdir(parents=True)
+        (path / "index.php").write_text("the package's own")
+    for _ in range(2):  # and forward once more
+        assert files.observe(ctx) is Observed.NOT_DONE, "what a package put there is not ours"
+        files.undo(ctx)  # nothing was copied yet
+        assert package.exists() == stood
+        for tree, path in zip(ctx.system.file_trees, (package, own), strict=True):
+            files._keep_former(ctx, tree)
+            path.mkdir(parents=True, exist_ok=True)
+            (path / "index.php").write_text("ours")
+            if base_is_kept:
+                files.keep_base(ctx, tree, "forward", {})
+        assert files.observe(ctx) is Observed.DONE
+        files.undo(ctx)
+        assert files.observe(ctx) is Observed.NOT_DONE
+        assert package.exists() == stood
+        files.undo(ctx)
+        assert not stood or (package / "index.php").read_text() == "the package's own"
+
+
+def test_what_an_older_engine_copied_is_seen_by_its_base(tmp_path: Path) -> None:
+    own = tmp_path / "srv/own"
+    ctx = seen_by_the_step(tmp_path, own)
+    own.mkdir(parents=True)
+    files.keep_base(ctx, ctx.system.file_trees[0], "forward", {})
+    assert files.observe(ctx) is Observed.DONE
+    files.undo(ctx)
+    assert files.observe(ctx) is Observed.NOT_DONE
+    assert not own.exists()
