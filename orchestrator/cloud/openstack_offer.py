@@ -13,6 +13,7 @@ from orchestrator.cloud.questions import MEMBERS, Answers, Image, Network, Quota
 from orchestrator.errors import ToolError
 from orchestrator.texts import Words, say
 from orchestrator.tools.openstack_api import api_errors, connect
+from orchestrator.tools.web import plain_text
 
 T = TypeVar("T")
 LOOKING_ONLY = frozenset({"reader", "auditor", "observer"})
@@ -107,7 +108,7 @@ class OpenStackOffer:
         answer = self.connection.network.get(f"/quotas/{project}/details.json")
         if answer.status_code != 200:
             raise ToolError(
-                say("cloud.forbids", text=answer.text[:200]), where=say("cloud.network_quotas"), remedy=say("cloud.docs_rights")
+                say("cloud.forbids", text=plain_text(answer.text)), where=say("cloud.network_quotas"), remedy=say("cloud.docs_rights")
             )
         told = answer.json()["quota"]
         names = {"ports": "port", "security groups": "security_group", "security group rules": "security_group_rule"}

@@ -60,8 +60,8 @@ def _ask(service: Service, address: str, port: int) -> Words | None:
         finally:
             connection.close()
     except (OSError, http.client.HTTPException) as error:
-        return say("tools.no_answer", error=str(error))
+        return say("tools.no_answer", error=web.plain_text(str(error)))
     expected = probe.expected or "200"
     if expected.isdigit():
-        return None if answer.status == int(expected) else say("tools.http_status", status=answer.status, body=body.strip()[:200])
+        return None if answer.status == int(expected) else say("tools.http_status", status=answer.status, body=web.plain_text(body))
     return None if expected in body else say("tools.text_missing", status=answer.status)

@@ -1,10 +1,22 @@
-"""One connection over HTTP to an address, with or without TLS, as somebody who asks for a name."""
+"""One connection over HTTP to an address, with or without TLS, as somebody who asks for a name; and what is told of its answer."""
 
 from __future__ import annotations
 
+import html
 import http.client
+import re
 import ssl
 from functools import cache
+
+_UNSEEN = re.compile(r"<!--.*?(?:-->|$)|<(script|style)\b.*?(?:</\1\s*>|$)", re.DOTALL | re.IGNORECASE)
+_TAG = re.compile(r"<[a-z/!?][^>]*(?:>|$)", re.IGNORECASE)
+
+
+def plain_text(answer: str, limit: int = 200) -> str:
+    """What somebody else's program answered, for a sentence of ours: one line without tags and control characters, shortened."""
+    text = html.unescape(_TAG.sub(" ", _UNSEEN.sub(" ", answer)))
+    text = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    return text if len(text) <= limit else text[:limit].rstrip() + "…"
 
 
 def connect(address: str, port: int, *, timeout: float, tls: bool = False, name: str = "") -> http.client.HTTPConnection:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -90,3 +91,52 @@ def test_a_service_is_asked_as_its_health_check_says(desk: Desk, scheme: str) ->
 def test_whether_a_port_speaks_tls_is_seen(desk: Desk, scheme: str) -> None:
     assert web.speaks_tls("127.0.0.1", desk.port) is (scheme == "https")
     assert web.speaks_tls("127.0.0.1", 1) is False
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        ("<!DOCTYPE html>\n<html><head><title>Error 500</title><style>p {color: red}</style></head>\n<body><p>Database &amp; cache</p>\r\n", "Error 500 Database & cache"),
+        ("<script>let a = '<b>';</script >gone<!-- <p>no --> \x1b[31mred\x07 &#27;[2J\u202e", "gone [31mred [2J"),
+        ("half a page <p class='cut", "half a page"),
+        ("half a script <SCRIPT>let", "half a script"),
+        ('{"left": 3 < 5, "city": "荆门"}', '{"left": 3 < 5, "city": "荆门"}'),
+        ("\x00\x1f\ufffd", "\ufffd"),
+        ("", ""),
+        ("长" * 300, "长" * 200 + "…"),
+    ],
+)
+def test_what_was_answered_is_told_in_one_plain_line(answer: str, told: str) -> None:
+    assert web.plain_text(answer) == told
+
+
+def test_a_page_of_an_error_is_told_as_its_words(listener_says: Callable[[bytes], int]) -> None:
+    service = Service(name="site", host="app", port=80, health=HealthCheck(kind="http", target="/", expected="200"))
+    page = b"<html><head><title>Oops</title></head>\n<body><h1>Error\x1b[2J</h1>\n</body></html>"
+    port = listener_says(b"HTTP/1.1 500 No\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(page), page))
+    assert str(health.check(service, "127.0.0.1", port, limit=0)).endswith("Oops Error [2J")
+    port = listener_says(b"\x1b[31mno <b>HTTP</b>\r\n")
+    problem = str(health.check(service, "127.0.0.1", port, limit=0))
+    assert "HTTP" in problem
+    assert not {"\x1b", "<", "\n"} & set(problem)
+
+
+@pytest.fixture
+def listener_says() -> Iterator[Callable[[bytes], int]]:
+    """Starts somebody who listens, answers one caller with these bytes, and hangs up."""
+    opened: list[socket.socket] = []
+
+    def answer(listening: socket.socket, said: bytes) -> None:
+        with listening.accept()[0] as caller:
+            caller.recv(4096)
+            caller.sendall(said)
+
+    def start(said: bytes) -> int:
+        listening = socket.create_server(("127.0.0.1", 0))
+        opened.append(listening)
+        threading.Thread(target=answer, args=(listening, said), daemon=True).start()
+        return int(listening.getsockname()[1])
+
+    yield start
+    for listening in opened:
+        listening.close()
