@@ -48,7 +48,7 @@ def _decide(system: str, gates: tuple[str, ...], *, approve: bool, digest: str, 
     told = {"gate": text(f"gate.{waiting[0].gate}"), "system": system, "actor": session.actor}
     click.echo(text("cli.gate_approved", **told) if approve else text("cli.gate_refused", **told))
     if opening:
-        window = {"start": f"{opening.start:%Y-%m-%d %H:%M}", "end": f"{opening.end:%Y-%m-%d %H:%M}"}
+        window = {"start": f"{opening.start:%Y-%m-%d %H:%M}", "end": opening.until}
         click.echo(text("cli.for_window", rule=opening.rule, **window))
     return int(Exit.DONE)
 

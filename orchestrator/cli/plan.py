@@ -14,9 +14,7 @@ from orchestrator.errors import Exit, UsageError
 from orchestrator.texts import Name, language, say, text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from orchestrator.models import Inventory, Plan, Verdict
+    from orchestrator.models import Plan
     from orchestrator.planning.programme import Programme
     from orchestrator.planning.whatif import Difference, Outcome
     from orchestrator.workspace import Workspace
@@ -80,7 +78,7 @@ def plan(
         out.write_text(made.model_dump_json(indent=1), encoding="utf-8")
         remember_written(known.settings.state, out)
     if not json_:
-        show(made, known.inventory, known.verdicts, known.programme, reasons=reasons)
+        show(made, known, reasons=reasons)
         if missed:
             raise missed
         return int(Exit.DONE)
@@ -105,7 +103,7 @@ def show_command(digest: str, *, reasons: bool, json_: bool) -> int:
     if json_:
         as_json(_plan_json(made))
         return int(Exit.DONE)
-    show(made, known.inventory, known.verdicts, known.programme, reasons=reasons)
+    show(made, known, reasons=reasons)
     saved = next(one for one in known.trail.read("plan_saved") if one.payload and one.payload["digest"] == made.digest)
     click.echo(text("cli.plan_made", actor=saved.actor, at=saved.at[:16]))
     approvals = known.approvals
@@ -197,16 +195,16 @@ def what_if_command(
     return int(Exit.DONE)
 
 
-def show(made: Plan, inventory: Inventory, verdicts: Mapping[str, Verdict], programme: Programme, *, reasons: bool = False) -> None:
+def show(made: Plan, known: Workspace, *, reasons: bool = False) -> None:
     """The plan for people; a strategy that a person chose stands beside what policy said."""
     from orchestrator.inventory.check import outside
-    from orchestrator.planning.calendar import local
     from orchestrator.planning.notes import STAYING_CODES, note_remedy, note_words
     from orchestrator.planning.replan import moved_words
     from orchestrator.planning.shortfall import slack_of
     from orchestrator.planning.words import some_of, window_rule
     from orchestrator.policy.assess import apart, strategy_name
 
+    inventory, verdicts = known.inventory, known.verdicts
     names = {one.id: one.name for one in inventory.systems}
     rows = [
         (one.wave, one.order, one.system, names.get(one.system, ""), str(strategy_name(one.strategy)), one.phase,
@@ -247,11 +245,17 @@ def show(made: Plan, inventory: Inventory, verdicts: Mapping[str, Verdict], prog
         click.echo(safe(text("cli.promise_moved", system=moved.system, why=moved_words(moved), **days)))
     for note in (note for note in made.notes if note.code not in STAYING_CODES):
         click.echo(safe(f"{note.code}: {note_words(note)}" + (f" → {note_remedy(note)}" if note.remedy else "")))
-    now = local(dt.datetime.now(dt.UTC), programme)
-    past = sum(local(one.window_end, programme) < now for one in made.entries)
-    if past:
+    if past := _windows_over(made, known, dt.datetime.now(dt.UTC)):
         click.echo(text("cli.windows_over", count=past))
     click.echo(text("cli.digest", digest=made.digest))
+
+
+def _windows_over(made: Plan, known: Workspace, now: dt.datetime) -> int:
+    """How many are over of systems that have not begun to move: of the others ``status`` tells what they wait for."""
+    from orchestrator.planning.calendar import local
+
+    begun = {one.system for one in known.standing(made) if one.state in {"done", "under_way"}}
+    return sum(one.system not in begun and local(one.window_end, known.programme) < local(now, known.programme) for one in made.entries)
 
 
 def _known(folder: Path | None) -> Workspace:

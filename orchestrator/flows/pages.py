@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator import texts
 from orchestrator.dryrun.markdown import escape
 from orchestrator.errors import Finding
+from orchestrator.planning.calendar import Opening
 from orchestrator.policy.assess import strategy_name
 from orchestrator.reports.privacy import Scrubber
 
@@ -111,7 +112,7 @@ def plan_page(plan: Plan, problems: Sequence[Finding], scrub: Scrubber) -> str:
     lines += [f"| {escape(p.id)} | {p.planned} | {p.needed} | {p.in_scope} |" for p in plan.phases]
     lines += ["", "| wave | system | window | rule |", "|---|---|---|---|"]
     for entry in sorted(plan.entries, key=lambda e: (e.wave, e.order, e.system)):
-        window = f"{entry.window_start:%Y-%m-%d %H:%M} – {entry.window_end:%H:%M}"
+        window = f"{entry.window_start:%Y-%m-%d %H:%M} – {Opening(entry.window_start, entry.window_end, entry.window_rule).until}"
         lines.append(f"| {entry.wave} | {entry.system} | {window} | {escape(scrub.text(entry.window_rule))} |")
     if problems:
         lines += ["", "## What is missing", "", *(finding_line(f.code, f.place(), f.message, f.remedy, scrub) for f in problems)]

@@ -35,6 +35,13 @@ class Opening:
     def hours(self) -> float:
         return (self.end - self.start).total_seconds() / 3600
 
+    @property
+    def until(self) -> str:
+        """Its end, as it is told beside its start: the hour alone on the same day, and midnight is the 24:00 of the day that ends."""
+        is_midnight = self.end.time() == _MIDNIGHT
+        day, hour = (self.end.date() - DAY, "24:00") if is_midnight else (self.end.date(), f"{self.end:%H:%M}")
+        return hour if day == self.start.date() else f"{day:%Y-%m-%d} {hour}"
+
 
 @dataclass(frozen=True)
 class Day:

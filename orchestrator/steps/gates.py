@@ -95,8 +95,7 @@ def wait_window(ctx: Context) -> Facts:
         if named
         else Opening(local(entry.window_start, programme), local(entry.window_end, programme), entry.window_rule)
     )
-    times = (f"{moment:%Y-%m-%d %H:%M}" for moment in (opening.start, opening.end))
-    span = say("steps.span", start=next(times), end=next(times), rule=opening.rule)
+    span = say("steps.span", start=f"{opening.start:%Y-%m-%d %H:%M}", end=opening.until, rule=opening.rule)
     if here < opening.start:
         raise Waiting(say("steps.wait_window", span=span), where=ctx.system.id, remedy=say("steps.wait_or_change"))
     if here >= opening.end or approved >= opening.end:

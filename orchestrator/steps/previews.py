@@ -57,7 +57,7 @@ def window(ctx: Context, _connect: bool) -> Preview:
         words = say("steps.window_over")
         remedy = say("steps.give_windows")
         return Preview(Coverage.EXECUTED, say("steps.how_no_window"), (finding(ctx, "no-window", words, remedy),))
-    return Preview(Coverage.EXECUTED, say("steps.how_approval", start=f"{opening.start:%Y-%m-%d %H:%M}", end=f"{opening.end:%H:%M}", rule=opening.rule))
+    return Preview(Coverage.EXECUTED, say("steps.how_approval", start=f"{opening.start:%Y-%m-%d %H:%M}", end=opening.until, rule=opening.rule))
 
 
 def links(ctx: Context, connect: bool) -> Preview:

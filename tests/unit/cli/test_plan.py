@@ -270,3 +270,15 @@ def test_what_if_under_way_forgets_no_preparation_that_has_begun(
     told = json.loads(capsys.readouterr().out)
     assert [one["planned"] for one in told["before"]["phases"]] == [one.planned for one in plan.phases]
     assert (told["before"]["findings"], told["moved"]) == ([], [])
+
+
+@pytest.mark.usefixtures("inventory")
+def test_a_window_is_over_for_those_only_that_have_not_begun() -> None:
+    session = Session.open()
+    late = max(entry.window_end for entry in session.plan.entries) + dt.timedelta(days=2)
+    early = min(entry.window_start for entry in session.plan.entries) - dt.timedelta(days=2)
+    zone = dt.timezone(dt.timedelta(hours=8))
+    over = [plan_command._windows_over(session.plan, session, at.replace(tzinfo=zone)) for at in (early, late)]
+    assert over == [0, len(session.plan.entries)]
+    session.start(WEATHER)
+    assert plan_command._windows_over(session.plan, session, late.replace(tzinfo=zone)) == over[1] - 1

@@ -8,7 +8,7 @@ import pytest
 
 from orchestrator.inventory.hours import outside_hours
 from orchestrator.models import System, Window
-from orchestrator.planning.calendar import calendar_findings, in_window, rule_of, windows_between
+from orchestrator.planning.calendar import Opening, calendar_findings, in_window, rule_of, windows_between
 from orchestrator.planning.hours import windows_for
 from orchestrator.planning.programme import Blackout, Programme
 from tests.support.demo_city import demo_city
@@ -130,3 +130,17 @@ def test_years_that_the_library_does_not_know_are_named_unless_the_programme_lis
     listed = programme.model_copy(update={"holidays": (dt.date(2099, 10, 1),)})
     assert not calendar_findings(listed, dt.date(2099, 1, 1), dt.date(2099, 1, 1))
     assert in_window([Window(days="holiday", start="00:00", end="24:00")], at("2099-10-01T10:00"), listed)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "told"),
+    [
+        ("2026-12-01T00:00", "2026-12-02T00:00", "24:00"),
+        ("2026-12-01T18:00", "2026-12-01T23:59", "23:59"),
+        ("2026-12-31T22:00", "2027-01-01T06:00", "2027-01-01 06:00"),
+        ("2026-12-01T22:00", "2026-12-03T00:00", "2026-12-02 24:00"),
+        ("2026-12-01T18:00", "2026-12-02T00:01", "2026-12-02 00:01"),
+    ],
+)
+def test_an_end_is_told_so_that_it_is_after_the_start(start: str, end: str, told: str) -> None:
+    assert Opening(dt.datetime.fromisoformat(start), dt.datetime.fromisoformat(end), "daily").until == told
