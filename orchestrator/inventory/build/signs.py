@@ -13,7 +13,16 @@ from orchestrator.inventory.yaml_in import documents_of
 from orchestrator.texts import Name, Sentence, say
 
 _OFFICE = re.compile(r"([^\s_\-—()（）]{2,20}?(?:局|委员会|委|办公室|办|中心|医院|学校|学院|院|馆|站|政府|联合会|协会|总工会|集团|公司|支队|大队|管委会))")
-_NO_OFFICE = re.compile(r"系统|统计|清单|台账|登记|市直|县市区|单位|部门|汇总|调查|信息")
+_HEADED = re.compile(
+    _OFFICE.pattern
+    + r"|[^\s_\-—()（）]{2,20}(?:机关|党校|大学|中学|小学|幼儿园|供销社|总队|中队|调查队|(?:组织|宣传|统战|武装|社会工作)部|(?:管理|事务|服务|办事)处|(?:研究|管理|事务|监测|检测|检验|派出)所)"
+    r"|[^\s_\-—()（）]{1,20}(?:残联|妇联|文联|科协|侨联|工商联|社科联|人大|政协)"
+)
+"""What the heading of a section may end with, too: nothing stands behind it."""
+_NO_OFFICE = re.compile(r"^各|系统|清单|台账|市直(?!机关)|县市区|单位|部门|汇总|(?:统计|登记|备案|调查|信息)(?:表|情况|结果|明细|[办委站馆院]?$)")
+"""What no department's name has in it. 不动产登记中心, 统计局 and 信息中心 are called after what they do."""
+_ITSELF = re.compile(r"(?:机关|本级|机关本级)$")
+"""市水务局机关 is 市水务局, told from the offices below it."""
 
 
 @dataclass(frozen=True)
@@ -105,15 +114,15 @@ def sign_of(kind: str, department: str, contexts: Mapping[str, str], level_of_ci
 _NUMBERED = re.compile(r"^(?:[(（]?[\d一二三四五六七八九十]{1,4}[)）]?[.、．:：\s]*)(?=\D)")
 _YEAR = re.compile(r"^(?:19|20)\d{2}年度?")
 _TITLED = re.compile(r"(?:表|清单|台账|一览|情况|登记|明细|目录)$")
-_NO_HEADED = re.compile(r"系统|统计|清单|台账|登记|市直|县市区|单位|部门|汇总|调查")
 
 
 def office_headed(text: str) -> str:
     """The department that is the heading of a section (``一、市水务局（3个）``, ``市水务局信息系统统计表``); empty where it is none."""
     plain = _NUMBERED.sub("", _YEAR.sub("", unicodedata.normalize("NFKC", text).strip()))
     plain = re.sub(r"^(?:填报)?单位[::]\s*|\s*(?:\([^)]*\)|共?\d+个.*)$|[::]$", "", plain).strip()
-    found = _OFFICE.fullmatch(plain)
-    if found and not _NO_HEADED.search(plain):
+    itself = _ITSELF.sub("", plain)
+    plain = itself if _OFFICE.fullmatch(itself) else plain
+    if _HEADED.fullmatch(plain) and not _NO_OFFICE.search(plain):
         return plain
     return office_named(plain) if _TITLED.search(plain) else ""
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator.inventory.build.signs import office_headed
 from orchestrator.inventory.check import counts
 
 TESTS = Path(__file__).parents[2]
@@ -22,7 +23,7 @@ HEADS = [
     [["序号", "系统情况", None, "安全", None], [None, "系统名称", "类别", "是否涉密", "密级"]],
 ]  # fmt: skip
 TITLES = ["{office}", "一、{office}", "{office}（2个）", "{office}信息系统统计表", "单位：{office}", "填报单位：{office}"]
-OFFICES = [("市民政局", ["低保核对", SECRET]), ("市退役军人局", ["优抚数据"]), ("市残疾人服务中心", ["康复登记", "就业帮扶"])]
+OFFICES = [("市民政局", ["低保核对", SECRET]), ("市退役军人局", ["优抚数据"]), ("市不动产登记中心", ["康复登记", "就业帮扶"])]
 
 
 def block(title: str, head: list[list[Any]], office: str, names: list[str]) -> list[list[Any]]:
@@ -87,3 +88,14 @@ def test_a_no_below_a_heading_of_classified_systems_is_none_whatever_header_foll
     reading = answered(build(tmp_path / "汇总.xlsx", [{"name": "汇总", "rows": rows}]), folder)[0][0]
     assert (counts(reading)["rows"], counts(reading)["unanswered"]) == (2, 1)
     assert SECRET not in repr(reading)
+
+
+def test_departments_called_after_registers_surveys_or_figures_and_bureaus_themselves_head_sections() -> None:
+    heads = {
+        "一、云泽市水务局机关（1个）": "云泽市水务局", "二、云泽市不动产登记中心（1个）": "云泽市不动产登记中心", "市统计局": "市统计局", "三、市信息中心": "市信息中心", "市直机关工委": "市直机关工委",
+        "市企业登记备案中心": "市企业登记备案中心", "四、国家统计局云泽调查队": "国家统计局云泽调查队", "市残联（2个）": "市残联", "市委宣传部": "市委宣传部", "市水务局本级": "市水务局", "（五）市政协机关": "市政协机关",
+        "市统计局信息系统登记表": "市统计局",
+    }  # fmt: skip
+    assert {text: office_headed(text) for text in heads} == heads
+    none = ["一、在用系统", "二、硬件部分", "三、服务器登记", "系统登记表", "信息情况", "登记办", "市直单位", "各中小学", "一、医院", "二、信息登记情况", "内部机关单位"]
+    assert {text: office_headed(text) for text in none} == dict.fromkeys(none, "")
