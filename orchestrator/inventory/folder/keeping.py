@@ -20,7 +20,7 @@ def keep_answers(folder: Path, answers: Sequence[Answer]) -> list[Path]:
     if columns:
         file = folder / COLUMNS_FILE
         before = file.read_text("utf-8") if file.is_file() else ""
-        entries = [entry_text(source_entry(answer.about, read_columns_answer(answer.answer), answer.by, answer.on)) for answer in columns]
+        entries = [entry_text(source_entry(answer.about, answer.scope, read_columns_answer(answer.answer), answer.by, answer.on)) for answer in columns]
         write_whole(file, before + ("" if not before or before.endswith("\n") else "\n") + "".join(entries))
         written.append(file)
     if others:

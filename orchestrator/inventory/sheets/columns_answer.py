@@ -98,6 +98,8 @@ def read_columns_answer(text: str) -> ColumnsAnswer:
     needed = {"systems": "name", "machines": "name"} | dict.fromkeys(part_forms(), "system")
     if about in needed and needed[about] not in named:
         raise Unreadable(say("inventory.no_name_column", column=field_words(about, needed[about])))
+    if not fields and about != "nothing":
+        raise Unreadable(say("inventory.form_columns_line", line=text_of(text)[:40]))
     return ColumnsAnswer(about, fields)
 
 
@@ -127,8 +129,10 @@ def _field(about: str, said: str) -> tuple[str, str]:
     return field, unit
 
 
-def source_entry(name: str, answer: ColumnsAnswer, by: str, on: str) -> dict[str, Any]:
-    """The mapping, as ``columns.yaml`` keeps it."""
+def source_entry(name: str, table: str, answer: ColumnsAnswer, by: str, on: str) -> dict[str, Any]:
+    """The mapping, as ``columns.yaml`` keeps it. ``table``: what stands for all the headers of the table that was asked about."""
+    if answer.about == "nothing":  # known by all its headers, whichever of them the answer repeats: another table may have some of them
+        return {"name": name, "about": "nothing", "confirmed": f"{by} {on}".strip(), "table": table, "columns": []}
     mapped = {head: said for head, said in answer.fields.items() if said[0]}
     columns: list[dict[str, Any]] = []
     for head, (field, unit) in mapped.items():

@@ -19,6 +19,7 @@ from typing import Any
 from orchestrator.errors import Finding
 from orchestrator.inventory.cells import folded, is_blank, plain
 from orchestrator.inventory.forms import AS_IT_IS, columns_of, form_of, forms, match, part_forms, whole_key
+from orchestrator.inventory.questions import digest
 from orchestrator.inventory.reading import COLUMNS_FILE
 from orchestrator.inventory.sheets.columns_answer import MACHINES, SEVERAL
 from orchestrator.inventory.sheets.denied_question import asks_the_other_way
@@ -30,7 +31,6 @@ from orchestrator.texts import say
 _APPLICATION = re.compile(r"(?:business|owning)?(?:application|app|service|system)(?:name)?", re.IGNORECASE)
 HEADER_WITHIN = 40
 KINDS = ("systems", "machines", "pairs", "nothing")
-
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,8 @@ class Source:
     virtual: bool | None = None
     kept: tuple[str, ...] = ()
     """Headers that are no column of the form, whatever they look like."""
+    table: str = ""
+    """Of a table that somebody said is no inventory: what stands for all its headers (``headers_id``). Part of them may head another one."""
 
     def column(self, header: str) -> Foreign | None:
         """The column of a header, in the unit that the header says: another version of the tool may measure otherwise."""
@@ -79,6 +81,11 @@ def without_unit(header: str) -> tuple[str, str]:
     """A header's key without the size's unit at its end, and that unit: ``Disk (MB)`` → ``disk``, ``MB``."""
     found = _UNIT_AT_END.match(header.strip())
     return (whole_key(found[1]), f"{found[2].upper()}B") if found and whole_key(found[1]) else (whole_key(header), "")
+
+
+def headers_id(headers: Iterable[str]) -> str:
+    """What stands for a table by all its headers, in any order."""
+    return digest(*sorted({whole_key(words) for words in headers}))
 
 
 @cache
@@ -125,12 +132,12 @@ def _source(entry: Any) -> Source:
         words = {folded(str(word)): str(value) for value, said in (column.get("words") or {}).items() for word in said}
         columns.append(Foreign(column["field"], tuple(map(str, column["headers"])), str(column.get("unit") or ""), words))
     known_by = tuple(tuple(map(str, names)) if isinstance(names, list) else (str(names),) for names in entry.get("known_by") or ())
-    if entry["about"] != "pairs" and not known_by:
+    if entry["about"] != "pairs" and not known_by and not entry.get("table"):
         raise ValueError("known_by")
     return Source(
         str(entry["name"]), entry["about"], tuple(columns), known_by, tuple(map(str, entry.get("sheets") or ())),
         bool(entry.get("ignore_other_sheets")), tuple(map(str, entry.get("keys") or ())), entry.get("virtual"),
-        tuple(map(str, entry.get("kept") or ())),
+        tuple(map(str, entry.get("kept") or ())), str(entry.get("table") or ""),
     )  # fmt: skip
 
 
@@ -155,8 +162,9 @@ def recognise(sources: Iterable[Source], sheet: str, rows: Sequence[Row], merged
         heads = {whole_key(words) for words in cells.words.values()} - {""}
         if len(heads) < 2:
             continue
+        table = headers_id(cells.words.values())
         heads |= {without_unit(words)[0] for words in cells.words.values()}
-        known = [source for source in sources if _is_known(source, sheet, heads)]
+        known = [source for source in sources if (source.table == table if source.table else _is_known(source, sheet, heads))]
         if known:
             return _recognised(known, cells)
     return None

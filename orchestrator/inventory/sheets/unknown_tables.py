@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.inventory.forms import AS_IT_IS, whole_key
 from orchestrator.inventory.questions import Key, digest
 from orchestrator.inventory.sheets.columns_answer import answers_about, columns_text, one_line
+from orchestrator.inventory.sheets.foreign import headers_id
 from orchestrator.inventory.sheets.grids import Grid, Row, address
 from orchestrator.inventory.sheets.header import Table
 from orchestrator.inventory.sheets.header_cells import HeaderCells, header_cells, likeliest_header
@@ -81,8 +82,7 @@ def _heads_of(table: Table, rows: Sequence[Row], grid: Grid) -> HeaderCells | No
 
 def _ask(proposed: Proposed, heads: HeaderCells, grid: Grid, file: str, builder: Builder, asks: Sentence) -> str:
     cell = address(heads.row, min(heads.words))
-    scope = digest(*sorted({whole_key(words) for words in heads.words.values()}))
-    _ask_by(proposed, scope, " › ".join(part for part in (file, grid.name, cell) if part), builder, asks)
+    _ask_by(proposed, headers_id(heads.words.values()), " › ".join(part for part in (file, grid.name, cell) if part), builder, asks)
     return cell
 
 

@@ -147,15 +147,18 @@ def test_what_a_list_of_machines_tells_besides_is_kept_with_its_system(tmp_path:
     assert not any(word in repr(reading) for word in ("督查系统", "督办员", "r2"))
 
 
-def test_a_table_that_is_no_inventory_is_passed_over_once_that_was_said(tmp_path: Path, folder: Path) -> None:
+@pytest.mark.parametrize("said", ["此表 → 不是台账\n业务平台 → 原样保留\n归口处室 → 原样保留", "此表 → 不是台账", " 此表 -> 不是台账；"])
+def test_a_table_that_is_no_inventory_is_passed_over_once_that_was_said(said: str, tmp_path: Path, folder: Path) -> None:
     form = written(tmp_path / "a.csv", HEAD, *ROWS)
-    answer(folder, read(form, folder).questions, columns="此表 → 不是台账\n业务平台 → 原样保留\n归口处室 → 原样保留")
+    answer(folder, read(form, folder).questions, columns=said)
     reading = read(form, folder)
     assert reading.questions == () and reading.errors == [] and reading.rows == 0
+    other = read(written(tmp_path / "b.csv", f"{HEAD},版次", *(f"{row},1" for row in ROWS)), folder)
+    assert [question.kind for question in other.questions] == ["columns"], "another table that has its headers too is none of its kind"
 
 
 @pytest.mark.parametrize(
-    "text", ["业务平台", "业务平台 → 什么都不是", "归口处室 → 单位名称", "甲 → 系统名称\n乙 → 系统名称", "此表 → 别的\n甲 → 系统名称", "甲 → 系统名称\n乙 → 内存（公斤）"]
+    "text", ["此表 → 统计表，另有下列列", "此表 → 一系统一表，另有下列项目", "业务平台", "业务平台 → 什么都不是", "归口处室 → 单位名称", "甲 → 系统名称\n乙 → 系统名称", "此表 → 别的\n甲 → 系统名称", "甲 → 系统名称\n乙 → 内存（公斤）"]
 )
 def test_an_answer_that_cannot_be_used_names_what_is_wrong(text: str) -> None:
     with pytest.raises(Unreadable):
