@@ -224,7 +224,9 @@ def import_(
 @JSON
 def show(paths: tuple[Path, ...], json_: bool) -> int:
     """List the systems of an inventory: department, status, grade, room, and what they depend on."""
+    from orchestrator.inventory.check import outside
     from orchestrator.inventory.load import load
+    from orchestrator.inventory.values import choice_name
 
     reading = load(_given(paths))
     found = reading.inventory
@@ -241,14 +243,15 @@ def show(paths: tuple[Path, ...], json_: bool) -> int:
             say("inventory.head_status"), say("inventory.head_grade"), say("inventory.head_room"), say("inventory.head_depends_on"),
         ),
         [
-            (s.id, s.name, sound(s.name)[:40], names.get(s.department, s.department), s.kind, s.status, s.protection_grade or "-", s.room or "-", "、".join(s.depends_on) or "-")
+            (
+                s.id, s.name, sound(s.name)[:40], names.get(s.department, s.department), choice_name("kind", s.kind), choice_name("status", s.status), s.protection_grade or "-",
+                s.room or "-", "、".join(s.depends_on) or "-",
+            )
             for s in found.systems
         ],
     )  # fmt: skip
-    for reason in ("classified", "party_mass", "retired"):
-        outside = sum(row.reason == reason for row in found.excluded)
-        if outside:
-            click.echo(text("inventory.outside_line", why=OUTSIDE[reason], count=outside))
+    if found.excluded:
+        click.echo(text("inventory.outside_now", **outside(found)))
     _print_findings(reading.errors)
     return _exit(reading)
 

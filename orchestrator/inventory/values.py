@@ -109,21 +109,21 @@ def choice(kind: str, raw: Any, today: dt.date | None = None) -> Value:
         value = value_by_head(kind, text)
     if value is None:
         raise Unreadable(form_choice(kind))
-    name = _choice_name(kind, value)
+    name = choice_name(kind, value)
     understood: Words = "" if text in {value, name.zh.casefold()} else say("inventory.choice", choice=name)
     if also.get("retiring"):
         understood = say("inventory.choice_retiring", choice=name)
     elif where := also.get("runs_at"):
-        understood = say("inventory.choice_at", choice=name, place=_choice_name("runs_at", where))
+        understood = say("inventory.choice_at", choice=name, place=choice_name("runs_at", where))
     return Value(value, understood, also)
 
 
 def form_choice(kind: str) -> Sentence:
     """What a choice of this kind can be answered with."""
-    return say("inventory.form_choice", choices=(*(_choice_name(kind, choice) for choice in choices()[kind]), *(FURTHER if kind == "status" else ())))
+    return say("inventory.form_choice", choices=(*(choice_name(kind, choice) for choice in choices()[kind]), *(FURTHER if kind == "status" else ())))
 
 
-def _choice_name(kind: str, value: str) -> Name:
+def choice_name(kind: str, value: str) -> Name:
     return Name(choices()[kind][value][0], value)
 
 
@@ -147,7 +147,7 @@ def place(raw: Any) -> Value:
 
 def place_answered(raw: Any, where: str) -> Value:
     """The room as it is written, and what is known to be meant by it."""
-    return Value(text_of(raw), say("inventory.choice", choice=_choice_name("runs_at", where)), {"runs_at": where})
+    return Value(text_of(raw), say("inventory.choice", choice=choice_name("runs_at", where)), {"runs_at": where})
 
 
 def _status(text: str, today: dt.date | None) -> tuple[str | None, dict[str, Any]]:

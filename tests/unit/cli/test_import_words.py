@@ -75,3 +75,17 @@ def test_a_heading_is_no_row_with_too_little_on_it(capsys: pytest.CaptureFixture
     main(["inventory", "check", "--json", "表.csv"])
     found = json.loads(capsys.readouterr().out)["findings"]
     assert [finding["cell"] for finding in found if finding["code"] == "row-skipped"] == ["A6"]
+
+
+def test_the_list_of_systems_speaks_the_readers_language_and_tells_unanswered_rows_from_classified_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [["水费系统", "WATER", "应用系统", "否", "在建", "是", 8, ""], ["河湖库", "RIVER", "数据库", "否", "已建", "否", 8, ""], ["玄武岩系统", "X", "应用系统", "是", "已建", "否", 8, ""]]
+    unanswered = [[f"系统{number}", f"S{number}", "应用系统", "", "已建", "否", 8, ""] for number in range(2)]
+    main(["inventory", "import", "--into", "inventory", "--yes", "--partial", form(*rows, *unanswered)])
+    capsys.readouterr()
+    main(["--lang", "zh", "inventory", "show", "inventory"])
+    said = capsys.readouterr().out
+    assert "涉密 1、是否涉密未答 2、党群 0、停用 0" in said
+    assert re.search(r"水费系统 .*应用系统 +在建", said) and re.search(r"河湖库 .*数据库 +已建", said)
+    assert not re.search(r"application|database|in_use|under_construction", said)
+    main(["--lang", "en", "inventory", "show", "inventory"])
+    assert re.search(r"河湖库 .*database +in_use", capsys.readouterr().out)
