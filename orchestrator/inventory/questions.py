@@ -21,7 +21,8 @@ class Key(NamedTuple):
     """What a question is about; an answer to it is found again by the same key."""
 
     kind: str
-    """``department``, ``wording``, ``unit``, ``manner``, ``blank``, ``owner``, ``sheet``, ``columns``, ``grouping``, ``ungrouped``, ``hosts``, ``rows``, ``gone``, ``rows_gone``."""
+    """``department``, ``wording``, ``unit``, ``manner``, ``blank``, ``owner``, ``sheet``, ``columns``, ``grouping``, ``ungrouped``, ``hosts``, ``rows``, ``gone``, ``rows_gone``,
+    ``other_system``."""
     column: str = ""
     """Field that is asked for, where it is one."""
     about: str = ""
@@ -145,7 +146,7 @@ def all_of(evidence: Iterable[Words]) -> Words:
 
 _PIECES = 8
 _ORDER: Mapping[str, int] = {
-    kind: number for number, kind in enumerate(("columns", "sheet", "owner", "grouping", "ungrouped", "rows", "hosts", "gone", "rows_gone", "department", "blank", "unit", "manner", "wording"))
+    kind: number for number, kind in enumerate(("columns", "sheet", "owner", "grouping", "ungrouped", "rows", "hosts", "gone", "rows_gone", "department", "blank", "unit", "manner", "other_system", "wording"))
 }
 
 

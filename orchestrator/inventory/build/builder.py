@@ -16,6 +16,7 @@ from orchestrator.inventory.build.gaps import Gaps
 from orchestrator.inventory.build.hosts_named import HostsNamed, hosts_of
 from orchestrator.inventory.build.listed import Findings
 from orchestrator.inventory.build.machine_groups import MachineGroup, take_groups
+from orchestrator.inventory.build.other_systems import OtherSystems
 from orchestrator.inventory.build.own_city import own_city
 from orchestrator.inventory.build.renamed import Perhaps
 from orchestrator.inventory.build.secrets import Secrets, Striker, strike_places
@@ -270,7 +271,8 @@ class Builder:
         for _, _, part in [joined for raw in identified for joined in raw.parts]:
             self._tell(part)
         take_unnamed(identified, self.findings, self.interpretations, (system for alike in self._ids.stored.values() for system in alike))
-        link.depend(identified, self.findings, self._ids.stored, self._secret_names(gaps))
+        others = OtherSystems(self.answers, self.asked, self.interpretations, self.names_withheld)
+        link.depend(identified, self.findings, self._ids.stored, self._secret_names(gaps), others)
         link.owners_of_rooms(self.rooms, self._room_rows, self.departments, self.findings)
         link.places_of_work(identified, self.rooms, self.departments, self.findings)
         hours_unread(identified, self.findings)

@@ -17,6 +17,7 @@ from orchestrator.texts import Sentence, say
 
 if TYPE_CHECKING:
     from orchestrator.inventory.build.departments import Departments
+    from orchestrator.inventory.build.other_systems import OtherSystems
 
 
 NEEDED = ("id", "name", "department", "kind", "status")
@@ -149,9 +150,12 @@ def join_parts(
             raw.unknown = join_unknown(raw.unknown, part.unknown)
 
 
-def depend(raws: list[Raw], findings: list[Finding], stored: Mapping[str, list[System]], secret: Collection[tuple[str, str]] = ()) -> None:
+def depend(
+    raws: list[Raw], findings: list[Finding], stored: Mapping[str, list[System]], secret: Collection[tuple[str, str]], others: OtherSystems
+) -> None:
     """Names under 关联系统 → ids: of this reading, else of the ``stored`` systems; of several of one name the department's own. One that matches
-    nothing is not repeated in the finding: it may be a classified system's. ``secret``: department and key of the name of classified systems."""
+    nothing is not repeated in the finding: it may be a classified system's. ``secret``: department and key of the name of classified systems.
+    ``others``: what was answered of names that match nothing."""
     read = _index(raws)
     index = {name: [one.id for one in systems] for name, systems in stored.items()} | read
     named = Names(str(raw.values["name"]) for raw in raws)
@@ -191,6 +195,10 @@ def depend(raws: list[Raw], findings: list[Finding], stored: Mapping[str, list[S
                 )  # fmt: skip
             else:
                 alike = named.near(str(name))
+                answered = others.settle(raw, str(name), number, alike, index_of)
+                if answered is not None:
+                    kept += [one for one in answered if one != ident]
+                    continue
                 findings.append(dependency_unknown(number, alike, ident, (raw.file, raw.sheet, raw.at("depends_on"))))
         raw.values["depends_on"] = list(dict.fromkeys(kept))
 
