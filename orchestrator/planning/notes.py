@@ -7,7 +7,7 @@ from orchestrator.models import PlanNote, Said, Strategy
 from orchestrator.planning.calendar import calendar_findings
 from orchestrator.planning.problem import Problem
 from orchestrator.planning.schedule import Schedule
-from orchestrator.planning.why import no_room
+from orchestrator.planning.why import before_service, no_room
 from orchestrator.texts import Words, kept, pack, recalled, say
 
 
@@ -22,6 +22,8 @@ def notes_of(problem: Problem, schedule: Schedule) -> tuple[PlanNote, ...]:
                 sid = problem.systems[member].id
                 says = say("planning.not_planned", system=sid, why=reason.says)
                 found.append(_note(reason.code, says, reason.mend, system=sid))
+        for sid, early in before_service(problem, schedule, number):
+            found.append(_note("before-service", early, say("planning.settle_service_date"), system=sid))
     for one in (*problem.warnings, *calendar_warnings(problem)):
         found.append(_note(one.code, one.says, one.mend, system=one.system))
     return (*violations(problem), *found)

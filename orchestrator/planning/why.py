@@ -6,12 +6,13 @@ import datetime as dt
 from collections import Counter
 
 from orchestrator.errors import Finding
-from orchestrator.models import Reason
+from orchestrator.models import Reason, Status
 from orchestrator.planning.patterns import WEEK
 from orchestrator.planning.problem import Problem
 from orchestrator.planning.schedule import Schedule
 from orchestrator.planning.words import capacity_name, reason
-from orchestrator.texts import say
+from orchestrator.policy.lifetimes import date_words
+from orchestrator.texts import Name, Sentence, say
 
 
 def reasons_of(problem: Problem, schedule: Schedule, group: int) -> tuple[Reason, ...]:
@@ -23,7 +24,22 @@ def reasons_of(problem: Problem, schedule: Schedule, group: int) -> tuple[Reason
     first = reason("ripe-and-simple-first", scores, source="R4")
     if one.fixed is not None:
         return first, reason("under-way", say("planning.stays_as_it_is"))
-    return first, _no_earlier(problem, schedule, group)
+    early = [reason("before-service", says, source="R3") for _, says in before_service(problem, schedule, group)]
+    return first, *early, _no_earlier(problem, schedule, group)
+
+
+def before_service(problem: Problem, schedule: Schedule, group: int) -> list[tuple[str, Sentence]]:
+    """Members that are still being built and come onto the cloud before the day on which they are to be in service: system, why that may be (R3, R11)."""
+    one = problem.groups[group]
+    if schedule.weeks[group] < 0 or one.fixed is not None:
+        return []
+    day = (problem.base + dt.timedelta(minutes=schedule.starts[group])).isoformat()
+    found = []
+    for system in (problem.systems[member] for member in one.members):
+        since = system.in_service_since
+        if system.status is Status.UNDER_CONSTRUCTION and since and day[: len(since)] < since:
+            found.append((system.id, say("planning.before_service", system=system.id, date=Name(*date_words(since)), day=day)))
+    return found
 
 
 def _no_earlier(problem: Problem, schedule: Schedule, group: int) -> Reason:

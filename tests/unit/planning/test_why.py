@@ -82,3 +82,19 @@ def test_what_waits_for_a_system_without_a_date_names_it() -> None:
     told = {one.system: one.message for one in plan.notes if one.code == "no-room"}
     assert "full: cloud vCPUs" in told["bb"]
     assert told["cc"] == "cc is not planned: it needs bb, which gets no date"
+
+
+@pytest.mark.parametrize(
+    ("status", "since", "told"),
+    [
+        ("under_construction", "2027-06", True), ("under_construction", "2027", False), ("under_construction", "2028", True), ("under_construction", "2027-03-01", False),
+        ("under_construction", None, False), ("in_use", "2027-06", False),
+    ],
+)  # fmt: skip
+def test_what_comes_onto_the_cloud_before_it_is_in_service_is_said_with_why_it_may(status: str, since: str | None, told: bool) -> None:
+    plan = planned([{"id": "aa", "status": status, "in_service_since": since}])
+    (entry,) = plan.entries
+    notes = [note for note in plan.notes if note.code == "before-service"]
+    assert [note.system for note in notes] == (["aa"] if told else [])
+    assert [one.rule for one in entry.reasons if one.rule == "before-service"] == (["before-service"] if told else [])
+    assert all(str(entry.window_start.date()) in note.message and note.remedy for note in notes)
