@@ -15,6 +15,7 @@ from orchestrator.inventory.sheets.denied_question import find_denied_questions,
 from orchestrator.inventory.sheets.foreign import ahead, in_our_words, recognise
 from orchestrator.inventory.sheets.grids import Grid, Row, address
 from orchestrator.inventory.sheets.header import Line, Table, table_at
+from orchestrator.inventory.sheets.listed_sizes import find_listed_sizes, with_sizes
 from orchestrator.inventory.sheets.header_cells import likeliest_header
 from orchestrator.inventory.sheets.label_forms import is_label_form, is_on_its_side, read_label_forms
 from orchestrator.inventory.sheets.machine_lists import read_machines
@@ -127,6 +128,8 @@ def _in_the_forms_manner(grid: Grid, first: list[Row], file: str, builder: Build
             what = say("inventory.coded_answers", words=tuple(f"{code}={word}" for code, word in answers.words.items()))
             builder.interpretations.append(Interpretation(file, grid.name, address(answers.header, answers.column), "", what))
         first, grid = ahead(with_words(grid, coded))
+    if listed := find_listed_sizes(first):
+        first, grid = ahead(with_sizes(grid, listed))
     first, grid = ahead(with_telling_headers(grid, first))
     if denied := find_denied_questions(first):
         for question in denied:
