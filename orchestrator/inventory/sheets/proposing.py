@@ -318,9 +318,13 @@ def _alone(kind: str, field: str, hint: Hint, values: Sequence[Any]) -> bool:
     return hint.alone
 
 
+_ASKING = re.compile(r"(?<=..)(?:(?:是|为)(?:什么|哪一?[种类个项家]|多少|何种?)?|如何|怎么?样|有哪些|有多少|吗|呢)$")
+"""What a question ends with: 系统目前状态是, 该系统的运行状态如何."""
+
+
 def _by_header(kind: str, field: str, hint: Hint, head: str) -> tuple[float, str]:
     """How far the header speaks for the field, from 0 to 1, and by which word; below 0: against it."""
-    text, spaced = folded(header_key(head)), plain(head).casefold()
+    text, spaced = _ASKING.sub("", folded(header_key(head))), plain(head).casefold()
     own = {} if kind == "machines" else form_of(kind).by_header
     known = None if kind == "machines" else match(form_of(kind), head)
     if known is not None:

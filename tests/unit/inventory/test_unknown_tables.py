@@ -245,3 +245,12 @@ def test_numbers_that_are_missing_between_others_are_said_once_under_a_confirmed
     said = [finding for finding in read(form, folder).findings if finding.code == "numbers-missing"]
     assert [finding.cell for finding in said] == ["A7"]
     assert "4" in said[0].message and "5" in said[0].message
+
+
+@pytest.mark.parametrize("asks", ["4、系统目前状态是", "系统目前状态是什么", "Q4.系统的运行状态如何？", "系统现状怎么样", "系统目前状态为"])
+@pytest.mark.parametrize("other", ["6、使用何种数据库(版本)", "在用哪种操作系统", "使用中间件版本", "运行设备"])
+def test_a_question_about_the_state_is_the_state_and_one_about_software_in_use_is_not(asks: str, other: str, tmp_path: Path, folder: Path) -> None:
+    head = f"1、贵单位名称：,2、信息系统名称：,3、系统属于哪一类？,{asks},5、该系统是否涉密？,{other}"
+    rows = ("市水务局,甲平台,应用系统,已上线运行,否,5.7", "市水务局,乙平台,应用系统,正在建设,否,12")
+    proposed = next(question.proposed for question in read(written(tmp_path / "a.csv", head, *rows), folder).questions if question.kind == "columns")
+    assert f"{asks} → 建设状态" in proposed and proposed.count("建设状态") == 1
