@@ -16,11 +16,13 @@ from orchestrator.inventory.forms import Column, forms, header_key, match, most_
 from orchestrator.inventory.questions import digest
 from orchestrator.inventory.reading import Interpretation, Raw
 from orchestrator.inventory.sheets.asking import Unanswered, answered_wording, ask_wording
-from orchestrator.inventory.sheets.foreign import Source
+from orchestrator.inventory.sheets.foreign import Source, ahead
 from orchestrator.inventory.sheets.grids import Grid, Row, address
 from orchestrator.inventory.sheets.header import Line
 from orchestrator.inventory.sheets.lost import speaks_of_secrets
+from orchestrator.inventory.sheets.notes_below import says_notes
 from orchestrator.inventory.sheets.unknown_tables import ask_about_labels
+from orchestrator.inventory.units import header_unit
 from orchestrator.inventory.values import read_value
 from orchestrator.texts import say
 
@@ -31,6 +33,11 @@ _NUMBER = re.compile(r"^[\d一二三四五六七八九十]+[、.．\s]+|^0\d\s*"
 _LONGEST_LABEL = 20
 _LABELS = 4
 """So many labels with a value beside them make a form; the system's name is one of them."""
+_WHOSE = {"department", "level", "organisation_type"}
+_HEADS = re.compile(r"(?:填报|调查|登记|统计|信息)?(?:项目?|指标|内容|字段|事项|要素|条目)(?:名称)?")
+"""What stands over the labels of a table on its side."""
+_REMARKS = re.compile(r"备注|说明|(?:填写?)?(?:示例|样例|例子)|(?:填[写报]|填表)?要求|单位")
+"""What stands there over no system's answers."""
 
 
 @dataclass
@@ -39,6 +46,8 @@ class _Pair:
     value: Any
     row: int
     index: int
+    unit: str | None = ""
+    """What its label says, as of a header."""
 
 
 @dataclass
@@ -52,12 +61,16 @@ class _Block:
     """Labels that nobody knows, with what stands beside them."""
     secret: bool = False
 
+    @property
+    def is_a_systems(self) -> bool:
+        """Whether it names a system, or says of one without a name whether it is classified."""
+        return any(pair.column.field == "name" or (pair.column.field == "classified" and classified(ticked(pair.value)) is not None) for pair in self.pairs)
+
 
 def is_label_form(sources: Iterable[Source], rows: Sequence[Row]) -> bool:
     """Whether these first rows are labels with their values, and no table."""
     known = _Labels(sources)
     found: set[str] = set()
-    with_pairs = on_its_side = 0
     for number, row in enumerate(rows):
         pairs = list(known.pairs(number, row))
         filled = [cell for cell in row if not cells.is_blank(cell)]
@@ -68,34 +81,58 @@ def is_label_form(sources: Iterable[Source], rows: Sequence[Row]) -> bool:
         hits, _ = most_headers(words)
         if hits >= 3 and hits * 2 > len(words):
             return False  # a header of another sheet, some of whose words are labels too
-        with_pairs += bool(pairs)
-        on_its_side += labels == 1 and len(filled) >= 3 and known.column(filled[0]) is not None
+        if known.several_answers(row):
+            return False  # of several systems: what stands beside the first one's is no label
         found |= {pair.column.field for pair in pairs}
-    if on_its_side * 2 > with_pairs:
-        return False  # several values behind each label
-    return "name" in found and len(found) >= _LABELS
+    return "name" in found and len(found) >= _LABELS and last_label(known, rows) is None
 
 
 def is_on_its_side(sources: Iterable[Source], rows: Sequence[Row]) -> bool:
     """Whether these first rows are a table on its side: each a label and the answers of several systems."""
-    known = _Labels(sources)
+    return last_label(_Labels(sources), rows) is not None
+
+
+def last_label(known: _Labels, rows: Sequence[Row]) -> int | None:
+    """Of a table on its side, the last column of its labels: 序号 and 分类 may stand before it, and the answers begin behind it. None: these rows are none."""
+    fields: dict[int, set[str]] = {}
+    for row in rows:
+        for index, cell in enumerate(row):
+            if isinstance(cell, str) and (column := known.column(cell)) is not None:
+                fields.setdefault(index, set()).add(column.field)
+    columns = sorted((index for index, there in fields.items() if len(there) >= 2), reverse=True)
+    return next((index for index in columns if _answers_behind(known, rows, index)), None)
+
+
+def _answers_behind(known: _Labels, rows: Sequence[Row], last: int) -> bool:
+    """Whether behind this column stand the answers of several systems, and no label of one's own."""
     found: set[str] = set()
     widths: list[int] = []
+    is_several = False
     for row in rows:
-        filled = [cell for cell in row if not cells.is_blank(cell)]
-        column = known.column(filled[0]) if filled and isinstance(filled[0], str) else None
-        if column is not None and len(filled) >= 2 and all(known.column(cell) is None for cell in filled[1:]):
+        column = known.column(_label(row, last))
+        answers = [cell for cell in row[last + 1 :] if not cells.is_blank(cell)]
+        if column is not None and answers and all(known.column(cell) is None for cell in answers):
             found.add(column.field)
-            widths.append(len(filled))
-    return "name" in found and len(found) >= _LABELS and max(widths) >= 3 and len(widths) * 2 > sum(any(not cells.is_blank(cell) for cell in row) for row in rows)
+            widths.append(len(answers))
+            is_several = is_several or known.several_answers(row)
+    filled = sum(any(not cells.is_blank(cell) for cell in row) for row in rows)
+    is_several = is_several or sum(width >= 2 for width in widths) * 2 > len(widths)
+    return "name" in found and len(found) >= _LABELS and is_several and len(widths) * 2 > filled
+
+
+def _label(row: Row, last: int) -> str:
+    """The label of a row, the text nearest to its answers; empty where it has none."""
+    return next((cells.text_of(cell) for cell in reversed(row[: last + 1]) if isinstance(cell, str) and not cells.is_blank(cell)), "")
 
 
 def read_label_forms(grid: Grid, file: str, builder: Builder, today: dt.date, *, on_its_side: bool = False) -> None:
     """Every form on the sheet. Raises ``BadFile`` from the grid's rows."""
+    first, grid = ahead(grid)
     reader = _Reader(grid, file, builder, today, on_its_side=on_its_side)
+    last = last_label(reader.labels, first) if on_its_side else None
     for number, row in enumerate(grid.rows):
-        if on_its_side:
-            reader.take_across(number, row)
+        if last is not None:
+            reader.take_across(number, row, last)
         else:
             reader.take(number, row)
     reader.finish()
@@ -116,6 +153,15 @@ class _Labels:
             return None
         return self._further.get(whole_key(text)) or self._further.get(header_key(text)) or match(forms()["systems"], text)
 
+    def several_answers(self, row: Row) -> bool:
+        """Whether behind 是否涉密 stands one answer beside the other, with no label between."""
+        filled = [cell for cell in row if not cells.is_blank(cell)]
+        for at, cell in enumerate(filled[:-2]):
+            column = self.column(cell) if isinstance(cell, str) else None
+            if column is not None and column.field == "classified" and None not in map(classified, filled[at + 1 : at + 3]):
+                return True
+        return False
+
     def pairs(self, number: int, row: Row) -> Iterator[_Pair]:
         """Each label of a row with the value beside it, or behind its colon."""
         filled = [(index, cell) for index, cell in enumerate(row) if not cells.is_blank(cell)]
@@ -128,9 +174,9 @@ class _Labels:
                 label, colon, value = cells.plain(cell).partition(":") if isinstance(cell, str) else ("", "", "")
                 inner = self.column(label) if colon and value.strip() else None
                 if inner is not None:
-                    yield _Pair(inner, value.strip(), number, index)
+                    yield _Pair(inner, value.strip(), number, index, header_unit(inner, label))
             elif at < len(filled) and self.column(filled[at][1]) is None:
-                yield _Pair(column, filled[at][1], number, filled[at][0])
+                yield _Pair(column, filled[at][1], number, filled[at][0], header_unit(column, cells.text_of(cell)))
                 at += 1
 
     def _begins_with_a_group(self, filled: Sequence[Any]) -> bool:
@@ -159,6 +205,10 @@ class _Reader:
         self.blocks: list[_Block] = []
         self.before: _Block = _Block(0)
         """What stands above the first name: the department, mostly."""
+        self.named = False
+        """Whether the row of names was met, in a table on its side."""
+        self.notes: set[int] = set()
+        """Columns of a table on its side that are no system's: how to fill it in."""
 
     def take(self, number: int, row: Row) -> None:
         self.unanswered.saw(Line(number, row))
@@ -173,29 +223,40 @@ class _Reader:
         block.secret |= any(isinstance(cell, str) and speaks_of_secrets(cell) for index, cell in enumerate(row) if index not in asked and not self._asks(cell))
         block.others.extend(self.labels.unknown(row))
 
-    def take_across(self, number: int, row: Row) -> None:
-        """A label, and behind it one answer for each system; an answer that a merged cell spreads is every system's below it."""
+    def take_across(self, number: int, row: Row, last: int) -> None:
+        """A label, and behind it one answer for each system; an answer that a merged cell spreads is every system's below it. ``last``: the last
+        column of the labels."""
         self.unanswered.saw(Line(number, row))
-        row = self._spread(number, row)
-        filled = [(index, cell) for index, cell in enumerate(row) if not cells.is_blank(cell)]
-        label = filled[0][1] if filled and isinstance(filled[0][1], str) else ""
+        row = self._spread(number, row, last)
+        label = _label(row, last)
         column = self.labels.column(label)
-        for index, cell in filled[1:] if label else ():
+        answers = [(index, cell) for index, cell in enumerate(row) if index > last and not cells.is_blank(cell)]
+        if not self.named and (len(answers) < 2 or column is None):  # 填报单位 of them all, a title, or 项目 ｜ 系统一 ｜ 系统二
+            whose = [pair for pair in self.labels.pairs(number, row) if pair.column.field in _WHOSE]
+            self.before.pairs.extend(whose)
+            if _HEADS.fullmatch(label):
+                self.notes = {index for index, cell in answers if says_notes(cells.text_of(cell)) or _REMARKS.fullmatch(cells.plain(cell))}
+            if whose or not answers or _HEADS.fullmatch(label):
+                return
+        self.named = self.named or (column is not None and column.field == "name")
+        for index, cell in answers if label else ():
+            if index in self.notes:
+                continue
             block = next((block for block in self.blocks if block.column == index), None)
             if block is None:
                 block = _Block(number, index)
                 self.blocks.append(block)
             if column is None:
-                block.others.append((cells.text_of(label), cells.text_of(cell)))
+                block.others.append((label, cells.text_of(cell)))
             else:
-                block.pairs.append(_Pair(column, cell, number, index))
+                block.pairs.append(_Pair(column, cell, number, index, header_unit(column, label)))
             block.secret |= (column is None or column.field != "classified") and isinstance(cell, str) and speaks_of_secrets(cell)
 
-    def _spread(self, number: int, row: Row) -> Row:
-        """The row with cells that are merged across repeated, but for the label's."""
+    def _spread(self, number: int, row: Row, label: int) -> Row:
+        """The row with cells that are merged across repeated, but for its labels'."""
         line = list(row)
         for top, left, _, right in self.grid.merged:
-            if top == number and 0 < left < right and left < len(line):
+            if top == number and label < left < right and left < len(line):
                 line += [None] * (min(right, left + 200) + 1 - len(line))
                 line[left : min(right, left + 200) + 1] = [line[left]] * (min(right, left + 200) + 1 - left)
         return line
@@ -210,9 +271,9 @@ class _Reader:
         self.builder.forms.add((self.file, self.grid.name))
         statement = self.unanswered.statement()
         waits = self._ask_about_labels()
-        self.blocks = [block for block in self.blocks if any(pair.column.field == "name" for pair in block.pairs)]
+        self.blocks = [block for block in self.blocks if block.is_a_systems]
         for block in self.blocks:
-            block.pairs = [*(pair for pair in self.before.pairs if pair.column.field in {"department", "level", "organisation_type"}), *block.pairs]
+            block.pairs = [*(pair for pair in self.before.pairs if pair.column.field in _WHOSE), *block.pairs]
             raw = self._raw(block)
             raw.source = "" if waits else raw.source
             said = {classified(ticked(pair.value)) for pair in block.pairs if pair.column.field == "classified"}
@@ -226,7 +287,7 @@ class _Reader:
             if answer is None:
                 self.unanswered.lacks(block.column or block.first, raw.place(""))
             department = next((cells.text_of(pair.value) for pair in block.pairs if pair.column.field == "department"), "")
-            name = next(pair.value for pair in block.pairs if pair.column.field == "name")
+            name = next((pair.value for pair in block.pairs if pair.column.field == "name"), None)
             self.builder.secrets.add(name, department if answer else None)
             self.builder.classified_row(raw, department, None, answered=answer is True, called=("", cells.text_of(name)))
         contexts = {"工作表名称": self.grid.name, "文件名": self.file.rsplit("/", 1)[-1]}
@@ -258,7 +319,7 @@ class _Reader:
             value = ticked(pair.value)
             at = address(pair.row, pair.index)
             try:
-                read = read_value(pair.column.type, value, pair.column.unit and "", self.today)
+                read = read_value(pair.column.type, value, pair.unit, self.today)
             except cells.Unreadable as why:
                 answered = answered_wording(self.builder.answers, pair.column, "systems", value)
                 if answered is None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.inventory.forms import AS_IT_IS, whole_key
+from orchestrator.inventory.answers import classified
+from orchestrator.inventory.cells import text_of
+from orchestrator.inventory.forms import AS_IT_IS, forms, match, whole_key
 from orchestrator.inventory.questions import Key, digest
 from orchestrator.inventory.sheets.columns_answer import answers_about, columns_text, one_line
 from orchestrator.inventory.sheets.foreign import headers_id
@@ -24,12 +26,25 @@ _EVIDENCE = 8
 def ask_about_table(grid: Grid, rows: Sequence[Row], file: str, builder: Builder) -> str:
     """What the columns of a table without a known header are. Returns the cell that the question is about; empty: nothing can be proposed."""
     heads = likeliest_header(rows, grid.merged)
+    if heads is not None and _asks_downwards(rows, heads.row + 1):
+        return ""  # a table on its side, whose systems' names would be repeated as headers
     proposed = propose_columns(heads, rows[heads.row + 1 :], grid.name, builder.names_of_systems()) if heads else None
     if heads is not None and proposed is None and grid.part.begins_at:
         proposed = Proposed("nothing", heads.words, {}, {})  # it is told from the table above it, and that is all
     if heads is None or proposed is None:
         return ""
     return _ask(proposed, heads, grid, file, builder, say("inventory.asks_table"))
+
+
+def _asks_downwards(rows: Sequence[Row], below: int) -> bool:
+    """Whether 是否涉密 stands on one of the rows from ``below`` on, in one column with another header of the form: labels, one below the other."""
+    found: dict[int, set[str]] = {}
+    for number, row in enumerate(rows):
+        for index, cell in enumerate(row):
+            column = match(forms()["systems"], text_of(cell)) if isinstance(cell, str) else None
+            if column is not None and (column.field != "classified" or (number >= below and classified(cell) is None)):  # 涉密 alone is an answer
+                found.setdefault(index, set()).add(column.field)
+    return any("classified" in fields and len(fields) > 1 for fields in found.values())
 
 
 def ask_about_columns(table: Table, grid: Grid, rows: Sequence[Row], file: str, builder: Builder) -> set[str]:

@@ -78,3 +78,63 @@ def test_a_table_on_its_side_gives_a_system_for_each_of_its_columns() -> None:
     assert [(row.answered, row.file) for row in reading.withheld] == [(False, "备案表.xlsx"), (True, "备案表.xlsx")]
     assert [str(question.asks).split("，")[0] for question in reading.questions] == ["备案表.xlsx › 表：第 3 列未答“是否涉密”"]
     assert "磐石" not in repr(reading) and reading.places[reading.all_systems()[0].id]["status"] == "备案表.xlsx › 表 › B5"
+
+
+SIDE = [["项目", "系统1", "系统2", "系统3"], ["系统名称", "甲平台", "磐石平台", "乙平台"], ["单位名称", "市水务局", "市水务局", "市水务局"], ["类别", "应用系统", "应用系统", "应用系统"],
+        ["建设状态", "已建", "已建", "已建"], ["是否涉密", "否", "是", "否"], ["备注", None, "龙背山机房", None], ["存储（TB）", 24, 1, "512G"], ["单位层级", "市直", "市直", "市直"],
+        ["单位性质", "政府", "政府", "政府"]]  # fmt: skip
+
+
+def _before(*columns: list[Any]) -> list[list[Any]]:
+    return [[*labels, *row] for *labels, row in zip(*columns, SIDE, strict=True)]
+
+
+NUMBERS = ["序号", 1, 2, 3, 4, 5, 6, 7, 8, 9]
+GROUPS = ["分类", "基本", "基本", "基本", "基本", "安全", "其他", "数据库", "单位", "单位"]
+MERGED = ["分类", "基本情况", None, None, None, "安全", "其他", "资源", "单位", None]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        SIDE,
+        SIDE[1:],
+        _before(NUMBERS),
+        _before(GROUPS),
+        _before(MERGED),
+        _before(MERGED)[1:],
+        _before(NUMBERS, GROUPS),
+        [["市水务局调查表"], [], *_before(MERGED)],
+        [["填报单位：市水务局"], *(row for row in _before(MERGED) if row[1] != "单位名称")],
+        [[row[0], words, *row[1:]] for row, words in zip(SIDE, ["填报要求", "写全称", "写全称", "选填", "选填", "是/否", None, None, "选填", "选填"], strict=True)],
+        [[*row[:2], *row[3:], row[2]] for row in _before(MERGED)],
+        [[None, *row] for row in _before(GROUPS)],
+    ],
+)  # fmt: skip
+def test_what_stands_before_the_labels_of_a_table_on_its_side_is_none_of_its_systems(rows: list[list[Any]]) -> None:
+    reading = load([form(("表", rows))])
+    assert sorted((system.name, system.storage_gb) for system in reading.all_systems()) == [("乙平台", 512.0), ("甲平台", 24576.0)]
+    assert [row.answered for row in reading.withheld] == [True]
+    assert "磐石" not in repr(reading) and "龙背山" not in repr(reading)
+    assert not {"项目", "基本", "分类"} & set(reading.unknown_columns)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [["内容", "甲平台", "磐石平台", "乙平台"], *(row for row in SIDE[1:] if row[0] != "系统名称")],  # names above, under no label
+        [["分类", "要点", "甲平台", "磐石平台"], ["基本", "系统名称是什么", "甲平台", "磐石平台"], ["安全", "是否涉密", "否", "是"], ["其他", "放在哪里", "市里", "龙背山机房"]],
+        [["系统名称", "甲平台", "磐石平台"], ["是否涉密", "否", "是"], ["放在哪里", "市里", "龙背山机房"]],
+    ],
+)  # fmt: skip
+def test_a_table_on_its_side_that_is_not_understood_repeats_nothing_of_it(rows: list[list[Any]]) -> None:
+    reading = load([form(("表", rows))])
+    assert reading.all_systems() == [] and reading.errors
+    assert not any(word in repr((reading.findings, reading.questions, reading.interpretations, reading.unknown_columns)) for word in ("磐石", "龙背山"))
+
+
+def test_a_system_without_a_name_on_its_side_is_not_lost() -> None:
+    rows = [[*row[:2], None if row[0] == "系统名称" else row[2], *row[3:]] for row in SIDE]
+    assert [row.answered for row in load([form(("表", rows))]).withheld] == [True]
+    rows[5][2] = "否"
+    assert [finding.cell for finding in load([form(("表", rows))]).errors] == ["C3"]
