@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import resources
 
+from orchestrator.inventory.answers import classified
 from orchestrator.inventory.yaml_in import documents_of
 from orchestrator.texts import Name
 
@@ -188,6 +189,12 @@ def known_in(header: str, extra: Extra) -> dict[str, str]:
     if not header or len(header) > 40:
         return {}
     return {form.id: column.field for form in _forms(extra).values() if (column := match(form, header))}
+
+
+def asks_whether_classified(words: str) -> bool:
+    """Whether they are a header, or a label, for 是否涉密; 涉密 alone may be an answer."""
+    column = match(forms()["systems"], words)
+    return column is not None and column.field == "classified" and classified(words) is None
 
 
 def most_headers(words: Iterable[str]) -> tuple[int, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from enum import IntEnum
 
 from orchestrator.inventory.build.builder import Builder
@@ -11,6 +12,7 @@ from orchestrator.inventory.cells import text_of
 from orchestrator.inventory.forms import forms, match, most_headers
 from orchestrator.inventory.reading import Interpretation, Raw
 from orchestrator.inventory.sheets.coded_answers import find_coded_answers, with_words
+from orchestrator.inventory.sheets.counted_only import CountedOnly
 from orchestrator.inventory.sheets.denied_question import find_denied_questions, with_straight_questions
 from orchestrator.inventory.sheets.foreign import ahead, in_our_words, recognise
 from orchestrator.inventory.sheets.grids import Grid, Row, address
@@ -42,7 +44,10 @@ def read_sheet(grid: Grid, file: str, builder: Builder, today: dt.date) -> bool:
     if beside := find_notes_beside(grid, first):
         builder.findings.append(beside.told(file, grid.name))
         first, grid = ahead(without_notes(grid, beside))
+    counted = CountedOnly()
+    grid = replace(grid, rows=counted.watch(grid.rows))
     read = [_read_table(table, file, builder, today) for part in split_grid(grid, first) for table in _stacked(part, builder)]
+    builder.findings.extend(counted.findings(file, grid.name, sum(row.answered and row.file == file for row in builder.withheld)))
     return any(read)
 
 
@@ -180,9 +185,9 @@ def _unrecognised(part: Unrecognised, grid: Grid, first: Sequence[Row], file: st
     remedy = say("inventory.answer_columns_question") if cell else (
         say("inventory.use_headers_or_rename")
     )  # fmt: skip
+    is_one = part.inventory or cell or grid.part.begins_at  # below another table it was seen to be one
+    at = cell or (address(grid.part.begins_at, 0) if grid.part.begins_at else "")
     builder.findings.append(
-        Raw(file, grid.name, cell).finding(
-            "sheet-not-recognised", "error" if part.inventory or cell else "warning", say("inventory.sheet_not_recognised"), remedy
-        )
+        Raw(file, grid.name, at).finding("sheet-not-recognised", "error" if is_one else "warning", say("inventory.sheet_not_recognised"), remedy)
     )
     return bool(cell)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from orchestrator.inventory.build.signs import office_headed
 from orchestrator.inventory.cells import plain, text_of
-from orchestrator.inventory.forms import most_headers
+from orchestrator.inventory.forms import asks_whether_classified, most_headers
 from orchestrator.inventory.sheets.grids import MAX_FILLED, Grid, Row
 from orchestrator.inventory.sheets.header import Line, Table, may_begin, table_at
 from orchestrator.inventory.units import known_units
@@ -236,7 +236,7 @@ class _Seen:
             if index < len(self._columns) and len(self._columns[index]) < 200:
                 self._columns[index].append(text_of(line.cells[index]))
         words = [text_of(line.cells[index]) for index in own]
-        self._known = most_headers(words)[0] >= 3 or _answers(words) >= 3
+        self._known = most_headers(words)[0] >= 3 or _answers(words) >= 3 or any(map(asks_whether_classified, words))
 
     def looks_like_inventory(self) -> bool:
         return self._known or any(most_headers(column)[0] >= 3 for column in self._columns)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.inventory.answers import classified
-from orchestrator.inventory.cells import text_of
-from orchestrator.inventory.forms import AS_IT_IS, forms, match, whole_key
+from orchestrator.inventory.cells import is_blank, text_of
+from orchestrator.inventory.forms import AS_IT_IS, asks_whether_classified, forms, match, whole_key
 from orchestrator.inventory.questions import Key, digest
 from orchestrator.inventory.sheets.columns_answer import answers_about, columns_text, one_line
 from orchestrator.inventory.sheets.foreign import headers_id
@@ -25,7 +24,7 @@ _EVIDENCE = 8
 
 def ask_about_table(grid: Grid, rows: Sequence[Row], file: str, builder: Builder) -> str:
     """What the columns of a table without a known header are. Returns the cell that the question is about; empty: nothing can be proposed."""
-    heads = likeliest_header(rows, grid.merged)
+    heads, rows = _likeliest_header(grid, rows)
     if heads is not None and _asks_downwards(rows, heads.row + 1):
         return ""  # a table on its side, whose systems' names would be repeated as headers
     proposed = propose_columns(heads, rows[heads.row + 1 :], grid.name, builder.names_of_systems()) if heads else None
@@ -36,15 +35,17 @@ def ask_about_table(grid: Grid, rows: Sequence[Row], file: str, builder: Builder
     return _ask(proposed, heads, grid, file, builder, say("inventory.asks_table"))
 
 
+def _likeliest_header(grid: Grid, rows: Sequence[Row]) -> tuple[HeaderCells | None, Sequence[Row]]:
+    """The header of the first table here, and the rows that go with it: what stands behind a blank row may be less wide than it is."""
+    ends = [number for number, row in enumerate(rows) if number and all(map(is_blank, row)) and not all(map(is_blank, rows[number - 1]))]
+    found = ((likeliest_header(rows[:end], grid.merged), rows[:end]) for end in (len(rows), *ends) if end)
+    return next((one for one in found if one[0] is not None), (None, rows))
+
+
 def _asks_downwards(rows: Sequence[Row], below: int) -> bool:
     """Whether 是否涉密 stands on one of the rows from ``below`` on, in one column with another header of the form: labels, one below the other."""
-    found: dict[int, set[str]] = {}
-    for number, row in enumerate(rows):
-        for index, cell in enumerate(row):
-            column = match(forms()["systems"], text_of(cell)) if isinstance(cell, str) else None
-            if column is not None and (column.field != "classified" or (number >= below and classified(cell) is None)):  # 涉密 alone is an answer
-                found.setdefault(index, set()).add(column.field)
-    return any("classified" in fields and len(fields) > 1 for fields in found.values())
+    columns = {index for row in rows[below:] for index, cell in enumerate(row) if isinstance(cell, str) and asks_whether_classified(text_of(cell))}
+    return any(sum(index < len(row) and isinstance(row[index], str) and match(forms()["systems"], text_of(row[index])) is not None for row in rows) > 1 for index in columns)
 
 
 def ask_about_columns(table: Table, grid: Grid, rows: Sequence[Row], file: str, builder: Builder) -> set[str]:
