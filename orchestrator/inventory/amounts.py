@@ -112,6 +112,10 @@ def minutes(raw: Any, unit: str | None = "") -> Value:
 
 
 _DURATION_WORDS = dict.fromkeys(("不可中断", "不允许中断", "不能中断", "零中断"), 0.0) | {"半小时": 30.0, "半天": 720.0, "半日": 720.0}
+_DURATION_WORDS |= dict.fromkeys(
+    ("不限", "不限制", "无限制", "没有限制", "不限时", "不限时长", "随时", "随时可以", "随时可停", "随时可停机", "随时可中断", "任意", "任意时间", "任何时间", "任意时长", "都可以"), 1440.0
+)
+"""What is not limited is a day: more is nobody's budget for one cutover."""
 
 
 def _counted(raw: Any, unit: str | None, known: Mapping[str, float], form: Words) -> Value:

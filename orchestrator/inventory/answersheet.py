@@ -60,7 +60,7 @@ def write_questions(path: Path, questions: Sequence[Question]) -> None:
                 fill = {"bg_color": _TO_FILL} if column in (_ANSWER, _ANSWERER) else {}
                 book.put(sheet, row, column, value, text_wrap=True, valign="top", **fill)
             offered = list(question.choices)
-            if offered and question.kind == "wording" and len(",".join(offered)) < 250:
+            if len(offered) > 1 and question.kind == "wording" and len(",".join(offered)) < 250:
                 sheet.data_validation(row, _ANSWER, row, _ANSWER, {"validate": "list", "source": offered, "show_error": False})
         sheet.freeze_panes(2, 0)
 

@@ -48,7 +48,7 @@ class Question:
     evidence: Words
     proposed: str
     choices: tuple[str, ...]
-    """Answers that can be given; empty: as the column is filled in."""
+    """Answers that can be given; empty, or 不详 alone: as the column is filled in."""
     rows: tuple[str, ...]
     """``file › sheet › cell`` of what it decides, at most ``ROWS`` of them."""
     count: int

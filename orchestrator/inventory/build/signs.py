@@ -51,6 +51,8 @@ def _data() -> Mapping[str, Mapping[str, tuple[tuple[re.Pattern[str], ...], tupl
     }
 
 
+_LONGEST = 30
+"""Of what is shown of a name as evidence."""
 SECTION = "小标题"
 SWITCHED_OFF = "关机"
 """Of a system all of whose machines are switched off: the column that says so."""
@@ -83,6 +85,10 @@ def county_city_in(text: str, *, begins: bool = False) -> str:
     return found[0] if found else ""
 
 
+def _shown(words: str) -> str:
+    return words if len(words) <= _LONGEST else f"{words[: _LONGEST - 1]}…"
+
+
 def sign_of(kind: str, department: str, contexts: Mapping[str, str], level_of_city: Callable[[str], str] = lambda _: "county") -> Sign | None:
     """The one value that everything points to. ``contexts``: where a text comes from (工作表名称, 标题, 文件名) → the text. ``level_of_city``: of
     the departments of a city at the level of a county, here; empty where that cannot be told.
@@ -94,7 +100,7 @@ def sign_of(kind: str, department: str, contexts: Mapping[str, str], level_of_ci
         values: dict[str, str] = {}
         for value, (patterns, words) in _data()[kind].items():
             found = next((match for pattern in patterns if place == "名称" and (match := pattern.search(text))), None)
-            word = found.group(0)[:10] if found else next((word for word in words if place != "名称" and word in text), "")
+            word = _shown(found.group(0)) if found else next((word for word in words if place != "名称" and word in text), "")
             if word and not re.search(rf"(?:不含|除|不包括)[^，。;；]*{re.escape(word)}", text):
                 values[value] = word
         if kind == "level" and place == "名称" and "county" in values:
@@ -103,6 +109,8 @@ def sign_of(kind: str, department: str, contexts: Mapping[str, str], level_of_ci
             values = {level: city} if level else {}
         if place == "名称" and "party_mass" in values:
             values = {"party_mass": values["party_mass"]}  # 市委老干部局 is one, though it ends like an office of the government
+        if "" in values:
+            return None
         if len(values) == 1:
             value, word = next(iter(values.items()))
             return Sign(value, sign(place, word))

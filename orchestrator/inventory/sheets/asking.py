@@ -113,7 +113,7 @@ def ask_wording(asked: Asked, column: Column, form: str, value: Any, place: str,
     asked.ask(
         Key("wording", _field(column, form), words),
         say("inventory.asks_wording", column=header or column.name, words=words[:60]),
-        place=place, proposed=proposed, evidence=evidence, choices=(*options, "不详") if options else (),
+        place=place, proposed=proposed, evidence=evidence, choices=(*options, "不详"),
     )  # fmt: skip
 
 

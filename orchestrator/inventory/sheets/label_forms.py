@@ -271,6 +271,7 @@ class _Reader:
         self.builder.forms.add((self.file, self.grid.name))
         statement = self.unanswered.statement()
         waits = self._ask_about_labels()
+        self.unanswered.waits = "classified" in waits
         self.blocks = [block for block in self.blocks if block.is_a_systems]
         for block in self.blocks:
             block.pairs = [*(pair for pair in self.before.pairs if pair.column.field in _WHOSE), *block.pairs]
@@ -293,14 +294,14 @@ class _Reader:
         contexts = {"工作表名称": self.grid.name, "文件名": self.file.rsplit("/", 1)[-1]}
         self.unanswered.ask(contexts)
 
-    def _ask_about_labels(self) -> bool:
-        """What labels are that nobody knows, where one of them may be what the count or the plan lacks. Whether it is asked."""
+    def _ask_about_labels(self) -> set[str]:
+        """What labels are that nobody knows, where one of them may be what the count or the plan lacks. Returns the fields that they may be."""
         values: dict[str, list[Any]] = {}
         for label, value in ((label, value) for block in self.blocks for label, value in block.others):
             values.setdefault(label, []).append(ticked(value))
         known = {pair.column.field for block in self.blocks for pair in block.pairs}
         if not values or not self.blocks:
-            return False
+            return set()
         place = " › ".join(part for part in (self.file, self.grid.name, address(self.blocks[0].first, 0)) if part)
         return ask_about_labels(values, known, place, self.builder)
 

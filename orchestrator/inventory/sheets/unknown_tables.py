@@ -72,8 +72,8 @@ def ask_about_columns(table: Table, grid: Grid, rows: Sequence[Row], file: str, 
     return {guess.field for guess in further.values()}
 
 
-def ask_about_labels(values: Mapping[str, list[Any]], known: set[str], place: str, builder: Builder) -> bool:
-    """What labels of a form are (label left, value right) that nobody knows. ``values``: label → what stands beside it. Whether it is asked."""
+def ask_about_labels(values: Mapping[str, list[Any]], known: set[str], place: str, builder: Builder) -> set[str]:
+    """What labels of a form are (label left, value right) that nobody knows. ``values``: label → what stands beside it. Returns the fields that they may be."""
     kept = {whole_key(words) for source in builder.foreign if source.about == "pairs" for words in source.kept}
     values = {words: stand for words, stand in values.items() if whole_key(words) not in kept}
     words = dict(enumerate(sorted(values)))
@@ -82,7 +82,7 @@ def ask_about_labels(values: Mapping[str, list[Any]], known: set[str], place: st
     if columns:
         scope = digest("labels", *sorted(map(whole_key, values)))
         _ask_by(Proposed("pairs", words, columns, {}), scope, place, builder, say("inventory.asks_labels"))
-    return bool(columns)
+    return {guess.field for guess in columns.values()}
 
 
 def _heads_of(table: Table, rows: Sequence[Row], grid: Grid) -> HeaderCells | None:

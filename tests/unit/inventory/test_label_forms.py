@@ -70,6 +70,17 @@ def test_a_form_that_does_not_say_whether_it_is_classified_is_a_wall() -> None:
     assert "水费征收" not in str(reading)
 
 
+@pytest.mark.parametrize("label", ["10是否涉密", "本系统是否涉密？", "12、系统是否属涉密"])
+def test_while_a_label_is_asked_about_that_may_say_it_nobody_is_asked_whether_the_form_is_classified(label: str) -> None:
+    sheets = [(f"系统{number}", [*FILED[:2], ["02 系统名称", f"系统{number}", None, "系统编号", None], *FILED[3:-1], [label, "□是 ☑否"]]) for number in range(3)]
+    path = form(*sheets)
+    first = read(path).questions
+    assert [question.kind for question in first] == ["columns"]
+    answer(path, {})
+    assert counts(read(path))["unanswered"] == 0
+    assert not any(question.kind == "sheet" for question in read(path).questions)
+
+
 def test_a_table_on_its_side_gives_a_system_for_each_of_its_columns() -> None:
     rows = [["单位名称", "市水务局", "市财政局", "市财政局"], ["系统名称", "甲系统", "乙系统", "磐石系统"], ["是否涉密", "否", "", "是"], ["类别", "应用系统", "应用系统", "应用系统"],
             ["建设状态", "已建", "已建", "已建"], ["单位层级", "市直", "市直", "市直"], ["单位性质", "政府", "政府", "政府"]]  # fmt: skip

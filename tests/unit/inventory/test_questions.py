@@ -251,3 +251,12 @@ def test_that_nothing_is_left_to_answer_is_not_said(capsys: pytest.CaptureFixtur
     path.write_text("单位名称,系统名称,类别,是否涉密,建设状态\n市水务局,甲系统,应用系统,否,已建\n", encoding="utf-8")
     answer(path, {"单位层级": "市直、政府"})
     assert "尚无答复" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("column", "words"), [("内存", "看情况"), ("可停机时长", "领导定"), ("所处网络", "某某网"), ("类别", "某某")])
+def test_that_nobody_knows_may_be_answered_and_is_offered_wherever_a_word_is_asked_about(column: str, words: str) -> None:
+    path = form("表.csv", f"{FULL},{column}\n1,市水务局,市直,政府,水费系统,应用系统,否,已建,{words}\n" if column != "类别" else f"{FULL}\n1,市水务局,市直,政府,水费系统,{words},否,已建\n")
+    (question,) = read(path).questions
+    assert question.kind == "wording" and "不详" in question.choices
+    answer(path, {words: "不详"})
+    assert not any(question.kind == "wording" for question in read(path).questions)

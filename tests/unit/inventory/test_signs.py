@@ -67,3 +67,14 @@ def test_a_city_whose_name_the_list_has_is_asked_about_without_a_guess_and_then_
     (tmp_path / "b.csv").write_text(head + "临江市民政局,低保系统,应用系统,已建,否\n", encoding="utf-8")
     (second,) = load([tmp_path]).questions
     assert (second.about, second.proposed) == ("临江市民政局", "市直、政府")
+
+
+@pytest.mark.parametrize("name", ["云泽市人大常委会办公室", "市政协办公室", "市人民代表大会常务委员会", "云泽市中级人民法院", "市检察院办公室", "政协云泽市委员会", "市人大财经委"])
+def test_congress_conference_courts_and_procurators_are_no_offices_of_the_government(name: str) -> None:
+    assert sign_of("organisation", name, {"标题": "市直党群单位"}) is None
+
+
+def test_a_name_is_not_cut_off_within_the_evidence() -> None:
+    (sign, long) = sign_of("level", "云泽市自然资源和规划局执法支队", {}), sign_of("level", "云泽市" + "规划" * 40 + "局", {})
+    assert sign and "云泽市自然资源和规划局执法支队" in str(sign.evidence)
+    assert long and str(long.evidence).count("规划") < 20 and "…" in str(long.evidence)
