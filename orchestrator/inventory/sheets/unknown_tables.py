@@ -86,14 +86,16 @@ def ask_about_labels(values: Mapping[str, list[Any]], known: set[str], place: st
 
 
 def _heads_of(table: Table, rows: Sequence[Row], grid: Grid) -> HeaderCells | None:
-    """The cells of the table's header; a row of units may stand below them."""
-    for number in (table.header, table.header - 1):
-        if 0 <= number < len(rows):
-            heads = header_cells(rows, number, grid.merged)
-            said = {whole_key(words.removesuffix(AS_IT_IS)) for words in heads.words.values()}
-            if table.unknown and all(whole_key(words) in said for words in table.unknown.values()):
-                return heads
-    return None
+    """The cells of the table's header; a row of units may stand below them. None: of what nobody knows nothing stands there."""
+    found = [header_cells(rows, number, grid.merged) for number in (table.header, table.header - 1) if 0 <= number < len(rows)]
+
+    def own(heads: HeaderCells) -> int:
+        """How many of the unknown headers end in the words here: the groups above may be told from them in another manner."""
+        own_words = {index: whole_key(heads.own.get(index) or heads.words.get(index, "")) for index in table.unknown}
+        return sum(bool(words) and whole_key(table.unknown[index].removesuffix(AS_IT_IS)).endswith(words) for index, words in own_words.items())
+
+    best = max(found, key=own, default=None)
+    return best if best is not None and own(best) else None
 
 
 def _ask(proposed: Proposed, heads: HeaderCells, grid: Grid, file: str, builder: Builder, asks: Sentence) -> str:

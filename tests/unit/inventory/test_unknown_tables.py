@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
+from typing import Any
 
 import pytest
 from openpyxl import Workbook
@@ -15,6 +16,7 @@ from orchestrator.inventory.load import load
 from orchestrator.inventory.questions import Question
 from orchestrator.inventory.reading import Reading
 from orchestrator.inventory.sheets.columns_answer import read_columns_answer
+from tests.fixtures.workbooks import build
 
 HEAD = "业务平台,归口处室,面向哪些人,库软件,运行到什么程度,服务器几台,密否,等保几级了,备案号"
 ROWS = (
@@ -254,3 +256,26 @@ def test_a_question_about_the_state_is_the_state_and_one_about_software_in_use_i
     rows = ("市水务局,甲平台,应用系统,已上线运行,否,5.7", "市水务局,乙平台,应用系统,正在建设,否,12")
     proposed = next(question.proposed for question in read(written(tmp_path / "a.csv", head, *rows), folder).questions if question.kind == "columns")
     assert f"{asks} → 建设状态" in proposed and proposed.count("建设状态") == 1
+
+
+@pytest.mark.parametrize(
+    ("groups", "merged"),
+    [
+        (["序号", "基本信息", None, None, None, None, None, "安全", None, "其他"], ["B1:G1", "H1:I1"]),
+        (["序号", "基本信息", None, None, None, None, "保密", "安全", "其他", None], ["B1:F1", "I1:J1"]),
+        (["序号", "基本信息", None, None, None, None, "保密", "安全", "其他", "管理"], ["B1:F1"]),
+        (["序号", "基本信息", None, None, None, None, None, None, "安全", "其他"], ["B1:H1"]),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("last", ["归口科室", "备注", "管理处室", 2024])
+def test_the_question_about_columns_does_not_vanish_for_another_unknown_one_under_a_group_of_its_own(groups: list[Any], merged: list[str], last: Any, tmp_path: Path) -> None:
+    heads = [None, "单位名称", "单位层级", "单位性质", "名称", "系统类型", "是否涉及国家秘密", "建设情况", "定级", last]
+    rows = [[number, "云泽市水务局", "市直", "政府", name, "应用系统", "不涉密", "在用", grade, "甲"] for number, name, grade in ((1, "河湖平台", "二级"), (2, "节水平台", "三级"))]
+    path = build(tmp_path / "表.xlsx", [{"name": "表", "rows": [groups, heads, *rows], "merged": merged}])
+    reading = load([path])
+    (question,) = [question for question in reading.questions if question.kind == "columns"]
+    assert "定级 → 等保级别" in question.proposed and f"{last} → 等保级别" not in question.proposed
+    answer(tmp_path, reading.questions)
+    reading = read(path, tmp_path)
+    assert sorted((system.name, system.protection_grade) for system in reading.all_systems()) == [("河湖平台", 2), ("节水平台", 3)]
+    assert [question.kind for question in reading.questions] == [] and reading.errors == []
