@@ -29,10 +29,11 @@ from orchestrator.texts import say
 if TYPE_CHECKING:
     from orchestrator.inventory.build.builder import Builder
 
-_NUMBER = re.compile(r"^[\d一二三四五六七八九十]+[、.．\s]+|^0\d\s*")
+_NUMBER = re.compile(r"^[(（]?[\d一二三四五六七八九十]+(?:[)）、.．\s]+|-\d+\s*)|^0\d\s*|^\d{1,2}(?=[\u4e00-\u9fff])")
+"""1、 or (3) before a label; 10是否涉密."""
 _LONGEST_LABEL = 20
 _LABELS = 4
-"""So many labels with a value beside them make a form; the system's name is one of them."""
+"""So many labels with a value beside them make a form; the system's name is one of them. With 是否涉密 one less does."""
 _WHOSE = {"department", "level", "organisation_type"}
 _HEADS = re.compile(r"(?:填报|调查|登记|统计|信息)?(?:项目?|指标|内容|字段|事项|要素|条目)(?:名称)?")
 """What stands over the labels of a table on its side."""
@@ -84,7 +85,12 @@ def is_label_form(sources: Iterable[Source], rows: Sequence[Row]) -> bool:
         if known.several_answers(row):
             return False  # of several systems: what stands beside the first one's is no label
         found |= {pair.column.field for pair in pairs}
-    return "name" in found and len(found) >= _LABELS and last_label(known, rows) is None
+    return _are_a_systems(found) and last_label(known, rows) is None
+
+
+def _are_a_systems(fields: set[str]) -> bool:
+    """Whether what these labels ask for makes a form of a system."""
+    return "name" in fields and len(fields) >= _LABELS - ("classified" in fields)
 
 
 def is_on_its_side(sources: Iterable[Source], rows: Sequence[Row]) -> bool:
@@ -117,7 +123,7 @@ def _answers_behind(known: _Labels, rows: Sequence[Row], last: int) -> bool:
             is_several = is_several or known.several_answers(row)
     filled = sum(any(not cells.is_blank(cell) for cell in row) for row in rows)
     is_several = is_several or sum(width >= 2 for width in widths) * 2 > len(widths)
-    return "name" in found and len(found) >= _LABELS and is_several and len(widths) * 2 > filled
+    return _are_a_systems(found) and is_several and len(widths) * 2 > filled
 
 
 def _label(row: Row, last: int) -> str:

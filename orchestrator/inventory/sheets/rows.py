@@ -85,15 +85,6 @@ class SheetReader:
     # ------------------------------------------------------------ the sheet
 
     def begin(self, table: Table) -> None:
-        if self.grid.hidden and not self.began:
-            self.builder.findings.append(
-                Raw(self.file, self.grid.name).finding(
-                    "hidden-sheet",
-                    "warning",
-                    say("inventory.hidden_sheet"),
-                    say("inventory.remove_if_not_counted"),
-                )
-            )
         if self.began:
             self._settle_table()
         self.began = True

@@ -48,6 +48,10 @@ def read_sheet(grid: Grid, file: str, builder: Builder, today: dt.date) -> bool:
     grid = replace(grid, rows=counted.watch(grid.rows))
     read = [_read_table(table, file, builder, today) for part in split_grid(grid, first) for table in _stacked(part, builder)]
     builder.findings.extend(counted.findings(file, grid.name, sum(row.answered and row.file == file for row in builder.withheld)))
+    if grid.hidden and any(read):
+        builder.findings.append(
+            Raw(file, grid.name).finding("hidden-sheet", "warning", say("inventory.hidden_sheet"), say("inventory.remove_if_not_counted"))
+        )
     return any(read)
 
 

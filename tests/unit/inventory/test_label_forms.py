@@ -149,3 +149,22 @@ def test_a_system_without_a_name_on_its_side_is_not_lost() -> None:
     assert [row.answered for row in load([form(("表", rows))]).withheld] == [True]
     rows[5][2] = "否"
     assert [finding.cell for finding in load([form(("表", rows))]).errors] == ["C3"]
+
+
+@pytest.mark.parametrize("number", ["", "10", "10、", "(5)", "（五）", "5. ", "01"])
+@pytest.mark.parametrize("above", [[], [["信息系统等级保护备案表"]]])
+def test_a_short_form_is_one_system_whatever_numbers_its_labels(number: str, above: list[list[Any]]) -> None:
+    def filed(name: str) -> list[list[Any]]:
+        return [*above, ["备案单位", "市公安局"], [f"{number}系统名称", name], ["信息系统安全保护等级", "□第二级 ☑第三级"], [f"{number}是否涉密", "□是 ☑否"]]
+
+    reading = load([form(("甲平台", filed("甲平台")), ("乙平台", filed("乙平台")))])
+    assert [finding.code for finding in reading.errors if finding.code != "missing"] == []
+    assert (counts(reading)["uncounted"], reading.withheld) == (2, ())
+    assert {question.kind for question in reading.questions} == {"department", "blank"}
+
+
+@pytest.mark.parametrize("rows", [FILED, SIDE, [["编号", "系统名", "密否", "等保"], ["1", "甲平台", "N", "2"], ["2", "乙平台", "N", "3"]]])
+@pytest.mark.parametrize("hidden", [True, False])
+def test_that_a_sheet_is_hidden_is_told_whatever_stands_on_it(rows: list[list[Any]], hidden: bool) -> None:
+    path = build(Path("表.xlsx"), [{"name": "表一", "rows": rows, "hidden": hidden}, {"name": "表二", "rows": [["无"]]}])
+    assert [finding.sheet for finding in load([path]).findings if finding.code == "hidden-sheet"] == ["表一"] * hidden
