@@ -17,9 +17,9 @@ from orchestrator.inventory.sheets.denied_question import find_denied_questions,
 from orchestrator.inventory.sheets.foreign import ahead, in_our_words, recognise
 from orchestrator.inventory.sheets.grids import Grid, Row, address
 from orchestrator.inventory.sheets.header import Line, Table, table_at
-from orchestrator.inventory.sheets.listed_sizes import find_listed_sizes, with_sizes
 from orchestrator.inventory.sheets.header_cells import likeliest_header
 from orchestrator.inventory.sheets.label_forms import is_label_form, is_on_its_side, read_label_forms
+from orchestrator.inventory.sheets.listed_sizes import find_listed_sizes, with_sizes
 from orchestrator.inventory.sheets.machine_lists import read_machines
 from orchestrator.inventory.sheets.notes_below import says_notes
 from orchestrator.inventory.sheets.notes_beside import find_notes_beside, without_notes
