@@ -145,9 +145,10 @@ def all_of(evidence: Iterable[Words]) -> Words:
 
 
 _PIECES = 8
-_ORDER: Mapping[str, int] = {
-    kind: number for number, kind in enumerate(("columns", "sheet", "owner", "grouping", "ungrouped", "rows", "hosts", "gone", "rows_gone", "department", "blank", "unit", "manner", "other_system", "wording"))
-}
+_KINDS = (
+    "columns", "sheet", "owner", "grouping", "ungrouped", "rows", "hosts", "gone", "rows_gone", "department", "blank", "unit", "manner", "other_system", "wording",
+)  # fmt: skip
+_ORDER: Mapping[str, int] = {kind: number for number, kind in enumerate(_KINDS)}
 
 
 def digest(*parts: str) -> str:

@@ -21,7 +21,8 @@ from orchestrator.inventory.values import read_value
         ("count", "3台", "", 3.0), ("count", "2*500G", "", None), ("count", "16核", "", None), ("count", "2×3", "", 6.0),
         ("number", "30", "", 30.0), ("number", "30台", "", None), ("number", "2×3", "", None), ("number", 30, None, None), ("integer", 1.5, "", None),
         ("minutes", "4", "时", 240.0), ("minutes", "4", "小时", 240.0), ("minutes", "30分钟", None, 30.0), ("minutes", 8, None, None),
-        ("minutes", "4时", "", None), ("minutes", "不超过4小时", "", 240.0), ("minutes", "不限", "", 1440.0), ("minutes", "随时", "时", 1440.0), ("minutes", "随时可停机", None, 1440.0), ("minutes", "不限流量", "", None),
+        ("minutes", "4时", "", None), ("minutes", "不超过4小时", "", 240.0),
+        ("minutes", "不限", "", 1440.0), ("minutes", "随时", "时", 1440.0), ("minutes", "随时可停机", None, 1440.0), ("minutes", "不限流量", "", None),
     ],
 )  # fmt: skip
 def test_a_number_has_its_own_unit_or_its_headers_or_none(kind: str, cell: object, unit: str | None, amount: float | None) -> None:

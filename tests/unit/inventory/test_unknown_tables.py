@@ -160,8 +160,10 @@ def test_a_table_that_is_no_inventory_is_passed_over_once_that_was_said(said: st
 
 
 @pytest.mark.parametrize(
-    "text", ["此表 → 统计表，另有下列列", "此表 → 一系统一表，另有下列项目", "业务平台", "业务平台 → 什么都不是", "归口处室 → 单位名称", "甲 → 系统名称\n乙 → 系统名称", "此表 → 别的\n甲 → 系统名称", "甲 → 系统名称\n乙 → 内存（公斤）"]
-)
+    "text",
+    ["此表 → 统计表，另有下列列", "此表 → 一系统一表，另有下列项目", "业务平台", "业务平台 → 什么都不是", "归口处室 → 单位名称",
+     "甲 → 系统名称\n乙 → 系统名称", "此表 → 别的\n甲 → 系统名称", "甲 → 系统名称\n乙 → 内存（公斤）"],
+)  # fmt: skip
 def test_an_answer_that_cannot_be_used_names_what_is_wrong(text: str) -> None:
     with pytest.raises(Unreadable):
         read_columns_answer(text)
