@@ -202,7 +202,7 @@ def test_jobs_of_cron_are_laid_aside_held_over_a_power_cut_and_given_back(booted
     service = Placed("office-jobs", cron="/etc/cron.d/office")
     _cron(booted).hold(service)
     booted.restart_host()
-    assert _cron(booted).state(service) == State(present=True, active=False, held=True)
+    assert _cron(booted).state(service) == State(present=True, active=False, held=True, ours=True, as_given=True)
     with pytest.raises(OrchestratorError, match="is held"):
         _cron(booted).start(service)
     _cron(booted).restore(service)
