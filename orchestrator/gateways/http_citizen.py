@@ -22,7 +22,7 @@ class HttpCitizen:
 
     def __init__(self, *, url: str, expect: int, number: int, host_name: str = "", contains: str = "") -> None:  # noqa: ARG002 - its requests need not be told apart
         at = urlsplit(url)
-        self._path = at.path + (f"?{at.query}" if at.query else "")
+        self._path = (at.path or "/") + (f"?{at.query}" if at.query else "")
         self._expect = expect
         self._headers = {"Host": host_name} if host_name else {}
         self._contains = contains.encode()

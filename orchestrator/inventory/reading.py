@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -106,13 +107,13 @@ class Raw:
 class Placed(Mapping[str, str]):
     """Field → ``file › sheet › cell`` of one system."""
 
+    @abstractmethod
     def locate(self, *path: str | int) -> tuple[str, str, str]:
         """File, sheet and cell of what stands within a technical row: ``("services", "portal-web", "environment", "PORT")``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def called(self, kind: str) -> list[str]:
         """The names of technical rows as they are written, those included that could not be read."""
-        raise NotImplementedError
 
 
 class Places(Placed):

@@ -17,7 +17,7 @@ from tests.lab.lab import DEFAULT_HOSTS, Lab
 from tests.lab.test_power import cut_and_boot, is_answered
 
 pytestmark = [pytest.mark.lab, pytest.mark.long, pytest.mark.timeout(3000)]
-MINUTES = 5
+MINUTES = 11
 HOSTS = DEFAULT_HOSTS
 CUTS = (
     ("edge", "prepare_hosts"), ("app", "copy_files"), ("app-new", "copy_files"), ("db", "replicate"), ("db-new", "replicate"),
