@@ -20,6 +20,7 @@ from orchestrator.steps import (
     hosting,
     links,
     lost,
+    old_side,
     onboarding,
     preflight,
     prepare,
@@ -62,9 +63,11 @@ _TO_ACCEPTANCE: tuple[Step, ...] = (
     gates.TRIAL,
     compare.BEFORE_ACCEPTANCE,
     finish.UNCHANGED,
+    old_side.LOOK,
     gates.FINAL,
     finish.END_WAY_BACK,  # the point of no return
     hold.RELEASE,
+    old_side.CLOSE,
     finish.CATALOGUE,
 )
 

@@ -18,7 +18,7 @@ from orchestrator.hosts.former import FIND_MISSING, REMOVE_EMPTY
 from orchestrator.models import FileTree, Host
 from orchestrator.movers.files import manifest as manifests
 from orchestrator.movers.files.manifest import Manifest, differences, read_manifest, shown
-from orchestrator.movers.files.merge import Merge, find_overtaken, plan_merge
+from orchestrator.movers.files.merge import Merge, Own, agree, find_overtaken, find_own, plan_merge
 from orchestrator.movers.files.side import with_passed
 from orchestrator.movers.files.trees import Rsync
 from orchestrator.steps import configuration, previews
@@ -244,7 +244,7 @@ def merge(ctx: Context, tree: FileTree, *, back: bool, passed: Path | None = Non
     _must_be_equal(ctx, tree, plan, here, after)
     _keep_other_versions(ctx, drained, live, plan, f"{quarantine}-other-side")
     if not back:
-        keep_base(ctx, tree, "back", read(ctx, drained))
+        keep_base(ctx, tree, "back", here)  # not as it is by now: what came past the entry meanwhile is nowhere else
     kept = _count_quarantined(ctx, live, quarantine)
     for name in plan.both[:NAMED]:
         ctx.say(str(say("steps.changed_both", path=tree.path, name=shown(name))))
@@ -255,14 +255,14 @@ def merge(ctx: Context, tree: FileTree, *, back: bool, passed: Path | None = Non
     }  # fmt: skip
 
 
-def follow(ctx: Context, tree: FileTree, *, back: bool) -> None:
+def follow(ctx: Context, tree: FileTree, *, back: bool) -> Own:
     """A pass between two sides of which one has the citizens: what it wrote, changed and deleted so far follows to the other, whose
-    own changes (a job's that was handed over) stay. What is written meanwhile follows in the next one."""
+    own changes (a job's that was handed over) stay, and are returned. What is written meanwhile follows in the next one."""
     source, target = places(ctx, tree)
     live, idle = (target, source) if back else (source, target)
     direction = "back" if back else "forward"
-    here = read(ctx, live)
-    plan = plan_merge(base(ctx, tree, direction), here, read(ctx, idle))
+    agreed, here, there = base(ctx, tree, direction), read(ctx, live), read(ctx, idle)
+    plan = plan_merge(agreed, here, there)
     quarantine = ctx.world.home(idle.host, "quarantine", f"{ctx.migration}-{'back' if back else 'merge'}")
     if plan.copy:
         rsync(ctx).copy_tree(
@@ -270,8 +270,46 @@ def follow(ctx: Context, tree: FileTree, *, back: bool) -> None:
             delete_to=quarantine, checksum=True, only=plan.copy, update=True, ids=ids(ctx, live, idle),
         )  # fmt: skip
     _take_away(ctx, idle, plan, quarantine)
-    held = read(ctx, idle)
-    keep_base(ctx, tree, direction, {name: entry for name, entry in held.items() if name in here})  # not what the idle side made itself
+    keep_base(ctx, tree, direction, agree(agreed, plan, here, read(ctx, idle)))
+    return find_own(agreed, there, here) if agreed is not None else Own((), ())
+
+
+# ---------------------------------------------------------------- past the point of no return
+
+
+def find_left_behind(ctx: Context, tree: FileTree) -> Own:
+    """What the old side has, and the new one has not, since both were equal. Nothing can be told where nobody kept how they were."""
+    source, target = places(ctx, tree)
+    agreed = base(ctx, tree, "back")
+    return find_own(agreed, read(ctx, source), read(ctx, target)) if agreed is not None else Own((), ())
+
+
+def take_over(ctx: Context, tree: FileTree) -> Facts:
+    """What somebody wrote at the old side past the entry joins the new one under its name; of what both have, the old side's version lies
+    beside, in quarantine, named: which one is right a person knows. Raises StepFailed when something new did not arrive."""
+    source, target = places(ctx, tree)
+    own = find_left_behind(ctx, tree)
+    folder = ctx.world.home(target.host, "quarantine", f"{ctx.migration}-old-side", tree.path.strip("/").replace("/", "_"))
+    mapped = ids(ctx, source, target) if own.new or own.changed else []
+    if own.new:
+        rsync(ctx).copy_tree(
+            source.host, source.path, target.host, target.path,
+            delete_to=f"{folder}-former", checksum=True, only=own.new, update=True, ids=mapped,
+        )  # fmt: skip
+    if own.changed:
+        rsync(ctx).copy_tree(source.host, source.path, target.host, folder, delete_to=f"{folder}-former", only=own.changed, ids=mapped)
+    if left := find_left_behind(ctx, tree).new:
+        raise StepFailed(
+            say("steps.not_followed_files", count=len(left), some=tuple(shown(name) for name in left[:5])),
+            where=f"{ctx.system.id} {tree.path}",
+            remedy=say("steps.look_both_resume"),
+            retryable=True,
+        )
+    return {
+        "joined": [shown(name) for name in own.new[:NAMED]], "joined_count": len(own.new),
+        "beside": [shown(name) for name in own.changed[:NAMED]], "beside_count": len(own.changed),
+        "quarantine": f"{target.host.name}:{folder}" if own.changed else "",
+    }  # fmt: skip
 
 
 def _take_away(ctx: Context, live: Place, plan: Merge, quarantine: str) -> None:

@@ -18,6 +18,7 @@ from orchestrator.steps import (
     hold,
     machine,
     names,
+    old_side,
     preflight_hosts,
     references,
     server,
@@ -58,7 +59,7 @@ def look(ctx: Context) -> tuple[list[Finding], Facts]:
             findings += unread or _find_database_problems(ctx)  # who has no password can ask no database and no gateway
         else:
             findings += machine.find_problems(ctx)
-        findings += surroundings.find_problems(ctx) + entry.find_problems(ctx) + hold.find_warnings(ctx)
+        findings += surroundings.find_problems(ctx) + entry.find_problems(ctx) + hold.find_warnings(ctx) + old_side.find_warnings(ctx)
         findings += citizens.find_problems(ctx) + configuration.find_problems(ctx) + find_inventory_problems(ctx)
     return each_once(findings), {"hosts": hosts}
 

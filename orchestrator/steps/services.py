@@ -292,7 +292,7 @@ def go_live(ctx: Context) -> Facts:
         at = time.monotonic()
         one = standing(ctx, service, effects=True)
         if _runs_once(one):
-            _before(ctx, service).hold(ctx.world.service_before(service))  # observed stopped, or it raises
+            before(ctx, service).hold(ctx.world.service_before(service))  # observed stopped, or it raises
             one.manager.release(one.placed)
         one.manager.place(one.placed)
         if not one.placed.shared or not one.manager.state(one.placed).active:
@@ -312,7 +312,7 @@ def _once(ctx: Context) -> list[Service]:
     return [service for service in moved(ctx) if service.singleton]
 
 
-def _before(ctx: Context, service: Service) -> ServiceManager:
+def before(ctx: Context, service: Service) -> ServiceManager:
     """What keeps a service on its source host."""
     return ctx.world.manager(ctx.world.source(service.host), service)
 
@@ -330,7 +330,7 @@ def _good(ctx: Context) -> Iterator[bool]:
     """For every service: it is healthy on the target, and what runs once is held at the source."""
     for service in moved(ctx):
         one = standing(ctx, service, effects=True)
-        yield _is_up(one, as_given=True) and (not _runs_once(one) or _before(ctx, service).state(ctx.world.service_before(service)).held)
+        yield _is_up(one, as_given=True) and (not _runs_once(one) or before(ctx, service).state(ctx.world.service_before(service)).held)
 
 
 # ---------------------------------------------------------------- back
@@ -356,7 +356,7 @@ def silence_target(ctx: Context, services: list[Service]) -> None:
 
 def give_back(ctx: Context) -> None:
     """What was held at the source is as it was. Raises NeedsPerson while the target may still run it."""
-    held = [service for service in _once(ctx) if _before(ctx, service).state(ctx.world.service_before(service)).held]
+    held = [service for service in _once(ctx) if before(ctx, service).state(ctx.world.service_before(service)).held]
     for service in held:
         if not ctx.target_is_lost() and not _observed_still(ctx, service):
             raise NeedsPerson(
@@ -364,7 +364,7 @@ def give_back(ctx: Context) -> None:
                 where=ctx.system.id,
                 remedy=say("steps.stop_or_lost"),
             )
-        _before(ctx, service).restore(ctx.world.service_before(service))
+        before(ctx, service).restore(ctx.world.service_before(service))
 
 
 def _observed_still(ctx: Context, service: Service) -> bool:
@@ -382,7 +382,7 @@ def is_handed_back(ctx: Context) -> Observed:
     """Nothing is held at the source any more."""
     if not _once(ctx):
         return Observed.NOTHING
-    held = [_before(ctx, service).state(ctx.world.service_before(service)).held for service in _once(ctx)]
+    held = [before(ctx, service).state(ctx.world.service_before(service)).held for service in _once(ctx)]
     return Observed.NOT_DONE if any(held) else Observed.DONE
 
 

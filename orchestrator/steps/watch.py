@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 
 from orchestrator.errors import StepFailed, ToolError, TurnedBack, words_of
+from orchestrator.movers.files.manifest import shown
 from orchestrator.progress import Progress
 from orchestrator.steps import entry, files, gates, server
 from orchestrator.steps.base import Context, Facts
@@ -16,6 +17,7 @@ from orchestrator.texts import Words, kept, say
 from orchestrator.texts.durations import spell
 
 FILES_EVERY_SECONDS = 30.0
+FEW = 5
 LOOK_SECONDS = 1.0
 
 
@@ -58,20 +60,23 @@ def _replicated(ctx: Context) -> bool:
     return "replicate" in ctx.facts
 
 
-def files_back(ctx: Context) -> None:
-    """What was written on the cloud follows to the source; what vanished there goes to quarantine here."""
+def files_back(ctx: Context) -> dict[str, Words]:
+    """What was written on the cloud follows to the source; what vanished there goes to quarantine here. Returned is, as an alarm, what
+    the old side has made itself."""
+    made = []
     for tree in ctx.system.file_trees:
-        files.follow(ctx, tree, back=True)
+        own = files.follow(ctx, tree, back=True)
+        made += [f"{tree.path}/{shown(name)}" for name in (*own.new, *own.changed)]
+    return {"past_entry": say("steps.written_past_entry", count=len(made), some=tuple(made[:FEW]))} if made else {}
 
 
-def _find_files_behind(ctx: Context) -> dict[str, Words]:
-    """Follows once more; why the source's files are behind, as an alarm. A controller whose disk is full, or a host that is away for
-    a moment, is no reason to move citizens: it is tried again, and the trial run's time stands still."""
+def _follow_files(ctx: Context) -> tuple[dict[str, Words], dict[str, Words]]:
+    """Follows once more; why the source's files are behind, as an alarm, and what was written there. A controller whose disk is full, or a
+    host that is away for a moment, is no reason to move citizens: it is tried again, and the trial run's time stands still."""
     try:
-        files_back(ctx)
+        return {}, files_back(ctx)
     except (ToolError, OSError) as error:
-        return {"files": say("steps.files_behind", why=words_of(error))}
-    return {}
+        return {"files": say("steps.files_behind", why=words_of(error))}, {}
 
 
 def _entry_problems(ctx: Context) -> list[Words]:
@@ -117,6 +122,7 @@ def trial_run(ctx: Context) -> Facts:
         began -= (dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(switched)).total_seconds()
     illness, looks, worst_look = Illness(), 0, 0.0
     behind: dict[str, Words] = {}
+    past: dict[str, Words] = {}
     counted = files_due = time.monotonic()
     while True:
         ctx.stop_if_asked()
@@ -127,7 +133,7 @@ def trial_run(ctx: Context) -> Facts:
             protect_live_side(ctx)
         broken |= behind
         worst_look = max(worst_look, time.monotonic() - before)
-        ctx.records.watch(broken | ({"health": say("steps.sick", problems=tuple(sick))} if sick else {}))
+        ctx.records.watch(broken | past | ({"health": say("steps.sick", problems=tuple(sick))} if sick else {}))
         ill = illness.look(sick=bool(sick), can_go_back=not broken, now=time.monotonic())
         stay = ctx.records.stay_decided()
         if ill >= grace and sick and not broken and not stay:
@@ -143,7 +149,10 @@ def trial_run(ctx: Context) -> Facts:
         counted = time.monotonic()
         left = length - (time.monotonic() - began)
         if (time.monotonic() > files_due or left <= 0) and may_follow:
-            behind = _find_files_behind(ctx)
+            before_pass = past
+            behind, past = _follow_files(ctx)
+            if past and past != before_pass:
+                ctx.say(str(past["past_entry"]))
             files_due = time.monotonic() + FILES_EVERY_SECONDS
         if left <= 0 and not sick and not broken and not behind:
             return {"seconds": length, "looks": looks, "worst_look_seconds": round(worst_look, 2)}

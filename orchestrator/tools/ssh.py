@@ -173,6 +173,12 @@ class SshConnection:
         transport = self._client.get_transport()
         return transport is not None and transport.is_active()
 
+    @property
+    def from_address(self) -> str:
+        """The address of this machine by which the host is reached, as this machine sees it. Raises ToolError when the connection is gone."""
+        sock = self.transport().sock
+        return str(sock.getsockname()[0]) if isinstance(sock, socket.socket) else ""
+
     def transport(self) -> paramiko.Transport:
         """Raises ToolError (retryable) when the connection is gone."""
         transport = self._client.get_transport()

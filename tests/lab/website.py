@@ -88,6 +88,13 @@ def tell_site(site: dict[str, Any]) -> None:
         del site[name]
 
 
+def stay_connected(lab: Lab, seconds: int) -> str:
+    """From a machine of the old room to the old web server, past the entry, for so long; its address."""
+    visit = f"exec 3<>/dev/tcp/{lab['app'].address}/80; sleep {seconds}"
+    lab["gw-room"].script(f"setsid timeout {seconds} bash -c '{visit}' >/dev/null 2>&1 </dev/null &")
+    return lab["gw-room"].address
+
+
 class Visitors(Citizens):
     """Read a page and hand in a form, again and again; uploads are named by the second, whichever instance takes them."""
 
@@ -115,6 +122,14 @@ class Visitors(Citizens):
         if code != f"2/{wanted}":
             raise LabError(f"{path}: {said[:200]}")
         return body
+
+    def hand_in_past_the_entry(self) -> str:
+        """Somebody of the department knows the old server's address, and hands a form in there: the name that was acknowledged."""
+        form = "past the entry " + "y" * 5000
+        url = f"http://{self.lab['app'].address}/upload"
+        name = self.lab["gw-room"].run("curl", "-sS", "-f", "-m", "30", "-H", f"Host: {NAME}", "--data-raw", form, url)
+        self.kept[name] = hashlib.sha256(form.encode()).hexdigest()
+        return name
 
     def find_lost(self, name: str) -> list[str]:
         """What was acknowledged and is not on this host as it was handed in."""

@@ -24,6 +24,16 @@ class Merge:
     """Changed on both sides since: the newer one stays, and both are kept in quarantine."""
 
 
+@dataclass(frozen=True)
+class Own:
+    """What the side without citizens has made itself since both were equal: somebody works there past the entry."""
+
+    new: tuple[str, ...]
+    """The live side has nothing by that name, and had not."""
+    changed: tuple[str, ...]
+    """Files and links of which the live side has another version, or which it deleted."""
+
+
 def plan_merge(base: Manifest | None, drained: Manifest, live: Manifest) -> Merge:
     """Deepest names first among what is removed, so that a folder is empty when its turn comes."""
     copy, both = [], []
@@ -56,6 +66,35 @@ def find_overtaken(plan: Merge, drained: Manifest, live: Manifest) -> tuple[str,
         if Decimal(theirs.time) > Decimal(mine.time):
             found.append(name)
     return tuple(found)
+
+
+def find_own(base: Manifest, idle: Manifest, live: Manifest) -> Own:
+    """What is only, or differently, on the side without citizens, and not because it is behind."""
+    new, changed = [], []
+    for name, mine in idle.items():
+        before, theirs = base.get(name), live.get(name)
+        if before is not None and not _changed(before, mine):
+            continue
+        if before is None and theirs is None:
+            new.append(name)
+        elif mine.kind != "d" and (theirs is None or mine.differs(theirs)):
+            changed.append(name)
+    return Own(tuple(new), tuple(changed))
+
+
+def agree(base: Manifest | None, plan: Merge, live: Manifest, idle: Manifest) -> Manifest:
+    """What both sides are known to have held once a pass is over: of what the idle side made or changed itself, no more than before.
+    ``live`` was read before the pass, ``idle`` after it."""
+    copied, agreed = set(plan.copy) - set(plan.both), {}
+    for name, theirs in idle.items():
+        if name not in live:
+            continue
+        before = base.get(name) if base is not None else None
+        if name in copied or not theirs.differs(live[name]) or (before is not None and not _changed(before, theirs)):
+            agreed[name] = theirs
+        elif before is not None:
+            agreed[name] = before
+    return agreed
 
 
 def _changed(before: Entry, now: Entry) -> bool:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import random
 
 import pytest
 
 from orchestrator.movers.files.manifest import Entry, Manifest, differences, shown
-from orchestrator.movers.files.merge import find_overtaken, plan_merge
+from orchestrator.movers.files.merge import agree, find_overtaken, find_own, plan_merge
 
 
 def entry(content: str, *, mode: str = "640", user: str = "app") -> Entry:
@@ -75,3 +76,58 @@ def test_what_the_live_side_wrote_while_the_copy_ran_is_its_own_and_the_rest_mus
     plan = plan_merge(None, drained, {"known": OTHER})
     assert set(plan.copy) == set(drained) and plan.both == ("known",)
     assert find_overtaken(plan, drained, live) == ("overtaken",)
+
+
+@pytest.mark.parametrize(
+    ("was", "idle", "live", "own"),
+    [
+        (OLD, OLD, OLD, ""),
+        (OLD, OLD, NEW, ""),
+        (OLD, OLD, None, ""),
+        (None, None, NEW, ""),
+        (OLD, None, OLD, ""),
+        (None, NEW, None, "new"),
+        (OLD, NEW, OLD, "changed"),
+        (OLD, NEW, OTHER, "changed"),
+        (OLD, NEW, NEW, ""),
+        (OLD, NEW, None, "changed"),
+        (None, NEW, OTHER, "changed"),
+        (None, NEW, NEW, ""),
+        (OLD, entry("old", user="root"), OLD, "changed"),
+    ],
+)
+def test_what_only_the_side_without_citizens_has(was: Entry | None, idle: Entry | None, live: Entry | None, own: str) -> None:
+    def one(value: Entry | None) -> Manifest:
+        return {"name": value} if value else {}
+
+    found = find_own(one(was), one(idle), one(live))
+    assert [word for word in ("new", "changed") if getattr(found, word)] == own.split()
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_passes_in_one_direction_never_forget_what_the_other_side_made(seed: int) -> None:
+    """Two sides that both write for a while, a pass after each round: at the end everything that the idle side wrote last is either what
+    the live side has too, or told, however many passes lay between."""
+    dice = random.Random(seed)  # noqa: S311 - what follows is the same each time
+    base: Manifest = dict.fromkeys("abc", OLD)
+    live, idle = dict(base), dict(base)
+    made: dict[str, Entry] = {}
+    for number in range(6):
+        for side, who in ((live, "live"), (idle, "idle")):
+            if dice.random() < 0.5:
+                name = dice.choice("abcdef")
+                side[name] = dataclasses.replace(entry(f"{who} {number}"), time=f"{number}.{'1' if who == 'idle' else '2'}")
+                if who == "idle":
+                    made[name] = side[name]
+        before = dict(idle)
+        plan = plan_merge(base, live, idle)
+        for name in plan.copy:  # rsync --update
+            if name not in idle or float(live[name].time) >= float(idle[name].time):
+                idle[name] = live[name]
+                made.pop(name, None)  # it went to quarantine there, counted
+        for name in plan.remove:
+            idle.pop(name)
+        told = find_own(base, before, live)
+        base = agree(base, plan, live, idle)
+        assert {name for name, mine in made.items() if name not in live or mine.differs(live[name])} <= {*told.new, *told.changed}
+    assert {name for name, mine in made.items() if name not in live} <= set(find_own(base, idle, live).new) | set(find_own(base, idle, live).changed)

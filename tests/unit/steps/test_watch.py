@@ -141,10 +141,11 @@ def test_files_that_do_not_reach_the_source_are_an_alarm_and_tried_again_and_mov
     """A controller whose disk was full took the whole system back: the pass of its files had failed once."""
     tries = []
 
-    def follow(_ctx) -> None:
+    def follow(_ctx) -> dict[str, Words]:
         tries.append(len(tries))
         if len(tries) <= 3:
             raise ToolError("rsync ended with 11: No space left on device", remedy="free space")
+        return {}
 
     monkeypatch.setattr(watch, "files_back", follow)
     monkeypatch.setattr(watch, "FILES_EVERY_SECONDS", -1.0)
@@ -155,6 +156,18 @@ def test_files_that_do_not_reach_the_source_are_an_alarm_and_tried_again_and_mov
     assert [seen.get("files") for seen in trial.records.seen] == [None, behind, behind, behind, None, None]
     assert len(tries) == 6
     assert "it cannot go back now and stays, watched: " + behind in trial.said[0]
+
+
+def test_what_is_written_past_the_entry_is_an_alarm_told_once_and_moves_nobody(trial, monkeypatch):
+    """A department's own people who know the old server's address: their files are on the old disk only until acceptance."""
+    made = {"past_entry": "2 files were written at the old side"}
+    monkeypatch.setattr(watch, "files_back", lambda _ctx: made if 1 <= trial.looks < 4 else {})
+    monkeypatch.setattr(watch, "FILES_EVERY_SECONDS", -1.0)
+    trial.ask_after = 6
+    with pytest.raises(TurnedBack):
+        watch.trial_run(trial.ctx)
+    assert [seen.get("past_entry") for seen in trial.records.seen] == [None, None, *[made["past_entry"]] * 3, None]
+    assert trial.said == [made["past_entry"]]
 
 
 def test_illness_counts_only_while_going_back_is_possible():
