@@ -8,15 +8,16 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-import re
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.engine import left_places
+from orchestrator.engine.left_places import Kind, Stay, Whose
 from orchestrator.errors import NeedsPerson, OrchestratorError, Refused, words_of
-from orchestrator.journal.states import Ending, MigrationState
+from orchestrator.journal.states import Ending, MigrationState, StepState
 from orchestrator.models import Database, Host, Strategy
 from orchestrator.movers import registry
 from orchestrator.movers.contract import Hands, Part, Place
@@ -28,13 +29,9 @@ if TYPE_CHECKING:
 
 REMOVED = "left_removed"
 REMOVING = "left_removing"
-FOLDERS = {"relay": "what files were carried through", "ansible": "records of playbooks", "dumps": "dumps", "backup": "the backup before the switch",
-           "cold": "the cold backup"}  # fmt: skip
-"""Below a system's folder of the controller."""
-KEPT_LONGER = ("backup", "cold")
-_OURS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
-_SIZES = 'cd -- "$1" 2>/dev/null || exit 0; for one in *; do [ -d "$one" ] && [ ! -L "$one" ] && du -sk -- "$one"; done; :'
-"""A constant; the folder comes as its argument."""
+_LIST = 'cd -- "$1" 2>/dev/null || exit 0; for one in * */* services/*/*; do [ ! -e "$one" ] && [ ! -L "$one" ] || printf "%s\\0" "$one"; done'
+_SIZES = 'cd -- "$1" && shift && du -sk0 -- "$@"'
+"""Constants; folder and names come as their arguments."""
 
 
 @dataclass(frozen=True)
@@ -77,9 +74,22 @@ class Cleaning:
         self._world.close()
 
     def _targets(self) -> dict[str, Host]:
-        steps = [step for row in self._rows[-1:] for step in self._session.journal.steps(row.id)]
-        served: dict[str, Any] = next((step.facts["servers"] for step in steps if step.step == "provision" and step.facts and step.state == "done"), {})
+        """Source host → the server that took over, of the last migration."""
+        return self._handed_over(self._rows[-1].id, undone=False) if self._rows else {}
+
+    def _handed_over(self, migration: str, *, undone: bool) -> dict[str, Host]:
+        steps = [step for step in self._session.journal.steps(migration) if step.step == "provision" and step.facts]
+        served: dict[str, Any] = next((step.facts["servers"] for step in steps if undone or step.state == StepState.DONE), {})
         return {name: Host(**values) for name, values in served.items()}
+
+    def _sides(self) -> dict[Host, str]:
+        """Every host on which something can be left, and on which side it is. A server that was taken back stands still where nobody
+        had made it for us (``sites.yaml`` names it)."""
+        hosts = dict.fromkeys(self._system.hosts, "source") | dict.fromkeys(self._world.targets.values(), "target")
+        standing = {(server.name, server.address) for site in self._session.sites.sites for server in site.servers}
+        former = [host for row in self._rows for host in self._handed_over(row.id, undone=True).values()]
+        known = {(host.name, host.address) for host in hosts}
+        return hosts | {host: "target" for host in former if (host.name, host.address) in standing - known}
 
     # ------------------------------------------------------------ what is there
 
@@ -91,34 +101,48 @@ class Cleaning:
 
     def _here(self) -> Iterator[Left]:
         folder = self._session.settings.state.resolve() / "systems" / self._system.id
-        for name, what in FOLDERS.items():
-            path = folder / name
-            if path.is_dir() and not path.is_symlink():
-                days = self._session.settings.keep_backups_days if name in KEPT_LONGER else self._session.settings.clean_after_days
-                kept = say("engine.only_copy") if self._is_only_copy(name) else self._too_early(days)
-                yield self._left(what, "here", str(path), size_of(path), kept)
+        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+            kind = left_places.kind_here(path.name)
+            if kind.stay is Stay.USED or path.is_symlink() or (path.is_dir() and not any(path.iterdir())):
+                continue
+            kept = say("engine.only_copy") if self._is_only_copy(kind) else self._kept(kind)
+            yield self._left(kind.what, "here", str(path), size_of(path), kept)
 
-    def _is_only_copy(self, name: str) -> bool:
+    def _is_only_copy(self, kind: Kind) -> bool:
         """What a retired system's last state is kept in; its disks were erased."""
-        return name in KEPT_LONGER and any(row.strategy == Strategy.RETIRE for row in self._rows)
+        return kind.stay is Stay.LONG and any(row.strategy == Strategy.RETIRE for row in self._rows)
+
+    def _kept(self, kind: Kind) -> Words:
+        """Why it may not go now; empty: it may."""
+        settings = self._session.settings
+        days = {Stay.SHORT: settings.clean_after_days, Stay.LONG: settings.keep_backups_days}
+        if kind.stay in days:
+            return self._too_early(days[kind.stay])
+        return say("engine.prepared_stays", system=self._system.id) if kind.stay is Stay.PREPARED else say("engine.not_known")
 
     def _on_hosts(self) -> Iterator[Left]:
-        hosts = {host.name: host for host in (*self._system.hosts, *self._world.targets.values())}
-        kept = self._too_early(self._session.settings.clean_after_days)
-        for host in hosts.values():
-            folder = self._world.home(host, "quarantine")
+        for host, side in self._sides().items():
             try:
-                answer = self._world.ssh(host).run(["sh", "-c", _SIZES, "sizes", folder], timeout=600)
+                yield from self._on_host(host, side)
             except OrchestratorError as error:
-                yield self._left("quarantined files", host.name, folder, 0, say("engine.host_unasked", error=error.says))
-                continue
-            for line in answer.stdout.splitlines():
-                size, _, name = line.partition("\t")
-                if size.isdigit() and self._is_ours(name):
-                    yield self._left("quarantined files", host.name, f"{folder}/{name}", int(size) * 1024, kept)
+                why = say("engine.host_unasked", error=error.says)
+                yield self._left("files of ours", host.name, self._world.home(host), 0, why)
 
-    def _is_ours(self, name: str) -> bool:
-        return bool(_OURS.fullmatch(name)) and any(name == row.id or name.startswith(f"{row.id}-") for row in self._rows)
+    def _on_host(self, host: Host, side: str) -> Iterator[Left]:
+        home, connection = self._world.home(host), self._world.ssh(host)
+        listed = connection.output(["sh", "-c", _LIST, "list", home], 60).decode("utf-8", "surrogateescape").split("\0")
+        kinds = {path: left_places.kind_on_host(path, self._whose(), side) for path in listed if path}
+        found = {path: kind for path, kind in kinds.items() if kind is not None and kind.stay is not Stay.USED}
+        if not found:
+            return
+        sized = connection.output(["sh", "-c", _SIZES, "sizes", home, *found], 600).decode("utf-8", "surrogateescape").split("\0")
+        for size, _, path in (line.partition("\t") for line in sized if line):
+            yield self._left(found[path].what, host.name, f"{home}/{path}", int(size) * 1024, self._kept(found[path]))
+
+    def _whose(self) -> Whose:
+        others = [row.id for row in self._session.journal.migrations() if row.system != self._system.id]
+        services = [service.name for service in self._system.services]
+        return Whose(self._system.id, [row.id for row in self._rows], others, services)
 
     def _in_databases(self) -> Iterator[Left]:
         early = self._too_early(self._session.settings.clean_after_days)
@@ -190,12 +214,12 @@ class Cleaning:
 
     def _remove(self, each: Left) -> None:
         if each.place == "here":
-            shutil.rmtree(each.path)
+            shutil.rmtree(each.path) if Path(each.path).is_dir() else Path(each.path).unlink()
         elif each.place.startswith("database "):
             databases = {f"database {database.name} (source)": database for database in registry.movable_databases(self._system)}
             registry.remove_left(self._part(databases[each.place]), Hands(self._world.folder))
         else:
-            hosts = {host.name: host for host in (*self._system.hosts, *self._world.targets.values())}
+            hosts = {host.name: host for host in self._sides()}
             self._world.ssh(hosts[each.place]).run(["rm", "-rf", "--", each.path], timeout=3600, check=True)
 
     # ------------------------------------------------------------ what people erase
@@ -222,7 +246,9 @@ class Cleaning:
 
 
 def size_of(folder: Path) -> int:
-    """Bytes of its files; links are not followed."""
+    """Bytes of its files, or of a file; links are not followed."""
+    if folder.is_file():
+        return folder.stat().st_size
     return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
 
 

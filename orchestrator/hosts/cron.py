@@ -108,7 +108,7 @@ class Cron:
         else:
             self._connection.run(["rm", "-f", "--", service.cron], check=True)
         former.put_back(self._connection, self._path(service, "former-files"), known.get("paths", []), known.get("made", []))
-        self._connection.run(["rm", "-rf", "--", self._folder(service)], check=True)
+        former.remove_ours(self._connection, self._folder(service))
 
     def _former(self, service: Placed) -> dict[str, Any]:
         record = self._path(service, "former.json")

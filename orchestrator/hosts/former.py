@@ -24,7 +24,20 @@ _SAVE = 'mkdir -p -m 0700 -- "$1" && if [ -e "$2" ] || [ -L "$2" ]; then cp -a -
 _PUT_BACK = """
 if [ -e "$1" ] || [ -L "$1" ]; then cp -a --remove-destination --no-target-directory -- "$1" "$2"; else rm -f -- "$2"; fi
 """
+_REMOVE_OURS = """
+for path do
+    rm -rf -- "$path"; above=$(dirname -- "$path")
+    while [ "$above" != "${above#*/orchestrator/}" ] && rmdir -- "$above" 2>/dev/null; do above=$(dirname -- "$above"); done
+done
+"""
 """Constants; every path comes as an argument and is never read as shell."""
+
+
+def remove_ours(connection: SshConnection, *paths: str) -> None:
+    """Paths below our folder of a host (/var/lib/orchestrator), and the folders above them that this leaves empty; ours itself stays,
+    with the rights that services need to read in it."""
+    if paths:
+        connection.run(["sh", "-euc", _REMOVE_OURS, "remove-ours", *paths], timeout=600, check=True)
 
 
 def save(connection: SshConnection, folder: str, paths: Sequence[str]) -> list[str]:

@@ -115,7 +115,7 @@ class Systemd:
                 self._bring_up(service)
             elif not service.shared:
                 self.stop(service)
-        self._connection.run(["rm", "-rf", "--", folder], check=True)
+        former.remove_ours(self._connection, folder)
 
     def _former(self, service: Placed) -> dict[str, Any]:
         record = f"{self._folder(service)}/former.json"

@@ -10,8 +10,11 @@ from collections.abc import Mapping
 from orchestrator.tools.ssh import SshConnection
 
 _SCRIPT = """
-mkdir -p -m 0700 "$1.tenants" && exec 9<"$1.tenants" && flock -w 30 9 || exit 1
-cd "$1.tenants"
+while :; do  # whoever leaves last takes the folder away
+    mkdir -p -m 0700 "$1.tenants" && exec 9<"$1.tenants" && flock -w 30 9 || exit 1
+    [ /proc/self/fd/9 -ef "$1.tenants" ] && break
+done
+cd "$1.tenants" || exit 1
 for name in *; do
     [ "$name" = "$2" ] || ! [ -f "$name" ] || printf '%s\\t%s\\n' "$name" "$(cat -- "$name")"
 done
@@ -22,7 +25,7 @@ for name in *; do
 done
 printf %s "$3" >"./$2"
 """
-_LEAVE = 'rm -f -- "./$2"'
+_LEAVE = 'rm -f -- "./$2"; cd / && rmdir -- "$1.tenants" 2>/dev/null || :'
 
 
 def join(connection: SshConnection, data: str, system: str, terms: str, *, alone: bool = False) -> dict[str, str]:

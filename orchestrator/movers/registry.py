@@ -99,8 +99,10 @@ def ask_kin(database: Database, part: Part) -> dict[str, Any] | str:
 
 def find_left(part: Part, side: str) -> list[tuple[str, str, int]]:
     """What of ours is left in a database, by our marks: kind, name, bytes. Raises ToolError when it cannot be asked."""
-    if part.kind != "postgresql":
-        return []
+    if part.kind == "mariadb":
+        from orchestrator.movers.mariadb import left_behind as left_by_mariadb
+
+        return left_by_mariadb.find(part, side)
     from orchestrator.movers.postgresql import left_behind
 
     return left_behind.find_or_say_why(part, side)
@@ -108,10 +110,13 @@ def find_left(part: Part, side: str) -> list[tuple[str, str, int]]:
 
 def remove_left(part: Part, hands: Hands) -> None:
     """The same removed from the old side, which stays closed. Raises StepFailed where it would not."""
-    if part.kind == "postgresql":
-        from orchestrator.movers.postgresql import left_behind
+    if part.kind == "mariadb":
+        from orchestrator.movers.mariadb import left_behind as left_by_mariadb
 
-        left_behind.remove(part, hands)
+        return left_by_mariadb.remove(part)
+    from orchestrator.movers.postgresql import left_behind
+
+    return left_behind.remove(part, hands)
 
 
 def target_server(part: Part) -> TargetServer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from orchestrator.hosts import accounts
+from orchestrator.hosts import accounts, former
 from orchestrator.models import Host
 from orchestrator.steps import previews, services
 from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
@@ -83,7 +83,7 @@ def undo(ctx: Context) -> None:
         connection, record = ctx.world.ssh(target), _record(ctx, target)
         if connection.run(["test", "-e", record], timeout=20).code == 0:
             accounts.remove_accounts(connection, json.loads(connection.read_file(record)))
-            connection.run(["rm", "-f", "--", record], check=True)
+            former.remove_ours(connection, record)
 
 
 STEP = Step(

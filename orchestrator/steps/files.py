@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from orchestrator.errors import StepFailed
-from orchestrator.hosts import accounts
+from orchestrator.hosts import accounts, former
 from orchestrator.hosts.former import FIND_MISSING, REMOVE_EMPTY
 from orchestrator.models import FileTree, Host
 from orchestrator.movers.files import manifest as manifests
@@ -185,10 +185,10 @@ def _is_there(ctx: Context, host: Host, path: str) -> bool:
 
 def _is_copied(ctx: Context, tree: FileTree, host: Host, path: str) -> bool:
     """Whether what stood at a tree's place is kept, and not yet put back. An older engine kept no more than the base."""
-    former = _former_place(ctx, host, path)
-    if _is_there(ctx, host, former) or _is_there(ctx, host, f"{former}.none"):
+    place = _former_place(ctx, host, path)
+    if _is_there(ctx, host, place) or _is_there(ctx, host, f"{place}.none"):
         return True
-    return base(ctx, tree, "forward") is not None and not _is_there(ctx, host, f"{former}.back")
+    return base(ctx, tree, "forward") is not None and not _is_there(ctx, host, f"{place}.back")
 
 
 def _keep_former(ctx: Context, tree: FileTree) -> list[str]:
@@ -211,11 +211,12 @@ def undo(ctx: Context) -> None:
             continue
         host = ctx.world.target(tree.host)
         path = ctx.world.path(tree.path, ctx.world.source(tree.host), host)
-        if not _is_copied(ctx, tree, host, path):
-            continue
-        former = _former_place(ctx, host, path)
-        quarantine = ctx.world.home(host, "quarantine", f"{ctx.migration}-files", path.strip("/").replace("/", "_"))
-        ctx.world.ssh(host).run(["sh", "-euc", _PUT_FORMER_BACK, "put-back", former, path, quarantine], check=True)
+        place, connection = _former_place(ctx, host, path), ctx.world.ssh(host)
+        if _is_copied(ctx, tree, host, path):
+            quarantine = ctx.world.home(host, "quarantine", f"{ctx.migration}-files", path.strip("/").replace("/", "_"))
+            connection.run(["sh", "-euc", _PUT_FORMER_BACK, "put-back", place, path, quarantine], check=True)
+        base_file(ctx, tree, "forward").unlink(missing_ok=True)  # before the last mark: with neither, a copy that stands is ours no more
+        former.remove_ours(connection, f"{place}.back")
 
 
 # ---------------------------------------------------------------- the last pass, after the switch

@@ -203,8 +203,10 @@ def undo(ctx: Context) -> None:
     with one_at_a_time(ctx, [host.name for host in groups["targets"]]):
         for group, kind in SERVERS.items():
             groups[group] = [host for host in groups[group] if not _has_others(ctx, host, kind)]
-        quarantines = {h.name: {"clean_target_quarantine": ctx.world.home(h, "quarantine")} for h in ctx.world.targets.values()}
+        quarantines = {h.name: {"clean_target_quarantine": ctx.world.home(h, "quarantine", f"{ctx.migration}-servers")} for h in ctx.world.targets.values()}
         play(ctx, "clean_target", groups, variables(ctx, undoing=True), None, quarantines)
+    for host in ctx.world.targets.values():
+        ctx.world.ssh(host).run(["rmdir", "--", ctx.world.home(host)], timeout=20)  # while something is kept in it, it stays
 
 
 def _has_others(ctx: Context, host: Host, kind: str) -> bool:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from orchestrator.errors import NeedsPerson, OrchestratorError, StepFailed
+from orchestrator.hosts import former
 from orchestrator.hosts.carried import Carriage, read_carriage, read_file
 from orchestrator.hosts.services import CarriedFile, Placed, ServiceManager
 from orchestrator.models import Service
@@ -82,6 +83,12 @@ def with_files(one: Standing, brought: Carriage | None, edited: tuple[CarriedFil
     return dataclasses.replace(one, placed=dataclasses.replace(one.placed, files=tuple(files.values()), enabled=enabled))
 
 
+def _take_secrets(ctx: Context, one: Standing) -> None:
+    """No password of a service lies on the target any more."""
+    target = ctx.world.target(one.service.host)
+    former.remove_ours(one.connection, posixpath.dirname(ctx.world.home(target, "secrets", one.service.name, "x")))
+
+
 def give_secret(ctx: Context, one: Standing, path: str, value: str, brought: Carriage | None) -> None:
     """A password on the service's host, readable for the account that the service runs as and nobody else."""
     accounts = (brought.accounts if brought else set()) or {one.service.account} - {None}
@@ -142,9 +149,7 @@ def rehearse(ctx: Context) -> Facts:
     finally:
         for one in reversed(placed):
             one.manager.restore(one.placed)
-            one.connection.run(
-                ["rm", "-rf", "--", posixpath.dirname(ctx.world.home(ctx.world.target(one.service.host), "secrets", one.service.name, "x"))]
-            )
+            _take_secrets(ctx, one)
         if passwords:
             backup.drop_copies(ctx)
     bad = {name: problem for name, problem in seen.items() if problem not in ("healthy", "placed")}
@@ -232,8 +237,7 @@ def take_down(ctx: Context) -> None:
     for service in reversed(moved(ctx)):
         one = standing(ctx, service, effects=False)
         one.manager.restore(one.placed)
-        secrets = posixpath.dirname(ctx.world.home(ctx.world.target(service.host), "secrets", service.name, "x"))
-        one.connection.run(["rm", "-rf", "--", secrets], check=True)
+        _take_secrets(ctx, one)
 
 
 # ---------------------------------------------------------------- after the switch

@@ -68,14 +68,6 @@ def _let_probe(part: Part, connection: Connection, names: Names) -> None:
             connection.execute(grant, known.account.user, known.account.host)
 
 
-def _take_probe(part: Part, connection: Connection, names: Names) -> None:
-    """Rights outlive their table in MariaDB."""
-    given = connection.execute("SELECT user, host FROM mysql.tables_priv WHERE db = %s AND table_name = 'probe'", names.schema)
-    for user, host in given:
-        connection.execute(fill("REVOKE SELECT, UPDATE ON {} FROM %s@%s", [names.schema, "probe"]), user, host)
-    _ = part
-
-
 def _empty_target(part: Part, target: Connection, names: Names) -> None:
     """What an earlier attempt of ours left; the check has seen that there is nothing else."""
     channel.unsubscribe(target, names.forward)
@@ -213,7 +205,7 @@ def _withdraw_source(part: Part, source: Connection, names: Names) -> None:
     if position is not None and workers is not None:
         channel.put_back_position(source, position)
         source.execute("SET GLOBAL slave_parallel_threads = %s", int(workers))
-    _take_probe(part, source, names)
+    records.revoke_probe(source, names)
     records.drop(source, names)
 
 
@@ -289,7 +281,7 @@ def finish(part: Part) -> None:
     with connect(part, "target") as target:
         channel.unsubscribe(target, names.forward)
         if records.is_ours(target, names):
-            _take_probe(part, target, names)
+            records.revoke_probe(target, names)
             records.drop(target, names)
 
 

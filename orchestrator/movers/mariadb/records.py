@@ -53,6 +53,13 @@ def drop(connection: Connection, names: Names) -> None:
         connection.execute(fill("DROP DATABASE {}", names.schema))
 
 
+def revoke_probe(connection: Connection, names: Names) -> None:
+    """Nobody may write the probe's rows any more: rights outlive their table in MariaDB."""
+    given = connection.execute("SELECT user, host FROM mysql.tables_priv WHERE db = %s AND table_name = 'probe'", names.schema)
+    for user, host in given:
+        connection.execute(fill("REVOKE SELECT, UPDATE ON {} FROM %s@%s", [names.schema, "probe"]), user, host)
+
+
 def write_word(connection: Connection, names: Names, word: str, value: str) -> None:
     """Remembers a value."""
     connection.execute(fill("REPLACE INTO {} VALUES (%s, %s)", [names.schema, "word"]), word, value)

@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from orchestrator.errors import ToolError
+from orchestrator.hosts import former as kept_here
 from orchestrator.movers.source import Change, Wanted
 from orchestrator.texts import Words, say
 from orchestrator.tools.ssh import SshConnection
@@ -164,7 +165,8 @@ class MariadbSource:
         self._ask(f"DROP USER IF EXISTS {account}")
         for statement in statements:
             self._ask(str(statement))
-        self._connection.run(["rm", "-f", "--", self._path(), self._record], check=True)
+        self._connection.run(["rm", "-f", "--", self._path()], check=True)
+        kept_here.remove_ours(self._connection, self._record)
         return True
 
     def _write_down(self, wanted: Wanted) -> None:

@@ -16,6 +16,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 
 from orchestrator.errors import ToolError
+from orchestrator.hosts import former as kept_here
 from orchestrator.movers.source import Change, Wanted
 from orchestrator.texts import Words, say
 from orchestrator.tools.ssh import SshConnection
@@ -134,7 +135,7 @@ class PostgresSource:
             self._set(name, settings.get(name))
         self._do("SELECT pg_reload_conf()")
         self._give_role_back(str(former["role"]), str(former["was"]))
-        self._connection.run(["rm", "-f", "--", self._record], check=True)
+        kept_here.remove_ours(self._connection, self._record)
         return True
 
     def _give_role_back(self, role: str, was: str) -> None:

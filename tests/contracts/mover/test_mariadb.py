@@ -10,14 +10,17 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pymysql
 import pytest
 
 from orchestrator.cutover.kinds import make_side
-from orchestrator.errors import Refused
-from orchestrator.movers.contract import Direction, Moment
+from orchestrator.errors import Refused, StepFailed
+from orchestrator.movers import registry
+from orchestrator.movers.contract import Direction, Hands, Moment
+from orchestrator.movers.mariadb.connections import names_of
 from orchestrator.movers.side import StandsStill
 from tests.contracts.mover.cases import Case, all_cases
-from tests.contracts.mover.mariadb_story import Application, MariadbStory
+from tests.contracts.mover.mariadb_story import Application, MariadbStory, run_all
 from tests.support.mariadb import APPLICATION, Servers
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
@@ -133,6 +136,33 @@ def _acknowledged_are_there(story: MariadbStory, application: Application, side:
     lost = [number for number in told if number not in rows]
     assert told, "the application never wrote"
     assert not lost, f"{len(lost)} of {len(told)} acknowledged writes are not on the {side}"
+
+
+def test_what_is_left_after_acceptance_is_found_and_goes_and_the_old_server_stays_closed(servers: Servers, tmp_path: Path) -> None:
+    with servers.emptied():
+        story = MariadbStory(servers, Case("left", "mariadb", "", "accounts", "carried"), tmp_path)
+        story.lay_out()
+        names, hands = names_of(story.part), Hands(tmp_path)
+        assert registry.find_left(story.part, "source") == []
+        with Application(story) as application:
+            _there(story, application)
+            flows = {(kind, name) for side in ("source", "target") for kind, name, _ in registry.find_left(story.part, side)}
+            assert flows == {("database", names.schema), ("channel", names.back)}
+            story.mover.finish(story.part)
+            assert registry.find_left(story.part, "target") == []
+            [(kind, name, size)] = registry.find_left(story.part, "source")
+            assert (kind, name, size > 0) == ("database", names.schema, True)
+            registry.remove_left(story.part, hands)
+            assert registry.find_left(story.part, "source") == []
+            registry.remove_left(story.part, hands)
+            with pytest.raises(pymysql.err.OperationalError, match="locked"):
+                story.connect("source", user=APPLICATION)
+            with story.connect("source", database=None) as admin:
+                run_all(admin, f"ALTER USER {APPLICATION}@'%' ACCOUNT UNLOCK")
+            with pytest.raises(StepFailed, match=APPLICATION):
+                registry.remove_left(story.part, hands)
+            application.rest()
+        assert not application.harm, application.harm[:3]
 
 
 def _write_on(story: MariadbStory, number: int, ended: threading.Event, longest: list[float]) -> None:

@@ -35,6 +35,19 @@ def test_systems_of_the_same_terms_share_a_server_until_the_last_has_left(connec
     assert tenants.leave(connection, data, "permits") == ["licences"]
     assert tenants.leave(connection, data, "licences") == []
     assert tenants.leave(connection, data, "never-there") == []
+    assert not Path(f"{data}.tenants").exists(), "the last one leaves nothing of ours"
+
+
+def test_who_comes_while_the_last_one_leaves_is_one_of_them(connection: SshConnection, data: str) -> None:
+    def come_and_go(number: int) -> bool:
+        name = f"system-{number}"
+        came = all(tenants.join(connection, data, name, "terms") == {} and tenants.is_in(connection, data, name) for _ in range(2))
+        tenants.leave(connection, data, name)
+        return came
+
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(come_and_go, range(12))) == [True] * 12
+    assert not Path(f"{data}.tenants").exists()
 
 
 def test_other_terms_are_refused_and_nothing_is_written(connection: SshConnection, data: str) -> None:

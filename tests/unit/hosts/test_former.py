@@ -63,3 +63,14 @@ def test_what_a_job_of_cron_brought_along_goes_with_it(disk: Path, tmp_path: Pat
     assert Path(job.path).exists() and Path(settings.path).exists()
     cron.restore(service)
     assert photograph(disk) == before
+
+
+def test_what_was_ours_goes_with_the_folders_that_it_leaves_empty_and_no_further(tmp_path: Path) -> None:
+    home = tmp_path / "var/lib/orchestrator"
+    for name in ("services/web/former/0", "services/job/held", "secrets/web/x"):
+        (home / name).parent.mkdir(parents=True)
+        (home / name).touch()
+    former.remove_ours(LocalConnection(), str(home / "services/web"), str(home / "never/there"))
+    assert sorted(path.name for path in home.iterdir()) == ["secrets", "services"]
+    former.remove_ours(LocalConnection(), str(home / "services/job"), str(home / "secrets/web"))
+    assert list(home.iterdir()) == [], "our own folder stays: services read in it"

@@ -153,6 +153,7 @@ def test_what_was_put_back_is_no_copy_of_ours(tmp_path: Path, *, stood: bool, ba
         assert files.observe(ctx) is Observed.NOT_DONE
         assert package.exists() == stood
         files.undo(ctx)
+        assert [path.name for path in (tmp_path / "home").iterdir()] == ["quarantine"], "nothing of ours but what was copied"
         assert not stood or (package / "index.php").read_text() == "the package's own"
 
 
