@@ -123,7 +123,7 @@ def seen_by_the_step(tmp_path: Path, *paths: Path) -> Any:
     host = SimpleNamespace(name="app-new")
     world = SimpleNamespace(
         targets={"app": host}, target=lambda _: host, source=lambda _: host, path=lambda path, *_: path, ssh=lambda _: Disk(),
-        home=lambda _, *parts: str(tmp_path.joinpath("home", *parts)), folder=tmp_path / "controller",
+        home=lambda _, *parts: str(tmp_path.joinpath("orchestrator", *parts)), folder=tmp_path / "controller",
     )  # fmt: skip
     world.folder.mkdir()
     trees = [SimpleNamespace(host="app", path=str(path)) for path in paths]
@@ -153,7 +153,7 @@ def test_what_was_put_back_is_no_copy_of_ours(tmp_path: Path, *, stood: bool, ba
         assert files.observe(ctx) is Observed.NOT_DONE
         assert package.exists() == stood
         files.undo(ctx)
-        assert [path.name for path in (tmp_path / "home").iterdir()] == ["quarantine"], "nothing of ours but what was copied"
+        assert [path.name for path in (tmp_path / "orchestrator").iterdir()] == ["quarantine"], "nothing of ours but what was copied"
         assert not stood or (package / "index.php").read_text() == "the package's own"
 
 
