@@ -25,29 +25,33 @@ def prepare_source(system: str, *, act: bool, restart: bool, undo: bool) -> int:
 
     Exit code 0: nothing is to be done; 6: something is shown, or a restart is owed.
     """
-    from orchestrator.engine.source import Source, insist_on_nobody_moving
+    from orchestrator.engine.source import Source, insist_on_nobody_moving, insist_on_not_accepted
     from orchestrator.journal.states import Ending
 
     if undo and act:
         raise UsageError(texts.say("cli.do_or_undo"), remedy=texts.say("cli.give_one"))
     session = open_session()
     found = session.system(system)
+    rows = session.journal.migrations() if session.has_journal else []
+    if not undo and not restart:
+        insist_on_not_accepted(found, {row.system: str(row.ended) for row in rows if row.ending == Ending.ACCEPTED})
     if undo or restart:
-        rows = session.journal.migrations() if session.has_journal else []
         under_way = {row.system: row.id for row in rows if row.ending in (None, Ending.NEEDS_A_PERSON)}
         insist_on_nobody_moving(found, session.inventory.systems, under_way)
     with Source(session, found) as source:
         if act:
             source.prepare()
-        if undo:
-            click.echo(safe("\n".join(texts.text("say.source_taken_back", server=server) for server in source.take_back())))
+        stay = source.take_back() if undo else {}
+        for server, others in stay.items():
+            code = "say.source_stays_for" if others else "say.source_taken_back"
+            click.echo(safe(texts.text(code, server=server, systems=", ".join(others))))
         if restart:
             for server in source.restart(only=not act and not undo):
                 click.echo(safe(texts.text("say.source_restarted", server=server)))
         if act or undo or restart:
             done = [word for word, given in (("prepare", act), ("undo", undo), ("restart", restart)) if given]
             session.journal.append_event("source_prepared", actor=str(session.actor), system=found.id, payload={"done": done})
-        return _show(found.id, source.look(), undone=undo)
+        return _show(found.id, [each for each in source.look() if not stay.get(each.server)], undone=undo)
 
 
 def _show(system: str, servers: list[Prepared], *, undone: bool) -> int:

@@ -37,6 +37,14 @@ def insist_on_nobody_moving(system: System, systems: Iterable[System], under_way
         raise Refused(say("engine.source_stays_prepared", system=system.id), findings=found, where=system.id)
 
 
+def insist_on_not_accepted(system: System, ended: Mapping[str, str]) -> None:
+    """Raises Refused where the system lives elsewhere by now: what stands in the old room is its former database, closed for good.
+    ``ended``: when the migration of each accepted system ended."""
+    if system.id in ended:
+        remedy = say("engine.former_database", system=system.id)
+        raise Refused(say("engine.accepted_on", system=system.id, at=ended[system.id]), where=system.id, remedy=remedy)
+
+
 def _places(system: System) -> set[tuple[str, int]]:
     at = {host.name: host.address for host in system.hosts}
     return {(at[database.host], database.port) for database in system.databases if database.host in at}
@@ -77,9 +85,10 @@ class Source:
         for host, database, server in self._servers():
             server.prepare(self._wanted(host, database))
 
-    def take_back(self) -> list[str]:
-        """The servers on which something had been prepared."""
-        return [f"{host.name}:{database.port}" for host, database, server in self._servers() if server.take_back()]
+    def take_back(self) -> dict[str, list[str]]:
+        """The servers on which something had been prepared, each with the systems for which it stays so."""
+        taken = {f"{host.name}:{database.port}": server.take_back() for host, database, server in self._servers()}
+        return {server: others for server, others in taken.items() if others is not None}
 
     def restart(self, *, only: bool = True) -> list[str]:
         """Those that owe a restart, one after the other, by whatever keeps them. Raises Refused outside the system's windows, and

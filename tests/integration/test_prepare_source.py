@@ -128,8 +128,8 @@ def test_shown_made_in_force_and_taken_back(cluster: Cluster, tmp_path: Path) ->
         assert asked.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").fetchone() == (True,)
     psycopg.connect(**entry).close()  # type: ignore[arg-type]
 
-    assert server.take_back()
-    assert not server.take_back()
+    assert server.take_back() == []
+    assert server.take_back() is None
     assert [file.read_bytes() for file in files] == before
     assert {change.what for change in server.find_changes(wanted)} == set(shown)
     with pytest.raises(psycopg.OperationalError):
@@ -144,7 +144,7 @@ def test_what_the_files_say_after_the_next_restart_decides(cluster: Cluster, tmp
     written = auto.read_bytes()
     cluster.stop()
     cluster.start()
-    assert server.take_back()
+    assert server.take_back() == []
     assert "wal_level" in {change.what for change in server.find_changes(WANTED)}, "in force, and gone with the next start"
     assert server.is_restart_owed()
     server.prepare(WANTED)
@@ -174,6 +174,31 @@ def test_what_was_there_before_comes_back(cluster: Cluster, tmp_path: Path) -> N
     assert (cluster.folder / "data/postgresql.auto.conf").read_bytes() == auto
     with psycopg.connect(host=str(cluster.folder), port=cluster.port, user="postgres", dbname="postgres") as sql:
         assert sql.execute("SELECT rolcanlogin, rolsuper, rolpassword FROM pg_authid WHERE rolname = 'orchestrator'").fetchone() == before
+
+
+def test_of_two_systems_the_last_takes_role_and_settings_with_it(cluster: Cluster, tmp_path: Path) -> None:
+    here, home = Here(str(cluster.folder)), tmp_path / "orchestrator"
+    permits, licences = (
+        PostgresSource(here, name=name, port=cluster.port, home=str(home), run_as=["env", "PGUSER=postgres"])  # type: ignore[arg-type]
+        for name in ("permits", "licences")
+    )
+    hers = dataclasses.replace(WANTED, lines=(("all", "orchestrator", "127.0.0.1/32", "scram-sha-256"),))
+    files = [cluster.folder / "data" / name for name in ("pg_hba.conf", "postgresql.auto.conf", "postgresql.conf")]
+    before = [file.read_bytes() for file in files]
+    permits.prepare(WANTED)
+    settings = files[1].read_bytes()
+    assert any("licences" in str(change.wanted) for change in licences.find_changes(hers))
+    licences.prepare(hers)
+    assert licences.find_changes(hers) == []
+    assert permits.take_back() == ["licences"]
+    assert permits.take_back() is None
+    assert files[1].read_bytes() == settings
+    assert "orchestrator begin permits" not in files[0].read_text()
+    assert licences.find_changes(hers) == [], "what it needs is there still"
+    psycopg.connect(host="127.0.0.1", port=cluster.port, user="orchestrator", password=PASSWORD, dbname="postgres").close()
+    assert licences.take_back() == []
+    assert [file.read_bytes() for file in files] == before
+    assert list(home.iterdir()) == [], "nothing of ours is left"
 
 
 def test_a_block_that_the_server_cannot_read_is_put_back(cluster: Cluster, tmp_path: Path) -> None:

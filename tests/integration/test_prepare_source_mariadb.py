@@ -140,8 +140,8 @@ def test_a_plain_server_is_prepared_and_taken_back(server: Server, monkeypatch: 
     as_it_worked_before(server)
     assert Path(source.data_directory()) == server.folder / "data"
 
-    assert source.take_back()
-    assert not source.take_back()
+    assert source.take_back() == []
+    assert source.take_back() is None
     assert accounts(server) == before
     assert list(server.settings.iterdir()) == []
     assert source.is_restart_owed(), "what was taken back is in force still"
@@ -159,7 +159,7 @@ def test_what_the_files_say_after_the_next_restart_decides(server: Server, monke
     assert source.find_changes(WANTED) == [], "it is written, and waits"
     server.stop()
     server.start()
-    assert source.take_back()
+    assert source.take_back() == []
     assert {"log_bin", "server_id", "bind_address"} <= {change.what for change in source.find_changes(WANTED)}, "in force, and gone with the next start"
     assert source.is_restart_owed()
     source.prepare(WANTED)
@@ -171,7 +171,7 @@ def test_what_the_files_say_after_the_next_restart_decides(server: Server, monke
     assert not source.is_restart_owed()
 
     # the same by other hands: a statement that no file says, a file of somebody else's in other spellings
-    assert source.take_back()
+    assert source.take_back() == []
     other = "[mysqld]\nlog-bin=/nowhere/else\nserver-id = 77\nbinlog-format = row\nskip-log-bin\nloose-sync_binlog = 0\n"
     (server.settings / "50-own.cnf").write_text(other, "utf-8")
     server.stop()
@@ -186,6 +186,26 @@ def test_what_the_files_say_after_the_next_restart_decides(server: Server, monke
     assert not {"binlog_format", "server_id", "innodb_flush_log_at_trx_commit"} & changes
 
 
+def test_of_two_systems_the_last_takes_account_and_settings_with_it(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source_server, "_FOLDERS", (str(server.settings),))
+    home, before = server.folder / "orchestrator", accounts(server)
+    here = Here(server.folder / "s")
+    records, permits = (MariadbSource(here, name=name, port=3306, home=str(home), run_as=[]) for name in ("records", "permits"))  # type: ignore[arg-type]
+    records.prepare(WANTED)
+    written = (server.settings / source_server.FILE).read_text("utf-8")
+    [unsaid] = [change for change in permits.find_changes(WANTED) if not change.restart]
+    assert ("records" in str(unsaid.now), "permits" in str(unsaid.wanted)) == (True, True), "whoever relies on it says so"
+    permits.prepare(WANTED)
+    assert [change for change in permits.find_changes(WANTED) if not change.restart] == []
+    assert records.take_back() == ["permits"]
+    assert records.take_back() is None
+    assert (server.settings / source_server.FILE).read_text("utf-8") == written
+    pymysql.connect(host=LOOPBACK, user=WANTED.role, password=PASSWORD.encode()).close()
+    assert permits.take_back() == []
+    assert (accounts(server), list(server.settings.iterdir())) == (before, [])
+    assert [path.name for path in home.iterdir()] == [], "nothing of ours is left"
+
+
 def test_an_account_that_was_there_is_given_back_as_it_was(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(source_server, "_FOLDERS", (str(server.settings),))
     with pymysql.connect(unix_socket=f"{server.folder}/s", user="root") as root, root.cursor() as cursor:
@@ -194,7 +214,7 @@ def test_an_account_that_was_there_is_given_back_as_it_was(server: Server, monke
     source = MariadbSource(Here(server.folder / "s"), name="records", port=3306, home=str(server.folder / "home"), run_as=[])  # type: ignore[arg-type]
     source.prepare(WANTED)
     pymysql.connect(host=LOOPBACK, user=WANTED.role, password=PASSWORD.encode()).close()
-    assert source.take_back()
+    assert source.take_back() == []
     with pymysql.connect(host=LOOPBACK, user=WANTED.role, password="another one") as back, back.cursor() as cursor:
         cursor.execute("SHOW GRANTS")
         granted = [row[0] for row in cursor.fetchall()]

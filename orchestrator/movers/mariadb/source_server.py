@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 
 from orchestrator.errors import ToolError
 from orchestrator.hosts import former as kept_here
+from orchestrator.movers.prepared import SharedThing
 from orchestrator.movers.source import Change, Wanted
 from orchestrator.texts import Words, say
 from orchestrator.tools.ssh import SshConnection
@@ -45,7 +46,7 @@ class MariadbSource:
     def __init__(self, connection: SshConnection, *, name: str, port: int, home: str, run_as: Sequence[str]) -> None:
         self._connection, self._name, self._port, self._run_as = connection, name, port, list(run_as)
         self._way_in: list[str] | None = None
-        self._record = f"{home}/prepared-source/{name}-mariadb.json"
+        self._home, self._record = home, f"{home}/prepared-source/{name}-mariadb.json"
 
     # ------------------------------------------------------------ looking
 
@@ -54,6 +55,7 @@ class MariadbSource:
         found = []
         if problem := self._account_problem(wanted):
             found.append(Change(f"account {wanted.role}@%", problem, say("mariadb.wanted_account")))
+        found += self._file().find_unsaid(self._name) or self._account(wanted.role).find_unsaid(self._name)
         known = self._after_restart()
         return found + [
             Change(name, _shown(known[name]), value, restart=True) for name, value in self._settings(known, wanted).items()
@@ -151,27 +153,44 @@ class MariadbSource:
         settings = dict(re.findall(r"(?m)^([a-z_]+) = (.*)$", self._read_file())) | self._settings(self._after_restart(), wanted)
         if settings:
             lines = "".join(f"{name} = {value}\n" for name, value in sorted(settings.items()))
-            self._connection.write_file(self._path(), f"# by orchestrator, for {self._name}\n[mariadbd]\n{lines}".encode())
+            self._connection.write_file(self._path(), f"# by orchestrator (prepare-source)\n[mariadbd]\n{lines}".encode())
             self._connection.run(["chmod", "0644", "--", self._path()], check=True)
 
-    def take_back(self) -> bool:
-        """Account and settings as they were; in force after the server's next restart. Returns whether anything had been prepared."""
+    def take_back(self) -> list[str] | None:
+        """Account and settings as they were, in force after the server's next restart, but for what other systems need: these are
+        returned. None: nothing had been prepared."""
         former = self._former()
         if not former:
-            return False
-        account = f"{_literal(str(former['role']))}@'%'"
-        statements = former["account"]
-        assert isinstance(statements, list)  # noqa: S101 - our own record
-        self._ask(f"DROP USER IF EXISTS {account}")
-        for statement in statements:
-            self._ask(str(statement))
-        self._connection.run(["rm", "-f", "--", self._path()], check=True)
+            return None
+        self._join(former)  # an older engine kept its own record only
+        account, file = self._account(str(former["role"])), self._file()
+        users = account.leave(self._name)
+        if not users:
+            self._ask(f"DROP USER IF EXISTS {_literal(str(former['role']))}@'%'")
+            for statement in account.was()["account"]:
+                self._ask(str(statement))
+        readers = file.leave(self._name)
+        if not readers:
+            self._connection.run(["rm", "-f", "--", self._path()], check=True)
         kept_here.remove_ours(self._connection, self._record)
-        return True
+        for thing, others in ((account, users), (file, readers)):
+            thing.forget_without(others)
+        return sorted({*users, *readers})
+
+    def _account(self, role: str) -> SharedThing:
+        return SharedThing(self._connection, self._home, f"mariadb {self._port} {role}")
+
+    def _file(self) -> SharedThing:
+        """Of all servers of the host: each of them reads the folder."""
+        return SharedThing(self._connection, self._home, f"mariadb {FILE}")
+
+    def _join(self, former: Mapping[str, object]) -> None:
+        self._account(str(former["role"])).join(self._name, {"account": former["account"]})
+        self._file().join(self._name, {})
 
     def _write_down(self, wanted: Wanted) -> None:
-        if self._former():
-            return
+        if known := self._former():
+            return self._join(known)
         query = f"SELECT COUNT(*) FROM mysql.global_priv WHERE user = {_literal(wanted.role)} AND host = '%'"
         account = f"{_literal(wanted.role)}@'%'"
         statements: list[str] = []
@@ -179,8 +198,10 @@ class MariadbSource:
             statements = [self._ask(f"SHOW CREATE USER {account}"), *self._ask(f"SHOW GRANTS FOR {account}").splitlines()]
         folder = self._record.rpartition("/")[0]
         self._connection.run(["mkdir", "-p", "-m", "0700", "--", folder], check=True)
-        self._connection.write_file(self._record, json.dumps({"role": wanted.role, "account": statements}).encode())
+        former = {"role": wanted.role, "account": statements}
+        self._connection.write_file(self._record, json.dumps(former).encode())
         self._connection.run(["chmod", "0600", "--", self._record], check=True)
+        return self._join(former)
 
     def _former(self) -> Mapping[str, object]:
         if self._connection.run(["test", "-e", self._record], timeout=20).code != 0:

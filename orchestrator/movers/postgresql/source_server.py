@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 
 from orchestrator.errors import ToolError
 from orchestrator.hosts import former as kept_here
+from orchestrator.movers.prepared import SharedThing
 from orchestrator.movers.source import Change, Wanted
 from orchestrator.texts import Words, say
 from orchestrator.tools.ssh import SshConnection
@@ -32,7 +33,7 @@ class PostgresSource:
 
     def __init__(self, connection: SshConnection, *, name: str, port: int, home: str, run_as: Sequence[str]) -> None:
         self._connection, self._name, self._port, self._run_as = connection, name, port, list(run_as)
-        self._record = f"{home}/prepared-source/{name}.json"
+        self._home, self._record = home, f"{home}/prepared-source/{name}.json"
 
     # ------------------------------------------------------------ looking
 
@@ -42,6 +43,7 @@ class PostgresSource:
         if problem := self._role_problem(wanted):
             found.append(Change(f"role {wanted.role}", problem, say("postgresql.wanted_role")))
         found += [Change(name, now, new, restart=True) for name, (now, new) in self._settings(wanted).items()]
+        found += self._server().find_unsaid(self._name) or self._role(wanted.role).find_unsaid(self._name)
         if self._block(wanted) not in self._hba():
             lines = "; ".join(" ".join(("host", *line)) for line in wanted.lines)
             found.append(Change("pg_hba.conf", say("postgresql.no_lines"), lines))
@@ -103,8 +105,8 @@ class PostgresSource:
 
     def _write_down(self, wanted: Wanted) -> None:
         """How it was, before the first change; whoever prepares again finds that, and keeps it."""
-        if self._former():
-            return
+        if known := self._former():
+            return self._join(known)
         names = ", ".join(_literal(name) for name in _NAMES)
         kept = self._ask(
             "SELECT name, setting FROM pg_file_settings WHERE sourcefile LIKE '%postgresql.auto.conf' AND name IN (" + names + ")"
@@ -114,29 +116,47 @@ class PostgresSource:
         folder = self._record.rpartition("/")[0]
         self._connection.run(["mkdir", "-p", "-m", "0700", "--", folder], check=True)
         self._connection.write_file(self._record, json.dumps(record).encode())
+        return self._join(record)
 
     def _former(self) -> Mapping[str, object]:
         if self._connection.run(["test", "-e", self._record], timeout=20).code != 0:
             return {}
         return dict(json.loads(self._connection.read_file(self._record)))
 
-    def take_back(self) -> bool:
-        """Role, settings and pg_hba.conf as they were. Returns whether anything had been prepared. Raises ToolError where the role
-        owns something by now."""
+    def take_back(self) -> list[str] | None:
+        """Role, settings and pg_hba.conf as they were, but for what other systems need: these are returned. None: nothing had been
+        prepared. Raises ToolError where the role owns something by now."""
         former = self._former()
         if not former:
-            return False
+            return None
+        self._join(former)  # an older engine kept its own record only
         text = self._hba()
         if (without := self._without_block(text)) != text:
             self._write_hba(without)
-        settings = former["settings"]
-        assert isinstance(settings, dict)  # noqa: S101 - our own record
-        for name in _NAMES:
-            self._set(name, settings.get(name))
-        self._do("SELECT pg_reload_conf()")
-        self._give_role_back(str(former["role"]), str(former["was"]))
+        server, role = self._server(), self._role(str(former["role"]))
+        followers = server.leave(self._name)
+        if not followers:
+            settings = server.was()["settings"]
+            for name in _NAMES:
+                self._set(name, settings.get(name))
+            self._do("SELECT pg_reload_conf()")
+        users = role.leave(self._name)
+        if not users:
+            self._give_role_back(str(former["role"]), str(role.was()["was"]))
         kept_here.remove_ours(self._connection, self._record)
-        return True
+        for thing, others in ((server, followers), (role, users)):
+            thing.forget_without(others)
+        return sorted({*followers, *users})
+
+    def _server(self) -> SharedThing:
+        return SharedThing(self._connection, self._home, f"postgresql {self._port}")
+
+    def _role(self, role: str) -> SharedThing:
+        return SharedThing(self._connection, self._home, f"postgresql {self._port} {role}")
+
+    def _join(self, former: Mapping[str, object]) -> None:
+        self._server().join(self._name, {"settings": former["settings"]})
+        self._role(str(former["role"])).join(self._name, {"was": former["was"]})
 
     def _give_role_back(self, role: str, was: str) -> None:
         if not was:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.engine.source import insist_on_nobody_moving
+from orchestrator.engine.source import insist_on_nobody_moving, insist_on_not_accepted
 from orchestrator.errors import Refused
 from orchestrator.models import System
 from tests.support.one_system import full
@@ -29,3 +29,11 @@ def test_a_server_that_a_migration_needs_is_neither_taken_back_nor_restarted(mov
     assert [finding.system for finding in refused.value.findings] == in_the_way
     assert all(under_way[name] in finding.message for name, finding in zip(in_the_way, refused.value.findings, strict=True))
     return None
+
+
+def test_the_former_database_of_an_accepted_system_is_not_offered() -> None:
+    ended = {"alpha": "2026-11-30T20:00:00+00:00"}
+    insist_on_not_accepted(SYSTEMS[1], ended)
+    with pytest.raises(Refused, match="was accepted on 2026-11-30") as refused:
+        insist_on_not_accepted(SYSTEMS[0], ended)
+    assert "prepare-source alpha --undo" in str(refused.value.remedy)
