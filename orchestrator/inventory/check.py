@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from orchestrator.inventory.reading import Interpretation, Reading
-from orchestrator.models import Excluded, Inventory, Level, Status, System
+from orchestrator.models import Excluded, Inventory, Level, Service, Status, System
 from orchestrator.texts import Name, Sentence, Value, Words, kept, say
 
 COUNTABLE, PLANNABLE, MOVABLE = "countable", "plannable", "movable"
@@ -167,7 +167,7 @@ def _lacks_to_move(system: System) -> tuple[str, ...]:
             lacks.append("data_resources")
         if system.interruption is None:
             lacks.append("interruption")
-        lacks += [f"services.{service.name}.health" for service in system.services if service.health is None]
+        lacks += [f"services.{service.name}.health" for service in system.services if service.health is None and not _listens_nowhere(service)]
         lacks += [f"services.{service.name}.singleton" for service in system.services if service.singleton is None]
     if system.special_equipment and not system.devices:
         lacks.append("devices")
@@ -177,6 +177,11 @@ def _lacks_to_move(system: System) -> tuple[str, ...]:
     if system.trial_run_seconds is None:
         lacks.append("trial_run_seconds")
     return tuple(lacks)
+
+
+def _listens_nowhere(service: Service) -> bool:
+    """A worker, a timer, jobs of cron: up while its host says so, and nobody can ask it."""
+    return bool(service.unit or service.cron) and service.port is None
 
 
 def _standing(system: System, level: Level | None, reading: Reading, excluded: Excluded | None) -> Standing:

@@ -14,11 +14,6 @@ from orchestrator.settings import HOME
 from tests.lab.inventory import PROGRAM
 
 EXAMPLES = HOME / "docs/examples"
-DEPARTMENTS = """departments:
-- {id: permits-office, name: 市行政审批局, level: municipal, organisation_type: government}
-rooms:
-- {id: old-room, name: 市行政审批局机房, owner: 市行政审批局}
-"""
 
 
 @pytest.fixture
@@ -28,12 +23,9 @@ def city(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     inventory.mkdir()
     for example in EXAMPLES.glob("*.yaml"):
         shutil.copy(example, inventory)
-    (inventory / "departments.yaml").write_text(DEPARTMENTS, "utf-8")
     (inventory / "program.yaml").write_text(PROGRAM, "utf-8")
     (tmp_path / "orchestrator.toml").write_text('inventory = "inventory"\nterraform_module = "existing"\n', "utf-8")
     monkeypatch.chdir(tmp_path)
-    edit(tmp_path, "systems.yaml", "  network: government_extranet\n", "  network: government_extranet\n  room: 市行政审批局机房\n")
-    edit(tmp_path, "systems.yaml", "  windows:\n", "  data_resources:\n  - {name: 许可, database: permits}\n  windows:\n")
     return tmp_path
 
 
@@ -79,7 +71,7 @@ SLIPS = {
     "a service's host": ("systems.yaml", "    host: app\n    unit", "    host: ap\n    unit", "host-unknown", "services[0].host", "`app`"),
     "a database's host": ("systems.yaml", "    host: db\n", "    host: dbb\n", "host-unknown", "databases[0].host", "`db`"),
     "a tree's host": ("systems.yaml", "{host: app, path: /srv/permits}", "{host: appp, path: /srv/permits}", "host-unknown", "file_trees[1].host", "`app`"),
-    "a data resource's database": ("systems.yaml", "{name: 许可, database: permits}", "{name: 许可, database: permit}", "database-unknown", "data_resources[0].database", "`permits`"),
+    "a data resource's database": ("systems.yaml", "{name: 审批事项, database: permits,", "{name: 审批事项, database: permit,", "database-unknown", "data_resources[0].database", "`permits`"),
     "a service's entry": ("systems.yaml", "entry: permits", "entry: permit", "entry-port", "services[0].entry", "`permits`"),
     "a target": ("systems.yaml", "target: db-cloud", "target: db-clod", "target-missing", "hosts[1].target", "`db-cloud`"),
     "a server": ("sites.yaml", "{name: app-cloud", "{name: ap-cloud", "target-missing", "hosts[0].target", "`ap-cloud`"),
