@@ -5,6 +5,7 @@ Its program keeps connections open that it never tries; so do clients without it
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,6 +19,10 @@ from tests.lab.lab import DEFAULT_HOSTS, Lab
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(1800)]
 MINUTES = 8
 HOSTS = DEFAULT_HOSTS
+LEFT = r"""
+find /etc/systemd/system -name '*orchestrator*'
+find /var/lib/orchestrator -mindepth 1 -maxdepth 1 -printf '%f\n' 2>/dev/null | sort
+"""
 
 
 @dataclass
@@ -31,6 +36,8 @@ class Trip:
     before: list[str] = field(default_factory=list)
     """The old hosts: application, then server."""
     after: list[str] = field(default_factory=list)
+    left_there: list[str] = field(default_factory=list)
+    """Of ours on the new hosts, after the way back was undone."""
     served_there: list[str] = field(default_factory=list)
     code_back: int = 0
     code_again: int = 0
@@ -63,6 +70,7 @@ def trip(lab: Lab) -> Iterator[Trip]:
         trip.lost.append(lending.find_lost(lab, trip.clients, "db-new"))
         trip.code_back = journey.roll_back()
         trip.after = photograph_room(lab)
+        trip.left_there = [line for host in ("app-new", "db-new") for line in lab[host].script(LEFT).splitlines()]
         trip.lost.append(lending.find_lost(lab, trip.clients, "db"))
         assert journey.migrate(stop_at="final acceptance") == WAITING, journey.said[-6000:]
     trip.lost.append(lending.find_lost(lab, trip.clients, "db-new"))
@@ -82,6 +90,25 @@ def test_it_went_there_came_back_and_was_accepted(trip: Trip) -> None:
 
 def test_the_old_hosts_are_as_they_were(trip: Trip) -> None:
     assert trip.after == trip.before
+
+
+def test_an_undo_leaves_nothing_of_ours_on_the_new_hosts_but_what_stood_there(trip: Trip) -> None:
+    assert set(trip.left_there) == {"quarantine"}
+
+
+def test_what_the_undo_and_the_acceptance_left_is_named_with_its_size(trip: Trip) -> None:
+    told = trip.journey.command("clean", "desk", "--json").stdout
+    [row] = json.loads(told[told.index("[{") :])
+    left = {(each["place"], each["what"]): each for each in row["left"]}
+    ours = [each for each in row["left"] if each["place"] == "db-new" and each["path"].endswith("-servers")]
+    assert len(ours) == 1, row["left"]
+    assert ours[0]["bytes"] > 1_000_000, "the first attempt's server, in quarantine"
+    assert any(what == "database" and place.endswith("(source)") for place, what in left), left.keys()
+    assert not [each for each in row["left"] if "unasked" in each["kept"] or "cannot be asked" in each["kept"]]
+
+
+def test_the_former_database_is_not_offered(trip: Trip) -> None:
+    assert trip.journey.command("prepare-source", "desk").returncode == 3
 
 
 def test_nothing_was_lost_and_no_request_failed(lab: Lab, trip: Trip, capsys: pytest.CaptureFixture[str]) -> None:
