@@ -10,7 +10,7 @@ from orchestrator.errors import Finding, OrchestratorError, Unasked
 from orchestrator.hosts import visitors
 from orchestrator.models import Host, Service
 from orchestrator.steps import files, people, previews, services
-from orchestrator.steps.base import Context, Effect, Facts, Observed, Step
+from orchestrator.steps.base import Context, Coverage, Effect, Facts, Observed, Preview, Step
 from orchestrator.steps.protect import ONTO_SERVERS
 from orchestrator.texts import Sentence, kept, say
 
@@ -120,6 +120,14 @@ def _said_off(ctx: Context, host: Host) -> dict[str, Facts]:
     return {host.name: people.ask(ctx, CLOSE.id, [(f"off-{host.name}", what)], {"host": host.name})}
 
 
+def preview(ctx: Context, _connect: bool) -> Preview:
+    """What would stop, and what would go on, as the inventory has it; whether its host knows how it is kept is seen then."""
+    ours = [one.name for one in services.moved(ctx) if not one.shared]
+    others = [one.name for one in ctx.system.services if one.name not in ours]
+    none = say("steps.none")
+    return Preview(Coverage.PLANNED, say("steps.how_close", stopped=tuple(ours) or none, others=tuple(others) or none))
+
+
 def _looked(_: Context) -> Observed:
     return Observed.DONE
 
@@ -150,4 +158,5 @@ CLOSE = Step(
     effect=Effect.ONE_WAY,
     run=close,
     observe=observe,
+    preview=preview,
 )
