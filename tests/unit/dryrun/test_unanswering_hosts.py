@@ -13,7 +13,7 @@ import yaml
 
 from orchestrator.cli.main import main
 from tests.lab.inventory import PROGRAM
-from tests.unit.dryrun.test_examples import DEPARTMENTS, EXAMPLES
+from tests.unit.dryrun.test_examples import EXAMPLES
 
 HOSTS = {"app", "db", "gw-room", "gw-cloud", "edge"}
 NOBODY = 1
@@ -52,7 +52,6 @@ def test_who_cannot_be_asked_is_named_once_and_lacks_nothing(tmp_path: Path, mon
         for system in document.get("systems", ()):
             _with_everything(system)
         (inventory / name).write_text(yaml.safe_dump(document, allow_unicode=True, sort_keys=False), "utf-8")
-    (inventory / "departments.yaml").write_text(DEPARTMENTS, "utf-8")
     (inventory / "program.yaml").write_text(PROGRAM, "utf-8")
     (tmp_path / "known_hosts").write_text("", "utf-8")
     (tmp_path / "key").write_text("", "utf-8")
