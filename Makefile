@@ -5,6 +5,8 @@ VENV := .venv
 WORKERS ?= 4
 # Hosts that boot, and servers of a cloud, take more
 LAB_WORKERS ?= 2
+# Where a shell exports it, every process compiles what was edited since, and pytest rewrites every test in every worker
+unexport PYTHONDONTWRITEBYTECODE
 STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help

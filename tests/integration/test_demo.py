@@ -188,8 +188,9 @@ def replan(settings: Settings, out: Path, as_of: dt.date) -> Plan:
     return Plan.model_validate_json(out.read_text("utf-8"))
 
 
-@pytest.mark.parametrize("fault", ["row", "lost-write"])
-def test_a_planted_fault_is_named_and_never_ok(tmp_path, fault):
+def test_a_planted_fault_is_named_and_never_ok(tmp_path):
+    """One of them: that each is found by its name is the judge's (``test_judge.py``)."""
+    fault = "lost-write"
     code, happened, printed = demo(tmp_path, "--direct", "--sabotage", fault)
     assert happened["planted"], printed[-3000:]
     assert (code, happened["ok"]) == (4, False)

@@ -49,26 +49,39 @@ awk '$2 ~ /w.s/ && $6 ~ /^\// && $6 !~ /^\/(dev|proc|sys|run|memfd:|SYSV)/ && $0
     path = $0; for (n = 0; n < 5; n++) sub(/^[^ ]+ +/, "", path); printf "mapped%c%s%c%s%c", 0, FILENAME, 0, path, 0 }' /proc/[0-9]*/maps 2>/dev/null
 :
 """
-_ABOUT = r"""
+_GROUP = r"""
 LC_ALL=C; export LC_ALL
+group() {
+    group=
+    while IFS= read -r line; do
+        case $line in 0::*|[0-9]*:name=systemd:*) group=${line#*:*:}; return;; esac
+    done 2>/dev/null <"/proc/$1/cgroup"
+}
+"""
+"""``group PID``: its control group, in ``$group``. Nothing is started for it: a host has thousands of processes and open files."""
+_ABOUT = _GROUP + r"""
 for pid; do
-    [ -r "/proc/$pid/comm" ] || continue
-    group=$(sed -n 's/^\(0::\|[0-9]*:name=systemd:\)//p' "/proc/$pid/cgroup" 2>/dev/null | head -n 1)
-    printf '%s\0%s\0%s\0' "$pid" "$(cat "/proc/$pid/comm" 2>/dev/null)" "$group"
+    IFS= read -r comm 2>/dev/null <"/proc/$pid/comm" || continue
+    group "$pid"
+    printf '%s\0%s\0%s\0' "$pid" "$comm" "$group"
 done
+:
 """
 _APPENDS = r"""
 LC_ALL=C; export LC_ALL
 for each; do
-    flags=$(sed -n 's/^flags:[[:space:]]*//p' "$(printf '%s' "$each" | sed 's#/fd/#/fdinfo/#')" 2>/dev/null)
-    case $flags in *[2367]???) printf '%s\0' "$each";; esac
+    while read -r key flags; do
+        [ "$key" = flags: ] || continue
+        case $flags in *[2367]???) printf '%s\0' "$each";; esac
+        break
+    done 2>/dev/null <"${each%/fd/*}/fdinfo/${each##*/}"
 done
+:
 """
-_DETACHED = r"""
-LC_ALL=C; export LC_ALL
+_DETACHED = _GROUP + r"""
 for each in /proc/[0-9]*; do
     [ -e "$each/exe" ] || continue
-    group=$(sed -n 's/^\(0::\|[0-9]*:name=systemd:\)//p' "$each/cgroup" 2>/dev/null | head -n 1)
+    group "${each#/proc/}"
     case $group in *.scope) ;; *) continue;; esac
     case $group in */init.scope) continue;; esac
     set -- $(sed 's/.*) //' "$each/stat" 2>/dev/null); [ "$5" = 0 ] || continue

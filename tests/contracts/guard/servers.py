@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from orchestrator.embedded import databases, gateways
+from orchestrator.embedded import courier, databases, gateways
 from orchestrator.embedded.processes import Book
 from orchestrator.gateways.pgbouncer import open_console
 from orchestrator.movers.contract import Part, Place
@@ -65,7 +65,8 @@ class Servers:
         for record in reversed(self.book.records()):
             if self.book.alive(record):
                 os.kill(record.pid, signal.SIGCONT)
-            self.book.stop([record], grace=20)
+            first = courier.FAST if record.name.endswith(".postgres") else signal.SIGKILL  # neither waits for whoever is still connected
+            self.book.stop([record], first=first, grace=20)
 
     # ------------------------------------------------------------ reaching them
 

@@ -80,7 +80,8 @@ def load(path: Path) -> Case:
     return case
 
 
-def all_cases() -> list[Case]:
+@cache
+def all_cases() -> tuple[Case, ...]:
     """Every engine's, by group and title."""
     cases = [load(path) for engine in ENGINES for path in sorted((HERE / engine).glob("*.yaml"))]
-    return sorted(cases, key=lambda case: (GROUPS.index(case.group), case.title))
+    return tuple(sorted(cases, key=lambda case: (GROUPS.index(case.group), case.title)))

@@ -155,8 +155,8 @@ def _link(tree: Path) -> None:
 
 def _sparse(tree: Path) -> None:
     with (tree / "c/sparse").open("wb") as file:
-        file.truncate(500_000_000)
-        file.seek(400_000_000)
+        file.truncate(50_000_000)
+        file.seek(40_000_000)
         file.write(b"here")
 
 
