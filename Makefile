@@ -102,7 +102,9 @@ bench-office: setup ## generated forms of offices, from the file to the report: 
 bench-forms: setup ## what is asked and understood of each shipped mapping and of ten office forms
 	@$(VENV)/bin/python -m tests.bench.bench_forms
 
-check: lint types test ## what CI runs
+check: setup ## what CI runs
+	@$(MAKE) --no-print-directory -j 2 lint types
+	@$(MAKE) --no-print-directory test
 
 lock: ## pin the dependencies again (needs uv)
 	uv pip compile pyproject.toml --group dev --all-extras --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \

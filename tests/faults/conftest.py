@@ -174,6 +174,10 @@ class Story:
     def guard(self) -> int:
         return int((self.folder / "guard.pid").read_text("ascii").split()[0])
 
+    def until_guarded(self) -> None:
+        """Until a guard has begun: what servers are asked in a narrow loop, they are asked from then on."""
+        wait_until("a guard began", lambda: not self.guard_gone(), 300)
+
     def guard_gone(self) -> bool:
         pid, started, _ = (self.folder / "guard.pid").read_text("ascii").split()
         return start_time(int(pid)) != int(started)

@@ -91,6 +91,7 @@ def test_when_the_guard_dies_under_a_living_engine_the_engine_opens_the_source_a
 def test_a_fence_that_grows_too_long_is_given_up_with_the_source_open_and_the_slot_gone(story):
     engine = story.start(*RESUME, "--wait", fault_hold="prepare:1500")
     before = len(story.record("result"))
+    story.until_guarded()
     wait_until("the reverse slot exists", story.slots, 300, every=0.005)
     wait_until("the attempt is over", lambda: len(story.record("result")) > before, 10)
     story.kill(engine)
@@ -107,6 +108,7 @@ def test_killed_while_the_pause_waits_for_an_open_transaction_the_clients_go_on_
     with psycopg.connect(citizens.pooled_dsn(story.city, PORTAL), prepare_threshold=None) as slow:
         slow.execute("UPDATE offices SET hours = hours WHERE id = 1")
         engine = story.start(*RESUME, "--wait")
+        story.until_guarded()
         wait_until("clients are held", story.paused, 300, every=0.002)
         story.kill(engine)
         wait_until("nobody is held", lambda: not story.paused(), GENEROUS)

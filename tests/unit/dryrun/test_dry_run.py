@@ -232,6 +232,7 @@ def test_offline_it_needs_no_network_at_all(city):
 
 
 def test_the_script_that_every_ci_calls_writes_its_files_and_hands_the_exit_code_on(city):
+    city.run()  # what is found in the playbooks is kept, and asked once for this whole module
     program = city.folder / "orchestrator"
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -m orchestrator.cli.main "$@"\n', "utf-8")
     program.chmod(0o755)
