@@ -63,7 +63,7 @@ def now(ctx: Context) -> Facts:
         ctx.world.guard, ctx.world.snapshots = guard, result["snapshots"]
         try:
             if result["outcome"] != "seen":
-                ctx.say(f"no common point: {result['reason']}")
+                ctx.say(str(say("steps.no_common_point", reason=guarding.reason_of(result))))
                 continue
             facts = _pair(ctx, Direction.BACK) | {"from": "hold", "hold_ms": result["timings_ms"]["total"]}
         finally:
