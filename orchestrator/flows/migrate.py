@@ -110,6 +110,8 @@ class Follower:
         _FOLLOWED.pop(self._migration, None)
 
     def _follow(self) -> None:
+        for name in ("EventsWorker", "APILogWorker"):  # at exit they tell whoever reads our lines how many of theirs they still have to send
+            logging.getLogger(name).setLevel(logging.ERROR)
         try:
             self._url = server.ensure(self._settings)
             self._up.set()
