@@ -59,6 +59,11 @@ def columns_text(proposed: Proposed) -> str:
     return "\n".join(lines)
 
 
+def naming_field(about: str) -> str:
+    """The column without which a table about this says nothing: what its things are called, or whose they are. Empty: there is none."""
+    return {"systems": "name", "machines": "name"}.get(about) or ("system" if about in part_forms() else "")
+
+
 def one_line(head: str) -> str:
     return " ".join(head.split())[:120]
 
@@ -95,9 +100,9 @@ def read_columns_answer(text: str) -> ColumnsAnswer:
     twice = next((field for field in named if named.count(field) > 1 and not (about == "machines" and field in SEVERAL)), "")
     if twice:
         raise Unreadable(say("inventory.column_twice", column=field_words(about, twice)))
-    needed = {"systems": "name", "machines": "name"} | dict.fromkeys(part_forms(), "system")
-    if about in needed and needed[about] not in named:
-        raise Unreadable(say("inventory.no_name_column", column=field_words(about, needed[about])))
+    naming = naming_field(about)
+    if naming and naming not in named:
+        raise Unreadable(say("inventory.no_name_column", column=field_words(about, naming)))
     if not fields and about != "nothing":
         raise Unreadable(say("inventory.form_columns_line", line=text_of(text)[:40]))
     return ColumnsAnswer(about, fields)

@@ -7,7 +7,7 @@ what stands in one: the row may be a classified system's. What the words mean th
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -15,7 +15,7 @@ from typing import Any
 
 from orchestrator.inventory.answers import classified
 from orchestrator.inventory.cells import Ambiguous, Unreadable, folded, is_blank, plain, text_of
-from orchestrator.inventory.forms import Column, columns_of, form_of, header_key, match, part_forms, whole_key
+from orchestrator.inventory.forms import Column, columns_of, form_of, header_key, match, most_headers, part_forms, whole_key
 from orchestrator.inventory.heads import value_by_head
 from orchestrator.inventory.names import key
 from orchestrator.inventory.sheets.grids import Row
@@ -38,6 +38,10 @@ _SPEAKS = 0.6
 _NAMES = 0.85
 _SPOKEN = 2
 """So many headers must speak for themselves."""
+_OF_A_LIST = 2
+"""So many columns that only the count asks for make a list of systems, whatever it calls them."""
+_OF_A_FORM = 3
+"""So many headers of one form, and it is asked about, whether its things have names or not."""
 _KEYS = ("name", "path", "peer", "start")
 """What tells a row of a technical sheet from the others of its system."""
 _MEASURED = {"size", "cores", "count", "minutes", "people", "money"}
@@ -57,6 +61,7 @@ class Hint:
     alone: bool = False
     within: tuple[str, ...] = ()
     outside: re.Pattern[str] | None = None
+    instead: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -106,9 +111,9 @@ def _hints() -> _Hints:
 
 def _hint(said: Mapping[str, Any]) -> Hint:
     ends, has, against = (tuple(map(folded, said.get(name, ()))) for name in ("ends", "has", "not"))
-    within = tuple(map(folded, said.get("within", ())))
+    within, instead = (tuple(map(folded, said.get(name, ()))) for name in ("within", "instead"))
     looks, outside = (re.compile(said[name]) if name in said else None for name in ("values", "outside"))
-    return Hint(ends, has, against, looks, bool(said.get("alone")), within, outside)
+    return Hint(ends, has, against, looks, bool(said.get("alone")), within, outside, instead)
 
 
 def propose_columns(heads: HeaderCells, rows: Sequence[Row], sheet: str = "", known: Collection[str] = ()) -> Proposed | None:
@@ -137,11 +142,45 @@ def propose_columns(heads: HeaderCells, rows: Sequence[Row], sheet: str = "", kn
             return part
         machines = _with_further_disks(heads.words, cells, machines)
         return _proposed("machines", heads.words, _with_system_columns(machines, systems))
+    is_list = counting_headers(heads.words.values()) >= _OF_A_LIST
+    if is_list:
+        systems = _with_their_name(heads.words, cells, systems)
     if part and (_strength(part.columns) > _strength(systems) or _is_of_known(part, systems, cells, known)):
         return part
-    if "name" in of_systems and len(of_systems) >= 2:
+    if any(guess.field == "name" for guess in systems.values()) and len(systems) >= 2:
         return _proposed("systems", heads.words, systems)
-    return part
+    return None if is_list else part
+
+
+def propose_nameless(heads: HeaderCells, rows: Sequence[Row]) -> Proposed | None:
+    """What a table is made of that has several headers of one form and nothing that tells its things apart: a person says which column does. None of
+    another table."""
+    hits, form = most_headers(heads.words.values())
+    if hits < _OF_A_FORM and counting_headers(heads.words.values()) < _OF_A_LIST:
+        return None
+    about = form if form in part_forms() else "systems"
+    cells = {index: _column(index, rows) for index in heads.words}
+    columns = _assigned(about, heads.words, cells)
+    return _proposed(about, heads.words, _with_their_name(heads.words, cells, columns) if about == "systems" else columns)
+
+
+def counting_headers(words: Iterable[str]) -> int:
+    """How many of these are headers of columns that a list of systems is made for: whose each is, what it is, whether it is classified."""
+    columns = (match(form_of("systems"), head) for head in words)
+    return len({column.field for column in columns if column is not None and column.need == "count" and column.field != "name"})
+
+
+def _with_their_name(words: Mapping[int, str], cells: Mapping[int, list[Any]], systems: Mapping[int, Guess]) -> Mapping[int, Guess]:
+    """Of a list of systems without a column for what they are called, another one that names something: 项目名称. None may be left: then a person says which it is."""
+    if any(guess.field == "name" for guess in systems.values()):
+        return systems
+    hint = _hints().columns["systems"]["name"]
+    for index, head in words.items():
+        text = _ASKING.sub("", folded(header_key(head)))
+        word = max((word for word in hint.instead if text.endswith(word)), key=len, default="")
+        if word and index not in systems and cells[index] and all(isinstance(value, str) for value in cells[index]):
+            return dict(sorted({**systems, index: Guess("name", 0.5, (say("inventory.by_header", word=word),))}.items()))
+    return systems
 
 
 def lists_machines(heads: HeaderCells, rows: Sequence[Row]) -> bool:

@@ -9,7 +9,7 @@ from enum import IntEnum
 
 from orchestrator.inventory.build.builder import Builder
 from orchestrator.inventory.cells import text_of
-from orchestrator.inventory.forms import forms, match, most_headers
+from orchestrator.inventory.forms import forms, most_headers
 from orchestrator.inventory.reading import Interpretation, Raw
 from orchestrator.inventory.sheets.coded_answers import find_coded_answers, with_words
 from orchestrator.inventory.sheets.counted_only import CountedOnly
@@ -23,7 +23,7 @@ from orchestrator.inventory.sheets.listed_sizes import find_listed_sizes, with_s
 from orchestrator.inventory.sheets.machine_lists import read_machines
 from orchestrator.inventory.sheets.notes_below import says_notes
 from orchestrator.inventory.sheets.notes_beside import find_notes_beside, without_notes
-from orchestrator.inventory.sheets.proposing import lists_machines
+from orchestrator.inventory.sheets.proposing import counting_headers, lists_machines
 from orchestrator.inventory.sheets.rows import SheetReader
 from orchestrator.inventory.sheets.side_by_side import split_grid
 from orchestrator.inventory.sheets.stacked import split_stacked
@@ -86,9 +86,7 @@ def _is_of_systems(row: Row) -> bool:
 
 def counts_systems(row: Row) -> bool:
     """Whether one of these headers asks what a list of systems is made for: whose a system is, what it is, whether it is classified."""
-    form = forms()["systems"]
-    columns = (match(form, text_of(cell)) for cell in row)
-    return any(column is not None and column.need == "count" and column.field != "name" for column in columns)
+    return counting_headers(map(text_of, row)) > 0
 
 
 def _stacked(part: Grid, builder: Builder) -> Iterable[Grid]:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from orchestrator.inventory.cells import is_blank, text_of
 from orchestrator.inventory.forms import AS_IT_IS, asks_whether_classified, forms, match, whole_key
 from orchestrator.inventory.questions import Key, digest
-from orchestrator.inventory.sheets.columns_answer import answers_about, columns_text, one_line
+from orchestrator.inventory.sheets.columns_answer import answers_about, columns_text, field_words, naming_field, one_line
 from orchestrator.inventory.sheets.foreign import headers_id
 from orchestrator.inventory.sheets.grids import Grid, Row, address
-from orchestrator.inventory.sheets.header import Table
+from orchestrator.inventory.sheets.header import Line, Table
 from orchestrator.inventory.sheets.header_cells import HeaderCells, header_cells, likeliest_header
-from orchestrator.inventory.sheets.proposing import Guess, Proposed, propose_columns, propose_further
+from orchestrator.inventory.sheets.proposing import Guess, Proposed, propose_columns, propose_further, propose_nameless
 from orchestrator.texts import Sentence, say
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ def ask_about_table(grid: Grid, rows: Sequence[Row], file: str, builder: Builder
     proposed = propose_columns(heads, rows[heads.row + 1 :], grid.name, builder.names_of_systems()) if heads else None
     if heads is not None and proposed is None and grid.part.begins_at:
         proposed = Proposed("nothing", heads.words, {}, {})  # it is told from the table above it, and that is all
+    elif heads is not None and proposed is None:
+        proposed = propose_nameless(heads, rows[heads.row + 1 :])
     if heads is None or proposed is None:
         return ""
     return _ask(proposed, heads, grid, file, builder, say("inventory.asks_table"))
@@ -39,7 +41,13 @@ def _likeliest_header(grid: Grid, rows: Sequence[Row]) -> tuple[HeaderCells | No
     """The header of the first table here, and the rows that go with it: what stands behind a blank row may be less wide than it is."""
     ends = [number for number, row in enumerate(rows) if number and all(map(is_blank, row)) and not all(map(is_blank, rows[number - 1]))]
     found = ((likeliest_header(rows[:end], grid.merged), rows[:end]) for end in (len(rows), *ends) if end)
-    return next((one for one in found if one[0] is not None), (None, rows))
+    return next((one for one in found if one[0] is not None), (_header_by_words(grid, rows), rows))
+
+
+def _header_by_words(grid: Grid, rows: Sequence[Row]) -> HeaderCells | None:
+    """The first row that is made of headers of a form, whatever its shape and that of the rows below it."""
+    number = next((number for number, row in enumerate(rows[:-1]) if Line(number, list(row)).looks_like_header), None)
+    return header_cells(rows, number, grid.merged) if number is not None else None
 
 
 def _asks_downwards(rows: Sequence[Row], below: int) -> bool:
@@ -110,8 +118,11 @@ def _ask_by(proposed: Proposed, scope: str, place: str, builder: Builder, asks: 
         for index, guess in proposed.columns.items()
         if guess.evidence
     ]
+    naming = naming_field(proposed.about)
+    lacks = [say("inventory.no_column_names_it", column=field_words(proposed.about, naming))] if naming and naming not in proposed.fields else []
+    pieces = [*lacks, *said[:_EVIDENCE], *(["…"] if len(said) > _EVIDENCE else [])]
     builder.asked.ask(
         Key("columns", about=f"table-{scope}", scope=scope), say("inventory.asks_of_sheet", sheet=place.rpartition(" › ")[0], asks=asks), place=place,
-        proposed=columns_text(proposed), evidence=say("inventory.evidence", pieces=(*said[:_EVIDENCE], *(["…"] if len(said) > _EVIDENCE else []))) if said else "",
+        proposed=columns_text(proposed), evidence=say("inventory.evidence", pieces=tuple(pieces)) if pieces else "",
         choices=answers_about(proposed.about),
     )  # fmt: skip
