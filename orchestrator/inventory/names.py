@@ -69,6 +69,10 @@ def _hash(plain: str) -> str:
     return hashlib.sha256(plain.encode()).hexdigest()[:8]
 
 
+NOBODY = make_id("dept", "?")
+"""Whose a withheld row is that names no department: on no list of departments, for nobody's level is made up."""
+
+
 def table_key(file: str, sheet: str) -> str:
     """A digest of what a table is called: half of it of its file without the folder, half of that and its sheet."""
     name = file.rsplit("/", 1)[-1]

@@ -19,7 +19,7 @@ from orchestrator.inventory.build.machine_groups import MachineGroup, take_group
 from orchestrator.inventory.build.other_systems import OtherSystems
 from orchestrator.inventory.build.own_city import own_city
 from orchestrator.inventory.build.renamed import Perhaps
-from orchestrator.inventory.build.secrets import Secrets, Striker, strike_places
+from orchestrator.inventory.build.secrets import Secrets, Striker, same_thing, strike_places
 from orchestrator.inventory.build.several_names import about_several_names
 from orchestrator.inventory.build.several_rows import put_together
 from orchestrator.inventory.build.signs import SECTION
@@ -72,6 +72,8 @@ class Builder:
         """Keys of the names and codes of rows that are classified, or not answered: in memory only."""
         self._called: list[tuple[str, str, str]] = []
         """Code and name that each of them bears, and the heading that it stands under: in memory only, to know a stored system by, and its department."""
+        self._of_nobody: list[Raw] = []
+        """Those that say yes and name no department, emptied."""
         self.files: dict[str, str] = {}
         self.sources: set[str] = set()
         self.forms: set[tuple[str, str]] = set()
@@ -151,6 +153,10 @@ class Builder:
     def names_withheld_in(self, file: str) -> set[str]:
         return {key(name) for row, (_, name, _) in zip(self.withheld, self._called, strict=True) if row.file == file and name}
 
+    def is_withheld(self, name: str) -> bool:
+        """Whether a row that is classified, or not answered, is called so, with or without 系统 at the end of either."""
+        return any(same_thing(name, called) for _, called, _ in self._called)
+
     def _names_read(self) -> set[str]:
         return {key(str(raw.values[of])) for raw in self.systems for of in ("id", "name") if raw.values.get(of)}
 
@@ -190,6 +196,8 @@ class Builder:
                 )
             )
         self.secrets.add_sheet(raw.sheet, called[1])
+        if answered and not department.strip():
+            self._of_nobody.append(raw)
         self.withheld.append(Withheld(department, row_no, answered, raw.file, raw.sheet))
         self._called.append((*called, raw.contexts.get(SECTION, "")))
         self.names_withheld |= {key(word) for word in called} - {""}
@@ -222,7 +230,7 @@ class Builder:
             for raw in raws:
                 raw.interpretations = [one.reworded(strike) for one in raw.interpretations]
                 raw.findings = [one.reworded(strike) for one in raw.findings]
-            strike_places(strike, raws)
+            strike_places(strike, [*raws, *self._of_nobody])
             self.withheld[:] = [replace(row, file=strike(row.file), sheet=strike(row.sheet)) for row in self.withheld]
             self.files = {of: strike(file) for of, file in self.files.items()}
             self.sources = {strike(file) for file in self.sources}
@@ -250,6 +258,7 @@ class Builder:
         for raw in self.systems:
             gaps.owner(raw, self.departments)
             self.departments.hear(raw)
+        self._ask_whose(gaps)
         self.departments.settle()
         uncounted: list[Uncounted] = []
         gaps.fill(self.systems, self.interpretations)
@@ -321,6 +330,13 @@ class Builder:
             unknown_columns=tuple(dict.fromkeys(self.unknown_columns)),
             questions=tuple(self._questions(strike)),
         )
+
+    def _ask_whose(self, gaps: Gaps) -> None:
+        """Classified rows of sheets on which no department stands. Elsewhere one that names none is settled with its sheet (``folder.gone``)."""
+        named = {(raw.file, raw.sheet) for raw in self.systems if raw.values.get("department")} | {(row.file, row.sheet) for row in self.withheld if row.department}
+        for raw in self._of_nobody:
+            if (raw.file, raw.sheet) not in named and (finding := gaps.owner_of_withheld(raw, self.departments)) is not None:
+                self.findings.append(finding)
 
     def _questions(self, strike: Striker | None) -> Iterator[Question]:
         """Without those whose own words would tell what a classified row is called: an answer sheet goes out of the house."""

@@ -9,7 +9,7 @@ from orchestrator.inventory.answerbook import Answers
 from orchestrator.inventory.build.faults import label
 from orchestrator.inventory.build.gaps import department_facts, owner_said
 from orchestrator.inventory.build.renamed import Formerly
-from orchestrator.inventory.names import Names, is_id, key, make_id
+from orchestrator.inventory.names import NOBODY, Names, is_id, key, make_id
 from orchestrator.inventory.reading import Interpretation, Raw
 from orchestrator.models import Department, Inventory, Level, OrganisationType
 from orchestrator.texts import Name, say
@@ -189,14 +189,16 @@ class Departments:
     # ------------------------------------------------------------ asking
 
     def id_of(self, name: str) -> str:
-        """The id of a department by id or name. A name that nobody told anything about becomes a department of its own."""
+        """The id of a department by id or name. A name that nobody told anything about becomes a department of its own; no name, nobody's."""
+        if not name.strip() or name == NOBODY:
+            return NOBODY
         found = self._index.get(key(name))
         if found:
             return found
         known = self._stored(name)
-        ident = known.id if known else name if is_id(name) else make_id("dept", name or "?")
+        ident = known.id if known else name if is_id(name) else make_id("dept", name)
         self._index[key(name)] = ident
-        self._made[ident] = known or Department(id=ident, name=name[:200].strip() or "?")
+        self._made[ident] = known or Department(id=ident, name=name[:200].strip())
         return ident
 
     def find(self, name: str) -> str | None:
@@ -219,4 +221,5 @@ class Departments:
     def all(self, needed: Collection[str]) -> tuple[Department, ...]:
         """Those that are known well enough, and those that are ``needed`` however little is known: nobody's level is made up for the rest."""
         made = {ident: made for ident, made in self._made.items() if ident in needed or not self.lacks(ident)}
-        return tuple(sorted({**made, **self.listed}.values(), key=lambda department: department.id))
+        listed = {ident: department for ident, department in self.listed.items() if ident != NOBODY}
+        return tuple(sorted({**made, **listed}.values(), key=lambda department: department.id))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from orchestrator.errors import Finding
 from orchestrator.inventory.answerbook import Answer, Answers
 from orchestrator.inventory.build.faults import label
 from orchestrator.inventory.build.renamed import NEW, Perhaps
@@ -92,6 +93,13 @@ class Gaps:
             say("inventory.asks_owner_of_section", sheet=at, section=headed) if headed else say("inventory.asks_owner", sheet=at), place=raw.place(""), proposed="、".join(proposed),
             evidence=all_of(evidence),
         )  # fmt: skip
+
+    def owner_of_withheld(self, raw: Raw, departments: Departments) -> Finding | None:
+        """The same of a row that was counted and not read; what is to be said while nobody has told whose it is."""
+        self.owner(raw, departments)
+        if raw.values.pop("department", None):
+            return None
+        return raw.finding("withheld-of-nobody", "warning", say("inventory.withheld_of_nobody"), say("inventory.name_its_department"), at="department")
 
     def answered_owner(self, file: str, sheet: str, section: str) -> str:
         """Whose sheet or section it is, as somebody answered: its classified rows are that department's too. Empty where nobody did."""

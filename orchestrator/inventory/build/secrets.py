@@ -85,6 +85,13 @@ class Secrets:
         return striker
 
 
+def same_thing(one: str, other: str) -> bool:
+    """Whether two names are one's: the same, or one of them without its 系统."""
+    whole, others = key(one), key(other)
+    short, others_short = (key(_KIND_OF_THING.sub("", text_of(name))) for name in (one, other))
+    return bool(whole and others) and (whole in {others, others_short} or short == others)
+
+
 def strike_places(striker: Striker, raws: Iterable[Raw]) -> None:
     """Files and sheets are named after systems, too."""
     for raw in raws:

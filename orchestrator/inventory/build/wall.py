@@ -20,6 +20,11 @@ _RANGE = re.compile(r"\$?[A-Z]{1,3}\$?(\d{1,7})(?::\$?[A-Z]{1,3}\$?(\d{1,7}))?")
 _ANYWHERE = re.compile(r"!|\[|INDIRECT|OFFSET|INDEX|LOOKUP|MATCH|\$?\b[A-Z]{1,3}:\$?[A-Z]{1,3}\b", re.IGNORECASE)
 
 
+def told_anyway(table: Table) -> set[int]:
+    """Columns of which a wall gives what stands there to its neighbours: whose it is, and whether it is classified."""
+    return {*table.classified, *(index for index, column in table.columns.items() if column.field in _ITS_DEPARTMENTS)}
+
+
 @dataclass
 class Wall:
     """The rows of one table that nothing may be learnt from; what stands below the table (see ``stacked``) is behind it, too."""
@@ -35,11 +40,10 @@ class Wall:
 
     def without_its_cells(self, line: Line, table: Table) -> Line:
         """The line without what merged cells of a wall put into it; whose row it is, and whether it is classified, they may say."""
-        gone = [
-            index for index, origin in line.origins.items()
-            if origin + 1 in self.rows and index not in table.classified
-            and getattr(table.columns.get(index), "field", "") not in _ITS_DEPARTMENTS
-        ]  # fmt: skip
+        if not line.origins:
+            return line
+        told = told_anyway(table)
+        gone = [index for index, origin in line.origins.items() if origin + 1 in self.rows and index not in told]
         if not gone:
             return line
         cells = list(line.cells)

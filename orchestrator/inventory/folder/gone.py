@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from orchestrator.inventory.answerbook import Answers
 from orchestrator.inventory.folder.asking_again import CLASSIFIED, KEPT, RENAMED, Said, Telling, read_fate, read_ids
 from orchestrator.inventory.folder.origins import Stored
-from orchestrator.inventory.folder.resent import NOBODY, Resent, Sheet
-from orchestrator.inventory.names import Names, key
+from orchestrator.inventory.folder.resent import Resent, Sheet
+from orchestrator.inventory.names import NOBODY, Names, key
 from orchestrator.inventory.reading import Reading, Withheld, systems_of
 from orchestrator.models import Inventory, System
 

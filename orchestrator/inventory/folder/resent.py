@@ -11,13 +11,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from orchestrator.inventory.folder.origins import Stored
-from orchestrator.inventory.names import key, make_id, same_file, table_key
+from orchestrator.inventory.names import NOBODY, key, same_file, table_key
 from orchestrator.inventory.questions import digest
 from orchestrator.inventory.reading import Reading, Withheld
 from orchestrator.models import System
-
-NOBODY = make_id("dept", "?")
-"""The department of rows that name none."""
 
 
 @dataclass

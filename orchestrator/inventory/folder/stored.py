@@ -13,6 +13,7 @@ from orchestrator.inventory.folder import origins
 from orchestrator.inventory.folder.asking_again import Said
 from orchestrator.inventory.folder.write import REFERENCE_FILE, RESERVED
 from orchestrator.inventory.load import load
+from orchestrator.inventory.names import NOBODY
 from orchestrator.inventory.reading import YAML_SUFFIXES, systems_of
 from orchestrator.models import Inventory, System
 from orchestrator.texts import say
@@ -55,7 +56,7 @@ class Folder:
 
     def know(self, said: Said, incoming: Iterable[str]) -> None:
         """Raises ``UsageError`` for an id that is not here. ``incoming``: departments that are read, of which rows may be said to be no system here."""
-        departments = {*(system.department for system in self.systems.values()), *incoming}
+        departments = {NOBODY, *(system.department for system in self.systems.values()), *incoming}
         renamed = said.rename.keys() - {department.id for department in self.inventory.departments}
         for ident in [*said.remove, *renamed, *(one for one in said.keep if one not in departments)]:
             if ident not in self.systems:

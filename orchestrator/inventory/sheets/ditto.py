@@ -1,5 +1,5 @@
-"""同上, 〃: what stands above in the same column. A row that nothing may be learnt from gives nothing to the rows below it but the answer whether they are
-classified, too."""
+"""同上, 〃: what stands above in the same column. A row that nothing may be learnt from gives nothing to the rows below it but whose they are and
+whether they are classified, as its merged cells do."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ class Dittos:
     _above: dict[int, tuple[int, Any]] = field(default_factory=dict)
     """Column → the row on which its last value stands, and that."""
 
-    def resolve(self, line: Line, walls: Collection[int], classified: Collection[int]) -> Line:
-        """The line with what its signs stand for; nothing, where that stands on a row of ``walls`` (from 1) and does not say whether it is ``classified``."""
+    def resolve(self, line: Line, walls: Collection[int], told: Collection[int]) -> Line:
+        """The line with what its signs stand for; nothing, where that stands on a row of ``walls`` (from 1), but for columns that are ``told`` anyway."""
         signs = [index for index in line.own() if _is_ditto(line.cells[index])]
         if not signs:
             return line
         cells = list(line.cells)
         for index in signs:
             row, value = self._above.get(index, (line.number, None))
-            cells[index] = None if row + 1 in walls and index not in classified else value
+            cells[index] = None if row + 1 in walls and index not in told else value
         self.count += len(signs)
         return replace(line, cells=cells)
 

@@ -206,7 +206,7 @@ class _Reader:
         if unsaid and statement is None:
             for machine in unsaid:
                 self.unanswered.lacks(machine.row, f"{self.at} › {address(machine.row, 0)}")
-            self.unanswered.ask({"工作表名称": self.grid.name, "文件名": self.file})
+            self.unanswered.ask(self._contexts())
         if answer is None or (unsaid and statement is None):
             self.builder.findings.append(
                 Raw(self.file, self.grid.name, first).finding(
@@ -220,6 +220,9 @@ class _Reader:
                 machine.classified = machine.row + 1 in statement.classified
         if answer is not None:
             self._group(answer.answer, self.machines)
+
+    def _contexts(self) -> dict[str, str]:
+        return {"工作表名称": self.grid.name, "文件名": self.file.rsplit("/", 1)[-1]}
 
     def _take_offices(self) -> None:
         """A column they may be grouped by that holds departments (a tenant, mostly) says whose they are, and is no system's name."""
@@ -294,10 +297,19 @@ class _Reader:
         )  # fmt: skip
 
     def _withhold(self, name: str, members: list[Machine]) -> None:
-        """A system of which one machine is classified is classified: counted once, nothing of it kept."""
+        """A system of which one machine is classified is classified: counted once, by the list that has it, else here, and nothing of it kept. A list that
+        says otherwise of it contradicts."""
+        listed = [str(raw.values.get("department") or "") for raw in self.builder.systems if key(str(raw.values.get("name") or "")) == key(name)]
+        for office in listed:
+            self.builder.secrets.add(name, office)
+        if listed or self.builder.is_withheld(name):
+            self.builder.secrets.add(name)
+            for _ in members:
+                self.builder.withheld_parts.count(self.file, self.grid.name)
+            return
         department = next((str(machine.system["department"]) for machine in members if "department" in machine.system), "")
         self.builder.secrets.add(name, department)
-        raw = Raw(self.file, self.grid.name, f"A{members[0].row + 1}")
+        raw = Raw(self.file, self.grid.name, f"A{members[0].row + 1}", source=self.scope, contexts=self._contexts())
         self.builder.classified_row(raw, department, None, answered=True, called=("", name))
 
     def _told_of_system(self, members: list[Machine]) -> dict[str, Any]:
@@ -332,7 +344,7 @@ class _Reader:
             values["os"] = "、".join(systems)[:200]
         if self.found.source.virtual is not None:
             values["virtualised"] = self.found.source.virtual
-        contexts = {"工作表名称": self.grid.name, "文件名": self.file.rsplit("/", 1)[-1]}
+        contexts = self._contexts()
         if all(machine.values.get("power") == RETIRED for machine in members):
             values.setdefault("status", RETIRED)
         elif all(machine.off for machine in members):

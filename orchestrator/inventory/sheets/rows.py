@@ -13,7 +13,7 @@ from orchestrator.inventory.answers import classified
 from orchestrator.inventory.build.builder import PARTS, Builder
 from orchestrator.inventory.build.faults import required_fields
 from orchestrator.inventory.build.signs import SECTION
-from orchestrator.inventory.build.wall import Wall
+from orchestrator.inventory.build.wall import Wall, told_anyway
 from orchestrator.inventory.names import host_name, key
 from orchestrator.inventory.reading import Interpretation, Raw
 from orchestrator.inventory.sheets.asking import BareNumbers, Source, Unanswered
@@ -117,13 +117,14 @@ class SheetReader:
         self.source, self.bare = source, bare
         self.cells.use(table, source, bare)
         self.table, self.by_field, self.systems = table, table.by_field, table.form.id == "systems"
+        self.told = told_anyway(table)
         self.letters = {field: address(0, index)[:-1] for field, index in self.by_field.items()}
         for field, letters in list(self.letters.items()):
             self.letters.setdefault(field.split(".")[0], letters)
 
     def read(self, line: Line) -> None:
         self.unanswered.saw(line)
-        whole = self.dittos.resolve(line, self.wall.rows, self.table.classified)
+        whole = self.dittos.resolve(line, self.wall.rows, self.told)
         line = self.wall.without_its_cells(whole, self.table)
         what = self._kind(line)
         if what is not Kind.BLANK and self._holds_rows(line):

@@ -169,7 +169,7 @@ def test_a_total_is_one_whatever_the_first_column_is(tmp_path: Path) -> None:
 
 def test_a_title_under_the_column_of_answers_is_no_row(tmp_path: Path) -> None:
     reading = read(tmp_path, [["是否涉密", *(name for name in HEAD if name != "是否涉密")], ["县市区"], ["待定"], ["是"]])
-    assert (reading.rows, codes(reading)) == (2, [("row-skipped", "A2"), ("classified-unanswered", "A3")])
+    assert (reading.rows, codes(reading)) == (2, [("row-skipped", "A2"), ("classified-unanswered", "A3"), ("withheld-of-nobody", "C4")])
 
 
 WITHOUT_DEPARTMENT = ["序号", "单位层级", "单位性质", "系统名称", "类别", "是否涉密", "建设状态"]
