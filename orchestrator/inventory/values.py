@@ -229,6 +229,16 @@ def text(raw: Any) -> Value:
     return Value(text_of(raw))
 
 
+_LONE_CODE = re.compile(r"\d{1,2}(?:\.0)?|[A-Za-z]|第?[一二三四五六七八九十]项?")
+
+
+def product(raw: Any) -> Value:
+    """What something is made of or runs on, by its name; a number or a letter alone is a code of somebody's list."""
+    if _LONE_CODE.fullmatch(plain(raw)):
+        raise Unreadable(say("inventory.form_product"))
+    return text(raw)
+
+
 def identifier(raw: Any) -> Value:
     """A code as an id, in small letters; an office's code that can be none is told, and the system gets an id of its own."""
     text = text_of(raw)
@@ -314,7 +324,7 @@ _AMOUNTS: dict[str, Callable[[Any, str | None], Value]] = {
     "money": money,
 }  # fmt: skip
 _READERS: dict[str, Callable[[Any], Value]] = {
-    "text": text, "answer": text, "place": place, "id": identifier, "names": names, "grade": grade, "days": days, "clock": clock, "argv": argv,
+    "text": text, "answer": text, "product": product, "place": place, "id": identifier, "names": names, "grade": grade, "days": days, "clock": clock, "argv": argv,
     "environment": environment, "files": files, "landing": landing, "date": date, "engine": engine, "when": when, "domains": domains, "ports": ports,
     "name": text, "host": host, "on_host": on_host, "connection": connection, "thing": thing,
 }  # fmt: skip
