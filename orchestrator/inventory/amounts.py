@@ -12,6 +12,7 @@ from orchestrator.inventory.cells import Unreadable, Value, plain
 from orchestrator.inventory.machine_sizes import machine_size
 from orchestrator.inventory.machines import kind_said, machines_said
 from orchestrator.inventory.numerals import in_digits
+from orchestrator.inventory.size_sums import size_sum
 from orchestrator.inventory.units import CORES, DURATIONS, MONEY, PEOPLE, SIZES, THINGS
 from orchestrator.texts import Words, say
 
@@ -38,6 +39,8 @@ def size(raw: Any, unit: str | None = "") -> Value:
         raise Unreadable(say("inventory.form_size"))
     if _GROWTH.fullmatch(text):
         return Value(None, say("inventory.growth_not_answered"))
+    if (sum_of := size_sum(raw, base if unit is not None else None)) is not None:
+        return sum_of
     amount, bare, simple = _read(text, SIZES, say("inventory.form_size"))
     if bare:
         amount *= _own_base(base, unit)

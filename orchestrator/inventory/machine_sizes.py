@@ -14,12 +14,13 @@ from typing import Any
 from orchestrator.inventory.cells import Ambiguous, Value, plain
 from orchestrator.inventory.machines import WHAT
 from orchestrator.inventory.numerals import in_digits
+from orchestrator.inventory.size_sums import ADDED, FIRST_ONLY
 from orchestrator.inventory.units import SIZES
 from orchestrator.texts import Sentence, say
 
 EACH_SOCKET, ALL_SOCKETS = "每路", "合计"
 BY_DISK, BY_MACHINE = "磁盘块数", "服务器台数"
-MANNERS: Mapping[str, tuple[str, ...]] = {"sockets": (EACH_SOCKET, ALL_SOCKETS), "times": (BY_DISK, BY_MACHINE)}
+MANNERS: Mapping[str, tuple[str, ...]] = {"sockets": (EACH_SOCKET, ALL_SOCKETS), "times": (BY_DISK, BY_MACHINE), "parts": (ADDED, FIRST_ONLY)}
 """What has two meanings → the answers."""
 
 _NUMBER = r"\d{1,7}(?:\.\d{1,4})?"
@@ -47,8 +48,8 @@ _ATOMS = re.compile(
     re.IGNORECASE,
 )
 _AROUND = re.compile(r"[^\S\n]*([|,;、/:()+*x×])[^\S\n]*")
-_FLAVOUR = re.compile(r"(?<![^|,;、(])[a-z][a-z0-9-]*(?:\.[a-z0-9-]+)+(?![^|,;、)])")
-"""s6.xlarge.2 beside what it is made of: a cloud's own name for it."""
+_FLAVOUR = re.compile(r"(?<![^|,;、(])(?:[a-z][a-z0-9-]*(?:\.[a-z0-9-]+)+|[a-z]{1,3}\d{1,2}[a-z]{0,3})(?![^|,;、)])")
+"""s6.xlarge.2, s6 beside what it is made of: a cloud's own name for it."""
 _MOST_MEMORY = 24 * 1024.0
 """GB. More in one machine is no memory."""
 

@@ -97,7 +97,7 @@ def settled(why: Unreadable, answers: Answers, asked: Asked, scope: str, column:
 
 
 def _ask_manner(asked: Asked, why: Ambiguous, scope: str, column: str | Name, sheet: str, place: str) -> None:
-    asks = {"sockets": "inventory.asks_manner_sockets", "times": "inventory.asks_manner_times"}[why.manner]
+    asks = {"sockets": "inventory.asks_manner_sockets", "times": "inventory.asks_manner_times", "parts": "inventory.asks_manner_parts"}[why.manner]
     asked.ask(Key("manner", why.manner, scope=scope), say(asks, sheet=sheet, column=column), place=place, choices=tuple(why.means))
 
 
