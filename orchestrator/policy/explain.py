@@ -30,7 +30,7 @@ def explain(
 
 
 _OUTSIDE = {
-    Excluded.RETIRED: ("status", "建设状态填报为停用", "it is retired"),
+    Excluded.RETIRED: ("status", "建设状态为停用", "it is retired"),
     Excluded.PARTY_MASS: ("department", "所属单位是党群部门", "its department is a party or mass organisation"),
 }
 """Why a system that is known is in no count: the field that says so, in Chinese, in English."""
@@ -78,7 +78,8 @@ class _Case:
 
     @property
     def marks(self) -> list[Reason]:
-        return [one for one in self.verdict.reasons if one.rule in self.rules and self.rules[one.rule].effect.mark]
+        """What there is to know about moving it; nothing of one that does not move. The verdict keeps them: a person may override it."""
+        return [] if not self.verdict.strategy.moves else [one for one in self.verdict.reasons if one.rule in self.rules and self.rules[one.rule].effect.mark]
 
     @property
     def overrides(self) -> list[Reason]:
@@ -86,6 +87,9 @@ class _Case:
 
     @property
     def others(self) -> list[Reason]:
+        """What moved the scores, where these are told."""
+        if not self.verdict.strategy.moves:
+            return []
         said = {one.rule for one in (*self.deciding, *self.marks, *self.overrides)}
         return [one for one in self.verdict.reasons if one.rule not in said]
 
@@ -111,13 +115,13 @@ class _Case:
         return ("，" if words[0] == "成熟度" else ", ").join(f"{word} {points:+d}".replace("-", "−") for word, points in moved if points)
 
     def evidence(self, reason: Reason, language: Literal[0, 1]) -> list[tuple[str, str]]:
-        """(label, answer) of each fact the reason looked at, each field of the form once."""
+        """(label, answer) of each fact the reason looked at, each field of the form once; in quotation marks what was typed."""
         found: dict[str, tuple[str, str]] = {}
         for rule in reason.rule.split("+"):
             for name in (
                 self.policy.conditions[self.rules[rule].when].rests_on(self.facts.values, self.policy.limits) if rule in self.rules else ()
             ):
-                if answer := self.facts.words(name, language):
+                if answer := self.facts.words(name, language, quoted=True):
                     label = self.label(self.answered_at(name), language)
                     found.setdefault(label, (label, answer))
             for name in self.policy.conditions[self.rules[rule].when].facts if rule in self.rules else ():
@@ -186,7 +190,7 @@ def _chinese(case: _Case) -> str:
     owner = case.department.name if case.department else system.department
 
     def line(reason: Reason) -> str:
-        said = "，".join(f"{label}填报为“{answer}”" for label, answer in case.evidence(reason, 0))
+        said = "，".join(f"{label}填报为{answer}" if answer.startswith("“") else f"{label}：{answer}" for label, answer in case.evidence(reason, 0))
         behind = "；".join(
             part for part in (said, f"见 {reason.place}" if reason.place else "", case.points(reason, ("成熟度", "复杂度"))) if part
         )

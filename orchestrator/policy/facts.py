@@ -63,6 +63,10 @@ class Source(NamedTuple):
     at: str
     zh: str
     en: str
+    typed: bool = False
+    """Whether the words are what somebody typed, and not what was understood of it: only that is quoted."""
+    noted: tuple[str, str] = ("", "")
+    """What we add to it."""
 
 
 @dataclass(frozen=True)
@@ -74,10 +78,16 @@ class Facts:
     quotes: Mapping[str, str] = field(default_factory=dict)
     """By where a source stands, what somebody typed there, where that is not what was understood."""
 
-    def words(self, name: str, language: Literal[0, 1] = 0) -> str:
-        """What the department typed, or what the technical sheet says: ``主机 h-2: 128``. Empty for a fact that is not known."""
-        said = [self.quotes.get(source.at) or source[1 + language] if source.zh else "" for source in self.sources.get(name, ())]
-        return ("、", ", ")[language].join(str(one) for one in dict.fromkeys(said) if one)
+    def words(self, name: str, language: Literal[0, 1] = 0, *, quoted: bool = False) -> str:
+        """What the department typed, or what the technical sheet says: ``主机 h-2: 128``. Empty for a fact that is not known. ``quoted``: what was
+        typed stands in quotation marks, and what we make of it does not."""
+        said = [self._words(source, language, quoted=quoted) for source in self.sources.get(name, ()) if source.zh]
+        return ("、", ", ")[language].join(one for one in dict.fromkeys(said) if one)
+
+    def _words(self, source: Source, language: Literal[0, 1], *, quoted: bool) -> str:
+        typed = self.quotes.get(source.at) or ""
+        words = typed or (source.zh, source.en)[language]
+        return (f"“{words}”" if quoted and (typed or source.typed) else words) + source.noted[language]
 
 
 def answered(text: str | None) -> str | None:
@@ -90,10 +100,10 @@ def form_source(name: str, value: Any) -> Source:
     if isinstance(value, bool):
         return Source(name, *(("是", "yes") if value else ("否", "no")))
     text = f"{value:g}" if isinstance(value, int | float) else str(value or "")
-    return Source(name, text, _ENGLISH.get(text, text))
+    return Source(name, text, _ENGLISH.get(text, text), typed=isinstance(value, str))
 
 
-_ENGLISH = {"未定级": "not graded", **dict.fromkeys(NONE, "none")}
+_ENGLISH = dict.fromkeys(NONE, "none")
 
 
 def row_source(kind: str, name: str, column: str, value: Any = None) -> Source:

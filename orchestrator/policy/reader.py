@@ -27,6 +27,7 @@ _AROUND = re.compile(r"7\s*[x×*\-天]\s*24|24\s*[x×*]\s*7|24\s*(?:小时|h(?![
 _NO_DAY_OFF = re.compile(r"全年无休")
 _A_TIME = re.compile(r"\d\s*[:点时]")
 _VMWARE = re.compile(r"vmware|vsphere|esxi|hyper-?v", re.IGNORECASE)
+_GRADES = [("未定级", "not graded"), *((f"{word}级", str(number)) for number, word in enumerate("一二三四五", start=1))]
 ANSWERS = {
     "in_use": ("已建", "in use"),
     "under_construction": ("在建", "under construction"),
@@ -108,7 +109,7 @@ class FactReader:
             text = answered(getattr(system, name))
             put(name, text and unicodedata.normalize("NFKC", text), form_source(name, text))
         if system.grade_answered or system.protection_grade is not None:
-            put("protection_grade", float(system.protection_grade or 0), form_source("protection_grade", system.protection_grade or "未定级"))
+            put("protection_grade", float(system.protection_grade or 0), Source("protection_grade", *_GRADES[system.protection_grade or 0]))
         if hours := answered(system.service_hours):
             put("around_the_clock", around_the_clock(hours), form_source("service_hours", hours))
         if system.services:
@@ -262,7 +263,7 @@ class FactReader:
         texts += [(f"{base.engine} {base.version}", row_source("databases", base.name, "version", f"{base.engine} {base.version}")) for base in system.databases if base.version]
         for one in outdated(self.policy, (text for text, _ in texts), today):
             source = next(source for text, source in texts if text == one.text)
-            yield one.text, Source(source.at, f"{source.zh}（{one.since:%Y-%m} 起停止支持）", f"{source.en} (out of support since {one.since:%Y-%m})")
+            yield one.text, source._replace(noted=(f"（{one.since:%Y-%m} 起停止支持）", f" (out of support since {one.since:%Y-%m})"))
         if system.end_of_support and ends_within(system.end_of_support, today, 0):
             zh, en = date_words(system.end_of_support)
             yield "end_of_support", Source("end_of_support", zh, en)
