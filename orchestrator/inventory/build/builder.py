@@ -255,6 +255,7 @@ class Builder:
         strike = self._strike_secrets()
         rows = len(self.systems) + len(self.withheld)
         gaps = Gaps(self.answers, self.asked, lambda: own_city(self))
+        gaps.hear(self.systems)
         for raw in self.systems:
             gaps.owner(raw, self.departments)
             self.departments.hear(raw)

@@ -57,6 +57,16 @@ class Gaps:
 
     def __init__(self, answers: Answers, asked: Asked, own_city: Callable[[], OwnCity]) -> None:
         self._answers, self._asked, self._find_own_city = answers, asked, own_city
+        self._in_file: dict[str, dict[str, str]] = {}
+        """File → key of a department's name → that name."""
+
+    def hear(self, raws: Iterable[Raw]) -> None:
+        """Whose the sheets of each file are, as their rows, titles and answers say: a sheet that says nothing is probably theirs."""
+        heard = {(raw.file, str(raw.values.get("department") or "") or raw.sheet): raw for raw in raws}  # one of many rows
+        for raw in heard.values():
+            said = [str(raw.values.get("department") or ""), *map(office_named, raw.contexts.values()), self.answered_owner(raw.file, raw.sheet, "")]
+            if office := next(filter(None, said), ""):
+                self._in_file.setdefault(raw.file, {}).setdefault(key(office), office)
 
     @cached_property
     def _own_city(self) -> OwnCity:
@@ -83,6 +93,8 @@ class Gaps:
         named |= {place: office for place, text in raw.contexts.items() if place != SECTION and (office := office_named(text))}
         place, office = next(iter(named.items()), ("", ""))
         evidence = [sign(place, office)] if office else []
+        if not office and len(beside := self._in_file.get(raw.file, {})) == 1:
+            office, evidence = next(iter(beside.values())), [say("inventory.by_other_sheets")]
         proposed = [office]
         if office and not departments.is_known(office):
             signs = [self._sign(kind, office, raw) for _, kind in _FACTS]

@@ -60,5 +60,5 @@ def test_of_what_does_not_move_nothing_is_said_about_moving(ends: str, place: st
     capsys.readouterr()
     assert main(["explain", "水费系统", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert not [words for words in ("厂商", "公告停机", "上云前", "计分", "成熟度") if words in told["zh"]]
+    assert not [words for words in ("由厂商实施", "公告停机", "上云前", "计分", "成熟度") if words in told["zh"]]
     assert "vendor" not in told["en"] and "before it moves" not in told["en"]
