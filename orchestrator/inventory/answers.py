@@ -47,8 +47,8 @@ def _known(raw: Any) -> Value | None:
 
 # ---------------------------------------------------------------- 虚拟化
 
-_VIRTUAL = re.compile(r"虚拟机|虚拟服务器|已虚拟化|云主机|云服务器|vmware|kvm|hyper-?v|xenserver")
-_PHYSICAL = re.compile(r"物理|实体机|裸机")
+_VIRTUAL = re.compile(r"虚拟$|虚拟化?部署|虚拟机|虚拟服务器|已虚拟化|云主机|云服务器|vmware|kvm|hyper-?v|xenserver")
+_PHYSICAL = re.compile(r"物理|实体机|裸机|裸金属")
 
 
 def machine(raw: Any, _today: dt.date | None = None) -> Value:

@@ -25,6 +25,12 @@ def kind_said(raw: str) -> bool | None:
     return kinds.pop() if len(kinds) == 1 else None
 
 
+def says_virtual(header: str) -> bool | None:
+    """Whether machines are virtual, by what a list of them calls them: 虚拟机名称, 物理机; None where it does not say, or says both."""
+    said = {kind for kind, pattern in ((True, _VIRTUAL), (False, _PHYSICAL)) if re.search(pattern, folded(plain(header)))}
+    return said.pop() if len(said) == 1 else None
+
+
 def machines_said(raw: str) -> tuple[Any, bool | None]:
     """How many machines a text that names their kind speaks of, all kinds together; the text itself where it is another.
 

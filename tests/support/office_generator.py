@@ -19,6 +19,7 @@ from openpyxl import Workbook
 from openpyxl.comments import Comment
 from openpyxl.utils import get_column_letter
 
+CODED = "数据库（1Oracle 2SQL Server 3达梦8 4无）"
 HEADERS = {
     "row_no": ["序号", "No."], "department": ["单位名称", "单位", "部门"], "level": ["单位层级", "层级"], "organisation": ["单位性质", "性质"],
     "name": ["系统名称", "信息系统名称", "系统"], "kind": ["类别", "系统类别", "类型"], "classified": ["是否涉密", "涉密情况", "是否\n涉密"],
@@ -26,7 +27,7 @@ HEADERS = {
     "servers": ["服务器数量", "台数"], "cpu": ["CPU", "CPU核数"], "memory": ["内存(GB)", "内存"], "network": ["所处网络", "网络接入"],
     "remark": ["备注", "说明"], "own": ["处室意见"], "since": ["上线时间"], "depends_on": ["关联系统"],
     "leaving": ["是否拟停用", "清理意见", "处置意见"], "runs_at": ["现部署位置", "部署环境"], "office": ["负责处室", "责任科室"],
-    "dbms": ["数据库类型", "数据库"], "middleware": ["中间件"], "operator": ["运维单位"],
+    "dbms": ["数据库类型", "数据库", CODED], "middleware": ["中间件"], "operator": ["运维单位"],
 }  # fmt: skip
 SIZES = {"2*8核/64G/2*600G": 16, "8C/16G/500G": 8, "2颗10核，内存4条32G，4T硬盘": 20, "CPU：8核；内存：16G；硬盘：500G": 8, "1路12核/64G": 12, "16核32线程 128G 100G+2T": 16}
 """A machine in one cell → its cores."""
@@ -35,7 +36,7 @@ WORDS: dict[str, list[Any]] = {
     "status": ["已建", "正常", "在用", "2015年建成", "运行良好", "已建成并投入使用"],
     "classified": ["否", "不涉密", "非涉密", "×", "不涉及国家秘密", "N", "□是 ☑否", "是（ ）否（√）", "Ｎ", " 否 "],
     "grade": ["三级", "2", "S2A2G2", "未定级", "二级(已备案)", "Ⅲ级"], "os": ["CentOS 7", "Windows Server 2008", "不详", "ＣｅｎｔＯＳ　７"],
-    "data": ["500G", "1.2T", "20", "约100G", "50G/年"], "servers": [2, "3台", "3台虚拟机", "２"], "cpu": ["8核", "4C8G", 16, *SIZES], "memory": ["32G", 64, "16GB"],
+    "data": ["500G", "1.2T", "20", "约100G", "50G/年", "500 GiB;500 GiB", "系统盘40G、数据盘2*500G"], "servers": [2, "3台", "3台虚拟机", "２"], "cpu": ["8核", "4C8G", 16, *SIZES], "memory": ["32G", 64, "16GB"],
     "network": ["政务外网", "水利专网", "互联网"], "own": ["同意", "无"], "since": ["2015年6月", 2014, "2016.3.1"],
     "remark": ["", "无", "每周维护", "不涉密"], "depends_on": ["无"], "leaving": ["否", "保留", "继续使用", "保留并上云"], "runs_at": ["自建机房", "运营商机房", "局机房", "联通机房托管"],
     "office": ["信息科", "法规处", "办公室"],
@@ -190,7 +191,9 @@ class _Sheet:
         self.is_deep = self.shape.random() < 0.4
         """Whether 是否涉密 stands in a third row."""
         self.numbers = self.shape.choice(NUMBERED) if self.shape.random() < 0.3 else ""
-        self.at = 1
+        self.sign = ""
+        """What stands for the department from its second row on."""
+        self.at = self.first = 1
         self.header_at = 0
         self.numbered = self.since_total = 0
         self.doubted = False
@@ -282,6 +285,8 @@ class _Sheet:
 
     def _department(self, name: str, block: int) -> None:
         first, self.doubted = self.at, False
+        self.first = first
+        self.sign = self.shape.choice(["同上", "〃"]) if self.shape.random() < 0.25 else ""
         kind = self.chance.choices([("市直", "政府"), ("市直", "事业单位"), ("县区", "政府"), ("市直", "党群")], [6, 2, 2, 1])[0]
         for number in range(self.chance.randint(2, 9)):
             secret = f"密{self.tag}{block}{number}玄"
@@ -326,6 +331,10 @@ class _Sheet:
         if self.later is not None and what == "in scope" and kind[1] != "党群" and self.later.random() < 0.1:
             values["classified"] = "是"
             self.contents.turned.add(name)
+        if CODED in self.headers:
+            values["dbms"] = self.shape.choice([1, 2, "3", "4无"])
+        if self.sign and self.at > self.first:
+            values |= dict.fromkeys(("department", "level", "organisation"), self.sign)
         if self.turned:
             values["classified"] = _TURNED.get(values["classified"], values["classified"])
         for index, column in enumerate(self.columns, start=1):

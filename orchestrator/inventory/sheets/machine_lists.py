@@ -15,6 +15,7 @@ from orchestrator.inventory.answers import classified
 from orchestrator.inventory.build.machine_groups import MachineGroup
 from orchestrator.inventory.build.signs import SWITCHED_OFF, is_office
 from orchestrator.inventory.forms import forms, whole_key
+from orchestrator.inventory.machines import says_virtual
 from orchestrator.inventory.names import host_name, key
 from orchestrator.inventory.questions import Key, digest
 from orchestrator.inventory.reading import Interpretation, Raw
@@ -342,8 +343,11 @@ class _Reader:
         systems = list(dict.fromkeys(cells.text_of(machine.values.get("os")) for machine in running))
         if all(systems):
             values["os"] = "、".join(systems)[:200]
-        if self.found.source.virtual is not None:
-            values["virtualised"] = self.found.source.virtual
+        virtual = self.found.source.virtual
+        if virtual is None:
+            virtual = says_virtual(head_of(self.found, "name"))
+        if virtual is not None:
+            values["virtualised"] = virtual
         contexts = self._contexts()
         if all(machine.values.get("power") == RETIRED for machine in members):
             values.setdefault("status", RETIRED)

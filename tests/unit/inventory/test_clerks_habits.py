@@ -43,6 +43,19 @@ def test_a_sign_for_the_same_is_what_stands_above(sign: str, tmp_path: Path) -> 
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("sign", ["同上", "〃"])
+@pytest.mark.parametrize("answer", ["是", "机密", ""])
+def test_whose_a_row_is_it_learns_from_a_withheld_one_too(answer: str, sign: str, tmp_path: Path) -> None:
+    same = [sign] * 3
+    rows = [
+        HEAD, ["市水务局", "市直", "政府", "水费平台", "应用系统", "已建", "否", "三楼机房", "CentOS 7"], [*same, "玄霜平台", "应用系统", "已建", answer, "玄霜室", "玄霜OS"],
+        [*same, "管网平台", "应用系统", "已建", "否", sign, sign],
+    ]  # fmt: skip
+    reading = read(tmp_path, rows)
+    assert {system.name: (system.room, system.os) for system in reading.all_systems()} == {"水费平台": ("三楼机房", "CentOS 7"), "管网平台": (None, None)}
+    assert not [finding for finding in reading.errors if finding.code != "classified-unanswered"] and "玄霜" not in repr(reading)
+
+
 @pytest.mark.parametrize(("answer", "kind"), [("是", "classified"), ("待定", "unanswered")])
 def test_it_learns_nothing_from_a_row_that_is_withheld_but_its_answer(answer: str, kind: str, tmp_path: Path) -> None:
     rows = [

@@ -56,7 +56,8 @@ def test_a_classified_system_of_a_list_and_of_machines_counts_once(listed: str, 
 def test_whose_the_machines_of_a_classified_system_are_is_asked_and_nobody_is_no_department(tmp_path: Path) -> None:
     path, folder = build(tmp_path / "a.xlsx", [{"name": "vInfo", "rows": [MACHINES[0], *MACHINES[2:]]}]), tmp_path / "inventory"
     folder.mkdir()
-    keep_answers(folder, [Answer(*question.key, answer={"sheet": "涉密行：2、3；其余非涉密"}.get(question.kind, "Folder"), by="张三", on="2017-06-30") for question in load([path], beside=[folder]).questions])
+    said = {"sheet": "涉密行：2、3；其余非涉密", "grouping": "Folder"}
+    keep_answers(folder, [Answer(*question.key, answer=said[question.kind], by="张三", on="2017-06-30") for question in load([path], beside=[folder]).questions])
     reading = load([path], beside=[folder])
     assert [question.kind for question in reading.questions] == ["owner"]
     assert "withheld-of-nobody" in {finding.code for finding in reading.findings}

@@ -281,3 +281,39 @@ def test_the_question_about_columns_does_not_vanish_for_another_unknown_one_unde
     reading = read(path, tmp_path)
     assert sorted((system.name, system.protection_grade) for system in reading.all_systems()) == [("河湖平台", 2), ("节水平台", 3)]
     assert [question.kind for question in reading.questions] == [] and reading.errors == []
+
+
+NAMELESS = ("单位名称", "类别", "建设状态", "是否涉密", "等保级别")
+
+
+@pytest.mark.parametrize("called", ["项目名称", "项目全称", "项目（系统）全称", "信息化项目", "工程名称", "本年度项目", "建设内容", "标题", "载体", "Project name"])
+@pytest.mark.parametrize("left_out", ["", "单位名称", "类别", "等保级别"])
+def test_a_list_of_systems_is_asked_about_whatever_it_calls_them(called: str, left_out: str, tmp_path: Path, folder: Path) -> None:
+    heads = [head for head in NAMELESS if head != left_out]
+    cells = {"单位名称": "市公安局", "类别": "应用系统", "建设状态": "在用", "是否涉密": "否", "等保级别": "二级"}
+    rows = [f"{name},{','.join(cells[head] for head in heads)}" for name in ("户政", "车驾管")]
+    path = written(tmp_path / "a.csv", f"{called},{','.join(heads)}", *rows)
+    (question,) = read(path, folder).questions
+    assert question.kind == "columns" and question.proposed.startswith("此表 → 系统清单\n")
+    assert all(f"{head} → {head}" in question.proposed for head in heads)
+    is_named = "项目" in called or "工程" in called or "Project" in called
+    assert (f"{called} → 系统名称" in question.proposed) is is_named and ("没有一列像“系统名称”" in str(question.evidence)) is not is_named
+    said = question.proposed.replace(f"{called} → 原样保留", f"{called} → 系统名称")
+    keep_answers(folder, [Answer(*question.key, answer=said, by="张三", on="2017-06-30")])
+    assert {asked.kind for asked in read(path, folder).questions} <= {"department", "owner", "blank"} and read(path, folder).rows == 2
+
+
+def test_a_list_with_a_name_beside_its_projects_is_not_asked_about(tmp_path: Path, folder: Path) -> None:
+    reading = read(written(tmp_path / "a.csv", f"项目名称,系统名称,{','.join(NAMELESS)}", "雪亮工程,户政,市公安局,应用系统,在用,否,二级"), folder)
+    assert [question.kind for question in reading.questions] == ["department"]
+
+
+def test_projects_with_what_they_run_on_are_no_machines(tmp_path: Path, folder: Path) -> None:
+    (question,) = read(written(tmp_path / "a.csv", "项目名称,操作系统,数据库,内存,CPU", "户政,CentOS 7,MySQL,16G,8", "车驾管,CentOS 7,MySQL,16G,8"), folder).questions
+    assert "此表 → 系统清单" in question.proposed and "项目名称 → 系统名称" in question.proposed
+
+
+@pytest.mark.parametrize(("head", "about", "lacks"), [("IP,操作系统,CPU,内存", "主机清单", "系统编码或名称"), ("设备名称,型号,序列号,IP地址", "专用设备清单", "系统编码或名称")])
+def test_a_technical_sheet_that_does_not_say_whose_things_are_is_asked_about(head: str, about: str, lacks: str, tmp_path: Path, folder: Path) -> None:
+    (question,) = read(written(tmp_path / "a.csv", head, "10.1.1.1,CentOS,8,16", "10.1.1.2,CentOS,8,16"), folder).questions
+    assert question.proposed.startswith(f"此表 → {about}") and f"“{lacks}”" in str(question.evidence)
