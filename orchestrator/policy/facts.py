@@ -110,9 +110,8 @@ def row_source(kind: str, name: str, column: str, value: Any = None) -> Source:
     """``主机 h-2: 128``: a cell of a technical sheet."""
     zh, en = ROWS[kind]
     said = form_source("", value)
-    return Source(
-        f"{kind}/{name}/{column}", *(f"{word} {name}" + (f": {text}" if text else "") for word, text in ((zh, said.zh), (en, said.en)))
-    )
+    in_zh, in_en = (f"{word} {name}" + (f": {text}" if text else "") for word, text in ((zh, said.zh), (en, said.en)))
+    return Source(f"{kind}/{name}/{column}", in_zh, in_en)
 
 
 def size_source(name: str, gigabytes: float) -> Source:

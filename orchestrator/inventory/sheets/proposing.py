@@ -170,7 +170,7 @@ def counting_headers(words: Iterable[str]) -> int:
     return len({column.field for column in columns if column is not None and column.need == "count" and column.field != "name"})
 
 
-def _with_their_name(words: Mapping[int, str], cells: Mapping[int, list[Any]], systems: Mapping[int, Guess]) -> Mapping[int, Guess]:
+def _with_their_name(words: Mapping[int, str], cells: Mapping[int, list[Any]], systems: dict[int, Guess]) -> dict[int, Guess]:
     """Of a list of systems without a column for what they are called, another one that names something: 项目名称. None may be left: then a person says which it is."""
     if any(guess.field == "name" for guess in systems.values()):
         return systems

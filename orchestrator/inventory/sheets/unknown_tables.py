@@ -120,7 +120,7 @@ def _ask_by(proposed: Proposed, scope: str, place: str, builder: Builder, asks: 
     ]
     naming = naming_field(proposed.about)
     lacks = [say("inventory.no_column_names_it", column=field_words(proposed.about, naming))] if naming and naming not in proposed.fields else []
-    pieces = [*lacks, *said[:_EVIDENCE], *(["…"] if len(said) > _EVIDENCE else [])]
+    pieces: list[str | Sentence] = [*lacks, *said[:_EVIDENCE], *(["…"] if len(said) > _EVIDENCE else [])]
     builder.asked.ask(
         Key("columns", about=f"table-{scope}", scope=scope), say("inventory.asks_of_sheet", sheet=place.rpartition(" › ")[0], asks=asks), place=place,
         proposed=columns_text(proposed), evidence=say("inventory.evidence", pieces=tuple(pieces)) if pieces else "",
