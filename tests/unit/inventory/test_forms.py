@@ -34,7 +34,7 @@ def test_the_demo_citys_form_gives_the_same_inventory_as_its_yaml() -> None:
 
 
 def test_the_answers_of_the_form_are_those_that_yaml_may_leave_open_too() -> None:
-    assert {column.field for column in forms()["systems"].columns if column.type in {"answer", "place"}} == set(ANSWERS)
+    assert {column.field for column in forms()["systems"].columns if column.type in {"answer", "place", "product"}} == set(ANSWERS)
 
 
 def test_the_offices_form_of_sixty_systems_is_read_with_every_slip_found() -> None:
