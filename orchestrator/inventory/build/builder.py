@@ -190,6 +190,7 @@ class Builder:
                 )
             )
         self.secrets.add_sheet(raw.sheet, called[1])
+        self.secrets.add_place(raw.file, raw.sheet, called[1])
         self.withheld.append(Withheld(department, row_no, answered, raw.file, raw.sheet))
         self._called.append((*called, raw.contexts.get(SECTION, "")))
         self.names_withheld |= {key(word) for word in called} - {""}
@@ -214,7 +215,7 @@ class Builder:
     def _strike_secrets(self) -> Striker | None:
         """What classified rows are called stands in no text of others, nor in the name of a file or a sheet."""
         raws = [*self.systems, *(part for _, part in self.parts)]
-        departments = {str(raw.values.get("department")) for raw in self.systems}
+        departments = {str(raw.values.get("department")) for raw in self.systems} | {row.department for row in self.withheld} - {""}
         strike = self.secrets.strike(raws, [str(raw.values.get("name")) for raw in self.systems], departments)
         if strike is not None:
             self.interpretations[:] = [one.reworded(strike) for one in self.interpretations]

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from orchestrator.inventory.answers import classified
 from orchestrator.inventory.cells import plain, text_of
 from orchestrator.inventory.forms import forms, match
 from orchestrator.inventory.sheets.grids import Grid, Row
@@ -66,8 +67,11 @@ def _translated(rows: Iterator[Row], coded: Sequence[CodedAnswers]) -> Iterator[
 
 
 def _word(cell: Any, words: Mapping[str, str]) -> Any:
-    """A code alone, or with its own word; one with another word is none of them."""
+    """A code alone, or with its own word; one with another word is none of them. 1否 where 1 is 是 says both, and is no answer."""
     said = _CODE.fullmatch(plain(cell).casefold())
-    if said is None or said[1] not in words or (said[2] and said[2] != words[said[1]]):
+    if said is None or said[1] not in words:
         return cell
-    return words[said[1]]
+    word = words[said[1]]
+    if not said[2] or said[2] == word:
+        return word
+    return f"{word}、{said[2]}" if {classified(word), classified(said[2])} == {True, False} else cell

@@ -21,10 +21,10 @@ from orchestrator.inventory.cells import folded, is_blank, plain
 from orchestrator.inventory.forms import AS_IT_IS, columns_of, form_of, forms, match, part_forms, whole_key
 from orchestrator.inventory.questions import digest
 from orchestrator.inventory.reading import COLUMNS_FILE
-from orchestrator.inventory.sheets.columns_answer import MACHINES, SEVERAL
-from orchestrator.inventory.sheets.denied_question import asks_the_other_way
+from orchestrator.inventory.sheets.columns_answer import MACHINES, several
 from orchestrator.inventory.sheets.grids import Grid, Row
 from orchestrator.inventory.sheets.header_cells import HeaderCells, Merged, header_cells
+from orchestrator.inventory.sheets.secrecy import denies
 from orchestrator.inventory.yaml_in import Map, Seq, documents_of, read_yaml
 from orchestrator.texts import say
 
@@ -127,7 +127,7 @@ def _source(entry: Any) -> Source:
     for column in entry["columns"]:
         if column["field"] not in fields:
             raise ValueError(f"field: {column['field']}")
-        if column["field"] == "classified" and any(asks_the_other_way(str(name)) for name in column["headers"]):
+        if column["field"] == "classified" and any(denies(str(name)) for name in column["headers"]):
             raise ValueError(f"classified: {', '.join(map(str, column['headers']))}")
         words = {folded(str(word)): str(value) for value, said in (column.get("words") or {}).items() for word in said}
         columns.append(Foreign(column["field"], tuple(map(str, column["headers"])), str(column.get("unit") or ""), words))
@@ -187,7 +187,7 @@ def _recognised(sources: Sequence[Source], cells: HeaderCells) -> Recognised:
             if column is None or index in columns:
                 continue
             same = [known for known in columns.values() if known.field == column.field]
-            if not same or (source is first and column.field in SEVERAL and column not in same):
+            if not same or (source is first and column.field in several(first.about) and column not in same):
                 columns[index] = column
     keys = {index: words for index, words in cells.words.items() if whole_key(words) in order}
     of_systems = {index: words for index, words in cells.words.items() if index not in {*columns, *keys} and names_systems(words)}

@@ -70,11 +70,14 @@ def turn_of(grid: Grid, builder: Builder) -> tuple[Turn, Grid]:
     """When a sheet is to be read, and the grid that still has its first rows. Raises ``BadFile`` from them."""
     first, grid = ahead(grid)
     found = recognise(builder.foreign, grid.name, first, grid.merged)
+    its_header = range(found.header - found.heads.rows + 1, found.header + 1) if found is not None else ()
+    of_systems = [row for number, row in enumerate(first) if number not in its_header and _is_of_systems(row)]
+    if any(map(counts_systems, of_systems)):
+        return Turn.LISTS, grid
     if found is not None:
         return (Turn.LISTS if found.source.about in {"systems", "pairs"} else Turn.OTHERS), grid
-    of_systems = [row for row in first if _is_of_systems(row)]
     if of_systems:
-        return (Turn.LISTS if any(map(counts_systems, of_systems)) else Turn.FURTHER), grid
+        return Turn.FURTHER, grid
     own_shape = is_label_form(builder.foreign, first) or is_on_its_side(builder.foreign, first)
     return (Turn.LISTS if own_shape else Turn.OTHERS), grid
 
