@@ -70,7 +70,8 @@ _ASKS_THE_OTHER_WAY = ["是否非涉密", "非涉密系统（是/否）", "是�
 _TURNED = {"否": "是", " 否 ": "是", "×": "√", "N": "Y", "Ｎ": "Y", "□是 ☑否": "☑是 □否", "是（ ）否（√）": "是（√）否（ ）"}
 _TURNED |= {answer: other for other, answer in [*_TURNED.items()] if answer != "是"} | {"是": "否"}
 _ASKS_OTHERWISE = [
-    "该系统是否涉及国家秘密？", "是否为涉密信息系统", "涉不涉密", "本系统是否处理、存储国家秘密信息（是/否）", "系统有没有秘密", "5、贵单位该系统是否涉密或者含有工作秘密？", "保密审查结论", "Is it classified?",
+    "该系统是否涉及国家秘密？", "是否为涉密信息系统", "涉不涉密", "本系统是否处理、存储国家秘密信息（是/否）", "系统有没有秘密",
+    "5、贵单位该系统是否涉密或者含有工作秘密？", "保密审查结论", "Is it classified?",
 ]  # fmt: skip
 """Whether it is classified, in words that no form knows."""
 _SAYS_OTHERWISE = {
@@ -110,19 +111,18 @@ class Contents:
         return len(self.in_scope) + self.classified + self.unanswered + self.retired + self.party_mass
 
 
-def make_form(path: Path, seed: int, *, again: bool = False) -> Contents:
+def make_form(path: Path, seed: int, *, again: bool = False, otherwise: bool = False) -> Contents:
     """Write a workbook of a few sheets, or each sheet as a text in one of the encodings that offices send, beside ``path``; returns what stands in it.
-    ``again``: the same form some time later, when some of its systems are classified."""
-    contents = _make_form(path, seed, again=again)
+    ``again``: the same form some time later, when some of its systems are classified. ``otherwise``: it asks for that in words that no form knows."""
+    contents = _make_form(path, seed, again=again, otherwise=otherwise)
     contents.secrets += sorted(contents.turned)  # not before: what others say of classified systems is as it was
     return contents
 
 
-def _make_form(path: Path, seed: int, *, again: bool) -> Contents:
+def _make_form(path: Path, seed: int, *, again: bool, otherwise: bool) -> Contents:
     chance, contents, workbook = random.Random(seed), Contents(), Workbook()  # noqa: S311 - forms to read, no secrets
     del workbook[workbook.sheetnames[0]]
-    asking = random.Random(f"{seed} asks")  # noqa: S311 - of its own, as the shape
-    contents.asks_otherwise = asking.choice(_ASKS_OTHERWISE) if asking.random() < 0.2 else ""
+    contents.asks_otherwise = random.Random(f"{seed} asks").choice(_ASKS_OTHERWISE) if otherwise else ""  # noqa: S311 - of its own, as the shape
     as_text = chance.random() < 0.25
     sheets = []
     for number in range(chance.randint(2, 6)):

@@ -63,6 +63,10 @@ class Source:
     table: str = ""
     """Of a table that somebody said is no inventory: what stands for all its headers (``headers_id``). Part of them may head another one."""
 
+    @property
+    def is_whole(self) -> bool:
+        return self.about not in {"systems", *part_forms()} or any(column.field in {"name", "system"} for column in self.columns)
+
     def column(self, header: str) -> Foreign | None:
         """The column of a header, in the unit that the header says: another version of the tool may measure otherwise."""
         words = whole_key(header)
@@ -150,6 +154,11 @@ class Recognised:
     """Columns that machines may be grouped by → header."""
 
     @property
+    def is_whole(self) -> bool:
+        """Whether the table is what was said of it. Else it is one of the form, and some of its headers were said to be headers of the form."""
+        return self.source.is_whole
+
+    @property
     def header(self) -> int:
         """Its last row."""
         return self.heads.row
@@ -160,7 +169,7 @@ def recognise(sources: Iterable[Source], sheet: str, rows: Sequence[Row], merged
     for number in range(len(rows)):
         cells = header_cells(rows, number, merged)
         heads = {whole_key(words) for words in cells.words.values()} - {""}
-        if len(heads) < 2:
+        if not heads:
             continue
         table = headers_id(cells.words.values())
         heads |= {without_unit(words)[0] for words in cells.words.values()}
@@ -216,10 +225,30 @@ def in_our_words(grid: Grid, found: Recognised) -> Grid:
     """A list of systems, or a technical sheet, under the headers of its form, its words in the form's: cells stay where they are."""
     first = found.header - found.heads.rows + 1
     merged = [span for span in grid.merged if span[2] < first or span[0] > found.header]
-    said = {whole_key(words) for words in found.source.kept}
-    kept = frozenset(index for index, words in found.heads.words.items() if whole_key(words) in said)
     form = form_of(found.source.about).id
-    return replace(grid, rows=_translated(grid.rows, found, first), merged=merged, form=form, header=found.header, kept=kept)
+    return replace(grid, rows=_translated(grid.rows, found, first), merged=merged, form=form, header=found.header, kept={found.header: _kept(found)})
+
+
+def with_known_headers(grid: Grid, sources: Iterable[Source]) -> Grid:
+    """The tables of a form with those of their headers that somebody has said, each table by what was said of it."""
+    further = [source for source in sources if not source.is_whole]
+    words = {whole_key(name) for source in further for names in source.known_by for name in names}
+    kept: dict[int, frozenset[int]] = {}
+    return replace(grid, rows=_with_known_headers(grid, further, words, kept), kept=kept)
+
+
+def _with_known_headers(grid: Grid, sources: Sequence[Source], words: Collection[str], kept: dict[int, frozenset[int]]) -> Iterator[Row]:
+    for number, row in enumerate(grid.rows):
+        is_perhaps = any(isinstance(cell, str) and whole_key(cell) in words for cell in row)
+        found = recognise(sources, grid.name, [row]) if is_perhaps else None
+        if found is not None:
+            kept[number] = _kept(found)
+        yield row if found is None else _header(found)
+
+
+def _kept(found: Recognised) -> frozenset[int]:
+    said = {whole_key(words) for words in found.source.kept}
+    return frozenset(index for index, words in found.heads.words.items() if whole_key(words) in said)
 
 
 def _translated(rows: Iterator[Row], found: Recognised, first: int) -> Iterator[Row]:

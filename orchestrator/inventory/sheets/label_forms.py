@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.inventory import cells
-from orchestrator.inventory.answers import classified
+from orchestrator.inventory.answers import classified, without_option
 from orchestrator.inventory.boxes import ticked
 from orchestrator.inventory.forms import Column, forms, header_key, match, most_headers, whole_key
 from orchestrator.inventory.questions import digest
@@ -176,9 +176,12 @@ class _Labels:
 
     def column(self, cell: Any) -> Column | None:
         text = _NUMBER.sub("", cells.text_of(cell)).strip()
-        if not 2 <= len(text) <= 30:
-            return None
-        return self._further.get(whole_key(text)) or self._further.get(header_key(text)) or match(forms()["systems"], text)
+        said = self._further.get(whole_key(text)) or self._further.get(header_key(text)) if text else None
+        return said or (match(forms()["systems"], text) if 2 <= len(text) <= 30 else None)
+
+    def is_value(self, cell: Any) -> bool:
+        """Whether it may stand beside a label: it is none itself, or an answer with its number (1、涉密)."""
+        return self.column(cell) is None or (without_option(cell) != cell and classified(cell) is not None)
 
     def several_answers(self, row: Row) -> bool:
         """Whether behind 是否涉密 stands one answer beside the other, with no label between."""
@@ -197,12 +200,14 @@ class _Labels:
             index, cell = filled[at]
             column = self.column(cell) if isinstance(cell, str) else None
             at += 1
-            if column is None:
+            if column is None and isinstance(cell, str) and is_open(_words_of(cell)) and at < len(filled) and self.is_value(filled[at][1]):
+                at += 1
+            elif column is None:
                 label, colon, value = cells.plain(cell).partition(":") if isinstance(cell, str) else ("", "", "")
                 inner = self.column(label) if colon and value.strip() else None
                 if inner is not None:
                     yield _Pair(inner, value.strip(), number, index, header_unit(inner, label))
-            elif at < len(filled) and self.column(filled[at][1]) is None:
+            elif at < len(filled) and self.is_value(filled[at][1]):
                 yield _Pair(column, filled[at][1], number, filled[at][0], header_unit(column, cells.text_of(cell)))
                 at += 1
 
@@ -220,7 +225,7 @@ class _Labels:
         at = len(filled) % 2 if self._begins_with_a_group(filled) else 0
         while at + 1 < len(filled):
             label, value = filled[at], filled[at + 1]
-            if isinstance(label, str) and self.column(label) is None and ":" not in cells.plain(label).rstrip(":") and self.column(value) is None:
+            if isinstance(label, str) and self.column(label) is None and ":" not in cells.plain(label).rstrip(":") and self.is_value(value):
                 if (len(label) <= _LONGEST_LABEL or is_open(_words_of(label))) and not any(char in label for char in "☑√✓□☐"):
                     yield _words_of(label), value
                 at += 2
@@ -333,7 +338,8 @@ class _Reader:
                 self.unanswered.lacks(block.column or block.first, raw.place(""))
             department = next((cells.text_of(pair.value) for pair in block.pairs if pair.column.field == "department"), "")
             name = next((pair.value for pair in block.pairs if pair.column.field == "name"), None)
-            self.builder.secrets.add(name, department if answer else None)
+            says = answer or any(is_open(label) and classified(ticked(value)) is True for label, value in block.others)
+            self.builder.secrets.add(name, department if says else None)
             self.builder.classified_row(raw, department, None, answered=answer is True, called=("", cells.text_of(name)))
         contexts = {"工作表名称": self.grid.name, "文件名": self.file.rsplit("/", 1)[-1]}
         self.unanswered.ask(contexts)

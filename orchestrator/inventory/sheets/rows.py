@@ -68,8 +68,8 @@ class SheetReader:
         """Rows of the tables above this one."""
         self.section, self.secret_section, self.heads_next = "", False, False
         """The heading of a section, whether it says that it is of classified systems, and whether no row has stood below it yet."""
-        self.open = False
-        """Whether a column of the table may ask whether a row is classified, and nobody has said so."""
+        self.open: set[int] = set()
+        """Columns of the table that may ask whether a row is classified, and nobody has said so."""
         self.hinting: set[int] = set()
         """Columns of another field whose header speaks of secrets: 备注（涉密请注明）."""
         self.unanswered = Unanswered(file, grid.name, builder.answers, builder.asked)
@@ -99,20 +99,21 @@ class SheetReader:
             if asked:
                 source.wait()
             self.unanswered.waits = self.unanswered.waits or "classified" in asked
-        open_ones = [index for index, words in table.unknown.items() if is_open(words, kept=index in self.grid.kept)]
-        self.open = any(index not in self.grid.kept or "classified" not in {column.field for column in table.columns.values()} for index in open_ones)
+        kept = self.grid.kept_of(table.header)
+        is_asked = any(column.field == "classified" for column in table.columns.values())
+        self.open = {index for index, words in table.unknown.items() if is_open(words, kept=index in kept) and not (is_asked and index in kept)}
         self.hinting = {index for index, words in table.typed.items() if index not in table.classified and speaks_of_classification(words)}
         self._use(table, source, BareNumbers(source, self.builder.answers, self.builder.asked))
         self.tally, self.in_notes, self.dittos = Tally(table, self.above), False, Dittos()
         if not self.heads_next:
             self.section, self.secret_section = "", False
         self.section, self.heads_next = table.headed or self.section, False
-        told = table.unknown if source.waits else self.grid.kept
+        told = table.unknown if source.waits else kept
         self.builder.findings.extend(about_header(table, self.file, self.grid.name, told))
         self.listed = self.builder.names_in(self.file) if adds_to_listed(table, self.first, self.file, self.builder) else set()
         self.listed_withheld = self.builder.names_withheld_in(self.file)
-        asked = self.open and self.source.waits  # a column may be the one that is missing
-        self.unsaid.append(None if self.listed or asked else nothing_on_classification(table, self.file, self.grid.name))
+        asks = self.open and self.source.waits  # a column may be the one that is missing
+        self.unsaid.append(None if self.listed or asks else nothing_on_classification(table, self.file, self.grid.name))
         self.builder.unknown_columns.extend(words[:200] for words in table.unknown.values())
         if self.systems and not self.listed:
             self.builder.forms.add((self.file, self.grid.name))
@@ -137,7 +138,7 @@ class SheetReader:
         what = self._kind(line)
         if what is not Kind.BLANK and self._holds_rows(line):
             return
-        heading = heading_of(line) if what in {Kind.NOTE, Kind.ODD} else ""
+        heading = heading_of(line) if what in {Kind.NOTE, Kind.ODD} and not self._ends_the_header(line) else ""
         self._tell_passed(line, what, heading)
         if what is Kind.TOTAL and self.systems and (lost := self.tally.total(line)):
             self._lost(lost)
@@ -173,6 +174,11 @@ class SheetReader:
                 say("inventory.technical_row_classified"),
                 say("inventory.confirm_or_remove"),
             )  # fmt: skip
+
+    def _ends_the_header(self, line: Line) -> bool:
+        """Whether the row is no more than the words of the question, below a group that was read as it: they head no section."""
+        own = line.own()
+        return line.number == self.table.header + 1 and len(own) == 1 and own[0] in {*self.table.classified, *self.open} and speaks_of_classification(str(line.cells[own[0]]))
 
     def _tell_passed(self, line: Line, what: Kind, heading: str) -> None:
         """How a row that holds no data was understood, or that it was not."""
@@ -324,7 +330,7 @@ class SheetReader:
             return False, True
         said = {index: classified(cell) for index in columns if not is_silent(cell := at(line.cells, index))}
         answers = set(said.values())
-        verdict = judge([at(line.cells, index) for index in columns], is_open=self.open, speaks=self._speaks_of_secrets(line))
+        verdict = judge([at(line.cells, index) for index in columns], is_open=bool(self.open), speaks=self._speaks_of_secrets(line))
         if verdict.is_doubted:
             self.unanswered.doubt(line.number, silent=self.secret_section and not answers)
         if self.open and verdict.answer is None:
@@ -378,7 +384,8 @@ class SheetReader:
         self.wall.add(line)
         department = cells.text_of(self.cells.cell(row, "department")) or self.table.owner
         if answered or self.by_field.get("name") not in line.filled:
-            self.builder.secrets.add(self.cells.cell(row, "name"), department if answered else None)
+            says = answered or any(classified(at(row, index)) is True for index in self.open)
+            self.builder.secrets.add(self.cells.cell(row, "name"), department if says else None)
         if answered:
             self.builder.secrets.add_aliases(at(row, index) for index, words in self.table.unknown.items() if says_another_name(words))
         try:

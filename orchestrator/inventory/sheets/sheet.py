@@ -14,7 +14,7 @@ from orchestrator.inventory.reading import Interpretation, Raw
 from orchestrator.inventory.sheets.coded_answers import find_coded_answers, with_words
 from orchestrator.inventory.sheets.counted_only import CountedOnly
 from orchestrator.inventory.sheets.denied_question import find_denied_questions, with_straight_questions
-from orchestrator.inventory.sheets.foreign import ahead, in_our_words, recognise
+from orchestrator.inventory.sheets.foreign import ahead, in_our_words, recognise, with_known_headers
 from orchestrator.inventory.sheets.grids import Grid, Row, address
 from orchestrator.inventory.sheets.header import Line, Table, table_at
 from orchestrator.inventory.sheets.header_cells import likeliest_header
@@ -103,6 +103,9 @@ def _read_table(grid: Grid, file: str, builder: Builder, today: dt.date) -> bool
     first, grid = ahead(grid)
     first, grid = _in_the_forms_manner(grid, first, file, builder)
     found = recognise(builder.foreign, grid.name, first, grid.merged)
+    if found is not None and not found.is_whole:
+        first, grid = ahead(with_known_headers(grid, builder.foreign))
+        found = None
     if found is None:
         if file in builder.ignored:
             return True

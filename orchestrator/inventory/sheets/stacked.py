@@ -65,9 +65,14 @@ class _Stack:
         """Its words, where it is another's."""
         self._classified: list[int] = []
         """Of the last header of ours, the columns that say whether a row is classified."""
-        sources = [source for source in builder.foreign if source.about != "pairs"]
+        sources = [source for source in builder.foreign if source.about != "pairs" and source.is_whole]
+        self._sources = sources
         self._known_by = {key(name) for source in sources for names in source.known_by[:1] for name in names for key in (whole_key, lambda words: without_unit(words)[0])}
         """Words that are in the header of any known kind of table."""
+        self._header_rows = range(0)
+        """The further rows of the last header that was recognised."""
+        self._is_again = False
+        """Whether it was printed before."""
         self._words: dict[str, bool] = {}
         self._tables = any(source.table for source in sources)
         self._lines = self._with_merged_cells()
@@ -102,23 +107,32 @@ class _Stack:
             row, line = self._ahead[0]
             begins = self._begins()
             if begins is not None and self.whose is not None and not is_first and _Whose.ANOTHERS in {begins, self.whose}:
-                if begins is self.whose and self._header == _words(line):
-                    row = []  # printed again on the next page
+                if begins is self.whose and self._header == self._header_words():
+                    row, self._is_again = [], True  # printed again on the next page
                 else:
                     part.ends_at = self.number
                     return
             elif begins is not None:
-                self.whose, self._header = begins, _words(line)
+                self.whose, self._header, self._is_again = begins, self._header_words(), False
+            elif self._is_again and (self.number in self._header_rows or (self.number == self._header_rows.stop and numbers_columns([plain(line.cells[index]) for index in line.own()]))):
+                row = []  # with the numbers of its columns
             is_first = False
             self._ahead.popleft()
             self.number += 1
             self._before.append(line)
             yield row
 
+    def _header_words(self) -> list[str]:
+        """Those of the header that begins with the next row."""
+        rows = len(self._header_rows) + 1 if self.number + 1 == self._header_rows.start else 1
+        return [words for _, line in list(self._ahead)[:rows] for words in _words(line)]
+
     def _begins(self) -> _Whose | None:
         """Whose header begins with the next row; None: none does."""
         line = self._ahead[0][1]
         own = line.own()
+        if self.number in self._header_rows:
+            return None
         if len(own) > 1 and self._is_recognised():
             return _Whose.ANOTHERS  # what was said of this table is said of no other one
         if self.below_labels or len(own) < _FEWEST or not all(isinstance(line.cells[index], str) for index in own) or numbers_columns([plain(line.cells[index]) for index in own]):
@@ -153,8 +167,11 @@ class _Stack:
         texts = [text_of(line.cells[index]) for index in line.own()] + [text_of(cell) for _, below in list(self._ahead)[1:2] for cell in below.cells]
         if not any(map(self._may_be_known_by, texts)) and not (self._tables and (not self._before or _divides(self._before[-1]))):
             return False
-        known = recognise(self.builder.foreign, self.grid.name, [row for row, _ in list(self._ahead)[:3]], self._merged())
-        return known is not None and known.header - known.heads.rows + 1 == 0
+        known = recognise(self._sources, self.grid.name, [row for row, _ in list(self._ahead)[:3]], self._merged())
+        if known is None or known.header - known.heads.rows + 1 != 0:
+            return False
+        self._header_rows = range(self.number + 1, self.number + known.header + 1)
+        return True
 
     def _may_be_known_by(self, text: str) -> bool:
         if text not in self._words:
