@@ -68,6 +68,11 @@ class _Block:
         return [ticked(pair.value) for pair in self.pairs if pair.column.field == "classified"]
 
     @property
+    def may_say_yes(self) -> bool:
+        """Whether it says yes beside a label that is open."""
+        return any(is_open(label) and classified(ticked(value)) is True for label, value in self.others)
+
+    @property
     def is_a_systems(self) -> bool:
         """Whether it names a system, or says of one without a name whether it is classified."""
         return any(pair.column.field == "name" or (pair.column.field == "classified" and classified(ticked(pair.value)) is not None) for pair in self.pairs)
@@ -312,8 +317,7 @@ class _Reader:
     def _is_open(self, block: _Block) -> bool:
         """Whether a label of the form may ask whether its system is classified, and nobody has said so."""
         is_asked = any(pair.column.field == "classified" for pair in block.pairs)
-        words = [label for label, _ in block.others]
-        return any(is_open(label, kept=whole_key(label) in self.kept) and (whole_key(label) not in self.kept or not is_asked) for label in words)
+        return any(is_open(label, kept=kept) and not (kept and is_asked) for label, _ in block.others for kept in [whole_key(label) in self.kept])
 
     def finish(self) -> None:
         self.builder.sources.add(self.file)
@@ -327,8 +331,7 @@ class _Reader:
             block.pairs = [*(pair for pair in self.before.pairs if pair.column.field in _WHOSE), *block.pairs]
             raw = self._raw(block)
             raw.source = "" if waits else raw.source
-            answer = verdict.answer
-            if answer is None and not says_yes(block.answers) and statement is not None:
+            if (answer := verdict.answer) is None and not says_yes(block.answers) and statement is not None:
                 answer = (block.column if block.column else block.first) + 1 in statement.classified
             if answer is False:
                 self._fill(raw, block)
@@ -338,15 +341,13 @@ class _Reader:
                 self.unanswered.lacks(block.column or block.first, raw.place(""))
             department = next((cells.text_of(pair.value) for pair in block.pairs if pair.column.field == "department"), "")
             name = next((pair.value for pair in block.pairs if pair.column.field == "name"), None)
-            says = answer or any(is_open(label) and classified(ticked(value)) is True for label, value in block.others)
-            self.builder.secrets.add(name, department if says else None)
+            self.builder.secrets.add(name, department if answer or block.may_say_yes else None)
             self.builder.classified_row(raw, department, None, answered=answer is True, called=("", cells.text_of(name)))
         contexts = {"工作表名称": self.grid.name, "文件名": self.file.rsplit("/", 1)[-1]}
         self.unanswered.ask(contexts)
 
     def _verdict(self, block: _Block) -> Verdict:
-        verdict = judge(block.answers, is_open=self._is_open(block), speaks=block.secret)
-        if verdict.is_doubted:
+        if (verdict := judge(block.answers, is_open=self._is_open(block), speaks=block.secret)).is_doubted:
             self.unanswered.doubt(block.column or block.first)
         return verdict
 

@@ -25,9 +25,10 @@ from orchestrator.inventory.sheets.header_cells import says_another_name
 from orchestrator.inventory.sheets.headings import about_header, nothing_on_classification
 from orchestrator.inventory.sheets.lost import Lost, Tally, heading_of, in_one_cell, says_it_heads, swallowed
 from orchestrator.inventory.sheets.notes_below import heads_people, is_a_systems, says_notes
+from orchestrator.inventory.sheets.open_columns import ends_the_header, hinting_columns, open_columns
 from orchestrator.inventory.sheets.row_cells import RowCells, at
 from orchestrator.inventory.sheets.rowkind import Kind, kind_of_row
-from orchestrator.inventory.sheets.secrecy import is_open, is_silent, judge, says_yes, speaks_of_classification, speaks_of_secrets
+from orchestrator.inventory.sheets.secrecy import is_silent, judge, says_yes, speaks_of_secrets
 from orchestrator.inventory.sheets.sheet_notes import SheetNotes
 from orchestrator.inventory.sheets.unknown_tables import ask_about_columns
 from orchestrator.inventory.values import read_value
@@ -68,10 +69,8 @@ class SheetReader:
         """Rows of the tables above this one."""
         self.section, self.secret_section, self.heads_next = "", False, False
         """The heading of a section, whether it says that it is of classified systems, and whether no row has stood below it yet."""
-        self.open: set[int] = set()
-        """Columns of the table that may ask whether a row is classified, and nobody has said so."""
-        self.hinting: set[int] = set()
-        """Columns of another field whose header speaks of secrets: 备注（涉密请注明）."""
+        self.open, self.hinting = set[int](), set[int]()
+        """Columns of the table: see ``open_columns``."""
         self.unanswered = Unanswered(file, grid.name, builder.answers, builder.asked)
         self.kept: list[_Kept] = []
         """Rows that do not say whether they are classified, where somebody's statement may say it."""
@@ -100,9 +99,7 @@ class SheetReader:
                 source.wait()
             self.unanswered.waits = self.unanswered.waits or "classified" in asked
         kept = self.grid.kept_of(table.header)
-        is_asked = any(column.field == "classified" for column in table.columns.values())
-        self.open = {index for index, words in table.unknown.items() if is_open(words, kept=index in kept) and not (is_asked and index in kept)}
-        self.hinting = {index for index, words in table.typed.items() if index not in table.classified and speaks_of_classification(words)}
+        self.open, self.hinting = open_columns(table, kept), hinting_columns(table)
         self._use(table, source, BareNumbers(source, self.builder.answers, self.builder.asked))
         self.tally, self.in_notes, self.dittos = Tally(table, self.above), False, Dittos()
         if not self.heads_next:
@@ -138,7 +135,7 @@ class SheetReader:
         what = self._kind(line)
         if what is not Kind.BLANK and self._holds_rows(line):
             return
-        heading = heading_of(line) if what in {Kind.NOTE, Kind.ODD} and not self._ends_the_header(line) else ""
+        heading = heading_of(line) if what in {Kind.NOTE, Kind.ODD} and not ends_the_header(self.table, line, {*self.table.classified, *self.open}) else ""
         self._tell_passed(line, what, heading)
         if what is Kind.TOTAL and self.systems and (lost := self.tally.total(line)):
             self._lost(lost)
@@ -174,11 +171,6 @@ class SheetReader:
                 say("inventory.technical_row_classified"),
                 say("inventory.confirm_or_remove"),
             )  # fmt: skip
-
-    def _ends_the_header(self, line: Line) -> bool:
-        """Whether the row is no more than the words of the question, below a group that was read as it: they head no section."""
-        own = line.own()
-        return line.number == self.table.header + 1 and len(own) == 1 and own[0] in {*self.table.classified, *self.open} and speaks_of_classification(str(line.cells[own[0]]))
 
     def _tell_passed(self, line: Line, what: Kind, heading: str) -> None:
         """How a row that holds no data was understood, or that it was not."""
