@@ -245,9 +245,13 @@ class Builder:
         take_groups(self)
         take_unlisted(self)
         self._take_out_contradictions()
+        gaps = Gaps(self.answers, self.asked, lambda: own_city(self))
+        self.withheld[:] = [
+            replace(row, department=row.department or gaps.answered_owner(row.file, row.sheet, section))  # by the names that files and sheets have
+            for row, (_, _, section) in zip(self.withheld, self._called, strict=True)
+        ]  # fmt: skip
         strike = self._strike_secrets()
         rows = len(self.systems) + len(self.withheld)
-        gaps = Gaps(self.answers, self.asked, lambda: own_city(self))
         for raw in self.systems:
             gaps.owner(raw, self.departments)
             self.departments.hear(raw)
@@ -273,7 +277,7 @@ class Builder:
             self._tell(part)
         take_unnamed(identified, self.findings, self.interpretations, (system for alike in self._ids.stored.values() for system in alike))
         others = OtherSystems(self.answers, self.asked, self.interpretations, self.names_withheld)
-        link.depend(identified, self.findings, self._ids.stored, self._secret_names(gaps), others)
+        link.depend(identified, self.findings, self._ids.stored, self._secret_names(), others)
         link.owners_of_rooms(self.rooms, self._room_rows, self.departments, self.findings)
         link.places_of_work(identified, self.rooms, self.departments, self.findings)
         hours_unread(identified, self.findings)
@@ -289,8 +293,8 @@ class Builder:
                 raw.values = {kind: raw.values[kind] for kind in PARTS if hasattr(raw.values.get(kind), "lines")}  # the system holds the rest now
         link.one_source_per_datum(systems, raws, self.findings)
         withheld = []
-        for row, (code, name, section) in zip(self.withheld, self._called, strict=True):
-            department = self.departments.id_of(row.department or gaps.answered_owner(row.file, row.sheet, section))
+        for row, (code, name, _) in zip(self.withheld, self._called, strict=True):
+            department = self.departments.id_of(row.department)
             withheld.append(replace(row, department=department, system=self._ids.named(code, department, name)))
         outside = {ident: reason for ident, system in systems.items() if (reason := self._outside(system))}
         left_out = [
@@ -331,11 +335,11 @@ class Builder:
             elif strike(question.about) == question.about:
                 yield question.reworded(strike)
 
-    def _secret_names(self, gaps: Gaps) -> set[tuple[str, str]]:
+    def _secret_names(self) -> set[tuple[str, str]]:
         """Department and key of the name of each row that is classified or not answered."""
         found = set()
-        for row, (_, name, section) in zip(self.withheld, self._called, strict=True):
-            owner = self.departments.find(row.department or gaps.answered_owner(row.file, row.sheet, section))
+        for row, (_, name, _) in zip(self.withheld, self._called, strict=True):
+            owner = self.departments.find(row.department)
             if owner and name:
                 found.add((owner, key(name)))
         return found

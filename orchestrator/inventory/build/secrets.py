@@ -77,7 +77,7 @@ class Secrets:
         for file, sheet, name in self._places:
             places = [*([sheet] if (file, sheet) not in sheets else []), *([file.rpartition("/")[2].rpartition(".")[0]] if file not in files else [])]
             for word in (_OF_A_FORM.sub("", part) for place in places for part in _PARTS.split(place)):
-                if len(word) >= _SHORT and key(word) in name and not _KIND_OF_THING.fullmatch(word):
+                if len(word) >= _SHORT and word not in _ordinary().words and key(word) in name and not _KIND_OF_THING.fullmatch(word):
                     yield word
 
     def said_otherwise(self, raw: Raw) -> bool:
