@@ -248,8 +248,7 @@ class _Reader:
         self.grid, self.file, self.builder, self.today = grid, file, builder, today
         self.labels = _Labels(builder.foreign)
         self.unanswered = Unanswered(file, grid.name, builder.answers, builder.asked, columns=on_its_side)
-        self.kept = {whole_key(words) for source in builder.foreign if source.about == "pairs" for words in source.kept}
-        """Labels that somebody said are none of the form's."""
+        self.kept = {whole_key(words) for source in builder.foreign if source.about == "pairs" for words in source.kept}  # said to be none of the form's
         self.blocks: list[_Block] = []
         self.before: _Block = _Block(0)
         """What stands above the first name: the department, mostly."""
@@ -287,15 +286,13 @@ class _Reader:
             if whose or not answers or _HEADS.fullmatch(label):
                 return
         self.named = self.named or (column is not None and column.field == "name")
-        for index, cell in answers if label else ():
-            if index in self.notes:
-                continue
+        for index, cell in ((index, cell) for index, cell in answers if label and index not in self.notes):
             block = next((block for block in self.blocks if block.column == index), None)
             if block is None:
                 block = _Block(number, index)
                 self.blocks.append(block)
             if column is None:
-                block.others.append((label, cells.text_of(cell)))
+                block.others.append((_words_of(label), cells.text_of(cell)))
             else:
                 block.pairs.append(_Pair(column, cell, number, index, header_unit(column, label)))
             block.secret |= (column is None or column.field != "classified") and isinstance(cell, str) and speaks_of_secrets(cell)
@@ -316,8 +313,7 @@ class _Reader:
 
     def _is_open(self, block: _Block) -> bool:
         """Whether a label of the form may ask whether its system is classified, and nobody has said so."""
-        is_asked = any(pair.column.field == "classified" for pair in block.pairs)
-        return any(is_open(label, kept=kept) and not (kept and is_asked) for label, _ in block.others for kept in [whole_key(label) in self.kept])
+        return any(is_open(label, kept=kept) and not (kept and block.answers) for label, _ in block.others for kept in [whole_key(label) in self.kept])
 
     def finish(self) -> None:
         self.builder.sources.add(self.file)

@@ -109,8 +109,7 @@ class SheetReader:
         self.builder.findings.extend(about_header(table, self.file, self.grid.name, told))
         self.listed = self.builder.names_in(self.file) if adds_to_listed(table, self.first, self.file, self.builder) else set()
         self.listed_withheld = self.builder.names_withheld_in(self.file)
-        asks = self.open and self.source.waits  # a column may be the one that is missing
-        self.unsaid.append(None if self.listed or asks else nothing_on_classification(table, self.file, self.grid.name))
+        self.unsaid.append(None if self.listed or (self.open and source.waits) else nothing_on_classification(table, self.file, self.grid.name))
         self.builder.unknown_columns.extend(words[:200] for words in table.unknown.values())
         if self.systems and not self.listed:
             self.builder.forms.add((self.file, self.grid.name))
@@ -347,13 +346,9 @@ class SheetReader:
         return (True if verdict.answer else None), self.systems and not asked
 
     def _speaks_of_secrets(self, line: Line) -> bool:
-        if not self.systems:
-            return False
-        asked = set(self.table.classified)
-        return self.secret_section or any(
-            (isinstance(cell, str) and speaks_of_secrets(cell)) or (index in self.hinting and classified(cell) is True)
-            for index, cell in enumerate(line.cells) if index not in asked
-        )  # fmt: skip
+        others = ((index, cell) for index, cell in enumerate(line.cells) if index not in self.table.classified)
+        speaks = any(speaks_of_secrets(cell) or (index in self.hinting and classified(cell) is True) for index, cell in others)
+        return self.systems and (self.secret_section or speaks)
 
     def _began(self, line: Line) -> int:
         """The row on which the merged cell of its name begins: further rows are further servers of one system."""
