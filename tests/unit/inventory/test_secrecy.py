@@ -49,7 +49,7 @@ def answered(paths: list[Path], folder: Path, **said: str) -> Reading:
 
 
 def keep(folder: Path, reading: Reading, said: dict[str, str]) -> None:
-    given = [(one, said.get(one.kind, one.proposed)) for one in reading.questions]
+    given = [(one, said.get(one.column) or said.get(one.kind, one.proposed)) for one in reading.questions]
     keep_answers(folder, [Answer(*one.key, answer=answer, by="王小明", on="2018-05-01") for one, answer in given if answer])
 
 
@@ -206,12 +206,13 @@ def test_headers_over_rows_of_their_shape_are_a_tables_and_no_value_is_a_label(s
     assert counts(answered([path], tmp_path, department="市直、政府", blank="已建"))["classified"] == 1
 
 
-@pytest.mark.parametrize("asks", ["是否涉密", "涉密", "该系统是否涉及国家秘密"])
-def test_an_attribute_of_a_list_of_machines_is_heard(asks: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("asks", "is_known"), [("是否涉密", True), ("涉密", True), ("密级", True), ("该系统是否涉及国家秘密", False)])
+def test_an_attribute_of_a_list_of_machines_is_heard(asks: str, is_known: bool, tmp_path: Path) -> None:
     head = ["VM", "Powerstate", "Template", "CPUs", "Memory", "Primary IP Address", "OS according to the configuration file", "业务系统", asks]
     systems = [("甲系统", "否"), ("甲系统", "否"), (f"{SECRET}系统", "是"), (f"{SECRET}系统", "是")]
     rows = [[f"vm-{number}", "poweredOn", "False", 4, 8192, f"10.1.1.{number}", "CentOS 7", name, said] for number, (name, said) in enumerate(systems, start=1)]
     path = sheet_of(tmp_path / "rvtools.xlsx", ("vInfo", [head, *rows]))
     for _ in range(3):
-        keep(tmp_path, load([path]), {"sheet": "均非涉密", "grouping": "业务系统", "owner": "市水务局、市直、政府"})
-    assert {system.name for system in load([path]).inventory.systems} <= {"甲系统"}
+        keep(tmp_path, load([path]), {"sheet": "均非涉密", "grouping": "业务系统", "owner": "市水务局、市直、政府", "status": "已建", "kind": "应用系统"})
+    after = load([path])
+    assert ([system.name for system in after.inventory.systems], counts(after)["classified"]) == ((["甲系统"], 1) if is_known else ([], 0))
