@@ -141,11 +141,11 @@ QUESTIONS: dict[str, Callable[[Any, dt.date | None], Value]] = {
 # ---------------------------------------------------------------- 是否涉密
 
 _IS_CLASSIFIED = {
-    "是", "是的", "涉密", "属于涉密", "涉密系统", "√", "✓", "✔", "☑", "有", "y", "yes", "true", "1", "秘密", "机密", "绝密", "秘密级", "机密级", "绝密级", "classified",
+    "是", "是的", "涉", "涉密", "属于涉密", "涉密系统", "√", "✓", "✔", "☑", "有", "y", "yes", "true", "1", "秘密", "机密", "绝密", "秘密级", "机密级", "绝密级", "classified",
     "存在", "涉及", "含有", "包含",
 }  # fmt: skip
 _IS_NOT_CLASSIFIED = {
-    "否", "不是", "无", "没有", "×", "x", "✗", "✘", "n", "no", "false", "0", "非涉密", "不涉密", "未涉密", "无涉密", "非涉密系统", "不涉密系统", "不属于涉密系统",
+    "否", "不是", "无", "没有", "×", "x", "✗", "✘", "n", "no", "false", "0", "不涉", "非涉密", "不涉密", "未涉密", "无涉密", "非涉密系统", "不涉密系统", "不属于涉密系统",
     "非密", "公开", "不存在", "未涉及", "否非涉密", "unclassified", "not classified", "non-classified", "notclassified",
 }  # fmt: skip
 
@@ -162,10 +162,18 @@ _MARKED = re.compile(r"(?:秘密|机密|绝密)级?[★☆*]?(?:保密期限)?[:
 _TOUCHES_SECRETS = re.compile(rf"(?:是|有)?[,、]?(?:本系统|系统|该系统)?(?:属于|为)?(?:涉及)?(?:[,、:：]?{_SECRETS}(?:级|及以上)*)+{_HELD}")
 
 
+_OPTION = re.compile(r"\s*(?:[①-⑳]\s*[.、:,，．：]?|[(（\[【](?:[A-Ha-hＡ-Ｈ]|[1-9１-９一二三四])[)）\]】]\s*[.、:．：]?|(?:[A-Ha-hＡ-Ｈ]|[1-9１-９一二三四])\s*[.、:)）．：])\s*(?=[^\s\d])")
+
+
+def without_option(raw: Any) -> Any:
+    """An answer without the letter or number that its question gives it: ``A.是``, ``①是``, ``(2)否``. A letter that is an answer itself (Y, N) stays."""
+    return raw[found.end() :] if isinstance(raw, str) and (found := _OPTION.match(raw)) else raw
+
+
 def classified(raw: Any) -> bool | None:
     """The answer to 是否涉密, from a closed list of its own; None when it is none of them. Never a guess, never an interpretation:
     an empty tick box, 内部 or a word about maintenance is no answer."""
-    text = re.sub(r"[()。.]", "", folded(plain(ticked_of_several(raw))))
+    text = re.sub(r"[()。.]", "", folded(plain(without_option(ticked_of_several(raw)))))
     if text in _IS_CLASSIFIED or _TOUCHES_SECRETS.fullmatch(text) or _MARKED.fullmatch(text):
         return True
     return False if text in _IS_NOT_CLASSIFIED or _TOUCHES_NO_SECRETS.fullmatch(text) else None

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.inventory.answerbook import Answer
 from orchestrator.inventory.check import as_json, counts
+from orchestrator.inventory.folder.keeping import keep_answers
 from orchestrator.inventory.folder.merge import apply, prepare
 from orchestrator.inventory.load import load
 from orchestrator.inventory.reading import Reading
@@ -57,3 +59,24 @@ def assert_says_nothing(text: str, contents: Contents) -> None:
     """No word of a classified or unanswered row, with or without the gaps that somebody put into it."""
     for said in (text, re.sub(r"[\s\u200b]", "", text)):
         assert not [secret for secret in contents.secrets if secret in said]
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_whatever_a_hasty_office_answers_no_classified_row_is_counted(seed: int, tmp_path: Path) -> None:
+    """The form asks for classification in words that no form knows; the office takes every proposal, and says of each sheet that none of it is classified."""
+    contents = make_form(tmp_path / "form.xlsx", seed, otherwise=True)
+    said: list[Answer] = []
+    for _ in range(4):
+        reading = load(contents.files)
+        assert {system.name for system in reading.inventory.systems} <= contents.in_scope
+        assert_says_nothing("\n".join([repr(reading), json.dumps(as_json(reading), ensure_ascii=False, default=str)]), contents)
+        more = [
+            Answer(*one.key, answer="均非涉密" if one.kind == "sheet" else one.proposed, by="王小明", on="2018-05-01")
+            for one in reading.questions if one.kind == "sheet" or one.proposed
+        ]  # fmt: skip
+        said += more
+        keep_answers(tmp_path, more)
+    assert {answer.kind for answer in said} >= {"columns"}
+    reading = load(contents.files)
+    assert {system.name for system in reading.inventory.systems} == contents.in_scope
+    assert (counts(reading)["classified"], counts(reading)["unanswered"]) == (contents.classified, contents.unanswered)

@@ -71,6 +71,15 @@ _NO_ANSWER = [None, "待定", "内部", "", "□是 □否", "是/否"]
 _ASKS_THE_OTHER_WAY = ["是否非涉密", "非涉密系统（是/否）", "是否为非涉密信息系统"]
 _TURNED = {"否": "是", " 否 ": "是", "×": "√", "N": "Y", "Ｎ": "Y", "□是 ☑否": "☑是 □否", "是（ ）否（√）": "是（√）否（ ）"}
 _TURNED |= {answer: other for other, answer in [*_TURNED.items()] if answer != "是"} | {"是": "否"}
+_ASKS_OTHERWISE = [
+    "该系统是否涉及国家秘密？", "是否为涉密信息系统", "涉不涉密", "本系统是否处理、存储国家秘密信息（是/否）", "系统有没有秘密",
+    "5、贵单位该系统是否涉密或者含有工作秘密？", "保密审查结论", "Is it classified?",
+]  # fmt: skip
+"""Whether it is classified, in words that no form knows."""
+_SAYS_OTHERWISE = {
+    "in scope": ["B.否", "否", "2、不涉密", "②否", "（2）否", "B.不涉及国家秘密"], "classified": ["A.是", "是", "1、涉密", "①是", "是（机密级）", "涉", "√"],
+    "unanswered": ["内部", "C.不清楚", "说不准", "A.是 B.否", "敏感"],
+}  # fmt: skip
 _RARE = "淼焱垚犇羴骉犟嚞赑屭龘靐齉齾爨馕囍朤槑曌"
 """Letters of which names of two are made: nothing else in a form has them."""
 
@@ -94,6 +103,8 @@ class Contents:
     """System in scope → what its size says."""
     turned: set[str] = field(default_factory=set)
     """Systems that were in scope the first time, and are classified now."""
+    asks_otherwise: str = ""
+    """The words in which all its sheets ask whether a system is classified, where no form knows them."""
     touched: bool = False
     """Whether a formula looks at a classified row."""
 
@@ -102,17 +113,18 @@ class Contents:
         return len(self.in_scope) + self.classified + self.unanswered + self.retired + self.party_mass
 
 
-def make_form(path: Path, seed: int, *, again: bool = False) -> Contents:
+def make_form(path: Path, seed: int, *, again: bool = False, otherwise: bool = False) -> Contents:
     """Write a workbook of a few sheets, or each sheet as a text in one of the encodings that offices send, beside ``path``; returns what stands in it.
-    ``again``: the same form some time later, when some of its systems are classified."""
-    contents = _make_form(path, seed, again=again)
+    ``again``: the same form some time later, when some of its systems are classified. ``otherwise``: it asks for that in words that no form knows."""
+    contents = _make_form(path, seed, again=again, otherwise=otherwise)
     contents.secrets += sorted(contents.turned)  # not before: what others say of classified systems is as it was
     return contents
 
 
-def _make_form(path: Path, seed: int, *, again: bool) -> Contents:
+def _make_form(path: Path, seed: int, *, again: bool, otherwise: bool) -> Contents:
     chance, contents, workbook = random.Random(seed), Contents(), Workbook()  # noqa: S311 - forms to read, no secrets
     del workbook[workbook.sheetnames[0]]
+    contents.asks_otherwise = random.Random(f"{seed} asks").choice(_ASKS_OTHERWISE) if otherwise else ""  # noqa: S311 - of its own, as the shape
     as_text = chance.random() < 0.25
     sheets = []
     for number in range(chance.randint(2, 6)):
@@ -187,6 +199,8 @@ class _Sheet:
         self.turned = chance.random() < 0.1
         if self.turned:
             self.headers[self.columns.index("classified")] = chance.choice(_ASKS_THE_OTHER_WAY)
+        if contents.asks_otherwise:
+            self.turned, self.headers[self.columns.index("classified")] = False, contents.asks_otherwise
         self.shape = random.Random(f"{tag} shape")  # noqa: S311 - of its own: what stands in the rows does not change with it
         self.is_grouped = self.shape.random() < 0.3
         self.is_deep = self.shape.random() < 0.4
@@ -338,6 +352,9 @@ class _Sheet:
             values |= dict.fromkeys(("department", "level", "organisation"), self.sign)
         if self.turned:
             values["classified"] = _TURNED.get(values["classified"], values["classified"])
+        if self.contents.asks_otherwise:
+            says = "in scope" if values["classified"] == "否" or what not in _SAYS_OTHERWISE else what
+            values["classified"] = self.shape.choice(_SAYS_OTHERWISE["classified" if name in self.contents.turned else says])
         for index, column in enumerate(self.columns, start=1):
             self._write(index, values[column])
         self._decorate(what, secret)

@@ -196,6 +196,7 @@ class Builder:
                 )
             )
         self.secrets.add_sheet(raw.sheet, called[1])
+        self.secrets.add_place(raw.file, raw.sheet, called[1])
         if answered and not department.strip():
             self._of_nobody.append(raw)
         self.withheld.append(Withheld(department, row_no, answered, raw.file, raw.sheet))
@@ -222,7 +223,7 @@ class Builder:
     def _strike_secrets(self) -> Striker | None:
         """What classified rows are called stands in no text of others, nor in the name of a file or a sheet."""
         raws = [*self.systems, *(part for _, part in self.parts)]
-        departments = {str(raw.values.get("department")) for raw in self.systems}
+        departments = {str(raw.values.get("department")) for raw in self.systems} | {row.department for row in self.withheld} - {""}
         strike = self.secrets.strike(raws, [str(raw.values.get("name")) for raw in self.systems], departments)
         if strike is not None:
             self.interpretations[:] = [one.reworded(strike) for one in self.interpretations]
@@ -252,9 +253,10 @@ class Builder:
         take_groups(self)
         take_unlisted(self)
         self._take_out_contradictions()
+        gaps = Gaps(self.answers, self.asked, lambda: own_city(self))
+        self._give_withheld(gaps)
         strike = self._strike_secrets()
         rows = len(self.systems) + len(self.withheld)
-        gaps = Gaps(self.answers, self.asked, lambda: own_city(self))
         gaps.hear(self.systems)
         for raw in self.systems:
             gaps.owner(raw, self.departments)
@@ -282,7 +284,7 @@ class Builder:
             self._tell(part)
         take_unnamed(identified, self.findings, self.interpretations, (system for alike in self._ids.stored.values() for system in alike))
         others = OtherSystems(self.answers, self.asked, self.interpretations, self.names_withheld)
-        link.depend(identified, self.findings, self._ids.stored, self._secret_names(gaps), others)
+        link.depend(identified, self.findings, self._ids.stored, self._secret_names(), others)
         link.owners_of_rooms(self.rooms, self._room_rows, self.departments, self.findings)
         link.places_of_work(identified, self.rooms, self.departments, self.findings)
         hours_unread(identified, self.findings)
@@ -298,8 +300,8 @@ class Builder:
                 raw.values = {kind: raw.values[kind] for kind in PARTS if hasattr(raw.values.get(kind), "lines")}  # the system holds the rest now
         link.one_source_per_datum(systems, raws, self.findings)
         withheld = []
-        for row, (code, name, section) in zip(self.withheld, self._called, strict=True):
-            department = self.departments.id_of(row.department or gaps.answered_owner(row.file, row.sheet, section))
+        for row, (code, name, _) in zip(self.withheld, self._called, strict=True):
+            department = self.departments.id_of(row.department)
             withheld.append(replace(row, department=department, system=self._ids.named(code, department, name)))
         outside = {ident: reason for ident, system in systems.items() if (reason := self._outside(system))}
         left_out = [
@@ -332,6 +334,13 @@ class Builder:
             questions=tuple(self._questions(strike)),
         )
 
+    def _give_withheld(self, gaps: Gaps) -> None:
+        """Classified rows are whose somebody answered that their sheet or section is. Before words are struck: by the names that files have."""
+        self.withheld[:] = [
+            replace(row, department=row.department or gaps.answered_owner(row.file, row.sheet, section))
+            for row, (_, _, section) in zip(self.withheld, self._called, strict=True)
+        ]
+
     def _ask_whose(self, gaps: Gaps) -> None:
         """Classified rows of sheets on which no department stands. Elsewhere one that names none is settled with its sheet (``folder.gone``)."""
         named = {(raw.file, raw.sheet) for raw in self.systems if raw.values.get("department")} | {(row.file, row.sheet) for row in self.withheld if row.department}
@@ -347,11 +356,11 @@ class Builder:
             elif strike(question.about) == question.about:
                 yield question.reworded(strike)
 
-    def _secret_names(self, gaps: Gaps) -> set[tuple[str, str]]:
+    def _secret_names(self) -> set[tuple[str, str]]:
         """Department and key of the name of each row that is classified or not answered."""
         found = set()
-        for row, (_, name, section) in zip(self.withheld, self._called, strict=True):
-            owner = self.departments.find(row.department or gaps.answered_owner(row.file, row.sheet, section))
+        for row, (_, name, _) in zip(self.withheld, self._called, strict=True):
+            owner = self.departments.find(row.department)
             if owner and name:
                 found.add((owner, key(name)))
         return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -20,6 +20,9 @@ HIDDEN = "〔涉密〕"
 _SHORT = 2
 """Letters of a name that may be an ordinary word (``ordinary.yaml``)."""
 _KIND_OF_THING = re.compile(r"(?:信息系统|子系统|系统|平台|网站|门户|数据库|软件|小程序|app)$", re.IGNORECASE)
+_PARTS = re.compile(r"[\W\d_]+")
+_OF_A_FORM = re.compile(r"(?:信息)?(?:系统|平台)?(?:基本)?(?:情况|信息)?(?:统计|登记|备案|调查|填报|报送|迁移|上云)?(?:[表单册]|台账|清单)$")
+"""What a form's name ends with: 青鸾登记表."""
 _NAMES = {"name", "department", "depends_on", "database_owner", "id", "system"}
 """Fields that hold names of others: an unknown one is never kept, a known one is no secret."""
 _UNSEEN = re.compile(r"[\s\u200b-\u200d\u2060\ufeff·_-]")
@@ -32,6 +35,8 @@ class Secrets:
         self._short: set[str] = set()
         """Without 系统, 平台 and the like: what people call them."""
         self._systems: set[tuple[str, str]] = set()
+        self._places: set[tuple[str, str, str]] = set()
+        """File, sheet and key of the name of each row."""
 
     def add(self, cell: Any, classified_at: str | None = None) -> None:
         """``classified_at``: the department of a row that says yes."""
@@ -61,6 +66,20 @@ class Secrets:
         if is_part and word != whole and not _KIND_OF_THING.fullmatch(word):
             self._short.add(sheet.strip())
 
+    def add_place(self, file: str, sheet: str, name: str) -> None:
+        """Where a row of this name stands. A form of one system is called after it, by any part of its name."""
+        self._places.add((file, sheet, key(name)))
+
+    def _words_of_places(self, raws: Iterable[Raw]) -> Iterator[str]:
+        """What files and sheets without any other row are called after their classified ones."""
+        sheets = {(raw.file, raw.sheet) for raw in raws}
+        files = {file for file, _ in sheets}
+        for file, sheet, name in self._places:
+            places = [*([sheet] if (file, sheet) not in sheets else []), *([file.rpartition("/")[2].rpartition(".")[0]] if file not in files else [])]
+            for word in (_OF_A_FORM.sub("", part) for place in places for part in _PARTS.split(place)):
+                if len(word) >= _SHORT and word not in _ordinary().words and key(word) in name and not _KIND_OF_THING.fullmatch(word):
+                    yield word
+
     def said_otherwise(self, raw: Raw) -> bool:
         """Whether another row says of this one's system that it is classified."""
         name = key(str(raw.values.get("name") or ""))
@@ -70,10 +89,11 @@ class Secrets:
         """Strike them out of the texts of these rows. ``known``: what other systems are called: that is no secret, nor is what is part of it or
         of a department's name. Returns what was looked for; None: nothing."""
         others = [*known, *departments]
+        raws = list(raws)
         told = {key(name) for name in known}
         around = "\n".join(key(name) for name in others)
         names = {name for name in self._names if key(name) not in told}
-        names |= {short for short in self._short if not _is_part(key(short), around)}
+        names |= {short for short in (*self._short, *self._words_of_places(raws)) if not _is_part(key(short), around)}
         striker = Striker(names, others)
         if not striker.looks_for_something:
             return None

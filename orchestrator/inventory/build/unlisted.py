@@ -61,7 +61,7 @@ def _take(parts: Sequence[Raw], builder: Builder) -> None:
 
 
 def _speaks_of_secrets(part: Raw) -> bool:
-    from orchestrator.inventory.sheets.lost import speaks_of_secrets  # here: an inventory in YAML has no such list
+    from orchestrator.inventory.sheets.secrecy import speaks_of_secrets  # here: an inventory in YAML has no such list
 
     return any(map(speaks_of_secrets, [*part.values.values(), *part.unknown.values()]))
 

@@ -195,7 +195,7 @@ class Unanswered:
         self._numbers: list[int] = []
         self._first: dict[int, str] = {}
         self._doubted: list[int] = []
-        """Rows that do not say yes, and speak of secrets or stand under a heading that does."""
+        """Rows of which only who names them may state something (see ``secrecy``)."""
         self._silent: list[int] = []
         """Of these, rows that say nothing under such a heading."""
         self.may_be_stated = answers.any("sheet")
@@ -217,7 +217,9 @@ class Unanswered:
             self._silent.append(number)
 
     def statement(self) -> Statement | None:
-        """What was said of this very sheet. Call when all of it was seen."""
+        """What was said of this very sheet. Call when all of it was seen. None while a column is open that may say otherwise."""
+        if self.waits:
+            return None
         answer = self._answers.get("sheet", "classified", scope=self._scope)
         stated = read_statement(answer.answer) if answer is not None and answer.by else None
         if answer is None or stated is None or not stated.settles(frozenset(number + 1 for number in self._doubted)):

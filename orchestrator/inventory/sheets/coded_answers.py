@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from orchestrator.inventory.answers import classified
 from orchestrator.inventory.cells import plain, text_of
 from orchestrator.inventory.forms import forms, match
 from orchestrator.inventory.sheets.grids import Grid, Row
@@ -94,9 +95,12 @@ def _header(cell: str) -> str:
 
 
 def _word(cell: Any, words: Mapping[str, str]) -> Any:
-    """A code alone, or with its own word; one with another word is none of them."""
+    """A code alone, or with its own word; one with another word is none of them. 1否 where 1 is 是 says both, and is no answer."""
     said = _CODE.fullmatch(plain(cell).casefold())
     code = (said[1].lstrip("0") or "0") if said is not None else ""
-    if said is None or code not in words or (said[2] and said[2].strip() != words[code].casefold()):
+    if said is None or code not in words:
         return cell
-    return words[code]
+    word, own = words[code], (said[2] or "").strip()
+    if not own or own == word.casefold():
+        return word
+    return f"{word}、{own}" if {classified(word), classified(own)} == {True, False} else cell

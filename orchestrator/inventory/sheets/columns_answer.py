@@ -19,8 +19,8 @@ import yaml
 
 from orchestrator.inventory.cells import Unreadable, text_of
 from orchestrator.inventory.forms import columns_of, form_of, forms, header_key, match, part_forms, whole_key
-from orchestrator.inventory.sheets.denied_question import asks_the_other_way
 from orchestrator.inventory.sheets.proposing import OF_THE_SYSTEM, Proposed
+from orchestrator.inventory.sheets.secrecy import denies
 from orchestrator.inventory.units import known_units
 from orchestrator.texts import say
 
@@ -28,13 +28,16 @@ THIS = "此表"
 _ABOUT = {"systems": "系统清单", "form": "统计表，另有下列列", "pairs": "一系统一表，另有下列项目", "machines": "机器清单", "nothing": "不是台账"}
 KEPT = "原样保留"
 MACHINES = {"name": "主机名", "address": "IP地址", "vcpus": "CPU", "memory_gb": "内存", "disk_gb": "磁盘", "os": "操作系统", "power": "电源状态", "cores_each": "每颗CPU核数"}
-SEVERAL = {"disk_gb"}
-"""Of these, what several columns may be: 系统盘 and 数据盘 are added up."""
 OFF = ["poweredoff", "off", "stopped", "关机", "已关机", "停机", "已停机", "关闭", "已停止", "停止", "下线", "已下线", "报废", "suspended", "shutoff"]
 _LINE = re.compile(r"\s*(?P<head>.*\S)\s*(?:→|->|=>|＝>)\s*(?P<field>.+?)\s*")
 """The last arrow of a line: a tool's own header may hold one (``Organization->Name``)."""
 _UNIT = re.compile(r"(?P<field>[^(（]+?)\s*(?:[(（]\s*(?P<unit>[^)）]+?)\s*[)）])?")
 _GROUPS = re.compile(r"系统|应用|业务|平台|项目|单位|部门|处室|科室|目录|文件夹|标签|租户|资源池|集群|分组|group|folder|tag|tenant|project|app|owner|department|cluster", re.IGNORECASE)
+
+
+def several(about: str) -> set[str]:
+    """What several columns of a table may be: 系统盘 and 数据盘 are added up, and all that ask whether a system is classified are heard."""
+    return {"classified", "disk_gb"} if about == "machines" else {"classified"}
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ def naming_field(about: str) -> str:
 
 
 def one_line(head: str) -> str:
-    return " ".join(head.split())[:120]
+    return " ".join(head.split())[:300]
 
 
 def field_words(about: str, field: str) -> str:
@@ -94,10 +97,10 @@ def read_columns_answer(text: str) -> ColumnsAnswer:
                 raise Unreadable(say("inventory.form_table_about", said=said[:20], choices=tuple(abouts().values())))
             continue
         fields[head] = _field(about, said)
-        if fields[head][0] == "classified" and asks_the_other_way(head):
+        if fields[head][0] == "classified" and denies(head):
             raise Unreadable(say("inventory.cannot_mean_classified", head=head[:20]))
     named = [field for field, _ in fields.values() if field]
-    twice = next((field for field in named if named.count(field) > 1 and not (about == "machines" and field in SEVERAL)), "")
+    twice = next((field for field in named if named.count(field) > 1 and field not in several(about)), "")
     if twice:
         raise Unreadable(say("inventory.column_twice", column=field_words(about, twice)))
     naming = naming_field(about)

@@ -9,7 +9,7 @@ from orchestrator.errors import Finding
 from orchestrator.inventory.cells import is_blank, plain, text_of
 from orchestrator.inventory.reading import Raw
 from orchestrator.inventory.sheets.grids import Row, address
-from orchestrator.inventory.sheets.lost import speaks_of_secrets
+from orchestrator.inventory.sheets.secrecy import speaks_of_secrets
 from orchestrator.texts import say
 
 _COUNT = re.compile(r"(?:涉密)?(?:信息|业务|应用)*(?:系统|平台)*(?:数量|个数|总数|数目|数|合计|共计|共|小计)?(?:\([^)]*\))?[:]?")

@@ -5,25 +5,17 @@ Taken for 是否涉密 it would leave out what is to be moved, and read what is 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from orchestrator.inventory.answers import classified, yes_no
+from orchestrator.inventory.answers import classified, without_option, yes_no
 from orchestrator.inventory.boxes import ticked
 from orchestrator.inventory.cells import Unreadable, is_blank, text_of
-from orchestrator.inventory.forms import forms, header_key, match
+from orchestrator.inventory.forms import forms, match
 from orchestrator.inventory.sheets.grids import Grid, Row
 from orchestrator.inventory.sheets.rowkind import numbers_columns
-
-_DENIED = re.compile(
-    r"(?:是否|确认|承诺)?(?:为|是|属|于)*(?:非|不|未|无)(?:属于|属|涉及|涉|是|含|为)*(?:国家)?(?:涉密|秘密|密)(?:的|类|级|信息|业务|应用|系统|项目|内容)*(?:是否|否)?"
-    r"|(?:is)?(?:un|non|not)-?(?:classified|confidential|secret)(?:system)?"
-)
-_SIGNS = re.compile(r"[\s?？_-]+")
-_WHETHER = re.compile(r"(\w{1,2}?)[不没未]\1")
-"""是不是, 涉不涉密, 有没有: whether, and no denial."""
+from orchestrator.inventory.sheets.secrecy import asks_the_other_way
 
 
 @dataclass(frozen=True)
@@ -31,12 +23,6 @@ class DeniedQuestion:
     header: int
     column: int
     words: str
-
-
-def asks_the_other_way(header: str) -> bool:
-    """Whether yes under this header says that something is not classified."""
-    words = _WHETHER.sub(r"是否\1", _SIGNS.sub("", header_key(header)).casefold())
-    return bool(_DENIED.fullmatch(words))
 
 
 def find_denied_questions(rows: Sequence[Row]) -> list[DeniedQuestion]:
@@ -95,7 +81,7 @@ def _turned(cell: Any) -> Any:
 def _yes_or_no(cell: Any) -> bool | None:
     """A plain yes or no, ticked or typed; None for everything else (有线电视系统)."""
     try:
-        read = yes_no(ticked(cell))
+        read = yes_no(without_option(ticked(cell)))
     except Unreadable:
         return None
     return read.value if isinstance(read.value, bool) and not read.understood else None

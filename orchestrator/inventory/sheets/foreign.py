@@ -21,10 +21,10 @@ from orchestrator.inventory.cells import folded, is_blank, plain
 from orchestrator.inventory.forms import AS_IT_IS, columns_of, form_of, forms, match, part_forms, whole_key
 from orchestrator.inventory.questions import digest
 from orchestrator.inventory.reading import COLUMNS_FILE
-from orchestrator.inventory.sheets.columns_answer import MACHINES, SEVERAL
-from orchestrator.inventory.sheets.denied_question import asks_the_other_way
+from orchestrator.inventory.sheets.columns_answer import MACHINES, several
 from orchestrator.inventory.sheets.grids import Grid, Row
 from orchestrator.inventory.sheets.header_cells import HeaderCells, Merged, header_cells
+from orchestrator.inventory.sheets.secrecy import denies
 from orchestrator.inventory.yaml_in import Map, Seq, documents_of, read_yaml
 from orchestrator.texts import say
 
@@ -62,6 +62,10 @@ class Source:
     """Headers that are no column of the form, whatever they look like."""
     table: str = ""
     """Of a table that somebody said is no inventory: what stands for all its headers (``headers_id``). Part of them may head another one."""
+
+    @property
+    def is_whole(self) -> bool:
+        return self.about not in {"systems", *part_forms()} or any(column.field in {"name", "system"} for column in self.columns)
 
     def column(self, header: str) -> Foreign | None:
         """The column of a header, in the unit that the header says: another version of the tool may measure otherwise."""
@@ -127,7 +131,7 @@ def _source(entry: Any) -> Source:
     for column in entry["columns"]:
         if column["field"] not in fields:
             raise ValueError(f"field: {column['field']}")
-        if column["field"] == "classified" and any(asks_the_other_way(str(name)) for name in column["headers"]):
+        if column["field"] == "classified" and any(denies(str(name)) for name in column["headers"]):
             raise ValueError(f"classified: {', '.join(map(str, column['headers']))}")
         words = {folded(str(word)): str(value) for value, said in (column.get("words") or {}).items() for word in said}
         columns.append(Foreign(column["field"], tuple(map(str, column["headers"])), str(column.get("unit") or ""), words))
@@ -150,6 +154,11 @@ class Recognised:
     """Columns that machines may be grouped by → header."""
 
     @property
+    def is_whole(self) -> bool:
+        """Whether the table is what was said of it. Else it is one of the form, and some of its headers were said to be headers of the form."""
+        return self.source.is_whole
+
+    @property
     def header(self) -> int:
         """Its last row."""
         return self.heads.row
@@ -160,7 +169,7 @@ def recognise(sources: Iterable[Source], sheet: str, rows: Sequence[Row], merged
     for number in range(len(rows)):
         cells = header_cells(rows, number, merged)
         heads = {whole_key(words) for words in cells.words.values()} - {""}
-        if len(heads) < 2:
+        if not heads:
             continue
         table = headers_id(cells.words.values())
         heads |= {without_unit(words)[0] for words in cells.words.values()}
@@ -187,7 +196,7 @@ def _recognised(sources: Sequence[Source], cells: HeaderCells) -> Recognised:
             if column is None or index in columns:
                 continue
             same = [known for known in columns.values() if known.field == column.field]
-            if not same or (source is first and column.field in SEVERAL and column not in same):
+            if not same or (source is first and column.field in several(first.about) and column not in same):
                 columns[index] = column
     keys = {index: words for index, words in cells.words.items() if whole_key(words) in order}
     of_systems = {index: words for index, words in cells.words.items() if index not in {*columns, *keys} and names_systems(words)}
@@ -216,10 +225,30 @@ def in_our_words(grid: Grid, found: Recognised) -> Grid:
     """A list of systems, or a technical sheet, under the headers of its form, its words in the form's: cells stay where they are."""
     first = found.header - found.heads.rows + 1
     merged = [span for span in grid.merged if span[2] < first or span[0] > found.header]
-    said = {whole_key(words) for words in found.source.kept}
-    kept = frozenset(index for index, words in found.heads.words.items() if whole_key(words) in said)
     form = form_of(found.source.about).id
-    return replace(grid, rows=_translated(grid.rows, found, first), merged=merged, form=form, header=found.header, kept=kept)
+    return replace(grid, rows=_translated(grid.rows, found, first), merged=merged, form=form, header=found.header, kept={found.header: _kept(found)})
+
+
+def with_known_headers(grid: Grid, sources: Iterable[Source]) -> Grid:
+    """The tables of a form with those of their headers that somebody has said, each table by what was said of it."""
+    further = [source for source in sources if not source.is_whole]
+    words = {whole_key(name) for source in further for names in source.known_by for name in names}
+    kept: dict[int, frozenset[int]] = {}
+    return replace(grid, rows=_with_known_headers(grid, further, words, kept), kept=kept)
+
+
+def _with_known_headers(grid: Grid, sources: Sequence[Source], words: Collection[str], kept: dict[int, frozenset[int]]) -> Iterator[Row]:
+    for number, row in enumerate(grid.rows):
+        is_perhaps = any(isinstance(cell, str) and whole_key(cell) in words for cell in row)
+        found = recognise(sources, grid.name, [row]) if is_perhaps else None
+        if found is not None:
+            kept[number] = _kept(found)
+        yield row if found is None else _header(found)
+
+
+def _kept(found: Recognised) -> frozenset[int]:
+    said = {whole_key(words) for words in found.source.kept}
+    return frozenset(index for index, words in found.heads.words.items() if whole_key(words) in said)
 
 
 def _translated(rows: Iterator[Row], found: Recognised, first: int) -> Iterator[Row]:

@@ -10,6 +10,7 @@ from orchestrator.inventory.cells import is_blank, text_of
 from orchestrator.inventory.names import key
 from orchestrator.inventory.sheets.grids import Row
 from orchestrator.inventory.sheets.header import Table
+from orchestrator.inventory.sheets.secrecy import is_open
 
 if TYPE_CHECKING:
     from orchestrator.inventory.build.builder import Builder
@@ -19,6 +20,8 @@ def adds_to_listed(table: Table, first: Sequence[Row], file: str, builder: Build
     """Whether most names under this header are systems that other tables of the file list. ``first``: the first rows of its sheet."""
     if table.form.id != "systems" or table.classified or table.name_at is None or any(column.need == "count" and column.field != "name" for column in table.columns.values()):
         return False
+    if any(map(is_open, table.unknown.values())):
+        return False  # it may say that they are classified
     at = table.name_at
     names = [key(text_of(row[at])) for row in first[table.header + 1 :] if at < len(row) and not is_blank(row[at])]
     listed = builder.names_in(file)

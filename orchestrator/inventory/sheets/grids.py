@@ -6,7 +6,7 @@ import csv
 import io
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -55,9 +55,13 @@ class Grid:
     form: str = ""
     """Whose header stands on its row ``header``, where somebody has said what its columns are."""
     header: int = 0
-    kept: frozenset[int] = frozenset()
-    """Columns that somebody said are to be kept as they are."""
+    kept: Mapping[int, frozenset[int]] = field(default_factory=dict)
+    """Row of a header → its columns that somebody said are to be kept as they are."""
     part: Part = field(default_factory=Part)
+
+    def kept_of(self, header: int) -> frozenset[int]:
+        """Those of the table whose header ends with this row, or with one of units below it."""
+        return next((self.kept[row] for row in (header, header - 1, header - 2) if row in self.kept), frozenset())
 
 
 def is_zip(path: Path) -> bool:

@@ -10,6 +10,7 @@ from functools import cached_property
 from orchestrator.inventory.cells import is_blank, plain, text_of
 from orchestrator.inventory.forms import AS_IT_IS, Column, Form, forms, group_key, in_group, match, most_headers, whole_key
 from orchestrator.inventory.sheets.grids import Row
+from orchestrator.inventory.sheets.secrecy import is_open
 from orchestrator.inventory.units import header_unit, is_unit, known_units, unit_said
 
 _BRACKETS = re.compile(r"[(（].*?[)）]")
@@ -20,6 +21,7 @@ _GROUPS_OF_A_SYSTEM = {"status", "classified", "protection_grade"}
 _NAMED_ABOVE = {"row_no", "department", "name", "system"}
 """Columns that no third row of a header has: it stands below groups."""
 _DATABASES = re.compile(r"数据库(?!系统|平台)|database")
+_LONGEST = 80
 _KEY_FIELDS = {"name", "path", "peer", "days"}
 _DEFAULT_FORMS = {"systems", "departments", "rooms"}
 _REFERENCES = {"departments", "rooms"}
@@ -262,8 +264,10 @@ def _columns(form: Form, row: Row, above: Row | None, number: int) -> Table:
     for index in range(max(len(row), len(above or ()))):
         low = text_of(row[index]) if index < len(row) else ""
         high = text_of(above[index]) if above is not None and index < len(above) else ""
-        if len(low) > 80 or len(high) > 80:
+        if len(low) > _LONGEST or len(high) > _LONGEST:
             carried = ""
+            if len(low) > _LONGEST and is_open(low):
+                table.unknown[index] = low  # a question with half a law in it
             continue
         over = high
         if _NO_GROUP.search(plain(_BRACKETS.sub("", high))) and low:

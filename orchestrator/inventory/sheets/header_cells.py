@@ -45,7 +45,8 @@ def header_cells(rows: Sequence[Row], number: int, merged: Merged) -> HeaderCell
     above = number - 1
     spans = [(left, right, bottom) for top, left, bottom, right in merged if top == above >= 0]
     is_completed = _reach_below(0, above, merged)
-    if not any(right > left for left, right, bottom in spans if bottom == above) or (len(own) < 2 and not is_completed) or not _has_groups(rows[above]):
+    groups_above = any(right > left and top == bottom and above - is_completed <= top <= above for top, left, bottom, right in merged)  # of three rows: over those above
+    if not groups_above or (len(own) < 2 and not is_completed) or not _has_groups(rows[above]):
         return HeaderCells(number, own, own)
     groups = {index: text_of(rows[above][left]) for left, right, bottom in spans if right > left and left < len(rows[above]) for index in range(left, min(right, left + 200) + 1)}
     upper = header_cells(rows, above, merged)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.inventory import cells
-from orchestrator.inventory.answers import classified
+from orchestrator.inventory.answers import classified, without_option
 from orchestrator.inventory.boxes import ticked
 from orchestrator.inventory.forms import Column, forms, header_key, match, most_headers, whole_key
 from orchestrator.inventory.questions import digest
@@ -19,8 +19,8 @@ from orchestrator.inventory.sheets.asking import Unanswered, answered_wording, a
 from orchestrator.inventory.sheets.foreign import Source, ahead
 from orchestrator.inventory.sheets.grids import Grid, Row, address
 from orchestrator.inventory.sheets.header import Line
-from orchestrator.inventory.sheets.lost import speaks_of_secrets
 from orchestrator.inventory.sheets.notes_below import says_notes
+from orchestrator.inventory.sheets.secrecy import Verdict, is_open, judge, says_yes, speaks_of_secrets
 from orchestrator.inventory.sheets.unknown_tables import ask_about_labels
 from orchestrator.inventory.units import header_unit
 from orchestrator.inventory.values import read_value
@@ -63,6 +63,16 @@ class _Block:
     secret: bool = False
 
     @property
+    def answers(self) -> list[Any]:
+        """What it says under 是否涉密."""
+        return [ticked(pair.value) for pair in self.pairs if pair.column.field == "classified"]
+
+    @property
+    def may_say_yes(self) -> bool:
+        """Whether it says yes beside a label that is open."""
+        return any(is_open(label) and classified(ticked(value)) is True for label, value in self.others)
+
+    @property
     def is_a_systems(self) -> bool:
         """Whether it names a system, or says of one without a name whether it is classified."""
         return any(pair.column.field == "name" or (pair.column.field == "classified" and classified(ticked(pair.value)) is not None) for pair in self.pairs)
@@ -71,6 +81,8 @@ class _Block:
 def is_label_form(sources: Iterable[Source], rows: Sequence[Row]) -> bool:
     """Whether these first rows are labels with their values, and no table."""
     known = _Labels(sources)
+    if _is_a_tables(known, rows):
+        return False
     found: set[str] = set()
     for number, row in enumerate(rows):
         pairs = list(known.pairs(number, row))
@@ -86,6 +98,20 @@ def is_label_form(sources: Iterable[Source], rows: Sequence[Row]) -> bool:
             return False  # of several systems: what stands beside the first one's is no label
         found |= {pair.column.field for pair in pairs}
     return _are_a_systems(found) and last_label(known, rows) is None
+
+
+def _is_a_tables(known: _Labels, rows: Sequence[Row]) -> bool:
+    """Whether the only labels stand in one row, over rows that are filled as it is: what stands between them are headers that nobody knows, no values."""
+    filled = [{index for index, cell in enumerate(row) if not cells.is_blank(cell)} for row in rows]
+    of_labels = [number for number, row in enumerate(rows) if any(isinstance(cell, str) and known.column(cell) is not None for cell in row)]
+    widest = max((len(filled[number]) for number in of_labels), default=0)
+    heads = [number for number in of_labels if len(filled[number]) == widest]
+    if widest < 3 or any(rows[number] != rows[heads[0]] for number in heads) or any(number > heads[0] and len(filled[number]) * 2 > widest for number in set(of_labels) - set(heads)):
+        return False
+    if not all(isinstance(rows[heads[0]][index], str) for index in filled[heads[0]]):
+        return False
+    below = [there for there in filled[heads[0] + 1 :] if len(there) * 2 > widest]
+    return bool(below) and all(there <= filled[heads[0]] for there in below)
 
 
 def _are_a_systems(fields: set[str]) -> bool:
@@ -155,9 +181,12 @@ class _Labels:
 
     def column(self, cell: Any) -> Column | None:
         text = _NUMBER.sub("", cells.text_of(cell)).strip()
-        if not 2 <= len(text) <= 30:
-            return None
-        return self._further.get(whole_key(text)) or self._further.get(header_key(text)) or match(forms()["systems"], text)
+        said = self._further.get(whole_key(text)) or self._further.get(header_key(text)) if text else None
+        return said or (match(forms()["systems"], text) if 2 <= len(text) <= 30 else None)
+
+    def is_value(self, cell: Any) -> bool:
+        """Whether it may stand beside a label: it is none itself, or an answer with its number (1、涉密)."""
+        return self.column(cell) is None or (without_option(cell) != cell and classified(cell) is not None)
 
     def several_answers(self, row: Row) -> bool:
         """Whether behind 是否涉密 stands one answer beside the other, with no label between."""
@@ -176,12 +205,14 @@ class _Labels:
             index, cell = filled[at]
             column = self.column(cell) if isinstance(cell, str) else None
             at += 1
-            if column is None:
+            if column is None and isinstance(cell, str) and is_open(_words_of(cell)) and at < len(filled) and self.is_value(filled[at][1]):
+                at += 1
+            elif column is None:
                 label, colon, value = cells.plain(cell).partition(":") if isinstance(cell, str) else ("", "", "")
                 inner = self.column(label) if colon and value.strip() else None
                 if inner is not None:
                     yield _Pair(inner, value.strip(), number, index, header_unit(inner, label))
-            elif at < len(filled) and self.column(filled[at][1]) is None:
+            elif at < len(filled) and self.is_value(filled[at][1]):
                 yield _Pair(column, filled[at][1], number, filled[at][0], header_unit(column, cells.text_of(cell)))
                 at += 1
 
@@ -192,15 +223,24 @@ class _Labels:
     def unknown(self, row: Row) -> Iterator[tuple[str, Any]]:
         """Labels that nobody knows, with what stands beside them."""
         filled = [cell for cell in row if not cells.is_blank(cell)]
+        for cell in filled:
+            label, colon, value = cells.plain(cell).partition(":") if isinstance(cell, str) else ("", "", "")
+            if colon and value.strip() and self.column(label) is None and is_open(_words_of(label)):
+                yield _words_of(label), value.strip()
         at = len(filled) % 2 if self._begins_with_a_group(filled) else 0
         while at + 1 < len(filled):
             label, value = filled[at], filled[at + 1]
-            if isinstance(label, str) and self.column(label) is None and ":" not in cells.plain(label) and self.column(value) is None:
-                if len(label) <= _LONGEST_LABEL and not any(char in label for char in "☑√✓□☐"):
-                    yield _NUMBER.sub("", cells.text_of(label)).strip(), value
+            if isinstance(label, str) and self.column(label) is None and ":" not in cells.plain(label).rstrip(":") and self.is_value(value):
+                if (len(label) <= _LONGEST_LABEL or is_open(_words_of(label))) and not any(char in label for char in "☑√✓□☐"):
+                    yield _words_of(label), value
                 at += 2
             else:
                 at += 2 if self.column(label) is not None else 1
+
+
+def _words_of(label: str) -> str:
+    """A label without its number and its colon."""
+    return _NUMBER.sub("", cells.text_of(label)).strip().rstrip(":：").strip()
 
 
 class _Reader:
@@ -208,6 +248,7 @@ class _Reader:
         self.grid, self.file, self.builder, self.today = grid, file, builder, today
         self.labels = _Labels(builder.foreign)
         self.unanswered = Unanswered(file, grid.name, builder.answers, builder.asked, columns=on_its_side)
+        self.kept = {whole_key(words) for source in builder.foreign if source.about == "pairs" for words in source.kept}  # said to be none of the form's
         self.blocks: list[_Block] = []
         self.before: _Block = _Block(0)
         """What stands above the first name: the department, mostly."""
@@ -245,15 +286,13 @@ class _Reader:
             if whose or not answers or _HEADS.fullmatch(label):
                 return
         self.named = self.named or (column is not None and column.field == "name")
-        for index, cell in answers if label else ():
-            if index in self.notes:
-                continue
+        for index, cell in ((index, cell) for index, cell in answers if label and index not in self.notes):
             block = next((block for block in self.blocks if block.column == index), None)
             if block is None:
                 block = _Block(number, index)
                 self.blocks.append(block)
             if column is None:
-                block.others.append((label, cells.text_of(cell)))
+                block.others.append((_words_of(label), cells.text_of(cell)))
             else:
                 block.pairs.append(_Pair(column, cell, number, index, header_unit(column, label)))
             block.secret |= (column is None or column.field != "classified") and isinstance(cell, str) and speaks_of_secrets(cell)
@@ -268,24 +307,27 @@ class _Reader:
         return line
 
     def _asks(self, cell: Any) -> bool:
-        """Whether the cell is the label 是否涉密 itself."""
+        """Whether the cell is the label 是否涉密 itself, or one that somebody said is none."""
         column = self.labels.column(cell)
-        return column is not None and column.field == "classified"
+        return whole_key(_words_of(cells.text_of(cell))) in self.kept or (column is not None and column.field == "classified")
+
+    def _is_open(self, block: _Block) -> bool:
+        """Whether a label of the form may ask whether its system is classified, and nobody has said so."""
+        return any(is_open(label, kept=kept) and not (kept and block.answers) for label, _ in block.others for kept in [whole_key(label) in self.kept])
 
     def finish(self) -> None:
         self.builder.sources.add(self.file)
         self.builder.forms.add((self.file, self.grid.name))
-        statement = self.unanswered.statement()
         waits = self._ask_about_labels()
         self.unanswered.waits = "classified" in waits
         self.blocks = [block for block in self.blocks if block.is_a_systems]
-        for block in self.blocks:
+        verdicts = [self._verdict(block) for block in self.blocks]
+        statement = self.unanswered.statement()
+        for block, verdict in zip(self.blocks, verdicts, strict=True):
             block.pairs = [*(pair for pair in self.before.pairs if pair.column.field in _WHOSE), *block.pairs]
             raw = self._raw(block)
             raw.source = "" if waits else raw.source
-            said = {classified(ticked(pair.value)) for pair in block.pairs if pair.column.field == "classified"}
-            answer = None if len(said) != 1 or (said == {False} and block.secret) else said.pop()
-            if answer is None and True not in said and statement is not None:
+            if (answer := verdict.answer) is None and not says_yes(block.answers) and statement is not None:
                 answer = (block.column if block.column else block.first) + 1 in statement.classified
             if answer is False:
                 self._fill(raw, block)
@@ -295,10 +337,15 @@ class _Reader:
                 self.unanswered.lacks(block.column or block.first, raw.place(""))
             department = next((cells.text_of(pair.value) for pair in block.pairs if pair.column.field == "department"), "")
             name = next((pair.value for pair in block.pairs if pair.column.field == "name"), None)
-            self.builder.secrets.add(name, department if answer else None)
+            self.builder.secrets.add(name, department if answer or block.may_say_yes else None)
             self.builder.classified_row(raw, department, None, answered=answer is True, called=("", cells.text_of(name)))
         contexts = {"工作表名称": self.grid.name, "文件名": self.file.rsplit("/", 1)[-1]}
         self.unanswered.ask(contexts)
+
+    def _verdict(self, block: _Block) -> Verdict:
+        if (verdict := judge(block.answers, is_open=self._is_open(block), speaks=block.secret)).is_doubted:
+            self.unanswered.doubt(block.column or block.first)
+        return verdict
 
     def _ask_about_labels(self) -> set[str]:
         """What labels are that nobody knows, where one of them may be what the count or the plan lacks. Returns the fields that they may be."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrator.inventory.answers import classified
+from orchestrator.inventory.answers import classified, without_option
 from orchestrator.inventory.build.signs import office_headed
 from orchestrator.inventory.cells import plain
 from orchestrator.inventory.forms import forms, match
@@ -68,9 +68,10 @@ def swallowed(line: Line) -> int | None:
 
 
 def _answers(parts: list[str]) -> int:
-    """How many parts are answers that stand in a row of a form: a choice's word, yes or no."""
+    """How many parts are answers that stand in a row of a form: a choice's word, yes or no. 7、无 is one of a list of notes."""
     kinds = ("level", "organisation", "kind", "status", "network")
-    return sum(any(listed_choice(kind, part) is not None for kind in kinds) or classified(part) is not None for part in parts if part)
+    plain_ones = [part for part in parts if part and without_option(part) == part]
+    return sum(any(listed_choice(kind, part) is not None for kind in kinds) or classified(part) is not None for part in plain_ones)
 
 
 class Numbers:
@@ -184,19 +185,9 @@ class Tally:
         return self._numbers.gaps()
 
 
-_SECRET = re.compile(r"(?<![非不未无没禁])(?:涉密|机密|绝密|秘密级|国家秘密)(?!.{0,8}(?:资质|资格))")
-_DENIED = re.compile(r"(?:非|不|未|无|没有|禁|严禁|不得|不准|不含|不涉及).{0,6}(?:涉密|机密|绝密|秘密级|国家秘密)")
 _HEADING = re.compile(r"[一二三四五六七八九十]{1,3}[、.]|[(][一二三四五六七八九十\d]{1,3}[)]|附?表[一二三四五六七八九十\d]|第[一二三四五六七八九十\d]{1,3}部分")
 _NAMED = re.compile(r"(?:系统|平台|网|网站|库|app|小程序)$", re.IGNORECASE)
 _NO_HEADING = re.compile(r"^(?:注|备注|说明|填表|填报|制表|审核)")
-
-
-def speaks_of_secrets(text: Any) -> bool:
-    """Whether a text says that something is classified, not that it is not, and not of somebody's qualification."""
-    if not isinstance(text, str) or "密" not in text:
-        return False
-    said = plain(text)
-    return bool(_SECRET.search(_DENIED.sub("", said)))
 
 
 def heading_of(line: Line) -> str:

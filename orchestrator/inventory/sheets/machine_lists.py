@@ -11,23 +11,23 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.inventory import cells
-from orchestrator.inventory.answers import classified
 from orchestrator.inventory.build.machine_groups import MachineGroup
 from orchestrator.inventory.build.signs import SWITCHED_OFF, is_office
-from orchestrator.inventory.forms import forms, whole_key
+from orchestrator.inventory.forms import forms, match, whole_key
 from orchestrator.inventory.machines import says_virtual
 from orchestrator.inventory.names import host_name, key
 from orchestrator.inventory.questions import Key, digest
 from orchestrator.inventory.reading import Interpretation, Raw
 from orchestrator.inventory.sheets.asking import Unanswered, answered_wording, ask_wording, settled
-from orchestrator.inventory.sheets.columns_answer import MACHINES, SEVERAL
+from orchestrator.inventory.sheets.columns_answer import MACHINES, several
 from orchestrator.inventory.sheets.foreign import Foreign, Recognised, names_systems, said
 from orchestrator.inventory.sheets.grids import Grid, Row, address
 from orchestrator.inventory.sheets.header import Line
-from orchestrator.inventory.sheets.lost import Numbers, number_column, speaks_of_secrets
+from orchestrator.inventory.sheets.lost import Numbers, number_column
 from orchestrator.inventory.sheets.machine_names import first_address, prefix_of, tail_of
 from orchestrator.inventory.sheets.machine_rows import BY_PREFIX, Machine, group_of_prefix, kept_of
 from orchestrator.inventory.sheets.proposing import OF_THE_SYSTEM
+from orchestrator.inventory.sheets.secrecy import is_open, judge, speaks_of_secrets
 from orchestrator.inventory.sheets.table import Merges
 from orchestrator.inventory.values import read_value
 from orchestrator.texts import Words, say
@@ -71,7 +71,11 @@ class _Reader:
         used = {*found.columns, *found.keys}
         self.kept = {index: words for index, words in found.heads.words.items() if index not in used and whole_key(words) in kept}
         self.kept |= {index: found.heads.words[index] for index, column in found.columns.items() if not _is_used(column.field)}
-        self._whose = set(found.keys) | {index for index, column in found.columns.items() if column.field in {"department", "classified"}}
+        self._asking = {index for index, column in found.columns.items() if column.field == "classified"}
+        self._asking |= {index for index, words in found.heads.words.items() if index not in used and getattr(match(forms()["systems"], words), "field", "") == "classified"}
+        """Columns that ask whether a machine's system is classified, an attribute of somebody's own among them."""
+        self._is_open = any(is_open(words, kept=whole_key(words) in kept) for index, words in found.heads.words.items() if index not in {*used, *self._asking})
+        self._whose = self._asking | set(found.keys) | {index for index, column in found.columns.items() if column.field in {"department", "classified"}}
         self.offices: set[str] = set()
         """Columns that hold departments."""
         known = {*used, *self.kept}
@@ -97,27 +101,27 @@ class _Reader:
         beside: dict[str, Any] = {}
         """What a cell says of other columns: 4C8G."""
         unread: set[str] = set()
-        secret: bool | None = None
         for index, column in self.found.columns.items():
             cell = row[index] if index < len(row) else None
             if cells.is_blank(cell) or index in self.kept:
                 continue
             if column.field == "classified":
-                secret = classified(cell)
-            elif column.field in OF_THE_SYSTEM:
+                continue
+            if column.field in OF_THE_SYSTEM:
                 told = self._of_system(column, cell, number, index)
                 of_system |= told or {}
                 unread |= {column.field} if told is None else set()
             else:
                 value, further = self._value(column, cell, number, index)
-                values[column.field] = value + values[column.field] if column.field in SEVERAL and value and values.get(column.field) else value
+                values[column.field] = value + values[column.field] if column.field in several("machines") and value and values.get(column.field) else value
                 beside |= further
         for of in beside.keys() - values.keys():
             values[of] = beside[of]
         if values.get("vcpus") and values.get("cores_each"):
             values["vcpus"] *= values["cores_each"]
-        if secret is not True and any(isinstance(cell, str) and speaks_of_secrets(cell) for cell in row if secret is None or classified(cell) is None):
-            secret = None  # what it says of itself elsewhere outweighs a “no” until somebody has confirmed it
+        speaks = any(isinstance(cell, str) and speaks_of_secrets(cell) for index, cell in enumerate(row) if index not in self._asking)
+        verdict = judge([row[index] for index in self._asking if index < len(row)], is_open=self._is_open, speaks=speaks)
+        if verdict.is_doubted:  # what it says of itself elsewhere outweighs a “no” until somebody has confirmed it
             self.unanswered.doubt(number)
         name = cells.text_of(values.get("name")) or cells.text_of(values.get("address"))
         if not name:
@@ -135,7 +139,7 @@ class _Reader:
         keys |= self._own_keys(row) | {head: cells.text_of(row[index]) if index < len(row) else "" for index, head in self._chosen.items()}
         self.machines.append(
             Machine(
-                number, name, keys, values, off=values.get("power") in {"off", RETIRED}, system=of_system, classified=secret, unread=unread,
+                number, name, keys, values, off=values.get("power") in {"off", RETIRED}, system=of_system, classified=verdict.answer, unread=unread,
                 kept={words: text for index, words in self.kept.items() if index < len(row) and (text := cells.text_of(row[index]))},
             )
         )  # fmt: skip

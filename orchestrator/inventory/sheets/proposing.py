@@ -20,6 +20,7 @@ from orchestrator.inventory.heads import value_by_head
 from orchestrator.inventory.names import key
 from orchestrator.inventory.sheets.grids import Row
 from orchestrator.inventory.sheets.header_cells import HeaderCells
+from orchestrator.inventory.sheets.secrecy import denies, is_open
 from orchestrator.inventory.units import header_unit
 from orchestrator.inventory.values import choices, listed_choice, read_value
 from orchestrator.inventory.yaml_in import documents_of
@@ -271,7 +272,7 @@ def _with_system_columns(machines: Mapping[int, Guess], systems: Mapping[int, Gu
 def propose_further(rows: Sequence[Row], taken: set[str], unknown: Mapping[int, str], about: str = "systems", known: Collection[str] = ()) -> Mapping[int, Guess]:
     """What further columns of a table may be whose other columns are known. ``unknown``: column → its words; ``taken``: fields of the others."""
     cells = {index: _column(index, rows) for index in unknown}
-    found = _assigned(about, unknown, cells, taken, known)
+    found = _assigned(about, unknown, cells, taken - {"classified"}, known)
     wanted = {column.field for column in form_of(about).columns if column.need in {"count", "plan"}}
     return found if about != "systems" or any(guess.field in wanted for guess in found.values()) else {}
 
@@ -297,21 +298,23 @@ def _column(index: int, rows: Sequence[Row]) -> list[Any]:
 
 
 def _assigned(kind: str, words: Mapping[int, str], cells: Mapping[int, list[Any]], taken: set[str] | None = None, known: Collection[str] = ()) -> dict[int, Guess]:
-    """Each column its likeliest field, each field one column."""
+    """Each column its likeliest field, each field one column; 是否涉密 before all others, and every column that may ask it."""
     guesses = [
         (guess, index)
         for index, head in words.items()
         for field, hint in _hints().columns[kind].items()
-        if field not in (taken or ()) and (guess := _guess(kind, field, hint, head, cells[index], known)) is not None
+        if field not in (taken or ()) and (kind != "machines" or not is_open(head)) and (guess := _guess(kind, field, hint, head, cells[index], known)) is not None
     ]
     found: dict[int, Guess] = {}
-    for guess, index in sorted(guesses, key=lambda one: (-one[0].score, one[1], one[0].field)):
-        if index not in found and guess.field not in {known.field for known in found.values()}:
+    for guess, index in sorted(guesses, key=lambda one: (one[0].field != "classified", -one[0].score, one[1], one[0].field)):
+        if index not in found and (guess.field == "classified" or guess.field not in {known.field for known in found.values()}):
             found[index] = guess
     return dict(sorted(found.items()))
 
 
 def _guess(kind: str, field: str, hint: Hint, head: str, values: Sequence[Any], known: Collection[str]) -> Guess | None:
+    if field == "classified":
+        return _whether_classified(kind, head, values)
     by_header, word = _by_header(kind, field, hint, head)
     if by_header < 0 or _stays_within(hint, head, values):
         return None
@@ -333,6 +336,18 @@ def _guess(kind: str, field: str, hint: Hint, head: str, values: Sequence[Any], 
     return Guess(field, score if by_header >= 0.5 else 0.4 * score + 0.3 * (share or 0), tuple(said), spoken)
 
 
+def _whether_classified(kind: str, head: str, values: Sequence[Any]) -> Guess | None:
+    """Whatever its cells look like: a header that speaks of secrets is never passed over."""
+    known = match(form_of("systems"), head) or match(form_of(kind), head)
+    is_known = known is not None and known.field == "classified"
+    if not is_known and (not is_open(head) or denies(head) or known is not None):
+        return None
+    seen = sum(classified(value) is not None for value in values)
+    said = [say("inventory.by_header", word=head[:20] if is_known else "密"), *([say("inventory.by_cells", count=seen, of=len(values))] if values else [])]
+    share = seen / len(values) if values else 0.4
+    return Guess("classified", 0.65 * _EXACTLY + 0.35 * share, tuple(said), spoken=True)
+
+
 def _stays_within(hint: Hint, head: str, values: Sequence[Any]) -> bool:
     """Whether its header may mean what is inside of a department (处室), and its cells name no departments (公路处, 办公室)."""
     if hint.outside is None or not any(word in folded(head) for word in hint.within):
@@ -343,7 +358,7 @@ def _stays_within(hint: Hint, head: str, values: Sequence[Any]) -> bool:
 def _asked_by_word(kind: str, field: str, by_header: float, values: Sequence[Any]) -> bool:
     """Whether its cells are few words over and over: what they mean can be asked, each once."""
     few = len({text_of(value) for value in values}) <= max(3, len(values) // 3)
-    return kind != "machines" and field != "classified" and columns_of(kind)[field].type in choices() and by_header >= _SPEAKS and few
+    return kind != "machines" and columns_of(kind)[field].type in choices() and by_header >= _SPEAKS and few
 
 
 def _alone(kind: str, field: str, hint: Hint, values: Sequence[Any]) -> bool:
@@ -389,8 +404,6 @@ def _by_values(kind: str, field: str, hint: Hint, values: Sequence[Any]) -> int 
         return None
     if hint.looks is not None:
         return sum(bool(hint.looks.search(plain(value))) for value in values)
-    if field == "classified":
-        return sum(classified(value) is not None for value in values)
     of = MACHINE_TYPES.get(field, "text") if kind == "machines" else columns_of(kind)[field].type
     if of in choices():
         return sum(listed_choice(of, value) is not None or value_by_head(of, folded(plain(value))) is not None for value in values)

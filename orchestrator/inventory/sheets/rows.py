@@ -23,10 +23,12 @@ from orchestrator.inventory.sheets.grids import Grid, Row, address
 from orchestrator.inventory.sheets.header import Line, Table
 from orchestrator.inventory.sheets.header_cells import says_another_name
 from orchestrator.inventory.sheets.headings import about_header, nothing_on_classification
-from orchestrator.inventory.sheets.lost import Lost, Tally, heading_of, in_one_cell, says_it_heads, speaks_of_secrets, swallowed
+from orchestrator.inventory.sheets.lost import Lost, Tally, heading_of, in_one_cell, says_it_heads, swallowed
 from orchestrator.inventory.sheets.notes_below import heads_people, is_a_systems, says_notes
+from orchestrator.inventory.sheets.open_columns import ends_the_header, hinting_columns, open_columns
 from orchestrator.inventory.sheets.row_cells import RowCells, at
 from orchestrator.inventory.sheets.rowkind import Kind, kind_of_row
+from orchestrator.inventory.sheets.secrecy import is_silent, judge, says_yes, speaks_of_secrets
 from orchestrator.inventory.sheets.sheet_notes import SheetNotes
 from orchestrator.inventory.sheets.unknown_tables import ask_about_columns
 from orchestrator.inventory.values import read_value
@@ -67,6 +69,8 @@ class SheetReader:
         """Rows of the tables above this one."""
         self.section, self.secret_section, self.heads_next = "", False, False
         """The heading of a section, whether it says that it is of classified systems, and whether no row has stood below it yet."""
+        self.open, self.hinting = set[int](), set[int]()
+        """Columns of the table: see ``open_columns``."""
         self.unanswered = Unanswered(file, grid.name, builder.answers, builder.asked)
         self.kept: list[_Kept] = []
         """Rows that do not say whether they are classified, where somebody's statement may say it."""
@@ -94,16 +98,18 @@ class SheetReader:
             if asked:
                 source.wait()
             self.unanswered.waits = self.unanswered.waits or "classified" in asked
+        kept = self.grid.kept_of(table.header)
+        self.open, self.hinting = open_columns(table, kept), hinting_columns(table)
         self._use(table, source, BareNumbers(source, self.builder.answers, self.builder.asked))
         self.tally, self.in_notes, self.dittos = Tally(table, self.above), False, Dittos()
         if not self.heads_next:
             self.section, self.secret_section = "", False
         self.section, self.heads_next = table.headed or self.section, False
-        told = table.unknown if source.waits else self.grid.kept
+        told = table.unknown if source.waits else kept
         self.builder.findings.extend(about_header(table, self.file, self.grid.name, told))
         self.listed = self.builder.names_in(self.file) if adds_to_listed(table, self.first, self.file, self.builder) else set()
         self.listed_withheld = self.builder.names_withheld_in(self.file)
-        self.unsaid.append(None if self.listed else nothing_on_classification(table, self.file, self.grid.name))
+        self.unsaid.append(None if self.listed or (self.open and source.waits) else nothing_on_classification(table, self.file, self.grid.name))
         self.builder.unknown_columns.extend(words[:200] for words in table.unknown.values())
         if self.systems and not self.listed:
             self.builder.forms.add((self.file, self.grid.name))
@@ -129,7 +135,7 @@ class SheetReader:
         what = self._kind(line)
         if what is not Kind.BLANK and self._holds_rows(line):
             return
-        heading = heading_of(line) if what in {Kind.NOTE, Kind.ODD} else ""
+        heading = heading_of(line) if what in {Kind.NOTE, Kind.ODD} and not ends_the_header(self.table, line, {*self.table.classified, *self.open}) else ""
         self._tell_passed(line, what, heading)
         if what is Kind.TOTAL and self.systems and (lost := self.tally.total(line)):
             self._lost(lost)
@@ -305,19 +311,24 @@ class SheetReader:
     # ------------------------------------------------------------ is it classified?
 
     def _says_yes(self, line: Line) -> bool:
-        """Whether any column says that it is, in whatever words (部分涉密): no statement about a sheet outweighs that."""
-        said = [at(line.cells, index) for index in self.table.classified]
-        return any(classified(cell) is True or speaks_of_secrets(cell) for cell in said)
+        return says_yes(at(line.cells, index) for index in self.table.classified)
 
     def _answer(self, line: Line) -> tuple[bool | None, bool]:
         """What all columns that ask it say together, False only where one says so and none says otherwise; and whether all that there is to
         say of an answer that is missing has been told."""
         columns = self.table.classified
         asked = "classified" in self.by_field
-        if not self.systems and not columns:
+        if not self.systems and not columns and not self.open:
             return False, True
-        said = {index: classified(cell) for index in columns if not cells.is_blank(cell := at(line.cells, index))}
+        said = {index: classified(cell) for index in columns if not is_silent(cell := at(line.cells, index))}
         answers = set(said.values())
+        verdict = judge([at(line.cells, index) for index in columns], is_open=bool(self.open), speaks=self._speaks_of_secrets(line))
+        if verdict.is_doubted:
+            self.unanswered.doubt(line.number, silent=self.secret_section and not answers)
+        if self.open and verdict.answer is None:
+            if self.source.waits:
+                self.builder.wait_for_columns(self._raw(line))
+            return None, bool(self.source.waits) or (self.systems and not asked)
         if answers >= {True, False}:
             self.notes.finding(
                 "classified-contradiction", "error", line.number, max(said), say("inventory.classified_cells_contradict"),
@@ -325,26 +336,20 @@ class SheetReader:
             )  # fmt: skip
             return None, True
         if answers == {False} and (asked or not self.systems):
-            if not self._speaks_of_secrets(line):
+            if verdict.answer is False:
                 return False, True
-            self.unanswered.doubt(line.number)
             self.notes.finding(
                 "classified-doubt", "error", line.number, max(said),
                 say("inventory.classified_doubt"),
                 say("inventory.department_confirms"),
             )  # fmt: skip
             return None, True
-        if not answers and self._speaks_of_secrets(line):
-            self.unanswered.doubt(line.number, silent=self.secret_section)
-        return (True if answers == {True} else None), self.systems and not asked
+        return (True if verdict.answer else None), self.systems and not asked
 
     def _speaks_of_secrets(self, line: Line) -> bool:
-        if not self.systems:
-            return False
-        asked = set(self.table.classified)
-        return self.secret_section or any(
-            isinstance(cell, str) and speaks_of_secrets(cell) for index, cell in enumerate(line.cells) if index not in asked
-        )
+        others = ((index, cell) for index, cell in enumerate(line.cells) if index not in self.table.classified)
+        speaks = any(speaks_of_secrets(cell) or (index in self.hinting and classified(cell) is True) for index, cell in others)
+        return self.systems and (self.secret_section or speaks)
 
     def _began(self, line: Line) -> int:
         """The row on which the merged cell of its name begins: further rows are further servers of one system."""
@@ -367,7 +372,8 @@ class SheetReader:
         self.wall.add(line)
         department = cells.text_of(self.cells.cell(row, "department")) or self.table.owner
         if answered or self.by_field.get("name") not in line.filled:
-            self.builder.secrets.add(self.cells.cell(row, "name"), department if answered else None)
+            says = answered or any(classified(at(row, index)) is True for index in self.open)
+            self.builder.secrets.add(self.cells.cell(row, "name"), department if says else None)
         if answered:
             self.builder.secrets.add_aliases(at(row, index) for index, words in self.table.unknown.items() if says_another_name(words))
         try:

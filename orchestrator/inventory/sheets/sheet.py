@@ -14,7 +14,7 @@ from orchestrator.inventory.reading import Interpretation, Raw
 from orchestrator.inventory.sheets.coded_answers import find_coded_answers, with_words
 from orchestrator.inventory.sheets.counted_only import CountedOnly
 from orchestrator.inventory.sheets.denied_question import find_denied_questions, with_straight_questions
-from orchestrator.inventory.sheets.foreign import ahead, in_our_words, recognise
+from orchestrator.inventory.sheets.foreign import ahead, in_our_words, recognise, with_known_headers
 from orchestrator.inventory.sheets.grids import Grid, Row, address
 from orchestrator.inventory.sheets.header import Line, Table, table_at
 from orchestrator.inventory.sheets.header_cells import likeliest_header
@@ -70,11 +70,14 @@ def turn_of(grid: Grid, builder: Builder) -> tuple[Turn, Grid]:
     """When a sheet is to be read, and the grid that still has its first rows. Raises ``BadFile`` from them."""
     first, grid = ahead(grid)
     found = recognise(builder.foreign, grid.name, first, grid.merged)
+    its_header = range(found.header - found.heads.rows + 1, found.header + 1) if found is not None else ()
+    of_systems = [row for number, row in enumerate(first) if number not in its_header and _is_of_systems(row)]
+    if any(map(counts_systems, of_systems)):
+        return Turn.LISTS, grid
     if found is not None:
         return (Turn.LISTS if found.source.about in {"systems", "pairs"} else Turn.OTHERS), grid
-    of_systems = [row for row in first if _is_of_systems(row)]
     if of_systems:
-        return (Turn.LISTS if any(map(counts_systems, of_systems)) else Turn.FURTHER), grid
+        return Turn.FURTHER, grid
     own_shape = is_label_form(builder.foreign, first) or is_on_its_side(builder.foreign, first)
     return (Turn.LISTS if own_shape else Turn.OTHERS), grid
 
@@ -98,6 +101,9 @@ def _read_table(grid: Grid, file: str, builder: Builder, today: dt.date) -> bool
     first, grid = ahead(grid)
     first, grid = _in_the_forms_manner(grid, first, file, builder)
     found = recognise(builder.foreign, grid.name, first, grid.merged)
+    if found is not None and not found.is_whole:
+        first, grid = ahead(with_known_headers(grid, builder.foreign))
+        found = None
     if found is None:
         if file in builder.ignored:
             return True

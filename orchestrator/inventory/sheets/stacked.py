@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.inventory.answers import classified
 from orchestrator.inventory.cells import is_blank, plain, text_of
-from orchestrator.inventory.sheets.foreign import recognise
+from orchestrator.inventory.forms import whole_key
+from orchestrator.inventory.sheets.foreign import recognise, without_unit
 from orchestrator.inventory.sheets.grids import Grid, Part, Row, address
 from orchestrator.inventory.sheets.header import Line, may_begin, table_at
 from orchestrator.inventory.sheets.header_cells import HeaderCells, likeliest_header
@@ -45,23 +46,35 @@ class _Whose(Enum):
 def split_stacked(grid: Grid, first: Sequence[Row], builder: Builder) -> Iterable[Grid]:
     """The sheet's tables. ``first``: its first rows. Each table must be read to its end before the next one is asked for."""
     if is_label_form(builder.foreign, first) or is_on_its_side(builder.foreign, first):
-        return [grid]
+        if recognise(builder.foreign, grid.name, first, grid.merged) is None:
+            return [grid]
+        return _Stack(grid, builder, below_labels=True).tables()
     return _Stack(grid, builder).tables()
 
 
 class _Stack:
     """The rows of a sheet, handed out table by table."""
 
-    def __init__(self, grid: Grid, builder: Builder) -> None:
-        self.grid, self.builder = grid, builder
+    def __init__(self, grid: Grid, builder: Builder, *, below_labels: bool = False) -> None:
+        self.grid, self.builder, self.below_labels = grid, builder, below_labels
         self.number = 0
         """Of the next row."""
-        self.whose: _Whose | None = None
+        self.whose: _Whose | None = _Whose.OURS if below_labels else None
         """Whose header the next row stands below."""
         self._header: list[str] = []
         """Its words, where it is another's."""
         self._classified: list[int] = []
         """Of the last header of ours, the columns that say whether a row is classified."""
+        sources = [source for source in builder.foreign if source.about != "pairs" and source.is_whole]
+        self._sources = sources
+        self._known_by = {key(name) for source in sources for names in source.known_by[:1] for name in names for key in (whole_key, lambda words: without_unit(words)[0])}
+        """Words that are in the header of any known kind of table."""
+        self._header_rows = range(0)
+        """The further rows of the last header that was recognised."""
+        self._is_again = False
+        """Whether it was printed before."""
+        self._words: dict[str, bool] = {}
+        self._tables = any(source.table for source in sources)
         self._lines = self._with_merged_cells()
         self._ahead: deque[tuple[Row, Line]] = deque()
         self._before: deque[Line] = deque(maxlen=_BEFORE)
@@ -94,24 +107,35 @@ class _Stack:
             row, line = self._ahead[0]
             begins = self._begins()
             if begins is not None and self.whose is not None and not is_first and _Whose.ANOTHERS in {begins, self.whose}:
-                if begins is self.whose and self._header == _words(line):
-                    row = []  # printed again on the next page
+                if begins is self.whose and self._header == self._header_words():
+                    row, self._is_again = [], True  # printed again on the next page
                 else:
                     part.ends_at = self.number
                     return
             elif begins is not None:
-                self.whose, self._header = begins, _words(line)
+                self.whose, self._header, self._is_again = begins, self._header_words(), False
+            elif self._is_again and (self.number in self._header_rows or (self.number == self._header_rows.stop and numbers_columns([plain(line.cells[index]) for index in line.own()]))):
+                row = []  # with the numbers of its columns
             is_first = False
             self._ahead.popleft()
             self.number += 1
             self._before.append(line)
             yield row
 
+    def _header_words(self) -> list[str]:
+        """Those of the header that begins with the next row."""
+        rows = len(self._header_rows) + 1 if self.number + 1 == self._header_rows.start else 1
+        return [words for _, line in list(self._ahead)[:rows] for words in _words(line)]
+
     def _begins(self) -> _Whose | None:
         """Whose header begins with the next row; None: none does."""
         line = self._ahead[0][1]
         own = line.own()
-        if len(own) < _FEWEST or not all(isinstance(line.cells[index], str) for index in own) or numbers_columns([plain(line.cells[index]) for index in own]):
+        if self.number in self._header_rows:
+            return None
+        if len(own) > 1 and self._is_recognised():
+            return _Whose.ANOTHERS  # what was said of this table is said of no other one
+        if self.below_labels or len(own) < _FEWEST or not all(isinstance(line.cells[index], str) for index in own) or numbers_columns([plain(line.cells[index]) for index in own]):
             return None
         is_apart = not self._before or _divides(self._before[-1])
         window = [line for _, line in list(self._ahead)[:4]]
@@ -133,17 +157,34 @@ class _Stack:
             for index in line.own()
         )
 
+    def _merged(self) -> list[tuple[int, int, int, int]]:
+        """The merged cells from the next row on, as if it were the first."""
+        return [(top - self.number, left, bottom - self.number, right) for top, left, bottom, right in self.grid.merged if top >= self.number]
+
+    def _is_recognised(self) -> bool:
+        """Whether the header of a known kind of table begins with the next row. Most rows are told at once by their words."""
+        line = self._ahead[0][1]
+        texts = [text_of(line.cells[index]) for index in line.own()] + [text_of(cell) for _, below in list(self._ahead)[1:2] for cell in below.cells]
+        if not any(map(self._may_be_known_by, texts)) and not (self._tables and (not self._before or _divides(self._before[-1]))):
+            return False
+        known = recognise(self._sources, self.grid.name, [row for row, _ in list(self._ahead)[:3]], self._merged())
+        if known is None or known.header - known.heads.rows + 1 != 0:
+            return False
+        self._header_rows = range(self.number + 1, self.number + known.header + 1)
+        return True
+
+    def _may_be_known_by(self, text: str) -> bool:
+        if text not in self._words:
+            self._words[text] = whole_key(text) in self._known_by or without_unit(text)[0] in self._known_by
+        return self._words[text]
+
     def _is_anothers(self, *, is_apart: bool) -> bool:
         rows: list[Row] = []
         for row, line in self._ahead:
             if rows and (not line.own() or (len(rows) > 1 and line.looks_like_header)):
                 break
             rows.append(row)
-        merged = [(top - self.number, left, bottom - self.number, right) for top, left, bottom, right in self.grid.merged if top >= self.number]
-        known = recognise(self.builder.foreign, self.grid.name, rows[:2], merged)
-        if known is not None:
-            return known.header - known.heads.rows + 1 == 0
-        heads = likeliest_header(rows, merged)
+        heads = likeliest_header(rows, self._merged())
         if heads is None or heads.row - heads.rows + 1 != 0 or self._go_on_below(heads, rows):
             return False
         if is_apart and self.whose is not None and _numbers_its_rows(heads, rows):

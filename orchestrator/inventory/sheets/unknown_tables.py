@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.inventory.answers import classified
 from orchestrator.inventory.cells import is_blank, text_of
 from orchestrator.inventory.forms import AS_IT_IS, asks_whether_classified, forms, match, whole_key
 from orchestrator.inventory.questions import Key, digest
@@ -34,7 +35,19 @@ def ask_about_table(grid: Grid, rows: Sequence[Row], file: str, builder: Builder
         proposed = propose_nameless(heads, rows[heads.row + 1 :])
     if heads is None or proposed is None:
         return ""
+    _learn_secrets(proposed, rows[heads.row + 1 :], grid, file, builder)
     return _ask(proposed, heads, grid, file, builder, say("inventory.asks_table"))
+
+
+def _learn_secrets(proposed: Proposed, rows: Sequence[Row], grid: Grid, file: str, builder: Builder) -> None:
+    """What rows are called that would be classified ones, if the proposal is right: the question's own place may be called so."""
+    asking = [index for index, guess in proposed.columns.items() if guess.field == "classified"]
+    for row in rows:
+        if any(index < len(row) and classified(row[index]) is True for index in asking):
+            for name in (row[index] for index, guess in proposed.columns.items() if guess.field in {"name", "system"} and index < len(row)):
+                builder.secrets.add(name, "")
+                builder.secrets.add_sheet(grid.name, text_of(name))
+                builder.secrets.add_place(file, grid.name, text_of(name))
 
 
 def _likeliest_header(grid: Grid, rows: Sequence[Row]) -> tuple[HeaderCells | None, Sequence[Row]]:
@@ -64,7 +77,7 @@ def ask_about_columns(table: Table, grid: Grid, rows: Sequence[Row], file: str, 
         return set()
     known = {column.field for column in table.columns.values()}
     form = table.form.id
-    unknown = {index: words for index, words in table.unknown.items() if index not in grid.kept}
+    unknown = {index: words for index, words in table.unknown.items() if index not in grid.kept_of(table.header)}
     further = propose_further(rows[heads.row + 1 :], known, unknown, form, builder.names_of_systems() if form != "systems" else ())
     if not further:
         return set()
