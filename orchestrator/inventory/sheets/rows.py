@@ -69,8 +69,7 @@ class SheetReader:
         """Rows of the tables above this one."""
         self.section, self.secret_section, self.heads_next = "", False, False
         """The heading of a section, whether it says that it is of classified systems, and whether no row has stood below it yet."""
-        self.open, self.hinting = set[int](), set[int]()
-        """Columns of the table: see ``open_columns``."""
+        self.open, self.hinting = set[int](), set[int]()  # columns of the table: see ``open_columns``
         self.unanswered = Unanswered(file, grid.name, builder.answers, builder.asked)
         self.kept: list[_Kept] = []
         """Rows that do not say whether they are classified, where somebody's statement may say it."""
@@ -98,8 +97,7 @@ class SheetReader:
             if asked:
                 source.wait()
             self.unanswered.waits = self.unanswered.waits or "classified" in asked
-        kept = self.grid.kept_of(table.header)
-        self.open, self.hinting = open_columns(table, kept), hinting_columns(table)
+        self.open, self.hinting = open_columns(table, kept := self.grid.kept_of(table.header)), hinting_columns(table)
         self._use(table, source, BareNumbers(source, self.builder.answers, self.builder.asked))
         self.tally, self.in_notes, self.dittos = Tally(table, self.above), False, Dittos()
         if not self.heads_next:
@@ -135,7 +133,10 @@ class SheetReader:
         what = self._kind(line)
         if what is not Kind.BLANK and self._holds_rows(line):
             return
-        heading = heading_of(line) if what in {Kind.NOTE, Kind.ODD} and not ends_the_header(self.table, line, {*self.table.classified, *self.open}) else ""
+        if what in {Kind.NOTE, Kind.ODD} and ends_the_header(self.table, line, {*self.table.classified, *self.open}):
+            self.table.header = line.number  # the numbers of its columns may stand below
+            return
+        heading = heading_of(line) if what in {Kind.NOTE, Kind.ODD} else ""
         self._tell_passed(line, what, heading)
         if what is Kind.TOTAL and self.systems and (lost := self.tally.total(line)):
             self._lost(lost)
@@ -347,8 +348,8 @@ class SheetReader:
         return (True if verdict.answer else None), self.systems and not asked
 
     def _speaks_of_secrets(self, line: Line) -> bool:
-        others = ((index, cell) for index, cell in enumerate(line.cells) if index not in self.table.classified)
-        speaks = any(speaks_of_secrets(cell) or (index in self.hinting and classified(cell) is True) for index, cell in others)
+        others = {index: cell for index, cell in enumerate(line.cells) if index not in self.table.classified}
+        speaks = any(map(speaks_of_secrets, others.values())) or any(classified(others.get(index)) is True for index in self.hinting)
         return self.systems and (self.secret_section or speaks)
 
     def _began(self, line: Line) -> int:
