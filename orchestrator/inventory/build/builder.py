@@ -299,10 +299,7 @@ class Builder:
                 systems[system.id], raws[system.id] = system, raw
                 raw.values = {kind: raw.values[kind] for kind in PARTS if hasattr(raw.values.get(kind), "lines")}  # the system holds the rest now
         link.one_source_per_datum(systems, raws, self.findings)
-        withheld = []
-        for row, (code, name, _) in zip(self.withheld, self._called, strict=True):
-            department = self.departments.id_of(row.department)
-            withheld.append(replace(row, department=department, system=self._ids.named(code, department, name)))
+        withheld = self._name_withheld()
         outside = {ident: reason for ident, system in systems.items() if (reason := self._outside(system))}
         left_out = [
             ExcludedRow(department=systems[ident].department, reason=reason, row_no=systems[ident].row_no, system=systems[ident])
@@ -340,6 +337,14 @@ class Builder:
             replace(row, department=row.department or gaps.answered_owner(row.file, row.sheet, section))
             for row, (_, _, section) in zip(self.withheld, self._called, strict=True)
         ]
+
+    def _name_withheld(self) -> list[Withheld]:
+        """By the ids of department and system."""
+        named = []
+        for row, (code, name, _) in zip(self.withheld, self._called, strict=True):
+            department = self.departments.id_of(row.department)
+            named.append(replace(row, department=department, system=self._ids.named(code, department, name)))
+        return named
 
     def _ask_whose(self, gaps: Gaps) -> None:
         """Classified rows of sheets on which no department stands. Elsewhere one that names none is settled with its sheet (``folder.gone``)."""
