@@ -14,7 +14,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.inventory.boxes import ticked
-from orchestrator.inventory.cells import BLANK, not_known
+from orchestrator.inventory.cells import BLANK, Unreadable, not_known
 from orchestrator.inventory.check import as_json
 from orchestrator.inventory.folder.merge import apply, prepare
 from orchestrator.inventory.folder.workbook import write_workbook
@@ -22,6 +22,7 @@ from orchestrator.inventory.folder.write import files_of
 from orchestrator.inventory.forms import forms, match
 from orchestrator.inventory.load import load
 from orchestrator.inventory.names import key
+from orchestrator.inventory.values import product
 from orchestrator.models import (
     ConfigFile,
     Database,
@@ -100,6 +101,18 @@ def answers() -> st.SearchStrategy[str]:
     return words().filter(lambda text: not not_known(text) and ticked(text) == text)  # □ alone is a box that nobody ticked
 
 
+def products() -> st.SearchStrategy[str]:
+    """The same of what something runs on: a number or a letter alone is somebody's code, and asked about."""
+
+    def is_name(text: str) -> bool:
+        try:
+            return bool(product(text).value)
+        except Unreadable:
+            return False
+
+    return answers().filter(is_name)
+
+
 NAMES = st.text("abcdefghijklmnop", min_size=2, max_size=8)
 HOSTS = st.text(string.ascii_lowercase, min_size=1, max_size=8).filter(lambda text: text not in BLANK)  # "nan" is what programs write for nothing
 SQL = st.text(string.ascii_letters, min_size=1, max_size=8).filter(lambda text: text.casefold() not in BLANK)
@@ -117,8 +130,8 @@ def few(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 
 HOST = st.builds(
-    Host, name=HOSTS, address=st.sampled_from(["10.0.0.1", "fe80::1", "host.gov"]), ssh_port=PORTS, ssh_user=st.sampled_from(["root", "ops"]), os=maybe(answers()),
-    vcpus=maybe(st.integers(1, 512)), memory_gb=maybe(POSITIVE), disk_gb=maybe(POSITIVE), room=maybe(st.sampled_from(["r-0", "elsewhere"])), processor=maybe(answers()),
+    Host, name=HOSTS, address=st.sampled_from(["10.0.0.1", "fe80::1", "host.gov"]), ssh_port=PORTS, ssh_user=st.sampled_from(["root", "ops"]), os=maybe(products()),
+    vcpus=maybe(st.integers(1, 512)), memory_gb=maybe(POSITIVE), disk_gb=maybe(POSITIVE), room=maybe(st.sampled_from(["r-0", "elsewhere"])), processor=maybe(products()),
     new_address=maybe(st.just("10.9.0.1")), become=maybe(st.just("root")), manager=st.sampled_from(["systemd", "processes"]),
     root=maybe(st.just("/srv/a b")), python=maybe(st.just("/usr/bin/python3")), target=maybe(HOSTS),
 )  # fmt: skip
@@ -201,13 +214,13 @@ def inventories(draw: st.DrawFn) -> Inventory:
             System(
                 id=f"{ident}-{number}", name=f"{draw(words())}系统{number}", name_en=draw(maybe(words())), department=draw(st.sampled_from(departments)).id,
                 kind=draw(st.sampled_from(Kind)), status=draw(st.sampled_from(Status)), row_no=number + 1, grade_answered=graded,
-                protection_grade=draw(maybe(st.integers(1, 5))) if graded else None, architecture=draw(maybe(answers())), os=draw(maybe(answers())), dbms=draw(maybe(answers())),
+                protection_grade=draw(maybe(st.integers(1, 5))) if graded else None, architecture=draw(maybe(products())), os=draw(maybe(products())), dbms=draw(maybe(products())),
                 data_gb=draw(maybe(NUMBERS)), servers=draw(maybe(st.integers(0, 99))), vcpus=draw(maybe(NUMBERS)), memory_gb=draw(maybe(NUMBERS)),
                 storage_gb=draw(maybe(NUMBERS)), virtualised=draw(maybe(st.booleans())), special_equipment=draw(maybe(st.booleans())),
                 special_equipment_note=draw(maybe(words())), room=draw(maybe(st.sampled_from([room.id for room in rooms] or ["别处"]))), network=draw(maybe(st.sampled_from(Network))),
                 depends_on=tuple(f"{other}-{n}" for n, other in enumerate(ids) if n != number and draw(st.booleans())),
                 users=draw(maybe(st.sampled_from(["internal", "public", "both"]))), service_hours=draw(maybe(answers())), max_interruption_minutes=draw(maybe(NUMBERS)),
-                vendor=draw(maybe(answers())), installable=draw(maybe(st.booleans())), supported=draw(maybe(st.booleans())), processor=draw(maybe(answers())),
+                vendor=draw(maybe(answers())), installable=draw(maybe(st.booleans())), supported=draw(maybe(st.booleans())), processor=draw(maybe(products())),
                 shared_storage_cluster=draw(maybe(st.booleans())), security_owner=draw(maybe(st.just(departments[0].id))), data_owner=draw(maybe(st.sampled_from([departments[-1].id, "外单位"]))),
                 protection_standard=draw(maybe(words())), contact=draw(maybe(words())),
                 phone=draw(maybe(words())), remark=draw(maybe(words(200))), hosts=draw(few(HOST)), databases=draw(few(DATABASE)), file_trees=draw(few(TREE)),
