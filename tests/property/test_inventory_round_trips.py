@@ -177,7 +177,7 @@ def further(other: str | None) -> st.SearchStrategy[dict[str, Any]]:
     """What is asked where it is known. ``other``: a system whose database it may use."""
     return st.fixed_dictionaries(
         {
-            "middleware": maybe(answers()), "domains": st.sampled_from([(), ("oa.example.gov.cn",), ("10.0.0.1", "a-b.cn")]),
+            "middleware": maybe(products()), "domains": st.sampled_from([(), ("oa.example.gov.cn",), ("10.0.0.1", "a-b.cn")]),
             "user_count": maybe(st.integers(0, 10**7)), "concurrent_users": maybe(st.integers(0, 10**5)), "in_service_since": maybe(DATES),
             "runs_at": maybe(st.sampled_from(RunsAt)), "retiring": maybe(st.booleans()), "planned_end": maybe(DATES),
             "database_owner": st.sampled_from([None, other]), "file_gb": maybe(NUMBERS), "backup": maybe(answers()), "operator": maybe(answers()),
