@@ -299,9 +299,10 @@ def take_over(ctx: Context, tree: FileTree) -> Facts:
         )  # fmt: skip
     if own.changed:
         rsync(ctx).copy_tree(source.host, source.path, target.host, folder, delete_to=f"{folder}-former", only=own.changed, ids=mapped)
-    if left := find_left_behind(ctx, tree).new:
+    still = set(find_left_behind(ctx, tree).new) if own.new else set()
+    if left := [name for name in own.new if name in still]:  # what came since is of a service that others use: it goes on, and is named
         raise StepFailed(
-            say("steps.not_followed_files", count=len(left), some=tuple(shown(name) for name in left[:5])),
+            say("steps.not_followed_files", count=len(left), some=tuple(map(shown, left[:5]))),
             where=f"{ctx.system.id} {tree.path}",
             remedy=say("steps.look_both_resume"),
             retryable=True,

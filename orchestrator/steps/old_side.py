@@ -133,17 +133,16 @@ def _looked(_: Context) -> Observed:
 
 
 def observe(ctx: Context) -> Observed:
-    """The old hosts: every instance that is the system's alone is held, and nothing new lies there that the new side has not."""
+    """The old hosts: every instance that is the system's alone is held. Of the files the run itself insists: what others use goes on."""
     if not services.moved(ctx) and not ctx.system.file_trees:
         return Observed.NOTHING
     off = {name.removeprefix("off-") for name in ctx.records.tasks_done(CLOSE.id)}
     asked = [one for one in services.moved(ctx) if one.host not in off]
     try:
         held = [services.before(ctx, one).state(ctx.world.service_before(one)).held for one in asked if _is_ours(ctx, one)]
-        left = [files.find_left_behind(ctx, tree).new for tree in ctx.system.file_trees if tree.host not in off] if all(held) else []
     except Unasked:
         return Observed.NOT_DONE
-    return Observed.DONE if all(held) and not any(left) else Observed.UNCLEAR if any(held) else Observed.NOT_DONE
+    return Observed.DONE if all(held) else Observed.UNCLEAR if any(held) else Observed.NOT_DONE
 
 
 LOOK = Step(

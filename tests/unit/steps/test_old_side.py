@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.errors import Unasked, Waiting
+from orchestrator.errors import StepFailed, Unasked, Waiting
 from orchestrator.hosts import visitors
 from orchestrator.hosts.services import Placed, State
 from orchestrator.models import Service
@@ -51,6 +51,7 @@ class Records:
         return self.done
 
 
+TAKE_OVER = files.take_over
 SERVICES = (
     Service(name="api", host="app", unit="api.service", port=8000, singleton=False, entry="portal"),
     Service(name="nginx", host="app", unit="nginx.service", port=80, singleton=False, shared=True, entry="portal"),
@@ -92,7 +93,6 @@ def no_files(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return {"joined": ["a.txt"], "joined_count": 1, "beside": [], "beside_count": 0, "quarantine": ""}
 
     monkeypatch.setattr(files, "take_over", take_over)
-    monkeypatch.setattr(files, "find_left_behind", lambda *_: Own((), ()) if taken else Own(("a.txt",), ()))
     return taken
 
 
@@ -105,11 +105,6 @@ def test_what_is_its_own_stops_the_last_one_first_and_the_rest_is_named() -> Non
     assert [line.split(" ")[0] for line in ctx.said] == ["app:/srv/up:", "nginx", "by-hand", "untold"]
     assert facts["files"]["app:/srv/up"]["joined_count"] == 1
     assert old_side.observe(ctx) is Observed.DONE
-
-
-def test_files_that_came_past_the_entry_and_did_not_join_are_not_done() -> None:
-    ctx = make({"api": State(True, False, held=True), "nginx": UP, "worker": State(True, False, held=True), "by-hand": GONE})
-    assert old_side.observe(ctx) is Observed.UNCLEAR
 
 
 def test_an_old_host_that_does_not_answer_waits_for_a_person_and_then_goes_on(no_files: list[str]) -> None:
@@ -135,3 +130,31 @@ def test_whoever_is_neither_the_entry_nor_of_the_system_comes_past_it(monkeypatc
     ctx = make()
     monkeypatch.setattr(visitors, "look", lambda _connection, ports: dict.fromkeys(ports, ours))
     assert old_side.look(ctx) == {"past_entry": []}
+
+
+def _take_over(monkeypatch: pytest.MonkeyPatch, looks: list[Own]) -> tuple[dict[str, Any], list[tuple[Any, Any]]]:
+    """What taking over comes to when the old side shows these, look after look; and what was copied, to where."""
+    copied: list[tuple[Any, Any]] = []
+    place = SimpleNamespace(host=SimpleNamespace(name="app-new"), path="/srv/up")
+    monkeypatch.setattr(files, "places", lambda *_: (place, place))
+    monkeypatch.setattr(files, "find_left_behind", lambda *_: looks.pop(0))
+    monkeypatch.setattr(files, "ids", lambda *_: [])
+    monkeypatch.setattr(
+        files, "rsync", lambda _ctx: SimpleNamespace(copy_tree=lambda *where, only, **_more: copied.append((where[3], only)))
+    )
+    ctx: Any = SimpleNamespace(migration="m1", system=SimpleNamespace(id="portal"), world=SimpleNamespace(home=lambda _host, *parts: "/".join(parts)))
+    return TAKE_OVER(ctx, SimpleNamespace(path="/srv/up")), copied
+
+
+def test_new_files_join_and_other_versions_lie_beside(monkeypatch: pytest.MonkeyPatch) -> None:
+    facts, copied = _take_over(monkeypatch, [Own(("a.txt", "b.txt"), ("page.html",)), Own((), ("page.html",))])
+    assert copied == [("/srv/up", ("a.txt", "b.txt")), ("quarantine/m1-old-side/srv_up", ("page.html",))]
+    assert (facts["joined_count"], facts["beside"], facts["quarantine"]) == (2, ["page.html"], "app-new:quarantine/m1-old-side/srv_up")
+
+
+def test_what_did_not_arrive_is_named_and_what_came_since_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A web server that others use goes on: it may write while we look."""
+    facts, _ = _take_over(monkeypatch, [Own(("a.txt",), ()), Own(("later.txt",), ())])
+    assert facts["joined"] == ["a.txt"]
+    with pytest.raises(StepFailed, match=r"a\.txt"):
+        _take_over(monkeypatch, [Own(("a.txt",), ()), Own(("a.txt", "later.txt"), ())])
