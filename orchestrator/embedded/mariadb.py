@@ -67,7 +67,8 @@ def template(city: Path, admin_role: str, admin_secret: Path) -> Path:
     unprivileged.give(folder)
     password = admin_secret.read_text(encoding="utf-8").strip()
     data = f"--datadir={folder / 'data'}"
-    installer = [str(programs.find("mariadb-install-db")), "--no-defaults", *_based(), data, "--skip-test-db", "--skip-name-resolve", ARIA]
+    installer = [str(programs.find("mariadb-install-db")), "--no-defaults", *_based(), data, "--skip-test-db", "--skip-name-resolve", "--force", ARIA]
+    # forced: a machine that looks up neither its own name nor localhost needs neither for this
     installer += ["--auth-root-socket-user=root"]  # an account of whoever shows the city would be one more superuser
     _run([*unprivileged.prefix(), *installer], folder)
     account = f"'{admin_role}'@'%'"

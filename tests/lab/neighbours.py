@@ -100,7 +100,7 @@ def describe(lab: Lab, name: str) -> dict[str, Any]:
             {"name": f"{name}-web", "host": "app", "unit": f"{name}-web.service", "port": SYSTEMS[name], "singleton": False,
              "environment": references, "health": {**health, "on_host": True}},
             {"name": f"{name}-worker", "host": "app", "unit": f"{name}-worker.service", "singleton": True,
-             "health": {"kind": "tcp", "target": ""}, "environment": references},
+             "health": {"kind": "tcp", "target": ""}, "environment": {key: value for key, value in references.items() if "LISTEN" not in key}},
             {"name": f"{name}-front", "host": "app", "unit": "nginx.service", "port": 80, "shared": True, "singleton": False,
              "entry": name, "health": {**health, "host_name": f"{name}.city"}},
         ],

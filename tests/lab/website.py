@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,7 @@ class Visitors(Citizens):
     def hand_in_past_the_entry(self) -> str:
         """Somebody of the department knows the old server's address, and hands a form in there: the name that was acknowledged."""
         form = "past the entry " + "y" * 5000
+        time.sleep(1.1)  # uploads are named by the second: the new server may have given this one's name
         url = f"http://{self.lab['app'].address}/upload"
         name = self.lab["gw-room"].run("curl", "-sS", "-f", "-m", "30", "-H", f"Host: {NAME}", "--data-raw", form, url)
         self.kept[name] = hashlib.sha256(form.encode()).hexdigest()
