@@ -1,12 +1,10 @@
 """The old instances, for which nobody asks any more: whoever still comes to them past the entry is looked for, and after acceptance
 they are stopped, so that nothing is written where nobody will read it.
-
-    visitors = find_visitors(ctx)      # [("www on portal-app:80", ["10.1.4.7"])]
 """
 
 from __future__ import annotations
 
-from orchestrator.errors import Finding, OrchestratorError, Unasked
+from orchestrator.errors import Finding, OrchestratorError, ToolError, Unasked
 from orchestrator.hosts import visitors
 from orchestrator.models import Host, Service
 from orchestrator.steps import files, people, previews, services
@@ -64,8 +62,12 @@ def find_warnings(ctx: Context) -> list[Finding]:
 
 def look(ctx: Context) -> Facts:
     """Once more before acceptance, after which the old instances stop. Raises Waiting until a person says that whoever comes to them was
-    led elsewhere, or may be shut out."""
-    found = find_visitors(ctx)
+    led elsewhere, or may be shut out. A host that does not answer now is told, and is no reason to move citizens back to it."""
+    try:
+        found = find_visitors(ctx)
+    except ToolError as error:
+        ctx.say(str(say("steps.visitors_unseen", said=error.says)))
+        return {"past_entry": [], "unseen": kept(error.says)}
     facts: Facts = {"past_entry": [kept(one) for one in found]}
     if found or ctx.records.task_opened(LOOK.id, TASK) is not None:
         what = say("steps.task_visitors", visitors=tuple(found) or say("steps.none"))

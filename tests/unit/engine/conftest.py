@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -13,13 +14,25 @@ import pytest
 
 from orchestrator.engine.records import BoundRecords
 from orchestrator.engine.runner import Outcome, Runner
+from orchestrator.engine.session import Session
+from orchestrator.journal.actors import Actor
 from orchestrator.journal.store import Journal, Lease
+from orchestrator.settings import Settings
 from orchestrator.steps.base import Context, Effect, Observed, Step
+
+DEMO = Path(__file__).resolve().parents[3] / "inventories" / "demo"
 
 
 @pytest.fixture
 def journal(tmp_path: Path) -> Journal:
     return Journal(f"sqlite:///{tmp_path / 'journal.sqlite'}")
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Session:
+    """What the command line works with, over a copy of the demo city's inventory."""
+    shutil.copytree(DEMO, tmp_path / "inventory")
+    return Session(Settings(inventory=tmp_path / "inventory", state=tmp_path / "state"), Actor("os", "zhou"))
 
 
 @pytest.fixture

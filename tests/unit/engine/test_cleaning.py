@@ -12,20 +12,11 @@ import pytest
 from orchestrator.engine.cleaning import Cleaning, digest_of, size_of
 from orchestrator.engine.session import Session
 from orchestrator.errors import NeedsPerson, Refused
-from orchestrator.journal.actors import Actor
 from orchestrator.journal.states import Ending, MigrationState
-from orchestrator.settings import Settings
 
-DEMO = Path(__file__).resolve().parents[3] / "inventories" / "demo"
 SYSTEM = "weather-bulletin"
 LATER = dt.datetime.now(dt.UTC) + dt.timedelta(days=31)
 MUCH_LATER = dt.datetime.now(dt.UTC) + dt.timedelta(days=181)
-
-
-@pytest.fixture
-def session(tmp_path: Path) -> Session:
-    shutil.copytree(DEMO, tmp_path / "inventory")
-    return Session(Settings(inventory=tmp_path / "inventory", state=tmp_path / "state"), Actor("os", "zhou"))
 
 
 def migrated(session: Session, *, ending: Ending | None = Ending.ACCEPTED, strategy: str = "cloud_deployment") -> Path:

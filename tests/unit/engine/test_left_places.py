@@ -16,7 +16,7 @@ from orchestrator.engine.left_places import BY_MIGRATION, HERE, OF_A_HOST, Kind,
 from orchestrator.engine.session import Session
 from orchestrator.models import Host
 from orchestrator.steps.world import World
-from tests.unit.engine.test_cleaning import MUCH_LATER, SYSTEM, migrated, session  # noqa: F401 - a fixture
+from tests.unit.engine.test_cleaning import MUCH_LATER, SYSTEM, migrated
 
 PACKAGE = Path(orchestrator.__file__).parent
 SOURCES = {
@@ -93,7 +93,7 @@ def _lay(folder: Path, *names: str) -> None:
 
 
 def test_everything_that_lies_on_a_new_server_is_listed_with_its_size_and_goes_but_what_lives(
-    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch  # noqa: F811
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     migrated(session)
     [row] = session.journal.migrations()
@@ -123,7 +123,7 @@ def test_everything_that_lies_on_a_new_server_is_listed_with_its_size_and_goes_b
     assert all((home / name).exists() for name in stays)
 
 
-def test_a_server_that_was_given_is_looked_at_when_its_migration_was_undone(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def test_a_server_that_was_given_is_looked_at_when_its_migration_was_undone(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     migrated(session)
     given, made = {"name": "given", "address": "192.0.2.9"}, {"name": "made", "address": "192.0.2.10"}
     step = SimpleNamespace(step="provision", state="undone", facts={"servers": {"a": given, "b": made}})
@@ -134,7 +134,7 @@ def test_a_server_that_was_given_is_looked_at_when_its_migration_was_undone(sess
         assert [(host.name, side) for host, side in cleaning._sides().items()] == [("weather-1", "source"), ("given", "target")]
 
 
-def test_a_folder_that_nobody_knows_is_listed_and_stays_and_an_empty_one_is_nothing(session: Session) -> None:  # noqa: F811
+def test_a_folder_that_nobody_knows_is_listed_and_stays_and_an_empty_one_is_nothing(session: Session) -> None:
     folder = migrated(session)
     _lay(folder, "surprise/x", "copy/orchestrator_0123456789.sql", f"orchestrator_{'0' * 10}.schema", "guard.jsonl")
     (folder / "dumps").mkdir()

@@ -28,25 +28,24 @@ def test_its_own_lines_are_read_as_it_means_them() -> None:
 
 
 @pytest.fixture
-def connected() -> Iterator[tuple[int, str]]:
-    """A port of this machine, and from where it has a visitor: two of its loopback's addresses."""
+def connected() -> Iterator[int]:
+    """A port of this machine that somebody on it is connected to."""
     with socket.socket() as listener, socket.socket() as visitor:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         visitor.connect(listener.getsockname())
         connection, _ = listener.accept()
         with connection:
-            yield listener.getsockname()[1], visitor.getsockname()[0]
+            yield int(listener.getsockname()[1])
 
 
-def test_a_look_finds_what_is_connected_and_nothing_of_the_host_itself(connected: tuple[int, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    port, _ = connected
-    monkeypatch.setattr(visitors, "read", lambda said, ports: {port: set(said.splitlines()) for port in ports})
+def test_a_look_finds_what_is_connected_once_and_leaves_out_the_host_itself(connected: int) -> None:
+    said: list[str] = []
 
     def run(argv: list[str], **_more: object) -> Any:
-        return SimpleNamespace(stdout=subprocess.run(argv, check=True, capture_output=True, text=True, timeout=30).stdout)
+        said.append(subprocess.run(argv, check=True, capture_output=True, text=True, timeout=30).stdout)
+        return SimpleNamespace(stdout=said[0])
 
-    lines = visitors.look(SimpleNamespace(run=run), [port, 1])[port]  # type: ignore[arg-type]
-    assert len(lines) == 1
-    monkeypatch.undo()
-    assert visitors.read("\n".join(lines), [port]) == {port: set()}
+    connection: Any = SimpleNamespace(run=run)
+    assert visitors.look(connection, [connected, 1]) == {connected: set(), 1: set()}
+    assert [line.split()[0] for line in said[0].splitlines()] == [f"0100007F:{connected:04X}"]

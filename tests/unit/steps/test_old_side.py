@@ -128,6 +128,12 @@ def test_whoever_is_neither_the_entry_nor_of_the_system_comes_past_it(monkeypatc
     ctx.records.done.append(old_side.TASK)
     assert old_side.look(ctx)["tasks"][old_side.TASK]["evidence"] == "seen"
     ctx = make()
+
+    def away(_connection: object, _ports: object) -> dict[int, set[str]]:
+        raise Unasked("no answer", host="app", remedy="start it")
+
+    monkeypatch.setattr(visitors, "look", away)
+    assert old_side.look(ctx)["unseen"] == "no answer"  # it must not lead citizens back to that very host
     monkeypatch.setattr(visitors, "look", lambda _connection, ports: dict.fromkeys(ports, ours))
     assert old_side.look(ctx) == {"past_entry": []}
 
