@@ -170,9 +170,13 @@ def longest_gap_ms(requests: list[dict[str, Any]], within: Span | None = None, w
 
 
 def cut_of(entries: list[dict[str, Any]], cutover: dict[str, Any], quiet: Iterable[Span] = (), outages: Iterable[Span] = ()) -> Cut:
-    """Clients' view of one cutover, a second before to a second after; uploads count as requests, and not in the gap."""
+    """Clients' view of one cutover, a second before to a second after; uploads count as requests, and not in the gap.
+
+    An announced outage that follows within this second, as a device's does, ends the view: what begins in it is the outage's.
+    """
     outages = list(outages)
-    span = (cutover["start"] - AROUND, cutover["end"] + AROUND)
+    following = [max(cutover["end"], start) for start, end in outages if end > cutover["end"]]
+    span = (cutover["start"] - AROUND, min((cutover["end"] + AROUND, *following)))
     inside = [entry for entry in entries if "o" in entry and entry["t1"] >= span[0] and entry["t0"] <= span[1]]
     failed = sum(entry["o"] != "ok" and not _in(entry, outages) for entry in inside)
     return Cut(str(cutover.get("direction", "forward")), longest_gap_ms(requests_of(entries), span, quiet), len(inside), failed)

@@ -45,6 +45,19 @@ def test_a_cutover_is_measured_from_a_second_before_to_a_second_after():
     assert 15 <= cut.requests <= 25
 
 
+def test_an_announced_outage_right_after_a_cutover_is_not_the_cutovers():
+    cutover = {"direction": "forward", "start": 103.0, "end": 104.4}
+    carried = [item for item in STEADY if not 105.2 < item["t1"] < 108.05]
+    assert cut_of(carried, cutover).longest_gap_ms > 2800
+    assert cut_of(carried, cutover, outages=[(104.2, 110)]).longest_gap_ms == 100
+
+
+def test_a_stall_of_the_cutover_is_its_own_whatever_is_announced_after_it():
+    cutover = {"direction": "forward", "start": 103.0, "end": 104.4}
+    stalled = [item for item in STEADY if not 104.05 < item["t1"] < 108.05]
+    assert cut_of(stalled, cutover, outages=[(104.2, 110)]).longest_gap_ms > 3900
+
+
 def test_a_failed_upload_in_a_cutover_counts_as_failed():
     upload = {"file": "u", "sha256": "", "t0": 104.2, "t1": 104.3, "o": "failed"}
     assert cut_of([*STEADY, upload], {"start": 104.1, "end": 104.4}).failed_requests == 1
