@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 STAMP := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo test test-idempotence test-faults test-contracts test-office docs-databases docs-movers lab-programs lab-up lab-down test-lab test-lab-short test-openstack test-openstack-long test-openstack-short lint types bench bench-plan bench-office bench-forms bench-move bench-server bench-dryrun bench-openstack check
+.PHONY: help setup lock demo test test-idempotence test-faults test-contracts test-office docs-databases docs-movers lab-programs lab-up lab-down test-lab test-lab-short test-openstack test-openstack-long test-openstack-short lint types bench bench-plan bench-office bench-forms bench-move bench-server bench-dryrun bench-openstack bench-flight check
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

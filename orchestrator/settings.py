@@ -35,7 +35,7 @@ class Cloud(BaseModel):
 
 
 class Limits(BaseModel):
-    """``[limits]``: how many systems may copy data at the same time, by Prefect's global limits. None: as many as there are."""
+    """``[limits]``: how many systems may copy data at the same time, by Prefect's global limits. None: as many as there are. ``programs`` is about each controller."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -47,6 +47,8 @@ class Limits(BaseModel):
     """Out of one old room."""
     database_server: PositiveInt | None = None
     """From one host that holds databases."""
+    programs: PositiveInt | None = None
+    """Runs of Ansible and Terraform at a time on each controller, Prefect or not; None: four for each of its cores."""
 
 
 class Settings(BaseModel):

@@ -54,8 +54,7 @@ class Drive:
             signal.signal(signal.SIGTERM, signal.default_int_handler)  # asked to end by a service manager: as Ctrl-C
         try:
             for thread in threads:
-                while thread.is_alive():
-                    thread.join(0.2)
+                thread.join()
         except KeyboardInterrupt:
             self.stop.set()
             self.observer.said("", texts.text("say.stopping"))

@@ -15,7 +15,7 @@ from orchestrator.movers import registry
 from orchestrator.steps import preflight_hosts
 from orchestrator.steps.base import Context, Coverage, Effect, Facts, Observed, Preview, Step
 from orchestrator.steps.parts import parts
-from orchestrator.steps.turns import one_at_a_time
+from orchestrator.steps.turns import at_a_place, one_at_a_time
 from orchestrator.texts import say
 
 SERVERS = {"databases": "postgresql", "mariadb": "mariadb"}
@@ -34,12 +34,13 @@ def play(
     from orchestrator.tools.ansible import run_playbook
 
     assert ctx.settings.known_hosts is not None  # noqa: S101 - preflight looked
-    result = run_playbook(
-        playbook, hosts, variables,
-        secrets=secrets or {}, playbooks=ctx.settings.playbooks, artifacts=ctx.world.folder / "ansible", known_hosts=ctx.settings.known_hosts,
-        ssh_key=ctx.settings.ssh_key, host_variables=host_variables, register=ctx.records.process,
-        on_event=lambda event: ctx.say(f"{playbook}: {event.task}") if event.kind == "started" else None,
-    )  # fmt: skip
+    with at_a_place(ctx):
+        result = run_playbook(
+            playbook, hosts, variables,
+            secrets=secrets or {}, playbooks=ctx.settings.playbooks, artifacts=ctx.world.folder / "ansible", known_hosts=ctx.settings.known_hosts,
+            ssh_key=ctx.settings.ssh_key, host_variables=host_variables, register=ctx.records.process,
+            on_event=lambda event: ctx.say(f"{playbook}: {event.task}") if event.kind == "started" else None,
+        )  # fmt: skip
     return {"playbook": playbook, "changed": result.changed, "ansible_runs": 1, "seconds": round(result.seconds, 1)}
 
 

@@ -16,6 +16,7 @@ from orchestrator.settings import Settings
 from orchestrator.steps.base import Context, Coverage, Effect, Facts, Observed, Preview, Step
 from orchestrator.steps.names import find_missing_servers
 from orchestrator.steps.paths import find_paths
+from orchestrator.steps.turns import at_a_place
 from orchestrator.steps.world import World, server_name
 
 if TYPE_CHECKING:
@@ -106,7 +107,8 @@ def open_terraform(settings: Settings, system: str, register: Register | None = 
 def run(ctx: Context) -> Facts:
     """Makes the servers, or goes on with what an interrupted run had begun."""
     servers = open_servers(ctx)
-    made = servers.make()
+    with at_a_place(ctx):
+        made = servers.make()
     pin_keys(ctx, servers, list(made.values()))
     wait_until_reached(made.values())
     look_from_outside(ctx, servers)
@@ -192,7 +194,8 @@ def undo(ctx: Context) -> None:
     places = {(str(server["address"]), int(server["ssh_port"])) for server in handed_over.values()}
     with contextlib.suppress(ToolError):  # a run that was cut short left no facts; what its module says wrongly is no matter now
         places |= {(server.address, server.ssh_port) for server in servers.terraform.outputs().values()}
-    servers.take_back(expected=names, keep_volumes=stand is not Stand.NOTHING)
+    with at_a_place(ctx):
+        servers.take_back(expected=names, keep_volumes=stand is not Stand.NOTHING)
     forget_keys(ctx, servers, places)
     ctx.world.targets = {}
 

@@ -1,4 +1,5 @@
-"""Migrations that change the same host take turns, on whichever controller and for whichever account they run."""
+"""Migrations that change the same host take turns, on whichever controller and for whichever account they run. Those of one controller
+share its places for programs that take a core and memory."""
 
 from __future__ import annotations
 
@@ -40,6 +41,30 @@ def one_at_a_time(ctx: Context, hosts: Collection[str], *, only_looks: bool = Fa
             _wait(ctx, name, lock, path, until, on_record=not only_looks)
             _sign(ctx, path)
             held.callback(_signature(path).unlink, missing_ok=True)
+        yield
+
+
+@contextmanager
+def at_a_place(ctx: Context) -> Iterator[None]:
+    """One of this controller's places for Ansible and Terraform, whichever process the others run in (``[limits] programs``; default: four
+    for each core). Taken last, after any turn: whoever has one waits for nobody here. It comes, since those programs are limited in time;
+    who waits says so, and turns back when asked to."""
+    count = ctx.settings.limits.programs or 4 * len(os.sched_getaffinity(0))
+    machine = socket.gethostname()
+    with ExitStack() as held:
+        locks = [_open_lock(ctx.settings.state.resolve() / f"place-{machine}-{number}.lock") for number in range(count)]
+        for lock in locks:
+            held.callback(os.close, lock)
+        began, told = time.monotonic(), False
+        while not any(is_locked(lock) for lock in locks):
+            waited = time.monotonic() - began
+            if waited > TELL_SECONDS:
+                waits = say("steps.place_waits", count=count)
+                if not told:
+                    ctx.say(str(waits))
+                told = True
+                ctx.progress(Progress(str(waits), waited, None, "s"))
+            ctx.pause(0.1)
         yield
 
 

@@ -188,7 +188,7 @@ class SystemTerraform:
         finally:
             self.discard(plan)
         terraform.must(result, what="apply")
-        return self.outputs()
+        return read_servers(terraform.given, str(self.module_dir)) if terraform.given else self.outputs()
 
     def _allow(self, plan: TerraformPlan) -> None:
         self.check(plan)

@@ -14,9 +14,10 @@ import pytest
 from orchestrator import texts
 from orchestrator.errors import StepFailed, TurnedBack
 from orchestrator.progress import Progress
+from orchestrator.settings import Limits
 from orchestrator.steps import turns
 from orchestrator.steps.base import Context
-from orchestrator.steps.turns import one_at_a_time
+from orchestrator.steps.turns import at_a_place, one_at_a_time
 from orchestrator.tools.locks import is_locked
 
 
@@ -29,7 +30,7 @@ def context(state: Path, system: str = "permits", should_stop: Callable[[], bool
         say=told.append, world=nothing, progress=told.append, should_stop=should_stop,
     )  # fmt: skip
     ctx.system = SimpleNamespace(id=system)
-    ctx.settings = SimpleNamespace(state=state)
+    ctx.settings = SimpleNamespace(state=state, limits=Limits(programs=2))
     ctx.records = SimpleNamespace(event=lambda kind, payload: told.append({"kind": kind, **payload}))
     return SimpleNamespace(ctx=ctx, told=told)
 
@@ -107,3 +108,33 @@ def test_nothing_is_left_of_a_turn_but_its_lock(tmp_path: Path) -> None:
     with one_at_a_time(context(tmp_path).ctx, ["edge", "app"]):
         assert len(list(tmp_path.iterdir())) == 4
     assert sorted(path.name for path in tmp_path.iterdir()) == ["host-app.lock", "host-edge.lock"]
+
+
+def test_programs_take_the_places_that_there_are_and_the_next_one_comes_when_one_is_free(tmp_path: Path) -> None:
+    at_work, most, lock = 0, 0, threading.Lock()
+
+    def work() -> None:
+        nonlocal at_work, most
+        with at_a_place(context(tmp_path).ctx):
+            with lock:
+                at_work += 1
+                most = max(most, at_work)
+            threading.Event().wait(0.2)
+            with lock:
+                at_work -= 1
+
+    threads = [threading.Thread(target=work) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert (at_work, most) == (0, 2)
+
+
+def test_who_waits_for_a_place_says_so_once_and_turns_back_when_asked_to(tmp_path: Path) -> None:
+    cancelled = threading.Event()
+    first, second, third = context(tmp_path), context(tmp_path), context(tmp_path, "archive", cancelled.is_set)
+    third.ctx.progress = lambda progress: (third.told.append(progress), cancelled.set())
+    with at_a_place(first.ctx), at_a_place(second.ctx), pytest.raises(TurnedBack), at_a_place(third.ctx):
+        pytest.fail("three at once")
+    assert [told for told in third.told if isinstance(told, str)] == ["waits for one of the 2 places for Ansible and Terraform on this controller"]
