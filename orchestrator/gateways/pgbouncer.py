@@ -8,6 +8,7 @@ over a shell that is open already; what comes after the decision needs a console
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import functools
 import re
 import shlex
@@ -31,6 +32,8 @@ Console = psycopg.Connection[Any]
 
 HELD_SECONDS = 10
 """A cutover that is slow may hold clients for seconds; one that PgBouncer turns away before is a failed request."""
+SESSION_SECONDS = 10
+"""Who stays for longer keeps its session; who comes anew for each request does not."""
 PROOF = "orchestrator_reads_this_file"
 """An entry that is there for a moment, to see whether PgBouncer reads the file that we write."""
 REWRITES = 5
@@ -284,13 +287,20 @@ class PgBouncer:
         return max((places.count(place) for place in places if place.endswith(f":{port:04X}")), default=0)
 
     def _find_unfit(self) -> list[Words]:
-        """What a pause would do to clients. Where sessions are pooled (by default, for a database or for an account) it waits until
-        each has gone, and an application keeps its sessions."""
+        """What a pause would do to clients. Where sessions are pooled (by default, for a database or for an account) it waits until each has
+        gone: an application that keeps its sessions is named, one that comes anew for each request (PHP) is as soon gone."""
         ours = {name for names in self._find_names().values() for name in names}
+        pooled = {(pool["database"], pool["user"]) for pool in self._show("POOLS") if pool["pool_mode"] == "session"}
+        clients = self._show("CLIENTS")
+        now = max(_moment(client["request_time"]) for client in clients)  # of this very question, by its own clock
+        kept: dict[tuple[str, str], float] = {}
+        for client in clients:
+            who, lasted = (client["database"], client["user"]), (now - _moment(client["connect_time"])).total_seconds()
+            if who in pooled and client["database"] in ours and lasted > SESSION_SECONDS:
+                kept[who] = max(lasted, kept.get(who, 0.0))
         found: list[Words] = [
-            say("gateways.pools_sessions", where=self.where, name=pool["database"], account=pool["user"], clients=int(pool["cl_active"]))
-            for pool in self._show("POOLS")
-            if pool["database"] in ours and pool["pool_mode"] == "session" and int(pool["cl_active"])
+            say("gateways.pools_sessions", where=self.where, name=name, account=account, seconds=round(lasted))
+            for (name, account), lasted in sorted(kept.items())
         ]
         waits = float(self._config("query_wait_timeout"))
         if 0 < waits < HELD_SECONDS:
@@ -476,6 +486,11 @@ def open_console(dsn: str) -> Console:
         tcp_user_timeout=5000,
     )
     return connection
+
+
+def _moment(told: str) -> dt.datetime:
+    """A time of SHOW CLIENTS, in the gateway's own zone, which it names last."""
+    return dt.datetime.strptime(told[:19], "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007 - one is only subtracted from another
 
 
 def _place_of(entry: files.Entry) -> Place:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import posixpath
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -121,10 +121,19 @@ def _ends_by_itself(one: Standing) -> bool:
 
 # ---------------------------------------------------------------- rehearsal
 
+REHEARSED = "rehearsed"
+"""On the chain of a migration whose services were all well on the copy."""
 
 def rehearse(ctx: Context) -> Facts:
-    """Starts every service on the target against the restored copy, outside effects off; its health must be good."""
+    """Starts every service on the target against the restored copy, outside effects off; its health must be good.
+
+    What was seen is on record before anything of it is taken away: a run that was killed meanwhile has no copy to try it on again.
+    """
     began = time.monotonic()
+    if ctx.records.said(REHEARSED):
+        _clear_rehearsal(ctx, [standing(ctx, each, effects=False, rehearsal=_copies(ctx, each) or None) for each in moved(ctx) if not each.shared])
+        said = [dict(event["services"]) for event in ctx.records.history(REHEARSED) if event["migration"] == ctx.migration][-1]
+        return _rehearsal(said, began)
     passwords = {}
     for mover, part in parts(ctx):
         passwords[part.name] = ctx.world.throwaway_password()
@@ -146,21 +155,27 @@ def rehearse(ctx: Context) -> Facts:
                 seen[service.name] = "placed"
                 continue
             seen[service.name] = _try(one)
+        bad = {name: problem for name, problem in seen.items() if problem not in ("healthy", "placed")}
+        if not bad:
+            ctx.records.event(REHEARSED, {"migration": ctx.migration, "services": seen})
     finally:
-        for one in reversed(placed):
-            one.manager.restore(one.placed)
-            _take_secrets(ctx, one)
-        if passwords:
-            backup.drop_copies(ctx)
-    bad = {name: problem for name, problem in seen.items() if problem not in ("healthy", "placed")}
+        _clear_rehearsal(ctx, placed)
     if bad:
         told = tuple(say("steps.of", name=name, said=problem) for name, problem in bad.items())
         raise StepFailed(say("steps.rehearsal_failed", told=told), where=ctx.system.id, remedy=say("steps.mend_on_target"))
-    return {
-        "services": {name: kept(said) for name, said in seen.items()},
-        "outside_effects": "off",
-        "seconds": round(time.monotonic() - began, 1),
-    }
+    return _rehearsal(seen, began)
+
+
+def _clear_rehearsal(ctx: Context, placed: Sequence[Standing]) -> None:
+    for one in reversed(placed):
+        one.manager.restore(one.placed)
+        _take_secrets(ctx, one)
+    if parts(ctx):
+        backup.drop_copies(ctx)
+
+
+def _rehearsal(seen: Mapping[str, Words], began: float) -> Facts:
+    return {"services": {name: kept(said) for name, said in seen.items()}, "outside_effects": "off", "seconds": round(time.monotonic() - began, 1)}
 
 
 def _copies(ctx: Context, service: Service) -> dict[str, tuple[str, str, str]]:

@@ -231,6 +231,14 @@ SOURCE: tuple[Question, ...] = (
         "warning",
     ),
     Question(
+        "advisory-lock",
+        f"SELECT {_WHO}, count(*) FROM pg_stat_activity a JOIN pg_locks l USING (pid) WHERE l.locktype = 'advisory' AND l.granted AND l.database = {_THIS}"
+        f" AND a.state = 'idle' AND NOT {_OUR_SESSION} GROUP BY 1, 2, 3 ORDER BY 1",
+        lambda pid, account, application, count: say("postgresql.advisory_lock", who=_who(pid, account, application), count=count),
+        say("postgresql.lock_transactions"),
+        "warning",
+    ),
+    Question(
         "background-worker",
         f"SELECT {_WHO} FROM pg_stat_activity a WHERE a.datname = current_database()"
         " AND a.backend_type NOT IN ('client backend', 'autovacuum worker', 'parallel worker', 'walsender', 'logical replication worker')"

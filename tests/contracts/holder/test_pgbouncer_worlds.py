@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from orchestrator.gateways import pgbouncer
 from orchestrator.gateways.holder import NotFollowed, Place
 from orchestrator.gateways.pgbouncer import PgBouncer, open_console
 from orchestrator.movers import registry
@@ -167,6 +168,41 @@ def test_a_second_process_at_the_same_port_is_named(world: PgBouncerWorld) -> No
     holder = world.holder("target")
     assert holder.find_problems() == []
     holder.disconnect()
+
+
+def test_pooled_sessions_are_switched_when_they_are_short_and_named_when_somebody_keeps_one(
+    world: PgBouncerWorld, before: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PHP comes anew for each request, and needs sessions where it locks by them; a pool of the application's keeps its own."""
+    monkeypatch.setattr(pgbouncer, "SESSION_SECONDS", 1)
+    world.file().write_bytes(before.replace(b"pool_mode=transaction", b"pool_mode=session"))
+    command(world, "RELOAD")
+    try:
+        holder = world.holder("target")
+        with world.servers.pooled("records") as client:
+            client.execute("SELECT pg_advisory_lock(7)")
+        assert holder.find_problems() == []
+        with world.servers.pooled("records") as client:
+            client.execute("SELECT 1")
+            until = time.monotonic() + 20
+            while codes(found := holder.find_problems()) != ["gateways.pools_sessions"]:
+                assert time.monotonic() < until, found
+                time.sleep(0.1)
+        assert "records" in str(found[0])
+        holder.stage()
+        holder.pause()
+        holder.switch_and_resume()
+        assert world.answered_by() == "target"
+        back = world.holder("source")
+        back.stage()
+        back.pause()
+        back.switch_and_resume()
+        assert world.answered_by() == "source"
+        holder.disconnect()
+        back.disconnect()
+    finally:
+        world.file().write_bytes(before)
+        command(world, "RELOAD")
 
 
 def test_a_gateway_on_the_databases_own_host_leads_there_by_loopback(world: PgBouncerWorld, before: bytes) -> None:
