@@ -18,13 +18,16 @@ from orchestrator.tools.channel import Channel, ChannelLost
 
 _ASK = """
 import socket, sys
-with socket.socket(socket.AF_UNIX) as connection:
-    connection.settimeout(5)
-    connection.connect(sys.argv[1])
-    connection.sendall(sys.argv[2].encode() + b"\\n")
-    connection.shutdown(socket.SHUT_WR)
-    while chunk := connection.recv(65536):
-        sys.stdout.buffer.write(chunk)
+try:
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(5)
+        connection.connect(sys.argv[1])
+        connection.sendall(sys.argv[2].encode() + b"\\n")
+        connection.shutdown(socket.SHUT_WR)
+        while chunk := connection.recv(65536):
+            sys.stdout.buffer.write(chunk)
+except OSError as error:
+    sys.exit(f"{sys.argv[1]}: {error.strerror or error}")
 """
 
 _RELAY = """

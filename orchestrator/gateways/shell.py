@@ -61,9 +61,20 @@ class Changed(OSError):
     """The file is not what it was when it was read: somebody else writes it too."""
 
 
+class Unread(Refused):
+    """A file that is not there, or that the account may not read."""
+
+    def __init__(self, status: int, path: str) -> None:
+        OSError.__init__(self, say("gateways.file_unread", path=path))
+        self.status = status
+
+
 def read_file(shell: Shell, path: str) -> bytes:
-    """The file's bytes. Raises OSError."""
-    return base64.b64decode(shell.run(f"base64 < {shlex.quote(path)}"))
+    """The file's bytes. Raises OSError, with the path where it cannot be read."""
+    try:
+        return base64.b64decode(shell.run(f"base64 < {shlex.quote(path)}"))
+    except Refused as error:
+        raise Unread(error.status, path) from error
 
 
 _WRITE = """( set -e

@@ -19,21 +19,30 @@ from orchestrator.texts import say
 from orchestrator.tools.ssh import SshConnection
 
 CRONS = ("cron", "crond")
+TURN_SECONDS = 90
+"""Longer than a minute's turn is waited for."""
 _PUT = """
 umask 077; mkdir -p -- "$(dirname -- "$1")"; new="$(dirname -- "$1")/.new.$$"; trap 'rm -f -- "$new"' EXIT
 cat >"$new" && chown -- "$3" "$new" && chmod -- "$2" "$new" && sync -- "$new" && mv -f -- "$new" "$1"
 """
-_MOVE = """
-[ -e "$1" ] || exit 0
-umask 077; mkdir -p -- "$(dirname -- "$2")"; new="$(dirname -- "$2")/.new.$$"; trap 'rm -f -- "$new"' EXIT
-cp -a -T -- "$1" "$new" && sync -- "$new" && mv -f -T -- "$new" "$2" && rm -f -- "$1"
+_MOVE_FILE = """
+move_file() {
+    umask 077; mkdir -p -- "$(dirname -- "$2")"; new="$(dirname -- "$2")/.new.$$"; trap 'rm -f -- "$new"' EXIT
+    cp -a -T -- "$1" "$new" && sync -- "$new" && mv -f -T -- "$new" "$2" && rm -f -- "$1"
+}
 """
-_READ_ANEW = """
-while :; do case $(date +%S) in 0[0-4] | 5[1-9]) sleep 1 ;; *) break ;; esac; done
+_MOVE = _MOVE_FILE + '[ ! -e "$1" ] || move_file "$@"'
+_TAKE_AWAY = (
+    _MOVE_FILE
+    + """
+until case $(date +%S) in 0[5-9] | [123]?) ;; 4?) [ ! -e "$1" ] ;; *) false ;; esac; do sleep 1; done
+[ ! -e "$1" ] || move_file "$@"
 systemctl try-restart cron.service crond.service 2>/dev/null || :
 """
+)
 """Cron keeps what it has read until after the next minute's jobs. Restarted, it reads at once; jobs that it began go on
-(KillMode=process), and away from the turn of a minute it misses none."""
+(KillMode=process), and away from the turn of a minute it misses none. Nothing is taken away in a minute's last third: what runs at its turn
+runs here, and the other side has begun before the next one."""
 _COPY = 'umask 077; mkdir -p -- "$(dirname -- "$2")"; cp -a -T -- "$1" "$2"'
 """Constants; paths, mode and owner come as arguments. ``.new`` begins with a dot: no cron reads such a name."""
 _SETTING = re.compile(r"[A-Za-z_]\w*\s*=")
@@ -133,8 +142,7 @@ class Cron:
     def stop(self, service: Placed) -> None:
         if service.shared:
             raise Refused(say("hosts.shared", name=service.name), where=self._connection.name, remedy=say("hosts.shared_false"))
-        self._sh(_MOVE, service.cron, self._path(service, "aside"))
-        self._sh(_READ_ANEW)
+        self._sh(_TAKE_AWAY, service.cron, self._path(service, "aside"))
         deadline = time.monotonic() + service.start_seconds
         while jobs := self.find_jobs(service):
             if time.monotonic() > deadline:
@@ -170,7 +178,7 @@ class Cron:
         return self._connection.run(["test", "-e", path], timeout=20).code == 0
 
     def _sh(self, script: str, *arguments: str) -> None:
-        self._connection.run(["sh", "-euc", script, "cron", *arguments], check=True)
+        self._connection.run(["sh", "-euc", script, "cron", *arguments], timeout=TURN_SECONDS, check=True)
 
 
 def find_children(text: str) -> list[int]:

@@ -85,7 +85,8 @@ def find_room_problems(ctx: Context) -> list[Finding]:
             said = MASKER(str(words_of(error)).strip())
             if site.pgbouncer is not None:
                 told = {"account": site.pgbouncer.admin_role, "reference": site.pgbouncer.secret, "host": site.pgbouncer.host}
-                found.append(say("steps.console_not_asked", said=said, **told))
+                what = say("steps.console_not_asked", said=said, **told)
+                unasked.append(Finding("gateway", "error", what, say("steps.correct_console"), system=ctx.system.id))
             else:
                 found.append(say("steps.gateway_not_asked", said=said))
     remedy = say("steps.bring_gateway")

@@ -157,6 +157,8 @@ def find_in_sites(sites: Sites, inventory: Inventory | None = None) -> Iterator[
         for name in sorted({name for name in names if names.count(name) > 1}):
             at = ("sites", number, "servers", len(names) - 1 - names[::-1].index(name), "name")
             yield Loose("same-name", at, say("steps.server_twice", name=name), say("inventory.keep_one"))
+        yield from _one_place(number, site)
+    yield from _one_gateway(sites)
     if sites.entry is not None:
         yield from _reached(("entry",), sites.entry.host, sites.entry.ssh.name if sites.entry.ssh else sites.entry.host)
         yield from _console(("entry",), sites.entry, by_site=False)
@@ -166,6 +168,28 @@ def find_in_sites(sites: Sites, inventory: Inventory | None = None) -> Iterator[
                 yield Loose("entry-port", ("entry", "backends", name), says, nearest(name, list(sites.entry.ports)))
     if inventory is not None:
         yield from _of_inventory(sites, inventory)
+
+
+def _one_place(number: int, site: Site) -> Iterator[Loose]:
+    """Two servers at one address and port; one name twice is told already."""
+    first: dict[tuple[str, int], str] = {}
+    for index, server in enumerate(site.servers):
+        other = first.setdefault((server.address, server.ssh_port), server.name)
+        if other != server.name:
+            says = say("steps.server_place_twice", name=server.name, other=other, address=server.address, port=server.ssh_port)
+            yield Loose("same-address", ("sites", number, "servers", index, "address"), says, say("inventory.keep_one"))
+
+
+def _one_gateway(sites: Sites) -> Iterator[Loose]:
+    """A pooler that both sites call theirs."""
+    first: dict[tuple[str, int], str] = {}
+    for number, site in enumerate(sites.sites):
+        if site.pgbouncer is not None:
+            place = (site.pgbouncer.address, site.pgbouncer.port)
+            other = first.setdefault(place, site.id)
+            if other != site.id:
+                says = say("steps.gateway_of_both", site=site.id, other=other, address=place[0], port=place[1])
+                yield Loose("same-address", ("sites", number, "pgbouncer", "address"), says, say("steps.own_gateway"))
 
 
 def _kinds(sites: Sites) -> Iterator[Loose]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import re
 from collections.abc import Sequence
 
@@ -9,6 +10,7 @@ from orchestrator.errors import Finding, OrchestratorError, Refused, each_once, 
 from orchestrator.models import Device, Host, Strategy
 from orchestrator.movers import registry
 from orchestrator.movers.contract import Moment
+from orchestrator.settings import Settings
 from orchestrator.steps import (
     citizens,
     configuration,
@@ -50,6 +52,8 @@ def look(ctx: Context) -> tuple[list[Finding], Facts]:
             where="orchestrator.toml",
             remedy=say("steps.set_keys"),
         )
+    if unread := _unread_keys(ctx.settings):
+        raise Refused(say("steps.findings_before_migration", count=len(unread), system=ctx.system.id), findings=unread)
     with ctx.world.asking_once():
         findings, hosts = preflight_hosts.find_source_problems(ctx)
         if is_whole(ctx):
@@ -62,6 +66,21 @@ def look(ctx: Context) -> tuple[list[Finding], Facts]:
         findings += surroundings.find_problems(ctx) + entry.find_problems(ctx) + hold.find_warnings(ctx) + old_side.find_warnings(ctx)
         findings += citizens.find_problems(ctx) + configuration.find_problems(ctx) + find_inventory_problems(ctx)
     return each_once(findings), {"hosts": hosts}
+
+
+def _unread_keys(settings: Settings) -> list[Finding]:
+    """Our own files, without which every host would be told as one that does not answer."""
+    found = []
+    for key, path in (("known_hosts", settings.known_hosts), ("ssh_key", settings.ssh_key)):
+        try:
+            assert path is not None  # noqa: S101 - the caller looked
+            with path.open("rb"):
+                pass
+        except OSError as error:
+            what = say("steps.key_unread", key=key, path=str(path), error=error.strerror or str(error))
+            mend = say("steps.set_key_file", key=key, account=getpass.getuser())
+            found.append(Finding("key-unread", "error", what, mend, "orchestrator.toml", cell=key))
+    return found
 
 
 def _find_database_problems(ctx: Context) -> list[Finding]:

@@ -230,10 +230,24 @@ def test_a_job_of_cron_under_way_comes_to_its_end_and_none_begins_after_it(boote
     _cron(booted).hold(service)
     count = "wc -l </var/tmp/cron-runs"
     assert int(booted.host.script(count)) == before + 1
-    booted.host.script("sleep 125", limit=200)
+    booted.host.script("sleep $((70 - $(date +%-S)))", limit=100)  # past the next turn: cron has read anew before it
     assert int(booted.host.script(count)) == before + 1
     _cron(booted).restore(service)
     booted.host.script(f"until [ $(wc -l </var/tmp/cron-runs) -gt {before + 1} ]; do sleep 1; done", limit=200)
+    booted.host.script(f"rm -rf /etc/cron.d/office {HOME}")
+
+
+@pytest.mark.long
+def test_a_job_of_cron_runs_at_each_turn_on_one_side_or_the_other(booted: BootedHost) -> None:
+    """Handed over right before a minute's turn: what is due at it runs where it was."""
+    booted.host.write("/etc/cron.d/office", "* * * * * root echo done >>/var/tmp/cron-turns\n")
+    service = Placed("office-jobs", cron="/etc/cron.d/office", start_seconds=60)
+    booted.host.script("until [ $(date +%S) -ge 54 ]; do sleep 0.2; done", limit=100)
+    before = int(booted.host.script("cat /var/tmp/cron-turns 2>/dev/null | wc -l"))
+    _cron(booted).hold(service)
+    assert int(booted.host.script("wc -l </var/tmp/cron-turns")) == before + 1
+    assert 5 <= int(booted.host.run("date", "+%-S")) < 50  # and the other side has time to begin before the next one
+    _cron(booted).restore(service)
     booted.host.script(f"rm -rf /etc/cron.d/office {HOME}")
 
 

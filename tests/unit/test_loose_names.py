@@ -81,6 +81,8 @@ SLIPS = {
     "a site's kind": ("sites.yaml", "  kind: cloud", "  kind: room", "site-missing", "sites", "cloud"),
     "a site's id": ("sites.yaml", "- id: cloud", "- id: old-room", "same-name", "sites[1].id", ""),
     "a server twice": ("sites.yaml", "{name: db-cloud", "{name: app-cloud", "same-name", "sites[1].servers[1].name", ""),
+    "a server's address": ("sites.yaml", "db-cloud, address: 10.2.1.12", "db-cloud, address: 10.2.1.11", "same-address", "sites[1].servers[1].address", "`app-cloud`"),
+    "a gateway of the other site": ("sites.yaml", "    address: 10.2.1.5\n    port", "    address: 10.1.1.5\n    port", "same-address", "sites[1].pgbouncer.address", "`old-room`"),
     "a module": ("orchestrator.toml", '"existing"', '"exsting"', "module-unknown", "terraform_module", "`existing`"),
 }  # fmt: skip
 

@@ -50,7 +50,7 @@ def test_a_large_file_goes_through(shell, tmp_path):
 
 
 def test_what_fails_says_so_and_the_shell_goes_on(shell, tmp_path):
-    with pytest.raises(OSError, match=r"answered \d"):
+    with pytest.raises(OSError, match="cannot be read there"):
         read_file(shell, str(tmp_path / "nowhere"))
     assert shell.run("echo still here") == b"still here\n"
 

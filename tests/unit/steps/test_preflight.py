@@ -5,15 +5,17 @@ from __future__ import annotations
 import http.server
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from orchestrator.errors import Refused
 from orchestrator.models import ConfigFile, Database, FileTree, HealthCheck, Service, System
 from orchestrator.settings import Settings
 from orchestrator.steps import citizens
-from orchestrator.steps.preflight import find_inventory_problems
+from orchestrator.steps.preflight import find_inventory_problems, look
 from tests.support.demo_city import demo_city
 
 
@@ -27,6 +29,16 @@ def context(system: System, entry: Any = None, strategy: str = "cloud_deployment
     verdict = SimpleNamespace(strategy=strategy, no_source=False)
     settings = Settings(terraform_module="embedded")
     return SimpleNamespace(system=system, verdict=verdict, sites=SimpleNamespace(sites=(), entry=entry), settings=settings)
+
+
+def test_our_own_keys_that_cannot_be_read_are_named_and_no_host_is_said_to_be_down(tmp_path: Path) -> None:
+    (tmp_path / "known_hosts").touch()
+    settings = Settings(known_hosts=tmp_path / "known_hosts", ssh_key=tmp_path / "id_ed25519")
+    with pytest.raises(Refused) as caught:
+        look(SimpleNamespace(settings=settings, system=portal()))  # type: ignore[arg-type]  # nothing else is asked
+    (finding,) = caught.value.findings
+    assert (finding.code, finding.file, finding.cell) == ("key-unread", "orchestrator.toml", "ssh_key")
+    assert str(tmp_path / "id_ed25519") in finding.message
 
 
 @pytest.mark.parametrize(("environment", "edits", "is_named"), [
