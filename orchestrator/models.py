@@ -21,7 +21,10 @@ SystemId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{1,62}$"
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 HostName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
 """Host names are used as inventory keys, folder names and log labels: an allow-list, not a free string."""
-Address = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z]([0-9A-Za-z.:-]{0,252}[0-9A-Za-z])?$")]
+_BYTE = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_NAMED = "[A-Za-z]([0-9A-Za-z.:-]{0,252}[0-9A-Za-z])?|[0-9][0-9.]*([A-Za-z]|[A-Za-z:-][0-9A-Za-z.:-]{0,252}[0-9A-Za-z])"
+Address = Annotated[str, StringConstraints(pattern=rf"^({_BYTE}(\.{_BYTE}){{3}}|{_NAMED})$", max_length=254)]
+"""A name, or an address in numbers: what is of digits and dots alone is four bytes."""
 Port = Annotated[int, Field(ge=1, le=65535)]
 SqlName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_$]{0,62}$")]
 UserName = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_-]{0,31}$")]

@@ -52,10 +52,14 @@ class SharedThing:
         if not others:
             former.remove_ours(self.connection, f"{self._place}.was")
 
+    def needed_by(self) -> set[str]:
+        """The systems on record as those that need it."""
+        return set(self.connection.run(["sh", "-c", _NEEDED_BY, "needed-by", self._place], timeout=20, check=True).stdout.splitlines())
+
     def find_unsaid(self, system: str) -> list[Change]:
         """A difference where others are on record as those that need it, and this system is not: theirs would be the last word."""
-        lines = self.connection.run(["sh", "-c", _NEEDED_BY, "needed-by", self._place], timeout=20, check=True).stdout.splitlines()
-        others = sorted(set(lines) - {system})
-        if not others or system in lines:
+        systems = self.needed_by()
+        others = sorted(systems - {system})
+        if not others or system in systems:
             return []
         return [Change(self.name, say("movers.prepared_for", systems=tuple(others)), say("movers.prepared_for", systems=(*others, system)))]

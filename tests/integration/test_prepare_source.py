@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from orchestrator.errors import ToolError
+from orchestrator.errors import Refused, ToolError
 from orchestrator.movers.postgresql.source_server import PostgresSource, scram_verifier
 from orchestrator.movers.source import Wanted
 from orchestrator.tools import programs, unprivileged
@@ -199,6 +199,23 @@ def test_of_two_systems_the_last_takes_role_and_settings_with_it(cluster: Cluste
     assert licences.take_back() == []
     assert [file.read_bytes() for file in files] == before
     assert list(home.iterdir()) == [], "nothing of ours is left"
+
+
+def test_a_role_that_things_still_need_is_named_and_nothing_is_taken_back(cluster: Cluster, tmp_path: Path) -> None:
+    """After acceptance our own schema stands in the former database until it is cleaned."""
+    here, home = Here(str(cluster.folder)), tmp_path / "orchestrator"
+    server = PostgresSource(here, name="permits", port=cluster.port, home=str(home), run_as=["env", "PGUSER=postgres"])  # type: ignore[arg-type]
+    server.prepare(WANTED)
+    with psycopg.connect(host=str(cluster.folder), port=cluster.port, user="postgres", dbname="postgres", autocommit=True) as sql:
+        sql.execute("CREATE DATABASE permits OWNER orchestrator")
+        files = [cluster.folder / "data" / name for name in ("pg_hba.conf", "postgresql.auto.conf")]
+        prepared = [file.read_bytes() for file in files]
+        with pytest.raises(Refused, match="orchestrator is still needed"):
+            server.take_back()
+        assert [file.read_bytes() for file in files] == prepared
+        assert server.find_changes(WANTED) == []
+        sql.execute("DROP DATABASE permits")
+    assert server.take_back() == []
 
 
 def test_a_block_that_the_server_cannot_read_is_put_back(cluster: Cluster, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import re
 import secrets
 from collections.abc import Mapping, Sequence
 
-from orchestrator.errors import ToolError
+from orchestrator.errors import Refused, ToolError
 from orchestrator.hosts import former as kept_here
 from orchestrator.movers.prepared import SharedThing
 from orchestrator.movers.source import Change, Wanted
@@ -125,11 +125,12 @@ class PostgresSource:
 
     def take_back(self) -> list[str] | None:
         """Role, settings and pg_hba.conf as they were, but for what other systems need: these are returned. None: nothing had been
-        prepared. Raises ToolError where the role owns something by now."""
+        prepared. Raises Refused, with nothing changed, where things depend on a role that would go."""
         former = self._former()
         if not former:
             return None
         self._join(former)  # an older engine kept its own record only
+        self._refuse_to_drop(str(former["role"]))
         text = self._hba()
         if (without := self._without_block(text)) != text:
             self._write_hba(without)
@@ -157,6 +158,17 @@ class PostgresSource:
     def _join(self, former: Mapping[str, object]) -> None:
         self._server().join(self._name, {"settings": former["settings"]})
         self._role(str(former["role"])).join(self._name, {"was": former["was"]})
+
+    def _refuse_to_drop(self, role: str) -> None:
+        thing = self._role(role)
+        if thing.was()["was"] or thing.needed_by() != {self._name}:
+            return  # it was there before, or stays for others
+        where = self._ask(
+            "SELECT string_agg(DISTINCT coalesce(quote_ident(b.datname), '-'), ', ') FROM pg_shdepend d LEFT JOIN pg_database b ON b.oid = d.dbid"
+            f" JOIN pg_authid r ON r.oid = d.refobjid WHERE d.refclassid = 'pg_authid'::regclass AND r.rolname = {_literal(role)}"
+        )
+        if where:
+            raise Refused(say("postgresql.role_needed", role=role, databases=where), where=self._connection.name, remedy=say("postgresql.clean_first"))
 
     def _give_role_back(self, role: str, was: str) -> None:
         if not was:
