@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from orchestrator import texts
 from orchestrator.errors import Exit, OrchestratorError, Refused, UsageError
 from orchestrator.flows.drive import Drive
-from orchestrator.flows.turning import turn_back
+from orchestrator.flows.turning import as_asked, turn_back
 from orchestrator.texts import row_words, say
 
 if TYPE_CHECKING:
@@ -48,7 +48,10 @@ def resume_systems(drive: Drive, systems: tuple[str, ...] = ()) -> int:
     code = clean_up_ended(session, rows, drive.observer)
     under_way = [m for m in rows if m.state != "ended"]
     if under_way:
-        code = drive.all([m.id for m in under_way], [m.system for m in under_way]) or code
+        asked = {m.system for m in under_way if session.journal.flag(f"turn_back:{m.id}") is not None}
+        drive.all([m.id for m in under_way], [m.system for m in under_way])
+        codes = {m.system: drive.codes.get(m.system, Exit.BUG) for m in under_way}
+        code = int(Exit.worst([as_asked(each) if system in asked else each for system, each in codes.items()])) or code
     elif code is None:
         drive.observer.said("", texts.text("say.nothing_to_resume"))
     return code or int(Exit.DONE)

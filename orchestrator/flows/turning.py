@@ -26,8 +26,12 @@ def turn_back(drive: Drive, migration: str, system: str, reason: str, *, cancell
         outcome = drive.run(migration, system)
     except LeaseHeld:
         return int(_told(drive, migration, system))
-    code = drive.report(migration, system, outcome)
-    return int(Exit.DONE if code in (Exit.ROLLED_BACK, Exit.REFUSED) else code)  # it was asked for: done
+    return int(as_asked(drive.report(migration, system, outcome)))
+
+
+def as_asked(code: Exit) -> Exit:
+    """The exit code of a run that a person had asked to go back: that it went back is what was wanted."""
+    return Exit.DONE if code in (Exit.ROLLED_BACK, Exit.REFUSED) else code
 
 
 def _told(drive: Drive, migration: str, system: str) -> Exit:

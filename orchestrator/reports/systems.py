@@ -167,10 +167,11 @@ def _measured(given: Given, rows: list[Any]) -> list[Any]:
 def _cutover(given: Given, system: str, m: Any) -> Cutover:
     source = given.trail.measured[m.id]
     seen = bool(m.requests)  # nothing asked, nothing measured
+    given_up = (m.detail or {}).get("switched_at", True) is None
     return Cutover(
         system=system,
         migration=m.migration,
-        direction=mark(DIRECTIONS, m.direction),
+        direction=mark(DIRECTIONS, f"{m.direction}_given_up" if given_up else m.direction),
         started=Sourced(value=given.local(m.started), source=source),
         longest_gap_ms=Sourced(value=m.longest_gap_ms if seen else None, source=source),
         budget_ms=Sourced(value=m.budget_ms, source=source),

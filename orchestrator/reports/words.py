@@ -35,7 +35,12 @@ OPEN = {
     "alarm": ("告警", "alarm"),
     "owed": ("待清理", "clean-up owed"),
 }
-DIRECTIONS = {"forward": ("切换上云", "to the cloud"), "back": ("回切", "back to the source")}
+DIRECTIONS = {
+    "forward": ("切换上云", "to the cloud"),
+    "back": ("回切", "back to the source"),
+    "forward_given_up": ("切换上云（未成，仍在原处）", "to the cloud, given up"),
+    "back_given_up": ("回切（未成，仍在云上）", "back to the source, given up"),
+}
 OUTAGES = {"device_outage": ("设备搬迁停用", "device travels"), "hosting_outage": ("整体搬迁停机", "whole relocation"),
            "vendor_outage": ("厂商实施停机", "vendor's migration"), "server_outage": ("整机搬迁停机", "whole server")}
 KINDS = {Kind.DATABASE: ("数据库", "database"), Kind.APPLICATION: ("应用系统", "application")}

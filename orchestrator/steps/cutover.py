@@ -74,10 +74,15 @@ def switch(ctx: Context, direction: str) -> Facts:
     hold.freshen(ctx, Direction(direction))
     probes = Probes.of(ctx, direction)
     probes.start()
+    attempts: list[dict[str, Any]] = []
     try:
         ctx.pause(HEALTHY_SECONDS)  # so that the guard sees whether citizens are answered before it begins
-        result, attempts = _attempts(ctx, direction, probes)
+        result = _attempts(ctx, direction, probes, attempts)
         unconfirmed = probes.wait_healthy()
+    except NeedsPerson:
+        if any("started" in attempt for attempt in attempts):
+            _measure(ctx, direction, probes, attempts)  # citizens waited in each of them
+        raise
     finally:
         probes.stop()
     facts = _measure(ctx, direction, probes, attempts, unconfirmed)
@@ -85,8 +90,8 @@ def switch(ctx: Context, direction: str) -> Facts:
     return facts
 
 
-def _attempts(ctx: Context, direction: str, probes: Probes) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    seen: list[dict[str, Any]] = []
+def _attempts(ctx: Context, direction: str, probes: Probes, seen: list[dict[str, Any]]) -> dict[str, Any]:
+    """The result of the attempt that switched; ``seen`` is told each, also where none does and it raises."""
     for number in range(1, TRIES + 1):
         ctx.stop_if_asked()
         attempt = f"{ctx.migration}-{direction}-{ctx.token}-{number}"
@@ -109,7 +114,7 @@ def _attempts(ctx: Context, direction: str, probes: Probes) -> tuple[dict[str, A
             ctx.world.guard = guard if result["snapshots"] else None
             if result.get("problems"):
                 _follow(ctx, direction, guarding.problems_of(result))
-            return result, seen
+            return result
         guard.done()
         if result["outcome"] == "stuck":
             raise NeedsPerson(
@@ -175,10 +180,10 @@ def _measure(
     seen, end = probes.since(begin, first)
     aborted = [attempt["reason"] for attempt in attempts if attempt["outcome"] != "switched"]
     detail: dict[str, Any] = {
-        "timings_ms": result["timings_ms"],
+        "timings_ms": result.get("timings_ms", {}),
         "attempts": len(attempts),
         "aborted": aborted,
-        "switched_at": result["ended"],
+        "switched_at": result["ended"] if result["outcome"] == "switched" else None,
         "not_confirmed": list(map(kept, unconfirmed)),
     }
     if ctx.world.movable_databases or hold.is_held(ctx):  # else citizens follow by the entry alone, which is measured there
@@ -190,7 +195,7 @@ def _measure(
         ctx.say(str(say("steps.not_all_answered", unconfirmed=tuple(unconfirmed))))
     return {
         "attempt": result["attempt"],
-        "timings_ms": result["timings_ms"],
+        "timings_ms": result.get("timings_ms", {}),
         "started": begin,
         "ended": end,
         "attempts": len(attempts),

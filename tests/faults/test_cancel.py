@@ -7,6 +7,8 @@ import psutil
 import psycopg
 import pytest
 
+from orchestrator.embedded import citizens
+from orchestrator.errors import Exit
 from tests.faults.conftest import WEATHER, Story, wait_until
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(900)]
@@ -68,4 +70,23 @@ def test_a_copy_that_waits_for_an_open_transaction_is_left_and_the_transaction_i
         cancel_and_see(story, engine, "replicate", capsys)
         assert somebody.execute("SELECT n FROM of_somebody").fetchone() == (1,)
         somebody.execute("DROP TABLE of_somebody")
+    nothing_of_ours(story)
+
+
+def test_attempts_that_are_all_given_up_are_on_record_with_what_citizens_had_of_them(story):
+    engine = story.start("migrate", "--system", WEATHER, "--direct", "--wait", "--log", "lines", "--lang", "en")
+    story.until_step("cutover")
+    with psycopg.connect(citizens.pooled_dsn(story.city, WEATHER), prepare_threshold=None) as somebody:
+        somebody.execute("SELECT 1")
+        assert engine.wait(200) == Exit.NEEDS_A_PERSON, story.said()
+    [measured] = [each for each in story.session.decisions.measurements(story.row.id) if each.kind == "cutover"]
+    assert (measured.direction, measured.detail["attempts"], measured.detail["switched_at"]) == ("forward", 5, None)
+    assert len(measured.detail["aborted"]) == 5
+    assert measured.requests > 100
+    assert (measured.failed_requests, story.row.live) == (0, "source")
+    going_back = story.start("rollback", WEATHER, "--reason", "another week", "--direct")
+    wait_until("it goes back", lambda: story.row.state == "undoing", 60)
+    story.kill(going_back)
+    assert story.run("resume", WEATHER, "--direct") == 0, story.said()  # it was asked for: done
+    assert story.row.ending == "rolled_back_before_cutover"
     nothing_of_ours(story)
