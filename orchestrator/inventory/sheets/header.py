@@ -282,7 +282,7 @@ def _columns(form: Form, row: Row, above: Row | None, number: int) -> Table:
         elif form.id not in _DEFAULT_FORMS and (meant := match(forms()["systems"], low or high)) is not None and meant.field == "row_no":
             table.number_at = index
         elif low or high:
-            table.unknown[index] = low if not group else f"{group} {low}"
+            table.unknown[index] = f"{group} {low}" if group else low or high
             table.unknown[index] = table.unknown[index].removesuffix(AS_IT_IS).strip()
     heads = table.typed
     for index, column, words, group in found:

@@ -53,6 +53,8 @@ class _Kept:
     line: Line
     comments: tuple[str, ...]
     section: str
+    began: int
+    """The row on which its system is named."""
 
 
 class SheetReader:
@@ -75,7 +77,10 @@ class SheetReader:
         """Rows that do not say whether they are classified, where somebody's statement may say it."""
         self.wall = Wall(grid.part)
         self.withheld: dict[int, bool | None] = {}
-        """Rows that were counted and not read → their answer."""
+        """Rows that name systems which were counted and not read → their answer."""
+        self.above_it: Line | None = None
+        """The last row that was somebody's, and the row on which its system is named."""
+        self.began_above = 0
         self.unsaid: list[Finding | None] = []
         """Of each table, that it has no column on classification."""
         self.notes = SheetNotes(file, grid.name, builder.findings)
@@ -99,7 +104,7 @@ class SheetReader:
             self.unanswered.waits = self.unanswered.waits or "classified" in asked
         self.open, self.hinting = open_columns(table, kept := self.grid.kept_of(table.header)), hinting_columns(table)
         self._use(table, source, BareNumbers(source, self.builder.answers, self.builder.asked))
-        self.tally, self.in_notes, self.dittos = Tally(table, self.above), False, Dittos()
+        self.tally, self.in_notes, self.dittos, self.above_it = Tally(table, self.above), False, Dittos(), None
         if not self.heads_next:
             self.section, self.secret_section = "", False
         self.section, self.heads_next = table.headed or self.section, False
@@ -128,9 +133,9 @@ class SheetReader:
 
     def read(self, line: Line) -> None:
         self.unanswered.saw(line)
-        whole = self.dittos.resolve(line, self.wall.rows, self.told)
+        whole = self.dittos.resolve(line)  # whose row it is holds whatever the wall takes away
         line = self.wall.without_its_cells(whole, self.table)
-        what = self._kind(line)
+        what = self._kind(whole)
         if what is not Kind.BLANK and self._holds_rows(line):
             return
         if what in {Kind.NOTE, Kind.ODD} and ends_the_header(self.table, line, {*self.table.classified, *self.open}):
@@ -147,7 +152,10 @@ class SheetReader:
         self.heads_next = False
         self.dittos.saw(whole)
         self.tally.row(line)
-        if not self.systems and self._is_of_withheld(line):
+        began = self.began_above = self._began(whole)
+        self.above_it = whole
+        if self._is_of_withheld(whole, began):
+            self._tell_denied(line)
             self._pass_withheld(line)
             return
         if self.listed and self._adds(line):
@@ -161,9 +169,9 @@ class SheetReader:
             self._take(raw)
         elif self.systems and answer is None and self.unanswered.may_be_stated and not self._says_yes(line):
             self.wall.add(line)
-            self.kept.append(_Kept(self.table, self.source, self.bare, whole, tuple(comments), self.section))
+            self.kept.append(_Kept(self.table, self.source, self.bare, whole, tuple(comments), self.section, began))
         elif self.systems:
-            self._withhold(raw, line, answer, told=told)
+            self._withhold(raw, line, began, answer, told=told)
         elif not told and answer:
             self._pass_withheld(line)
         elif not told:
@@ -242,15 +250,15 @@ class SheetReader:
             raw = self._raw(kept.line)
             if statement is not None:
                 self._settle_doubt(kept.line.number)
-            began = self._began(kept.line)
-            if statement is not None and not {kept.line.number + 1, began + 1} & statement.classified:
+            is_named = statement is not None and {kept.line.number + 1, kept.began + 1} & statement.classified
+            if statement is not None and not is_named and kept.began not in self.withheld:
                 self.wall.rows.discard(kept.line.number + 1)
                 self.cells.comments(raw, kept.comments)
                 self.cells.fill(raw, kept.line.number, self.wall.without_its_cells(kept.line, self.table).cells)
                 self._take(raw)
                 continue
             line = self.wall.without_its_cells(kept.line, self.table)
-            self._withhold(raw, line, None if statement is None else True, told="classified" not in self.by_field)
+            self._withhold(raw, line, kept.began, True if is_named else None, told="classified" not in self.by_field)
         if statement is not None and len(self.kept) > len(statement.classified):
             first = self._place(self.kept[0].line).rpartition(" › ")[2]
             said = say("inventory.stated", who=statement.who, count=len(self.kept) - len(statement.classified))
@@ -273,10 +281,27 @@ class SheetReader:
         self.builder.further.append(raw)
         return True
 
-    def _is_of_withheld(self, line: Line) -> bool:
-        """Whether a technical row is of a system that is classified, or unanswered, and of no other one of that name."""
-        named = key(cells.text_of(at(line.cells, self.table.name_at))) if self.table.name_at is not None else ""
-        return named in self.builder.names_withheld and named not in self.builder.names_of_systems()
+    def _is_of_withheld(self, whole: Line, began: int) -> bool:
+        """Whether a row is a further one of a system that is withheld: named on one such row above, or, on a technical sheet, by its name, which no
+        other system has."""
+        if began != whole.number and began in self.withheld:
+            return self.withheld[began] is True or not self._says_yes(whole)
+        named = self._named(whole)
+        if self.systems or named not in self.builder.names_withheld or named in self.builder.names_of_systems():
+            return False
+        self.withheld[began] = None
+        return True
+
+    def _named(self, line: Line) -> str:
+        return key(cells.text_of(at(line.cells, self.table.name_at))) if self.table.name_at is not None else ""
+
+    def _tell_denied(self, line: Line) -> None:
+        """That a further row of a classified system says that it is not."""
+        if denied := [index for index in self.table.classified if index in line.own() and classified(line.cells[index]) is False]:
+            self.notes.finding(
+                "classified-contradiction", "error", line.number, denied[0], say("inventory.classified_cells_contradict"),
+                say("inventory.department_agrees"),
+            )  # fmt: skip
 
     def _pass_withheld(self, line: Line) -> None:
         self.wall.add(line)
@@ -352,18 +377,30 @@ class SheetReader:
         speaks = any(map(speaks_of_secrets, others.values())) or any(classified(others.get(index)) is True for index in self.hinting)
         return self.systems and (self.secret_section or speaks)
 
-    def _began(self, line: Line) -> int:
-        """The row on which the merged cell of its name begins: further rows are further servers of one system."""
-        at = self.by_field.get("name")
-        return line.origins.get(at, line.number) if at is not None else line.number
+    def _began(self, whole: Line) -> int:
+        """The row on which its system is named: where a merged cell, or what 同上 stands for, begins; of a row without a name, a number and an answer
+        below one that may not be read, that one. Further rows are further servers of one system."""
+        index = self.table.name_at
+        if index is None or self._named(whole):
+            return whole.origins.get(index, whole.number) if index is not None else whole.number
+        above = self.above_it
+        if above is None or above.number + 1 not in self.wall.rows or not self._named(above) or self._begins_itself(whole, above):
+            return whole.number
+        return self.began_above
 
-    def _withhold(self, raw: Raw, line: Line, answer: bool | None, *, told: bool) -> None:
+    def _begins_itself(self, line: Line, above: Line) -> bool:
+        """Whether a row without a name is somebody else's than the row above: it has a number, another department, or an answer of its own."""
+        number, department = self.by_field.get("row_no", self.table.number_at), self.by_field.get("department")
+        if number in line.own() or any(not is_silent(line.cells[index]) for index in self.table.classified if index in line.own()):
+            return True
+        return department in line.own() and key(cells.text_of(at(line.cells, department or 0))) != key(cells.text_of(at(above.cells, department or 0)))
+
+    def _withhold(self, raw: Raw, line: Line, began: int, answer: bool | None, *, told: bool) -> None:
         """Count a row that is classified, or does not say so, and learn nothing of it; once for a system of several rows."""
-        began = self._began(line)
-        if began != line.number and self.withheld.get(began, answer is not True) == answer:
+        if began != line.number and began in self.withheld and self.withheld[began] in {True, answer}:
             self.wall.add(line)
             return
-        self.withheld[line.number] = answer
+        self.withheld[began] = answer
         if answer is None and not self._says_yes(line):  # else no statement answers it, only the department at its cell
             self.unanswered.lacks(line.number, self._place(line))
         self._classified(raw, line, answered=answer is True, told=told)
