@@ -136,7 +136,10 @@ class SheetReader:
         whole = self.dittos.resolve(line)  # whose row it is holds whatever the wall takes away
         line = self.wall.without_its_cells(whole, self.table)
         what = self._kind(whole)
-        if what is not Kind.BLANK and self._holds_rows(line):
+        if what is Kind.BLANK:
+            self.table.header += self.table.header + 1 == line.number  # the numbers of its columns may stand below
+            return
+        if self._holds_rows(line):
             return
         if what in {Kind.NOTE, Kind.ODD} and ends_the_header(self.table, line, {*self.table.classified, *self.open}):
             self.table.header = line.number  # the numbers of its columns may stand below

@@ -1,0 +1,83 @@
+"""A row of units below a header (核 ｜ GB ｜ TB), whoever's header it is: its units go into the header's own cells, once and before anybody reads the sheet,
+and the row is nobody's."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from orchestrator.inventory.cells import is_blank, plain, text_of
+from orchestrator.inventory.sheets.grids import Grid, Row
+from orchestrator.inventory.sheets.rowkind import numbers_columns
+from orchestrator.inventory.units import is_measure, is_unit
+
+_DEEPEST = 4
+"""Rows above that a header and the numbers of its columns may take."""
+_LABEL = re.compile(r"[(（]?(?:计量|计算|数据)?单位[)）]?[:：]?")
+_GUIDE = re.compile(r"必填|选填|全称|简称|文本|文字|数[字值]|日期|[是有][/或][否无]|单选|多选|下拉(?:选择)?|请?选择|请?填写|[/—–-]+")
+"""What may stand beside units: how a column is to be filled in."""
+
+
+def with_units(grid: Grid) -> Grid:
+    """The sheet with units in its headers: 内存 over GB is 内存(GB)."""
+    return replace(grid, rows=_with_units(grid.rows))
+
+
+def _with_units(rows: Iterator[Row]) -> Iterator[Row]:
+    above: deque[Row] = deque()
+    for row in rows:
+        units = _units(row)
+        if units and (heads := _heads_of(units, above)):
+            for index, head in heads.items():
+                head[index] = f"{text_of(head[index])}({units[index]})"
+            row = []
+        elif len(above) == _DEEPEST:
+            yield above.popleft()
+        above.append(row)
+    yield from above
+
+
+def _units(row: Row) -> dict[int, str]:
+    """Column → its unit, where the row holds nothing else."""
+    found: dict[int, str] = {}
+    has_guides = False
+    for index, cell in enumerate(row):
+        if is_blank(cell):
+            continue
+        if not isinstance(cell, str):
+            return {}
+        text = plain(cell)
+        if is_measure(text) or is_unit(text):
+            found[index] = text.strip("()[]（）【】<> ")
+        elif not found and not has_guides and _LABEL.fullmatch(text):
+            continue
+        elif _GUIDE.fullmatch(text):
+            has_guides = True
+        else:
+            return {}
+    is_clear = not has_guides or sum(len(unit) > 1 or not unit.isascii() for unit in found.values()) >= 2
+    return found if is_clear and not any(map(str.isdigit, "".join(found.values()))) else {}
+
+
+def _heads_of(units: dict[int, str], above: Sequence[Row]) -> dict[int, Row]:
+    """The header's row for each column that has one: the nearest text above, no row with numbers of its own being one's."""
+    heads: dict[int, Row] = {}
+    for row in reversed(above):
+        filled = [cell for cell in row if not is_blank(cell)]
+        if numbers_columns([plain(cell) for cell in filled]):
+            continue
+        if not all(isinstance(cell, str) and not _is_number(cell) for cell in filled):
+            break
+        for index in units:
+            if index not in heads and index < len(row) and not is_blank(row[index]):
+                heads[index] = row
+        if len(heads) == len(units):
+            break
+    return heads
+
+
+def _is_number(cell: Any) -> bool:
+    return plain(cell).replace(".", "").isdigit()
