@@ -248,7 +248,7 @@ class _Reader:
         for machine in self.machines:
             names = [head for head in machine.keys if head != BY_PREFIX and head not in self.offices]
             if above is not None and above.classified and machine.row in may_follow and not any(machine.keys[head] for head in names):
-                machine.keys |= {head: above.keys.get(head, "") for head in names}
+                machine.keys = {**machine.keys, **{head: above.keys.get(head, "") for head in names}}
                 machine.classified = True
             above = machine
 

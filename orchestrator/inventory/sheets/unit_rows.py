@@ -30,13 +30,13 @@ def _with_units(rows: Iterator[Row]) -> Iterator[Row]:
     above: deque[Row] = deque()
     for row in rows:
         units = _units(row)
-        if units and (heads := _heads_of(units, above)):
+        heads = _heads_of(units, above) if units else {}
+        if heads:
             for index, head in heads.items():
                 head[index] = f"{text_of(head[index])}({units[index]})"
-            row = []
-        elif len(above) == _DEEPEST:
+        above.append([] if heads else row)
+        if len(above) > _DEEPEST:
             yield above.popleft()
-        above.append(row)
     yield from above
 
 
