@@ -45,17 +45,19 @@ Labels = Callable[[int, Row], Iterator[Label]]
 
 def find_cards(rows: Sequence[Row], labels: Labels) -> list[Card]:
     """The cards, row by row. What stands above the first of a strip is above them all."""
-    width = max(map(len, rows), default=0)
-    whole = Card(0, len(rows), 0, width)
-    strips = _strips(rows, width, [label for number, row in enumerate(rows) for label in labels(number, row)])
-    is_clear = bool(strips)
     cards = []
-    for left, right in strips or [(0, width)]:
-        there = Card(whole.top, whole.bottom, left, right)
-        heads = [label for number, row in enumerate(rows) for label in labels(number, there.row(row))]
-        tops, agree = _tops(heads)
-        cards += [Card(top, bottom, left, right, is_clear=is_clear and agree) for top, bottom in zip(tops, [*tops[1:], len(rows)], strict=True)]
+    for strip in find_strips(rows, labels):
+        tops, agree = _tops([label for number, row in enumerate(rows) for label in labels(number, strip.row(row))]) if strip.is_clear else ([0], False)
+        ends = [*tops[1:], len(rows)]
+        cards += [Card(top, bottom, strip.left, strip.right, is_clear=agree) for top, bottom in zip(tops, ends, strict=True)]
     return sorted(cards, key=lambda card: (card.top, card.left))
+
+
+def find_strips(rows: Sequence[Row], labels: Labels) -> list[Card]:
+    """The cards below each other in the same columns, taken together: one strip, where they cannot be told from those beside them."""
+    width = max(map(len, rows), default=0)
+    found = _strips(rows, width, [label for number, row in enumerate(rows) for label in labels(number, row)])
+    return [Card(0, len(rows), left, right) for left, right in found] or [Card(0, len(rows), 0, width, is_clear=False)]
 
 
 def _strips(rows: Sequence[Row], width: int, labels: Sequence[Label]) -> list[tuple[int, int]]:

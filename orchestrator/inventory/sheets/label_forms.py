@@ -16,7 +16,7 @@ from orchestrator.inventory.forms import most_headers, whole_key
 from orchestrator.inventory.questions import digest
 from orchestrator.inventory.reading import Interpretation, Raw
 from orchestrator.inventory.sheets.asking import Unanswered, answered_wording, ask_wording
-from orchestrator.inventory.sheets.cards import find_cards
+from orchestrator.inventory.sheets.cards import find_cards, find_strips
 from orchestrator.inventory.sheets.foreign import Source, ahead
 from orchestrator.inventory.sheets.grids import Grid, Row, address
 from orchestrator.inventory.sheets.header import Line
@@ -72,25 +72,37 @@ class _Block:
 
 
 def is_label_form(sources: Iterable[Source], rows: Sequence[Row]) -> bool:
-    """Whether these first rows are labels with their values, and no table."""
+    """Whether these first rows are labels with their values, of one form or of several beside each other, and no table."""
     known = Labels(sources)
     if _is_a_tables(known, rows):
         return False
+    strips = find_strips(rows, known.labels)
+    fields: list[set[str]] = []
+    for strip in strips:
+        found = _asked([strip.row(row) for row in rows], known, is_clear=strip.is_clear)
+        if found is None:
+            return False
+        fields.append(found)
+    return any(map(_are_a_systems, fields)) and last_label(known, rows) is None
+
+
+def _asked(rows: Sequence[Row], known: Labels, *, is_clear: bool) -> set[str] | None:
+    """What labels with a value ask for; None where one of these rows is a header, or of several systems."""
     found: set[str] = set()
     for number, row in enumerate(rows):
         pairs = list(known.pairs(number, row))
         filled = [cell for cell in row if not cells.is_blank(cell)]
-        labels = len({whole_key(cell) for cell in filled if isinstance(cell, str) and known.column(cell) is not None})  # once: cards may stand beside each other
+        labels = sum(isinstance(cell, str) and known.column(cell) is not None for cell in filled)
         if labels >= 3 and len(pairs) * 2 < labels + 1:
-            return False  # a header: labels beside labels
-        words = list(dict.fromkeys(cells.text_of(cell) for cell in filled if isinstance(cell, str)))
+            return None  # a header: labels beside labels
+        words = [cells.text_of(cell) for cell in filled if isinstance(cell, str)]
         hits, _ = most_headers(words)
-        if hits >= 3 and hits * 2 > len(words):
-            return False  # a header of another sheet, some of whose words are labels too
+        if hits >= 3 and hits * 2 > len(words) and is_clear:
+            return None  # a header of another sheet, some of whose words are labels too
         if known.several_answers(row):
-            return False  # of several systems: what stands beside the first one's is no label
+            return None  # of several systems: what stands beside the first one's is no label
         found |= {pair.column.field for pair in pairs}
-    return _are_a_systems(found) and last_label(known, rows) is None
+    return found
 
 
 def _is_a_tables(known: Labels, rows: Sequence[Row]) -> bool:
@@ -278,7 +290,7 @@ class _Reader:
                 continue
             if answer is None and may_be_stated:
                 self.unanswered.lacks(block.column or block.first, raw.place(""))
-            department = next((cells.text_of(pair.value) for pair in block.pairs if pair.column.field == "department"), "")
+            department = next((cells.text_of(pair.value) for pair in block.pairs if pair.column.field == "department" and block.is_clear), "")
             for name in [pair.value for pair in block.pairs if pair.column.field == "name"] or [None]:
                 self.builder.secrets.add(name, department if answer or block.may_say_yes else None)
                 self.builder.classified_row(raw, department, None, answered=answer is True, quiet=not block.is_clear, called=("", cells.text_of(name)))
