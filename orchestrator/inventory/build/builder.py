@@ -293,7 +293,7 @@ class Builder:
         hosts = HostsNamed([*listed, *self._ids.hosts()], self.answers, self.asked, self.interpretations)
         link.join_parts(
             identified, self.parts, self.findings, self._ids.stored if alone else {}, hosts.settle, self._names_read(), self.names_withheld,
-            self.withheld_parts.forget,
+            self.withheld_parts,
         )  # fmt: skip
         self.interpretations += [one.reworded(strike) if strike else one for one in self.withheld_parts.settle()]
         for _, _, part in [joined for raw in identified for joined in raw.parts]:

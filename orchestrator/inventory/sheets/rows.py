@@ -31,6 +31,7 @@ from orchestrator.inventory.sheets.rowkind import Kind, kind_of_row
 from orchestrator.inventory.sheets.secrecy import is_silent, judge, says_yes, speaks_of_secrets
 from orchestrator.inventory.sheets.sheet_notes import SheetNotes
 from orchestrator.inventory.sheets.unknown_tables import ask_about_columns
+from orchestrator.inventory.sheets.whose_row import WhoseRow
 from orchestrator.inventory.values import read_value
 from orchestrator.texts import say
 
@@ -78,9 +79,6 @@ class SheetReader:
         self.wall = Wall(grid.part)
         self.withheld: dict[int, bool | None] = {}
         """Rows that name systems which were counted and not read → their answer."""
-        self.above_it: Line | None = None
-        """The last row that was somebody's, and the row on which its system is named."""
-        self.began_above = 0
         self.unsaid: list[Finding | None] = []
         """Of each table, that it has no column on classification."""
         self.notes = SheetNotes(file, grid.name, builder.findings)
@@ -104,7 +102,8 @@ class SheetReader:
             self.unanswered.waits = self.unanswered.waits or "classified" in asked
         self.open, self.hinting = open_columns(table, kept := self.grid.kept_of(table.header)), hinting_columns(table)
         self._use(table, source, BareNumbers(source, self.builder.answers, self.builder.asked))
-        self.tally, self.in_notes, self.dittos, self.above_it = Tally(table, self.above), False, Dittos(), None
+        self.tally, self.in_notes, self.dittos = Tally(table, self.above), False, Dittos()
+        self.whose = WhoseRow(table, self.wall.rows)
         if not self.heads_next:
             self.section, self.secret_section = "", False
         self.section, self.heads_next = table.headed or self.section, False
@@ -155,8 +154,7 @@ class SheetReader:
         self.heads_next = False
         self.dittos.saw(whole)
         self.tally.row(line)
-        began = self.began_above = self._began(whole)
-        self.above_it = whole
+        began = self.whose.began(whole)
         if self._is_of_withheld(whole, began):
             self._tell_denied(line)
             self._pass_withheld(line)
@@ -164,6 +162,8 @@ class SheetReader:
         if self.listed and self._adds(line):
             return
         raw = self._raw(line)
+        if self.systems and self._is_mixed(raw, line):
+            return
         comments = self.comments.pop(line.number, ())  # on a classified row they go where the row goes
         answer, told = self._answer(line)
         if answer is False:
@@ -275,9 +275,6 @@ class SheetReader:
             if self.unsaid[-1] is None:
                 self.unsaid[-1] = nothing_on_classification(self.table, self.file, self.grid.name)
             return False
-        if named in self.listed_withheld:
-            self._pass_withheld(line)
-            return True
         raw = self._raw(line)
         self.cells.comments(raw, self.comments.pop(line.number, ()))
         self.cells.fill(raw, line.number, line.cells)
@@ -289,14 +286,12 @@ class SheetReader:
         other system has."""
         if began != whole.number and began in self.withheld:
             return self.withheld[began] is True or not self._says_yes(whole)
-        named = self._named(whole)
-        if self.systems or named not in self.builder.names_withheld or named in self.builder.names_of_systems():
+        named = self.whose.name(whole)
+        is_withheld = named in self.builder.names_withheld and named not in self.builder.names_of_systems()
+        if named not in self.listed_withheld if self.listed else self.systems or not is_withheld:
             return False
         self.withheld[began] = None
         return True
-
-    def _named(self, line: Line) -> str:
-        return key(cells.text_of(at(line.cells, self.table.name_at))) if self.table.name_at is not None else ""
 
     def _tell_denied(self, line: Line) -> None:
         """That a further row of a classified system says that it is not."""
@@ -305,6 +300,20 @@ class SheetReader:
                 "classified-contradiction", "error", line.number, denied[0], say("inventory.classified_cells_contradict"),
                 say("inventory.department_agrees"),
             )  # fmt: skip
+
+    def _is_mixed(self, raw: Raw, line: Line) -> bool:
+        """Whether the row names several systems, and does not say of each of them that it is not classified: nothing of it is read."""
+        beside = [(index, column) for index, column in self.table.repeated if column.field == "name"]
+        names = [text for index in (self.table.name_at, *(index for index, _ in beside)) if index is not None and (text := cells.text_of(at(line.cells, index)))]
+        count = len(set(map(key, names)))
+        if count < 2 or sum(classified(at(line.cells, index)) is False for index in self.table.classified) >= count:
+            return False
+        self.notes.error(line.number, *beside[0], say("inventory.differs_from_other_column"))
+        for name in names:
+            self.builder.secrets.add(name)
+        self.comments.pop(line.number, None)
+        self._classified(raw, line, answered=False, told=True)
+        return True
 
     def _pass_withheld(self, line: Line) -> None:
         self.wall.add(line)
@@ -379,24 +388,6 @@ class SheetReader:
         others = {index: cell for index, cell in enumerate(line.cells) if index not in self.table.classified}
         speaks = any(map(speaks_of_secrets, others.values())) or any(classified(others.get(index)) is True for index in self.hinting)
         return self.systems and (self.secret_section or speaks)
-
-    def _began(self, whole: Line) -> int:
-        """The row on which its system is named: where a merged cell, or what 同上 stands for, begins; of a row without a name, a number and an answer
-        below one that may not be read, that one. Further rows are further servers of one system."""
-        index = self.table.name_at
-        if index is None or self._named(whole):
-            return whole.origins.get(index, whole.number) if index is not None else whole.number
-        above = self.above_it
-        if above is None or above.number + 1 not in self.wall.rows or not self._named(above) or self._begins_itself(whole, above):
-            return whole.number
-        return self.began_above
-
-    def _begins_itself(self, line: Line, above: Line) -> bool:
-        """Whether a row without a name is somebody else's than the row above: it has a number, another department, or an answer of its own."""
-        number, department = self.by_field.get("row_no", self.table.number_at), self.by_field.get("department")
-        if number in line.own() or any(not is_silent(line.cells[index]) for index in self.table.classified if index in line.own()):
-            return True
-        return department in line.own() and key(cells.text_of(at(line.cells, department or 0))) != key(cells.text_of(at(above.cells, department or 0)))
 
     def _withhold(self, raw: Raw, line: Line, began: int, answer: bool | None, *, told: bool) -> None:
         """Count a row that is classified, or does not say so, and learn nothing of it; once for a system of several rows."""
