@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 NEEDED = ("id", "name", "department", "kind", "status")
 """What every system says."""
 
-NOT_FOUND = ("system-not-found", "system-ambiguous")
-"""That the system of a technical row is not known, or one of several."""
+NOT_FOUND = ("system-not-found", "system-ambiguous", "numbers-missing")
+"""What is told of a technical row whose system is not known, or one of several: nothing that it says."""
 
 
 class KnownIds:

@@ -24,7 +24,7 @@ from orchestrator.inventory.sheets.labels import Labels, Pair, words_of
 from orchestrator.inventory.sheets.notes_below import says_notes
 from orchestrator.inventory.sheets.secrecy import Verdict, is_open, judge, says_yes, speaks_of_secrets
 from orchestrator.inventory.sheets.unknown_tables import ask_about_labels
-from orchestrator.inventory.units import header_unit
+from orchestrator.inventory.units import header_unit, unit_said
 from orchestrator.inventory.values import read_value
 from orchestrator.texts import say
 
@@ -239,6 +239,8 @@ class _Reader:
             if whose or not answers or _HEADS.fullmatch(label):
                 return
         self.named = self.named or (column is not None and column.field == "name")
+        unit = next((unit for index, cell in answers if column is not None and (unit := unit_said(column, cells.text_of(cell)))), "")  # 内存 ｜ GB ｜ 16 ｜ 32
+        answers = [(index, cell) for index, cell in answers if column is None or not unit_said(column, cells.text_of(cell))]
         for index, cell in ((index, cell) for index, cell in answers if label and index not in self.notes):
             block = next((block for block in self.blocks if block.column == index), None)
             if block is None:
@@ -247,7 +249,7 @@ class _Reader:
             if column is None:
                 block.others.append((words_of(label), cells.text_of(cell)))
             else:
-                block.pairs.append(Pair(column, cell, number, index, header_unit(column, label)))
+                block.pairs.append(Pair(column, cell, number, index, header_unit(column, label) or unit))
             block.secret |= (column is None or column.field != "classified") and isinstance(cell, str) and speaks_of_secrets(cell)
 
     def _spread(self, number: int, row: Row, label: int) -> Row:

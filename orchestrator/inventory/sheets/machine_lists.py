@@ -243,13 +243,11 @@ class _Reader:
 
     def _follow_classified(self, silent: Sequence[Machine]) -> None:
         """Of these, a machine that names no system below one of a classified system is of that: its name stands on the first of its machines."""
-        may_follow = {machine.row for machine in silent}
-        above: Machine | None = None
+        may_follow, above = {machine.row for machine in silent}, None
         for machine in self.machines:
             names = [head for head in machine.keys if head != BY_PREFIX and head not in self.offices]
             if above is not None and above.classified and machine.row in may_follow and not any(machine.keys[head] for head in names):
-                machine.keys = {**machine.keys, **{head: above.keys.get(head, "") for head in names}}
-                machine.classified = True
+                machine.keys, machine.classified = {**machine.keys, **{head: above.keys.get(head, "") for head in names}}, True
             above = machine
 
     def _heads(self) -> list[str]:

@@ -13,7 +13,7 @@ from orchestrator.inventory.answers import classified
 from orchestrator.inventory.build.builder import PARTS, Builder
 from orchestrator.inventory.build.faults import required_fields
 from orchestrator.inventory.build.signs import SECTION
-from orchestrator.inventory.build.wall import Wall, told_anyway
+from orchestrator.inventory.build.wall import Wall
 from orchestrator.inventory.names import host_name, key
 from orchestrator.inventory.reading import Interpretation, Raw
 from orchestrator.inventory.sheets.asking import BareNumbers, Source, Unanswered
@@ -23,7 +23,7 @@ from orchestrator.inventory.sheets.grids import Grid, Row, address
 from orchestrator.inventory.sheets.header import Line, Table
 from orchestrator.inventory.sheets.header_cells import says_another_name
 from orchestrator.inventory.sheets.headings import about_header, nothing_on_classification
-from orchestrator.inventory.sheets.lost import Lost, Tally, heading_of, in_one_cell, says_it_heads, swallowed
+from orchestrator.inventory.sheets.lost import Lost, Tally, heading_of, rows_within, says_it_heads
 from orchestrator.inventory.sheets.notes_below import heads_people, is_a_systems, says_notes
 from orchestrator.inventory.sheets.open_columns import ends_the_header, hinting_columns, open_columns
 from orchestrator.inventory.sheets.row_cells import RowCells, at
@@ -36,12 +36,6 @@ from orchestrator.inventory.values import read_value
 from orchestrator.texts import say
 
 _LETTERS = string.ascii_uppercase
-_PASSED = {
-    Kind.TOTAL: ("合计", say("inventory.passed_total")),
-    Kind.NOTE: ("说明", say("inventory.passed_note")),
-    Kind.EXAMPLE: ("示例", say("inventory.passed_example")),
-}
-"""What is listed of a row that is nobody's: none of its words, for they may be about anyone."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +119,6 @@ class SheetReader:
         self.source, self.bare = source, bare
         self.cells.use(table, source, bare)
         self.table, self.by_field, self.systems = table, table.by_field, table.form.id == "systems"
-        self.told = told_anyway(table)
         self.letters = {field: address(0, index)[:-1] for field, index in self.by_field.items()}
         for field, letters in list(self.letters.items()):
             self.letters.setdefault(field.split(".")[0], letters)
@@ -138,19 +131,24 @@ class SheetReader:
         if what is Kind.BLANK:
             self.table.header += self.table.header + 1 == line.number  # the numbers of its columns may stand below
             return
-        if self._holds_rows(line):
+        if (within := rows_within(self.table, line)) is not None:
+            self._lost(within)
             return
         if what in {Kind.NOTE, Kind.ODD} and ends_the_header(self.table, line, {*self.table.classified, *self.open}):
             self.table.header = line.number  # the numbers of its columns may stand below
             return
         heading = heading_of(line) if what in {Kind.NOTE, Kind.ODD} else ""
-        self._tell_passed(line, what, heading)
+        if passed := self.notes.passed(line, what, heads=says_it_heads(heading)):
+            self.builder.interpretations.append(passed)
         if what is Kind.TOTAL and self.systems and (lost := self.tally.total(line)):
             self._lost(lost)
         if heading:
             self.section, self.secret_section, self.heads_next = heading, speaks_of_secrets(heading), True
-        if what is not Kind.DATA:
-            return
+        if what is Kind.DATA:
+            self._read_row(line, whole)
+
+    def _read_row(self, line: Line, whole: Line) -> None:
+        """Somebody's row. ``whole``: with what walls give it, too, by which it is known whose it is."""
         self.heads_next = False
         self.dittos.saw(whole)
         self.tally.row(line)
@@ -164,6 +162,10 @@ class SheetReader:
         raw = self._raw(line)
         if self.systems and self._is_mixed(raw, line):
             return
+        self._read_answered(raw, line, whole, began)
+
+    def _read_answered(self, raw: Raw, line: Line, whole: Line, began: int) -> None:
+        """A row of which it is known whose it is: by what it says of being classified."""
         comments = self.comments.pop(line.number, ())  # on a classified row they go where the row goes
         answer, told = self._answer(line)
         if answer is False:
@@ -176,31 +178,11 @@ class SheetReader:
         elif self.systems:
             self._withhold(raw, line, began, answer, told=told)
         elif not told and answer:
+            self.withheld[began] = True
             self._pass_withheld(line)
         elif not told:
-            self.notes.finding(
-                "technical-row-classified", "error", line.number, self.table.classified[0],
-                say("inventory.technical_row_classified"),
-                say("inventory.confirm_or_remove"),
-            )  # fmt: skip
-
-    def _tell_passed(self, line: Line, what: Kind, heading: str) -> None:
-        """How a row that holds no data was understood, or that it was not."""
-        if what is Kind.ODD and says_it_heads(heading):
-            at = address(line.number, line.own()[0])
-            self.builder.interpretations.append(Interpretation(self.file, self.grid.name, at, "小标题", say("inventory.passed_heading")))
-        elif what is Kind.ODD:
-            self.notes.warn(
-                "row-skipped",
-                line.number,
-                0,
-                say("inventory.row_skipped"),
-                say("inventory.complete_or_remove"),
-            )
-        elif what in _PASSED:
-            said, understood = _PASSED[what]
-            at = address(line.number, (line.own() or [0])[0])
-            self.builder.interpretations.append(Interpretation(self.file, self.grid.name, at, said, understood))
+            says, mend = say("inventory.technical_row_classified"), say("inventory.confirm_or_remove")
+            self.notes.finding("technical-row-classified", "error", line.number, self.table.classified[0], says, mend)
 
     def _kind(self, line: Line) -> Kind:
         """What the row is; below 填表说明, or 姓名, 电话, one of notes, unless it may be somebody's."""
@@ -213,21 +195,6 @@ class SheetReader:
         elif is_nobodys or (len(line.own()) == 1 and says_notes(cells.text_of(line.cells[line.own()[0]]))):
             self.in_notes = True
         return Kind.NOTE if self.in_notes and what in {Kind.DATA, Kind.ODD} else what
-
-    def _holds_rows(self, line: Line) -> bool:
-        """Whether a cell holds a whole row, or rows: an error, for they would be gone. Nothing of it is repeated: it may be a classified one."""
-        whole, within = in_one_cell(self.table, line), swallowed(line)
-        if whole is not None:
-            self.notes.finding(
-                "row-in-one-cell", "error", line.number, whole, say("inventory.row_in_one_cell"),
-                say("inventory.split_into_columns"),
-            )  # fmt: skip
-        elif within is not None:
-            self.notes.finding(
-                "rows-in-a-cell", "error", line.number, within, say("inventory.rows_in_a_cell"),
-                say("inventory.check_quotes"),
-            )  # fmt: skip
-        return whole is not None or within is not None
 
     def _lost(self, lost: Lost) -> None:
         self.notes.finding(lost.code, lost.severity, lost.row, lost.column, lost.says, lost.mend)

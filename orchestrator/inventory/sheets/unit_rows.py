@@ -16,7 +16,7 @@ from orchestrator.inventory.units import is_measure, is_unit
 
 _DEEPEST = 4
 """Rows above that a header and the numbers of its columns may take."""
-_LABEL = re.compile(r"[(（]?(?:计量|计算|数据)?单位[)）]?[:：]?")
+_LABEL = re.compile(r"^[(（]?(?:计量|计算|数据)?单位[)）]?[:：]?")
 _GUIDE = re.compile(r"必填|选填|全称|简称|文本|文字|数[字值]|日期|[是有][/或][否无]|单选|多选|下拉(?:选择)?|请?选择|请?填写|[/—–-]+")
 """What may stand beside units: how a column is to be filled in."""
 
@@ -50,8 +50,9 @@ def _units(row: Row) -> dict[int, str]:
         if not isinstance(cell, str):
             return {}
         text = plain(cell)
-        if is_measure(text) or is_unit(text):
-            found[index] = text.strip("()[]（）【】<> ")
+        said = _LABEL.sub("", text.strip("()[]（）【】<> "))
+        if is_measure(said) or (is_unit(text) and "单位" not in text):
+            found[index] = said
         elif not found and not has_guides and _LABEL.fullmatch(text):
             continue
         elif _GUIDE.fullmatch(text):
