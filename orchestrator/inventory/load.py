@@ -229,10 +229,9 @@ def _read_sheets(files: Sequence[_Given], builder: Builder, today: dt.date) -> N
 def _turns(given: _Given, builder: Builder) -> Iterator[tuple[Turn, Grid]]:
     """The sheets of a file, each with its turn. What is on one as a picture is told."""
     from orchestrator.inventory.sheets.sheet import turn_of
-    from orchestrator.inventory.sheets.unit_rows import with_units
 
     for sheet in tables_of(given.file):
-        turn, grid = turn_of(with_units(sheet), builder)
+        turn, grid = turn_of(sheet, builder)
         if grid.pictures:
             says = say("inventory.pictures_not_read", count=grid.pictures)
             builder.findings.append(
