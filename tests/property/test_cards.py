@@ -22,7 +22,8 @@ LABELS = ["单位名称", "是否涉密", "系统名称", "类别", "建设状�
 def make_cards(path: Path, seed: int) -> list[Card]:
     """Cards of one order of labels, some of them unanswered or without a value; whatever stands on a card begins with its number."""
     chance = random.Random(seed)  # noqa: S311 - forms to read, no secrets
-    order = chance.choice([LABELS, ["系统名称", *[label for label in LABELS if label != "系统名称"]], ["是否涉密", *[label for label in LABELS if label != "是否涉密"]], chance.sample(LABELS, len(LABELS))])
+    orders = [LABELS, *([first, *[label for label in LABELS if label != first]] for first in ("系统名称", "是否涉密")), chance.sample(LABELS, len(LABELS))]
+    order = chance.choice(orders)
     beside, below, pairs, gap = chance.randint(1, 3), chance.randint(1, 3), chance.choice([1, 1, 2]), chance.choice([0, 1, 1, 2])
     is_staggered = chance.random() < 0.25
     sheet = (book := Workbook()).active
@@ -32,7 +33,7 @@ def make_cards(path: Path, seed: int) -> list[Card]:
         sheet.cell(top, 1, "信息系统登记卡")
         top += 1 + chance.randint(0, 1)
     cards: list[Card] = []
-    for band in range(below):
+    for _ in range(below):
         height = -(-len(order) // pairs)
         for strip in range(beside):
             number = len(cards)

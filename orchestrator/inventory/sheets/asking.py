@@ -216,6 +216,11 @@ class Unanswered:
         if silent:
             self._silent.append(number)
 
+    def doubt_all(self, others: Sequence[int]) -> None:
+        """These, and all that were found lacking."""
+        for number in {*others, *self._numbers}:
+            self.doubt(number)
+
     def statement(self) -> Statement | None:
         """What was said of this very sheet. Call when all of it was seen. None while a column is open that may say otherwise."""
         if self.waits:

@@ -28,7 +28,7 @@ from orchestrator.inventory.sheets.notes_below import heads_people, is_a_systems
 from orchestrator.inventory.sheets.open_columns import ends_the_header, hinting_columns, open_columns
 from orchestrator.inventory.sheets.row_cells import RowCells, at
 from orchestrator.inventory.sheets.rowkind import Kind, kind_of_row
-from orchestrator.inventory.sheets.secrecy import is_silent, judge, says_yes, speaks_of_secrets
+from orchestrator.inventory.sheets.secrecy import is_silent, judge, names_secret_rows, says_yes, speaks_of_secrets
 from orchestrator.inventory.sheets.sheet_notes import SheetNotes
 from orchestrator.inventory.sheets.unknown_tables import ask_about_columns
 from orchestrator.inventory.sheets.whose_row import WhoseRow
@@ -64,6 +64,8 @@ class SheetReader:
         """Whether what stands here is below a heading of notes, or of people."""
         self.above = 0
         """Rows of the tables above this one."""
+        self.names_secrets = False
+        """Whether a title or a note says by number which rows are classified: only who names each row may state that it is not."""
         self.section, self.secret_section, self.heads_next = "", False, False
         """The heading of a section, whether it says that it is of classified systems, and whether no row has stood below it yet."""
         self.open, self.hinting = set[int](), set[int]()  # columns of the table: see ``open_columns``
@@ -107,6 +109,7 @@ class SheetReader:
         self.listed_withheld = self.builder.names_withheld_in(self.file)
         self.unsaid.append(None if self.listed or (self.open and source.waits) else nothing_on_classification(table, self.file, self.grid.name))
         self.builder.unknown_columns.extend(words[:200] for words in table.unknown.values())
+        self.names_secrets |= names_secret_rows(table.title)
         if self.systems and not self.listed:
             self.builder.forms.add((self.file, self.grid.name))
         if self.systems and "department" not in self.by_field and table.owner:
@@ -146,6 +149,8 @@ class SheetReader:
             self.section, self.secret_section, self.heads_next = heading, speaks_of_secrets(heading), True
         if what is Kind.DATA:
             self._read_row(line, whole)
+        else:
+            self.names_secrets |= any(map(names_secret_rows, line.cells))
 
     def _read_row(self, line: Line, whole: Line) -> None:
         """Somebody's row. ``whole``: with what walls give it, too, by which it is known whose it is."""
@@ -263,10 +268,8 @@ class SheetReader:
     def _tell_denied(self, line: Line) -> None:
         """That a further row of a classified system says that it is not."""
         if denied := [index for index in self.table.classified if index in line.own() and classified(line.cells[index]) is False]:
-            self.notes.finding(
-                "classified-contradiction", "error", line.number, denied[0], say("inventory.classified_cells_contradict"),
-                say("inventory.department_agrees"),
-            )  # fmt: skip
+            says, mend = say("inventory.classified_cells_contradict"), say("inventory.department_agrees")
+            self.notes.finding("classified-contradiction", "error", line.number, denied[0], says, mend)
 
     def _is_mixed(self, raw: Raw, line: Line) -> bool:
         """Whether the row names several systems, and does not say of each of them that it is not classified: nothing of it is read."""
@@ -289,11 +292,8 @@ class SheetReader:
 
     def _settle_doubt(self, number: int) -> None:
         """Somebody has said what the row is: that it contradicts itself has been decided."""
-        findings, row = self.builder.findings, str(number + 1)
-        findings[:] = [
-            one for one in findings
-            if one.code != "classified-doubt" or (one.file, one.sheet) != (self.file, self.grid.name) or one.cell.lstrip(_LETTERS) != row
-        ]  # fmt: skip
+        at = ("classified-doubt", self.file, self.grid.name, str(number + 1))
+        self.builder.findings[:] = [one for one in self.builder.findings if (one.code, one.file, one.sheet, one.cell.lstrip(_LETTERS)) != at]
 
     def _settle_table(self) -> None:
         """What is known of a table once its last row was read."""
@@ -306,6 +306,8 @@ class SheetReader:
             self.notes.error(number, index, column, say("inventory.no_unit_implausible"))
 
     def finish(self) -> None:
+        if self.names_secrets:
+            self.unanswered.doubt_all([kept.line.number for kept in self.kept])
         self._settle_kept()
         self._settle_table()
         self.builder.findings.extend(self.wall.take_back())

@@ -17,7 +17,7 @@ from orchestrator.inventory.units import is_measure, is_unit
 _DEEPEST = 4
 """Rows above that a header and the numbers of its columns may take."""
 _LABEL = re.compile(r"^[(（]?(?:计量|计算|数据)?单位[)）]?[:：]?")
-_GUIDE = re.compile(r"必填|选填|全称|简称|文本|文字|数[字值]|日期|[是有][/或][否无]|单选|多选|下拉(?:选择)?|请?选择|请?填写|[/—–-]+")
+_GUIDE = re.compile(r"必填|选填|全称|简称|文本|文字|数[字值]|日期|[是有][/或][否无]|单选|多选|下拉(?:选择)?|请?选择|请?填写(?:单位)?|[/—–-]+")
 """What may stand beside units: how a column is to be filled in."""
 
 
@@ -29,38 +29,38 @@ def with_units(grid: Grid) -> Grid:
 def _with_units(rows: Iterator[Row]) -> Iterator[Row]:
     above: deque[Row] = deque()
     for row in rows:
-        units = _units(row)
+        units, rest = _units(row)
         heads = _heads_of(units, above) if units else {}
-        if heads:
-            for index, head in heads.items():
-                head[index] = f"{text_of(head[index])}({units[index]})"
-        above.append([] if heads else row)
+        for index, head in heads.items():
+            head[index] = f"{text_of(head[index])}({units[index]})"
+        above.append(rest if heads else row)
         if len(above) > _DEEPEST:
             yield above.popleft()
     yield from above
 
 
-def _units(row: Row) -> dict[int, str]:
-    """Column → its unit, where the row holds nothing else."""
+def _units(row: Row) -> tuple[dict[int, str], Row]:
+    """Column → its unit, and what the row holds besides: nothing, or where it holds several units beyond doubt, any words (是 ｜ 否 ｜ GB ｜ 万人)."""
     found: dict[int, str] = {}
-    has_guides = False
+    rest: Row = list(row)
+    clear = 0
+    is_mixed = has_guides = False
     for index, cell in enumerate(row):
         if is_blank(cell):
             continue
-        if not isinstance(cell, str):
-            return {}
-        text = plain(cell)
-        said = _LABEL.sub("", text.strip("()[]（）【】<> "))
-        if is_measure(said) or (is_unit(text) and "单位" not in text):
+        if not isinstance(cell, str) or any(map(str.isdigit, plain(cell))):
+            return {}, row
+        text = plain(cell).strip("()[]（）【】<> ")
+        said = _LABEL.sub("", text)
+        rest[index] = None
+        if is_measure(said) or (is_unit(plain(cell)) and "单位" not in text):
             found[index] = said
-        elif not found and not has_guides and _LABEL.fullmatch(text):
-            continue
+            clear += is_measure(said) and (len(said) > 1 or not said.isascii())
         elif _GUIDE.fullmatch(text):
             has_guides = True
-        else:
-            return {}
-    is_clear = not has_guides or sum(len(unit) > 1 or not unit.isascii() for unit in found.values()) >= 2
-    return found if is_clear and not any(map(str.isdigit, "".join(found.values()))) else {}
+        elif found or not _LABEL.fullmatch(text):
+            rest[index], is_mixed = cell, True
+    return (found, rest if is_mixed else []) if clear >= 2 or not (is_mixed or has_guides) else ({}, row)
 
 
 def _heads_of(units: dict[int, str], above: Sequence[Row]) -> dict[int, Row]:

@@ -118,3 +118,13 @@ def test_a_header_that_stands_in_the_first_of_two_rows_without_being_merged_keep
     rows = [["单位名称", "系统名称", "类别", "建设状态", head, "现状", None], [None, None, None, None, None, "CPU", "内存"], [OFFICE, "水情", "应用系统", "已建", "否", 8, 16]]
     reading = hasty(tmp_path, {"表": [*rows, [OFFICE, "密函收发", "应用系统", "已建", "是", 8, 16]]}, "F1:G1")
     assert ([system.name for system in reading.inventory.systems], counts(reading)["classified"]) == (["水情"], 1)
+
+
+@pytest.mark.parametrize("note", ["注：以上第2项为涉密系统", "序号2、3涉密，请勿外传", "说明：第2行系涉密系统", None])
+@pytest.mark.parametrize("is_title", [True, False])
+def test_that_none_is_classified_is_not_accepted_where_the_file_says_by_number_which_are(note: str | None, is_title: bool, tmp_path: Path) -> None:
+    head = ["序号", "单位名称", "系统名称", "类别", "是否涉密", "建设状态"]
+    rows = [head, [1, OFFICE, "水情", "应用系统", None, "已建"], [2, OFFICE, "山洪", "应用系统", None, "已建"]]
+    boilerplate = [["注：以上由各单位填报，涉密系统只填单位。"]]
+    reading = hasty(tmp_path, {"表": [*([[note]] if note and is_title else []), *rows, *([[note]] if note and not is_title else []), *boilerplate]})
+    assert len(reading.inventory.systems) == (0 if note else 2)
