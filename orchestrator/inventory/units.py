@@ -28,6 +28,8 @@ _OWN = {"秒": ("秒", "秒钟", "s", "sec", "seconds"), "毫秒": ("毫秒", "m
 """Columns of plain numbers whose header says their unit."""
 
 _BRACKET = re.compile(r"[(\[【<]([^)\]】>]*)[)\]】>]")
+_OF_CORES = re.compile(r"vcpu|核")
+"""A header that counts cores, and no processors, in whatever unit."""
 _LEAD = re.compile(r"^(?:请?填写?|计量|计算|数据)?单位\s*[::]?\s*")
 _SILENT = {
     "必填", "必填项", "选填", "选填项", "可选", "可不填", "如有", "数字", "填数字", "整数",
@@ -56,17 +58,31 @@ def is_unit(text: str) -> bool:
     return bool(re.fullmatch(r"[(\[【<][^)\]】>]{1,20}[)\]】>]|(?:计量)?单位\s*[::].{1,10}", _normal(text).strip()))
 
 
+_MEASURE = re.compile(
+    r"[千万百亿]?元|人民币|美元|[万千]?[台个套项条人次户家位名块颗路张]|台套|天|小时|分钟?|秒|毫秒|v?核|核[数心]|vcpus?|[kmgtp]i?b?|[kmgt]?bps|兆|%"
+    r"|[、,/;()]", re.IGNORECASE
+)  # fmt: skip
+
+
+def is_measure(text: str) -> bool:
+    """Whether the text is a unit that stands alone without brackets, whatever column it is of: GB, 核, 万条, 台/套."""
+    said = _normal(text).strip()
+    return 0 < len(said) <= 10 and not _MEASURE.sub("", said) and any(map(str.isalnum, said))
+
+
 def header_unit(column: Column, header: str, group: str = "") -> str | None:
     """The unit that a column's header, or the group above it, says. Empty: none is said. None: what is said is no unit of this column."""
     if not known_units(column):
         return ""
     for words, own in ((header, True), (group, False)):
+        found: list[str] = []
         for bracket in _BRACKET.findall(_normal(words)):
-            said = _in_bracket(column, bracket)
-            if said:
-                return said
+            said = "核" if column.type == "cores" and bracket == "个" and _OF_CORES.search(_normal(words)) else _in_bracket(column, bracket)
             if said is None and (own or "单位" in bracket):
                 return None
+            found += [said] if said else []
+        if found:
+            return found[0] if len({known_units(column)[said] for said in found}) == 1 else None
     return ""
 
 

@@ -52,6 +52,8 @@ ENDING = ["是", "关停", "拟下线", "建议停用"]
 ELSEWHERE = ["其他云", "省统建", "国家统建", "省级政务云", "阿里云", "省厅统一部署"]
 MOVED = ["已迁至省政务云", "已上阿里云"]
 """Statuses that say where a system runs now."""
+UNITS = {"data": "GB", "servers": "台", "cpu": "核", "memory": "GB"}
+"""What stands in a row of its own below headers."""
 NUMBERED = ["12", "①", "第1列", "A"]
 BELOW: list[list[list[Any]]] = [
     [["填表说明："], ["序号", "指标", "填写要求"], [1, "是否涉密", "填是或否"], [2, "建设状态", "填已建或在建"]],
@@ -135,6 +137,8 @@ def _make_form(path: Path, seed: int, *, again: bool, otherwise: bool) -> Conten
         contents.files = [_write_text(path.with_name(f"{path.stem}-{sheet.sheet.title}"), sheet.sheet, chance) for sheet in sheets]
         return contents
     _add_further(workbook, sheets, contents, random.Random(f"{seed} further"))  # noqa: S311 - of its own, as the shape
+    if (cards := random.Random(f"{seed} cards")).random() < 0.4:  # noqa: S311 - as well
+        _add_cards(workbook.create_sheet("登记卡"), contents, cards)
     if chance.random() < 0.3 and len(sheets) > 1:
         sheets[-1].sheet.sheet_state = "hidden"
     if contents.secrets and chance.random() < 0.3:
@@ -155,9 +159,46 @@ def _add_further(workbook: Workbook, sheets: list[_Sheet], contents: Contents, c
         if chance.random() < 0.2:
             sheet = workbook.create_sheet(title, 0 if chance.random() < 0.5 else None)
             told = [(name, is_open) for name, is_open in rows if names.count(name) == 1 and chance.random() < 0.7]
-            for row in [head, *([name, *(values if is_open else [f"{name}盘", *values[1:]])] for name, is_open in told)]:
-                sheet.append(row)
-                contents.cells += len(row)
+            _append(sheet, head, contents)
+            for name, is_open in told:
+                row = [name, *(values if is_open else [f"{name}盘", *values[1:]])]
+                _append(sheet, row, contents)
+                again = chance.choice(["", "", "", "merged", "同上", *([] if is_open else [None])])  # a further server, or database, of the same
+                if again != "":
+                    _append(sheet, [None if again == "merged" else again, *row[1:]], contents)
+                if again == "merged":
+                    sheet.merge_cells(start_row=sheet.max_row - 1, end_row=sheet.max_row, start_column=1, end_column=1)
+
+
+def _append(sheet: Any, row: list[Any], contents: Contents) -> None:
+    sheet.append(row)
+    contents.cells += len(row)
+
+
+def _add_cards(sheet: Any, contents: Contents, chance: random.Random) -> None:
+    """Cards of one system each, beside each other, and below these others."""
+    gap, is_staggered = chance.choice([0, 1]), chance.random() < 0.3
+    tag = chance.randint(1000, 9999)
+    order = chance.choice([["department", "name"], ["name", "department"], ["classified", "department", "name"]])
+    order += [column for column in ("level", "organisation", "kind", "classified", "status", "dbms", "remark") if column not in order]
+    for number in range(chance.randint(2, 6)):
+        what = chance.choice(["in scope", "in scope", "classified", *([] if contents.asks_otherwise else ["unanswered"])])
+        secret = f"密{tag}卡{number}玄"
+        name = f"{tag}卡第{number}号系统" if what == "in scope" else secret
+        values = {"department": "市卡局", "level": "市直", "organisation": "政府", "name": name, "kind": "应用系统", "status": "已建", "classified": "否"}
+        if what == "in scope":
+            values |= {"dbms": "MySQL 5.7", "remark": "无"} if chance.random() < 0.5 else {}
+            contents.in_scope.add(name)
+        else:
+            values |= {"classified": "是" if what == "classified" else None, "dbms": f"{secret}库", "remark": secret}  # type: ignore[dict-item]
+            contents.secrets.append(secret)
+            contents.classified += what == "classified"
+            contents.unanswered += what == "unanswered"
+        top, left = number // 2 * (len(order) + 2), number % 2 * (2 + gap)
+        for at, column in enumerate(order, start=top + 1 + (number % 2 if is_staggered and gap else 0)):
+            sheet.cell(at, left + 1, HEADERS[column][0])
+            sheet.cell(at, left + 2, values.get(column))
+            contents.cells += 2
 
 
 def _write_text(path: Path, sheet: Any, chance: random.Random) -> Path:
@@ -206,6 +247,7 @@ class _Sheet:
         self.is_deep = self.shape.random() < 0.4
         """Whether 是否涉密 stands in a third row."""
         self.numbers = self.shape.choice(NUMBERED) if self.shape.random() < 0.3 else ""
+        self.has_units = self.shape.random() < 0.3
         self.sign = ""
         """What stands for the department from its second row on."""
         self.at = self.first = 1
@@ -253,6 +295,10 @@ class _Sheet:
                 if level < len(path) and not self._goes_on(paths, index, level):
                     self._head(paths, index, level, depth)
             self.at += 1
+        if self.has_units:
+            for index, column in enumerate(self.columns, start=1):
+                self._write(index, UNITS.get(column))
+            self.at += any(column in UNITS for column in self.columns)
         if self.numbers:
             for index in range(1, len(self.columns) + 1):
                 self._write(index, {"12": index, "①": chr(ord("①") + index - 1) if index <= 20 else f"({index})", "第1列": f"第{index}列", "A": get_column_letter(index)}[self.numbers])

@@ -205,9 +205,10 @@ class Builder:
 
     # ------------------------------------------------------------ putting together
 
-    def _take_out_contradictions(self) -> None:
-        """A row that says no of a system of which another row says yes: nothing of it is kept until they agree."""
-        for raw in [raw for raw in self.systems if self.secrets.said_otherwise(raw)]:
+    def _take_out_contradictions(self, gaps: Gaps) -> None:
+        """A row that says no of a system of which another row says yes: nothing of it is kept until they agree. Where it is not known whose one of them
+        is, they are of one system."""
+        for raw in [raw for raw in self.systems if self.secrets.said_otherwise(raw) or self._said_otherwise(raw, gaps)]:
             self.systems.remove(raw)
             self.secrets.add(raw.values["name"])
             department, row_no = str(raw.values.get("department") or ""), raw.values.get("row_no")
@@ -219,6 +220,21 @@ class Builder:
                 )
             )  # fmt: skip
             self.classified_row(raw, department, row_no if isinstance(row_no, int) else None, answered=False, quiet=True, called=called)
+
+    def _said_otherwise(self, raw: Raw, gaps: Gaps) -> bool:
+        """Whether a classified row of this name is the same department's, or may be."""
+        offices = self._classified_at.get(key(str(raw.values.get("name") or "")), set())
+        office = str(raw.values.get("department") or "") or gaps.answered_owner(raw.file, raw.sheet, raw.contexts.get(SECTION, ""))
+        return bool(offices) and (not office or "" in offices or key(office) in offices)
+
+    @cached_property
+    def _classified_at(self) -> dict[str, set[str]]:
+        """Key of the name of each row that says yes → keys of the departments, empty where nobody has said whose it is."""
+        found: dict[str, set[str]] = {}
+        for row, (_, name, _) in zip(self.withheld, self._called, strict=True):
+            if row.answered and key(name):
+                found.setdefault(key(name), set()).add(key(row.department))
+        return found
 
     def _strike_secrets(self) -> Striker | None:
         """What classified rows are called stands in no text of others, nor in the name of a file or a sheet."""
@@ -252,9 +268,9 @@ class Builder:
         take_further(self)
         take_groups(self)
         take_unlisted(self)
-        self._take_out_contradictions()
         gaps = Gaps(self.answers, self.asked, lambda: own_city(self))
         self._give_withheld(gaps)
+        self._take_out_contradictions(gaps)
         strike = self._strike_secrets()
         rows = len(self.systems) + len(self.withheld)
         gaps.hear(self.systems)
@@ -277,7 +293,7 @@ class Builder:
         hosts = HostsNamed([*listed, *self._ids.hosts()], self.answers, self.asked, self.interpretations)
         link.join_parts(
             identified, self.parts, self.findings, self._ids.stored if alone else {}, hosts.settle, self._names_read(), self.names_withheld,
-            self.withheld_parts.forget,
+            self.withheld_parts,
         )  # fmt: skip
         self.interpretations += [one.reworded(strike) if strike else one for one in self.withheld_parts.settle()]
         for _, _, part in [joined for raw in identified for joined in raw.parts]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from orchestrator.errors import Finding
 from orchestrator.inventory.build.several_rows import join_unknown
+from orchestrator.inventory.build.withheld_parts import WithheldParts
 from orchestrator.inventory.cells import SPLIT, folded
 from orchestrator.inventory.names import Names, key, make_id, make_system_id, some
 from orchestrator.inventory.reading import Raw, systems_of
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 NEEDED = ("id", "name", "department", "kind", "status")
 """What every system says."""
+
+NOT_FOUND = ("system-not-found", "system-ambiguous", "numbers-missing")
+"""What is told of a technical row whose system is not known, or one of several: nothing that it says."""
 
 
 class KnownIds:
@@ -99,14 +103,15 @@ def _index(raws: list[Raw]) -> dict[str, list[str]]:
 
 def join_parts(
     raws: list[Raw], parts: list[tuple[str, Raw]], findings: list[Finding], stored: Mapping[str, list[System]], on_host: Callable[[Raw, Raw], bool],
-    waiting: Collection[str], withheld: Collection[str], forget: Callable[[Raw], None],
+    waiting: Collection[str], withheld: Collection[str], withheld_parts: WithheldParts,
 ) -> None:  # fmt: skip
     """Rows of technical sheets go to their systems. One that finds none is a finding that does not repeat the name: it may be a classified system's.
 
     ``stored``: the systems of an earlier import, where technical sheets come alone: their systems join ``raws`` with what a system must have.
     ``on_host``: whether it is known on which host of its system a row's thing is; hosts join first. ``waiting``: keys of the names of systems
     that were read: rows of one that is no system yet, for something is missing that the count needs, wait with it. ``withheld``: keys of the
-    names and codes of classified and unanswered rows: ``forget`` theirs; a name that such a row shares with a system is nobody's.
+    names and codes of classified and unanswered rows: theirs are forgotten; a name that such a row shares with a system is nobody's. Of a row whose
+    system is not known nothing is told but that: it may be theirs.
     """
     index = _index(raws)
     by_id = {str(raw.values["id"]): raw for raw in raws}
@@ -121,14 +126,15 @@ def join_parts(
                 raws.append(by_id[found[0]])
         shared = isinstance(name, str) and key(name) in withheld
         if shared and not found:
-            forget(part)
+            withheld_parts.forget(part)
             continue
         if not found and isinstance(name, str) and key(name) in waiting:
             continue
         if len(found) != 1 or (shared and found != [name]):
+            withheld_parts.tell_nothing_but(NOT_FOUND, part)
             findings.append(
                 part.finding(
-                    "system-not-found" if not found else "system-ambiguous",
+                    NOT_FOUND[0] if not found else NOT_FOUND[1],
                     "error",
                     say("inventory.system_not_found") if not found else say("inventory.system_shares_name") if shared else say("inventory.system_ambiguous", systems=tuple(found)),
                     say("inventory.name_the_system"),

@@ -21,20 +21,25 @@ class WithheldParts:
     def __init__(self, findings: Findings, asked: Asked) -> None:
         self._findings, self._asked = findings, asked
         self._counts: Counter[tuple[str, str]] = Counter()
-        self._read: set[tuple[str, str, str]] = set()
+        self._read: dict[tuple[str, str, str], tuple[str, ...]] = {}
+        """Row → the codes of what is told of it all the same."""
 
     def count(self, file: str, sheet: str) -> None:
         self._counts[file, sheet] += 1
 
     def forget(self, part: Raw) -> None:
         self.count(part.file, part.sheet)
-        self._read.add((part.file, part.sheet, part.cell.lstrip(_LETTERS)))
+        self.tell_nothing_but((), part)
+
+    def tell_nothing_but(self, codes: tuple[str, ...], part: Raw) -> None:
+        """Of a row that was read, and may be of a withheld system."""
+        self._read[part.file, part.sheet, part.cell.lstrip(_LETTERS)] = codes
 
     def settle(self) -> Iterator[Interpretation]:
         """How many there were, once all are known; what cells of theirs raised, findings and questions, goes."""
         if self._read:
             self._asked.forget({f"{place_of(file, sheet)}{row}" for file, sheet, row in self._read})
-            self._findings[:] = [one for one in self._findings if (one.file, one.sheet, one.cell.lstrip(_LETTERS)) not in self._read]
+            self._findings[:] = [one for one in self._findings if one.code in self._read.get((one.file, one.sheet, one.cell.lstrip(_LETTERS)), (one.code,))]
         for (file, sheet), count in sorted(self._counts.items()):
             yield Interpretation(file, sheet, "", "", say("inventory.rows_of_withheld", count=count))
 

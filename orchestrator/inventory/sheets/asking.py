@@ -190,7 +190,7 @@ class Unanswered:
     """
 
     def __init__(self, file: str, sheet: str, answers: Answers, asked: Asked, *, columns: bool = False) -> None:
-        self._at, self._answers, self._asked, self._columns = " › ".join(part for part in (file, sheet) if part), answers, asked, columns
+        self._at, self._answers, self._asked, self.columns = " › ".join(part for part in (file, sheet) if part), answers, asked, columns
         self._digest = hashlib.sha256(sheet.encode())
         self._numbers: list[int] = []
         self._first: dict[int, str] = {}
@@ -216,6 +216,11 @@ class Unanswered:
         if silent:
             self._silent.append(number)
 
+    def doubt_all(self, others: Sequence[int]) -> None:
+        """These, and all that were found lacking."""
+        for number in {*others, *self._numbers}:
+            self.doubt(number)
+
     def statement(self) -> Statement | None:
         """What was said of this very sheet. Call when all of it was seen. None while a column is open that may say otherwise."""
         if self.waits:
@@ -236,9 +241,9 @@ class Unanswered:
         evidence = [said] if said else []
         evidence += [say("inventory.by_doubt", which=_spans(doubted))] if doubted else []
         evidence += [say("inventory.by_colour")] if coloured else []
-        secret = self._numbers == self._silent and not self._columns  # that all others are none is nothing to propose
+        secret = self._numbers == self._silent and not self.columns  # that all others are none is nothing to propose
         proposed = f"涉密行：{'、'.join(str(number + 1) for number in self._silent)}；其余非涉密" if secret else NOT_CLASSIFIED if said and not doubted and not coloured else ""
-        choices = statement_choices("列" if self._columns else "行", [number + 1 for number in doubted])
+        choices = statement_choices("列" if self.columns else "行", [number + 1 for number in doubted])
         for number in self._numbers:
             self._asked.ask(
                 Key("sheet", "classified", scope=self._scope),
@@ -249,7 +254,7 @@ class Unanswered:
 
     def _asks(self) -> Sentence:
         which = _spans(self._numbers)
-        if self._columns:
+        if self.columns:
             return say("inventory.asks_columns_classified", sheet=self._at, which=which)
         return say("inventory.asks_rows_classified", sheet=self._at, which=which)
 

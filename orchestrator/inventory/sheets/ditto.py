@@ -1,9 +1,7 @@
-"""同上, 〃: what stands above in the same column. A row that nothing may be learnt from gives nothing to the rows below it but whose they are and
-whether they are classified, as its merged cells do."""
+"""同上, 〃: what stands above in the same column, as if its cell were merged with that: what a wall gives its neighbours is decided in one place (``wall``)."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -22,17 +20,16 @@ class Dittos:
     _above: dict[int, tuple[int, Any]] = field(default_factory=dict)
     """Column → the row on which its last value stands, and that."""
 
-    def resolve(self, line: Line, walls: Collection[int], told: Collection[int]) -> Line:
-        """The line with what its signs stand for; nothing, where that stands on a row of ``walls`` (from 1), but for columns that are ``told`` anyway."""
+    def resolve(self, line: Line) -> Line:
+        """The line with what its signs stand for, and the rows on which that stands."""
         signs = [index for index in line.own() if _is_ditto(line.cells[index])]
         if not signs:
             return line
-        cells = list(line.cells)
+        cells, origins = list(line.cells), dict(line.origins)
         for index in signs:
-            row, value = self._above.get(index, (line.number, None))
-            cells[index] = None if row + 1 in walls and index not in told else value
+            origins[index], cells[index] = self._above.get(index, (line.number, None))
         self.count += len(signs)
-        return replace(line, cells=cells)
+        return replace(line, cells=cells, origins=origins)
 
     def told(self) -> Words:
         """How many there were, for people; empty where there was none."""

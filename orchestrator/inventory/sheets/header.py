@@ -130,7 +130,7 @@ def may_begin(lines: Sequence[Line]) -> bool:
 
 
 def table_at(lines: Sequence[Line], sheet: str, said: str = "") -> Table | None:
-    """The header that begins with the first of these lines: of one row, of two, and a row of units below. None when none does. ``said``: the form
+    """The header that begins with the first of these lines: of one row, of two or of three. None when none does. ``said``: the form
     that somebody said it is of, however few of its columns stand there."""
     named = whole_key(sheet)
     first, rest = lines[0], lines[1:]
@@ -144,11 +144,7 @@ def table_at(lines: Sequence[Line], sheet: str, said: str = "") -> Table | None:
                 best = (score, table)
     if best is None:
         return None
-    table = best[1].settle()
-    below = next((line for line in rest if line.number == table.header + 1), None)
-    if below is not None:
-        _take_units(table, below)
-    return table
+    return best[1].settle()
 
 
 def _readings(form: Form, first: Line, rest: Sequence[Line]) -> list[Table]:
@@ -282,7 +278,7 @@ def _columns(form: Form, row: Row, above: Row | None, number: int) -> Table:
         elif form.id not in _DEFAULT_FORMS and (meant := match(forms()["systems"], low or high)) is not None and meant.field == "row_no":
             table.number_at = index
         elif low or high:
-            table.unknown[index] = low if not group else f"{group} {low}"
+            table.unknown[index] = f"{group} {low}" if group else low or high
             table.unknown[index] = table.unknown[index].removesuffix(AS_IT_IS).strip()
     heads = table.typed
     for index, column, words, group in found:
@@ -331,28 +327,3 @@ def _meant(form: Form, low: str, high: str, group: str) -> tuple[Column | None, 
     if column is not None and over is not None and over.field in _GROUPS_OF_A_SYSTEM and form.groups.get(group_key(group)) != "system":
         return column, over.field == column.field or column.need != "count"
     return column, column is not None and in_group(form, group, column, low)
-
-
-def _take_units(table: Table, line: Line) -> None:
-    """A row below the header that adds only units is the header's. One that adds something else is left to be a row."""
-    said: dict[int, str] = {}
-    for index, cell in enumerate(line.across):
-        words = text_of(cell)
-        if index in line.filled or is_blank(cell):
-            continue
-        column = table.columns.get(index) or next((known for at, known in table.repeated if at == index), None)
-        unit = unit_said(column, words) if column else ""
-        if unit:
-            said[index] = unit
-        elif not is_unit(words):
-            return
-        elif column is not None and known_units(column):
-            said[index] = ""
-    if not any(said.values()):
-        return
-    for index, unit in said.items():
-        column, before = table.columns.get(index), table.units.get(index)
-        known = known_units(column) if column else {}
-        is_same = before in ("", unit) or (before is not None and known.get(before) == known.get(unit, 0.0))  # 台数 over 台
-        table.units[index] = unit if unit and is_same else None
-    table.header = line.number

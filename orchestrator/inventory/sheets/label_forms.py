@@ -5,33 +5,32 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.inventory import cells
-from orchestrator.inventory.answers import classified, without_option
+from orchestrator.inventory.answers import classified
 from orchestrator.inventory.boxes import ticked
-from orchestrator.inventory.forms import Column, forms, header_key, match, most_headers, whole_key
+from orchestrator.inventory.forms import most_headers, whole_key
 from orchestrator.inventory.questions import digest
 from orchestrator.inventory.reading import Interpretation, Raw
 from orchestrator.inventory.sheets.asking import Unanswered, answered_wording, ask_wording
+from orchestrator.inventory.sheets.cards import find_cards, find_strips
 from orchestrator.inventory.sheets.foreign import Source, ahead
 from orchestrator.inventory.sheets.grids import Grid, Row, address
 from orchestrator.inventory.sheets.header import Line
+from orchestrator.inventory.sheets.labels import Labels, Pair, words_of
 from orchestrator.inventory.sheets.notes_below import says_notes
 from orchestrator.inventory.sheets.secrecy import Verdict, is_open, judge, says_yes, speaks_of_secrets
 from orchestrator.inventory.sheets.unknown_tables import ask_about_labels
-from orchestrator.inventory.units import header_unit
+from orchestrator.inventory.units import header_unit, unit_said
 from orchestrator.inventory.values import read_value
 from orchestrator.texts import say
 
 if TYPE_CHECKING:
     from orchestrator.inventory.build.builder import Builder
 
-_NUMBER = re.compile(r"^[(（]?[\d一二三四五六七八九十]+(?:[)）、.．\s]+|-\d+\s*)|^0\d\s*|^\d{1,2}(?=[\u4e00-\u9fff])")
-"""1、 or (3) before a label; 10是否涉密."""
-_LONGEST_LABEL = 20
 _LABELS = 4
 """So many labels with a value beside them make a form; the system's name is one of them. With 是否涉密 one less does."""
 _WHOSE = {"department", "level", "organisation_type"}
@@ -42,25 +41,19 @@ _REMARKS = re.compile(r"备注|说明|(?:填写?)?(?:示例|样例|例子)|(?:�
 
 
 @dataclass
-class _Pair:
-    column: Column
-    value: Any
-    row: int
-    index: int
-    unit: str | None = ""
-    """What its label says, as of a header."""
-
-
-@dataclass
 class _Block:
     """One form. ``first``: the row of its name; ``column``: the only column of its values, in a table on its side."""
 
     first: int
     column: int = 0
-    pairs: list[_Pair] = field(default_factory=list)
+    pairs: list[Pair] = field(default_factory=list)
     others: list[tuple[str, Any]] = field(default_factory=list)
     """Labels that nobody knows, with what stands beside them."""
     secret: bool = False
+    is_clear: bool = True
+    """Whether all that stands in it is known to be of one system."""
+    is_alone: bool = True
+    """Whether no other form is named on its row: else no statement about rows is one about it."""
 
     @property
     def answers(self) -> list[Any]:
@@ -79,28 +72,40 @@ class _Block:
 
 
 def is_label_form(sources: Iterable[Source], rows: Sequence[Row]) -> bool:
-    """Whether these first rows are labels with their values, and no table."""
-    known = _Labels(sources)
+    """Whether these first rows are labels with their values, of one form or of several beside each other, and no table."""
+    known = Labels(sources)
     if _is_a_tables(known, rows):
         return False
+    strips = find_strips(rows, known.labels)
+    fields: list[set[str]] = []
+    for strip in strips:
+        found = _asked([strip.row(row) for row in rows], known, is_clear=strip.is_clear)
+        if found is None:
+            return False
+        fields.append(found)
+    return any(map(_are_a_systems, fields)) and last_label(known, rows) is None
+
+
+def _asked(rows: Sequence[Row], known: Labels, *, is_clear: bool) -> set[str] | None:
+    """What labels with a value ask for; None where one of these rows is a header, or of several systems."""
     found: set[str] = set()
     for number, row in enumerate(rows):
         pairs = list(known.pairs(number, row))
         filled = [cell for cell in row if not cells.is_blank(cell)]
         labels = sum(isinstance(cell, str) and known.column(cell) is not None for cell in filled)
         if labels >= 3 and len(pairs) * 2 < labels + 1:
-            return False  # a header: labels beside labels
+            return None  # a header: labels beside labels
         words = [cells.text_of(cell) for cell in filled if isinstance(cell, str)]
         hits, _ = most_headers(words)
-        if hits >= 3 and hits * 2 > len(words):
-            return False  # a header of another sheet, some of whose words are labels too
+        if hits >= 3 and hits * 2 > len(words) and is_clear:
+            return None  # a header of another sheet, some of whose words are labels too
         if known.several_answers(row):
-            return False  # of several systems: what stands beside the first one's is no label
+            return None  # of several systems: what stands beside the first one's is no label
         found |= {pair.column.field for pair in pairs}
-    return _are_a_systems(found) and last_label(known, rows) is None
+    return found
 
 
-def _is_a_tables(known: _Labels, rows: Sequence[Row]) -> bool:
+def _is_a_tables(known: Labels, rows: Sequence[Row]) -> bool:
     """Whether the only labels stand in one row, over rows that are filled as it is: what stands between them are headers that nobody knows, no values."""
     filled = [{index for index, cell in enumerate(row) if not cells.is_blank(cell)} for row in rows]
     of_labels = [number for number, row in enumerate(rows) if any(isinstance(cell, str) and known.column(cell) is not None for cell in row)]
@@ -121,10 +126,10 @@ def _are_a_systems(fields: set[str]) -> bool:
 
 def is_on_its_side(sources: Iterable[Source], rows: Sequence[Row]) -> bool:
     """Whether these first rows are a table on its side: each a label and the answers of several systems."""
-    return last_label(_Labels(sources), rows) is not None
+    return last_label(Labels(sources), rows) is not None
 
 
-def last_label(known: _Labels, rows: Sequence[Row]) -> int | None:
+def last_label(known: Labels, rows: Sequence[Row]) -> int | None:
     """Of a table on its side, the last column of its labels: 序号 and 分类 may stand before it, and the answers begin behind it. None: these rows are none."""
     fields: dict[int, set[str]] = {}
     for row in rows:
@@ -135,7 +140,7 @@ def last_label(known: _Labels, rows: Sequence[Row]) -> int | None:
     return next((index for index in columns if _answers_behind(known, rows, index)), None)
 
 
-def _answers_behind(known: _Labels, rows: Sequence[Row], last: int) -> bool:
+def _answers_behind(known: Labels, rows: Sequence[Row], last: int) -> bool:
     """Whether behind this column stand the answers of several systems, and no label of one's own."""
     found: set[str] = set()
     widths: list[int] = []
@@ -162,110 +167,58 @@ def read_label_forms(grid: Grid, file: str, builder: Builder, today: dt.date, *,
     first, grid = ahead(grid)
     reader = _Reader(grid, file, builder, today, on_its_side=on_its_side)
     last = last_label(reader.labels, first) if on_its_side else None
-    for number, row in enumerate(grid.rows):
-        if last is not None:
+    if last is None:
+        reader.take_cards(list(grid.rows))
+    else:
+        for number, row in enumerate(grid.rows):
             reader.take_across(number, row, last)
-        else:
-            reader.take(number, row)
     reader.finish()
-
-
-class _Labels:
-    """The labels of the statistics form, and those of the mappings for such forms."""
-
-    def __init__(self, sources: Iterable[Source]) -> None:
-        form = forms()["systems"]
-        self._further = {
-            whole_key(name): form.column(column.field) for source in sources if source.about == "pairs" for column in source.columns for name in column.headers
-        }
-
-    def column(self, cell: Any) -> Column | None:
-        text = _NUMBER.sub("", cells.text_of(cell)).strip()
-        said = self._further.get(whole_key(text)) or self._further.get(header_key(text)) if text else None
-        return said or (match(forms()["systems"], text) if 2 <= len(text) <= 30 else None)
-
-    def is_value(self, cell: Any) -> bool:
-        """Whether it may stand beside a label: it is none itself, or an answer with its number (1、涉密)."""
-        return self.column(cell) is None or (without_option(cell) != cell and classified(cell) is not None)
-
-    def several_answers(self, row: Row) -> bool:
-        """Whether behind 是否涉密 stands one answer beside the other, with no label between."""
-        filled = [cell for cell in row if not cells.is_blank(cell)]
-        for at, cell in enumerate(filled[:-2]):
-            column = self.column(cell) if isinstance(cell, str) else None
-            if column is not None and column.field == "classified" and None not in map(classified, filled[at + 1 : at + 3]):
-                return True
-        return False
-
-    def pairs(self, number: int, row: Row) -> Iterator[_Pair]:
-        """Each label of a row with the value beside it, or behind its colon."""
-        filled = [(index, cell) for index, cell in enumerate(row) if not cells.is_blank(cell)]
-        at = 0
-        while at < len(filled):
-            index, cell = filled[at]
-            column = self.column(cell) if isinstance(cell, str) else None
-            at += 1
-            if column is None and isinstance(cell, str) and is_open(_words_of(cell)) and at < len(filled) and self.is_value(filled[at][1]):
-                at += 1
-            elif column is None:
-                label, colon, value = cells.plain(cell).partition(":") if isinstance(cell, str) else ("", "", "")
-                inner = self.column(label) if colon and value.strip() else None
-                if inner is not None:
-                    yield _Pair(inner, value.strip(), number, index, header_unit(inner, label))
-            elif at < len(filled) and self.is_value(filled[at][1]):
-                yield _Pair(column, filled[at][1], number, filled[at][0], header_unit(column, cells.text_of(cell)))
-                at += 1
-
-    def _begins_with_a_group(self, filled: Sequence[Any]) -> bool:
-        """Whether a row's first cell stands over its label: 04系统服务情况 ｜ 服务范围 ｜ □10全国 ☑20全省."""
-        return len(filled) >= 3 and all(isinstance(cell, str) and self.column(cell) is None and cells.plain(cell)[:2].isdigit() for cell in filled[:1])
-
-    def unknown(self, row: Row) -> Iterator[tuple[str, Any]]:
-        """Labels that nobody knows, with what stands beside them."""
-        filled = [cell for cell in row if not cells.is_blank(cell)]
-        for cell in filled:
-            label, colon, value = cells.plain(cell).partition(":") if isinstance(cell, str) else ("", "", "")
-            if colon and value.strip() and self.column(label) is None and is_open(_words_of(label)):
-                yield _words_of(label), value.strip()
-        at = len(filled) % 2 if self._begins_with_a_group(filled) else 0
-        while at + 1 < len(filled):
-            label, value = filled[at], filled[at + 1]
-            if isinstance(label, str) and self.column(label) is None and ":" not in cells.plain(label).rstrip(":") and self.is_value(value):
-                if (len(label) <= _LONGEST_LABEL or is_open(_words_of(label))) and not any(char in label for char in "☑√✓□☐"):
-                    yield _words_of(label), value
-                at += 2
-            else:
-                at += 2 if self.column(label) is not None else 1
-
-
-def _words_of(label: str) -> str:
-    """A label without its number and its colon."""
-    return _NUMBER.sub("", cells.text_of(label)).strip().rstrip(":：").strip()
 
 
 class _Reader:
     def __init__(self, grid: Grid, file: str, builder: Builder, today: dt.date, *, on_its_side: bool) -> None:
         self.grid, self.file, self.builder, self.today = grid, file, builder, today
-        self.labels = _Labels(builder.foreign)
+        self.labels = Labels(builder.foreign)
         self.unanswered = Unanswered(file, grid.name, builder.answers, builder.asked, columns=on_its_side)
         self.kept = {whole_key(words) for source in builder.foreign if source.about == "pairs" for words in source.kept}  # said to be none of the form's
         self.blocks: list[_Block] = []
         self.before: _Block = _Block(0)
-        """What stands above the first name: the department, mostly."""
+        """What stands above all systems: the department, mostly."""
         self.named = False
         """Whether the row of names was met, in a table on its side."""
         self.notes: set[int] = set()
         """Columns of a table on its side that are no system's: how to fill it in."""
 
-    def take(self, number: int, row: Row) -> None:
-        self.unanswered.saw(Line(number, row))
+    def take_cards(self, rows: Sequence[Row]) -> None:
+        """Every card, and what stands above them."""
+        for number, row in enumerate(rows):
+            self.unanswered.saw(Line(number, row))
+        cards = find_cards(rows, self.labels.labels)
+        strips = {card.left: min(other.top for other in cards if other.left == card.left) for card in cards}
+        above = min(strips.values(), default=0)
+        self.unanswered.columns = len(strips) == len(cards) > 1  # one beside the other: a row is several systems'
+        for number, row in enumerate(rows[:above]):
+            self._take(self.before, number, row)
+        for card in cards:
+            block = _Block(card.top, is_clear=card.is_clear)
+            for number in range(card.top, card.bottom):
+                self._take(block, number, card.row(rows[number]))
+            for number in range(above, strips[card.left]):
+                block.pairs.extend(pair for pair in self.labels.pairs(number, card.row(rows[number])) if pair.column.field in _WHOSE)
+            if named := next((pair for pair in block.pairs if pair.column.field == "name"), None):
+                block.first = named.row
+            if self.unanswered.columns:
+                block.column = named.index if named else card.left + 1
+            block.secret |= says_yes(self.before.answers) or self.before.may_say_yes
+            block.others.extend((label, value) for label, value in self.before.others if is_open(label))
+            self.blocks.append(block)
+        rows_of = [block.first for block in self.blocks]
+        for block in self.blocks:
+            block.is_alone = self.unanswered.columns or rows_of.count(block.first) == 1
+
+    def _take(self, block: _Block, number: int, row: Row) -> None:
         pairs = list(self.labels.pairs(number, row))
-        for pair in pairs:
-            if pair.column.field == "name" and (not self.blocks or any(one.column.field == "name" for one in self.blocks[-1].pairs)):
-                self.blocks.append(_Block(number))
-            block = self.blocks[-1] if self.blocks else self.before
-            block.pairs.append(pair)
-        block = self.blocks[-1] if self.blocks else self.before
+        block.pairs.extend(pairs)
         asked = {pair.index for pair in pairs if pair.column.field == "classified"}
         block.secret |= any(isinstance(cell, str) and speaks_of_secrets(cell) for index, cell in enumerate(row) if index not in asked and not self._asks(cell))
         block.others.extend(self.labels.unknown(row))
@@ -286,15 +239,17 @@ class _Reader:
             if whose or not answers or _HEADS.fullmatch(label):
                 return
         self.named = self.named or (column is not None and column.field == "name")
+        unit = next((unit for index, cell in answers if column is not None and (unit := unit_said(column, cells.text_of(cell)))), "")  # 内存 ｜ GB ｜ 16 ｜ 32
+        answers = [(index, cell) for index, cell in answers if column is None or not unit_said(column, cells.text_of(cell))]
         for index, cell in ((index, cell) for index, cell in answers if label and index not in self.notes):
             block = next((block for block in self.blocks if block.column == index), None)
             if block is None:
                 block = _Block(number, index)
                 self.blocks.append(block)
             if column is None:
-                block.others.append((_words_of(label), cells.text_of(cell)))
+                block.others.append((words_of(label), cells.text_of(cell)))
             else:
-                block.pairs.append(_Pair(column, cell, number, index, header_unit(column, label)))
+                block.pairs.append(Pair(column, cell, number, index, header_unit(column, label) or unit))
             block.secret |= (column is None or column.field != "classified") and isinstance(cell, str) and speaks_of_secrets(cell)
 
     def _spread(self, number: int, row: Row, label: int) -> Row:
@@ -309,7 +264,7 @@ class _Reader:
     def _asks(self, cell: Any) -> bool:
         """Whether the cell is the label 是否涉密 itself, or one that somebody said is none."""
         column = self.labels.column(cell)
-        return whole_key(_words_of(cells.text_of(cell))) in self.kept or (column is not None and column.field == "classified")
+        return whole_key(words_of(cells.text_of(cell))) in self.kept or (column is not None and column.field == "classified")
 
     def _is_open(self, block: _Block) -> bool:
         """Whether a label of the form may ask whether its system is classified, and nobody has said so."""
@@ -324,26 +279,33 @@ class _Reader:
         verdicts = [self._verdict(block) for block in self.blocks]
         statement = self.unanswered.statement()
         for block, verdict in zip(self.blocks, verdicts, strict=True):
-            block.pairs = [*(pair for pair in self.before.pairs if pair.column.field in _WHOSE), *block.pairs]
+            block.pairs += [pair for pair in self.before.pairs if pair.column.field in _WHOSE]
             raw = self._raw(block)
             raw.source = "" if waits else raw.source
-            if (answer := verdict.answer) is None and not says_yes(block.answers) and statement is not None:
+            answer = verdict.answer if block.is_clear else None
+            may_be_stated = block.is_clear and block.is_alone and not says_yes(block.answers)
+            if answer is None and may_be_stated and statement is not None:
                 answer = (block.column if block.column else block.first) + 1 in statement.classified
             if answer is False:
                 self._fill(raw, block)
                 self.builder.sheet_system(raw)
                 continue
-            if answer is None:
+            if answer is None and may_be_stated:
                 self.unanswered.lacks(block.column or block.first, raw.place(""))
-            department = next((cells.text_of(pair.value) for pair in block.pairs if pair.column.field == "department"), "")
-            name = next((pair.value for pair in block.pairs if pair.column.field == "name"), None)
-            self.builder.secrets.add(name, department if answer or block.may_say_yes else None)
-            self.builder.classified_row(raw, department, None, answered=answer is True, called=("", cells.text_of(name)))
+            department = next((cells.text_of(pair.value) for pair in block.pairs if pair.column.field == "department" and block.is_clear), "")
+            for name in [pair.value for pair in block.pairs if pair.column.field == "name"] or [None]:
+                self.builder.secrets.add(name, department if answer or block.may_say_yes else None)
+                self.builder.classified_row(raw, department, None, answered=answer is True, quiet=not block.is_clear, called=("", cells.text_of(name)))
+        if any(not block.is_clear for block in self.blocks):
+            self.builder.findings.append(
+                Raw(self.file, self.grid.name).finding("cards-unclear", "error", say("inventory.cards_unclear"), say("inventory.cards_below_each_other"))
+            )
         contexts = {"工作表名称": self.grid.name, "文件名": self.file.rsplit("/", 1)[-1]}
         self.unanswered.ask(contexts)
 
     def _verdict(self, block: _Block) -> Verdict:
-        if (verdict := judge(block.answers, is_open=self._is_open(block), speaks=block.secret)).is_doubted:
+        verdict = judge(block.answers, is_open=self._is_open(block), speaks=block.secret)
+        if verdict.is_doubted and block.is_clear:
             self.unanswered.doubt(block.column or block.first)
         return verdict
 

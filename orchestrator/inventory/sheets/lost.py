@@ -67,6 +67,15 @@ def swallowed(line: Line) -> int | None:
     return None
 
 
+def rows_within(table: Table, line: Line) -> Lost | None:
+    """That a cell holds a whole row, or rows: they would be gone. Nothing of it is repeated: it may be a classified one."""
+    if (index := in_one_cell(table, line)) is not None:
+        return Lost("row-in-one-cell", "error", line.number, index, say("inventory.row_in_one_cell"), say("inventory.split_into_columns"))
+    if (index := swallowed(line)) is not None:
+        return Lost("rows-in-a-cell", "error", line.number, index, say("inventory.rows_in_a_cell"), say("inventory.check_quotes"))
+    return None
+
+
 def _answers(parts: list[str]) -> int:
     """How many parts are answers that stand in a row of a form: a choice's word, yes or no. 7、无 is one of a list of notes."""
     kinds = ("level", "organisation", "kind", "status", "network")

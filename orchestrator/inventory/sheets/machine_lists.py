@@ -200,6 +200,7 @@ class _Reader:
         if not self.machines:
             return
         self._take_offices()
+        self._follow_classified([machine for machine in self.machines if machine.classified is None])
         heads = self._heads()
         answer = self.builder.answers.get("grouping", about=self.found.source.name, scope=self.scope)
         if answer is not None and answer.answer not in {*heads, *self._chosen.values()}:  # no column of this list: all its machines would be of no system
@@ -223,6 +224,7 @@ class _Reader:
         if statement is not None:
             for machine in unsaid:
                 machine.classified = machine.row + 1 in statement.classified
+            self._follow_classified(unsaid)
         if answer is not None:
             self._group(answer.answer, self.machines)
 
@@ -238,6 +240,15 @@ class _Reader:
                 for machine in self.machines:
                     if machine.keys[head]:
                         machine.system.setdefault("department", tail_of(machine.keys[head]))
+
+    def _follow_classified(self, silent: Sequence[Machine]) -> None:
+        """Of these, a machine that names no system below one of a classified system is of that: its name stands on the first of its machines."""
+        may_follow, above = {machine.row for machine in silent}, None
+        for machine in self.machines:
+            names = [head for head in machine.keys if head != BY_PREFIX and head not in self.offices]
+            if above is not None and above.classified and machine.row in may_follow and not any(machine.keys[head] for head in names):
+                machine.keys, machine.classified = {**machine.keys, **{head: above.keys.get(head, "") for head in names}}, True
+            above = machine
 
     def _heads(self) -> list[str]:
         """What the machines may be grouped by, the likeliest first."""

@@ -13,7 +13,7 @@ from orchestrator.inventory.answers import classified
 from orchestrator.inventory.build.builder import PARTS, Builder
 from orchestrator.inventory.build.faults import required_fields
 from orchestrator.inventory.build.signs import SECTION
-from orchestrator.inventory.build.wall import Wall, told_anyway
+from orchestrator.inventory.build.wall import Wall
 from orchestrator.inventory.names import host_name, key
 from orchestrator.inventory.reading import Interpretation, Raw
 from orchestrator.inventory.sheets.asking import BareNumbers, Source, Unanswered
@@ -23,24 +23,19 @@ from orchestrator.inventory.sheets.grids import Grid, Row, address
 from orchestrator.inventory.sheets.header import Line, Table
 from orchestrator.inventory.sheets.header_cells import says_another_name
 from orchestrator.inventory.sheets.headings import about_header, nothing_on_classification
-from orchestrator.inventory.sheets.lost import Lost, Tally, heading_of, in_one_cell, says_it_heads, swallowed
+from orchestrator.inventory.sheets.lost import Lost, Tally, heading_of, rows_within, says_it_heads
 from orchestrator.inventory.sheets.notes_below import heads_people, is_a_systems, says_notes
 from orchestrator.inventory.sheets.open_columns import ends_the_header, hinting_columns, open_columns
 from orchestrator.inventory.sheets.row_cells import RowCells, at
 from orchestrator.inventory.sheets.rowkind import Kind, kind_of_row
-from orchestrator.inventory.sheets.secrecy import is_silent, judge, says_yes, speaks_of_secrets
+from orchestrator.inventory.sheets.secrecy import is_silent, judge, names_secret_rows, says_yes, speaks_of_secrets
 from orchestrator.inventory.sheets.sheet_notes import SheetNotes
 from orchestrator.inventory.sheets.unknown_tables import ask_about_columns
+from orchestrator.inventory.sheets.whose_row import WhoseRow
 from orchestrator.inventory.values import read_value
 from orchestrator.texts import say
 
 _LETTERS = string.ascii_uppercase
-_PASSED = {
-    Kind.TOTAL: ("合计", say("inventory.passed_total")),
-    Kind.NOTE: ("说明", say("inventory.passed_note")),
-    Kind.EXAMPLE: ("示例", say("inventory.passed_example")),
-}
-"""What is listed of a row that is nobody's: none of its words, for they may be about anyone."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +48,8 @@ class _Kept:
     line: Line
     comments: tuple[str, ...]
     section: str
+    began: int
+    """The row on which its system is named."""
 
 
 class SheetReader:
@@ -67,6 +64,8 @@ class SheetReader:
         """Whether what stands here is below a heading of notes, or of people."""
         self.above = 0
         """Rows of the tables above this one."""
+        self.names_secrets = False
+        """Whether a title or a note says by number which rows are classified: only who names each row may state that it is not."""
         self.section, self.secret_section, self.heads_next = "", False, False
         """The heading of a section, whether it says that it is of classified systems, and whether no row has stood below it yet."""
         self.open, self.hinting = set[int](), set[int]()  # columns of the table: see ``open_columns``
@@ -75,7 +74,7 @@ class SheetReader:
         """Rows that do not say whether they are classified, where somebody's statement may say it."""
         self.wall = Wall(grid.part)
         self.withheld: dict[int, bool | None] = {}
-        """Rows that were counted and not read → their answer."""
+        """Rows that name systems which were counted and not read → their answer."""
         self.unsaid: list[Finding | None] = []
         """Of each table, that it has no column on classification."""
         self.notes = SheetNotes(file, grid.name, builder.findings)
@@ -100,6 +99,7 @@ class SheetReader:
         self.open, self.hinting = open_columns(table, kept := self.grid.kept_of(table.header)), hinting_columns(table)
         self._use(table, source, BareNumbers(source, self.builder.answers, self.builder.asked))
         self.tally, self.in_notes, self.dittos = Tally(table, self.above), False, Dittos()
+        self.whose = WhoseRow(table, self.wall.rows)
         if not self.heads_next:
             self.section, self.secret_section = "", False
         self.section, self.heads_next = table.headed or self.section, False
@@ -109,6 +109,7 @@ class SheetReader:
         self.listed_withheld = self.builder.names_withheld_in(self.file)
         self.unsaid.append(None if self.listed or (self.open and source.waits) else nothing_on_classification(table, self.file, self.grid.name))
         self.builder.unknown_columns.extend(words[:200] for words in table.unknown.values())
+        self.names_secrets |= names_secret_rows(table.title)
         if self.systems and not self.listed:
             self.builder.forms.add((self.file, self.grid.name))
         if self.systems and "department" not in self.by_field and table.owner:
@@ -121,38 +122,55 @@ class SheetReader:
         self.source, self.bare = source, bare
         self.cells.use(table, source, bare)
         self.table, self.by_field, self.systems = table, table.by_field, table.form.id == "systems"
-        self.told = told_anyway(table)
         self.letters = {field: address(0, index)[:-1] for field, index in self.by_field.items()}
         for field, letters in list(self.letters.items()):
             self.letters.setdefault(field.split(".")[0], letters)
 
     def read(self, line: Line) -> None:
         self.unanswered.saw(line)
-        whole = self.dittos.resolve(line, self.wall.rows, self.told)
+        whole = self.dittos.resolve(line)  # whose row it is holds whatever the wall takes away
         line = self.wall.without_its_cells(whole, self.table)
-        what = self._kind(line)
-        if what is not Kind.BLANK and self._holds_rows(line):
+        what = self._kind(whole)
+        if what is Kind.BLANK:
+            self.table.header += self.table.header + 1 == line.number  # the numbers of its columns may stand below
+            return
+        if (within := rows_within(self.table, line)) is not None:
+            self._lost(within)
             return
         if what in {Kind.NOTE, Kind.ODD} and ends_the_header(self.table, line, {*self.table.classified, *self.open}):
             self.table.header = line.number  # the numbers of its columns may stand below
             return
         heading = heading_of(line) if what in {Kind.NOTE, Kind.ODD} else ""
-        self._tell_passed(line, what, heading)
+        if passed := self.notes.passed(line, what, heads=says_it_heads(heading)):
+            self.builder.interpretations.append(passed)
         if what is Kind.TOTAL and self.systems and (lost := self.tally.total(line)):
             self._lost(lost)
         if heading:
             self.section, self.secret_section, self.heads_next = heading, speaks_of_secrets(heading), True
-        if what is not Kind.DATA:
-            return
+        if what is Kind.DATA:
+            self._read_row(line, whole)
+        else:
+            self.names_secrets |= any(map(names_secret_rows, line.cells))
+
+    def _read_row(self, line: Line, whole: Line) -> None:
+        """Somebody's row. ``whole``: with what walls give it, too, by which it is known whose it is."""
         self.heads_next = False
         self.dittos.saw(whole)
         self.tally.row(line)
-        if not self.systems and self._is_of_withheld(line):
+        began = self.whose.began(whole)
+        if self._is_of_withheld(whole, began):
+            self._tell_denied(line)
             self._pass_withheld(line)
             return
         if self.listed and self._adds(line):
             return
         raw = self._raw(line)
+        if self.systems and self._is_mixed(raw, line):
+            return
+        self._read_answered(raw, line, whole, began)
+
+    def _read_answered(self, raw: Raw, line: Line, whole: Line, began: int) -> None:
+        """A row of which it is known whose it is: by what it says of being classified."""
         comments = self.comments.pop(line.number, ())  # on a classified row they go where the row goes
         answer, told = self._answer(line)
         if answer is False:
@@ -161,35 +179,15 @@ class SheetReader:
             self._take(raw)
         elif self.systems and answer is None and self.unanswered.may_be_stated and not self._says_yes(line):
             self.wall.add(line)
-            self.kept.append(_Kept(self.table, self.source, self.bare, whole, tuple(comments), self.section))
+            self.kept.append(_Kept(self.table, self.source, self.bare, whole, tuple(comments), self.section, began))
         elif self.systems:
-            self._withhold(raw, line, answer, told=told)
+            self._withhold(raw, line, began, answer, told=told)
         elif not told and answer:
+            self.withheld[began] = True
             self._pass_withheld(line)
         elif not told:
-            self.notes.finding(
-                "technical-row-classified", "error", line.number, self.table.classified[0],
-                say("inventory.technical_row_classified"),
-                say("inventory.confirm_or_remove"),
-            )  # fmt: skip
-
-    def _tell_passed(self, line: Line, what: Kind, heading: str) -> None:
-        """How a row that holds no data was understood, or that it was not."""
-        if what is Kind.ODD and says_it_heads(heading):
-            at = address(line.number, line.own()[0])
-            self.builder.interpretations.append(Interpretation(self.file, self.grid.name, at, "小标题", say("inventory.passed_heading")))
-        elif what is Kind.ODD:
-            self.notes.warn(
-                "row-skipped",
-                line.number,
-                0,
-                say("inventory.row_skipped"),
-                say("inventory.complete_or_remove"),
-            )
-        elif what in _PASSED:
-            said, understood = _PASSED[what]
-            at = address(line.number, (line.own() or [0])[0])
-            self.builder.interpretations.append(Interpretation(self.file, self.grid.name, at, said, understood))
+            says, mend = say("inventory.technical_row_classified"), say("inventory.confirm_or_remove")
+            self.notes.finding("technical-row-classified", "error", line.number, self.table.classified[0], says, mend)
 
     def _kind(self, line: Line) -> Kind:
         """What the row is; below 填表说明, or 姓名, 电话, one of notes, unless it may be somebody's."""
@@ -202,21 +200,6 @@ class SheetReader:
         elif is_nobodys or (len(line.own()) == 1 and says_notes(cells.text_of(line.cells[line.own()[0]]))):
             self.in_notes = True
         return Kind.NOTE if self.in_notes and what in {Kind.DATA, Kind.ODD} else what
-
-    def _holds_rows(self, line: Line) -> bool:
-        """Whether a cell holds a whole row, or rows: an error, for they would be gone. Nothing of it is repeated: it may be a classified one."""
-        whole, within = in_one_cell(self.table, line), swallowed(line)
-        if whole is not None:
-            self.notes.finding(
-                "row-in-one-cell", "error", line.number, whole, say("inventory.row_in_one_cell"),
-                say("inventory.split_into_columns"),
-            )  # fmt: skip
-        elif within is not None:
-            self.notes.finding(
-                "rows-in-a-cell", "error", line.number, within, say("inventory.rows_in_a_cell"),
-                say("inventory.check_quotes"),
-            )  # fmt: skip
-        return whole is not None or within is not None
 
     def _lost(self, lost: Lost) -> None:
         self.notes.finding(lost.code, lost.severity, lost.row, lost.column, lost.says, lost.mend)
@@ -242,15 +225,15 @@ class SheetReader:
             raw = self._raw(kept.line)
             if statement is not None:
                 self._settle_doubt(kept.line.number)
-            began = self._began(kept.line)
-            if statement is not None and not {kept.line.number + 1, began + 1} & statement.classified:
+            is_named = statement is not None and {kept.line.number + 1, kept.began + 1} & statement.classified
+            if statement is not None and not is_named and kept.began not in self.withheld:
                 self.wall.rows.discard(kept.line.number + 1)
                 self.cells.comments(raw, kept.comments)
                 self.cells.fill(raw, kept.line.number, self.wall.without_its_cells(kept.line, self.table).cells)
                 self._take(raw)
                 continue
             line = self.wall.without_its_cells(kept.line, self.table)
-            self._withhold(raw, line, None if statement is None else True, told="classified" not in self.by_field)
+            self._withhold(raw, line, kept.began, True if is_named else None, told="classified" not in self.by_field)
         if statement is not None and len(self.kept) > len(statement.classified):
             first = self._place(self.kept[0].line).rpartition(" › ")[2]
             said = say("inventory.stated", who=statement.who, count=len(self.kept) - len(statement.classified))
@@ -264,19 +247,43 @@ class SheetReader:
             if self.unsaid[-1] is None:
                 self.unsaid[-1] = nothing_on_classification(self.table, self.file, self.grid.name)
             return False
-        if named in self.listed_withheld:
-            self._pass_withheld(line)
-            return True
         raw = self._raw(line)
         self.cells.comments(raw, self.comments.pop(line.number, ()))
         self.cells.fill(raw, line.number, line.cells)
         self.builder.further.append(raw)
         return True
 
-    def _is_of_withheld(self, line: Line) -> bool:
-        """Whether a technical row is of a system that is classified, or unanswered, and of no other one of that name."""
-        named = key(cells.text_of(at(line.cells, self.table.name_at))) if self.table.name_at is not None else ""
-        return named in self.builder.names_withheld and named not in self.builder.names_of_systems()
+    def _is_of_withheld(self, whole: Line, began: int) -> bool:
+        """Whether a row is a further one of a system that is withheld: named on one such row above, or, on a technical sheet, by its name, which no
+        other system has."""
+        if began != whole.number and began in self.withheld:
+            return self.withheld[began] is True or not self._says_yes(whole)
+        named = self.whose.name(whole)
+        is_withheld = named in self.builder.names_withheld and named not in self.builder.names_of_systems()
+        if named not in self.listed_withheld if self.listed else self.systems or not is_withheld:
+            return False
+        self.withheld[began] = None
+        return True
+
+    def _tell_denied(self, line: Line) -> None:
+        """That a further row of a classified system says that it is not."""
+        if denied := [index for index in self.table.classified if index in line.own() and classified(line.cells[index]) is False]:
+            says, mend = say("inventory.classified_cells_contradict"), say("inventory.department_agrees")
+            self.notes.finding("classified-contradiction", "error", line.number, denied[0], says, mend)
+
+    def _is_mixed(self, raw: Raw, line: Line) -> bool:
+        """Whether the row names several systems, and does not say of each of them that it is not classified: nothing of it is read."""
+        beside = [(index, column) for index, column in self.table.repeated if column.field == "name"]
+        names = [text for index in (self.table.name_at, *(index for index, _ in beside)) if index is not None and (text := cells.text_of(at(line.cells, index)))]
+        count = len(set(map(key, names)))
+        if count < 2 or sum(classified(at(line.cells, index)) is False for index in self.table.classified) >= count:
+            return False
+        self.notes.error(line.number, *beside[0], say("inventory.differs_from_other_column"))
+        for name in names:
+            self.builder.secrets.add(name)
+        self.comments.pop(line.number, None)
+        self._classified(raw, line, answered=False, told=True)
+        return True
 
     def _pass_withheld(self, line: Line) -> None:
         self.wall.add(line)
@@ -285,11 +292,8 @@ class SheetReader:
 
     def _settle_doubt(self, number: int) -> None:
         """Somebody has said what the row is: that it contradicts itself has been decided."""
-        findings, row = self.builder.findings, str(number + 1)
-        findings[:] = [
-            one for one in findings
-            if one.code != "classified-doubt" or (one.file, one.sheet) != (self.file, self.grid.name) or one.cell.lstrip(_LETTERS) != row
-        ]  # fmt: skip
+        at = ("classified-doubt", self.file, self.grid.name, str(number + 1))
+        self.builder.findings[:] = [one for one in self.builder.findings if (one.code, one.file, one.sheet, one.cell.lstrip(_LETTERS)) != at]
 
     def _settle_table(self) -> None:
         """What is known of a table once its last row was read."""
@@ -302,6 +306,8 @@ class SheetReader:
             self.notes.error(number, index, column, say("inventory.no_unit_implausible"))
 
     def finish(self) -> None:
+        if self.names_secrets:
+            self.unanswered.doubt_all([kept.line.number for kept in self.kept])
         self._settle_kept()
         self._settle_table()
         self.builder.findings.extend(self.wall.take_back())
@@ -352,18 +358,12 @@ class SheetReader:
         speaks = any(map(speaks_of_secrets, others.values())) or any(classified(others.get(index)) is True for index in self.hinting)
         return self.systems and (self.secret_section or speaks)
 
-    def _began(self, line: Line) -> int:
-        """The row on which the merged cell of its name begins: further rows are further servers of one system."""
-        at = self.by_field.get("name")
-        return line.origins.get(at, line.number) if at is not None else line.number
-
-    def _withhold(self, raw: Raw, line: Line, answer: bool | None, *, told: bool) -> None:
+    def _withhold(self, raw: Raw, line: Line, began: int, answer: bool | None, *, told: bool) -> None:
         """Count a row that is classified, or does not say so, and learn nothing of it; once for a system of several rows."""
-        began = self._began(line)
-        if began != line.number and self.withheld.get(began, answer is not True) == answer:
+        if began != line.number and began in self.withheld and self.withheld[began] in {True, answer}:
             self.wall.add(line)
             return
-        self.withheld[line.number] = answer
+        self.withheld[began] = answer
         if answer is None and not self._says_yes(line):  # else no statement answers it, only the department at its cell
             self.unanswered.lacks(line.number, self._place(line))
         self._classified(raw, line, answered=answer is True, told=told)

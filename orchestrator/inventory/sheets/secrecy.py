@@ -31,6 +31,7 @@ _DENIED = re.compile(
 )
 _SECRET = re.compile(r"(?<![非不未无没禁])(?:涉密|机密|绝密|秘密级|国家秘密)(?!.{0,8}(?:资质|资格))")
 _SAID_NOT = re.compile(r"(?:非|不|未|无|没有|禁|严禁|不得|不准|不含|不涉及).{0,6}(?:涉密|机密|绝密|秘密级|国家秘密)")
+_ROWS = re.compile(r"(?:第\s*[\d一二三四五六七八九十][\d一二三四五六七八九十、,和至到-]*\s*[项行条个号]|序号\s*\d[\d、,和至到-]*)[^。;]{0,15}?密")
 _SIGNS = re.compile(r"[\s?？_-]+")
 _WHETHER = re.compile(r"(\w{1,2}?)[不没未]\1")
 """是不是, 涉不涉密, 有没有: whether, and no denial."""
@@ -67,6 +68,11 @@ def speaks_of_secrets(text: Any) -> bool:
         return False
     said = plain(text)
     return bool(_SECRET.search(_SAID_NOT.sub("", said)))
+
+
+def names_secret_rows(text: Any) -> bool:
+    """Whether a title or a note says of rows by their numbers that they are classified: 以上第2项为涉密系统."""
+    return speaks_of_secrets(text) and bool(_ROWS.search(plain(text)))
 
 
 def is_silent(cell: Any) -> bool:

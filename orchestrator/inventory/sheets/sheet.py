@@ -30,6 +30,7 @@ from orchestrator.inventory.sheets.stacked import split_stacked
 from orchestrator.inventory.sheets.table import Unclear, Unrecognised, read_tables
 from orchestrator.inventory.sheets.telling_values import with_telling_headers
 from orchestrator.inventory.sheets.ticked_columns import find_ticked_columns, with_one_column
+from orchestrator.inventory.sheets.unit_rows import with_units
 from orchestrator.inventory.sheets.unknown_tables import ask_about_table
 from orchestrator.texts import say
 
@@ -43,10 +44,10 @@ def read_sheet(grid: Grid, file: str, builder: Builder, today: dt.date) -> bool:
     first, grid = ahead(grid)
     if beside := find_notes_beside(grid, first):
         builder.findings.append(beside.told(file, grid.name))
-        first, grid = ahead(without_notes(grid, beside))
+        first, grid = ahead(with_units(without_notes(grid, beside)))
     counted = CountedOnly()
     grid = replace(grid, rows=counted.watch(grid.rows))
-    read = [_read_table(table, file, builder, today) for part in split_grid(grid, first) for table in _stacked(part, builder)]
+    read = [_read_table(table, file, builder, today) for part in split_grid(grid, first) for table in _stacked(with_units(part), builder)]
     builder.findings.extend(counted.findings(file, grid.name, sum(row.answered and row.file == file for row in builder.withheld)))
     if grid.hidden and any(read):
         builder.findings.append(
@@ -68,7 +69,7 @@ class Turn(IntEnum):
 
 def turn_of(grid: Grid, builder: Builder) -> tuple[Turn, Grid]:
     """When a sheet is to be read, and the grid that still has its first rows. Raises ``BadFile`` from them."""
-    first, grid = ahead(grid)
+    first, grid = ahead(with_units(grid))
     found = recognise(builder.foreign, grid.name, first, grid.merged)
     its_header = range(found.header - found.heads.rows + 1, found.header + 1) if found is not None else ()
     of_systems = [row for number, row in enumerate(first) if number not in its_header and _is_of_systems(row)]

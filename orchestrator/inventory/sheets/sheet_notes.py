@@ -7,10 +7,18 @@ from typing import Any
 from orchestrator.inventory import cells
 from orchestrator.inventory.build.listed import Findings
 from orchestrator.inventory.forms import Column
-from orchestrator.inventory.reading import Raw
+from orchestrator.inventory.reading import Interpretation, Raw
 from orchestrator.inventory.sheets.grids import address
+from orchestrator.inventory.sheets.header import Line
+from orchestrator.inventory.sheets.rowkind import Kind
 from orchestrator.texts import Words, say
 
+_PASSED = {
+    Kind.TOTAL: ("合计", say("inventory.passed_total")),
+    Kind.NOTE: ("说明", say("inventory.passed_note")),
+    Kind.EXAMPLE: ("示例", say("inventory.passed_example")),
+}
+"""What is listed of a row that is nobody's: none of its words, for they may be about anyone."""
 EACH = 50
 """Findings of one kind in one column that are listed one by one; the rest are counted."""
 
@@ -56,6 +64,15 @@ class SheetNotes:
     def finding(self, code: str, severity: str, number: int, index: int, says: Words, mend: Words) -> None:
         at = address(number, index)
         self.findings.append(Raw(self.file, self.sheet, at).finding(code, severity, says, mend))
+
+    def passed(self, line: Line, what: Kind, *, heads: bool) -> Interpretation | None:
+        """How a row that holds no data was understood; that it was not is told. ``heads``: it is a section's heading."""
+        at = address(line.number, (line.own() or [0])[0])
+        if what is Kind.ODD and heads:
+            return Interpretation(self.file, self.sheet, at, "小标题", say("inventory.passed_heading"))
+        if what is Kind.ODD:
+            self.warn("row-skipped", line.number, 0, say("inventory.row_skipped"), say("inventory.complete_or_remove"))
+        return Interpretation(self.file, self.sheet, at, *_PASSED[what]) if what in _PASSED else None
 
     def leftover_counts(self, header: int) -> None:
         """How many more there were, at the header's row."""

@@ -114,7 +114,7 @@ class _Stack:
                     return
             elif begins is not None:
                 self.whose, self._header, self._is_again = begins, self._header_words(), False
-            elif self._is_again and (self.number in self._header_rows or (self.number == self._header_rows.stop and numbers_columns([plain(line.cells[index]) for index in line.own()]))):
+            elif self._is_again and (self.number in self._header_rows or (0 <= self.number - self._header_rows.stop <= 1 and numbers_columns([plain(line.cells[index]) for index in line.own()]))):
                 row = []  # with the numbers of its columns
             is_first = False
             self._ahead.popleft()

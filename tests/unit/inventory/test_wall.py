@@ -52,7 +52,7 @@ def test_a_merged_yes_holds_for_every_row_it_spans(tmp_path: Path) -> None:
 def test_a_name_that_is_merged_into_another_row_is_not_that_rows(tmp_path: Path) -> None:
     reading = read(tmp_path, [row(1, "玄武系统", "是"), row(2, None)], ("E2:E3",))
     assert "玄武" not in str(reading)
-    assert [finding.code for finding in reading.errors] == ["missing"]
+    assert [(finding.code, finding.cell) for finding in reading.errors] == [("classified-contradiction", "G3")]
 
 
 def test_a_formula_that_looks_at_it_gives_nothing(tmp_path: Path) -> None:
