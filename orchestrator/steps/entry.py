@@ -18,6 +18,8 @@ from orchestrator.steps.turns import one_at_a_time
 from orchestrator.texts import Words, kept, say
 
 IDLE_SECONDS = 10.0
+RELOAD_SECONDS = 10.0
+"""Longer than a reload of a shared entry takes: its new process looks at every server anew."""
 
 
 _services = hold.services_of
@@ -139,12 +141,19 @@ def _pass_files(ctx: Context, *, back: bool) -> Facts:
 
 
 def observe(ctx: Context) -> Observed:
-    """HAProxy itself: new servers up, old ones without traffic."""
+    """HAProxy itself: new servers up, old ones without traffic. Where neither side seems to be led, somebody else's reload may be under way:
+    it is looked at again before that is said."""
     if not _services(ctx):
         return Observed.NOTHING
-    if _is_led(ctx, "target"):
-        return Observed.DONE
-    return Observed.NOT_DONE if is_back(ctx) is Observed.DONE else Observed.UNCLEAR
+    until = time.monotonic() + RELOAD_SECONDS
+    while True:
+        if _is_led(ctx, "target"):
+            return Observed.DONE
+        if is_back(ctx) is Observed.DONE:
+            return Observed.NOT_DONE
+        if time.monotonic() > until:
+            return Observed.UNCLEAR
+        time.sleep(0.2)
 
 
 def _is_led(ctx: Context, to: str) -> bool:

@@ -172,6 +172,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=10, help="servers made and prepared by the engine's tools and by hand")
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args(argv)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # its cities and servers end with it
     found = []
     folder = Path(tempfile.mkdtemp(prefix="orc-flight-"))
     folder.chmod(0o755)
