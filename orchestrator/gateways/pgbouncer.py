@@ -14,6 +14,7 @@ import re
 import shlex
 import socket
 import threading
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -32,7 +33,7 @@ Console = psycopg.Connection[Any]
 
 HELD_SECONDS = 10
 """A cutover that is slow may hold clients for seconds; one that PgBouncer turns away before is a failed request."""
-SESSION_SECONDS = 10
+SESSION_SECONDS = 5
 """Who stays for longer keeps its session; who comes anew for each request does not."""
 PROOF = "orchestrator_reads_this_file"
 """An entry that is there for a moment, to see whether PgBouncer reads the file that we write."""
@@ -289,23 +290,34 @@ class PgBouncer:
     def _find_unfit(self) -> list[Words]:
         """What a pause would do to clients. Where sessions are pooled (by default, for a database or for an account) it waits until each has
         gone: an application that keeps its sessions is named, one that comes anew for each request (PHP) is as soon gone."""
-        ours = {name for names in self._find_names().values() for name in names}
-        pooled = {(pool["database"], pool["user"]) for pool in self._show("POOLS") if pool["pool_mode"] == "session"}
-        clients = self._show("CLIENTS")
-        now = max(_moment(client["request_time"]) for client in clients)  # of this very question, by its own clock
-        kept: dict[tuple[str, str], float] = {}
-        for client in clients:
-            who, lasted = (client["database"], client["user"]), (now - _moment(client["connect_time"])).total_seconds()
-            if who in pooled and client["database"] in ours and lasted > SESSION_SECONDS:
-                kept[who] = max(lasted, kept.get(who, 0.0))
         found: list[Words] = [
             say("gateways.pools_sessions", where=self.where, name=name, account=account, seconds=round(lasted))
-            for (name, account), lasted in sorted(kept.items())
+            for (name, account), lasted in sorted(self._find_kept_sessions().items())
         ]
         waits = float(self._config("query_wait_timeout"))
         if 0 < waits < HELD_SECONDS:
             found.append(say("gateways.waits_short", where=self.where, seconds=waits, least=HELD_SECONDS))
         return found
+
+    def _find_kept_sessions(self) -> dict[tuple[str, str], float]:
+        """(database, account) of pooled sessions that somebody keeps, with their age in seconds. Who is there when it is first looked is
+        given that long to go."""
+        ours = {name for names in self._find_names().values() for name in names}
+        pooled = {(pool["database"], pool["user"]) for pool in self._show("POOLS") if pool["pool_mode"] == "session" and pool["database"] in ours}
+        first: set[tuple[Any, ...]] | None = None
+        while pooled:
+            clients = self._show("CLIENTS")
+            now = max(_moment(client["request_time"]) for client in clients)  # of this very question, by its own clock
+            ages = {
+                (client["database"], client["user"], client["addr"], client["port"], client["connect_time"]): (now - _moment(client["connect_time"])).total_seconds()
+                for client in clients
+                if (client["database"], client["user"]) in pooled
+            }
+            first = set(ages) if first is None else first & set(ages)
+            if all(ages[one] > SESSION_SECONDS for one in first):
+                return {(one[0], one[1]): ages[one] for one in sorted(first, key=ages.__getitem__)}
+            time.sleep(0.2)
+        return {}
 
     def _config(self, name: str) -> str:
         return next((str(row["value"] or "") for row in self._show("CONFIG") if row["key"] == name), "")

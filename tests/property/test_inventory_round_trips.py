@@ -22,6 +22,7 @@ from orchestrator.inventory.folder.write import files_of
 from orchestrator.inventory.forms import forms, match
 from orchestrator.inventory.load import load
 from orchestrator.inventory.names import key
+from orchestrator.inventory.sheets.ditto import DITTO
 from orchestrator.inventory.values import product
 from orchestrator.models import (
     ConfigFile,
@@ -81,11 +82,11 @@ RESERVED = {"示例", "样例", "例", "example"}
 
 
 def words(size: int = 30) -> st.SearchStrategy[str]:
-    """Texts as a cell can hold them: not blank by the form's rules, no marks that end a table, no edges of white space."""
+    """Texts as a cell can hold them: not blank by the form's rules, no sign for what stands above, no marks that end a table, no edges of white space."""
     return (
         st.one_of(st.text(LETTERS, min_size=1, max_size=size), st.sampled_from(AWKWARD))
         .map(str.strip)
-        .filter(lambda text: bool(text) and "_x" not in text and text.casefold() not in BLANK and not any(mark in text.casefold() for mark in RESERVED) and _plain(text))
+        .filter(lambda text: bool(text) and "_x" not in text and text.casefold() not in {*BLANK, *DITTO} and not any(mark in text.casefold() for mark in RESERVED) and _plain(text))
     )  # fmt: skip
 
 
@@ -93,7 +94,7 @@ def _plain(text: str) -> bool:
     import unicodedata
 
     folded = unicodedata.normalize("NFKC", text).strip()
-    return folded.casefold() not in BLANK and not (folded.startswith("#") and folded[1:].isupper())
+    return folded.casefold() not in {*BLANK, *DITTO} and not (folded.startswith("#") and folded[1:].isupper())
 
 
 def answers() -> st.SearchStrategy[str]:

@@ -9,7 +9,7 @@ from orchestrator.inventory.cells import is_blank, text_of
 from orchestrator.inventory.sheets.header import Line
 from orchestrator.texts import Words, say
 
-_DITTO = {"同上", "同前", "上同", "如上", "〃", "〞", "″", "＂", '"', "''", "”", "“", "ditto", "do."}
+DITTO = {"同上", "同前", "上同", "如上", "〃", "〞", "″", "＂", '"', "''", "”", "“", "ditto", "do."}
 
 
 @dataclass
@@ -42,4 +42,4 @@ class Dittos:
 
 
 def _is_ditto(cell: Any) -> bool:
-    return isinstance(cell, str) and len(cell) <= 8 and text_of(cell).casefold() in _DITTO
+    return isinstance(cell, str) and len(cell) <= 8 and text_of(cell).casefold() in DITTO
