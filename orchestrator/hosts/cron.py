@@ -42,7 +42,7 @@ systemctl try-restart cron.service crond.service 2>/dev/null || :
 )
 """Cron keeps what it has read until after the next minute's jobs. Restarted, it reads at once; jobs that it began go on
 (KillMode=process), and away from the turn of a minute it misses none. Nothing is taken away in a minute's last third: what runs at its turn
-runs here, and the other side has begun before the next one."""
+runs here, and the other side has time to begin before the next one, unless a job that is under way takes longer than that to end."""
 _COPY = 'umask 077; mkdir -p -- "$(dirname -- "$2")"; cp -a -T -- "$1" "$2"'
 """Constants; paths, mode and owner come as arguments. ``.new`` begins with a dot: no cron reads such a name."""
 _SETTING = re.compile(r"[A-Za-z_]\w*\s*=")

@@ -124,6 +124,7 @@ def _ends_by_itself(one: Standing) -> bool:
 REHEARSED = "rehearsed"
 """On the chain of a migration whose services were all well on the copy."""
 
+
 def rehearse(ctx: Context) -> Facts:
     """Starts every service on the target against the restored copy, outside effects off; its health must be good.
 

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter, ValidationError
 
 from orchestrator.cli.main import main
+from orchestrator.models import Address
 from orchestrator.settings import HOME
 from tests.lab.inventory import PROGRAM
 
@@ -185,3 +187,14 @@ def test_rooms_and_their_owners_are_known_by_name_wherever_by_id(city: Path) -> 
     assert [room.owner for room in reading.inventory.rooms] == ["permits-office"]
     assert [finding.code for finding in reading.findings] == ["room-unknown"]
     assert not reading.errors
+
+
+@pytest.mark.parametrize("address", ["10.1.1.1", "db", "db-1.room.example", "fe80::1", "3com.example", "255.255.255.255"])
+def test_an_address_is_a_name_or_four_bytes(address: str) -> None:
+    assert TypeAdapter(Address).validate_python(address) == address
+
+
+@pytest.mark.parametrize("address", ["10.80.1.311", "1.2.3", "1.2.3.4.5", "10.0.0.1.", "-a", "a-", "12", "01.2.3.4", "a b", ""])
+def test_what_is_neither_is_no_address(address: str) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(Address).validate_python(address)
